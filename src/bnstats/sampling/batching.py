@@ -1,0 +1,178 @@
+"""Batching rules: how the values of a batch are drawn together from one population.
+
+A rule fills a (batches, batch size) array and knows the variance of a batch mean in closed form; everything else in the
+theory follows from that. All rules keep the population's own marginal distribution.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.random import Generator
+
+from bnstats.compiled import compiled
+from bnstats.sampling.populations import Population
+from bnstats.sampling.samplers import Array
+
+
+@dataclass(frozen=True)
+class Batching(ABC):
+    """What every batching rule offers."""
+
+    @abstractmethod
+    def fill(self, population: Population, rng: Generator, out: Array) -> None:
+        """Fill `out`, shape (batches, batch size), with batches that are independent of each other."""
+
+    @abstractmethod
+    def variance_of_mean(self, population: Population, batch_size: int) -> float:
+        """Exact variance of a batch's mean."""
+
+    def source(self, population: Population) -> Population:
+        """The population whose moments the batch statistics estimate."""
+        return population
+
+    def check(self, population: Population, batch_size: int) -> None:
+        """Raise ValueError if no batch of this size can be drawn."""
+        if batch_size < 2:
+            raise ValueError(f"a batch has at least 2 values, one has no variance; got batch size {batch_size}.")
+
+
+@dataclass(frozen=True)
+class IID(Batching):
+    """Independent values.
+
+    >>> IID().variance_of_mean(Population.of("uniform"), 12) * 144
+    1.0
+    """
+
+    def fill(self, population: Population, rng: Generator, out: Array) -> None:
+        population.fill(rng, out)
+
+    def variance_of_mean(self, population: Population, batch_size: int) -> float:
+        return population.var / batch_size
+
+
+@dataclass(frozen=True)
+class WithoutReplacement(Batching):
+    """Values drawn without replacement from a finite population.
+
+    Parameters
+    ----------
+    size : int, optional
+        Of an array population: nothing, or its own length. Of a distribution: how many values stand for it, the middles
+        of `size` slices of equal probability.
+
+    >>> pop = Population.of([1.0, 2.0, 3.0, 4.0])
+    >>> WithoutReplacement().variance_of_mean(pop, 4)
+    0.0
+    """
+
+    size: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.size is not None and self.size < 2:
+            raise ValueError(f"size is the number of values to draw from, at least 2; got {self.size}.")
+
+    def source(self, population: Population) -> Population:
+        if population.values is None:
+            if self.size is None:
+                raise ValueError(
+                    f"without replacement from {population.name}, a distribution, needs size=, as in "
+                    "WithoutReplacement(size=1000)."
+                )
+            return population.quantiles(self.size)
+        if self.size not in (None, population.values.size):
+            raise ValueError(
+                f"{population.name} has {population.values.size} values, so size={self.size} cannot be; leave size out."
+            )
+        return population
+
+    def check(self, population: Population, batch_size: int) -> None:
+        super().check(population, batch_size)
+        values = self.source(population).values
+        if values is not None and batch_size > values.size:
+            raise ValueError(
+                f"a batch of {batch_size} cannot be drawn without replacement from {values.size} values; "
+                f"use batch sizes up to {values.size}."
+            )
+
+    def fill(self, population: Population, rng: Generator, out: Array) -> None:
+        values = self.source(population).values
+        assert values is not None
+        _shuffle_partly(rng.random(out.shape), values.copy(), out)
+
+    def variance_of_mean(self, population: Population, batch_size: int) -> float:
+        finite = self.source(population)
+        assert finite.values is not None
+        size = finite.values.size
+        return finite.var * size / (size - 1) / batch_size * (1 - batch_size / size)
+
+
+@compiled
+def _shuffle_partly(uniform: Array, values: Array, out: Array) -> None:
+    """Fisher-Yates, stopped after a batch; from whatever order the batch before has left, each draw is as random."""
+    for i in range(out.shape[0]):
+        for j in range(out.shape[1]):
+            k = j + int(uniform[i, j] * (values.size - j))
+            values[j], values[k] = values[k], values[j]
+            out[i, j] = values[j]
+
+
+@dataclass(frozen=True)
+class Clustered(Batching):
+    """Each batch a cluster: a member takes the cluster's common value with probability sqrt(icc), else its own.
+
+    Parameters
+    ----------
+    icc : float in [0, 1]
+        Intraclass correlation, the correlation of any two members.
+
+    >>> Clustered(icc=0.25).variance_of_mean(Population.of("normal"), 10**9) > 0.25
+    True
+    """
+
+    icc: float
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.icc <= 1:
+            raise ValueError(f"icc is a correlation between 0 and 1; got {self.icc}.")
+
+    def fill(self, population: Population, rng: Generator, out: Array) -> None:
+        population.fill(rng, out)
+        common = np.empty((len(out), 1))
+        population.fill(rng, common)
+        np.copyto(out, common, where=rng.random(out.shape) < np.sqrt(self.icc))
+
+    def variance_of_mean(self, population: Population, batch_size: int) -> float:
+        return population.var * (self.icc + (1 - self.icc) / batch_size)
+
+
+@dataclass(frozen=True)
+class Autocorrelated(Batching):
+    """Each batch a stretch of a stationary series: a value repeats the previous one with probability phi.
+
+    The discrete autoregressive process DAR(1) of Jacobs & Lewis (1978): the correlation at lag j is phi^j.
+
+    >>> Autocorrelated(phi=0.5).variance_of_mean(Population.of("normal"), 2)
+    0.75
+    """
+
+    phi: float
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.phi < 1:
+            raise ValueError(f"phi is a probability of repeating, at least 0 and below 1; got {self.phi}.")
+
+    def fill(self, population: Population, rng: Generator, out: Array) -> None:
+        population.fill(rng, out)
+        fresh = rng.random(out.shape) >= self.phi
+        fresh[:, 0] = True
+        source = np.maximum.accumulate(np.where(fresh, np.arange(out.shape[1]), 0), axis=1)
+        out[...] = np.take_along_axis(out, source, axis=1)
+
+    def variance_of_mean(self, population: Population, batch_size: int) -> float:
+        lag = np.arange(1, batch_size)
+        inflation = 1 + 2 * np.sum((1 - lag / batch_size) * self.phi**lag)
+        return float(population.var / batch_size * inflation)

@@ -1,0 +1,89 @@
+"""Laws: the frozen SciPy distributions with a name of their own, and the two families that SciPy lacks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy import integrate, stats
+
+
+class _NormalMixture(stats.rv_continuous):
+    """With probability `weight` N(0, 1), else N(shift, scale²)."""
+
+    def _argcheck(self, weight: Any, shift: Any, spread: Any) -> Any:
+        return (weight >= 0) & (weight <= 1) & (spread > 0) & np.isfinite(shift)
+
+    def _pdf(self, x: Any, weight: Any, shift: Any, spread: Any) -> Any:
+        return weight * stats.norm.pdf(x) + (1 - weight) * stats.norm.pdf(x, shift, spread)
+
+    def _cdf(self, x: Any, weight: Any, shift: Any, spread: Any) -> Any:
+        return weight * stats.norm.cdf(x) + (1 - weight) * stats.norm.cdf(x, shift, spread)
+
+    def _sf(self, x: Any, weight: Any, shift: Any, spread: Any) -> Any:
+        return weight * stats.norm.sf(x) + (1 - weight) * stats.norm.sf(x, shift, spread)
+
+    def _munp(self, n: int, weight: Any, shift: Any, spread: Any) -> Any:
+        second = [float(stats.norm.moment(n, a, b)) for a, b in np.broadcast(shift, spread)]
+        return weight * stats.norm.moment(n) + (1 - weight) * np.reshape(second, np.shape(shift))
+
+    def _stats(self, *_: Any) -> Any:
+        return None, None, None, None
+
+
+class _RectifiedNormal(stats.rv_continuous):
+    """max(0, N(shift, 1)): what a rectified linear unit hands on; half of it an atom at 0 for shift 0."""
+
+    def _argcheck(self, shift: Any) -> Any:
+        return np.isfinite(shift)
+
+    def _cdf(self, x: Any, shift: Any) -> Any:
+        return np.where(x < 0, 0.0, stats.norm.cdf(x, shift))
+
+    def _sf(self, x: Any, shift: Any) -> Any:
+        return np.where(x < 0, 1.0, stats.norm.sf(x, shift))
+
+    def _ppf(self, q: Any, shift: Any) -> Any:
+        return np.maximum(0.0, stats.norm.ppf(q, shift))
+
+    def _isf(self, q: Any, shift: Any) -> Any:
+        return np.maximum(0.0, stats.norm.isf(q, shift))
+
+    def _munp(self, n: int, shift: Any) -> Any:
+        def raw(m: float) -> float:
+            return float(integrate.quad(lambda x: x**n * stats.norm.pdf(x, m), 0, max(m, 0) + 40)[0])
+
+        return np.vectorize(raw)(shift)
+
+    def _stats(self, *_: Any) -> Any:
+        return None, None, None, None
+
+
+normal_mixture = _NormalMixture(name="normal_mixture", shapes="weight, shift, spread")
+rectified_normal = _RectifiedNormal(name="rectified_normal", shapes="shift", a=0.0)
+
+NAMED: dict[str, Any] = {
+    "normal": stats.norm(),
+    "uniform": stats.uniform(),
+    "exponential": stats.expon(),
+    "lognormal": stats.lognorm(1.0),
+    "laplace": stats.laplace(),
+    "bernoulli": stats.bernoulli(0.1),
+    "t5": stats.t(5.0),
+    "t3": stats.t(3.0),
+    "t2.5": stats.t(2.5),
+    "pareto": stats.pareto(3.0),
+    "mixture": normal_mixture(0.5, 4.0, 1.0),
+    "rectified": rectified_normal(0.0),
+    "contaminated": normal_mixture(0.99, 0.0, 10.0),
+}
+
+
+def parameters(law: Any) -> tuple[tuple[float, ...], float, float]:
+    """Shape parameters, location and scale of a frozen SciPy distribution.
+
+    >>> parameters(stats.gamma(2.0, scale=3.0))
+    ((2.0,), 0.0, 3.0)
+    """
+    shapes, loc, *scale = law.dist._parse_args(*law.args, **law.kwds)
+    return tuple(float(s) for s in shapes), float(loc), float(scale[0]) if scale else 1.0

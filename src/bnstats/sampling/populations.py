@@ -1,0 +1,237 @@
+"""Populations: where values come from, with the exact moments of that source."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import ArrayLike
+
+from bnstats.sampling.laws import NAMED, parameters
+from bnstats.sampling.samplers import Array, Fill, array_filler, law_filler
+
+# Beyond the reach of SciPy's `isf`; of every other family the far tail shows its index, see `tail_index`.
+_TAILS = {
+    "f": lambda shapes: shapes[1] / 2,
+    "betaprime": lambda shapes: shapes[1],
+    "zipf": lambda shapes: shapes[0] - 1,
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Population:
+    """A source of independent real values with known moments. Make one with `Population.of`.
+
+    Attributes
+    ----------
+    name : str
+        What tables and figures call it.
+    law : frozen SciPy distribution, or None
+    values : 1-D float array, or None
+        A finite population, each value equally likely; exactly one of `law` and `values` is given.
+
+    Examples
+    --------
+    >>> from scipy import stats
+    >>> pop = Population.of(stats.lognorm(1))
+    >>> round(pop.mean, 4), round(pop.var, 4)
+    (1.6487, 4.6708)
+    >>> Population.of("t3").excess_kurtosis, Population.of("t3").tail_index
+    (inf, 3.0)
+    >>> Population.of([1.0, 2.0, 6.0]).mean
+    3.0
+    """
+
+    name: str
+    law: Any = field(default=None, repr=False)
+    values: Array | None = field(default=None, repr=False)
+
+    @staticmethod
+    def of(source: Any, name: str | None = None) -> Population:
+        """The population behind a frozen SciPy distribution, a 1-D array of real values, or a name in `POPULATIONS`.
+
+        Raises
+        ------
+        ValueError
+            For an unknown name, an array that is not 1-D, finite, real and of at least two different values, or a
+            distribution whose parameters are not single valid numbers.
+        """
+        if isinstance(source, Population):
+            return source if name is None else Population(name, source.law, source.values)
+        if isinstance(source, str):
+            return Population(name or source, law=NAMED[_known(source)])
+        if hasattr(source, "dist") and hasattr(source, "rvs"):
+            return Population(name or _label(source), law=_checked_law(source))
+        values = _checked_values(source)
+        return Population(name or f"array[{values.size}]-{_digest(values)[:6]}", values=values)
+
+    @cached_property
+    def identity(self) -> tuple[Any, ...]:
+        """What the draws depend on: the family and its parameters, or a digest of the values."""
+        if self.values is not None:
+            return ("array", self.values.size, _digest(self.values))
+        return (self.law.dist.name, *parameters(self.law))
+
+    @cached_property
+    def _fill(self) -> Fill:
+        return array_filler(self.values) if self.values is not None else law_filler(self.law)
+
+    def fill(self, rng: Generator, out: Array) -> None:
+        """Fill `out` (float64, contiguous, any shape) with independent draws."""
+        self._fill(rng, out)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {key: self.__dict__[key] for key in ("name", "law", "values")}
+
+    @cached_property
+    def tail_index(self) -> float:
+        """Moments of order below it exist: 3 for t(3); inf where all moments exist."""
+        if self.values is not None:
+            return np.inf
+        closed = _TAILS.get(self.law.dist.name)
+        if closed is not None:
+            return float(closed(parameters(self.law)[0]))
+        far, farther = self.local_tail_index(1e-40), self.local_tail_index(1e-60)
+        return round(far, 9) if abs(farther / far - 1) < 1e-6 else np.inf
+
+    def local_tail_index(self, probability: float) -> float:
+        """Slope -d log P(|X - median| > x) / d log x where that is `probability`, of the heavier tail; inf if bounded.
+
+        It is the tail index that a simulation of 1 / `probability` draws meets: a lognormal has all its moments, and
+        yet looks there like a power law.
+
+        >>> lognormal = Population.of("lognormal")
+        >>> lognormal.tail_index, round(lognormal.local_tail_index(1e-7), 2)
+        (inf, 5.13)
+        """
+        if self.values is not None:
+            return np.inf
+        chance, (shapes, _, _) = np.array([10 * probability, probability]), parameters(self.law)
+        dist = self.law.dist
+        middle = dist.median(*shapes)
+        return min(_slope(dist.isf(chance, *shapes) - middle), _slope(middle - dist.ppf(chance, *shapes)))
+
+    @cached_property
+    def mean(self) -> float:
+        """Expected value; nan where it does not exist."""
+        if self.values is not None:
+            return float(self.values.mean())
+        return float(self.law.mean()) if self.tail_index > 1 else np.nan
+
+    @cached_property
+    def _central(self) -> tuple[float, float, float]:
+        """Central moments of order 2, 3, 4, as far as they exist."""
+        if self.values is not None:
+            deviation = self.values - self.mean
+            return float(np.mean(deviation**2)), float(np.mean(deviation**3)), float(np.mean(deviation**4))
+        return _law_moments(self.law, self.tail_index)
+
+    @property
+    def var(self) -> float:
+        """Variance (of a finite population with ddof 0); inf where it is infinite, nan where there is no mean."""
+        return self._central[0]
+
+    @property
+    def std(self) -> float:
+        """Standard deviation."""
+        return float(np.sqrt(self.var))
+
+    @property
+    def third_moment(self) -> float:
+        """Third central moment; nan where it does not exist."""
+        return self._central[1]
+
+    @property
+    def fourth_moment(self) -> float:
+        """Fourth central moment; inf where it is infinite."""
+        return self._central[2]
+
+    @property
+    def skewness(self) -> float:
+        """Third standardised moment; nan where it does not exist."""
+        return self.third_moment / self.var**1.5 if np.isfinite(self.var) else np.nan
+
+    @property
+    def excess_kurtosis(self) -> float:
+        """Fourth standardised moment less 3; inf where the fourth moment is infinite, nan where the variance is."""
+        return self.fourth_moment / self.var**2 - 3 if np.isfinite(self.var) else np.nan
+
+    def quantiles(self, size: int) -> Population:
+        """A finite population of `size` values: the middles of `size` slices of equal probability."""
+        chance = (np.arange(size) + 0.5) / size
+        values = np.quantile(self.values, chance) if self.values is not None else self.law.ppf(chance)
+        return Population(f"{self.name}[{size}]", values=_checked_values(values))
+
+
+def _law_moments(law: Any, tail: float) -> tuple[float, float, float]:
+    """Central moments of order 2, 3, 4 by SciPy, with inf and nan where they do not exist."""
+    if tail <= 2:
+        return (np.inf if tail > 1 else np.nan), np.nan, np.nan
+    var, skewness, excess = (float(moment) for moment in law.stats("vsk"))
+    return var, skewness * var**1.5 if tail > 3 else np.nan, (excess + 3) * var**2 if tail > 4 else np.inf
+
+
+def _slope(value: Array) -> float:
+    """Local tail index from the two values that are exceeded with probabilities 10 p and p."""
+    if not np.isfinite(value).all() or value[0] <= 0 or value[1] <= value[0]:
+        return np.inf
+    return float(np.log(10) / np.log(value[1] / value[0]))
+
+
+def _known(name: str) -> str:
+    if name in NAMED:
+        return name
+    near = difflib.get_close_matches(name, NAMED, n=1, cutoff=0.0)
+    raise ValueError(f"population {name!r} is not known; did you mean {near[0]!r}? Known: {', '.join(NAMED)}.")
+
+
+def _label(law: Any) -> str:
+    given = [*map(str, law.args), *(f"{key}={value}" for key, value in law.kwds.items())]
+    return f"{law.dist.name}({', '.join(given)})" if given else str(law.dist.name)
+
+
+def _digest(values: Array) -> str:
+    return hashlib.sha256(values.tobytes()).hexdigest()
+
+
+def _checked_law(law: Any) -> Any:
+    try:
+        parameters(law)
+        valid = bool(np.all(np.isfinite(law.ppf([0.25, 0.75]))))
+    except (TypeError, ValueError):
+        valid = False
+    if not valid:
+        raise ValueError(
+            f"{_label(law)} is not one distribution with valid parameters; give each parameter as one number."
+        )
+    return law
+
+
+def _checked_values(source: ArrayLike) -> Array:
+    try:
+        values = np.ascontiguousarray(source, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"a population is a frozen SciPy distribution, a 1-D array of numbers or a name; {type(source).__name__} "
+            "is none of these."
+        ) from None
+    if values.ndim != 1 or values.size < 2:
+        raise ValueError(
+            f"an array population is 1-D with at least 2 values; got shape {values.shape}: pass x.ravel()."
+        )
+    if not np.isfinite(values).all():
+        raise ValueError(
+            f"an array population holds finite values; got {np.count_nonzero(~np.isfinite(values))} NaN or infinite: "
+            "drop them with x[np.isfinite(x)]."
+        )
+    if np.ptp(values) == 0:
+        raise ValueError(f"an array population needs two different values; all {values.size} are {values[0]}: drop it.")
+    return values
+
+
+POPULATIONS: dict[str, Population] = {name: Population.of(name) for name in NAMED}

@@ -1,0 +1,138 @@
+"""Finished blocks in one SQLite file, so that a run that was stopped goes on where it was.
+
+A store belongs to one study: its definition (class, settings, code, seed) is written into the file, and another
+definition is refused. Blocks are plain numbers in NumPy's array format, each beside its SHA-256, never a pickle.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import sqlite3
+import warnings
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bnstats.simulation.tally import Tally
+
+FORMAT = 1
+
+_SCHEMA = """
+CREATE TABLE definition (text TEXT NOT NULL);
+CREATE TABLE blocks (cell TEXT, block INTEGER, sha256 TEXT NOT NULL, payload BLOB NOT NULL, PRIMARY KEY (cell, block));
+"""
+
+
+class Store:
+    """The blocks of one study in an SQLite file.
+
+    Parameters
+    ----------
+    path : path
+        Made if it does not exist.
+    definition : JSON value
+        What the blocks depend on, besides cell and block.
+
+    Raises
+    ------
+    ValueError
+        If the file is no store, or the store of another study.
+    OSError
+        If the file cannot be written; blocks written before are kept.
+    """
+
+    def __init__(self, path: str | Path, definition: Any) -> None:
+        self.path = Path(path)
+        text = json.dumps({"format": FORMAT, **definition}, sort_keys=True)
+        with self._errors():
+            self._db = sqlite3.connect(self.path, isolation_level=None)
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute("PRAGMA synchronous=NORMAL")
+        held = self._definition()
+        if held is None:
+            with self._errors():
+                self._db.executescript("BEGIN;" + _SCHEMA)
+                self._db.execute("INSERT INTO definition VALUES (?)", (text,))
+                self._db.execute("COMMIT")
+        elif held != text:
+            self._db.close()
+            raise ValueError(
+                f"store {str(self.path)!r} holds another study, {_difference(json.loads(held), json.loads(text))}; "
+                "give this study a file of its own."
+            )
+
+    def _definition(self) -> str | None:
+        try:
+            tables = {name for (name,) in self._db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+            if not tables:
+                return None
+            return str(self._db.execute("SELECT text FROM definition").fetchone()[0])
+        except (sqlite3.DatabaseError, TypeError):
+            raise ValueError(f"{str(self.path)!r} is no bnstats store; give another path for store=.") from None
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            raise OSError(
+                f"store {str(self.path)!r}: {error}. Blocks stored before are kept; free space or give another "
+                "path, and run again."
+            ) from error
+        except sqlite3.DatabaseError:
+            raise ValueError(f"{str(self.path)!r} is no bnstats store; give another path for store=.") from None
+
+    def get(self, cell: str, block: int) -> Tally | None:
+        """The stored tally of a block; None, with a warning, if it is damaged, and None if it is not there."""
+        row = self._db.execute(
+            "SELECT sha256, payload FROM blocks WHERE cell = ? AND block = ?", (cell, block)
+        ).fetchone()
+        if row is None:
+            return None
+        if hashlib.sha256(row[1]).hexdigest() != row[0]:
+            warnings.warn(
+                f"block {block} of cell {cell} in {str(self.path)!r} is damaged; simulating it again", stacklevel=2
+            )
+            return None
+        return _decode(row[1])
+
+    def put(self, cell: str, block: int, tally: Tally) -> None:
+        """Commit the tally of one block."""
+        payload = _encode(tally)
+        mark = hashlib.sha256(payload).hexdigest()
+        with self._errors():
+            self._db.execute("INSERT OR REPLACE INTO blocks VALUES (?, ?, ?, ?)", (cell, block, mark, payload))
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+
+def _encode(tally: Tally) -> bytes:
+    buffer = io.BytesIO()
+    for array in tally.pack():
+        np.save(buffer, array, allow_pickle=False)
+    return zlib.compress(buffer.getvalue(), level=1)
+
+
+def _decode(payload: bytes) -> Tally:
+    buffer = io.BytesIO(zlib.decompress(payload))
+    return Tally.unpack(*(np.load(buffer, allow_pickle=False) for _ in range(6)))
+
+
+def _difference(held: Any, wanted: Any) -> str:
+    for key in sorted(held.keys() | wanted.keys()):
+        if held.get(key) != wanted.get(key):
+            return f"with {key} {_short(held.get(key))} and not {_short(wanted.get(key))}"
+    return "written in another way"
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 60 else text[:57] + "..."

@@ -1,0 +1,89 @@
+"""Random streams that depend on what is simulated, never on where, when or beside what."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import hashlib
+import json
+from collections.abc import Mapping
+from types import CodeType, FunctionType
+from typing import Any
+
+import numpy as np
+from numpy.random import SFC64, Generator, SeedSequence
+
+
+def canonical(value: Any) -> Any:
+    """A plain JSON value that two objects share exactly if they mean the same, in any process and session.
+
+    Data are told by a digest, functions by their name, code and what they close over, dataclasses by their fields, and
+    an object with an `identity` by that.
+
+    Raises
+    ------
+    ValueError
+        For an object that has no stable meaning of this kind.
+
+    Examples
+    --------
+    >>> canonical({"b": np.float64(0.5), "a": (1, None)})
+    {'a': [1, None], 'b': 0.5}
+    """
+    if isinstance(value, np.generic):
+        return canonical(value.item())
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, np.ndarray):
+        return ["array", value.dtype.str, list(value.shape), hashlib.sha256(np.ascontiguousarray(value)).hexdigest()]
+    if isinstance(value, Mapping):
+        return {str(key): canonical(value[key]) for key in sorted(value, key=str)}
+    if isinstance(value, tuple | list | frozenset):
+        return [canonical(v) for v in (sorted(value) if isinstance(value, frozenset) else value)]
+    if hasattr(value, "identity"):
+        return [_name(type(value)), canonical(value.identity)]
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = {f.name: canonical(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        return [_name(type(value)), fields]
+    if isinstance(value, functools.partial):
+        return ["partial", canonical(value.func), canonical(value.args), canonical(value.keywords)]
+    if isinstance(value, FunctionType):
+        closed = [canonical(cell.cell_contents) for cell in value.__closure__ or ()]
+        return [_name(value), _code(value.__code__), canonical(value.__defaults__), closed]
+    if hasattr(value, "__qualname__") or isinstance(value, np.ufunc):
+        return _name(value)
+    raise ValueError(f"{value!r} has no stable identity: make it a frozen dataclass, a plain value or a function.")
+
+
+def _name(value: Any) -> str:
+    return f"{getattr(value, '__module__', '')}.{getattr(value, '__qualname__', getattr(value, '__name__', ''))}"
+
+
+def _code(code: CodeType) -> list[Any]:
+    constants = [_code(c) if isinstance(c, CodeType) else repr(c) for c in code.co_consts]
+    return [code.co_code.hex(), list(code.co_names), constants]
+
+
+def digest(value: Any) -> str:
+    """128 bits, as 32 hexadecimal digits, of the canonical form of a value."""
+    text = json.dumps(canonical(value), sort_keys=True)
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def stream(seed: int, cell: Mapping[str, Any], block: int) -> Generator:
+    """The generator of one block of replicates of one cell (SFC64: the fastest of NumPy's, period at least 2^64).
+
+    >>> a, b = (stream(0, {"n": 2}, block=7).random() for _ in range(2))
+    >>> a == b, a == stream(0, {"n": 2}, block=8).random()
+    (True, False)
+    """
+    mark = digest(cell)
+    words = [int(mark[i : i + 8], 16) for i in range(0, 32, 8)]
+    return Generator(SFC64(SeedSequence(seed, spawn_key=(*words, block))))
+
+
+def side_stream(rng: Generator, key: int) -> Generator:
+    """A further stream for the same block, whose use leaves the draws of `rng` as they are."""
+    parent = rng.bit_generator.seed_seq
+    assert isinstance(parent, SeedSequence)
+    return Generator(SFC64(SeedSequence(parent.entropy, spawn_key=(*parent.spawn_key, key))))

@@ -1,0 +1,210 @@
+"""What is kept of the replicates: count, central moments to order four, and a histogram for their median.
+
+A tally has a fixed size, whatever the number of replicates, and tallies of disjoint replicates merge.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bnstats.compiled import compiled
+
+Array = NDArray[np.float64]
+
+# The histogram of |value - origin| has eight bins an octave, the top bits of the floating-point number, from 2^-64 to 2^64.
+BINS = 1024
+_PER_OCTAVE_BITS = 3
+_LOWEST = (1023 - 64) << _PER_OCTAVE_BITS
+EDGES: Array = ((np.arange(BINS + 1) + _LOWEST) << (52 - _PER_OCTAVE_BITS)).view(np.float64)
+
+GROUPS = 16
+
+
+@dataclass(frozen=True)
+class Tally:
+    """The replicates of one block, for each of K measures.
+
+    Attributes
+    ----------
+    keys : K tuples of plain values
+        The measures' names.
+    moments : array, shape (5, K)
+        Count; mean of value - origin; sums of squared, cubed and fourth powers of the deviations from that mean.
+    counts : int array, shape (K, BINS)
+    low, high : array, shape (K, BINS)
+        Smallest and largest |value - origin| of a bin, so that the median of a discrete quantity is exact.
+    """
+
+    keys: tuple[tuple[Any, ...], ...]
+    moments: Array
+    counts: NDArray[np.int32]
+    low: Array
+    high: Array
+
+    @staticmethod
+    def of(replicates: Mapping[Any, NDArray[Any]], origins: Sequence[float]) -> Tally:
+        """Tally arrays of replicates, each about its own origin.
+
+        >>> Tally.of({"x": np.array([1.0, 3.0])}, [1.0]).moments[:, 0]
+        array([2., 1., 2., 0., 2.])
+        """
+        size = len(replicates)
+        keys = tuple(key if isinstance(key, tuple) else (key,) for key in replicates)
+        tally = Tally(
+            keys,
+            np.zeros((5, size)),
+            np.zeros((size, BINS), np.int32),
+            np.full((size, BINS), np.inf),
+            np.zeros((size, BINS)),
+        )
+        for k, (values, origin) in enumerate(zip(replicates.values(), origins, strict=True)):
+            flat = np.ascontiguousarray(values, dtype=np.float64).ravel()
+            _moments(flat, origin, tally.moments[:, k])
+            _histogram(flat, origin, tally.counts[k], tally.low[k], tally.high[k])
+        return tally
+
+    def pack(self) -> tuple[NDArray[Any], ...]:
+        """The keys as JSON and the rest without the empty bins, all in plain arrays."""
+        where = np.flatnonzero(self.counts)
+        counts, low, high = (a.ravel()[where] for a in (self.counts, self.low, self.high))
+        names = np.frombuffer(json.dumps(self.keys).encode(), dtype=np.uint8)
+        return names, self.moments, where, counts, low, high
+
+    @staticmethod
+    def unpack(
+        names: NDArray[Any], moments: Array, where: NDArray[Any], counts: NDArray[Any], low: Array, high: Array
+    ) -> Tally:
+        """The inverse of `pack`."""
+        keys = tuple(tuple(key) for key in json.loads(names.tobytes()))
+        shape = (moments.shape[1], BINS)
+        full = (np.zeros(shape, np.int32), np.full(shape, np.inf), np.zeros(shape))
+        for array, values in zip(full, (counts, low, high), strict=True):
+            array.flat[where] = values
+        return Tally(keys, moments, *full)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Tally.unpack, self.pack()
+
+
+@compiled
+def _moments(values: Array, origin: float, out: Array) -> None:
+    n = values.size
+    total = 0.0
+    for i in range(n):
+        total += values[i] - origin
+    mean = total / n
+    second = third = fourth = 0.0
+    for i in range(n):
+        d = values[i] - origin - mean
+        q = d * d
+        second += q
+        third += q * d
+        fourth += q * q
+    out[0] = n
+    out[1] = mean
+    out[2] = second
+    out[3] = third
+    out[4] = fourth
+
+
+@compiled
+def _histogram(values: Array, origin: float, counts: NDArray[np.int32], low: Array, high: Array) -> None:
+    error = np.abs(values - origin)
+    bits = error.view(np.int64)
+    for i in range(error.size):
+        b = min(max((bits[i] >> (52 - _PER_OCTAVE_BITS)) - _LOWEST, 0), BINS - 1)
+        counts[b] += 1
+        low[b] = min(low[b], error[i])
+        high[b] = max(high[b], error[i])
+
+
+def merge_moments(a: Array, b: Array) -> Array:
+    """Moments to order four of the union (Pébay 2008); shapes (5, ...); a count of zero is allowed.
+
+    >>> x = np.array([1.0, 2.0, 4.0, 9.0])
+    >>> parts = [Tally.of({"x": part}, [0.0]).moments for part in (x[:1], x[1:])]
+    >>> np.allclose(merge_moments(*parts), Tally.of({"x": x}, [0.0]).moments)
+    True
+    """
+    na, nb = a[0], b[0]
+    n = na + nb
+    safe = np.maximum(n, 1)
+    d = b[1] - a[1]
+    dn = d / safe
+    mean = a[1] + nb * dn
+    second = a[2] + b[2] + na * nb * d * dn
+    third = a[3] + b[3] + na * nb * (na - nb) * d * dn**2 + 3 * dn * (na * b[2] - nb * a[2])
+    fourth = (
+        a[4]
+        + b[4]
+        + na * nb * (na**2 - na * nb + nb**2) * d * dn**3
+        + 6 * dn**2 * (na**2 * b[2] + nb**2 * a[2])
+        + 4 * dn * (na * b[3] - nb * a[3])
+    )
+    return np.stack([n, mean, second, third, fourth])
+
+
+class Account:
+    """The blocks of a cell, added in order; block i goes to group i mod GROUPS, for errors by leaving groups out."""
+
+    def __init__(self, measures: int) -> None:
+        self.moments = np.zeros((GROUPS, 5, measures))
+        self.counts = np.zeros((GROUPS, measures, BINS), np.int32)
+        self.low = np.full((measures, BINS), np.inf)
+        self.high = np.zeros((measures, BINS))
+
+    def add(self, block: int, tally: Tally) -> None:
+        """Merge the tally of one block."""
+        group = block % GROUPS
+        self.moments[group] = merge_moments(self.moments[group], tally.moments)
+        self.counts[group] += tally.counts
+        np.minimum(self.low, tally.low, out=self.low)
+        np.maximum(self.high, tally.high, out=self.high)
+
+    def sample(self, k: int) -> Sample:
+        """What is known now of measure k."""
+        return Sample(self.moments[:, :, k].copy(), self.counts[:, k].copy(), self.low[k].copy(), self.high[k].copy())
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The replicates of one measure, in up to GROUPS independent groups.
+
+    Attributes
+    ----------
+    moments : array, shape (GROUPS, 5)
+    counts : int array, shape (GROUPS, BINS)
+    low, high : array, shape (BINS,)
+    """
+
+    moments: Array
+    counts: NDArray[np.int32]
+    low: Array
+    high: Array
+
+    @property
+    def groups(self) -> int:
+        """How many groups hold replicates."""
+        return int(np.count_nonzero(self.moments[:, 0]))
+
+    def whole(self) -> tuple[Array, NDArray[np.int64]]:
+        """Moments, shape (5,), and counts, shape (BINS,), of all replicates."""
+        return _merge_all(self.moments), self.counts.sum(axis=0, dtype=np.int64)
+
+    def without(self, group: int) -> tuple[Array, NDArray[np.int64]]:
+        """The same of all but one group."""
+        keep = np.arange(len(self.moments)) != group
+        return _merge_all(self.moments[keep]), self.counts[keep].sum(axis=0, dtype=np.int64)
+
+
+def _merge_all(moments: Array) -> Array:
+    merged = np.zeros(5)
+    for part in moments:
+        merged = merge_moments(merged, part)
+    return merged
