@@ -278,7 +278,7 @@ class _CellRun:
             if key in self.settled:
                 continue
             sample = self.account.sample(k)
-            rows = [_row(self.study, self.cell, key, name, sample) for name in self.study.summaries]
+            rows = _rows(self.study, self.cell, key, sample)
             worst = max((row.relative for row in rows if math.isfinite(row.relative)), default=0.0)
             if last or (precision is not None and worst <= precision):
                 self.settled[key] = rows
@@ -294,22 +294,28 @@ class _Row:
     """Relative MCSE; nan or inf where no precision can be asked for."""
 
 
-def _row(study: Study, cell: Cell, key: tuple[Any, ...], summary: str, sample: Sample) -> _Row:
+def _rows(study: Study, cell: Cell, key: tuple[Any, ...], sample: Sample) -> list[_Row]:
+    """A row for each summary of one measure."""
     name = key if len(key) > 1 else key[0]
-    replicates = int(sample.moments[:, 0].sum())
-    exact = study.exact(cell, name, summary)
-    if math.isinf(exact):
-        value, mcse, relative = exact, math.nan, math.nan
-    else:
-        value, mcse, relative = SUMMARIES[summary].of(sample)
-        if study.tail_index(cell, name, replicates) <= SUMMARIES[summary].order:
+    evidence = sample.whole()
+    replicates = int(evidence.n)
+    tail = study.tail_index(cell, name, replicates)
+    rows = []
+    for summary in study.summaries:
+        exact = study.exact(cell, name, summary)
+        value, mcse, relative = SUMMARIES[summary].of(evidence)
+        if math.isinf(exact):
+            value, mcse, relative = exact, math.nan, math.nan
+        elif tail <= SUMMARIES[summary].order:
             mcse = relative = math.inf
-    named = {"measure": summary, **dict(zip(study.key_columns, key, strict=True))}
-    measure = named.pop("measure")
-    numbers = {"measure": measure, "value": value, "mcse": mcse, "exact": exact, "replicates": replicates}
-    return _Row(
-        {**{k: _label(v) for k, v in study.columns(cell).items()}, **named, **numbers}, summary, sample, relative
-    )
+        columns = {
+            **{column: _label(v) for column, v in study.columns(cell).items()},
+            **{"measure": summary, **dict(zip(study.key_columns, key, strict=True))},
+        }
+        columns["measure"] = columns.pop("measure")
+        numbers = {"value": value, "mcse": mcse, "exact": exact, "replicates": replicates}
+        rows.append(_Row(columns | numbers, summary, sample, relative))
+    return rows
 
 
 def _label(value: Any) -> Any:

@@ -8,10 +8,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.interpolate import PchipInterpolator
 
 from bnstats.compiled import compiled
 
@@ -65,8 +67,7 @@ class Tally:
         )
         for k, (values, origin) in enumerate(zip(replicates.values(), origins, strict=True)):
             flat = np.ascontiguousarray(values, dtype=np.float64).ravel()
-            _moments(flat, origin, tally.moments[:, k])
-            _histogram(flat, origin, tally.counts[k], tally.low[k], tally.high[k])
+            _count(flat, origin, tally.moments[:, k], tally.counts[k], tally.low[k], tally.high[k])
         return tally
 
     def pack(self) -> tuple[NDArray[Any], ...]:
@@ -93,29 +94,24 @@ class Tally:
 
 
 @compiled
-def _moments(values: Array, origin: float, out: Array) -> None:
-    n = values.size
-    total = 0.0
-    for i in range(n):
-        total += values[i] - origin
-    mean = total / n
+def _count(
+    values: Array, origin: float, moments: Array, counts: NDArray[np.int32], low: Array, high: Array
+) -> None:
+    error = values - origin
+    mean = error.mean()
     second = third = fourth = 0.0
-    for i in range(n):
-        d = values[i] - origin - mean
+    for i in range(error.size):
+        d = error[i] - mean
         q = d * d
         second += q
         third += q * d
         fourth += q * q
-    out[0] = n
-    out[1] = mean
-    out[2] = second
-    out[3] = third
-    out[4] = fourth
-
-
-@compiled
-def _histogram(values: Array, origin: float, counts: NDArray[np.int32], low: Array, high: Array) -> None:
-    error = np.abs(values - origin)
+    moments[0] = error.size
+    moments[1] = mean
+    moments[2] = second
+    moments[3] = third
+    moments[4] = fourth
+    error = np.abs(error)
     bits = error.view(np.int64)
     for i in range(error.size):
         b = min(max((bits[i] >> (52 - _PER_OCTAVE_BITS)) - _LOWEST, 0), BINS - 1)
@@ -193,18 +189,71 @@ class Sample:
         """How many groups hold replicates."""
         return int(np.count_nonzero(self.moments[:, 0]))
 
-    def whole(self) -> tuple[Array, NDArray[np.int64]]:
-        """Moments, shape (5,), and counts, shape (BINS,), of all replicates."""
-        return _merge_all(self.moments), self.counts.sum(axis=0, dtype=np.int64)
+    def whole(self) -> Evidence:
+        """All replicates."""
+        return Evidence(_merge_all(self.moments), self.counts.sum(axis=0, dtype=np.int64), self.low, self.high)
 
-    def without(self, group: int) -> tuple[Array, NDArray[np.int64]]:
-        """The same of all but one group."""
+    def without(self, group: int) -> Evidence:
+        """All but those of one group."""
         keep = np.arange(len(self.moments)) != group
-        return _merge_all(self.moments[keep]), self.counts[keep].sum(axis=0, dtype=np.int64)
+        return Evidence(
+            _merge_all(self.moments[keep]), self.counts[keep].sum(axis=0, dtype=np.int64), self.low, self.high
+        )
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Replicates of one measure, as a summary reads them; the mean is that of e = value - origin.
+
+    Attributes
+    ----------
+    moments : array, shape (5,)
+        As in `Tally`.
+    counts, low, high : array, shape (BINS,)
+    """
+
+    moments: Array
+    counts: NDArray[np.int64]
+    low: Array
+    high: Array
+
+    @property
+    def n(self) -> float:
+        """Number of replicates."""
+        return float(self.moments[0])
+
+    @property
+    def mean(self) -> float:
+        """Mean of e."""
+        return float(self.moments[1])
+
+    def central(self, order: int) -> float:
+        """Central moment of e of order 2, 3 or 4, with denominator n."""
+        return float(self.moments[order] / self.moments[0])
+
+    @property
+    def mean_square(self) -> float:
+        """Mean of e²."""
+        return self.central(2) + self.mean**2
+
+    @cached_property
+    def median(self) -> tuple[float, float, float]:
+        """Median of |e|, and the quantiles one standard error of a proportion below and above it."""
+        step = min(0.5, 0.5 / np.sqrt(self.n))
+        below = np.cumsum(self.counts)
+        target = np.array([0.5, 0.5 - step, 0.5 + step]) * below[-1]
+        bins = np.searchsorted(below, target)
+        near = np.arange(max(bins.min() - 3, 0), min(bins.max() + 4, BINS))
+        rising = near[np.diff(below[near], prepend=-1) > 0]
+        # Monotone cubic interpolation between the edges of the bins; within a bin of one value, that value.
+        value = PchipInterpolator(below[rising], EDGES[rising + 1])(target) if len(rising) > 1 else self.high[bins]
+        center, lower, upper = np.clip(value, self.low[bins], self.high[bins]).tolist()
+        return center, lower, upper
 
 
 def _merge_all(moments: Array) -> Array:
-    merged = np.zeros(5)
-    for part in moments:
-        merged = merge_moments(merged, part)
-    return merged
+    """Merge along the first axis, as a tree, shapes (groups, 5) -> (5,)."""
+    parts = np.vstack([moments, np.zeros((-len(moments) % GROUPS, 5))]).T
+    while parts.shape[1] > 1:
+        parts = merge_moments(parts[:, ::2], parts[:, 1::2])
+    return parts[:, 0]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -58,57 +59,61 @@ class Moments:
         return np.asarray(self.m2 / np.subtract(self.n, ddof))
 
 
-def pyramid(values: Array, most: int) -> Iterator[Moments]:
-    """Moments of the batches of size 2, 4, 8, ... that one stream of draws holds, each level merged from the one before.
+def pyramid(fill: Callable[[Array], None], sets: int, size: int, most: int, levels: int) -> list[Moments]:
+    """Moments of batches of size 2, 4, 8, ... from one stream of draws, each level merged from the one before.
 
     Parameters
     ----------
-    values : array, shape (2^k,)
-        Independent draws.
+    fill : callable (array) -> None
+        Fills an array of `size` values with independent draws; called once for each set.
+    sets, size : int
+        How many sets of draws, one after the other in cache, and how many draws (a power of two) in each.
     most : int
-        How many batches of each level to hand out; all are merged upwards.
+        Of how many batches of a size to hand out the moments, in each set; all are merged upwards.
+    levels : int
+        Batch sizes 2, 4, ..., 2^levels.
 
-    Yields
-    ------
-    Moments
-        Of batch sizes 2, 4, ..., 2^k. Batch i of size n is `values.reshape(n, -1)[:, i]`: contiguous halves are
-        merged, so that the loop vectorises.
+    Returns
+    -------
+    list of Moments
+        Of shape (sets, min(most, size / n)) each. Batch i of size n of a set is `values.reshape(n, -1)[:, i]`: halves
+        are merged, not neighbours, so that the loop vectorises.
 
     Examples
     --------
     >>> x = np.random.default_rng(0).normal(size=64)
-    >>> level = list(pyramid(x, most=4))[2]
+    >>> level = pyramid(lambda out: np.copyto(out, x), sets=1, size=64, most=4, levels=3)[2]
     >>> level.n, np.allclose(level.var(), x.reshape(8, -1)[:, :4].var(axis=0))
     (8, True)
     """
-    mean, m2 = _pairs(values)
-    n = 2
-    while True:
-        yield Moments(n, mean[:most].copy(), m2[:most].copy())
-        if mean.size == 1:
-            return
-        mean, m2 = _merge_halves(mean, m2, n)
-        n *= 2
+    ends = np.cumsum([0, *(min(most, size >> level) for level in range(1, levels + 1))])
+    mean, m2 = np.empty((sets, ends[-1])), np.empty((sets, ends[-1]))
+    values, scratch = np.empty(size), np.empty((2, size // 2))
+    for s in range(sets):
+        fill(values)
+        _climb(values, scratch, most, levels, mean[s], m2[s])
+    return [Moments(2 ** (k + 1), mean[:, a:b], m2[:, a:b]) for k, (a, b) in enumerate(pairwise(ends.tolist()))]
 
 
 @compiled
-def _pairs(x: Array) -> tuple[Array, Array]:
-    half = x.size // 2
-    mean, m2 = np.empty(half), np.empty(half)
+def _climb(values: Array, scratch: Array, most: int, levels: int, mean_out: Array, m2_out: Array) -> None:
+    mean, m2 = scratch[0], scratch[1]
+    half = values.size // 2
     for i in range(half):
-        delta = x[i + half] - x[i]
-        mean[i] = x[i] + 0.5 * delta
+        delta = values[i + half] - values[i]
+        mean[i] = values[i] + 0.5 * delta
         m2[i] = 0.5 * delta * delta
-    return mean, m2
-
-
-@compiled
-def _merge_halves(mean: Array, m2: Array, n: int) -> tuple[Array, Array]:
-    """`Moments.merge` of the two halves, in place in the first."""
-    half = mean.size // 2
-    weight = 0.5 * n
-    for i in range(half):
-        delta = mean[i + half] - mean[i]
-        mean[i] += 0.5 * delta
-        m2[i] += m2[i + half] + weight * delta * delta
-    return mean[:half], m2[:half]
+    end = 0
+    weight = 1.0  # n_a n_b / (n_a + n_b) of the batches merged next
+    for level in range(levels):
+        if level > 0:
+            half //= 2
+            for i in range(half):
+                delta = mean[i + half] - mean[i]
+                mean[i] += 0.5 * delta
+                m2[i] += m2[i + half] + weight * delta * delta
+            weight *= 2
+        width = min(most, half)
+        mean_out[end : end + width] = mean[:width]
+        m2_out[end : end + width] = m2[:width]
+        end += width

@@ -5,6 +5,7 @@ n is the batch size, sigma² the population variance, mu_k a central moment, s²
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -110,14 +111,16 @@ class _InverseStd(stats.rv_continuous):
         size, scale, e = (float(np.ravel(v)[0]) for v in (n, sigma, eps))
         if e == 0 and k >= size - 1:
             return np.inf
-        root, df = scale / np.sqrt(size), size - 1
+        square, df = scale**2 / size, size - 1
+        log_norm = (df / 2 - 1) * math.log(2) + math.lgamma(df / 2)
 
-        def integrand(w: float) -> float:
-            return float((root**2 * w**2 + e) ** (-k / 2) * stats.chi.pdf(w, df))
+        def integrand(w: float) -> float:  # w has the density of chi(n - 1)
+            log_density = (df - 1) * math.log(w) - w * w / 2 - log_norm if w > 0 else -math.inf
+            return float((square * w * w + e) ** (-k / 2) * math.exp(log_density))
 
-        turn = [p for p in (np.sqrt(e) / root, np.sqrt(df)) if 0 < p < stats.chi.isf(1e-18, df)]
-        edges = [0.0, *sorted(turn), float(stats.chi.isf(1e-18, df))]
-        return sum(integrate.quad(integrand, *piece, epsabs=0, epsrel=1e-12, limit=200)[0] for piece in pairwise(edges))
+        top = float(stats.chi.isf(1e-18, df))
+        edges = sorted({0.0, min(math.sqrt(e / square), top), min(math.sqrt(df), top), top})
+        return sum(integrate.quad(integrand, *piece, epsabs=0, epsrel=1e-11, limit=200)[0] for piece in pairwise(edges))
 
 
 _inverse_std = _InverseStd(name="inverse_std", shapes="n, sigma, eps")
