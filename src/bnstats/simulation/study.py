@@ -24,10 +24,13 @@ from tqdm.auto import tqdm
 from bnstats.simulation.store import Store
 from bnstats.simulation.streams import canonical, digest, stream
 from bnstats.simulation.summaries import SUMMARIES
-from bnstats.simulation.tally import GROUPS, Account, Sample, Tally
+from bnstats.simulation.tally import Account, Sample, Tally
 from bnstats.simulation.workers import Workers, tallies
 
 Cell = Mapping[str, Any]
+
+# Blocks before the first look.
+FIRST_LOOK = 8
 
 
 class PrecisionWarning(UserWarning):
@@ -238,8 +241,8 @@ def _definition(study: Study, seed: int) -> dict[str, Any]:
 
 
 def _looks(cells: Sequence[_CellRun], precision: float | None) -> int:
-    """The number of looks, fixed beforehand: blocks double from GROUPS on."""
-    return 1 if precision is None else 1 + max(0, math.ceil(math.log2(max(c.most for c in cells) / GROUPS)))
+    """The number of looks, fixed beforehand: blocks double from FIRST_LOOK on."""
+    return 1 if precision is None else 1 + max(0, math.ceil(math.log2(max(c.most for c in cells) / FIRST_LOOK)))
 
 
 class _CellRun:
@@ -259,7 +262,7 @@ class _CellRun:
         return 0 < len(self.settled) == len(self.keys)
 
     def blocks_until(self, look: int, last: bool) -> range:
-        return range(self.blocks, self.most if last else min(self.most, GROUPS << look))
+        return range(self.blocks, self.most if last else min(self.most, FIRST_LOOK << look))
 
     def add(self, block: int, tally: Tally) -> None:
         if self.account is None:

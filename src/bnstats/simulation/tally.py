@@ -94,9 +94,7 @@ class Tally:
 
 
 @compiled
-def _count(
-    values: Array, origin: float, moments: Array, counts: NDArray[np.int32], low: Array, high: Array
-) -> None:
+def _count(values: Array, origin: float, moments: Array, counts: NDArray[np.int32], low: Array, high: Array) -> None:
     error = values - origin
     mean = error.mean()
     second = third = fourth = 0.0

@@ -63,7 +63,7 @@ class ConvergenceStudy(Study):
         return dyadic if isinstance(batching, IID) else []
 
     def size(self, cell: Cell) -> int:
-        return 16
+        return 32
 
     def draws(self, cell: Cell) -> int:
         return SET

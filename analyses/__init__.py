@@ -1,0 +1,1 @@
+"""One script a figure: `python -m analyses` runs all, `python -m analyses.NAME` one."""

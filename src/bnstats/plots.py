@@ -1,0 +1,108 @@
+"""Figures from tidy frames: exact values as lines, Monte Carlo estimates as points with bars of two standard errors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+MARKERS = "osD^vPX*<>hdp"
+
+MEASURES = {
+    "bias": "bias",
+    "se": "standard error",
+    "rmse": "root mean squared error",
+    "median_abs_error": "median absolute error",
+}
+
+
+@contextmanager
+def theme() -> Iterator[list[Any]]:
+    """The package's look: yields the palette, colours that differ in hue and in lightness."""
+    import matplotlib.pyplot as plt
+    import seaborn as sns
+
+    settings = {"axes.titlesize": 11, "axes.labelsize": 10, "figure.dpi": 110, "savefig.dpi": 150}
+    palette = sns.color_palette("colorblind")
+    with sns.axes_style("ticks", {"axes.grid": True, "grid.alpha": 0.3}), plt.rc_context(settings):
+        yield [palette[i] for i in (0, 1, 2, 4, 3, 5, 7, 8, 9, 6)]
+
+
+def series(
+    ax: Axes, frame: pd.DataFrame, x: str, *, color: Any, marker: str = "o", label: str | None = None, bars: float = 2.0
+) -> None:
+    """Draw one series: column `value` as points with bars of `bars` times `mcse`, column `exact` as a line.
+
+    Where both are known, the line must run through the points: what the eye checks is the theory.
+    """
+    frame = frame.sort_values(x)
+    value, error = frame["value"].to_numpy(float), bars * frame["mcse"].to_numpy(float)
+    shown = np.isfinite(value) & np.isfinite(error)
+    ax.errorbar(
+        frame[x].to_numpy()[shown],
+        value[shown],
+        error[shown],
+        fmt=marker,
+        color=color,
+        markersize=4.5,
+        elinewidth=1,
+        label=label,
+        zorder=3,
+    )
+    known = np.isfinite(frame["exact"].to_numpy(float))
+    if known.any():
+        ax.plot(frame[x][known], frame["exact"][known], color=color, linewidth=1.2, alpha=0.8, zorder=2)
+
+
+def panels(
+    count: int, *, width: float = 4.2, height: float = 3.6, columns: int = 4, **kwargs: Any
+) -> tuple[Figure, list[Axes]]:
+    """A figure with `count` panels in rows of at most `columns`."""
+    import matplotlib.pyplot as plt
+
+    wide = min(count, columns)
+    rows = -(-count // wide)
+    figure, axes = plt.subplots(
+        rows, wide, figsize=(width * wide, height * rows), squeeze=False, layout="constrained", **kwargs
+    )
+    for ax in axes.flat[count:]:
+        ax.set_visible(False)
+    return figure, list(axes.flat[:count])
+
+
+def log2_ticks(ax: Axes, sizes: Sequence[int]) -> None:
+    """A logarithmic axis of batch sizes, marked at powers of two."""
+    ax.set_xscale("log", base=2)
+    marks = sorted(set(sizes))
+    step = -(-len(marks) // 6)
+    ax.set_xticks(marks[::step], [f"{m}" for m in marks[::step]])
+    ax.minorticks_off()
+
+
+def convergence(table: pd.DataFrame, measure: str = "rmse") -> Figure:
+    """Error against batch size, a panel an estimator, a colour a population, from the table of `measure_convergence`."""
+    if measure not in MEASURES:
+        raise ValueError(f"measure is one of {', '.join(MEASURES)}; got {measure!r}.")
+    rows = table[table["measure"] == measure]
+    series_of = ["population", "batching"] if rows["batching"].nunique() > 1 else ["population"]
+    estimators = list(dict.fromkeys(rows["estimator"]))
+    with theme() as palette:
+        figure, axes = panels(len(estimators))
+        for ax, estimator in zip(axes, estimators, strict=True):
+            chosen = rows[rows["estimator"] == estimator]
+            for i, (name, part) in enumerate(chosen.groupby(series_of, sort=False)):
+                label = ", ".join(map(str, name))
+                drawn = part.assign(value=part["value"].abs(), exact=part["exact"].abs())
+                series(ax, drawn, "batch_size", color=palette[i % len(palette)], marker=MARKERS[i % 13], label=label)
+            log2_ticks(ax, chosen["batch_size"].tolist())
+            ax.set(yscale="log", title=estimator, xlabel="batch size")
+        axes[0].set_ylabel(f"{MEASURES[measure]} (unit of the estimate)")
+        axes[-1].legend(fontsize=8)
+    return figure
