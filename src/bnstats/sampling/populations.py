@@ -127,7 +127,7 @@ class Population:
             return float(np.unique(self.values, return_counts=True)[1].max() / self.values.size)
         if hasattr(self.law, "pmf"):
             return float(self.law.pmf(self.law.ppf(np.linspace(0.005, 0.995, 199))).max())
-        return float(self.law.cdf(self.law.support()[0]))
+        return float(self.law.cdf(np.nextafter(self.law.support()[0], np.inf)))
 
     @cached_property
     def mean(self) -> float:
