@@ -69,7 +69,7 @@ def run(
     argv: Sequence[str] | None = None,
     description: str | None = None,
 ) -> Path:
-    """Simulate (or read the saved numbers), draw, and write NAME.csv, NAME.json and NAME.png; returns the PNG's path."""
+    """Simulate (or read the saved numbers), draw, and write NAME.csv, NAME.json and NAME.png; returns the last."""
     parser = argparse.ArgumentParser(prog=f"python -m analyses.{name}", parents=[options()], description=description)
     chosen = parser.parse_args(argv, namespace=Options())
     folder = chosen.out or (FIGURES / "quick" if chosen.quick else FIGURES)

@@ -29,7 +29,7 @@ def theme() -> Iterator[list[Any]]:
     import matplotlib.pyplot as plt
     import seaborn as sns
 
-    settings = {"axes.titlesize": 11, "axes.labelsize": 10, "figure.dpi": 110, "savefig.dpi": 150}
+    settings: dict[Any, Any] = {"axes.titlesize": 11, "axes.labelsize": 10, "figure.dpi": 110, "savefig.dpi": 150}
     palette = sns.color_palette("colorblind")
     with sns.axes_style("ticks", {"axes.grid": True, "grid.alpha": 0.3}), plt.rc_context(settings):
         yield [palette[i] for i in (0, 1, 2, 4, 3, 5, 7, 8, 9, 6)]
@@ -87,7 +87,7 @@ def log2_ticks(ax: Axes, sizes: Sequence[int]) -> None:
 
 
 def convergence(table: pd.DataFrame, measure: str = "rmse") -> Figure:
-    """Error against batch size, a panel an estimator, a colour a population, from the table of `measure_convergence`."""
+    """Error against batch size, a panel an estimator, a colour a population: the table of `measure_convergence`."""
     if measure not in MEASURES:
         raise ValueError(f"measure is one of {', '.join(MEASURES)}; got {measure!r}.")
     rows = table[table["measure"] == measure]

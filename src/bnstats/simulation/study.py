@@ -337,8 +337,8 @@ def _simulation(cells: Sequence[_CellRun], looks: int, precision: float | None) 
     if len(missed):
         shown = missed.iloc[:, : missed.columns.get_loc("value")].head(5).to_string(index=False, header=False)
         warnings.warn(
-            f"{len(missed)} of {len(table)} numbers did not reach a relative standard error of {precision}; raise the limit "
-            f"on replicates or the precision. The first of them:\n{shown}",
+            f"{len(missed)} of {len(table)} numbers did not reach a relative standard error of {precision}; raise the "
+            f"limit on replicates or the precision. The first of them:\n{shown}",
             PrecisionWarning,
             stacklevel=4,
         )

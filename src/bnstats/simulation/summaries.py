@@ -43,7 +43,7 @@ class Summary:
 
     def leaving_out(self, sample: Sample) -> NDArray[np.float64]:
         """The value without each of the groups in turn."""
-        return np.array([self.value(sample.without(g)) for g in range(len(sample.moments))])
+        return np.array([self.value(evidence) for evidence in sample.left_out])
 
 
 def _se(e: Evidence) -> float:

@@ -19,12 +19,13 @@ from bnstats.compiled import compiled
 
 Array = NDArray[np.float64]
 
-# The histogram of |value - origin| has eight bins an octave, the top bits of the floating-point number, from 2^-64 to 2^64.
+# The histogram of |value - origin| has eight bins an octave, by the top bits of the number, from 2^-64 to 2^64.
 BINS = 1024
 _PER_OCTAVE_BITS = 3
 _LOWEST = (1023 - 64) << _PER_OCTAVE_BITS
 EDGES: Array = ((np.arange(BINS + 1) + _LOWEST) << (52 - _PER_OCTAVE_BITS)).view(np.float64)
 
+# A power of two, so that groups merge as a tree.
 GROUPS = 16
 
 
@@ -84,7 +85,7 @@ class Tally:
         """The inverse of `pack`."""
         keys = tuple(tuple(key) for key in json.loads(names.tobytes()))
         shape = (moments.shape[1], BINS)
-        full = (np.zeros(shape, np.int32), np.full(shape, np.inf), np.zeros(shape))
+        full: tuple[NDArray[Any], ...] = (np.zeros(shape, np.int32), np.full(shape, np.inf), np.zeros(shape))
         for array, values in zip(full, (counts, low, high), strict=True):
             array.flat[where] = values
         return Tally(keys, moments, *full)
@@ -189,14 +190,18 @@ class Sample:
 
     def whole(self) -> Evidence:
         """All replicates."""
-        return Evidence(_merge_all(self.moments), self.counts.sum(axis=0, dtype=np.int64), self.low, self.high)
+        return self._evidence(np.zeros(len(self.moments), bool)[None])[0]
 
-    def without(self, group: int) -> Evidence:
-        """All but those of one group."""
-        keep = np.arange(len(self.moments)) != group
-        return Evidence(
-            _merge_all(self.moments[keep]), self.counts[keep].sum(axis=0, dtype=np.int64), self.low, self.high
-        )
+    @cached_property
+    def left_out(self) -> list[Evidence]:
+        """All replicates but those of each group in turn."""
+        return self._evidence(np.eye(len(self.moments), dtype=bool))
+
+    def _evidence(self, dropped: NDArray[np.bool_]) -> list[Evidence]:
+        kept = np.where(dropped[..., None], 0.0, self.moments)
+        counts = self.counts.sum(axis=0, dtype=np.int64) - dropped @ self.counts.astype(np.int64)
+        merged = _merge_all(np.moveaxis(kept, -1, 0)).T
+        return [Evidence(m, c, self.low, self.high) for m, c in zip(merged, counts, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -250,8 +255,7 @@ class Evidence:
 
 
 def _merge_all(moments: Array) -> Array:
-    """Merge along the first axis, as a tree, shapes (groups, 5) -> (5,)."""
-    parts = np.vstack([moments, np.zeros((-len(moments) % GROUPS, 5))]).T
-    while parts.shape[1] > 1:
-        parts = merge_moments(parts[:, ::2], parts[:, 1::2])
-    return parts[:, 0]
+    """Merge along the last axis, as a tree; shapes (5, ..., groups) -> (5, ...)."""
+    while moments.shape[-1] > 1:
+        moments = merge_moments(moments[..., ::2], moments[..., 1::2])
+    return moments[..., 0]

@@ -33,16 +33,17 @@ class Workers:
     """
 
     def __init__(self, executor: Executor | int | None) -> None:
-        self._own = executor is None or isinstance(executor, int)
-        self._executor = executor
+        self._given = executor
         self._exit = ExitStack()
 
     def __enter__(self) -> Workers:
-        if self._own:
-            count = self._executor or len(os.sched_getaffinity(0))
+        if self._given is None or isinstance(self._given, int):
             self._exit.enter_context(threadpool_limits(limits=1))
-            self._executor = ThreadPoolExecutor(count)
+            self._executor: Executor = ThreadPoolExecutor(self._given or os.cpu_count())
             self._exit.callback(self._executor.shutdown, cancel_futures=True)
+            self._work = _simulate
+        else:
+            self._executor, self._work = self._given, _simulate_elsewhere
         self.window = 4 * int(getattr(self._executor, "_max_workers", None) or os.cpu_count() or 1)
         return self
 
@@ -51,8 +52,7 @@ class Workers:
 
     def submit(self, study: Study, cell: Cell, seed: int, block: int) -> Future[Tally]:
         """Have a block simulated."""
-        assert isinstance(self._executor, Executor) or hasattr(self._executor, "submit")
-        return self._executor.submit(_simulate if self._own else _simulate_elsewhere, study, cell, seed, block)
+        return self._executor.submit(self._work, study, cell, seed, block)
 
 
 def _simulate(study: Study, cell: Cell, seed: int, block: int) -> Tally:
@@ -70,8 +70,8 @@ def tallies(
 ) -> Iterator[tuple[Any, int, Tally]]:
     """The tallies of (tag, cell, block) tasks, in that order, as (tag, block, tally).
 
-    Few tasks are under way at a time, so memory does not grow with their number. What is finished when a block fails, or
-    when the run is interrupted, is stored.
+    Few tasks are under way at a time, so memory does not grow with their number. What is finished when a block fails,
+    or when the run is interrupted, is stored.
     """
     pending: deque[tuple[Any, Cell, int, Tally | Future[Tally]]] = deque()
     try:

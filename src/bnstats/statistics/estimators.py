@@ -28,8 +28,8 @@ class Estimator:
         As NumPy's reductions: reduces `axis` of x. None if it can be computed from moments alone.
     target : float, or callable (Population) -> float
     order : float
-        It grows like this power of an outlier, 1 for a mean or a standard deviation, 2 for a variance, 0 if bounded: says
-        which of its moments exist.
+        It grows like this power of an outlier, 1 for a mean or a standard deviation, 2 for a variance, 0 if bounded:
+        says which of its moments exist.
     averages : float
         It is a smooth function of the batch's average of this power of the values: says how fast it converges.
     eps : float, optional

@@ -32,7 +32,7 @@ class Moments:
     (4.0, 12.5, 12.5)
     """
 
-    n: ArrayLike
+    n: float | Array
     mean: Array
     m2: Array
 

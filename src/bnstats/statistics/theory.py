@@ -53,8 +53,8 @@ def sampling(population: Any, batch_size: int, estimator: str | Estimator, batch
     Notes
     -----
     The mean and the bias of the variance are exact for every population and rule; the standard error of the variance
-    for every independent sample, Var(s²) = (mu_4 - sigma⁴ (n - 3) / (n - 1)) / n; all else where the estimator's own law
-    is known (`law`).
+    for every independent sample, Var(s²) = (mu_4 - sigma⁴ (n - 3) / (n - 1)) / n; all else where the estimator's own
+    law is known (`law`).
     """
     population, estimator = Population.of(population), estimator_of(estimator)
     batching.check(population, batch_size)
@@ -206,10 +206,10 @@ def rate(population: Any, estimator: str | Estimator, measure: str = "rmse", bat
     if not 1 < tail < 2:
         return np.nan  # at 2 the power law bears a logarithm
     if measure == "median_abs_error":
-        return -(1 - 1 / tail)
+        return float(1 / tail - 1)
     if linear:
         return -1.0 if measure == "bias" else np.nan
-    return 1 - tail if measure == "bias" else (1 - tail) / 2
+    return float(1 - tail if measure == "bias" else (1 - tail) / 2)
 
 
 def required_batch_size(population: Any, estimator: str | Estimator, *, rmse: float, batching: Batching = IID()) -> int:

@@ -32,6 +32,8 @@ Array = NDArray[np.float64]
 SET = 2**16
 # Of so many batches of one size in a set estimates are taken. More pairs would cost time and make no curve smoother.
 MOST = 2**9
+# 2, 4, ..., 4096
+DYADIC = tuple((2 ** np.arange(1, 13)).tolist())
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,9 @@ class ConvergenceStudy(Study):
 
     def _pyramid(self, population: Population, rng: Generator, sets: int) -> dict[tuple[str, int], Array]:
         wanted = self._dyadic(IID())
-        raw = [(e, n, []) for e in self.estimators if e.of_moments is None for n in wanted]
+        raw: list[tuple[Estimator, int, list[Array]]] = [
+            (e, n, []) for e in self.estimators if e.of_moments is None for n in wanted
+        ]
 
         def fill(values: Array) -> None:
             population.fill(rng, values)
@@ -100,7 +104,7 @@ class ConvergenceStudy(Study):
         return self._of_moments(batching.source(population), rng, Moments.of(batches)) | raw
 
     def _of_moments(self, source: Population, rng: Generator, moments: Moments) -> dict[tuple[str, int], Array]:
-        n = int(moments.n)
+        n = int(np.max(moments.n))
 
         @lru_cache
         def fresh() -> Array:
@@ -176,7 +180,7 @@ class Convergence:
 def measure_convergence(
     populations: Any,
     *,
-    batch_sizes: Sequence[int] = tuple(2**k for k in range(1, 13)),
+    batch_sizes: Sequence[int] = DYADIC,
     estimators: Sequence[str | Estimator] = ("mean", "var", "std", "inv_std"),
     batching: Batching | Sequence[Batching] = IID(),
     precision: float | None = 0.02,
@@ -260,8 +264,8 @@ def _check(study: ConvergenceStudy) -> None:
     for population in study.populations:
         if np.isnan(population.mean):
             raise ValueError(
-                f"population {population.name} has no mean (tail index {population.tail_index:g}), so no statistic of its "
-                "batches converges; leave it out."
+                f"population {population.name} has no mean (tail index {population.tail_index:g}), so no statistic of "
+                "its batches converges; leave it out."
             )
         for batching in study.batchings:
             for n in study.batch_sizes:
@@ -270,6 +274,6 @@ def _check(study: ConvergenceStudy) -> None:
                 value = estimator.population_value(batching.source(population))
                 if not np.isfinite(value):
                     raise ValueError(
-                        f"{estimator.name} of population {population.name} is {value}: there is nothing to converge to; "
+                        f"{estimator.name} of population {population.name} is {value}: nothing to converge to; "
                         "leave that estimator or population out."
                     )
