@@ -78,12 +78,25 @@ def panels(
 
 
 def log2_ticks(ax: Axes, sizes: Sequence[int]) -> None:
-    """A logarithmic axis of batch sizes, marked at powers of two."""
+    """A logarithmic axis of batch sizes, marked at some of them."""
+    from matplotlib.ticker import NullLocator
+
     ax.set_xscale("log", base=2)
     marks = sorted(set(sizes))
     step = -(-len(marks) // 6)
     ax.set_xticks(marks[::step], [f"{m}" for m in marks[::step]])
-    ax.minorticks_off()
+    ax.xaxis.set_minor_locator(NullLocator())
+
+
+def log_errors(ax: Axes) -> None:
+    """A logarithmic axis of errors, with numbers that can be read."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    ax.set_yscale("log")
+    low, high = ax.get_ylim()
+    ax.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if high < 100 * low else (1.0,)))
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    ax.yaxis.set_minor_formatter(NullFormatter())
 
 
 def convergence(table: pd.DataFrame, measure: str = "rmse") -> Figure:
@@ -102,7 +115,8 @@ def convergence(table: pd.DataFrame, measure: str = "rmse") -> Figure:
                 drawn = part.assign(value=part["value"].abs(), exact=part["exact"].abs())
                 series(ax, drawn, "batch_size", color=palette[i % len(palette)], marker=MARKERS[i % 13], label=label)
             log2_ticks(ax, chosen["batch_size"].tolist())
-            ax.set(yscale="log", title=estimator, xlabel="batch size")
+            log_errors(ax)
+            ax.set(title=estimator, xlabel="batch size")
         axes[0].set_ylabel(f"{MEASURES[measure]} (unit of the estimate)")
         axes[-1].legend(fontsize=8)
     return figure

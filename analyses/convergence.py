@@ -1,0 +1,108 @@
+"""How fast mini-batch statistics converge: error against batch size, light and heavy tails, and real activations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+import bnstats as bn
+from analyses.frame import Options, run
+from bnstats.plots import MARKERS, log2_ticks, log_errors, panels, series, theme
+from bnstats.sampling.datasets import hidden_preactivations, pixel_columns
+
+LIGHT = ("normal", "uniform", "exponential", "laplace", "bernoulli")
+HEAVY = ("t5", "t3", "pareto", "t2.5")
+ESTIMATORS = ("mean", "var", "var_unbiased", "std", "inv_std")
+
+
+def simulate(options: Options) -> pd.DataFrame:
+    """Errors in units of the population value (of the mean: of sigma), and the slopes of their logarithms."""
+    frames = []
+    groups = {
+        "light": {name: name for name in (*LIGHT, "rectified", "mixture", "lognormal", "contaminated")},
+        "heavy": {name: name for name in HEAVY},
+        "real": {**pixel_columns(), **hidden_preactivations()},
+    }
+    for panel, populations in groups.items():
+        settings = options.study(f"convergence-{panel}", full=0.005, quick=0.04)
+        measured = bn.measure_convergence(populations, estimators=ESTIMATORS, max_draws=2**29, **settings)
+        unit = _units(populations, measured.table)
+        scaled = measured.table[["value", "mcse", "exact"]].div(unit, axis=0)
+        errors = measured.table.assign(panel=panel, kind="error", unit=unit, **scaled)
+        frames += [errors, measured.rates().assign(panel=panel, kind="rate")]
+    return pd.concat(frames, ignore_index=True)
+
+
+def _units(populations: dict[str, object], table: pd.DataFrame) -> pd.Series:
+    made = {name: bn.Population.of(source) for name, source in populations.items()}
+    values = {
+        (name, e): made[name].std if e == "mean" else bn.ESTIMATORS[e].population_value(made[name])
+        for name in made
+        for e in ESTIMATORS
+    }
+    return pd.Series([values[pair] for pair in zip(table["population"], table["estimator"], strict=True)], table.index)
+
+
+def plot(frame: pd.DataFrame) -> Figure:
+    """Five panels: the mean, the variance, heavy tails, real activations, and all slopes."""
+    errors, rates = frame[frame["kind"] == "error"], frame[frame["kind"] == "rate"]
+    with theme() as palette:
+        figure, axes = panels(6, columns=3, width=4.6)
+        mean, var, scale, heavy, real, slopes = axes
+
+        def draw(ax: Axes, panel: str, estimator: str, measure: str, names: Sequence[str]) -> None:
+            chosen = errors.loc[
+                (errors["panel"] == panel) & (errors["estimator"] == estimator) & (errors["measure"] == measure)
+            ]
+            for i, name in enumerate(names):
+                part = chosen[chosen["population"] == name]
+                series(ax, part, "batch_size", color=palette[i], marker=MARKERS[i], label=name)
+            log2_ticks(ax, chosen["batch_size"].astype(int).tolist())
+            log_errors(ax)
+            ax.set(xlabel="batch size")
+            ax.legend(fontsize=7, loc="lower left")
+
+        draw(mean, "light", "mean", "rmse", LIGHT)
+        mean.set(title="The mean: sigma/√n, whatever the population", ylabel="RMSE of mean (sigma)")
+        draw(var, "light", "var", "rmse", LIGHT)
+        at64 = errors.query("panel == 'light' and estimator == 'var' and measure == 'rmse' and batch_size == 64")
+        normal64 = float(at64.query("population == 'normal'")["value"].iloc[0])
+        var.set(title=f"The variance: still {normal64:.0%} off at 64, normal data", ylabel="RMSE of var (sigma²)")
+        draw(scale, "light", "inv_std", "bias", LIGHT[:4])
+        scale.set(title="The scale 1/s is too large in small batches", ylabel="bias of 1/s (1/sigma)")
+        draw(heavy, "heavy", "var", "median_abs_error", HEAVY)
+        heavy.set(title="Heavy tails: slower than √n", ylabel="median error of var (sigma²)")
+        names = list(dict.fromkeys(errors[errors["panel"] == "real"]["population"]))
+        draw(real, "real", "var", "rmse", names)
+        real.set(title="Digits: sparse pixels are the slow ones", ylabel="RMSE of var (sigma²)")
+        _slopes(slopes, rates, palette)
+    return figure
+
+
+def _slopes(ax: Axes, rates: pd.DataFrame, palette: Sequence[object]) -> None:
+    """Measured slopes of the variance's median error with their intervals, beside the theoretical ones."""
+    chosen = rates.query("estimator == 'var' and measure == 'median_abs_error' and panel != 'real'")
+    chosen = chosen[chosen["rate"].notna() & ~chosen["population"].isin(["lognormal", "contaminated"])].iloc[::-1]
+    y = np.arange(len(chosen))
+    bars = [chosen["rate"] - chosen["low"], chosen["high"] - chosen["rate"]]
+    style = {"fmt": "o", "color": palette[0], "markersize": 4.5, "elinewidth": 1}
+    ax.errorbar(chosen["rate"], y, xerr=bars, label="measured, 95 % jointly", **style)
+    ax.plot(chosen["expected"], y, "|", color=palette[1], markersize=12, markeredgewidth=2, label="theory, n → ∞")
+    ax.set_yticks(y, chosen["population"])
+    ax.set(
+        title="Slope −1/2; heavy tails −(1 − 2/α), reached slowly", xlabel="slope of log median error on log batch size"
+    )
+    ax.legend(fontsize=7, loc="upper right")
+
+
+def main(argv: Sequence[str] | None = None) -> Path:
+    return run("convergence", simulate, plot, argv, __doc__)
+
+
+if __name__ == "__main__":
+    main()
