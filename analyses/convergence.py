@@ -29,7 +29,7 @@ def simulate(options: Options) -> pd.DataFrame:
         "real": {**pixel_columns(), **hidden_preactivations()},
     }
     for panel, populations in groups.items():
-        settings = options.study(f"convergence-{panel}", full=0.005, quick=0.04)
+        settings = options.study(f"convergence-{panel}", full=0.01, quick=0.04)
         measured = bn.measure_convergence(populations, estimators=ESTIMATORS, max_draws=2**29, **settings)
         unit = _units(populations, measured.table)
         scaled = measured.table[["value", "mcse", "exact"]].div(unit, axis=0)
@@ -68,18 +68,18 @@ def plot(frame: pd.DataFrame) -> Figure:
             ax.legend(fontsize=7, loc="lower left")
 
         draw(mean, "light", "mean", "rmse", LIGHT)
-        mean.set(title="The mean: sigma/√n, whatever the population", ylabel="RMSE of mean (sigma)")
+        mean.set(title="The mean: σ/√n, whatever the population", ylabel="RMSE of mean (σ)")
         draw(var, "light", "var", "rmse", LIGHT)
         at64 = errors.query("panel == 'light' and estimator == 'var' and measure == 'rmse' and batch_size == 64")
         normal64 = float(at64.query("population == 'normal'")["value"].iloc[0])
-        var.set(title=f"The variance: still {normal64:.0%} off at 64, normal data", ylabel="RMSE of var (sigma²)")
+        var.set(title=f"The variance: still {normal64:.0%} off at 64, normal data", ylabel="RMSE of var (σ²)")
         draw(scale, "light", "inv_std", "bias", LIGHT[:4])
-        scale.set(title="The scale 1/s is too large in small batches", ylabel="bias of 1/s (1/sigma)")
+        scale.set(title="The scale 1/s is too large in small batches", ylabel="bias of 1/s (1/σ)")
         draw(heavy, "heavy", "var", "median_abs_error", HEAVY)
-        heavy.set(title="Heavy tails: slower than √n", ylabel="median error of var (sigma²)")
+        heavy.set(title="Heavy tails: slower than √n", ylabel="median error of var (σ²)")
         names = list(dict.fromkeys(errors[errors["panel"] == "real"]["population"]))
         draw(real, "real", "var", "rmse", names)
-        real.set(title="Digits: sparse pixels are the slow ones", ylabel="RMSE of var (sigma²)")
+        real.set(title="Digits: sparse pixels are the slow ones", ylabel="RMSE of var (σ²)")
         _slopes(slopes, rates, palette)
     return figure
 
@@ -95,7 +95,7 @@ def _slopes(ax: Axes, rates: pd.DataFrame, palette: Sequence[object]) -> None:
     ax.plot(chosen["expected"], y, "|", color=palette[1], markersize=12, markeredgewidth=2, label="theory, n → ∞")
     ax.set_yticks(y, chosen["population"])
     ax.set(
-        title="Slope −1/2; heavy tails −(1 − 2/α), reached slowly", xlabel="slope of log median error on log batch size"
+        title="Slope −1/2; heavy tails slowly −(1 − 2/α)", xlabel="slope of log median error on log batch size"
     )
     ax.legend(fontsize=7, loc="upper right")
 

@@ -8,7 +8,7 @@ Exact theory where there is one, Monte Carlo with an honest standard error every
 -0.015625
 """
 
-from bnstats import plots
+from bnstats import plots, testing
 from bnstats.sampling.batching import IID, Autocorrelated, Batching, Clustered, WithoutReplacement
 from bnstats.sampling.populations import POPULATIONS, Population
 from bnstats.simulation.study import PrecisionWarning, Simulation, Study, run, run_block
@@ -16,11 +16,15 @@ from bnstats.simulation.workers import BlockError
 from bnstats.statistics import theory
 from bnstats.statistics.estimators import ESTIMATORS, Estimator, fresh_normalized, inv_std
 from bnstats.statistics.moments import Moments
+from bnstats.statistics.running import CONVENTIONS, Convention, RunningStats, running_error, smooth
 from bnstats.studies.convergence import Convergence, measure_convergence
+from bnstats.studies.information import Information, measure_information, measure_raw_behind
+from bnstats.studies.running_stats import Running, measure_running
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "CONVENTIONS",
     "ESTIMATORS",
     "IID",
     "POPULATIONS",
@@ -28,19 +32,29 @@ __all__ = [
     "Batching",
     "BlockError",
     "Clustered",
+    "Convention",
     "Convergence",
     "Estimator",
+    "Information",
     "Moments",
     "Population",
     "PrecisionWarning",
+    "Running",
+    "RunningStats",
     "Simulation",
     "Study",
     "WithoutReplacement",
     "fresh_normalized",
     "inv_std",
     "measure_convergence",
+    "measure_information",
+    "measure_raw_behind",
+    "measure_running",
     "plots",
     "run",
     "run_block",
+    "running_error",
+    "smooth",
+    "testing",
     "theory",
 ]

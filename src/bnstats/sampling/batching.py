@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.random import Generator
@@ -72,8 +73,8 @@ class WithoutReplacement(Batching):
     size: int | None = None
 
     def __post_init__(self) -> None:
-        if self.size is not None and self.size < 2:
-            raise ValueError(f"size is the number of values to draw from, at least 2; got {self.size}.")
+        if self.size is not None and (self.size != int(self.size) or self.size < 2):
+            raise ValueError(f"size is the number of values to draw from, whole and at least 2; got {self.size}.")
 
     def source(self, population: Population) -> Population:
         if population.values is None:
@@ -82,7 +83,7 @@ class WithoutReplacement(Batching):
                     f"without replacement from {population.name}, a distribution, needs size=, as in "
                     "WithoutReplacement(size=1000)."
                 )
-            return population.quantiles(self.size)
+            return _finite(population, self.size)
         if self.size not in (None, population.values.size):
             raise ValueError(
                 f"{population.name} has {population.values.size} values, so size={self.size} cannot be; leave size out."
@@ -91,16 +92,21 @@ class WithoutReplacement(Batching):
 
     def check(self, population: Population, batch_size: int) -> None:
         super().check(population, batch_size)
+        self._enough(population, batch_size)
+
+    def _enough(self, population: Population, batch_size: int) -> Array:
+        """The values to draw from."""
         values = self.source(population).values
-        if values is not None and batch_size > values.size:
+        assert values is not None
+        if batch_size > values.size:
             raise ValueError(
                 f"a batch of {batch_size} cannot be drawn without replacement from {values.size} values; "
                 f"use batch sizes up to {values.size}."
             )
+        return values
 
     def fill(self, population: Population, rng: Generator, out: Array) -> None:
-        values = self.source(population).values
-        assert values is not None
+        values = self._enough(population, out.shape[1])  # the compiled loop checks no bounds
         _shuffle_partly(rng.random(out.shape), values.copy(), out)
 
     def variance_of_mean(self, population: Population, batch_size: int) -> float:
@@ -108,6 +114,10 @@ class WithoutReplacement(Batching):
         assert finite.values is not None
         size = finite.values.size
         return finite.var * size / (size - 1) / batch_size * (1 - batch_size / size)
+
+
+# Inverting a distribution function can take seconds, and every block asks for it.
+_finite = lru_cache(maxsize=64)(Population.quantiles)
 
 
 @compiled
@@ -168,7 +178,6 @@ class Autocorrelated(Batching):
     def fill(self, population: Population, rng: Generator, out: Array) -> None:
         population.fill(rng, out)
         fresh = rng.random(out.shape) >= self.phi
-        fresh[:, 0] = True
         source = np.maximum.accumulate(np.where(fresh, np.arange(out.shape[1]), 0), axis=1)
         out[...] = np.take_along_axis(out, source, axis=1)
 

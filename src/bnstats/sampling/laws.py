@@ -79,6 +79,17 @@ NAMED: dict[str, Any] = {
 }
 
 
+def family(law: Any) -> str | None:
+    """Name of the law's family; None for a user's own family, whatever it calls itself, and for tabulated laws.
+
+    >>> family(stats.gamma(2.0)), family(stats.rv_discrete(name="poisson", values=([0, 5], [0.5, 0.5]))())
+    ('gamma', None)
+    """
+    name, kind = law.dist.name, type(law.dist)
+    own = {f.name: f for f in (normal_mixture, rectified_normal)}
+    return str(name) if kind is type(own.get(name, getattr(stats, name, None))) else None
+
+
 def parameters(law: Any) -> tuple[tuple[float, ...], float, float]:
     """Shape parameters, location and scale of a frozen SciPy distribution.
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -12,14 +14,23 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import ArrayLike
 
-from bnstats.sampling.laws import NAMED, parameters
+from bnstats.sampling.laws import NAMED, family, parameters
 from bnstats.sampling.samplers import Array, Fill, array_filler, law_filler
 
 # Beyond the reach of SciPy's `isf`; of every other family the far tail shows its index, see `tail_index`.
-_TAILS = {
+_TAILS: dict[str, Callable[[tuple[float, ...]], float]] = {
     "f": lambda shapes: shapes[1] / 2,
     "betaprime": lambda shapes: shapes[1],
     "zipf": lambda shapes: shapes[0] - 1,
+    "t": lambda shapes: shapes[0],
+    "ncf": lambda shapes: shapes[1] / 2,
+    "jf_skew_t": lambda shapes: 2 * min(shapes),
+    "mielke": lambda shapes: shapes[1],
+    "yulesimon": lambda shapes: shapes[0],
+    "dpareto_lognorm": lambda shapes: shapes[2],
+    "levy_stable": lambda shapes: shapes[0] if shapes[0] < 2 else np.inf,
+    "skewcauchy": lambda _: 1.0,
+    "alpha": lambda _: 1.0,
 }
 
 
@@ -72,10 +83,25 @@ class Population:
 
     @cached_property
     def identity(self) -> tuple[Any, ...]:
-        """What the draws depend on: the family and its parameters, or a digest of the values."""
+        """What the draws depend on: the family and its parameters, or a digest of the values.
+
+        Families of the user's own, and tables, may share a name: a digest of their quantiles and of the chances of
+        these tells them apart.
+        """
         if self.values is not None:
             return ("array", self.values.size, _digest(self.values))
-        return (self.law.dist.name, *parameters(self.law))
+        known = family(self.law)
+        if known is not None:
+            return (known, *parameters(self.law))
+        quantiles = np.asarray(self.law.ppf(np.arange(1, 64) / 64.0), dtype=np.float64)
+        own = _digest(np.append(quantiles, self.law.cdf(quantiles)))
+        return (f"own {self.law.dist.name} {own}", *parameters(self.law))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Population) and (self.name, self.identity) == (other.name, other.identity)
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.identity))
 
     @cached_property
     def _fill(self) -> Fill:
@@ -93,11 +119,11 @@ class Population:
         """Moments of order below it exist: 3 for t(3); inf where all moments exist."""
         if self.values is not None:
             return np.inf
-        closed = _TAILS.get(self.law.dist.name)
+        closed = _TAILS.get(family(self.law) or "")
         if closed is not None:
             return float(closed(parameters(self.law)[0]))
         far, farther = self.local_tail_index(1e-40), self.local_tail_index(1e-60)
-        return round(far, 9) if abs(farther / far - 1) < 1e-6 else np.inf
+        return round(far, 6) if abs(farther / far - 1) < 1e-6 else np.inf
 
     def local_tail_index(self, probability: float) -> float:
         """Slope -d log P(|X - median| > x) / d log x where that is `probability`, of the heavier tail; inf if bounded.
@@ -114,7 +140,9 @@ class Population:
         chance, (shapes, _, _) = np.array([10 * probability, probability]), parameters(self.law)
         dist = self.law.dist
         middle = dist.median(*shapes)
-        return min(_slope(dist.isf(chance, *shapes) - middle), _slope(middle - dist.ppf(chance, *shapes)))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return min(_slope(dist.isf, chance, shapes, middle), _slope(dist.ppf, chance, shapes, middle))
 
     @cached_property
     def largest_atom(self) -> float:
@@ -134,13 +162,15 @@ class Population:
         """Expected value; nan where it does not exist."""
         if self.values is not None:
             return float(self.values.mean())
-        return float(self.law.mean()) if self.tail_index > 1 else np.nan
+        with np.errstate(all="ignore"):
+            return float(self.law.mean()) if self.tail_index > 1 else np.nan
 
     @cached_property
     def _central(self) -> tuple[float, float, float]:
         """Central moments of order 2, 3, 4, as far as they exist."""
         if self.values is not None:
             deviation = self.values - self.mean
+            deviation -= deviation.mean()  # the mean is rounded
             return float(np.mean(deviation**2)), float(np.mean(deviation**3)), float(np.mean(deviation**4))
         return _law_moments(self.law, self.tail_index)
 
@@ -185,12 +215,17 @@ def _law_moments(law: Any, tail: float) -> tuple[float, float, float]:
     """Central moments of order 2, 3, 4 by SciPy, with inf and nan where they do not exist."""
     if tail <= 2:
         return (np.inf if tail > 1 else np.nan), np.nan, np.nan
-    var, skewness, excess = (float(moment) for moment in law.stats("vsk"))
+    with np.errstate(all="ignore"):
+        var, skewness, excess = (float(moment) for moment in law.stats("vsk"))
     return var, skewness * var**1.5 if tail > 3 else np.nan, (excess + 3) * var**2 if tail > 4 else np.inf
 
 
-def _slope(value: Array) -> float:
-    """Local tail index from the two values that are exceeded with probabilities 10 p and p."""
+def _slope(quantile: Any, chance: Array, shapes: tuple[float, ...], middle: float) -> float:
+    """Local tail index from the distances from the middle that are exceeded with probabilities 10 p and p."""
+    try:
+        value = np.abs(quantile(chance, *shapes) - middle)
+    except OverflowError:
+        return np.inf
     if not np.isfinite(value).all() or value[0] <= 0 or value[1] <= value[0]:
         return np.inf
     return float(np.log(10) / np.log(value[1] / value[0]))
@@ -227,16 +262,19 @@ def _checked_law(law: Any) -> Any:
 
 def _checked_values(source: ArrayLike) -> Array:
     try:
-        values = np.ascontiguousarray(source, dtype=np.float64)
+        raw = np.asarray(source)
     except (TypeError, ValueError):
+        raw = np.array(None)
+    if raw.dtype.kind not in "biuf":
         raise ValueError(
-            f"a population is a frozen SciPy distribution, a 1-D array of numbers or a name; {type(source).__name__} "
-            "is none of these."
-        ) from None
-    if values.ndim != 1 or values.size < 2:
-        raise ValueError(
-            f"an array population is 1-D with at least 2 values; got shape {values.shape}: pass x.ravel()."
+            "a population is a frozen SciPy distribution, a 1-D array of real numbers or a name; "
+            f"{type(source).__name__} ({raw.dtype}) is none of these."
         )
+    values = np.array(raw, dtype=np.float64)  # a copy: what the caller does to the array later does not touch it
+    if values.ndim != 1:
+        raise ValueError(f"an array population is 1-D; got shape {values.shape}: pass x.ravel().")
+    if values.size < 2:
+        raise ValueError(f"an array population has at least 2 values; got {values.size}.")
     if not np.isfinite(values).all():
         raise ValueError(
             f"an array population holds finite values; got {np.count_nonzero(~np.isfinite(values))} NaN or infinite: "

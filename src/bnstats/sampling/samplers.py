@@ -15,7 +15,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from scipy.stats import rv_continuous, sampling
 
-from bnstats.sampling.laws import parameters
+from bnstats.sampling.laws import family, parameters
 
 Array = NDArray[np.float64]
 Fill = Callable[[Generator, Array], None]
@@ -111,9 +111,9 @@ def law_filler(law: Any) -> Fill:
     True
     """
     shapes, loc, scale = parameters(law)
-    standard = STANDARD.get(law.dist.name)
+    standard = STANDARD.get(family(law) or "") or _inversion(law.dist(*shapes))
     if standard is None:
-        return _inversion(law)
+        return lambda rng, out: np.copyto(out, law.rvs(size=out.shape, random_state=rng))
 
     def fill(rng: Generator, out: Array) -> None:
         standard(rng, out, *shapes)
@@ -125,17 +125,17 @@ def law_filler(law: Any) -> Fill:
     return fill
 
 
-def _inversion(law: Any) -> Fill:
-    """Draws by a table of the inverse distribution function, else by the law's own `rvs`."""
+def _inversion(law: Any) -> Callable[..., None] | None:
+    """Draws by a table of the inverse distribution function; None where no table can be made."""
     continuous = isinstance(law.dist, rv_continuous)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             inverse = (sampling.NumericalInversePolynomial if continuous else sampling.DiscreteGuideTable)(law)
     except Exception:  # UNU.RAN refuses for many reasons (no density, no bounded table); `rvs` always works
-        return lambda rng, out: np.copyto(out, law.rvs(size=out.shape, random_state=rng))
+        return None
 
-    def fill(rng: Generator, out: Array) -> None:
+    def fill(rng: Generator, out: Array, *_: float) -> None:
         rng.random(out=out)
         out[...] = inverse.ppf(out)
 

@@ -52,29 +52,30 @@ class Store:
         text = json.dumps({"format": FORMAT, **definition}, sort_keys=True)
         with self._errors():
             self._db = sqlite3.connect(self.path, isolation_level=None)
+        try:
+            self._claim(text)
+        except BaseException:
+            self._db.close()
+            raise
+
+    def _claim(self, text: str) -> None:
+        """Write the definition into a new file; compare it with that of an old one, which is not touched before."""
+        with self._errors():
+            tables = {name for (name,) in self._db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+            if tables and not {"definition", "blocks"} <= tables:
+                raise self._foreign("it has other tables")
+            held = self._db.execute("SELECT text FROM definition").fetchone()[0] if tables else text
+            if held != text:
+                raise ValueError(
+                    f"store {str(self.path)!r} holds another study, {_difference(json.loads(held), json.loads(text))}; "
+                    "give this study a file of its own."
+                )
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=NORMAL")
-        held = self._definition()
-        if held is None:
-            with self._errors():
+            if not tables:
                 self._db.executescript("BEGIN;" + _SCHEMA)
                 self._db.execute("INSERT INTO definition VALUES (?)", (text,))
                 self._db.execute("COMMIT")
-        elif held != text:
-            self._db.close()
-            raise ValueError(
-                f"store {str(self.path)!r} holds another study, {_difference(json.loads(held), json.loads(text))}; "
-                "give this study a file of its own."
-            )
-
-    def _definition(self) -> str | None:
-        try:
-            tables = {name for (name,) in self._db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-            if not tables:
-                return None
-            return str(self._db.execute("SELECT text FROM definition").fetchone()[0])
-        except (sqlite3.DatabaseError, TypeError):
-            raise ValueError(f"{str(self.path)!r} is no bnstats store; give another path for store=.") from None
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
@@ -85,17 +86,23 @@ class Store:
                 f"store {str(self.path)!r}: {error}. Blocks stored before are kept; free space or give another "
                 "path, and run again."
             ) from error
-        except sqlite3.DatabaseError:
-            raise ValueError(f"{str(self.path)!r} is no bnstats store; give another path for store=.") from None
+        except sqlite3.DatabaseError as error:
+            raise self._foreign(str(error)) from None
+
+    def _foreign(self, why: str) -> ValueError:
+        return ValueError(
+            f"{str(self.path)!r} is no bnstats store, or a damaged one ({why}); give another path for store=."
+        )
 
     def get(self, cell: str, block: int) -> Tally | None:
         """The stored tally of a block; None, with a warning, if it is damaged, and None if it is not there."""
-        row = self._db.execute(
-            "SELECT sha256, payload FROM blocks WHERE cell = ? AND block = ?", (cell, block)
-        ).fetchone()
+        with self._errors():
+            row = self._db.execute(
+                "SELECT sha256, payload FROM blocks WHERE cell = ? AND block = ?", (cell, block)
+            ).fetchone()
         if row is None:
             return None
-        if hashlib.sha256(row[1]).hexdigest() != row[0]:
+        if not isinstance(row[1], bytes) or hashlib.sha256(row[1]).hexdigest() != row[0]:
             warnings.warn(
                 f"block {block} of cell {cell} in {str(self.path)!r} is damaged; simulating it again", stacklevel=2
             )
@@ -128,8 +135,11 @@ def _decode(payload: bytes) -> Tally:
 
 def _difference(held: Any, wanted: Any) -> str:
     for key in sorted(held.keys() | wanted.keys()):
-        if held.get(key) != wanted.get(key):
-            return f"with {key} {_short(held.get(key))} and not {_short(wanted.get(key))}"
+        was, now = held.get(key), wanted.get(key)
+        if was != now and isinstance(was, dict) and isinstance(now, dict):
+            return _difference(was, now)
+        if was != now:
+            return f"with {key} {_short(was)} and not {_short(now)}"
     return "written in another way"
 
 

@@ -7,7 +7,7 @@ import functools
 import hashlib
 import json
 from collections.abc import Mapping
-from types import CodeType, FunctionType
+from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -30,16 +30,17 @@ def canonical(value: Any) -> Any:
     >>> canonical({"b": np.float64(0.5), "a": (1, None)})
     {'a': [1, None], 'b': 0.5}
     """
-    if isinstance(value, np.generic):
+    if isinstance(value, np.generic) and not isinstance(value.item(), np.generic):
         return canonical(value.item())
     if value is None or isinstance(value, bool | int | float | str):
         return value
-    if isinstance(value, np.ndarray):
+    if isinstance(value, np.ndarray) and not value.dtype.hasobject:
         return ["array", value.dtype.str, list(value.shape), hashlib.sha256(value.tobytes()).hexdigest()]
     if isinstance(value, Mapping):
         return {str(key): canonical(value[key]) for key in sorted(value, key=str)}
     if isinstance(value, tuple | list | frozenset):
-        return [canonical(v) for v in (sorted(value) if isinstance(value, frozenset) else value)]
+        members = [canonical(v) for v in value]
+        return sorted(members, key=json.dumps) if isinstance(value, frozenset) else members
     if hasattr(value, "identity"):
         return [_name(type(value)), canonical(value.identity)]
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
@@ -48,8 +49,11 @@ def canonical(value: Any) -> Any:
     if isinstance(value, functools.partial):
         return ["partial", canonical(value.func), canonical(value.args), canonical(value.keywords)]
     if isinstance(value, FunctionType):
-        closed = [canonical(cell.cell_contents) for cell in value.__closure__ or ()]
-        return [_name(value), _code(value.__code__), canonical(value.__defaults__), closed]
+        closed = [cell.cell_contents for cell in value.__closure__ or ()]
+        return [_name(value), _code(value.__code__), canonical([value.__defaults__, value.__kwdefaults__, closed])]
+    owner = getattr(value, "__self__", None)
+    if owner is not None and not isinstance(owner, ModuleType):  # a method means nothing without its object
+        return ["method", canonical(owner), canonical(getattr(value, "__func__", value.__name__))]
     if hasattr(value, "__qualname__") or isinstance(value, np.ufunc):
         return _name(value)
     raise ValueError(f"{value!r} has no stable identity: make it a frozen dataclass, a plain value or a function.")
@@ -60,8 +64,14 @@ def _name(value: Any) -> str:
 
 
 def _code(code: CodeType) -> list[Any]:
-    constants = [_code(c) if isinstance(c, CodeType) else repr(c) for c in code.co_consts]
-    return [code.co_code.hex(), list(code.co_names), constants]
+    return [code.co_code.hex(), list(code.co_names), [_constant(c) for c in code.co_consts]]
+
+
+def _constant(constant: Any) -> Any:
+    if isinstance(constant, CodeType):
+        return _code(constant)
+    # The order of a set of strings changes from one process to the next.
+    return sorted(map(repr, constant)) if isinstance(constant, frozenset) else repr(constant)
 
 
 def digest(value: Any) -> str:

@@ -10,9 +10,10 @@ import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
+from types import FunctionType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -31,6 +32,8 @@ Cell = Mapping[str, Any]
 
 # Blocks before the first look.
 FIRST_LOOK = 8
+# What these methods say does not change a block.
+_DESCRIBE = ("cells", "draws", "exact", "tail_index", "columns")
 
 
 class PrecisionWarning(UserWarning):
@@ -183,9 +186,10 @@ def run(
         for look in range(looks):
             pending = [c for c in cells if not c.done]
             tasks = ((c, c.cell, b) for c in pending for b in c.blocks_until(look, last=look == looks - 1))
-            for cell, block, tally in tallies(study, seed, tasks, workers, blocks):
-                cell.add(block, tally)
-                bar.block(cell.cell)
+            with closing(tallies(study, seed, tasks, workers, blocks)) as finished:
+                for cell, block, tally in finished:
+                    cell.add(block, tally)
+                    bar.block(cell.cell)
             for cell in pending:
                 cell.settle(precision, last=look == looks - 1)
             bar.look(cells)
@@ -194,7 +198,7 @@ def run(
 
 def run_block(study: Study, *, cell: int, block: int, seed: int = 0) -> Mapping[Any, NDArray[Any]]:
     """Simulate one block of the cell at that place in `study.cells()`, and return its replicates."""
-    chosen = _distinct(study.cells())[cell]
+    chosen = study.cells()[cell]
     return study.simulate(chosen, stream(seed, chosen, block), study.size(chosen))
 
 
@@ -235,9 +239,16 @@ def _definition(study: Study, seed: int) -> dict[str, Any]:
         "study": f"{kind.__module__}.{kind.__qualname__}",
         "seed": int(seed),
         "settings": settings,
-        "code": digest(kind.simulate),
+        "code": digest(_code(kind)),
         "numpy": np.__version__,
     }
+
+
+def _code(kind: type[Study]) -> dict[str, Any]:
+    """The functions that blocks may depend on: all but those that only describe them."""
+    mine = kind.__mro__[: kind.__mro__.index(Study)]
+    functions = {name: f for base in reversed(mine) for name, f in vars(base).items() if isinstance(f, FunctionType)}
+    return {name: f for name, f in functions.items() if not name.startswith("__") and name not in _DESCRIBE}
 
 
 def _looks(cells: Sequence[_CellRun], precision: float | None) -> int:
@@ -286,6 +297,8 @@ class _CellRun:
             if last or (precision is not None and worst <= precision):
                 self.settled[key] = rows
             self.worst = max(self.worst, worst)
+        if self.done:
+            self.account = None  # the rows keep what they need
 
 
 @dataclass(frozen=True)
@@ -311,11 +324,12 @@ def _rows(study: Study, cell: Cell, key: tuple[Any, ...], sample: Sample) -> lis
             value, mcse, relative = exact, math.nan, math.nan
         elif tail <= SUMMARIES[summary].order:
             mcse = relative = math.inf
-        columns = {
-            **{column: _label(v) for column, v in study.columns(cell).items()},
-            **{"measure": summary, **dict(zip(study.key_columns, key, strict=True))},
-        }
-        columns["measure"] = columns.pop("measure")
+        columns = {column: _label(v) for column, v in study.columns(cell).items()}
+        columns |= dict(zip(study.key_columns, key, strict=True))
+        if "measure" not in study.key_columns:
+            columns["measure"] = summary
+        elif len(study.summaries) > 1:
+            columns["summary"] = summary
         numbers = {"value": value, "mcse": mcse, "exact": exact, "replicates": replicates}
         rows.append(_Row(columns | numbers, summary, sample, relative))
     return rows

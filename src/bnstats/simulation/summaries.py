@@ -36,14 +36,15 @@ class Summary:
 
     def of(self, evidence: Evidence) -> tuple[float, float, float]:
         """Value, MCSE and relative MCSE."""
-        with np.errstate(invalid="ignore", divide="ignore"):
+        with np.errstate(all="ignore"):
             value, mcse = float(self.value(evidence)), float(self.mcse(evidence))
-        scale = abs((self.scale or self.value)(evidence))
+            scale = abs(float((self.scale or self.value)(evidence)))
         return value, mcse, mcse / scale if scale > 0 else (0.0 if mcse == 0 else np.inf)
 
     def leaving_out(self, sample: Sample) -> NDArray[np.float64]:
         """The value without each of the groups in turn."""
-        return np.array([self.value(evidence) for evidence in sample.left_out])
+        with np.errstate(all="ignore"):
+            return np.array([self.value(evidence) for evidence in sample.left_out])
 
 
 def _se(e: Evidence) -> float:
@@ -59,14 +60,18 @@ def _mean_mcse(e: Evidence) -> float:
 
 
 def _se_mcse(e: Evidence) -> float:
-    variance = e.central(2)
-    return float(np.sqrt((e.central(4) - variance**2) / e.n / (4 * variance)))
+    return _root_mcse(e.central(2), e.central(4), e.n)
 
 
 def _rmse_mcse(e: Evidence) -> float:
     b = e.mean
     fourth = e.central(4) + 4 * b * e.central(3) + 6 * b**2 * e.central(2) + b**4
-    return float(np.sqrt(max(fourth - e.mean_square**2, 0.0) / e.n / (4 * e.mean_square)))
+    return _root_mcse(e.mean_square, fourth, e.n)
+
+
+def _root_mcse(second: float, fourth: float, n: float) -> float:
+    """MCSE of the root of a mean of squares, from the mean of their squares (delta method)."""
+    return float(np.sqrt(max(fourth - second**2, 0.0) / n / (4 * second))) if second != 0 else 0.0
 
 
 def _median_mcse(e: Evidence) -> float:

@@ -19,10 +19,10 @@ from bnstats.compiled import compiled
 
 Array = NDArray[np.float64]
 
-# The histogram of |value - origin| has eight bins an octave, by the top bits of the number, from 2^-64 to 2^64.
-BINS = 1024
+# The histogram of |value - origin| has eight bins an octave, by the top bits of the number, from 2^-128 to 2^128.
+BINS = 2048
 _PER_OCTAVE_BITS = 3
-_LOWEST = (1023 - 64) << _PER_OCTAVE_BITS
+_LOWEST = (1023 - 128) << _PER_OCTAVE_BITS
 EDGES: Array = ((np.arange(BINS + 1) + _LOWEST) << (52 - _PER_OCTAVE_BITS)).view(np.float64)
 
 # A power of two, so that groups merge as a tree.
@@ -113,12 +113,15 @@ def _count(values: Array, origin: float, moments: Array, counts: NDArray[np.int3
     error = np.abs(error)
     bits = error.view(np.int64)
     for i in range(error.size):
+        if np.isnan(error[i]):
+            error[i] = np.inf
         b = min(max((bits[i] >> (52 - _PER_OCTAVE_BITS)) - _LOWEST, 0), BINS - 1)
         counts[b] += 1
         low[b] = min(low[b], error[i])
         high[b] = max(high[b], error[i])
 
 
+@np.errstate(invalid="ignore", over="ignore")
 def merge_moments(a: Array, b: Array) -> Array:
     """Moments to order four of the union (Pébay 2008); shapes (5, ...); a count of zero is allowed.
 
@@ -223,16 +226,16 @@ class Evidence:
     @property
     def n(self) -> float:
         """Number of replicates."""
-        return float(self.moments[0])
+        return np.float64(self.moments[0])
 
     @property
     def mean(self) -> float:
         """Mean of e."""
-        return float(self.moments[1])
+        return np.float64(self.moments[1])
 
     def central(self, order: int) -> float:
         """Central moment of e of order 2, 3 or 4, with denominator n."""
-        return float(self.moments[order] / self.moments[0])
+        return np.float64(self.moments[order] / self.moments[0])
 
     @property
     def mean_square(self) -> float:

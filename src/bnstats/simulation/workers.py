@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
@@ -67,7 +67,7 @@ def _simulate_elsewhere(study: Study, cell: Cell, seed: int, block: int) -> Tall
 
 def tallies(
     study: Study, seed: int, tasks: Iterable[tuple[Any, Cell, int]], workers: Workers, store: Store | None
-) -> Iterator[tuple[Any, int, Tally]]:
+) -> Generator[tuple[Any, int, Tally]]:
     """The tallies of (tag, cell, block) tasks, in that order, as (tag, block, tally).
 
     Few tasks are under way at a time, so memory does not grow with their number. What is finished when a block fails,

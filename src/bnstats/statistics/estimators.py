@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -66,6 +67,29 @@ class Estimator:
             raise ValueError(f"estimator {self.name!r} is a function of the values, not of their moments.")
         return np.asarray(self.of_moments(moments, fresh))
 
+    @property
+    def built_in(self) -> bool:
+        """Whether it is one of the package's own, whose theory is known by its name."""
+        return self.function is None
+
+    def check(self, population: Population, batch_size: int) -> None:
+        """Try a user's function along either axis; ValueError if it does not reduce the axis that it is given."""
+        if self.function is None:
+            return
+        count = 3 if batch_size == 2 else 2
+        batches = np.empty((count, batch_size))
+        population.fill(np.random.default_rng(0), batches)
+        try:
+            shapes = self(batches, axis=-1).shape, self(batches.T, axis=0).shape
+        except TypeError as error:
+            raise ValueError(f"{self.name} cannot be called as f(x, axis=-1), as np.mean can: {error}.") from error
+        if shapes != ((count,), (count,)):
+            raise ValueError(
+                f"{self.name} does not reduce the axis that it is given, as np.mean does: of batches of shape "
+                f"{batches.shape} it makes shape {shapes[0]} with axis=-1, and of their transpose {shapes[1]} with "
+                "axis=0."
+            )
+
     def population_value(self, population: Population) -> float:
         """What the estimator should say of the population."""
         return float(self.target(population) if callable(self.target) else self.target)
@@ -75,45 +99,91 @@ def _no_fresh() -> Array:
     raise ValueError("this estimator needs a fresh value for each batch: use it in a study.")
 
 
+# Named functions, no lambdas: an estimator travels to other processes.
+
+
+def _mean_of(population: Population) -> float:
+    return population.mean
+
+
+def _var_of(population: Population) -> float:
+    return population.var
+
+
+def _std_of(population: Population) -> float:
+    return population.std
+
+
+def _inv_std_of(population: Population, eps: float) -> float:
+    return float(1 / np.sqrt(population.var + eps))
+
+
+def _mean(moments: Moments, _: Fresh) -> Array:
+    return moments.mean
+
+
+def _var(moments: Moments, _: Fresh) -> Array:
+    return moments.var()
+
+
+def _var_unbiased(moments: Moments, _: Fresh) -> Array:
+    return moments.var(ddof=1)
+
+
+def _std(moments: Moments, _: Fresh) -> Array:
+    return np.sqrt(moments.var())
+
+
+def _inv_std(moments: Moments, _: Fresh, eps: float) -> Array:
+    with np.errstate(divide="ignore"):
+        return 1 / np.sqrt(moments.var() + eps)
+
+
+def _fresh_normalized(moments: Moments, fresh: Fresh, eps: float) -> Array:
+    with np.errstate(divide="ignore", invalid="ignore"):  # a batch of equal values, where eps is 0
+        return (fresh() - moments.mean) / np.sqrt(moments.var() + eps)
+
+
 def inv_std(eps: float = 1e-5) -> Estimator:
     """1 / sqrt(var + eps), the factor by which batch normalisation scales (biased variance; eps in squared units)."""
+    _check_eps(eps)
     return Estimator(
         "inv_std" if eps == 1e-5 else f"inv_std(eps={eps:g})",
         None,
-        target=lambda population: 1 / np.sqrt(population.var + eps),
+        target=partial(_inv_std_of, eps=eps),
         order=0,
         averages=2,
-        of_moments=lambda m, _: 1 / np.sqrt(m.var() + eps),
+        of_moments=partial(_inv_std, eps=eps),
         eps=eps,
     )
 
 
 def fresh_normalized(eps: float = 0.0) -> Estimator:
     """A value that is not in the batch, normalised by the batch's mean and biased variance; the population's is 0."""
+    _check_eps(eps)
     return Estimator(
         "fresh_normalized" if eps == 0 else f"fresh_normalized(eps={eps:g})",
         None,
         target=0.0,
         order=1,
         averages=0,
-        of_moments=lambda m, fresh: (fresh() - m.mean) / np.sqrt(m.var() + eps),
+        of_moments=partial(_fresh_normalized, eps=eps),
         eps=eps,
     )
 
 
-def _of_moments(
-    name: str, target: Any, order: float, averages: float, function: Callable[[Moments], Array]
-) -> Estimator:
-    return Estimator(name, None, target, order, averages, lambda moments, _: function(moments))
+def _check_eps(eps: float) -> None:
+    if not 0 <= eps < np.inf:
+        raise ValueError(f"eps is added to a variance: finite and at least 0; got {eps}.")
 
 
 ESTIMATORS: dict[str, Estimator] = {
     e.name: e
     for e in (
-        _of_moments("mean", lambda p: p.mean, 1, 1, lambda m: m.mean),
-        _of_moments("var", lambda p: p.var, 2, 2, lambda m: m.var()),
-        _of_moments("var_unbiased", lambda p: p.var, 2, 2, lambda m: m.var(ddof=1)),
-        _of_moments("std", lambda p: p.std, 1, 2, lambda m: np.sqrt(m.var())),
+        Estimator("mean", None, _mean_of, order=1, averages=1, of_moments=_mean),
+        Estimator("var", None, _var_of, order=2, averages=2, of_moments=_var),
+        Estimator("var_unbiased", None, _var_of, order=2, averages=2, of_moments=_var_unbiased),
+        Estimator("std", None, _std_of, order=1, averages=2, of_moments=_std),
         inv_std(),
         fresh_normalized(),
     )
@@ -128,9 +198,9 @@ def estimator_of(source: str | Estimator) -> Estimator:
     """
     if isinstance(source, Estimator):
         return source
-    if source in ESTIMATORS:
-        return ESTIMATORS[source]
     if not isinstance(source, str):
         raise ValueError(f"an estimator is a name or a bn.Estimator(name, function, target); got {source!r}.")
+    if source in ESTIMATORS:
+        return ESTIMATORS[source]
     near = difflib.get_close_matches(source, ESTIMATORS, n=1, cutoff=0.0)
     raise ValueError(f"estimator {source!r} is not known; did you mean {near[0]!r}? Known: {', '.join(ESTIMATORS)}.")

@@ -66,6 +66,8 @@ def sampling(population: Any, batch_size: int, estimator: str | Estimator, batch
     bias = _bias(source, batch_size, estimator, batching.variance_of_mean(population, batch_size))
     if source.tail_index <= 2 * estimator.order:
         return Sampling(bias, np.inf)
+    if not estimator.built_in:
+        return Sampling(bias, np.nan)
     if estimator.name == "mean":
         return Sampling(0.0, float(np.sqrt(batching.variance_of_mean(population, batch_size))))
     if estimator.name in ("var", "var_unbiased") and independent:
@@ -84,8 +86,19 @@ def variance_of_variance(population: Population, batch_size: int) -> float:
     return (population.fourth_moment - population.var**2 * (n - 3) / (n - 1)) / n
 
 
+def covariance_of_mean_and_variance(population: Population, batch_size: int) -> float:
+    """Cov(mean, s²) of independent values, mu_3 / n: zero only for symmetric populations.
+
+    >>> covariance_of_mean_and_variance(Population.of("exponential"), 10)
+    0.2
+    """
+    return population.third_moment / batch_size
+
+
 def _bias(source: Population, n: int, estimator: Estimator, variance_of_mean: float) -> float:
     """E[biased var] = sigma² - Var(mean), whatever the batching."""
+    if not estimator.built_in:
+        return np.nan
     if estimator.name == "mean":
         return 0.0
     if estimator.name == "var":
@@ -137,9 +150,9 @@ def law(population: Population, batch_size: int, estimator: Estimator) -> Any:
     """
     n, name = batch_size, estimator.name
     family, _, loc, scale = population.identity if population.values is None else (None, None, 0.0, 1.0)
-    if family == "expon" and name == "mean":
+    if family == "expon" and name == "mean" and estimator.built_in:
         return stats.gamma(n, loc=loc, scale=scale / n)
-    if family != "norm":
+    if family != "norm" or not estimator.built_in:
         return None
     if name.startswith("inv_std"):
         return _inverse_std(n, scale, estimator.eps)
@@ -161,10 +174,11 @@ def _of_law(own: Any, target: float) -> Sampling:
         bias, se = float(own.mean()) - target, float(own.std())
 
     def excess(error: float) -> float:
-        return float(own.cdf(target + error) - own.cdf(target - error)) - 0.5
+        below, above = own.cdf([target - error, target + error])
+        return float(above - below) - 0.5
 
-    upper = float(max(own.ppf(0.999) - target, target - own.ppf(0.001)))
-    return Sampling(bias, se, float(optimize.brentq(excess, 0.0, upper, xtol=1e-14 * upper)))
+    upper = float(np.abs(own.ppf([0.001, 0.999]) - target).max())
+    return Sampling(bias, se, float(optimize.brentq(excess, 0.0, upper, xtol=1e-12 * upper, rtol=1e-10)))
 
 
 def rate(population: Any, estimator: str | Estimator, measure: str = "rmse", batching: Batching = IID()) -> float:
@@ -191,8 +205,7 @@ def rate(population: Any, estimator: str | Estimator, measure: str = "rmse", bat
     population, estimator = Population.of(population), estimator_of(estimator)
     if measure not in ("rmse", "se", "median_abs_error", "bias"):
         raise ValueError(f"measure is rmse, se, median_abs_error or bias; got {measure!r}.")
-    known = estimator.name in ("mean", "var", "var_unbiased", "std") or estimator.eps is not None
-    if isinstance(batching, WithoutReplacement) or not known:
+    if isinstance(batching, WithoutReplacement) or not estimator.built_in:
         return np.nan
     unbiased = estimator.name in ("mean", "var_unbiased", "fresh_normalized")
     if measure == "bias" and unbiased and not (isinstance(batching, Clustered) and estimator.name == "var_unbiased"):

@@ -271,6 +271,7 @@ def _check(study: ConvergenceStudy) -> None:
             for n in study.batch_sizes:
                 batching.check(population, n)
             for estimator in study.estimators:
+                estimator.check(population, min(study.batch_sizes))
                 value = estimator.population_value(batching.source(population))
                 if not np.isfinite(value):
                     raise ValueError(

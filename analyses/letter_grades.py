@@ -1,0 +1,149 @@
+"""What letter is a normalised 0? Grades normalised by their own batch, and the letters that can still be told."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from scipy import stats
+
+from analyses.frame import Options, run
+from bnstats import plots
+from bnstats.sampling.datasets import exam_grades
+from bnstats.sampling.populations import Population
+from bnstats.studies.information import measure_information, measure_raw_behind, normalized
+
+LETTERS = "FDCBA"
+CUTS = (60.0, 70.0, 80.0, 90.0)
+BATCHES = ((90.0, 80.0, 70.0), (60.0, 60.0, 60.0))
+SHOWN = (2, 3, 8, 64, 512)
+SIZES = (2, 3, 4, 6, 8, 16, 32, 64, 128, 256, 512)
+
+
+def simulate(options: Options) -> pd.DataFrame:
+    """The question's two batches; then real grades, and normal ones of the same mean and standard deviation."""
+    real = Population.of(exam_grades()["course_grade"].to_numpy(), "exam grades")
+    normal = Population.of(stats.norm(real.mean, real.std), "normal")
+    sizes = SHOWN if options.quick else SIZES
+    frames = [_question()]
+    for population in (normal, real):
+        name = f"letter_grades-{population.name.replace(' ', '_')}"
+        behind = measure_raw_behind(
+            population, 0.0, batch_sizes=sizes[1:], **options.study(f"{name}-behind", full=0.005, quick=0.01)
+        )
+        told = measure_information(
+            population, labels=CUTS, batch_sizes=sizes, **options.study(f"{name}-told", full=0.003, quick=0.02)
+        )
+        guess = pd.DataFrame([{"measure": "guess", "value": told.guess}, {"measure": "entropy", "value": told.entropy}])
+        frames += [
+            behind.table.assign(panel="behind zero", population=population.name),
+            pd.concat([told.table, guess]).assign(panel="letters told", population=population.name),
+        ]
+    frame = pd.concat(frames, ignore_index=True)
+    first = ["panel", "population", "batch_size", "letter", "raw", "measure"]
+    return frame[first + [column for column in frame if column not in first]]
+
+
+def _question() -> pd.DataFrame:
+    rows = []
+    for batch in BATCHES:
+        z = normalized(np.array([batch]))[0][0]
+        for raw, value in zip(batch, z, strict=True):
+            row = {"panel": "question", "population": ", ".join(f"{x:.0f}" for x in batch), "batch_size": len(batch)}
+            rows.append(row | {"letter": _letter(raw), "raw": raw, "measure": "normalised", "value": value})
+    return pd.DataFrame(rows)
+
+
+def _letter(raw: float) -> str:
+    return LETTERS[int(np.digitize(raw, CUTS))]
+
+
+def plot(frame: pd.DataFrame) -> Figure:
+    """Three panels: the question's batches, the raw grades behind a 0, and the letters that can be told."""
+    with plots.theme() as palette:
+        figure, axes = plots.panels(3, width=4.6, height=4.2)
+        _draw_question(axes[0], frame[frame["panel"] == "question"], palette)
+        _draw_behind(axes[1], frame[frame["panel"] == "behind zero"], palette)
+        _draw_told(axes[2], frame[frame["panel"] == "letters told"], palette)
+        figure.suptitle(
+            "Normalised by its own batch, a grade keeps its letter only if the batch is large", fontweight="bold"
+        )
+    return figure
+
+
+def _draw_question(ax: Axes, rows: pd.DataFrame, palette: list) -> None:
+    ax.axhline(0, color="0.4", linewidth=1, linestyle="--", zorder=1)
+    for i, (name, batch) in enumerate(rows.groupby("population", sort=False)):
+        ax.plot(batch["raw"], batch["value"], plots.MARKERS[i], color=palette[i], markersize=9, label=f"batch {name}")
+        for (raw, value), same in batch.groupby(["raw", "value"]):
+            text = ", ".join(same["letter"])
+            ax.annotate(text, (raw, value), (0, 9), textcoords="offset points", ha="center", fontweight="bold")
+    zero = sorted(rows.loc[rows["value"].abs() < 1e-9, "letter"].unique())
+    ax.set(xlim=(52, 98), ylim=(-1.75, 1.95), title=f"Both {' and '.join(zero)} become 0")
+    ax.set(xlabel="raw grade (points)", ylabel="normalised grade (standard deviations of the batch)")
+    ax.legend(loc="upper left", fontsize=8)
+
+
+def _draw_behind(ax: Axes, rows: pd.DataFrame, palette: list) -> None:
+    for i, (low, high) in enumerate(zip((40, *CUTS), (*CUTS, 100), strict=True)):
+        ax.axhspan(low, high, color="0.5", alpha=0.16 if i % 2 else 0.04, linewidth=0, zorder=0)
+        ax.text(0.97, (low + high) / 2, LETTERS[i], transform=ax.get_yaxis_transform(), va="center", ha="right")
+    for i, (name, part) in enumerate(rows.groupby("population", sort=False)):
+        wide = part.pivot(index="batch_size", columns="measure", values=["value", "mcse", "exact"])
+        ends = {}
+        for sign in (1, -1):
+            end = pd.DataFrame({c: wide[c]["raw_mean"] + sign * 2 * wide[c]["raw_sd"] for c in ("value", "exact")})
+            end["mcse"] = np.hypot(wide["mcse"]["raw_mean"], 2 * wide["mcse"]["raw_sd"])
+            ends[sign] = end.reset_index()
+            label = f"{_NAMES[name]}, mean ± 2 sd" if sign == 1 else None
+            plots.series(ax, ends[sign], "batch_size", color=palette[i], marker=plots.MARKERS[i], label=label)
+        if ends[1]["exact"].notna().any():
+            ax.fill_between(ends[1]["batch_size"], ends[-1]["exact"], ends[1]["exact"], color=palette[i], alpha=0.15)
+    ax.axvline(2, color="0.4", linewidth=1, linestyle=":")
+    ax.text(2.08, 41.5, "batches of 2:\nnever 0, only −1 and +1", fontsize=8, color="0.25", va="bottom")
+    plots.log2_ticks(ax, SHOWN)
+    ax.set(ylim=(40, 100), xlim=(1.8, 900), xlabel="batch size", ylabel="raw grade behind a normalised 0 (points)")
+    ax.set_title(_spread(rows[rows["population"] == "exam grades"]))
+    ax.grid(axis="y", visible=False)
+    ax.legend(loc="upper left", fontsize=8)
+
+
+_NAMES = {"normal": "normal grades", "exam grades": "233 real course grades"}
+
+
+def _spread(rows: pd.DataFrame) -> str:
+    """The title: letters within two standard deviations, of the smallest and of the largest batches."""
+    value = rows.pivot(index="batch_size", columns="measure", values="value")
+    said = []
+    for n in (value.index.min(), value.index.max()):
+        mean, sd = value.loc[n, "raw_mean"], value.loc[n, "raw_sd"]
+        low, high = _letter(mean - 2 * sd), _letter(mean + 2 * sd)
+        said.append(f"{low if low == high else f'{low} to {high}'} in batches of {n:.0f}")
+    return f"A 0 means {', '.join(said)}"
+
+
+def _draw_told(ax: Axes, rows: pd.DataFrame, palette: list) -> None:
+    for i, (name, part) in enumerate(rows.groupby("population", sort=False)):
+        accuracy = part[part["measure"] == "accuracy"]
+        percent = accuracy.assign(**{c: 100 * accuracy[c] for c in ("value", "mcse", "exact")})
+        plots.series(ax, percent, "batch_size", color=palette[i], marker=plots.MARKERS[i], label=_NAMES[name])
+        guess = 100 * part.loc[part["measure"] == "guess", "value"].item()
+        ax.axhline(guess, color=palette[i], linestyle=":", linewidth=1.2)
+    ax.text(512, guess - 1.5, "always guessing C", fontsize=8, color="0.25", ha="right", va="top")
+    plots.log2_ticks(ax, SHOWN)
+    shown = percent.set_index("batch_size")["value"]
+    title = ", ".join(f"{shown[n]:.0f} % in batches of {n}" for n in (2, 64, 512))
+    ax.set(ylim=(0, 100), xlabel="batch size", ylabel="letters told right from the normalised grade (%)", title=title)
+    ax.legend(loc="lower right", fontsize=8)
+
+
+def main(argv: Sequence[str] | None = None) -> Path:
+    return run("letter_grades", simulate, plot, argv, __doc__)
+
+
+if __name__ == "__main__":
+    main()

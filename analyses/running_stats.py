@@ -1,0 +1,128 @@
+"""What evaluation mode normalises with: the error of running statistics over steps, and where it stops."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+import bnstats as bn
+from analyses.frame import Options, run
+from bnstats.plots import MARKERS, log_errors, panels, series, theme
+from bnstats.sampling.datasets import hidden_preactivations
+from bnstats.statistics.running import Convention
+from bnstats.studies.running_stats import measure_running
+
+UNIT = "hidden unit 2"
+STEPS = 1000
+SMALL, USUAL = 8, 32
+MOMENTA = (0.5, 0.1, 0.01, None)
+CONVENTIONS = ("torch", "keras", Convention.of("haiku", momentum=0.01), "cumulative")
+TRAINING_SIZES = (100, 1000, None)
+
+
+def simulate(options: Options) -> pd.DataFrame:
+    """Errors of running statistics of a hidden unit's pre-activations, in units of its sigma or sigma²."""
+    population = bn.Population.of(hidden_preactivations()[UNIT], UNIT)
+    runs: list[dict[str, Any]] = [
+        {"panel": "momentum", "batch_size": USUAL, "momentum": MOMENTA},
+        {"panel": "convention", "batch_size": SMALL, "convention": CONVENTIONS},
+        *(
+            {"panel": "training set", "batch_size": USUAL, "convention": "cumulative", "training_size": size}
+            for size in TRAINING_SIZES
+        ),
+    ]
+    frames = []
+    for given in runs:
+        what = {"batch_size": given["batch_size"], "training_size": given.get("training_size")}
+        name = "-".join(["running_stats", given["panel"].replace(" ", "_"), *map(str, what.values())])
+        arguments = {key: value for key, value in given.items() if key != "panel"}
+        measured = measure_running(population, steps=STEPS, **arguments, **options.study(name, full=0.015, quick=0.05))
+        unit = measured.table["statistic"].map({"mean": population.std, "var": population.var})
+        scaled = measured.table[["value", "mcse", "exact"]].div(unit, axis=0)
+        labels = {"panel": given["panel"], "population": population.name, **what}
+        frames.append(measured.table.assign(**labels, **scaled, unit=unit))
+    frame = pd.concat(frames, ignore_index=True)
+    first = ["panel", "population", "batch_size", "training_size"]
+    return frame[[*first, *(column for column in frame if column not in first)]]
+
+
+LABELS = {
+    "torch": "torch: 0.1, unbiased",
+    "keras": "keras, flax: 0.01, biased",
+    "haiku": "haiku: 0.01, biased, zero-debiased",
+    "cumulative": "cumulative: 1/t, unbiased",
+}
+
+
+def plot(frame: pd.DataFrame) -> Figure:
+    """Three panels of RMSE against steps: momenta, conventions, training sets."""
+    rmse = frame[frame["measure"] == "rmse"]
+    with theme() as palette:
+        figure, axes = panels(3, width=4.6, height=3.8)
+
+        def draw(ax: Axes, panel: str, statistic: str, by: str, label: Callable[[Any], str]) -> pd.Series:
+            """One curve for each value of `by`; returns where they end."""
+            chosen = rmse[(rmse["panel"] == panel) & (rmse["statistic"] == statistic)]
+            ends = {}
+            for i, (given, part) in enumerate(chosen.groupby(by, sort=False, dropna=False)):
+                series(ax, part, "step", color=palette[i], marker=MARKERS[i], label=label(given))
+                ends[given] = float(part.sort_values("step")["value"].iloc[-1])
+            ax.set(xscale="log")
+            log_errors(ax)
+            return pd.Series(ends)
+
+        ends = draw(
+            axes[0], "momentum", "var", "momentum", lambda a: f"momentum {a:g}" if a > 0 else "1/t (cumulative)"
+        )
+        axes[0].set(
+            title=f"Momentum 0.1 stays {ends[0.1]:.1%} off; 0.01: {ends[0.01]:.1%}, late",
+            ylabel="RMSE of running variance (sigma²)",
+            xlabel=f"training steps, batches of {USUAL}",
+        )
+        ends = draw(axes[1], "convention", "var", "convention", LABELS.__getitem__)
+        _floor(axes[1], 1, 1 / SMALL, f"bias 1/{SMALL}")
+        axes[1].set(
+            title=f"Small batches: biased variance stays {ends['haiku']:.0%} off",
+            ylabel="RMSE of running variance (sigma²)",
+            xlabel=f"training steps, batches of {SMALL}",
+        )
+        draw(
+            axes[2],
+            "training set",
+            "mean",
+            "training_size",
+            lambda m: f"training set of {m:g}" if m > 0 else "fresh batches",
+        )
+        for size in filter(None, TRAINING_SIZES):
+            _floor(axes[2], STEPS, size**-0.5, f"sigma/√{size}")
+        axes[2].set(
+            title="A training set of M: no better than sigma/√M",
+            ylabel="RMSE of running mean (sigma)",
+            xlabel=f"training steps, batches of {USUAL}, weight 1/t",
+        )
+        figure.suptitle(
+            f"Running statistics of {UNIT}'s pre-activations on handwritten digits, from mean 0, variance 1"
+        )
+        for ax in axes:
+            ax.legend(fontsize=7.5, loc="lower left")
+    return figure
+
+
+def _floor(ax: Axes, step: int, height: float, text: str) -> None:
+    """A dashed line where the error stops, with its name."""
+    ax.axhline(height, color="0.35", linestyle="--", linewidth=1, zorder=1)
+    side = "left" if step == 1 else "right"
+    ax.text(step, height * 0.95, text, fontsize=8, color="0.25", va="top", ha=side)
+
+
+def main(argv: Sequence[str] | None = None) -> Path:
+    return run("running_stats", simulate, plot, argv, __doc__)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,15 @@
+"""For test suites: claims about estimates and their convergence, judged with a known chance of being wrong.
+
+A true claim fails with a probability of at most `false_alarm`, and a false one passes with no more. A claim that the
+draws cannot decide does neither: `InsufficientPower` says what would decide it.
+
+>>> from bnstats.testing import assert_converges
+>>> assert_converges("mean", "normal", within=0.2, batch_size=100, confidence=0.9)
+"""
+
+from bnstats.testing.claims import InsufficientPower
+from bnstats.testing.converges import assert_converges
+from bnstats.testing.rate import assert_rate
+from bnstats.testing.within_mcse import assert_within_mcse
+
+__all__ = ["InsufficientPower", "assert_converges", "assert_rate", "assert_within_mcse"]

@@ -1,0 +1,81 @@
+"""What the assertions share: how a claim is read, refused and repeated."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from bnstats.sampling.batching import Batching
+from bnstats.sampling.populations import POPULATIONS, Population
+from bnstats.statistics.estimators import ESTIMATORS, Estimator, estimator_of
+
+
+class InsufficientPower(AssertionError):  # noqa: N818, it says that a test has no power, not that something is wrong
+    """A claim was neither refuted nor confirmed; the message says what would decide it."""
+
+
+def estimator_claimed(source: str | Estimator | Callable[..., Any], to: float | None) -> Estimator:
+    """The estimator, with `to` as its population value if that is given."""
+    if isinstance(source, str | Estimator) or not callable(source):
+        known = estimator_of(source)
+        return known if to is None else replace(known, target=float(to))
+    name = _function_name(source)
+    if to is None:
+        raise ValueError(f"to is needed with the function {name}: the population's value, which it estimates.")
+    # Not the bare name: by that the theory knows its own estimators.
+    return Estimator(f"function {name}", source, float(to))
+
+
+def target_of(estimator: Estimator, population: Population, batching: Batching) -> float:
+    target = estimator.population_value(batching.source(population))
+    if not math.isfinite(target):
+        raise ValueError(
+            f"{estimator.name} of population {population.name} is {target}: there is nothing to converge to; give a "
+            "finite to."
+        )
+    return target
+
+
+def repeat_with(name: str, estimator: Any, population: Any, arguments: dict[str, Any]) -> str:
+    """The line that repeats a call."""
+    plain = {key: value.item() if isinstance(value, np.generic) else value for key, value in arguments.items()}
+    given = [f"{key}={value!r}" for key, value in plain.items() if value is not None]
+    return f"Reproduce: {name}({', '.join([_expression(estimator), _expression(population), *given])})"
+
+
+def _expression(source: Any) -> str:
+    """How an estimator or a population is written: the package's and SciPy's own as code, the user's by its name."""
+    if isinstance(source, str):
+        return repr(source)
+    if hasattr(source, "rvs"):
+        return f"stats.{Population.of(source).name}"
+    if isinstance(source, Estimator | Population):
+        known = ESTIMATORS if isinstance(source, Estimator) else POPULATIONS
+        return repr(source.name) if known.get(source.name) is source else source.name
+    return _function_name(source) if callable(source) else Population.of(source).name
+
+
+def _function_name(function: Any) -> str:
+    return str(getattr(function, "__name__", type(function).__name__))
+
+
+def require(holds: bool, name: str, value: Any, wanted: str) -> None:
+    __tracebackhide__ = True
+    if not holds:
+        raise ValueError(f"{name} is {wanted}; got {value!r}.")
+
+
+def check_false_alarm(false_alarm: float) -> None:
+    __tracebackhide__ = True
+    require(0 < false_alarm < 0.5, "false_alarm", false_alarm, "a probability above 0 and below 0.5")
+
+
+def check_counts(**given: tuple[Any, int]) -> None:
+    __tracebackhide__ = True
+    for name, (value, least) in given.items():
+        whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+        require(whole and value >= least, name, value, f"a whole number of at least {least}")

@@ -1,0 +1,137 @@
+"""Does the error fall with batch size as fast as claimed?"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from bnstats.sampling.batching import IID, Batching
+from bnstats.sampling.populations import Population
+from bnstats.statistics import theory
+from bnstats.statistics.estimators import Estimator
+from bnstats.studies.convergence import measure_convergence
+from bnstats.testing.claims import (
+    InsufficientPower,
+    check_counts,
+    check_false_alarm,
+    estimator_claimed,
+    repeat_with,
+    require,
+    target_of,
+)
+
+# The shares of max_draws after which `assert_rate` looks: with fewer draws there are too few groups for its interval.
+SHARES = (0.25, 1.0)
+
+
+def assert_rate(
+    estimator: str | Estimator | Callable[..., Any],
+    population: Any,
+    *,
+    rate: float,
+    tolerance: float,
+    to: float | None = None,
+    measure: str = "rmse",
+    batch_sizes: Sequence[int] = (16, 32, 64, 128, 256, 512, 1024, 2048),
+    batching: Batching = IID(),
+    false_alarm: float = 1e-6,
+    seed: int = 0,
+    max_draws: int = 2**27,
+) -> None:
+    """Assert that the error of an estimator falls as batch_size^rate, to within `tolerance` of that exponent.
+
+    The slope of log error on log batch size is that of `Convergence.rates`, first from a quarter of `max_draws` and, if
+    that does not decide, from all. The claim passes if the slope's interval lies within `tolerance` of `rate`, and
+    fails if it lies outside.
+
+    Parameters
+    ----------
+    estimator, population, to, batching, seed
+        As for `assert_converges`. A plain function is taken to grow in proportion to an outlier, like a mean; give an
+        `Estimator` with another `order` for one that does not.
+    rate, tolerance : float
+        The rate of an error that falls as n^(-1/2) is -0.5.
+    measure : {"rmse", "se", "median_abs_error", "bias"}
+        With heavy tails, often only "median_abs_error" is finite.
+    batch_sizes : two ints or more
+        Sizes 2^k of independent values share their draws.
+    false_alarm : float
+        Largest chance that a true claim fails, and also that a false one passes; split over the looks, and as good as
+        the normality of the slopes from 16 groups of draws.
+    max_draws : int
+        See `bnstats.measure_convergence`. Less than 2^25 rarely decides anything.
+
+    Raises
+    ------
+    AssertionError
+        If the rate is another.
+    InsufficientPower
+        If `max_draws` cannot decide it.
+    ValueError
+        For bad arguments and an infinite error, before anything is drawn.
+
+    Examples
+    --------
+    >>> assert_rate("var", "normal", rate=-0.5, tolerance=0.05)
+    >>> assert_rate("var", "t3", rate=-0.5, tolerance=0.05)
+    Traceback (most recent call last):
+    ValueError: the rmse of var on t3 is infinite, so it has no rate; use measure='median_abs_error'.
+    """
+    __tracebackhide__ = True
+    source, chosen = Population.of(population), estimator_claimed(estimator, to)
+    check_false_alarm(false_alarm)
+    require(math.isfinite(rate), "rate", rate, "a finite exponent, such as -0.5")
+    require(0 < tolerance < math.inf, "tolerance", tolerance, "a finite distance from the rate, above 0")
+    require(len(set(batch_sizes)) > 1, "batch_sizes", batch_sizes, "at least two sizes, or there is no slope")
+    check_counts(**{"seed": (seed, 0), "max_draws": (max_draws, 1), "a batch size": (min(batch_sizes), 2)})
+    target_of(chosen, source, batching)
+    _check_measure(measure, chosen, source, batching, max(batch_sizes))
+    chosen.check(source, min(batch_sizes))
+    again = repeat_with(
+        "assert_rate",
+        estimator,
+        population,
+        {"rate": rate, "tolerance": tolerance, "to": to, "measure": measure, "batch_sizes": [*map(int, batch_sizes)]}
+        | {"batching": batching, "false_alarm": false_alarm, "seed": seed, "max_draws": max_draws},
+    )
+    least, most = rate - tolerance, rate + tolerance
+    for share in SHARES:
+        measured = measure_convergence(
+            source,
+            batch_sizes=batch_sizes,
+            estimators=[chosen],
+            batching=batching,
+            precision=None,
+            max_draws=int(share * max_draws),
+            seed=seed,
+            progress=False,
+        )
+        row = measured.rates(1 - 2 * false_alarm / len(SHARES)).set_index("measure").loc[measure]
+        slope, low, high = (float(row[column]) for column in ("rate", "low", "high"))
+        if least <= low and high <= most:
+            return
+        if high < least or low > most:
+            break
+    found = f"{measure} of {chosen.name} on {source.name} falls as n^{slope:.4g}, interval {low:.4g} to {high:.4g}"
+    if high < least or low > most:
+        raise AssertionError(f"{found}: not n^{rate:g} to within {tolerance:g} (false alarm {false_alarm:g}).\n{again}")
+    if math.isnan(low):
+        raise InsufficientPower(
+            f"{max_draws} draws cannot tell how the {measure} of {chosen.name} on {source.name} falls: it is drowned "
+            "in Monte Carlo error, or its tails are too heavy. Raise max_draws, or use measure='median_abs_error'.\n"
+            f"{again}"
+        )
+    raise InsufficientPower(
+        f"{found}: that neither lies within {least:g} to {most:g} nor outside. Raise tolerance or max_draws.\n{again}"
+    )
+
+
+def _check_measure(measure: str, estimator: Estimator, population: Population, batching: Batching, size: int) -> None:
+    measures = ("rmse", "se", "median_abs_error", "bias")
+    require(measure in measures, "measure", measure, f"one of {', '.join(measures)}")
+    if math.isinf(getattr(theory.sampling(population, size, estimator, batching), measure)):
+        raise ValueError(
+            f"the {measure} of {estimator.name} on {population.name} is infinite, so it has no rate; use "
+            "measure='median_abs_error'."
+        )

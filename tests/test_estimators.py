@@ -1,0 +1,162 @@
+"""Estimators: by function and by moments the same as plain NumPy, what they say of a population, and bad input.
+
+No test draws a conclusion from chance, so none has a false alarm.
+"""
+
+from __future__ import annotations
+
+import pickle
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from scipy import stats
+
+import bnstats as bn
+from bnstats.statistics.estimators import ESTIMATORS, estimator_of, fresh_normalized, inv_std
+from bnstats.statistics.moments import Moments
+
+PLAIN = {
+    "mean": np.mean,
+    "var": np.var,
+    "var_unbiased": lambda x, axis: np.var(x, axis=axis, ddof=1),
+    "std": np.std,
+    "inv_std": lambda x, axis: 1 / np.sqrt(np.var(x, axis=axis) + 1e-5),
+    "inv_std(eps=0.001)": lambda x, axis: 1 / np.sqrt(np.var(x, axis=axis) + 1e-3),
+}
+BUILT_IN = [*(ESTIMATORS[name] for name in ESTIMATORS if name != "fresh_normalized"), inv_std(eps=1e-3)]
+batches = hnp.arrays(np.float64, st.tuples(st.integers(1, 4), st.integers(2, 9)), elements=st.integers(-1000, 1000))
+
+
+def no_fresh() -> np.ndarray:
+    raise AssertionError("no fresh value is needed")
+
+
+def test_every_built_in_estimator_has_a_plain_one_here() -> None:
+    assert {e.name for e in BUILT_IN} == set(PLAIN)
+    assert set(ESTIMATORS) == {*PLAIN, "fresh_normalized"} - {"inv_std(eps=0.001)"}
+
+
+@pytest.mark.parametrize("estimator", BUILT_IN, ids=lambda e: e.name)
+@pytest.mark.parametrize("axis", [0, 1, 2, -1, -3])
+def test_any_axis_is_that_of_numpy(estimator: bn.Estimator, axis: int) -> None:
+    x = np.random.default_rng(0).normal(5.0, 2.0, size=(4, 5, 6))
+    expected = PLAIN[estimator.name](x, axis=axis)
+    np.testing.assert_allclose(estimator(x, axis=axis), expected, rtol=1e-13)
+    np.testing.assert_allclose(estimator.from_moments(Moments.of(x, axis), no_fresh), expected, rtol=1e-13)
+
+
+@pytest.mark.parametrize("estimator", BUILT_IN, ids=lambda e: e.name)
+@settings(deadline=None)
+@given(x=batches)
+def test_by_function_and_by_moments(estimator: bn.Estimator, x: np.ndarray) -> None:
+    expected = PLAIN[estimator.name](x, axis=-1)
+    np.testing.assert_allclose(estimator(x), expected, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(estimator(x.tolist()), expected, rtol=1e-9, atol=1e-9)
+    half = x.shape[1] // 2
+    merged = Moments.of(x[:, :half]).merge(Moments.of(x[:, half:]))
+    np.testing.assert_allclose(estimator.from_moments(merged, no_fresh), expected, rtol=1e-9, atol=1e-9)
+
+
+def test_the_estimators_differ() -> None:
+    x = np.random.default_rng(1).normal(5.0, 2.0, size=7)
+    estimates = [float(e(x)) for e in BUILT_IN]
+    assert len(set(estimates)) == len(estimates)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("mean", 2.0),
+        ("var", 9.0),
+        ("var_unbiased", 9.0),
+        ("std", 3.0),
+        ("inv_std", 9.00001**-0.5),
+        ("fresh_normalized", 0),
+    ],
+)
+@pytest.mark.parametrize("pop", [stats.norm(2.0, 3.0), stats.laplace(2.0, np.sqrt(4.5)), [-1.0, 5.0]])
+def test_population_values(name: str, expected: float, pop: object) -> None:
+    assert estimator_of(name).population_value(bn.Population.of(pop)) == pytest.approx(expected, rel=1e-12)
+
+
+def test_population_values_that_do_not_exist() -> None:
+    heavy, cauchy = bn.Population.of(stats.t(1.5)), bn.Population.of(stats.cauchy())
+    assert estimator_of("mean").population_value(heavy) == 0
+    assert estimator_of("var").population_value(heavy) == np.inf
+    assert estimator_of("std").population_value(heavy) == np.inf
+    assert inv_std().population_value(heavy) == 0
+    assert all(np.isnan(estimator_of(name).population_value(cauchy)) for name in ("mean", "var", "std"))
+
+
+def test_a_fresh_value_is_normalised_by_the_batch() -> None:
+    rng = np.random.default_rng(2)
+    x, fresh = rng.normal(3.0, size=(5, 8)), rng.normal(3.0, size=5)
+    for eps in (0.0, 1e-3, 2.0):
+        expected = (fresh - x.mean(axis=1)) / np.sqrt(x.var(axis=1) + eps)
+        estimates = fresh_normalized(eps).from_moments(Moments.of(x), lambda: fresh)
+        np.testing.assert_allclose(estimates, expected, rtol=1e-12)
+        assert fresh_normalized(eps).eps == eps
+    with pytest.raises(ValueError, match="needs a fresh value for each batch: use it in a study"):
+        fresh_normalized()(x)
+
+
+def test_eps_keeps_a_batch_of_equal_values_finite() -> None:
+    equal = np.full((2, 4), 7.0)
+    np.testing.assert_allclose(inv_std()(equal), 1e5**0.5)
+    np.testing.assert_allclose(inv_std(eps=0.25)(equal), 2.0)
+    np.testing.assert_allclose(fresh_normalized(4.0).from_moments(Moments.of(equal), lambda: np.full(2, 9.0)), 1.0)
+    assert inv_std(eps=0.0)([1.0, 3.0]) == 1.0
+
+
+def test_names_tell_eps() -> None:
+    assert inv_std().name == "inv_std"
+    assert inv_std(eps=1e-3).name == "inv_std(eps=0.001)"
+    assert fresh_normalized().name == "fresh_normalized"
+    assert fresh_normalized(1e-5).name == "fresh_normalized(eps=1e-05)"
+    assert estimator_of("inv_std").eps == 1e-5
+
+
+def median(x: np.ndarray, axis: int) -> np.ndarray:
+    return np.median(x, axis=axis)
+
+
+def test_an_estimator_of_the_user_s_own() -> None:
+    own = bn.Estimator("median", median, target=lambda pop: pop.mean)
+    x = np.random.default_rng(3).normal(size=(4, 5, 6))
+    for axis in (0, 1, -1):
+        np.testing.assert_array_equal(own(x, axis=axis), np.median(x, axis=axis))
+    assert own.population_value(bn.Population.of("uniform")) == 0.5
+    assert bn.Estimator("median", median, target=3).population_value(bn.Population.of("uniform")) == 3.0
+    assert estimator_of(own) is own
+    with pytest.raises(ValueError, match="'median' is a function of the values, not of their moments"):
+        own.from_moments(Moments.of(x), no_fresh)
+
+
+@pytest.mark.parametrize("estimator", [*BUILT_IN, fresh_normalized(), fresh_normalized(0.1)], ids=lambda e: e.name)
+def test_a_pickled_estimator_is_the_same(estimator: bn.Estimator) -> None:
+    again = pickle.loads(pickle.dumps(estimator))
+    moments = Moments.of([1.0, 2.0, 6.0])
+    assert again.name == estimator.name
+    assert again.from_moments(moments, lambda: np.ones(())) == estimator.from_moments(moments, lambda: np.ones(()))
+
+
+BAD = [
+    (lambda: estimator_of("varr"), "'varr' is not known; did you mean 'var'.*Known: mean, var"),
+    (lambda: estimator_of("inv-std"), "did you mean 'inv_std'"),
+    (lambda: estimator_of("average"), "'average' is not known; did you mean"),
+    (lambda: estimator_of(np.median), r"a name or a bn.Estimator\(name, function, target\)"),
+    (lambda: estimator_of(["mean"]), r"got \['mean'\]"),
+    (lambda: estimator_of(None), "got None"),
+    (lambda: inv_std(eps=-1e-5), "finite and at least 0; got -1e-05"),
+    (lambda: inv_std(eps=np.nan), "got nan"),
+    (lambda: fresh_normalized(eps=np.inf), "got inf"),
+]
+
+
+@pytest.mark.parametrize(("act", "message"), BAD, ids=range(len(BAD)))
+def test_bad_input_is_refused_with_its_mend(act: object, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        act()  # type: ignore[operator]

@@ -1,0 +1,266 @@
+"""The store: nothing that was computed is lost, and nothing wrong is ever read."""
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+import zlib
+from contextlib import closing
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import bnstats as bn
+from bnstats.simulation.store import Store
+from bnstats.simulation.tally import Tally
+
+STUDY = """
+import time
+from dataclasses import dataclass
+from typing import ClassVar
+import bnstats as bn
+
+@dataclass(frozen=True)
+class Slow(bn.Study):
+    summaries: ClassVar = ("bias", "se", "rmse", "median_abs_error")
+    sizes: tuple = (2, 3)
+    pause: float = 0.0
+    grid: ClassVar = ("pause",)
+
+    def cells(self):
+        return [{"size": n} for n in self.sizes]
+
+    def size(self, cell):
+        return 100
+
+    def simulate(self, cell, rng, size):
+        time.sleep(self.pause)
+        return {"mean": rng.exponential(size=(size, cell["size"])).mean(axis=1)}
+"""
+
+
+@dataclass(frozen=True)
+class Counted(bn.Study):
+    sizes: tuple[int, ...] = (2, 3)
+    scale: float = 1.0
+    grid = ("sizes",)
+    calls = []  # noqa: RUF012, shared on purpose
+    fail_at = None
+
+    def cells(self):
+        return [{"size": n} for n in self.sizes]
+
+    def size(self, cell):
+        return 50
+
+    def simulate(self, cell, rng, size):
+        type(self).calls.append(cell["size"])
+        if type(self).fail_at == len(type(self).calls):
+            raise KeyboardInterrupt
+        return {"mean": self.scale * rng.normal(size=(size, cell["size"])).mean(axis=1)}
+
+
+@pytest.fixture(autouse=True)
+def fresh():
+    Counted.calls, Counted.fail_at = [], None
+
+
+def counted(store, blocks=6, **kwargs):
+    study = Counted(**{key: kwargs.pop(key) for key in ("sizes", "scale") if key in kwargs})
+    return bn.run(study, max_replicates=50 * blocks, executor=1, store=store, **kwargs).table
+
+
+def stored(path):
+    with closing(sqlite3.connect(path)) as db:
+        return db.execute("SELECT count(*) FROM blocks").fetchone()[0]
+
+
+def test_a_killed_run_goes_on_where_it_was_to_the_same_bits(tmp_path):
+    path = tmp_path / "store.sqlite"
+    (tmp_path / "slow.py").write_text(STUDY)
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+
+    def start(pause, more=""):
+        run = f"table = slow.bn.run(slow.Slow(pause={pause}), max_replicates=4000, {more}).table"
+        code = f"import slow\n{run}\ntable.to_pickle('table')"
+        return subprocess.Popen([sys.executable, "-c", code], env=environment, cwd=tmp_path)
+
+    killed = start(0.03, f"executor=1, store={str(path)!r}")
+    while not path.exists() or time.sleep(0.02) or _quiet_count(path) < 10:
+        assert killed.poll() is None
+    killed.send_signal(signal.SIGKILL)
+    killed.wait()
+    assert 10 <= stored(path) < 80
+    assert start(0.0, f"store={str(path)!r}").wait() == 0
+    resumed = pd.read_pickle(tmp_path / "table")
+    assert stored(path) == 80
+    assert start(0.0).wait() == 0
+    pd.testing.assert_frame_equal(resumed, pd.read_pickle(tmp_path / "table"), check_exact=True)
+
+
+def _quiet_count(path):
+    try:
+        return stored(path)
+    except sqlite3.OperationalError:
+        return 0
+
+
+def test_a_second_run_simulates_nothing_and_a_larger_grid_only_what_is_new(tmp_path):
+    first = counted(tmp_path / "s")
+    assert len(Counted.calls) == 12
+    pd.testing.assert_frame_equal(counted(tmp_path / "s"), first, check_exact=True)
+    assert len(Counted.calls) == 12
+    extended = counted(tmp_path / "s", sizes=(5, 3, 2))
+    assert Counted.calls[12:] == [5] * 6
+    common = extended.set_index("size").loc[[2, 3]].reset_index()
+    pd.testing.assert_frame_equal(common, first, check_exact=True)
+    counted(tmp_path / "s", blocks=8)
+    assert sorted(Counted.calls[18:]) == [2, 2, 3, 3]
+
+
+@pytest.mark.parametrize("damage", ["flip", "cut", "empty"])
+def test_a_damaged_block_is_reported_and_simulated_again(tmp_path, damage):
+    first = counted(tmp_path / "s")
+    with closing(sqlite3.connect(tmp_path / "s")) as db:
+        payload = bytearray(db.execute("SELECT payload FROM blocks WHERE rowid = 3").fetchone()[0])
+        payload[len(payload) // 2] ^= 0xFF
+        bad = {"flip": payload, "cut": payload[:20], "empty": None}[damage]
+        db.execute("UPDATE blocks SET payload = ? WHERE rowid = 3", (b"" if bad is None else bytes(bad),))
+        db.commit()
+    with pytest.warns(UserWarning, match=r"block 2 of cell \w+ in .* is damaged; simulating it again"):
+        again = counted(tmp_path / "s")
+    pd.testing.assert_frame_equal(again, first, check_exact=True)
+    assert len(Counted.calls) == 13
+    counted(tmp_path / "s")  # mended: no warning, no simulation
+    assert len(Counted.calls) == 13
+
+
+def test_another_study_is_refused_with_the_difference_and_left_as_it_was(tmp_path, monkeypatch):
+    counted(tmp_path / "s")
+    before = stored(tmp_path / "s")
+    with pytest.raises(ValueError, match=r"holds another study, with seed 0 and not 1; give this study a file"):
+        counted(tmp_path / "s", seed=1)
+    with pytest.raises(ValueError, match=r"holds another study, with scale 1.0 and not 2.0"):
+        counted(tmp_path / "s", scale=2.0)
+    for method, code in [
+        ("simulate", lambda *given: {"mean": given[2].normal(size=50)}),
+        ("origin", lambda *_: 1.0),
+        ("a_part_of_simulate", lambda *_: None),
+    ]:
+        monkeypatch.setattr(Counted, method, code, raising=False)
+        with pytest.raises(ValueError, match=r"holds another study, with code .* and not"):
+            counted(tmp_path / "s")
+        monkeypatch.undo()
+    with pytest.raises(ValueError, match="holds another study, with study"):
+        bn.run(type("Other", (Counted,), {})(), store=tmp_path / "s")
+    assert stored(tmp_path / "s") == before
+    monkeypatch.setattr(Counted, "exact", lambda *_: 0.0)  # says nothing about the blocks
+    counted(tmp_path / "s")
+    assert len(Counted.calls) == 12
+
+
+def test_files_that_are_no_store_are_refused_and_left_alone(tmp_path):
+    text = tmp_path / "notes.txt"
+    text.write_text("grades: " + "90, 80, 70; " * 200)
+    foreign = tmp_path / "foreign.sqlite"
+    with closing(sqlite3.connect(foreign)) as db:
+        db.execute("CREATE TABLE shopping (item TEXT)")
+    counted(tmp_path / "s")
+    cut = tmp_path / "cut.sqlite"
+    cut.write_bytes((tmp_path / "s").read_bytes()[:5000])
+    for path in (text, foreign, cut):
+        before = path.read_bytes()
+        with pytest.raises(ValueError, match=f"{path.name}' is no bnstats store, or a damaged one .* another path"):
+            counted(path)
+        assert path.read_bytes() == before
+    assert len(Counted.calls) == 12
+
+
+def test_there_is_no_pickle_in_the_file(tmp_path):
+    counted(tmp_path / "s", blocks=1)
+    with closing(sqlite3.connect(tmp_path / "s")) as db:
+        payloads = [zlib.decompress(row[0]) for row in db.execute("SELECT payload FROM blocks")]
+    assert len(payloads) == 2
+    for payload in payloads:
+        assert payload.startswith(b"\x93NUMPY")
+        assert payload.count(b"\x93NUMPY") == 6
+        assert b"|O" not in payload
+
+
+def test_an_unwritable_path_is_named_before_anything_is_simulated(tmp_path):
+    for path in (tmp_path / "missing" / "s", tmp_path):
+        with pytest.raises(OSError, match=r"store .* unable to open .* give another path"):
+            counted(path)
+    assert not Counted.calls
+
+
+def test_a_full_disk_keeps_what_is_finished(tmp_path):
+    """SQLite's own limit on pages stands for the disk: it raises the very error."""
+    held = Store(tmp_path / "s", {"study": "full"})
+    rng = np.random.default_rng(0)
+    held._db.execute("PRAGMA max_page_count = 20")
+
+    def fill():
+        for block in range(1000):
+            held.put("cell", block, Tally.of({"x": rng.normal(size=500)}, [0.0]))
+
+    with pytest.raises(OSError, match=r"full\. Blocks stored before are kept; free space"):
+        fill()
+    held.close()
+    finished = stored(tmp_path / "s")
+    assert 0 < finished < 1000
+    again = Store(tmp_path / "s", {"study": "full"})
+    assert all(again.get("cell", block) is not None for block in range(finished))
+    again.close()
+
+
+def test_a_full_disk_in_a_run_is_an_oserror_and_the_run_goes_on_later(tmp_path, monkeypatch):
+    put, full = Store.put, []
+
+    def limited(self, cell, block, tally):
+        if not full:
+            used = self._db.execute("PRAGMA page_count").fetchone()[0]
+            self._db.execute(f"PRAGMA max_page_count = {used + 3}")
+            full.append(True)
+        put(self, cell, block, tally)
+
+    monkeypatch.setattr(Store, "put", limited)
+    with pytest.raises(OSError, match="Blocks stored before are kept"):
+        counted(tmp_path / "s", blocks=40)
+    kept = stored(tmp_path / "s")
+    assert 0 < kept < 80
+    monkeypatch.undo()
+    Counted.calls.clear()
+    resumed = counted(tmp_path / "s", blocks=40)
+    assert len(Counted.calls) == 80 - kept
+    pd.testing.assert_frame_equal(resumed, counted(None, blocks=40), check_exact=True)
+
+
+def test_an_interruption_while_simulating_keeps_what_is_finished(tmp_path):
+    Counted.fail_at = 5
+    with pytest.raises(KeyboardInterrupt):
+        counted(tmp_path / "s")
+    kept = stored(tmp_path / "s")
+    assert kept >= 4
+    Counted.calls, Counted.fail_at = [], None
+    resumed = counted(tmp_path / "s")
+    assert len(Counted.calls) == 12 - kept
+    pd.testing.assert_frame_equal(resumed, counted(None), check_exact=True)
+
+
+def test_an_interruption_between_blocks_keeps_what_is_finished(tmp_path, monkeypatch):
+    from bnstats.simulation import study
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(study._Bar, "block", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        counted(tmp_path / "s")
+    assert stored(tmp_path / "s") >= 1
+    monkeypatch.undo()
+    pd.testing.assert_frame_equal(counted(tmp_path / "s"), counted(None), check_exact=True)

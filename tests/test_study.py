@@ -1,0 +1,263 @@
+"""The frame: the same numbers whoever computes them, as precise as asked, with errors that are what they say."""
+
+import contextlib
+import io
+import math
+import multiprocessing
+import warnings
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+import bnstats as bn
+from bnstats.simulation.summaries import SUMMARIES
+from bnstats.testing import assert_within_mcse
+
+
+@dataclass(frozen=True)
+class Averages(bn.Study):
+    summaries: ClassVar = ("bias", "se", "rmse", "median_abs_error")
+    key_columns: ClassVar = ("estimator",)
+    sizes: tuple[int, ...] = (2, 8)
+    block: int = 100
+    bad_block: float = -1.0
+
+    def cells(self):
+        return [{"size": n} for n in self.sizes]
+
+    def size(self, cell):
+        return self.block
+
+    def simulate(self, cell, rng, size):
+        x = rng.standard_normal((size, cell["size"]))
+        if x[0, 0] == self.bad_block:
+            raise ZeroDivisionError("a bad draw")
+        return {"mean": x.mean(axis=1)}
+
+    def exact(self, cell, key, measure):
+        se = cell["size"] ** -0.5
+        return {"bias": 0.0, "median_abs_error": se * float(stats.norm.ppf(0.75))}.get(measure, se)
+
+
+@dataclass(frozen=True)
+class Coins(bn.Study):  # a user's own
+    chances: tuple[float, ...]
+
+    def cells(self):
+        return [{"chance": p} for p in self.chances]
+
+    def simulate(self, cell, rng, size):
+        return {"heads": rng.random(size) < cell["chance"]}
+
+    def exact(self, cell, key, measure):
+        return cell["chance"]
+
+
+def same(a, b):
+    pd.testing.assert_frame_equal(a.reset_index(drop=True), b.reset_index(drop=True), check_exact=True)
+
+
+def measured(executor, **kwargs):
+    given = {"batch_sizes": [2, 3, 32], "precision": None, "max_draws": 2**23} | kwargs
+    return bn.measure_convergence(["normal", "t3", [1.0, 2.0, 4.0]], executor=executor, **given).table
+
+
+def test_a_users_study_is_ten_lines():
+    """Family of two cells; a wrong chance, off by 2 %, is seen."""
+    table = bn.run(Coins((0.1, 0.5)), precision=0.005).table
+    assert list(table.columns) == ["chance", "measure", "value", "mcse", "exact", "replicates", "reached"]
+    assert table["reached"].all()
+    assert_within_mcse(table["value"], table["exact"], table["mcse"], false_alarm=1e-8)
+    with pytest.raises(AssertionError):
+        assert_within_mcse(table["value"], 1.04 * table["exact"], table["mcse"], false_alarm=1e-8)
+
+
+def test_results_are_equal_to_the_bit_for_any_executor():
+    """Builtin estimators go to processes, too."""
+    one = measured(1)
+    same(measured(2), one)
+    same(measured(None), one)
+    with ThreadPoolExecutor(3) as threads:
+        same(measured(threads), one)
+    for start in ("fork", "spawn"):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # fork beside threads, from Python 3.12 on
+            with ProcessPoolExecutor(2, multiprocessing.get_context(start)) as processes:
+                same(measured(processes), one)
+    assert not measured(1, seed=1)["value"].equals(one["value"])
+
+
+@pytest.mark.parametrize("precision", [None, 0.05])
+def test_rows_do_not_depend_on_what_else_is_measured(precision):
+    keys = ["population", "estimator", "batch_size", "measure"]
+    given = {"precision": precision, "max_draws": 2**23 if precision is None else 2**27}
+    small = bn.measure_convergence("exponential", batch_sizes=[2, 3, 16], estimators=["var"], **given).table
+    large = bn.measure_convergence(
+        ["uniform", "exponential", "normal"],
+        batch_sizes=[3, 64, 16, 5, 2],
+        estimators=["fresh_normalized", "mean", "var"],
+        batching=[bn.Clustered(icc=0.1), bn.IID()],
+        **given,
+    ).table.query("batching == 'IID()'")
+    same(large.set_index(keys).loc[small.set_index(keys).index].reset_index()[small.columns], small)
+
+
+def test_replicates_double_until_the_precision_is_reached():
+    result = bn.run(Averages(), precision=0.01, max_replicates=100 * 2**10)
+    table = result.table
+    assert result.looks == 8  # after 8, 16, ..., 1024 blocks
+    assert table["reached"].all()
+    assert set(table["replicates"]) <= {800 * 2**k for k in range(8)}
+    for _, rows in table.groupby("size"):
+        relative = rows["mcse"] / np.where(rows["measure"] == "bias", rows["value"].abs().max(), rows["value"])
+        assert relative.max() <= 0.0101
+        half = bn.run(Averages(), precision=None, max_replicates=int(rows["replicates"].iloc[0]) // 2).table
+        half = half[half["size"] == rows["size"].iloc[0]].set_index("measure")
+        worst = half["mcse"] / half["value"].where(half.index != "bias", half.loc["rmse", "value"])
+        assert worst.max() > 0.01
+
+
+def test_a_limit_that_does_not_suffice_is_said_in_the_table_and_by_a_warning():
+    with pytest.warns(bn.PrecisionWarning, match=r"8 of 8 numbers did not reach .* 0.001; raise the"):
+        table = bn.run(Averages(), precision=0.001, max_replicates=2000).table
+    assert not table["reached"].any()
+    assert (table["replicates"] == 2000).all()
+    assert bn.run(Averages(), max_replicates=2001).table["replicates"].eq(2100).all()
+
+
+def test_a_failing_block_is_named_with_the_line_that_runs_it_alone():
+    draws = bn.run_block(Averages(), cell=1, block=5, seed=3)["mean"]
+    assert draws.shape == (100,)
+    from bnstats.simulation.streams import stream
+
+    bad = float(stream(3, {"size": 8}, 5).standard_normal((100, 8))[0, 0])
+    with pytest.raises(bn.BlockError, match=r"block 5 of cell 2 \(size=8\) failed: ZeroDivisionError: a bad draw") as e:
+        bn.run(Averages(sizes=(2, 2, 8), bad_block=bad), max_replicates=1000, seed=3)
+    line = str(e.value).split("Run it alone with: ")[1]
+    with pytest.raises(ZeroDivisionError, match="a bad draw"):
+        eval(line, {"bn": bn, "Averages": Averages})
+    repaired = line.replace(repr(bad), "-1.0")
+    np.testing.assert_array_equal(eval(repaired, {"bn": bn, "Averages": Averages})["mean"], draws)
+
+
+def test_what_cannot_travel_to_another_process_is_refused():
+    midrange = bn.Estimator("midrange", lambda x, axis: (x.max(axis) + x.min(axis)) / 2, 0.0)
+    with (
+        ProcessPoolExecutor(1) as pool,
+        pytest.raises(ValueError, match=r"cannot be sent .* top of a module, or use threads"),
+    ):
+        bn.measure_convergence("normal", estimators=[midrange], executor=pool)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"precision": 0.0}, "precision is a relative standard error between 0 and 1; got 0.0"),
+        ({"precision": 1.5}, "got 1.5"),
+        ({"precision": math.nan}, "got nan"),
+        ({"max_replicates": 1}, "max_replicates is at least 2"),
+        ({"seed": -1}, "seed is a whole number"),
+        ({"seed": 0.5}, "got 0.5"),
+        ({"seed": True}, "got True"),
+        ({"executor": 0}, "number of threads is at least 1; got 0"),
+        ({"executor": "threads"}, "got 'threads'"),
+        ({"study": Averages(sizes=())}, "no cells: give at least one"),
+    ],
+)
+def test_bad_arguments_are_refused_before_anything_is_simulated(given, message, monkeypatch):
+    monkeypatch.setattr(Averages, "simulate", lambda *_: pytest.fail("was simulated"))
+    with pytest.raises(ValueError, match=message):
+        bn.run(given.pop("study", Averages()), **given)
+
+
+@pytest.mark.parametrize(("progress", "shown"), [(True, True), (False, False), (None, False)])
+def test_progress_is_shown_where_it_is_wanted(progress, shown):
+    with contextlib.redirect_stderr(io.StringIO()) as err, contextlib.redirect_stdout(io.StringIO()) as out:
+        bn.run(Averages(), max_replicates=1000, progress=progress)
+    assert ("cell/s" in err.getvalue()) == shown
+    assert out.getvalue() == ""
+
+
+def test_replicates_without_spread_and_infinite_ones_do_not_stop_a_study():
+    @dataclass(frozen=True)
+    class Odd(bn.Study):
+        summaries: ClassVar = tuple(SUMMARIES)
+
+        def cells(self):
+            return [{"odd": value} for value in (0.0, 1.0, math.inf, math.nan, 1e300)]
+
+        def simulate(self, cell, rng, size):
+            return {"odd": np.where(np.arange(size) == 0, cell["odd"], 1.0)}
+
+    table = bn.run(Odd(), max_replicates=20_000).table
+    assert len(table) == 25
+    medians = table[table["summary"] == "median_abs_error"]
+    assert medians["value"].tolist() == [1.0] * 5
+
+
+SEEDS, REPLICATES = 200, 2000
+LAWS = {
+    "normal": (stats.norm(), lambda rng, size: rng.standard_normal(size)),
+    "exponential": (stats.expon(-1.0), lambda rng, size: rng.standard_exponential(size) - 1.0),
+}
+
+
+@dataclass(frozen=True)
+class Draws(bn.Study):
+    """Single draws, whose bias, standard error, RMSE and median absolute value are known."""
+
+    summaries: ClassVar = ("bias", "se", "rmse", "median_abs_error")
+    key_columns: ClassVar = ("value_of",)
+    offset: float = 0.3
+
+    def cells(self):
+        return [{"law": name} for name in LAWS]
+
+    def size(self, cell):
+        return REPLICATES
+
+    def simulate(self, cell, rng, size):
+        return {"draw": LAWS[cell["law"]][1](rng, size) + self.offset}
+
+    def exact(self, cell, key, measure):
+        law = LAWS[cell["law"]][0]
+
+        def chance(m):
+            return law.cdf(m - self.offset) - law.cdf(-m - self.offset) - 0.5
+
+        from scipy.optimize import brentq
+
+        known = {"bias": self.offset, "se": 1.0, "rmse": math.hypot(1.0, self.offset)}
+        return known[measure] if measure in known else float(brentq(chance, 0.0, 5.0))
+
+
+def calibration(z):
+    """How far mean and variance of standardised errors are from 0 and 1, in standard errors of their own.
+
+    The variance's own error is taken from the fourth moment of z, as it is not quite normal.
+    """
+    return np.array([z.mean() * np.sqrt(z.size), (z.var() - 1) * np.sqrt(z.size / max(np.var((z - z.mean()) ** 2), 2))])
+
+
+def test_standardised_errors_have_mean_0_and_variance_1():
+    """Two laws, four measures, mean and variance: 16 statistics, normal bound at 1e-7 in all, 5.9 standard errors.
+
+    2000 replicates leave a bias of the order 1/sqrt(2000) in z, a third of a standard error of its mean. Power: an MCSE
+    that is too small by a factor of 2 makes a variance of 4, 30 standard errors by the
+    normal law, 9 by the sample's own.
+    The MCSE of a standard error for normal replicates, SE / sqrt(2 (R - 1)), is that wrong for the exponential.
+    """
+    runs = pd.concat([bn.run(Draws(), max_replicates=2, seed=s, executor=1).table for s in range(SEEDS)])
+    bound = stats.norm.isf(1e-7 / 32)
+    for _, rows in runs.groupby(["law", "measure"]):
+        assert len(rows) == SEEDS
+        z = ((rows["value"] - rows["exact"]) / rows["mcse"]).to_numpy()
+        assert np.abs(calibration(z)).max() < bound
+    skewed = runs.query("law == 'exponential' and measure == 'se'")
+    wrong = (skewed["value"] - 1.0) / (skewed["value"] / np.sqrt(2 * (REPLICATES - 1)))
+    assert calibration(wrong.to_numpy())[1] > bound

@@ -1,0 +1,362 @@
+"""The assertions for other people's tests: their error rates, their verdicts, and how they look from outside.
+
+Random numbers decide some of these tests. For a correct package all of them together fail with a probability below
+1e-7: bounds on counts of verdicts are exact binomial ones with 1e-9 (`CHANCE`) on either side, true claims are judged
+with a `false_alarm` of 1e-9, and wrong ones are wrong by far. Docstrings say which wrong value is found.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from textwrap import dedent
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+import bnstats as bn
+import bnstats.testing
+from bnstats.testing import InsufficientPower, assert_converges, assert_rate, assert_within_mcse, converges
+
+CHANCE = 1e-9
+RUNS = 500
+
+
+def fails(assertion, *args, **kwargs) -> bool:
+    try:
+        assertion(*args, **kwargs)
+    except AssertionError as error:
+        if isinstance(error, InsufficientPower):
+            raise
+        return True
+    return False
+
+
+def verdict(assertion, *args, **kwargs) -> str:
+    try:
+        return "failed" if fails(assertion, *args, **kwargs) else "passed"
+    except InsufficientPower:
+        return "undecided"
+
+
+def bounds(probability: float, runs: int) -> tuple[float, float]:
+    """Counts beyond these have a probability of at most `CHANCE` on either side."""
+    law = stats.binom(runs, probability)
+    return law.ppf(CHANCE), law.isf(CHANCE)
+
+
+def rejections(cells: int, shift: float, false_alarm: float) -> int:
+    """How many of `RUNS` families of normal estimates fail, the first cell off by `shift` standard errors."""
+    rng = np.random.default_rng(cells)
+    mcse = rng.uniform(0.1, 10, (RUNS, cells))
+    truth = rng.normal(size=(RUNS, cells))
+    estimate = truth + mcse * rng.standard_normal((RUNS, cells))
+    estimate[:, 0] += shift * mcse[:, 0]
+    return sum(fails(assert_within_mcse, *family, false_alarm) for family in zip(estimate, truth, mcse, strict=True))
+
+
+@pytest.mark.parametrize("cells", [1, 20])
+def test_within_mcse_has_its_false_alarm_rate(cells):
+    """Exactly 1 - (1 - 0.05 / m)^m with m independent cells. Six times the rate is found, let alone one not split."""
+    low, high = bounds(1 - (1 - 0.05 / cells) ** cells, RUNS)
+    assert low <= rejections(cells, 0.0, 0.05) <= high
+    assert rejections(cells, 0.0, 0.3) > high
+
+
+@pytest.mark.parametrize("cells", [1, 20])
+def test_within_mcse_detects_what_it_says(cells):
+    """The discrepancy that it returns is missed with probability 0.05 in its cell; 0.7 of it more often."""
+    detectable = float(np.ravel(assert_within_mcse(np.zeros(cells), 0.0, 1.0, 0.05))[0])
+    low, high = bounds(1 - 0.05 * (1 - 0.05 / cells) ** (cells - 1), RUNS)
+    assert low <= rejections(cells, detectable, 0.05) <= high
+    assert rejections(cells, 0.7 * detectable, 0.05) < low
+
+
+def test_within_mcse_refuses_where_it_would_miss_what_is_to_be_detected():
+    detectable = assert_within_mcse(0.1, 0.0, 1.0)
+    assert detectable == pytest.approx(stats.norm.isf(5e-7) + stats.norm.isf(1e-6))
+    assert_within_mcse(0.1, 0.0, 1.0, detect=detectable)
+    with pytest.raises(InsufficientPower, match=r"an mcse of 1 .* 4 times as many .* an mcse of 0\.5"):
+        assert_within_mcse(0.1, 0.0, 1.0, detect=0.5 * detectable)
+    with pytest.raises(InsufficientPower, match="infinite in 1 of 2 cells"):
+        assert_within_mcse([0.1, 0.2], 0.0, [1.0, np.inf])
+    with pytest.raises(AssertionError, match="not within"):  # what is wrong is wrong, whatever else could be missed
+        assert_within_mcse(100.0, 0.0, 1.0, detect=1e-3)
+
+
+def test_within_mcse_judges_a_measured_table():
+    """The bias of var is -sigma²/n; that of var_unbiased, which is 0, is not within the error of it."""
+    measured = bn.measure_convergence(
+        ["normal", "exponential"], batch_sizes=[2, 8, 64], estimators=["var", "var_unbiased"], progress=False
+    ).table.query("measure == 'bias'")
+    assert_within_mcse(measured["value"], measured["exact"], measured["mcse"], CHANCE)
+    biased = measured[measured["estimator"] == "var"]
+    with pytest.raises(AssertionError, match="6 of 6"):
+        assert_within_mcse(biased["value"], 0.0, biased["mcse"], CHANCE)
+
+
+def test_within_mcse_without_any_error_allows_rounding_only():
+    assert_within_mcse(0.1 + 0.2, 0.3, 0.0)
+    assert_within_mcse(0.0, 0.0, 0.0)
+    with pytest.raises(AssertionError, match="inf"):
+        assert_within_mcse(0.3 + 1e-12, 0.3, 0.0)
+
+
+def test_within_mcse_names_the_worst_cells():
+    estimate = np.zeros((3, 4))
+    estimate[2, 1], estimate[0, 3] = 8.0, -9.0
+    with pytest.raises(AssertionError) as caught:
+        assert_within_mcse(estimate, 0.0, 1.0)
+    lines = str(caught.value).splitlines()
+    assert "2 of 12 estimates" in lines[0]
+    assert lines[2].startswith("cell (0, 3)")
+    assert lines[3].startswith("cell (2, 1)")
+    assert lines[2].split()[-1] == "-9"
+    table = pd.Series([0.0, 7.0], index=["bias", "rmse"])
+    with pytest.raises(AssertionError, match="cell rmse"):
+        assert_within_mcse(table, 0.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("args", "kwargs", "message"),
+    [
+        ((np.nan, 0.0, 1.0), {}, "estimate is finite"),
+        ((0.0, [np.inf, 0.0], 1.0), {}, "truth is finite"),
+        ((0.0, 0.0, np.nan), {}, "mcse is a standard error"),
+        ((0.0, 0.0, -1.0), {}, "mcse is a standard error"),
+        (([], [], []), {}, "at least one number"),
+        (([0.0, 1.0], [0.0, 1.0, 2.0], 1.0), {}, "shapes that do not fit"),
+        ((0.0, 0.0, 1.0), {"false_alarm": 0.0}, "false_alarm is a probability"),
+        ((0.0, 0.0, 1.0), {"detect": 0.0}, "detect is a discrepancy above 0"),
+    ],
+)
+def test_within_mcse_refuses_what_it_cannot_judge(args, kwargs, message):
+    with pytest.raises(ValueError, match=message):
+        assert_within_mcse(*args, **kwargs)
+
+
+def first_value(x, axis):
+    return np.take(x, 0, axis=axis)
+
+
+def verdicts(within: float, seeds: int) -> list[str]:
+    """Verdicts on P(|U| <= within) >= 0.5, U uniform, with error rates of 0.05."""
+    claim = {"to": 0.0, "within": within, "batch_size": 2, "confidence": 0.5, "false_alarm": 0.05, "max_draws": 2**11}
+    return [verdict(assert_converges, first_value, "uniform", seed=seed, **claim) for seed in range(seeds)]
+
+
+def test_converges_errs_no_more_than_it_says(monkeypatch):
+    """At the boundary, both errors stay below 0.05; with that rate at every look they do not."""
+    _, most = bounds(0.05, 400)
+    assert verdicts(0.5, 400).count("failed") <= most
+    assert verdicts(0.5 - 1e-9, 400).count("passed") <= most
+    interval, looks = converges._interval, len(converges._looks(0.5, 0.05, 2**10))
+    monkeypatch.setattr(converges, "_interval", lambda inside, total, error: interval(inside, total, looks * error))
+    assert verdicts(0.5, 400).count("failed") > most
+    assert verdicts(0.5 - 1e-9, 400).count("passed") > most
+
+
+def test_converges_knows_the_probability():
+    """A normal mean is within one standard error with probability 0.6827, which is told from 0.66 and from 0.70."""
+    claim = {"within": 0.2, "batch_size": 25, "false_alarm": CHANCE}
+    assert verdict(assert_converges, "mean", "normal", confidence=0.66, **claim) == "passed"
+    assert verdict(assert_converges, "mean", "normal", confidence=0.70, **claim) == "failed"
+
+
+@pytest.mark.parametrize("batching", [bn.Clustered(icc=0.1), bn.Autocorrelated(phi=0.8)], ids=repr)
+def test_converges_draws_as_the_rule_says(batching):
+    """What holds of 100 independent values (0.2 is 2 standard errors) does not hold of dependent ones."""
+    claim = {"within": 0.2, "batch_size": 100, "confidence": 0.9, "false_alarm": CHANCE}
+    assert verdict(assert_converges, "mean", "normal", **claim) == "passed"
+    assert verdict(assert_converges, "mean", "normal", batching=batching, **claim) == "failed"
+
+
+def test_converges_takes_estimators_of_every_kind():
+    """P(|t(49)| <= 2 sqrt(49 / 51)) = 0.944 for a fresh value; a median of five values 0 and 1 is one of them."""
+    claim = {"confidence": 0.93, "false_alarm": CHANCE}
+    assert_converges("fresh_normalized", "normal", within=2.0, batch_size=50, **claim)
+    midrange = bn.Estimator("midrange", lambda x, axis: (x.max(axis) + x.min(axis)) / 2, lambda pop: pop.mean)
+    assert_converges(midrange, stats.uniform(), within=0.2, batch_size=50, **claim)
+    assert_converges(np.median, np.array([0.0, 0.0, 0.0, 1.0]), to=0.0, within=0.5, batch_size=31, **claim)
+    assert_converges("mean", [0.0, 1.0, 2.0], within=1e-9, batch_size=3, batching=bn.WithoutReplacement(), **claim)
+
+
+def test_converges_refuses_what_cannot_be_decided():
+    claim = {"within": 0.2, "batch_size": 25}
+    exact = float(stats.norm.cdf(1) - stats.norm.cdf(-1))
+    with pytest.raises(InsufficientPower, match=r"too close to 0\.6826\d* to decide.*raise max_draws"):
+        assert_converges("mean", "normal", confidence=exact, max_draws=2**20, false_alarm=CHANCE, **claim)
+    with pytest.raises(InsufficientPower, match=r"takes 13815504, even if all agree.*max_draws to 345387600"):
+        assert_converges("mean", "normal", confidence=1 - 1e-6, max_draws=2**20, **claim)
+
+
+def test_converges_says_when_estimates_are_nan():
+    def log_mean(x, axis):
+        with np.errstate(invalid="ignore"):
+            return np.log(x.mean(axis))
+
+    with pytest.raises(AssertionError, match=r"function log_mean .*\d+ estimates are NaN"):
+        assert_converges(log_mean, "normal", to=0.0, within=9.0, batch_size=8, confidence=0.9)
+
+
+def ignoring_axis(x, axis):  # noqa: ARG001
+    return x.mean(-1)
+
+
+def without_axis(x):
+    return x.mean(-1)
+
+
+@pytest.mark.parametrize(
+    ("estimator", "population", "changes", "message"),
+    [
+        (np.median, "normal", {}, "to is needed with the function median"),
+        ("medain", "normal", {}, "estimator 'medain' is not known"),
+        (3, "normal", {}, "an estimator is a name"),
+        ("mean", "gauss", {}, "population 'gauss' is not known"),
+        ("mean", stats.cauchy(), {}, "nothing to converge to"),
+        ("mean", "normal", {"to": np.nan}, "nothing to converge to"),
+        ("mean", "normal", {"within": -1.0}, "within is a finite distance"),
+        ("mean", "normal", {"confidence": 1.0}, "confidence is a probability"),
+        ("mean", "normal", {"batch_size": 2.5}, "batch_size is a whole number"),
+        ("mean", "normal", {"batch_size": 1}, "batch_size is a whole number of at least 2"),
+        ("mean", "normal", {"false_alarm": 1.0}, "false_alarm is a probability"),
+        ("mean", "normal", {"seed": -1}, "seed is a whole number"),
+        ("mean", [1.0, 2.0], {"batching": bn.WithoutReplacement()}, "cannot be drawn without replacement"),
+        (np.cumsum, "normal", {"to": 0.0}, "function cumsum does not reduce the axis"),
+        (ignoring_axis, "normal", {"to": 0.0}, "function ignoring_axis does not reduce the axis"),
+        (without_axis, "normal", {"to": 0.0}, "cannot be called as f"),
+    ],
+)
+def test_converges_refuses_bad_arguments(estimator, population, changes, message):
+    with pytest.raises(ValueError, match=message):
+        assert_converges(estimator, population, **{"within": 1.0, "batch_size": 8, "confidence": 0.9} | changes)
+
+
+DRAWS = {"false_alarm": CHANCE, "max_draws": 2**25}
+
+
+def test_rate_tells_rates_apart():
+    """The RMSE of a normal mean falls as n^-0.5 exactly: -0.5 passes, -0.4 and -0.6 fail, -0.45 is on the edge."""
+    expected = {-0.5: "passed", -0.4: "failed", -0.6: "failed", -0.45: "undecided"}
+    found = {r: verdict(assert_rate, "mean", "normal", rate=r, tolerance=0.05, **DRAWS) for r in expected}
+    assert found == expected
+
+
+def test_rate_of_heavy_tails():
+    """The median error of the variance of t(2.5) falls as n^-0.2 in the limit, not as n^-0.5; its RMSE is infinite."""
+    claim = {"measure": "median_abs_error", **DRAWS}
+    assert verdict(assert_rate, "var", "t2.5", rate=-0.2, tolerance=0.1, **claim) == "passed"
+    assert verdict(assert_rate, "var", "t2.5", rate=-0.5, tolerance=0.1, **claim) == "failed"
+    with pytest.raises(ValueError, match="infinite, so it has no rate; use measure='median_abs_error'"):
+        assert_rate("var", "t2.5", rate=-0.5, tolerance=0.1)
+
+
+def test_rate_refuses_what_cannot_be_decided():
+    """No draws show the rate of a bias that is zero, and few draws show a rate to 1e-6."""
+    with pytest.raises(InsufficientPower, match="drowned in Monte Carlo error"):
+        assert_rate("mean", "normal", rate=-1.0, tolerance=0.1, measure="bias", max_draws=2**24)
+    with pytest.raises(InsufficientPower, match=r"neither lies within .* nor outside\. Raise tolerance"):
+        assert_rate("mean", "normal", rate=-0.5, tolerance=1e-6, max_draws=2**24, false_alarm=CHANCE)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"tolerance": 0.0}, "tolerance is a finite distance"),
+        ({"rate": np.nan}, "rate is a finite exponent"),
+        ({"measure": "mse"}, "measure is one of rmse"),
+        ({"batch_sizes": [16, 16]}, "at least two sizes"),
+        ({"batch_sizes": [1, 16]}, "a batch size is a whole number of at least 2"),
+        ({"max_draws": 0}, "max_draws is a whole number"),
+    ],
+)
+def test_rate_refuses_bad_arguments(changes, message):
+    with pytest.raises(ValueError, match=message):
+        assert_rate("mean", "normal", **{"rate": -0.5, "tolerance": 0.1} | changes)
+
+
+def test_rate_refuses_a_function_that_ignores_its_axis():
+    with pytest.raises(ValueError, match="does not reduce the axis"):
+        assert_rate(ignoring_axis, "normal", to=0.0, rate=-0.5, tolerance=0.1)
+
+
+@pytest.mark.parametrize(
+    "claim",
+    [
+        lambda: assert_within_mcse(7.25, 0.5, 1.0),
+        lambda: assert_converges("var", stats.lognorm(1), within=np.float64(0.5), batch_size=16, confidence=0.9),
+        lambda: assert_converges(
+            np.median, "normal", to=0, within=0.1, batch_size=10, confidence=0.9, batching=bn.Clustered(icc=0.5), seed=3
+        ),
+        lambda: assert_rate("mean", "normal", rate=-1.0, tolerance=0.1, max_draws=2**26, batch_sizes=(8, 64)),
+    ],
+)
+def test_the_line_of_a_failure_reproduces_it(claim):
+    with pytest.raises(AssertionError) as caught:
+        claim()
+    line = str(caught.value).rpartition("Reproduce: ")[2]
+    names = {**vars(bnstats.testing), **vars(bn), "stats": stats, "median": np.median}
+    with pytest.raises(AssertionError) as again:
+        eval(line, names)
+    assert str(again.value) == str(caught.value)
+
+
+OUTSIDE = """
+    import numpy as np
+    from bnstats.testing import assert_converges, assert_rate, assert_within_mcse
+
+    activations = np.maximum(np.random.default_rng(0).normal(size=5000), 0.0)
+
+    def trimmed(x, axis):
+        return np.sort(x, axis).take(range(4, x.shape[axis] - 4), axis).mean(axis)
+
+    def test_correct():
+        sure = {"false_alarm": 1e-9}
+        mean = activations.mean()
+        assert_converges(np.mean, activations, to=mean, within=0.3, batch_size=64, confidence=0.99, **sure)
+        assert_rate(np.mean, activations, to=mean, rate=-0.5, tolerance=0.1, max_draws=2**26, **sure)
+        assert_within_mcse(mean, 0.39894, mcse=activations.std() / 5000**0.5, **sure)
+
+    def test_wrong_confidence():
+        assert_converges(trimmed, activations, to=activations.mean(), within=0.01, batch_size=16, confidence=0.9)
+
+    def test_wrong_rate():
+        assert_rate(np.mean, activations, to=activations.mean(), rate=-1.0, tolerance=0.1, max_draws=2**26)
+
+    def test_wrong_estimate():
+        assert_within_mcse(activations.mean(), 0.5, mcse=activations.std() / 5000**0.5)
+
+    def test_hopeless_confidence():
+        assert_converges(np.mean, activations, to=activations.mean(), within=9, batch_size=64, confidence=1 - 1e-9)
+
+    def test_hopeless_rate():
+        assert_rate(np.mean, activations, to=activations.mean(), rate=-0.5, tolerance=1e-7, max_draws=2**24)
+
+    def test_hopeless_estimate():
+        assert_within_mcse(activations.mean(), activations.mean(), mcse=activations.std() / 5000**0.5, detect=0.001)
+"""
+
+
+def test_in_a_project_of_its_own(tmp_path: Path):
+    """A user's functions and array: correct claims pass, wrong ones fail, hopeless ones are refused."""
+    (tmp_path / "pytest.ini").write_text("[pytest]\n")
+    (tmp_path / "test_own.py").write_text(dedent(OUTSIDE))
+    command = [sys.executable, "-m", "pytest", "-rA", "-p", "no:cacheprovider", "test_own.py"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert re.search(r"6 failed, 1 passed", done.stdout), done.stdout
+    assert "PASSED test_own.py::test_correct" in done.stdout
+    reports = dict(re.findall(r"^_+ test_(\w+) _+$(.*?)(?=^_{5,}|^={5,})", done.stdout, re.MULTILINE | re.DOTALL))
+    assert "not of at least 0.9 (false alarm 1e-06)" in reports["wrong_confidence"]
+    assert "Reproduce: assert_converges(trimmed, array[5000]-" in reports["wrong_confidence"]
+    assert "not n^-1 to within 0.1" in reports["wrong_rate"]
+    assert "not within Monte Carlo error of the truth" in reports["wrong_estimate"]
+    for name in ("confidence", "rate", "estimate"):
+        assert "InsufficientPower" in reports[f"hopeless_{name}"]
+        assert "InsufficientPower" not in reports[f"wrong_{name}"]
+        assert "bnstats/testing" not in reports[f"wrong_{name}"].split("Error: ")[0]  # it points at the user's line

@@ -1,0 +1,304 @@
+"""Exact values against simulation that shares no code with them, and against formulas that are wrong on purpose.
+
+Each test holds a family of z statistics, of means of at least 40000 independent replicates, against the normal quantile
+at 1e-8 / (number of them): 30 tests raise a false alarm less than once in 3 million runs. Power: every wrong formula
+lies at least 5 standard errors beyond that bound, so a run misses it with probability below 1e-6.
+"""
+
+from __future__ import annotations
+
+from math import lgamma
+
+import numpy as np
+import pytest
+from scipy import stats
+
+import bnstats as bn
+from bnstats.statistics import theory
+from bnstats.statistics.estimators import ESTIMATORS, estimator_of, inv_std
+from bnstats.statistics.moments import Moments
+
+FALSE_ALARM = 1e-8
+REPLICATES = 40_000
+LIGHT = ["normal", "uniform", "exponential", "laplace", "bernoulli", "mixture", "rectified"]
+SIZES = [2, 3, 7, 32]
+
+
+def z_of(replicates: np.ndarray, claim: float) -> float:
+    return float((replicates.mean() - claim) / (replicates.std(ddof=1) / np.sqrt(replicates.size)))
+
+
+def judge(cases: list[tuple[np.ndarray, float, float | None]]) -> None:
+    """All claims hold, and all wrong claims (where one is given) are rejected with power."""
+    bound = stats.norm.isf(FALSE_ALARM / 2 / len(cases))
+    assert max(abs(z_of(replicates, claim)) for replicates, claim, _ in cases) < bound
+    wrong = [abs(z_of(replicates, claim)) for replicates, _, claim in cases if claim is not None]
+    assert wrong
+    assert min(wrong) > bound + 5
+
+
+def batches(name: str, n: int, batching: bn.Batching | None = None, replicates: int = REPLICATES) -> np.ndarray:
+    """Batches drawn with NumPy or SciPy's own sampler, or by a batching rule from our population."""
+    rng = np.random.default_rng([n, *name.encode()])
+    if batching is None and name == "mixture":
+        return rng.normal(size=(replicates, n)) + 4 * rng.integers(0, 2, (replicates, n))
+    if batching is None and name == "rectified":
+        return np.maximum(0, rng.normal(size=(replicates, n)))
+    if batching is None:
+        return np.asarray(bn.POPULATIONS[name].law.rvs(size=(replicates, n), random_state=rng), dtype=float)
+    out = np.empty((replicates, n))
+    batching.fill(bn.Population.of(name), rng, out)
+    return out
+
+
+@pytest.mark.parametrize("name", LIGHT)
+def test_mean_of_independent_values(name: str) -> None:
+    pop = bn.Population.of(name)
+    cases = []
+    for n in SIZES:
+        error = batches(name, n, replicates=REPLICATES * 4).mean(axis=1) - pop.mean
+        wrong = pop.var / (n + 1) if n < 8 else None
+        cases.append((error**2, theory.sampling(name, n, "mean").se ** 2, wrong))
+    judge(cases)
+
+
+@pytest.mark.parametrize("name", LIGHT)
+def test_bias_and_variance_of_the_variance(name: str) -> None:
+    """Wrong: no bias; and for populations that are not normal, the normal Var(s²) = 2 sigma⁴ / (n - 1)."""
+    pop = bn.Population.of(name)
+    cases = []
+    for n in SIZES:
+        x = batches(name, n)
+        exact = theory.sampling(name, n, "var")
+        cases.append((x.var(axis=1) - pop.var, exact.bias, 0.0))
+        unbiased = theory.sampling(name, n, "var_unbiased")
+        assert unbiased.bias == pytest.approx(0, abs=1e-15)
+        assert exact.se == pytest.approx(unbiased.se * (n - 1) / n)
+        normal = 2 * pop.var**2 / (n - 1)
+        differs = abs(unbiased.se**2 / normal - 1) > 0.25
+        cases.append(((x.var(axis=1, ddof=1) - pop.var) ** 2, unbiased.se**2, normal if differs else None))
+    judge(cases)
+
+
+def test_mean_and_variance_are_correlated_in_skewed_populations() -> None:
+    cases = []
+    for name in ("exponential", "bernoulli", "rectified", "normal"):
+        pop = bn.Population.of(name)
+        for n in (2, 5, 16):
+            x = batches(name, n)
+            product = (x.mean(axis=1) - pop.mean) * (x.var(axis=1, ddof=1) - pop.var)
+            claim = theory.covariance_of_mean_and_variance(pop, n)
+            cases.append((product, claim, 0.0 if pop.skewness > 1 else None))
+    judge(cases)
+
+
+RULES = {
+    "clustered": (bn.Clustered(icc=0.3), lambda n: 0.3 + 0.7 / n, lambda n: 1 / n),
+    "autocorrelated": (
+        bn.Autocorrelated(phi=0.6),
+        lambda n: (1 + 2 * sum((1 - j / n) * 0.6**j for j in range(1, n))) / n,
+        lambda n: (1 + 2 * sum(0.6**j for j in range(1, n))) / n,
+    ),
+}
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("name", ["normal", "exponential", "bernoulli"])
+def test_dependent_batches(name: str, rule: str) -> None:
+    """Var(mean) and E[biased var]; wrong: independence, and the sum over lags without its weights."""
+    pop = bn.Population.of(name)
+    batching, factor, wrong = RULES[rule]
+    cases = []
+    for n in (2, 4, 16):
+        x = batches(name, n, batching, replicates=4 * REPLICATES)
+        known = theory.sampling(name, n, "mean", batching)
+        assert known.se**2 == pytest.approx(pop.var * factor(n))
+        cases.append(((x.mean(axis=1) - pop.mean) ** 2, known.se**2, pop.var * wrong(n)))
+        bias = theory.sampling(name, n, "var", batching).bias
+        cases.append((x.var(axis=1) - pop.var, bias, -pop.var / n if n < 16 else None))
+    judge(cases)
+
+
+def test_without_replacement() -> None:
+    """Wrong: no correction for the finite population."""
+    values = np.random.default_rng(5).gamma(2.0, size=40)
+    pop, rule = bn.Population.of(values), bn.WithoutReplacement()
+    cases = []
+    for n in (2, 10, 30, 40):
+        x = np.random.default_rng(n).permuted(np.tile(values, (REPLICATES, 1)), axis=1)[:, :n]
+        exact = theory.sampling(pop, n, "mean", rule).se ** 2
+        if n == 40:
+            assert exact == 0
+            continue
+        error = x.mean(axis=1) - pop.mean
+        cases.append((error**2, exact, values.var(ddof=1) / n if n > 2 else None))
+        cases.append((x.var(axis=1) - pop.var, theory.sampling(pop, n, "var", rule).bias, 0.0 if n < 30 else None))
+    judge(cases)
+
+
+def test_standard_deviation_of_a_normal_batch() -> None:
+    """c4, E[1/s] and the median error; wrong: s is unbiased, and 1/s too."""
+    cases = []
+    for n in (5, 8, 20):
+        x = batches("normal", n, replicates=4 * REPLICATES) * 3.0
+        std = theory.sampling(stats.norm(scale=3.0), n, "std")
+        inverse = theory.sampling(stats.norm(scale=3.0), n, inv_std(eps=0.0))
+        c4 = np.sqrt(2 / (n - 1)) * np.exp(lgamma(n / 2) - lgamma((n - 1) / 2))
+        assert std.bias == pytest.approx(3 * (c4 * np.sqrt((n - 1) / n) - 1), rel=1e-9)
+        expected = np.sqrt(n / 2) * np.exp(lgamma((n - 2) / 2) - lgamma((n - 1) / 2)) / 3
+        assert inverse.bias == pytest.approx(expected - 1 / 3, rel=1e-7)
+        s = x.std(axis=1)
+        cases.append((s - 3, std.bias, 0.0))
+        cases.append(((s - 3 - std.bias) ** 2, std.se**2, None))
+        cases.append((1 / s - 1 / 3, inverse.bias, 0.0))
+        inside = (np.abs(s - 3) < std.median_abs_error).astype(float)
+        cases.append((inside, 0.5, 0.52))
+    judge(cases)
+    assert theory.sampling("normal", 2, inv_std(eps=0.0)).rmse == np.inf
+    assert np.isinf(theory.sampling("normal", 2, inv_std(eps=0.0)).bias)
+
+
+@pytest.mark.parametrize("eps", [1e-5, 0.1, 1.0])
+def test_inverse_standard_deviation_with_eps(eps: float) -> None:
+    """Wrong: eps left out of the expectation, where it matters."""
+    cases = []
+    for n in (5, 9, 33):
+        s = batches("normal", n).std(axis=1)
+        replicates = 1 / np.sqrt(s**2 + eps)
+        exact = theory.sampling("normal", n, inv_std(eps=eps))
+        target = 1 / np.sqrt(1 + eps)
+        without = theory.sampling("normal", n, inv_std(eps=0.0)).bias + 1
+        cases.append((replicates, target + exact.bias, without if eps >= 0.1 else target))
+        cases.append((((replicates - target - exact.bias) ** 2), exact.se**2, None))
+    judge(cases)
+
+
+def test_fresh_value_normalised_by_a_batch() -> None:
+    """Wrong: variance 1, as if the batch's moments were the population's; and 1 + 1/n, as if only the mean were not."""
+    cases = []
+    for n in (8, 12, 30):
+        x = batches("normal", n + 1, replicates=4 * REPLICATES)
+        batch, fresh = x[:, :n], x[:, n]
+        z = (fresh - batch.mean(axis=1)) / batch.std(axis=1)
+        known = theory.sampling("normal", n, "fresh_normalized")
+        assert known.se**2 == pytest.approx((1 + 1 / n) * n / (n - 3))
+        cases.append((z**2, known.se**2, 1 + 1 / n))
+        cases.append(((np.abs(z) < known.median_abs_error).astype(float), 0.5, 0.52))
+    judge(cases)
+    for n in (2, 3):
+        assert theory.sampling("normal", n, "fresh_normalized").se == np.inf
+
+
+def test_a_member_normalised_by_its_own_batch_is_bounded() -> None:
+    """At most sqrt(n - 1), attained where all others are equal; of two members always -1 and +1."""
+    for n in (2, 3, 8, 64):
+        x = batches("t3", n, replicates=2000)
+        z = (x - x.mean(axis=1, keepdims=True)) / x.std(axis=1, keepdims=True)
+        bound = theory.normalized_member_bound(n)
+        assert np.abs(z).max() <= bound * (1 + 1e-12)
+        one_out = np.r_[1.0, np.zeros(n - 1)]
+        assert (one_out[0] - one_out.mean()) / one_out.std() == pytest.approx(bound)
+        if n == 2:
+            np.testing.assert_allclose(np.abs(z), 1)
+
+
+def test_raw_value_behind_a_normalised_value() -> None:
+    """Mean and variance of mean + s z; wrong: c4 forgotten, and batch noise forgotten."""
+    pop = stats.norm(50, 10)
+    cases = []
+    for n in (3, 8, 30):
+        x = 50 + 10 * batches("normal", n, replicates=4 * REPLICATES)
+        for z in (-1.0, 0.0, 1.5):
+            raw = x.mean(axis=1) + x.std(axis=1, ddof=1) * z
+            mean, sd = theory.raw_behind(pop, z, n)
+            cases.append((raw, mean, 50 + 10 * z if z and n < 10 else None))
+            cases.append(((raw - mean) ** 2, sd**2, 100 / n / 2))
+    judge(cases)
+
+
+def test_within_batch_variances_miss_the_variance_between() -> None:
+    """An identity: pooled variance = average within + variance of the means. Stored .943 where the truth is 9.90."""
+    x = np.random.default_rng(3).normal(size=(10, 50)) + np.arange(10)[:, None]
+    level = Moments.of(x, axis=1)
+    pooled = Moments(0.0, np.zeros(()), np.zeros(()))
+    for batch in x:
+        pooled = pooled.merge(Moments.of(batch))
+    within = level.var().mean()
+    assert pooled.var() == pytest.approx(x.var())
+    assert pooled.var() == pytest.approx(within + level.mean.var())
+    assert within < 0.15 * pooled.var()
+
+
+def test_exponential_mean_has_a_gamma_law() -> None:
+    cases = []
+    for n in (2, 8):
+        error = np.abs(batches("exponential", n).mean(axis=1) - 1)
+        median = theory.sampling("exponential", n, "mean").median_abs_error
+        cases.append(((error < median).astype(float), 0.5, float((error < 0.6745 / np.sqrt(n)).mean()) + 0.1))
+    judge(cases)
+
+
+def test_heavy_tails_have_no_standard_error() -> None:
+    for name in ("t3", "t2.5", "pareto"):
+        for estimator in ("var", "var_unbiased"):
+            known = theory.sampling(name, 64, estimator)
+            assert known.se == known.rmse == np.inf
+            assert np.isfinite(known.bias)
+        assert np.isfinite(theory.sampling(name, 64, "mean").se)
+
+
+@pytest.mark.parametrize(
+    ("name", "estimator", "measure", "expected"),
+    [
+        ("normal", "mean", "rmse", -1 / 2),
+        ("lognormal", "var", "se", -1 / 2),
+        ("normal", "std", "bias", -1),
+        ("normal", "mean", "bias", np.nan),
+        ("t3", "mean", "median_abs_error", -1 / 2),
+        ("t3", "var", "median_abs_error", -1 / 3),
+        ("t2.5", "var", "median_abs_error", -1 / 5),
+        ("t3", "var", "rmse", np.nan),
+        ("t3", "std", "rmse", -1 / 4),
+        ("t3", "inv_std", "bias", -1 / 2),
+        (stats.t(1.5), "mean", "median_abs_error", -1 / 3),
+        (stats.t(4), "var", "median_abs_error", np.nan),
+        ("normal", "fresh_normalized", "rmse", 0.0),
+    ],
+)
+def test_rates(name: object, estimator: str, measure: str, expected: float) -> None:
+    assert theory.rate(name, estimator, measure) == pytest.approx(expected, nan_ok=True)
+
+
+def test_rates_of_dependent_batches() -> None:
+    assert theory.rate("normal", "mean", "rmse", bn.Clustered(icc=0.1)) == 0
+    assert theory.rate("normal", "mean", "rmse", bn.Clustered(icc=0.0)) == -0.5
+    assert theory.rate("normal", "mean", "rmse", bn.Autocorrelated(phi=0.5)) == -0.5
+    assert np.isnan(theory.rate("normal", "mean", "rmse", bn.WithoutReplacement(size=100)))
+
+
+@pytest.mark.parametrize("estimator", ["mean", "var", "std", "inv_std"])
+@pytest.mark.parametrize("rmse", [0.5, 0.11, 0.013])
+def test_required_batch_size_is_the_smallest(estimator: str, rmse: float) -> None:
+    n = theory.required_batch_size("normal", estimator, rmse=rmse)
+    assert theory.sampling("normal", n, estimator).rmse <= rmse
+    assert n == 2 or theory.sampling("normal", n - 1, estimator).rmse > rmse
+
+
+def test_required_batch_size_refuses_what_cannot_be() -> None:
+    with pytest.raises(ValueError, match="median absolute error"):
+        theory.required_batch_size("t3", "var", rmse=0.1)
+    with pytest.raises(ValueError, match="no batch size up to"):
+        theory.required_batch_size("normal", "mean", rmse=0.1, batching=bn.Clustered(icc=0.5))
+    with pytest.raises(ValueError, match="above 0"):
+        theory.required_batch_size("normal", "mean", rmse=0.0)
+    assert theory.required_batch_size("normal", "mean", rmse=1e-9, batching=bn.WithoutReplacement(size=50)) == 50
+
+
+def test_bad_input() -> None:
+    with pytest.raises(ValueError, match="at least 2"):
+        theory.sampling("normal", 1, "mean")
+    with pytest.raises(ValueError, match="measure is"):
+        theory.rate("normal", "mean", "mse")
+    with pytest.raises(ValueError, match="did you mean 'var'"):
+        estimator_of("varr")
+    assert set(ESTIMATORS) == {"mean", "var", "var_unbiased", "std", "inv_std", "fresh_normalized"}
