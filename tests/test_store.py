@@ -253,12 +253,12 @@ def test_an_interruption_while_simulating_keeps_what_is_finished(tmp_path):
 
 
 def test_an_interruption_between_blocks_keeps_what_is_finished(tmp_path, monkeypatch):
-    from bnstats.simulation import study
+    from bnstats.simulation.progress import Bar
 
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(study._Bar, "block", interrupted)
+    monkeypatch.setattr(Bar, "block", interrupted)
     with pytest.raises(KeyboardInterrupt):
         counted(tmp_path / "s")
     assert stored(tmp_path / "s") >= 1

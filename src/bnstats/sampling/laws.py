@@ -23,6 +23,15 @@ class _NormalMixture(stats.rv_continuous):
     def _sf(self, x: Any, weight: Any, shift: Any, spread: Any) -> Any:
         return weight * stats.norm.sf(x) + (1 - weight) * stats.norm.sf(x, shift, spread)
 
+    def _ppf(self, q: Any, weight: Any, shift: Any, spread: Any) -> Any:
+        quantiles = stats.norm.ppf(q), stats.norm.ppf(q, shift, spread)
+        low, high = np.minimum(*quantiles), np.maximum(*quantiles)  # the mixture's quantile lies between theirs
+        for _ in range(60):
+            middle = (low + high) / 2
+            below = self._cdf(middle, weight, shift, spread) < q
+            low, high = np.where(below, middle, low), np.where(below, high, middle)
+        return high
+
     def _munp(self, n: int, weight: Any, shift: Any, spread: Any) -> Any:
         second = [float(stats.norm.moment(n, a, b)) for a, b in np.broadcast(shift, spread)]
         return weight * stats.norm.moment(n) + (1 - weight) * np.reshape(second, np.shape(shift))

@@ -27,19 +27,23 @@ class Summary:
         The MCSE exists if the moment of |e| of this order does.
     scale : callable (Evidence) -> float, optional
         What the MCSE is divided by for a relative precision; by default the value.
+    unseen : bool
+        Whether a value of 0 without spread is what a rare event looks like that has not happened yet.
     """
 
     value: Callable[[Evidence], float]
     mcse: Callable[[Evidence], float]
     order: float
     scale: Callable[[Evidence], float] | None = None
+    unseen: bool = False
 
     def of(self, evidence: Evidence) -> tuple[float, float, float]:
         """Value, MCSE and relative MCSE."""
         with np.errstate(all="ignore"):
             value, mcse = float(self.value(evidence)), float(self.mcse(evidence))
             scale = abs(float((self.scale or self.value)(evidence)))
-        return value, mcse, mcse / scale if scale > 0 else (0.0 if mcse == 0 else np.inf)
+        exact = mcse == 0 and not (self.unseen and value == 0)
+        return value, mcse, mcse / scale if scale > 0 else (0.0 if exact else np.inf)
 
     def leaving_out(self, sample: Sample) -> NDArray[np.float64]:
         """The value without each of the groups in turn."""
@@ -81,7 +85,7 @@ def _median_mcse(e: Evidence) -> float:
 
 
 SUMMARIES: dict[str, Summary] = {
-    "mean": Summary(lambda e: e.mean, _mean_mcse, order=2),
+    "mean": Summary(lambda e: e.mean, _mean_mcse, order=2, unseen=True),
     "bias": Summary(lambda e: e.mean, _mean_mcse, order=2, scale=_rmse),
     "se": Summary(_se, _se_mcse, order=4),
     "rmse": Summary(_rmse, _rmse_mcse, order=4),

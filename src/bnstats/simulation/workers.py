@@ -20,7 +20,17 @@ if TYPE_CHECKING:
 
 
 class BlockError(RuntimeError):
-    """A block failed; the message names it and has the line that runs it alone."""
+    """A block failed; the message names it and has the line that runs it alone.
+
+    Attributes
+    ----------
+    study : Study
+        Of which that line runs a block.
+    """
+
+    def __init__(self, message: str, study: Study) -> None:
+        super().__init__(message)
+        self.study = study
 
 
 class Workers:
@@ -96,7 +106,7 @@ def _finish(
     try:
         tally = work.result()
     except Exception as error:
-        raise BlockError(_complaint(study, cell, block, seed, error)) from error
+        raise BlockError(_complaint(study, cell, block, seed, error), study) from error
     if store:
         store.put(digest(cell), block, tally)
     return tag, block, tally
@@ -107,5 +117,6 @@ def _complaint(study: Study, cell: Cell, block: int, seed: int, error: Exception
     place = [digest(c) for c in study.cells()].index(digest(cell))
     return (
         f"block {block} of cell {place} ({named}) failed: {type(error).__name__}: {error}\n"
-        f"Run it alone with: bn.run_block({study!r}, cell={place}, block={block}, seed={seed})"
+        "Run it alone with this line, where error is this BlockError (sys.last_value at a prompt):\n"
+        f"bn.run_block(error.study, cell={place}, block={block}, seed={seed})"
     )

@@ -17,8 +17,9 @@ from scipy import stats
 
 from bnstats.sampling.batching import IID, Batching
 from bnstats.sampling.populations import Population
+from bnstats.simulation.run import Simulation, run
 from bnstats.simulation.streams import side_stream
-from bnstats.simulation.study import Cell, Simulation, Study, run
+from bnstats.simulation.study import Cell, Study
 from bnstats.statistics import theory
 from bnstats.statistics.estimators import Estimator, estimator_of
 from bnstats.statistics.moments import Moments, pyramid

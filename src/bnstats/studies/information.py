@@ -21,8 +21,9 @@ from numpy.typing import NDArray
 from scipy import special, stats
 
 from bnstats.sampling.populations import Population
+from bnstats.simulation.run import run
 from bnstats.simulation.streams import digest, stream
-from bnstats.simulation.study import Cell, Study, run
+from bnstats.simulation.study import Cell, Study
 from bnstats.statistics import theory
 
 Array = NDArray[np.float64]

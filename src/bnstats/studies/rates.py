@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from bnstats.simulation.study import Simulation
+from bnstats.simulation.run import Simulation
 from bnstats.simulation.tally import GROUPS
 from bnstats.statistics import theory
 

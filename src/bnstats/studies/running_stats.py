@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from bnstats.compiled import compiled
 from bnstats.sampling.batching import WithoutReplacement
 from bnstats.sampling.populations import Population
-from bnstats.simulation.study import Cell, Simulation, Study, run
+from bnstats.simulation.run import Simulation, run
+from bnstats.simulation.study import Cell, Study
 from bnstats.statistics.running import STATISTICS, Convention, Momentum, check, running_error, smooth
 
 if TYPE_CHECKING:

@@ -1,0 +1,115 @@
+"""When to stop: a condition's replicates double until each of its numbers is precise enough, and is settled."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from bnstats.simulation.study import Cell, Study
+from bnstats.simulation.summaries import SUMMARIES
+from bnstats.simulation.tally import Account, Sample, Tally
+
+# Blocks before the first look.
+FIRST_LOOK = 8
+
+
+class CellRun:
+    """One cell on its way: what was added so far, and the rows that are settled."""
+
+    def __init__(self, study: Study, cell: Cell, max_replicates: int) -> None:
+        self.study, self.cell = study, cell
+        self.most = math.ceil(max_replicates / study.size(cell))
+        self.blocks = 0
+        self.keys: tuple[tuple[Any, ...], ...] = ()
+        self.account: Account | None = None
+        self.settled: dict[tuple[Any, ...], list[Row]] = {}
+        self.worst = math.inf
+
+    @property
+    def done(self) -> bool:
+        """Whether all measures are settled."""
+        return 0 < len(self.settled) == len(self.keys)
+
+    def blocks_until(self, look: int, last: bool) -> range:
+        """The blocks to simulate before this look: they double from FIRST_LOOK on."""
+        return range(self.blocks, self.most if last else min(self.most, FIRST_LOOK << look))
+
+    def add(self, block: int, tally: Tally) -> None:
+        """Add the next block."""
+        if self.account is None:
+            self.keys, self.account = tally.keys, Account(len(tally.keys))
+        self.account.add(block, tally)
+        self.blocks = block + 1
+
+    def settle(self, precision: float | None, last: bool) -> None:
+        """Settle each measure whose summaries are all precise enough: later looks no longer change its rows.
+
+        So a row does not depend on what else is asked for, and a grid can be extended without changing a bit.
+        """
+        assert self.account is not None
+        self.worst = 0.0
+        for k, key in enumerate(self.keys):
+            if key in self.settled:
+                continue
+            rows = rows_of(self.study, self.cell, key, self.account.sample(k))
+            worst = max((row.relative for row in rows if row.attainable), default=0.0)
+            if last or (precision is not None and worst <= precision):
+                self.settled[key] = rows
+            self.worst = max(self.worst, worst)
+        if self.done:
+            self.account = None  # the rows keep what they need
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of the table to be.
+
+    Attributes
+    ----------
+    columns : dict
+    summary : str
+    sample : Sample
+    relative : float
+        Relative MCSE; 0 for an infinite value, of which nothing is estimated.
+    attainable : bool
+        Whether more replicates make it smaller.
+    """
+
+    columns: dict[str, Any]
+    summary: str
+    sample: Sample
+    relative: float
+    attainable: bool
+
+
+def rows_of(study: Study, cell: Cell, key: tuple[Any, ...], sample: Sample) -> list[Row]:
+    """A row for each summary of one measure."""
+    name = key if len(key) > 1 else key[0]
+    evidence = sample.whole()
+    replicates = int(evidence.n)
+    tail = study.tail_index(cell, name, replicates)
+    rows = []
+    for summary in study.summaries:
+        exact = study.exact(cell, name, summary)
+        value, mcse, relative = SUMMARIES[summary].of(evidence)
+        trusted = tail > SUMMARIES[summary].order and math.isfinite(value)
+        if math.isinf(exact):
+            value, mcse, relative = exact, math.nan, 0.0
+        elif not trusted:
+            mcse = relative = math.inf
+        columns = {column: _label(v) for column, v in study.columns(cell).items()}
+        columns |= dict(zip(study.key_columns, key, strict=True))
+        if "measure" not in study.key_columns:
+            columns["measure"] = summary
+        elif len(study.summaries) > 1:
+            columns["summary"] = summary
+        numbers = {"value": value, "mcse": mcse, "exact": exact, "replicates": replicates}
+        rows.append(Row(columns | numbers, summary, sample, relative, trusted))
+    return rows
+
+
+def _label(value: Any) -> Any:
+    """How a parameter stands in the table: plain values as they are, all else by its name or its expression."""
+    plain = value is None or isinstance(value, bool | int | float | str)
+    return value if plain else getattr(value, "name", None) or repr(value)
