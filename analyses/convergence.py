@@ -94,9 +94,7 @@ def _slopes(ax: Axes, rates: pd.DataFrame, palette: Sequence[object]) -> None:
     ax.errorbar(chosen["rate"], y, xerr=bars, label="measured, 95 % jointly", **style)
     ax.plot(chosen["expected"], y, "|", color=palette[1], markersize=12, markeredgewidth=2, label="theory, n → ∞")
     ax.set_yticks(y, chosen["population"])
-    ax.set(
-        title="Slope −1/2; heavy tails slowly −(1 − 2/α)", xlabel="slope of log median error on log batch size"
-    )
+    ax.set(title="Slope −1/2; heavy tails slowly −(1 − 2/α)", xlabel="slope of log median error on log batch size")
     ax.legend(fontsize=7, loc="upper right")
 
 

@@ -15,7 +15,9 @@ from analyses.frame import Options, run
 from bnstats import plots
 from bnstats.sampling.datasets import exam_grades
 from bnstats.sampling.populations import Population
-from bnstats.studies.information import measure_information, measure_raw_behind, normalized
+from bnstats.statistics.normalized import normalized
+from bnstats.studies.information import measure_information
+from bnstats.studies.raw_behind import measure_raw_behind
 
 LETTERS = "FDCBA"
 CUTS = (60.0, 70.0, 80.0, 90.0)
@@ -122,7 +124,7 @@ def _spread(rows: pd.DataFrame) -> str:
     for n in (value.index.min(), value.index.max()):
         mean, sd = value.loc[n, "raw_mean"], value.loc[n, "raw_sd"]
         low, high = _letter(mean - 2 * sd), _letter(mean + 2 * sd)
-        said.append(f"{low if low == high else f'{low} to {high}'} in batches of {n:.0f}")
+        said.append(f"{low if low == high else f'{low} to {high}'} at {n:.0f}")
     return f"A 0 means {', '.join(said)}"
 
 
@@ -136,7 +138,7 @@ def _draw_told(ax: Axes, rows: pd.DataFrame, palette: list) -> None:
     ax.text(512, guess - 1.5, "always guessing C", fontsize=8, color="0.25", ha="right", va="top")
     plots.log2_ticks(ax, SHOWN)
     shown = percent.set_index("batch_size")["value"]
-    title = ", ".join(f"{shown[n]:.0f} % in batches of {n}" for n in (2, 64, 512))
+    title = "Letters told: " + ", ".join(f"{shown[n]:.0f} % at {n}" for n in (2, 64, 512))
     ax.set(ylim=(0, 100), xlabel="batch size", ylabel="letters told right from the normalised grade (%)", title=title)
     ax.legend(loc="lower right", fontsize=8)
 

@@ -1,9 +1,10 @@
 """Populations: exact moments against closed forms written out here, draws against the law they claim, and bad input.
 
 Of the draws, every bound holds at any sample size: the Dvoretzky-Kiefer-Wolfowitz inequality with Massart's constant
-for the Kolmogorov-Smirnov distance, Hoeffding's for single values. About 60 tests at 1e-9 each: the file raises a false alarm less than once in 10 million runs.
-Power: with 20 000 draws the bound lies at sup |F_n - F| = 0.023, and a sampler that is off by 0.05 passes with a
-probability below 2 exp(-2 * 20000 * 0.027²) = 1e-12; each family has a wrong sampler that must be, and is, further off.
+for the Kolmogorov-Smirnov distance, Hoeffding's for single values. About 60 tests at 1e-9 each: the file raises a false
+alarm less than once in 10 million runs. Power: with 20 000 draws the bound lies at sup |F_n - F| = 0.023, and a sampler
+that is off by 0.05 passes with a probability below 2 exp(-2 * 20000 * 0.027²) = 1e-12; each family has a wrong sampler
+that must be, and is, further off.
 """
 
 from __future__ import annotations

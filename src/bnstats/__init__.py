@@ -19,7 +19,8 @@ from bnstats.statistics.estimators import ESTIMATORS, Estimator, fresh_normalize
 from bnstats.statistics.moments import Moments
 from bnstats.statistics.running import CONVENTIONS, Convention, RunningStats, running_error, smooth
 from bnstats.studies.convergence import Convergence, measure_convergence
-from bnstats.studies.information import Information, measure_information, measure_raw_behind
+from bnstats.studies.information import Information, measure_information
+from bnstats.studies.raw_behind import RawBehind, measure_raw_behind
 from bnstats.studies.running_stats import Running, measure_running
 
 __version__ = "0.1.0"
@@ -40,6 +41,7 @@ __all__ = [
     "Moments",
     "Population",
     "PrecisionWarning",
+    "RawBehind",
     "Running",
     "RunningStats",
     "Simulation",

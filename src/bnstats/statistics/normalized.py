@@ -1,0 +1,25 @@
+"""Values normalised by their own batch."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+
+def normalized(batches: Array) -> tuple[Array, Array, Array]:
+    """Members normalised by their own batch, and each batch's mean and standard deviation (ddof 0); batches in rows.
+
+    Where all members are equal they become 0, as they do with any eps > 0 under the root.
+
+    >>> z, mean, std = normalized(np.array([[90.0, 80.0, 70.0], [60.0, 60.0, 60.0]]))
+    >>> z.round(2).tolist(), mean.ravel().tolist()
+    ([[1.22, 0.0, -1.22], [0.0, 0.0, 0.0]], [80.0, 60.0])
+    """
+    # Measured from the first member, so that equal members give exactly 0 and a large mean costs no digits.
+    deviation = batches - batches[:, :1]
+    offset = deviation.mean(axis=1, keepdims=True)
+    deviation -= offset
+    std = np.sqrt(np.mean(deviation**2, axis=1, keepdims=True))
+    return deviation / np.where(std > 0, std, 1.0), batches[:, :1] + offset, std

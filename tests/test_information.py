@@ -1,0 +1,173 @@
+"""What is left of a label, and what a normalised value means, against theory and against rules that are wrong.
+
+z statistics are held against the normal quantile at 1e-8 / (number of cells), in each of 8 tests: false alarms in less
+than one run in 10 million. Power: each wrong claim lies at least 5 standard errors beyond the bound.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import integrate, stats
+
+import bnstats as bn
+from bnstats.statistics.normalized import normalized
+from bnstats.studies.rules import Lesson, exact_information, rule_for
+
+FALSE_ALARM = 1e-8
+
+
+def judge(z: np.ndarray, wrong: np.ndarray) -> None:
+    bound = stats.norm.isf(FALSE_ALARM / 2 / len(z))
+    assert np.abs(z).max() < bound
+    assert np.abs(wrong).min() > bound + 5
+
+
+def test_normalised_values() -> None:
+    x = np.random.default_rng(0).normal(1e8, 1.0, (50, 7))
+    z, mean, std = normalized(x)
+    np.testing.assert_allclose(z.mean(axis=1), 0, atol=1e-14)
+    np.testing.assert_allclose(z.std(axis=1), 1)
+    np.testing.assert_allclose(mean + std * z, x, rtol=1e-15)
+    np.testing.assert_array_equal(normalized(np.full((1, 3), 0.1))[0], 0)
+    np.testing.assert_array_equal(np.abs(normalized(x[:, :2])[0]), 1)
+
+
+@pytest.mark.parametrize("cuts", [(0.0,), (-1.0, 0.0, 1.0), (-0.3, 2.0), (-1.5, -0.5, 0.5, 1.5)])
+def test_exact_information_against_simulation_that_shares_no_code(cuts: tuple[float, ...]) -> None:
+    """The share of labels told by frequencies in 200 intervals of z.
+
+    Wrong: the accuracy in batches of twice the size.
+    """
+    rng = np.random.default_rng(7)
+    for n in (2, 3, 8):
+        x = rng.normal(size=(200_000, n))
+        z = np.round((x[:, 0] - x.mean(axis=1)) / x.std(axis=1), 7)  # of two, rounding errors tell the size
+        label = np.digitize(x[:, 0], cuts)
+        edges = np.unique(np.quantile(z, np.linspace(0, 1, 201)[1:-1]))
+        place = np.digitize(z, edges)
+        half = len(z) // 2
+        counts = np.zeros((len(edges) + 1, len(cuts) + 1))
+        np.add.at(counts, (place[:half], label[:half]), 1)
+        told = counts.argmax(axis=1)[place[half:]] == label[half:]
+        error = told.std() / np.sqrt(half)
+        exact, twice = (exact_information("normal", cuts, m)[0] for m in (n, 2 * n))
+        # A rule learned from 100000 values in 200 intervals is short of the best by 0.002 at the most.
+        above, below = told.mean() - exact, exact - told.mean() - 0.002
+        assert max(above, below) / error < stats.norm.isf(FALSE_ALARM / 6)
+        assert (twice - told.mean() - 0.002) / error > 11
+
+
+def test_two_members_tell_which_is_larger() -> None:
+    """P(x > 0 | x is the larger) = 3/4, in closed form; bits 1 - H(3/4)."""
+    accuracy, bits = exact_information("normal", [0.0], 2)
+    assert accuracy == pytest.approx(0.75, abs=1e-9)
+    assert bits == pytest.approx(1 - stats.entropy([0.75, 0.25], base=2), abs=1e-9)
+
+
+@pytest.mark.parametrize("n", [3, 5, 16, 300])
+def test_posterior_is_a_tail_of_the_noncentral_t(n: int) -> None:
+    """P(x < c | z) = P(T > z sqrt(n - 1)), T noncentral t with n - 1 degrees of freedom and noncentrality c sqrt(n)."""
+    population, cut = bn.Population.of("normal"), 0.7
+    rule = rule_for(Lesson.of(population, (cut,), n, 0))
+    z = np.array([-1.0, -0.2, 0.3, 1.2])
+    tail = 1 - stats.nct.cdf(z * np.sqrt(n - 1), n - 1, cut * np.sqrt(n))
+    np.testing.assert_allclose(rule(z)[:, 0], tail, atol=2e-3)
+
+
+@pytest.mark.parametrize("n", [3, 4, 10])
+def test_law_of_a_normalised_member(n: int) -> None:
+    """Thompson's law: z² / (n - 1) is Beta(1/2, (n - 2)/2), so that E max(...) can be integrated independently."""
+    accuracy, _ = exact_information("normal", [0.0], n)
+
+    def weighted(share: float) -> float:  # by symmetry, of z > 0
+        z = np.sqrt((n - 1) * share)
+        return stats.nct.cdf(z * np.sqrt(n - 1), n - 1, 0.0) * stats.beta.pdf(share, 0.5, (n - 2) / 2)
+
+    independent = integrate.quad(weighted, 0, 1, limit=500)[0]
+    assert accuracy == pytest.approx(independent, abs=1e-4)
+
+
+def test_measured_information_agrees_with_theory() -> None:
+    sizes = [2, 3, 8, 64, 512]
+    right, wrong = [], []
+    for cuts in ([0.0], [-1.0, 0.0, 1.0]):
+        table = bn.measure_information(stats.norm(5, 2), labels=[5 + 2 * c for c in cuts], batch_sizes=sizes).table
+        assert table["exact"].notna().all()
+        right.append((table["value"] - table["exact"]) / table["mcse"])
+        fewer = [exact_information("normal", cuts, max(2, n // 2))[i] for n in sizes for i in (0, 1)]
+        apart = np.array([n == 8 for n in sizes for _ in (0, 1)])
+        wrong.append(((table["value"] - fewer) / table["mcse"])[apart])
+    judge(np.concatenate(right), np.concatenate(wrong))
+
+
+def test_information_grows_with_the_batch_up_to_all_of_it() -> None:
+    known = [exact_information("normal", [-1.0, 0.5], n) for n in (2, 3, 4, 8, 32, 256, 4096, 65536)]
+    accuracy, bits = np.transpose(known)
+    assert (np.diff(accuracy) > 0).all()
+    assert (np.diff(bits) > 0).all()
+    entropy = stats.entropy(np.diff(stats.norm.cdf([-np.inf, -1.0, 0.5, np.inf])), base=2)
+    assert bits[-1] < entropy
+    assert entropy - bits[-1] < 0.02
+    assert accuracy[-1] > 0.995
+
+
+def test_a_learned_rule_comes_near_the_exact_one() -> None:
+    """An array of fine normal quantiles has no exact rule, and is told as well to 0.002, besides Monte Carlo error."""
+    values = stats.norm.ppf((np.arange(20_000) + 0.5) / 20_000)
+    table = bn.measure_information(values, labels=[-1.0, 0.0, 1.0], batch_sizes=[2, 8, 64], precision=0.005).table
+    assert table["exact"].isna().all()
+    exact = [exact_information("normal", [-1.0, 0.0, 1.0], n)[i] for n in (2, 8, 64) for i in (0, 1)]
+    short = exact - table["value"]
+    assert (short < 0.004 + 6.5 * table["mcse"]).all()
+    assert (short > -0.002 - 6.5 * table["mcse"]).all()
+
+
+def test_labels_may_be_a_function_and_a_store_serves_more_sizes(tmp_path) -> None:
+    def outside(x: np.ndarray) -> np.ndarray:
+        return (np.abs(x) > 1).astype(int)
+
+    store = tmp_path / "store.sqlite"
+    first = bn.measure_information("normal", labels=outside, batch_sizes=[4], store=store)
+    both = bn.measure_information("normal", labels=outside, batch_sizes=[4, 9], store=store, executor=1)
+    assert both.table.iloc[:2].equals(first.table)
+    assert first.guess == pytest.approx(stats.norm.cdf(1) - stats.norm.cdf(-1), abs=1e-4)
+
+
+@pytest.mark.parametrize("z", [0.0, 1.0])
+def test_raw_value_behind_a_normalised_one(z: float) -> None:
+    """Wrong: for z = 0 the spread sigma / sqrt(n - 1), for z = 1 a shift of a whole sigma."""
+    sizes = [3, 8, 64]
+    table = bn.measure_raw_behind(stats.norm(70, 10), z, batch_sizes=sizes).table
+    right = (table["value"] - table["exact"]) / table["mcse"]
+    chosen = table[table["measure"] == ("raw_mean" if z else "raw_sd")]
+    claim = 80 if z else 10 / np.sqrt(np.array(sizes) - 1)
+    wrong = ((chosen["value"] - claim) / chosen["mcse"])[:2]
+    judge(right, wrong)
+
+
+def test_raw_value_behind_by_acceptance_agrees_with_the_exact_law() -> None:
+    """An array of fine normal quantiles, of which batches with |z| < 0.05 are taken; the window adds below 0.2 %."""
+    values = stats.norm.ppf((np.arange(20_000) + 0.5) / 20_000)
+    table = bn.measure_raw_behind(values, 0.0, batch_sizes=[8, 32], width=0.05).table
+    spread = table[table["measure"] == "raw_sd"]
+    assert (abs(spread["value"] - 1 / np.sqrt([8, 32])) < 0.004 / np.sqrt([8, 32]) + 6.5 * spread["mcse"]).all()
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: bn.measure_information("normal", labels=[1.0, 0.0]), "increasing finite cuts"),
+        (lambda: bn.measure_information("normal", labels=[]), "increasing finite cuts"),
+        (lambda: bn.measure_information("uniform", labels=[2.0]), "one class only"),
+        (lambda: bn.measure_information("normal", labels=[0.0], batch_sizes=[1]), "at least 2"),
+        (lambda: bn.measure_information(stats.t(1.5), labels=[0.0]), "finite variance"),
+        (lambda: bn.measure_information("normal", labels=lambda x: x), "whole numbers of the same shape"),
+        (lambda: bn.measure_raw_behind("normal", 3.0, batch_sizes=[4]), r"\|z\| is below"),
+        (lambda: bn.measure_raw_behind("normal", 0.0, batch_sizes=[2]), "at least 3"),
+        (lambda: bn.measure_raw_behind("uniform", 0.0, width=0.0), "above 0"),
+    ],
+)
+def test_bad_input(call, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        call()
