@@ -78,7 +78,7 @@ def run(
     if chosen.replot:
         if not saved.exists():
             parser.error(f"--replot needs {saved}, which is not there; run once without --replot")
-        frame = pd.read_csv(saved, float_precision="round_trip")
+        frame = pd.read_csv(saved)
     else:
         frame = simulate(chosen)
         _write(saved, lambda path: frame.to_csv(path, index=False))
