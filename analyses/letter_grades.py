@@ -45,7 +45,7 @@ def simulate(options: Options) -> pd.DataFrame:
             behind.table.assign(panel="behind zero", population=population.name),
             pd.concat([told.table, guess]).assign(panel="letters told", population=population.name),
         ]
-    frame = pd.concat(frames, ignore_index=True)
+    frame = pd.concat(frames, ignore_index=True).astype({"batch_size": "Int64"})
     first = ["panel", "population", "batch_size", "letter", "raw", "measure"]
     return frame[first + [column for column in frame if column not in first]]
 

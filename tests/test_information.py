@@ -6,13 +6,16 @@ than one run in 10 million. Power: each wrong claim lies at least 5 standard err
 
 from __future__ import annotations
 
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+
 import numpy as np
 import pytest
 from scipy import integrate, stats
 
 import bnstats as bn
 from bnstats.statistics.normalized import normalized
-from bnstats.studies.rules import Lesson, exact_information, rule_for
+from bnstats.studies.rules import Lesson, _normal_beliefs, exact_information, rule_for
 
 FALSE_ALARM = 1e-8
 
@@ -65,14 +68,18 @@ def test_two_members_tell_which_is_larger() -> None:
     assert bits == pytest.approx(1 - stats.entropy([0.75, 0.25], base=2), abs=1e-9)
 
 
-@pytest.mark.parametrize("n", [3, 5, 16, 300])
+@pytest.mark.parametrize("n", [3, 5, 16])  # SciPy loses the noncentral t for larger ones
 def test_posterior_is_a_tail_of_the_noncentral_t(n: int) -> None:
     """P(x < c | z) = P(T > z sqrt(n - 1)), T noncentral t with n - 1 degrees of freedom and noncentrality c sqrt(n)."""
     population, cut = bn.Population.of("normal"), 0.7
     rule = rule_for(Lesson.of(population, (cut,), n, 0))
-    z = np.array([-1.0, -0.2, 0.3, 1.2])
-    tail = 1 - stats.nct.cdf(z * np.sqrt(n - 1), n - 1, cut * np.sqrt(n))
-    np.testing.assert_allclose(rule(z)[:, 0], tail, atol=2e-3)
+    z, _, belief = _normal_beliefs((cut,), n)
+    some = slice(500, -500, 501)
+    tail = 1 - stats.nct.cdf(z[some] * np.sqrt(n - 1), n - 1, cut * np.sqrt(n))
+    np.testing.assert_allclose(belief[some, 0], tail, atol=1e-8)
+    np.testing.assert_array_equal(rule(z[some]), belief[some])
+    forgets_the_batch = stats.norm.cdf((cut - z[some]) * np.sqrt(n))
+    assert np.abs(forgets_the_batch - tail).max() > 0.04
 
 
 @pytest.mark.parametrize("n", [3, 4, 10])
@@ -101,6 +108,32 @@ def test_measured_information_agrees_with_theory() -> None:
     judge(np.concatenate(right), np.concatenate(wrong))
 
 
+def test_a_posterior_that_forgets_the_batch_says_less() -> None:
+    """Bits by the posterior Phi((c - z) sqrt(n)), as if s were sigma, fall short of the exact ones."""
+    rng, cuts, n = np.random.default_rng(3), np.array([-1.0, 0.5]), 3
+    x = rng.normal(size=(200_000, n))
+    z = np.round(normalized(x)[0][:, 0], 7)
+    label = np.digitize(x[:, 0], cuts)
+    below = stats.norm.cdf((cuts - z[:, None]) * np.sqrt(n))
+    belief = np.clip(np.diff(below, axis=1, prepend=0, append=1), 1e-12, 1)
+    prior = np.diff(stats.norm.cdf([-np.inf, *cuts, np.inf]))
+    exact = rule_for(Lesson.of(bn.Population.of("normal"), tuple(cuts), n, 0))(z)
+    every = np.arange(len(z))
+    bits = {"exact": np.log2((exact / prior)[every, label]), "forgets": np.log2((belief / prior)[every, label])}
+    claim = exact_information("normal", cuts, n)[1]
+    judge(*(np.array([(b.mean() - claim) / (b.std() / np.sqrt(b.size))]) for b in bits.values()))
+
+
+def test_results_do_not_depend_on_the_workers() -> None:
+    """With the exact rule and with a learned one, for threads and processes."""
+    for population in ("normal", "exponential"):
+        given = {"labels": [0.5, 1.0], "batch_sizes": [2, 8], "precision": 0.05}
+        one = bn.measure_information(population, executor=1, **given).table
+        assert one.equals(bn.measure_information(population, executor=2, **given).table)
+        with ProcessPoolExecutor(2, get_context("spawn")) as pool:
+            assert one.equals(bn.measure_information(population, executor=pool, **given).table)
+
+
 def test_information_grows_with_the_batch_up_to_all_of_it() -> None:
     known = [exact_information("normal", [-1.0, 0.5], n) for n in (2, 3, 4, 8, 32, 256, 4096, 65536)]
     accuracy, bits = np.transpose(known)
@@ -113,14 +146,14 @@ def test_information_grows_with_the_batch_up_to_all_of_it() -> None:
 
 
 def test_a_learned_rule_comes_near_the_exact_one() -> None:
-    """An array of fine normal quantiles has no exact rule, and is told as well to 0.002, besides Monte Carlo error."""
+    """An array of fine normal quantiles has no exact rule, and is told as well to 0.001, besides Monte Carlo error."""
     values = stats.norm.ppf((np.arange(20_000) + 0.5) / 20_000)
     table = bn.measure_information(values, labels=[-1.0, 0.0, 1.0], batch_sizes=[2, 8, 64], precision=0.005).table
     assert table["exact"].isna().all()
     exact = [exact_information("normal", [-1.0, 0.0, 1.0], n)[i] for n in (2, 8, 64) for i in (0, 1)]
     short = exact - table["value"]
-    assert (short < 0.004 + 6.5 * table["mcse"]).all()
-    assert (short > -0.002 - 6.5 * table["mcse"]).all()
+    assert (short < 0.001 + 6.5 * table["mcse"]).all()
+    assert (short > -0.001 - 6.5 * table["mcse"]).all()  # 20000 values are not quite the normal law
 
 
 def test_labels_may_be_a_function_and_a_store_serves_more_sizes(tmp_path) -> None:
