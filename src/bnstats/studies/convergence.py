@@ -23,6 +23,7 @@ from bnstats.simulation.study import Cell, Study
 from bnstats.statistics import theory
 from bnstats.statistics.estimators import Estimator, estimator_of
 from bnstats.statistics.moments import Moments, pyramid
+from bnstats.studies.rates import rates
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -125,6 +126,12 @@ class ConvergenceStudy(Study):
         known = _sampling(cell["population"], key[1], self._estimator(key), cell["batching"])
         return float(getattr(known, measure))
 
+    def rate(self, population: str, batching: str, estimator: str, measure: str) -> float:
+        """`theory.rate` of what has these names in the table."""
+        source = next(p for p in self.populations if p.name == population)
+        rule = next(b for b in self.batchings if repr(b) == batching)
+        return theory.rate(source, self._estimator((estimator,)), measure, rule)
+
     def tail_index(self, cell: Cell, key: Any, replicates: int) -> float:
         source = cell["batching"].source(cell["population"])
         return _tail_index(source, self._estimator(key), key[1], replicates)
@@ -167,9 +174,7 @@ class Convergence:
 
     def rates(self, confidence: float = 0.95) -> pd.DataFrame:
         """Slopes of log error against log batch size, see `bnstats.studies.rates.rates`."""
-        from bnstats.studies.rates import rates
-
-        return rates(self.study, self.simulation, confidence)
+        return rates(self.simulation, self.study.rate, confidence)
 
     def plot(self, measure: str = "rmse") -> Figure:
         """Error against batch size: Monte Carlo as points with bars, exact values as lines."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
@@ -11,10 +11,6 @@ from scipy import stats
 
 from bnstats.simulation.run import Simulation
 from bnstats.simulation.tally import GROUPS
-from bnstats.statistics import theory
-
-if TYPE_CHECKING:
-    from bnstats.studies.convergence import ConvergenceStudy
 
 Array = NDArray[np.float64]
 
@@ -24,7 +20,7 @@ SMALLEST = 8
 RESOLVED = 4.0
 
 
-def rates(study: ConvergenceStudy, simulation: Simulation, confidence: float = 0.95) -> pd.DataFrame:
+def rates(simulation: Simulation, expected: Callable[..., float], confidence: float = 0.95) -> pd.DataFrame:
     """Slope of log error on log batch size, for each population, rule, estimator and measure.
 
     The model is log error = a + rate log n + b / n, over sizes from 8 on, up to the first that is not four standard
@@ -34,6 +30,10 @@ def rates(study: ConvergenceStudy, simulation: Simulation, confidence: float = 0
 
     Parameters
     ----------
+    simulation : Simulation
+        Of a `ConvergenceStudy`.
+    expected : callable (population, batching, estimator, measure) -> float
+        The rate by theory, of the names in the table.
     confidence : float
         Of all intervals together: each is corrected for the number of rates and of looks (Bonferroni).
 
@@ -60,7 +60,7 @@ def rates(study: ConvergenceStudy, simulation: Simulation, confidence: float = 0
     for key, part in groups:
         rate, se, freedom = _slope(part.sort_values("batch_size"), simulation)
         margin = se * float(stats.t.ppf(level, freedom)) if freedom > 0 else np.nan
-        rows.append((*key, rate, rate - margin, rate + margin, _expected(study, *key)))
+        rows.append((*key, rate, rate - margin, rate + margin, expected(*key)))
     return pd.DataFrame(rows, columns=[*names, "rate", "low", "high", "expected"])
 
 
@@ -85,9 +85,3 @@ def _slope(part: pd.DataFrame, simulation: Simulation) -> tuple[float, float, in
         return float(slopes[0]), np.nan, 0
     spread = slopes[1:] - slopes[1:].mean()
     return float(slopes[0]), float(np.sqrt((GROUPS - 1) / GROUPS * np.sum(spread**2))), groups - 1
-
-
-def _expected(study: ConvergenceStudy, population: str, batching: str, estimator: str, measure: str) -> float:
-    source = next(p for p in study.populations if p.name == population)
-    rule = next(b for b in study.batchings if repr(b) == batching)
-    return theory.rate(source, next(e for e in study.estimators if e.name == estimator), measure, rule)

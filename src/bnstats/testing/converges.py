@@ -103,14 +103,7 @@ def assert_converges(
         {"to": target, "within": within, "batch_size": batch_size, "confidence": confidence}
         | {"batching": batching, "false_alarm": false_alarm, "seed": seed, "max_draws": max_draws},
     )
-    looks = _looks(confidence, false_alarm, max_draws // batch_size)
-    if not looks:
-        least = _first_look(confidence, false_alarm)
-        raise InsufficientPower(
-            f"{max_draws // batch_size} replicates cannot show a probability of {confidence:.10g} with error rates "
-            f"of {false_alarm:g}: that takes {least}, even if all agree. Lower confidence, or raise max_draws to "
-            f"{least * batch_size}.\n{again}"
-        )
+    looks = _looks(confidence, false_alarm, max_draws, batch_size, again)
     rng = stream(seed, {"population": source, "batching": batching, "batch_size": batch_size}, 0)
     inside = undefined = total = 0
     for look in looks:
@@ -141,13 +134,19 @@ def _first_look(confidence: float, error: float) -> int:
     return math.ceil(math.log(error) / math.log(max(confidence, 1 - confidence)))
 
 
-def _looks(confidence: float, false_alarm: float, most: int) -> list[int]:
-    """Replicates at each look: they double up to `most`, from the fewest that could decide at the split rate."""
+def _looks(confidence: float, false_alarm: float, max_draws: int, batch_size: int, again: str) -> list[int]:
+    """Replicates at each look: they double up to the most, from the fewest that could decide at the split rate."""
+    __tracebackhide__ = True
+    most = max_draws // batch_size
     for count in range(most.bit_length(), 0, -1):
         first = _first_look(confidence, false_alarm / count)
         if first << (count - 1) <= most:
             return [first << k for k in range(count)]
-    return []
+    least = _first_look(confidence, false_alarm)
+    raise InsufficientPower(
+        f"{most} replicates cannot show a probability of {confidence:.10g} with error rates of {false_alarm:g}: that "
+        f"takes {least}, even if all agree. Lower confidence, or raise max_draws to {least * batch_size}.\n{again}"
+    )
 
 
 def _interval(inside: int, total: int, error: float) -> tuple[float, float]:

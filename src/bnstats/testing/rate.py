@@ -96,16 +96,10 @@ def assert_rate(
         | {"batching": batching, "false_alarm": false_alarm, "seed": seed, "max_draws": max_draws},
     )
     least, most = rate - tolerance, rate + tolerance
+    given: dict[str, Any] = {"batch_sizes": batch_sizes, "estimators": [chosen], "batching": batching, "seed": seed}
     for share in SHARES:
         measured = measure_convergence(
-            source,
-            batch_sizes=batch_sizes,
-            estimators=[chosen],
-            batching=batching,
-            precision=None,
-            max_draws=int(share * max_draws),
-            seed=seed,
-            progress=False,
+            source, precision=None, max_draws=int(share * max_draws), progress=False, **given
         )
         row = measured.rates(1 - 2 * false_alarm / len(SHARES)).set_index("measure").loc[measure]
         slope, low, high = (float(row[column]) for column in ("rate", "low", "high"))
@@ -117,14 +111,13 @@ def assert_rate(
     if high < least or low > most:
         raise AssertionError(f"{found}: not n^{rate:g} to within {tolerance:g} (false alarm {false_alarm:g}).\n{again}")
     if math.isnan(low):
-        raise InsufficientPower(
+        found = (
             f"{max_draws} draws cannot tell how the {measure} of {chosen.name} on {source.name} falls: it is drowned "
-            "in Monte Carlo error, or its tails are too heavy. Raise max_draws, or use measure='median_abs_error'.\n"
-            f"{again}"
+            "in Monte Carlo error, or its tails are too heavy. Use measure='median_abs_error', or raise max_draws"
         )
-    raise InsufficientPower(
-        f"{found}: that neither lies within {least:g} to {most:g} nor outside. Raise tolerance or max_draws.\n{again}"
-    )
+    else:
+        found += f": that neither lies within {least:g} to {most:g} nor outside. Raise tolerance or max_draws"
+    raise InsufficientPower(f"{found}.\n{again}")
 
 
 def _check_measure(measure: str, estimator: Estimator, population: Population, batching: Batching, size: int) -> None:
