@@ -63,54 +63,57 @@ def plot(frame: pd.DataFrame) -> Figure:
     """Three panels of RMSE against steps: momenta, conventions, training sets."""
     rmse = frame[frame["measure"] == "rmse"]
     with theme() as palette:
-        figure, axes = panels(3, width=4.6, height=3.8)
-
-        def draw(ax: Axes, panel: str, statistic: str, by: str, label: Callable[[Any], str]) -> pd.Series:
-            """One curve for each value of `by`; returns where they end."""
-            chosen = rmse[(rmse["panel"] == panel) & (rmse["statistic"] == statistic)]
-            ends = {}
-            for i, (given, part) in enumerate(chosen.groupby(by, sort=False, dropna=False)):
-                series(ax, part, "step", color=palette[i], marker=MARKERS[i], label=label(given))
-                ends[given] = float(part.sort_values("step")["value"].iloc[-1])
-            ax.set(xscale="log")
-            log_errors(ax)
-            return pd.Series(ends)
-
-        ends = draw(
-            axes[0], "momentum", "var", "momentum", lambda a: f"momentum {a:g}" if a > 0 else "1/t (cumulative)"
-        )
-        axes[0].set(
+        figure, (momenta, conventions, sets) = panels(3, width=4.6, height=3.8)
+        chosen = rmse[(rmse["panel"] == "momentum") & (rmse["statistic"] == "var")]
+        ends = _curves(momenta, chosen, "momentum", palette, _momentum)
+        momenta.set(
             title=f"Momentum 0.1 stays {ends[0.1]:.1%} off; 0.01: {ends[0.01]:.1%}, late",
-            ylabel="RMSE of running variance (sigma²)",
+            ylabel="RMSE of running variance (σ²)",
             xlabel=f"training steps, batches of {USUAL}",
         )
-        ends = draw(axes[1], "convention", "var", "convention", LABELS.__getitem__)
-        _floor(axes[1], 1, 1 / SMALL, f"bias 1/{SMALL}")
-        axes[1].set(
+        chosen = rmse[(rmse["panel"] == "convention") & (rmse["statistic"] == "var")]
+        ends = _curves(conventions, chosen, "convention", palette, LABELS.__getitem__)
+        _floor(conventions, 1, 1 / SMALL, f"bias 1/{SMALL}")
+        conventions.set(
             title=f"Small batches: biased variance stays {ends['haiku']:.0%} off",
-            ylabel="RMSE of running variance (sigma²)",
+            ylabel="RMSE of running variance (σ²)",
             xlabel=f"training steps, batches of {SMALL}",
         )
-        draw(
-            axes[2],
-            "training set",
-            "mean",
-            "training_size",
-            lambda m: f"training set of {m:g}" if m > 0 else "fresh batches",
-        )
+        chosen = rmse[(rmse["panel"] == "training set") & (rmse["statistic"] == "mean")]
+        _curves(sets, chosen, "training_size", palette, _training_set)
         for size in filter(None, TRAINING_SIZES):
-            _floor(axes[2], STEPS, size**-0.5, f"sigma/√{size}")
-        axes[2].set(
-            title="A training set of M: no better than sigma/√M",
-            ylabel="RMSE of running mean (sigma)",
+            _floor(sets, STEPS, size**-0.5, f"σ/√{size}")
+        sets.set(
+            title="A training set of M: no better than σ/√M",
+            ylabel="RMSE of running mean (σ)",
             xlabel=f"training steps, batches of {USUAL}, weight 1/t",
         )
         figure.suptitle(
             f"Running statistics of {UNIT}'s pre-activations on handwritten digits, from mean 0, variance 1"
         )
-        for ax in axes:
-            ax.legend(fontsize=7.5, loc="lower left")
     return figure
+
+
+def _curves(
+    ax: Axes, rows: pd.DataFrame, by: str, palette: Sequence[Any], label: Callable[[Any], str]
+) -> dict[Any, float]:
+    """One curve for each value of `by`; returns where they end."""
+    ends = {}
+    for i, (given, part) in enumerate(rows.groupby(by, sort=False, dropna=False)):
+        series(ax, part, "step", color=palette[i], marker=MARKERS[i], label=label(given))
+        ends[given] = float(part.sort_values("step")["value"].iloc[-1])
+    ax.set(xscale="log")
+    log_errors(ax)
+    ax.legend(fontsize=7.5, loc="lower left")
+    return ends
+
+
+def _momentum(weight: float) -> str:
+    return f"momentum {weight:g}" if weight > 0 else "1/t (cumulative)"
+
+
+def _training_set(size: float) -> str:
+    return f"training set of {size:g}" if size > 0 else "fresh batches"
 
 
 def _floor(ax: Axes, step: int, height: float, text: str) -> None:
