@@ -123,7 +123,7 @@ class Population:
         if closed is not None:
             return float(closed(parameters(self.law)[0]))
         far, farther = self.local_tail_index(1e-40), self.local_tail_index(1e-60)
-        return round(far, 6) if abs(farther / far - 1) < 1e-6 else np.inf
+        return round(farther, 6) if abs(farther / far - 1) < 1e-6 else np.inf
 
     def local_tail_index(self, probability: float) -> float:
         """Slope -d log P(|X - median| > x) / d log x where that is `probability`, of the heavier tail; inf if bounded.
@@ -155,7 +155,8 @@ class Population:
             return float(np.unique(self.values, return_counts=True)[1].max() / self.values.size)
         if hasattr(self.law, "pmf"):
             return float(self.law.pmf(self.law.ppf(np.linspace(0.005, 0.995, 199))).max())
-        return float(self.law.cdf(np.nextafter(self.law.support()[0], np.inf)))
+        lowest = self.law.support()[0]
+        return float(self.law.cdf(np.nextafter(lowest, np.inf))) if np.isfinite(lowest) else 0.0
 
     @cached_property
     def mean(self) -> float:
