@@ -193,17 +193,14 @@ class Sample:
 
     def whole(self) -> Evidence:
         """All replicates."""
-        return self._evidence(np.zeros(len(self.moments), bool)[None])[0]
+        return Evidence(_merge_all(self.moments.T), self.counts.sum(axis=0, dtype=np.int64), self.low, self.high)
 
     @cached_property
     def left_out(self) -> list[Evidence]:
         """All replicates but those of each group in turn."""
-        return self._evidence(np.eye(len(self.moments), dtype=bool))
-
-    def _evidence(self, dropped: NDArray[np.bool_]) -> list[Evidence]:
-        kept = np.where(dropped[..., None], 0.0, self.moments)
-        counts = self.counts.sum(axis=0, dtype=np.int64) - dropped @ self.counts.astype(np.int64)
-        merged = _merge_all(np.moveaxis(kept, -1, 0)).T
+        each = np.eye(len(self.moments), dtype=bool)
+        merged = _merge_all(np.moveaxis(np.where(each[..., None], 0.0, self.moments), -1, 0)).T
+        counts = self.counts.sum(axis=0, dtype=np.int64) - self.counts
         return [Evidence(m, c, self.low, self.high) for m, c in zip(merged, counts, strict=True)]
 
 
