@@ -76,7 +76,7 @@ def plot(frame: pd.DataFrame) -> Figure:
         draw(scale, "light", "inv_std", "bias", LIGHT[:4])
         scale.set(title="The scale 1/s is too large in small batches", ylabel="bias of 1/s (1/σ)")
         draw(heavy, "heavy", "var", "median_abs_error", HEAVY)
-        heavy.set(title="Heavy tails: slower than √n", ylabel="median error of var (σ²)")
+        heavy.set(title="Heavy tails: slower than 1/√n", ylabel="median error of var (σ²)")
         names = list(dict.fromkeys(errors[errors["panel"] == "real"]["population"]))
         draw(real, "real", "var", "rmse", names)
         real.set(title="Digits: sparse pixels are the slow ones", ylabel="RMSE of var (σ²)")
