@@ -244,32 +244,25 @@ def required_batch_size(population: Any, estimator: str | Estimator, *, rmse: fl
     def error(n: int) -> float:
         return sampling(population, n, estimator, batching).rmse
 
-    name = Population.of(population).name
-    if not np.isfinite(error(8)):
+    source = batching.source(Population.of(population))
+    finite = isinstance(batching, WithoutReplacement) and source.values is not None
+    largest = source.values.size if finite else 2**24
+    if not np.isfinite(error(min(8, largest))):
         raise ValueError(
-            f"the RMSE of {estimator_of(estimator).name} on {name} is {error(8)}; measure_convergence has its "
-            "median absolute error."
+            f"the RMSE of {estimator_of(estimator).name} on {source.name} is {error(min(8, largest))}; "
+            "measure_convergence has its median absolute error."
         )
-    largest = _largest(Population.of(population), batching)
-    high = 2
+    low, high = 1, 2
     while error(high) > rmse:
         if high >= largest:
             raise ValueError(
                 f"no batch size up to {largest} has an RMSE of {rmse}; at {largest} it is {error(largest):.3g}."
             )
-        high = min(2 * high, largest)
-    low = high // 2
+        low, high = high, min(2 * high, largest)
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (middle, high) if middle >= 2 and error(middle) > rmse else (low, max(middle, 2))
-        if high == 2:
-            break
+        low, high = (low, middle) if error(middle) <= rmse else (middle, high)
     return high
-
-
-def _largest(population: Population, batching: Batching) -> int:
-    source = batching.source(population)
-    return source.values.size if isinstance(batching, WithoutReplacement) and source.values is not None else 2**24
 
 
 def normalized_member_bound(batch_size: int) -> float:
