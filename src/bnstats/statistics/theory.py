@@ -245,8 +245,9 @@ def required_batch_size(population: Any, estimator: str | Estimator, *, rmse: fl
         return sampling(population, n, estimator, batching).rmse
 
     source = batching.source(Population.of(population))
-    finite = isinstance(batching, WithoutReplacement) and source.values is not None
-    largest = source.values.size if finite else 2**24
+    largest = 2**24
+    if isinstance(batching, WithoutReplacement) and source.values is not None:
+        largest = source.values.size
     if not np.isfinite(error(min(8, largest))):
         raise ValueError(
             f"the RMSE of {estimator_of(estimator).name} on {source.name} is {error(min(8, largest))}; "
