@@ -145,6 +145,13 @@ def test_the_own_activations_have_names_exact_values_and_reach_the_precision():
     assert theory.sampling(np.arange(50.0) ** 2, 2, "mean").se == exact.iloc[0]
 
 
+def test_one_may_be_given_without_a_list():
+    given = {"precision": None, "max_draws": 2**21}
+    numbers = bn.measure_convergence([1.0, 2.0, 6.0], batch_sizes=4, estimators="mean", **given)
+    listed = bn.measure_convergence([np.array([1.0, 2.0, 6.0])], batch_sizes=[4], estimators=["mean"], **given)
+    pd.testing.assert_frame_equal(numbers.table, listed.table, check_exact=True)
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [
@@ -170,6 +177,12 @@ def test_the_own_activations_have_names_exact_values_and_reach_the_precision():
         ({"estimators": ["var", "var"]}, "two estimators share a name"),
         ({"estimators": [bn.Estimator("own", np.mean, np.nan)]}, "own of population normal is nan"),
         ({"precision": 2.0}, "precision is a relative standard error"),
+        ({"precision": "high"}, "precision is a relative standard error"),
+        ({"batch_sizes": ["a"]}, "whole number .* got 'a'"),
+        ({"batching": "iid"}, r"batching is a rule such as bn.IID\(\).* got 'iid'"),
+        ({"max_draws": 0}, "max_draws is a number of draws, at least 1; got 0"),
+        ({"populations": None}, "NoneType .* is none of these"),
+        ({"populations": stats.norm}, r"norm is a family of distributions; freeze one, as in stats.norm\("),
     ],
 )
 def test_bad_input_is_named_before_anything_is_simulated(given, message, monkeypatch):

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import ArrayLike
+from scipy import stats
 
 from bnstats.sampling.laws import NAMED, family, parameters
 from bnstats.sampling.samplers import Array, Fill, array_filler, law_filler
@@ -76,6 +77,8 @@ class Population:
             return source if name is None else Population(name, source.law, source.values)
         if isinstance(source, str):
             return Population(name or source, law=NAMED[_known(source)])
+        if isinstance(source, stats.rv_continuous | stats.rv_discrete):
+            raise ValueError(f"{source.name} is a family of distributions; freeze one, as in stats.{source.name}(...).")
         if hasattr(source, "dist") and hasattr(source, "rvs"):
             return Population(name or _label(source), law=_checked_law(source))
         values = _checked_values(source)

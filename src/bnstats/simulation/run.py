@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from numbers import Real
 from pathlib import Path
 from types import FunctionType
 from typing import Any
@@ -132,8 +133,8 @@ def run_block(study: Study, *, cell: int, block: int, seed: int = 0) -> Mapping[
 
 
 def _check(study: Study, precision: float | None, max_replicates: int, seed: int, executor: Any) -> None:
-    if precision is not None and not 0 < precision < 1:
-        raise ValueError(f"precision is a relative standard error between 0 and 1; got {precision}.")
+    if precision is not None and not (isinstance(precision, Real) and 0 < precision < 1):
+        raise ValueError(f"precision is a relative standard error between 0 and 1, or None; got {precision!r}.")
     if max_replicates < 2:
         raise ValueError(f"max_replicates is at least 2, to have a standard error; got {max_replicates}.")
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:

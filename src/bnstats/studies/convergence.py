@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from functools import lru_cache
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -186,8 +187,8 @@ class Convergence:
 def measure_convergence(
     populations: Any,
     *,
-    batch_sizes: Sequence[int] = DYADIC,
-    estimators: Sequence[str | Estimator] = ("mean", "var", "std", "inv_std"),
+    batch_sizes: int | Sequence[int] = DYADIC,
+    estimators: str | Estimator | Sequence[str | Estimator] = ("mean", "var", "std", "inv_std"),
     batching: Batching | Sequence[Batching] = IID(),
     precision: float | None = 0.02,
     max_draws: int = 2**27,
@@ -226,11 +227,11 @@ def measure_convergence(
     """
     study = ConvergenceStudy(
         _populations(populations),
-        (batching,) if isinstance(batching, Batching) else tuple(batching),
-        tuple(_batch_size(n) for n in batch_sizes),
-        tuple(estimator_of(e) for e in ([estimators] if isinstance(estimators, str | Estimator) else estimators)),
+        _listed(batching, str | Batching),
+        tuple(_batch_size(n) for n in _listed(batch_sizes, Real)),
+        tuple(estimator_of(e) for e in _listed(estimators, str | Estimator)),
     )
-    _check(study)
+    _check(study, max_draws)
     simulation = run(
         study,
         precision=precision,
@@ -246,18 +247,28 @@ def measure_convergence(
 def _populations(given: Any) -> tuple[Population, ...]:
     if isinstance(given, Mapping):
         return tuple(Population.of(source, name) for name, source in given.items())
-    single = isinstance(given, str | Population | np.ndarray | pd.Series) or hasattr(given, "rvs")
-    return tuple(Population.of(source) for source in ([given] if single else given))
+    several = isinstance(given, list | tuple) and not (given and all(isinstance(x, Real) for x in given))
+    return tuple(Population.of(source) for source in (given if several else [given]))
 
 
 def _batch_size(n: Any) -> int:
-    if isinstance(n, bool) or n != int(n) or n < 2:
+    if isinstance(n, bool) or not isinstance(n, int | float | np.number) or n != int(n) or n < 2:
         raise ValueError(f"a batch size is a whole number of at least 2, one value has no variance; got {n!r}.")
     return int(n)
 
 
-def _check(study: ConvergenceStudy) -> None:
+def _listed(given: Any, single: Any) -> tuple[Any, ...]:
+    """What was given as one, or as several."""
+    return (given,) if isinstance(given, single) else tuple(given)
+
+
+def _check(study: ConvergenceStudy, max_draws: int) -> None:
     """Refuse what cannot be estimated, before anything is simulated."""
+    if not isinstance(max_draws, int | float | np.number) or max_draws < 1:
+        raise ValueError(f"max_draws is a number of draws, at least 1; got {max_draws!r}.")
+    for batching in study.batchings:
+        if not isinstance(batching, Batching):
+            raise ValueError(f"batching is a rule such as bn.IID() or bn.Clustered(icc=0.1); got {batching!r}.")
     for field_name in ("populations", "batchings", "batch_sizes", "estimators"):
         if not getattr(study, field_name):
             raise ValueError(f"{field_name} is empty: give at least one.")
