@@ -157,7 +157,7 @@ def test_what_cannot_travel_to_another_process_is_refused():
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"precision": 0.0}, "precision is a relative standard error between 0 and 1; got 0.0"),
+        ({"precision": 0.0}, "precision is a relative standard error between 0 and 1, or None; got 0.0"),
         ({"precision": 1.5}, "got 1.5"),
         ({"precision": math.nan}, "got nan"),
         ({"max_replicates": 1}, "max_replicates is at least 2"),
