@@ -30,6 +30,10 @@ class Batching(ABC):
     def variance_of_mean(self, population: Population, batch_size: int) -> float:
         """Exact variance of a batch's mean."""
 
+    def chance_all_equal(self, population: Population, batch_size: int) -> float:
+        """Chance of a batch of equal values, to the leading term; of independent values, that of the largest atom."""
+        return population.largest_atom**batch_size
+
     def source(self, population: Population) -> Population:
         """The population whose moments the batch statistics estimate."""
         return population
@@ -155,6 +159,10 @@ class Clustered(Batching):
         population.fill(rng, common)
         np.copyto(out, common, where=rng.random(out.shape) < np.sqrt(self.icc))
 
+    def chance_all_equal(self, population: Population, batch_size: int) -> float:
+        chance = np.sqrt(self.icc) + (1 - np.sqrt(self.icc)) * population.largest_atom
+        return float(max(chance**batch_size, super().chance_all_equal(population, batch_size)))
+
     def variance_of_mean(self, population: Population, batch_size: int) -> float:
         return population.var * (self.icc + (1 - self.icc) / batch_size)
 
@@ -180,6 +188,9 @@ class Autocorrelated(Batching):
         fresh = rng.random(out.shape) >= self.phi
         source = np.maximum.accumulate(np.where(fresh, np.arange(out.shape[1]), 0), axis=1)
         out[...] = np.take_along_axis(out, source, axis=1)
+
+    def chance_all_equal(self, population: Population, batch_size: int) -> float:
+        return (self.phi + (1 - self.phi) * population.largest_atom) ** (batch_size - 1)
 
     def variance_of_mean(self, population: Population, batch_size: int) -> float:
         lag = np.arange(1, batch_size)

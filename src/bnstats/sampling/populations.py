@@ -228,7 +228,7 @@ def _slope(quantile: Any, chance: Array, shapes: tuple[float, ...], middle: floa
     """Local tail index from the distances from the middle that are exceeded with probabilities 10 p and p."""
     try:
         value = np.abs(quantile(chance, *shapes) - middle)
-    except OverflowError:
+    except (OverflowError, RuntimeError):  # SciPy searches discrete quantiles, and may give up
         return np.inf
     if not np.isfinite(value).all() or value[0] <= 0 or value[1] <= value[0]:
         return np.inf

@@ -135,13 +135,14 @@ class ConvergenceStudy(Study):
 
     def tail_index(self, cell: Cell, key: Any, replicates: int) -> float:
         source = cell["batching"].source(cell["population"])
-        return _tail_index(source, self._estimator(key), key[1], replicates)
+        together = cell["batching"].chance_all_equal(source, key[1])
+        return _tail_index(source, self._estimator(key), key[1], replicates, together)
 
 
 _sampling = lru_cache(maxsize=4096)(theory.sampling)
 
 
-def _tail_index(population: Population, estimator: Estimator, n: int, replicates: int) -> float:
+def _tail_index(population: Population, estimator: Estimator, n: int, replicates: int, degenerate: float) -> float:
     """Tail index of the estimates, as so many replicates of batches of n see it.
 
     Outliers of the population are one reason for a heavy tail. The other are batches of nearly equal values, where the
@@ -151,7 +152,6 @@ def _tail_index(population: Population, estimator: Estimator, n: int, replicates
     outliers = population.local_tail_index(1 / (replicates * n)) / order if order else np.inf
     if estimator.eps is None:
         return outliers
-    degenerate = population.largest_atom**n
     chance = max(degenerate, float(stats.chi2.cdf(n * estimator.eps / population.var, n - 1)))
     seen = replicates * chance > 100
     harmless = estimator.eps > 0 and chance / estimator.eps < 0.01 / (2 * n * population.var)
