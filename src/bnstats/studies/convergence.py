@@ -278,6 +278,8 @@ def _check(study: ConvergenceStudy, max_draws: int) -> None:
     ):
         if len(set(names)) < len(names):
             raise ValueError(f"two {what}s share a name in {names}; give each a name of its own.")
+    if len({p.identity for p in study.populations}) < len(study.populations):
+        raise ValueError(f"two of {[p.name for p in study.populations]} are the same population; give it once.")
     for population in study.populations:
         if np.isnan(population.mean):
             raise ValueError(
