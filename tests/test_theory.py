@@ -263,6 +263,8 @@ def test_heavy_tails_have_no_standard_error() -> None:
         (stats.t(1.5), "mean", "median_abs_error", -1 / 3),
         (stats.t(4), "var", "median_abs_error", np.nan),
         ("normal", "fresh_normalized", "rmse", 0.0),
+        (stats.bernoulli(0.5), "var", "rmse", -1.0),
+        (stats.bernoulli(0.4), "var", "rmse", -0.5),
     ],
 )
 def test_rates(name: object, estimator: str, measure: str, expected: float) -> None:

@@ -214,6 +214,8 @@ def rate(population: Any, estimator: str | Estimator, measure: str = "rmse", bat
         return 0.0
     tail = population.tail_index / estimator.averages
     linear = estimator.order == estimator.averages
+    if tail > 2 and estimator.averages == 2 and population.fourth_moment <= population.var**2 * (1 + 1e-12):
+        return -1.0  # two equally likely values: the average of squares has no error of first order
     if tail > 2:
         return -1.0 if measure == "bias" else -0.5
     if not 1 < tail < 2:
