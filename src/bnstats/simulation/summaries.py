@@ -28,7 +28,7 @@ class Summary:
     scale : callable (Evidence) -> float, optional
         What the MCSE is divided by for a relative precision; by default the value.
     unseen : bool
-        Whether a value of 0 without spread is what a rare event looks like that has not happened yet.
+        Whether a value of 0 or 1 without spread is what a rare event looks like that has not happened, or failed, yet.
     """
 
     value: Callable[[Evidence], float]
@@ -42,8 +42,9 @@ class Summary:
         with np.errstate(all="ignore"):
             value, mcse = float(self.value(evidence)), float(self.mcse(evidence))
             scale = abs(float((self.scale or self.value)(evidence)))
-        exact = mcse == 0 and not (self.unseen and value == 0)
-        return value, mcse, mcse / scale if scale > 0 else (0.0 if exact else np.inf)
+        if mcse == 0:
+            return value, mcse, np.inf if self.unseen and value in (0.0, 1.0) else 0.0
+        return value, mcse, mcse / scale if scale > 0 else np.inf
 
     def leaving_out(self, sample: Sample) -> NDArray[np.float64]:
         """The value without each of the groups in turn."""
