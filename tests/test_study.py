@@ -4,6 +4,7 @@ import contextlib
 import io
 import math
 import multiprocessing
+import pickle
 import warnings
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -128,6 +129,70 @@ def test_a_limit_that_does_not_suffice_is_said_in_the_table_and_by_a_warning():
     assert not table["reached"].any()
     assert (table["replicates"] == 2000).all()
     assert bn.run(Averages(), max_replicates=2001).table["replicates"].eq(2100).all()
+
+
+@dataclass(frozen=True)
+class Unequal(bn.Study):
+    """Draws of which one quantity is 30 times as noisy as the other, and may not be wanted."""
+
+    unwanted: tuple[str, ...] = ()
+
+    def cells(self):
+        return [{}]
+
+    def simulate(self, cell, rng, size):
+        z = rng.standard_normal(size)
+        return {"quiet": 1 + 0.1 * z, "noisy": 1 + 3 * z}
+
+    def wanted(self, cell, key, measure):
+        return key not in self.unwanted
+
+
+def test_what_is_not_wanted_has_its_error_but_holds_nothing_up_and_warns_of_nothing():
+    given = {"precision": 0.002, "max_replicates": 10_000}
+    table = bn.run(Unequal(("noisy",)), **given).table.set_index("measure")
+    assert table["replicates"].tolist() == [8000, 8000]  # the first look
+    assert table["reached"].all()
+    assert table.loc["noisy", "mcse"] > 10 * 0.002
+    with pytest.warns(bn.PrecisionWarning, match="1 of 2 numbers") as warned:
+        wanted = bn.run(Unequal(), **given).table.set_index("measure")
+    assert "noisy" in str(warned[0].message)
+    assert wanted["reached"].tolist() == [True, False]
+    assert wanted["replicates"].tolist() == [8000, 10_000]
+    same(wanted.loc[["quiet"]], table.loc[["quiet"]])
+
+
+@dataclass(frozen=True)
+class Many(Averages):
+    """A hundred measures in a cell, as networks have them."""
+
+    summaries: ClassVar = ("mean",)
+
+    def simulate(self, cell, rng, size):
+        x = rng.standard_normal((size, 100)) + 1
+        return {str(i): x[:, i] for i in range(100)}
+
+    def exact(self, cell, key, measure):
+        return 1.0
+
+
+@dataclass(frozen=True)
+class ManyMedians(Many):
+    summaries: ClassVar = ("mean", "median_abs_error")
+
+
+def test_without_a_median_no_histogram_is_kept_and_not_a_bit_changes(tmp_path):
+    """A thousandth of the memory: pickled, which counts the arrays; the store holds its blocks as before."""
+    given = {"max_replicates": 2000, "executor": 1}
+    many, medians = (bn.run(kind(), **given) for kind in (Many, ManyMedians))
+    held, all_held = (len(pickle.dumps(s.samples[0])) for s in (many, medians))
+    assert held < 2000
+    assert all_held > 160_000
+    rows = np.flatnonzero(medians.table["measure"] == "mean")
+    same(many.table, medians.table.iloc[rows])
+    np.testing.assert_array_equal(many.leaving_out(7), medians.leaving_out(rows[7]))
+    for _ in range(2):
+        same(bn.run(Many(), store=tmp_path / "s", **given).table, many.table)
 
 
 def test_a_failing_block_is_named_with_the_line_that_runs_it_alone():

@@ -24,7 +24,7 @@ from bnstats.simulation.settling import FIRST_LOOK, CellRun
 from bnstats.simulation.store import Store
 from bnstats.simulation.streams import canonical, digest, stream
 from bnstats.simulation.study import Cell, Study
-from bnstats.simulation.summaries import SUMMARIES
+from bnstats.simulation.summaries import SUMMARIES, histogram
 from bnstats.simulation.tally import Sample
 from bnstats.simulation.workers import Workers, tallies
 
@@ -44,8 +44,8 @@ class Simulation:
     ----------
     table : DataFrame
         A row for each cell, measure and summary: value, mcse (Monte Carlo standard error), exact, replicates, and
-        reached, whether the relative mcse is as small as wanted. Infinite values are not estimated and have no mcse;
-        mcse is inf where the replicates' tails are too heavy for it to exist.
+        reached, whether the relative mcse is as small as asked, or nothing was asked of that number. Infinite values
+        are not estimated and have no mcse; mcse is inf where the replicates' tails are too heavy for it to exist.
     samples, summaries : list
         The tally behind each row, and how it was summarised.
     looks : int
@@ -170,6 +170,7 @@ def _definition(study: Study, seed: int) -> dict[str, Any]:
         "seed": int(seed),
         "settings": settings,
         "code": digest(_code(kind)),
+        "histogram": histogram(study.summaries),
         "numpy": np.__version__,
     }
 
@@ -189,8 +190,8 @@ def _looks(cells: Sequence[CellRun], precision: float | None) -> int:
 def _simulation(cells: Sequence[CellRun], looks: int, precision: float | None) -> Simulation:
     rows = [row for cell in cells for key in cell.keys for row in cell.settled[key]]
     table = pd.DataFrame([row.columns for row in rows])
-    table["reached"] = [precision is None or row.relative <= precision for row in rows]
-    missed = table[~table["reached"] & np.array([row.attainable for row in rows])]
+    table["reached"] = [precision is None or not row.wanted or row.relative <= precision for row in rows]
+    missed = table[~table["reached"] & np.array([row.asked for row in rows])]
     if len(missed):
         shown = missed.iloc[:, : missed.columns.get_loc("value")].head(5).to_string(index=False, header=False)
         warnings.warn(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bnstats.simulation.study import Cell, Study
-from bnstats.simulation.summaries import SUMMARIES
+from bnstats.simulation.summaries import SUMMARIES, histogram
 from bnstats.simulation.tally import Account, Sample, Tally
 
 # Blocks before the first look.
@@ -38,7 +38,7 @@ class CellRun:
     def add(self, block: int, tally: Tally) -> None:
         """Add the next block."""
         if self.account is None:
-            self.keys, self.account = tally.keys, Account(len(tally.keys))
+            self.keys, self.account = tally.keys, Account(len(tally.keys), histogram(self.study.summaries))
         self.account.add(block, tally)
         self.blocks = block + 1
 
@@ -53,7 +53,7 @@ class CellRun:
             if key in self.settled:
                 continue
             rows = rows_of(self.study, self.cell, key, self.account.sample(k))
-            worst = max((row.relative for row in rows if row.attainable), default=0.0)
+            worst = max((row.relative for row in rows if row.asked), default=0.0)
             if last or (precision is not None and worst <= precision):
                 self.settled[key] = rows
             self.worst = max(self.worst, worst)
@@ -72,6 +72,8 @@ class Row:
     sample : Sample
     relative : float
         Relative MCSE; 0 for an infinite value, of which nothing is estimated.
+    wanted : bool
+        Whether the study wants it to be precise.
     attainable : bool
         Whether more replicates make it smaller.
     """
@@ -80,7 +82,13 @@ class Row:
     summary: str
     sample: Sample
     relative: float
+    wanted: bool
     attainable: bool
+
+    @property
+    def asked(self) -> bool:
+        """Whether replicates are added for it."""
+        return self.wanted and self.attainable
 
 
 def rows_of(study: Study, cell: Cell, key: tuple[Any, ...], sample: Sample) -> list[Row]:
@@ -105,7 +113,8 @@ def rows_of(study: Study, cell: Cell, key: tuple[Any, ...], sample: Sample) -> l
         elif len(study.summaries) > 1:
             columns["summary"] = summary
         numbers = {"value": value, "mcse": mcse, "exact": exact, "replicates": replicates}
-        rows.append(Row(columns | numbers, summary, sample, relative, trusted))
+        wanted = study.wanted(cell, name, summary)
+        rows.append(Row(columns | numbers, summary, sample, relative, wanted, trusted))
     return rows
 
 

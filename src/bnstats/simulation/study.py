@@ -76,6 +76,13 @@ class Study(ABC):
         """Moments of the replicates below this order exist, as far as so many replicates can tell."""
         return math.inf
 
+    def wanted(self, cell: Cell, key: Any, measure: str) -> bool:
+        """Whether the precision that is asked of a run is asked of this number.
+
+        One that is not has its standard error, too, but no replicates are added for it, and no warning names it.
+        """
+        return True
+
     def columns(self, cell: Cell) -> Mapping[str, Any]:
         """What the table says of a cell."""
         return cell

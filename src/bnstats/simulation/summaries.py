@@ -7,7 +7,7 @@ standard error, and the delta method for the root of the mean squared error.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,6 +29,8 @@ class Summary:
         What the MCSE is divided by for a relative precision; by default the value.
     unseen : bool
         Whether a value of 0 or 1 without spread is what a rare event looks like that has not happened, or failed, yet.
+    histogram : bool
+        Whether it needs more of the replicates than their moments.
     """
 
     value: Callable[[Evidence], float]
@@ -36,6 +38,7 @@ class Summary:
     order: float
     scale: Callable[[Evidence], float] | None = None
     unseen: bool = False
+    histogram: bool = False
 
     def of(self, evidence: Evidence) -> tuple[float, float, float]:
         """Value, MCSE and relative MCSE."""
@@ -90,5 +93,14 @@ SUMMARIES: dict[str, Summary] = {
     "bias": Summary(lambda e: e.mean, _mean_mcse, order=2, scale=_rmse),
     "se": Summary(_se, _se_mcse, order=4),
     "rmse": Summary(_rmse, _rmse_mcse, order=4),
-    "median_abs_error": Summary(lambda e: e.median[0], _median_mcse, order=0),
+    "median_abs_error": Summary(lambda e: e.median[0], _median_mcse, order=0, histogram=True),
 }
+
+
+def histogram(summaries: Iterable[str]) -> bool:
+    """Whether any of these summaries needs a histogram of the replicates: 160 kB a measure, moments less than 1.
+
+    >>> histogram(["mean"]), histogram(["bias", "median_abs_error"])
+    (False, True)
+    """
+    return any(SUMMARIES[name].histogram for name in summaries)

@@ -1,4 +1,4 @@
-"""What is kept of the replicates: count, central moments to order four, and a histogram for their median.
+"""What is kept of the replicates: count, central moments to order four, and, for a median, a histogram.
 
 A tally has a fixed size, whatever the number of replicates, and tallies of disjoint replicates merge.
 """
@@ -40,7 +40,7 @@ class Tally:
     moments : array, shape (5, K)
         Count; mean of value - origin; sums of squared, cubed and fourth powers of the deviations from that mean.
     bins : int array, shape (B,)
-        The bins that are not empty; bin b of measure k is k BINS + b.
+        The bins that are not empty; bin b of measure k is k BINS + b. None of them if only moments are kept.
     counts : int array, shape (B,)
     low, high : array, shape (B,)
         Smallest and largest |value - origin| of a bin, so that the median of a discrete quantity is exact.
@@ -54,14 +54,14 @@ class Tally:
     high: Array
 
     @staticmethod
-    def of(replicates: Mapping[Any, NDArray[Any]], origins: Sequence[float]) -> Tally:
-        """Tally arrays of replicates, each about its own origin.
+    def of(replicates: Mapping[Any, NDArray[Any]], origins: Sequence[float], histogram: bool = True) -> Tally:
+        """Tally arrays of replicates, each about its own origin, with a histogram or without.
 
         >>> Tally.of({"x": np.array([1.0, 3.0])}, [1.0]).moments[:, 0]
         array([2., 1., 2., 0., 2.])
         """
         keys = tuple(key if isinstance(key, tuple) else (key,) for key in replicates)
-        moments, shape = np.zeros((5, len(keys))), (len(keys), BINS)
+        moments, shape = np.zeros((5, len(keys))), (len(keys), BINS if histogram else 0)
         counts, low, high = np.zeros(shape, np.int32), np.empty(shape), np.empty(shape)
         for k, (values, origin) in enumerate(zip(replicates.values(), origins, strict=True)):
             flat = np.ascontiguousarray(values, dtype=np.float64).ravel()
@@ -96,6 +96,8 @@ def _count(values: Array, origin: float, moments: Array, counts: NDArray[np.int3
     moments[2] = second
     moments[3] = third
     moments[4] = fourth
+    if counts.size == 0:
+        return
     error = np.abs(error)
     bits = error.view(np.int64)
     for i in range(error.size):
@@ -138,11 +140,12 @@ def merge_moments(a: Array, b: Array) -> Array:
 class Account:
     """The blocks of a cell, added in order; block i goes to group i mod GROUPS, for errors by leaving groups out."""
 
-    def __init__(self, measures: int) -> None:
+    def __init__(self, measures: int, histogram: bool = True) -> None:
+        bins = BINS if histogram else 0
         self.moments = np.zeros((GROUPS, 5, measures))
-        self.counts = np.zeros((GROUPS, measures, BINS), np.int32)
-        self.low = np.full((measures, BINS), np.inf)
-        self.high = np.zeros((measures, BINS))
+        self.counts = np.zeros((GROUPS, measures, bins), np.int32)
+        self.low = np.full((measures, bins), np.inf)
+        self.high = np.zeros((measures, bins))
 
     def add(self, block: int, tally: Tally) -> None:
         """Merge the tally of one block."""
@@ -165,8 +168,8 @@ class Sample:
     Attributes
     ----------
     moments : array, shape (GROUPS, 5)
-    counts : int array, shape (GROUPS, BINS)
-    low, high : array, shape (BINS,)
+    counts : int array, shape (GROUPS, BINS), or (GROUPS, 0) without a histogram
+    low, high : array, shape (BINS,), or (0,)
     """
 
     moments: Array

@@ -13,6 +13,7 @@ from threadpoolctl import threadpool_limits
 
 from bnstats.simulation.store import Store
 from bnstats.simulation.streams import digest, stream
+from bnstats.simulation.summaries import histogram
 from bnstats.simulation.tally import Tally
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ class Workers:
 
 def _simulate(study: Study, cell: Cell, seed: int, block: int) -> Tally:
     replicates = study.simulate(cell, stream(seed, cell, block), study.size(cell))
-    return Tally.of(replicates, [study.origin(cell, key) for key in replicates])
+    return Tally.of(replicates, [study.origin(cell, key) for key in replicates], histogram(study.summaries))
 
 
 def _simulate_elsewhere(study: Study, cell: Cell, seed: int, block: int) -> Tally:
