@@ -326,3 +326,33 @@ def test_standardised_errors_have_mean_0_and_variance_1():
     skewed = runs.query("law == 'exponential' and measure == 'se'")
     wrong = (skewed["value"] - 1.0) / (skewed["value"] / np.sqrt(2 * (REPLICATES - 1)))
     assert calibration(wrong.to_numpy())[1] > bound
+
+
+@dataclass(frozen=True)
+class Differences(bn.Study):
+    """Two measures that differ in their spread, and their difference, of which no precision is asked."""
+
+    def cells(self):
+        return [{"cell": 0}]
+
+    def simulate(self, cell, rng, size):
+        a, b = rng.normal(1, 0.01, size), rng.normal(1, 1, size)
+        return {"a": a, "b": b, "a - b": a - b}
+
+    def wanted(self, cell, key, measure):
+        return key != "a - b"
+
+
+class PairedDifferences(Differences):
+    paired: ClassVar = True
+
+
+def test_measures_that_settle_together_share_their_replicates():
+    """Else each has its own number of replicates, and the values do not add up."""
+    apart, together = (
+        bn.run(kind(), precision=0.005).table.set_index("measure") for kind in (Differences, PairedDifferences)
+    )
+    assert together["replicates"].nunique() == 1 < apart["replicates"].nunique()
+    value = together["value"]
+    assert value["a"] - value["b"] == pytest.approx(value["a - b"], rel=1e-9)
+    assert apart["value"]["a"] - apart["value"]["b"] != pytest.approx(apart["value"]["a - b"], rel=1e-9)

@@ -48,15 +48,17 @@ class CellRun:
         So a row does not depend on what else is asked for, and a grid can be extended without changing a bit.
         """
         assert self.account is not None
-        self.worst = 0.0
-        for k, key in enumerate(self.keys):
-            if key in self.settled:
-                continue
-            rows = rows_of(self.study, self.cell, key, self.account.sample(k))
-            worst = max((row.relative for row in rows if row.asked), default=0.0)
-            if last or (precision is not None and worst <= precision):
-                self.settled[key] = rows
-            self.worst = max(self.worst, worst)
+        rows = {
+            key: rows_of(self.study, self.cell, key, self.account.sample(k))
+            for k, key in enumerate(self.keys)
+            if key not in self.settled
+        }
+        worst = {key: max((row.relative for row in rows[key] if row.asked), default=0.0) for key in rows}
+        self.worst = max(worst.values())
+        for key in rows:
+            relative = self.worst if self.study.paired else worst[key]
+            if last or (precision is not None and relative <= precision):
+                self.settled[key] = rows[key]
         if self.done:
             self.account = None  # the rows keep what they need
 

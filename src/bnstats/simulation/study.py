@@ -47,6 +47,8 @@ class Study(ABC):
     key_columns: ClassVar[tuple[str, ...]] = ("measure",)
     grid: ClassVar[tuple[str, ...]] = ()
     """Fields that only say which cells there are: a store serves any values of them."""
+    paired: ClassVar[bool] = False
+    """Whether the measures of a cell settle together: all of the same replicates, so that their differences add up."""
 
     @abstractmethod
     def cells(self) -> Sequence[Cell]:
