@@ -1,0 +1,1 @@
+"""Where batch statistics are used: small classifiers, their normalizers, and what mends their statistics."""
