@@ -1,0 +1,73 @@
+"""Matrix products of compiled code: SciPy's BLAS, called without the interpreter, at any size without overhead.
+
+`sgemm` also scales the old values, so that a gradient is added to the weights by the very product that makes it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from llvmlite import binding, ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import get_cython_function_address, intrinsic
+from numpy.typing import NDArray
+
+from bnstats.compiled import compiled
+
+Floats = NDArray[np.float32]
+
+# By name, not by address: addresses change from one process to the next, and compiled code is kept on disk.
+binding.add_symbol("bnstats_sgemm", get_cython_function_address("scipy.linalg.cython_blas", "sgemm"))
+_sgemm = types.ExternalFunction("bnstats_sgemm", types.void(*[types.uintp] * 13))
+_AS_IS, _TRANSPOSED = ord("N"), ord("T")
+
+
+@intrinsic
+def _address(_: Any, value: Any) -> Any:
+    """Where a number stands on the stack: Fortran takes every argument by address."""
+
+    def generate(context: Any, builder: ir.IRBuilder, __: Any, arguments: Any) -> Any:
+        place = cgutils.alloca_once_value(builder, arguments[0])
+        return builder.ptrtoint(place, context.get_value_type(types.uintp))
+
+    return types.uintp(value), generate
+
+
+@compiled
+def _gemm(flip_a: int, flip_b: int, k: int, alpha: float, a: Floats, b: Floats, beta: float, out: Floats) -> None:
+    """out = beta out + alpha a b. BLAS counts by columns, so that it sees all transposed: out' = b' a'."""
+    _sgemm(
+        _address(np.uint8(flip_b)),
+        _address(np.uint8(flip_a)),
+        _address(np.int32(out.shape[1])),
+        _address(np.int32(out.shape[0])),
+        _address(np.int32(k)),
+        _address(np.float32(alpha)),
+        b.ctypes.data,
+        _address(np.int32(b.shape[1])),
+        a.ctypes.data,
+        _address(np.int32(a.shape[1])),
+        _address(np.float32(beta)),
+        out.ctypes.data,
+        _address(np.int32(out.shape[1])),
+    )
+
+
+@compiled
+def multiply(a: Floats, b: Floats, out: Floats) -> None:
+    """out = a b."""
+    _gemm(_AS_IS, _AS_IS, a.shape[1], 1.0, a, b, 0.0, out)
+
+
+@compiled
+def multiply_transposed(a: Floats, b: Floats, out: Floats) -> None:
+    """out = a b'."""
+    _gemm(_AS_IS, _TRANSPOSED, a.shape[1], 1.0, a, b, 0.0, out)
+
+
+@compiled
+def accumulate(a: Floats, b: Floats, factor: float, kept: float, out: Floats) -> None:
+    """out = kept out + factor a' b."""
+    _gemm(_TRANSPOSED, _AS_IS, a.shape[0], factor, a, b, kept, out)
