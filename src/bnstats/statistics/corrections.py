@@ -1,0 +1,83 @@
+"""Corrections of batch effects and drift: one signature for all, correction(x, batch or time) -> corrected x.
+
+>>> import numpy as np
+>>> rng = np.random.default_rng(0)
+>>> batch = np.repeat(np.arange(1000), 4)
+>>> effect = rng.normal(size=1000)[batch]
+>>> x = rng.normal(size=4000) + effect
+>>> {name: round(float(np.var(effect - CORRECTIONS[name].fit(x, batch).effect(batch))), 2)
+...  for name in ("none", "center", "shrink")}
+{'none': 0.95, 'center': 0.24, 'shrink': 0.2}
+"""
+
+from __future__ import annotations
+
+import difflib
+
+from bnstats.statistics.batchwise import center, none, random_intercept, shrink, standardise
+from bnstats.statistics.combat import combat
+from bnstats.statistics.fitting import Correction, Fitted
+from bnstats.statistics.groups import check_confounding
+from bnstats.statistics.smoothers import (
+    exponential_average,
+    lowess,
+    moving_average,
+    polynomial,
+    spline,
+    trailing_average,
+)
+
+__all__ = [
+    "CORRECTIONS",
+    "Correction",
+    "Fitted",
+    "center",
+    "check_confounding",
+    "combat",
+    "correction_of",
+    "exponential_average",
+    "lowess",
+    "moving_average",
+    "none",
+    "polynomial",
+    "random_intercept",
+    "shrink",
+    "spline",
+    "standardise",
+    "trailing_average",
+]
+
+CORRECTIONS: dict[str, Correction] = {
+    c.name: c
+    for c in (
+        none(),
+        center(),
+        standardise(),
+        shrink(),
+        shrink(scale=True),
+        combat(),
+        random_intercept(),
+        moving_average(),
+        trailing_average(),
+        exponential_average(),
+        polynomial(),
+        spline(),
+        lowess(),
+    )
+}
+
+
+def correction_of(source: str | Correction) -> Correction:
+    """The correction of that name, or the one given.
+
+    >>> correction_of("spline").along
+    'time'
+    """
+    if isinstance(source, Correction):
+        return source
+    if not isinstance(source, str):
+        raise ValueError(f"a correction is a name or a bn.Correction; got {source!r}.")
+    if source in CORRECTIONS:
+        return CORRECTIONS[source]
+    near = difflib.get_close_matches(source, CORRECTIONS, n=1, cutoff=0.0)
+    raise ValueError(f"correction {source!r} is not known; did you mean {near[0]!r}? Known: {', '.join(CORRECTIONS)}.")

@@ -1,0 +1,188 @@
+"""The frame of all corrections: what is estimated from some rows, and what it does to others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from bnstats.statistics.groups import Array, Groups, shown
+
+Rule = Callable[[Groups], tuple[Array, Array]]
+"""Effect and factor of each group, shape (groups, features): corrected = level + (x - level - effect) * factor."""
+
+TRANSFERRING = {
+    "batch": ("none", "shrink", "shrink_scale", "random_intercept"),
+    "time": ("trailing_average", "exponential_average", "polynomial", "spline", "lowess"),
+}
+
+
+@dataclass(frozen=True)
+class Correction:
+    """Takes what batches or times do to values out of them.
+
+    Attributes
+    ----------
+    name : str
+    along : {"batch", "time"}
+        What its key is: labels of batches, or times, unsorted, unequally spaced or tied as they may be.
+    transfers : bool
+        Whether a fit says something about batches or times that it has not seen.
+    estimate : callable (Groups) -> Rule
+        From the fitted rows' groups, the rule that gives any group its effect and factor.
+
+    Examples
+    --------
+    >>> from bnstats.statistics.corrections import CORRECTIONS
+    >>> x, year = [70.0, 80.0, 90.0, 100.0], [2023, 2023, 2024, 2024]
+    >>> CORRECTIONS["center"](x, year)
+    array([80., 90., 80., 90.])
+    >>> fitted = CORRECTIONS["center"].fit(x, year)
+    >>> fitted.effect([2024]), fitted.apply([95.0], [2024])
+    (array([10.]), array([85.]))
+    """
+
+    name: str
+    along: Literal["batch", "time"]
+    transfers: bool
+    estimate: Callable[[Groups], Rule]
+
+    def fit(self, x: ArrayLike, key: ArrayLike) -> Fitted:
+        """Estimate the effects.
+
+        Parameters
+        ----------
+        x : array, shape (rows,) or (rows, features)
+            Each feature is corrected by itself; ComBat alone shares strength over features.
+        key : array, shape (rows,)
+            The batch or the time of each row.
+
+        Raises
+        ------
+        ValueError
+            For values that are not finite, keys that do not match the rows, or a batch that this correction cannot
+            estimate: the message names it.
+        """
+        groups = Groups.of(x, key, self.along)
+        rule = self.estimate(groups)
+        return Fitted(self, groups.level, rule, groups.labels, *rule(groups), flat=np.ndim(x) == 1)
+
+    def __call__(self, x: ArrayLike, key: ArrayLike) -> Array:
+        """The corrected values of the rows that the correction is fitted on."""
+        return self.fit(x, key).apply(x, key)
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """A correction fitted on some batches or times.
+
+    Attributes
+    ----------
+    correction : Correction
+    level : array, shape (features,)
+        Mean of the rows it was fitted on; corrected values stay around it.
+    rule : callable (Groups) -> (effects, factors)
+    labels : array, shape (groups,)
+        The batches or times it was fitted on, sorted.
+    effects, factors : array, shape (groups, features)
+        corrected = level + (x - level - effect) * factor; where the factor is 1 that is x - effect.
+    flat : bool
+        Whether it was fitted on x of shape (rows,).
+    """
+
+    correction: Correction
+    level: Array
+    rule: Rule
+    labels: NDArray[Any]
+    effects: Array
+    factors: Array
+    flat: bool
+
+    def apply(self, x: ArrayLike, key: ArrayLike) -> Array:
+        """Corrected values, in the shape of `x`.
+
+        Effects of batches and times that were fitted stay as they were fitted. A new time gets the fitted curve's
+        value. A new batch gets, where the correction transfers, the effect that the fitted variances make of the rows
+        that are given: give all its rows at once.
+
+        Raises
+        ------
+        ValueError
+            For a new batch or time, where the correction does not transfer; `adapt` estimates new batches afresh.
+        """
+        groups = self._groups(x, key)
+        effects, factors = (values[groups.index].reshape(np.shape(x)) for values in self._of(groups))
+        level = self.level[0] if self.flat else self.level
+        moved = np.asarray(x, dtype=np.float64) - effects
+        return np.asarray(moved + (moved - level) * (factors - 1))
+
+    def effect(self, key: ArrayLike) -> Array:
+        """What is subtracted from each row, shape (rows,) or (rows, features), in the data's unit.
+
+        Raises
+        ------
+        ValueError
+            For a new batch, whose effect is estimated from its rows, or a new time where the fit says nothing of it.
+        """
+        rows = np.shape(key)
+        blank = np.zeros(rows if self.flat else (*rows, len(self.level)))
+        groups = self._groups(blank, key)
+        if self.correction.along == "batch" and (self._at(groups) < 0).any():
+            raise ValueError(
+                f"{self._new(groups)} was not fitted, and its effect depends on its rows: use apply or adapt."
+            )
+        return np.asarray(self._of(groups)[0][groups.index].reshape(blank.shape))
+
+    def adapt(self, x: ArrayLike, key: ArrayLike) -> Fitted:
+        """The fit of other batches, each estimated from its own rows, at the level and with the variances of this fit.
+
+        What batch normalisation does that goes on using batch statistics at test time.
+
+        >>> from bnstats.statistics.corrections import CORRECTIONS
+        >>> fitted = CORRECTIONS["center"].fit([1.0, 3.0, 5.0, 7.0], ["a", "a", "b", "b"])
+        >>> new = [10.0, 12.0], ["c", "c"]
+        >>> fitted.adapt(*new).apply(*new)
+        array([3., 5.])
+        """
+        groups = self._groups(x, key)
+        effects, factors = self.rule(groups)
+        return replace(self, labels=groups.labels, effects=effects, factors=factors)
+
+    def _groups(self, x: ArrayLike, key: ArrayLike) -> Groups:
+        features = () if self.flat else (len(self.level),)
+        if np.shape(x)[1:] != features:
+            raise ValueError(
+                f"the {self.correction.name} was fitted on x of shape {('rows', *features)}; got shape {np.shape(x)}."
+            )
+        return Groups.of(x, key, self.correction.along)
+
+    def _at(self, groups: Groups) -> NDArray[np.intp]:
+        found = pd.Index(self.labels, tupleize_cols=False).get_indexer(pd.Index(groups.labels, tupleize_cols=False))
+        return np.asarray(found)
+
+    def _new(self, groups: Groups) -> str:
+        return f"{groups.along} {shown(groups.labels[np.argmin(self._at(groups))])}"
+
+    def _of(self, groups: Groups) -> tuple[Array, Array]:
+        at = self._at(groups)
+        seen = (at >= 0)[:, None]
+        if seen.all():
+            return self.effects[at], self.factors[at]
+        if not self.correction.transfers:
+            raise ValueError(self._silence(groups))
+        effects, factors = self.rule(groups)
+        return np.where(seen, self.effects[at], effects), np.where(seen, self.factors[at], factors)
+
+    def _silence(self, groups: Groups) -> str:
+        name, along = self.correction.name, groups.along
+        plural, adapting = (
+            ("batches", ", or estimate it from its own rows with adapt") if along == "batch" else ("times", "")
+        )
+        return (
+            f"a {name} fitted on these {plural} says nothing about {self._new(groups)}; use one that does: "
+            f"{', '.join(TRANSFERRING[along])}{adapting}."
+        )

@@ -1,0 +1,202 @@
+"""Rows grouped by what they share: the batch that they came in, or the time at which they were seen."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Groups:
+    """Moments of the rows that share a batch or a time.
+
+    Attributes
+    ----------
+    along : {"batch", "time"}
+    x : array, shape (rows, features)
+    labels : array, shape (groups,)
+        Sorted.
+    index : array of int, shape (rows,)
+        The group of each row.
+    n : array, shape (groups, 1)
+        Rows in each group.
+    mean, m2 : array, shape (groups, features)
+        Mean and sum of squared deviations from it.
+
+    Examples
+    --------
+    >>> groups = Groups.of([1.0, 5.0, 3.0], ["b", "a", "b"], "batch")
+    >>> groups.labels, groups.mean.ravel(), groups.m2.ravel(), groups.level
+    (array(['a', 'b'], dtype=object), array([5., 2.]), array([0., 2.]), array([3.]))
+    """
+
+    along: str
+    x: Array
+    labels: NDArray[Any]
+    index: NDArray[np.intp]
+    n: Array
+    mean: Array
+    m2: Array
+
+    @staticmethod
+    def of(x: ArrayLike, key: ArrayLike, along: str) -> Groups:
+        """Group the rows of `x`, shape (rows,) or (rows, features), by their key.
+
+        Raises
+        ------
+        ValueError
+            For keys that do not match the rows, a missing label, a time that is no finite number, or values that are
+            not finite.
+        """
+        x = np.asarray(x, dtype=np.float64)
+        keys = _checked_keys(key, along, x)
+        x = x.reshape(len(x), -1)
+        index, labels = pd.factorize(keys, sort=True)
+        if (index < 0).any():
+            raise ValueError(f"row {int(np.argmin(index))} has no {along}: give each row a label, or drop the row.")
+        finite = np.isfinite(x).all(axis=1)
+        if not finite.all():
+            raise ValueError(
+                f"{along} {shown(labels[index[np.argmin(finite)]])} holds NaN or infinite values, "
+                f"{np.count_nonzero(~finite)} rows do in all: drop these rows."
+            )
+        n = np.bincount(index).astype(np.float64)[:, None]
+        mean = _sums(x, index) / n
+        residual = x - mean[index]
+        return Groups(along, x, labels, index, n, mean, _sums(residual**2, index))
+
+    @property
+    def level(self) -> Array:
+        """Mean of all rows, of each feature."""
+        return self.average(self.mean)
+
+    def average(self, values: Array) -> Array:
+        """Average of one value a group, weighted by its rows."""
+        return np.asarray((self.n * values).sum(axis=0) / self.n.sum())
+
+    def var_within(self) -> Array:
+        """Pooled variance within groups, of each feature, with the denominator rows - groups.
+
+        Raises
+        ------
+        ValueError
+            If every group has one row.
+        """
+        spare = self.n.sum() - len(self.n)
+        if spare == 0:
+            raise ValueError(f"every {self.along} has one row, which leaves no variance within: give larger ones.")
+        return np.asarray(self.m2.sum(axis=0) / spare)
+
+    def named(self, which: NDArray[np.bool_]) -> str:
+        """The groups of a mask, for a message: the first three by name.
+
+        >>> Groups.of([1, 2, 3, 4], [1, 2, 3, 4], "time").named(np.array([False, True, True, True]))
+        'time 2.0, 3.0, 4.0'
+        """
+        return f"{self.along} {listed(self.labels[which])}"
+
+
+def check_confounding(batch: ArrayLike, label: ArrayLike) -> None:
+    """Check that correcting for the batch leaves the differences between labels: each must be seen within a batch.
+
+    Two labels can be compared beside batch effects if a chain of batches links them, neighbours in the chain sharing
+    a label.
+
+    Parameters
+    ----------
+    batch, label : array, shape (rows,)
+
+    Raises
+    ------
+    ValueError
+        If some labels occur only in batches where the others never do: what tells them apart is then also what tells
+        the batches apart, and a correction removes both.
+
+    Warns
+    -----
+    UserWarning
+        For batches of one label alone: correcting them moves their rows towards those of other labels.
+
+    Examples
+    --------
+    >>> check_confounding(["b1", "b1", "b2", "b2"], ["pass", "fail", "pass", "fail"])
+    >>> check_confounding(["b1", "b1", "b2", "b2"], ["pass", "pass", "fail", "fail"])
+    Traceback (most recent call last):
+    ValueError: batch 'b1' holds only label 'pass', which no other batch holds: ...
+    """
+    batch, label = np.asarray(batch), np.asarray(label)
+    if batch.shape != label.shape or batch.ndim != 1:
+        raise ValueError(
+            f"batch and label are one value a row, shape (rows,); got shapes {batch.shape} and {label.shape}."
+        )
+    rows, batches = pd.factorize(batch, sort=True)
+    columns, labels = pd.factorize(label, sort=True)
+    if min(rows.min(initial=0), columns.min(initial=0)) < 0:
+        raise ValueError("a batch or a label is missing: drop these rows.")
+    nodes = len(batches) + len(labels)
+    links = coo_array((np.ones(len(rows)), (rows, len(batches) + columns)), shape=(nodes, nodes))
+    count, part = connected_components(links, directed=False)
+    if count > 1:
+        ours, theirs = np.split(part == part[0], [len(batches)])
+        raise ValueError(
+            f"batch {listed(batches[ours])} holds only label {listed(labels[theirs])}, which no other batch holds: "
+            "correcting for the batch would remove what tells these labels from the rest; spread the labels over the "
+            "batches, or leave the batch uncorrected."
+        )
+    alone = pd.Series(columns).groupby(rows).nunique().to_numpy() == 1
+    if len(labels) > 1 and alone.any():
+        warnings.warn(
+            f"batch {listed(batches[alone])} holds one label only: correcting for the batch moves its rows towards "
+            "those of other labels.",
+            stacklevel=2,
+        )
+
+
+def shown(label: Any) -> str:
+    """A label as its user wrote it.
+
+    >>> shown(np.str_("b7")), shown(np.int64(3))
+    ("'b7'", '3')
+    """
+    return repr(label.item() if isinstance(label, np.generic) else label)
+
+
+def listed(labels: NDArray[Any], most: int = 3) -> str:
+    """The first few labels, and how many more.
+
+    >>> listed(np.arange(5))
+    '0, 1, 2 and 2 more'
+    """
+    names = ", ".join(map(shown, labels[:most]))
+    return names if len(labels) <= most else f"{names} and {len(labels) - most} more"
+
+
+def _checked_keys(key: ArrayLike, along: str, x: Array) -> NDArray[Any]:
+    keys = np.asarray(key)
+    if x.ndim not in (1, 2) or not len(x) or keys.shape != x.shape[:1]:
+        raise ValueError(
+            f"x has shape (rows,) or (rows, features) with at least one row, and {along} one value a row; got shapes "
+            f"{x.shape} and {keys.shape}."
+        )
+    if along == "batch":
+        return keys.astype(object) if keys.dtype.kind in "US" else keys
+    try:
+        times = keys.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"times are numbers, as in days since the first; got {shown(keys[0])} ({error}).") from error
+    if not np.isfinite(times).all():
+        raise ValueError(f"times are finite; row {int(np.argmin(np.isfinite(times)))} has {times.min()}: drop it.")
+    return times
+
+
+def _sums(x: Array, index: NDArray[np.intp]) -> Array:
+    return np.stack([np.bincount(index, column) for column in x.T], axis=1)
