@@ -1,21 +1,27 @@
 """The store: nothing that was computed is lost, and nothing wrong is ever read."""
 
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
 import time
+import types
 import zlib
 from contextlib import closing
 from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
 import bnstats as bn
+from bnstats.simulation.definition import cell_key, definition
 from bnstats.simulation.store import Store
+from bnstats.simulation.streams import digest
 from bnstats.simulation.tally import Tally
 
 STUDY = """
@@ -43,13 +49,26 @@ class Slow(bn.Study):
 """
 
 
+class Log:
+    """What was simulated, for these tests; no constant of the study, so it does not tell its code apart."""
+
+    def __init__(self):
+        self.calls, self.fail_at = [], None
+
+    def __call__(self, size):
+        self.calls.append(size)
+        if self.fail_at == len(self.calls):
+            raise KeyboardInterrupt
+
+
+LOG = Log()
+
+
 @dataclass(frozen=True)
 class Counted(bn.Study):
     sizes: tuple[int, ...] = (2, 3)
     scale: float = 1.0
     grid = ("sizes",)
-    calls = []  # noqa: RUF012, shared on purpose
-    fail_at = None
 
     def cells(self):
         return [{"size": n} for n in self.sizes]
@@ -58,15 +77,13 @@ class Counted(bn.Study):
         return 50
 
     def simulate(self, cell, rng, size):
-        type(self).calls.append(cell["size"])
-        if type(self).fail_at == len(type(self).calls):
-            raise KeyboardInterrupt
+        LOG(cell["size"])
         return {"mean": self.scale * rng.normal(size=(size, cell["size"])).mean(axis=1)}
 
 
 @pytest.fixture(autouse=True)
 def fresh():
-    Counted.calls, Counted.fail_at = [], None
+    LOG.__init__()
 
 
 def counted(store, blocks=6, **kwargs):
@@ -111,15 +128,15 @@ def _quiet_count(path):
 
 def test_a_second_run_simulates_nothing_and_a_larger_grid_only_what_is_new(tmp_path):
     first = counted(tmp_path / "s")
-    assert len(Counted.calls) == 12
+    assert len(LOG.calls) == 12
     pd.testing.assert_frame_equal(counted(tmp_path / "s"), first, check_exact=True)
-    assert len(Counted.calls) == 12
+    assert len(LOG.calls) == 12
     extended = counted(tmp_path / "s", sizes=(5, 3, 2))
-    assert Counted.calls[12:] == [5] * 6
+    assert LOG.calls[12:] == [5] * 6
     common = extended.set_index("size").loc[[2, 3]].reset_index()
     pd.testing.assert_frame_equal(common, first, check_exact=True)
     counted(tmp_path / "s", blocks=8)
-    assert sorted(Counted.calls[18:]) == [2, 2, 3, 3]
+    assert sorted(LOG.calls[18:]) == [2, 2, 3, 3]
 
 
 @pytest.mark.parametrize("damage", ["flip", "cut", "empty"])
@@ -131,12 +148,13 @@ def test_a_damaged_block_is_reported_and_simulated_again(tmp_path, damage):
         bad = {"flip": payload, "cut": payload[:20], "empty": None}[damage]
         db.execute("UPDATE blocks SET payload = ? WHERE rowid = 3", (b"" if bad is None else bytes(bad),))
         db.commit()
-    with pytest.warns(UserWarning, match=r"block 2 of cell \w+ in .* is damaged; simulating it again"):
+    with pytest.warns(UserWarning, match=r"block 2 of cell \w+ in .* is damaged; simulating it again") as warned:
         again = counted(tmp_path / "s")
+    assert warned[0].filename == __file__
     pd.testing.assert_frame_equal(again, first, check_exact=True)
-    assert len(Counted.calls) == 13
+    assert len(LOG.calls) == 13
     counted(tmp_path / "s")  # mended: no warning, no simulation
-    assert len(Counted.calls) == 13
+    assert len(LOG.calls) == 13
 
 
 def test_another_study_is_refused_with_the_difference_and_left_as_it_was(tmp_path, monkeypatch):
@@ -160,7 +178,159 @@ def test_another_study_is_refused_with_the_difference_and_left_as_it_was(tmp_pat
     assert stored(tmp_path / "s") == before
     monkeypatch.setattr(Counted, "exact", lambda *_: 0.0)  # says nothing about the blocks
     counted(tmp_path / "s")
-    assert len(Counted.calls) == 12
+    assert len(LOG.calls) == 12
+
+
+USERS = """
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+import numpy as np
+import bnstats as bn
+
+SCALE = 1.0
+LEVELS = {"low": [0.5], "high": lambda x: x + 2}
+UNUSED = 3.0
+
+def helper(x, shift=0.0):
+    return deeper(x) + shift
+
+@lru_cache
+def level(name):
+    return LEVELS[name]
+
+def deeper(x):
+    return SCALE * x
+
+def unused(x):
+    return 4.0 * x
+
+def estimate(x, axis=-1):
+    return helper(x).mean(axis)
+
+class Tool:
+    FACTOR = 1.5
+
+    @staticmethod
+    def turned(x):
+        return -Tool.FACTOR * x
+
+@dataclass(frozen=True)
+class Rule:
+    n: int
+
+    def fill(self, rng):
+        return rng.normal(size=self.n) + 5.0
+
+@dataclass(frozen=True)
+class Base(bn.Study):
+    WEIGHT = 2.5
+    estimator: object = estimate
+    rule: object = Rule(2)
+
+    def cells(self):
+        return [{"size": 2, "within": Rule(3)}]
+
+    @cached_property
+    def doubled(self):
+        return 6.0 * self.WEIGHT
+
+@dataclass(frozen=True)
+class Users(Base):
+    def simulate(self, cell, rng, size):
+        return {"x": self.estimator(Tool.turned(rng.normal(size=(size, 2)))) * self.doubled + 7.0}
+
+    def exact(self, cell, key, measure):
+        return 8.0
+"""
+
+
+def defined(text):
+    """The definition of the study of this module, and the key of its cell."""
+    scope = types.ModuleType("users").__dict__
+    exec(text, scope)
+    return definition(scope["Users"](), 0), cell_key(scope["Users"]().cells()[0])
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("SCALE = 1.0", "SCALE = 1.1"),
+        ("deeper(x) + shift", "deeper(x) - shift"),
+        ("shift=0.0", "shift=0.1"),
+        ("SCALE * x", "x"),
+        ("FACTOR = 1.5", "FACTOR = 1.6"),
+        ("-Tool.FACTOR", "+Tool.FACTOR"),
+        ("size=self.n) + 5.0", "size=self.n) + 5.5"),
+        ("WEIGHT = 2.5", "WEIGHT = 2"),
+        ("6.0 *", "6.5 *"),
+        ("+ 7.0", "+ 7.5"),
+        ("estimator: object = estimate", "estimator: object = helper"),
+        ("Rule(2)", "Rule(4)"),
+        ("helper(x).mean(axis)", "level('high')(x).mean(axis)"),
+    ],
+)
+def test_code_that_a_study_of_the_users_own_depends_on_is_in_its_definition(old, new):
+    assert USERS.count(old) == 1
+    assert defined(USERS)[0] != defined(USERS.replace(old, new))[0]
+
+
+@pytest.mark.parametrize(("old", "new"), [('"low": [0.5]', '"low": [0.6]'), ("x + 2", "x + 3")])
+def test_constants_are_seen_through_caches_and_containers(old, new):
+    named = USERS.replace("helper(x).mean(axis)", "level('high')(x).mean(axis)")
+    assert defined(named)[0] != defined(named.replace(old, new))[0]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("UNUSED = 3.0", "UNUSED = 3.1"),
+        ("4.0 * x", "4.5 * x"),
+        ("return 8.0", "return 8.5"),
+        ('{"size": 2', '{"size": 3'),
+        ('"low": [0.5]', '"low": [0.6]'),
+        ("def unused", "\n\ndef unused"),
+    ],
+)
+def test_what_blocks_do_not_depend_on_is_not_in_it(old, new):
+    assert defined(USERS)[0] == defined(USERS.replace(old, new))[0]
+
+
+def test_a_cell_is_stored_by_its_values_and_the_code_in_them():
+    key = defined(USERS)[1]
+    assert key == defined(USERS.replace("+ 7.0", "+ 7.5"))[1]
+    for old, new in [("Rule(3)", "Rule(4)"), ("size=self.n) + 5.0", "size=self.n) + 5.5"), ('"size": 2', '"size": 3')]:
+        assert key != defined(USERS.replace(old, new))[1]
+    assert cell_key({"size": 2, "rule": bn.IID()}) == digest({"size": 2, "rule": bn.IID()})
+
+
+def test_a_store_is_of_one_version_of_the_package_and_of_its_libraries(tmp_path, monkeypatch):
+    from bnstats.simulation import definition as module
+
+    counted(tmp_path / "s")
+    monkeypatch.setattr(module, "_source", lambda: "0123")
+    with pytest.raises(ValueError, match=r"another study, with bnstats .*, source \w{16}\" and not .*, source 0123"):
+        counted(tmp_path / "s")
+    monkeypatch.undo()
+    held = definition(Counted(), 0)
+    assert {"bnstats", "numpy", "scipy"} <= held.keys()
+    monkeypatch.setattr(module, "version", lambda name: "9.9" if name == "scipy" else version(name))
+    with pytest.raises(ValueError, match=r'another study, with scipy .* and not "9.9"'):
+        counted(tmp_path / "s")
+
+
+def test_the_source_of_the_package_is_all_of_its_modules(tmp_path, monkeypatch):
+    from bnstats.simulation import definition as module
+
+    package = tmp_path / "bnstats"
+    shutil.copytree(Path(bn.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(module, "files", lambda _: package)
+    before = module._source.__wrapped__()
+    assert before == module._source.__wrapped__()
+    (package / "notes.txt").write_text("no code")
+    assert module._source.__wrapped__() == before
+    with (package / "statistics" / "moments.py").open("a") as file:
+        file.write("X = 1\n")
+    assert module._source.__wrapped__() != before
 
 
 def test_files_that_are_no_store_are_refused_and_left_alone(tmp_path):
@@ -177,7 +347,7 @@ def test_files_that_are_no_store_are_refused_and_left_alone(tmp_path):
         with pytest.raises(ValueError, match=f"{path.name}' is no bnstats store, or a damaged one .* another path"):
             counted(path)
         assert path.read_bytes() == before
-    assert len(Counted.calls) == 12
+    assert len(LOG.calls) == 12
 
 
 def test_there_is_no_pickle_in_the_file(tmp_path):
@@ -187,7 +357,7 @@ def test_there_is_no_pickle_in_the_file(tmp_path):
     assert len(payloads) == 2
     for payload in payloads:
         assert payload.startswith(b"\x93NUMPY")
-        assert payload.count(b"\x93NUMPY") == 6
+        assert payload.count(b"\x93NUMPY") == 7
         assert b"|O" not in payload
 
 
@@ -195,7 +365,7 @@ def test_an_unwritable_path_is_named_before_anything_is_simulated(tmp_path):
     for path in (tmp_path / "missing" / "s", tmp_path):
         with pytest.raises(OSError, match=r"store .* unable to open .* give another path"):
             counted(path)
-    assert not Counted.calls
+    assert not LOG.calls
 
 
 def test_a_full_disk_keeps_what_is_finished(tmp_path):
@@ -234,21 +404,21 @@ def test_a_full_disk_in_a_run_is_an_oserror_and_the_run_goes_on_later(tmp_path, 
     kept = stored(tmp_path / "s")
     assert 0 < kept < 80
     monkeypatch.undo()
-    Counted.calls.clear()
+    LOG.calls.clear()
     resumed = counted(tmp_path / "s", blocks=40)
-    assert len(Counted.calls) == 80 - kept
+    assert len(LOG.calls) == 80 - kept
     pd.testing.assert_frame_equal(resumed, counted(None, blocks=40), check_exact=True)
 
 
 def test_an_interruption_while_simulating_keeps_what_is_finished(tmp_path):
-    Counted.fail_at = 5
+    LOG.fail_at = 5
     with pytest.raises(KeyboardInterrupt):
         counted(tmp_path / "s")
     kept = stored(tmp_path / "s")
     assert kept >= 4
-    Counted.calls, Counted.fail_at = [], None
+    LOG.__init__()
     resumed = counted(tmp_path / "s")
-    assert len(Counted.calls) == 12 - kept
+    assert len(LOG.calls) == 12 - kept
     pd.testing.assert_frame_equal(resumed, counted(None), check_exact=True)
 
 

@@ -16,6 +16,8 @@ import pytest
 from scipy import stats
 
 import bnstats as bn
+from bnstats.simulation.blocks import expression
+from bnstats.simulation.streams import stream
 from bnstats.simulation.summaries import SUMMARIES
 from bnstats.testing import assert_within_mcse
 
@@ -98,13 +100,14 @@ def test_rows_do_not_depend_on_what_else_is_measured(precision):
     keys = ["population", "estimator", "batch_size", "measure"]
     given = {"precision": precision, "max_draws": 2**23 if precision is None else 2**27}
     small = bn.measure_convergence("exponential", batch_sizes=[2, 3, 16], estimators=["var"], **given).table
-    large = bn.measure_convergence(
-        ["uniform", "exponential", "normal"],
-        batch_sizes=[3, 64, 16, 5, 2],
-        estimators=["fresh_normalized", "mean", "var"],
-        batching=[bn.Clustered(icc=0.1), bn.IID()],
-        **given,
-    ).table.query("batching == 'IID()'")
+    with pytest.warns(bn.NotFiniteWarning, match=r"Clustered\(icc=0.1\), estimator=fresh_normalized"):  # equal values
+        large = bn.measure_convergence(
+            ["uniform", "exponential", "normal"],
+            batch_sizes=[3, 64, 16, 5, 2],
+            estimators=["fresh_normalized", "mean", "var"],
+            batching=[bn.Clustered(icc=0.1), bn.IID()],
+            **given,
+        ).table.query("batching == 'IID()'")
     same(large.set_index(keys).loc[small.set_index(keys).index].reset_index()[small.columns], small)
 
 
@@ -195,19 +198,153 @@ def test_without_a_median_no_histogram_is_kept_and_not_a_bit_changes(tmp_path):
         same(bn.run(Many(), store=tmp_path / "s", **given).table, many.table)
 
 
-def test_a_failing_block_is_named_with_the_line_that_runs_it_alone():
+def test_a_failing_block_is_named_with_a_line_that_runs_it_alone_wherever_it_is_pasted():
     draws = bn.run_block(Averages(), cell=1, block=5, seed=3)["mean"]
     assert draws.shape == (100,)
-    from bnstats.simulation.streams import stream
-
     bad = float(stream(3, {"size": 8}, 5).standard_normal((100, 8))[0, 0])
     with pytest.raises(bn.BlockError, match=r"block 5 of cell 2 \(size=8\) failed: ZeroDivisionError: a bad draw") as e:
         bn.run(Averages(sizes=(2, 2, 8), bad_block=bad), max_replicates=1000, seed=3)
     line = str(e.value).splitlines()[-1]
     with pytest.raises(ZeroDivisionError, match="a bad draw"):
-        eval(line, {"bn": bn, "error": e.value})
-    repaired = line.replace("error.study", "Averages()").replace("cell=2", "cell=1")
-    np.testing.assert_array_equal(eval(repaired, {"bn": bn, "Averages": Averages})["mean"], draws)
+        exec(line, {})
+    repaired = line.replace(f"bad_block={bad!r}", "bad_block=-1.0")
+    scope = {}
+    exec(repaired.replace("bn.run_block", "again = bn.run_block"), scope)
+    np.testing.assert_array_equal(scope["again"]["mean"], draws)
+
+
+def test_a_study_that_cannot_be_written_down_is_run_again_from_the_error():
+    """One whose class is not at the top of a module, one with a function, and one whose `repr` says something else."""
+
+    @dataclass(frozen=True)
+    class Local(Averages):
+        pass
+
+    for study in (Local(bad_block=0.0), Holding(function=len), Misleading(bad_block=0.0)):
+        object.__setattr__(study, "bad_block", float(stream(0, {"size": 2}, 0).standard_normal((100, 2))[0, 0]))
+        with pytest.raises(bn.BlockError, match="where error is this BlockError") as e:
+            bn.run(study, max_replicates=1000)
+        line = str(e.value).splitlines()[-1]
+        assert line == "bn.run_block(error.study, cell=0, block=0, seed=0)"
+        with pytest.raises(ZeroDivisionError, match="a bad draw"):
+            eval(line, {"bn": bn, "error": e.value})
+
+
+@dataclass(frozen=True)
+class Misleading(Averages):
+    def __repr__(self):
+        return "Misleading()"
+
+
+@dataclass(frozen=True)
+class Holding(Averages):
+    function: object = None
+
+
+def test_a_study_of_data_and_rules_is_written_down():
+    study = Written((1, None, math.inf), bn.Clustered(icc=0.1), (("x", True),))
+    imports, text = expression(study)
+    scope = {}
+    exec(f"{imports}again = {text}", scope)
+    assert scope["again"] == study
+    assert scope["again"] is not study
+
+
+@dataclass(frozen=True)
+class Written(Averages):
+    numbers: tuple = ()
+    rule: object = None
+    pairs: tuple = ()
+
+
+@dataclass(frozen=True)
+class Returning(bn.Study):
+    """A study whose `simulate` returns what it is told to."""
+
+    what: object = None
+    then: object = None
+
+    def cells(self):
+        return [{}]
+
+    def size(self, cell):
+        return 10
+
+    def simulate(self, cell, rng, size):
+        return self.what if self.then is None or rng.random() < 0.5 else self.then
+
+
+@pytest.mark.parametrize(
+    ("what", "message"),
+    [
+        (None, r"Returning.simulate returned nothing; return a mapping such as {\"error\": array of 10 replicates}"),
+        ({}, "returned {}; return a mapping"),
+        (np.zeros(10), r"returned array\(\[0., .*; return a mapping"),
+        (
+            {"x": np.zeros(7)},
+            r"returned an array of shape \(7,\) and type float64 as 'x'; .* 10 replicates, shape \(10,\)",
+        ),
+        ({"x": 1.0}, r"an array of shape \(\) and type float64 as 'x'"),
+        ({"x": []}, r"an array of shape \(0,\)"),
+        ({"x": np.zeros((3, 10))}, r"an array of shape \(3, 10\)"),
+        ({"x": np.zeros(10, complex)}, "type complex128 as 'x'; return one real number"),
+        ({"x": ["a"] * 10}, "type <U1 as 'x'"),
+        ({("x", 1): np.zeros(10)}, r"calls a measure \('x', 1\); a name has a value for each of \('measure',\)"),
+    ],
+)
+def test_what_simulate_may_not_return_is_said(what, message):
+    with pytest.raises(bn.BlockError, match=f"block 0 of cell 0 .* failed: ValueError: .*{message}"):
+        bn.run(Returning(what))
+
+
+def test_every_block_has_the_same_measures():
+    """Of 100 blocks not all return the one mapping, but for a chance of 2^-99."""
+    ten = np.zeros(10)
+    with pytest.raises(ValueError, match=r"Returning.simulate has measures \(.* return the same ones in each block"):
+        bn.run(Returning({"x": ten}, {"y": ten}), max_replicates=1000)
+
+
+def test_replicates_that_are_not_finite_are_counted_in_a_warning():
+    half = np.where(np.arange(10) < 5, np.nan, 1.0)
+    with pytest.warns(bn.NotFiniteWarning, match="2 of 3 measures have replicates that are NaN or infinite") as warned:
+        table = bn.run(Returning({"x": half, "y": np.ones(10), "z": -np.inf + np.zeros(10)}), max_replicates=40).table
+    assert str(warned[0].message).splitlines()[1:] == [
+        "measure=x: 20 NaN and 0 infinite of 40 replicates",
+        "measure=z: 0 NaN and 40 infinite of 40 replicates",
+    ]
+    assert np.isfinite(table["value"]).tolist() == [False, True, False]
+
+
+def test_infinite_replicates_of_what_is_infinite_or_of_a_median_need_no_warning():
+    @dataclass(frozen=True)
+    class Infinite(Returning):
+        def exact(self, cell, key, measure):
+            return math.inf
+
+    @dataclass(frozen=True)
+    class Median(Returning):
+        summaries: ClassVar = ("median_abs_error",)
+
+    given = {"x": np.where(np.arange(10) < 4, np.inf, 1.0)}
+    assert bn.run(Infinite(given), max_replicates=40).table["value"].tolist() == [math.inf]
+    assert bn.run(Median(given), max_replicates=40).table["value"].tolist() == [1.0]
+    with pytest.warns(bn.NotFiniteWarning, match="16 NaN and 0 infinite"):
+        bn.run(Median({"x": np.where(np.arange(10) < 4, np.nan, 1.0)}), max_replicates=40)
+
+
+def test_warnings_point_at_the_users_line(tmp_path):
+    """Whether `run` is called or a `measure_...` around it, and however deep a damaged block is met."""
+    lines = {
+        "bn.run": "bn.run(Averages(), precision=0.001, max_replicates=1000)",
+        "measure": "bn.measure_convergence('normal', batch_sizes=[2], precision=1e-5, max_draws=2**21)",
+        "nan": "bn.run(Returning({'x': np.full(10, np.nan)}), max_replicates=20)",
+    }
+    for name, line in lines.items():
+        script = tmp_path / f"{name}.py"
+        scope = {"__name__": "users_own", "bn": bn, "np": np, "Averages": Averages, "Returning": Returning}
+        with pytest.warns((bn.PrecisionWarning, bn.NotFiniteWarning)) as warned:
+            exec(compile(f"\n\n{line}\n", script, "exec"), scope)
+        assert {(w.filename, w.lineno) for w in warned} == {(str(script), 3)}
 
 
 def test_what_cannot_travel_to_another_process_is_refused():
@@ -219,18 +356,47 @@ def test_what_cannot_travel_to_another_process_is_refused():
         bn.measure_convergence("normal", estimators=[midrange], executor=pool)
 
 
+@dataclass(frozen=True)
+class Celled(Averages):
+    given: object = ()
+
+    def __init__(self, given):
+        object.__setattr__(self, "given", given)
+
+    def cells(self):
+        return self.given
+
+
+@dataclass(frozen=True)
+class Misspelt(Averages):
+    summaries: ClassVar = ("medain_abs_error",)
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [
         ({"precision": 0.0}, "precision is a relative standard error between 0 and 1, or None; got 0.0"),
         ({"precision": 1.5}, "got 1.5"),
         ({"precision": math.nan}, "got nan"),
-        ({"max_replicates": 1}, "max_replicates is at least 2"),
+        ({"precision": "a"}, "between 0 and 1, or None; got 'a'"),
+        ({"precision": True}, "got True"),
+        ({"max_replicates": 1}, "max_replicates is a number of at least 2"),
+        ({"max_replicates": "5"}, "to have a standard error; got '5'"),
+        ({"max_replicates": math.inf}, "got inf"),
+        ({"max_replicates": None}, "got None"),
         ({"seed": -1}, "seed is a whole number"),
         ({"seed": 0.5}, "got 0.5"),
         ({"seed": True}, "got True"),
         ({"executor": 0}, "number of threads is at least 1; got 0"),
         ({"executor": "threads"}, "got 'threads'"),
+        ({"executor": True}, "or a concurrent.futures.Executor; got True"),
+        ({"store": 5}, "store is the path of an SQLite file, or None; got 5"),
+        ({"progress": "x"}, "progress is True, False, or None for a bar on terminals only; got 'x'"),
+        ({"study": Averages}, "study is an object of a class derived from bn.Study; got <class"),
+        ({"study": None}, "derived from bn.Study; got None"),
+        ({"study": Celled(5)}, "Celled.cells returns a list of mappings, one a condition; got 5"),
+        ({"study": Celled([(2,)])}, r"got \[\(2,\)\]"),
+        ({"study": Misspelt()}, "no summary 'medain_abs_error'; did you mean 'median_abs_error'"),
         ({"study": Averages(sizes=())}, "no cells: give at least one"),
     ],
 )
@@ -259,7 +425,8 @@ def test_replicates_without_spread_and_infinite_ones_do_not_stop_a_study():
         def simulate(self, cell, rng, size):
             return {"odd": np.where(np.arange(size) == 0, cell["odd"], 1.0)}
 
-    table = bn.run(Odd(), max_replicates=20_000).table
+    with pytest.warns(bn.NotFiniteWarning, match="2 of 5 measures"):
+        table = bn.run(Odd(), max_replicates=20_000).table
     assert len(table) == 25
     medians = table[table["summary"] == "median_abs_error"]
     assert medians["value"].tolist() == [1.0] * 5

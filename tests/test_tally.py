@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from bnstats.simulation.merging import merge_moments
 from bnstats.simulation.summaries import SUMMARIES
-from bnstats.simulation.tally import GROUPS, Account, Tally, merge_moments
+from bnstats.simulation.tally import GROUPS, Account, Tally
 
 numbers = st.lists(st.floats(-1e6, 1e6, allow_subnormal=False), min_size=1, max_size=40)
 
@@ -78,7 +79,7 @@ def test_storing_and_pickling_are_exact():
     assert tally.keys == (("var", 2), ("mean", 4), ("flag",))
     for copy in (Tally.from_arrays(*tally.arrays()), pickle.loads(pickle.dumps(tally))):
         assert copy.keys == tally.keys
-        for name in ("moments", "bins", "counts", "low", "high"):
+        for name in ("moments", "missing", "bins", "counts", "low", "high"):
             np.testing.assert_array_equal(getattr(copy, name), getattr(tally, name))
     assert (tally.counts > 0).all()
 

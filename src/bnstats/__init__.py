@@ -11,9 +11,10 @@ Exact theory where there is one, Monte Carlo with an honest standard error every
 from bnstats import plots, testing
 from bnstats.sampling.batching import IID, Autocorrelated, Batching, Clustered, WithoutReplacement
 from bnstats.sampling.populations import POPULATIONS, Population
-from bnstats.simulation.run import PrecisionWarning, Simulation, run, run_block
+from bnstats.simulation.blocks import BlockError, run_block
+from bnstats.simulation.notices import NotFiniteWarning, PrecisionWarning
+from bnstats.simulation.run import Simulation, run
 from bnstats.simulation.study import Study
-from bnstats.simulation.workers import BlockError
 from bnstats.statistics import theory
 from bnstats.statistics.estimators import ESTIMATORS, Estimator, fresh_normalized, inv_std
 from bnstats.statistics.moments import Moments
@@ -39,6 +40,7 @@ __all__ = [
     "Estimator",
     "Information",
     "Moments",
+    "NotFiniteWarning",
     "Population",
     "PrecisionWarning",
     "RawBehind",

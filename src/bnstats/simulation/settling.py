@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
+from bnstats.simulation.definition import cell_key
 from bnstats.simulation.study import Cell, Study
 from bnstats.simulation.summaries import SUMMARIES, histogram
 from bnstats.simulation.tally import Account, Sample, Tally
@@ -26,6 +28,11 @@ class CellRun:
         self.settled: dict[tuple[Any, ...], list[Row]] = {}
         self.worst = math.inf
 
+    @cached_property
+    def key(self) -> str:
+        """Its name in a store."""
+        return cell_key(self.cell)
+
     @property
     def done(self) -> bool:
         """Whether all measures are settled."""
@@ -39,6 +46,11 @@ class CellRun:
         """Add the next block."""
         if self.account is None:
             self.keys, self.account = tally.keys, Account(len(tally.keys), histogram(self.study.summaries))
+        if tally.keys != self.keys:
+            raise ValueError(
+                f"{type(self.study).__name__}.simulate has measures {tally.keys} in block {block} and {self.keys} in "
+                "block 0; return the same ones in each block of a cell."
+            )
         self.account.add(block, tally)
         self.blocks = block + 1
 
@@ -61,6 +73,18 @@ class CellRun:
                 self.settled[key] = rows[key]
         if self.done:
             self.account = None  # the rows keep what they need
+
+    def not_finite(self) -> list[str]:
+        """A line for each measure of which replicates are NaN, or infinite where no infinite number is exact."""
+        lines = []
+        for key in self.keys:
+            rows = self.settled[key]
+            nans, infinite = rows[0].sample.missing.tolist()
+            if nans or (infinite and any(row.unknown for row in rows)):
+                named = ", ".join(f"{column}={value}" for column, value in _named(self.study, self.cell, key).items())
+                n = rows[0].columns["replicates"]
+                lines.append(f"{named}: {nans} NaN and {infinite} infinite of {n} replicates")
+        return lines
 
 
 @dataclass(frozen=True)
@@ -92,6 +116,11 @@ class Row:
         """Whether replicates are added for it."""
         return self.wanted and self.attainable
 
+    @property
+    def unknown(self) -> bool:
+        """Whether it has no value: neither a finite estimate nor an infinite exact one."""
+        return not math.isfinite(self.columns["value"]) and not math.isinf(self.columns["exact"])
+
 
 def rows_of(study: Study, cell: Cell, key: tuple[Any, ...], sample: Sample) -> list[Row]:
     """A row for each summary of one measure."""
@@ -108,8 +137,7 @@ def rows_of(study: Study, cell: Cell, key: tuple[Any, ...], sample: Sample) -> l
             value, mcse, relative = exact, math.nan, 0.0
         elif not trusted:
             mcse = relative = math.inf
-        columns = {column: _label(v) for column, v in study.columns(cell).items()}
-        columns |= dict(zip(study.key_columns, key, strict=True))
+        columns = _named(study, cell, key)
         if "measure" not in study.key_columns:
             columns["measure"] = summary
         elif len(study.summaries) > 1:
@@ -118,6 +146,11 @@ def rows_of(study: Study, cell: Cell, key: tuple[Any, ...], sample: Sample) -> l
         wanted = study.wanted(cell, name, summary)
         rows.append(Row(columns | numbers, summary, sample, relative, wanted, trusted))
     return rows
+
+
+def _named(study: Study, cell: Cell, key: tuple[Any, ...]) -> dict[str, Any]:
+    columns = {column: _label(value) for column, value in study.columns(cell).items()}
+    return columns | dict(zip(study.key_columns, key, strict=True))
 
 
 def _label(value: Any) -> Any:

@@ -1,6 +1,6 @@
 """Finished blocks in one SQLite file, so that a run that was stopped goes on where it was.
 
-A store belongs to one study: its definition (class, settings, code, seed) is written into the file, and another
+A store belongs to one study: its definition (settings, code, seed, versions) is written into the file, and another
 definition is refused. Blocks are plain numbers in NumPy's array format, each beside its SHA-256, never a pickle.
 """
 
@@ -10,7 +10,6 @@ import hashlib
 import io
 import json
 import sqlite3
-import warnings
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,9 +18,10 @@ from typing import Any
 
 import numpy as np
 
+from bnstats.simulation.notices import notify
 from bnstats.simulation.tally import Tally
 
-FORMAT = 1
+FORMAT = 2
 
 _SCHEMA = """
 CREATE TABLE definition (text TEXT NOT NULL);
@@ -103,9 +103,7 @@ class Store:
         if row is None:
             return None
         if not isinstance(row[1], bytes) or hashlib.sha256(row[1]).hexdigest() != row[0]:
-            warnings.warn(
-                f"block {block} of cell {cell} in {str(self.path)!r} is damaged; simulating it again", stacklevel=2
-            )
+            notify(f"block {block} of cell {cell} in {str(self.path)!r} is damaged; simulating it again")
             return None
         return _decode(row[1])
 
@@ -130,11 +128,12 @@ def _encode(tally: Tally) -> bytes:
 
 def _decode(payload: bytes) -> Tally:
     buffer = io.BytesIO(zlib.decompress(payload))
-    return Tally.from_arrays(*(np.load(buffer, allow_pickle=False) for _ in range(6)))
+    return Tally.from_arrays(*(np.load(buffer, allow_pickle=False) for _ in range(7)))
 
 
 def _difference(held: Any, wanted: Any) -> str:
-    for key in sorted(held.keys() | wanted.keys()):
+    # The code last: another class, or another version of this package, says more.
+    for key in sorted(held.keys() | wanted.keys(), key=lambda key: (key == "code", key)):
         was, now = held.get(key), wanted.get(key)
         if was != now and isinstance(was, dict) and isinstance(now, dict):
             return _difference(was, now)

@@ -42,34 +42,36 @@ def canonical(value: Any) -> Any:
         members = [canonical(v) for v in value]
         return sorted(members, key=json.dumps) if isinstance(value, frozenset) else members
     if hasattr(value, "identity"):
-        return [_name(type(value)), canonical(value.identity)]
+        return [name_of(type(value)), canonical(value.identity)]
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = {f.name: canonical(getattr(value, f.name)) for f in dataclasses.fields(value)}
-        return [_name(type(value)), fields]
+        return [name_of(type(value)), fields]
     if isinstance(value, functools.partial):
         return ["partial", canonical(value.func), canonical(value.args), canonical(value.keywords)]
     if isinstance(value, FunctionType):
         closed = [cell.cell_contents for cell in value.__closure__ or ()]
-        return [_name(value), _code(value.__code__), canonical([value.__defaults__, value.__kwdefaults__, closed])]
+        return [name_of(value), bytecode(value.__code__), canonical([value.__defaults__, value.__kwdefaults__, closed])]
     owner = getattr(value, "__self__", None)
     if owner is not None and not isinstance(owner, ModuleType):  # a method means nothing without its object
         return ["method", canonical(owner), canonical(getattr(value, "__func__", value.__name__))]
     if hasattr(value, "__qualname__") or isinstance(value, np.ufunc):
-        return _name(value)
+        return name_of(value)
     raise ValueError(f"{value!r} has no stable identity: make it a frozen dataclass, a plain value or a function.")
 
 
-def _name(value: Any) -> str:
+def name_of(value: Any) -> str:
+    """Module and qualified name of a function or class."""
     return f"{getattr(value, '__module__', '')}.{getattr(value, '__qualname__', getattr(value, '__name__', ''))}"
 
 
-def _code(code: CodeType) -> list[Any]:
+def bytecode(code: CodeType) -> list[Any]:
+    """What a function does, with the names and constants in it, whatever its file and lines."""
     return [code.co_code.hex(), list(code.co_names), [_constant(c) for c in code.co_consts]]
 
 
 def _constant(constant: Any) -> Any:
     if isinstance(constant, CodeType):
-        return _code(constant)
+        return bytecode(constant)
     # The order of a set of strings changes from one process to the next.
     return sorted(map(repr, constant)) if isinstance(constant, frozenset) else repr(constant)
 

@@ -56,7 +56,10 @@ class Study(ABC):
 
     @abstractmethod
     def simulate(self, cell: Cell, rng: Generator, size: int) -> Mapping[Any, NDArray[Any]]:
-        """`size` independent replicates: an array for each measure, whose name is a string or fills `key_columns`."""
+        """An array of `size` independent replicates, or a multiple of it, for each measure; further axes hold more.
+
+        A measure's name is a string, or a tuple with a value for each of `key_columns`.
+        """
 
     def size(self, cell: Cell) -> int:
         """Replicates in a block."""

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
 
 from bnstats.compiled import compiled
+from bnstats.simulation.merging import merge_groups, merge_moments
 
 Array = NDArray[np.float64]
 
@@ -39,6 +40,8 @@ class Tally:
         The measures' names.
     moments : array, shape (5, K)
         Count; mean of value - origin; sums of squared, cubed and fourth powers of the deviations from that mean.
+    missing : int array, shape (2, K)
+        How many replicates are NaN, and how many infinite.
     bins : int array, shape (B,)
         The bins that are not empty; bin b of measure k is k BINS + b. None of them if only moments are kept.
     counts : int array, shape (B,)
@@ -48,6 +51,7 @@ class Tally:
 
     keys: tuple[tuple[Any, ...], ...]
     moments: Array
+    missing: NDArray[np.int64]
     bins: NDArray[np.int64]
     counts: NDArray[np.int32]
     low: Array
@@ -62,17 +66,20 @@ class Tally:
         """
         keys = tuple(key if isinstance(key, tuple) else (key,) for key in replicates)
         moments, shape = np.zeros((5, len(keys))), (len(keys), BINS if histogram else 0)
+        missing = np.zeros((2, len(keys)), np.int64)
         counts, low, high = np.zeros(shape, np.int32), np.empty(shape), np.empty(shape)
         for k, (values, origin) in enumerate(zip(replicates.values(), origins, strict=True)):
             flat = np.ascontiguousarray(values, dtype=np.float64).ravel()
             _count(flat, origin, moments[:, k], counts[k], low[k], high[k])
+            if not np.isfinite(moments[1, k]):
+                missing[:, k] = np.isnan(flat).sum(), np.isinf(flat).sum()
         bins = np.flatnonzero(counts)
-        return Tally(keys, moments, bins, counts.ravel()[bins], low.ravel()[bins], high.ravel()[bins])
+        return Tally(keys, moments, missing, bins, counts.ravel()[bins], low.ravel()[bins], high.ravel()[bins])
 
     def arrays(self) -> tuple[NDArray[Any], ...]:
         """All of it in plain arrays, the keys as JSON; the inverse is `from_arrays`."""
         names = np.frombuffer(json.dumps(self.keys).encode(), dtype=np.uint8)
-        return names, self.moments, self.bins, self.counts, self.low, self.high
+        return names, self.moments, self.missing, self.bins, self.counts, self.low, self.high
 
     @staticmethod
     def from_arrays(names: NDArray[Any], *arrays: NDArray[Any]) -> Tally:
@@ -110,39 +117,13 @@ def _count(values: Array, origin: float, moments: Array, counts: NDArray[np.int3
         high[b] = error[i] if first else max(high[b], error[i])
 
 
-@np.errstate(invalid="ignore", over="ignore")
-def merge_moments(a: Array, b: Array) -> Array:
-    """Moments to order four of the union (Pébay 2008); shapes (5, ...); a count of zero is allowed.
-
-    >>> x = np.array([1.0, 2.0, 4.0, 9.0])
-    >>> parts = [Tally.of({"x": part}, [0.0]).moments for part in (x[:1], x[1:])]
-    >>> np.allclose(merge_moments(*parts), Tally.of({"x": x}, [0.0]).moments)
-    True
-    """
-    na, nb = a[0], b[0]
-    n = na + nb
-    safe = np.maximum(n, 1)
-    d = b[1] - a[1]
-    dn = d / safe
-    mean = a[1] + nb * dn
-    second = a[2] + b[2] + na * nb * d * dn
-    third = a[3] + b[3] + na * nb * (na - nb) * d * dn**2 + 3 * dn * (na * b[2] - nb * a[2])
-    fourth = (
-        a[4]
-        + b[4]
-        + na * nb * (na**2 - na * nb + nb**2) * d * dn**3
-        + 6 * dn**2 * (na**2 * b[2] + nb**2 * a[2])
-        + 4 * dn * (na * b[3] - nb * a[3])
-    )
-    return np.stack([n, mean, second, third, fourth])
-
-
 class Account:
     """The blocks of a cell, added in order; block i goes to group i mod GROUPS, for errors by leaving groups out."""
 
     def __init__(self, measures: int, histogram: bool = True) -> None:
         bins = BINS if histogram else 0
         self.moments = np.zeros((GROUPS, 5, measures))
+        self.missing = np.zeros((2, measures), np.int64)
         self.counts = np.zeros((GROUPS, measures, bins), np.int32)
         self.low = np.full((measures, bins), np.inf)
         self.high = np.zeros((measures, bins))
@@ -151,6 +132,7 @@ class Account:
         """Merge the tally of one block."""
         group = block % GROUPS
         self.moments[group] = merge_moments(self.moments[group], tally.moments)
+        self.missing += tally.missing
         counts, low, high = self.counts[group].reshape(-1), self.low.reshape(-1), self.high.reshape(-1)
         counts[tally.bins] += tally.counts
         low[tally.bins] = np.minimum(low[tally.bins], tally.low)
@@ -158,7 +140,14 @@ class Account:
 
     def sample(self, k: int) -> Sample:
         """What is known now of measure k."""
-        return Sample(self.moments[:, :, k].copy(), self.counts[:, k].copy(), self.low[k].copy(), self.high[k].copy())
+        held: list[NDArray[Any]] = [
+            self.moments[:, :, k],
+            self.missing[:, k],
+            self.counts[:, k],
+            self.low[k],
+            self.high[k],
+        ]
+        return Sample(*(array.copy() for array in held))
 
 
 @dataclass(frozen=True)
@@ -168,11 +157,14 @@ class Sample:
     Attributes
     ----------
     moments : array, shape (GROUPS, 5)
+    missing : int array, shape (2,)
+        How many are NaN, and how many infinite.
     counts : int array, shape (GROUPS, BINS), or (GROUPS, 0) without a histogram
     low, high : array, shape (BINS,), or (0,)
     """
 
     moments: Array
+    missing: NDArray[np.int64]
     counts: NDArray[np.int32]
     low: Array
     high: Array
@@ -184,13 +176,13 @@ class Sample:
 
     def whole(self) -> Evidence:
         """All replicates."""
-        return Evidence(_merge_all(self.moments.T), self.counts.sum(axis=0, dtype=np.int64), self.low, self.high)
+        return Evidence(merge_groups(self.moments.T), self.counts.sum(axis=0, dtype=np.int64), self.low, self.high)
 
     @cached_property
     def left_out(self) -> list[Evidence]:
         """All replicates but those of each group in turn."""
         each = np.eye(len(self.moments), dtype=bool)
-        merged = _merge_all(np.moveaxis(np.where(each[..., None], 0.0, self.moments), -1, 0)).T
+        merged = merge_groups(np.moveaxis(np.where(each[..., None], 0.0, self.moments), -1, 0)).T
         counts = self.counts.sum(axis=0, dtype=np.int64) - self.counts
         return [Evidence(m, c, self.low, self.high) for m, c in zip(merged, counts, strict=True)]
 
@@ -243,10 +235,3 @@ class Evidence:
         value = PchipInterpolator(below[rising], EDGES[rising + 1])(target) if len(rising) > 1 else self.high[bins]
         center, lower, upper = np.clip(value, self.low[bins], self.high[bins]).tolist()
         return center, lower, upper
-
-
-def _merge_all(moments: Array) -> Array:
-    """Merge along the last axis, as a tree; shapes (5, ..., groups) -> (5, ...)."""
-    while moments.shape[-1] > 1:
-        moments = merge_moments(moments[..., ::2], moments[..., 1::2])
-    return moments[..., 0]
