@@ -1,0 +1,199 @@
+"""Batch effects: what moves rows apart by batch or over time, drawn apart from the signal that they are added to."""
+
+from __future__ import annotations
+
+import difflib
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+
+def _check(name: str, value: float, fits: bool, allowed: str) -> None:
+    if not (np.isfinite(value) and fits):
+        raise ValueError(f"{name} is {allowed}; got {value}.")
+
+
+class Effect(ABC):
+    """A random shift of each row; rows come in time order, batch after batch.
+
+    Shifts have mean 0, and an average variance of 1 over the rows of the first `batches`. A subclass is a frozen
+    dataclass with `shift` and `root`.
+    """
+
+    @property
+    def name(self) -> str:
+        """What tables and figures call it."""
+        known = [name for name, effect in EFFECTS.items() if effect == self]
+        return known[0] if known else repr(self)
+
+    @property
+    def scales(self) -> bool:
+        """Whether it stretches values as well."""
+        return False
+
+    @abstractmethod
+    def shift(self, rng: Generator, size: int, batches: int, n: int, further: int = 0) -> Array:
+        """Independent draws, shape (size, batches + further, n); `further` batches go on after the first ones."""
+
+    @abstractmethod
+    def root(self, batches: int, n: int) -> Array:
+        """A matrix L, shape (batches n, any), with L L' the covariance of the rows, up to a shift common to all."""
+
+    def factor(self, rng: Generator, size: int, batches: int) -> Array:
+        """By what the values of a batch are stretched about 0, shape (size, batches, 1)."""
+        return np.ones((size, batches, 1))
+
+    @staticmethod
+    def of(source: Any) -> Effect:
+        """The effect of that name in `EFFECTS`, or the effect itself.
+
+        >>> Effect.of("trend"), Effect.of(Sinusoid(2.0)).name
+        (Trend(), 'Sinusoid(periods=2.0)')
+        """
+        if isinstance(source, Effect):
+            return source
+        if not isinstance(source, str):
+            raise ValueError(f"an effect is an Effect or one of {', '.join(EFFECTS)}; got {source!r}.")
+        if source not in EFFECTS:
+            near = difflib.get_close_matches(source, EFFECTS, n=1, cutoff=0.0)
+            raise ValueError(f"effect {source!r} is not known; did you mean {near[0]!r}? Known: {', '.join(EFFECTS)}.")
+        return EFFECTS[source]
+
+
+@dataclass(frozen=True)
+class Distinct(Effect):
+    """Each batch has its own shift, N(0, 1), and stretches its values by exp(N(0, spread²)).
+
+    Examples
+    --------
+    >>> shift = Distinct().shift(np.random.default_rng(0), size=1, batches=3, n=4)
+    >>> shift.shape, bool((shift == shift[:, :, :1]).all())
+    ((1, 3, 4), True)
+    """
+
+    spread: float = 0.0
+
+    def __post_init__(self) -> None:
+        _check("spread", self.spread, self.spread >= 0, "at least 0")
+
+    @property
+    def scales(self) -> bool:
+        return self.spread > 0
+
+    def shift(self, rng: Generator, size: int, batches: int, n: int, further: int = 0) -> Array:
+        return np.repeat(rng.normal(size=(size, batches + further, 1)), n, axis=2)
+
+    def root(self, batches: int, n: int) -> Array:
+        return np.repeat(np.eye(batches), n, axis=0)
+
+    def factor(self, rng: Generator, size: int, batches: int) -> Array:
+        return np.exp(self.spread * rng.normal(size=(size, batches, 1)))
+
+
+@dataclass(frozen=True)
+class RandomWalk(Effect):
+    """Each row shifts by an independent normal step; its average variance 1 is that about the mean of the rows."""
+
+    def shift(self, rng: Generator, size: int, batches: int, n: int, further: int = 0) -> Array:
+        walk: Array = np.cumsum(rng.normal(size=(size, (batches + further) * n)), axis=1) * self._step(batches * n)
+        walk -= walk[:, : batches * n].mean(axis=1, keepdims=True)
+        return walk.reshape(size, -1, n)
+
+    def root(self, batches: int, n: int) -> Array:
+        return np.asarray(self._step(batches * n) * np.tri(batches * n), dtype=np.float64)
+
+    @staticmethod
+    def _step(rows: int) -> float:
+        """E mean((W - mean W)²) = step² (rows² - 1) / (6 rows)."""
+        return float(np.sqrt(6 * rows / (rows**2 - 1)))
+
+
+@dataclass(frozen=True)
+class Sinusoid(Effect):
+    """A wave with so many periods over the batches, amplitude sqrt(2) and a random phase."""
+
+    periods: float = 1.0
+
+    def __post_init__(self) -> None:
+        _check("periods", self.periods, self.periods > 0, "above 0")
+
+    def shift(self, rng: Generator, size: int, batches: int, n: int, further: int = 0) -> Array:
+        phase = rng.uniform(0, 2 * np.pi, size=(size, 1))
+        wave: Array = np.sqrt(2) * np.cos(self._angle(batches * n, (batches + further) * n) + phase)
+        return wave.reshape(size, -1, n)
+
+    def root(self, batches: int, n: int) -> Array:
+        angle = self._angle(batches * n, batches * n)
+        return np.column_stack([np.cos(angle), np.sin(angle)])
+
+    def _angle(self, period_rows: int, rows: int) -> Array:
+        return np.arange(rows, dtype=np.float64) * (2 * np.pi * self.periods / period_rows)
+
+
+@dataclass(frozen=True)
+class Trend(Effect):
+    """A straight line, up or down with equal chances."""
+
+    def shift(self, rng: Generator, size: int, batches: int, n: int, further: int = 0) -> Array:
+        sign = rng.choice([-1.0, 1.0], size=(size, 1))
+        line: Array = sign * self._line(batches * n, (batches + further) * n)
+        return line.reshape(size, -1, n)
+
+    def root(self, batches: int, n: int) -> Array:
+        return self._line(batches * n, batches * n)[:, None]
+
+    @staticmethod
+    def _line(unit_rows: int, rows: int) -> Array:
+        line: Array = (np.arange(rows) - (unit_rows - 1) / 2) * np.sqrt(12 / (unit_rows**2 - 1))
+        return line
+
+
+@dataclass(frozen=True)
+class Mixture(Effect):
+    """Between distinct and continuous: shares 1 - smoothness and smoothness of the variance.
+
+    Examples
+    --------
+    >>> shift = Mixture(Trend(), smoothness=0.5).shift(np.random.default_rng(0), size=10_000, batches=20, n=2)
+    >>> round(float(shift.var()), 1)
+    1.0
+    """
+
+    smooth: Effect
+    smoothness: float = 0.5
+    distinct: Distinct = Distinct()
+
+    def __post_init__(self) -> None:
+        _check("smoothness", self.smoothness, 0 <= self.smoothness <= 1, "a share of the variance, from 0 to 1")
+
+    @property
+    def scales(self) -> bool:
+        return self.distinct.scales and self.smoothness < 1
+
+    def shift(self, rng: Generator, size: int, batches: int, n: int, further: int = 0) -> Array:
+        steps = self.distinct.shift(rng, size, batches, n, further)
+        drift = self.smooth.shift(rng, size, batches, n, further)
+        mixed: Array = np.sqrt(1 - self.smoothness) * steps + np.sqrt(self.smoothness) * drift
+        return mixed
+
+    def root(self, batches: int, n: int) -> Array:
+        steps, drift = self.distinct.root(batches, n), self.smooth.root(batches, n)
+        return np.hstack([np.sqrt(1 - self.smoothness) * steps, np.sqrt(self.smoothness) * drift])
+
+    def factor(self, rng: Generator, size: int, batches: int) -> Array:
+        factor: Array = self.distinct.factor(rng, size, batches) ** np.sqrt(1 - self.smoothness)
+        return factor
+
+
+EFFECTS: dict[str, Effect] = {
+    "distinct": Distinct(),
+    "random_walk": RandomWalk(),
+    "sinusoid": Sinusoid(),
+    "trend": Trend(),
+}

@@ -1,0 +1,221 @@
+"""When correcting for the batch helps and when it hurts: simulated rows under a batch effect, corrected, and used."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from numbers import Real
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bnstats.sampling.effects import Effect
+from bnstats.simulation.run import Simulation, run
+from bnstats.statistics.corrections import Correction, correction_of
+from bnstats.studies.correction_study import CorrectionStudy
+from bnstats.studies.downstream import corrected
+from bnstats.studies.winners import winners
+
+MEASURES = ("rmse", "correlation", "accuracy", "training_accuracy", "bias")
+LABELS = ("relative", "global")
+DESIGNS = ("balanced", "confounded")
+
+
+@dataclass(frozen=True)
+class Corrected:
+    """What corrections do to rows under a batch effect.
+
+    Attributes
+    ----------
+    table : DataFrame
+        effect, effect_size, smoothness, batch_size, labels, design, correction, measure, value, mcse, exact,
+        replicates, reached. See `Simulation`.
+    """
+
+    table: pd.DataFrame
+    simulation: Simulation = field(repr=False)
+
+    def regions(self, measure: str = "rmse") -> pd.DataFrame:
+        """Which correction is the best under each condition, and by how much: a row a condition.
+
+        The margin to the second best is a paired difference, as all corrections see the same rows; its Monte Carlo
+        standard error `mcse` is that over independent groups of blocks. `clear` says whether the best one is beyond
+        Monte Carlo error of every other, family-wise at 5 % (one-sided t, Bonferroni over conditions and others).
+
+        Parameters
+        ----------
+        measure : str
+            "rmse", "correlation", "accuracy", "training_accuracy", or "bias", of which the size counts.
+
+        Returns
+        -------
+        DataFrame
+            effect, effect_size, smoothness, batch_size, labels, design, winner, value, runner_up, margin, mcse, clear.
+        """
+        if measure not in set(self.table["measure"]):
+            raise ValueError(f"measure is one of {', '.join(self.table['measure'].unique())}; got {measure!r}.")
+        return winners(self.table, self.simulation.samples, measure)
+
+
+def measure_correction(
+    corrections: str | Correction | Sequence[str | Correction] = ("none", "center", "standardise", "shrink"),
+    *,
+    effect: Any = "distinct",
+    effect_size: float | Sequence[float] = 1.0,
+    smoothness: float | Sequence[float] = 1.0,
+    batch_sizes: int | Sequence[int] = (2, 8, 32, 128),
+    batches: int = 20,
+    labels: str | Sequence[str] = "relative",
+    design: str | Sequence[str] = "balanced",
+    measures: Sequence[str] = MEASURES,
+    new_batches: int = 5,
+    features: int = 1,
+    noise: float = 0.2,
+    ticks: int = 4,
+    precision: float | None = 0.02,
+    max_replicates: int = 2**13,
+    seed: int = 0,
+    executor: Executor | int | None = None,
+    store: str | Path | None = None,
+    progress: bool | None = None,
+) -> Corrected:
+    """Measure what correcting for the batch, or for drift, does to a signal and to what is learned from it.
+
+    A row is seen as signal + noise + effect of its batch or time. Its label is 1 where the signal is above 0.
+
+    Parameters
+    ----------
+    corrections : names in `CORRECTIONS`, or `Correction`
+        All see the same rows.
+    effect : name in `EFFECTS`, Effect, or several
+        "distinct" by batch; "random_walk", "sinusoid" or "trend" over time.
+    effect_size : float or several
+        tau / sigma: standard deviation of the effects over that of the rows within a batch.
+    smoothness : float in [0, 1] or several
+        Share of the effect's variance that is continuous in time, the rest being distinct by batch; an effect that is
+        distinct already has none.
+    batch_sizes : int of at least 2, or several
+    batches : even int of at least 4
+        On which corrections and the downstream model are fitted.
+    labels : {"relative", "global"} or both
+        Whether the effect is a nuisance, or a part of the signal: labels follow the value within the batch, or the
+        value with the batch's difference.
+    design : {"balanced", "confounded"} or both
+        Confounded: signals differ between the batches too, higher by 0.67 standard deviations in the half of them with
+        the higher effects, lower in the others, so that 3 in 4 labels are 1 there, and 1 in 4. Not so in new batches.
+    measures : names
+        rmse: of corrected rows, about what a perfect correction makes of them, up to a shift common to all rows.
+        correlation: of corrected rows with the signal. accuracy: of a logistic model fitted on corrected rows, on new
+        batches, each corrected as it comes; training_accuracy: on its own rows. bias: of the difference between the
+        means of rows of label 1 and 0, in units of sigma.
+    new_batches : int
+        After the fitted ones, with effects that go on.
+    features : int
+        Each with its own signal, noise and effect; labels follow their sum. ComBat needs two or more.
+    noise : float
+        Share of the variance within a batch that is noise.
+    ticks : int
+        Distinct times within a batch, at most its size, in which windows along time are counted.
+    precision : float, optional
+        Relative Monte Carlo standard error to reach in each number but biases.
+    max_replicates, seed, executor, store, progress
+        See `bnstats.run`. A replicate is a set of `batches` batches and their followers.
+
+    Returns
+    -------
+    Corrected
+
+    Notes
+    -----
+    Targets: each measure's expectation over effects, signal and noise. With J batches of n, effects of variance tau²
+    and sigma = 1, the mean squared error is (1 - 1/J) times tau² of no correction, 1/n of centring, and at best
+    tau² (1/n) / (tau² + 1/n) of shrinking; where effects belong to the signal it is 0, tau² + 1/n, and between. Exact
+    values stand beside rmse for these, for shrinking with estimated variances, and for all corrections that are linear,
+    up to 1024 rows; beside bias for those that are linear.
+
+    Examples
+    --------
+    >>> c = measure_correction(["none", "center"], batch_sizes=[4], measures=["rmse"])
+    >>> c.table["exact"].round(3).tolist()
+    [0.975, 0.487]
+    >>> c.regions()[["winner", "runner_up", "clear"]].values.tolist()
+    [['center', 'none', True]]
+    """
+    study = CorrectionStudy(
+        effect=tuple(Effect.of(e) for e in several(effect)),
+        effect_size=tuple(float(t) for t in several(effect_size)),
+        smoothness=tuple(float(s) for s in several(smoothness)),
+        batch_size=tuple(_whole("batch_sizes", n, 2) for n in several(batch_sizes)),
+        labels=_chosen("labels", several(labels), LABELS),
+        design=_chosen("design", several(design), DESIGNS),
+        corrections=tuple(correction_of(c) for c in several(corrections)),
+        batches=_whole("batches", batches, 4),
+        new_batches=_whole("new_batches", new_batches, 1),
+        features=_whole("features", features, 1),
+        noise=float(noise),
+        ticks=_whole("ticks", ticks, 1),
+        measures=_chosen("measures", several(measures), MEASURES),
+    )
+    _check(study)
+    simulation = run(
+        study,
+        precision=precision,
+        max_replicates=max_replicates,
+        seed=seed,
+        executor=executor,
+        store=store,
+        progress=progress,
+    )
+    table = simulation.table
+    squared = table["measure"] == "rmse"
+    roots = np.sqrt(table.loc[squared, ["value", "exact"]])
+    table.loc[squared, "mcse"] /= 2 * roots["value"].where(roots["value"] > 0, np.inf)
+    table.loc[squared, ["value", "exact"]] = roots
+    return Corrected(table, simulation)
+
+
+def several(given: Any) -> tuple[Any, ...]:
+    """One value, or several, as a tuple."""
+    return (given,) if isinstance(given, str) or not isinstance(given, Iterable) else tuple(given)
+
+
+def _whole(name: str, value: Any, least: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, Real) or value % 1 != 0 or value < least:
+        raise ValueError(f"{name} takes whole numbers of at least {least}; got {value!r}.")
+    return int(float(value))
+
+
+def _chosen(name: str, given: tuple[Any, ...], known: tuple[str, ...]) -> tuple[str, ...]:
+    wrong = [value for value in given if value not in known]
+    if wrong or not given:
+        raise ValueError(f"{name} takes one or more of {', '.join(known)}; got {(wrong or [given])[0]!r}.")
+    return tuple(dict.fromkeys(given))
+
+
+def _check(study: CorrectionStudy) -> None:
+    names = [c.name for c in study.corrections]
+    if not names or len(set(names)) < len(names):
+        raise ValueError(
+            f"corrections are one or more, each with a name of its own; got {', '.join(names) or 'none at all'}: name "
+            "variants with dataclasses.replace(correction, name=...)."
+        )
+    if study.batches % 2:
+        raise ValueError(f"batches is even, as confounded designs treat one half as the other; got {study.batches}.")
+    if not 0 <= study.noise < 1:
+        raise ValueError(f"noise is a share of the variance, at least 0 and below 1; got {study.noise}.")
+    if not all(0 <= tau < np.inf for tau in study.effect_size):
+        raise ValueError(f"effect_size is tau / sigma, at least 0 and finite; got {study.effect_size}.")
+    if not all(0 <= share <= 1 for share in study.smoothness):
+        raise ValueError(f"smoothness is a share of the effect's variance, from 0 to 1; got {study.smoothness}.")
+    if not study.cells():
+        raise ValueError("effect, effect_size, smoothness or batch_sizes is empty: give at least one of each.")
+    shape = 1, study.features, study.batches + study.new_batches, min(study.batch_size)
+    probe = np.random.default_rng(0).normal(size=shape)
+    for correction in study.corrections:
+        try:
+            corrected(correction, probe, study.new_batches, study.ticks)
+        except ValueError as error:
+            raise ValueError(f"batches of {shape[3]} cannot be corrected by {correction.name}: {error}") from error

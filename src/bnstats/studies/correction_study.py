@@ -1,0 +1,119 @@
+"""A study of batch effects: what a replicate of affected rows is, and what is measured on it once it is corrected."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from itertools import product
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from bnstats.sampling.effects import Distinct, Effect, Mixture
+from bnstats.simulation.study import Cell, Study
+from bnstats.statistics.corrections import Correction
+from bnstats.studies.affected_rows import AffectedRows, effect_of, score
+from bnstats.studies.correction_theory import contrast_lost, mean_square_error
+from bnstats.studies.downstream import accuracies, corrected
+from bnstats.studies.winners import CONDITIONS
+
+Array = NDArray[np.float64]
+
+# Values in a block of replicates, and replicates at the most.
+BLOCK, REPLICATES = 2**17, 32
+
+
+@dataclass(frozen=True)
+class CorrectionStudy(Study):
+    """The same affected rows, corrected in several ways. See `measure_correction`."""
+
+    key_columns: ClassVar[tuple[str, ...]] = ("correction", "measure")
+    grid: ClassVar[tuple[str, ...]] = CONDITIONS
+
+    effect: tuple[Effect, ...]
+    effect_size: tuple[float, ...]
+    smoothness: tuple[float, ...]
+    batch_size: tuple[int, ...]
+    labels: tuple[str, ...]
+    design: tuple[str, ...]
+    corrections: tuple[Correction, ...]
+    batches: int
+    new_batches: int
+    features: int
+    noise: float
+    ticks: int
+    measures: tuple[str, ...]
+
+    def cells(self) -> list[dict[str, Any]]:
+        cells = [
+            dict(zip(CONDITIONS, given, strict=True)) for given in product(*(getattr(self, c) for c in CONDITIONS))
+        ]
+        for cell in cells:
+            if isinstance(cell["effect"], Distinct | Mixture):
+                cell["smoothness"] = getattr(cell["effect"], "smoothness", 0.0)
+        return cells
+
+    def size(self, cell: Cell) -> int:
+        return int(np.clip(BLOCK // self.draws(cell), 4, REPLICATES))
+
+    def draws(self, cell: Cell) -> int:
+        return self.features * (self.batches + self.new_batches) * int(cell["batch_size"])
+
+    def simulate(self, cell: Cell, rng: Generator, size: int) -> dict[tuple[str, str], Array]:
+        rows = AffectedRows.draw(rng, cell, size, self.batches, self.new_batches, self.features, self.noise)
+        measured = {}
+        for correction in self.corrections:
+            done = corrected(correction, rows.seen, self.new_batches, self.ticks)
+            for measure, replicates in self._measured(done, rows).items():
+                measured[correction.name, measure] = replicates
+        return measured
+
+    def _measured(self, done: Array, rows: AffectedRows) -> dict[str, Array]:
+        label, first = rows.label, slice(self.batches)
+        fitted = label[:, : self.batches * done.shape[-1]]
+        error = done[:, :, first] - rows.clean[:, :, first]
+        error -= error.mean(axis=(2, 3), keepdims=True)
+        measured = {"rmse": (error**2).mean(axis=(1, 2, 3)), "bias": contrast(score(error), fitted)}
+        if "correlation" in self.measures:
+            measured["correlation"] = correlation(score(done[:, :, first]), score(rows.truth[:, :, first]))
+        if {"accuracy", "training_accuracy"} & set(self.measures):
+            new, training = accuracies(done, label, self.new_batches)
+            measured |= {"accuracy": new, "training_accuracy": training}
+        return {measure: measured[measure] for measure in self.measures}
+
+    def exact(self, cell: Cell, key: Any, measure: str) -> float:
+        """Of the column rmse, that of its square: what a replicate is."""
+        correction, nuisance = next(c for c in self.corrections if c.name == key[0]), cell["labels"] == "relative"
+        at = {"batches": self.batches, "n": int(cell["batch_size"]), "ticks": self.ticks}
+        if cell["design"] == "confounded" and correction.name != "none":
+            return np.nan
+        if key[1] == "rmse":
+            return mean_square_error(correction, effect_of(cell), cell["effect_size"], remove=nuisance, **at)
+        if key[1] == "bias" and correction.name == "none" and not nuisance:
+            return 0.0
+        if key[1] == "bias" and nuisance and cell["design"] == "balanced" and not effect_of(cell).scales:
+            # E(score | label 1) - E(score | label 0) = 2 E|Z|, at the standard deviation of the signal
+            return -2 * math.sqrt(2 / math.pi * (1 - self.noise)) * contrast_lost(correction, **at)
+        return np.nan
+
+    def wanted(self, cell: Cell, key: Any, measure: str) -> bool:
+        # A bias may be 0, and so is the error of doing nothing where there is nothing to remove.
+        return key[1] != "bias" and self.exact(cell, key, measure) != 0
+
+
+def correlation(a: Array, b: Array) -> Array:
+    """Pearson's, along the last axis; 0 where one of them is constant."""
+    a, b = (x - x.mean(axis=-1, keepdims=True) for x in (a, b))
+    scale = np.sqrt((a**2).sum(axis=-1) * (b**2).sum(axis=-1))
+    return np.asarray(np.divide((a * b).sum(axis=-1), scale, out=np.zeros_like(scale), where=scale > 0))
+
+
+def contrast(x: Array, label: NDArray[np.bool_]) -> Array:
+    """Mean of the rows of label 1 less that of the others, along the last axis; 0 where a label is missing."""
+    ones, rows = label.sum(axis=-1), label.shape[-1]
+    both = (ones > 0) & (ones < rows)
+    ones = np.where(both, ones, 1)
+    sums = (x * label).sum(axis=-1) / ones, (x * ~label).sum(axis=-1) / np.where(both, rows - ones, 1)
+    return np.where(both, sums[0] - sums[1], 0.0)

@@ -1,0 +1,103 @@
+"""What becomes of corrected rows: those of later batches as a deployment has them, and a logistic model on top."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from statsmodels.discrete.discrete_model import Logit
+from statsmodels.tools.sm_exceptions import PerfectSeparationError
+
+from bnstats.statistics.corrections import Correction, Fitted
+
+Array = NDArray[np.float64]
+
+
+def keys(correction: Correction, batches: int, n: int, ticks: int) -> NDArray[np.int64]:
+    """The key of each row: its batch, or its time, of which each batch has as many distinct ones as `ticks` says.
+
+    >>> from bnstats.statistics.corrections import CORRECTIONS
+    >>> keys(CORRECTIONS["center"], 2, 4, ticks=2), keys(CORRECTIONS["spline"], 2, 4, ticks=2)
+    (array([0, 0, 0, 0, 1, 1, 1, 1]), array([0, 0, 1, 1, 2, 2, 3, 3]))
+    """
+    return np.arange(batches * n) * (1 if correction.along == "batch" else min(ticks, n)) // n
+
+
+def corrected(correction: Correction, seen: Array, further: int, ticks: int) -> Array:
+    """Rows corrected by a fit on all but the last `further` batches, which come one by one, as in a deployment.
+
+    A fit that transfers is applied to a new batch. Of the others, one by batches estimates the new batch from its own
+    rows, at the level of the fitted ones, and one along time is fitted again on all rows so far.
+
+    Parameters
+    ----------
+    seen : array, shape (replicates, features, batches + further, n)
+    """
+    out = np.empty_like(seen)
+    # With one feature all replicates are corrected in one call: features are corrected each by itself.
+    step = len(seen) if seen.shape[1] == 1 else 1
+    for i in range(0, len(seen), step):
+        out[i : i + step] = _corrected(correction, seen[i : i + step], further, ticks)
+    return out
+
+
+def _corrected(correction: Correction, seen: Array, further: int, ticks: int) -> Array:
+    *_, batches, n = seen.shape
+    x, key = seen.reshape(-1, batches * n).T, keys(correction, batches, n, ticks)
+    first = (batches - further) * n
+    fitted = correction.fit(x[:first], key[:first])
+    parts = [fitted.apply(x[:first], key[:first])]
+    parts += [_deployed(fitted, x[: end + n], key[: end + n], n) for end in range(first, batches * n, n)]
+    return np.concatenate(parts).T.reshape(seen.shape)
+
+
+def _deployed(fitted: Fitted, x: Array, key: NDArray[np.int64], n: int) -> Array:
+    """The last n of the rows so far, corrected."""
+    correction = fitted.correction
+    if correction.along == "time" and not correction.transfers:
+        return correction.fit(x, key).apply(x[-n:], key[-n:])
+    new = x[-n:], key[-n:]
+    return (fitted if correction.transfers else fitted.adapt(*new)).apply(*new)
+
+
+def logistic(x: Array, label: NDArray[np.bool_]) -> Array:
+    """Coefficients of a logistic model, the intercept first: maximum likelihood by statsmodels.
+
+    Where a hyperplane parts the labels, likelihood has no maximum; the coefficients are then those of least squares.
+
+    Parameters
+    ----------
+    x : array, shape (rows, features)
+    label : array of bool, shape (rows,)
+
+    Examples
+    --------
+    >>> logistic(np.array([[0.0], [1.0], [2.0], [3.0]]), np.array([False, True, False, True])).round(2)
+    array([-1.36,  0.91])
+    """
+    design = np.column_stack([np.ones(len(x)), x])
+    model = Logit(label.astype(np.float64), design, check_rank=False)
+    model.raise_on_perfect_prediction = True
+    try:
+        with np.errstate(over="ignore"):
+            fit = model.fit(method="newton", disp=0, warn_convergence=False, skip_hessian=True)
+    except (PerfectSeparationError, np.linalg.LinAlgError):
+        return np.asarray(np.linalg.lstsq(design, 2.0 * label - 1)[0])
+    return np.asarray(fit.params)
+
+
+def accuracies(rows: Array, label: NDArray[np.bool_], further: int) -> tuple[Array, Array]:
+    """Share of labels told right by a logistic model of each replicate: of new batches, and of those it was fitted on.
+
+    Parameters
+    ----------
+    rows : array, shape (replicates, features, batches + further, n)
+        Corrected.
+    label : array of bool, shape (replicates, (batches + further) n)
+    """
+    size, features, batches, n = rows.shape
+    first = (batches - further) * n
+    x = rows.reshape(size, features, -1).transpose(0, 2, 1)
+    coefficients = np.stack([logistic(x[i, :first], label[i, :first]) for i in range(size)])
+    told = np.einsum("rif,rf->ri", x, coefficients[:, 1:]) + coefficients[:, :1] > 0
+    right = told == label
+    return right[:, first:].mean(axis=1), right[:, :first].mean(axis=1)
