@@ -68,11 +68,13 @@ def _scores(
                 return np.nan, np.nan, np.nan
             if logits[i, j] > logits[i, best]:
                 best = j
-        top, total = np.float64(logits[i, best]), 0.0
+        top, others = np.float64(logits[i, best]), 0.0
         for j in range(classes):
-            total += np.exp(logits[i, j] - top)
-        nll += np.log(total) + top - logits[i, y[i]]
+            if j != best:
+                others += np.exp(logits[i, j] - top)
+        nll += np.log1p(others) + (top - logits[i, y[i]])
         prediction[i], hit = best, best == y[i]
         right += hit
-        excess[int(np.ceil(BINS / total)) - 1] += hit - 1 / total
+        confidence = 1 / (1 + others)
+        excess[int(np.ceil(BINS * confidence)) - 1] += hit - confidence
     return right / rows, nll / rows, np.abs(excess).sum() / rows
