@@ -36,11 +36,20 @@ def theme() -> Iterator[list[Any]]:
 
 
 def series(
-    ax: Axes, frame: pd.DataFrame, x: str, *, color: Any, marker: str = "o", label: str | None = None, bars: float = 2.0
+    ax: Axes,
+    frame: pd.DataFrame,
+    x: str,
+    *,
+    color: Any,
+    marker: str = "o",
+    label: str | None = None,
+    bars: float = 2.0,
+    joined: bool = False,
 ) -> None:
     """Draw one series: column `value` as points with bars of `bars` times `mcse`, column `exact` as a line.
 
-    Where both are known, the line must run through the points: what the eye checks is the theory.
+    Where both are known, the line must run through the points: what the eye checks is the theory. Points that no theory
+    goes with can be `joined`, to lead the eye.
     """
     frame = frame.sort_values(x)
     value, error = frame["value"].to_numpy(float), bars * frame["mcse"].to_numpy(float)
@@ -49,7 +58,8 @@ def series(
         frame[x].to_numpy()[shown],
         value[shown],
         error[shown],
-        fmt=marker,
+        fmt=f"{marker}-" if joined else marker,
+        linewidth=1,
         color=color,
         markersize=4.5,
         elinewidth=1,
@@ -119,4 +129,45 @@ def convergence(table: pd.DataFrame, measure: str = "rmse") -> Figure:
             ax.set(title=estimator, xlabel="batch size")
         axes[0].set_ylabel(f"{MEASURES[measure]} (unit of the estimate)")
         axes[-1].legend(fontsize=8)
+    return figure
+
+
+SCORES = {
+    "accuracy": "accuracy",
+    "nll": "negative log-likelihood (nats)",
+    "ece": "expected calibration error",
+    "flips": "share of predictions unlike those with population statistics",
+    "diverged": "share of networks that diverged",
+}
+
+
+def mismatch(table: pd.DataFrame, metric: str = "accuracy") -> Figure:
+    """A score against batch size, a colour a kind of statistics, a panel a condition: the table of `measure_mismatch`.
+
+    Where the table has a single training batch size, against the size of test batches.
+    """
+    if metric not in SCORES:
+        raise ValueError(f"metric is one of {', '.join(SCORES)}; got {metric!r}.")
+    rows = table[table["metric"] == metric]
+    x = "batch_size" if rows["batch_size"].nunique() > 1 else "test_batch_size"
+    conditions = list(rows.columns[: rows.columns.get_loc("statistics")])
+    if (rows["test_batch_size"] == rows["batch_size"]).all():
+        conditions.remove("test_batch_size")
+    told = [c for c in conditions if c != x and rows[c].nunique(dropna=False) > 1]
+    parts = [((), rows)] if not told else list(rows.groupby(told, sort=False, dropna=False))
+    kinds = {kind: i for i, kind in enumerate(dict.fromkeys(rows["statistics"]))}
+    with theme() as palette:
+        figure, axes = panels(len(parts), sharey=True)
+        for ax, (values, part) in zip(axes, parts, strict=True):
+            for name, one in part.groupby("statistics", sort=False):
+                i = kinds[name]
+                series(ax, one, x, color=palette[i % len(palette)], marker=MARKERS[i % 13], label=name, joined=True)
+            best = part["best"].max()
+            if np.isfinite(best):
+                ax.axhline(best, color="0.3", linestyle=":", label="best possible")
+            log2_ticks(ax, part[x].tolist())
+            title = ", ".join(f"{c.replace('_', ' ')} {v}" for c, v in zip(told, values, strict=True))
+            ax.set(title=title or rows["dataset"].iloc[0], xlabel=x.replace("_", " "))
+        axes[0].set_ylabel(SCORES[metric])
+        axes[-1].legend(fontsize=8, title="statistics of")
     return figure

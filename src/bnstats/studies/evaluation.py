@@ -1,0 +1,134 @@
+"""One trained network, evaluated with each kind of statistics on the same test rows, and what sets the kinds apart."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from bnstats.networks.ensemble import Network, Recipe, Statistics
+from bnstats.networks.recalibration import MIXINGS, Mixing, population, precise
+from bnstats.networks.scores import scores
+from bnstats.sampling.batches import RowBatching
+from bnstats.sampling.labelled import Dataset, Split
+from bnstats.sampling.shifts import Shift
+
+Floats = NDArray[np.float32]
+Indices = NDArray[np.int64]
+Kind = str | Mixing
+
+# Precise statistics pool one epoch of batches, and at least so many.
+PRECISE_BATCHES = 100
+
+PARTS = {
+    "batch - running": ("batch", "running"),
+    "batch - population": ("batch", "population"),
+    "population - precise": ("population", "precise"),
+    "precise - running": ("precise", "running"),
+}
+"""The gap, and its three parts that add up to it: batch noise, composition of layers, lag and noise of the average."""
+
+NO_SHIFT = "none"
+PARTED = ("accuracy", "nll")
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """A trained network with its rows, and batches of the training size at its final weights."""
+
+    network: Network
+    split: Split
+    batches: Indices
+
+    @staticmethod
+    def of(
+        recipe: Recipe, dataset: Dataset, batching: RowBatching, batch_size: int, steps: int, rng: Generator
+    ) -> Trained:
+        """Train one network, with its own split, initial weights and batches."""
+        split = dataset.split(rng)
+        start = Network.initial(recipe, dataset.inputs, dataset.classes, rng)
+        network, _ = start.train(split.x, split.y, batching.rows(rng, split.y, batch_size, steps))
+        pooled = max(PRECISE_BATCHES, split.y.size // batch_size)
+        return Trained(network, split, batching.rows(rng, split.y, batch_size, pooled))
+
+    @cached_property
+    def statistics(self) -> dict[str, Statistics]:
+        """Those that do not depend on what is tested."""
+        x = self.split.x
+        return {
+            "running": self.network.running,
+            "precise": precise(self.network, x, self.batches),
+            "population": population(self.network, x),
+        }
+
+    def logits(self, kind: Kind, x: Floats, batches: Indices) -> Floats:
+        """Logits of the test rows in `batches`, shape (batches, batch size, classes)."""
+        if isinstance(kind, Mixing):
+            return kind.logits(self.network, self.network.running, x, batches)
+        if kind == "batch":
+            return self.network.logits_in_batches(x, batches)
+        return self.network.logits(x, self.statistics[kind])[batches]
+
+
+@dataclass(frozen=True)
+class Condition:
+    """How networks are tested: on rows with this shift, in batches drawn so."""
+
+    shift: Shift | None
+    batching: RowBatching
+    batch_size: int
+
+    @property
+    def key(self) -> tuple[str, str, int]:
+        """Its names in the table."""
+        return self.shift.name if self.shift else NO_SHIFT, repr(self.batching), self.batch_size
+
+    def test(self, trained: Trained, kinds: Sequence[Kind], rng: Generator) -> dict[tuple[str, str], float]:
+        """The scores of each kind of statistics, and the parts of the gap; keys (statistics, metric).
+
+        A network whose logits are not finite counts as one that guesses at random.
+        """
+        x, y = trained.split.x_test, trained.split.y_test
+        if self.shift is not None:
+            x, y = self.shift.apply(rng, x, y)
+        batches = self.batching.rows(rng, y, self.batch_size, max(1, y.size // self.batch_size))
+        reference = trained.logits("population", x, batches).reshape(batches.size, -1).argmax(axis=1)
+        found: dict[tuple[str, str], float] = {}
+        for kind in kinds:
+            logits = trained.logits(kind, x, batches).reshape(batches.size, -1)
+            result = scores(logits, y[batches.ravel()], reference)
+            diverged = trained.network.diverged or np.isnan(result["nll"])
+            if diverged:
+                classes = logits.shape[1]
+                result = {"accuracy": 1 / classes, "nll": np.log(classes), "ece": 0.0, "flips": 0.0}
+            name = name_of(kind)
+            found |= {(name, metric): value for metric, value in result.items()} | {(name, "diverged"): float(diverged)}
+        for part, (one, other) in PARTS.items():
+            for metric in PARTED:
+                if {(one, metric), (other, metric)} <= found.keys():
+                    found[part, metric] = found[one, metric] - found[other, metric]
+        return found
+
+
+def name_of(kind: Kind) -> str:
+    """How a kind of statistics stands in the table."""
+    return kind if isinstance(kind, str) else kind.name
+
+
+def kind_of(source: Any) -> Kind:
+    """A kind of statistics, from its name or a `Mixing`; ValueError if there is none."""
+    kinds: dict[str, Kind] = {kind: kind for kind in ("batch", "running", "precise", "population")} | MIXINGS
+    if isinstance(source, Mixing):
+        return source
+    if not isinstance(source, str):
+        raise ValueError(f"statistics are names or mixings such as bn.Mixed(pseudo=16); got {source!r}.")
+    if source not in kinds:
+        near = difflib.get_close_matches(source, kinds, n=1, cutoff=0.0)
+        raise ValueError(f"statistics {source!r} are not known; did you mean {near[0]!r}? Known: {', '.join(kinds)}.")
+    return kinds[source]
