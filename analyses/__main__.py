@@ -4,26 +4,38 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import sys
+import pkgutil
 import time
+from types import ModuleType
 
-from analyses.frame import options
+import analyses
+from analyses.frame import Options, options, produce
 
-NAMES = ("letter_grades", "convergence", "running_stats")
+
+def _discovered() -> dict[str, ModuleType]:
+    """The modules of this package that have a `main`, in alphabetical order."""
+    names = sorted(module.name for module in pkgutil.iter_modules(analyses.__path__) if module.name[0] != "_")
+    modules = {name: importlib.import_module(f"analyses.{name}") for name in names}
+    return {name: module for name, module in modules.items() if hasattr(module, "main")}
+
+
+MODULES = _discovered()
+
+
+def _known(name: str) -> str:
+    if name not in MODULES:
+        raise argparse.ArgumentTypeError(f"no analysis {name}; there are: {', '.join(MODULES)}")
+    return name
 
 
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m analyses", parents=[options()], description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"any of: {', '.join(NAMES)} (default: all)")
-    argv = sys.argv[1:] if argv is None else argv
-    chosen = parser.parse_args(argv)
-    unknown = [name for name in chosen.names if name not in NAMES]
-    if unknown:
-        parser.error(f"no analysis {', '.join(unknown)}; there are: {', '.join(NAMES)}")
-    rest = [argument for argument in argv if argument not in chosen.names]
-    for name in chosen.names or NAMES:
+    available = f"any of: {', '.join(MODULES)} (default: all)"
+    parser.add_argument("names", nargs="*", metavar="NAME", type=_known, help=available)
+    chosen = parser.parse_intermixed_args(argv, namespace=Options())
+    for name in dict.fromkeys(chosen.names or MODULES):
         start = time.perf_counter()
-        path = importlib.import_module(f"analyses.{name}").main(rest)
+        path = produce(name, MODULES[name].simulate, MODULES[name].plot, chosen)
         print(f"{name}: {path} ({time.perf_counter() - start:.1f} s)")
 
 

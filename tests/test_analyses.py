@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import importlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 from scipy import stats
 
 from analyses import __main__ as everything
@@ -32,20 +34,21 @@ def figures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_all_analyses_are_listed() -> None:
     scripts = {path.stem for path in (ROOT / "analyses").glob("*.py")} - {"__init__", "__main__", "frame"}
-    assert scripts == set(everything.NAMES)
+    assert list(everything.MODULES) == sorted(scripts)
 
 
-@pytest.mark.parametrize("name", everything.NAMES)
+@pytest.mark.parametrize("name", everything.MODULES)
 def test_an_analysis_writes_figure_numbers_and_provenance(figures: Path, name: str) -> None:
     assert (figures / f"{name}.png").read_bytes().startswith(b"\x89PNG")
     assert b"Software" not in (figures / f"{name}.png").read_bytes()
     record = json.loads((figures / f"{name}.json").read_text())
     assert record["arguments"] == {"quick": True, "seed": 0, "precision": None}
-    assert {"bnstats", "numpy", "python"} <= set(record["versions"])
+    assert {"bnstats", "numpy", "scikit-learn", "python"} <= set(record["versions"])
+    assert "pytest" not in record["versions"]
     assert sorted(figures.glob(".*")) == []
 
 
-@pytest.mark.parametrize("name", everything.NAMES)
+@pytest.mark.parametrize("name", everything.MODULES)
 def test_the_numbers_agree_with_theory(figures: Path, name: str) -> None:
     """All cells with an exact value: a family-wise false alarm of 1e-8, split evenly.
 
@@ -59,10 +62,10 @@ def test_the_numbers_agree_with_theory(figures: Path, name: str) -> None:
     assert (abs(known["value"] - 1.1 * known["exact"]) / known["mcse"]).max() > bound
 
 
-@pytest.mark.parametrize("name", everything.NAMES)
+@pytest.mark.parametrize("name", everything.MODULES)
 def test_replot_draws_the_same_picture(figures: Path, name: str) -> None:
     before = (figures / f"{name}.png").read_bytes()
-    importlib.import_module(f"analyses.{name}").main(["--replot", "--out", str(figures)])
+    importlib.import_module(f"analyses.{name}").main(["--quick", "--replot", "--out", str(figures.parent)])
     assert (figures / f"{name}.png").read_bytes() == before
 
 
@@ -71,7 +74,7 @@ def test_results_are_the_same_with_one_job_and_from_a_store(figures: Path, tmp_p
     for folder in ("first", "second"):
         arguments = ["--quick", "--jobs", "1", "--store", str(tmp_path / "store"), "--out", str(tmp_path / folder)]
         importlib.import_module("analyses.running_stats").main(arguments)
-        written = (tmp_path / folder / "running_stats.csv").read_bytes()
+        written = (tmp_path / folder / "quick" / "running_stats.csv").read_bytes()
         assert written == (figures / "running_stats.csv").read_bytes()
 
 
@@ -79,12 +82,89 @@ def test_mistakes_are_told(capsys: pytest.CaptureFixture[str], tmp_path: Path) -
     with pytest.raises(SystemExit):
         everything.main(["convergance"])
     assert "no analysis convergance" in capsys.readouterr().err
-    with pytest.raises(SystemExit):
+    with pytest.raises(SystemExit, match=r"--replot needs .*convergence.csv, .*; run once without --replot"):
         importlib.import_module("analyses.convergence").main(["--replot", "--out", str(tmp_path)])
-    assert "run once without --replot" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", everything.NAMES)
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (["--precision", "0"], "argument --precision: a relative standard error between 0 and 1; got 0"),
+        (["--precision=-0.01"], "got -0.01"),
+        (["--precision", "nan"], "got nan"),
+        (["--precision", "fine"], "got fine"),
+        (["--jobs", "0"], "argument --jobs: a number of threads, at least 1; got 0"),
+        (["--seed", "-1"], "argument --seed: a whole number of at least 0; got -1"),
+        (["--seed", "1.5"], "got 1.5"),
+    ],
+)
+def test_bad_options_are_refused_before_anything_is_simulated(
+    given: list[str], message: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in everything.MODULES.values():
+        monkeypatch.setattr(module, "simulate", lambda _: pytest.fail("was simulated"))
+        monkeypatch.setattr(module, "plot", lambda _: pytest.fail("was drawn"))
+    for main in (everything.main, importlib.import_module("analyses.convergence").main):
+        with pytest.raises(SystemExit):
+            main(given)
+        assert message in capsys.readouterr().err
+
+
+@pytest.fixture
+def tiny(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[str, frame.Options]]:
+    """Analyses that only note that they ran, in an empty folder."""
+    ran: list[tuple[str, frame.Options]] = []
+
+    def stand_in(name: str) -> Callable[[frame.Options], pd.DataFrame]:
+        def simulate(options: frame.Options) -> pd.DataFrame:
+            ran.append((name, options))
+            return pd.DataFrame({"value": [options.seed]})
+
+        return simulate
+
+    for name, module in everything.MODULES.items():
+        monkeypatch.setattr(module, "simulate", stand_in(name))
+        monkeypatch.setattr(module, "plot", lambda _: Figure())
+    monkeypatch.chdir(tmp_path)
+    return ran
+
+
+def test_an_option_may_be_called_as_an_analysis_is(tiny: list[tuple[str, frame.Options]], tmp_path: Path) -> None:
+    everything.main(["--out", "convergence", "running_stats", "--seed", "3", "convergence", "running_stats"])
+    assert [name for name, _ in tiny] == ["running_stats", "convergence"]
+    assert {(options.seed, options.out) for _, options in tiny} == {(3, Path("convergence"))}
+    assert sorted(path.name for path in (tmp_path / "convergence").glob("*.csv")) == [
+        "convergence.csv",
+        "running_stats.csv",
+    ]
+    everything.main(["--out", "all"])
+    assert [name for name, _ in tiny[2:]] == sorted(everything.MODULES)
+
+
+@pytest.mark.usefixtures("tiny")
+def test_quick_results_never_overwrite_full_ones(tmp_path: Path) -> None:
+    everything.main(["convergence", "--out", "there", "--seed", "1"])
+    everything.main(["convergence", "--out", "there", "--seed", "2", "--quick"])
+    assert pd.read_csv(tmp_path / "there" / "convergence.csv")["value"].tolist() == [1]
+    assert pd.read_csv(tmp_path / "there" / "quick" / "convergence.csv")["value"].tolist() == [2]
+
+
+def test_an_analysis_has_its_own_defaults_and_the_command_line_the_last_word(tmp_path: Path) -> None:
+    def options(*given: str) -> frame.Options:
+        return frame.options().parse_args(given, namespace=frame.Options())
+
+    full, quick = {"precision": 0.01, "steps": 1000}, {"steps": 10}
+    plain = {"seed": 0, "executor": None, "store": None}
+    assert options().study("x", full=0.01, quick=0.1) == plain | {"precision": 0.01}
+    assert options("--quick").study("x", full=0.01, quick=0.1) == plain | {"precision": 0.1}
+    assert options().study("x", full=full, quick=quick) == plain | full
+    assert options("--quick").study("x", full=full, quick=quick) == plain | quick
+    wanted = options("--quick", "--precision", "0.5", "--jobs", "2", "--store", str(tmp_path / "new"))
+    held = {"seed": 0, "executor": 2, "store": tmp_path / "new" / "x-quick.sqlite"}
+    assert wanted.study("x", full=full, quick=quick) == held | {"precision": 0.5, "steps": 10}
+
+
+@pytest.mark.parametrize("name", everything.MODULES)
 def test_every_committed_figure_has_its_numbers_and_was_made_in_full(name: str) -> None:
     for ending in ("png", "csv", "json"):
         assert (ROOT / "figures" / f"{name}.{ending}").exists()
