@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from statsmodels.discrete.discrete_model import Logit
@@ -46,17 +48,20 @@ def _corrected(correction: Correction, seen: Array, further: int, ticks: int) ->
     first = (batches - further) * n
     fitted = correction.fit(x[:first], key[:first])
     parts = [fitted.apply(x[:first], key[:first])]
-    parts += [_deployed(fitted, x[: end + n], key[: end + n], n) for end in range(first, batches * n, n)]
+    row = np.arange(batches * n)
+    ends = range(first + n, batches * n + 1, n)
+    parts += [deployed(fitted, x[:end], key[:end], row[:end] >= end - n) for end in ends]
     return np.concatenate(parts).T.reshape(seen.shape)
 
 
-def _deployed(fitted: Fitted, x: Array, key: NDArray[np.int64], n: int) -> Array:
-    """The last n of the rows so far, corrected."""
-    correction = fitted.correction
-    if correction.along == "time" and not correction.transfers:
-        return correction.fit(x, key).apply(x[-n:], key[-n:])
-    new = x[-n:], key[-n:]
-    return (fitted if correction.transfers else fitted.adapt(*new)).apply(*new)
+def deployed(fitted: Fitted, x: Array, key: NDArray[Any], new: NDArray[np.bool_]) -> Array:
+    """The rows of a new batch among those so far, corrected as `corrected` says."""
+    correction, given = fitted.correction, (x[new], key[new])
+    if correction.transfers:
+        return fitted.apply(*given)
+    if correction.along == "time":
+        return correction.fit(x, key).apply(*given)
+    return fitted.adapt(*given).apply(*given)
 
 
 def logistic(x: Array, label: NDArray[np.bool_]) -> Array:
