@@ -81,6 +81,15 @@ def test_ece_is_the_weighed_distance_of_scikit_learns_calibration_curve() -> Non
     assert scores(logits, y)["ece"] == pytest.approx(expected, abs=1e-12)
 
 
+def test_a_confidence_on_an_edge_belongs_to_the_bin_below() -> None:
+    """1/3 ends the fifth bin and 0.36 lies in the sixth: one right and one wrong prediction do not offset each other."""
+    probabilities = np.array([[1 / 3, 1 / 3, 1 / 3], [0.36, 0.32, 0.32]])
+    y = np.array([0, 1])
+    expected = ((1 - 1 / 3) + 0.36) / 2
+    assert scores(np.log(probabilities), y)["ece"] == pytest.approx(expected, abs=1e-12)
+    assert ece_by_pandas(probabilities, y) == pytest.approx(expected, abs=1e-12)
+
+
 @settings(max_examples=50, deadline=None)
 @given(seed=st.integers(0, 2**32), shift=st.integers(-1000, 1000))
 def test_a_constant_added_to_a_rows_logits_changes_nothing(seed: int, shift: int) -> None:
