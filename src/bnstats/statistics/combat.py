@@ -6,6 +6,7 @@ from functools import partial
 
 import numpy as np
 
+from bnstats.statistics.batchwise import check_pairs
 from bnstats.statistics.fitting import Correction, Rule
 from bnstats.statistics.groups import Array, Groups, shown
 
@@ -36,6 +37,7 @@ def _combat(groups: Groups, ddof: int) -> Rule:
             "combat estimates the law of a batch's effects over features, and x has one feature: give x of shape "
             "(rows, features), or use 'shrink' or 'random_intercept', which share strength over batches."
         )
+    check_pairs(groups)
     sd = np.sqrt(groups.m2.sum(axis=0) / groups.n.sum())
     if (sd == 0).any():
         raise ValueError(f"feature {shown(np.argmin(sd))} does not vary within any batch: drop it.")
@@ -43,9 +45,7 @@ def _combat(groups: Groups, ddof: int) -> Rule:
 
 
 def _adjusted(groups: Groups, level: Array, sd: Array, ddof: int) -> tuple[Array, Array]:
-    lone = groups.n[:, 0] == 1
-    if lone.any():
-        raise ValueError(f"{groups.named(lone)} has one row, so no variance: merge it with another, or use 'shrink'.")
+    check_pairs(groups)
     shift, var = (groups.mean - level) / sd, groups.m2 / sd**2 / (groups.n - ddof)
     prior_shift, prior_spread = shift.mean(axis=1, keepdims=True), shift.var(axis=1, ddof=ddof, keepdims=True)
     mean, spread = var.mean(axis=1, keepdims=True), var.var(axis=1, ddof=ddof, keepdims=True)

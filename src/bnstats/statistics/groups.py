@@ -96,13 +96,13 @@ class Groups:
             raise ValueError(f"every {self.along} has one row, which leaves no variance within: give larger ones.")
         return np.asarray(self.m2.sum(axis=0) / spare)
 
-    def named(self, which: NDArray[np.bool_]) -> str:
+    def named(self, which: ArrayLike) -> str:
         """The groups of a mask, for a message: the first three by name.
 
-        >>> Groups.of([1, 2, 3, 4], [1, 2, 3, 4], "time").named(np.array([False, True, True, True]))
+        >>> Groups.of([1, 2, 3, 4], [1, 2, 3, 4], "time").named([False, True, True, True])
         'time 2.0, 3.0, 4.0'
         """
-        return f"{self.along} {listed(self.labels[which])}"
+        return f"{self.along} {listed(self.labels[np.asarray(which)])}"
 
 
 def check_confounding(batch: ArrayLike, label: ArrayLike) -> None:

@@ -86,7 +86,7 @@ def lowess(share: float = 0.3, *, iterations: int = 0) -> Correction:
     Parameters
     ----------
     share : float in (0, 1]
-        Of the distinct times, in each local line; at least 3 of them.
+        Of the distinct times, in each local line; at least 5 of them.
     iterations : int
         Rounds of weighing outliers down.
     """
@@ -140,14 +140,17 @@ def _splines(groups: Groups, curves: list[Callable[[Array], Array]]) -> Array:
 
 
 def _lowess(groups: Groups, share: float, iterations: int) -> Rule:
-    times = _count(groups, 3, "lowess")
-    frac = max(share, 3 / times)
+    frac = max(share, 5 / _count(groups, 5, "lowess"))
     smooth = partial(statsmodels_lowess, exog=groups.labels, frac=frac, it=iterations)
     return centred(partial(_local_lines, smooth=smooth, mean=groups.mean), groups)
 
 
 def _local_lines(groups: Groups, smooth: Callable[..., Array], mean: Array) -> Array:
-    return np.stack([smooth(y, xvals=groups.labels) for y in mean.T], axis=1)
+    lines = np.stack([smooth(y, xvals=groups.labels) for y in mean.T], axis=1)
+    known = np.isfinite(lines).all(axis=1)
+    if not known.all():
+        raise ValueError(f"{groups.named(~known)} is too far from the fitted times for local lines; use 'polynomial'.")
+    return lines
 
 
 def _stepwise(groups: Groups, values: Array) -> Rule:

@@ -1,0 +1,499 @@
+"""Corrections: independent implementations' numbers, identities, exact theory against simulation, and bad input.
+
+False alarms: only the tests under "exact theory" are random, at 2e-8 and 3e-9 each (normal approximation, split over
+cells), below 3e-8 for the file; seeds are fixed only so that a failure repeats. Power: the first finds discrepancies of
+15 % in any cell (asserted by `detect`), and `test_wrong_theory_is_rejected` fails it on three wrong formulas.
+"""
+
+from __future__ import annotations
+
+import json
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+from scipy.interpolate import make_smoothing_spline
+from statsmodels.nonparametric.smoothers_lowess import lowess as statsmodels_lowess
+from statsmodels.regression.mixed_linear_model import MixedLM
+
+from bnstats.sampling.datasets import exam_grades
+from bnstats.statistics import corrections
+from bnstats.statistics.batchwise import anova_icc
+from bnstats.statistics.corrections import CORRECTIONS, check_confounding, correction_of
+from bnstats.statistics.fitting import TRANSFERRING
+from bnstats.statistics.groups import Groups
+from bnstats.statistics.running import Convention
+from bnstats.testing import assert_within_mcse
+
+REFERENCE = json.loads(Path(__file__).with_name("data").joinpath("combat_reference.json").read_text())
+COLUMNWISE = [name for name in CORRECTIONS if name != "combat"]
+TIMES = np.array([3.0, 0.0, 1.5, 7.0, 7.5, 2.0, 11.0, 4.0, 9.0, 12.0, 15.0, 15.5, 20.0])
+SIZES = (7, 2, 4, 3, 11)
+BATCH = np.repeat(["e", "a", "c", "d", "b"], SIZES)
+
+
+def rows(name: str, features: int = 3) -> tuple[np.ndarray, np.ndarray]:
+    """Rows with effects, in an order that is not that of the key; times are tied, unsorted and unequally spaced."""
+    rng = np.random.default_rng(0)
+    key = BATCH if CORRECTIONS[name].along == "batch" else np.repeat(TIMES, rng.integers(1, 4, TIMES.size))
+    codes = pd.factorize(key, sort=True)[0]
+    x = rng.normal(size=(key.size, features)) + codes[:, None] + 50.0
+    order = rng.permutation(key.size)
+    return x[order], key[order]
+
+
+# ---- independent implementations
+
+
+@pytest.mark.parametrize("case", REFERENCE["cases"], ids=lambda case: case["made_with"])
+def test_combat_equals_independent_implementations(case):
+    x, batch = np.array(REFERENCE["x"]), REFERENCE["batch"]
+    errors = [
+        np.abs((corrections.combat(ddof)(x, batch) - case["corrected"]) / x.std(axis=0)).max()
+        for ddof in (case["ddof"], 1 - case["ddof"])
+    ]
+    assert errors[0] < 1e-11
+    assert errors[1] > 1e-2  # the other convention is another correction
+
+
+def test_shrunken_variances_equal_limma():
+    x, batch = np.array(REFERENCE["x"]), REFERENCE["batch"]
+    groups = Groups.of(x, batch, "batch")
+    factors = corrections.shrink(scale=True).fit(x, batch).factors
+    finite = 0
+    for feature, limma in enumerate(REFERENCE["limma"]):
+        if np.isinf(limma["df_prior"]):
+            np.testing.assert_array_equal(factors[:, feature], 1.0)
+        else:
+            finite += 1
+            want = np.sqrt(groups.var_within()[feature] / limma["var_post"])
+            np.testing.assert_allclose(factors[:, feature], want, rtol=1e-10)
+    assert 0 < finite < len(REFERENCE["limma"])  # both kinds are among them
+
+
+def test_intraclass_correlation_is_that_of_the_f_statistic():
+    x, batch = rows("shrink", features=4)
+    x[:, 3] = np.random.default_rng(1).permutation(x[:, 3] * 0 + np.arange(len(x)) % 2)  # alike: F < 1, icc 0
+    samples = [x[batch == b] for b in np.unique(batch)]
+    f = stats.f_oneway(*samples, axis=0).statistic
+    n0 = (len(x) - sum(len(s) ** 2 for s in samples) / len(x)) / (len(samples) - 1)
+    np.testing.assert_allclose(
+        anova_icc(Groups.of(x, batch, "batch")), np.maximum(f - 1, 0) / (np.maximum(f - 1, 0) + n0)
+    )
+
+
+def test_semesters_explain_an_exam_and_not_the_course_grade():
+    grades = exam_grades().dropna()
+    icc = anova_icc(Groups.of(grades[["exam1", "course_grade"]], grades["semester"], "batch"))
+    np.testing.assert_allclose(icc, [0.23, 0.04], atol=0.01)
+
+
+def test_random_intercept_is_the_blup_of_mixedlm_and_shrinkage_with_its_variances():
+    x, batch = rows("shrink", features=1)
+    result = MixedLM(x[:, 0], np.ones((len(x), 1)), groups=batch).fit(method="powell")
+    tau2, sigma2 = float(np.asarray(result.cov_re)[0, 0]), result.scale
+    blup = np.array([float(result.random_effects[b].iloc[0]) for b in batch])
+    effect = corrections.random_intercept().fit(x[:, 0], batch).effect(batch)
+    shrunken = corrections.shrink(icc=tau2 / (tau2 + sigma2)).fit(x[:, 0], batch).effect(batch)
+    np.testing.assert_allclose(effect, blup - blup.mean(), rtol=1e-5)
+    np.testing.assert_allclose(effect, shrunken, rtol=1e-5)
+    assert not np.allclose(effect, CORRECTIONS["shrink"].fit(x[:, 0], batch).effect(batch), rtol=1e-5)
+
+
+def test_reml_is_the_analysis_of_variance_for_equal_sizes():
+    rng = np.random.default_rng(0)
+    batch = np.repeat(np.arange(8), 5)
+    x = rng.normal(size=(40, 6)) + np.linspace(0, 2, 6) * rng.normal(size=(8, 6))[batch]
+    icc = anova_icc(Groups.of(x, batch, "batch"))
+    assert icc.min() < 0.05
+    assert icc.max() > 0.5
+    shrunken = [CORRECTIONS[name].fit(x, batch).effect(batch) for name in ("shrink", "random_intercept")]
+    np.testing.assert_allclose(*shrunken, atol=1e-4)
+
+
+@pytest.mark.parametrize("window", [3, 9])
+def test_moving_averages_equal_pandas(window):
+    y = np.random.default_rng(0).normal(size=40).cumsum()
+    for name, center in (("moving_average", True), ("trailing_average", False)):
+        want = pd.Series(y).rolling(window, center=center, min_periods=1).mean()
+        effect = getattr(corrections, name)(window=window).fit(y, np.arange(40)).effect(np.arange(40))
+        np.testing.assert_allclose(effect, want - want.mean(), atol=1e-12)
+
+
+def test_exponential_average_equals_pandas_and_debiased_running_statistics():
+    y = np.random.default_rng(0).normal(size=40).cumsum()
+    effect = corrections.exponential_average(weight=0.3).fit(y, np.arange(40)).effect(np.arange(40))
+    want = pd.Series(y).ewm(alpha=0.3).mean()
+    np.testing.assert_allclose(effect, want - want.mean(), atol=1e-12)
+    last = Convention("own", 0.3, debias=True).shares(40)[1:] @ y
+    assert effect[-1] - effect[0] == pytest.approx(last - y[0])
+
+
+def test_smoothers_equal_their_libraries_with_ties_averaged():
+    x, times = rows("spline", features=1)
+    mean, count = (pd.Series(x[:, 0]).groupby(times).agg(how) for how in ("mean", "size"))
+    curves = {
+        "polynomial": np.polynomial.Polynomial.fit(times, x[:, 0], 2)(times),
+        "spline": make_smoothing_spline(mean.index, mean, w=count)(times),
+        "lowess": pd.Series(statsmodels_lowess(mean, mean.index, frac=5 / 13, it=0)[:, 1], mean.index)[
+            times
+        ].to_numpy(),
+    }
+    for name, curve in curves.items():
+        effect = CORRECTIONS[name].fit(x[:, 0], times).effect(times)
+        np.testing.assert_allclose(effect, curve - curve.mean(), atol=1e-9, err_msg=name)
+
+
+def test_tied_rows_weigh_as_many_rows_as_they_are():
+    x, times = [1.0, 1.0, 7.0, 4.0, 4.0], [0, 0, 0, 1, 2]
+    effect = corrections.moving_average(3).fit(x, times).effect([0, 1, 2])
+    np.testing.assert_allclose(np.diff(effect), [17 / 5 - 13 / 4, 4 - 17 / 5])
+    averaged = corrections.moving_average(3).fit([3.0, 4.0, 4.0], [0, 1, 2]).effect([0, 1, 2])
+    assert not np.allclose(np.diff(effect), np.diff(averaged))
+
+
+# ---- identities
+
+
+@pytest.mark.parametrize("name", CORRECTIONS)
+def test_fitted_then_applied_is_the_call_and_rows_stand_for_themselves(name):
+    x, key = rows(name)
+    correction = pickle.loads(pickle.dumps(CORRECTIONS[name]))
+    fitted = pickle.loads(pickle.dumps(correction.fit(x, key)))
+    corrected = correction(x, key)
+    np.testing.assert_array_equal(fitted.apply(x, key), corrected)
+    some = np.random.default_rng(2).permutation(len(x))[:8]
+    np.testing.assert_allclose(fitted.apply(x[some], key[some]), corrected[some])
+    np.testing.assert_allclose(correction(x[::-1], key[::-1]), corrected[::-1])
+    np.testing.assert_allclose(fitted.effect(key[some]), fitted.effect(key)[some])
+
+
+@pytest.mark.parametrize("name", COLUMNWISE)
+def test_features_are_corrected_by_themselves(name):
+    x, key = rows(name)
+    for column, corrected in zip(x.T, CORRECTIONS[name](x, key).T, strict=True):
+        np.testing.assert_allclose(CORRECTIONS[name](column, key), corrected, rtol=1e-10)
+        assert CORRECTIONS[name].fit(column, key).effect(key).shape == column.shape
+
+
+@pytest.mark.parametrize("name", CORRECTIONS)
+@settings(max_examples=10, deadline=None)
+@given(scale=st.floats(1e-3, 1e3), shift=st.floats(-1e3, 1e3))
+def test_units_and_origin_do_not_matter(name, scale, shift):
+    x, key = rows(name)
+    corrected = CORRECTIONS[name](x, key)
+    # Powell's search, which random_intercept leaves to a library, stops at a relative error near 1e-5.
+    tolerance = 1e-3 if name == "random_intercept" else 1e-6
+    np.testing.assert_allclose(
+        CORRECTIONS[name](scale * x + shift, key), scale * corrected + shift, atol=scale * tolerance
+    )
+
+
+@pytest.mark.parametrize("name", [name for name in CORRECTIONS if name not in ("combat", "shrink_scale")])
+def test_the_mean_of_all_rows_stays(name):
+    x, key = rows(name)
+    np.testing.assert_allclose(CORRECTIONS[name](x, key).mean(axis=0), x.mean(axis=0))
+
+
+@pytest.mark.parametrize("name", ["center", "standardise"])
+def test_batch_means_become_equal(name):
+    x, key = rows(name)
+    means = pd.DataFrame(CORRECTIONS[name](x, key)).groupby(key).mean()
+    np.testing.assert_allclose(means, np.tile(x.mean(axis=0), (len(means), 1)))
+    assert np.ptp(pd.DataFrame(CORRECTIONS["shrink"](x, key)).groupby(key).mean()[0]) > 1e-3
+
+
+def test_standardised_batches_have_the_pooled_standard_deviation():
+    x, key = rows("standardise")
+    pooled = sum(x[key == b].var(axis=0) * (key == b).sum() for b in np.unique(key)) / (len(x) - len(SIZES))
+    spread = pd.DataFrame(CORRECTIONS["standardise"](x, key)).groupby(key).std()
+    np.testing.assert_allclose(spread, np.tile(np.sqrt(pooled), (len(spread), 1)))
+
+
+def test_shrinkage_runs_from_nothing_to_centring():
+    x, key = rows("shrink")
+    np.testing.assert_array_equal(corrections.shrink(icc=0)(x, key), x)
+    np.testing.assert_allclose(corrections.shrink(icc=1)(x, key), CORRECTIONS["center"](x, key))
+    sizes = [np.abs(corrections.shrink(icc)(x, key) - x).sum() for icc in np.linspace(0, 1, 5)]
+    assert (np.diff(sizes) > 0).all()
+
+
+def test_variances_run_from_pooled_to_their_own():
+    rng = np.random.default_rng(0)
+    batch = np.repeat(np.arange(6), 20)
+    x = rng.normal(size=120)
+    alike = np.concatenate([stats.zscore(part) for part in x.reshape(6, 20)])
+    np.testing.assert_array_equal(corrections.shrink(scale=True)(alike, batch), CORRECTIONS["shrink"](alike, batch))
+    many = np.repeat(np.arange(6), 5000)
+    unlike = rng.normal(size=many.size) * (1 + many)
+    own = CORRECTIONS["standardise"](unlike, many)
+    np.testing.assert_allclose(corrections.shrink(icc=1, scale=True)(unlike, many), own, rtol=0.01, atol=0.01)
+    assert not np.allclose(corrections.shrink(icc=1)(unlike, many), own, rtol=0.1, atol=0.1)
+
+
+@pytest.mark.parametrize("name", [name for name, c in CORRECTIONS.items() if c.along == "time"])
+def test_a_constant_is_left_alone(name):
+    np.testing.assert_allclose(CORRECTIONS[name](np.full(TIMES.size, 0.1), TIMES), 0.1)
+
+
+@pytest.mark.parametrize(("name", "degree"), [("polynomial", 2), ("spline", 1), ("lowess", 1)])
+def test_trends_are_taken_out_and_carried_on(name, degree):
+    trend = np.polynomial.Polynomial([3.0, -0.2, 0.4][: degree + 1])
+    fitted = CORRECTIONS[name].fit(trend(TIMES), TIMES)
+    later = np.array([21.0, 2.25])
+    np.testing.assert_allclose(fitted.apply(trend(TIMES), TIMES), trend(TIMES).mean(), rtol=1e-6)
+    np.testing.assert_allclose(fitted.apply(trend(later), later), trend(TIMES).mean(), rtol=1e-6)
+    bent = trend(TIMES) + 0.1 * TIMES ** (degree + 1)
+    assert np.ptp(CORRECTIONS["polynomial" if degree == 2 else "lowess"](bent, TIMES)) > 0.1
+
+
+def test_averages_of_the_past_stand_until_the_next_time():
+    fitted = corrections.trailing_average(window=2).fit([1.0, 3.0, 8.0], [0, 1, 2])
+    np.testing.assert_allclose(np.diff(fitted.effect([0, 0.5, 1, 1.9, 2, 50])), [0, 1, 0, 3.5, 0])
+    with pytest.raises(ValueError, match=r"time -1\.0 is before the first that was fitted, 0\.0"):
+        fitted.effect([0.5, -1.0])
+
+
+@pytest.mark.parametrize("name", TRANSFERRING["batch"][1:])
+def test_a_new_batch_gets_its_own_mean_shrunken_by_the_fitted_variances(name):
+    x, batch = rows(name, features=1)
+    fitted = CORRECTIONS[name].fit(x[:, 0], batch)
+    one, many = (fitted.apply(np.full(n, 70.0), ["new"] * n)[0] for n in (1, 10**6))
+    assert many < one < 70.0
+    effects = fitted.adapt(np.full(10**6, 70.0), ["new"] * 10**6).effects
+    mixed = fitted.apply([x[0, 0], 70.0], [batch[0], "new"])
+    np.testing.assert_allclose(mixed, [fitted.apply(x[:1, 0], batch[:1])[0], one])
+    assert effects[0, 0] == pytest.approx(70.0 - x.mean(), abs=1.0)
+
+
+def test_adapting_on_the_same_rows_is_the_fit():
+    for name in ("center", "standardise", "shrink", "shrink_scale", "combat"):
+        x, batch = rows(name)
+        fitted = CORRECTIONS[name].fit(x, batch)
+        np.testing.assert_array_equal(fitted.adapt(x, batch).apply(x, batch), fitted.apply(x, batch))
+
+
+# ---- exact theory
+
+TAU2, SIGMA2, BATCHES = 0.5, 2.0, 10
+
+
+def left(icc: float, n: int, new: bool) -> float:
+    """Mean squared error of the effect, estimated with that icc from equal batches of n; the level is estimated too.
+
+    A fitted batch: (1 - 1/k) ((1 - B)² tau² + B² sigma²/n) + tau²/k, whose bracket is tau² (sigma²/n) / (tau² +
+    sigma²/n) at the true icc, sigma²/n at 1, tau² at 0. A new one adds B² (tau² + sigma²/n)/k for the fitted mean.
+    """
+    share, noise = n * icc / (1 + (n - 1) * icc), SIGMA2 / n
+    bracket = (1 - share) ** 2 * TAU2 + share**2 * noise
+    if new:
+        return bracket + share**2 * (TAU2 + noise) / BATCHES
+    return (1 - 1 / BATCHES) * bracket + TAU2 / BATCHES
+
+
+def simulated(icc: float, n: int, new: bool, replicates: int) -> tuple[float, float]:
+    """That error and its MCSE; features are replicates."""
+    rng = np.random.default_rng([round(100 * icc), n, new])
+    batch = np.repeat(np.arange(2 * BATCHES), n)
+    effect = np.sqrt(TAU2) * rng.standard_normal((2 * BATCHES, replicates))
+    x = effect[batch] + np.sqrt(SIGMA2) * rng.standard_normal((batch.size, replicates))
+    half = batch < BATCHES
+    fitted = corrections.shrink(icc).fit(x[half], batch[half])
+    effects = fitted.adapt(x[~half], batch[~half]).effects if new else fitted.effects
+    errors = np.square(effects - effect[BATCHES:] if new else effects - effect[:BATCHES]).mean(axis=0)
+    return errors.mean(), errors.std(ddof=1) / np.sqrt(replicates)
+
+
+CELLS = [(icc, n, new) for icc in (0.0, 0.2, 1.0) for n in (2, 8, 32) for new in (False, True)]
+TRUE_ICC = TAU2 / (TAU2 + SIGMA2)
+
+
+@pytest.fixture(scope="module")
+def simulations() -> np.ndarray:
+    return np.array([simulated(*cell, replicates=160_000 // cell[1]) for cell in CELLS]).T
+
+
+def test_error_variance_left_by_shrinking_centring_and_doing_nothing(simulations):
+    exact = np.array([left(*cell) for cell in CELLS])
+    assert TRUE_ICC == 0.2
+    assert_within_mcse(simulations[0], exact, simulations[1], false_alarm=2e-8, detect=0.15 * exact)
+    for n in (2, 8, 32):  # what the docstring says of known variances
+        bracket = (left(TRUE_ICC, n, False) - TAU2 / BATCHES) / (1 - 1 / BATCHES)
+        assert bracket == pytest.approx(TAU2 * SIGMA2 / n / (TAU2 + SIGMA2 / n))
+        assert bracket < min(TAU2, SIGMA2 / n)
+
+
+def test_wrong_theory_is_rejected(simulations):
+    def without_level(icc, n, new):
+        return (left(icc, n, new) - TAU2 / BATCHES) / (1 - 1 / BATCHES) if not new else left(icc, n, new)
+
+    def with_ddof(icc, n, new):
+        return left(icc, n, new) + (SIGMA2 / (n - 1) - SIGMA2 / n) * (n * icc / (1 + (n - 1) * icc)) ** 2
+
+    def share_of_a_row(icc, n, new):
+        return left(icc / (n - (n - 1) * icc), n, new)
+
+    for wrong in (without_level, with_ddof, share_of_a_row):
+        with pytest.raises(AssertionError, match="not within Monte Carlo error"):
+            assert_within_mcse(simulations[0], [wrong(*cell) for cell in CELLS], simulations[1], false_alarm=2e-8)
+
+
+@pytest.mark.parametrize(("tau2", "best"), [(0.0, "none"), (0.5, "shrink"), (50.0, "center")])
+def test_estimated_shrinkage_is_near_the_better_of_its_limits(tau2, best):
+    """Never 6 standard errors above centring (James-Stein: 10 batches are enough), and near the best of the three."""
+    rng = np.random.default_rng(round(tau2))
+    n, replicates, batch = 4, 5000, np.repeat(np.arange(BATCHES), 4)
+    effect = np.sqrt(tau2) * rng.standard_normal((BATCHES, replicates))
+    x = effect[batch] + np.sqrt(SIGMA2) * rng.standard_normal((batch.size, replicates))
+    around = effect - effect.mean(axis=0)
+    names = ("none", "center", "shrink")
+    errors = {name: np.square(CORRECTIONS[name].fit(x, batch).effects - around).mean(axis=0) for name in names}
+    excess = errors["shrink"] - errors["center"]
+    assert excess.mean() < 6 * excess.std() / np.sqrt(replicates)
+    means = {name: error.mean() for name, error in errors.items()}
+    assert min(means, key=means.get) == best or means["shrink"] < 1.01 * means[best]
+    assert means["center"] == pytest.approx(0.9 * SIGMA2 / n, rel=0.05)
+
+
+# ---- confounding
+
+
+def test_crossed_labels_are_fine_and_confounded_ones_are_named():
+    check_confounding([1, 1, 2, 2], ["x", "y", "y", "x"])
+    with pytest.raises(ValueError, match=r"batch 'a', 'b' holds only label 0, 1, which no other batch holds"):
+        check_confounding(["a", "a", "b", "b", "c", "c"], [0, 1, 1, 0, 2, 3])
+
+
+def test_labels_linked_by_a_chain_of_batches_can_be_compared():
+    check_confounding([1, 1, 2, 2, 3, 3], ["x", "y", "y", "z", "z", "w"])
+    with pytest.raises(ValueError, match="batch 1 holds only label 'x'"):
+        check_confounding([1, 1, 2, 2, 3, 3], ["x", "x", "y", "z", "z", "w"])
+
+
+def test_a_batch_of_one_label_is_warned_of():
+    with pytest.warns(UserWarning, match="batch 2 holds one label only"):
+        check_confounding([1, 1, 2, 2], ["x", "y", "y", "y"])
+    check_confounding([1, 2], ["x", "x"])
+
+
+def test_labels_match_rows_and_none_is_missing():
+    with pytest.raises(ValueError, match=r"shapes \(3,\) and \(2,\)"):
+        check_confounding([1, 1, 2], ["x", "y"])
+    with pytest.raises(ValueError, match="missing"):
+        check_confounding([1, 2, 3], np.array(["x", None, "y"], dtype=object))
+
+
+# ---- bad input
+
+PAIRS = ["a", "a", "b7", "b7"]
+LONE = ["a", "a", "b7"]
+
+
+@pytest.mark.parametrize(
+    ("name", "x", "key", "message"),
+    [
+        ("standardise", [1, 2, 3], LONE, "batch 'b7' has one row"),
+        ("shrink_scale", [1, 2, 3], LONE, "batch 'b7' has one row"),
+        ("combat", np.eye(3), LONE, "batch 'b7' has one row"),
+        ("standardise", [1, 2, 0.1, 0.1], PAIRS, "batch 'b7' holds equal values only"),
+        ("shrink_scale", [1, 2, 0.1, 0.1], PAIRS, "batch 'b7' holds equal values only"),
+        ("combat", [[1, 2], [2, 4], [5, 5], [5, 5], [0, 0], [3, 1]], [*PAIRS, "c", "c"], "batch 'b7' has the same var"),
+        ("combat", [[1, 2], [2, 2], [5, 2], [7, 2]], PAIRS, "feature 1 does not vary"),
+        ("combat", [1, 2, 3, 4], PAIRS, "has one feature.*'shrink'"),
+        ("shrink", [1, 2], ["b7", "b7"], "batch 'b7' is the only one"),
+        ("random_intercept", [1, 2], ["b7", "b7"], "batch 'b7' is the only one"),
+        ("shrink", [1, 2], ["a", "b7"], "every batch has one row"),
+        ("random_intercept", [1, 2], ["a", "b7"], "every batch has one row"),
+        ("center", [1, 2, np.nan, 3], PAIRS, "batch 'b7' holds NaN"),
+        ("spline", [1, 2, np.inf, 3], [1, 2, 3, 4], "time 3.0 holds NaN or infinite"),
+        ("center", [1, 2, 3], ["a", None, "b7"], "row 1 has no batch"),
+        ("lowess", [1, 2], [0, np.nan], "times are finite; row 1"),
+        ("lowess", [1, 2], ["a", "b"], "times are numbers"),
+        ("none", [1, 2, 3], PAIRS, r"shapes \(3,\) and \(4,\)"),
+        ("none", [], [], "at least one row"),
+        ("moving_average", [1, 2, 3], [1, 2, 3], "window=9 holds all 3 distinct times"),
+        ("trailing_average", [1, 2, 3], [4, 4, 4], "takes 2 distinct times or more; got 1, first 4.0"),
+        ("exponential_average", [1, 2, 3], [4, 4, 4], "takes 2 distinct times or more"),
+        ("polynomial", [1, 2, 3], [4, 4, 5], "degree 2 takes 3 distinct times"),
+        ("spline", [1, 2, 3], [3, 4, 5], "takes 5 distinct times"),
+        ("lowess", [1, 2, 3], [3, 4, 5], "takes 5 distinct times"),
+    ],
+)
+def test_what_cannot_be_estimated_is_named(name, x, key, message):
+    with pytest.raises(ValueError, match=message):
+        CORRECTIONS[name](x, key)
+
+
+def test_centring_a_batch_of_one_row_is_warned_of():
+    with pytest.warns(UserWarning, match="batch 'b7' has one row"):
+        CORRECTIONS["center"]([1.0, 2.0, 3.0], LONE)
+
+
+def test_equal_values_are_no_effect():
+    for name in ("center", "shrink", "random_intercept"):
+        np.testing.assert_array_equal(CORRECTIONS[name](np.full(4, 0.5), PAIRS), 0.5)
+    np.testing.assert_allclose(CORRECTIONS["random_intercept"]([1, 1, 2, 2], PAIRS), 1.5)  # icc 1: centring
+
+
+@pytest.mark.parametrize("name", CORRECTIONS)
+def test_what_a_fit_says_of_the_unseen(name):
+    correction = CORRECTIONS[name]
+    x, key = rows(name)
+    new = np.array(["b7"]) if correction.along == "batch" else np.array([25.0])
+    fitted = correction.fit(x, key)
+    assert correction.transfers == (name in TRANSFERRING[correction.along])
+    if correction.transfers:
+        assert np.isfinite(fitted.apply(x[:1], new)).all()
+        return
+    with pytest.raises(ValueError, match=f"a {name} fitted on these .* says nothing about .*(b7|25).*trailing|shrink"):
+        fitted.apply(x[:1], new)
+
+
+def test_the_effect_of_an_unseen_batch_needs_its_rows():
+    fitted = CORRECTIONS["shrink"].fit([1.0, 2.0, 5.0, 6.0], PAIRS)
+    with pytest.raises(ValueError, match="batch 'c' was not fitted, and its effect depends on its rows"):
+        fitted.effect(["a", "c"])
+
+
+def test_a_fit_is_applied_to_rows_of_its_own_shape():
+    fitted = CORRECTIONS["center"].fit(np.eye(4), PAIRS)
+    with pytest.raises(ValueError, match=r"fitted on x of shape \('rows', 4\)"):
+        fitted.apply(np.ones((4, 3)), PAIRS)
+
+
+def test_local_lines_do_not_reach_far():
+    fitted = CORRECTIONS["lowess"].fit(np.sin(np.arange(30)), np.arange(30))
+    with pytest.raises(ValueError, match="too far from the fitted times"):
+        fitted.effect([1e6])
+
+
+@pytest.mark.parametrize(
+    ("factory", "arguments", "message"),
+    [
+        (corrections.shrink, {"icc": 1.5}, "icc .* got 1.5"),
+        (corrections.combat, {"ddof": 2}, "ddof .* got 2"),
+        (corrections.moving_average, {"window": 4}, "odd; got 4: use 5"),
+        (corrections.trailing_average, {"window": 0}, "1 or more; got 0"),
+        (corrections.exponential_average, {"weight": 0.0}, "above 0 and at most 1; got 0"),
+        (corrections.polynomial, {"degree": -1}, "at least 0.*got -1"),
+        (corrections.spline, {"penalty": -1.0}, "got -1"),
+        (corrections.lowess, {"share": 0.0}, "above 0 and at most 1; got 0"),
+    ],
+)
+def test_parameters_out_of_range_are_named(factory, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        factory(**arguments)
+
+
+def test_names_are_known_or_the_nearest_is_named():
+    assert correction_of("center") is CORRECTIONS["center"]
+    assert correction_of(CORRECTIONS["spline"]) is CORRECTIONS["spline"]
+    with pytest.raises(ValueError, match="did you mean 'standardise'"):
+        correction_of("standardize")
+    with pytest.raises(ValueError, match=r"a name or a bn\.Correction; got 3"):
+        correction_of(3)
