@@ -92,6 +92,15 @@ def test_own_rows_are_standardised_by_the_training_rows_as_scikit_learn_does() -
         np.testing.assert_allclose(split.x_test, scaler.transform(x[test]), rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_rows_are_contiguous_whatever_order_they_were_given_in(order: str) -> None:
+    x = np.array(X, order=order)
+    for data in (Dataset.of((x, Y)), Dataset.of((pd.DataFrame(x), Y)), Dataset.of((x, Y), test=(x, Y))):
+        split = data.split(rng(0))
+        assert split.x.flags.c_contiguous
+        assert split.x_test.flags.c_contiguous
+
+
 def test_a_value_missing_from_the_training_rows_leaves_its_column_unscaled() -> None:
     x = np.column_stack([np.arange(8.0), np.r_[1.1, np.full(7, 0.1)]])
     splits = [Dataset.of((x, [0, 1] * 4)).split(rng(seed)) for seed in range(100)]
@@ -213,7 +222,8 @@ BAD = {
     "no pair": (lambda: Dataset.of(X), r"a pair \(x, y\)"),
     "a number": (lambda: Dataset.of(3), "a pair"),
     "strings": (lambda: Dataset.of((X.astype(str), Y)), "real numbers"),
-    "complex": (lambda: Dataset.of((X * 1j, Y)), "real numbers"),
+    "complex": (lambda: Dataset.of((X * 1j, Y)), r"real numbers; got complex128"),
+    "ragged": (lambda: Dataset.of(([[1.0], [2.0, 3.0]], [0, 1])), "a pair"),
     "too few labels": (lambda: Dataset.of((X, Y[:-1])), r"x \(12, 3\) and y \(11,\)"),
     "one column": (lambda: Dataset.of((X[:, 0], Y)), "a label for each row"),
     "one-hot": (lambda: Dataset.of((X, np.eye(3)[Y])), "a label for each row"),

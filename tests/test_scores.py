@@ -82,7 +82,7 @@ def test_ece_is_the_weighed_distance_of_scikit_learns_calibration_curve() -> Non
 
 
 def test_a_confidence_on_an_edge_belongs_to_the_bin_below() -> None:
-    """1/3 ends the fifth bin and 0.36 lies in the sixth: one right and one wrong prediction do not offset each other."""
+    """1/3 ends the fifth bin and 0.36 lies in the sixth: a right and a wrong prediction do not offset."""
     probabilities = np.array([[1 / 3, 1 / 3, 1 / 3], [0.36, 0.32, 0.32]])
     y = np.array([0, 1])
     expected = ((1 - 1 / 3) + 0.36) / 2

@@ -130,7 +130,7 @@ class Table(Dataset):
             mean, varies = x.mean(axis=0), np.ptp(x, axis=0) > 0  # a rare value may be missing from the training rows
             scale = np.where(varies, x.std(axis=0), 1.0)
             x, x_test = (x - mean) / scale, (x_test - mean) / scale
-        return Split(x.astype(np.float32), y, x_test.astype(np.float32), y_test)
+        return Split(np.ascontiguousarray(x, np.float32), y, np.ascontiguousarray(x_test, np.float32), y_test)
 
     def _held_out(self, rng: Generator) -> NDArray[np.bool_]:
         """Of each row, whether it is in the random quarter of its class."""

@@ -48,25 +48,24 @@ def _pair(source: Any, argument: str) -> tuple[Values, NDArray[Any]]:
     try:
         rows, labels = source
         x, y = np.asarray(rows), np.asarray(labels)
-        if x.dtype.kind not in "biufO":
-            raise TypeError
-        x = np.array(x, dtype=np.float64)
     except (TypeError, ValueError):
         raise ValueError(
-            f"{argument} is a pair (x, y): real numbers of shape (rows, inputs) and labels of shape (rows,); "
+            f"{argument} is a pair (x, y): numbers of shape (rows, inputs) and labels of shape (rows,); "
             f"got {type(source).__name__}, which is none."
         ) from None
     if x.ndim != 2 or y.shape != x.shape[:1] or not x.size:
         raise ValueError(
             f"{argument} needs x of shape (rows, inputs) and a label for each row; got x {x.shape} and y {y.shape}."
         )
+    if x.dtype.kind not in "biuf":
+        raise ValueError(f"{argument} needs x of real numbers; got {x.dtype}: convert it with x.astype(float).")
     bad = ~np.isfinite(x).all(axis=1)
     if bad.any():
         raise ValueError(
             f"{argument} holds finite values; {np.count_nonzero(bad)} rows have NaN or infinite ones: keep those with "
             "np.isfinite(x).all(axis=1)."
         )
-    return x, y
+    return x.astype(np.float64), y
 
 
 def _numbered(y: NDArray[Any]) -> tuple[NDArray[Any], Labels]:
