@@ -1,4 +1,4 @@
-"""Published numbers to set beside those measured here: small networks reach their orderings and signs, not their values."""
+"""Published numbers to set beside those measured here: orderings and signs compare, values do not."""
 
 from __future__ import annotations
 
