@@ -5,6 +5,8 @@ import io
 import math
 import multiprocessing
 import pickle
+import subprocess
+import sys
 import warnings
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -241,6 +243,42 @@ class Holding(Averages):
     function: object = None
 
 
+SCRIPT = """
+from dataclasses import dataclass
+import bnstats as bn
+
+@dataclass(frozen=True)
+class Own(bn.Study):
+    bad: int = 3
+
+    def cells(self):
+        return [{"n": 1}, {"n": self.bad}]
+
+    def simulate(self, cell, rng, size):
+        return {"x": rng.normal(size=size) + 1 / (cell["n"] - self.bad)}
+
+if __name__ == "__main__":
+    try:
+        bn.run(Own(bad=5), max_replicates=1000)
+    except bn.BlockError as error:
+        line = str(error).splitlines()[-1]
+        print(line)
+    try:
+        exec(line, {})
+    except ZeroDivisionError as error:
+        print("again:", error)
+"""
+
+
+def test_the_line_of_a_script_runs_where_the_script_is(tmp_path):
+    (tmp_path / "own.py").write_text(SCRIPT)
+    done = subprocess.run([sys.executable, tmp_path / "own.py"], capture_output=True, text=True, check=True)
+    line, again = done.stdout.splitlines()
+    expected = "import bnstats as bn; from __main__ import Own; bn.run_block(Own(bad=5), cell=1, block=0, seed=0)"
+    assert line == expected
+    assert again == "again: division by zero"
+
+
 def test_a_study_of_data_and_rules_is_written_down():
     study = Written((1, None, math.inf), bn.Clustered(icc=0.1), (("x", True),))
     imports, text = expression(study)
@@ -394,6 +432,8 @@ class Misspelt(Averages):
         ({"progress": "x"}, "progress is True, False, or None for a bar on terminals only; got 'x'"),
         ({"study": Averages}, "study is an object of a class derived from bn.Study; got <class"),
         ({"study": None}, "derived from bn.Study; got None"),
+        ({"study": Averages(block=0)}, "Averages.size returns a whole number of at least 1; got 0"),
+        ({"study": Averages(block=2.5)}, "got 2.5"),
         ({"study": Celled(5)}, "Celled.cells returns a list of mappings, one a condition; got 5"),
         ({"study": Celled([(2,)])}, r"got \[\(2,\)\]"),
         ({"study": Misspelt()}, "no summary 'medain_abs_error'; did you mean 'median_abs_error'"),

@@ -66,4 +66,7 @@ def _cells(study: Any) -> Sequence[Cell]:
         raise ValueError(f"{type(study).__name__}.cells returns a list of mappings, one a condition; got {cells!r}.")
     if not cells:
         raise ValueError("the study has no cells: give at least one condition.")
+    for size in map(study.size, cells):
+        if not isinstance(size, Integral) or size < 1:
+            raise ValueError(f"{type(study).__name__}.size returns a whole number of at least 1; got {size!r}.")
     return cells

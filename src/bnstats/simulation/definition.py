@@ -80,7 +80,7 @@ def _modules(folder: Traversable) -> Iterator[tuple[str, bytes]]:
 def _marks(label: str, value: Any, seen: set[int]) -> Iterator[Any]:
     """The bytecode of functions, and the constants that have a label, in `value` and all that it is made of."""
     if isinstance(value, FunctionType | type) or hasattr(value, "__wrapped__"):
-        if id(value) in seen or value.__module__.partition(".")[0] in _COVERED:
+        if id(value) in seen or str(value.__module__).partition(".")[0] in _COVERED:
             return
         seen.add(id(value))
     if isinstance(value, FunctionType):
