@@ -64,7 +64,7 @@ def test_combat_equals_independent_implementations(case):
 def test_shrunken_variances_equal_limma():
     x, batch = np.array(REFERENCE["x"]), REFERENCE["batch"]
     groups = Groups.of(x, batch, "batch")
-    factors = corrections.shrink(scale=True).fit(x, batch).factors
+    factors = corrections.shrink_scale().fit(x, batch).factors
     finite = 0
     for feature, limma in enumerate(REFERENCE["limma"]):
         if np.isinf(limma["df_prior"]):
@@ -228,11 +228,11 @@ def test_variances_run_from_pooled_to_their_own():
     batch = np.repeat(np.arange(6), 20)
     x = rng.normal(size=120)
     alike = np.concatenate([stats.zscore(part) for part in x.reshape(6, 20)])
-    np.testing.assert_array_equal(corrections.shrink(scale=True)(alike, batch), CORRECTIONS["shrink"](alike, batch))
+    np.testing.assert_array_equal(corrections.shrink_scale()(alike, batch), CORRECTIONS["shrink"](alike, batch))
     many = np.repeat(np.arange(6), 5000)
     unlike = rng.normal(size=many.size) * (1 + many)
     own = CORRECTIONS["standardise"](unlike, many)
-    np.testing.assert_allclose(corrections.shrink(icc=1, scale=True)(unlike, many), own, rtol=0.01, atol=0.01)
+    np.testing.assert_allclose(corrections.shrink_scale(icc=1)(unlike, many), own, rtol=0.01, atol=0.01)
     assert not np.allclose(corrections.shrink(icc=1)(unlike, many), own, rtol=0.1, atol=0.1)
 
 
@@ -476,6 +476,7 @@ def test_local_lines_do_not_reach_far():
     ("factory", "arguments", "message"),
     [
         (corrections.shrink, {"icc": 1.5}, "icc .* got 1.5"),
+        (corrections.shrink_scale, {"icc": -0.1}, "icc .* got -0.1"),
         (corrections.combat, {"ddof": 2}, "ddof .* got 2"),
         (corrections.moving_average, {"window": 4}, "odd; got 4: use 5"),
         (corrections.trailing_average, {"window": 0}, "1 or more; got 0"),
@@ -488,6 +489,20 @@ def test_local_lines_do_not_reach_far():
 def test_parameters_out_of_range_are_named(factory, arguments, message):
     with pytest.raises(ValueError, match=message):
         factory(**arguments)
+
+
+def test_corrections_are_told_apart_by_their_parameters():
+    for one, other in (
+        (corrections.shrink(), corrections.shrink(icc=0.2)),
+        (corrections.moving_average(window=3), corrections.moving_average(window=5)),
+        (corrections.shrink(), corrections.shrink_scale()),
+    ):
+        assert one != other
+        assert one.name != other.name
+        assert pickle.loads(pickle.dumps(other)) == other
+        assert hash(pickle.loads(pickle.dumps(other))) == hash(other)
+    assert corrections.lowess(share=0.5, iterations=3).name == "lowess(share=0.5, iterations=3)"
+    assert {name: getattr(corrections, name)() for name in CORRECTIONS} == CORRECTIONS
 
 
 def test_names_are_known_or_the_nearest_is_named():

@@ -21,7 +21,7 @@ from bnstats.statistics.groups import Array, Groups
 
 def none() -> Correction:
     """Leaves values as they are: what every correction is compared with."""
-    return Correction("none", "batch", True, _no_rule)
+    return Correction.made_by(none, "batch", True, _no_rule)
 
 
 def center() -> Correction:
@@ -30,7 +30,7 @@ def center() -> Correction:
     Leaves the error variance sigma²/n of a batch mean of n, whatever tau² is, and takes with it any signal that differs
     between batches. Warns of batches of one row, of which nothing is left.
     """
-    return Correction("center", "batch", False, _center)
+    return Correction.made_by(center, "batch", False, _center)
 
 
 def standardise() -> Correction:
@@ -39,10 +39,10 @@ def standardise() -> Correction:
     x' = level + (x - mean_b) s / s_b with s_b² of the batch (ddof 1) and s² = sum (n_b - 1) s_b² / sum (n_b - 1), so
     units are kept. A batch of one row or of equal values is an error.
     """
-    return Correction("standardise", "batch", False, _standardise)
+    return Correction.made_by(standardise, "batch", False, _standardise)
 
 
-def shrink(icc: float | None = None, *, scale: bool = False) -> Correction:
+def shrink(icc: float | None = None) -> Correction:
     """Subtracts the empirical-Bayes estimate of the batch's effect: its mean, shrunken to that of all batches.
 
     effect_b = B_b (mean_b - mu), B_b = n_b icc / (1 + (n_b - 1) icc) = tau² / (tau² + sigma²/n_b), icc = tau² / (tau² +
@@ -55,9 +55,6 @@ def shrink(icc: float | None = None, *, scale: bool = False) -> Correction:
     icc : float in [0, 1], optional
         Intraclass correlation; by default estimated by the one-way random-effects analysis of variance (Searle, Casella
         & McCulloch 1992), which is REML for batches of equal size.
-    scale : bool
-        Scale batches as well, to the pooled within-batch standard deviation, by batch variances that are shrunken under
-        a scaled inverse chi-squared prior, fitted by moments of log s² (Smyth 2004).
 
     Examples
     --------
@@ -65,9 +62,16 @@ def shrink(icc: float | None = None, *, scale: bool = False) -> Correction:
     >>> shrink(icc=0.5).fit(x, batch).effect([0, 1])
     array([-1.33333333,  1.33333333])
     """
-    if icc is not None and not 0 <= icc <= 1:
-        raise ValueError(f"icc is a share of variance, from 0 to 1, or None to estimate it; got {icc}.")
-    return Correction("shrink_scale" if scale else "shrink", "batch", True, partial(_shrink, icc=icc, scale=scale))
+    return Correction.made_by(shrink, "batch", True, _shrink, icc=_checked(icc))
+
+
+def shrink_scale(icc: float | None = None) -> Correction:
+    """Shrinks batch means as `shrink` does, and scales batches by their shrunken variances to the pooled one within.
+
+    Batch variances are shrunken under a scaled inverse chi-squared prior, fitted by moments of log s² (Smyth 2004). No
+    fitted batch may have one row or equal values; a new one may.
+    """
+    return Correction.made_by(shrink_scale, "batch", True, _shrink_scale, icc=_checked(icc))
 
 
 def random_intercept() -> Correction:
@@ -75,7 +79,7 @@ def random_intercept() -> Correction:
 
     Some hundred times slower than `shrink`; the two differ where batch sizes do.
     """
-    return Correction("random_intercept", "batch", True, _random_intercept)
+    return Correction.made_by(random_intercept, "batch", True, _random_intercept)
 
 
 def centred(rule: Callable[[Groups], Array], groups: Groups) -> Rule:
@@ -138,12 +142,19 @@ def _standardising(groups: Groups, level: Array, within: Array) -> tuple[Array, 
     return groups.mean - level, np.sqrt(within * (groups.n - 1) / groups.m2)
 
 
-def _shrink(groups: Groups, icc: float | None, scale: bool) -> Rule:
-    share = anova_icc(groups) if icc is None else np.full(groups.mean.shape[1], float(icc))
-    shrunken = _shrunken(groups, share)
-    if not scale:
-        return shrunken
-    return partial(_rescaled, rule=shrunken, prior=_variance_prior(groups), within=groups.var_within())
+def _checked(icc: float | None) -> float | None:
+    if icc is not None and not 0 <= icc <= 1:
+        raise ValueError(f"icc is a share of variance, from 0 to 1, or None to estimate it; got {icc}.")
+    return icc
+
+
+def _shrink(groups: Groups, icc: float | None) -> Rule:
+    return _shrunken(groups, anova_icc(groups) if icc is None else np.full(groups.mean.shape[1], float(icc)))
+
+
+def _shrink_scale(groups: Groups, icc: float | None) -> Rule:
+    rule, prior = _shrink(groups, icc), _variance_prior(groups)
+    return partial(_rescaled, rule=rule, prior=prior, within=groups.var_within())
 
 
 def _shrunken(groups: Groups, icc: Array) -> Rule:

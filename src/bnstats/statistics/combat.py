@@ -28,7 +28,7 @@ def combat(ddof: int = 1) -> Correction:
     """
     if ddof not in (0, 1):
         raise ValueError(f"ddof is 0 (biased variance) or 1 (unbiased); got {ddof!r}.")
-    return Correction("combat", "batch", False, partial(_combat, ddof=ddof))
+    return Correction.made_by(combat, "batch", False, _combat, ddof=ddof)
 
 
 def _combat(groups: Groups, ddof: int) -> Rule:

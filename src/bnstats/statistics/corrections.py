@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import difflib
 
-from bnstats.statistics.batchwise import center, none, random_intercept, shrink, standardise
+from bnstats.statistics.batchwise import center, none, random_intercept, shrink, shrink_scale, standardise
 from bnstats.statistics.combat import combat
 from bnstats.statistics.fitting import Correction, Fitted
 from bnstats.statistics.groups import check_confounding
@@ -42,6 +42,7 @@ __all__ = [
     "polynomial",
     "random_intercept",
     "shrink",
+    "shrink_scale",
     "spline",
     "standardise",
     "trailing_average",
@@ -54,7 +55,7 @@ CORRECTIONS: dict[str, Correction] = {
         center(),
         standardise(),
         shrink(),
-        shrink(scale=True),
+        shrink_scale(),
         combat(),
         random_intercept(),
         moving_average(),

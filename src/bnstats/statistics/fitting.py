@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -12,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from bnstats.statistics.groups import Array, Groups, shown
 
+Along = Literal["batch", "time"]
 Rule = Callable[[Groups], tuple[Array, Array]]
 """Effect and factor of each group, shape (groups, features): corrected = level + (x - level - effect) * factor."""
 
@@ -32,8 +34,9 @@ class Correction:
         What its key is: labels of batches, or times, unsorted, unequally spaced or tied as they may be.
     transfers : bool
         Whether a fit says something about batches or times that it has not seen.
-    estimate : callable (Groups) -> Rule
+    estimate : callable (Groups, **parameters) -> Rule
         From the fitted rows' groups, the rule that gives any group its effect and factor.
+    parameters : tuple of (name, value)
 
     Examples
     --------
@@ -47,9 +50,25 @@ class Correction:
     """
 
     name: str
-    along: Literal["batch", "time"]
+    along: Along
     transfers: bool
-    estimate: Callable[[Groups], Rule]
+    estimate: Callable[..., Rule]
+    parameters: tuple[tuple[str, Any], ...] = ()
+
+    @staticmethod
+    def made_by(
+        factory: Callable[..., Correction], along: Along, transfers: bool, estimate: Callable[..., Rule], **given: Any
+    ) -> Correction:
+        """What a factory returns: named after it and those of its parameters that are not its defaults.
+
+        >>> from bnstats.statistics.corrections import shrink
+        >>> shrink().name, shrink(icc=0.2).name
+        ('shrink', 'shrink(icc=0.2)')
+        """
+        defaults = inspect.signature(factory).parameters
+        changed = ", ".join(f"{name}={value}" for name, value in given.items() if value != defaults[name].default)
+        name = f"{factory.__name__}({changed})" if changed else factory.__name__
+        return Correction(name, along, transfers, estimate, tuple(given.items()))
 
     def fit(self, x: ArrayLike, key: ArrayLike) -> Fitted:
         """Estimate the effects.
@@ -68,7 +87,7 @@ class Correction:
             estimate: the message names it.
         """
         groups = Groups.of(x, key, self.along)
-        rule = self.estimate(groups)
+        rule = self.estimate(groups, **dict(self.parameters))
         return Fitted(self, groups.level, rule, groups.labels, *rule(groups), flat=np.ndim(x) == 1)
 
     def __call__(self, x: ArrayLike, key: ArrayLike) -> Array:

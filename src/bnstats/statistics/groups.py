@@ -193,8 +193,9 @@ def _checked_keys(key: ArrayLike, along: str, x: Array) -> NDArray[Any]:
         times = keys.astype(np.float64)
     except (TypeError, ValueError) as error:
         raise ValueError(f"times are numbers, as in days since the first; got {shown(keys[0])} ({error}).") from error
-    if not np.isfinite(times).all():
-        raise ValueError(f"times are finite; row {int(np.argmin(np.isfinite(times)))} has {times.min()}: drop it.")
+    finite = np.isfinite(times)
+    if not finite.all():
+        raise ValueError(f"times are finite; row {np.argmin(finite)} has {times[np.argmin(finite)]}: drop it.")
     return times
 
 

@@ -33,7 +33,7 @@ def moving_average(window: int = 9) -> Correction:
     _check_window(window)
     if window % 2 == 0:
         raise ValueError(f"a centred window is odd; got {window}: use {window + 1}, or trailing_average.")
-    return Correction("moving_average", "time", False, partial(_moving_average, before=window // 2, after=window // 2))
+    return Correction.made_by(moving_average, "time", False, _moving_average, window=window)
 
 
 def trailing_average(window: int = 9) -> Correction:
@@ -42,7 +42,7 @@ def trailing_average(window: int = 9) -> Correction:
     Follows a trend of slope b with a lag of (window - 1) / 2 steps. A new time gets the average as it stood then.
     """
     _check_window(window)
-    return Correction("trailing_average", "time", True, partial(_moving_average, before=window - 1, after=0))
+    return Correction.made_by(trailing_average, "time", True, _trailing_average, window=window)
 
 
 def exponential_average(weight: float = 0.2) -> Correction:
@@ -56,14 +56,14 @@ def exponential_average(weight: float = 0.2) -> Correction:
     """
     if not 0 < weight <= 1:
         raise ValueError(f"weight is that of the present time, above 0 and at most 1; got {weight}.")
-    return Correction("exponential_average", "time", True, partial(_exponential_average, weight=weight))
+    return Correction.made_by(exponential_average, "time", True, _exponential_average, weight=weight)
 
 
 def polynomial(degree: int = 2) -> Correction:
     """Subtracts the least-squares polynomial of time; beyond the fitted times it goes on as the polynomial does."""
     if degree < 0:
         raise ValueError(f"degree is at least 0, which does nothing; got {degree}.")
-    return Correction("polynomial", "time", True, partial(_polynomial, degree=degree))
+    return Correction.made_by(polynomial, "time", True, _polynomial, degree=degree)
 
 
 def spline(penalty: float | None = None) -> Correction:
@@ -77,7 +77,7 @@ def spline(penalty: float | None = None) -> Correction:
     """
     if penalty is not None and not 0 <= penalty < np.inf:
         raise ValueError(f"penalty is finite and at least 0, or None to choose it; got {penalty}: use polynomial(1).")
-    return Correction("spline", "time", True, partial(_spline, penalty=penalty))
+    return Correction.made_by(spline, "time", True, _spline, penalty=penalty)
 
 
 def lowess(share: float = 0.3, *, iterations: int = 0) -> Correction:
@@ -92,13 +92,23 @@ def lowess(share: float = 0.3, *, iterations: int = 0) -> Correction:
     """
     if not 0 < share <= 1:
         raise ValueError(f"share is that of the times in each local line, above 0 and at most 1; got {share}.")
-    return Correction("lowess", "time", True, partial(_lowess, share=share, iterations=iterations))
+    return Correction.made_by(lowess, "time", True, _lowess, share=share, iterations=iterations)
 
 
-def _moving_average(groups: Groups, before: int, after: int) -> Rule:
+def _moving_average(groups: Groups, window: int) -> Rule:
     times = _count(groups, 2, "a moving average")
-    if min(before, after) >= times - 1:
-        raise ValueError(f"window={before + after + 1} holds all {times} distinct times wherever it stands: narrow it.")
+    if window // 2 >= times - 1:
+        raise ValueError(f"window={window} holds all {times} distinct times wherever it stands: narrow it.")
+    return _window_means(groups, window // 2, window // 2)
+
+
+def _trailing_average(groups: Groups, window: int) -> Rule:
+    _count(groups, 2, "a trailing average")
+    return _window_means(groups, window - 1, 0)
+
+
+def _window_means(groups: Groups, before: int, after: int) -> Rule:
+    times = len(groups.labels)
     at = np.arange(times)
     first, last = np.maximum(at - before, 0), np.minimum(at + after + 1, times)
     level = groups.level  # taken off before sums run up, so that a large mean costs no digits
