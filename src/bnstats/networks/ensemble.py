@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from bnstats.networks import training
 from bnstats.networks.normalizers import Batch, NoNorm, Normalizer
-from bnstats.networks.training import Descent, Mode, Plan
+from bnstats.networks.passes import Descent, Mode
+from bnstats.networks.views import Plan, memory_size
 from bnstats.statistics.running import Convention
 
 Floats = NDArray[np.float32]
@@ -109,7 +110,7 @@ class Network:
 
     @staticmethod
     def initial(recipe: Recipe, inputs: int, classes: int, rng: Generator) -> Network:
-        """Before training: weights from N(0, 2 / inputs of the layer) (He et al. 2015), in the output layer 1 / inputs."""
+        """Before training: weights from N(0, 2 / inputs of the layer) (He et al. 2015), of the last 1 / inputs."""
         sizes = (inputs, *recipe.hidden, classes)
         last = len(recipe.hidden)
         parts = []
@@ -172,8 +173,10 @@ class Network:
         rate = recipe.learning_rate
         parameters, velocity = self.parameters.copy(), self.velocity.copy()
         mean, var = (np.concatenate(part) for part in (self.running.mean, self.running.var))
+        plan = self._plan(set_rows)
         losses = training.train(
-            self._plan(set_rows),
+            _memory(plan, batches),
+            plan,
             Descent(np.float32(rate), np.float32(recipe.sgd_momentum), np.float32(rate * recipe.weight_decay)),
             parameters,
             velocity,
@@ -202,7 +205,8 @@ class Network:
         every = np.arange(len(x))[np.newaxis]
         x, every = self._checked(x, every, evaluating=True)
         used = statistics if statistics is not None and self.recipe.normalizer.uses_batch else self.running
-        return self._evaluate(x, every, Mode(True, 1.0, 0.0), used, len(x), layer)[0]
+        frozen = Mode(True, np.float32(1), np.float32(0))
+        return np.asarray(self._evaluate(x, every, frozen, used, len(x), layer)[0])
 
     def logits_in_batches(self, x: Floats, batches: Integers) -> Floats:
         """Training mode at these weights, with the statistics of each batch itself; (batches, batch size, classes)."""
@@ -214,7 +218,9 @@ class Network:
         """Mean and biased variance of each layer in every (ghost) batch, in training mode; (batches, units) a layer."""
         x, batches = self._checked(x, batches)
         plan = self._plan(self.recipe.normalizer.set_rows(batches.shape[1]))
-        mean, var = training.batch_moments(plan, self._mode, self.parameters, *self._flat(self.running), x, batches)
+        mean, var = training.batch_moments(
+            _memory(plan, batches), plan, self._mode, self.parameters, *self._flat(self.running), x, batches
+        )
         return Statistics(*(self._by_layer(part.reshape(-1, part.shape[-1])) for part in (mean, var)))
 
     @property
@@ -223,19 +229,21 @@ class Network:
         step = np.array([self.steps + 1])
         normalizer = self.recipe.normalizer
         r_max, d_max = normalizer.limits(step)
-        return Mode(bool(normalizer.frozen(step)[0]), float(r_max[0]), float(d_max[0]))
+        return Mode(bool(normalizer.frozen(step)[0]), np.float32(r_max[0]), np.float32(d_max[0]))
 
     def _evaluate(
         self, x: Floats, batches: Integers, mode: Mode, statistics: Statistics, set_rows: int, layer: int
     ) -> Floats:
         plan = self._plan(set_rows)
-        return training.evaluate(plan, mode, self.parameters, *self._flat(statistics), x, batches, layer)
+        return training.evaluate(
+            _memory(plan, batches), plan, mode, self.parameters, *self._flat(statistics), x, batches, layer
+        )
 
     def _plan(self, set_rows: int) -> Plan:
         normalizer = self.recipe.normalizer
         eps = 0.0 if isinstance(normalizer, NoNorm) else self.recipe.convention.eps
         sizes = np.array(self.sizes)
-        return Plan(sizes, self._starts, set_rows, normalizer.groups(), normalizer.learns_scale, eps)
+        return Plan(sizes, set_rows, normalizer.groups(), normalizer.learns_scale, eps)
 
     @cached_property
     def _starts(self) -> Integers:
@@ -251,8 +259,8 @@ class Network:
         return tuple(np.split(flat, np.cumsum(self.recipe.hidden)[:-1], axis=-1))
 
     @staticmethod
-    def _flat(statistics: Statistics) -> tuple[Floats, ...]:
-        return tuple(np.concatenate(part).astype(np.float32) for part in (statistics.mean, statistics.var))
+    def _flat(statistics: Statistics) -> tuple[Floats, Floats]:
+        return np.concatenate(statistics.mean, dtype=np.float32), np.concatenate(statistics.var, dtype=np.float32)
 
     def _checked(self, x: Any, batches: Any, evaluating: bool = False) -> tuple[Floats, Integers]:
         """Arrays as compiled code needs them, which checks no bounds."""
@@ -265,3 +273,7 @@ class Network:
         if not evaluating:
             self.recipe.normalizer.check(batches.shape[1], self.recipe.hidden)
         return x, batches
+
+
+def _memory(plan: Plan, batches: Integers) -> Floats:
+    return np.empty(memory_size(plan, batches.shape[1]), np.float32)

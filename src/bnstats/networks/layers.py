@@ -38,7 +38,7 @@ def measure(z: Floats, frame: Floats) -> None:
 
 
 @compiled
-def renormalize(frame: Floats, mean: Floats, var: Floats, eps: float, r_max: float, d_max: float) -> None:
+def renormalize(frame: Floats, mean: Floats, var: Floats, eps: float, r_max: np.float32, d_max: np.float32) -> None:
     """1 / s of the batch, r and d against the running statistics."""
     one, small = frame.dtype.type(1), frame.dtype.type(eps)
     r_limit, d_limit = frame.dtype.type(r_max), frame.dtype.type(d_max)
@@ -84,23 +84,25 @@ def back_columns(
     """Turn the gradient at `out` into that at `z`, and add up those of scale and shift."""
     mean, inv, r, d = frame[MEAN], frame[INV], frame[R], frame[D]
     total, dot = frame[SUM], frame[DOT]
-    zero, share = z.dtype.type(0), z.dtype.type(1 / z.shape[0])
+    zero, share = z.dtype.type(0), z.dtype.type(0 if constant else 1 / z.shape[0])
     total[:] = 0
     dot[:] = 0
+    # Short loops: LLVM vectorises only where it has few arrays to keep apart.
     for i in range(z.shape[0]):
         for j in range(z.shape[1]):
             gradient[i, j] = gradient[i, j] if out[i, j] > 0 else zero
+        for j in range(z.shape[1]):
             total[j] += gradient[i, j]
-            dot[j] += gradient[i, j] * (z[i, j] - mean[j]) * inv[j]
+            dot[j] += gradient[i, j] * (z[i, j] - mean[j])
     for j in range(z.shape[1]):
         shift_gradient[j] += total[j]
-        scale_gradient[j] += r[j] * dot[j] + d[j] * total[j]
-        r[j] *= scale[j] * inv[j]
+    for j in range(z.shape[1]):
+        scale_gradient[j] += r[j] * inv[j] * dot[j] + d[j] * total[j]
+    for j in range(z.shape[1]):
         total[j] *= share
-        dot[j] *= share * inv[j]
-    if constant:
-        total[:] = 0
-        dot[:] = 0
+        dot[j] *= share * inv[j] * inv[j]
+    for j in range(z.shape[1]):
+        r[j] *= scale[j] * inv[j]
     for i in range(z.shape[0]):
         for j in range(z.shape[1]):
             gradient[i, j] = r[j] * (gradient[i, j] - total[j] - (z[i, j] - mean[j]) * dot[j])

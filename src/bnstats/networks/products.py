@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from llvmlite import binding, ir
+from llvmlite import binding  # type: ignore[import-untyped]
 from numba import types
 from numba.core import cgutils
 from numba.extending import get_cython_function_address, intrinsic
@@ -22,13 +22,14 @@ Floats = NDArray[np.float32]
 binding.add_symbol("bnstats_sgemm", get_cython_function_address("scipy.linalg.cython_blas", "sgemm"))
 _sgemm = types.ExternalFunction("bnstats_sgemm", types.void(*[types.uintp] * 13))
 _AS_IS, _TRANSPOSED = ord("N"), ord("T")
+_ZERO, _ONE = np.float32(0), np.float32(1)
 
 
-@intrinsic
+@intrinsic  # type: ignore[untyped-decorator]
 def _address(_: Any, value: Any) -> Any:
     """Where a number stands on the stack: Fortran takes every argument by address."""
 
-    def generate(context: Any, builder: ir.IRBuilder, __: Any, arguments: Any) -> Any:
+    def generate(context: Any, builder: Any, __: Any, arguments: Any) -> Any:
         place = cgutils.alloca_once_value(builder, arguments[0])
         return builder.ptrtoint(place, context.get_value_type(types.uintp))
 
@@ -36,7 +37,9 @@ def _address(_: Any, value: Any) -> Any:
 
 
 @compiled
-def _gemm(flip_a: int, flip_b: int, k: int, alpha: float, a: Floats, b: Floats, beta: float, out: Floats) -> None:
+def _gemm(
+    flip_a: int, flip_b: int, k: int, alpha: np.float32, a: Floats, b: Floats, beta: np.float32, out: Floats
+) -> None:
     """out = beta out + alpha a b. BLAS counts by columns, so that it sees all transposed: out' = b' a'."""
     _sgemm(
         _address(np.uint8(flip_b)),
@@ -44,12 +47,12 @@ def _gemm(flip_a: int, flip_b: int, k: int, alpha: float, a: Floats, b: Floats, 
         _address(np.int32(out.shape[1])),
         _address(np.int32(out.shape[0])),
         _address(np.int32(k)),
-        _address(np.float32(alpha)),
+        _address(alpha),
         b.ctypes.data,
         _address(np.int32(b.shape[1])),
         a.ctypes.data,
         _address(np.int32(a.shape[1])),
-        _address(np.float32(beta)),
+        _address(beta),
         out.ctypes.data,
         _address(np.int32(out.shape[1])),
     )
@@ -58,16 +61,16 @@ def _gemm(flip_a: int, flip_b: int, k: int, alpha: float, a: Floats, b: Floats, 
 @compiled
 def multiply(a: Floats, b: Floats, out: Floats) -> None:
     """out = a b."""
-    _gemm(_AS_IS, _AS_IS, a.shape[1], 1.0, a, b, 0.0, out)
+    _gemm(_AS_IS, _AS_IS, a.shape[1], _ONE, a, b, _ZERO, out)
 
 
 @compiled
 def multiply_transposed(a: Floats, b: Floats, out: Floats) -> None:
     """out = a b'."""
-    _gemm(_AS_IS, _TRANSPOSED, a.shape[1], 1.0, a, b, 0.0, out)
+    _gemm(_AS_IS, _TRANSPOSED, a.shape[1], _ONE, a, b, _ZERO, out)
 
 
 @compiled
-def accumulate(a: Floats, b: Floats, factor: float, kept: float, out: Floats) -> None:
+def accumulate(a: Floats, b: Floats, factor: np.float32, kept: np.float32, out: Floats) -> None:
     """out = kept out + factor a' b."""
     _gemm(_TRANSPOSED, _AS_IS, a.shape[0], factor, a, b, kept, out)

@@ -1,0 +1,182 @@
+"""The compiled passes through a network: forward, and backward to new parameters."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from bnstats.compiled import compiled
+from bnstats.networks.layers import (
+    MEAN,
+    VAR,
+    activate_columns,
+    activate_rows,
+    back_columns,
+    back_rows,
+    freeze,
+    measure,
+    renormalize,
+)
+from bnstats.networks.products import accumulate, multiply, multiply_transposed
+from bnstats.networks.views import Floats, Integers, Layers, Plan, Running, Work
+
+
+class Mode(NamedTuple):
+    """What a step normalises with."""
+
+    frozen: bool
+    r_max: np.float32
+    d_max: np.float32
+
+
+class Descent(NamedTuple):
+    """What a step does with gradients."""
+
+    learning_rate: np.float32
+    momentum: np.float32
+    decay: np.float32
+
+
+@compiled
+def gather(x: Floats, rows: Integers, out: Floats) -> None:
+    """out = x[rows]."""
+    for i in range(rows.size):
+        row = rows[i]
+        for j in range(x.shape[1]):
+            out[i, j] = x[row, j]
+
+
+@compiled
+def normalize(
+    plan: Plan,
+    mode: Mode,
+    mean: Floats,
+    var: Floats,
+    z: Floats,
+    frames: Floats,
+    scale: Floats,
+    shift: Floats,
+    out: Floats,
+) -> None:
+    """From a hidden layer's products to what it hands on; `mean` and `var` are the running statistics."""
+    if plan.groups > 0:
+        activate_rows(z, frames, plan.eps, scale, shift, out)
+        return
+    for s in range(frames.shape[0]):
+        first, end = s * plan.set_rows, (s + 1) * plan.set_rows
+        if mode.frozen:
+            freeze(frames[s], mean, var, plan.eps)
+        else:
+            measure(z[first:end], frames[s])
+            renormalize(frames[s], mean, var, plan.eps, mode.r_max, mode.d_max)
+        activate_columns(z[first:end], frames[s], scale, shift, out[first:end])
+
+
+@compiled
+def forward(plan: Plan, mode: Mode, parameters: Layers, running: Running, work: Work, last: int) -> None:
+    """From the inputs in `work` to z of layer `last`, in the last layer of all the logits."""
+    for layer in range(last + 1):
+        z = work.z[layer]
+        multiply(work.values[layer], parameters.weights[layer], z)
+        if layer == plan.sizes.size - 2:
+            add_row(parameters.shift[layer], z)
+        elif layer < last:
+            normalize(
+                plan,
+                mode,
+                running.mean[layer],
+                running.var[layer],
+                z,
+                work.frames[layer],
+                parameters.scale[layer],
+                parameters.shift[layer],
+                work.values[layer + 1],
+            )
+
+
+@compiled
+def add_row(row: Floats, out: Floats) -> None:
+    """out = out + row, in each row."""
+    for i in range(out.shape[0]):
+        for j in range(out.shape[1]):
+            out[i, j] += row[j]
+
+
+@compiled
+def add_rows(rows: Floats, out: Floats) -> None:
+    """out = out + sum of the rows."""
+    for i in range(rows.shape[0]):
+        for j in range(rows.shape[1]):
+            out[j] += rows[i, j]
+
+
+@compiled
+def descend(gradient: Floats, descent: Descent, parameters: Floats, velocity: Floats) -> None:
+    """Stochastic gradient descent as PyTorch defines it; velocity is times minus the learning rate."""
+    rate, momentum, decay = descent.learning_rate, descent.momentum, descent.decay
+    for j in range(parameters.size):
+        velocity[j] = momentum * velocity[j] - rate * gradient[j] - decay * parameters[j]
+        parameters[j] += velocity[j]
+
+
+@compiled
+def descend_product(a: Floats, b: Floats, descent: Descent, weights: Floats, velocity: Floats) -> None:
+    """The same where the gradient is a' b, which is never written down."""
+    if descent.momentum == 0:
+        accumulate(a, b, np.float32(-descent.learning_rate), np.float32(1 - descent.decay), weights)
+        return
+    accumulate(a, b, np.float32(-descent.learning_rate), descent.momentum, velocity)
+    for i in range(weights.shape[0]):
+        for j in range(weights.shape[1]):
+            velocity[i, j] -= descent.decay * weights[i, j]
+            weights[i, j] += velocity[i, j]
+
+
+@compiled
+def denormalize(
+    plan: Plan, mode: Mode, scale: Floats, z: Floats, out: Floats, work: Work, frames: Floats, gradient: Floats
+) -> None:
+    """The way back through `normalize`: the gradient at `out` becomes that at z."""
+    work.scale[:] = 0
+    if plan.groups > 0:
+        back_rows(z, frames, scale, out, gradient, work.scale, work.shift)
+        return
+    for s in range(frames.shape[0]):
+        rows = slice(s * plan.set_rows, (s + 1) * plan.set_rows)
+        back_columns(z[rows], frames[s], scale, out[rows], gradient[rows], mode.frozen, work.scale, work.shift)
+
+
+@compiled
+def backward(plan: Plan, mode: Mode, descent: Descent, parameters: Layers, velocity: Layers, work: Work) -> None:
+    """From the gradient at the logits to new parameters, last layer first."""
+    for layer in range(plan.sizes.size - 2, -1, -1):
+        gradient = work.gradient[layer]
+        work.shift[:] = 0
+        if layer == plan.sizes.size - 2:
+            add_rows(gradient, work.shift)
+        else:
+            scale = parameters.scale[layer]
+            denormalize(plan, mode, scale, work.z[layer], work.values[layer + 1], work, work.frames[layer], gradient)
+            if plan.learns_scale:
+                descend(work.scale, descent, scale, velocity.scale[layer])
+        descend(work.shift, descent, parameters.shift[layer], velocity.shift[layer])
+        weights = parameters.weights[layer]
+        if layer > 0:
+            multiply_transposed(gradient, weights, work.gradient[layer - 1])
+        descend_product(work.values[layer], gradient, descent, weights, velocity.weights[layer])
+
+
+@compiled
+def follow(weight: np.float32, unbiased: np.float32, running: Running, work: Work) -> None:
+    """Move the running statistics towards those of a batch, the average over its sets."""
+    for layer in range(len(work.frames)):
+        frames, mean, var = work.frames[layer], running.mean[layer], running.var[layer]
+        kept, share = 1 - weight, weight / np.float32(len(frames))
+        for j in range(mean.size):
+            mean[j] *= kept
+            var[j] *= kept
+        for s in range(len(frames)):
+            for j in range(mean.size):
+                mean[j] += share * frames[s, MEAN, j]
+                var[j] += share * unbiased * frames[s, VAR, j]
