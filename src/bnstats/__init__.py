@@ -28,8 +28,9 @@ from bnstats.sampling.effects import Distinct, Effect, Mixture, RandomWalk, Sinu
 from bnstats.sampling.labelled import Dataset, Gaussians
 from bnstats.sampling.populations import POPULATIONS, Population
 from bnstats.sampling.shifts import ClassMix, Contrast, Gain, Noise, Offset
+from bnstats.simulation.blocks import run_block
 from bnstats.simulation.notices import NotFiniteWarning, PrecisionWarning
-from bnstats.simulation.run import Simulation, run, run_block
+from bnstats.simulation.run import Simulation, run
 from bnstats.simulation.study import Study
 from bnstats.simulation.workers import BlockError
 from bnstats.statistics import corrections, theory
