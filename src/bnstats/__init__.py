@@ -28,11 +28,10 @@ from bnstats.sampling.effects import Distinct, Effect, Mixture, RandomWalk, Sinu
 from bnstats.sampling.labelled import Dataset, Gaussians
 from bnstats.sampling.populations import POPULATIONS, Population
 from bnstats.sampling.shifts import ClassMix, Contrast, Gain, Noise, Offset
-from bnstats.simulation.blocks import run_block
+from bnstats.simulation.blocks import BlockError, run_block
 from bnstats.simulation.notices import NotFiniteWarning, PrecisionWarning
 from bnstats.simulation.run import Simulation, run
 from bnstats.simulation.study import Study
-from bnstats.simulation.workers import BlockError
 from bnstats.statistics import corrections, theory
 from bnstats.statistics.corrections import CORRECTIONS, Correction
 from bnstats.statistics.estimators import ESTIMATORS, Estimator, fresh_normalized, inv_std

@@ -3,8 +3,8 @@
 Of this package it is all source, so that no change of it is ever served old blocks. Of the user's own code it is the
 methods of the study and of the objects in its fields and cells, the functions in these, and whatever functions, classes
 and constants of their own module all of these name. Not seen are functions that they import from elsewhere (told by
-their name), objects without a stable identity, and what is looked up while running: files, the environment, `getattr`.
-A dict or list that is filled while running counts as another constant then.
+their name), libraries other than NumPy and SciPy, objects without a stable identity, and what is looked up while
+running: files, the environment, `getattr`. A dict or list that is filled while running counts as another constant then.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def definition(study: Study, seed: int) -> dict[str, Any]:
         "study": name_of(type(study)),
         "seed": int(seed),
         "settings": {name: canonical(value) for name, value in fields.items()},
-        "code": digest(code((type(study), *fields.values()))),
+        "code": code((type(study), *fields.values())),
         "histogram": histogram(study.summaries),
         _PACKAGE: f"{version(_PACKAGE)}, source {_source()}",
         **{library: version(library) for library in _TOLD_BY_VERSION},
@@ -55,9 +55,12 @@ def cell_key(cell: Cell) -> str:
     return digest([cell, written]) if written else digest(cell)
 
 
-def code(value: Any) -> list[str]:
-    """A digest of each piece of the user's own code, and of each constant it names, that an object is made of."""
-    return sorted({digest(mark) for mark in _marks("", value, set())})
+def code(value: Any) -> dict[str, Any]:
+    """The user's own code that an object is made of: by name, a digest of each function, and each constant it uses."""
+    found: dict[str, list[Any]] = {}
+    for name, mark in _marks("", value, set()):
+        found.setdefault(name, []).append(mark)
+    return {name: marks[0] if len(marks) == 1 else digest(marks) for name, marks in found.items()}
 
 
 @functools.cache
@@ -77,20 +80,20 @@ def _modules(folder: Traversable) -> Iterator[tuple[str, bytes]]:
             yield entry.name, entry.read_bytes()
 
 
-def _marks(label: str, value: Any, seen: set[int]) -> Iterator[Any]:
+def _marks(label: str, value: Any, seen: set[int]) -> Iterator[Part]:
     """The bytecode of functions, and the constants that have a label, in `value` and all that it is made of."""
     if isinstance(value, FunctionType | type) or hasattr(value, "__wrapped__"):
         if id(value) in seen or str(value.__module__).partition(".")[0] in _COVERED:
             return
         seen.add(id(value))
     if isinstance(value, FunctionType):
-        yield [label or name_of(value), bytecode(value.__code__)]
+        yield label or name_of(value), digest(bytecode(value.__code__))[:16]
     parts = list(_parts(label, value))
     for part in parts:
         yield from _marks(*part, seen)
     if label and not parts:
         with suppress(ValueError):  # no stable identity: not seen
-            yield [label, canonical(frozenset(value) if isinstance(value, set) else value)]
+            yield label, canonical(frozenset(value) if isinstance(value, set) else value)
 
 
 def _parts(label: str, value: Any) -> Iterator[Part]:
