@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from bnstats.sampling import datasets
-from bnstats.statistics.batchwise import anova_icc
 from bnstats.statistics.groups import Groups
+from bnstats.statistics.shrinkage import anova_icc
 
 
 def test_exam_grades_are_those_of_six_semesters() -> None:

@@ -14,10 +14,11 @@ from __future__ import annotations
 
 import difflib
 
-from bnstats.statistics.batchwise import center, none, random_intercept, shrink, shrink_scale, standardise
+from bnstats.statistics.batchwise import center, none, standardise
 from bnstats.statistics.combat import combat
+from bnstats.statistics.confounding import check_confounding
 from bnstats.statistics.fitting import Correction, Fitted
-from bnstats.statistics.groups import check_confounding
+from bnstats.statistics.shrinkage import random_intercept, shrink, shrink_scale
 from bnstats.statistics.smoothers import (
     exponential_average,
     lowess,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -159,7 +160,8 @@ class Fitted:
     def adapt(self, x: ArrayLike, key: ArrayLike) -> Fitted:
         """The fit of other batches, each estimated from its own rows, at the level and with the variances of this fit.
 
-        What batch normalisation does that goes on using batch statistics at test time.
+        What batch normalisation does that goes on using batch statistics at test time. ValueError for a correction along
+        time, which is fitted again instead.
 
         >>> from bnstats.statistics.corrections import CORRECTIONS
         >>> fitted = CORRECTIONS["center"].fit([1.0, 3.0, 5.0, 7.0], ["a", "a", "b", "b"])
@@ -167,6 +169,8 @@ class Fitted:
         >>> fitted.adapt(*new).apply(*new)
         array([3., 5.])
         """
+        if self.correction.along == "time":
+            raise ValueError(f"adapt estimates new batches; fit the {self.correction.name} again on all times so far.")
         groups = self._groups(x, key)
         effects, factors = self.rule(groups)
         return replace(self, labels=groups.labels, effects=effects, factors=factors)
@@ -205,3 +209,13 @@ class Fitted:
             f"a {name} fitted on these {plural} says nothing about {self._new(groups)}; use one that does: "
             f"{', '.join(TRANSFERRING[along])}{adapting}."
         )
+
+
+def centred(rule: Callable[[Groups], Array], groups: Groups) -> Rule:
+    """A rule of effects that average 0 over the rows of `groups`, so that the mean of all rows stays; factors are 1."""
+    return partial(_shifted, rule=rule, shift=groups.average(rule(groups)))
+
+
+def _shifted(groups: Groups, rule: Callable[[Groups], Array], shift: Array) -> tuple[Array, Array]:
+    effects = rule(groups) - shift
+    return effects, np.ones_like(effects)

@@ -16,8 +16,7 @@ from scipy.interpolate import make_smoothing_spline
 from scipy.signal import lfilter
 from statsmodels.nonparametric.smoothers_lowess import lowess as statsmodels_lowess
 
-from bnstats.statistics.batchwise import centred
-from bnstats.statistics.fitting import Correction, Rule
+from bnstats.statistics.fitting import Correction, Rule, centred
 from bnstats.statistics.groups import Array, Groups, shown
 
 
