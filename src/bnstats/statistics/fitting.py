@@ -160,8 +160,8 @@ class Fitted:
     def adapt(self, x: ArrayLike, key: ArrayLike) -> Fitted:
         """The fit of other batches, each estimated from its own rows, at the level and with the variances of this fit.
 
-        What batch normalisation does that goes on using batch statistics at test time. ValueError for a correction along
-        time, which is fitted again instead.
+        What batch normalisation does that goes on using batch statistics at test time. ValueError for a correction
+        along time, which is fitted again instead.
 
         >>> from bnstats.statistics.corrections import CORRECTIONS
         >>> fitted = CORRECTIONS["center"].fit([1.0, 3.0, 5.0, 7.0], ["a", "a", "b", "b"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Groups:
-    """Moments of the rows that share a batch or a time.
+    """Rows that share a batch or a time, and their moments.
 
     Attributes
     ----------
@@ -24,10 +25,6 @@ class Groups:
         Sorted.
     index : array of int, shape (rows,)
         The group of each row.
-    n : array, shape (groups, 1)
-        Rows in each group.
-    mean, m2 : array, shape (groups, features)
-        Mean and sum of squared deviations from it.
 
     Examples
     --------
@@ -40,9 +37,6 @@ class Groups:
     x: Array
     labels: NDArray[Any]
     index: NDArray[np.intp]
-    n: Array
-    mean: Array
-    m2: Array
 
     @staticmethod
     def of(x: ArrayLike, key: ArrayLike, along: str) -> Groups:
@@ -66,10 +60,22 @@ class Groups:
                 f"{along} {shown(labels[index[np.argmin(finite)]])} holds NaN or infinite values, "
                 f"{np.count_nonzero(~finite)} rows do in all: drop these rows."
             )
-        n = np.bincount(index).astype(np.float64)[:, None]
-        mean = _sums(x, index) / n
-        residual = x - mean[index]
-        return Groups(along, x, labels, index, n, mean, _sums(residual**2, index))
+        return Groups(along, x, labels, index)
+
+    @cached_property
+    def n(self) -> Array:
+        """Rows in each group, shape (groups, 1)."""
+        return np.bincount(self.index).astype(np.float64)[:, None]
+
+    @cached_property
+    def mean(self) -> Array:
+        """Of each group and feature, shape (groups, features)."""
+        return self._sums(self.x) / self.n
+
+    @cached_property
+    def m2(self) -> Array:
+        """Sum of squared deviations from the mean, of each group and feature."""
+        return self._sums((self.x - self.mean[self.index]) ** 2)
 
     @property
     def level(self) -> Array:
@@ -92,6 +98,9 @@ class Groups:
         if spare == 0:
             raise ValueError(f"every {self.along} has one row, which leaves no variance within: give larger ones.")
         return np.asarray(self.m2.sum(axis=0) / spare)
+
+    def _sums(self, values: Array) -> Array:
+        return np.stack([np.bincount(self.index, column) for column in values.T], axis=1)
 
     def named(self, which: ArrayLike) -> str:
         """The groups of a mask, for a message: the first three by name.
@@ -123,7 +132,7 @@ def listed(labels: NDArray[Any], most: int = 3) -> str:
 
 def _checked_keys(key: ArrayLike, along: str, x: Array) -> NDArray[Any]:
     keys = np.asarray(key)
-    if x.ndim not in (1, 2) or not len(x) or keys.shape != x.shape[:1]:
+    if x.ndim not in (1, 2) or not x.size or keys.shape != x.shape[:1]:
         raise ValueError(
             f"x has shape (rows,) or (rows, features) with at least one row, and {along} one value a row; got shapes "
             f"{x.shape} and {keys.shape}."
@@ -138,7 +147,3 @@ def _checked_keys(key: ArrayLike, along: str, x: Array) -> NDArray[Any]:
     if not finite.all():
         raise ValueError(f"times are finite; row {np.argmin(finite)} has {times[np.argmin(finite)]}: drop it.")
     return times
-
-
-def _sums(x: Array, index: NDArray[np.intp]) -> Array:
-    return np.stack([np.bincount(index, column) for column in x.T], axis=1)
