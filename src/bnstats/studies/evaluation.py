@@ -95,9 +95,10 @@ class Condition:
         A network whose logits are not finite counts as one that guesses at random.
         """
         x, y = trained.split.x_test, trained.split.y_test
+        shifting, drawing = rng.spawn(2)
         if self.shift is not None:
-            x, y = self.shift.apply(rng, x, y)
-        batches = self.batching.rows(rng, y, self.batch_size, max(1, y.size // self.batch_size))
+            x, y = self.shift.apply(shifting, x, y)
+        batches = self.batching.rows(drawing, y, self.batch_size, max(1, y.size // self.batch_size))
         reference = trained.logits("population", x, batches).reshape(batches.size, -1).argmax(axis=1)
         found: dict[tuple[str, str], float] = {}
         for kind in kinds:
