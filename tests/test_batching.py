@@ -256,9 +256,9 @@ BAD = [
     (lambda: bn.WithoutReplacement(size=10).check(POPULATIONS["array"], 4), "has 12 values, so size=10 cannot be"),
     (lambda: bn.WithoutReplacement().check(POPULATIONS["array"], 13), "batch of 13 .* 12 values; use .* up to 12"),
     (lambda: batches(bn.WithoutReplacement(), "array", 13), "batch of 13 cannot be drawn"),
-    (lambda: bn.IID().check(POPULATIONS["normal"], 1), "at least 2 values, one has no variance; got batch size 1"),
-    (lambda: bn.Clustered(icc=0.5).check(POPULATIONS["normal"], 0), "got batch size 0"),
-    (lambda: bn.WithoutReplacement().check(POPULATIONS["array"], 1), "got batch size 1"),
+    (lambda: bn.IID().check(POPULATIONS["normal"], 1), "at least 2, one value has no variance; got 1"),
+    (lambda: bn.Clustered(icc=0.5).check(POPULATIONS["normal"], 0), "no variance; got 0"),
+    (lambda: bn.WithoutReplacement().check(POPULATIONS["array"], 1), "no variance; got 1"),
 ]
 
 

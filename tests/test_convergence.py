@@ -180,7 +180,7 @@ def test_one_may_be_given_without_a_list():
         ({"precision": "high"}, "precision is a relative standard error"),
         ({"batch_sizes": ["a"]}, "whole number .* got 'a'"),
         ({"batching": "iid"}, r"batching is a rule such as bn.IID\(\).* got 'iid'"),
-        ({"max_draws": 0}, "max_draws is a number of draws, at least 1; got 0"),
+        ({"max_draws": 0}, "max_draws is a number of draws, at least 2097152: .* got 0"),
         ({"populations": None}, "NoneType .* is none of these"),
         ({"populations": stats.norm}, r"norm is a family of distributions; freeze one, as in stats.norm\("),
     ],

@@ -9,9 +9,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import lru_cache
+from numbers import Real
+from typing import Any
 
 import numpy as np
 from numpy.random import Generator
+from scipy import special, stats
 
 from bnstats.compiled import compiled
 from bnstats.sampling.populations import Population
@@ -34,14 +37,26 @@ class Batching(ABC):
         """Chance of a batch of equal values, to the leading term; of independent values, that of the largest atom."""
         return population.largest_atom**batch_size
 
+    def fewest_draws(self, batch_size: int, chance: float) -> int:
+        """So many independent draws are at least in a batch, fewer with a probability below `chance`."""
+        return batch_size
+
     def source(self, population: Population) -> Population:
         """The population whose moments the batch statistics estimate."""
         return population
 
     def check(self, population: Population, batch_size: int) -> None:
         """Raise ValueError if no batch of this size can be drawn."""
-        if batch_size < 2:
-            raise ValueError(f"a batch has at least 2 values, one has no variance; got batch size {batch_size}.")
+        if not isinstance(batch_size, Real) or not (batch_size >= 2 and batch_size % 1 == 0):
+            raise ValueError(
+                f"a batch size is a whole number of at least 2, one value has no variance; got {batch_size!r}."
+            )
+
+
+def check_rule(batching: Any) -> None:
+    """Raise ValueError for what is no batching rule, such as a name or the class of one."""
+    if not isinstance(batching, Batching):
+        raise ValueError(f"batching is a rule such as bn.IID() or bn.Clustered(icc=0.1); got {batching!r}.")
 
 
 @dataclass(frozen=True)
@@ -77,8 +92,9 @@ class WithoutReplacement(Batching):
     size: int | None = None
 
     def __post_init__(self) -> None:
-        if self.size is not None and (self.size != int(self.size) or self.size < 2):
-            raise ValueError(f"size is the number of values to draw from, whole and at least 2; got {self.size}.")
+        known = self.size is None or (isinstance(self.size, Real) and self.size >= 2 and self.size % 1 == 0)
+        if not known or isinstance(self.size, bool):
+            raise ValueError(f"size is the number of values to draw from, whole and at least 2; got {self.size!r}.")
 
     def source(self, population: Population) -> Population:
         if population.values is None:
@@ -150,8 +166,8 @@ class Clustered(Batching):
     icc: float
 
     def __post_init__(self) -> None:
-        if not 0 <= self.icc <= 1:
-            raise ValueError(f"icc is a correlation between 0 and 1; got {self.icc}.")
+        if not isinstance(self.icc, Real) or not 0 <= self.icc <= 1:
+            raise ValueError(f"icc is a correlation between 0 and 1; got {self.icc!r}.")
 
     def fill(self, population: Population, rng: Generator, out: Array) -> None:
         population.fill(rng, out)
@@ -162,6 +178,10 @@ class Clustered(Batching):
     def chance_all_equal(self, population: Population, batch_size: int) -> float:
         chance = np.sqrt(self.icc) + (1 - np.sqrt(self.icc)) * population.largest_atom
         return float(max(chance**batch_size, super().chance_all_equal(population, batch_size)))
+
+    def fewest_draws(self, batch_size: int, chance: float) -> int:
+        own = int(stats.binom.ppf(chance, batch_size, 1 - np.sqrt(self.icc)))
+        return min(own + 1, batch_size) if self.icc > 0 else batch_size
 
     def variance_of_mean(self, population: Population, batch_size: int) -> float:
         return population.var * (self.icc + (1 - self.icc) / batch_size)
@@ -180,19 +200,33 @@ class Autocorrelated(Batching):
     phi: float
 
     def __post_init__(self) -> None:
-        if not 0 <= self.phi < 1:
-            raise ValueError(f"phi is a probability of repeating, at least 0 and below 1; got {self.phi}.")
+        if not isinstance(self.phi, Real) or not 0 <= self.phi < 1:
+            raise ValueError(f"phi is a probability of repeating, at least 0 and below 1; got {self.phi!r}.")
 
     def fill(self, population: Population, rng: Generator, out: Array) -> None:
         population.fill(rng, out)
-        fresh = rng.random(out.shape) >= self.phi
-        source = np.maximum.accumulate(np.where(fresh, np.arange(out.shape[1]), 0), axis=1)
-        out[...] = np.take_along_axis(out, source, axis=1)
+        _repeat(rng.random(out.shape), self.phi, out)
 
     def chance_all_equal(self, population: Population, batch_size: int) -> float:
         return (self.phi + (1 - self.phi) * population.largest_atom) ** (batch_size - 1)
 
+    def fewest_draws(self, batch_size: int, chance: float) -> int:
+        return 1 + int(stats.binom.ppf(chance, batch_size - 1, 1 - self.phi))
+
     def variance_of_mean(self, population: Population, batch_size: int) -> float:
-        lag = np.arange(1, batch_size)
-        inflation = 1 + 2 * np.sum((1 - lag / batch_size) * self.phi**lag)
-        return float(population.var / batch_size * inflation)
+        n, a = batch_size, 1 - self.phi
+        # sum over lags j of (n - j) phi^(j - 1) = (n a - 1 + phi^n) / a²; where that cancels, its binomial series.
+        if n * a < 0.01:
+            lags = sum(special.comb(n, k + 2) * (-a) ** k for k in range(min(n - 1, 7)))
+        else:
+            with np.errstate(divide="ignore"):  # phi = 0
+                lags = (n * a + np.expm1(n * np.log1p(-a))) / a**2
+        return float(population.var / n * (1 + 2 * self.phi * lags / n))
+
+
+@compiled
+def _repeat(uniform: Array, phi: float, out: Array) -> None:
+    for i in range(out.shape[0]):
+        for j in range(1, out.shape[1]):
+            if uniform[i, j] < phi:
+                out[i, j] = out[i, j - 1]

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-import warnings
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -17,22 +15,12 @@ from scipy import stats
 
 from bnstats.sampling.laws import NAMED, family, parameters
 from bnstats.sampling.samplers import Array, Fill, array_filler, law_filler
+from bnstats.sampling.tails import binned, law_tail_index, slope_at, visible_order
 
-# Beyond the reach of SciPy's `isf`; of every other family the far tail shows its index, see `tail_index`.
-_TAILS: dict[str, Callable[[tuple[float, ...]], float]] = {
-    "f": lambda shapes: shapes[1] / 2,
-    "betaprime": lambda shapes: shapes[1],
-    "zipf": lambda shapes: shapes[0] - 1,
-    "t": lambda shapes: shapes[0],
-    "ncf": lambda shapes: shapes[1] / 2,
-    "jf_skew_t": lambda shapes: 2 * min(shapes),
-    "mielke": lambda shapes: shapes[1],
-    "yulesimon": lambda shapes: shapes[0],
-    "dpareto_lognorm": lambda shapes: shapes[2],
-    "levy_stable": lambda shapes: shapes[0] if shapes[0] < 2 else np.inf,
-    "skewcauchy": lambda _: 1.0,
-    "alpha": lambda _: 1.0,
-}
+# The values that stand for a distribution where its crowding is asked for.
+STAND_INS = 2**11
+# Rarer values of a discrete distribution are left out of its table.
+RARE = 1e-13
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,30 +110,51 @@ class Population:
         """Moments of order below it exist: 3 for t(3); inf where all moments exist."""
         if self.values is not None:
             return np.inf
-        closed = _TAILS.get(family(self.law) or "")
-        if closed is not None:
-            return float(closed(parameters(self.law)[0]))
-        far, farther = self.local_tail_index(1e-40), self.local_tail_index(1e-60)
-        return round(farther, 6) if abs(farther / far - 1) < 1e-6 else np.inf
+        return law_tail_index(self.law.dist, parameters(self.law)[0], family(self.law))
 
     def local_tail_index(self, probability: float) -> float:
-        """Slope -d log P(|X - median| > x) / d log x where that is `probability`, of the heavier tail; inf if bounded.
+        """The tail index that a simulation of 1 / `probability` draws meets.
 
-        It is the tail index that a simulation of 1 / `probability` draws meets: a lognormal has all its moments, and
-        yet looks there like a power law.
+        A lognormal has all its moments, and yet looks like a power law: the index is its slope -d log P(|X - median| >
+        x) / d log x where that is `probability`. Of arrays and discrete laws it is the order up to which that many
+        draws know the moments, see `visible_order`.
 
         >>> lognormal = Population.of("lognormal")
         >>> lognormal.tail_index, round(lognormal.local_tail_index(1e-7), 2)
         (inf, 5.13)
+        >>> round(Population.of([0.0] * 999 + [1.0]).local_tail_index(1e-4), 2)
+        0.89
         """
+        visible = np.inf if self._atoms is None else visible_order(*self._atoms, 1 / probability)
         if self.values is not None:
-            return np.inf
-        chance, (shapes, _, _) = np.array([10 * probability, probability]), parameters(self.law)
-        dist = self.law.dist
-        middle = dist.median(*shapes)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return min(_slope(dist.isf, chance, shapes, middle), _slope(dist.ppf, chance, shapes, middle))
+            return visible
+        slope = slope_at(self.law.dist, parameters(self.law)[0], probability)
+        return min(slope, self.tail_index, visible)
+
+    @cached_property
+    def _atoms(self) -> tuple[Array, Array] | None:
+        """Sizes of the deviations from the mean, and their shares; None where the law is not discrete."""
+        if self.values is not None:
+            return binned(self.values - self.mean, np.ones(self.values.size))
+        if not hasattr(self.law, "pmf"):
+            return None
+        dist, (shapes, _, _) = self.law.dist, parameters(self.law)
+        try:
+            low, high = float(dist.ppf(RARE, *shapes)), float(dist.isf(RARE, *shapes))
+        except (OverflowError, RuntimeError):  # SciPy gave up its search
+            return None
+        if not high - low < 2**20:
+            return None
+        values = np.arange(low, high + 1)
+        chance = np.asarray(dist.pmf(values, *shapes))
+        return binned(values - values @ chance, chance)
+
+    @cached_property
+    def ordered(self) -> Array:
+        """The values in increasing order; of a distribution, as many quantiles as stand for it."""
+        values = self.values if self.values is not None else self.quantiles(STAND_INS).values
+        assert values is not None
+        return np.sort(values)
 
     @cached_property
     def largest_atom(self) -> float:
@@ -222,17 +231,6 @@ def _law_moments(law: Any, tail: float) -> tuple[float, float, float]:
     with np.errstate(all="ignore"):
         var, skewness, excess = (float(moment) for moment in law.stats("vsk"))
     return var, skewness * var**1.5 if tail > 3 else np.nan, (excess + 3) * var**2 if tail > 4 else np.inf
-
-
-def _slope(quantile: Any, chance: Array, shapes: tuple[float, ...], middle: float) -> float:
-    """Local tail index from the distances from the middle that are exceeded with probabilities 10 p and p."""
-    try:
-        value = np.abs(quantile(chance, *shapes) - middle)
-    except (OverflowError, RuntimeError):  # SciPy searches discrete quantiles, and may give up
-        return np.inf
-    if not np.isfinite(value).all() or value[0] <= 0 or value[1] <= value[0]:
-        return np.inf
-    return float(np.log(10) / np.log(value[1] / value[0]))
 
 
 def _known(name: str) -> str:

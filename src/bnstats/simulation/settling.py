@@ -21,7 +21,7 @@ class CellRun:
 
     def __init__(self, study: Study, cell: Cell, max_replicates: int) -> None:
         self.study, self.cell = study, cell
-        self.most = math.ceil(max_replicates / study.size(cell))
+        self.most = math.ceil(study.at_most(cell, max_replicates) / study.size(cell))
         self.blocks = 0
         self.keys: tuple[tuple[Any, ...], ...] = ()
         self.account: Account | None = None

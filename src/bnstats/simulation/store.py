@@ -6,6 +6,7 @@ definition is refused. Blocks are plain numbers in NumPy's array format, each be
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import io
 import json
@@ -128,7 +129,7 @@ def _encode(tally: Tally) -> bytes:
 
 def _decode(payload: bytes) -> Tally:
     buffer = io.BytesIO(zlib.decompress(payload))
-    return Tally.from_arrays(*(np.load(buffer, allow_pickle=False) for _ in range(7)))
+    return Tally.from_arrays(*(np.load(buffer, allow_pickle=False) for _ in dataclasses.fields(Tally)))
 
 
 def _difference(held: Any, wanted: Any) -> str:

@@ -65,6 +65,10 @@ class Study(ABC):
         """Replicates in a block."""
         return 1000
 
+    def at_most(self, cell: Cell, max_replicates: int) -> int:
+        """Replicates of this cell at most, where that limit was given for all."""
+        return max_replicates
+
     def draws(self, cell: Cell) -> int:
         """Random numbers that a replicate takes, for the progress bar."""
         return 1

@@ -9,13 +9,14 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.interpolate import PchipInterpolator
 
 from bnstats.compiled import compiled
+from bnstats.simulation.medians import atoms_of, identity_of, quantiles
 from bnstats.simulation.merging import merge_groups, merge_moments
 
 Array = NDArray[np.float64]
@@ -47,6 +48,8 @@ class Tally:
     counts : int array, shape (B,)
     low, high : array, shape (B,)
         Smallest and largest |value - origin| of a bin, so that the median of a discrete quantity is exact.
+    atoms : array, shape (3, A)
+        Values of |value - origin| that come again and again: measure, value, how often.
     """
 
     keys: tuple[tuple[Any, ...], ...]
@@ -56,6 +59,7 @@ class Tally:
     counts: NDArray[np.int32]
     low: Array
     high: Array
+    atoms: Array
 
     @staticmethod
     def of(replicates: Mapping[Any, NDArray[Any]], origins: Sequence[float], histogram: bool = True) -> Tally:
@@ -68,18 +72,23 @@ class Tally:
         moments, shape = np.zeros((5, len(keys))), (len(keys), BINS if histogram else 0)
         missing = np.zeros((2, len(keys)), np.int64)
         counts, low, high = np.zeros(shape, np.int32), np.empty(shape), np.empty(shape)
+        atoms = [np.empty((3, 0))]
         for k, (values, origin) in enumerate(zip(replicates.values(), origins, strict=True)):
             flat = np.ascontiguousarray(values, dtype=np.float64).ravel()
-            _count(flat, origin, moments[:, k], counts[k], low[k], high[k])
+            error = _count(flat, origin, moments[:, k], counts[k], low[k], high[k])
+            if histogram:
+                value, count = atoms_of(error)
+                atoms.append(np.stack([np.full(value.size, float(k)), value, count]))
             if not np.isfinite(moments[1, k]):
                 missing[:, k] = np.isnan(flat).sum(), np.isinf(flat).sum()
         bins = np.flatnonzero(counts)
-        return Tally(keys, moments, missing, bins, counts.ravel()[bins], low.ravel()[bins], high.ravel()[bins])
+        held = counts.ravel()[bins], low.ravel()[bins], high.ravel()[bins], np.concatenate(atoms, axis=1)
+        return Tally(keys, moments, missing, bins, *held)
 
     def arrays(self) -> tuple[NDArray[Any], ...]:
         """All of it in plain arrays, the keys as JSON; the inverse is `from_arrays`."""
         names = np.frombuffer(json.dumps(self.keys).encode(), dtype=np.uint8)
-        return names, self.moments, self.missing, self.bins, self.counts, self.low, self.high
+        return names, self.moments, self.missing, self.bins, self.counts, self.low, self.high, self.atoms
 
     @staticmethod
     def from_arrays(names: NDArray[Any], *arrays: NDArray[Any]) -> Tally:
@@ -88,23 +97,29 @@ class Tally:
 
 
 @compiled
-def _count(values: Array, origin: float, moments: Array, counts: NDArray[np.int32], low: Array, high: Array) -> None:
+def _count(values: Array, origin: float, moments: Array, counts: NDArray[np.int32], low: Array, high: Array) -> Array:
     error = values - origin
     mean = error.mean()
-    second = third = fourth = 0.0
+    first = second = third = fourth = 0.0
     for i in range(error.size):
         d = error[i] - mean
         q = d * d
+        first += d
         second += q
         third += q * d
         fourth += q * q
+    slip = first / error.size  # the mean is rounded
+    mean += slip
+    second -= error.size * slip**2
+    if second <= error.size * (4 * np.finfo(np.float64).eps * mean) ** 2:
+        second = third = fourth = 0.0  # equal values, but for the rounding of their mean
     moments[0] = error.size
     moments[1] = mean
     moments[2] = second
     moments[3] = third
     moments[4] = fourth
     if counts.size == 0:
-        return
+        return error
     error = np.abs(error)
     bits = error.view(np.int64)
     for i in range(error.size):
@@ -115,6 +130,7 @@ def _count(values: Array, origin: float, moments: Array, counts: NDArray[np.int3
         counts[b] += 1
         low[b] = error[i] if first else min(low[b], error[i])
         high[b] = error[i] if first else max(high[b], error[i])
+    return error
 
 
 class Account:
@@ -127,6 +143,7 @@ class Account:
         self.counts = np.zeros((GROUPS, measures, bins), np.int32)
         self.low = np.full((measures, bins), np.inf)
         self.high = np.zeros((measures, bins))
+        self.atoms: list[dict[int, tuple[float, NDArray[np.int64]]]] = [{} for _ in range(measures)]
 
     def add(self, block: int, tally: Tally) -> None:
         """Merge the tally of one block."""
@@ -137,17 +154,17 @@ class Account:
         counts[tally.bins] += tally.counts
         low[tally.bins] = np.minimum(low[tally.bins], tally.low)
         high[tally.bins] = np.maximum(high[tally.bins], tally.high)
+        for k, value, count, name in zip(*tally.atoms.tolist(), identity_of(tally.atoms[1]).tolist(), strict=True):
+            _, held = self.atoms[int(k)].setdefault(name, (value, np.zeros(GROUPS, np.int64)))
+            held[group] += int(count)
 
     def sample(self, k: int) -> Sample:
         """What is known now of measure k."""
-        held: list[NDArray[Any]] = [
-            self.moments[:, :, k],
-            self.missing[:, k],
-            self.counts[:, k],
-            self.low[k],
-            self.high[k],
-        ]
-        return Sample(*(array.copy() for array in held))
+        atoms = sorted(self.atoms[k].values(), key=itemgetter(0))
+        values = np.array([value for value, _ in atoms])
+        each = np.array([count for _, count in atoms], np.int64).reshape(-1, GROUPS).T
+        histogram = self.counts[:, k].copy(), self.low[k].copy(), self.high[k].copy()
+        return Sample(self.moments[:, :, k].copy(), self.missing[:, k].copy(), *histogram, values, each)
 
 
 @dataclass(frozen=True)
@@ -161,6 +178,9 @@ class Sample:
         How many are NaN, and how many infinite.
     counts : int array, shape (GROUPS, BINS), or (GROUPS, 0) without a histogram
     low, high : array, shape (BINS,), or (0,)
+    atoms : array, shape (A,)
+        In increasing order.
+    atom_counts : int array, shape (GROUPS, A)
     """
 
     moments: Array
@@ -168,6 +188,8 @@ class Sample:
     counts: NDArray[np.int32]
     low: Array
     high: Array
+    atoms: Array
+    atom_counts: NDArray[np.int64]
 
     @property
     def groups(self) -> int:
@@ -176,7 +198,8 @@ class Sample:
 
     def whole(self) -> Evidence:
         """All replicates."""
-        return Evidence(merge_groups(self.moments.T), self.counts.sum(axis=0, dtype=np.int64), self.low, self.high)
+        counts = self.counts.sum(axis=0, dtype=np.int64)
+        return self._evidence(merge_groups(self.moments.T), counts, self.atom_counts.sum(axis=0))
 
     @cached_property
     def left_out(self) -> list[Evidence]:
@@ -184,7 +207,11 @@ class Sample:
         each = np.eye(len(self.moments), dtype=bool)
         merged = merge_groups(np.moveaxis(np.where(each[..., None], 0.0, self.moments), -1, 0)).T
         counts = self.counts.sum(axis=0, dtype=np.int64) - self.counts
-        return [Evidence(m, c, self.low, self.high) for m, c in zip(merged, counts, strict=True)]
+        atoms = self.atom_counts.sum(axis=0) - self.atom_counts
+        return [self._evidence(*parts) for parts in zip(merged, counts, atoms, strict=True)]
+
+    def _evidence(self, moments: Array, counts: NDArray[np.int64], atom_counts: NDArray[np.int64]) -> Evidence:
+        return Evidence(moments, counts, self.low, self.high, (self.atoms, atom_counts))
 
 
 @dataclass(frozen=True)
@@ -196,12 +223,15 @@ class Evidence:
     moments : array, shape (5,)
         As in `Tally`.
     counts, low, high : array, shape (BINS,)
+    atoms : two arrays, shape (A,)
+        Values of |e| that come again and again, and how often; they are among the counts, too.
     """
 
     moments: Array
     counts: NDArray[np.int64]
     low: Array
     high: Array
+    atoms: tuple[Array, NDArray[np.int64]]
 
     @property
     def n(self) -> float:
@@ -226,12 +256,9 @@ class Evidence:
     def median(self) -> tuple[float, float, float]:
         """Median of |e|, and the quantiles one standard error of a proportion below and above it."""
         step = min(0.5, 0.5 / np.sqrt(self.n))
-        below = np.cumsum(self.counts)
-        target = np.array([0.5, 0.5 - step, 0.5 + step]) * below[-1]
-        bins = np.searchsorted(below, target)
-        near = np.arange(max(bins.min() - 3, 0), min(bins.max() + 4, BINS))
-        rising = near[np.diff(below[near], prepend=-1) > 0]
-        # Monotone cubic interpolation between the edges of the bins; within a bin of one value, that value.
-        value = PchipInterpolator(below[rising], EDGES[rising + 1])(target) if len(rising) > 1 else self.high[bins]
-        center, lower, upper = np.clip(value, self.low[bins], self.high[bins]).tolist()
+        ranks = np.array([0.5, 0.5 - step, 0.5 + step]) * self.counts.sum()
+        values, counts = self.atoms
+        places = np.clip((values.view(np.int64) >> (52 - _PER_OCTAVE_BITS)) - _LOWEST, 0, BINS - 1)
+        density = self.counts - np.bincount(places, counts, BINS)
+        center, lower, upper = quantiles(ranks, EDGES, density, self.atoms, self.low, self.high)
         return center, lower, upper

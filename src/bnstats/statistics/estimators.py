@@ -17,6 +17,9 @@ from bnstats.statistics.moments import Moments
 Array = NDArray[np.float64]
 Fresh = Callable[[], Array]
 
+# Differences of so many units in the last place are rounding.
+ROUNDING = 64 * float(np.finfo(float).eps)
+
 
 @dataclass(frozen=True)
 class Estimator:
@@ -28,11 +31,12 @@ class Estimator:
     function : callable (x, axis) -> array
         As NumPy's reductions: reduces `axis` of x. None if it can be computed from moments alone.
     target : float, or callable (Population) -> float
-    order : float
+    order : float, optional
         It grows like this power of an outlier, 1 for a mean or a standard deviation, 2 for a variance, 0 if bounded:
-        says which of its moments exist.
-    averages : float
-        It is a smooth function of the batch's average of this power of the values: says how fast it converges.
+        says which of its moments exist. By default it is tried out, see `bnstats.statistics.growth`.
+    averages : float, optional
+        It is a smooth function of the batch's average of this power of the values: says how fast it converges. By
+        default that is not known.
     eps : float, optional
         It divides by the square root of variance + eps, so a batch of nearly equal values makes it large.
     of_moments : callable (Moments, Fresh) -> array, optional
@@ -50,8 +54,8 @@ class Estimator:
     name: str
     function: Callable[..., Any] | None
     target: float | Callable[[Population], float]
-    order: float = 1.0
-    averages: float = 1.0
+    order: float | None = None
+    averages: float | None = None
     of_moments: Callable[[Moments, Fresh], Array] | None = None
     eps: float | None = None
 
@@ -70,7 +74,7 @@ class Estimator:
     @property
     def built_in(self) -> bool:
         """Whether it is one of the package's own, whose theory is known by its name."""
-        return self.function is None
+        return self.function is None and self.name.partition("(")[0] in ESTIMATORS
 
     def check(self, population: Population, batch_size: int) -> None:
         """Try a user's function along either axis; ValueError if it does not reduce the axis that it is given."""
@@ -81,14 +85,31 @@ class Estimator:
         population.fill(np.random.default_rng(0), batches)
         try:
             shapes = self(batches, axis=-1).shape, self(batches.T, axis=0).shape
-        except TypeError as error:
-            raise ValueError(f"{self.name} cannot be called as f(x, axis=-1), as np.mean can: {error}.") from error
+        except Exception as error:
+            raise ValueError(
+                f"{self.name} cannot be called as f(x, axis=-1), as np.mean can: it raises {type(error).__name__}, "
+                f"{error}."
+            ) from error
         if shapes != ((count,), (count,)):
             raise ValueError(
                 f"{self.name} does not reduce the axis that it is given, as np.mean does: of batches of shape "
                 f"{batches.shape} it makes shape {shapes[0]} with axis=-1, and of their transpose {shapes[1]} with "
                 "axis=0."
             )
+
+    def of_whole(self, population: Population, estimates: Array) -> Array:
+        """Estimates from batches that are the whole population, its values in other orders, without their rounding.
+
+        >>> whole = Population.of([1.0, 2.0, 6.0])
+        >>> ESTIMATORS["mean"].of_whole(whole, np.array([3.0 - 1e-15, 3.0])).tolist()
+        [3.0, 3.0]
+        """
+        if self.averages == 0 or population.values is None:  # a fresh value is none of the batch
+            return estimates
+        target, one = self.population_value(population), float(self(population.values))
+        rounding = ROUNDING * max(abs(target), abs(one), population.std)
+        one = target if abs(one - target) <= rounding else one
+        return np.where(np.abs(estimates - one) <= rounding, one, estimates)
 
     def population_value(self, population: Population) -> float:
         """What the estimator should say of the population."""

@@ -8,14 +8,15 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from itertools import pairwise
+from numbers import Real
 from typing import Any
 
 import numpy as np
 from scipy import integrate, optimize, stats
 
-from bnstats.sampling.batching import IID, Batching, Clustered, WithoutReplacement
+from bnstats.sampling.batching import IID, Batching, Clustered, WithoutReplacement, check_rule
 from bnstats.sampling.populations import Population
-from bnstats.statistics.estimators import Estimator, estimator_of
+from bnstats.statistics.estimators import ESTIMATORS, Estimator, estimator_of
 
 
 @dataclass(frozen=True)
@@ -57,23 +58,33 @@ def sampling(population: Any, batch_size: int, estimator: str | Estimator, batch
     law is known (`law`).
     """
     population, estimator = Population.of(population), estimator_of(estimator)
+    check_rule(batching)
     batching.check(population, batch_size)
     source = batching.source(population)
     independent = isinstance(batching, IID)
+    if batching.variance_of_mean(population, batch_size) == 0 and estimator.averages != 0:
+        return _of_whole(source, estimator)
     own = law(source, batch_size, estimator) if independent else None
     if own is not None:
         return _of_law(own, estimator.population_value(source))
     bias = _bias(source, batch_size, estimator, batching.variance_of_mean(population, batch_size))
-    if source.tail_index <= 2 * estimator.order:
+    if estimator.order is not None and source.tail_index <= 2 * estimator.order:
         return Sampling(bias, np.inf)
     if not estimator.built_in:
         return Sampling(bias, np.nan)
     if estimator.name == "mean":
-        return Sampling(0.0, float(np.sqrt(batching.variance_of_mean(population, batch_size))))
+        return Sampling(bias, float(np.sqrt(batching.variance_of_mean(population, batch_size))))
     if estimator.name in ("var", "var_unbiased") and independent:
         factor = 1.0 if estimator.name == "var_unbiased" else (batch_size - 1) / batch_size
         return Sampling(bias, factor * float(np.sqrt(variance_of_variance(source, batch_size))))
     return Sampling(bias, np.nan)
+
+
+def _of_whole(source: Population, estimator: Estimator) -> Sampling:
+    """Of batches that are the whole population: one and the same error, usually none."""
+    assert source.values is not None
+    bias = float(estimator.of_whole(source, estimator(source.values))) - estimator.population_value(source)
+    return Sampling(bias, 0.0, abs(bias))
 
 
 def variance_of_variance(population: Population, batch_size: int) -> float:
@@ -99,13 +110,18 @@ def _bias(source: Population, n: int, estimator: Estimator, variance_of_mean: fl
     """E[biased var] = sigma² - Var(mean), whatever the batching."""
     if not estimator.built_in:
         return np.nan
-    if estimator.name == "mean":
-        return 0.0
-    if estimator.name == "var":
-        return -variance_of_mean
-    if estimator.name == "var_unbiased":
-        return n / (n - 1) * (source.var - variance_of_mean) - source.var
-    return np.nan
+    own = {
+        "mean": 0.0,
+        "var": -variance_of_mean,
+        "var_unbiased": n / (n - 1) * (source.var - variance_of_mean) - source.var,
+    }
+    return own.get(estimator.name, np.nan) + _moved(estimator, source)
+
+
+def _moved(estimator: Estimator, source: Population) -> float:
+    """How far the target of a built-in estimator was moved from the population's own value."""
+    own = ESTIMATORS.get(estimator.name, estimator)
+    return own.population_value(source) - estimator.population_value(source)
 
 
 class _InverseStd(stats.rv_continuous):
@@ -120,20 +136,48 @@ class _InverseStd(stats.rv_continuous):
     def _cdf(self, y: Any, n: Any, sigma: Any, eps: Any) -> Any:
         return stats.chi2.sf((1 / y**2 - eps) * n / sigma**2, n - 1)
 
-    def _munp(self, k: int, n: Any, sigma: Any, eps: Any) -> Any:
+    def _stats(self, n: Any, sigma: Any, eps: Any, moments: str = "mv") -> Any:
         size, scale, e = (float(np.ravel(v)[0]) for v in (n, sigma, eps))
-        if e == 0 and k >= size - 1:
-            return np.inf
-        square, df = scale**2 / size, size - 1
-        log_norm = (df / 2 - 1) * math.log(2) + math.lgamma(df / 2)
+        at_sigma = 1 / math.sqrt(scale**2 + e)
+        first, second = _inverse_std_errors(size, e / scale**2)
+        return at_sigma * (1 + first), at_sigma**2 * (second - first**2), None, None
 
-        def integrand(w: float) -> float:  # w has the density of chi(n - 1)
-            log_density = (df - 1) * math.log(w) - w * w / 2 - log_norm if w > 0 else -math.inf
-            return float((square * w * w + e) ** (-k / 2) * math.exp(log_density))
 
-        top = float(stats.chi.isf(1e-18, df))
-        edges = sorted({0.0, min(math.sqrt(e / square), top), min(math.sqrt(df), top), top})
-        return sum(integrate.quad(integrand, *piece, epsabs=0, epsrel=1e-11, limit=200)[0] for piece in pairwise(edges))
+def _inverse_std_errors(n: float, eps: float) -> tuple[float, float]:
+    """Mean and mean square of the relative error of 1 / sqrt(V + eps), for V with the law of chi²(n - 1) / n.
+
+    In this form nothing cancels, whether n is large or eps.
+    """
+    df = n - 1
+    mode = math.sqrt(df - 1)
+
+    def density(w: float) -> float:  # of chi(df), relative to that at its mode
+        away = w - mode
+        power = 0.0
+        if df > 1:
+            power = (df - 1) * (math.log1p(away / mode) if w > mode / 2 else math.log(w / mode))
+        return math.exp(power - away * (mode + w) / 2)
+
+    def moment(k: int) -> float:
+        if eps == 0 and k >= df:
+            return math.inf
+
+        def integrand(w: float) -> float:
+            off = (w * w - n) / (n * (1 + eps))
+            log = math.log1p(off) if off > -0.5 else math.log((w * w / n + eps) / (1 + eps))
+            return float(math.expm1(-0.5 * log) ** k * density(w))
+
+        return float(
+            sum(integrate.quad(integrand, *piece, epsabs=0, epsrel=1e-9, full_output=1)[0] for piece in pieces)
+        )
+
+    low, high = (float(q) for q in stats.chi(df).ppf([1e-18, 1 - 1e-16]))
+    high += 10.0
+    small = np.geomspace(math.sqrt(n * eps), 1.0, 40).tolist() if 0 < eps < 1 / n else []
+    inner = sorted(w for w in {*small, math.sqrt(df), math.sqrt(n)} if low < w < high)
+    pieces = list(pairwise([low if n > 64 else 0.0, *inner, high]))
+    norm = moment(0)
+    return moment(1) / norm, moment(2) / norm
 
 
 _inverse_std = _InverseStd(name="inverse_std", shapes="n, sigma, eps")
@@ -205,15 +249,18 @@ def rate(population: Any, estimator: str | Estimator, measure: str = "rmse", bat
     population, estimator = Population.of(population), estimator_of(estimator)
     if measure not in ("rmse", "se", "median_abs_error", "bias"):
         raise ValueError(f"measure is rmse, se, median_abs_error or bias; got {measure!r}.")
-    if isinstance(batching, WithoutReplacement) or not estimator.built_in:
+    check_rule(batching)
+    if isinstance(batching, WithoutReplacement) or estimator.averages is None or estimator.order is None:
         return np.nan
-    unbiased = estimator.name in ("mean", "var_unbiased", "fresh_normalized")
+    if estimator.built_in and _moved(estimator, batching.source(population)) and measure != "se":
+        return 0.0
+    linear = estimator.order == estimator.averages
+    unbiased = estimator.name in ("mean", "var_unbiased", "fresh_normalized") if estimator.built_in else linear
     if measure == "bias" and unbiased and not (isinstance(batching, Clustered) and estimator.name == "var_unbiased"):
         return np.nan
     if estimator.averages == 0 or (isinstance(batching, Clustered) and batching.icc > 0):
         return 0.0
     tail = population.tail_index / estimator.averages
-    linear = estimator.order == estimator.averages
     if tail > 2 and estimator.averages == 2 and population.fourth_moment <= population.var**2 * (1 + 1e-12):
         return -1.0  # two equally likely values: the average of squares has no error of first order
     if tail > 2:
@@ -240,8 +287,9 @@ def required_batch_size(population: Any, estimator: str | Estimator, *, rmse: fl
     >>> required_batch_size("normal", "mean", rmse=0.125)
     64
     """
-    if not rmse > 0:
-        raise ValueError(f"rmse is an error to reach, above 0; got {rmse}.")
+    if not isinstance(rmse, Real) or not rmse > 0:
+        raise ValueError(f"rmse is an error to reach, above 0; got {rmse!r}.")
+    check_rule(batching)
 
     def error(n: int) -> float:
         return sampling(population, n, estimator, batching).rmse
@@ -250,10 +298,12 @@ def required_batch_size(population: Any, estimator: str | Estimator, *, rmse: fl
     largest = 2**24
     if isinstance(batching, WithoutReplacement) and source.values is not None:
         largest = source.values.size
-    if not np.isfinite(error(min(8, largest))):
+    known = error(min(8, largest))
+    if not np.isfinite(known):
+        what = "is infinite" if np.isinf(known) else f"in batches by {batching} is not known exactly"
         raise ValueError(
-            f"the RMSE of {estimator_of(estimator).name} on {source.name} is {error(min(8, largest))}; "
-            "measure_convergence has its median absolute error."
+            f"the RMSE of {estimator_of(estimator).name} on {source.name} {what}; measure_convergence "
+            f"{'has its median absolute error' if np.isinf(known) else 'measures it'}."
         )
     low, high = 1, 2
     while error(high) > rmse:

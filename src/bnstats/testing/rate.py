@@ -11,6 +11,7 @@ from bnstats.sampling.populations import Population
 from bnstats.statistics import theory
 from bnstats.statistics.estimators import Estimator
 from bnstats.studies.convergence import measure_convergence
+from bnstats.studies.estimates import SET, SETS
 from bnstats.testing.claims import (
     InsufficientPower,
     check_counts,
@@ -23,6 +24,7 @@ from bnstats.testing.claims import (
 
 # The shares of max_draws after which `assert_rate` looks: with fewer draws there are too few groups for its interval.
 SHARES = (0.25, 1.0)
+LEAST = int(SETS * SET / SHARES[0])
 
 
 def assert_rate(
@@ -60,7 +62,7 @@ def assert_rate(
         Largest chance that a true claim fails, and also that a false one passes; split over the looks, and as good as
         the normality of the slopes from 16 groups of draws.
     max_draws : int
-        See `bnstats.measure_convergence`. Less than 2^25 rarely decides anything.
+        See `bnstats.measure_convergence`. At least 2^23; less than 2^25 rarely decides anything.
 
     Raises
     ------
@@ -84,7 +86,7 @@ def assert_rate(
     require(math.isfinite(rate), "rate", rate, "a finite exponent, such as -0.5")
     require(0 < tolerance < math.inf, "tolerance", tolerance, "a finite distance from the rate, above 0")
     require(len(set(batch_sizes)) > 1, "batch_sizes", batch_sizes, "at least two sizes, or there is no slope")
-    check_counts(**{"seed": (seed, 0), "max_draws": (max_draws, 1), "a batch size": (min(batch_sizes), 2)})
+    check_counts(**{"seed": (seed, 0), "max_draws": (max_draws, LEAST), "a batch size": (min(batch_sizes), 2)})
     target_of(chosen, source, batching)
     _check_measure(measure, chosen, source, batching, max(batch_sizes))
     chosen.check(source, min(batch_sizes))

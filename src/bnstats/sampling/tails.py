@@ -1,0 +1,121 @@
+"""How heavy tails are, by theory and as a simulation of so many draws meets them."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import optimize
+
+Array = NDArray[np.float64]
+
+# Families whose far quantiles SciPy does not reach, by their shape parameters.
+_CLOSED: dict[str, Callable[[tuple[float, ...]], float]] = {
+    "f": lambda shapes: shapes[1] / 2,
+    "betaprime": lambda shapes: shapes[1],
+    "zipf": lambda shapes: shapes[0] - 1,
+    "t": lambda shapes: shapes[0],
+    "ncf": lambda shapes: shapes[1] / 2,
+    "jf_skew_t": lambda shapes: 2 * min(shapes),
+    "mielke": lambda shapes: shapes[1],
+    "yulesimon": lambda shapes: shapes[0],
+    "dpareto_lognorm": lambda shapes: shapes[2],
+    "levy_stable": lambda shapes: shapes[0] if shapes[0] < 2 else np.inf,
+    "skewcauchy": lambda _: 1.0,
+    "alpha": lambda _: 1.0,
+    "rel_breitwigner": lambda _: 3.0,
+}
+# A moment is known if it consists of at least so many effective draws.
+EFFECTIVE = 100.0
+# No summary asks for moments of higher order.
+HIGHEST = 64.0
+
+
+def law_tail_index(dist: Any, shapes: tuple[float, ...], family: str | None) -> float:
+    """Moments of order below it exist; inf where all do. Of unknown families to about three digits."""
+    closed = _CLOSED.get(family or "")
+    if closed is not None:
+        return float(closed(shapes))
+    far, farther = slope_at(dist, shapes, 1e-40), slope_at(dist, shapes, 1e-60)
+    return round(farther, 6) if abs(farther / far - 1) < 1e-6 else _limiting_slope(dist, shapes)
+
+
+@np.errstate(all="ignore")
+def _limiting_slope(dist: Any, shapes: tuple[float, ...]) -> float:
+    """Limit of -d log P(|X - median| > x) / d log x for large x, inf if it grows without bound."""
+    low, middle, high = (float(q) for q in dist.ppf([0.25, 0.5, 0.75], *shapes))
+    x = (high - low) * 10.0 ** np.arange(13)
+    tail = np.asarray(dist.sf(middle + x, *shapes) + dist.cdf(middle - x, *shapes), dtype=float)
+    slope = -np.diff(np.log10(tail))
+    for near, far in pairwise(slope):
+        if far > 0 and abs(far / near - 1) < 1e-4:
+            return round(float(far), 3)
+    # Where sf is 1 - cdf its digits end before; a slope that nears its limit gains less with each power of ten.
+    slope = slope[tail[1:] > 1e-12]
+    if len(slope) < 3:
+        return np.inf
+    before, last = np.diff(slope)[-2:]
+    shrinking = abs(last) < abs(before) / 2
+    return round(float(slope[-1] + last**2 / (before - last)), 2) if shrinking else np.inf
+
+
+def slope_at(dist: Any, shapes: tuple[float, ...], probability: float) -> float:
+    """Slope -d log P(|X - median| > x) / d log x where that is `probability`, of the heavier tail; inf if bounded."""
+    chance = np.array([10 * probability, probability])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        middle = dist.ppf(0.5, *shapes)
+        return min(_slope(quantile, chance, shapes, middle) for quantile in (dist.isf, dist.ppf))
+
+
+def _slope(quantile: Any, chance: Array, shapes: tuple[float, ...], middle: float) -> float:
+    """Slope between the distances from the middle that are exceeded with probabilities 10 p and p."""
+    try:
+        value = np.abs(quantile(chance, *shapes) - middle)
+    except (OverflowError, RuntimeError):  # SciPy searches discrete quantiles, and may give up
+        return np.inf
+    if not np.isfinite(value).all() or value[0] <= 0 or value[1] <= value[0]:
+        return np.inf
+    return float(np.log(10) / np.log(value[1] / value[0]))
+
+
+def binned(deviation: Array, weight: Array) -> tuple[Array, Array]:
+    """Sizes of deviations, relative to the largest and rounded to 1 %, and their shares."""
+    size = np.abs(deviation)
+    bins, place = np.unique(np.round(64 * np.log2(size[size > 0] / size.max())), return_inverse=True)
+    return 2.0 ** (bins / 64), np.bincount(place, weight[size > 0] / weight.sum()).astype(np.float64)
+
+
+def visible_order(size: Array, share: Array, draws: float) -> float:
+    """The order up to which moments of a discrete law are known from so many draws, inf if all are.
+
+    A moment of order k is known if draws of which each counts |x|^k are worth at least 100 that count the same, by
+    Kish's effective sample size (sum of weights)² / (sum of their squares): rare and large values make it few.
+
+    >>> rare = np.array([0.1, 1.0]), np.array([0.999, 0.001])
+    >>> visible_order(*rare, draws=2e5), round(visible_order(*rare, draws=1e4), 2)
+    (inf, 2.66)
+    """
+
+    def log_surplus(order: float) -> float:
+        return float(np.log(draws * (share @ size**order) ** 2 / (share @ size ** (2 * order)) / EFFECTIVE))
+
+    if log_surplus(HIGHEST) >= 0:
+        return np.inf
+    return float(optimize.brentq(log_surplus, 0.0, HIGHEST, xtol=1e-3)) if log_surplus(0.0) > 0 else 0.0
+
+
+def shortest_interval(ordered: Array, probability: float) -> float:
+    """Length of the shortest interval that holds this share of the values."""
+    apart = min(max(1, round(probability * ordered.size)), ordered.size - 1)
+    return float(np.min(ordered[apart:] - ordered[:-apart]))
+
+
+def largest_share(ordered: Array, length: float) -> float:
+    """The largest share of the values that an interval of this length holds."""
+    last = np.searchsorted(ordered, ordered + length, side="right")
+    return float(np.max(last - np.arange(ordered.size)) / ordered.size)
