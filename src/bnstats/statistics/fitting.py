@@ -196,17 +196,17 @@ class Fitted:
         if seen.all():
             return self.effects[at], self.factors[at]
         if not self.correction.transfers:
-            raise ValueError(self._silence(groups))
+            raise ValueError(self._refusal(groups))
         effects, factors = self.rule(groups)
         return np.where(seen, self.effects[at], effects), np.where(seen, self.factors[at], factors)
 
-    def _silence(self, groups: Groups) -> str:
+    def _refusal(self, groups: Groups) -> str:
         name, along = self.correction.name, groups.along
         plural, adapting = (
             ("batches", ", or estimate it from its own rows with adapt") if along == "batch" else ("times", "")
         )
         return (
-            f"a {name} fitted on these {plural} says nothing about {self._new(groups)}; use one that does: "
+            f"the {name} fitted on these {plural} says nothing about {self._new(groups)}; use one that does: "
             f"{', '.join(TRANSFERRING[along])}{adapting}."
         )
 

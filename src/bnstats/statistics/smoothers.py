@@ -68,6 +68,9 @@ def polynomial(degree: int = 2) -> Correction:
 def spline(penalty: float | None = None) -> Correction:
     """Subtracts the cubic smoothing spline, SciPy's `make_smoothing_spline`.
 
+    Beyond the fitted times it goes on as its last cubic piece, which soon leads astray. Cross-validation takes time:
+    some 10, 70 and 350 ms for 20, 100 and 500 distinct times.
+
     Parameters
     ----------
     penalty : float, optional
