@@ -135,16 +135,32 @@ def descend_product(a: Floats, b: Floats, descent: Descent, weights: Floats, vel
 
 @compiled
 def denormalize(
-    plan: Plan, mode: Mode, scale: Floats, z: Floats, out: Floats, work: Work, frames: Floats, gradient: Floats
+    plan: Plan,
+    mode: Mode,
+    scale: Floats,
+    z: Floats,
+    frames: Floats,
+    out: Floats,
+    gradient: Floats,
+    scale_gradient: Floats,
+    shift_gradient: Floats,
 ) -> None:
-    """The way back through `normalize`: the gradient at `out` becomes that at z."""
-    work.scale[:] = 0
+    """The way back through `normalize`: the gradient at `out` becomes that at z, and adds to the vectors'."""
     if plan.groups > 0:
-        back_rows(z, frames, scale, out, gradient, work.scale, work.shift)
+        back_rows(z, frames, scale, out, gradient, scale_gradient, shift_gradient)
         return
-    for s in range(frames.shape[0]):
-        rows = slice(s * plan.set_rows, (s + 1) * plan.set_rows)
-        back_columns(z[rows], frames[s], scale, out[rows], gradient[rows], mode.frozen, work.scale, work.shift)
+    for s in range(len(frames)):
+        first, end = s * plan.set_rows, (s + 1) * plan.set_rows
+        back_columns(
+            z[first:end],
+            frames[s],
+            scale,
+            out[first:end],
+            gradient[first:end],
+            mode.frozen,
+            scale_gradient,
+            shift_gradient,
+        )
 
 
 @compiled
@@ -157,7 +173,9 @@ def backward(plan: Plan, mode: Mode, descent: Descent, parameters: Layers, veloc
             add_rows(gradient, work.shift)
         else:
             scale = parameters.scale[layer]
-            denormalize(plan, mode, scale, work.z[layer], work.values[layer + 1], work, work.frames[layer], gradient)
+            out = work.values[layer + 1]
+            work.scale[:] = 0
+            denormalize(plan, mode, scale, work.z[layer], work.frames[layer], out, gradient, work.scale, work.shift)
             if plan.learns_scale:
                 descend(work.scale, descent, scale, velocity.scale[layer])
         descend(work.shift, descent, parameters.shift[layer], velocity.shift[layer])

@@ -54,6 +54,14 @@ def train(
 
 
 @compiled
+def copy(values: Floats, out: Floats) -> None:
+    """out = values; NumPy's way of saying it compiles for two seconds, for its error messages."""
+    for i in range(values.shape[0]):
+        for j in range(values.shape[1]):
+            out[i, j] = values[i, j]
+
+
+@compiled
 def evaluate(
     memory: Floats,
     plan: Plan,
@@ -72,7 +80,7 @@ def evaluate(
     for b in range(len(batches)):
         gather(x, batches[b], work.values[0])
         forward(plan, mode, parameters, running, work, last)
-        out[b] = work.z[last]
+        copy(work.z[last], out[b])
     return out
 
 
@@ -93,7 +101,7 @@ def batch_moments(
             units = z.shape[1]
             for s in range(out.shape[2]):
                 measure(z[s * plan.set_rows : (s + 1) * plan.set_rows], frames[s])
-                out[0, b, s, done : done + units] = frames[s, MEAN]
-                out[1, b, s, done : done + units] = frames[s, VAR]
+                for j in range(units):
+                    out[0, b, s, done + j], out[1, b, s, done + j] = frames[s, MEAN, j], frames[s, VAR, j]
             done += units
     return out
