@@ -390,6 +390,14 @@ def test_bad_input_is_told_in_a_sentence_before_anything_is_trained(
         measure_mismatch(**(given | {name: value}))
 
 
+def test_a_shift_that_leaves_too_few_rows_of_a_class_is_refused() -> None:
+    """All rows of one class: no batch of two classes can be drawn, though it could before the shift."""
+    two = {"test_batching": ClassBalanced(classes=2, each=2)}
+    measure_mismatch(SMALL, **two, **FEW)
+    with pytest.raises(ValueError, match=r"^classes is at most 1, .*\.$"):
+        measure_mismatch(SMALL, shift=ClassMix(1.0), **two, **FEW)
+
+
 def test_steps_and_rows_contradict_each_other() -> None:
     with pytest.raises(ValueError, match=r"^steps and rows both say .* got 10 and 100\.$"):
         measure_mismatch(SMALL, steps=10, rows=100)

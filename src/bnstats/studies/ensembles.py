@@ -106,4 +106,4 @@ class MismatchStudy(Study):
             cell["batching"].check(split.y, n)
             for condition in self.conditions(cell):
                 recipe.normalizer.check(condition.batch_size, recipe.hidden)
-                condition.batching.check(split.y_test, condition.batch_size)
+                condition.draw(split, np.random.default_rng(0))

@@ -89,20 +89,25 @@ class Condition:
         """Its names in the table."""
         return self.shift.name if self.shift else NO_SHIFT, repr(self.batching), self.batch_size
 
+    def draw(self, split: Split, rng: Generator) -> tuple[Floats, Indices, Indices]:
+        """Test rows, the class of each, and about as many of them in batches; the same batches whatever the shift."""
+        x, y = split.x_test, split.y_test
+        shifting, batching = rng.spawn(2)
+        if self.shift is not None:
+            x, y = self.shift.apply(shifting, x, y)
+        return x, y, self.batching.rows(batching, y, self.batch_size, max(1, y.size // self.batch_size))
+
     def test(self, trained: Trained, kinds: Sequence[Kind], rng: Generator) -> dict[tuple[str, str], float]:
         """The scores of each kind of statistics, and the parts of the gap; keys (statistics, metric).
 
         A network whose logits are not finite counts as one that guesses at random.
         """
-        x, y = trained.split.x_test, trained.split.y_test
-        shifting, drawing = rng.spawn(2)
-        if self.shift is not None:
-            x, y = self.shift.apply(shifting, x, y)
-        batches = self.batching.rows(drawing, y, self.batch_size, max(1, y.size // self.batch_size))
-        reference = trained.logits("population", x, batches).reshape(batches.size, -1).argmax(axis=1)
+        x, y, batches = self.draw(trained.split, rng)
+        tested = {kind: trained.logits(kind, x, batches).reshape(batches.size, -1) for kind in {*kinds, "population"}}
+        reference = tested["population"].argmax(axis=1)
         found: dict[tuple[str, str], float] = {}
         for kind in kinds:
-            logits = trained.logits(kind, x, batches).reshape(batches.size, -1)
+            logits = tested[kind]
             result = scores(logits, y[batches.ravel()], reference)
             diverged = trained.network.diverged or np.isnan(result["nll"])
             if diverged:

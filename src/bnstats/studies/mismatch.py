@@ -49,6 +49,8 @@ class Mismatch:
         class is another than with population statistics; diverged, the share of networks whose logits are not finite),
         value, mcse, exact (nan), best (accuracy of the Bayes rule, where it is known), replicates, reached. See
         `Simulation`.
+    parts : DataFrame
+        What `gap` returns.
     """
 
     table: pd.DataFrame
