@@ -111,9 +111,7 @@ def log_errors(ax: Axes) -> None:
 
 def convergence(table: pd.DataFrame, measure: str = "rmse") -> Figure:
     """Error against batch size, a panel an estimator, a colour a population: the table of `measure_convergence`."""
-    if measure not in MEASURES:
-        raise ValueError(f"measure is one of {', '.join(MEASURES)}; got {measure!r}.")
-    rows = table[table["measure"] == measure]
+    rows = _rows_of(table, measure)
     series_of = ["population", "batching"] if rows["batching"].nunique() > 1 else ["population"]
     estimators = list(dict.fromkeys(rows["estimator"]))
     with theme() as palette:
@@ -171,3 +169,27 @@ def mismatch(table: pd.DataFrame, metric: str = "accuracy") -> Figure:
         axes[0].set_ylabel(SCORES[metric])
         axes[-1].legend(fontsize=8, title="statistics of")
     return figure
+
+
+def running(table: pd.DataFrame, measure: str = "rmse") -> Figure:
+    """Error against steps, a panel a statistic, a colour a convention: the table of `measure_running`."""
+    rows = _rows_of(table, measure)
+    statistics = list(dict.fromkeys(rows["statistic"]))
+    with theme() as palette:
+        figure, axes = panels(len(statistics))
+        for ax, statistic in zip(axes, statistics, strict=True):
+            chosen = rows[rows["statistic"] == statistic].groupby(["convention", "momentum"], sort=False, dropna=False)
+            for i, ((name, momentum), part) in enumerate(chosen):
+                label = name if np.isnan(momentum) else f"{name}, momentum {momentum:.3g}"
+                drawn = part.assign(value=part["value"].abs(), exact=part["exact"].abs())
+                series(ax, drawn, "step", color=palette[i % len(palette)], marker=MARKERS[i % 13], label=label)
+            ax.set(xscale="log", yscale="log", title=f"running {statistic}", xlabel="steps")
+        axes[0].set_ylabel(f"{MEASURES[measure]} (unit of the statistic)")
+        axes[-1].legend(fontsize=8)
+    return figure
+
+
+def _rows_of(table: pd.DataFrame, measure: str) -> pd.DataFrame:
+    if measure not in MEASURES:
+        raise ValueError(f"measure is one of {', '.join(MEASURES)}; got {measure!r}.")
+    return table[table["measure"] == measure]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from numbers import Real
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -99,7 +100,7 @@ def measure_information(
     population: Any,
     *,
     labels: Sequence[float] | Callable[[Array], NDArray[Any]],
-    batch_sizes: Sequence[int] = SIZES,
+    batch_sizes: int | Sequence[int] = SIZES,
     precision: float | None = 0.01,
     max_replicates: int = 1_000_000,
     seed: int = 0,
@@ -169,9 +170,8 @@ def checked_population(source: Any) -> Population:
     return population
 
 
-def checked_sizes(given: Sequence[int]) -> tuple[int, ...]:
-    sizes = tuple(given)
-    wrong = [n for n in sizes if isinstance(n, bool) or n != int(n) or n < 2]
-    if wrong or not sizes:
+def checked_sizes(given: int | Sequence[int]) -> tuple[int, ...]:
+    sizes = tuple(given) if isinstance(given, Iterable) else (given,)
+    if not sizes or not all(isinstance(n, Real) and not isinstance(n, bool) and n >= 2 and n % 1 == 0 for n in sizes):
         raise ValueError(f"batch_sizes are whole numbers of at least 2, at least one of them; got {given!r}.")
     return tuple(int(n) for n in sizes)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from numbers import Real
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -15,9 +16,10 @@ from numpy.typing import NDArray
 
 from bnstats.sampling.populations import Population
 from bnstats.simulation.run import run
+from bnstats.simulation.streams import side_stream
 from bnstats.simulation.study import Cell, Study
 from bnstats.statistics import theory
-from bnstats.statistics.normalized import normalized
+from bnstats.statistics.moments import Moments
 from bnstats.studies.information import BLOCK, SIZES, checked_population, checked_sizes
 
 Array = NDArray[np.float64]
@@ -46,19 +48,36 @@ class RawBehindStudy(Study):
         return int(cell["batch_size"])
 
     def simulate(self, cell: Cell, rng: Generator, size: int) -> dict[str, Array]:
-        batches = np.empty((size, cell["batch_size"]))
+        n = cell["batch_size"]
+        usual = float(self._taken(side_stream(rng, n), max(4, size // 8), n)[0].mean())
+        most = min(n, usual + 6 * np.sqrt(usual) + 9)  # more members of a batch are near z once in a million batches
+        rows = int(size * min(4.0, 1.1 * most / max(usual, 1e-9))) + 1
         kept: list[Array] = []
         for _ in range(1000):
-            self.population.fill(rng, batches)
-            z, mean, std = normalized(batches)
-            fits = np.abs(z[:, 0] - self.z) <= (self.width if self.population.identity[0] != "norm" else np.inf)
-            kept.append((mean + std * self.z)[fits, 0])
-            if sum(map(len, kept)) >= size:
+            near, raw = self._taken(rng, rows, n)
+            # A batch counts as often as members of it are near z: near / most times, one more or less by chance.
+            kept.append(np.repeat(raw, (near / most + rng.random(rows)).astype(np.intp)))
+            missing = size - sum(map(len, kept))
+            if missing <= 0:
                 return {"raw": np.concatenate(kept)[:size]}
+            rows = min(size, 2 * missing + 4)
         raise ValueError(
             f"fewer than 1 in 1000 members of batches of {cell['batch_size']} from {self.population.name} have a "
             f"normalised value within {self.width} of {self.z}; widen width or choose another z."
         )
+
+    def _taken(self, rng: Generator, rows: int, n: int) -> tuple[Array, Array]:
+        """How many members of new batches are near z, and the raw value that z stands for in each."""
+        batches = np.empty((rows, n))
+        self.population.fill(rng, batches)
+        moments = Moments.of(batches)
+        std = np.sqrt(moments.var())
+        raw = moments.mean + std * self.z
+        if self.population.identity[0] == "norm":
+            return np.full(rows, float(n)), raw
+        batches -= raw[:, None]
+        near = np.count_nonzero(np.abs(batches, out=batches) <= self.width * std[:, None], axis=1)
+        return near.astype(np.float64), raw
 
     def origin(self, cell: Cell, key: Any) -> float:
         return self.population.mean
@@ -86,7 +105,7 @@ def measure_raw_behind(
     population: Any,
     z: float = 0.0,
     *,
-    batch_sizes: Sequence[int] = SIZES[1:],
+    batch_sizes: int | Sequence[int] = SIZES[1:],
     width: float = 0.1,
     precision: float | None = 0.01,
     max_replicates: int = 1_000_000,
@@ -125,13 +144,15 @@ def measure_raw_behind(
     """
     population = checked_population(population)
     sizes = checked_sizes(batch_sizes)
-    if not np.isfinite(z) or abs(z) >= theory.normalized_member_bound(min(sizes)) or min(sizes) == 2:
+    if not isinstance(z, Real) or not np.isfinite(z):
+        raise ValueError(f"z is a normalised value, one finite number; got {z!r}.")
+    if abs(z) >= theory.normalized_member_bound(min(sizes)) or min(sizes) == 2:
         raise ValueError(
             f"batches of {min(sizes)} have no range of normalised values around z={z}: batch sizes are at least 3, and "
             "|z| is below sqrt(batch size - 1)."
         )
-    if not width > 0:
-        raise ValueError(f"width is a distance from z, above 0; got {width}.")
+    if not isinstance(width, Real) or not width > 0:
+        raise ValueError(f"width is a distance from z, above 0; got {width!r}.")
     simulation = run(
         RawBehindStudy(population, float(z), sizes, float(width)),
         precision=precision,

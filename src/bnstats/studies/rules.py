@@ -134,7 +134,8 @@ def class_shares(population: Population, labels: Labels) -> tuple[NDArray[np.int
 
 
 def checked_cuts(given: Any) -> tuple[float, ...]:
-    cuts = np.atleast_1d(np.asarray(given, dtype=np.float64))
+    raw = np.atleast_1d(np.asarray(given))
+    cuts = raw.astype(np.float64) if raw.dtype.kind in "iuf" else np.empty(0)
     if cuts.ndim != 1 or not cuts.size or not np.isfinite(cuts).all() or (np.diff(cuts) <= 0).any():
         raise ValueError(f"labels are increasing finite cuts, or a function; got {given!r}.")
     return tuple(cuts.tolist())

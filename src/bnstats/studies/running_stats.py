@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache, partial
@@ -166,25 +166,9 @@ class Running:
 
     def plot(self, measure: str = "rmse") -> Figure:
         """Error against steps, a panel a statistic: Monte Carlo as points with bars, exact values as lines."""
-        from bnstats.plots import MARKERS, MEASURES, panels, series, theme
+        from bnstats.plots import running
 
-        if measure not in MEASURES:
-            raise ValueError(f"measure is one of {', '.join(MEASURES)}; got {measure!r}.")
-        rows = self.table[self.table["measure"] == measure]
-        with theme() as palette:
-            figure, axes = panels(2)
-            for ax, statistic in zip(axes, STATISTICS, strict=True):
-                chosen = rows[rows["statistic"] == statistic].groupby(
-                    ["convention", "momentum"], sort=False, dropna=False
-                )
-                for i, ((name, momentum), part) in enumerate(chosen):
-                    label = name if np.isnan(momentum) else f"{name}, momentum {momentum:.3g}"
-                    drawn = part.assign(value=part["value"].abs(), exact=part["exact"].abs())
-                    series(ax, drawn, "step", color=palette[i % len(palette)], marker=MARKERS[i % 13], label=label)
-                ax.set(xscale="log", yscale="log", title=f"running {statistic}", xlabel="steps")
-            axes[0].set_ylabel(f"{MEASURES[measure]} (unit of the statistic)")
-            axes[-1].legend(fontsize=8)
-        return figure
+        return running(self.table, measure)
 
 
 def measure_running(
@@ -256,7 +240,7 @@ def measure_running(
 
 def _conventions(given: Any, momentum: Any) -> tuple[Convention, ...]:
     """Each convention with each momentum, once."""
-    sources = [given] if isinstance(given, str | Convention) else list(given)
+    sources = [given] if isinstance(given, str | Convention) or not isinstance(given, Iterable) else list(given)
     momenta: list[Momentum] = [momentum] if np.ndim(momentum) == 0 else list(momentum)
     if not sources or not momenta:
         raise ValueError("convention or momentum is empty: give at least one.")

@@ -11,7 +11,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from statsmodels.stats.proportion import proportion_confint
 
-from bnstats.sampling.batching import IID, Batching
+from bnstats.sampling.batching import IID, Batching, check_rule
 from bnstats.sampling.populations import Population
 from bnstats.simulation.streams import stream
 from bnstats.statistics.estimators import Estimator
@@ -93,6 +93,7 @@ def assert_converges(
     require(0 < confidence < 1, "confidence", confidence, "a probability above 0 and below 1")
     require(0 < within < math.inf, "within", within, "a finite distance above 0")
     check_counts(batch_size=(batch_size, 2), seed=(seed, 0), max_draws=(max_draws, 1))
+    check_rule(batching)
     batching.check(source, batch_size)
     target = target_of(chosen, source, batching)
     chosen.check(source, batch_size)

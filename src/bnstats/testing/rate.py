@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from bnstats.sampling.batching import IID, Batching
+from bnstats.sampling.batching import IID, Batching, check_rule
 from bnstats.sampling.populations import Population
 from bnstats.statistics import theory
 from bnstats.statistics.estimators import Estimator
@@ -50,8 +50,8 @@ def assert_rate(
     Parameters
     ----------
     estimator, population, to, batching, seed
-        As for `assert_converges`. A plain function is taken to grow in proportion to an outlier, like a mean; give an
-        `Estimator` with another `order` for one that does not.
+        As for `assert_converges`. How a plain function grows with outliers is tried out; give an `Estimator` with its
+        `order` where that is known.
     rate, tolerance : float
         The rate of an error that falls as n^(-1/2) is -0.5.
     measure : {"rmse", "se", "median_abs_error", "bias"}
@@ -87,6 +87,7 @@ def assert_rate(
     require(0 < tolerance < math.inf, "tolerance", tolerance, "a finite distance from the rate, above 0")
     require(len(set(batch_sizes)) > 1, "batch_sizes", batch_sizes, "at least two sizes, or there is no slope")
     check_counts(**{"seed": (seed, 0), "max_draws": (max_draws, LEAST), "a batch size": (min(batch_sizes), 2)})
+    check_rule(batching)
     target_of(chosen, source, batching)
     _check_measure(measure, chosen, source, batching, max(batch_sizes))
     chosen.check(source, min(batch_sizes))

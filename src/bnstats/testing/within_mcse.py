@@ -9,12 +9,10 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
+from bnstats.statistics.estimators import ROUNDING
 from bnstats.testing.claims import InsufficientPower, check_false_alarm, require
 
 Array = NDArray[np.float64]
-
-# A difference of so many units in the last place is rounding, not a discrepancy.
-ROUNDING = 64 * float(np.finfo(float).eps)
 
 
 def assert_within_mcse(
@@ -24,6 +22,7 @@ def assert_within_mcse(
     false_alarm: float = 1e-6,
     *,
     detect: ArrayLike | None = None,
+    scale: ArrayLike = 0.0,
 ) -> Any:
     """Assert that estimates agree with true values to within their Monte Carlo standard errors.
 
@@ -37,6 +36,9 @@ def assert_within_mcse(
     detect : float or array, optional
         A discrepancy to be found: the assertion does not pass where it would overlook one of that size, in a single
         cell, with a chance above `false_alarm`.
+    scale : float or array, optional
+        Size of the numbers that an estimate near 0 was computed from, such as the data's standard deviation: says how
+        large its rounding error is. By default that of estimate and truth themselves.
 
     Returns
     -------
@@ -56,6 +58,8 @@ def assert_within_mcse(
     --------
     >>> round(assert_within_mcse(0.503, 0.5, mcse=0.001, detect=0.01), 5)
     0.00965
+    >>> assert_within_mcse(1.1e-16, 0.0, mcse=0.0, scale=1.0) < 1e-13
+    True
     >>> assert_within_mcse([0.503, 0.52], [0.5, 0.5], mcse=[0.001, 0.001])
     Traceback (most recent call last):
     AssertionError: not within Monte Carlo error of the truth: 1 of 2 estimates (false alarm 1e-06 in all), the worst:
@@ -67,7 +71,9 @@ def assert_within_mcse(
     check_false_alarm(false_alarm)
     value, true, error = _family(estimate, truth, mcse)
     z = float(stats.norm.isf(false_alarm / (2 * value.size)))
-    margin = z * error + ROUNDING * np.maximum(np.abs(value), np.abs(true))
+    size = np.broadcast_to(np.asarray(scale, float), value.shape)
+    require(bool((size >= 0).all()), "scale", scale, "the size of numbers, at least 0")
+    margin = z * error + ROUNDING * np.maximum(np.maximum(np.abs(value), np.abs(true)), size)
     wrong = np.abs(value - true) > margin
     if wrong.any():
         cells = _cells(value, true, error, margin, estimate)
