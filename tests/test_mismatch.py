@@ -120,6 +120,13 @@ def test_each_kind_is_what_its_name_says() -> None:
         assert nll != pytest.approx(found["none", "Shuffled()", 4, name, "nll"][1], rel=1e-3)
 
 
+def test_precise_statistics_pool_an_epoch_of_batches_and_at_least_100() -> None:
+    data, recipe = Gaussians(classes=3, inputs=6, rows=1000), Recipe(hidden=(8,))
+    for size, batches in ((2, 500), (64, 100)):
+        trained = Trained.of(recipe, data, Shuffled(), size, 5, np.random.default_rng(0))
+        assert trained.batches.shape == (batches, size)
+
+
 def study_of(dataset: Dataset, sizes: tuple[int, ...], recipe: Recipe, kinds: Any = tuple(KINDS)) -> MismatchStudy:
     return MismatchStudy(dataset, (recipe,), (Shuffled(),), sizes, 40, None, (None,), None, None, kinds)
 
@@ -394,7 +401,7 @@ def test_a_shift_that_leaves_too_few_rows_of_a_class_is_refused() -> None:
     """All rows of one class: no batch of two classes can be drawn, though it could before the shift."""
     two = {"test_batching": ClassBalanced(classes=2, each=2)}
     measure_mismatch(SMALL, **two, **FEW)
-    with pytest.raises(ValueError, match=r"^classes is at most 1, .*\.$"):
+    with pytest.raises(ValueError, match=r"^give other test_batch_sizes .*: classes is at most 1, .*\.$"):
         measure_mismatch(SMALL, shift=ClassMix(1.0), **two, **FEW)
 
 

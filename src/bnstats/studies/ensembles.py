@@ -105,5 +105,8 @@ class MismatchStudy(Study):
             recipe.normalizer.check(n, recipe.hidden)
             cell["batching"].check(split.y, n)
             for condition in self.conditions(cell):
-                recipe.normalizer.check(condition.batch_size, recipe.hidden)
-                condition.draw(split, np.random.default_rng(0))
+                try:
+                    recipe.normalizer.check(condition.batch_size, recipe.hidden)
+                    condition.draw(split, np.random.default_rng(0))
+                except ValueError as error:
+                    raise ValueError(f"give other test_batch_sizes or test_batching: {error}") from None

@@ -17,7 +17,7 @@ T = TypeVar("T")
 def several(name: str, given: Any, one: Callable[[Any], T]) -> tuple[T, ...]:
     """What `one` makes of the one thing given, or of each of a list, each once.
 
-    >>> several("batch_sizes", [2, 4, 2], lambda n: whole("batch_sizes", n, least=2))
+    >>> several("batch_sizes", [2, 4, 2], lambda n: whole("each of batch_sizes", n, least=2))
     (2, 4)
     """
     listed = isinstance(given, Iterable) and not isinstance(given, str)
@@ -30,7 +30,7 @@ def several(name: str, given: Any, one: Callable[[Any], T]) -> tuple[T, ...]:
 def whole(name: str, value: Any, least: int) -> int:
     """A whole number of at least `least`."""
     if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
-        raise ValueError(f"{name} is a whole number of at least {least}, or several; got {value!r}.")
+        raise ValueError(f"{name} is a whole number of at least {least}; got {value!r}.")
     return int(value)
 
 
@@ -44,7 +44,7 @@ def number(name: str, value: Any) -> float:
 def instance(name: str, value: Any, wanted: type[Any], example: str) -> Any:
     """An object of the (perhaps abstract) class that is wanted."""
     if not isinstance(value, wanted):
-        raise ValueError(f"{name} is a rule such as {example}; got {value!r}.")
+        raise ValueError(f"{name} is an object such as {example}; got {value!r}.")
     return value
 
 
@@ -82,7 +82,7 @@ def recipes(
 def _units(given: Any) -> tuple[int, ...]:
     if not isinstance(given, list | tuple):
         raise ValueError(f"hidden has the units of each hidden layer, as in hidden=(64, 64); got {given!r}.")
-    return tuple(whole("hidden", units, least=1) for units in given)
+    return tuple(whole("each of hidden", units, least=1) for units in given)
 
 
 def _convention(source: Any, momentum: Any) -> Convention:

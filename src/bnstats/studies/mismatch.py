@@ -170,7 +170,7 @@ def measure_mismatch(
     -----
     The calibration error of a finite number of test rows is biased upwards, the more the better the calibration.
     """
-    sizes = several("batch_sizes", batch_sizes, lambda n: whole("batch_sizes", n, least=2))
+    sizes = several("batch_sizes", batch_sizes, lambda n: whole("each of batch_sizes", n, least=2))
     study = MismatchStudy(
         Dataset.of(dataset),
         recipes(normalizers, hidden, convention, momentum, learning_rate, sgd_momentum, weight_decay),
@@ -181,7 +181,7 @@ def measure_mismatch(
         None if test_batching is None else _rules("test_batching", test_batching),
         None
         if test_batch_sizes is None
-        else several("test_batch_sizes", test_batch_sizes, lambda n: whole("test_batch_sizes", n, least=2)),
+        else several("test_batch_sizes", test_batch_sizes, lambda n: whole("each of test_batch_sizes", n, least=2)),
         several("statistics", statistics, kind_of),
     )
     study.check()
