@@ -12,7 +12,7 @@ import pytest
 from bnstats.networks.layers import D, R
 from bnstats.networks.normalizers import NORMALIZERS, Frozen, Ghost, Group, Normalizer, Renorm
 from bnstats.networks.passes import Mode, denormalize, normalize
-from bnstats.networks.views import FRAME, Plan
+from bnstats.networks.views import FRAME, Rule
 
 ROWS, UNITS, EPS = 12, 8, 1e-3
 CASES = {
@@ -43,31 +43,31 @@ class Pass:
         self.mode = Mode(bool(normalizer.frozen(step)[0]), r_max[0], d_max[0])
         rows, groups = normalizer.set_rows(ROWS), normalizer.groups()
         eps = 0.0 if none else EPS
-        self.plan = Plan(np.array([1, UNITS, 2]), rows, groups, normalizer.learns_scale, eps)
+        self.rule = Rule(rows, groups, normalizer.learns_scale, eps)
         self.frames = np.empty((ROWS if groups else ROWS // rows, FRAME, groups or UNITS))
         self.out = np.empty_like(self.z)
-        normalize(self.plan, self.mode, self.mean, self.var, self.z, self.frames, self.scale, self.shift, self.out)
+        normalize(self.rule, self.mode, self.mean, self.var, self.z, self.frames, self.scale, self.shift, self.out)
         self.r, self.d = self.frames[:, R].copy(), self.frames[:, D].copy()
 
     def gradients(self):
         """Of sum(direction * out), by the compiled way back: at z, scale and shift."""
         gradient, scale, shift = self.direction.copy(), np.zeros(UNITS), np.zeros(UNITS)
-        denormalize(self.plan, self.mode, self.scale, self.z, self.frames, self.out, gradient, scale, shift)
+        denormalize(self.rule, self.mode, self.scale, self.z, self.frames, self.out, gradient, scale, shift)
         return gradient, scale, shift
 
     def sets(self, z):
         """View of z with the values that share a mean along the middle axis."""
-        groups = self.plan.groups
-        return z.reshape(ROWS, groups, -1).transpose(0, 2, 1) if groups else z.reshape(-1, self.plan.set_rows, UNITS)
+        groups = self.rule.groups
+        return z.reshape(ROWS, groups, -1).transpose(0, 2, 1) if groups else z.reshape(-1, self.rule.set_rows, UNITS)
 
     def expected(self, z, scale, shift):
         """What the layer makes of z before it is cut off at zero, in NumPy; r and d stay those of the unchanged z."""
         if self.mode.frozen:
-            value = (z - self.mean) / np.sqrt(self.var + self.plan.eps)
+            value = (z - self.mean) / np.sqrt(self.var + self.rule.eps)
         else:
             sets = self.sets(z)
             value = (sets - sets.mean(1, keepdims=True)) / np.sqrt(sets.var(1, keepdims=True) + EPS)
-            if self.plan.groups:
+            if self.rule.groups:
                 value = value.transpose(0, 2, 1)
             else:
                 value = value * self.r[:, np.newaxis] + self.d[:, np.newaxis]
@@ -113,7 +113,7 @@ def without(layer, term):
     s = np.sqrt(sets.var(1, keepdims=True) + EPS)
     value = (sets - sets.mean(1, keepdims=True)) / s
     mean, dot = ups.mean(1, keepdims=True), value * (ups * value).mean(1, keepdims=True)
-    r = 1.0 if layer.plan.groups else layer.r[:, np.newaxis]
+    r = 1.0 if layer.rule.groups else layer.r[:, np.newaxis]
     wrong = {
         "nothing": r / s * (ups - mean - dot),
         "mean": r / s * (ups - dot),
@@ -121,7 +121,7 @@ def without(layer, term):
         "both": r / s * ups,
         "r": (ups - mean - dot) / s,
     }[term]
-    wrong = wrong.transpose(0, 2, 1) if layer.plan.groups else wrong
+    wrong = wrong.transpose(0, 2, 1) if layer.rule.groups else wrong
     return [wrong.reshape(layer.z.shape), *layer.gradients()[1:]]
 
 
@@ -141,7 +141,7 @@ def test_frozen_statistics_are_constants_in_the_gradient():
     given = Pass(CASES["frozen"])
     given.mean, given.var = batch.z.mean(0), batch.z.var(0)
     given.z, given.scale, given.shift, given.direction = batch.z, batch.scale, batch.shift, batch.direction
-    normalize(given.plan, given.mode, given.mean, given.var, given.z, given.frames, given.scale, given.shift, given.out)
+    normalize(given.rule, given.mode, given.mean, given.var, given.z, given.frames, given.scale, given.shift, given.out)
     np.testing.assert_allclose(given.out, batch.out, rtol=1e-12, atol=1e-12)
     assert error(given.gradients(), given.differences()) < 1e-8 < 1e-2 < error(given.gradients(), batch.gradients())
     assert error(frozen.gradients(), frozen.differences()) < 1e-8

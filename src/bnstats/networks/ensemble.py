@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from bnstats.networks import training
 from bnstats.networks.normalizers import Batch, NoNorm, Normalizer
 from bnstats.networks.passes import Descent, Mode
-from bnstats.networks.views import Plan, memory_size
+from bnstats.networks.views import Plan, Rule, memory_size
 from bnstats.statistics.running import Convention
 
 Floats = NDArray[np.float32]
@@ -242,8 +242,7 @@ class Network:
     def _plan(self, set_rows: int) -> Plan:
         normalizer = self.recipe.normalizer
         eps = 0.0 if isinstance(normalizer, NoNorm) else self.recipe.convention.eps
-        sizes = np.array(self.sizes)
-        return Plan(sizes, set_rows, normalizer.groups(), normalizer.learns_scale, eps)
+        return Plan(np.array(self.sizes), Rule(set_rows, normalizer.groups(), normalizer.learns_scale, eps))
 
     @cached_property
     def _starts(self) -> Integers:

@@ -19,7 +19,7 @@ from bnstats.networks.layers import (
     renormalize,
 )
 from bnstats.networks.products import accumulate, multiply, multiply_transposed
-from bnstats.networks.views import Floats, Integers, Layers, Plan, Running, Work
+from bnstats.networks.views import Floats, Integers, Layers, Plan, Rule, Running, Work
 
 
 class Mode(NamedTuple):
@@ -49,7 +49,7 @@ def gather(x: Floats, rows: Integers, out: Floats) -> None:
 
 @compiled
 def normalize(
-    plan: Plan,
+    rule: Rule,
     mode: Mode,
     mean: Floats,
     var: Floats,
@@ -60,16 +60,16 @@ def normalize(
     out: Floats,
 ) -> None:
     """From a hidden layer's products to what it hands on; `mean` and `var` are the running statistics."""
-    if plan.groups > 0:
-        activate_rows(z, frames, plan.eps, scale, shift, out)
+    if rule.groups > 0:
+        activate_rows(z, frames, rule.eps, scale, shift, out)
         return
-    for s in range(frames.shape[0]):
-        first, end = s * plan.set_rows, (s + 1) * plan.set_rows
+    for s in range(len(frames)):
+        first, end = s * rule.set_rows, (s + 1) * rule.set_rows
         if mode.frozen:
-            freeze(frames[s], mean, var, plan.eps)
+            freeze(frames[s], mean, var, rule.eps)
         else:
             measure(z[first:end], frames[s])
-            renormalize(frames[s], mean, var, plan.eps, mode.r_max, mode.d_max)
+            renormalize(frames[s], mean, var, rule.eps, mode.r_max, mode.d_max)
         activate_columns(z[first:end], frames[s], scale, shift, out[first:end])
 
 
@@ -77,22 +77,14 @@ def normalize(
 def forward(plan: Plan, mode: Mode, parameters: Layers, running: Running, work: Work, last: int) -> None:
     """From the inputs in `work` to z of layer `last`, in the last layer of all the logits."""
     for layer in range(last + 1):
-        z = work.z[layer]
+        z, shift = work.z[layer], parameters.shift[layer]
         multiply(work.values[layer], parameters.weights[layer], z)
-        if layer == plan.sizes.size - 2:
-            add_row(parameters.shift[layer], z)
+        if layer == len(plan.sizes) - 2:
+            add_row(shift, z)
         elif layer < last:
-            normalize(
-                plan,
-                mode,
-                running.mean[layer],
-                running.var[layer],
-                z,
-                work.frames[layer],
-                parameters.scale[layer],
-                parameters.shift[layer],
-                work.values[layer + 1],
-            )
+            mean, var, frames = running.mean[layer], running.var[layer], work.frames[layer]
+            scale, out = parameters.scale[layer], work.values[layer + 1]
+            normalize(plan.rule, mode, mean, var, z, frames, scale, shift, out)
 
 
 @compiled
@@ -135,7 +127,7 @@ def descend_product(a: Floats, b: Floats, descent: Descent, weights: Floats, vel
 
 @compiled
 def denormalize(
-    plan: Plan,
+    rule: Rule,
     mode: Mode,
     scale: Floats,
     z: Floats,
@@ -146,11 +138,11 @@ def denormalize(
     shift_gradient: Floats,
 ) -> None:
     """The way back through `normalize`: the gradient at `out` becomes that at z, and adds to the vectors'."""
-    if plan.groups > 0:
+    if rule.groups > 0:
         back_rows(z, frames, scale, out, gradient, scale_gradient, shift_gradient)
         return
     for s in range(len(frames)):
-        first, end = s * plan.set_rows, (s + 1) * plan.set_rows
+        first, end = s * rule.set_rows, (s + 1) * rule.set_rows
         back_columns(
             z[first:end],
             frames[s],
@@ -166,35 +158,31 @@ def denormalize(
 @compiled
 def backward(plan: Plan, mode: Mode, descent: Descent, parameters: Layers, velocity: Layers, work: Work) -> None:
     """From the gradient at the logits to new parameters, last layer first."""
-    for layer in range(plan.sizes.size - 2, -1, -1):
-        gradient = work.gradient[layer]
+    for layer in range(len(plan.sizes) - 2, -1, -1):
+        gradient, weights = work.gradient[layer], parameters.weights[layer]
         work.shift[:] = 0
-        if layer == plan.sizes.size - 2:
+        if layer == len(plan.sizes) - 2:
             add_rows(gradient, work.shift)
         else:
-            scale = parameters.scale[layer]
-            out = work.values[layer + 1]
+            z, out, frames, scale = work.z[layer], work.values[layer + 1], work.frames[layer], parameters.scale[layer]
             work.scale[:] = 0
-            denormalize(plan, mode, scale, work.z[layer], work.frames[layer], out, gradient, work.scale, work.shift)
-            if plan.learns_scale:
+            denormalize(plan.rule, mode, scale, z, frames, out, gradient, work.scale, work.shift)
+            if plan.rule.learns_scale:
                 descend(work.scale, descent, scale, velocity.scale[layer])
         descend(work.shift, descent, parameters.shift[layer], velocity.shift[layer])
-        weights = parameters.weights[layer]
         if layer > 0:
             multiply_transposed(gradient, weights, work.gradient[layer - 1])
         descend_product(work.values[layer], gradient, descent, weights, velocity.weights[layer])
 
 
 @compiled
-def follow(weight: np.float32, unbiased: np.float32, running: Running, work: Work) -> None:
-    """Move the running statistics towards those of a batch, the average over its sets."""
-    for layer in range(len(work.frames)):
-        frames, mean, var = work.frames[layer], running.mean[layer], running.var[layer]
-        kept, share = 1 - weight, weight / np.float32(len(frames))
-        for j in range(mean.size):
-            mean[j] *= kept
-            var[j] *= kept
-        for s in range(len(frames)):
-            for j in range(mean.size):
-                mean[j] += share * frames[s, MEAN, j]
-                var[j] += share * unbiased * frames[s, VAR, j]
+def follow(weight: np.float32, unbiased: np.float32, frames: Floats, mean: Floats, var: Floats) -> None:
+    """Move a layer's running statistics towards those of a batch, the average over its sets."""
+    kept, share = np.float32(1 - weight), np.float32(weight / len(frames))
+    for j in range(len(mean)):
+        mean[j] *= kept
+        var[j] *= kept
+    for s in range(len(frames)):
+        for j in range(len(mean)):
+            mean[j] += share * frames[s, MEAN, j]
+            var[j] += share * unbiased * frames[s, VAR, j]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from llvmlite import binding  # type: ignore[import-untyped]
+from llvmlite import binding
 from numba import types
 from numba.core import cgutils
 from numba.extending import get_cython_function_address, intrinsic

@@ -48,8 +48,9 @@ def train(
         forward(plan, mode, parameters, running, work, last)
         losses[t] = cross_entropy(work.z[last], y, batches[t], work.gradient[last])
         backward(plan, mode, descent, parameters, velocity, work)
-        if plan.groups == 0 and not frozen[t]:
-            follow(weights[t], unbiased, running, work)
+        if plan.rule.groups == 0 and not frozen[t]:
+            for layer in range(last):
+                follow(weights[t], unbiased, work.frames[layer], running.mean[layer], running.var[layer])
     return losses
 
 
@@ -91,7 +92,7 @@ def batch_moments(
     """Mean and biased variance of every set of every batch, hidden layers side by side: (2, batches, sets, units)."""
     work = work_in(memory, plan, batches.shape[1])
     parameters, running = layers_of(plan.sizes, flat), running_of(plan.sizes, mean, var)
-    out = np.empty((2, len(batches), batches.shape[1] // plan.set_rows, plan.sizes[1:-1].sum()), np.float32)
+    out = np.empty((2, len(batches), batches.shape[1] // plan.rule.set_rows, plan.sizes[1:-1].sum()), np.float32)
     for b in range(len(batches)):
         gather(x, batches[b], work.values[0])
         forward(plan, mode, parameters, running, work, plan.sizes.size - 2)
@@ -100,7 +101,7 @@ def batch_moments(
             frames, z = work.frames[layer], work.z[layer]
             units = z.shape[1]
             for s in range(out.shape[2]):
-                measure(z[s * plan.set_rows : (s + 1) * plan.set_rows], frames[s])
+                measure(z[s * plan.rule.set_rows : (s + 1) * plan.rule.set_rows], frames[s])
                 for j in range(units):
                     out[0, b, s, done + j], out[1, b, s, done + j] = frames[s, MEAN, j], frames[s, VAR, j]
             done += units

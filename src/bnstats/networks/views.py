@@ -18,14 +18,20 @@ FRAME = 7
 """Rows of a frame; see `layers`."""
 
 
-class Plan(NamedTuple):
-    """The shape of a network, and how its hidden layers normalise."""
+class Rule(NamedTuple):
+    """How hidden layers normalise."""
 
-    sizes: Integers  # inputs, hidden units, classes
     set_rows: int  # rows that share a mean and variance
     groups: int  # of units in a row that share them; 0: sets are columns
     learns_scale: bool
     eps: float
+
+
+class Plan(NamedTuple):
+    """The shape of a network."""
+
+    sizes: Integers  # inputs, hidden units, classes
+    rule: Rule
 
 
 class Layers(NamedTuple):
@@ -107,10 +113,10 @@ def running_of(sizes: Integers, mean: Floats, var: Floats) -> Running:
 def work_in(memory: Floats, plan: Plan, rows: int) -> Work:
     """Places for batches of so many rows in `memory`, which has `memory_size` numbers."""
     inputs, units, total = plan.sizes[:-1], plan.sizes[1:], rows * plan.sizes.sum()
-    sets = rows if plan.groups > 0 else rows // plan.set_rows
+    sets = rows if plan.rule.groups > 0 else rows // plan.rule.set_rows
     columns = units[:-1].copy()
-    if plan.groups > 0:
-        columns[:] = plan.groups
+    if plan.rule.groups > 0:
+        columns[:] = plan.rule.groups
     ends = 3 * total + FRAME * sets * np.cumsum(columns)
     widest, end = plan.sizes.max(), memory.size
     return Work(
@@ -126,5 +132,5 @@ def work_in(memory: Floats, plan: Plan, rows: int) -> Work:
 def memory_size(plan: Plan, rows: int) -> int:
     """Numbers that `work_in` has places for."""
     hidden = plan.sizes[1:-1]
-    frames = rows * plan.groups * len(hidden) if plan.groups else rows // plan.set_rows * hidden.sum()
+    frames = rows * plan.rule.groups * len(hidden) if plan.rule.groups else rows // plan.rule.set_rows * hidden.sum()
     return int(3 * rows * plan.sizes.sum() + FRAME * frames + 2 * plan.sizes.max())
