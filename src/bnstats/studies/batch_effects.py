@@ -169,12 +169,18 @@ def measure_correction(
         store=store,
         progress=progress,
     )
-    table = simulation.table
+    return Corrected(_rooted(simulation.table), simulation)
+
+
+def _rooted(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with the root of mean squared errors, their standard errors by the delta method."""
     squared = table["measure"] == "rmse"
     roots = np.sqrt(table.loc[squared, ["value", "exact"]])
-    table.loc[squared, "mcse"] /= 2 * roots["value"].where(roots["value"] > 0, np.inf)
+    error = table.loc[squared, "mcse"] / (2 * roots["value"].where(roots["value"] > 0, np.inf))
+    # A trend left as it is has the same error in all replicates, but for rounding.
+    table.loc[squared, "mcse"] = error.where(error > 1e-12 * roots["value"], 0.0)
     table.loc[squared, ["value", "exact"]] = roots
-    return Corrected(table, simulation)
+    return table
 
 
 def several(given: Any) -> tuple[Any, ...]:
@@ -198,10 +204,7 @@ def _chosen(name: str, given: tuple[Any, ...], known: tuple[str, ...]) -> tuple[
 def _check(study: CorrectionStudy) -> None:
     names = [c.name for c in study.corrections]
     if not names or len(set(names)) < len(names):
-        raise ValueError(
-            f"corrections are one or more, each with a name of its own; got {', '.join(names) or 'none at all'}: name "
-            "variants with dataclasses.replace(correction, name=...)."
-        )
+        raise ValueError(f"corrections are one or more, each once; got {', '.join(names) or 'none at all'}.")
     if study.batches % 2:
         raise ValueError(f"batches is even, as confounded designs treat one half as the other; got {study.batches}.")
     if not 0 <= study.noise < 1:

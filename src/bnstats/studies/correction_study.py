@@ -11,7 +11,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from bnstats.sampling.effects import Distinct, Effect, Mixture
+from bnstats.sampling.effects import Distinct, Effect, Mixture, Trend
 from bnstats.simulation.study import Cell, Study
 from bnstats.statistics.corrections import Correction
 from bnstats.studies.affected_rows import AffectedRows, effect_of, score
@@ -22,7 +22,7 @@ from bnstats.studies.winners import CONDITIONS
 Array = NDArray[np.float64]
 
 # Values in a block of replicates, and replicates at the most.
-BLOCK, REPLICATES = 2**17, 32
+BLOCK, REPLICATES = 2**17, 16
 
 
 @dataclass(frozen=True)
@@ -63,9 +63,11 @@ class CorrectionStudy(Study):
 
     def simulate(self, cell: Cell, rng: Generator, size: int) -> dict[tuple[str, str], Array]:
         rows = AffectedRows.draw(rng, cell, size, self.batches, self.new_batches, self.features, self.noise)
+        used = bool({"accuracy", "training_accuracy"} & set(self.measures))
+        further = self.new_batches if used else 0
         measured = {}
         for correction in self.corrections:
-            done = corrected(correction, rows.seen, self.new_batches, self.ticks)
+            done = corrected(correction, rows.seen[:, :, : self.batches + further], further, self.ticks)
             for measure, replicates in self._measured(done, rows).items():
                 measured[correction.name, measure] = replicates
         return measured
@@ -78,7 +80,7 @@ class CorrectionStudy(Study):
         measured = {"rmse": (error**2).mean(axis=(1, 2, 3)), "bias": contrast(score(error), fitted)}
         if "correlation" in self.measures:
             measured["correlation"] = correlation(score(done[:, :, first]), score(rows.truth[:, :, first]))
-        if {"accuracy", "training_accuracy"} & set(self.measures):
+        if done.shape[2] > self.batches:
             new, training = accuracies(done, label, self.new_batches)
             measured |= {"accuracy": new, "training_accuracy": training}
         return {measure: measured[measure] for measure in self.measures}
@@ -87,20 +89,23 @@ class CorrectionStudy(Study):
         """Of the column rmse, that of its square: what a replicate is."""
         correction, nuisance = next(c for c in self.corrections if c.name == key[0]), cell["labels"] == "relative"
         at = {"batches": self.batches, "n": int(cell["batch_size"]), "ticks": self.ticks}
-        if cell["design"] == "confounded" and correction.name != "none":
-            return np.nan
+        balanced, effect = cell["design"] == "balanced", effect_of(cell)
+        if not balanced and correction.name != "none":
+            return math.nan
         if key[1] == "rmse":
-            return mean_square_error(correction, effect_of(cell), cell["effect_size"], remove=nuisance, **at)
-        if key[1] == "bias" and correction.name == "none" and not nuisance:
+            return mean_square_error(correction, effect, cell["effect_size"], remove=nuisance, **at)
+        if key[1] != "bias" or effect.scales or (nuisance and not balanced):
+            return math.nan
+        if correction.name == "none":
             return 0.0
-        if key[1] == "bias" and nuisance and cell["design"] == "balanced" and not effect_of(cell).scales:
-            # E(score | label 1) - E(score | label 0) = 2 E|Z|, at the standard deviation of the signal
-            return -2 * math.sqrt(2 / math.pi * (1 - self.noise)) * contrast_lost(correction, **at)
-        return np.nan
+        # E(score | label 1) - E(score | label 0) = 2 E|Z|, at the standard deviation of the signal
+        difference = 2 * math.sqrt(2 / math.pi * (1 - self.noise))
+        return -difference * contrast_lost(correction, **at) if nuisance else math.nan
 
     def wanted(self, cell: Cell, key: Any, measure: str) -> bool:
-        # A bias may be 0, and so is the error of doing nothing where there is nothing to remove.
-        return key[1] != "bias" and self.exact(cell, key, measure) != 0
+        # A bias may be 0; what is left of a signal as it is, and of a trend as it is, does not vary.
+        fixed = key[0] == "none" and key[1] == "rmse" and Mixture(Trend(), 1.0) == effect_of(cell)
+        return key[1] != "bias" and not fixed and self.exact(cell, key, measure) != 0
 
 
 def correlation(a: Array, b: Array) -> Array:

@@ -108,15 +108,16 @@ def _shrunken(tau: float, batches: int, n: int, remove: bool) -> float:
 @lru_cache(maxsize=4096)
 def _is_linear(correction: Correction, batches: int, n: int, ticks: int) -> bool:
     """Whether, of a few features, the sum is corrected to the sum of the corrected ones."""
-    probes = np.random.default_rng(0).normal(size=(batches * n, 3)) * [1e-2, 1.0, 100.0]
-    probes[:, 2] += np.repeat(np.arange(batches), n)
-    both = np.column_stack([probes, probes[:, :2] + probes[:, 2:], probes[:, [0]] - probes[:, [1]]])
+    row = np.arange(batches * n)
+    curves = [np.zeros(row.size), np.sin(2 * np.pi * row / row.size), row // n, (row // n % 2) + row / row.size]
+    probes = np.column_stack([3 * c for c in curves]) + np.random.default_rng(0).normal(size=(row.size, len(curves)))
+    both = np.column_stack([probes, probes + np.roll(probes, 1, axis=1)])
     try:
         done = correction(both, keys(correction, batches, n, ticks))
     except ValueError:
         return False
-    sums = np.column_stack([done[:, :2] + done[:, [2]], done[:, 0] - done[:, 1]])
-    return bool(np.allclose(done[:, 3:], sums, rtol=1e-9, atol=1e-9))
+    apart = done[:, : len(curves)]
+    return bool(np.allclose(done[:, len(curves) :], apart + np.roll(apart, 1, axis=1), rtol=1e-9, atol=1e-9))
 
 
 def _centred(columns: Array) -> Array:

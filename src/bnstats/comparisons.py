@@ -1,0 +1,94 @@
+"""Figures that compare alternatives, from tidy frames: maps of winners, changes with intervals, training beside new."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+def spoken(name: str) -> str:
+    """A correction's name as figures have it.
+
+    >>> spoken("moving_average(window=3)")
+    'moving average (window 3)'
+    """
+    return name.replace("_", " ").replace("(", " (").replace("=", " ")
+
+
+def signed(change: float) -> str:
+    """A change in whole numbers, with its sign.
+
+    >>> signed(-2.6), signed(13.2)
+    ('−3', '+13')
+    """
+    return f"{change:+.0f}".replace("-", "−")
+
+
+def percent(share: float) -> str:
+    """By how many percent something is larger, with as many digits as tell it from 0.
+
+    >>> percent(0.284), percent(0.004), percent(0.0002)
+    ('+28%', '+0.4%', '<0.1%')
+    """
+    return f"+{100 * share:.0f}%" if share >= 0.0095 else f"+{100 * share:.1f}%" if share >= 0.0005 else "<0.1%"
+
+
+def winner_map(ax: Axes, rows: pd.DataFrame, x: str, y: str, colors: Mapping[str, Any]) -> None:
+    """A cell a condition: the winner, and by how many percent of its value the second best is worse.
+
+    Pale, with a sign of equality, where the margin is within Monte Carlo error.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        x, y, winner, value, margin, clear.
+    colors : mapping of winners to colours
+    """
+    across, up = sorted(rows[x].unique()), sorted(rows[y].unique())
+    image = np.ones((len(up), len(across), 4))
+    for _, row in rows.iterrows():
+        place = up.index(row[y]), across.index(row[x])
+        image[place] = [*colors[row["winner"]][:3], 0.55 if row["clear"] else 0.2]
+        text = percent(row["margin"] / row["value"]) if row["clear"] else "≈"
+        ax.text(
+            place[1],
+            place[0],
+            "\n".join([*spoken(row["winner"]).split(" ", 1), text]),
+            ha="center",
+            va="center",
+            fontsize=6.5,
+        )
+    ax.imshow(image, origin="lower", aspect="auto")
+    ax.set_xticks(range(len(across)), [f"{value:g}" for value in across])
+    ax.set_yticks(range(len(up)), [f"{value:g}" for value in up])
+    ax.grid(visible=False)
+
+
+def intervals(ax: Axes, rows: pd.DataFrame, labels: Sequence[str], colors: Sequence[Any]) -> None:
+    """A line a row from the top: column `value` as a point, `low` to `high` as a bar, about a line at 0."""
+    height = -np.arange(len(rows))
+    ax.axvline(0, color="0.35", linewidth=1, zorder=1)
+    for y, color, (_, row) in zip(height, colors, rows.iterrows(), strict=True):
+        ax.plot([row["low"], row["high"]], [y, y], color=color, linewidth=2.2, zorder=2)
+        ax.plot(row["value"], y, "o", color=color, markersize=6, zorder=3)
+    ax.set_yticks(height, labels, fontsize=8)
+
+
+def training_and_new(ax: Axes, rows: pd.DataFrame, labels: Sequence[str], colors: Sequence[Any]) -> None:
+    """A line a row from the top: an arrow from column `training` (open) to `new` (filled), bars of two `mcse`."""
+    for i, (color, (_, row)) in enumerate(zip(colors, rows.iterrows(), strict=True)):
+        ax.annotate(
+            "", (row["new"], -i), (row["training"], -i), arrowprops={"arrowstyle": "->", "color": color, "lw": 1.5}
+        )
+        names = {"training": "where it was fitted", "new": "on new batches"} if i == 0 else {}
+        ax.plot(row["training"], -i, "o", color="0.3", mfc="white", markersize=7, label=names.get("training"), zorder=3)
+        ax.errorbar(
+            row["new"], -i, xerr=2 * row["mcse"], fmt="o", color=color, markersize=7, label=names.get("new"), zorder=4
+        )
+    ax.set_yticks(-np.arange(len(rows)), labels, fontsize=8)

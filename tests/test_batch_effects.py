@@ -1,0 +1,305 @@
+"""The study of batch effects, against exact errors, slightly wrong formulas, and computations that share no code.
+
+z statistics are held against the normal quantile at 1e-9 / (number of cells), in each of 6 tests: false alarms in less
+than one run in 10 million. Power: each wrong formula lies at least 4 standard errors beyond the bound.
+"""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+import pandas as pd
+import pytest
+import statsmodels.api as sm
+from scipy import stats
+
+from bnstats.sampling.effects import EFFECTS, Distinct, Mixture, RandomWalk, Trend
+from bnstats.statistics.corrections import (
+    CORRECTIONS,
+    exponential_average,
+    lowess,
+    moving_average,
+    polynomial,
+    shrink,
+    trailing_average,
+)
+from bnstats.studies.batch_effects import measure_correction
+from bnstats.studies.correction_theory import _effect_left, _noise_left, contrast_lost, mean_square_error
+from bnstats.studies.downstream import corrected, logistic
+
+FALSE_ALARM = 1e-9
+LINEAR = (
+    CORRECTIONS["none"],
+    CORRECTIONS["center"],
+    shrink(icc=0.3),
+    moving_average(window=5),
+    trailing_average(window=3),
+    exponential_average(),
+    polynomial(degree=2),
+    lowess(share=0.5),
+)
+
+
+def bound(cells: int) -> float:
+    return float(stats.norm.isf(FALSE_ALARM / 2 / cells))
+
+
+def z(table: pd.DataFrame, claim) -> np.ndarray:
+    return ((table["value"] - claim) / table["mcse"]).to_numpy()
+
+
+def test_measured_errors_agree_with_exact_ones() -> None:
+    """Every linear correction and the estimated shrinkage, distinct and smooth effects, as nuisance and as signal.
+
+    Wrong: an effect a fifth larger.
+    """
+    given = {"batches": 6, "labels": ["relative", "global"], "measures": ["rmse", "bias"], "max_replicates": 512}
+    corrections = [*LINEAR, "shrink"]
+    steps = measure_correction(corrections, effect_size=[0.5, 1.5], batch_sizes=[2, 7], **given, precision=None)
+    smooth = measure_correction(
+        corrections, effect=list(EFFECTS.values())[1:], smoothness=[0.5, 1.0], batch_sizes=[4], **given, precision=None
+    )
+    both = pd.concat([steps.table, smooth.table])
+    known = both[both["exact"].notna()]
+    assert known["measure"].value_counts().to_dict() == {"rmse": 8 * 9 + 12 * 8, "bias": 4 * 9 + 6 * 9}
+    fixed = known["mcse"] == 0
+    np.testing.assert_allclose(known["value"][fixed], known["exact"][fixed], atol=1e-12)
+    known = known[~fixed]
+    assert np.abs(z(known, known["exact"])).max() < bound(len(known))
+    untouched = known.query("correction == 'none' and measure == 'rmse'")
+    assert np.abs(z(untouched, 1.2 * untouched["exact"])).min() > bound(len(known)) + 4
+
+
+def test_finite_numbers_of_batches_and_estimated_variances_count() -> None:
+    """Wrong: errors without the factor 1 - 1/J; shrinkage with the variances known; a bias of 1/n of the difference."""
+    table = measure_correction(
+        ["none", "center", "shrink"],
+        batches=4,
+        batch_sizes=4,
+        effect_size=0.5,
+        measures=["rmse", "bias"],
+        precision=None,
+        max_replicates=2**14,
+    ).table.set_index(["correction", "measure"])
+    known = table[table["exact"].notna()]
+    assert np.abs(z(known, known["exact"])).max() < bound(8)
+    best = np.sqrt(0.75 * 0.25 * 0.25 / 0.5)
+    difference = 2 * np.sqrt(2 / np.pi * 0.8)
+    wrong = {
+        ("none", "rmse"): 0.5,
+        ("center", "rmse"): 0.5,
+        ("shrink", "rmse"): best,
+        ("center", "bias"): -difference / 4,
+    }
+    for key, claim in wrong.items():
+        assert abs(table.loc[key, "value"] - claim) / table.loc[key, "mcse"] > bound(8) + 4, key
+
+
+@pytest.mark.parametrize(("tau", "batches", "n"), [(0.1, 4, 2), (0.5, 10, 4), (2.0, 20, 16), (0.0, 6, 8)])
+def test_risk_of_estimated_shrinkage(tau: float, batches: int, n: int) -> None:
+    """The integral, against batch means and sums of squares drawn from their laws. Wrong: weights known."""
+    rng, size, variance = np.random.default_rng(0), 400_000, tau**2 + 1 / n
+    effect = tau * rng.normal(size=(size, batches))
+    mean = effect + rng.normal(size=(size, batches)) / np.sqrt(n)
+    effect, mean = (x - x.mean(axis=1, keepdims=True) for x in (effect, mean))
+    within = rng.chisquare(batches * (n - 1), size) / (batches * (n - 1))
+    weight = np.maximum(0, 1 - within / (n * (mean**2).sum(axis=1) / (batches - 1)))[:, None]
+    for remove, left in ((True, effect - weight * mean), (False, weight * mean)):
+        squares = (left**2).mean(axis=1)
+        error = squares.std() / np.sqrt(size)
+        exact = mean_square_error(CORRECTIONS["shrink"], Distinct(), tau, batches, n, remove=remove)
+        assert abs(squares.mean() - exact) / error < bound(8)
+        share = tau**2 / variance
+        oracle = (1 - 1 / batches) * (tau**2 / n / variance if remove else share**2 * variance)
+        if tau <= 0.5:  # the variances of 20 batches of 16 that differ by 2 sigma are as good as known
+            assert abs(squares.mean() - oracle) / error > bound(8) + 4
+
+
+def test_known_share_of_variance_is_the_best() -> None:
+    """Shrinking by the true share leaves (1 - 1/J) tau² (1/n) / (tau² + 1/n), and by any other share more."""
+    for tau, n in product((0.2, 1.0), (2, 5)):
+        errors = {
+            icc: mean_square_error(shrink(icc=icc), Distinct(), tau, 8, n)
+            for icc in (0.0, 0.05, tau**2 / (1 + tau**2), 0.7, 1.0)
+        }
+        assert min(errors, key=errors.get) == tau**2 / (1 + tau**2)
+        assert min(errors.values()) == pytest.approx(7 / 8 * tau**2 / n / (tau**2 + 1 / n))
+        assert errors[0.0] == pytest.approx(7 / 8 * tau**2)
+        assert errors[1.0] == pytest.approx(7 / 8 / n)
+
+
+def test_matrices_and_closed_forms_agree() -> None:
+    for name, remove in product(("none", "center"), (True, False)):
+        correction = CORRECTIONS[name]
+        given = correction, 6, 3, 2
+        matrix = 0.49 * _effect_left(correction, Distinct(), 6, 3, 2, remove) + _noise_left(*given)
+        assert matrix == pytest.approx(mean_square_error(correction, Distinct(), 0.7, 6, 3, remove=remove), abs=1e-12)
+    assert contrast_lost(CORRECTIONS["center"], 6, 3) == pytest.approx(contrast_lost(shrink(icc=1.0), 6, 3))
+    # An effect that moves within batches leaves centring what it moves there: of a line, (n² - 1) / (N² - 1).
+    line = mean_square_error(CORRECTIONS["center"], Trend(), 1.0, 6, 3) - 5 / 6 / 3
+    assert line == pytest.approx((3**2 - 1) / (18**2 - 1))
+    assert np.isnan(mean_square_error(CORRECTIONS["spline"], RandomWalk(), 1.0, 6, 3))
+    assert np.isnan(mean_square_error(CORRECTIONS["center"], Distinct(spread=0.1), 1.0, 6, 3))
+    assert np.isnan(mean_square_error(CORRECTIONS["center"], Trend(), 1.0, 400, 3))
+
+
+def test_accuracy_without_correction() -> None:
+    """In large batches the model is Bayes' rule: 1 - arccos(correlation of value and truth) / pi, less what it learns.
+
+    Wrong: the correlation's square, as if noise were added twice.
+    """
+    tau = 0.8
+    measured = measure_correction(
+        "none", effect_size=tau, batch_sizes=50, labels=["relative", "global"], measures="accuracy", precision=0.005
+    ).table.set_index("labels")
+    for labels, told in (("relative", 0.8), ("global", 0.8 + tau**2)):
+        rho = np.sqrt(told) if labels == "global" else told / np.sqrt(0.8)
+        best = 1 - np.arccos(rho / np.sqrt(1 + tau**2)) / np.pi
+        value, mcse = measured.loc[labels, ["value", "mcse"]]
+        assert best - 0.02 - bound(2) * mcse < value < best + bound(2) * mcse
+        assert 1 - np.arccos(rho**2 / (1 + tau**2)) / np.pi < value - (bound(2) + 4) * mcse
+
+
+def test_confounded_batches_look_fine_and_fail() -> None:
+    """Uncorrected, the model learns the batches; new batches are not so. Centring takes true differences away."""
+    measured = measure_correction(
+        ["none", "center"], batch_sizes=32, design="confounded", precision=0.02, max_replicates=512
+    )
+    table = measured.table.set_index(["correction", "measure"])
+    assert abs(z(table.loc[[("none", "rmse")]], np.sqrt(0.95))[0]) < bound(1)
+    assert np.isnan(table.loc[("center", "rmse"), "exact"])
+    told, error = table["value"], table["mcse"]
+    for high, low in (
+        (("none", "training_accuracy"), ("none", "accuracy")),
+        (("center", "accuracy"), ("center", "training_accuracy")),
+    ):
+        assert told[high] - told[low] > (bound(4) + 4) * np.hypot(error[high], error[low])
+    assert told["none", "bias"] > (bound(4) + 4) * error["none", "bias"]
+    assert -told["center", "bias"] > (bound(4) + 4) * error["center", "bias"]
+    # The half of batches with higher effects has a mean signal higher by 2 * 0.674 * sqrt(0.8): centring takes it all.
+    assert told["center", "rmse"] == pytest.approx(np.sqrt(0.95 / 32 + 0.8 * stats.norm.ppf(0.75) ** 2), rel=0.02)
+
+
+def test_margins_are_paired_over_groups_of_blocks() -> None:
+    """Recomputed from the replicates of each block; as independent samples, the error would be far larger."""
+    measured = measure_correction(["center", "shrink"], measures=["rmse", "correlation"], batch_sizes=8, precision=None)
+    row = measured.regions("rmse").iloc[0]
+    assert (row["winner"], row["runner_up"], bool(row["clear"])) == ("shrink", "center", True)
+    table = measured.table[measured.table["measure"] == "rmse"]
+    assert row["margin"] == pytest.approx(table["value"].iloc[0] - table["value"].iloc[1])
+    assert row["mcse"] < 0.5 * np.hypot(*table["mcse"])
+    first, second = (measured.simulation.samples[i].moments for i in table.index)
+    apart = np.sqrt(first[:, 1]) - np.sqrt(second[:, 1])
+    assert row["mcse"] == pytest.approx(apart.std(ddof=1) / 4)
+    best = measured.regions("correlation").iloc[0]
+    assert best["winner"] == "shrink"
+    assert best["value"] == measured.table.query("measure == 'correlation'")["value"].max()
+
+
+def test_no_winner_where_there_is_none() -> None:
+    """Centring, and shrinking all the way, are the same; and at tau² = 1/n centring errs as much as doing nothing."""
+    twins = measure_correction(["center", shrink(icc=1.0)], measures="rmse", batch_sizes=[2, 8], precision=0.05)
+    assert not twins.regions()["clear"].any()
+    claims = 0
+    for seed in range(40):
+        even = measure_correction(
+            ["none", "center"], measures="rmse", batch_sizes=4, effect_size=0.5, seed=seed, precision=0.2, executor=1
+        )
+        claims += int(even.regions()["clear"].iloc[0])
+    # At 5 % a run, more than so many happen in less than one of 10^9; at 50 % half of all tests would fail.
+    assert claims <= stats.binom.isf(FALSE_ALARM, 40, 0.05)
+    uneven = measure_correction(["none", "center"], measures="rmse", batch_sizes=4, effect_size=1.0, precision=0.2)
+    assert uneven.regions()["clear"].all()
+
+
+def test_deployment_sees_neither_the_future_nor_other_new_batches() -> None:
+    seen = np.random.default_rng(0).normal(size=(2, 1, 8, 5))
+    for correction in (*LINEAR, CORRECTIONS["shrink"], CORRECTIONS["standardise"], CORRECTIONS["spline"]):
+        done = corrected(correction, seen, further=3, ticks=5)
+        changed = seen.copy()
+        changed[:, :, 7] += 10
+        other = corrected(correction, changed, further=3, ticks=5)
+        np.testing.assert_allclose(other[:, :, :7], done[:, :, :7], atol=1e-12, err_msg=correction.name)
+    center = corrected(CORRECTIONS["center"], seen, further=3, ticks=5)
+    np.testing.assert_allclose(center.mean(axis=3), np.repeat(center[:, :, :1].mean(axis=3), 8, axis=2), atol=1e-12)
+
+
+def test_features_are_corrected_as_replicates_are() -> None:
+    """With two features one replicate at a time, with one feature all at once: the same numbers."""
+    seen = np.random.default_rng(0).normal(size=(4, 1, 6, 3))
+    for correction in (CORRECTIONS["shrink"], moving_average(window=3), CORRECTIONS["standardise"]):
+        together = corrected(correction, seen, further=2, ticks=3)
+        paired = corrected(correction, seen.reshape(2, 2, 6, 3), further=2, ticks=3)
+        np.testing.assert_allclose(paired.reshape(seen.shape), together, atol=1e-12)
+    assert np.isfinite(corrected(CORRECTIONS["combat"], seen.reshape(2, 2, 6, 3), further=2, ticks=3)).all()
+
+
+def test_logistic_model_is_statsmodels_and_survives_separation() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(200, 2))
+    label = x[:, 0] + rng.normal(size=200) > 0.3
+    glm = sm.GLM(label.astype(float), sm.add_constant(x), family=sm.families.Binomial()).fit().params
+    np.testing.assert_allclose(logistic(x, label), glm, rtol=1e-6)
+    for parted in (x[:, 0] > 0.4, np.ones(200, bool), np.zeros(200, bool)):
+        coefficients = logistic(x[:, :1], parted)
+        told = coefficients[0] + x[:, 0] * coefficients[1] > 0
+        assert (told == parted).mean() > 0.9
+        assert np.isfinite(coefficients).all()
+
+
+def test_results_do_not_depend_on_the_workers() -> None:
+    given = {"effect": ["distinct", "random_walk"], "batch_sizes": [2, 8], "batches": 6, "precision": 0.2}
+    corrections = ["none", "center", "shrink", "moving_average", "polynomial"]
+    one = measure_correction(corrections, executor=1, **given)
+    two = measure_correction(corrections, executor=2, **given)
+    pd.testing.assert_frame_equal(one.table, two.table, check_exact=True)
+    pd.testing.assert_frame_equal(one.regions(), two.regions(), check_exact=True)
+
+
+def test_smoothness_of_a_distinct_effect_is_none() -> None:
+    """Its cells are the same whatever smoothness is asked for; a mixture object brings its own."""
+    table = measure_correction(
+        "none", effect=["distinct", Mixture(Trend(), 0.3)], smoothness=[0.5, 1.0], measures="rmse", precision=0.2
+    ).table
+    assert table.groupby("effect")["smoothness"].unique().map(list).tolist() == [[0.3], [0.0]]
+    assert len(table) == 8
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"corrections": "centre"}, "did you mean 'center'"),
+        ({"corrections": []}, "one or more"),
+        ({"corrections": ["none", "none"]}, "each once"),
+        ({"corrections": "combat"}, "batches of 2 cannot be corrected by combat.*one feature"),
+        ({"effect": "steps"}, "did you mean"),
+        ({"effect": []}, "at least one of each"),
+        ({"effect_size": -1.0}, "effect_size is tau / sigma"),
+        ({"effect_size": np.inf}, "effect_size is tau / sigma"),
+        ({"smoothness": 1.2}, "smoothness is a share"),
+        ({"batch_sizes": [8, 1]}, "batch_sizes takes whole numbers of at least 2; got 1"),
+        ({"batch_sizes": 2.5}, "got 2.5"),
+        ({"batches": 5}, "batches is even"),
+        ({"batches": 2}, "at least 4"),
+        ({"labels": "local"}, "labels takes one or more of relative, global; got 'local'"),
+        ({"design": "random"}, "design takes one or more"),
+        ({"measures": ["rmse", "mse"]}, "measures takes one or more"),
+        ({"measures": ()}, "measures takes one or more"),
+        ({"noise": 1.0}, "noise is a share"),
+        ({"new_batches": 0}, "new_batches takes whole numbers"),
+        ({"ticks": True}, "ticks takes whole numbers"),
+        ({"precision": 2.0}, "precision is a relative standard error"),
+    ],
+)
+def test_bad_input(given: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        measure_correction(**given)
+
+
+def test_bad_questions() -> None:
+    measured = measure_correction("none", measures="rmse", batch_sizes=2, precision=0.2)
+    with pytest.raises(ValueError, match="measure is one of rmse; got 'accuracy'"):
+        measured.regions("accuracy")
+    with pytest.raises(ValueError, match="measure two or more"):
+        measured.regions("rmse")
