@@ -10,6 +10,7 @@ below 1e-6.
 
 from __future__ import annotations
 
+from fractions import Fraction
 from itertools import combinations
 
 import numpy as np
@@ -223,6 +224,35 @@ def test_extreme_correlations() -> None:
         assert rule.variance_of_mean(POPULATIONS["normal"], 8) == 1 / 8
 
 
+@pytest.mark.parametrize("phi", [0.0, 1e-12, 1e-3, 0.3, 0.9, 1 - 1e-4, 1 - 1e-7, 1 - 1e-10, 1 - 2**-53])
+def test_the_closed_form_of_autocorrelated_means_is_the_sum_over_lags(phi: float) -> None:
+    """Exact rational arithmetic. Power: of small batches, the last lag forgotten makes a difference of 1e-5."""
+    for n in (2, 3, 17, 100):
+        lags = [(1 - Fraction(j, n)) * Fraction(phi) ** j for j in range(1, n)]
+        exact = float((1 + 2 * sum(lags)) / n)
+        got = bn.Autocorrelated(phi=phi).variance_of_mean(POPULATIONS["normal"], n)
+        assert got == pytest.approx(exact, rel=1e-13)
+        assert phi < 0.3 or n > 3 or got != pytest.approx(float((1 + 2 * sum(lags[:-1])) / n), rel=1e-5)
+
+
+@pytest.mark.parametrize(("rule", "wrong"), [(bn.Clustered(icc=0.25), 0.25**4), (bn.Autocorrelated(phi=0.6), 0.6**4)])
+def test_the_chance_of_equal_values_and_the_number_of_different_ones(rule: bn.Batching, wrong: float) -> None:
+    """Exact binomial bounds; wrong: the correlation in place of its root, a repetition too many."""
+    x = np.sort(batches(rule, "normal", 4), axis=1)
+    different = 1 + (np.diff(x, axis=1) != 0).sum(axis=1)
+    low, high = stats.binom.ppf(
+        [FALSE_ALARM, 1 - FALSE_ALARM], BATCHES, rule.chance_all_equal(POPULATIONS["normal"], 4)
+    )
+    assert low <= (different == 1).sum() <= high
+    assert not low <= wrong * BATCHES <= high
+    for chance in (0.01, 0.2, 0.5):
+        least = rule.fewest_draws(4, chance)
+        bound = stats.binom.ppf(1 - FALSE_ALARM, BATCHES, chance)
+        assert (different < least).sum() <= bound
+        assert (different < least + 1).sum() > chance * BATCHES - (bound - chance * BATCHES)
+    assert bn.IID().fewest_draws(4, 0.5) == bn.WithoutReplacement().fewest_draws(4, 0.5) == 4
+
+
 @settings(deadline=None)
 @given(n=st.integers(2, 300), icc=st.floats(0, 1), phi=st.floats(0, 0.999))
 def test_variances_of_the_mean_lie_between_independent_and_identical(n: int, icc: float, phi: float) -> None:
@@ -248,6 +278,11 @@ BAD = [
     (lambda: bn.Clustered(icc=-0.1), "icc is a correlation between 0 and 1; got -0.1"),
     (lambda: bn.Clustered(icc=1.1), "got 1.1"),
     (lambda: bn.Clustered(icc=np.nan), "got nan"),
+    (lambda: bn.Clustered(icc="a"), "icc is a correlation .* got 'a'"),
+    (lambda: bn.Autocorrelated(phi=None), "phi is a probability .* got None"),
+    (lambda: bn.WithoutReplacement(size="a"), "size is the number of values .* got 'a'"),
+    (lambda: bn.WithoutReplacement(size=2.5), "got 2.5"),
+    (lambda: bn.IID().check(POPULATIONS["normal"], 2.5), "got 2.5"),
     (lambda: bn.Autocorrelated(phi=1.0), "below 1; got 1.0"),
     (lambda: bn.Autocorrelated(phi=-0.5), "at least 0 and below 1; got -0.5"),
     (lambda: bn.Autocorrelated(phi=np.nan), "got nan"),

@@ -187,6 +187,21 @@ def test_raw_value_behind_by_acceptance_agrees_with_the_exact_law() -> None:
     assert (abs(spread["value"] - 1 / np.sqrt([8, 32])) < 0.004 / np.sqrt([8, 32]) + 6.5 * spread["mcse"]).all()
 
 
+def test_batches_count_as_often_as_members_of_them_fit() -> None:
+    """Exponential, n = 4, z = 1: as when one given member has to fit, by plain rejection; 6.5 standard errors of both.
+
+    Power: to take each batch in which any member fits once gives another mean.
+    """
+    row = bn.measure_raw_behind("exponential", 1.0, batch_sizes=4, precision=0.002).table.iloc[0]
+    x = np.random.default_rng(11).standard_exponential((2_000_000, 4))
+    mean, std = x.mean(axis=1), x.std(axis=1)
+    fits = np.abs((x - mean[:, None]) / std[:, None] - 1.0) <= 0.1
+    for chosen, right in ((fits[:, 0], True), (fits.any(axis=1), False)):
+        raw = (mean + std)[chosen]
+        z = abs(row["value"] - raw.mean()) / np.hypot(row["mcse"], raw.std() / np.sqrt(raw.size))
+        assert (z < 6.5) == right
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -196,6 +211,13 @@ def test_raw_value_behind_by_acceptance_agrees_with_the_exact_law() -> None:
         (lambda: bn.measure_information("normal", labels=[0.0], batch_sizes=[1]), "at least 2"),
         (lambda: bn.measure_information(stats.t(1.5), labels=[0.0]), "finite variance"),
         (lambda: bn.measure_information("normal", labels=lambda x: x), "whole numbers of the same shape"),
+        (lambda: bn.measure_information("normal", labels="abc"), "increasing finite cuts, or a function; got 'abc'"),
+        (
+            lambda: bn.measure_information("normal", labels=[False, True]),
+            r"increasing finite cuts.* got \[False, True\]",
+        ),
+        (lambda: bn.measure_information("normal", labels=[0.0], batch_sizes=None), "at least 2, .* got None"),
+        (lambda: bn.measure_raw_behind("normal", "0"), "one finite number; got '0'"),
         (lambda: bn.measure_raw_behind("normal", 3.0, batch_sizes=[4]), r"\|z\| is below"),
         (lambda: bn.measure_raw_behind("normal", 0.0, batch_sizes=[2]), "at least 3"),
         (lambda: bn.measure_raw_behind("uniform", 0.0, width=0.0), "above 0"),

@@ -100,6 +100,47 @@ def test_the_median_of_atoms_is_exact():
     assert summary("median_abs_error", np.full(9, 0.1)) == (0.1, 0.0)
 
 
+ATOMS = {
+    "between densities": lambda rng, n: np.where(rng.random(n) < 0.6, 0.7, rng.normal(size=n)),
+    "small, at the median": lambda rng, n: np.where(rng.random(n) < 0.05, 0.6744897501960817, rng.normal(size=n)),
+    "a lattice": lambda rng, n: rng.poisson(400, n) - 400.0,
+    "a fine lattice": lambda rng, n: (rng.poisson(40_000, n) - 40_000) / 3,
+    "zero": lambda rng, n: np.where(rng.random(n) < 0.6, 0.0, rng.normal(size=n)),
+}
+
+
+@pytest.mark.parametrize("case", ATOMS)
+def test_the_median_of_atoms_among_others_is_exact(case):
+    """Eight blocks, compared with NumPy's median of the very same values: nothing is left to chance.
+
+    Power: interpolation through the bins, as if there were no atoms, is off by 1e-3 or more in some case.
+    """
+    rng = np.random.default_rng(5)
+    blocks = [ATOMS[case](rng, 16_384) for _ in range(8)]
+    held = sample(*blocks)
+    assert SUMMARIES["median_abs_error"].of(held.whole())[0] == np.median(np.abs(np.concatenate(blocks)))
+    for group, value in enumerate(SUMMARIES["median_abs_error"].leaving_out(held)[:8]):
+        rest = np.concatenate([b for i, b in enumerate(blocks) if i != group])
+        assert abs(value - np.median(np.abs(rest))) <= (1 / 3 if "lattice" in case else 0)
+
+
+def test_an_atom_rounded_in_other_ways_is_one_atom():
+    rng = np.random.default_rng(6)
+    x = np.where(rng.random(20_000) < 0.6, 0.7 * (1 + 1e-15 * rng.integers(-3, 4, 20_000)), rng.normal(size=20_000))
+    value, mcse = summary("median_abs_error", x)
+    assert value == pytest.approx(0.7, rel=1e-10)
+    assert mcse < 1e-10
+
+
+def test_equal_replicates_have_no_spread():
+    """Their mean is rounded. Power: a spread of 1e-12 of the mean is kept."""
+    x = np.full(10_000, 0.004992946)
+    assert [summary(name, x)[0] for name in ("bias", "se")] == [pytest.approx(x[0], rel=1e-15), 0.0]
+    assert summary("bias", x)[1] == 0
+    x[::2] *= 1 + 1e-12
+    assert summary("se", x)[0] == pytest.approx(x[0] * 0.5e-12, rel=1e-3)
+
+
 def test_normal_replicates_have_the_closed_forms_of_morris_white_and_crowther():
     """Table 6. The frame uses the fourth moment, whose own error for R normal replicates is sqrt(24 / R) of 3.
 

@@ -173,6 +173,24 @@ def test_inverse_standard_deviation_with_eps(eps: float) -> None:
     judge(cases)
 
 
+@pytest.mark.parametrize("sigma", [1e-6, 1e-4])
+def test_inverse_standard_deviation_where_eps_is_all(sigma: float) -> None:
+    """sigma² far below eps: 1/sqrt(v + eps) is linear in v, to within sigma²/eps. Nothing is random."""
+    eps, n = 1e-5, 256
+    known = theory.sampling(stats.norm(0, sigma), n, "inv_std")
+    slope = 0.5 * sigma**2 / (sigma**2 + eps) ** 1.5
+    assert known.se == pytest.approx(slope * np.sqrt(2 * (n - 1)) / n, rel=2 * sigma**2 / eps + 1e-9)
+    assert known.bias == pytest.approx(slope / n, rel=4 * sigma**2 / eps + 1e-6)
+
+
+@pytest.mark.parametrize("n", [10**3, 10**5, 10**7])
+def test_inverse_standard_deviation_of_large_batches(n: int) -> None:
+    """Without eps, series in 1/n: E[1/s] = 1 + 5/(4n) + ..., se = 1/sqrt(2n) (1 + ...). Nothing is random."""
+    known = theory.sampling("normal", n, inv_std(eps=0.0))
+    assert known.bias * 4 * n / 5 == pytest.approx(1, abs=4 / n + 1e-7)
+    assert known.se * np.sqrt(2 * n) == pytest.approx(1, abs=4 / n + 1e-7)
+
+
 def test_fresh_value_normalised_by_a_batch() -> None:
     """Wrong: variance 1, as if the batch's moments were the population's; and 1 + 1/n, as if only the mean were not."""
     cases = []
@@ -271,6 +289,18 @@ def test_rates(name: object, estimator: str, measure: str, expected: float) -> N
     assert theory.rate(name, estimator, measure) == pytest.approx(expected, nan_ok=True)
 
 
+def test_rates_of_an_estimator_of_ones_own() -> None:
+    def own(**given: float) -> bn.Estimator:
+        return bn.Estimator("own", np.std, lambda pop: pop.std, **given)
+
+    assert np.isnan(theory.rate("normal", own()))
+    assert np.isnan(theory.rate("normal", own(order=1.0)))
+    for measure in ("rmse", "se", "bias", "median_abs_error"):
+        for name in ("normal", "t3"):
+            rate = theory.rate(name, own(order=1.0, averages=2.0), measure)
+            assert rate == pytest.approx(theory.rate(name, "std", measure), nan_ok=True)
+
+
 def test_rates_of_dependent_batches() -> None:
     assert theory.rate("normal", "mean", "rmse", bn.Clustered(icc=0.1)) == 0
     assert theory.rate("normal", "mean", "rmse", bn.Clustered(icc=0.0)) == -0.5
@@ -291,14 +321,24 @@ def test_required_batch_size_refuses_what_cannot_be() -> None:
         theory.required_batch_size("t3", "var", rmse=0.1)
     with pytest.raises(ValueError, match="no batch size up to"):
         theory.required_batch_size("normal", "mean", rmse=0.1, batching=bn.Clustered(icc=0.5))
-    with pytest.raises(ValueError, match="above 0"):
-        theory.required_batch_size("normal", "mean", rmse=0.0)
+    for rmse in (0.0, "a"):
+        with pytest.raises(ValueError, match="above 0"):
+            theory.required_batch_size("normal", "mean", rmse=rmse)
+    with pytest.raises(ValueError, match=r"std on uniform .* is not known exactly; measure_convergence measures it"):
+        theory.required_batch_size("uniform", "std", rmse=0.1)
     assert theory.required_batch_size("normal", "mean", rmse=1e-9, batching=bn.WithoutReplacement(size=50)) == 50
 
 
 def test_bad_input() -> None:
     with pytest.raises(ValueError, match="at least 2"):
         theory.sampling("normal", 1, "mean")
+    with pytest.raises(ValueError, match=r"whole number of at least 2, .* got 2.5"):
+        theory.sampling("normal", 2.5, "var")
+    for rule in ("iid", bn.IID):
+        with pytest.raises(ValueError, match=r"batching is a rule such as bn.IID\(\)"):
+            theory.sampling("normal", 4, "var", rule)
+        with pytest.raises(ValueError, match=r"batching is a rule such as bn.IID\(\)"):
+            theory.rate("normal", "var", "rmse", rule)
     with pytest.raises(ValueError, match="measure is"):
         theory.rate("normal", "mean", "mse")
     with pytest.raises(ValueError, match="did you mean 'var'"):
