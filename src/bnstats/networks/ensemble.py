@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 from bnstats.networks import training
 from bnstats.networks.normalizers import Batch, NoNorm, Normalizer
 from bnstats.networks.passes import Descent, Mode
-from bnstats.networks.views import Plan, Rule, memory_size
+from bnstats.networks.views import Plan, Rule, plan_of, work_of
 from bnstats.statistics.running import Convention
 
 Floats = NDArray[np.float32]
@@ -175,7 +174,7 @@ class Network:
         mean, var = (np.concatenate(part) for part in (self.running.mean, self.running.var))
         plan = self._plan(set_rows)
         losses = training.train(
-            _memory(plan, batches),
+            work_of(plan, batches.shape[1]),
             plan,
             Descent(np.float32(rate), np.float32(recipe.sgd_momentum), np.float32(rate * recipe.weight_decay)),
             parameters,
@@ -219,7 +218,7 @@ class Network:
         x, batches = self._checked(x, batches)
         plan = self._plan(self.recipe.normalizer.set_rows(batches.shape[1]))
         mean, var = training.batch_moments(
-            _memory(plan, batches), plan, self._mode, self.parameters, *self._flat(self.running), x, batches
+            work_of(plan, batches.shape[1]), plan, self._mode, self.parameters, *self._flat(self.running), x, batches
         )
         return Statistics(*(self._by_layer(part.reshape(-1, part.shape[-1])) for part in (mean, var)))
 
@@ -236,22 +235,17 @@ class Network:
     ) -> Floats:
         plan = self._plan(set_rows)
         return training.evaluate(
-            _memory(plan, batches), plan, mode, self.parameters, *self._flat(statistics), x, batches, layer
+            work_of(plan, batches.shape[1]), plan, mode, self.parameters, *self._flat(statistics), x, batches, layer
         )
 
     def _plan(self, set_rows: int) -> Plan:
         normalizer = self.recipe.normalizer
         eps = 0.0 if isinstance(normalizer, NoNorm) else self.recipe.convention.eps
-        return Plan(np.array(self.sizes), Rule(set_rows, normalizer.groups(), normalizer.learns_scale, eps))
-
-    @cached_property
-    def _starts(self) -> Integers:
-        sizes = np.array(self.sizes)
-        return np.append(0, np.cumsum((sizes[:-1] + 2) * sizes[1:]))[:-1]
+        return plan_of(self.sizes, Rule(set_rows, normalizer.groups(), normalizer.learns_scale, eps))
 
     def _part(self, layer: int, which: int) -> Floats:
         inputs, units = self.sizes[layer : layer + 2]
-        start = self._starts[layer] + (0, inputs, inputs + 1)[which] * units
+        start = self._plan(1).starts[layer] + (0, inputs, inputs + 1)[which] * units
         return self.parameters[start : start + (inputs if which == 0 else 1) * units]
 
     def _by_layer(self, flat: Floats) -> tuple[Floats, ...]:
@@ -272,7 +266,3 @@ class Network:
         if not evaluating:
             self.recipe.normalizer.check(batches.shape[1], self.recipe.hidden)
         return x, batches
-
-
-def _memory(plan: Plan, batches: Integers) -> Floats:
-    return np.empty(memory_size(plan, batches.shape[1]), np.float32)

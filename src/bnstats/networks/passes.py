@@ -19,7 +19,21 @@ from bnstats.networks.layers import (
     renormalize,
 )
 from bnstats.networks.products import accumulate, multiply, multiply_transposed
-from bnstats.networks.views import Floats, Integers, Layers, Plan, Rule, Running, Work
+from bnstats.networks.views import (
+    Floats,
+    Integers,
+    Plan,
+    Rule,
+    Work,
+    frames_of,
+    gradient_of,
+    scale_of,
+    shift_of,
+    statistic_of,
+    values_of,
+    weights_of,
+    z_of,
+)
 
 
 class Mode(NamedTuple):
@@ -74,17 +88,25 @@ def normalize(
 
 
 @compiled
-def forward(plan: Plan, mode: Mode, parameters: Layers, running: Running, work: Work, last: int) -> None:
+def forward(plan: Plan, mode: Mode, parameters: Floats, mean: Floats, var: Floats, work: Work, last: int) -> None:
     """From the inputs in `work` to z of layer `last`, in the last layer of all the logits."""
     for layer in range(last + 1):
-        z, shift = work.z[layer], parameters.shift[layer]
-        multiply(work.values[layer], parameters.weights[layer], z)
+        z, shift = z_of(plan, work, layer), shift_of(plan, parameters, layer)
+        multiply(values_of(plan, work, layer), weights_of(plan, parameters, layer), z)
         if layer == len(plan.sizes) - 2:
             add_row(shift, z)
         elif layer < last:
-            mean, var, frames = running.mean[layer], running.var[layer], work.frames[layer]
-            scale, out = parameters.scale[layer], work.values[layer + 1]
-            normalize(plan.rule, mode, mean, var, z, frames, scale, shift, out)
+            normalize(
+                plan.rule,
+                mode,
+                statistic_of(plan, mean, layer),
+                statistic_of(plan, var, layer),
+                z,
+                frames_of(plan, work, layer),
+                scale_of(plan, parameters, layer),
+                shift,
+                values_of(plan, work, layer + 1),
+            )
 
 
 @compiled
@@ -156,23 +178,24 @@ def denormalize(
 
 
 @compiled
-def backward(plan: Plan, mode: Mode, descent: Descent, parameters: Layers, velocity: Layers, work: Work) -> None:
+def backward(plan: Plan, mode: Mode, descent: Descent, parameters: Floats, velocity: Floats, work: Work) -> None:
     """From the gradient at the logits to new parameters, last layer first."""
     for layer in range(len(plan.sizes) - 2, -1, -1):
-        gradient, weights = work.gradient[layer], parameters.weights[layer]
+        gradient, weights = gradient_of(plan, work, layer), weights_of(plan, parameters, layer)
         work.shift[:] = 0
         if layer == len(plan.sizes) - 2:
             add_rows(gradient, work.shift)
         else:
-            z, out, frames, scale = work.z[layer], work.values[layer + 1], work.frames[layer], parameters.scale[layer]
+            scale, frames = scale_of(plan, parameters, layer), frames_of(plan, work, layer)
+            z, out = z_of(plan, work, layer), values_of(plan, work, layer + 1)
             work.scale[:] = 0
             denormalize(plan.rule, mode, scale, z, frames, out, gradient, work.scale, work.shift)
             if plan.rule.learns_scale:
-                descend(work.scale, descent, scale, velocity.scale[layer])
-        descend(work.shift, descent, parameters.shift[layer], velocity.shift[layer])
+                descend(work.scale, descent, scale, scale_of(plan, velocity, layer))
+        descend(work.shift, descent, shift_of(plan, parameters, layer), shift_of(plan, velocity, layer))
         if layer > 0:
-            multiply_transposed(gradient, weights, work.gradient[layer - 1])
-        descend_product(work.values[layer], gradient, descent, weights, velocity.weights[layer])
+            multiply_transposed(gradient, weights, gradient_of(plan, work, layer - 1))
+        descend_product(values_of(plan, work, layer), gradient, descent, weights, weights_of(plan, velocity, layer))
 
 
 @compiled

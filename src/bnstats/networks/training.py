@@ -1,7 +1,6 @@
 """Whole trainings and evaluations, each in one compiled call.
 
-One network at a time, so that all it touches stays in cache; threads run networks side by side. `memory` is what
-`memory_size` asks for; it comes from outside because views into it do not keep it alive.
+One network at a time, so that all it touches stays in cache; threads run networks side by side.
 """
 
 from __future__ import annotations
@@ -13,16 +12,16 @@ from bnstats.compiled import compiled
 from bnstats.networks.layers import MEAN, VAR, measure
 from bnstats.networks.loss import cross_entropy
 from bnstats.networks.passes import Descent, Mode, backward, follow, forward, gather
-from bnstats.networks.views import Floats, Integers, Plan, layers_of, running_of, work_in
+from bnstats.networks.views import Floats, Integers, Plan, Work, frames_of, gradient_of, statistic_of, values_of, z_of
 
 
 @compiled
 def train(
-    memory: Floats,
+    work: Work,
     plan: Plan,
     descent: Descent,
-    flat_parameters: Floats,
-    flat_velocity: Floats,
+    parameters: Floats,
+    velocity: Floats,
     mean: Floats,
     var: Floats,
     x: Floats,
@@ -37,20 +36,18 @@ def train(
 
     weights (steps,): of the batch in the running statistics; limits (2, steps): r_max and d_max.
     """
-    work = work_in(memory, plan, batches.shape[1])
-    parameters, velocity = layers_of(plan.sizes, flat_parameters), layers_of(plan.sizes, flat_velocity)
-    running = running_of(plan.sizes, mean, var)
     losses = np.empty(len(batches), np.float32)
     last = len(plan.sizes) - 2
     for t in range(len(batches)):
         mode = Mode(frozen[t], limits[0, t], limits[1, t])
-        gather(x, batches[t], work.values[0])
-        forward(plan, mode, parameters, running, work, last)
-        losses[t] = cross_entropy(work.z[last], y, batches[t], work.gradient[last])
+        gather(x, batches[t], values_of(plan, work, 0))
+        forward(plan, mode, parameters, mean, var, work, last)
+        losses[t] = cross_entropy(z_of(plan, work, last), y, batches[t], gradient_of(plan, work, last))
         backward(plan, mode, descent, parameters, velocity, work)
         if plan.rule.groups == 0 and not frozen[t]:
             for layer in range(last):
-                follow(weights[t], unbiased, work.frames[layer], running.mean[layer], running.var[layer])
+                old_mean, old_var = statistic_of(plan, mean, layer), statistic_of(plan, var, layer)
+                follow(weights[t], unbiased, frames_of(plan, work, layer), old_mean, old_var)
     return losses
 
 
@@ -64,10 +61,10 @@ def copy(values: Floats, out: Floats) -> None:
 
 @compiled
 def evaluate(
-    memory: Floats,
+    work: Work,
     plan: Plan,
     mode: Mode,
-    flat: Floats,
+    parameters: Floats,
     mean: Floats,
     var: Floats,
     x: Floats,
@@ -75,34 +72,36 @@ def evaluate(
     last: int,
 ) -> Floats:
     """z of layer `last` for each of the batches, in the last layer of all the logits; (batches, rows, units)."""
-    work = work_in(memory, plan, batches.shape[1])
-    parameters, running = layers_of(plan.sizes, flat), running_of(plan.sizes, mean, var)
     out = np.empty((*batches.shape, plan.sizes[last + 1]), np.float32)
     for b in range(len(batches)):
-        gather(x, batches[b], work.values[0])
-        forward(plan, mode, parameters, running, work, last)
-        copy(work.z[last], out[b])
+        gather(x, batches[b], values_of(plan, work, 0))
+        forward(plan, mode, parameters, mean, var, work, last)
+        copy(z_of(plan, work, last), out[b])
     return out
 
 
 @compiled
 def batch_moments(
-    memory: Floats, plan: Plan, mode: Mode, flat: Floats, mean: Floats, var: Floats, x: Floats, batches: Integers
+    work: Work,
+    plan: Plan,
+    mode: Mode,
+    parameters: Floats,
+    mean: Floats,
+    var: Floats,
+    x: Floats,
+    batches: Integers,
 ) -> Floats:
     """Mean and biased variance of every set of every batch, hidden layers side by side: (2, batches, sets, units)."""
-    work = work_in(memory, plan, batches.shape[1])
-    parameters, running = layers_of(plan.sizes, flat), running_of(plan.sizes, mean, var)
-    out = np.empty((2, len(batches), batches.shape[1] // plan.rule.set_rows, plan.sizes[1:-1].sum()), np.float32)
+    set_rows, last = plan.rule.set_rows, len(plan.sizes) - 2
+    out = np.empty((2, len(batches), batches.shape[1] // set_rows, plan.sizes[1:-1].sum()), np.float32)
     for b in range(len(batches)):
-        gather(x, batches[b], work.values[0])
-        forward(plan, mode, parameters, running, work, plan.sizes.size - 2)
-        done = 0
-        for layer in range(len(work.frames)):
-            frames, z = work.frames[layer], work.z[layer]
-            units = z.shape[1]
+        gather(x, batches[b], values_of(plan, work, 0))
+        forward(plan, mode, parameters, mean, var, work, last)
+        for layer in range(last):
+            z, frames = z_of(plan, work, layer), frames_of(plan, work, layer)
+            first = plan.before[layer + 1] - plan.sizes[0]
             for s in range(out.shape[2]):
-                measure(z[s * plan.rule.set_rows : (s + 1) * plan.rule.set_rows], frames[s])
-                for j in range(units):
-                    out[0, b, s, done + j], out[1, b, s, done + j] = frames[s, MEAN, j], frames[s, VAR, j]
-            done += units
+                measure(z[s * set_rows : (s + 1) * set_rows], frames[s])
+                for j in range(z.shape[1]):
+                    out[0, b, s, first + j], out[1, b, s, first + j] = frames[s, MEAN, j], frames[s, VAR, j]
     return out

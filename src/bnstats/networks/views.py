@@ -1,4 +1,4 @@
-"""A network as compiled code sees it: flat arrays, cut into each layer's own."""
+"""A network as compiled code sees it: a few flat arrays, and where in them each layer has its own."""
 
 from __future__ import annotations
 
@@ -31,33 +31,37 @@ class Plan(NamedTuple):
     """The shape of a network."""
 
     sizes: Integers  # inputs, hidden units, classes
+    before: Integers  # sizes of all layers before
+    starts: Integers  # of each layer's parameters: weights, shift, and in hidden layers scale
     rule: Rule
 
 
-class Layers(NamedTuple):
-    """Parameters, or what there is one of for each parameter."""
-
-    weights: list[Floats]  # (inputs, units)
-    shift: list[Floats]  # (units,)
-    scale: list[Floats]  # (units,), in hidden layers
-
-
-class Running(NamedTuple):
-    """Running statistics of each hidden layer."""
-
-    mean: list[Floats]
-    var: list[Floats]
-
-
 class Work(NamedTuple):
-    """What the passes write to: a list entry a layer."""
+    """What the passes write to."""
 
-    values: list[Floats]  # (rows, inputs)
-    z: list[Floats]  # (rows, units) before normalising; logits
-    gradient: list[Floats]  # at z
-    frames: list[Floats]  # (sets, FRAME, units or groups), in hidden layers
+    rows: int
+    values: Floats  # of each layer (rows, inputs)
+    z: Floats  # (rows, units) before normalising; logits
+    gradient: Floats  # at z
+    frames: Floats  # of each hidden layer (sets, FRAME, units or groups)
     shift: Floats  # gradients of one layer's vectors
     scale: Floats
+
+
+def plan_of(sizes: tuple[int, ...], rule: Rule) -> Plan:
+    """The plan of a network of these sizes."""
+    size = np.array(sizes)
+    parameters = (size[:-1] + 2) * size[1:]
+    return Plan(size, np.cumsum(size) - size, np.cumsum(parameters) - parameters, rule)
+
+
+def work_of(plan: Plan, rows: int) -> Work:
+    """Memory for batches of so many rows."""
+    total, widest, hidden = plan.sizes.sum(), plan.sizes.max(), plan.sizes[1:-1]
+    groups = plan.rule.groups
+    columns = rows * groups * len(hidden) if groups else rows // plan.rule.set_rows * hidden.sum()
+    lengths = (total * rows, total * rows, total * rows, FRAME * columns, widest, widest)
+    return Work(rows, *(np.empty(length, np.float32) for length in lengths))
 
 
 @intrinsic  # type: ignore[untyped-decorator]
@@ -72,65 +76,62 @@ def _pointer(_: Any, address: Any) -> Any:
 def view(flat: Floats, start: int, shape: tuple[int, ...]) -> Floats:
     """An array of this shape inside `flat`, which has to outlive it.
 
-    It counts no references: in small layers, counting takes a quarter of a step.
+    It counts no references: in small layers, counting takes a third of a step.
     """
     seen: Floats = carray(_pointer(flat.ctypes.data + 4 * start), shape)
     return seen
 
 
 @compiled
-def matrices(flat: Floats, start: int, rows: int, sizes: Integers) -> list[Floats]:
-    """Views (rows, size), one after the other."""
-    ends = start + rows * np.cumsum(sizes)
-    return [view(flat, ends[k] - rows * sizes[k], (rows, sizes[k])) for k in range(len(sizes))]
+def weights_of(plan: Plan, parameters: Floats, layer: int) -> Floats:
+    """(inputs, units)."""
+    return view(parameters, plan.starts[layer], (plan.sizes[layer], plan.sizes[layer + 1]))
 
 
 @compiled
-def layers_of(sizes: Integers, flat: Floats) -> Layers:
-    """Of each layer in turn weights, shift, and in hidden layers scale."""
-    inputs, units = sizes[:-1], sizes[1:]
-    starts = np.append(0, np.cumsum((inputs + 2) * units))
-    ends = starts[:-1] + inputs * units
-    return Layers(
-        [view(flat, starts[k], (inputs[k], units[k])) for k in range(len(units))],
-        [view(flat, ends[k], (units[k],)) for k in range(len(units))],
-        [view(flat, ends[k] + units[k], (units[k],)) for k in range(len(units) - 1)],
-    )
+def shift_of(plan: Plan, parameters: Floats, layer: int) -> Floats:
+    """(units,)."""
+    units = plan.sizes[layer + 1]
+    return view(parameters, plan.starts[layer] + plan.sizes[layer] * units, (units,))
 
 
 @compiled
-def running_of(sizes: Integers, mean: Floats, var: Floats) -> Running:
-    """Of each hidden layer in turn."""
-    units = sizes[1:-1]
-    starts = np.cumsum(units) - units
-    return Running(
-        [view(mean, starts[k], (units[k],)) for k in range(len(units))],
-        [view(var, starts[k], (units[k],)) for k in range(len(units))],
-    )
+def scale_of(plan: Plan, parameters: Floats, layer: int) -> Floats:
+    """(units,), of a hidden layer."""
+    units = plan.sizes[layer + 1]
+    return view(parameters, plan.starts[layer] + (plan.sizes[layer] + 1) * units, (units,))
 
 
 @compiled
-def work_in(memory: Floats, plan: Plan, rows: int) -> Work:
-    """Places for batches of so many rows in `memory`, which has `memory_size` numbers."""
-    inputs, units, total = plan.sizes[:-1], plan.sizes[1:], rows * plan.sizes.sum()
-    sets = rows if plan.rule.groups > 0 else rows // plan.rule.set_rows
-    columns = units[:-1].copy()
-    if plan.rule.groups > 0:
-        columns[:] = plan.rule.groups
-    ends = 3 * total + FRAME * sets * np.cumsum(columns)
-    widest, end = plan.sizes.max(), memory.size
-    return Work(
-        matrices(memory, 0, rows, inputs),
-        matrices(memory, total, rows, units),
-        matrices(memory, 2 * total, rows, units),
-        [view(memory, ends[k] - FRAME * sets * columns[k], (sets, FRAME, columns[k])) for k in range(len(columns))],
-        view(memory, end - widest, (widest,)),
-        view(memory, end - 2 * widest, (widest,)),
-    )
+def statistic_of(plan: Plan, running: Floats, layer: int) -> Floats:
+    """(units,), of a hidden layer."""
+    return view(running, plan.before[layer + 1] - plan.sizes[0], (plan.sizes[layer + 1],))
 
 
-def memory_size(plan: Plan, rows: int) -> int:
-    """Numbers that `work_in` has places for."""
-    hidden = plan.sizes[1:-1]
-    frames = rows * plan.rule.groups * len(hidden) if plan.rule.groups else rows // plan.rule.set_rows * hidden.sum()
-    return int(3 * rows * plan.sizes.sum() + FRAME * frames + 2 * plan.sizes.max())
+@compiled
+def values_of(plan: Plan, work: Work, layer: int) -> Floats:
+    """(rows, inputs)."""
+    return view(work.values, work.rows * plan.before[layer], (work.rows, plan.sizes[layer]))
+
+
+@compiled
+def z_of(plan: Plan, work: Work, layer: int) -> Floats:
+    """(rows, units)."""
+    return view(work.z, work.rows * plan.before[layer + 1], (work.rows, plan.sizes[layer + 1]))
+
+
+@compiled
+def gradient_of(plan: Plan, work: Work, layer: int) -> Floats:
+    """(rows, units)."""
+    return view(work.gradient, work.rows * plan.before[layer + 1], (work.rows, plan.sizes[layer + 1]))
+
+
+@compiled
+def frames_of(plan: Plan, work: Work, layer: int) -> Floats:
+    """(sets, FRAME, units or groups), of a hidden layer."""
+    groups = plan.rule.groups
+    if groups > 0:
+        return view(work.frames, FRAME * work.rows * groups * layer, (work.rows, FRAME, groups))
+    sets = work.rows // plan.rule.set_rows
+    start = FRAME * sets * (plan.before[layer + 1] - plan.sizes[0])
+    return view(work.frames, start, (sets, FRAME, plan.sizes[layer + 1]))
