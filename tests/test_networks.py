@@ -323,6 +323,9 @@ BAD = {
     "rows": (lambda: network().train(X, Y, ROWS + 200), "rows 0 to 199"),
     "negative rows": (lambda: network().train(X, Y, -1 - ROWS), "rows 0 to 199"),
     "one batch": (lambda: network().train(X, Y, ROWS[0]), "(steps, batch size)"),
+    "no batch": (lambda: network().train(X, Y, ROWS[:0]), "(steps, batch size)"),
+    "statistics": (lambda: network().logits(X, Statistics((X[0],) * 2, (X[0],) * 2)), "each of (16, 24) units"),
+    "statistics of batches": (lambda: network().logits(X, network().batch_statistics(X, ROWS)), "got shapes [(50, 16)"),
     "batch of one": (lambda: network().train(X, Y, ROWS[:, :1]), "at least 2 rows"),
     "unequal ghosts": (lambda: network(recipe("ghost")).logits_in_batches(X, ROWS[:, :6]), "ghost batches of 8"),
 }

@@ -245,14 +245,17 @@ class Network:
 
     def _part(self, layer: int, which: int) -> Floats:
         inputs, units = self.sizes[layer : layer + 2]
-        start = self._plan(1).starts[layer] + (0, inputs, inputs + 1)[which] * units
+        before = sum((fan_in + 2) * out for fan_in, out in pairwise(self.sizes[: layer + 1]))
+        start = before + (0, inputs, inputs + 1)[which] * units
         return self.parameters[start : start + (inputs if which == 0 else 1) * units]
 
     def _by_layer(self, flat: Floats) -> tuple[Floats, ...]:
         return tuple(np.split(flat, np.cumsum(self.recipe.hidden)[:-1], axis=-1))
 
-    @staticmethod
-    def _flat(statistics: Statistics) -> tuple[Floats, Floats]:
+    def _flat(self, statistics: Statistics) -> tuple[Floats, Floats]:
+        shapes = [np.shape(values) for values in (*statistics.mean, *statistics.var)]
+        if shapes != 2 * [(units,) for units in self.recipe.hidden]:
+            raise ValueError(f"statistics have a value for each of {self.recipe.hidden} units; got shapes {shapes}.")
         return np.concatenate(statistics.mean, dtype=np.float32), np.concatenate(statistics.var, dtype=np.float32)
 
     def _checked(self, x: Any, batches: Any, evaluating: bool = False) -> tuple[Floats, Integers]:
@@ -261,7 +264,7 @@ class Network:
         batches = np.ascontiguousarray(batches, dtype=np.int64)
         if x.ndim != 2 or x.shape[1] != self.sizes[0]:
             raise ValueError(f"x has shape (rows, {self.sizes[0]}) for this network; got {x.shape}.")
-        if batches.ndim != 2 or not (0 <= batches.min() <= batches.max() < len(x)):
+        if batches.ndim != 2 or not batches.size or not (0 <= batches.min() <= batches.max() < len(x)):
             raise ValueError(f"batches has shape (steps, batch size) and holds rows 0 to {len(x) - 1} of x.")
         if not evaluating:
             self.recipe.normalizer.check(batches.shape[1], self.recipe.hidden)
