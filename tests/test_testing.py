@@ -106,6 +106,16 @@ def test_within_mcse_without_any_error_allows_rounding_only():
         assert_within_mcse(0.3 + 1e-12, 0.3, 0.0)
 
 
+def test_within_mcse_copes_with_a_truth_of_zero():
+    """Rounding of numbers of size 1 is no discrepancy, 1e-12 is one; and without the scale, rounding would be one."""
+    assert_within_mcse(1e-16, 0.0, 0.0, scale=1.0)
+    for estimate, scale in ((1e-12, 1.0), (1e-16, 0.0), (1e-16, 1e-3)):
+        with pytest.raises(AssertionError):
+            assert_within_mcse(estimate, 0.0, 0.0, scale=scale)
+    with pytest.raises(ValueError, match="scale is the size of numbers, at least 0"):
+        assert_within_mcse(0.0, 0.0, 0.0, scale=-1.0)
+
+
 def test_within_mcse_names_the_worst_cells():
     estimate = np.zeros((3, 4))
     estimate[2, 1], estimate[0, 3] = 8.0, -9.0
@@ -272,7 +282,9 @@ def test_rate_refuses_what_cannot_be_decided():
         ({"measure": "mse"}, "measure is one of rmse"),
         ({"batch_sizes": [16, 16]}, "at least two sizes"),
         ({"batch_sizes": [1, 16]}, "a batch size is a whole number of at least 2"),
-        ({"max_draws": 0}, "max_draws is a whole number"),
+        ({"max_draws": 0}, "max_draws is a whole number of at least 8388608; got 0"),
+        ({"batching": "iid"}, r"batching is a rule such as bn.IID\(\).* got 'iid'"),
+        ({"batching": bn.IID}, r"batching is a rule such as bn.IID\(\)"),
     ],
 )
 def test_rate_refuses_bad_arguments(changes, message):
