@@ -43,8 +43,8 @@ def quantiles(
     atoms: tuple[Array, NDArray[np.int64]],
     low: Array,
     high: Array,
-) -> list[float]:
-    """The values with these ranks.
+) -> Any:
+    """The values with these ranks, in a list.
 
     Parameters
     ----------
@@ -60,23 +60,17 @@ def quantiles(
     value, count = atoms
     before = np.cumsum(count) - count
     rank = np.interp(value, edges, np.append(0, below)) + before
-    found = []
-    for wanted in ranks:
-        j = int(np.searchsorted(rank, wanted)) - 1  # the last atom that begins below
-        if j >= 0 and wanted <= rank[j] + count[j]:
-            found.append(float(value[j]))
-            continue
-        smooth = _smooth_quantile(wanted - (before[j] + count[j] if j >= 0 else 0.0), edges, below, low, high)
-        found.append(
-            float(np.clip(smooth, value[j] if j >= 0 else 0.0, value[j + 1] if j + 1 < len(value) else np.inf))
-        )
-    return found
+    j = np.searchsorted(rank, ranks) - 1  # the last atom that begins below, -1 if there is none
+    values, ends = np.append(value, 0.0), np.append(rank + count, 0.0)
+    smooth = _smooth_quantiles(ranks - np.append(before + count, 0.0)[j], edges, below, low, high)
+    smooth = np.clip(smooth, values[j], np.append(value, np.inf)[j + 1])
+    return np.where((j >= 0) & (ranks <= ends[j]), values[j], smooth).tolist()
 
 
-def _smooth_quantile(rank: float, edges: Array, below: NDArray[Any], low: Array, high: Array) -> float:
+def _smooth_quantiles(ranks: Array, edges: Array, below: NDArray[Any], low: Array, high: Array) -> Array:
     """Monotone cubic interpolation between the edges of the bins; within a bin of one value, that value."""
-    b = min(int(np.searchsorted(below, rank)), len(below) - 1)
-    near = np.arange(max(b - 3, 0), min(b + 4, len(below)))
+    bins = np.minimum(np.searchsorted(below, ranks), len(below) - 1)
+    near = np.arange(max(bins.min() - 3, 0), min(bins.max() + 4, len(below)))
     rising = near[np.diff(below[near], prepend=-1) > 0]
-    value = PchipInterpolator(below[rising], edges[rising + 1])(rank) if len(rising) > 1 else high[b]
-    return float(np.clip(value, low[b], high[b]))
+    value = PchipInterpolator(below[rising], edges[rising + 1])(ranks) if len(rising) > 1 else high[bins]
+    return np.clip(value, low[bins], high[bins])
