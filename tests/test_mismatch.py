@@ -246,7 +246,12 @@ def test_one_class_a_batch_works_in_training_mode_and_fails_in_evaluation_mode()
 def test_the_same_bits_for_any_workers() -> None:
     def table(executor: Any, seed: int = 0) -> pd.DataFrame:
         return measure_mismatch(
-            SMALL, normalizers=["batch", "renorm"], shift=[None, Noise(0.5)], executor=executor, seed=seed, **FEW
+            SMALL,
+            normalizers=["batch", "renorm", "layer"],
+            shift=[None, Noise(0.5)],
+            executor=executor,
+            seed=seed,
+            **FEW,
         ).table
 
     one = table(1)
