@@ -95,7 +95,7 @@ def test_replicates_stay_paired_when_precision_is_asked_for() -> None:
     assert (accuracy["mcse"] <= 0.015 * accuracy["value"]).all()
 
 
-@pytest.mark.parametrize("normalizer", ["none", "layer", Group(number=4)])
+@pytest.mark.parametrize("normalizer", ["none", "layer", Group(4)])
 def test_without_batch_statistics_there_is_no_gap(normalizer: Any) -> None:
     """To the bit; with them there is one."""
     tables = [measure_mismatch(SMALL, normalizers=n, **FEW).gap() for n in (normalizer, "batch")]
@@ -361,7 +361,7 @@ def test_a_gap_needs_all_four_kinds() -> None:
 
 BAD = {
     "dataset": [3, None, "digit", (np.zeros((4, 2)), [0, 1])],
-    "normalizers": ["bach", 3, [], Group(number=3), Ghost(size=3)],
+    "normalizers": ["bach", 3, [], Group(3), Ghost(size=3)],
     "batch_sizes": [1, 0, -2, 2.5, "4", [], [4, 1], None, True, 10_000],
     "batching": ["shuffled", None, [], ClassBalanced(classes=2, each=3), ClassBalanced(classes=4, each=1)],
     "hidden": [8, (), (0,), (2.5,), "64", None, [(8,), 3], []],

@@ -100,7 +100,7 @@ def test_with_momentum_1_running_statistics_are_those_of_the_last_batch() -> Non
     assert not agree(after.running, Statistics(means, biased))
 
 
-@pytest.mark.parametrize("normalizer", [NoNorm(), Layer(), Group(number=2)])
+@pytest.mark.parametrize("normalizer", [NoNorm(), Layer(), Group(2)])
 def test_without_batch_statistics_all_kinds_are_the_same_to_the_bit(normalizer: Normalizer) -> None:
     network = trained(normalizer=normalizer)
     x, batches = SPLIT.x_test, np.arange(60).reshape(-1, 4)
