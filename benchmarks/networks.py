@@ -205,7 +205,6 @@ class Processes:
     def __init__(self, cpu: bool, measure: Callable[..., Iterator[float]], *arguments: float) -> None:
         context = multiprocessing.get_context("spawn")
         self._pool: Pool = context.Pool(CORES, _begin, (measure.__name__, context.Barrier(CORES), cpu, *arguments))
-        self()
 
     def __call__(self) -> float:
         return float(np.mean(self._pool.map(_go, range(CORES), chunksize=1))) / CORES
@@ -231,6 +230,8 @@ def compare(depth: int, n: int, seconds: float, rounds: int, blocks: tuple[int, 
             runs |= {f"jax {block}": Processes(cpu, jax_block, block, depth, n, seconds) for block in blocks}
         for run in runs.values():
             stack.callback(run.close)
+        for run in runs.values():
+            run()  # all processes have begun before anything counts
         times = {name: np.empty(rounds) for name in runs}
         for r in range(rounds):
             for name, run in runs.items():
