@@ -1,0 +1,205 @@
+"""Should values be corrected for their batch? Where the batches' difference is nuisance, and where it is signal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from analyses.frame import Options, run
+from bnstats import plots
+from bnstats.comparisons import intervals, signed, spoken, training_and_new, winner_map
+from bnstats.sampling.datasets import chem97, exam_grades, school_exam
+from bnstats.sampling.effects import Distinct
+from bnstats.studies.batch_effects import Corrected, measure_correction
+from bnstats.studies.left_out import leave_one_batch_out
+
+SHIFTS = ("none", "center", "shrink")
+SCALES = ("none", "center", "standardise", "shrink", "shrink_scale")
+SIZES, SIZES_QUICK = (2, 4, 8, 16, 32, 128, 512), (2, 8, 32)
+SCALES_SIZES = (4, 8, 32, 128)
+TAUS, TAUS_QUICK = (0.1, 0.2, 0.3, 0.5, 1.0, 2.0), (0.3, 1.0)
+SHOWN_TAU, SHOWN_SIZE = 0.3, 32
+STRENGTHS, STRENGTHS_QUICK = (0.25, 0.5, 1.0, 1.5, 2.0), (0.25, 1.0, 2.0)
+SPREAD = 0.5
+
+
+def simulate(options: Options) -> pd.DataFrame:
+    """Errors and winners over batch sizes and effect sizes, accuracies on new batches, and three sets of real exams."""
+    grids = (SIZES, TAUS, STRENGTHS), (SIZES_QUICK, TAUS_QUICK, STRENGTHS_QUICK)
+    sizes, taus, strengths = grids[options.quick]
+    nuisance = measure_correction(
+        SHIFTS,
+        batch_sizes=sizes,
+        effect_size=taus,
+        measures="rmse",
+        **options.study("batch_effects-shifts", full=0.02, quick=0.04),
+    )
+    scales = measure_correction(
+        SCALES,
+        effect=Distinct(spread=SPREAD),
+        batch_sizes=[n for n in sizes if n in SCALES_SIZES],
+        effect_size=taus,
+        measures="rmse",
+        **options.study("batch_effects-scales", full=0.03, quick=0.2),
+    )
+    used = {"measures": ("accuracy", "training_accuracy"), "batch_sizes": SHOWN_SIZE}
+    precision = {"full": 0.01, "quick": 0.05}
+    signal = measure_correction(
+        SHIFTS[:2],
+        effect_size=strengths,
+        labels=("relative", "global"),
+        **used,
+        **options.study("batch_effects-use", **precision),
+    )
+    confounded = measure_correction(
+        SHIFTS, effect_size=1.0, design="confounded", **used, **options.study("batch_effects-confounded", **precision)
+    )
+    frames = [
+        nuisance.table.assign(panel="nuisance"),
+        _map(nuisance, "shifts"),
+        _map(scales, "scales"),
+        signal.table.assign(panel="signal"),
+        confounded.table.assign(panel="confounded"),
+        _real(),
+    ]
+    frame = pd.concat(frames, ignore_index=True)
+    return frame[["panel", *(column for column in frame if column != "panel")]]
+
+
+def _map(measured: Corrected, panel: str) -> pd.DataFrame:
+    return measured.regions("rmse").assign(panel=panel).astype({"clear": float})
+
+
+def _real() -> pd.DataFrame:
+    """Change of the squared error in a left-out batch, against no correction."""
+    grades, schools, chemistry = exam_grades().dropna(subset="exam1"), school_exam(), chem97()
+    given = {
+        "course grade by exam 1\n{} semesters": (grades["exam1"], grades["course_grade"], grades["semester"]),
+        "exam at 16 by test at 11\n{} schools": (schools["intake"], schools["exam"], schools["school"]),
+        "A level by GCSE\n{} authorities": (chemistry["gcse"], chemistry["score"], chemistry["lea"]),
+    }
+    found = []
+    for name, (x, outcome, batch) in given.items():
+        table = leave_one_batch_out(x, outcome, batch, SHIFTS).table.rename(columns={"change": "value"})
+        dataset = name.format(batch.nunique())
+        found.append(table[1:].assign(panel="real", dataset=dataset, measure="change of squared error"))
+    return pd.concat(found)
+
+
+def plot(frame: pd.DataFrame) -> Figure:
+    """Six panels: error over batch sizes, two maps of winners, accuracies, the confounded case, real exams."""
+    with plots.theme() as palette:
+        colors = dict(zip(SCALES, (palette[6], palette[0], palette[1], palette[2], palette[3]), strict=True))
+        figure, axes = plots.panels(6, columns=3, width=5.0, height=4.1)
+        drawn: dict[str, Callable[[Axes, pd.DataFrame, dict], None]] = {
+            "nuisance": _draw_error,
+            "shifts": _draw_map,
+            "scales": _draw_map,
+            "signal": _draw_signal,
+            "confounded": _draw_confounded,
+            "real": _draw_real,
+        }
+        for ax, (panel, draw) in zip(axes, drawn.items(), strict=True):
+            draw(ax, frame[frame["panel"] == panel], colors)
+        figure.suptitle(_headline(frame), fontweight="bold")
+    return figure
+
+
+def _headline(frame: pd.DataFrame) -> str:
+    value = _accuracies(frame)
+    gain, loss = (value.loc[(kind, 1.0), "center"] - value.loc[(kind, 1.0), "none"] for kind in ("relative", "global"))
+    return (
+        f"Centring batches that differ by τ = σ changes accuracy on new ones by {signed(100 * gain)} points "
+        f"if the difference is nuisance, by {signed(100 * loss)} if it is signal"
+    )
+
+
+def _accuracies(frame: pd.DataFrame) -> pd.DataFrame:
+    """Of each kind of labels and effect size, a column a correction."""
+    rows = frame[(frame["panel"] == "signal") & (frame["measure"] == "accuracy")]
+    return rows.pivot(index=["labels", "effect_size"], columns="correction", values="value")
+
+
+def _draw_error(ax: Axes, rows: pd.DataFrame, colors: dict) -> None:
+    rows = rows[rows["effect_size"] == SHOWN_TAU]
+    for i, (name, part) in enumerate(rows.groupby("correction", sort=False)):
+        plots.series(ax, part, "batch_size", color=colors[name], marker=plots.MARKERS[i], label=name)
+    plots.log2_ticks(ax, rows["batch_size"].astype(int).tolist())
+    plots.log_errors(ax)
+    ax.axvline(SHOWN_TAU**-2, color="0.35", linestyle=":", linewidth=1.2)
+    ax.text(SHOWN_TAU**-2 * 1.08, ax.get_ylim()[1] * 0.97, "n = σ²/τ²", fontsize=8, color="0.25", va="top")
+    ax.set(xlabel="batch size n", ylabel="RMSE of corrected values (σ)")
+    ax.set_title(
+        f"Nuisance, τ = {SHOWN_TAU} σ: centring pays\nfrom batches of {np.ceil(SHOWN_TAU**-2):.0f} on, shrinking sooner"
+    )
+    ax.legend(fontsize=8, title="correction", title_fontsize=8)
+
+
+def _draw_map(ax: Axes, rows: pd.DataFrame, colors: dict) -> None:
+    winner_map(ax, rows, "batch_size", "effect_size", colors)
+    wins = rows.loc[rows["clear"] == 1, "winner"].value_counts()
+    kind = "a shift" if rows["panel"].iloc[0] == "shifts" else f"a shift and a scale (e^±{SPREAD:g})"
+    best = spoken(wins.index[0])
+    ax.set_title(f"Batches differ by {kind}:\n{best} is clearly the best in {wins.iloc[0]} of {len(rows)} cases")
+    ax.set(
+        xlabel="batch size n (+ %: by how much the second best is worse)", ylabel="effect size τ/σ = √(ICC / (1 − ICC))"
+    )
+
+
+def _draw_signal(ax: Axes, rows: pd.DataFrame, colors: dict) -> None:
+    rows = rows[rows["measure"] == "accuracy"]
+    for (name, labels), line in rows.groupby(["correction", "labels"], sort=False):
+        percent = line.assign(**{c: 100 * line[c] for c in ("value", "mcse")})
+        kind, style, marker = {"relative": ("nuisance", "-", "o"), "global": ("signal", "--", "D")}[labels]
+        plots.series(ax, percent, "effect_size", color=colors[name], marker=marker)
+        ax.plot(line["effect_size"], percent["value"], style, color=colors[name], label=f"{name}, {kind}")
+    value = 100 * _accuracies(rows)
+    strongest = max(rows["effect_size"])
+    kept, lost = value.loc[("global", strongest), ["none", "center"]]
+    ax.set(xlabel=f"effect size τ (σ), batches of {SHOWN_SIZE}", ylabel="accuracy on new batches (%)", ylim=(50, 100))
+    ax.set_title(
+        f"Signal (dashed): with τ = {strongest:g} σ, centring\ntakes {kept:.0f} % of labels told right "
+        f"down to {lost:.0f} %"
+    )
+    ax.legend(fontsize=8, ncols=2, loc="lower left")
+
+
+def _draw_confounded(ax: Axes, rows: pd.DataFrame, colors: dict) -> None:
+    wide = 100 * rows.pivot(index="correction", columns="measure", values="value").loc[list(SHIFTS)]
+    mcse = 100 * rows[rows["measure"] == "accuracy"].set_index("correction")["mcse"]
+    shown = wide.rename(columns={"accuracy": "new", "training_accuracy": "training"}).join(mcse)
+    training_and_new(ax, shown, list(shown.index), [colors[name] for name in shown.index])
+    ax.set(xlabel=f"accuracy (%), τ = σ, batches of {SHOWN_SIZE}", ylim=(-len(shown) + 0.4, 0.9))
+    none, center = shown.loc["none"], shown.loc["center"]
+    ax.set_title(
+        f"Labels go with batches: uncorrected, {none['training']:.0f} % at training\nfall to {none['new']:.0f} %; "
+        f"centred, {center['training']:.0f} % become {center['new']:.0f} %"
+    )
+    ax.legend(fontsize=8, loc="upper left", ncols=2)
+
+
+def _draw_real(ax: Axes, rows: pd.DataFrame, colors: dict) -> None:
+    percent = rows.assign(**{c: 100 * rows[c] for c in ("value", "low", "high")})
+    labels = [f"{row['dataset']}: {row['correction']}" for _, row in rows.iterrows()]
+    intervals(ax, percent, labels, [colors[name] for name in rows["correction"]])
+    center = percent[percent["correction"] == "center"]
+    few = center.loc[center["batches"].idxmin()]
+    ax.set_xlabel("squared error in a batch left out: change (%, 95 %)")
+    ax.set_title(
+        f"Real exams: centring hurts in {(center['low'] > 0).sum()} of {len(center)};\n"
+        f"{few['batches']:.0f} batches cannot tell ({signed(few['value'])} %, {signed(few['low'])} to "
+        f"{signed(few['high'])})"
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> Path:
+    return run("batch_effects", simulate, plot, argv, __doc__)
+
+
+if __name__ == "__main__":
+    main()
