@@ -196,7 +196,7 @@ def fails(x, axis):
         ({"batching": bn.IID}, r"batching is a rule such as bn.IID\(\).* got <class"),
         ({"batch_sizes": None}, "whole number .* got None"),
         ({"batch_sizes": [np.nan]}, "whole number .* got nan"),
-        ({"estimators": np.median}, "an estimator is a name or a bn.Estimator.* got <function median"),
+        ({"estimators": np.median}, "estimator takes a name .* or a bn.Estimator.* got <function median"),
         ({"estimators": [bn.Estimator("own", fails, 0.0)]}, "own cannot be called .* IndexError, no such"),
         ({"estimators": [bn.Estimator("own", np.sort, 0.0)]}, "own does not reduce the axis"),
         ({"populations": {"one": "normal", "two": stats.norm()}}, r"two of \['one', 'two'\] are the same population"),

@@ -528,5 +528,5 @@ def test_names_are_known_or_the_nearest_is_named():
     assert correction_of(CORRECTIONS["spline"]) is CORRECTIONS["spline"]
     with pytest.raises(ValueError, match="did you mean 'standardise'"):
         correction_of("standardize")
-    with pytest.raises(ValueError, match=r"a name or a bn\.Correction; got 3"):
+    with pytest.raises(ValueError, match=r"correction takes a name .* or a bn\.Correction; got 3"):
         correction_of(3)

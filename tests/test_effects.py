@@ -77,7 +77,7 @@ def test_distinct_effects_stretch_batches() -> None:
     ("call", "message"),
     [
         (lambda: Effect.of("steps"), "did you mean"),
-        (lambda: Effect.of(3), "one of distinct, random_walk"),
+        (lambda: Effect.of(3), r"effect takes a name \(distinct, random_walk"),
         (lambda: Distinct(spread=-1.0), "spread is at least 0"),
         (lambda: Sinusoid(periods=0.0), "periods is above 0"),
         (lambda: Sinusoid(periods=np.nan), "periods is above 0"),

@@ -147,7 +147,7 @@ BAD = [
     (lambda: estimator_of("varr"), "'varr' is not known; did you mean 'var'.*Known: mean, var"),
     (lambda: estimator_of("inv-std"), "did you mean 'inv_std'"),
     (lambda: estimator_of("average"), "'average' is not known; did you mean"),
-    (lambda: estimator_of(np.median), r"a name or a bn.Estimator\(name, function, target\)"),
+    (lambda: estimator_of(np.median), r"takes a name .* or a bn.Estimator\(name, function, target\)"),
     (lambda: estimator_of(["mean"]), r"got \['mean'\]"),
     (lambda: estimator_of(None), "got None"),
     (lambda: inv_std(eps=-1e-5), "finite and at least 0; got -1e-05"),

@@ -436,7 +436,7 @@ class Misspelt(Averages):
         ({"study": Averages(block=2.5)}, "got 2.5"),
         ({"study": Celled(5)}, "Celled.cells returns a list of mappings, one a condition; got 5"),
         ({"study": Celled([(2,)])}, r"got \[\(2,\)\]"),
-        ({"study": Misspelt()}, "no summary 'medain_abs_error'; did you mean 'median_abs_error'"),
+        ({"study": Misspelt()}, "summary 'medain_abs_error' is not known; did you mean 'median_abs_error'"),
         ({"study": Averages(sizes=())}, "no cells: give at least one"),
     ],
 )

@@ -6,12 +6,13 @@ A layer's values are z, shape (rows, units). Every normalizer makes (z - m) / s 
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+from bnstats.naming import named
 
 Array = NDArray[np.float64]
 
@@ -35,13 +36,7 @@ class Normalizer:
         """The normalizer of that name, with its defaults, or the one given; ValueError if there is none."""
         if isinstance(source, Normalizer):
             return source
-        if not isinstance(source, str):
-            raise ValueError(f"a normalizer is a name or a bn.Normalizer; got {source!r}.")
-        if source not in NORMALIZERS:
-            near = difflib.get_close_matches(source, NORMALIZERS, n=1, cutoff=0.0)
-            known = ", ".join(NORMALIZERS)
-            raise ValueError(f"normalizer {source!r} is not known; did you mean {near[0]!r}? Known: {known}.")
-        return NORMALIZERS[source]
+        return named("normalizer", source, NORMALIZERS, "a bn.Normalizer")
 
     def set_rows(self, batch_size: int) -> int:
         """How many rows share a mean and variance."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
+
+from bnstats.naming import named
 
 Array = NDArray[np.float64]
 
@@ -58,12 +59,7 @@ class Effect(ABC):
         """
         if isinstance(source, Effect):
             return source
-        if not isinstance(source, str):
-            raise ValueError(f"an effect is an Effect or one of {', '.join(EFFECTS)}; got {source!r}.")
-        if source not in EFFECTS:
-            near = difflib.get_close_matches(source, EFFECTS, n=1, cutoff=0.0)
-            raise ValueError(f"effect {source!r} is not known; did you mean {near[0]!r}? Known: {', '.join(EFFECTS)}.")
-        return EFFECTS[source]
+        return named("effect", source, EFFECTS, "a bn.Effect")
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -15,6 +14,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from scipy import integrate, stats
 
+from bnstats.naming import named
 from bnstats.sampling.datasets import digits, package
 from bnstats.sampling.own_rows import Labels, checked_rows
 
@@ -222,7 +222,4 @@ DATASETS: dict[str, Callable[[], Dataset]] = {
 
 @cache
 def _known(name: str) -> Dataset:
-    if name in DATASETS:
-        return DATASETS[name]()
-    near = difflib.get_close_matches(name, DATASETS, n=1, cutoff=0.0)
-    raise ValueError(f"data set {name!r} is not known; did you mean {near[0]!r}? Known: {', '.join(DATASETS)}.")
+    return named("data set", name, DATASETS, "rows and labels (x, y)")()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,6 +12,7 @@ from numpy.random import Generator
 from numpy.typing import ArrayLike
 from scipy import stats
 
+from bnstats.naming import named
 from bnstats.sampling.laws import NAMED, family, parameters
 from bnstats.sampling.samplers import Array, Fill, array_filler, law_filler
 from bnstats.sampling.tails import binned, law_tail_index, slope_at, visible_order
@@ -64,7 +64,7 @@ class Population:
         if isinstance(source, Population):
             return source if name is None else Population(name, source.law, source.values)
         if isinstance(source, str):
-            return Population(name or source, law=NAMED[_known(source)])
+            return Population(name or source, law=named("population", source, NAMED, "a distribution or an array"))
         if isinstance(source, stats.rv_continuous | stats.rv_discrete):
             raise ValueError(f"{source.name} is a family of distributions; freeze one, as in stats.{source.name}(...).")
         if hasattr(source, "dist") and hasattr(source, "rvs"):
@@ -231,13 +231,6 @@ def _law_moments(law: Any, tail: float) -> tuple[float, float, float]:
     with np.errstate(all="ignore"):
         var, skewness, excess = (float(moment) for moment in law.stats("vsk"))
     return var, skewness * var**1.5 if tail > 3 else np.nan, (excess + 3) * var**2 if tail > 4 else np.inf
-
-
-def _known(name: str) -> str:
-    if name in NAMED:
-        return name
-    near = difflib.get_close_matches(name, NAMED, n=1, cutoff=0.0)
-    raise ValueError(f"population {name!r} is not known; did you mean {near[0]!r}? Known: {', '.join(NAMED)}.")
 
 
 def _label(law: Any) -> str:

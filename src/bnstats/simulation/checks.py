@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import os
 import pickle
@@ -11,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from numbers import Integral, Real
 from typing import Any
 
+from bnstats.naming import named
 from bnstats.simulation.study import Cell, Study
 from bnstats.simulation.summaries import SUMMARIES
 
@@ -58,9 +58,7 @@ def _cells(study: Any) -> Sequence[Cell]:
     if not isinstance(study, Study):
         raise ValueError(f"study is an object of a class derived from bn.Study; got {study!r}.")
     for name in study.summaries:
-        if name not in SUMMARIES:
-            near = difflib.get_close_matches(str(name), SUMMARIES, n=1, cutoff=0.0)
-            raise ValueError(f"no summary {name!r}; did you mean {near[0]!r}? All are: {', '.join(SUMMARIES)}.")
+        named("summary", name, SUMMARIES, "nothing else")
     cells = study.cells()
     if not isinstance(cells, Sequence) or not all(isinstance(cell, Mapping) for cell in cells):
         raise ValueError(f"{type(study).__name__}.cells returns a list of mappings, one a condition; got {cells!r}.")

@@ -12,8 +12,7 @@
 
 from __future__ import annotations
 
-import difflib
-
+from bnstats.naming import named
 from bnstats.statistics.batchwise import center, none, standardise
 from bnstats.statistics.combat import combat
 from bnstats.statistics.confounding import check_confounding
@@ -77,9 +76,4 @@ def correction_of(source: str | Correction) -> Correction:
     """
     if isinstance(source, Correction):
         return source
-    if not isinstance(source, str):
-        raise ValueError(f"a correction is a name or a bn.Correction; got {source!r}.")
-    if source in CORRECTIONS:
-        return CORRECTIONS[source]
-    near = difflib.get_close_matches(source, CORRECTIONS, n=1, cutoff=0.0)
-    raise ValueError(f"correction {source!r} is not known; did you mean {near[0]!r}? Known: {', '.join(CORRECTIONS)}.")
+    return named("correction", source, CORRECTIONS, "a bn.Correction")

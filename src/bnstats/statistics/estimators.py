@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bnstats.naming import named
 from bnstats.sampling.populations import Population
 from bnstats.statistics.moments import Moments
 
@@ -219,9 +219,4 @@ def estimator_of(source: str | Estimator) -> Estimator:
     """
     if isinstance(source, Estimator):
         return source
-    if not isinstance(source, str):
-        raise ValueError(f"an estimator is a name or a bn.Estimator(name, function, target); got {source!r}.")
-    if source in ESTIMATORS:
-        return ESTIMATORS[source]
-    near = difflib.get_close_matches(source, ESTIMATORS, n=1, cutoff=0.0)
-    raise ValueError(f"estimator {source!r} is not known; did you mean {near[0]!r}? Known: {', '.join(ESTIMATORS)}.")
+    return named("estimator", source, ESTIMATORS, "a bn.Estimator(name, function, target)")

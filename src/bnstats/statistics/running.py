@@ -6,7 +6,6 @@ average), or a / (1 - (1 - a)^t) (zero-debiased exponential average).
 
 from __future__ import annotations
 
-import difflib
 import math
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -15,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
+from bnstats.naming import named
 from bnstats.sampling.populations import Population
 from bnstats.statistics.moments import Moments
 from bnstats.statistics.theory import Sampling, variance_of_variance
@@ -92,7 +92,9 @@ class Convention:
         ValueError
             For an unknown name, a momentum outside (0, 1], or Haiku without one.
         """
-        chosen = source if isinstance(source, Convention) else _named(source)
+        chosen = (
+            source if isinstance(source, Convention) else named("convention", source, CONVENTIONS, "a bn.Convention")
+        )
         if momentum == "default":
             if chosen is CONVENTIONS["haiku"]:
                 raise ValueError("haiku has no default decay_rate: give momentum=1 - decay_rate, as in momentum=0.01.")
@@ -152,15 +154,6 @@ CONVENTIONS: dict[str, Convention] = {
         Convention("cumulative", None, ddof=1),
     )
 }
-
-
-def _named(name: str) -> Convention:
-    if name in CONVENTIONS:
-        return CONVENTIONS[name]
-    if not isinstance(name, str):
-        raise ValueError(f"a convention is a name or a bn.Convention; got {name!r}.")
-    near = difflib.get_close_matches(name, CONVENTIONS, n=1, cutoff=0.0)
-    raise ValueError(f"convention {name!r} is not known; did you mean {near[0]!r}? Known: {', '.join(CONVENTIONS)}.")
 
 
 @dataclass(frozen=True, eq=False)

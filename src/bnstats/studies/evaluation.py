@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from bnstats.naming import named
 from bnstats.networks.ensemble import Network, Recipe, Statistics
 from bnstats.networks.recalibration import MIXINGS, Mixing, population, precise
 from bnstats.networks.scores import scores
@@ -132,9 +132,4 @@ def kind_of(source: Any) -> Kind:
     kinds: dict[str, Kind] = {kind: kind for kind in ("batch", "running", "precise", "population")} | MIXINGS
     if isinstance(source, Mixing):
         return source
-    if not isinstance(source, str):
-        raise ValueError(f"statistics are names or mixings such as bn.Mixed(pseudo=16); got {source!r}.")
-    if source not in kinds:
-        near = difflib.get_close_matches(source, kinds, n=1, cutoff=0.0)
-        raise ValueError(f"statistics {source!r} are not known; did you mean {near[0]!r}? Known: {', '.join(kinds)}.")
-    return kinds[source]
+    return named("kind of statistics", source, kinds, "a mixing such as bn.Mixed(pseudo=16)")
