@@ -6,6 +6,7 @@ than one run in 10 million. Power: each wrong formula lies at least 4 standard e
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -24,9 +25,11 @@ from bnstats.statistics.corrections import (
     shrink,
     trailing_average,
 )
+from bnstats.studies.affected_rows import AffectedRows
 from bnstats.studies.batch_effects import measure_correction
 from bnstats.studies.correction_theory import _effect_left, _noise_left, contrast_lost, mean_square_error
 from bnstats.studies.downstream import corrected, logistic
+from bnstats.studies.winners import _margin
 
 FALSE_ALARM = 1e-9
 LINEAR = (
@@ -177,6 +180,14 @@ def test_confounded_batches_look_fine_and_fail() -> None:
         assert told[high] - told[low] > (bound(4) + 4) * np.hypot(error[high], error[low])
     assert told["none", "bias"] > (bound(4) + 4) * error["none", "bias"]
     assert -told["center", "bias"] > (bound(4) + 4) * error["center", "bias"]
+    winners = {m: measured.regions(m).iloc[0] for m in ("accuracy", "training_accuracy", "bias")}
+    assert {m: row["winner"] for m, row in winners.items()} == {
+        "accuracy": "center",
+        "training_accuracy": "none",
+        "bias": "center",
+    }
+    assert winners["accuracy"]["margin"] == pytest.approx(told["center", "accuracy"] - told["none", "accuracy"])
+    assert winners["bias"]["margin"] == pytest.approx(told["none", "bias"] + told["center", "bias"])
     # The half of batches with higher effects has a mean signal higher by 2 * 0.674 * sqrt(0.8): centring takes it all.
     assert told["center", "rmse"] == pytest.approx(np.sqrt(0.95 / 32 + 0.8 * stats.norm.ppf(0.75) ** 2), rel=0.02)
 
@@ -195,6 +206,41 @@ def test_margins_are_paired_over_groups_of_blocks() -> None:
     best = measured.regions("correlation").iloc[0]
     assert best["winner"] == "shrink"
     assert best["value"] == measured.table.query("measure == 'correlation'")["value"].max()
+
+
+def test_margins_where_one_correction_was_settled_sooner() -> None:
+    """Its groups are fewer: the other's blocks i and i + 8 join group i."""
+    measured = measure_correction(["center", "shrink"], measures="rmse", batch_sizes=8, precision=None)
+    first, second = (s.moments for s in measured.simulation.samples)
+    sooner = replace(measured.simulation.samples[0], moments=np.where(np.arange(16)[:, None] < 8, first, 0.0))
+    joined = np.average(second[:, 1].reshape(2, 8), axis=0, weights=second[:, 0].reshape(2, 8))
+    apart = np.sqrt(first[:8, 1]) - np.sqrt(joined)
+    expected = pytest.approx(apart.std(ddof=1) / np.sqrt(8)), 7
+    assert _margin(sooner, measured.simulation.samples[1], "rmse") == expected
+    assert _margin(measured.simulation.samples[1], sooner, "rmse") == expected
+
+
+def test_affected_rows() -> None:
+    """A batch that is stretched by f and shifted by b is seen as b + f (signal + noise)."""
+    cell = {"effect": Distinct(spread=0.5), "effect_size": 2.0, "smoothness": 0.0, "batch_size": 4000}
+    drawn = {
+        labels: AffectedRows.draw(
+            np.random.default_rng(0), cell | {"labels": labels, "design": "balanced"}, 2, 4, 2, 3, noise=0.2
+        )
+        for labels in ("relative", "global")
+    }
+    nuisance, signal = drawn["relative"], drawn["global"]
+    np.testing.assert_array_equal(nuisance.seen, signal.seen)
+    np.testing.assert_array_equal(signal.clean, signal.seen)
+    assert nuisance.seen.shape == (2, 3, 6, 4000)
+    slope = (nuisance.seen.std(axis=3) / nuisance.clean.std(axis=3))[..., None]
+    shift = nuisance.seen.mean(axis=3, keepdims=True) - slope * nuisance.clean.mean(axis=3, keepdims=True)
+    np.testing.assert_allclose(nuisance.seen, shift + slope * nuisance.clean, atol=1e-9)
+    np.testing.assert_allclose(signal.truth, shift + slope * nuisance.truth, atol=1e-9)
+    noise = nuisance.clean - nuisance.truth
+    assert noise.var() == pytest.approx(0.2, rel=0.03)  # 8 standard errors, as the next
+    assert nuisance.clean.var() == pytest.approx(1.0, rel=0.03)
+    np.testing.assert_array_equal(nuisance.label, nuisance.truth.sum(axis=1).reshape(2, -1) > 0)
 
 
 def test_no_winner_where_there_is_none() -> None:
@@ -246,6 +292,11 @@ def test_logistic_model_is_statsmodels_and_survives_separation() -> None:
         told = coefficients[0] + x[:, 0] * coefficients[1] > 0
         assert (told == parted).mean() > 0.9
         assert np.isfinite(coefficients).all()
+    for noise in np.linspace(0.01, 0.5, 100):  # few rows, all but parted: Newton's steps go far, without a warning
+        x = rng.normal(size=(30, 4))
+        label = x.sum(axis=1) + noise * rng.normal(size=30) > 0
+        coefficients = logistic(x, label)
+        assert ((coefficients[0] + x @ coefficients[1:] > 0) == label).mean() > 0.8
 
 
 def test_results_do_not_depend_on_the_workers() -> None:

@@ -49,9 +49,10 @@ class AffectedRows:
         if cell["design"] == "confounded":
             signal[:, :batches] += np.sqrt(1 - noise) * _with_effect(shift[:, :batches])
         values = signal + np.sqrt(noise) * rng.normal(size=shape)
-        seen = shift + effect.factor(rng, replicates, all_batches) * values
+        factor = effect.factor(rng, replicates, all_batches)
+        seen = shift + factor * values
         if cell["labels"] == "global":
-            values, signal = seen, seen - values + signal
+            values, signal = seen, shift + factor * signal
         return AffectedRows(*(part.reshape(size, features, all_batches, n) for part in (seen, values, signal)))
 
     @property

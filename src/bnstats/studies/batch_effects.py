@@ -120,7 +120,7 @@ def measure_correction(
     ticks : int
         Distinct times within a batch, at most its size, in which windows along time are counted.
     precision : float, optional
-        Relative Monte Carlo standard error to reach in each number but biases.
+        Relative Monte Carlo standard error to reach in each number but biases; for rmse, in its square.
     max_replicates, seed, executor, store, progress
         See `bnstats.run`. A replicate is a set of `batches` batches and their followers.
 

@@ -67,7 +67,7 @@ def deployed(fitted: Fitted, x: Array, key: NDArray[Any], new: NDArray[np.bool_]
 def logistic(x: Array, label: NDArray[np.bool_]) -> Array:
     """Coefficients of a logistic model, the intercept first: maximum likelihood by statsmodels.
 
-    Where a hyperplane parts the labels, likelihood has no maximum; the coefficients are then those of least squares.
+    Where a hyperplane parts the labels, the likelihood has no maximum; coefficients are then those of least squares.
 
     Parameters
     ----------
@@ -83,11 +83,11 @@ def logistic(x: Array, label: NDArray[np.bool_]) -> Array:
     model = Logit(label.astype(np.float64), design, check_rank=False)
     model.raise_on_perfect_prediction = True
     try:
-        with np.errstate(over="ignore"):
-            fit = model.fit(method="newton", disp=0, warn_convergence=False, skip_hessian=True)
+        with np.errstate(all="ignore"):
+            found = np.asarray(model.fit(method="newton", disp=0, warn_convergence=False, skip_hessian=True).params)
     except (PerfectSeparationError, np.linalg.LinAlgError):
-        return np.asarray(np.linalg.lstsq(design, 2.0 * label - 1)[0])
-    return np.asarray(fit.params)
+        found = np.full(design.shape[1], np.nan)
+    return found if np.isfinite(found).all() else np.asarray(np.linalg.lstsq(design, 2.0 * label - 1)[0])
 
 
 def accuracies(rows: Array, label: NDArray[np.bool_], further: int) -> tuple[Array, Array]:
