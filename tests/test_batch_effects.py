@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import product
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -346,6 +347,23 @@ def test_smoothness_of_a_distinct_effect_is_none() -> None:
 def test_bad_input(given: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         measure_correction(**given)
+
+
+def test_the_plot_has_a_cell_a_condition_and_a_panel_for_each_other_one() -> None:
+    measured = measure_correction(
+        ["none", "center"], effect_size=[0.2, 1.0], batch_sizes=[2, 16], labels=["relative", "global"], precision=0.2
+    )
+    figure = measured.plot("accuracy")
+    assert [ax.get_title() for ax in figure.axes] == ["labels relative", "labels global"]
+    winners = measured.regions("accuracy").set_index(["labels", "effect_size", "batch_size"])["winner"]
+    for ax, labels in zip(figure.axes, ("relative", "global"), strict=True):
+        assert len(ax.texts) == 4
+        for text in ax.texts:
+            x, y = text.get_position()
+            assert text.get_text().startswith(winners[labels, (0.2, 1.0)[y], (2, 16)[x]])
+    exact = measured.plot("rmse").axes[1]
+    assert {text.get_text() for text in exact.texts} == {"none\nexact"}
+    plt.close("all")
 
 
 def test_bad_questions() -> None:

@@ -10,6 +10,7 @@ import pandas as pd
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 
 def spoken(name: str) -> str:
@@ -33,9 +34,11 @@ def signed(change: float) -> str:
 def percent(share: float) -> str:
     """By how many percent something is larger, with as many digits as tell it from 0.
 
-    >>> percent(0.284), percent(0.004), percent(0.0002)
-    ('+28%', '+0.4%', '<0.1%')
+    >>> percent(0.284), percent(0.004), percent(0.0002), percent(np.inf)
+    ('+28%', '+0.4%', '<0.1%', 'exact')
     """
+    if share == np.inf:
+        return "exact"
     return f"+{100 * share:.0f}%" if share >= 0.0095 else f"+{100 * share:.1f}%" if share >= 0.0005 else "<0.1%"
 
 
@@ -55,7 +58,8 @@ def winner_map(ax: Axes, rows: pd.DataFrame, x: str, y: str, colors: Mapping[str
     for _, row in rows.iterrows():
         place = up.index(row[y]), across.index(row[x])
         image[place] = [*colors[row["winner"]][:3], 0.55 if row["clear"] else 0.2]
-        text = percent(row["margin"] / row["value"]) if row["clear"] else "≈"
+        share = row["margin"] / abs(row["value"]) if row["value"] != 0 else np.inf
+        text = percent(share) if row["clear"] else "≈"
         ax.text(
             place[1],
             place[0],
@@ -68,6 +72,29 @@ def winner_map(ax: Axes, rows: pd.DataFrame, x: str, y: str, colors: Mapping[str
     ax.set_xticks(range(len(across)), [f"{value:g}" for value in across])
     ax.set_yticks(range(len(up)), [f"{value:g}" for value in up])
     ax.grid(visible=False)
+
+
+def regions(rows: pd.DataFrame) -> Figure:
+    """Maps of winners over batch sizes and effect sizes, or smoothness if that takes more values: `Corrected.regions`.
+
+    A panel for each other condition; what all of them share is not named.
+    """
+    from bnstats import plots
+
+    up = max(("effect_size", "smoothness"), key=lambda column: rows[column].nunique())
+    others = [c for c in ("effect", "effect_size", "smoothness", "labels", "design") if c != up]
+    named = [c for c in others if rows[c].nunique() > 1]
+    parts = [(name, part) for name, part in rows.groupby(others, sort=False)]
+    with plots.theme() as palette:
+        colors = {name: palette[i % len(palette)] for i, name in enumerate(rows["winner"].unique())}
+        figure, axes = plots.panels(len(parts))
+        for ax, (name, part) in zip(axes, parts, strict=True):
+            winner_map(ax, part, "batch_size", up, colors)
+            values = dict(zip(others, name, strict=True))
+            ax.set_title(", ".join(f"{c.replace('_', ' ')} {values[c]}" for c in named))
+            ax.set(xlabel="batch size", ylabel="effect size (σ)" if up == "effect_size" else up)
+        figure.suptitle("The best correction, and by how much the second best is worse")
+    return figure
 
 
 def intervals(ax: Axes, rows: pd.DataFrame, labels: Sequence[str], colors: Sequence[Any]) -> None:

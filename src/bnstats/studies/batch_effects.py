@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
-from numbers import Real
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -15,9 +14,12 @@ import pandas as pd
 from bnstats.sampling.effects import Effect
 from bnstats.simulation.run import Simulation, run
 from bnstats.statistics.corrections import Correction, correction_of
+from bnstats.studies.correction_checks import check, chosen, several, whole
 from bnstats.studies.correction_study import CorrectionStudy
-from bnstats.studies.downstream import corrected
 from bnstats.studies.winners import winners
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 MEASURES = ("rmse", "correlation", "accuracy", "training_accuracy", "bias")
 LABELS = ("relative", "global")
@@ -58,6 +60,12 @@ class Corrected:
         if measure not in set(self.table["measure"]):
             raise ValueError(f"measure is one of {', '.join(self.table['measure'].unique())}; got {measure!r}.")
         return winners(self.table, self.simulation.samples, measure)
+
+    def plot(self, measure: str = "rmse") -> Figure:
+        """Maps of the `regions`: over batch sizes and effect sizes or smoothness, a panel for each other condition."""
+        from bnstats.comparisons import regions
+
+        return regions(self.regions(measure))
 
 
 def measure_correction(
@@ -148,18 +156,18 @@ def measure_correction(
         effect=tuple(Effect.of(e) for e in several(effect)),
         effect_size=tuple(float(t) for t in several(effect_size)),
         smoothness=tuple(float(s) for s in several(smoothness)),
-        batch_size=tuple(_whole("batch_sizes", n, 2) for n in several(batch_sizes)),
-        labels=_chosen("labels", several(labels), LABELS),
-        design=_chosen("design", several(design), DESIGNS),
+        batch_size=tuple(whole("batch_sizes", n, 2) for n in several(batch_sizes)),
+        labels=chosen("labels", several(labels), LABELS),
+        design=chosen("design", several(design), DESIGNS),
         corrections=tuple(correction_of(c) for c in several(corrections)),
-        batches=_whole("batches", batches, 4),
-        new_batches=_whole("new_batches", new_batches, 1),
-        features=_whole("features", features, 1),
+        batches=whole("batches", batches, 4),
+        new_batches=whole("new_batches", new_batches, 1),
+        features=whole("features", features, 1),
         noise=float(noise),
-        ticks=_whole("ticks", ticks, 1),
-        measures=_chosen("measures", several(measures), MEASURES),
+        ticks=whole("ticks", ticks, 1),
+        measures=chosen("measures", several(measures), MEASURES),
     )
-    _check(study)
+    check(study)
     simulation = run(
         study,
         precision=precision,
@@ -181,44 +189,3 @@ def _rooted(table: pd.DataFrame) -> pd.DataFrame:
     table.loc[squared, "mcse"] = error.where(error > 1e-12 * roots["value"], 0.0)
     table.loc[squared, ["value", "exact"]] = roots
     return table
-
-
-def several(given: Any) -> tuple[Any, ...]:
-    """One value, or several, as a tuple."""
-    return (given,) if isinstance(given, str) or not isinstance(given, Iterable) else tuple(given)
-
-
-def _whole(name: str, value: Any, least: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, Real) or value % 1 != 0 or value < least:
-        raise ValueError(f"{name} takes whole numbers of at least {least}; got {value!r}.")
-    return int(float(value))
-
-
-def _chosen(name: str, given: tuple[Any, ...], known: tuple[str, ...]) -> tuple[str, ...]:
-    wrong = [value for value in given if value not in known]
-    if wrong or not given:
-        raise ValueError(f"{name} takes one or more of {', '.join(known)}; got {(wrong or [given])[0]!r}.")
-    return tuple(dict.fromkeys(given))
-
-
-def _check(study: CorrectionStudy) -> None:
-    names = [c.name for c in study.corrections]
-    if not names or len(set(names)) < len(names):
-        raise ValueError(f"corrections are one or more, each once; got {', '.join(names) or 'none at all'}.")
-    if study.batches % 2:
-        raise ValueError(f"batches is even, as confounded designs treat one half as the other; got {study.batches}.")
-    if not 0 <= study.noise < 1:
-        raise ValueError(f"noise is a share of the variance, at least 0 and below 1; got {study.noise}.")
-    if not all(0 <= tau < np.inf for tau in study.effect_size):
-        raise ValueError(f"effect_size is tau / sigma, at least 0 and finite; got {study.effect_size}.")
-    if not all(0 <= share <= 1 for share in study.smoothness):
-        raise ValueError(f"smoothness is a share of the effect's variance, from 0 to 1; got {study.smoothness}.")
-    if not study.cells():
-        raise ValueError("effect, effect_size, smoothness or batch_sizes is empty: give at least one of each.")
-    shape = 1, study.features, study.batches + study.new_batches, min(study.batch_size)
-    probe = np.random.default_rng(0).normal(size=shape)
-    for correction in study.corrections:
-        try:
-            corrected(correction, probe, study.new_batches, study.ticks)
-        except ValueError as error:
-            raise ValueError(f"batches of {shape[3]} cannot be corrected by {correction.name}: {error}") from error
