@@ -79,9 +79,9 @@ def _real() -> pd.DataFrame:
     """Change of the squared error in a left-out batch, against no correction."""
     grades, schools, chemistry = exam_grades().dropna(subset="exam1"), school_exam(), chem97()
     given = {
-        "course grade by exam 1\n{} semesters": (grades["exam1"], grades["course_grade"], grades["semester"]),
-        "exam at 16 by test at 11\n{} schools": (schools["intake"], schools["exam"], schools["school"]),
-        "A level by GCSE\n{} authorities": (chemistry["gcse"], chemistry["score"], chemistry["lea"]),
+        "course grade by exam 1, {} semesters": (grades["exam1"], grades["course_grade"], grades["semester"]),
+        "exam at 16 by test at 11, {} schools": (schools["intake"], schools["exam"], schools["school"]),
+        "A level by GCSE, {} authorities": (chemistry["gcse"], chemistry["score"], chemistry["lea"]),
     }
     found = []
     for name, (x, outcome, batch) in given.items():
@@ -185,7 +185,7 @@ def _draw_confounded(ax: Axes, rows: pd.DataFrame, colors: dict) -> None:
 
 def _draw_real(ax: Axes, rows: pd.DataFrame, colors: dict) -> None:
     percent = rows.assign(**{c: 100 * rows[c] for c in ("value", "low", "high")})
-    labels = [f"{row['dataset']}: {row['correction']}" for _, row in rows.iterrows()]
+    labels = [f"{row['dataset']}: {row['correction']}".replace(", ", "\n") for _, row in rows.iterrows()]
     intervals(ax, percent, labels, [colors[name] for name in rows["correction"]])
     center = percent[percent["correction"] == "center"]
     few = center.loc[center["batches"].idxmin()]
