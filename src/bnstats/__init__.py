@@ -24,7 +24,7 @@ from bnstats.networks.normalizers import (
 from bnstats.networks.recalibration import Mixed, Weighed
 from bnstats.sampling.batches import ClassBalanced, Correlated, OneClass, Shuffled, Sorted, WithReplacement
 from bnstats.sampling.batching import IID, Autocorrelated, Batching, Clustered, WithoutReplacement
-from bnstats.sampling.effects import Distinct, Effect, Mixture, RandomWalk, Sinusoid, Trend
+from bnstats.sampling.effects import EFFECTS, Distinct, Effect, Mixture, RandomWalk, Sinusoid, Trend
 from bnstats.sampling.labelled import Dataset, Gaussians
 from bnstats.sampling.populations import POPULATIONS, Population
 from bnstats.sampling.shifts import ClassMix, Contrast, Gain, Noise, Offset
@@ -40,6 +40,7 @@ from bnstats.statistics.running import CONVENTIONS, Convention, RunningStats, ru
 from bnstats.studies.batch_effects import Corrected, measure_correction
 from bnstats.studies.convergence import Convergence, measure_convergence
 from bnstats.studies.information import Information, measure_information
+from bnstats.studies.left_out import leave_one_batch_out
 from bnstats.studies.mismatch import DivergenceWarning, Mismatch, measure_mismatch
 from bnstats.studies.raw_behind import RawBehind, measure_raw_behind
 from bnstats.studies.running_stats import Running, measure_running
@@ -49,6 +50,7 @@ __version__ = "0.1.0"
 __all__ = [
     "CONVENTIONS",
     "CORRECTIONS",
+    "EFFECTS",
     "ESTIMATORS",
     "IID",
     "NORMALIZERS",
@@ -109,6 +111,7 @@ __all__ = [
     "corrections",
     "fresh_normalized",
     "inv_std",
+    "leave_one_batch_out",
     "measure_convergence",
     "measure_correction",
     "measure_information",
