@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from collections.abc import Callable
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import numba
@@ -46,6 +50,21 @@ def compiled(function: Callable[P, R]) -> Callable[P, R]:
     jitted: Callable[P, R]
     try:
         jitted = numba.njit(**options, cache=True)(function)
+        _watch(jitted)
     except RuntimeError:  # no place to write the cache: an interactive session, a read-only installation
         jitted = numba.njit(**options)(function)
     return jitted
+
+
+def _watch(jitted: Any) -> None:
+    """Compile again after any change of what is compiled; Numba looks at a function's own file, not at its callees'."""
+    with suppress(AttributeError):  # should Numba rename these, it goes by the own file again
+        held = jitted._cache._cache_file
+        held._source_stamp = held._source_stamp, _source()
+
+
+@cache
+def _source() -> str:
+    """A digest of all files of this package with compiled functions."""
+    texts = (path.read_bytes() for path in sorted(Path(__file__).parent.rglob("*.py")))
+    return hashlib.blake2b(b"".join(text for text in texts if b"bnstats.compiled" in text), digest_size=8).hexdigest()
