@@ -283,7 +283,7 @@ def test_phi_is_a_probability(phi: float) -> None:
 
 def test_classes_and_each_are_at_least_one() -> None:
     for classes, each in ((0, 4), (4, 0)):
-        with pytest.raises(ValueError, match=f"classes={classes} and each={each}"):
+        with pytest.raises(ValueError, match=r"^(classes|each) is a whole number of at least 1; got 0\.$"):
             ClassBalanced(classes=classes, each=each)
 
 

@@ -151,7 +151,7 @@ def test_gaussian_rows_have_the_stated_means_and_unit_covariance() -> None:
     data = Gaussians(classes=4, inputs=6, rows=200_002, test_rows=200_000)
     split = data.split(rng(5))
     np.testing.assert_array_equal(np.bincount(split.y), [50_001, 50_001, 50_000, 50_000])
-    assert not surprising(np.bincount(split.y_test), 200_000, 0.25, cells=4)
+    np.testing.assert_array_equal(np.bincount(split.y_test), [50_000] * 4)
     bound = stats.norm.isf(FALSE_ALARM / 2 / 60)
     for x, y in ((split.x, split.y), (split.x_test, split.y_test)):
         for label in range(4):
@@ -161,6 +161,15 @@ def test_gaussian_rows_have_the_stated_means_and_unit_covariance() -> None:
             assert np.abs(error + 0.06 * np.sqrt(len(rows))).max() > bound  # means that are off by 0.06
             covariance = (np.cov(rows.T) - np.eye(6)) * np.sqrt(len(rows) / (1 + np.eye(6)))
             assert np.abs(covariance).max() < bound
+
+
+def test_any_class_may_have_one_more_test_row() -> None:
+    """Else a network could learn from uneven training rows which class to favour, and beat the bound."""
+    data = Gaussians(classes=4, inputs=4, rows=5, test_rows=9)
+    counts = np.array([np.bincount(data.split(rng(seed, 3)).y_test) for seed in range(2000)])
+    assert set(counts.ravel()) == {2, 3}
+    assert not surprising((counts == 3).sum(axis=0), 2000, 1 / 4, cells=4)
+    assert surprising((counts == 3).sum(axis=0), 2000, [1, 0, 0, 0], cells=4)  # as in training rows
 
 
 def accuracy_over_splits(data: Gaussians, classifier: Any, splits: int) -> Moments:
@@ -231,6 +240,8 @@ BAD = {
     "NaN": (lambda: Dataset.of((HOLED, Y)), "1 rows have NaN"),
     "infinite": (lambda: Dataset.of((np.where(X.max() == X, np.inf, X), Y)), "1 rows have NaN or infinite"),
     "constant": (lambda: Dataset.of((np.column_stack([X, np.ones(12)]), Y)), "the first is column 3"),
+    "huge": (lambda: Dataset.of((X * 1e300, Y)), "3 columns of x hold values too large"),
+    "tiny": (lambda: Dataset.of((X * 1e-200, Y)), "give them in another unit"),
     "one class": (lambda: Dataset.of((X, np.ones(12))), r"one class only, 1\.0"),
     "NaN label": (lambda: Dataset.of((X, np.r_[np.nan, Y[1:]])), "labels y hold NaN"),
     "missing label": (lambda: Dataset.of((X, [None, *Y[1:]])), "of one kind"),
@@ -242,8 +253,11 @@ BAD = {
     "classes": (lambda: Gaussians(classes=33), r"number of inputs \(32\)"),
     "class": (lambda: Gaussians(classes=1), "at least 2"),
     "rows": (lambda: Gaussians(rows=9), r"rows \(9\)"),
-    "test rows": (lambda: Gaussians(test_rows=0), "test_rows is at least 1"),
+    "test rows": (lambda: Gaussians(test_rows=0), "test_rows is a whole number of at least 1; got 0"),
+    "rows of 9.5": (lambda: Gaussians(rows=99.5), "rows is a whole number"),
+    "classes as text": (lambda: Gaussians(classes="3"), "classes is a whole number of at least 1; got '3'"),
     "separation": (lambda: Gaussians(separation=np.nan), "separation is a finite distance"),
+    "no separation": (lambda: Gaussians(separation=None), "separation is a number; got None"),
 }
 
 

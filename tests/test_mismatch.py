@@ -410,6 +410,26 @@ def test_a_shift_that_leaves_too_few_rows_of_a_class_is_refused() -> None:
         measure_mismatch(SMALL, shift=ClassMix(1.0), **two, **FEW)
 
 
+@pytest.mark.parametrize("favoured", range(3))
+def test_whichever_class_a_shift_favours_too_few_rows_are_refused_before_a_run(favoured: int) -> None:
+    """Of classes with 24, 24 and 6 test rows, half go: 3 are left of the last, unless it is favoured itself."""
+    y = np.repeat([0, 1, 2], [96, 96, 24])
+    y = (y + favoured) % 3
+    x = np.random.default_rng(0).normal(size=(216, 4))
+    few = FEW | {"shift": ClassMix(0.5), "test_batching": OneClass()}
+    with pytest.raises(ValueError, match=r"^give other .* 4 rows of one class, of which the smallest has 3;"):
+        measure_mismatch((x, y), **few)
+    measure_mismatch((x, y), test_batch_sizes=3, **few)
+
+
+def test_class_based_test_batches_of_fresh_rows_can_always_be_drawn() -> None:
+    """Of 3 classes with 16 test rows each; were labels independent, half of the networks would have fewer than 14."""
+    m = measure_mismatch(SMALL, test_batching=OneClass(), test_batch_sizes=16, **FEW)
+    assert (m.table["replicates"] == 16).all()
+    with pytest.raises(ValueError, match=r"^give other .* of which the smallest has 16;"):
+        measure_mismatch(SMALL, test_batching=OneClass(), test_batch_sizes=17, **FEW)
+
+
 def test_steps_and_rows_contradict_each_other() -> None:
     with pytest.raises(ValueError, match=r"^steps and rows both say .* got 10 and 100\.$"):
         measure_mismatch(SMALL, steps=10, rows=100)

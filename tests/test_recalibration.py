@@ -177,6 +177,12 @@ def test_bad_pseudo_rows(make: Any) -> None:
         make()
 
 
+@pytest.mark.parametrize("make", [lambda: Mixed("3"), lambda: Weighed(None)])
+def test_what_is_no_number_is_refused(make: Any) -> None:
+    with pytest.raises(ValueError, match=r"^(pseudo|weight) is a number; got ('3'|None)\.$"):
+        make()
+
+
 @pytest.mark.parametrize("weight", [-0.1, 1.1, np.nan])
 def test_bad_weight(weight: float) -> None:
     with pytest.raises(ValueError, match=r"^weight of a row's own values is from 0 to 1; got .*\.$"):

@@ -96,10 +96,10 @@ def test_noise_is_independent_normal_with_its_severity_in_spreads() -> None:
 
 
 def test_class_mix_replaces_rows_by_rows_of_one_favoured_class() -> None:
-    """Of the rows of other classes, the number replaced is exactly binomial; of what replaces them, each row too."""
+    """Of each other class 0.3 of the rows, each alike; of what replaces them, each row is as likely."""
     y, severity, calls = np.repeat([0, 1, 2], [60, 30, 10]), 0.3, 3000
     x = np.arange(100, dtype=np.float32)[:, None]
-    favoured, replaced, others = np.zeros(3, dtype=int), 0, 0
+    favoured, chances, replaced = np.zeros(3, dtype=int), np.zeros(100, dtype=int), np.zeros(100, dtype=int)
     incoming = np.zeros(100, dtype=int)
     for seed in range(calls):
         rows, labels = ClassMix(severity).apply(rng(seed, 5), x, y)
@@ -108,13 +108,15 @@ def test_class_mix_replaces_rows_by_rows_of_one_favoured_class() -> None:
         moved = labels != y
         (label,) = np.unique(labels[moved])
         favoured[label] += 1
-        replaced += np.count_nonzero(moved)
-        others += np.count_nonzero(y != label)
+        kept = np.bincount(y) - np.bincount(y[moved], minlength=3)
+        np.testing.assert_array_equal(kept, np.where(np.arange(3) == label, [60, 30, 10], [42, 21, 7]))
+        replaced += moved
+        chances += y != label
         incoming += np.bincount(ids[moved], minlength=100)
     assert not surprising(favoured, calls, 1 / 3, cells=3)
     assert surprising(favoured, calls, [0.6, 0.3, 0.1], cells=3)  # classes favoured by their frequency
-    assert not surprising(replaced, others, severity)
-    assert surprising(replaced, others, severity * 0.9)
+    assert not surprising(replaced, chances, severity, cells=100)
+    assert surprising(replaced, chances, np.where(np.arange(100) % 2, 0.4, 0.2), cells=100)  # some rows sooner
     for label, count in enumerate((60, 30, 10)):
         hits = incoming[y == label]
         assert not surprising(hits, hits.sum(), 1 / count, cells=100)
@@ -150,6 +152,17 @@ def test_names_say_kind_and_severity() -> None:
 def test_a_severity_is_finite_and_not_negative(kind: type[Shift], severity: float) -> None:
     with pytest.raises(ValueError, match=f"severity of a {kind.label} shift is at least 0.*got {severity}"):
         kind(severity)
+
+
+@pytest.mark.parametrize("severity", ["a", None, [1, 2], True])
+def test_a_severity_is_a_number(severity: Any) -> None:
+    with pytest.raises(ValueError, match=r"^the severity of a noise shift is a number; got .*\.$"):
+        Noise(severity)
+
+
+def test_severities_that_differ_have_names_that_differ() -> None:
+    assert Noise(0.5).name != Noise(0.500000001).name
+    assert Noise(0.1 + 0.2).name == "noise 0.3"
 
 
 @pytest.mark.parametrize("kind", [Contrast, ClassMix])

@@ -51,7 +51,7 @@ class Recipe:
     weight_decay: float = 0.0
 
     def __post_init__(self) -> None:
-        if not self.hidden or min(self.hidden) < 1:
+        if not isinstance(self.hidden, tuple) or not self.hidden or min(self.hidden) < 1:
             raise ValueError(f"hidden has the units of each hidden layer, as in hidden=(64,); got {self.hidden!r}.")
         if not 0 < self.learning_rate < np.inf:
             raise ValueError(f"learning_rate is above 0 and finite; got {self.learning_rate}.")

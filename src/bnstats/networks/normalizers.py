@@ -12,6 +12,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from bnstats.arguments import number, whole
 from bnstats.naming import named
 
 Array = NDArray[np.float64]
@@ -102,10 +103,11 @@ class Renorm(Normalizer):
     schedule: tuple[int, int, int] = (100, 500, 800)
 
     def __post_init__(self) -> None:
-        if not (self.r_max >= 1 and self.d_max >= 0):
+        if not (number("r_max", self.r_max) >= 1 and number("d_max", self.d_max) >= 0):
             raise ValueError(f"r_max is at least 1 and d_max at least 0; got {self.r_max} and {self.d_max}.")
-        start, d_full, r_full = self.schedule
-        if not (0 <= start <= d_full and start <= r_full):
+        if not isinstance(self.schedule, tuple) or len(self.schedule) != 3:
+            raise ValueError(f"schedule is three steps, as in schedule=(100, 500, 800); got {self.schedule!r}.")
+        if whole("the first step of schedule", self.schedule[0], least=0) > min(self.schedule[1:]):
             raise ValueError(
                 f"schedule is (start, d_max reached, r_max reached), the first step the smallest; got {self.schedule}."
             )
@@ -136,8 +138,7 @@ class Group(Normalizer):
     number: int = 8
 
     def __post_init__(self) -> None:
-        if self.number < 1:
-            raise ValueError(f"number of groups is at least 1; got {self.number}.")
+        whole("number of groups", self.number, least=1)
 
     def groups(self) -> int:
         return self.number
@@ -160,6 +161,9 @@ class Ghost(Normalizer):
     name = "ghost"
     size: int = 8
 
+    def __post_init__(self) -> None:
+        whole("size of ghost batches", self.size, least=2)
+
     def set_rows(self, batch_size: int) -> int:
         return self.size
 
@@ -180,8 +184,7 @@ class Frozen(Normalizer):
     after: int = 500
 
     def __post_init__(self) -> None:
-        if self.after < 0:
-            raise ValueError(f"after is a number of steps, at least 0; got {self.after}.")
+        whole("after", self.after, least=0)
 
     def frozen(self, step: NDArray[np.int64]) -> NDArray[np.bool_]:
         return step > self.after

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bnstats.arguments import number
 from bnstats.networks.ensemble import Network, Statistics
 from bnstats.statistics.running import smooth
 
@@ -95,12 +96,12 @@ class Mixed(Mixing):
     pseudo: float = 16
 
     def __post_init__(self) -> None:
-        if not 0 <= self.pseudo < np.inf:
+        if not 0 <= number("pseudo", self.pseudo) < np.inf:
             raise ValueError(f"pseudo is a number of rows, at least 0 and finite; got {self.pseudo}.")
 
     @property
     def name(self) -> str:
-        return f"mixed {self.pseudo:g}"
+        return f"mixed {self.pseudo:.15g}"
 
     def mix(self, mean: Floats, var: Floats, z: Floats) -> tuple[Floats, Floats]:
         share = z.dtype.type(z.shape[1] / (self.pseudo + z.shape[1]))
@@ -122,12 +123,12 @@ class Weighed(Mixing):
     weight: float = 0.1
 
     def __post_init__(self) -> None:
-        if not 0 <= self.weight <= 1:
+        if not 0 <= number("weight", self.weight) <= 1:
             raise ValueError(f"weight of a row's own values is from 0 to 1; got {self.weight}.")
 
     @property
     def name(self) -> str:
-        return f"weighed {self.weight:g}"
+        return f"weighed {self.weight:.15g}"
 
     def mix(self, mean: Floats, var: Floats, z: Floats) -> tuple[Floats, Floats]:
         own = z.dtype.type(self.weight)

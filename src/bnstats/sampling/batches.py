@@ -13,6 +13,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from bnstats.arguments import number, whole
 from bnstats.sampling.batching import _shuffle_partly
 
 Indices = NDArray[np.int64]
@@ -97,8 +98,8 @@ class ClassBalanced(RowBatching):
     each: int
 
     def __post_init__(self) -> None:
-        if min(self.classes, self.each) < 1:
-            raise ValueError(f"classes and each are at least 1; got classes={self.classes} and each={self.each}.")
+        whole("classes", self.classes, least=1)
+        whole("each", self.each, least=1)
 
     def rows(self, rng: Generator, y: Indices, batch_size: int, steps: int) -> Indices:
         self.check(y, batch_size)
@@ -148,7 +149,7 @@ class Correlated(RowBatching):
     phi: float
 
     def __post_init__(self) -> None:
-        if not 0 <= self.phi < 1:
+        if not 0 <= number("phi", self.phi) < 1:
             raise ValueError(f"phi is a probability of repeating the class, at least 0 and below 1; got {self.phi}.")
 
     def rows(self, rng: Generator, y: Indices, batch_size: int, steps: int) -> Indices:

@@ -14,6 +14,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from scipy import integrate, stats
 
+from bnstats.arguments import number, whole
 from bnstats.naming import named
 from bnstats.sampling.datasets import digits, package
 from bnstats.sampling.own_rows import Labels, checked_rows
@@ -123,7 +124,7 @@ class Table(Dataset):
         if self.test is not None:
             x, y, (x_test, y_test) = self.x, self.y, self.test
         else:
-            held = self._held_out(rng)
+            held = chosen(rng, self.y, np.maximum(np.bincount(self.y) // 4, 1))
             train, test = (rng.permutation(np.flatnonzero(side)) for side in (~held, held))
             x, y, x_test, y_test = self.x[train], self.y[train], self.x[test], self.y[test]
         if self.standardised:
@@ -132,15 +133,16 @@ class Table(Dataset):
             x, x_test = (x - mean) / scale, (x_test - mean) / scale
         return Split(np.ascontiguousarray(x, np.float32), y, np.ascontiguousarray(x_test, np.float32), y_test)
 
-    def _held_out(self, rng: Generator) -> NDArray[np.bool_]:
-        """Of each row, whether it is in the random quarter of its class."""
-        order = rng.permutation(self.y.size)
-        by_class = order[self.y[order].argsort(kind="stable")]
-        count = np.bincount(self.y)
-        rank = np.arange(self.y.size) - np.repeat(count.cumsum() - count, count)
-        held = np.empty(self.y.size, dtype=bool)
-        held[by_class] = rank < np.repeat(np.maximum(count // 4, 1), count)
-        return held
+
+def chosen(rng: Generator, y: Labels, each: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Of each row, whether it is among as many random ones of its class as `each` says for that class."""
+    order = rng.permutation(y.size)
+    by_class = order[y[order].argsort(kind="stable")]
+    count = np.bincount(y)
+    rank = np.arange(y.size) - np.repeat(count.cumsum() - count, count)
+    found = np.empty(y.size, dtype=bool)
+    found[by_class] = rank < np.repeat(each, count)
+    return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,7 +150,7 @@ class Gaussians(Dataset):
     """A mixture of equally likely normal classes, of which the best reachable accuracy is known.
 
     Class c is N(separation e_c, I), with e_c the axis of input c: every two classes are sqrt(2) separation apart. Every
-    replicate draws its own rows. Training rows are equally many of each class, up to one; test labels are independent.
+    replicate draws its own rows, equally many of each class, up to one; which classes have one more test row is random.
 
     Examples
     --------
@@ -167,14 +169,14 @@ class Gaussians(Dataset):
     test_rows: int = 500
 
     def __post_init__(self) -> None:
+        for name in ("classes", "inputs", "rows", "test_rows"):
+            whole(name, getattr(self, name), least=1)
         if not 2 <= self.classes <= min(self.inputs, self.rows):
             raise ValueError(
                 f"classes is at least 2, at most the number of inputs ({self.inputs}) and of rows ({self.rows}); "
                 f"got {self.classes}."
             )
-        if self.test_rows < 1:
-            raise ValueError(f"test_rows is at least 1; got {self.test_rows}.")
-        if not 0 <= self.separation < np.inf:
+        if not 0 <= number("separation", self.separation) < np.inf:
             raise ValueError(f"separation is a finite distance of at least 0; got {self.separation}.")
 
     @cached_property
@@ -188,7 +190,7 @@ class Gaussians(Dataset):
 
     def split(self, rng: Generator) -> Split:
         y = rng.permutation(np.arange(self.rows) % self.classes)
-        y_test = rng.integers(self.classes, size=self.test_rows)
+        y_test = rng.permutation(rng.permutation(self.classes)[np.arange(self.test_rows) % self.classes])
         return Split(self._draw(rng, y), y, self._draw(rng, y_test), y_test)
 
     def _draw(self, rng: Generator, y: Labels) -> Rows:

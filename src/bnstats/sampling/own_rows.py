@@ -32,6 +32,14 @@ def checked_rows(source: Any, test: Any) -> tuple[Values, Labels, tuple[Values, 
             f"{constant.size} columns of x are constant, the first is column {constant[0]}: drop them with "
             "x[:, np.ptp(x, axis=0) > 0]."
         )
+    with np.errstate(over="ignore", under="ignore"):
+        spread = x.std(axis=0)
+    odd = np.flatnonzero((spread == 0) | ~np.isfinite(spread))
+    if odd.size:
+        raise ValueError(
+            f"{odd.size} columns of x hold values too large or too close for a standard deviation, the first is column "
+            f"{odd[0]}: give them in another unit."
+        )
     if test is not None:
         return x, y, _test(*_pair(test, "test"), x.shape[1], classes)
     count = np.bincount(y)

@@ -12,7 +12,8 @@ from typing import ClassVar
 import numpy as np
 from numpy.random import Generator
 
-from bnstats.sampling.labelled import Rows
+from bnstats.arguments import number
+from bnstats.sampling.labelled import Rows, chosen
 from bnstats.sampling.own_rows import Labels
 
 
@@ -29,16 +30,21 @@ class Shift(ABC):
 
     label: ClassVar[str]
     most: ClassVar[float] = np.inf
+    changes_classes: ClassVar[bool] = False
+    """Whether rows of other classes may come in the place of some."""
 
     def __post_init__(self) -> None:
-        if not (0 <= self.severity <= self.most and np.isfinite(self.severity)):
+        if not (
+            0 <= number(f"the severity of a {self.label} shift", self.severity) <= self.most
+            and np.isfinite(self.severity)
+        ):
             limit = f" and at most {self.most:g}" if np.isfinite(self.most) else " and finite"
             raise ValueError(f"the severity of a {self.label} shift is at least 0{limit}; got {self.severity}.")
 
     @property
     def name(self) -> str:
         """Label and severity, as in "noise 0.5"."""
-        return f"{self.label} {self.severity:g}"
+        return f"{self.label} {self.severity:.15g}"
 
     @abstractmethod
     def apply(self, rng: Generator, x: Rows, y: Labels) -> tuple[Rows, Labels]:
@@ -105,9 +111,9 @@ class Noise(Shift):
 
 @dataclass(frozen=True)
 class ClassMix(Shift):
-    """With probability `severity` a row is replaced by one of a favoured class, which is drawn anew each time.
+    """Of each class the share `severity` is replaced by rows of a favoured class, which is drawn anew each time.
 
-    A class of frequency p then has (1 - severity) p, the favoured one `severity` more; at 1 it is alone.
+    A class of frequency p then has (1 - severity) p, up to half a row; the favoured one has the rest, at 1 all.
 
     >>> y = np.repeat(np.arange(3), 4)
     >>> np.unique(ClassMix(1.0).apply(np.random.default_rng(0), np.zeros((12, 2), np.float32), y)[1]).size
@@ -116,10 +122,12 @@ class ClassMix(Shift):
 
     label = "class mix"
     most = 1.0
+    changes_classes = True
 
     def apply(self, rng: Generator, x: Rows, y: Labels) -> tuple[Rows, Labels]:
         members = np.flatnonzero(y == rng.choice(np.unique(y)))
-        rows = np.where(rng.random(y.size) < self.severity, rng.choice(members, y.size), np.arange(y.size))
+        replaced = chosen(rng, y, np.rint(self.severity * np.bincount(y)).astype(np.int64))
+        rows = np.where(replaced, rng.choice(members, y.size), np.arange(y.size))
         return x[rows], y[rows]
 
 

@@ -26,6 +26,9 @@ Kind = str | Mixing
 # Precise statistics pool one epoch of batches, and at least so many.
 PRECISE_BATCHES = 100
 
+# If a favoured class can leave too few rows of another one, at least half of them do: missed with a chance of 2^-32.
+FAVOURED = 32
+
 PARTS = {
     "batch - running": ("batch", "running"),
     "batch - population": ("batch", "population"),
@@ -96,6 +99,12 @@ class Condition:
         if self.shift is not None:
             x, y = self.shift.apply(shifting, x, y)
         return x, y, self.batching.rows(batching, y, self.batch_size, max(1, y.size // self.batch_size))
+
+    def check(self, split: Split) -> None:
+        """Raise ValueError if such batches cannot be drawn of these test rows, whichever class a shift favours."""
+        several = self.shift is not None and self.shift.changes_classes
+        for seed in range(FAVOURED if several else 1):
+            self.draw(split, np.random.default_rng(seed))
 
     def test(self, trained: Trained, kinds: Sequence[Kind], rng: Generator) -> dict[tuple[str, str], float]:
         """The scores of each kind of statistics, and the parts of the gap; keys (statistics, metric).

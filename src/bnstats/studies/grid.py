@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from itertools import product
-from numbers import Integral, Real
 from typing import Any, TypeVar
 
+from bnstats.arguments import number, whole
 from bnstats.networks.ensemble import Recipe
 from bnstats.networks.normalizers import Normalizer
 from bnstats.statistics.running import Convention
@@ -25,20 +25,6 @@ def several(name: str, given: Any, one: Callable[[Any], T]) -> tuple[T, ...]:
     if not found:
         raise ValueError(f"{name} is empty: give at least one.")
     return found
-
-
-def whole(name: str, value: Any, least: int) -> int:
-    """A whole number of at least `least`."""
-    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
-        raise ValueError(f"{name} is a whole number of at least {least}; got {value!r}.")
-    return int(value)
-
-
-def number(name: str, value: Any) -> float:
-    """A number; in which range, is for others to say."""
-    if isinstance(value, bool) or not isinstance(value, Real):
-        raise ValueError(f"{name} is a number; got {value!r}.")
-    return float(value)
 
 
 def instance(name: str, value: Any, wanted: type[Any], example: str) -> Any:

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bnstats.arguments import whole
 from bnstats.networks.normalizers import Normalizer
 from bnstats.sampling.batches import RowBatching, Shuffled, WithReplacement
 from bnstats.sampling.labelled import Dataset
@@ -21,7 +22,7 @@ from bnstats.simulation.run import run
 from bnstats.statistics.running import Convention, Momentum
 from bnstats.studies.ensembles import CELL_COLUMNS, MismatchStudy
 from bnstats.studies.evaluation import NO_SHIFT, PARTS, kind_of
-from bnstats.studies.grid import instance, recipes, several, whole
+from bnstats.studies.grid import instance, recipes, several
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -47,8 +48,8 @@ class Mismatch:
         dataset, normalizer, batching, batch_size, hidden, momentum (nan for 1/t), learning_rate, shift, test_batching,
         test_batch_size, statistics, metric (accuracy; nll in nats; ece; flips, the share of test rows whose predicted
         class is another than with population statistics; diverged, the share of networks whose logits are not finite),
-        value, mcse, exact (nan), best (accuracy of the Bayes rule, where it is known), replicates, reached. See
-        `Simulation`.
+        value, mcse, exact (nan), best (accuracy of the Bayes rule for a row by itself, where it is known), replicates,
+        reached. See `Simulation`.
     parts : DataFrame
         What `gap` returns.
     """
