@@ -103,9 +103,18 @@ def test_sorted_goes_through_the_classes_in_order_and_every_row_once_an_epoch(
 ) -> None:
     batch_size = data.draw(st.integers(2, len(y)))
     stream = Sorted().rows(rng(0), np.array(y), batch_size, -(-epochs * len(y) // batch_size)).ravel()
+    first = np.argsort(y, kind="stable").tolist().index(stream[0])
     for epoch in stream[: epochs * len(y)].reshape(epochs, -1):
-        np.testing.assert_array_equal(np.array(y)[epoch], np.sort(y))
+        np.testing.assert_array_equal(np.array(y)[np.roll(epoch, first)], np.sort(y))
         np.testing.assert_array_equal(np.sort(epoch), np.arange(len(y)))
+
+
+def test_sorted_rows_start_anywhere_so_that_no_class_is_left_out_of_a_test() -> None:
+    """Two batches of 16 out of 40 rows: each row is in them with a chance of 32 / 40. Wrong: from the first row on."""
+    drawn = np.array([np.bincount(Sorted().rows(rng(seed), Y, 16, 2).ravel(), minlength=40) for seed in range(2000)])
+    assert drawn.max() == 1
+    assert not surprising(drawn.sum(axis=0), 2000, 32 / 40, cells=40)
+    assert surprising(2000 * (np.arange(40) < 32), 2000, 32 / 40, cells=40)
 
 
 @settings(max_examples=60, deadline=None)

@@ -2,9 +2,9 @@
 
 Means over networks are held against Student's t quantile at 1e-9 of their number (scores are means over hundreds of
 rows, near normal), some twenty times in this file: one is exceeded by chance with a probability below 1e-7. Power: with
-32 networks the quantile is 8.3. What is asserted to exceed it lay 20.7 standard errors or more beyond zero with each of
-the seeds 1 to 6, all of these tests run with each; by the noncentral t distribution a mean of 18 misses the quantile with
-a probability of 8e-11. Each test asserts that the same judge rejects what is wrong.
+32 networks the quantile is 8.3. What is asserted to exceed it lay 20.7 standard errors or more beyond zero in all of
+these tests with each of the seeds 1 to 6; by the noncentral t distribution a mean of 18 misses the quantile with a
+probability of 8e-11. Each test asserts that the same judge rejects what is wrong.
 """
 
 from __future__ import annotations

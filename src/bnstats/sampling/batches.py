@@ -124,13 +124,15 @@ class ClassBalanced(RowBatching):
 class Sorted(RowBatching):
     """Rows by class, in the same order epoch after epoch; a batch may hold the end of one and the start of the next.
 
+    It starts at a random row: else a few batches, or the last ones of a training, would always be of the same classes.
+
     >>> Sorted().rows(np.random.default_rng(0), np.array([1, 0, 1, 0]), batch_size=3, steps=2).tolist()
-    [[1, 3, 0], [2, 1, 3]]
+    [[2, 1, 3], [0, 2, 1]]
     """
 
     def rows(self, rng: Generator, y: Indices, batch_size: int, steps: int) -> Indices:
         self.check(y, batch_size)
-        return np.resize(y.argsort(kind="stable"), (steps, batch_size))
+        return np.resize(np.roll(y.argsort(kind="stable"), -rng.integers(y.size)), (steps, batch_size))
 
 
 @dataclass(frozen=True)

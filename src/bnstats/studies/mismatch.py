@@ -129,7 +129,8 @@ def measure_mismatch(
     learning_rate, sgd_momentum, weight_decay : float
         Of stochastic gradient descent; several learning rates are several conditions.
     steps, rows : int
-        Length of training: so many steps for all batch sizes (by default 1000), or so many rows seen, one of the two.
+        Length of training: so many steps for all batch sizes (by default 1000), or so many rows seen, up to a whole
+        batch; one of the two.
     shift : Shift, None, or several
         What changes the test rows, such as `Noise(0.5)`.
     test_batching, test_batch_sizes : one or several
