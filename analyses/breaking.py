@@ -1,4 +1,4 @@
-"""When does batch normalisation break training? Batches of few classes, sorted rows, and what evaluation mode makes of it."""
+"""When batch normalisation breaks training: batches of few classes, sorted rows; and what evaluation mode does then."""
 
 from __future__ import annotations
 
@@ -80,16 +80,15 @@ def plot(frame: pd.DataFrame) -> Figure:
     """Four panels: classes a batch, batching rules, learning rates, and Ioffe's experiment."""
     percent = frame.assign(**{c: 100 * frame[c] for c in ("value", "mcse", "exact")})
     percent["normalizer"] = percent["normalizer"].str.lower().str.extract("(^[a-z]+)", expand=False)
-    rows = {name: part for name, part in percent.groupby("panel")}
+    rows = dict(iter(percent.groupby("panel")))
     with theme() as palette:
         figure, (classes, rules, rates, ioffe) = panels(4, columns=2, width=6.4, height=4.2)
         part = rows["classes"].assign(place=rows["classes"]["batching"].map(_place([*_classes()])))
         ends = _draw(classes, part, palette)
         classes.set_xticks(range(len(CLASSES)), [str(k) for k in CLASSES])
         gap = {k: ends["batch", "running"][i] - ends["batch", "batch"][i] for i, k in enumerate(CLASSES)}
-        classes.set_title(
-            f"Evaluation against training mode: {gap[1]:+.0f} points at 1 class, {gap[2]:+.0f} at 2".replace("-", "−")
-        )
+        one, two = (f"{gap[k]:+.0f}".replace("-", "−") for k in CLASSES[:2])
+        classes.set_title(f"Evaluation less training mode: {one} points at 1 class, {two} at 2")
         classes.set(xlabel=f"classes in a batch of {SIZE}, in training and testing", ylabel="test accuracy (%)")
         part = rows["rules"].assign(place=rows["rules"]["batching"].map(_place(map(repr, RULES.values()))))
         ends = _draw(rules, part, palette, joined=False)
