@@ -1,0 +1,137 @@
+"""What batch statistics in training and running statistics in testing cost: when, how badly, and which part is why."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+import bnstats as bn
+from analyses.frame import Options, run
+from bnstats.plots import MARKERS, log2_ticks, panels, series, theme
+
+DATA = "digits"
+UNITS, DEEP = 64, 8
+DEPTHS = (1, 2, 4, DEEP)
+SMALL, SIZE = 4, 32
+MOMENTA = (0.9, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01)
+EARLY, LATE = 30, 1000
+STEPS = (10, EARLY, 100, 300, LATE)
+KINDS = {
+    "batch": "training mode (test batch)",
+    "running": "evaluation mode (running)",
+    "precise": "precise (pooled batches)",
+    "population": "population (all training rows)",
+}
+VARIANCES = {"unbiased": "unbiased running variance (torch)", "biased": "biased (keras, flax)"}
+PARTS = {
+    "batch - running": "all: training − evaluation mode",
+    "batch - population": "noise of batches",
+    "population - precise": "composition of layers",
+    "precise - running": "what the running average gets wrong",
+}
+
+
+def simulate(options: Options) -> pd.DataFrame:
+    """Accuracies with each kind of statistics, and the parts of the gap, of networks under five sets of conditions."""
+    depths = [(UNITS,) * depth for depth in DEPTHS]
+    biased = bn.Convention.of("flax", momentum=0.1)
+    sizes = (2, 8, 32) if options.quick else (2, 4, 8, 16, 32, 64, 128)
+    runs: list[tuple[str, dict[str, Any]]] = [
+        ("batch size", {"hidden": [depths[0], depths[-1]], "batch_sizes": sizes}),
+        ("depth", {"hidden": depths, "batch_sizes": SMALL}),
+        ("depth", {"hidden": depths, "batch_sizes": SMALL, "convention": biased}),
+        *(
+            ("momentum", {"hidden": depths[2], "batch_sizes": 8, "convention": biased, "momentum": MOMENTA, "steps": s})
+            for s in (EARLY, LATE)
+        ),
+        *(("steps", {"hidden": depths[2], "batch_sizes": SIZE, "momentum": (0.1, 0.01), "steps": s}) for s in STEPS),
+    ]
+    frames = []
+    for number, (panel, given) in enumerate(runs):
+        settings = options.study(f"mismatch-{number}", full={"max_replicates": 64}, quick={"max_replicates": 8})
+        measured = bn.measure_mismatch(DATA, **{"precision": None} | settings | given)
+        variance = "biased" if given.get("convention") == biased else "unbiased"
+        steps = given.get("steps", LATE)
+        for kind, table in (("score", measured.table), ("part", measured.gap().rename(columns={"part": "statistics"}))):
+            accuracy = table[table["metric"] == "accuracy"]
+            labels = {"panel": panel, "kind": kind, "depth": accuracy["hidden"].str.count(r"\d+")}
+            frames.append(accuracy.assign(**labels, variance=variance, steps=steps))
+    frame = pd.concat(frames, ignore_index=True)
+    first = ["panel", "kind", "depth", "variance", "steps"]
+    return frame[[*first, *(column for column in frame if column not in first)]]
+
+
+def plot(frame: pd.DataFrame) -> Figure:
+    """Accuracy against batch size, shallow and deep; the gap taken apart; what the running average gets wrong."""
+    percent = frame.assign(value=100 * frame["value"], mcse=100 * frame["mcse"])
+    scores, parts = percent[percent["kind"] == "score"], percent[percent["kind"] == "part"]
+    ahead, lost = parts[parts["statistics"] == "batch - running"], parts[parts["statistics"] == "precise - running"]
+    with theme() as palette:
+        figure, (shallow, deep, gap, depth, momentum, steps) = panels(6, columns=3, width=5, height=4)
+
+        def draw(ax: Axes, rows: pd.DataFrame, panel: str, by: str, names: dict[Any, str]) -> None:
+            x, chosen = panel.replace(" ", "_"), rows[rows["panel"] == panel]
+            for i, (value, name) in enumerate(names.items()):
+                part = chosen[chosen[by] == value]
+                beside = part.assign(**{x: part[x] * 1.05 ** (i - (len(names) - 1) / 2)})
+                series(ax, beside, x, color=palette[i], marker=MARKERS[i], label=name, joined=True)
+            log2_ticks(ax, chosen[x].tolist())
+            ax.legend(fontsize=8)
+
+        for ax, layers in ((shallow, 1), (deep, DEEP)):
+            draw(ax, scores[scores["depth"] == layers], "batch size", "statistics", KINDS)
+            ax.set(xlabel="batch size in training and testing", ylabel="test accuracy (%)", ylim=(0, 102))
+        noise = -_at(ahead, panel="batch size", depth=1, batch_size=SMALL)
+        shallow.set_title(f"1 hidden layer: at {SMALL}, evaluation mode {noise:.0f} points ahead")
+        short = _at(lost, panel="batch size", depth=DEEP, batch_size=SMALL)
+        deep.set_title(f"{DEEP} layers: at {SMALL}, running statistics {short:.0f} points short")
+
+        draw(gap, parts[parts["depth"] == DEEP], "batch size", "statistics", PARTS)
+        gap.set(xlabel="batch size in training and testing", ylabel="difference in accuracy (points)")
+        noise = _at(parts, panel="batch size", statistics="batch - population", depth=DEEP, batch_size=SMALL)
+        gap.set_title(
+            f"{DEEP} layers, the gap taken apart: batches {noise:.0f}, average {short:+.0f}".replace("-", "−")
+        )
+
+        draw(depth, lost, "depth", "variance", VARIANCES)
+        depth.set(xlabel=f"hidden layers; batches of {SMALL}", ylabel="precise − running (points)")
+        biased = _at(lost, panel="depth", depth=DEEP, variance="biased")
+        depth.set_title(f"Why: unbiased variance costs {short:.0f} points, biased {biased:.0f}")
+
+        draw(momentum, lost, "momentum", "steps", {s: f"after {s} steps" for s in (EARLY, LATE)})
+        momentum.set(xlabel="momentum; 4 layers, batches of 8", ylabel="precise − running (points)")
+        lag, noisy = (_at(lost, panel="momentum", momentum=m, steps=s) for m, s in ((0.01, EARLY), (0.9, LATE)))
+        momentum.set_title(f"0.01 lags: {lag:.0f} points early; 0.9 is noisy: {noisy:.0f} for good")
+
+        draw(steps, ahead, "steps", "momentum", {m: f"momentum {m}" for m in (0.1, 0.01)})
+        steps.set(xlabel=f"training steps; 4 layers, batches of {SIZE}", ylabel="training − evaluation mode (points)")
+        broken = _at(ahead, panel="steps", steps=EARLY, momentum=0.01)
+        steps.set_title(f"Looks broken: {broken:.0f} points behind at step {EARLY}, then ahead")
+        for ax in (gap, depth, momentum, steps):
+            ax.axhline(0, color="0.35", linestyle="--", linewidth=1, zorder=1)
+        count = int(frame["replicates"].max())
+        figure.suptitle(
+            f"Batch norm on handwritten {DATA}, shuffled batches: {UNITS} units a layer, learning rate 0.1, {LATE} "
+            f"steps unless said; {count} networks a point, bars ± 2 standard errors"
+        )
+    return figure
+
+
+def _at(rows: pd.DataFrame, **where: Any) -> float:
+    """The value in the one row of these conditions."""
+    for column, value in where.items():
+        rows = rows[rows[column] == value]
+    return float(rows["value"].item())
+
+
+def main(argv: Sequence[str] | None = None) -> Path:
+    return run("mismatch", simulate, plot, argv, __doc__)
+
+
+if __name__ == "__main__":
+    main()
