@@ -330,6 +330,14 @@ def test_normalizers_with_other_settings_have_names_of_their_own() -> None:
     assert names == ["batch", "Ghost(size=2)", "Renorm(r_max=2.0, d_max=5.0, schedule=(100, 500, 800))"]
 
 
+def test_depths_are_conditions_however_they_are_nested() -> None:
+    as_documented = measure_mismatch(SMALL, **(FEW | {"hidden": [(8,), (8, 8, 8)]})).table
+    assert as_documented["hidden"].drop_duplicates().tolist() == ["(8,)", "(8, 8, 8)"]
+    assert as_documented.groupby("hidden")["value"].apply(tuple).nunique() == 2
+    for nested in (((8,), (8, 8, 8)), [[8], [8, 8, 8]]):
+        pd.testing.assert_frame_equal(measure_mismatch(SMALL, **(FEW | {"hidden": nested})).table, as_documented)
+
+
 def test_momenta_are_conditions_and_none_is_nan() -> None:
     m = measure_mismatch(SMALL, momentum=[0.1, None, 1], convention="keras", **FEW)
     assert m.table["momentum"].drop_duplicates().fillna(-1).tolist() == [0.1, -1, 1]

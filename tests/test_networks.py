@@ -313,6 +313,7 @@ def test_products_equal_numpy(shape):
 X, Y, ROWS = REFERENCE["x"], REFERENCE["y"], REFERENCE["batches"]
 BAD = {
     "no layer": (lambda: Recipe(hidden=()), "hidden has the units"),
+    "a number of units": (lambda: Recipe(hidden=64), "hidden has the units"),
     "no units": (lambda: Recipe(hidden=(4, 0)), "hidden has the units"),
     "learning rate": (lambda: Recipe(learning_rate=0.0), "above 0"),
     "momentum": (lambda: Recipe(sgd_momentum=1.0), "below 1"),

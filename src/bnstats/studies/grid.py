@@ -44,10 +44,10 @@ def recipes(
     weight_decay: Any,
 ) -> tuple[Recipe, ...]:
     """Every combination of normalizers, hidden layers, momenta and learning rates."""
-    layers = hidden if isinstance(hidden, list) and any(isinstance(units, tuple) for units in hidden) else [hidden]
+    nested = isinstance(hidden, list | tuple) and any(isinstance(units, list | tuple) for units in hidden)
     grid = product(
         several("normalizers", normalizers, Normalizer.of),
-        several("hidden", layers, _units),
+        several("hidden", hidden if nested else [hidden], _units),
         several("momentum", momentum, lambda value: _convention(convention, value)),
         several("learning_rate", learning_rate, lambda value: number("learning_rate", value)),
     )
