@@ -1,0 +1,67 @@
+"""How many are enough: the size from which on a loss against the best size is within a margin, with an interval."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import stats
+
+
+@dataclass(frozen=True)
+class Enough:
+    """A size, and the interval of sizes that chance does not tell from it.
+
+    Attributes
+    ----------
+    size, low, high : float
+        nan if no size up to the best one comes that near to the margin, or none stays outside of it.
+    """
+
+    size: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.size:.1f} ({self.low:.1f} to {self.high:.1f})"
+
+
+def enough(
+    sizes: ArrayLike, value: ArrayLike, mcse: ArrayLike, *, best: Any, margin: float, confidence: float = 0.95
+) -> Enough:
+    """The smallest size from which on, up to the best, the value is within `margin` of its value at the best size.
+
+    Between the sizes the value is interpolated in log size. The interval holds the sizes at which the loss does not
+    differ from the margin by more than its Monte Carlo error allows (a test inverted, as Fieller did it).
+
+    Parameters
+    ----------
+    sizes : (k,) numbers, increasing
+    value, mcse : (k,) floats
+        Independent, unbiased and normal estimates, and their standard errors.
+    best : one of sizes
+        Chosen on other data than `value`, else the best value is too good, and the size too large.
+    margin : float
+    confidence : float
+
+    Examples
+    --------
+    >>> found = enough([2, 8, 32, 128], [0.90, 0.96, 0.98, 0.98], [0.001] * 4, best=128, margin=0.01)
+    >>> round(found.size, 6), found.low < 16 < found.high
+    (16.0, True)
+    """
+    everything = np.asarray(sizes, dtype=float)
+    if not (everything == best).any():
+        raise ValueError(f"best is one of the sizes {everything.tolist()}; got {best}.")
+    up_to = everything <= best
+    k, mean, error = (np.asarray(a, dtype=float)[up_to] for a in (np.log2(everything), value, mcse))
+    fine = np.linspace(k[0], k[-1], 2001)
+    weights = np.eye(k.size)[-1] - np.transpose([np.interp(fine, k, one) for one in np.eye(k.size)])
+    loss, noise = weights @ mean, np.sqrt(np.square(weights) @ np.square(error))
+    outside = fine[loss > margin]
+    alike = fine[abs(loss - margin) <= stats.norm.isf((1 - confidence) / 2) * noise]
+    if not (outside.size and alike.size):
+        return Enough(np.nan, np.nan, np.nan)
+    return Enough(*(float(2**at) for at in (outside[-1], alike[0], alike[-1])))
