@@ -102,7 +102,7 @@ def simulate(options: Options) -> pd.DataFrame:
             frames.append(choice.assign(stage="choice"))
             for i, normalizer in enumerate(normalizers):
                 many = _networks(64 if i else 256)
-                settings = options.study(f"{name}-{normalizer.name}", full=many, quick=_networks(8))
+                settings = options.study(f"{name}-{normalizer.name}", full=many, quick=_networks(4))
                 tried = choice["value"].to_numpy()[i * len(FACTORS) : (i + 1) * len(FACTORS)]
                 found = training.measure([normalizer], [FACTORS[tried.argmax()]], settings | {"seed": reporting})
                 frames.append(found.assign(stage="report"))
