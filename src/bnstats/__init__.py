@@ -22,6 +22,7 @@ from bnstats.networks.normalizers import (
     Renorm,
 )
 from bnstats.networks.recalibration import Mixed, Weighed
+from bnstats.notices import NotFiniteWarning, PrecisionWarning
 from bnstats.sampling.batches import ClassBalanced, Correlated, OneClass, Shuffled, Sorted, WithReplacement
 from bnstats.sampling.batching import IID, Autocorrelated, Batching, Clustered, WithoutReplacement
 from bnstats.sampling.effects import EFFECTS, Distinct, Effect, Mixture, RandomWalk, Sinusoid, Trend
@@ -29,7 +30,6 @@ from bnstats.sampling.labelled import Dataset, Gaussians
 from bnstats.sampling.populations import POPULATIONS, Population
 from bnstats.sampling.shifts import ClassMix, Contrast, Gain, Noise, Offset
 from bnstats.simulation.blocks import BlockError, run_block
-from bnstats.simulation.notices import NotFiniteWarning, PrecisionWarning
 from bnstats.simulation.run import Simulation, run
 from bnstats.simulation.study import Study
 from bnstats.statistics import corrections, theory

@@ -14,9 +14,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bnstats.notices import NotFiniteWarning, PrecisionWarning, notify
 from bnstats.simulation.checks import check
 from bnstats.simulation.definition import definition
-from bnstats.simulation.notices import NotFiniteWarning, PrecisionWarning, notify
 from bnstats.simulation.progress import Bar
 from bnstats.simulation.settling import FIRST_LOOK, CellRun
 from bnstats.simulation.store import Store

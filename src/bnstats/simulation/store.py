@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from bnstats.simulation.notices import notify
+from bnstats.notices import notify
 from bnstats.simulation.tally import Tally
 
 FORMAT = 2

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
 from functools import partial
 
 import numpy as np
 
+from bnstats.notices import notify
 from bnstats.statistics.fitting import Correction, Rule
 from bnstats.statistics.groups import Array, Groups
 
@@ -64,7 +64,7 @@ def _center(groups: Groups) -> Rule:
 def _centering(groups: Groups, level: Array) -> tuple[Array, Array]:
     lone = groups.n[:, 0] == 1
     if lone.any():
-        warnings.warn(f"{groups.named(lone)} has one row: centred, nothing of it is left.", stacklevel=4)
+        notify(f"{groups.named(lone)} has one row: centred, nothing of it is left.")
     return groups.mean - level, np.ones_like(groups.mean)
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from bnstats.notices import notify
 from bnstats.statistics.groups import listed
 
 
@@ -62,8 +61,7 @@ def check_confounding(batch: ArrayLike, label: ArrayLike) -> None:
         )
     alone = pd.Series(columns).groupby(rows).nunique().to_numpy() == 1
     if len(labels) > 1 and alone.any():
-        warnings.warn(
+        notify(
             f"batch {listed(batches[alone])} holds one label only: correcting for the batch moves its rows towards "
-            "those of other labels.",
-            stacklevel=2,
+            "those of other labels."
         )

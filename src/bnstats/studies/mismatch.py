@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from bnstats.arguments import whole
 from bnstats.networks.normalizers import Normalizer
+from bnstats.notices import notify
 from bnstats.sampling.batches import RowBatching, Shuffled, WithReplacement
 from bnstats.sampling.labelled import Dataset
 from bnstats.sampling.shifts import Shift
-from bnstats.simulation.notices import notify
 from bnstats.simulation.run import run
 from bnstats.statistics.running import Convention, Momentum
 from bnstats.studies.ensembles import CELL_COLUMNS, MismatchStudy

@@ -1,4 +1,4 @@
-"""Warnings of a run, which point at the user's own line."""
+"""Warnings, which point at the user's own line."""
 
 from __future__ import annotations
 
