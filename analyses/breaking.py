@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 import bnstats as bn
 from analyses.frame import Options, run
 from analyses.published import published, verdicts
-from bnstats.plots import MARKERS, compared, panels, series, theme
+from bnstats.plots import MARKERS, compared, in_percent, panels, series, theme
 
 SIZE, STEPS = 20, 4000
 TRAINING = {"hidden": (32, 32), "sgd_momentum": 0.9, "learning_rate": 0.01, "steps": STEPS}
@@ -78,7 +78,7 @@ def _renorm() -> bn.Renorm:
 
 def plot(frame: pd.DataFrame) -> Figure:
     """Four panels: classes a batch, batching rules, learning rates, and Ioffe's experiment."""
-    percent = frame.assign(**{c: 100 * frame[c] for c in ("value", "mcse", "exact")})
+    percent = in_percent(frame)
     percent["normalizer"] = percent["normalizer"].str.lower().str.extract("(^[a-z]+)", expand=False)
     rows = dict(iter(percent.groupby("panel")))
     with theme() as palette:
@@ -112,7 +112,7 @@ def plot(frame: pd.DataFrame) -> Figure:
         ioffe.legend(fontsize=8)
         rules.legend(fontsize=8, loc="lower left")
         figure.suptitle(
-            "Batch norm needs batches of mixed classes: with one class it learns what evaluation mode undoes"
+            "Handwritten digits: batch norm needs batches of mixed classes; of one class it learns what evaluation mode undoes"
         )
     return figure
 

@@ -127,6 +127,7 @@ def plot(frame: pd.DataFrame) -> Figure:
         axes[3].set(title=f"{agree} of {len(claims)} published signs are found here")
         axes[3].set(xlabel="change against running statistics (points)", xlim=(-45, 32))
         axes[3].legend(fontsize=8, loc="lower right")
+        figure.suptitle("Shifted digits: normalising by the test batch helps if it is large and mixed as training was")
     return figure
 
 
