@@ -112,7 +112,7 @@ def plot(frame: pd.DataFrame) -> Figure:
         ioffe.legend(fontsize=8)
         rules.legend(fontsize=8, loc="lower left")
         figure.suptitle(
-            "Handwritten digits: batch norm needs batches of mixed classes; of one class it learns what evaluation mode undoes"
+            "Digits: batch norm needs batches of mixed classes; of one class it learns what evaluation mode undoes"
         )
     return figure
 

@@ -162,9 +162,7 @@ def plot(frame: pd.DataFrame) -> Figure:
         axes[2].set(xlabel="difference of accuracy (points)", xscale="symlog")
         axes[2].set_xticks(POINTS[:-2], [f"{x:g}" for x in POINTS[:-2]])
         axes[2].legend(fontsize=8, loc="lower right")
-        figure.suptitle(
-            "Handwritten digits: small batches cost batch norm much, other normalizers little; 64 is enough"
-        )
+        figure.suptitle("Digits: small batches cost batch norm much, other normalizers little; 64 is enough")
     return figure
 
 
