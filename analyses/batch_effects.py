@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,8 @@ TAUS, TAUS_QUICK = (0.1, 0.2, 0.3, 0.5, 1.0, 2.0), (0.3, 1.0)
 SHOWN_TAU, SHOWN_SIZE = 0.3, 32
 STRENGTHS, STRENGTHS_QUICK = (0.25, 0.5, 1.0, 1.5, 2.0), (0.25, 1.0, 2.0)
 SPREAD = 0.5
+# In the order in which they are taken: each earlier one tells each later one.
+EXAMS = {"exam1": "exam 1", "exam2": "exam 2", "exam3": "exam 3", "course_grade": "course grade"}
 
 
 def simulate(options: Options) -> pd.DataFrame:
@@ -77,9 +80,12 @@ def _map(measured: Corrected, panel: str) -> pd.DataFrame:
 
 def _real() -> pd.DataFrame:
     """Change of the squared error in a left-out batch, against no correction."""
-    grades, schools, chemistry = exam_grades().dropna(subset="exam1"), school_exam(), chem97()
+    grades, schools, chemistry = exam_grades().dropna(), school_exam(), chem97()
     given = {
-        "course grade by exam 1, {} semesters": (grades["exam1"], grades["course_grade"], grades["semester"]),
+        **{
+            f"{EXAMS[outcome]} by {EXAMS[x]}, {{}} semesters": (grades[x], grades[outcome], grades["semester"])
+            for x, outcome in combinations(EXAMS, 2)
+        },
         "exam at 16 by test at 11, {} schools": (schools["intake"], schools["exam"], schools["school"]),
         "A level by GCSE, {} authorities": (chemistry["gcse"], chemistry["score"], chemistry["lea"]),
     }
@@ -185,15 +191,16 @@ def _draw_confounded(ax: Axes, rows: pd.DataFrame, colors: dict) -> None:
 
 def _draw_real(ax: Axes, rows: pd.DataFrame, colors: dict) -> None:
     percent = rows.assign(**{c: 100 * rows[c] for c in ("value", "low", "high")})
-    labels = [f"{row['dataset']}: {row['correction']}".replace(", ", "\n") for _, row in rows.iterrows()]
+    labels = [row["dataset"].replace(", ", "\n") if row["correction"] == "center" else "" for _, row in rows.iterrows()]
     intervals(ax, percent, labels, [colors[name] for name in rows["correction"]])
     center = percent[percent["correction"] == "center"]
-    few = center.loc[center["batches"].idxmin()]
+    few = center[center["batches"] == center["batches"].min()]
+    many = center.drop(few.index)
     ax.set_xlabel("squared error in a batch left out: change (%, 95 %)")
     ax.set_title(
-        f"Real exams: centring hurts in {(center['low'] > 0).sum()} of {len(center)};\n"
-        f"{few['batches']:.0f} batches cannot tell ({signed(few['value'])} %, {signed(few['low'])} to "
-        f"{signed(few['high'])})"
+        f"Real exams: centring (blue) hurts in {(many['low'] > 0).sum()} of {len(many)} with\nmany batches; "
+        f"{few['batches'].iloc[0]:.0f} cannot tell in {((few['low'] < 0) & (few['high'] > 0)).sum()} of {len(few)} "
+        f"({signed(few['value'].min())} to {signed(few['value'].max())} %)"
     )
 
 

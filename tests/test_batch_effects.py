@@ -1,6 +1,6 @@
 """The study of batch effects, against exact errors, slightly wrong formulas, and computations that share no code.
 
-z statistics are held against the normal quantile at 1e-9 / (number of cells), in each of 6 tests: false alarms in less
+z statistics are held against the normal quantile at 1e-9 / (number of cells), in each of 7 tests: false alarms in less
 than one run in 10 million. Power: each wrong formula lies at least 4 standard errors beyond the bound.
 """
 
@@ -17,6 +17,7 @@ import statsmodels.api as sm
 from scipy import stats
 
 from bnstats.sampling.effects import EFFECTS, Distinct, Mixture, RandomWalk, Trend
+from bnstats.simulation.tally import Sample
 from bnstats.statistics.corrections import (
     CORRECTIONS,
     exponential_average,
@@ -27,10 +28,10 @@ from bnstats.statistics.corrections import (
     trailing_average,
 )
 from bnstats.studies.affected_rows import AffectedRows
-from bnstats.studies.batch_effects import measure_correction
+from bnstats.studies.batch_effects import MEASURES, measure_correction
 from bnstats.studies.correction_theory import _effect_left, _noise_left, contrast_lost, mean_square_error
 from bnstats.studies.downstream import corrected, logistic
-from bnstats.studies.winners import _margin
+from bnstats.studies.winners import _margin, winners
 
 FALSE_ALARM = 1e-9
 LINEAR = (
@@ -246,8 +247,9 @@ def test_affected_rows() -> None:
 
 def test_no_winner_where_there_is_none() -> None:
     """Centring, and shrinking all the way, are the same; and at tau² = 1/n centring errs as much as doing nothing."""
-    twins = measure_correction(["center", shrink(icc=1.0)], measures="rmse", batch_sizes=[2, 8], precision=0.05)
-    assert not twins.regions()["clear"].any()
+    for seed in range(5):  # rounding tells the twins apart, in one run of three far beyond its own standard error
+        twins = measure_correction(["center", shrink(icc=1.0)], batch_sizes=[2, 8], seed=seed, precision=0.3)
+        assert not any(twins.regions(measure)["clear"].any() for measure in MEASURES)
     claims = 0
     for seed in range(40):
         even = measure_correction(
@@ -260,13 +262,54 @@ def test_no_winner_where_there_is_none() -> None:
     assert uneven.regions()["clear"].all()
 
 
+def test_either_of_two_may_look_the_best() -> None:
+    """Of two that are equal, each is claimed to be the best in 2.5 %: beyond the quantile of 2.5 %, not that of 5 %."""
+    names = ("effect", "effect_size", "smoothness", "batch_size", "labels", "design")
+    each = np.random.default_rng(0).normal(size=16)
+    each = (each - each.mean()) / each.std(ddof=1)
+    blank = np.zeros(2, int)
+    for t, clear in ((stats.t.isf(0.05, 15) + 0.1, False), (stats.t.isf(0.025, 15) + 0.1, True)):
+        values = np.zeros(16), each + t / 4
+        samples = [Sample(np.column_stack([np.ones(16), v, np.zeros((16, 3))]), *[blank] * 6) for v in values]
+        table = pd.DataFrame([dict.fromkeys(names, 0) | {"correction": c, "measure": "accuracy"} for c in "ab"])
+        row = winners(table.assign(value=[v.mean() for v in values]), samples, "accuracy").iloc[0]
+        assert (row["winner"], row["margin"] / row["mcse"], bool(row["clear"])) == ("b", pytest.approx(t), clear)
+
+
+def test_trends_are_followed_into_new_batches_or_left_behind() -> None:
+    """An average and a polynomial that go on with new rows beat those that stand as fitted, which miss what moves."""
+    on, standing = (
+        measure_correction(
+            [exponential_average(), polynomial(degree=3)],
+            effect="random_walk",
+            effect_size=2.0,
+            batch_sizes=16,
+            batches=8,
+            measures=["accuracy", "training_accuracy"],
+            refit=refit,
+            precision=None,
+            max_replicates=256,
+        ).table.set_index(["correction", "measure"])
+        for refit in (True, False)
+    )
+    for name in ("exponential_average", "polynomial(degree=3)"):
+        new, training, left = (
+            on.loc[(name, "accuracy")],
+            on.loc[(name, "training_accuracy")],
+            standing.loc[(name, "accuracy")],
+        )
+        assert new["value"] - left["value"] > (bound(4) + 4) * np.hypot(new["mcse"], left["mcse"])
+        assert training["value"] == standing.loc[(name, "training_accuracy"), "value"]
+
+
 def test_deployment_sees_neither_the_future_nor_other_new_batches() -> None:
     seen = np.random.default_rng(0).normal(size=(2, 1, 8, 5))
-    for correction in (*LINEAR, CORRECTIONS["shrink"], CORRECTIONS["standardise"], CORRECTIONS["spline"]):
-        done = corrected(correction, seen, further=3, ticks=5)
+    every = *LINEAR, CORRECTIONS["shrink"], CORRECTIONS["standardise"], CORRECTIONS["spline"]
+    for correction, refit in product(every, (True, False)):
+        done = corrected(correction, seen, further=3, ticks=5, refit=refit)
         changed = seen.copy()
         changed[:, :, 7] += 10
-        other = corrected(correction, changed, further=3, ticks=5)
+        other = corrected(correction, changed, further=3, ticks=5, refit=refit)
         np.testing.assert_allclose(other[:, :, :7], done[:, :, :7], atol=1e-12, err_msg=correction.name)
     center = corrected(CORRECTIONS["center"], seen, further=3, ticks=5)
     np.testing.assert_allclose(center.mean(axis=3), np.repeat(center[:, :, :1].mean(axis=3), 8, axis=2), atol=1e-12)

@@ -424,6 +424,10 @@ LONE = ["a", "a", "b7"]
         ("center", [1, 2, 3], ["a", None, "b7"], "row 1 has no batch"),
         ("lowess", [1, 2], [0, np.nan], "times are finite; row 1"),
         ("lowess", [1, 2], ["a", "b"], "times are numbers"),
+        ("center", ["1", "two"], ["a", "a"], "x holds real numbers"),
+        ("center", [1j, 2.0], ["a", "a"], "x holds real numbers.*complex"),
+        ("center", np.array(["2024-01-01"] * 2, "M8[D]"), ["a", "a"], "x holds real numbers.*datetime64"),
+        ("center", [None, {}], ["a", "a"], "x holds real numbers"),
         ("none", [1, 2, 3], PAIRS, r"shapes \(3,\) and \(4,\)"),
         ("none", [], [], "at least one row"),
         ("none", np.ones((2, 0)), ["a", "b7"], r"shapes \(2, 0\) and \(2,\)"),
@@ -441,8 +445,43 @@ def test_what_cannot_be_estimated_is_named(name, x, key, message):
 
 
 def test_centring_a_batch_of_one_row_is_warned_of():
-    with pytest.warns(UserWarning, match="batch 'b7' has one row"):
-        CORRECTIONS["center"]([1.0, 2.0, 3.0], LONE)
+    x = [1.0, 2.0, 3.0]
+    fitted = CORRECTIONS["center"].fit(x[:2], LONE[:2])
+    for warned in (
+        lambda: CORRECTIONS["center"](x, LONE),
+        lambda: CORRECTIONS["center"].fit(x, LONE),
+        lambda: fitted.adapt(x, LONE),
+        lambda: check_confounding(LONE, ["u", "v", "v"]),
+    ):
+        with pytest.warns(UserWarning, match="batch 'b7' (has one row|holds one label)") as found:
+            warned()
+        assert [w.filename for w in found] == [__file__]
+
+
+def test_dates_count_in_days_whatever_their_unit():
+    x, days = np.sin(np.arange(8.0)), np.array([0, 1, 3, 4, 7, 11, 12, 13])
+    plain = CORRECTIONS["polynomial"].fit(x, days)
+    dates = np.datetime64("2024-02-27") + days
+    for unit in ("D", "s", "ns"):
+        dated = CORRECTIONS["polynomial"].fit(x, dates.astype(f"M8[{unit}]"))
+        np.testing.assert_allclose(dated.effect(dates + 5), plain.effect(days + 5), atol=1e-8)
+        lasting = CORRECTIONS["polynomial"].fit(x, days.astype("m8[D]").astype(f"m8[{unit}]"))
+        np.testing.assert_allclose(lasting.effect(days + 5.0), plain.effect(days + 5), atol=1e-12)
+    with pytest.raises(ValueError, match="times are finite; row 7 has nan"):
+        CORRECTIONS["polynomial"](x, [*dates[:7], np.datetime64("NaT")])
+
+
+def test_containers_of_pandas_are_read_by_place():
+    x, batch = rows("shrink", features=1)
+    wanted = CORRECTIONS["shrink"](x[:, 0], batch)
+    series = pd.Series(x[:, 0], index=np.arange(x.size)[::-1])
+    for key in (
+        list(batch),
+        pd.Categorical(batch),
+        pd.Series(batch, dtype="string"),
+        pd.Series(batch).astype("category"),
+    ):
+        np.testing.assert_array_equal(CORRECTIONS["shrink"](series, key), wanted)
 
 
 def test_equal_values_are_no_effect():
@@ -473,9 +512,18 @@ def test_the_effect_of_an_unseen_batch_needs_its_rows():
         fitted.effect(["a", "c"])
 
 
-def test_a_curve_is_not_adapted():
-    with pytest.raises(ValueError, match="fit the polynomial again"):
-        CORRECTIONS["polynomial"].fit(TIMES, TIMES).adapt(TIMES, TIMES)
+@pytest.mark.parametrize("name", [name for name, c in CORRECTIONS.items() if c.along == "time"])
+def test_curves_go_on_with_the_rows_that_come_at_the_fitted_level(name):
+    """As the fit of all rows so far, but for a constant, which keeps their mean where that of the first ones was."""
+    x, times = rows(name)
+    x[times > 12] += 10.0
+    early = times < 12
+    fitted = CORRECTIONS[name].fit(x[early], times[early])
+    on, again = fitted.adapt(x, times).apply(x, times), CORRECTIONS[name](x, times)
+    np.testing.assert_allclose(on - again, np.tile(x[early].mean(axis=0) - x.mean(axis=0), (len(x), 1)))
+    assert np.abs(on - again).max() > 1
+    if fitted.correction.transfers:  # left standing, it does not see that the values have jumped
+        assert np.abs(fitted.apply(x[~early], times[~early]) - on[~early]).max() > 1
 
 
 def test_a_fit_is_applied_to_rows_of_its_own_shape():
@@ -497,7 +545,13 @@ def test_local_lines_do_not_reach_far():
         (corrections.shrink_scale, {"icc": -0.1}, "icc .* got -0.1"),
         (corrections.combat, {"ddof": 2}, "ddof .* got 2"),
         (corrections.moving_average, {"window": 4}, "odd; got 4: use 5"),
-        (corrections.trailing_average, {"window": 0}, "1 or more; got 0"),
+        (corrections.trailing_average, {"window": 0}, "at least 1; got 0"),
+        (corrections.trailing_average, {"window": "3"}, "window is a whole number of at least 1; got '3'"),
+        (corrections.moving_average, {"window": 2.5}, "got 2.5"),
+        (corrections.polynomial, {"degree": 1.5}, "degree is a whole number of at least 0; got 1.5"),
+        (corrections.lowess, {"iterations": -1}, "iterations is a whole number"),
+        (corrections.shrink, {"icc": "0.2"}, "icc is a number; got '0.2'"),
+        (corrections.spline, {"penalty": "a"}, "penalty is a number"),
         (corrections.exponential_average, {"weight": 0.0}, "above 0 and at most 1; got 0"),
         (corrections.polynomial, {"degree": -1}, "at least 0.*got -1"),
         (corrections.spline, {"penalty": -1.0}, "got -1"),

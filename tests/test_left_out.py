@@ -97,18 +97,20 @@ def test_real_grades() -> None:
     assert many.loc["none", "change"] == 0
 
 
-def test_corrections_along_time() -> None:
-    """A line is extrapolated to the last year; a moving average is fitted again, with it."""
+@pytest.mark.parametrize("refit", [True, False])
+def test_corrections_along_time(refit: bool) -> None:
+    """A line is extrapolated to the last year, or fitted again with its x, at the level of the other years."""
     districts = mathpnl()
     x, outcome, year = (districts[c].to_numpy(float) for c in ("math4", "lunch", "year"))
     corrections = ["none", polynomial(degree=1), moving_average(window=3)]
-    left = leave_one_batch_out(x, outcome, year, corrections)
+    left = leave_one_batch_out(x, outcome, year, corrections, refit=refit)
     last = left.errors[left.errors["batch"] == 1998].set_index("correction")
     before = year < 1998
     line = np.polyfit(year[before], x[before], 1)
-    corrected = x - np.polyval(line, year)
-    slope, level = np.polyfit(corrected[before], outcome[before], 1)
-    expected = np.mean((outcome - level - slope * corrected)[~before] ** 2)
+    known = x - np.polyval(line, year) + x[before].mean()
+    slope, level = np.polyfit(known[before], outcome[before], 1)
+    on = x - np.polyval(np.polyfit(year, x, 1), year) + x[before].mean()
+    expected = np.mean((outcome - level - slope * (on if refit else known))[~before] ** 2)
     assert last.loc[polynomial(degree=1).name, "mse"] == pytest.approx(expected)
     assert left.table["change"].iloc[1] < 0
 
@@ -123,6 +125,7 @@ def test_corrections_along_time() -> None:
         ({"corrections": []}, "one or more"),
         ({"corrections": ["none", "none"]}, "name of its own"),
         ({"corrections": ["centre"]}, "did you mean"),
+        ({"corrections": "centre"}, "did you mean 'center'"),
         ({"confidence": 95}, "between 0 and 1"),
         ({"corrections": ["combat"]}, "one feature"),
     ],

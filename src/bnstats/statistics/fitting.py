@@ -79,7 +79,7 @@ class Correction:
         x : array, shape (rows,) or (rows, features)
             Each feature is corrected by itself; ComBat alone shares strength over features.
         key : array, shape (rows,)
-            The batch or the time of each row.
+            The batch or the time of each row; dates count in days.
 
         Raises
         ------
@@ -158,10 +158,10 @@ class Fitted:
         return np.asarray(self._of(groups)[0][groups.index].reshape(blank.shape))
 
     def adapt(self, x: ArrayLike, key: ArrayLike) -> Fitted:
-        """The fit of other batches, each estimated from its own rows, at the level and with the variances of this fit.
+        """The fit of other rows at the level of this one: new batches, each by its own rows; or all times so far.
 
-        What batch normalisation does that goes on using batch statistics at test time. ValueError for a correction
-        along time, which is fitted again instead.
+        New batches are estimated with the variances of this fit: what batch normalisation does that goes on using batch
+        statistics at test time. Along time the curve is fitted again, so give the rows of old times with the new ones.
 
         >>> from bnstats.statistics.corrections import CORRECTIONS
         >>> fitted = CORRECTIONS["center"].fit([1.0, 3.0, 5.0, 7.0], ["a", "a", "b", "b"])
@@ -169,11 +169,13 @@ class Fitted:
         >>> fitted.adapt(*new).apply(*new)
         array([3., 5.])
         """
-        if self.correction.along == "time":
-            raise ValueError(f"adapt estimates new batches; fit the {self.correction.name} again on all times so far.")
         groups = self._groups(x, key)
-        effects, factors = self.rule(groups)
-        return replace(self, labels=groups.labels, effects=effects, factors=factors)
+        rule = self.rule
+        if self.correction.along == "time":
+            again = self.correction.estimate(groups, **dict(self.correction.parameters))
+            rule = partial(_relevelled, rule=again, shift=groups.level - self.level)
+        effects, factors = rule(groups)
+        return replace(self, rule=rule, labels=groups.labels, effects=effects, factors=factors)
 
     def _groups(self, x: ArrayLike, key: ArrayLike) -> Groups:
         features = () if self.flat else (len(self.level),)
@@ -202,12 +204,13 @@ class Fitted:
 
     def _refusal(self, groups: Groups) -> str:
         name, along = self.correction.name, groups.along
-        plural, adapting = (
-            ("batches", ", or estimate it from its own rows with adapt") if along == "batch" else ("times", "")
-        )
+        plural, adapting = {
+            "batch": ("batches", "estimate it from its own rows with adapt"),
+            "time": ("times", "go on with adapt and all rows so far"),
+        }[along]
         return (
             f"the {name} fitted on these {plural} says nothing about {self._new(groups)}; use one that does: "
-            f"{', '.join(TRANSFERRING[along])}{adapting}."
+            f"{', '.join(TRANSFERRING[along])}, or {adapting}."
         )
 
 
@@ -219,3 +222,8 @@ def centred(rule: Callable[[Groups], Array], groups: Groups) -> Rule:
 def _shifted(groups: Groups, rule: Callable[[Groups], Array], shift: Array) -> tuple[Array, Array]:
     effects = rule(groups) - shift
     return effects, np.ones_like(effects)
+
+
+def _relevelled(groups: Groups, rule: Rule, shift: Array) -> tuple[Array, Array]:
+    effects, factors = rule(groups)
+    return effects + shift, factors

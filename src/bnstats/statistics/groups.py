@@ -48,7 +48,7 @@ class Groups:
             For keys that do not match the rows, a missing label, a time that is no finite number, or values that are
             not finite.
         """
-        x = np.asarray(x, dtype=np.float64)
+        x = _numbers(x)
         keys = _checked_keys(key, along, x)
         x = x.reshape(len(x), -1)
         index, labels = pd.factorize(keys, sort=True)
@@ -130,6 +130,16 @@ def listed(labels: NDArray[Any], most: int = 3) -> str:
     return names if len(labels) <= most else f"{names} and {len(labels) - most} more"
 
 
+def _numbers(x: ArrayLike) -> Array:
+    given = np.asarray(x)
+    try:
+        if given.dtype.kind not in "biufO":
+            raise ValueError(f"they are {given.dtype}")
+        return given.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"x holds real numbers, shape (rows,) or (rows, features); got others ({error}).") from error
+
+
 def _checked_keys(key: ArrayLike, along: str, x: Array) -> NDArray[Any]:
     keys = np.asarray(key)
     if x.ndim not in (1, 2) or not x.size or keys.shape != x.shape[:1]:
@@ -139,11 +149,21 @@ def _checked_keys(key: ArrayLike, along: str, x: Array) -> NDArray[Any]:
         )
     if along == "batch":
         return keys.astype(object) if keys.dtype.kind in "US" else keys
-    try:
-        times = keys.astype(np.float64)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"times are numbers, as in days since the first; got {shown(keys[0])} ({error}).") from error
+    times = _times(keys)
     finite = np.isfinite(times)
     if not finite.all():
         raise ValueError(f"times are finite; row {np.argmin(finite)} has {times[np.argmin(finite)]}: drop it.")
     return times
+
+
+def _times(keys: NDArray[Any]) -> Array:
+    """Numbers as they are; dates and durations in days, whatever unit they come in."""
+    if keys.dtype.kind in "mM":
+        start = np.datetime64(0, "D") if keys.dtype.kind == "M" else np.timedelta64(0, "D")
+        return np.asarray((keys - start) / np.timedelta64(1, "D"), dtype=np.float64)
+    try:
+        return keys.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"times are numbers, or dates as datetime64; got {shown(keys[0])} ({error}): try pandas.to_datetime."
+        ) from error

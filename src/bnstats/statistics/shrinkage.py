@@ -14,6 +14,7 @@ from scipy.special import digamma, polygamma
 from statsmodels.regression.mixed_linear_model import MixedLM
 from statsmodels.tools.sm_exceptions import ConvergenceWarning
 
+from bnstats.arguments import number
 from bnstats.statistics.batchwise import check_spread
 from bnstats.statistics.fitting import Correction, Rule, centred
 from bnstats.statistics.groups import Array, Groups
@@ -74,7 +75,7 @@ def anova_icc(groups: Groups) -> Array:
 
 
 def _checked(icc: float | None) -> float | None:
-    if icc is not None and not 0 <= icc <= 1:
+    if icc is not None and not 0 <= number("icc", icc) <= 1:
         raise ValueError(f"icc is a share of variance, from 0 to 1, or None to estimate it; got {icc}.")
     return icc
 

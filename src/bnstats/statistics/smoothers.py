@@ -16,6 +16,7 @@ from scipy.interpolate import make_smoothing_spline
 from scipy.signal import lfilter
 from statsmodels.nonparametric.smoothers_lowess import lowess as statsmodels_lowess
 
+from bnstats.arguments import number, whole
 from bnstats.statistics.fitting import Correction, Rule, centred
 from bnstats.statistics.groups import Array, Groups, shown
 
@@ -29,7 +30,7 @@ def moving_average(window: int = 9) -> Correction:
     >>> moving_average(window=3).fit([0.0, 3.0, 0.0, 0.0], [1, 2, 3, 4]).effect([2, 3])
     array([0.125, 0.125])
     """
-    _check_window(window)
+    whole("window", window, 1)
     if window % 2 == 0:
         raise ValueError(f"a centred window is odd; got {window}: use {window + 1}, or trailing_average.")
     return Correction.made_by(moving_average, "time", False, _moving_average, window=window)
@@ -40,7 +41,7 @@ def trailing_average(window: int = 9) -> Correction:
 
     Follows a trend of slope b with a lag of (window - 1) / 2 steps. A new time gets the average as it stood then.
     """
-    _check_window(window)
+    whole("window", window, 1)
     return Correction.made_by(trailing_average, "time", True, _trailing_average, window=window)
 
 
@@ -53,15 +54,14 @@ def exponential_average(weight: float = 0.2) -> Correction:
     >>> exponential_average(weight=0.5).fit([0.0, 3.0], [1, 2]).effect([1, 2])
     array([-1.,  1.])
     """
-    if not 0 < weight <= 1:
+    if not 0 < number("weight", weight) <= 1:
         raise ValueError(f"weight is that of the present time, above 0 and at most 1; got {weight}.")
     return Correction.made_by(exponential_average, "time", True, _exponential_average, weight=weight)
 
 
 def polynomial(degree: int = 2) -> Correction:
     """Subtracts the least-squares polynomial of time; beyond the fitted times it goes on as the polynomial does."""
-    if degree < 0:
-        raise ValueError(f"degree is at least 0, which does nothing; got {degree}.")
+    whole("degree", degree, 0)
     return Correction.made_by(polynomial, "time", True, _polynomial, degree=degree)
 
 
@@ -77,7 +77,7 @@ def spline(penalty: float | None = None) -> Correction:
         Of the squared second derivative, at least 0: 0 interpolates, inf is a line. By default chosen by generalised
         cross-validation.
     """
-    if penalty is not None and not 0 <= penalty < np.inf:
+    if penalty is not None and not 0 <= number("penalty", penalty) < np.inf:
         raise ValueError(f"penalty is finite and at least 0, or None to choose it; got {penalty}: use polynomial(1).")
     return Correction.made_by(spline, "time", True, _spline, penalty=penalty)
 
@@ -92,7 +92,8 @@ def lowess(share: float = 0.3, *, iterations: int = 0) -> Correction:
     iterations : int
         Rounds of weighing outliers down.
     """
-    if not 0 < share <= 1:
+    whole("iterations", iterations, 0)
+    if not 0 < number("share", share) <= 1:
         raise ValueError(f"share is that of the times in each local line, above 0 and at most 1; got {share}.")
     return Correction.made_by(lowess, "time", True, _lowess, share=share, iterations=iterations)
 
@@ -184,8 +185,3 @@ def _count(groups: Groups, least: int, what: str) -> int:
     if times < least:
         raise ValueError(f"{what} takes {least} distinct times or more; got {times}, first {shown(groups.labels[0])}.")
     return times
-
-
-def _check_window(window: int) -> None:
-    if window < 1 or window != int(window):
-        raise ValueError(f"window counts distinct times, 1 or more; got {window}.")

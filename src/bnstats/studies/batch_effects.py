@@ -45,7 +45,7 @@ class Corrected:
 
         The margin to the second best is a paired difference, as all corrections see the same rows; its Monte Carlo
         standard error `mcse` is that over independent groups of blocks. `clear` says whether the best one is beyond
-        Monte Carlo error of every other, family-wise at 5 % (one-sided t, Bonferroni over conditions and others).
+        Monte Carlo error of every other, family-wise at 5 % (one-sided t, Bonferroni over conditions and corrections).
 
         Parameters
         ----------
@@ -80,6 +80,7 @@ def measure_correction(
     design: str | Sequence[str] = "balanced",
     measures: Sequence[str] = MEASURES,
     new_batches: int = 5,
+    refit: bool = True,
     features: int = 1,
     noise: float = 0.2,
     ticks: int = 4,
@@ -121,6 +122,9 @@ def measure_correction(
         means of rows of label 1 and 0, in units of sigma.
     new_batches : int
         After the fitted ones, with effects that go on.
+    refit : bool
+        Whether corrections along time go on with all rows so far, those of the new batch among them; else those that
+        say something of new times are applied as they were fitted.
     features : int
         Each with its own signal, noise and effect; labels follow their sum. ComBat needs two or more.
     noise : float
@@ -162,6 +166,7 @@ def measure_correction(
         corrections=tuple(correction_of(c) for c in several(corrections)),
         batches=whole("batches", batches, 4),
         new_batches=whole("new_batches", new_batches, 1),
+        refit=bool(refit),
         features=whole("features", features, 1),
         noise=float(noise),
         ticks=whole("ticks", ticks, 1),

@@ -51,6 +51,6 @@ def check(study: CorrectionStudy) -> None:
     probe = np.random.default_rng(0).normal(size=shape)
     for correction in study.corrections:
         try:
-            corrected(correction, probe, study.new_batches, study.ticks)
+            corrected(correction, probe, study.new_batches, study.ticks, refit=study.refit)
         except ValueError as error:
             raise ValueError(f"batches of {shape[3]} cannot be corrected by {correction.name}: {error}") from error

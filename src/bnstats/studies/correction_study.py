@@ -41,6 +41,7 @@ class CorrectionStudy(Study):
     corrections: tuple[Correction, ...]
     batches: int
     new_batches: int
+    refit: bool
     features: int
     noise: float
     ticks: int
@@ -67,7 +68,8 @@ class CorrectionStudy(Study):
         further = self.new_batches if used else 0
         measured = {}
         for correction in self.corrections:
-            done = corrected(correction, rows.seen[:, :, : self.batches + further], further, self.ticks)
+            seen = rows.seen[:, :, : self.batches + further]
+            done = corrected(correction, seen, further, self.ticks, refit=self.refit)
             for measure, replicates in self._measured(done, rows).items():
                 measured[correction.name, measure] = replicates
         return measured

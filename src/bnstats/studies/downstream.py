@@ -24,25 +24,27 @@ def keys(correction: Correction, batches: int, n: int, ticks: int) -> NDArray[np
     return np.arange(batches * n) * (1 if correction.along == "batch" else min(ticks, n)) // n
 
 
-def corrected(correction: Correction, seen: Array, further: int, ticks: int) -> Array:
+def corrected(correction: Correction, seen: Array, further: int, ticks: int, *, refit: bool = True) -> Array:
     """Rows corrected by a fit on all but the last `further` batches, which come one by one, as in a deployment.
 
-    A fit that transfers is applied to a new batch. Of the others, one by batches estimates the new batch from its own
-    rows, at the level of the fitted ones, and one along time is fitted again on all rows so far.
+    All see the rows of a new batch, at the level of the fitted ones. By batches, a fit that transfers is applied to
+    them, others estimate the batch from its own rows alone. Along time, the correction goes on with all rows so far.
 
     Parameters
     ----------
     seen : array, shape (replicates, features, batches + further, n)
+    refit : bool
+        False if corrections along time that say something of new times are applied as they were fitted.
     """
     out = np.empty_like(seen)
     # With one feature all replicates are corrected in one call: features are corrected each by itself.
     step = len(seen) if seen.shape[1] == 1 else 1
     for i in range(0, len(seen), step):
-        out[i : i + step] = _corrected(correction, seen[i : i + step], further, ticks)
+        out[i : i + step] = _corrected(correction, seen[i : i + step], further, ticks, refit)
     return out
 
 
-def _corrected(correction: Correction, seen: Array, further: int, ticks: int) -> Array:
+def _corrected(correction: Correction, seen: Array, further: int, ticks: int, refit: bool) -> Array:
     *_, batches, n = seen.shape
     x, key = seen.reshape(-1, batches * n).T, keys(correction, batches, n, ticks)
     first = (batches - further) * n
@@ -50,18 +52,17 @@ def _corrected(correction: Correction, seen: Array, further: int, ticks: int) ->
     parts = [fitted.apply(x[:first], key[:first])]
     row = np.arange(batches * n)
     ends = range(first + n, batches * n + 1, n)
-    parts += [deployed(fitted, x[:end], key[:end], row[:end] >= end - n) for end in ends]
+    parts += [deployed(fitted, x[:end], key[:end], row[:end] >= end - n, refit) for end in ends]
     return np.concatenate(parts).T.reshape(seen.shape)
 
 
-def deployed(fitted: Fitted, x: Array, key: NDArray[Any], new: NDArray[np.bool_]) -> Array:
+def deployed(fitted: Fitted, x: Array, key: NDArray[Any], new: NDArray[np.bool_], refit: bool) -> Array:
     """The rows of a new batch among those so far, corrected as `corrected` says."""
-    correction, given = fitted.correction, (x[new], key[new])
-    if correction.transfers:
-        return fitted.apply(*given)
-    if correction.along == "time":
-        return correction.fit(x, key).apply(*given)
-    return fitted.adapt(*given).apply(*given)
+    given = x[new], key[new]
+    if fitted.correction.along == "time":
+        known = fitted.correction.transfers and not refit
+        return (fitted if known else fitted.adapt(x, key)).apply(*given)
+    return (fitted if fitted.correction.transfers else fitted.adapt(*given)).apply(*given)
 
 
 def logistic(x: Array, label: NDArray[np.bool_]) -> Array:

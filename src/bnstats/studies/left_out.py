@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from bnstats.statistics.corrections import Correction, correction_of
+from bnstats.studies.correction_checks import several
 from bnstats.studies.downstream import deployed
 
 Array = NDArray[np.float64]
@@ -38,15 +39,16 @@ def leave_one_batch_out(
     x: ArrayLike,
     outcome: ArrayLike,
     batch: ArrayLike,
-    corrections: Sequence[str | Correction] = ("none", "center", "shrink"),
+    corrections: str | Correction | Sequence[str | Correction] = ("none", "center", "shrink"),
     *,
+    refit: bool = True,
     confidence: float = 0.95,
 ) -> LeftOut:
     """Predict an outcome by the corrected x in each batch, from a fit on all the others.
 
     Corrections and a straight line (least squares) are fitted on the other batches. The left-out batch is corrected as
-    a deployment would: by the fit if it transfers to new batches or times; else from its own rows if it goes by batch,
-    or fitted again, with the batch's rows but not their outcomes, if it goes along time.
+    a deployment would, which sees its x but not its outcomes: along time, the correction is fitted again with them; by
+    batch, the fit is applied if it transfers to new batches, else the batch is estimated from its own rows.
 
     Parameters
     ----------
@@ -55,6 +57,8 @@ def leave_one_batch_out(
         Label, or time if corrections along time are asked for.
     corrections : names in `CORRECTIONS`, or `Correction`
         The first is what the others are compared with.
+    refit : bool
+        False if corrections along time that say something of new times are applied as they were fitted.
     confidence : float
         Of the intervals, by t with batches - 1 degrees of freedom, of a ratio of means over batches: the batches are
         what was sampled, and not the rows. That fits share most of their batches is not accounted for.
@@ -73,14 +77,14 @@ def leave_one_batch_out(
     >>> left.table[["correction", "batches"]].values.tolist(), bool(left.table["high"][1] < -0.5)
     ([['none', 10], ['center', 10]], True)
     """
-    chosen = [correction_of(c) for c in corrections]
+    chosen = [correction_of(c) for c in several(corrections)]
     names = [c.name for c in chosen]
     if len(set(names)) < len(names) or not names:
         raise ValueError(f"corrections are one or more, each with a name of its own; got {names}.")
     if not 0 < confidence < 1:
         raise ValueError(f"confidence is between 0 and 1; got {confidence}.")
     values, target, key = _checked(x, outcome, batch)
-    errors = pd.DataFrame([_error(c, values, target, key, b) for c in chosen for b in pd.unique(key)])
+    errors = pd.DataFrame([_error(c, values, target, key, b, refit) for c in chosen for b in pd.unique(key)])
     base = errors.loc[errors["correction"] == names[0], "mse"].to_numpy()
     compared = []
     for name, part in errors.groupby("correction", sort=False):
@@ -91,14 +95,16 @@ def leave_one_batch_out(
     return LeftOut(pd.DataFrame(compared), errors)
 
 
-def _error(correction: Correction, x: Array, target: Array, key: NDArray[Any], batch: object) -> dict[str, object]:
+def _error(
+    correction: Correction, x: Array, target: Array, key: NDArray[Any], batch: object, refit: bool
+) -> dict[str, object]:
     new = key == batch
     fitted = correction.fit(x[~new], key[~new])
     known = fitted.apply(x[~new], key[~new])
     slope, level = np.polyfit(known, target[~new], 1)
     squared = [
         float(np.mean((observed - level - slope * given) ** 2))
-        for observed, given in ((target[new], deployed(fitted, x, key, new)), (target[~new], known))
+        for observed, given in ((target[new], deployed(fitted, x, key, new, refit)), (target[~new], known))
     ]
     row = {"correction": correction.name, "batch": batch, "rows": int(new.sum())}
     return {**row, "mse": squared[0], "training_mse": squared[1]}

@@ -16,16 +16,19 @@ Array = NDArray[np.float64]
 CONDITIONS = ("effect", "effect_size", "smoothness", "batch_size", "labels", "design")
 # Of a wrong claim that a correction is the best, over all conditions.
 FALSE_CLAIM = 0.05
+# Of values with a standard deviation of 1: two names for one correction differ by it.
+ROUNDING = 1e-9
 
 
 def winners(table: pd.DataFrame, samples: Sequence[Sample], measure: str) -> pd.DataFrame:
     """A row a condition: the best correction, the second, and the paired margin. See `Corrected.regions`."""
     rows = table[table["measure"] == measure]
     conditions = rows.groupby(list(CONDITIONS), sort=False)
-    others = rows["correction"].nunique() - 1
-    if others == 0:
+    corrections = rows["correction"].nunique()
+    if corrections == 1:
         raise ValueError("the best of one correction is that one: measure two or more.")
-    level = FALSE_CLAIM / (others * conditions.ngroups)
+    # Any of them may look the best: where two are equal, there are two wrong claims.
+    level = FALSE_CLAIM / (corrections * conditions.ngroups)
     found = []
     for condition, part in conditions:
         loss = -part["value"] if measure in ("accuracy", "training_accuracy", "correlation") else part["value"].abs()
@@ -34,7 +37,7 @@ def winners(table: pd.DataFrame, samples: Sequence[Sample], measure: str) -> pd.
         value = {"winner": part.loc[best, "correction"], "value": part.loc[best, "value"]}
         value |= {"runner_up": part.loc[rest[0], "correction"], "margin": loss[rest[0]] - loss[best]}
         clear = all(
-            loss[i] - loss[best] > stats.t.isf(level, max(free, 1)) * error
+            loss[i] - loss[best] > max(stats.t.isf(level, max(free, 1)) * error, ROUNDING)
             for i, (error, free) in zip(rest, margins, strict=True)
         )
         found.append(dict(zip(CONDITIONS, condition, strict=True)) | value | {"mcse": margins[0][0], "clear": clear})
