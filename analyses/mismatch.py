@@ -40,7 +40,7 @@ def simulate(options: Options) -> pd.DataFrame:
     """Accuracies with each kind of statistics, and the parts of the gap, of networks under five sets of conditions."""
     depths = [(UNITS,) * depth for depth in DEPTHS]
     biased = bn.Convention.of("flax", momentum=0.1)
-    sizes = (2, 8, 32) if options.quick else (2, 4, 8, 16, 32, 64, 128)
+    sizes = (2, SMALL, SIZE) if options.quick else (2, 4, 8, 16, 32, 64, 128)
     runs: list[tuple[str, dict[str, Any]]] = [
         ("batch size", {"hidden": [depths[0], depths[-1]], "batch_sizes": sizes}),
         ("depth", {"hidden": depths, "batch_sizes": SMALL}),
@@ -53,7 +53,7 @@ def simulate(options: Options) -> pd.DataFrame:
     ]
     frames = []
     for number, (panel, given) in enumerate(runs):
-        settings = options.study(f"mismatch-{number}", full={"max_replicates": 64}, quick={"max_replicates": 8})
+        settings = options.study(f"mismatch-{number}", full={"max_replicates": 64}, quick={"max_replicates": 4})
         measured = bn.measure_mismatch(DATA, **{"precision": None} | settings | given)
         variance = "biased" if given.get("convention") == biased else "unbiased"
         steps = given.get("steps", LATE)
@@ -81,7 +81,7 @@ def plot(frame: pd.DataFrame) -> Figure:
                 beside = part.assign(**{x: part[x] * 1.05 ** (i - (len(names) - 1) / 2)})
                 series(ax, beside, x, color=palette[i], marker=MARKERS[i], label=name, joined=True)
             log2_ticks(ax, chosen[x].tolist())
-            ax.legend(fontsize=8)
+            ax.legend(fontsize=8, loc="upper left" if panel == "depth" else "best")
 
         for ax, layers in ((shallow, 1), (deep, DEEP)):
             draw(ax, scores[scores["depth"] == layers], "batch size", "statistics", KINDS)
