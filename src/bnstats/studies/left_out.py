@@ -61,7 +61,8 @@ def leave_one_batch_out(
         False if corrections along time that say something of new times are applied as they were fitted.
     confidence : float
         Of the intervals, by t with batches - 1 degrees of freedom, of a ratio of means over batches: the batches are
-        what was sampled, and not the rows. That fits share most of their batches is not accounted for.
+        what was sampled, and not the rows. That fits share most of their batches is not accounted for, nor that changes
+        are skewed: simulated 95 % intervals held 93 % with 20 batches, 82 to 91 % with 6, 77 to 88 % with 4.
 
     Returns
     -------
