@@ -29,8 +29,9 @@ def simulate(options: Options) -> pd.DataFrame:
         "real": {**pixel_columns(), **hidden_preactivations()},
     }
     for panel, populations in groups.items():
-        settings = options.study(f"convergence-{panel}", full=0.01, quick=0.04)
-        measured = bn.measure_convergence(populations, estimators=ESTIMATORS, max_draws=2**29, **settings)
+        full, quick = {"precision": 0.01, "max_draws": 2**29}, {"precision": 0.04, "max_draws": 2**26}
+        settings = options.study(f"convergence-{panel}", full=full, quick=quick)
+        measured = bn.measure_convergence(populations, estimators=ESTIMATORS, **settings)
         unit = _units(populations, measured.table)
         scaled = measured.table[["value", "mcse", "exact"]].div(unit, axis=0)
         errors = measured.table.assign(panel=panel, kind="error", unit=unit, **scaled)

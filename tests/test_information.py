@@ -124,6 +124,17 @@ def test_a_posterior_that_forgets_the_batch_says_less() -> None:
     judge(*(np.array([(b.mean() - claim) / (b.std() / np.sqrt(b.size))]) for b in bits.values()))
 
 
+def test_bits_of_a_rare_class_are_not_trusted_before_it_is_seen() -> None:
+    """A rule. Its premise: 2^11 batches hold a class of 3e-5 with a chance of 6 %, and it has 0.0004 of 0.0005 bits."""
+    given = {"labels": [4.0], "batch_sizes": 1024, "precision": None}
+    table = bn.measure_information("normal", max_replicates=2**11, **given).table.set_index("measure")
+    assert table.loc["bits", "mcse"] == np.inf
+    seen = bn.measure_information("normal", **(given | {"labels": [3.0], "batch_sizes": 8, "precision": 0.05})).table
+    assert (seen["reached"] & (seen["replicates"] > 100 / stats.norm.sf(3.0))).tolist()[1]
+    common = bn.measure_information("normal", max_replicates=2**11, **(given | {"labels": [0.0]})).table
+    assert np.isfinite(common["mcse"]).all()
+
+
 def test_results_do_not_depend_on_the_workers() -> None:
     """With the exact rule and with a learned one, for threads and processes."""
     for population in ("normal", "exponential"):

@@ -7,6 +7,7 @@ approximation, split over the cells of a study), 8e-8 for the file. Seeds are th
 
 import json
 import math
+import warnings
 from dataclasses import replace
 from functools import cache, reduce
 from pathlib import Path
@@ -289,6 +290,18 @@ def rows(training_size=None, conventions=("torch",), executor=1, **kwargs) -> pd
         **kwargs,
     ).table
     return table[table["convention"] == "torch"].reset_index(drop=True)
+
+
+def test_forgotten_batches_tell_nothing_of_rare_values():
+    """A rule: of 1000 batches of 32 an average with momentum 1 holds one, with 0.1 about 19, and 1/t all of them.
+
+    Premise: 10^5 values of which one is large, and 2^9 runs; those that hold it are 2^9 32 19 / 10^5 = 3.
+    """
+    rare = np.r_[1e3, np.random.default_rng(0).normal(size=10**5 - 1)]
+    with warnings.catch_warnings(action="ignore"):
+        table = bn.measure_running(rare, steps=1000, momentum=[1.0, 0.1, None], max_replicates=2**9).table
+    last = table[(table["step"] == 1000) & (table["measure"] == "bias") & (table["statistic"] == "mean")]
+    assert np.isfinite(last["mcse"]).tolist() == [False, False, True]
 
 
 @pytest.mark.parametrize("training_size", [None, 9])

@@ -226,7 +226,7 @@ def without_axis(x):
     [
         (np.median, "normal", {}, "to is needed with the function median"),
         ("medain", "normal", {}, "estimator 'medain' is not known"),
-        (3, "normal", {}, "an estimator is a name"),
+        (3, "normal", {}, "estimator takes a name"),
         ("mean", "gauss", {}, "population 'gauss' is not known"),
         ("mean", stats.cauchy(), {}, "nothing to converge to"),
         ("mean", "normal", {"to": np.nan}, "nothing to converge to"),

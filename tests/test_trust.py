@@ -108,6 +108,19 @@ def test_an_array_is_trusted_once_each_value_was_drawn_a_hundred_times():
     assert np.isfinite(discrete["mcse"]).groupby(discrete["population"]).sum().to_dict() == {"not rare": 4, "rare": 1}
 
 
+def test_a_batch_that_leaves_few_values_out_tells_little_of_rare_ones():
+    """A rule. Its premise: one of 512 batches leaves the one large value out with a chance of 12 %.
+
+    Power: 4095 draws a batch would be 512 of each value, and enough.
+    """
+    rare = np.r_[1e3, np.random.default_rng(0).normal(size=2**12 - 1)]
+    table = measured(rare, 2**12 - 1, ["mean", "var", "std"], bn.WithoutReplacement())
+    assert (table["replicates"] == 2**9).all()
+    assert {measure for _, _, measure in trusted(table)} == {"median_abs_error"}
+    even = measured(np.arange(100.0), [50, 99], ["mean"], bn.WithoutReplacement())
+    assert np.isfinite(even["mcse"]).all()
+
+
 def test_values_that_crowd_at_a_pole_make_a_heavy_tail():
     """gamma(0.1), 8 values: P(std < h) falls as h^0.8. Premise: binomial bounds of the ratio at h = 1e-3 and 1e-5.
 

@@ -41,6 +41,11 @@ class Batching(ABC):
         """So many independent draws are at least in a batch, fewer with a probability below `chance`."""
         return batch_size
 
+    def independent_draws(self, population: Population, batch_size: int) -> float:
+        """So many independent values tell as much of rare ones as a batch does."""
+        draws = population.var / self.variance_of_mean(population, batch_size)
+        return float(draws) if np.isfinite(draws) else float(batch_size)
+
     def source(self, population: Population) -> Population:
         """The population whose moments the batch statistics estimate."""
         return population
@@ -128,6 +133,11 @@ class WithoutReplacement(Batching):
     def fill(self, population: Population, rng: Generator, out: Array) -> None:
         values = self._enough(population, out.shape[1])  # the compiled loop checks no bounds
         _shuffle_partly(rng.random(out.shape), values.copy(), out)
+
+    def independent_draws(self, population: Population, batch_size: int) -> float:
+        """Of a batch that leaves few values out, its error is that of these."""
+        values = self._enough(population, batch_size)
+        return float(min(batch_size, values.size - batch_size) or batch_size)
 
     def variance_of_mean(self, population: Population, batch_size: int) -> float:
         finite = self.source(population)

@@ -43,8 +43,8 @@ def quantiles(
     atoms: tuple[Array, NDArray[np.int64]],
     low: Array,
     high: Array,
-) -> Any:
-    """The values with these ranks, in a list.
+) -> Array:
+    """The values with these ranks.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def quantiles(
     values, ends = np.append(value, 0.0), np.append(rank + count, 0.0)
     smooth = _smooth_quantiles(ranks - np.append(before + count, 0.0)[j], edges, below, low, high)
     smooth = np.clip(smooth, values[j], np.append(value, np.inf)[j + 1])
-    return np.where((j >= 0) & (ranks <= ends[j]), values[j], smooth).tolist()
+    return np.where((j >= 0) & (ranks <= ends[j]), values[j], smooth)
 
 
 def _smooth_quantiles(ranks: Array, edges: Array, below: NDArray[Any], low: Array, high: Array) -> Array:

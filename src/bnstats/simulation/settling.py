@@ -61,7 +61,7 @@ class CellRun:
         """
         assert self.account is not None
         rows = {
-            key: rows_of(self.study, self.cell, key, self.account.sample(k))
+            key: rows_of(self.study, self.cell, key, self.account.sample(k), self.most / self.blocks)
             for k, key in enumerate(self.keys)
             if key not in self.settled
         }
@@ -122,17 +122,19 @@ class Row:
         return not math.isfinite(self.columns["value"]) and not math.isinf(self.columns["exact"])
 
 
-def rows_of(study: Study, cell: Cell, key: tuple[Any, ...], sample: Sample) -> list[Row]:
-    """A row for each summary of one measure."""
+def rows_of(study: Study, cell: Cell, key: tuple[Any, ...], sample: Sample, times: float = 1.0) -> list[Row]:
+    """A row for each summary of one measure, of which there are at most so many `times` these replicates."""
     name = key if len(key) > 1 else key[0]
     evidence = sample.whole()
     replicates = int(evidence.n)
     tail = study.tail_index(cell, name, replicates)
+    last = study.tail_index(cell, name, int(times * replicates)) if study.patient else tail
     rows = []
     for summary in study.summaries:
         exact = study.exact(cell, name, summary)
         value, mcse, relative = SUMMARIES[summary].of(evidence)
         trusted = tail > SUMMARIES[summary].order and math.isfinite(value)
+        attainable = trusted or (last > SUMMARIES[summary].order and math.isfinite(value))
         if math.isinf(exact):
             value, mcse, relative = exact, math.nan, 0.0
         elif not trusted:
@@ -144,7 +146,7 @@ def rows_of(study: Study, cell: Cell, key: tuple[Any, ...], sample: Sample) -> l
             columns["summary"] = summary
         numbers = {"value": value, "mcse": mcse, "exact": exact, "replicates": replicates}
         wanted = study.wanted(cell, name, summary)
-        rows.append(Row(columns | numbers, summary, sample, relative, wanted, trusted))
+        rows.append(Row(columns | numbers, summary, sample, relative, wanted, attainable))
     return rows
 
 

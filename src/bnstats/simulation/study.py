@@ -49,6 +49,8 @@ class Study(ABC):
     """Fields that only say which cells there are: a store serves any values of them."""
     paired: ClassVar[bool] = False
     """Whether the measures of a cell settle together: all of the same replicates, so that their differences add up."""
+    patient: ClassVar[bool] = False
+    """Whether replicates are added, too, for a number whose error so many cannot tell yet, but the most allowed can."""
 
     @abstractmethod
     def cells(self) -> Sequence[Cell]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bnstats.simulation.tally import Evidence, Sample
+from bnstats.simulation.tally import DISTANCES, Evidence, Sample
 
 
 @dataclass(frozen=True)
@@ -83,9 +83,15 @@ def _root_mcse(second: float, fourth: float, n: float) -> float:
 
 
 def _median_mcse(e: Evidence) -> float:
-    """Half the distance of the quantiles one standard error of a proportion to both sides (Woodruff 1952)."""
-    _, lower, upper = e.median
-    return (upper - lower) / 2
+    """Half the distance of the quantiles one standard error of a proportion to both sides (Woodruff 1952).
+
+    Between atoms the quantiles jump: a jump that is k standard errors of a proportion away counts for its k-th part.
+    """
+    center, lower, upper = e.median
+    half = float(upper[0] - lower[0]) / 2
+    if not e.atoms[0].size:
+        return half
+    return max(half, float(np.max(np.maximum(upper - center, center - lower) / DISTANCES)))
 
 
 SUMMARIES: dict[str, Summary] = {

@@ -15,6 +15,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from bnstats.sampling.populations import Population
+from bnstats.sampling.tails import visible_order
 from bnstats.simulation.run import run
 from bnstats.simulation.study import Cell, Study
 from bnstats.statistics.normalized import normalized
@@ -42,6 +43,7 @@ class InformationStudy(Study):
     """One member of each batch, whose label is told from z by a rule. See `measure_information`."""
 
     grid: ClassVar[tuple[str, ...]] = ("batch_sizes",)
+    patient: ClassVar[bool] = True
 
     population: Population
     labels: Labels
@@ -69,6 +71,12 @@ class InformationStudy(Study):
         # E log2(belief / prior) = H(label) - cross entropy, with far less noise than log2(belief) alone.
         bits = np.log2(belief[np.arange(size), label] / rule.prior[label])
         return {"accuracy": belief.argmax(axis=1) == label, "bits": bits}
+
+    def tail_index(self, cell: Cell, key: Any, replicates: int) -> float:
+        """A rare class has many bits, and right guesses of it are as rare."""
+        share = class_shares(self.population, self.labels)[1]
+        share = share[share > 0]
+        return visible_order(np.abs(np.log2(share)), share, replicates) if key == "bits" else np.inf
 
     def exact(self, cell: Cell, key: Any, measure: str) -> float:
         if not isinstance(self.labels, tuple):

@@ -111,13 +111,19 @@ class RunningStudy(Study):
 
     def exact(self, cell: Cell, key: Any, measure: str) -> float:
         name, momentum, step, statistic = key
-        convention = next(c for c in self.conventions if (c.name, c.momentum) == (name, momentum))
+        convention = self._convention(name, momentum)
         return float(
             getattr(_exact(self.population, statistic, step, self.batch_size, convention, self.training_size), measure)
         )
 
+    def _convention(self, name: str, momentum: float | None) -> Convention:
+        return next(c for c in self.conventions if (c.name, c.momentum) == (name, momentum))
+
     def tail_index(self, cell: Cell, key: Any, replicates: int) -> float:
-        seen = min(key[2] * self.batch_size, self.training_size or np.inf)
+        name, momentum, step, _ = key
+        shares = self._convention(name, momentum).shares(step)[1:]
+        batches = shares.sum() ** 2 / np.square(shares).sum()  # as many of equal weight would be worth
+        seen = min(batches * self.batch_size, self.training_size or np.inf)
         return self.population.local_tail_index(1 / (replicates * seen)) / (1 if key[3] == "mean" else 2)
 
 

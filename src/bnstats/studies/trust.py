@@ -26,9 +26,7 @@ def visible_tail_index(
     estimator that divides by their spread: too rare to be seen and yet too large to be neglected.
     """
     source = batching.source(population)
-    inflation = n * batching.variance_of_mean(population, n) / source.var
-    draws = replicates * n / (max(inflation, 1.0) if np.isfinite(inflation) else 1.0)
-    values = source.local_tail_index(1 / draws)
+    values = source.local_tail_index(1 / (replicates * batching.independent_draws(population, n)))
     if estimator.order is not None:
         outliers = values / estimator.order if estimator.order > 0 else np.inf
         power = 0.0 if estimator.eps is None else 1.0
