@@ -247,6 +247,16 @@ def test_converges_refuses_bad_arguments(estimator, population, changes, message
         assert_converges(estimator, population, **{"within": 1.0, "batch_size": 8, "confidence": 0.9} | changes)
 
 
+def test_words_for_numbers_are_refused():
+    given = {"within": 0.1, "batch_size": 8, "confidence": 0.9}
+    for name in ("within", "confidence", "false_alarm"):
+        with pytest.raises(ValueError, match=name):
+            assert_converges("mean", "normal", **given | {name: "a"})
+    for changes in ({"rate": "a"}, {"tolerance": "a"}, {"batch_sizes": 16}):
+        with pytest.raises(ValueError, match=next(iter(changes))):
+            assert_rate("mean", "normal", **{"rate": -0.5, "tolerance": 0.1} | changes)
+
+
 DRAWS = {"false_alarm": CHANCE, "max_draws": 2**25}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -71,7 +72,12 @@ def require(holds: bool, name: str, value: Any, wanted: str) -> None:
 
 def check_false_alarm(false_alarm: float) -> None:
     __tracebackhide__ = True
-    require(0 < false_alarm < 0.5, "false_alarm", false_alarm, "a probability above 0 and below 0.5")
+    require(
+        isinstance(false_alarm, Real) and 0 < false_alarm < 0.5,
+        "false_alarm",
+        false_alarm,
+        "a probability above 0 and below 0.5",
+    )
 
 
 def check_counts(**given: tuple[Any, int]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -90,8 +91,13 @@ def assert_converges(
     __tracebackhide__ = True
     source, chosen = Population.of(population), estimator_claimed(estimator, to)
     check_false_alarm(false_alarm)
-    require(0 < confidence < 1, "confidence", confidence, "a probability above 0 and below 1")
-    require(0 < within < math.inf, "within", within, "a finite distance above 0")
+    require(
+        isinstance(confidence, Real) and 0 < confidence < 1,
+        "confidence",
+        confidence,
+        "a probability above 0 and below 1",
+    )
+    require(isinstance(within, Real) and 0 < within < math.inf, "within", within, "a finite distance above 0")
     check_counts(batch_size=(batch_size, 2), seed=(seed, 0), max_draws=(max_draws, 1))
     check_rule(batching)
     batching.check(source, batch_size)

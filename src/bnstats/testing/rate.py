@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from numbers import Real
 from typing import Any
 
 from bnstats.sampling.batching import IID, Batching, check_rule
@@ -83,9 +84,15 @@ def assert_rate(
     __tracebackhide__ = True
     source, chosen = Population.of(population), estimator_claimed(estimator, to)
     check_false_alarm(false_alarm)
-    require(math.isfinite(rate), "rate", rate, "a finite exponent, such as -0.5")
-    require(0 < tolerance < math.inf, "tolerance", tolerance, "a finite distance from the rate, above 0")
-    require(len(set(batch_sizes)) > 1, "batch_sizes", batch_sizes, "at least two sizes, or there is no slope")
+    require(isinstance(rate, Real) and math.isfinite(rate), "rate", rate, "a finite exponent, such as -0.5")
+    require(
+        isinstance(tolerance, Real) and 0 < tolerance < math.inf,
+        "tolerance",
+        tolerance,
+        "a finite distance from the rate, above 0",
+    )
+    several = isinstance(batch_sizes, Iterable) and len(set(batch_sizes)) > 1
+    require(several, "batch_sizes", batch_sizes, "at least two sizes, or there is no slope")
     check_counts(**{"seed": (seed, 0), "max_draws": (max_draws, LEAST), "a batch size": (min(batch_sizes), 2)})
     check_rule(batching)
     target_of(chosen, source, batching)
