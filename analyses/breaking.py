@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +10,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from numpy.random import Generator
-from numpy.typing import NDArray
 
 import bnstats as bn
+from analyses.alternating import Alternating
 from analyses.frame import Options, run
 from analyses.published import published, verdicts
 from bnstats.plots import MARKERS, compared, in_percent, panels, series, theme
@@ -36,17 +34,6 @@ LINES = {
     ("layer", "running"): "layer norm",
     ("none", "running"): "none",
 }
-
-
-@dataclass(frozen=True)
-class Alternating(bn.ClassBalanced):
-    """`classes` with two rows each, so that each half of a batch has one of each."""
-
-    each: int = 2
-
-    def rows(self, rng: Generator, y: NDArray[np.int64], batch_size: int, steps: int) -> NDArray[np.int64]:
-        by_class = super().rows(rng, y, batch_size, steps)
-        return by_class.reshape(steps, self.classes, self.each).swapaxes(1, 2).reshape(steps, batch_size)
 
 
 def simulate(options: Options) -> pd.DataFrame:

@@ -1,0 +1,31 @@
+"""Ioffe's batches: two rows of each of their classes.
+
+A module of its own, so that its name, and with it the random streams, is the same however an analysis is started.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+import bnstats as bn
+
+
+@dataclass(frozen=True)
+class Alternating(bn.ClassBalanced):
+    """`classes` with two rows each, so that each half of a batch has one of each.
+
+    >>> y = np.repeat(np.arange(10), 4)
+    >>> batch = y[Alternating(classes=5).rows(np.random.default_rng(0), y, batch_size=10, steps=1)[0]]
+    >>> batch[:5].tolist() == batch[5:].tolist(), np.unique(batch).size
+    (True, 5)
+    """
+
+    each: int = 2
+
+    def rows(self, rng: Generator, y: NDArray[np.int64], batch_size: int, steps: int) -> NDArray[np.int64]:
+        by_class = super().rows(rng, y, batch_size, steps)
+        return by_class.reshape(steps, self.classes, self.each).swapaxes(1, 2).reshape(steps, batch_size)
