@@ -135,6 +135,9 @@ def rows_of(study: Study, cell: Cell, key: tuple[Any, ...], sample: Sample, time
         value, mcse, relative = SUMMARIES[summary].of(evidence)
         trusted = tail > SUMMARIES[summary].order and math.isfinite(value)
         attainable = trusted or (last > SUMMARIES[summary].order and math.isfinite(value))
+        at_gap = SUMMARIES[summary].at_gap
+        if at_gap is not None and at_gap(evidence):
+            attainable = False
         if math.isinf(exact):
             value, mcse, relative = exact, math.nan, 0.0
         elif not trusted:

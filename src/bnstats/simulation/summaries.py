@@ -31,6 +31,9 @@ class Summary:
         Whether a value of 0 or 1 without spread is what a rare event looks like that has not happened, or failed, yet.
     histogram : bool
         Whether it needs more of the replicates than their moments.
+    at_gap : callable (Evidence) -> bool, optional
+        Whether chance decides between values far apart: then more replicates make the MCSE smaller at one stroke, or,
+        at a tie, never, and none are added for it.
     """
 
     value: Callable[[Evidence], float]
@@ -39,6 +42,7 @@ class Summary:
     scale: Callable[[Evidence], float] | None = None
     unseen: bool = False
     histogram: bool = False
+    at_gap: Callable[[Evidence], bool] | None = None
 
     def of(self, evidence: Evidence) -> tuple[float, float, float]:
         """Value, MCSE and relative MCSE."""
@@ -94,12 +98,19 @@ def _median_mcse(e: Evidence) -> float:
     return max(half, float(np.max(np.maximum(upper - center, center - lower) / DISTANCES)))
 
 
+def _between_atoms(e: Evidence) -> bool:
+    """Whether a quantile near the median is an atom, and another one is not the same."""
+    center, lower, upper = e.median
+    near = (center, lower[-1], upper[-1])
+    return bool(lower[-1] < upper[-1] and np.isin(near, e.atoms[0]).any())
+
+
 SUMMARIES: dict[str, Summary] = {
     "mean": Summary(lambda e: e.mean, _mean_mcse, order=2, unseen=True),
     "bias": Summary(lambda e: e.mean, _mean_mcse, order=2, scale=_rmse),
     "se": Summary(_se, _se_mcse, order=4),
     "rmse": Summary(_rmse, _rmse_mcse, order=4),
-    "median_abs_error": Summary(lambda e: e.median[0], _median_mcse, order=0, histogram=True),
+    "median_abs_error": Summary(lambda e: e.median[0], _median_mcse, order=0, histogram=True, at_gap=_between_atoms),
 }
 
 
