@@ -563,3 +563,28 @@ def test_measures_that_settle_together_share_their_replicates():
     value = together["value"]
     assert value["a"] - value["b"] == pytest.approx(value["a - b"], rel=1e-9)
     assert apart["value"]["a"] - apart["value"]["b"] != pytest.approx(apart["value"]["a - b"], rel=1e-9)
+
+
+@dataclass(frozen=True)
+class Tied(bn.Study):
+    """Half of the values are 1, half 2: which of them the median is, no number of replicates decides."""
+
+    summaries = ("median_abs_error",)
+    spread: float = 0.0
+
+    def cells(self):
+        return [{"n": 1}]
+
+    def simulate(self, cell, rng, size):
+        return {"x": rng.integers(1, 3, size) + self.spread * rng.random(size)}
+
+
+def test_no_replicates_are_added_for_a_median_between_atoms():
+    """Two atoms: the first look settles it, said by its error and without a warning. A density is simulated further."""
+    tied = bn.run(Tied(), precision=1e-3, max_replicates=2**20).table.iloc[0]
+    assert tied["replicates"] == 8000
+    assert tied["mcse"] > 0.1
+    assert not tied["reached"]
+    smooth = bn.run(Tied(spread=1.0), precision=1e-3, max_replicates=2**20).table.iloc[0]
+    assert smooth["replicates"] > 8000
+    assert smooth["reached"]
