@@ -65,7 +65,7 @@ def simulate(options: Options) -> pd.DataFrame:
     )
     used = {"effect": "random_walk", "batch_sizes": SHOWN_SIZE, "measures": ("accuracy", "training_accuracy")}
     use = measure_correction(
-        **used, **common, **options.study("drift-use", full={"precision": None, "max_replicates": 256}, quick=0.1)
+        **used, **common, **options.study("drift-use", full={"precision": None, "max_replicates": 160}, quick=0.1)
     )
     standing = measure_correction(
         [c for c in corrections if c in STANDING],
@@ -73,7 +73,7 @@ def simulate(options: Options) -> pd.DataFrame:
         refit=False,
         batches=BATCHES,
         ticks=TICKS,
-        **options.study("drift-standing", full={"precision": 0.01, "max_replicates": 1024}, quick=0.1),
+        **options.study("drift-standing", full={"precision": 0.0125, "max_replicates": 1024}, quick=0.1),
     )
     smooth = pd.concat([steps.regions().query("smoothness == 1"), kinds.regions()])
     frames = [

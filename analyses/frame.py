@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
+import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -129,6 +130,7 @@ def produce(
     mpl.use("Agg")
     figure = plot(frame)
     _write(folder / f"{name}.png", lambda path: figure.savefig(path, format="png", metadata={"Software": None}))
+    plt.close(figure)
     return folder / f"{name}.png"
 
 
