@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 import bnstats as bn
 from analyses.frame import Options, run
-from bnstats.plots import MARKERS, log2_ticks, panels, series, theme
+from bnstats.plots import MARKERS, in_percent, log2_ticks, panels, series, theme
 
 DATA = "digits"
 UNITS, DEEP = 64, 8
@@ -68,51 +68,19 @@ def simulate(options: Options) -> pd.DataFrame:
 
 def plot(frame: pd.DataFrame) -> Figure:
     """Accuracy against batch size, shallow and deep; the gap taken apart; what the running average gets wrong."""
-    percent = frame.assign(value=100 * frame["value"], mcse=100 * frame["mcse"])
+    percent = in_percent(frame)
     scores, parts = percent[percent["kind"] == "score"], percent[percent["kind"] == "part"]
-    ahead, lost = parts[parts["statistics"] == "batch - running"], parts[parts["statistics"] == "precise - running"]
     with theme() as palette:
-        figure, (shallow, deep, gap, depth, momentum, steps) = panels(6, columns=3, width=5, height=4)
-
-        def draw(ax: Axes, rows: pd.DataFrame, panel: str, by: str, names: dict[Any, str]) -> None:
-            x, chosen = panel.replace(" ", "_"), rows[rows["panel"] == panel]
-            for i, (value, name) in enumerate(names.items()):
-                part = chosen[chosen[by] == value]
-                beside = part.assign(**{x: part[x] * 1.05 ** (i - (len(names) - 1) / 2)})
-                series(ax, beside, x, color=palette[i], marker=MARKERS[i], label=name, joined=True)
-            log2_ticks(ax, chosen[x].tolist())
-            ax.legend(fontsize=8, loc="upper left" if panel == "depth" else "best")
-
+        figure, (shallow, deep, *rest) = panels(6, columns=3, width=5, height=4)
         for ax, layers in ((shallow, 1), (deep, DEEP)):
-            draw(ax, scores[scores["depth"] == layers], "batch size", "statistics", KINDS)
+            _draw(ax, scores[scores["depth"] == layers], "batch size", "statistics", KINDS, palette)
             ax.set(xlabel="batch size in training and testing", ylabel="test accuracy (%)", ylim=(0, 102))
-        noise = -_at(ahead, panel="batch size", depth=1, batch_size=SMALL)
-        shallow.set_title(f"1 hidden layer: at {SMALL}, evaluation mode {noise:.0f} points ahead")
-        short = _at(lost, panel="batch size", depth=DEEP, batch_size=SMALL)
+        ahead = -_at(parts, "batch size", "batch - running", depth=1, batch_size=SMALL)
+        shallow.set_title(f"1 hidden layer: at {SMALL}, evaluation mode {ahead:.0f} points ahead")
+        short = _at(parts, "batch size", "precise - running", depth=DEEP, batch_size=SMALL)
         deep.set_title(f"{DEEP} layers: at {SMALL}, running statistics {short:.0f} points short")
-
-        draw(gap, parts[parts["depth"] == DEEP], "batch size", "statistics", PARTS)
-        gap.set(xlabel="batch size in training and testing", ylabel="difference in accuracy (points)")
-        noise = _at(parts, panel="batch size", statistics="batch - population", depth=DEEP, batch_size=SMALL)
-        gap.set_title(
-            f"{DEEP} layers, the gap taken apart: batches {noise:.0f}, average {short:+.0f}".replace("-", "−")
-        )
-
-        draw(depth, lost, "depth", "variance", VARIANCES)
-        depth.set(xlabel=f"hidden layers; batches of {SMALL}", ylabel="precise − running (points)")
-        biased = _at(lost, panel="depth", depth=DEEP, variance="biased")
-        depth.set_title(f"Why: unbiased variance costs {short:.0f} points, biased {biased:.0f}")
-
-        draw(momentum, lost, "momentum", "steps", {s: f"after {s} steps" for s in (EARLY, LATE)})
-        momentum.set(xlabel="momentum; 4 layers, batches of 8", ylabel="precise − running (points)")
-        lag, noisy = (_at(lost, panel="momentum", momentum=m, steps=s) for m, s in ((0.01, EARLY), (0.9, LATE)))
-        momentum.set_title(f"0.01 lags: {lag:.0f} points early; 0.9 is noisy: {noisy:.0f} for good")
-
-        draw(steps, ahead, "steps", "momentum", {m: f"momentum {m}" for m in (0.1, 0.01)})
-        steps.set(xlabel=f"training steps; 4 layers, batches of {SIZE}", ylabel="training − evaluation mode (points)")
-        broken = _at(ahead, panel="steps", steps=EARLY, momentum=0.01)
-        steps.set_title(f"Looks broken: {broken:.0f} points behind at step {EARLY}, then ahead")
-        for ax in (gap, depth, momentum, steps):
+        for ax, draw in zip(rest, (_draw_gap, _draw_depth, _draw_momentum, _draw_steps), strict=True):
+            draw(ax, parts, palette)
             ax.axhline(0, color="0.35", linestyle="--", linewidth=1, zorder=1)
         count = int(frame["replicates"].max())
         figure.suptitle(
@@ -122,9 +90,54 @@ def plot(frame: pd.DataFrame) -> Figure:
     return figure
 
 
-def _at(rows: pd.DataFrame, **where: Any) -> float:
-    """The value in the one row of these conditions."""
-    for column, value in where.items():
+def _draw_gap(ax: Axes, parts: pd.DataFrame, palette: Sequence[Any]) -> None:
+    _draw(ax, parts[parts["depth"] == DEEP], "batch size", "statistics", PARTS, palette)
+    where = {"depth": DEEP, "batch_size": SMALL}
+    noise, average = (_at(parts, "batch size", part, **where) for part in ("batch - population", "precise - running"))
+    ax.set_title(f"{DEEP} layers, at {SMALL}: batches {noise:.0f}, average {average:+.0f}".replace("-", "−"))
+    ax.set(xlabel="batch size in training and testing", ylabel="difference in accuracy (points)")
+
+
+def _draw_depth(ax: Axes, parts: pd.DataFrame, palette: Sequence[Any]) -> None:
+    _draw(ax, parts[parts["statistics"] == "precise - running"], "depth", "variance", VARIANCES, palette)
+    unbiased, biased = (_at(parts, "depth", "precise - running", depth=DEEP, variance=v) for v in VARIANCES)
+    ax.set_title(f"Why: unbiased variance costs {unbiased:.0f} points, biased {biased:.0f}")
+    ax.set(xlabel=f"hidden layers; batches of {SMALL}", ylabel="precise − running (points)")
+    ax.legend(fontsize=8, loc="upper left")
+
+
+def _draw_momentum(ax: Axes, parts: pd.DataFrame, palette: Sequence[Any]) -> None:
+    names = {steps: f"after {steps} steps" for steps in (EARLY, LATE)}
+    _draw(ax, parts[parts["statistics"] == "precise - running"], "momentum", "steps", names, palette)
+    lag = _at(parts, "momentum", "precise - running", momentum=0.01, steps=EARLY)
+    noisy = _at(parts, "momentum", "precise - running", momentum=0.9, steps=LATE)
+    ax.set_title(f"0.01 lags: {lag:.0f} points early; 0.9 is noisy: {noisy:.0f} for good")
+    ax.set(xlabel="momentum; 4 layers, batches of 8", ylabel="precise − running (points)")
+
+
+def _draw_steps(ax: Axes, parts: pd.DataFrame, palette: Sequence[Any]) -> None:
+    names = {momentum: f"momentum {momentum}" for momentum in (0.1, 0.01)}
+    _draw(ax, parts[parts["statistics"] == "batch - running"], "steps", "momentum", names, palette)
+    broken = _at(parts, "steps", "batch - running", steps=EARLY, momentum=0.01)
+    ax.set_title(f"Looks broken: {broken:.0f} points behind at step {EARLY}, then ahead")
+    ax.set(xlabel=f"training steps; 4 layers, batches of {SIZE}", ylabel="training − evaluation mode (points)")
+
+
+def _draw(ax: Axes, rows: pd.DataFrame, panel: str, by: str, names: dict[Any, str], palette: Sequence[Any]) -> None:
+    """A series for each of `names`, side by side, against the column that the panel is named after."""
+    x, chosen = panel.replace(" ", "_"), rows[rows["panel"] == panel]
+    for i, (value, name) in enumerate(names.items()):
+        part = chosen[chosen[by] == value]
+        beside = part.assign(**{x: part[x] * 1.05 ** (i - (len(names) - 1) / 2)})
+        series(ax, beside, x, color=palette[i], marker=MARKERS[i], label=name, joined=True)
+    log2_ticks(ax, chosen[x].tolist())
+    ax.legend(fontsize=8)
+
+
+def _at(parts: pd.DataFrame, panel: str, part: str, **where: Any) -> float:
+    """The value of one part of the gap in the one row of these conditions."""
+    rows = parts
+    for column, value in {"panel": panel, "statistics": part, **where}.items():
         rows = rows[rows[column] == value]
     return float(rows["value"].item())
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import numba
+from numba import extending
 from numba.core import event
 
 P = ParamSpec("P")
@@ -32,6 +33,11 @@ class _Announce(event.Listener):
 
 
 event.register("numba:compile", _Announce())
+
+
+def intrinsic(function: Callable[..., Any]) -> Any:
+    """A function of compiled code that writes its own LLVM instructions; Numba's, which has no types."""
+    return extending.intrinsic(function)
 
 
 def compiled(function: Callable[P, R]) -> Callable[P, R]:

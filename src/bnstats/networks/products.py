@@ -11,10 +11,10 @@ import numpy as np
 from llvmlite import binding
 from numba import types
 from numba.core import cgutils
-from numba.extending import get_cython_function_address, intrinsic
+from numba.extending import get_cython_function_address
 from numpy.typing import NDArray
 
-from bnstats.compiled import compiled
+from bnstats.compiled import compiled, intrinsic
 
 Floats = NDArray[np.float32]
 
@@ -25,7 +25,7 @@ _AS_IS, _TRANSPOSED = ord("N"), ord("T")
 _ZERO, _ONE = np.float32(0), np.float32(1)
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def _address(_: Any, value: Any) -> Any:
     """Where a number stands on the stack: Fortran takes every argument by address."""
 

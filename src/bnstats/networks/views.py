@@ -6,10 +6,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numba import carray, types
-from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from bnstats.compiled import compiled
+from bnstats.compiled import compiled, intrinsic
 
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int64]
@@ -64,7 +63,7 @@ def work_of(plan: Plan, rows: int) -> Work:
     return Work(rows, *(np.empty(length, np.float32) for length in lengths))
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def _pointer(_: Any, address: Any) -> Any:
     def generate(context: Any, builder: Any, __: Any, arguments: Any) -> Any:
         return builder.inttoptr(arguments[0], context.get_value_type(types.CPointer(types.float32)))

@@ -82,7 +82,7 @@ def expression(study: Study) -> tuple[str, str] | None:
         names = {name: getattr(importlib.import_module(home), name) for name, home in used.items()}
         again = eval(text, names)
         faithful = type(again) is type(study) and digest(again) == digest(study)
-    except Exception:
+    except Exception:  # a `repr` may be any text, and a constructor refuse in any way
         return None
     imports = "".join(f"from {home} import {name}; " for name, home in used.items())
     return (f"import bnstats as bn; {imports}", text) if faithful else None

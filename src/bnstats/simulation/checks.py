@@ -34,7 +34,7 @@ def check(
     if executor is not None and not isinstance(executor, int | ThreadPoolExecutor):
         try:
             pickle.dumps(study)
-        except Exception as error:
+        except Exception as error:  # what cannot be pickled says so in many ways, all of them meant here
             raise ValueError(
                 f"the study cannot be sent to another process ({error}): define its functions at the top of a module, "
                 "or use threads."

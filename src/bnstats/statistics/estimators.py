@@ -85,7 +85,7 @@ class Estimator:
         population.fill(np.random.default_rng(0), batches)
         try:
             shapes = self(batches, axis=-1).shape, self(batches.T, axis=0).shape
-        except Exception as error:
+        except Exception as error:  # the user's own function may raise anything
             raise ValueError(
                 f"{self.name} cannot be called as f(x, axis=-1), as np.mean can: it raises {type(error).__name__}, "
                 f"{error}."

@@ -91,13 +91,7 @@ def assert_converges(
     __tracebackhide__ = True
     source, chosen = Population.of(population), estimator_claimed(estimator, to)
     check_false_alarm(false_alarm)
-    require(
-        isinstance(confidence, Real) and 0 < confidence < 1,
-        "confidence",
-        confidence,
-        "a probability above 0 and below 1",
-    )
-    require(isinstance(within, Real) and 0 < within < math.inf, "within", within, "a finite distance above 0")
+    _check_claim(within, confidence)
     check_counts(batch_size=(batch_size, 2), seed=(seed, 0), max_draws=(max_draws, 1))
     check_rule(batching)
     batching.check(source, batch_size)
@@ -134,6 +128,12 @@ def assert_converges(
         f"{found}: too close to {confidence:.10g} to decide. Claim a lower confidence or a larger within, or raise "
         f"max_draws.\n{again}"
     )
+
+
+def _check_claim(within: float, confidence: float) -> None:
+    sure = isinstance(confidence, Real) and 0 < confidence < 1
+    require(sure, "confidence", confidence, "a probability above 0 and below 1")
+    require(isinstance(within, Real) and 0 < within < math.inf, "within", within, "a finite distance above 0")
 
 
 def _first_look(confidence: float, error: float) -> int:

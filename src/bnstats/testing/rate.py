@@ -84,15 +84,7 @@ def assert_rate(
     __tracebackhide__ = True
     source, chosen = Population.of(population), estimator_claimed(estimator, to)
     check_false_alarm(false_alarm)
-    require(isinstance(rate, Real) and math.isfinite(rate), "rate", rate, "a finite exponent, such as -0.5")
-    require(
-        isinstance(tolerance, Real) and 0 < tolerance < math.inf,
-        "tolerance",
-        tolerance,
-        "a finite distance from the rate, above 0",
-    )
-    several = isinstance(batch_sizes, Iterable) and len(set(batch_sizes)) > 1
-    require(several, "batch_sizes", batch_sizes, "at least two sizes, or there is no slope")
+    _check_claim(rate, tolerance, batch_sizes)
     check_counts(**{"seed": (seed, 0), "max_draws": (max_draws, LEAST), "a batch size": (min(batch_sizes), 2)})
     check_rule(batching)
     target_of(chosen, source, batching)
@@ -117,17 +109,26 @@ def assert_rate(
             return
         if high < least or low > most:
             break
-    found = f"{measure} of {chosen.name} on {source.name} falls as n^{slope:.4g}, interval {low:.4g} to {high:.4g}"
+    what = f"{measure} of {chosen.name} on {source.name}"
+    found = f"{what} falls as n^{slope:.4g}, interval {low:.4g} to {high:.4g}"
     if high < least or low > most:
         raise AssertionError(f"{found}: not n^{rate:g} to within {tolerance:g} (false alarm {false_alarm:g}).\n{again}")
     if math.isnan(low):
         found = (
-            f"{max_draws} draws cannot tell how the {measure} of {chosen.name} on {source.name} falls: it is drowned "
-            "in Monte Carlo error, or its tails are too heavy. Use measure='median_abs_error', or raise max_draws"
+            f"{max_draws} draws cannot tell how the {what} falls: it is drowned in Monte Carlo error, or its tails are "
+            "too heavy. Use measure='median_abs_error', or raise max_draws"
         )
     else:
         found += f": that neither lies within {least:g} to {most:g} nor outside. Raise tolerance or max_draws"
     raise InsufficientPower(f"{found}.\n{again}")
+
+
+def _check_claim(rate: float, tolerance: float, batch_sizes: Sequence[int]) -> None:
+    require(isinstance(rate, Real) and math.isfinite(rate), "rate", rate, "a finite exponent, such as -0.5")
+    near = isinstance(tolerance, Real) and 0 < tolerance < math.inf
+    require(near, "tolerance", tolerance, "a finite distance from the rate, above 0")
+    several = isinstance(batch_sizes, Iterable) and len(set(batch_sizes)) > 1
+    require(several, "batch_sizes", batch_sizes, "at least two sizes, or there is no slope")
 
 
 def _check_measure(measure: str, estimator: Estimator, population: Population, batching: Batching, size: int) -> None:
