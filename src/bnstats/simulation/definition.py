@@ -21,7 +21,7 @@ from importlib.resources.abc import Traversable
 from types import CodeType, FunctionType, MethodType
 from typing import Any
 
-from bnstats.simulation.streams import bytecode, canonical, digest, name_of
+from bnstats.simulation.streams import bytecode, canonical, digest, function_of, name_of
 from bnstats.simulation.study import Cell, Study
 from bnstats.simulation.summaries import histogram
 
@@ -133,7 +133,7 @@ def _parts_of_function(function: FunctionType) -> Iterator[Part]:
     for used in sorted(_names(function.__code__) & globals_.keys()):
         value = globals_[used]
         own = not hasattr(value, "__qualname__") or value.__module__ == function.__module__
-        yield f"{function.__module__}.{used}", value if own else name_of(value)
+        yield used, value if own else name_of(value)
 
 
 def _names(code: CodeType) -> set[str]:
@@ -144,7 +144,7 @@ def _parts_of_class(kind: type) -> Iterator[Part]:
     """Its methods, the class attributes that they name, and its bases."""
     left_out = {f.name for f in dataclasses.fields(kind)} if dataclasses.is_dataclass(kind) else set()
     left_out |= set(_DESCRIBE if issubclass(kind, Study) else ())
-    held = {name: _function(value) for name, value in vars(kind).items() if name not in left_out}
+    held = {name: function_of(value) for name, value in vars(kind).items() if name not in left_out}
     methods = {
         name: value
         for name, value in held.items()
@@ -154,12 +154,3 @@ def _parts_of_class(kind: type) -> Iterator[Part]:
     attributes = {name: value for name, value in held.items() if name in named and not name.startswith("__")}
     yield from ((f"{name_of(kind)}.{name}", value) for name, value in (attributes | methods).items())
     yield from (("", base) for base in kind.__bases__)
-
-
-def _function(member: Any) -> Any:
-    """The function in a static method, class method, property or cached property; anything else as it is."""
-    if isinstance(member, staticmethod | classmethod):
-        return member.__func__
-    if isinstance(member, property):
-        return member.fget
-    return member.func if isinstance(member, functools.cached_property) else member

@@ -13,12 +13,15 @@ from typing import Any
 import numpy as np
 from numpy.random import SFC64, Generator, SeedSequence
 
+_PACKAGE = __name__.partition(".")[0]
+
 
 def canonical(value: Any) -> Any:
     """A plain JSON value that two objects share exactly if they mean the same, in any process and session.
 
-    Data are told by a digest, functions by their name, code and what they close over, dataclasses by their fields, and
-    an object with an `identity` by that.
+    Data are known by a digest, dataclasses by their fields, an object with an `identity` by that; functions and classes
+    of this package by their public name, a user's by qualified name and code. No file or module has a part in it: a
+    class may move to another file, and a script may be run or imported.
 
     Raises
     ------
@@ -42,26 +45,79 @@ def canonical(value: Any) -> Any:
         members = [canonical(v) for v in value]
         return sorted(members, key=json.dumps) if isinstance(value, frozenset) else members
     if hasattr(value, "identity"):
-        return [name_of(type(value)), canonical(value.identity)]
+        return [_meaning(type(value)), canonical(value.identity)]
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = {f.name: canonical(getattr(value, f.name)) for f in dataclasses.fields(value)}
-        return [name_of(type(value)), fields]
+        return [_meaning(type(value)), fields]
     if isinstance(value, functools.partial):
         return ["partial", canonical(value.func), canonical(value.args), canonical(value.keywords)]
     if isinstance(value, FunctionType):
         closed = [cell.cell_contents for cell in value.__closure__ or ()]
-        return [name_of(value), bytecode(value.__code__), canonical([value.__defaults__, value.__kwdefaults__, closed])]
+        return [_meaning(value), canonical([value.__defaults__, value.__kwdefaults__, closed])]
     owner = getattr(value, "__self__", None)
     if owner is not None and not isinstance(owner, ModuleType):  # a method means nothing without its object
         return ["method", canonical(owner), canonical(getattr(value, "__func__", value.__name__))]
     if hasattr(value, "__qualname__") or isinstance(value, np.ufunc):
-        return name_of(value)
+        return _meaning(value)
     raise ValueError(f"{value!r} has no stable identity: make it a frozen dataclass, a plain value or a function.")
 
 
 def name_of(value: Any) -> str:
-    """Module and qualified name of a function or class."""
-    return f"{getattr(value, '__module__', '')}.{getattr(value, '__qualname__', getattr(value, '__name__', ''))}"
+    """Name of a function or class: the public one of this package's, the qualified one of others that have Python code.
+
+    >>> name_of(canonical), name_of(np.sin), name_of(len)
+    ('bnstats.canonical', 'numpy.sin', 'builtins.len')
+    """
+    module, name = _module(value), getattr(value, "__qualname__", getattr(value, "__name__", ""))
+    if module.partition(".")[0] == _PACKAGE:
+        return f"{_PACKAGE}.{name}"
+    return name if _code(value) else f"{module}.{name}"
+
+
+def _module(value: Any) -> str:
+    return str(getattr(value, "__module__", None) or "numpy")  # a ufunc of NumPy names no module
+
+
+def _meaning(value: Any) -> Any:
+    """The name of a function or class, and its code where the name alone does not say what it does."""
+    name = name_of(value)
+    public = name.startswith(f"{_PACKAGE}.") and "<" not in name
+    code = [] if public else _code(value)
+    return [name, code] if code else name
+
+
+def _code(value: Any) -> list[Any]:
+    """The bytecode of a function, or of the methods of a class and its bases; empty where none is in Python."""
+    if isinstance(value, FunctionType):
+        return bytecode(value.__code__)
+    return _code_of_class(value) if isinstance(value, type) else []
+
+
+@functools.cache
+def _code_of_class(kind: type) -> list[Any]:
+    covered = (_PACKAGE, "builtins", "abc", "typing")
+    bases = [base for base in kind.__mro__ if _module(base).partition(".")[0] not in covered]
+    functions = {
+        name: function
+        for base in reversed(bases)
+        for name, member in vars(base).items()
+        if isinstance(function := function_of(member), FunctionType) and not _is_generated(name)
+    }
+    return [[name, bytecode(function.__code__)] for name, function in sorted(functions.items())]
+
+
+def _is_generated(name: str) -> bool:
+    """Whether a method may be Python's or a dataclass's own, whose code depends on the version of Python."""
+    return name.startswith("__") and name not in ("__call__", "__post_init__")
+
+
+def function_of(member: Any) -> Any:
+    """The function in a static method, class method, property or cached property; anything else as it is."""
+    if isinstance(member, staticmethod | classmethod):
+        return member.__func__
+    if isinstance(member, property):
+        return member.fget
+    return member.func if isinstance(member, functools.cached_property) else member
 
 
 def bytecode(code: CodeType) -> list[Any]:
