@@ -11,13 +11,14 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from analyses.exam_data import chem97, exam_grades, school_exam
 from analyses.frame import Options, run
+from analyses.training_and_new import training_and_new
 from bnstats import plots
-from bnstats.comparisons import intervals, signed, spoken, training_and_new, winner_map
-from bnstats.sampling.datasets import chem97, exam_grades, school_exam
+from bnstats.plots.comparisons import intervals, signed, spoken, winner_map
 from bnstats.sampling.effects import Distinct
-from bnstats.studies.batch_effects import Corrected, measure_correction
-from bnstats.studies.left_out import leave_one_batch_out
+from bnstats.studies.batch_effects.leave_one_batch_out import leave_one_batch_out
+from bnstats.studies.batch_effects.measure import Corrected, measure_correction
 
 SHIFTS = ("none", "center", "shrink")
 SCALES = ("none", "center", "standardise", "shrink", "shrink_scale")

@@ -15,7 +15,8 @@ import bnstats as bn
 from analyses.alternating import Alternating
 from analyses.frame import Options, run
 from analyses.published import published, verdicts
-from bnstats.plots import MARKERS, compared, in_percent, panels, series, theme
+from analyses.published_plot import compared
+from bnstats.plots.elements import MARKERS, in_percent, panels, series, theme
 
 SIZE, STEPS = 20, 4000
 TRAINING = {"hidden": (32, 32), "sgd_momentum": 0.9, "learning_rate": 0.01, "steps": STEPS}

@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 
 import bnstats as bn
 from analyses.frame import Options, run
-from bnstats.plots import MARKERS, log2_ticks, log_errors, panels, series, theme
-from bnstats.sampling.datasets import hidden_preactivations, pixel_columns
+from bnstats.datasets.loaders import hidden_preactivations, pixel_columns
+from bnstats.plots.elements import MARKERS, log2_ticks, log_errors, panels, series, theme
 
 LIGHT = ("normal", "uniform", "exponential", "laplace", "bernoulli")
 HEAVY = ("t5", "t3", "pareto", "t2.5")

@@ -10,11 +10,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from analyses.exam_data import mathpnl
 from analyses.frame import Options, run
+from analyses.training_and_new import training_and_new
 from bnstats import plots
-from bnstats.comparisons import intervals, signed, spoken, training_and_new, winner_map
-from bnstats.sampling.datasets import mathpnl
-from bnstats.statistics.corrections import (
+from bnstats.corrections import (
     CORRECTIONS,
     exponential_average,
     lowess,
@@ -22,8 +22,9 @@ from bnstats.statistics.corrections import (
     polynomial,
     spline,
 )
-from bnstats.studies.batch_effects import measure_correction
-from bnstats.studies.left_out import leave_one_batch_out
+from bnstats.plots.comparisons import intervals, signed, spoken, winner_map
+from bnstats.studies.batch_effects.leave_one_batch_out import leave_one_batch_out
+from bnstats.studies.batch_effects.measure import measure_correction
 
 BATCHES, TICKS, SHOWN_SIZE = 12, 4, 16
 LOCAL = lowess(share=0.2)

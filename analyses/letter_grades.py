@@ -11,13 +11,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy import stats
 
+from analyses.exam_data import exam_grades
 from analyses.frame import Options, run
 from bnstats import plots
-from bnstats.sampling.datasets import exam_grades
 from bnstats.sampling.populations import Population
 from bnstats.statistics.normalized import normalized
-from bnstats.studies.information import measure_information
-from bnstats.studies.raw_behind import measure_raw_behind
+from bnstats.studies.information.measure import measure_information
+from bnstats.studies.information.raw_behind import measure_raw_behind
 
 LETTERS = "FDCBA"
 CUTS = (60.0, 70.0, 80.0, 90.0)

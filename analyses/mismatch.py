@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 import bnstats as bn
 from analyses.frame import Options, run
-from bnstats.plots import MARKERS, in_percent, log2_ticks, panels, series, theme
+from bnstats.plots.elements import MARKERS, in_percent, log2_ticks, panels, series, theme
 
 DATA = "digits"
 UNITS, DEEP = 64, 8

@@ -16,8 +16,9 @@ from matplotlib.figure import Figure
 import bnstats as bn
 from analyses.frame import Options, run
 from analyses.published import published, verdicts
-from bnstats.plots import MARKERS, compared, in_percent, log2_ticks, log_errors, panels, series, theme
-from bnstats.studies.enough import Enough, enough
+from analyses.published_plot import compared
+from analyses.sufficient_batch_size import Enough, enough
+from bnstats.plots.elements import MARKERS, in_percent, log2_ticks, log_errors, panels, series, theme
 
 SIZES, FEW = (2, 4, 8, 16, 32, 64, 128), (2, 16, 128)
 ROWS, STEPS = 16_000, 500

@@ -12,10 +12,10 @@ from matplotlib.figure import Figure
 
 import bnstats as bn
 from analyses.frame import Options, run
-from bnstats.plots import MARKERS, log_errors, panels, series, theme
-from bnstats.sampling.datasets import hidden_preactivations
+from bnstats.datasets.loaders import hidden_preactivations
+from bnstats.plots.elements import MARKERS, log_errors, panels, series, theme
 from bnstats.statistics.running import Convention
-from bnstats.studies.running_stats import measure_running
+from bnstats.studies.running_stats.measure import measure_running
 
 UNIT = "hidden unit 2"
 STEPS = 1000

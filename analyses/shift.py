@@ -13,7 +13,8 @@ from matplotlib.figure import Figure
 import bnstats as bn
 from analyses.frame import Options, run
 from analyses.published import published, verdicts
-from bnstats.plots import MARKERS, compared, in_percent, log2_ticks, panels, series, theme
+from analyses.published_plot import compared
+from bnstats.plots.elements import MARKERS, in_percent, log2_ticks, panels, series, theme
 
 SIZES = (2, 4, 8, 16, 32, 64, 128)
 SMALL, USUAL = 8, 64

@@ -26,7 +26,7 @@ from numpy.random import SFC64, Generator
 from numpy.typing import NDArray
 
 import bnstats as bn
-from bnstats.studies.convergence import DYADIC, SET
+from bnstats.studies.convergence.measure import DYADIC, SET
 
 SAMPLERS: dict[str, Callable[[Generator, int], NDArray[np.float64]]] = {
     "normal": lambda rng, n: rng.standard_normal(n),

@@ -30,8 +30,8 @@ from multiprocessing.pool import Pool
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from bnstats.networks.ensemble import Network, Recipe
-from bnstats.networks.products import multiply
+from bnstats.networks.kernels.products import multiply
+from bnstats.networks.network import Network, Recipe
 
 INPUTS, UNITS, CLASSES, ROWS = 64, 64, 10, 1300
 BATCH_SIZES = (2, 8, 32, 128)

@@ -16,9 +16,7 @@ import pytest
 import statsmodels.api as sm
 from scipy import stats
 
-from bnstats.sampling.effects import EFFECTS, Distinct, Mixture, RandomWalk, Trend
-from bnstats.simulation.tally import Sample
-from bnstats.statistics.corrections import (
+from bnstats.corrections import (
     CORRECTIONS,
     exponential_average,
     lowess,
@@ -27,11 +25,13 @@ from bnstats.statistics.corrections import (
     shrink,
     trailing_average,
 )
-from bnstats.studies.affected_rows import AffectedRows
-from bnstats.studies.batch_effects import MEASURES, measure_correction
-from bnstats.studies.correction_theory import _effect_left, _noise_left, contrast_lost, mean_square_error
-from bnstats.studies.downstream import corrected, logistic
-from bnstats.studies.winners import _margin, winners
+from bnstats.sampling.effects import EFFECTS, Distinct, Mixture, RandomWalk, Trend
+from bnstats.simulation.tally import Sample
+from bnstats.studies.batch_effects.downstream_model import corrected, logistic
+from bnstats.studies.batch_effects.exact import _effect_left, _noise_left, contrast_lost, mean_square_error
+from bnstats.studies.batch_effects.measure import MEASURES, measure_correction
+from bnstats.studies.batch_effects.simulated_rows import AffectedRows
+from bnstats.studies.batch_effects.winners import _margin, winners
 
 FALSE_ALARM = 1e-9
 LINEAR = (

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from bnstats.sampling.batches import (
+from bnstats.datasets.row_batching import (
     ClassBalanced,
     Correlated,
     OneClass,

@@ -12,8 +12,8 @@ import bnstats
 PASS = """
 import numpy as np
 import bnstats
-from bnstats.networks.passes import Mode, normalize
-from bnstats.networks.views import FRAME, Rule
+from bnstats.networks.kernels.passes import Mode, normalize
+from bnstats.networks.kernels.views import FRAME, Rule
 
 rng = np.random.default_rng(0)
 z = rng.normal(size=(37, 19)).astype(np.float32)

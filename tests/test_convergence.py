@@ -206,7 +206,7 @@ def fails(x, axis):
 )
 def test_bad_input_is_named_before_anything_is_simulated(given, message, monkeypatch):
     monkeypatch.setattr(
-        "bnstats.studies.convergence.ConvergenceStudy.simulate", lambda *_: pytest.fail("was simulated")
+        "bnstats.studies.convergence.measure.ConvergenceStudy.simulate", lambda *_: pytest.fail("was simulated")
     )
     populations = given.pop("populations", "normal")
     with pytest.raises(ValueError, match=message):

@@ -22,13 +22,13 @@ from scipy.interpolate import make_smoothing_spline
 from statsmodels.nonparametric.smoothers_lowess import lowess as statsmodels_lowess
 from statsmodels.regression.mixed_linear_model import MixedLM
 
-from bnstats.sampling.datasets import exam_grades
-from bnstats.statistics import corrections
-from bnstats.statistics.corrections import CORRECTIONS, check_confounding, correction_of
-from bnstats.statistics.fitting import TRANSFERRING
-from bnstats.statistics.groups import Groups
+from analyses.exam_data import exam_grades
+from bnstats import corrections
+from bnstats.corrections import CORRECTIONS, check_confounding, correction_of
+from bnstats.corrections.correction import TRANSFERRING
+from bnstats.corrections.groups import Groups
+from bnstats.corrections.shrinkage import anova_icc
 from bnstats.statistics.running import Convention
-from bnstats.statistics.shrinkage import anova_icc
 from bnstats.testing import assert_within_mcse
 
 REFERENCE = json.loads(Path(__file__).with_name("data").joinpath("combat_reference.json").read_text())

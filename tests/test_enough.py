@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from bnstats.studies.enough import Enough, enough
+from analyses.sufficient_batch_size import Enough, enough
 
 SIZES = np.array([2, 4, 8, 16, 32, 64])
 VALUE = np.array([0.90, 0.94, 0.962, 0.975, 0.98, 0.98])

@@ -15,7 +15,7 @@ from scipy import integrate, stats
 
 import bnstats as bn
 from bnstats.statistics.normalized import normalized
-from bnstats.studies.rules import Lesson, _normal_beliefs, exact_information, rule_for
+from bnstats.studies.information.label_rules import Lesson, _normal_beliefs, exact_information, rule_for
 
 FALSE_ALARM = 1e-8
 

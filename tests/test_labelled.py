@@ -23,7 +23,7 @@ from sklearn.neighbors import NearestCentroid
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
-from bnstats.sampling.labelled import DATASETS, Dataset, Gaussians, Table
+from bnstats.datasets.dataset import DATASETS, Dataset, Gaussians, Table
 from bnstats.statistics.moments import Moments
 
 FALSE_ALARM = 1e-9

@@ -11,9 +11,9 @@ from scipy import stats
 from sklearn.linear_model import LinearRegression
 from sklearn.model_selection import LeaveOneGroupOut, cross_val_predict
 
-from bnstats.sampling.datasets import exam_grades, mathpnl, school_exam
-from bnstats.statistics.corrections import moving_average, polynomial
-from bnstats.studies.left_out import leave_one_batch_out
+from analyses.exam_data import exam_grades, mathpnl, school_exam
+from bnstats.corrections import moving_average, polynomial
+from bnstats.studies.batch_effects.leave_one_batch_out import leave_one_batch_out
 
 
 def batches(rng: np.random.Generator, count: int = 8, nuisance: float = 1.0) -> tuple[np.ndarray, ...]:

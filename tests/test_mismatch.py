@@ -21,16 +21,16 @@ import pytest
 from scipy import special, stats
 
 import bnstats as bn
-from bnstats.networks.ensemble import Recipe
+from bnstats.datasets.dataset import Dataset, Gaussians
+from bnstats.datasets.row_batching import ClassBalanced, Correlated, OneClass, Shuffled, WithReplacement
+from bnstats.datasets.shifts import ClassMix, Gain, Noise
+from bnstats.networks.adaptation import Mixed, Weighed
+from bnstats.networks.network import Recipe
 from bnstats.networks.normalizers import Ghost, Group, Renorm
-from bnstats.networks.recalibration import Mixed, Weighed
-from bnstats.sampling.batches import ClassBalanced, Correlated, OneClass, Shuffled, WithReplacement
-from bnstats.sampling.labelled import Dataset, Gaussians
-from bnstats.sampling.shifts import ClassMix, Gain, Noise
 from bnstats.simulation.streams import side_stream, stream
-from bnstats.studies.ensembles import MismatchStudy
-from bnstats.studies.evaluation import Trained
-from bnstats.studies.mismatch import DivergenceWarning, Mismatch, measure_mismatch
+from bnstats.studies.mismatch.evaluation import Trained
+from bnstats.studies.mismatch.measure import DivergenceWarning, Mismatch, measure_mismatch
+from bnstats.studies.mismatch.study import MismatchStudy
 
 FALSE_ALARM = 1e-9
 KINDS = ["batch", "running", "precise", "population"]

@@ -15,10 +15,10 @@ import pytest
 from scipy.special import log_softmax, softmax
 from threadpoolctl import threadpool_limits
 
-from bnstats.networks.ensemble import Network, Recipe, Statistics
-from bnstats.networks.loss import cross_entropy, exponential
+from bnstats.networks.kernels.loss import cross_entropy, exponential
+from bnstats.networks.kernels.products import accumulate, multiply, multiply_transposed
+from bnstats.networks.network import Network, Recipe, Statistics
 from bnstats.networks.normalizers import Batch, Frozen, Ghost, Group, NoNorm, Normalizer, Renorm
-from bnstats.networks.products import accumulate, multiply, multiply_transposed
 from bnstats.statistics.running import Convention, RunningStats
 
 DATA = Path(__file__).with_name("data")

@@ -9,10 +9,10 @@ import re
 import numpy as np
 import pytest
 
-from bnstats.networks.layers import D, R
+from bnstats.networks.kernels.layers import D, R
+from bnstats.networks.kernels.passes import Mode, denormalize, normalize
+from bnstats.networks.kernels.views import FRAME, Rule
 from bnstats.networks.normalizers import NORMALIZERS, Frozen, Ghost, Group, Normalizer, Renorm
-from bnstats.networks.passes import Mode, denormalize, normalize
-from bnstats.networks.views import FRAME, Rule
 
 ROWS, UNITS, EPS = 12, 8, 1e-3
 CASES = {

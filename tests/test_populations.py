@@ -22,7 +22,7 @@ from scipy import stats
 
 import bnstats as bn
 from bnstats.sampling import samplers
-from bnstats.sampling.laws import family, normal_mixture, rectified_normal
+from bnstats.sampling.named_laws import family, normal_mixture, rectified_normal
 
 FALSE_ALARM = 1e-9
 DRAWS = 20_000

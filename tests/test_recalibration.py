@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bnstats.networks.ensemble import Network, Recipe, Statistics
+from bnstats.datasets.dataset import Gaussians
+from bnstats.networks.adaptation import Mixed, Weighed
+from bnstats.networks.network import Network, Recipe, Statistics
 from bnstats.networks.normalizers import Batch, Ghost, Group, Layer, NoNorm, Normalizer
-from bnstats.networks.recalibration import Mixed, Weighed, population, precise
-from bnstats.sampling.labelled import Gaussians
+from bnstats.networks.recalibration import population, precise
 from bnstats.statistics.running import Convention
 
 DATA = Gaussians(classes=4, inputs=8, rows=240, test_rows=60)

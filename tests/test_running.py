@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 import bnstats as bn
 from bnstats.statistics.running import CONVENTIONS, Convention, RunningStats, running_error, smooth
 from bnstats.statistics.theory import variance_of_variance
-from bnstats.studies.running_stats import RunningStudy, measure_running
+from bnstats.studies.running_stats.measure import RunningStudy, measure_running
 from bnstats.testing import assert_within_mcse
 
 REFERENCE = json.loads(Path(__file__).with_name("data").joinpath("running_reference.json").read_text())

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats
 
-from bnstats.sampling.shifts import ClassMix, Contrast, Gain, Noise, Offset, Shift
+from bnstats.datasets.shifts import ClassMix, Contrast, Gain, Noise, Offset, Shift
 
 FALSE_ALARM = 1e-9
 SHIFTS = (Gain, Offset, Contrast, Noise, ClassMix)

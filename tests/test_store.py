@@ -19,8 +19,8 @@ import pandas as pd
 import pytest
 
 import bnstats as bn
-from bnstats.simulation.definition import cell_key, definition
-from bnstats.simulation.store import Store
+from bnstats.simulation.storage.fingerprint import cell_key, definition
+from bnstats.simulation.storage.store import Store
 from bnstats.simulation.streams import digest
 from bnstats.simulation.tally import Tally
 
@@ -314,7 +314,7 @@ def test_a_cell_is_stored_by_its_values_and_the_code_in_them():
 
 
 def test_a_store_is_of_one_version_of_the_package_and_of_its_libraries(tmp_path, monkeypatch):
-    from bnstats.simulation import definition as module
+    from bnstats.simulation.storage import fingerprint as module
 
     counted(tmp_path / "s")
     monkeypatch.setattr(module, "_source", lambda: "0123")
@@ -329,7 +329,7 @@ def test_a_store_is_of_one_version_of_the_package_and_of_its_libraries(tmp_path,
 
 
 def test_the_source_of_the_package_is_all_of_its_modules(tmp_path, monkeypatch):
-    from bnstats.simulation import definition as module
+    from bnstats.simulation.storage import fingerprint as module
 
     package = tmp_path / "bnstats"
     shutil.copytree(Path(bn.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__"))

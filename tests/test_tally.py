@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from bnstats.simulation.merging import merge_moments
+from bnstats.simulation.central_moments import merge_moments
 from bnstats.simulation.summaries import SUMMARIES
 from bnstats.simulation.tally import GROUPS, Account, Tally
 

@@ -15,9 +15,9 @@ from scipy import stats
 import bnstats as bn
 from bnstats.simulation.summaries import SUMMARIES
 from bnstats.statistics.estimators import ESTIMATORS, inv_std
-from bnstats.statistics.growth import crowding_power, outlier_powers
-from bnstats.studies.estimates import SET, ConvergenceStudy
-from bnstats.studies.trust import visible_tail_index
+from bnstats.statistics.outlier_sensitivity import crowding_power, outlier_powers
+from bnstats.studies.convergence.study import SET, ConvergenceStudy
+from bnstats.studies.convergence.visible_tails import visible_tail_index
 
 FALSE_ALARM = 1e-8
 ALL = ("mean", "var", "var_unbiased", "std", "inv_std")

@@ -8,8 +8,14 @@ Exact theory where there is one, Monte Carlo with an honest standard error every
 -0.015625
 """
 
-from bnstats import plots, testing
-from bnstats.networks.ensemble import Network, Recipe
+from bnstats import corrections, plots, testing
+from bnstats._warnings import NotFiniteWarning, PrecisionWarning
+from bnstats.corrections import CORRECTIONS, Correction
+from bnstats.datasets.dataset import Dataset, Gaussians
+from bnstats.datasets.row_batching import ClassBalanced, Correlated, OneClass, Shuffled, Sorted, WithReplacement
+from bnstats.datasets.shifts import ClassMix, Contrast, Gain, Noise, Offset
+from bnstats.networks.adaptation import Mixed, Weighed
+from bnstats.networks.network import Network, Recipe
 from bnstats.networks.normalizers import (
     NORMALIZERS,
     Batch,
@@ -21,29 +27,28 @@ from bnstats.networks.normalizers import (
     Normalizer,
     Renorm,
 )
-from bnstats.networks.recalibration import Mixed, Weighed
-from bnstats.notices import NotFiniteWarning, PrecisionWarning
-from bnstats.sampling.batches import ClassBalanced, Correlated, OneClass, Shuffled, Sorted, WithReplacement
 from bnstats.sampling.batching import IID, Autocorrelated, Batching, Clustered, WithoutReplacement
 from bnstats.sampling.effects import EFFECTS, Distinct, Effect, Mixture, RandomWalk, Sinusoid, Trend
-from bnstats.sampling.labelled import Dataset, Gaussians
 from bnstats.sampling.populations import POPULATIONS, Population
-from bnstats.sampling.shifts import ClassMix, Contrast, Gain, Noise, Offset
 from bnstats.simulation.blocks import BlockError, run_block
 from bnstats.simulation.run import Simulation, run
 from bnstats.simulation.study import Study
-from bnstats.statistics import corrections, theory
-from bnstats.statistics.corrections import CORRECTIONS, Correction
+from bnstats.statistics import theory
 from bnstats.statistics.estimators import ESTIMATORS, Estimator, fresh_normalized, inv_std
 from bnstats.statistics.moments import Moments
 from bnstats.statistics.running import CONVENTIONS, Convention, RunningStats, running_error, smooth
-from bnstats.studies.batch_effects import Corrected, measure_correction
-from bnstats.studies.convergence import Convergence, measure_convergence
-from bnstats.studies.information import Information, measure_information
-from bnstats.studies.left_out import leave_one_batch_out
-from bnstats.studies.mismatch import DivergenceWarning, Mismatch, measure_mismatch
-from bnstats.studies.raw_behind import RawBehind, measure_raw_behind
-from bnstats.studies.running_stats import Running, measure_running
+from bnstats.studies.batch_effects.leave_one_batch_out import leave_one_batch_out
+from bnstats.studies.batch_effects.measure import measure_correction
+from bnstats.studies.batch_effects.result import Corrected
+from bnstats.studies.convergence.measure import measure_convergence
+from bnstats.studies.convergence.result import Convergence
+from bnstats.studies.information.measure import measure_information
+from bnstats.studies.information.raw_behind import RawBehind, measure_raw_behind
+from bnstats.studies.information.result import Information
+from bnstats.studies.mismatch.measure import DivergenceWarning, measure_mismatch
+from bnstats.studies.mismatch.result import Mismatch
+from bnstats.studies.running_stats.measure import measure_running
+from bnstats.studies.running_stats.result import Running
 
 __version__ = "0.1.0"
 

@@ -1,7 +1,7 @@
 """Write network_reference.npz: whole trainings by PyTorch, its autograd and its optimizer.
 
 Runs where torch is installed: `python tests/data/make_network_reference.py`. The tests only read the numbers, and where
-torch is installed they also compare with it live. Parameters are flat, in the order of `bnstats.networks.ensemble`.
+torch is installed they also compare with it live. Parameters are flat, in the order of `bnstats.networks.network`.
 """
 
 from __future__ import annotations

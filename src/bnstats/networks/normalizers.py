@@ -12,10 +12,8 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from bnstats.arguments import number, whole
-from bnstats.naming import named
-
-Array = NDArray[np.float64]
+from bnstats._arrays import FloatArray
+from bnstats._validation import named, number, whole
 
 
 @dataclass(frozen=True)
@@ -47,7 +45,7 @@ class Normalizer:
         """Into how many sets the units of a row are cut; 0 if a set is a column."""
         return 0
 
-    def limits(self, step: NDArray[np.int64]) -> tuple[Array, Array]:
+    def limits(self, step: NDArray[np.int64]) -> tuple[FloatArray, FloatArray]:
         """r_max and d_max of batch renormalization at steps 1, 2, ...; 1 and 0 are batch normalisation."""
         return np.ones(step.shape), np.zeros(step.shape)
 
@@ -112,7 +110,7 @@ class Renorm(Normalizer):
                 f"schedule is (start, d_max reached, r_max reached), the first step the smallest; got {self.schedule}."
             )
 
-    def limits(self, step: NDArray[np.int64]) -> tuple[Array, Array]:
+    def limits(self, step: NDArray[np.int64]) -> tuple[FloatArray, FloatArray]:
         start, d_full, r_full = self.schedule
         r_share, d_share = (np.clip((step - start) / max(full - start, 1), 0.0, 1.0) for full in (r_full, d_full))
         return 1 + r_share * (self.r_max - 1), d_share * self.d_max

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from bnstats.compiled import compiled
+from bnstats._compiled import compiled
 
 BINS = 15
 

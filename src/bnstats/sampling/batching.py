@@ -16,9 +16,9 @@ import numpy as np
 from numpy.random import Generator
 from scipy import special, stats
 
-from bnstats.compiled import compiled
+from bnstats._arrays import FloatArray
+from bnstats._compiled import compiled
 from bnstats.sampling.populations import Population
-from bnstats.sampling.samplers import Array
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Batching(ABC):
     """What every batching rule offers."""
 
     @abstractmethod
-    def fill(self, population: Population, rng: Generator, out: Array) -> None:
+    def fill(self, population: Population, rng: Generator, out: FloatArray) -> None:
         """Fill `out`, shape (batches, batch size), with batches that are independent of each other."""
 
     @abstractmethod
@@ -72,7 +72,7 @@ class IID(Batching):
     1.0
     """
 
-    def fill(self, population: Population, rng: Generator, out: Array) -> None:
+    def fill(self, population: Population, rng: Generator, out: FloatArray) -> None:
         population.fill(rng, out)
 
     def variance_of_mean(self, population: Population, batch_size: int) -> float:
@@ -119,7 +119,7 @@ class WithoutReplacement(Batching):
         super().check(population, batch_size)
         self._enough(population, batch_size)
 
-    def _enough(self, population: Population, batch_size: int) -> Array:
+    def _enough(self, population: Population, batch_size: int) -> FloatArray:
         """The values to draw from."""
         values = self.source(population).values
         assert values is not None
@@ -130,7 +130,7 @@ class WithoutReplacement(Batching):
             )
         return values
 
-    def fill(self, population: Population, rng: Generator, out: Array) -> None:
+    def fill(self, population: Population, rng: Generator, out: FloatArray) -> None:
         values = self._enough(population, out.shape[1])  # the compiled loop checks no bounds
         _shuffle_partly(rng.random(out.shape), values.copy(), out)
 
@@ -151,7 +151,7 @@ _finite = lru_cache(maxsize=64)(Population.quantiles)
 
 
 @compiled
-def _shuffle_partly(uniform: Array, values: Array, out: Array) -> None:
+def _shuffle_partly(uniform: FloatArray, values: FloatArray, out: FloatArray) -> None:
     """Fisher-Yates, stopped after a batch; from whatever order the batch before has left, each draw is as random."""
     for i in range(out.shape[0]):
         for j in range(out.shape[1]):
@@ -179,7 +179,7 @@ class Clustered(Batching):
         if not isinstance(self.icc, Real) or not 0 <= self.icc <= 1:
             raise ValueError(f"icc is a correlation between 0 and 1; got {self.icc!r}.")
 
-    def fill(self, population: Population, rng: Generator, out: Array) -> None:
+    def fill(self, population: Population, rng: Generator, out: FloatArray) -> None:
         population.fill(rng, out)
         common = np.empty((len(out), 1))
         population.fill(rng, common)
@@ -213,7 +213,7 @@ class Autocorrelated(Batching):
         if not isinstance(self.phi, Real) or not 0 <= self.phi < 1:
             raise ValueError(f"phi is a probability of repeating, at least 0 and below 1; got {self.phi!r}.")
 
-    def fill(self, population: Population, rng: Generator, out: Array) -> None:
+    def fill(self, population: Population, rng: Generator, out: FloatArray) -> None:
         population.fill(rng, out)
         _repeat(rng.random(out.shape), self.phi, out)
 
@@ -235,7 +235,7 @@ class Autocorrelated(Batching):
 
 
 @compiled
-def _repeat(uniform: Array, phi: float, out: Array) -> None:
+def _repeat(uniform: FloatArray, phi: float, out: FloatArray) -> None:
     for i in range(out.shape[0]):
         for j in range(1, out.shape[1]):
             if uniform[i, j] < phi:

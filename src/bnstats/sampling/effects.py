@@ -8,11 +8,9 @@ from typing import Any
 
 import numpy as np
 from numpy.random import Generator
-from numpy.typing import NDArray
 
-from bnstats.naming import named
-
-Array = NDArray[np.float64]
+from bnstats._arrays import FloatArray
+from bnstats._validation import named
 
 
 def _check(name: str, value: float, fits: bool, allowed: str) -> None:
@@ -39,14 +37,14 @@ class Effect(ABC):
         return False
 
     @abstractmethod
-    def shift(self, rng: Generator, size: int, batches: int, n: int, further: int = 0) -> Array:
+    def shift(self, rng: Generator, size: int, batches: int, n: int, further: int = 0) -> FloatArray:
         """Independent draws, shape (size, batches + further, n); `further` batches go on after the first ones."""
 
     @abstractmethod
-    def root(self, batches: int, n: int) -> Array:
+    def root(self, batches: int, n: int) -> FloatArray:
         """A matrix L, shape (batches n, any), with L L' the covariance of the rows, up to a shift common to all."""
 
-    def factor(self, rng: Generator, size: int, batches: int) -> Array:
+    def factor(self, rng: Generator, size: int, batches: int) -> FloatArray:
         """By what the values of a batch are stretched about 0, shape (size, batches, 1)."""
         return np.ones((size, batches, 1))
 
@@ -82,13 +80,13 @@ class Distinct(Effect):
     def scales(self) -> bool:
         return self.spread > 0
 
-    def shift(self, rng: Generator, size: int, batches: int, n: int, further: int = 0) -> Array:
+    def shift(self, rng: Generator, size: int, batches: int, n: int, further: int = 0) -> FloatArray:
         return np.repeat(rng.normal(size=(size, batches + further, 1)), n, axis=2)
 
-    def root(self, batches: int, n: int) -> Array:
+    def root(self, batches: int, n: int) -> FloatArray:
         return np.repeat(np.eye(batches), n, axis=0)
 
-    def factor(self, rng: Generator, size: int, batches: int) -> Array:
+    def factor(self, rng: Generator, size: int, batches: int) -> FloatArray:
         return np.exp(self.spread * rng.normal(size=(size, batches, 1)))
 
 
@@ -96,12 +94,12 @@ class Distinct(Effect):
 class RandomWalk(Effect):
     """Each row shifts by an independent normal step; its average variance 1 is that about the mean of the rows."""
 
-    def shift(self, rng: Generator, size: int, batches: int, n: int, further: int = 0) -> Array:
-        walk: Array = np.cumsum(rng.normal(size=(size, (batches + further) * n)), axis=1) * self._step(batches * n)
+    def shift(self, rng: Generator, size: int, batches: int, n: int, further: int = 0) -> FloatArray:
+        walk: FloatArray = np.cumsum(rng.normal(size=(size, (batches + further) * n)), axis=1) * self._step(batches * n)
         walk -= walk[:, : batches * n].mean(axis=1, keepdims=True)
         return walk.reshape(size, -1, n)
 
-    def root(self, batches: int, n: int) -> Array:
+    def root(self, batches: int, n: int) -> FloatArray:
         return np.asarray(self._step(batches * n) * np.tri(batches * n), dtype=np.float64)
 
     @staticmethod
@@ -119,16 +117,16 @@ class Sinusoid(Effect):
     def __post_init__(self) -> None:
         _check("periods", self.periods, self.periods > 0, "above 0")
 
-    def shift(self, rng: Generator, size: int, batches: int, n: int, further: int = 0) -> Array:
+    def shift(self, rng: Generator, size: int, batches: int, n: int, further: int = 0) -> FloatArray:
         phase = rng.uniform(0, 2 * np.pi, size=(size, 1))
-        wave: Array = np.sqrt(2) * np.cos(self._angle(batches * n, (batches + further) * n) + phase)
+        wave: FloatArray = np.sqrt(2) * np.cos(self._angle(batches * n, (batches + further) * n) + phase)
         return wave.reshape(size, -1, n)
 
-    def root(self, batches: int, n: int) -> Array:
+    def root(self, batches: int, n: int) -> FloatArray:
         angle = self._angle(batches * n, batches * n)
         return np.column_stack([np.cos(angle), np.sin(angle)])
 
-    def _angle(self, period_rows: int, rows: int) -> Array:
+    def _angle(self, period_rows: int, rows: int) -> FloatArray:
         return np.arange(rows, dtype=np.float64) * (2 * np.pi * self.periods / period_rows)
 
 
@@ -136,17 +134,17 @@ class Sinusoid(Effect):
 class Trend(Effect):
     """A straight line, up or down with equal chances."""
 
-    def shift(self, rng: Generator, size: int, batches: int, n: int, further: int = 0) -> Array:
+    def shift(self, rng: Generator, size: int, batches: int, n: int, further: int = 0) -> FloatArray:
         sign = rng.choice([-1.0, 1.0], size=(size, 1))
-        line: Array = sign * self._line(batches * n, (batches + further) * n)
+        line: FloatArray = sign * self._line(batches * n, (batches + further) * n)
         return line.reshape(size, -1, n)
 
-    def root(self, batches: int, n: int) -> Array:
+    def root(self, batches: int, n: int) -> FloatArray:
         return self._line(batches * n, batches * n)[:, None]
 
     @staticmethod
-    def _line(unit_rows: int, rows: int) -> Array:
-        line: Array = (np.arange(rows) - (unit_rows - 1) / 2) * np.sqrt(12 / (unit_rows**2 - 1))
+    def _line(unit_rows: int, rows: int) -> FloatArray:
+        line: FloatArray = (np.arange(rows) - (unit_rows - 1) / 2) * np.sqrt(12 / (unit_rows**2 - 1))
         return line
 
 
@@ -172,18 +170,18 @@ class Mixture(Effect):
     def scales(self) -> bool:
         return self.distinct.scales and self.smoothness < 1
 
-    def shift(self, rng: Generator, size: int, batches: int, n: int, further: int = 0) -> Array:
+    def shift(self, rng: Generator, size: int, batches: int, n: int, further: int = 0) -> FloatArray:
         steps = self.distinct.shift(rng, size, batches, n, further)
         drift = self.smooth.shift(rng, size, batches, n, further)
-        mixed: Array = np.sqrt(1 - self.smoothness) * steps + np.sqrt(self.smoothness) * drift
+        mixed: FloatArray = np.sqrt(1 - self.smoothness) * steps + np.sqrt(self.smoothness) * drift
         return mixed
 
-    def root(self, batches: int, n: int) -> Array:
+    def root(self, batches: int, n: int) -> FloatArray:
         steps, drift = self.distinct.root(batches, n), self.smooth.root(batches, n)
         return np.hstack([np.sqrt(1 - self.smoothness) * steps, np.sqrt(self.smoothness) * drift])
 
-    def factor(self, rng: Generator, size: int, batches: int) -> Array:
-        factor: Array = self.distinct.factor(rng, size, batches) ** np.sqrt(1 - self.smoothness)
+    def factor(self, rng: Generator, size: int, batches: int) -> FloatArray:
+        factor: FloatArray = self.distinct.factor(rng, size, batches) ** np.sqrt(1 - self.smoothness)
         return factor
 
 

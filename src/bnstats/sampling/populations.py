@@ -12,9 +12,10 @@ from numpy.random import Generator
 from numpy.typing import ArrayLike
 from scipy import stats
 
-from bnstats.naming import named
-from bnstats.sampling.laws import NAMED, family, parameters
-from bnstats.sampling.samplers import Array, Fill, array_filler, law_filler
+from bnstats._arrays import FloatArray
+from bnstats._validation import named
+from bnstats.sampling.named_laws import NAMED, family, parameters
+from bnstats.sampling.samplers import Fill, array_filler, law_filler
 from bnstats.sampling.tails import binned, law_tail_index, slope_at, visible_order
 
 # The values that stand for a distribution where its crowding is asked for.
@@ -49,7 +50,7 @@ class Population:
 
     name: str
     law: Any = field(default=None, repr=False)
-    values: Array | None = field(default=None, repr=False)
+    values: FloatArray | None = field(default=None, repr=False)
 
     @staticmethod
     def of(source: Any, name: str | None = None) -> Population:
@@ -98,7 +99,7 @@ class Population:
     def _fill(self) -> Fill:
         return array_filler(self.values) if self.values is not None else law_filler(self.law)
 
-    def fill(self, rng: Generator, out: Array) -> None:
+    def fill(self, rng: Generator, out: FloatArray) -> None:
         """Fill `out` (float64, contiguous, any shape) with independent draws."""
         self._fill(rng, out)
 
@@ -132,7 +133,7 @@ class Population:
         return min(slope, self.tail_index, visible)
 
     @cached_property
-    def _atoms(self) -> tuple[Array, Array] | None:
+    def _atoms(self) -> tuple[FloatArray, FloatArray] | None:
         """Sizes of the deviations from the mean, and their shares; None where the law is not discrete."""
         if self.values is not None:
             return binned(self.values - self.mean, np.ones(self.values.size))
@@ -150,7 +151,7 @@ class Population:
         return binned(values - values @ chance, chance)
 
     @cached_property
-    def ordered(self) -> Array:
+    def ordered(self) -> FloatArray:
         """The values in increasing order; of a distribution, as many quantiles as stand for it."""
         values = self.values if self.values is not None else self.quantiles(STAND_INS).values
         assert values is not None
@@ -238,7 +239,7 @@ def _label(law: Any) -> str:
     return f"{law.dist.name}({', '.join(given)})" if given else str(law.dist.name)
 
 
-def _digest(values: Array) -> str:
+def _digest(values: FloatArray) -> str:
     return hashlib.sha256(values.tobytes()).hexdigest()
 
 
@@ -255,7 +256,7 @@ def _checked_law(law: Any) -> Any:
     return law
 
 
-def _checked_values(source: ArrayLike) -> Array:
+def _checked_values(source: ArrayLike) -> FloatArray:
     try:
         raw = np.asarray(source)
     except (TypeError, ValueError):

@@ -12,55 +12,54 @@ from typing import Any
 
 import numpy as np
 from numpy.random import Generator
-from numpy.typing import NDArray
 from scipy.stats import rv_continuous, sampling
 
-from bnstats.sampling.laws import family, parameters
+from bnstats._arrays import FloatArray
+from bnstats.sampling.named_laws import family, parameters
 
-Array = NDArray[np.float64]
-Fill = Callable[[Generator, Array], None]
+Fill = Callable[[Generator, FloatArray], None]
 
 
-def _normal(rng: Generator, out: Array) -> None:
+def _normal(rng: Generator, out: FloatArray) -> None:
     rng.standard_normal(out=out)
 
 
-def _uniform(rng: Generator, out: Array) -> None:
+def _uniform(rng: Generator, out: FloatArray) -> None:
     rng.random(out=out)
 
 
-def _exponential(rng: Generator, out: Array) -> None:
+def _exponential(rng: Generator, out: FloatArray) -> None:
     rng.standard_exponential(out=out)
 
 
-def _lognormal(rng: Generator, out: Array, s: float) -> None:
+def _lognormal(rng: Generator, out: FloatArray, s: float) -> None:
     rng.standard_normal(out=out)
     np.exp(np.multiply(out, s, out=out), out=out)
 
 
-def _laplace(rng: Generator, out: Array) -> None:
+def _laplace(rng: Generator, out: FloatArray) -> None:
     rng.standard_exponential(out=out)
     out -= rng.standard_exponential(out.shape)
 
 
-def _pareto(rng: Generator, out: Array, b: float) -> None:
+def _pareto(rng: Generator, out: FloatArray, b: float) -> None:
     rng.standard_exponential(out=out)
     np.exp(np.divide(out, b, out=out), out=out)
 
 
-def _mixture(rng: Generator, out: Array, weight: float, shift: float, spread: float) -> None:
+def _mixture(rng: Generator, out: FloatArray, weight: float, shift: float, spread: float) -> None:
     rng.standard_normal(out=out)
     second = rng.random(out.shape) >= weight
     np.multiply(out, spread, out=out, where=second)
     np.add(out, shift, out=out, where=second)
 
 
-def _rectified(rng: Generator, out: Array, shift: float) -> None:
+def _rectified(rng: Generator, out: FloatArray, shift: float) -> None:
     rng.standard_normal(out=out)
     np.maximum(np.add(out, shift, out=out), 0.0, out=out)
 
 
-def _bernoulli(rng: Generator, out: Array, p: float) -> None:
+def _bernoulli(rng: Generator, out: FloatArray, p: float) -> None:
     rng.random(out=out)
     out[...] = out < p
 
@@ -68,7 +67,7 @@ def _bernoulli(rng: Generator, out: Array, p: float) -> None:
 def _numpy(method: str) -> Callable[..., None]:
     """NumPy's sampler of that name, whose parameters are SciPy's shape parameters in the same order."""
 
-    def fill(rng: Generator, out: Array, *shapes: float) -> None:
+    def fill(rng: Generator, out: FloatArray, *shapes: float) -> None:
         whole = [int(s) if s.is_integer() else s for s in shapes]
         out[...] = getattr(rng, method)(*whole, size=out.shape)
 
@@ -115,7 +114,7 @@ def law_filler(law: Any) -> Fill:
     if standard is None:
         return lambda rng, out: np.copyto(out, law.rvs(size=out.shape, random_state=rng))
 
-    def fill(rng: Generator, out: Array) -> None:
+    def fill(rng: Generator, out: FloatArray) -> None:
         standard(rng, out, *shapes)
         if scale != 1.0:
             out *= scale
@@ -135,21 +134,21 @@ def _inversion(law: Any) -> Callable[..., None] | None:
     except Exception:  # UNU.RAN refuses for many reasons (no density, no bounded table); `rvs` always works
         return None
 
-    def fill(rng: Generator, out: Array, *_: float) -> None:
+    def fill(rng: Generator, out: FloatArray, *_: float) -> None:
         rng.random(out=out)
         out[...] = inverse.ppf(out)
 
     return fill
 
 
-def array_filler(values: Array) -> Fill:
+def array_filler(values: FloatArray) -> Fill:
     """The function that fills an array with draws from `values`, with replacement.
 
     A uniform number in [0, 1) times the length, rounded down, is an index: three times as fast as `rng.choice`, and
     the chances of two values differ by less than length / 2^53.
     """
 
-    def fill(rng: Generator, out: Array) -> None:
+    def fill(rng: Generator, out: FloatArray) -> None:
         rng.random(out=out)
         out *= values.size
         np.take(values, out.astype(np.intp), out=out, mode="clip")

@@ -8,10 +8,9 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import optimize
 
-Array = NDArray[np.float64]
+from bnstats._arrays import FloatArray
 
 # Families whose far quantiles SciPy does not reach, by their shape parameters.
 _CLOSED: dict[str, Callable[[tuple[float, ...]], float]] = {
@@ -72,7 +71,7 @@ def slope_at(dist: Any, shapes: tuple[float, ...], probability: float) -> float:
         return min(_slope(quantile, chance, shapes, middle) for quantile in (dist.isf, dist.ppf))
 
 
-def _slope(quantile: Any, chance: Array, shapes: tuple[float, ...], middle: float) -> float:
+def _slope(quantile: Any, chance: FloatArray, shapes: tuple[float, ...], middle: float) -> float:
     """Slope between the distances from the middle that are exceeded with probabilities 10 p and p."""
     try:
         value = np.abs(quantile(chance, *shapes) - middle)
@@ -83,14 +82,14 @@ def _slope(quantile: Any, chance: Array, shapes: tuple[float, ...], middle: floa
     return float(np.log(10) / np.log(value[1] / value[0]))
 
 
-def binned(deviation: Array, weight: Array) -> tuple[Array, Array]:
+def binned(deviation: FloatArray, weight: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Sizes of deviations, relative to the largest and rounded to 1 %, and their shares."""
     size = np.abs(deviation)
     bins, place = np.unique(np.round(64 * np.log2(size[size > 0] / size.max())), return_inverse=True)
     return 2.0 ** (bins / 64), np.bincount(place, weight[size > 0] / weight.sum()).astype(np.float64)
 
 
-def visible_order(size: Array, share: Array, draws: float) -> float:
+def visible_order(size: FloatArray, share: FloatArray, draws: float) -> float:
     """The order up to which moments of a discrete law are known from so many draws, inf if all are.
 
     A moment of order k is known if draws of which each counts |x|^k are worth at least 100 that count the same, by
@@ -109,13 +108,13 @@ def visible_order(size: Array, share: Array, draws: float) -> float:
     return float(optimize.brentq(log_surplus, 0.0, HIGHEST, xtol=1e-3)) if log_surplus(0.0) > 0 else 0.0
 
 
-def shortest_interval(ordered: Array, probability: float) -> float:
+def shortest_interval(ordered: FloatArray, probability: float) -> float:
     """Length of the shortest interval that holds this share of the values."""
     apart = min(max(1, round(probability * ordered.size)), ordered.size - 1)
     return float(np.min(ordered[apart:] - ordered[:-apart]))
 
 
-def largest_share(ordered: Array, length: float) -> float:
+def largest_share(ordered: FloatArray, length: float) -> float:
     """The largest share of the values that an interval of this length holds."""
     last = np.searchsorted(ordered, ordered + length, side="right")
     return float(np.max(last - np.arange(ordered.size)) / ordered.size)

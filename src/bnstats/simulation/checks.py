@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from numbers import Integral, Real
 from typing import Any
 
-from bnstats.naming import named
+from bnstats._validation import named
 from bnstats.simulation.study import Cell, Study
 from bnstats.simulation.summaries import SUMMARIES
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
 
-Array = NDArray[np.float64]
+from bnstats._arrays import FloatArray
 
 # Values that agree in 36 of their 52 bits (1e-11) are one atom: the same estimate, rounded another way.
 _ROUNDING_BITS = 16
@@ -17,12 +17,12 @@ SAMPLED = 1024
 LEAST = 1 / 512
 
 
-def identity_of(values: Array) -> NDArray[np.int64]:
+def identity_of(values: FloatArray) -> NDArray[np.int64]:
     """Whole numbers that values of one atom share."""
     return values.view(np.int64) >> _ROUNDING_BITS
 
 
-def atoms_of(values: Array) -> tuple[Array, Array]:
+def atoms_of(values: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Values that come again and again, and how often.
 
     >>> atoms_of(np.array([0.5, 0.5, 0.5, 0.7, 0.1, 0.1]))
@@ -37,13 +37,13 @@ def atoms_of(values: Array) -> tuple[Array, Array]:
 
 
 def quantiles(
-    ranks: Array,
-    edges: Array,
+    ranks: FloatArray,
+    edges: FloatArray,
     density: NDArray[Any],
-    atoms: tuple[Array, NDArray[np.int64]],
-    low: Array,
-    high: Array,
-) -> Array:
+    atoms: tuple[FloatArray, NDArray[np.int64]],
+    low: FloatArray,
+    high: FloatArray,
+) -> FloatArray:
     """The values with these ranks.
 
     Parameters
@@ -67,7 +67,9 @@ def quantiles(
     return np.where((j >= 0) & (ranks <= ends[j]), values[j], smooth)
 
 
-def _smooth_quantiles(ranks: Array, edges: Array, below: NDArray[Any], low: Array, high: Array) -> Array:
+def _smooth_quantiles(
+    ranks: FloatArray, edges: FloatArray, below: NDArray[Any], low: FloatArray, high: FloatArray
+) -> FloatArray:
     """Monotone cubic interpolation between the edges of the bins; within a bin of one value, that value."""
     bins = np.minimum(np.searchsorted(below, ranks), len(below) - 1)
     near = np.arange(max(bins.min() - 3, 0), min(bins.max() + 4, len(below)))

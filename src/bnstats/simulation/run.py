@@ -14,12 +14,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bnstats.notices import NotFiniteWarning, PrecisionWarning, notify
+from bnstats._warnings import NotFiniteWarning, PrecisionWarning, notify
 from bnstats.simulation.checks import check
-from bnstats.simulation.definition import definition
 from bnstats.simulation.progress import Bar
-from bnstats.simulation.settling import FIRST_LOOK, CellRun
-from bnstats.simulation.store import Store
+from bnstats.simulation.stopping import FIRST_LOOK, CellRun
+from bnstats.simulation.storage.fingerprint import definition
+from bnstats.simulation.storage.store import Store
 from bnstats.simulation.streams import digest
 from bnstats.simulation.study import Cell, Study
 from bnstats.simulation.summaries import SUMMARIES

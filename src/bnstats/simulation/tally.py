@@ -15,23 +15,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bnstats.compiled import compiled
+from bnstats._arrays import FloatArray
+from bnstats._compiled import compiled
+from bnstats.simulation.central_moments import merge_groups, merge_moments
 from bnstats.simulation.medians import atoms_of, identity_of, quantiles
-from bnstats.simulation.merging import merge_groups, merge_moments
-
-Array = NDArray[np.float64]
 
 # The histogram of |value - origin| has eight bins an octave, by the top bits of the number, from 2^-128 to 2^128.
 BINS = 2048
 _PER_OCTAVE_BITS = 3
 _LOWEST = (1023 - 128) << _PER_OCTAVE_BITS
-EDGES: Array = ((np.arange(BINS + 1) + _LOWEST) << (52 - _PER_OCTAVE_BITS)).view(np.float64)
+EDGES: FloatArray = ((np.arange(BINS + 1) + _LOWEST) << (52 - _PER_OCTAVE_BITS)).view(np.float64)
 
 # A power of two, so that groups merge as a tree.
 GROUPS = 16
 
 # In standard errors of a proportion: where the quantiles are looked at that tell how sure a median is.
-DISTANCES: Array = np.arange(1.0, 5.5, 0.5)
+DISTANCES: FloatArray = np.arange(1.0, 5.5, 0.5)
 
 
 @dataclass(frozen=True)
@@ -56,13 +55,13 @@ class Tally:
     """
 
     keys: tuple[tuple[Any, ...], ...]
-    moments: Array
+    moments: FloatArray
     missing: NDArray[np.int64]
     bins: NDArray[np.int64]
     counts: NDArray[np.int32]
-    low: Array
-    high: Array
-    atoms: Array
+    low: FloatArray
+    high: FloatArray
+    atoms: FloatArray
 
     @staticmethod
     def of(replicates: Mapping[Any, NDArray[Any]], origins: Sequence[float], histogram: bool = True) -> Tally:
@@ -100,7 +99,9 @@ class Tally:
 
 
 @compiled
-def _count(values: Array, origin: float, moments: Array, counts: NDArray[np.int32], low: Array, high: Array) -> Array:
+def _count(
+    values: FloatArray, origin: float, moments: FloatArray, counts: NDArray[np.int32], low: FloatArray, high: FloatArray
+) -> FloatArray:
     error = values - origin
     mean = error.mean()
     first = second = third = fourth = 0.0
@@ -186,12 +187,12 @@ class Sample:
     atom_counts : int array, shape (GROUPS, A)
     """
 
-    moments: Array
+    moments: FloatArray
     missing: NDArray[np.int64]
     counts: NDArray[np.int32]
-    low: Array
-    high: Array
-    atoms: Array
+    low: FloatArray
+    high: FloatArray
+    atoms: FloatArray
     atom_counts: NDArray[np.int64]
 
     @property
@@ -213,7 +214,7 @@ class Sample:
         atoms = self.atom_counts.sum(axis=0) - self.atom_counts
         return [self._evidence(*parts) for parts in zip(merged, counts, atoms, strict=True)]
 
-    def _evidence(self, moments: Array, counts: NDArray[np.int64], atom_counts: NDArray[np.int64]) -> Evidence:
+    def _evidence(self, moments: FloatArray, counts: NDArray[np.int64], atom_counts: NDArray[np.int64]) -> Evidence:
         return Evidence(moments, counts, self.low, self.high, (self.atoms, atom_counts))
 
 
@@ -230,11 +231,11 @@ class Evidence:
         Values of |e| that come again and again, and how often; they are among the counts, too.
     """
 
-    moments: Array
+    moments: FloatArray
     counts: NDArray[np.int64]
-    low: Array
-    high: Array
-    atoms: tuple[Array, NDArray[np.int64]]
+    low: FloatArray
+    high: FloatArray
+    atoms: tuple[FloatArray, NDArray[np.int64]]
 
     @property
     def n(self) -> float:
@@ -256,7 +257,7 @@ class Evidence:
         return self.central(2) + self.mean**2
 
     @cached_property
-    def median(self) -> tuple[float, Array, Array]:
+    def median(self) -> tuple[float, FloatArray, FloatArray]:
         """Median of |e|, and the quantiles `DISTANCES` standard errors of a proportion below and above it."""
         step = np.minimum(0.5 - 0.5 / self.n, DISTANCES * 0.5 / np.sqrt(self.n))
         ranks = np.concatenate([[0.5], 0.5 - step, 0.5 + step]) * self.counts.sum()

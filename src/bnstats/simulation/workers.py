@@ -11,8 +11,8 @@ from contextlib import ExitStack
 from threadpoolctl import threadpool_limits
 
 from bnstats.simulation.blocks import failure, replicates
-from bnstats.simulation.settling import CellRun
-from bnstats.simulation.store import Store
+from bnstats.simulation.stopping import CellRun
+from bnstats.simulation.storage.store import Store
 from bnstats.simulation.study import Cell, Study
 from bnstats.simulation.summaries import histogram
 from bnstats.simulation.tally import Tally

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bnstats.naming import named
+from bnstats._arrays import FloatArray
+from bnstats._validation import named
 from bnstats.sampling.populations import Population
 from bnstats.statistics.moments import Moments
 
-Array = NDArray[np.float64]
-Fresh = Callable[[], Array]
+Fresh = Callable[[], FloatArray]
 
 # Differences of so many units in the last place are rounding.
 ROUNDING = 64 * float(np.finfo(float).eps)
@@ -33,7 +33,7 @@ class Estimator:
     target : float, or callable (Population) -> float
     order : float, optional
         It grows like this power of an outlier, 1 for a mean or a standard deviation, 2 for a variance, 0 if bounded:
-        says which of its moments exist. By default it is tried out, see `bnstats.statistics.growth`.
+        says which of its moments exist. By default it is tried out, see `bnstats.statistics.outlier_sensitivity`.
     averages : float, optional
         It is a smooth function of the batch's average of this power of the values: says how fast it converges. By
         default that is not known.
@@ -56,16 +56,16 @@ class Estimator:
     target: float | Callable[[Population], float]
     order: float | None = None
     averages: float | None = None
-    of_moments: Callable[[Moments, Fresh], Array] | None = None
+    of_moments: Callable[[Moments, Fresh], FloatArray] | None = None
     eps: float | None = None
 
-    def __call__(self, x: NDArray[Any], axis: int = -1) -> Array:
+    def __call__(self, x: NDArray[Any], axis: int = -1) -> FloatArray:
         """The estimates of the batches that lie along `axis`."""
         if self.function is not None:
             return np.asarray(self.function(x, axis=axis), dtype=np.float64)
         return self.from_moments(Moments.of(x, axis), _no_fresh)
 
-    def from_moments(self, moments: Moments, fresh: Fresh) -> Array:
+    def from_moments(self, moments: Moments, fresh: Fresh) -> FloatArray:
         """The estimates of batches with these moments; ValueError if the estimator needs the values themselves."""
         if self.of_moments is None:
             raise ValueError(f"estimator {self.name!r} is a function of the values, not of their moments.")
@@ -97,7 +97,7 @@ class Estimator:
                 "axis=0."
             )
 
-    def of_whole(self, population: Population, estimates: Array) -> Array:
+    def of_whole(self, population: Population, estimates: FloatArray) -> FloatArray:
         """Estimates from batches that are the whole population, its values in other orders, without their rounding.
 
         >>> whole = Population.of([1.0, 2.0, 6.0])
@@ -116,7 +116,7 @@ class Estimator:
         return float(self.target(population) if callable(self.target) else self.target)
 
 
-def _no_fresh() -> Array:
+def _no_fresh() -> FloatArray:
     raise ValueError("this estimator needs a fresh value for each batch: use it in a study.")
 
 
@@ -139,28 +139,28 @@ def _inv_std_of(population: Population, eps: float) -> float:
     return float(1 / np.sqrt(population.var + eps))
 
 
-def _mean(moments: Moments, _: Fresh) -> Array:
+def _mean(moments: Moments, _: Fresh) -> FloatArray:
     return moments.mean
 
 
-def _var(moments: Moments, _: Fresh) -> Array:
+def _var(moments: Moments, _: Fresh) -> FloatArray:
     return moments.var()
 
 
-def _var_unbiased(moments: Moments, _: Fresh) -> Array:
+def _var_unbiased(moments: Moments, _: Fresh) -> FloatArray:
     return moments.var(ddof=1)
 
 
-def _std(moments: Moments, _: Fresh) -> Array:
+def _std(moments: Moments, _: Fresh) -> FloatArray:
     return np.sqrt(moments.var())
 
 
-def _inv_std(moments: Moments, _: Fresh, eps: float) -> Array:
+def _inv_std(moments: Moments, _: Fresh, eps: float) -> FloatArray:
     with np.errstate(divide="ignore"):
         return 1 / np.sqrt(moments.var() + eps)
 
 
-def _fresh_normalized(moments: Moments, fresh: Fresh, eps: float) -> Array:
+def _fresh_normalized(moments: Moments, fresh: Fresh, eps: float) -> FloatArray:
     with np.errstate(divide="ignore", invalid="ignore"):  # a batch of equal values, where eps is 0
         return (fresh() - moments.mean) / np.sqrt(moments.var() + eps)
 

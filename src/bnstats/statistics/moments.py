@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from bnstats.compiled import compiled
-
-Array = NDArray[np.float64]
+from bnstats._arrays import FloatArray
+from bnstats._compiled import compiled
 
 
 @dataclass(frozen=True)
@@ -32,9 +31,9 @@ class Moments:
     (4.0, 12.5, 12.5)
     """
 
-    n: float | Array
-    mean: Array
-    m2: Array
+    n: float | FloatArray
+    mean: FloatArray
+    m2: FloatArray
 
     @staticmethod
     def of(x: ArrayLike, axis: int | tuple[int, ...] | None = -1) -> Moments:
@@ -54,12 +53,12 @@ class Moments:
         share = np.divide(other.n, n)
         return Moments(n, self.mean + delta * share, self.m2 + other.m2 + delta**2 * np.multiply(self.n, share))
 
-    def var(self, ddof: int = 0) -> Array:
+    def var(self, ddof: int = 0) -> FloatArray:
         """Variance with the denominator n - ddof."""
         return np.asarray(self.m2 / np.subtract(self.n, ddof))
 
 
-def pyramid(fill: Callable[[Array], None], sets: int, size: int, most: int, levels: int) -> list[Moments]:
+def pyramid(fill: Callable[[FloatArray], None], sets: int, size: int, most: int, levels: int) -> list[Moments]:
     """Moments of batches of size 2, 4, 8, ... from one stream of draws, each level merged from the one before.
 
     Parameters
@@ -96,7 +95,9 @@ def pyramid(fill: Callable[[Array], None], sets: int, size: int, most: int, leve
 
 
 @compiled
-def _climb(values: Array, scratch: Array, most: int, levels: int, mean_out: Array, m2_out: Array) -> None:
+def _climb(
+    values: FloatArray, scratch: FloatArray, most: int, levels: int, mean_out: FloatArray, m2_out: FloatArray
+) -> None:
     mean, m2 = scratch[0], scratch[1]
     half = values.size // 2
     for i in range(half):

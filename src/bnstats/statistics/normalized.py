@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from bnstats._arrays import FloatArray
 
 
-def normalized(batches: Array) -> tuple[Array, Array, Array]:
+def normalized(batches: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Members normalised by their own batch, and each batch's mean and standard deviation (ddof 0); batches in rows.
 
     Where all members are equal they become 0, as they do with any eps > 0 under the root.

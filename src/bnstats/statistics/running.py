@@ -11,15 +11,15 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy import stats
 
-from bnstats.naming import named
+from bnstats._arrays import FloatArray
+from bnstats._validation import named
 from bnstats.sampling.populations import Population
 from bnstats.statistics.moments import Moments
 from bnstats.statistics.theory import Sampling, variance_of_variance
 
-Array = NDArray[np.float64]
 Momentum = float | None | Literal["default"]
 
 STATISTICS = ("mean", "var")
@@ -107,7 +107,7 @@ class Convention:
             raise ValueError(f"the cumulative average has no momentum; leave out momentum={momentum}.")
         return replace(chosen, momentum=None if momentum is None else float(momentum))
 
-    def weight(self, step: ArrayLike) -> Array:
+    def weight(self, step: ArrayLike) -> FloatArray:
         """Weight of the batch at step 1, 2, ... in the update of that step.
 
         >>> Convention.of("torch", 0.5).weight([1, 2]), Convention.of("haiku", 0.5).weight([1, 2])
@@ -122,7 +122,7 @@ class Convention:
             return np.full(step.shape, float(self.momentum))
         return np.asarray(self.momentum / -np.expm1(step * np.log1p(-self.momentum)))
 
-    def shares(self, steps: int) -> Array:
+    def shares(self, steps: int) -> FloatArray:
         """What the start (first) and each batch in turn weigh in the running statistics after so many steps.
 
         Without debiasing the start keeps (1 - momentum)^steps.
@@ -179,8 +179,8 @@ class RunningStats:
 
     convention: Convention
     steps: int
-    mean: Array
-    var: Array
+    mean: FloatArray
+    var: FloatArray
 
     @staticmethod
     def like(convention: str | Convention, momentum: Momentum = "default") -> RunningStats:
@@ -212,11 +212,11 @@ class RunningStats:
             var=np.asarray(smooth(self.var, moments.var(self.convention.ddof), weight)),
         )
 
-    def normalize(self, x: ArrayLike) -> Array:
+    def normalize(self, x: ArrayLike) -> FloatArray:
         """What evaluation mode makes of `x`: (x - mean) / sqrt(var + eps)."""
         return np.asarray((np.asarray(x, dtype=np.float64) - self.mean) / np.sqrt(self.var + self.convention.eps))
 
-    def _checked(self, batch: ArrayLike) -> Array:
+    def _checked(self, batch: ArrayLike) -> FloatArray:
         x = np.asarray(batch, dtype=np.float64)
         fewest = 1 + self.convention.ddof
         if x.ndim == 0 or len(x) < fewest:

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 from numpy.random import Generator
-from numpy.typing import NDArray
 from statsmodels.stats.proportion import proportion_confint
 
+from bnstats._arrays import FloatArray
 from bnstats.sampling.batching import IID, Batching, check_rule
 from bnstats.sampling.populations import Population
 from bnstats.simulation.streams import stream
@@ -26,8 +26,6 @@ from bnstats.testing.claims import (
     require,
     target_of,
 )
-
-Array = NDArray[np.float64]
 
 # Values that are drawn at a time.
 CHUNK = 2**20
@@ -164,7 +162,7 @@ def _interval(inside: int, total: int, error: float) -> tuple[float, float]:
 
 def _estimates(
     estimator: Estimator, population: Population, batching: Batching, rng: Generator, replicates: int, batch_size: int
-) -> Iterator[Array]:
+) -> Iterator[FloatArray]:
     """The estimates of so many batches, some at a time."""
     most = max(1, CHUNK // batch_size)
     for start in range(0, replicates, most):
@@ -173,8 +171,8 @@ def _estimates(
         yield _estimate(estimator, batching.source(population), rng, batches)
 
 
-def _estimate(estimator: Estimator, source: Population, rng: Generator, batches: Array) -> Array:
-    def fresh() -> Array:
+def _estimate(estimator: Estimator, source: Population, rng: Generator, batches: FloatArray) -> FloatArray:
+    def fresh() -> FloatArray:
         values = np.empty(len(batches))
         source.fill(rng, values)
         return values

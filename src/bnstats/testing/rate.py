@@ -11,8 +11,8 @@ from bnstats.sampling.batching import IID, Batching, check_rule
 from bnstats.sampling.populations import Population
 from bnstats.statistics import theory
 from bnstats.statistics.estimators import Estimator
-from bnstats.studies.convergence import measure_convergence
-from bnstats.studies.estimates import SET, SETS
+from bnstats.studies.convergence.measure import measure_convergence
+from bnstats.studies.convergence.study import SET, SETS
 from bnstats.testing.claims import (
     InsufficientPower,
     check_counts,

@@ -6,13 +6,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy import stats
 
+from bnstats._arrays import FloatArray
 from bnstats.statistics.estimators import ROUNDING
 from bnstats.testing.claims import InsufficientPower, check_false_alarm, require
-
-Array = NDArray[np.float64]
 
 
 def assert_within_mcse(
@@ -85,7 +84,7 @@ def assert_within_mcse(
     return detectable if detectable.ndim else float(detectable)
 
 
-def _family(estimate: ArrayLike, truth: ArrayLike, mcse: ArrayLike) -> tuple[Array, Array, Array]:
+def _family(estimate: ArrayLike, truth: ArrayLike, mcse: ArrayLike) -> tuple[FloatArray, FloatArray, FloatArray]:
     """The cells, all three of one shape, or the reason why they cannot be judged."""
     __tracebackhide__ = True
     given = {"estimate": estimate, "truth": truth, "mcse": mcse}
@@ -109,7 +108,9 @@ def _family(estimate: ArrayLike, truth: ArrayLike, mcse: ArrayLike) -> tuple[Arr
     return value, true, error
 
 
-def _check_power(wanted: Array, detectable: Array, error: Array, needed: float, false_alarm: float) -> None:
+def _check_power(
+    wanted: FloatArray, detectable: FloatArray, error: FloatArray, needed: float, false_alarm: float
+) -> None:
     __tracebackhide__ = True
     require(bool((wanted > 0).all()), "detect", wanted, "a discrepancy above 0")
     if (detectable > wanted).any():
@@ -122,7 +123,7 @@ def _check_power(wanted: Array, detectable: Array, error: Array, needed: float, 
         )
 
 
-def _cells(value: Array, true: Array, error: Array, margin: Array, given: Any) -> pd.DataFrame:
+def _cells(value: FloatArray, true: FloatArray, error: FloatArray, margin: FloatArray, given: Any) -> pd.DataFrame:
     """A row for each cell, named by its place in the array or by the index of the given Series."""
     named = isinstance(given, pd.Series) and len(given) == value.size
     places = list(given.index) if named else list(np.ndindex(value.shape))

@@ -1,0 +1,76 @@
+"""One way to compile a loop: without the interpreter's lock, cached on disk, and never silently on a first run."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+import numba
+from numba import extending
+from numba.core import event
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class _Announce(event.Listener):
+    """Says once a process that it compiles; loading from the cache is no compilation."""
+
+    said = False
+
+    def on_start(self, _: Any) -> None:
+        if not self.said and sys.stderr.isatty():
+            print("bnstats: compiling, once after installation; a few seconds", file=sys.stderr)
+        self.said = True
+
+    def on_end(self, _: Any) -> None:
+        pass
+
+
+event.register("numba:compile", _Announce())
+
+
+def intrinsic(function: Callable[..., Any]) -> Any:
+    """A function of compiled code that writes its own LLVM instructions; Numba's, which has no types."""
+    return extending.intrinsic(function)
+
+
+def compiled(function: Callable[P, R]) -> Callable[P, R]:
+    """Compile `function` at its first call.
+
+    `nogil`: threads run it side by side. `error_model="numpy"` (1/0 is inf, no exception) and the freedom to reorder
+    sums are what lets LLVM vectorise the loops; the order is fixed by the compiled code, so results repeat to the bit.
+    `forceinline`: a function that compiled code calls becomes part of it. Else the run that compiles would call another
+    copy of it, with sums in another order, than later runs that load the caller from the cache.
+
+    >>> compiled(lambda x: x + 1)(1)
+    2
+    """
+    fast = {"reassoc", "contract", "nsz"}
+    options = {"nogil": True, "forceinline": True, "error_model": "numpy", "fastmath": fast}
+    jitted: Callable[P, R]
+    try:
+        jitted = numba.njit(**options, cache=True)(function)
+        _watch(jitted)
+    except RuntimeError:  # no place to write the cache: an interactive session, a read-only installation
+        jitted = numba.njit(**options)(function)
+    return jitted
+
+
+def _watch(jitted: Any) -> None:
+    """Compile again after any change of what is compiled; Numba looks at a function's own file, not at its callees'."""
+    with suppress(AttributeError):  # should Numba rename these, it goes by the own file again
+        held = jitted._cache._cache_file
+        held._source_stamp = held._source_stamp, _source()
+
+
+@cache
+def _source() -> str:
+    """A digest of all files of this package with compiled functions."""
+    texts = (path.read_bytes() for path in sorted(Path(__file__).parent.rglob("*.py")))
+    return hashlib.blake2b(b"".join(text for text in texts if b"bnstats._compiled" in text), digest_size=8).hexdigest()

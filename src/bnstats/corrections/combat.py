@@ -1,0 +1,64 @@
+"""Parametric ComBat: batch means and variances shrunken towards what they are over all features of the batch."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+
+from bnstats._arrays import FloatArray
+from bnstats.corrections.batchwise import check_pairs
+from bnstats.corrections.correction import Correction, Rule
+from bnstats.corrections.groups import Groups, shown
+
+
+def combat(ddof: int = 1) -> Correction:
+    """Parametric ComBat (Johnson, Li & Rabinovic 2007), for x of shape (rows, features) with two features or more.
+
+    Each feature is scaled by its level and pooled standard deviation s (ddof 0). In these units a batch's shifts of the
+    features are drawn from a normal law, its variances from an inverse gamma law, both fitted by moments over the
+    features; a batch's effect is s times the posterior mean shift, its factor 1 / sqrt(posterior variance).
+
+    With one feature there is no law of a batch's features to estimate: use `shrink`, which shares strength over batches
+    instead. A fit says nothing about a new batch, whose law is its own.
+
+    Parameters
+    ----------
+    ddof : {0, 1}
+        Of the variances that the laws are fitted to: 1 in the article and in R's sva, 0 in pyComBat and InMoose.
+    """
+    if ddof not in (0, 1):
+        raise ValueError(f"ddof is 0 (biased variance) or 1 (unbiased); got {ddof!r}.")
+    return Correction.made_by(combat, "batch", False, _combat, ddof=ddof)
+
+
+def _combat(groups: Groups, ddof: int) -> Rule:
+    if groups.mean.shape[1] < 2:
+        raise ValueError(
+            "combat estimates the law of a batch's effects over features, and x has one feature: give x of shape "
+            "(rows, features), or use 'shrink' or 'random_intercept', which share strength over batches."
+        )
+    check_pairs(groups)
+    sd = np.sqrt(groups.m2.sum(axis=0) / groups.n.sum())
+    if (sd == 0).any():
+        raise ValueError(f"feature {shown(np.argmin(sd))} does not vary within any batch: drop it.")
+    return partial(_adjusted, level=groups.level, sd=sd, ddof=ddof)
+
+
+def _adjusted(groups: Groups, level: FloatArray, sd: FloatArray, ddof: int) -> tuple[FloatArray, FloatArray]:
+    check_pairs(groups)
+    shift, var = (groups.mean - level) / sd, groups.m2 / sd**2 / (groups.n - ddof)
+    prior_shift, prior_spread = shift.mean(axis=1, keepdims=True), shift.var(axis=1, ddof=ddof, keepdims=True)
+    mean, spread = var.mean(axis=1, keepdims=True), var.var(axis=1, ddof=ddof, keepdims=True)
+    alike = (spread == 0).any(axis=1)
+    if alike.any():
+        raise ValueError(f"{groups.named(alike)} has the same variance in every feature, which leaves no law to fit.")
+    shape, rate = 2 + mean**2 / spread, mean + mean**3 / spread
+    posterior = var
+    for _ in range(1000):
+        moved = (groups.n * prior_spread * shift + posterior * prior_shift) / (groups.n * prior_spread + posterior)
+        squares = groups.m2 / sd**2 + groups.n * (shift - moved) ** 2
+        last, posterior = posterior, (squares / 2 + rate) / (groups.n / 2 + shape - 1)
+        if (np.abs(posterior - last) <= 1e-12 * posterior).all():
+            break
+    return moved * sd, 1 / np.sqrt(posterior)

@@ -1,0 +1,67 @@
+"""Whether a correction for the batch would take the label with it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from bnstats._warnings import notify
+from bnstats.corrections.groups import listed
+
+
+def check_confounding(batch: ArrayLike, label: ArrayLike) -> None:
+    """Check that correcting for the batch leaves the differences between labels: each must be seen within a batch.
+
+    Two labels can be compared beside batch effects if a chain of batches links them, neighbours in the chain sharing
+    a label.
+
+    Parameters
+    ----------
+    batch, label : array, shape (rows,)
+
+    Raises
+    ------
+    ValueError
+        If some labels occur only in batches where the others never do: what tells them apart is then also what tells
+        the batches apart, and a correction removes both.
+
+    Warns
+    -----
+    UserWarning
+        For batches of one label alone: correcting them moves their rows towards those of other labels.
+
+    Examples
+    --------
+    >>> check_confounding(["b1", "b1", "b2", "b2"], ["pass", "fail", "pass", "fail"])
+    >>> check_confounding(["b1", "b1", "b2", "b2"], ["pass", "pass", "fail", "fail"])
+    Traceback (most recent call last):
+    ValueError: batch 'b1' holds only label 'pass', which no other batch holds: ...
+    """
+    batch, label = np.asarray(batch), np.asarray(label)
+    if batch.shape != label.shape or batch.ndim != 1:
+        raise ValueError(
+            f"batch and label are one value a row, shape (rows,); got shapes {batch.shape} and {label.shape}."
+        )
+    rows, batches = pd.factorize(batch, sort=True)
+    columns, labels = pd.factorize(label, sort=True)
+    if min(rows.min(initial=0), columns.min(initial=0)) < 0:
+        raise ValueError("a batch or a label is missing: drop these rows.")
+    nodes = len(batches) + len(labels)
+    links = coo_array((np.ones(len(rows)), (rows, len(batches) + columns)), shape=(nodes, nodes))
+    count, part = connected_components(links, directed=False)
+    if count > 1:
+        ours, theirs = np.split(part == part[0], [len(batches)])
+        raise ValueError(
+            f"batch {listed(batches[ours])} holds only label {listed(labels[theirs])}, which no other batch holds: "
+            "correcting for the batch would remove what tells these labels from the rest; spread the labels over the "
+            "batches, or leave the batch uncorrected."
+        )
+    alone = pd.Series(columns).groupby(rows).nunique().to_numpy() == 1
+    if len(labels) > 1 and alone.any():
+        notify(
+            f"batch {listed(batches[alone])} holds one label only: correcting for the batch moves its rows towards "
+            "those of other labels."
+        )

@@ -1,0 +1,230 @@
+"""The frame of all corrections: what is estimated from some rows, and what it does to others."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from bnstats._arrays import FloatArray
+from bnstats.corrections.groups import Groups, shown
+
+Along = Literal["batch", "time"]
+Rule = Callable[[Groups], tuple[FloatArray, FloatArray]]
+"""Effect and factor of each group, shape (groups, features): corrected = level + (x - level - effect) * factor."""
+
+TRANSFERRING = {
+    "batch": ("none", "shrink", "shrink_scale", "random_intercept"),
+    "time": ("trailing_average", "exponential_average", "polynomial", "spline", "lowess"),
+}
+
+
+@dataclass(frozen=True)
+class Correction:
+    """Takes what batches or times do to values out of them.
+
+    Attributes
+    ----------
+    name : str
+    along : {"batch", "time"}
+        What its key is: labels of batches, or times, unsorted, unequally spaced or tied as they may be.
+    transfers : bool
+        Whether a fit says something about batches or times that it has not seen.
+    estimate : callable (Groups, **parameters) -> Rule
+        From the fitted rows' groups, the rule that gives any group its effect and factor.
+    parameters : tuple of (name, value)
+
+    Examples
+    --------
+    >>> from bnstats.corrections import CORRECTIONS
+    >>> x, year = [70.0, 80.0, 90.0, 100.0], [2023, 2023, 2024, 2024]
+    >>> CORRECTIONS["center"](x, year)
+    array([80., 90., 80., 90.])
+    >>> fitted = CORRECTIONS["center"].fit(x, year)
+    >>> fitted.effect([2024]), fitted.apply([95.0], [2024])
+    (array([10.]), array([85.]))
+    """
+
+    name: str
+    along: Along
+    transfers: bool
+    estimate: Callable[..., Rule]
+    parameters: tuple[tuple[str, Any], ...] = ()
+
+    @staticmethod
+    def made_by(
+        factory: Callable[..., Correction], along: Along, transfers: bool, estimate: Callable[..., Rule], **given: Any
+    ) -> Correction:
+        """What a factory returns: named after it and those of its parameters that are not its defaults.
+
+        >>> from bnstats.corrections import shrink
+        >>> shrink().name, shrink(icc=0.2).name
+        ('shrink', 'shrink(icc=0.2)')
+        """
+        defaults = inspect.signature(factory).parameters
+        changed = ", ".join(f"{name}={value}" for name, value in given.items() if value != defaults[name].default)
+        name = f"{factory.__name__}({changed})" if changed else factory.__name__
+        return Correction(name, along, transfers, estimate, tuple(given.items()))
+
+    def fit(self, x: ArrayLike, key: ArrayLike) -> Fitted:
+        """Estimate the effects.
+
+        Parameters
+        ----------
+        x : array, shape (rows,) or (rows, features)
+            Each feature is corrected by itself; ComBat alone shares strength over features.
+        key : array, shape (rows,)
+            The batch or the time of each row; dates count in days.
+
+        Raises
+        ------
+        ValueError
+            For values that are not finite, keys that do not match the rows, or a batch that this correction cannot
+            estimate: the message names it.
+        """
+        groups = Groups.of(x, key, self.along)
+        rule = self.estimate(groups, **dict(self.parameters))
+        return Fitted(self, groups.level, rule, groups.labels, *rule(groups), flat=np.ndim(x) == 1)
+
+    def __call__(self, x: ArrayLike, key: ArrayLike) -> FloatArray:
+        """The corrected values of the rows that the correction is fitted on."""
+        return self.fit(x, key).apply(x, key)
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """A correction fitted on some batches or times.
+
+    Attributes
+    ----------
+    correction : Correction
+    level : array, shape (features,)
+        Mean of the rows it was fitted on; corrected values stay around it.
+    rule : callable (Groups) -> (effects, factors)
+    labels : array, shape (groups,)
+        The batches or times it was fitted on, sorted.
+    effects, factors : array, shape (groups, features)
+        corrected = level + (x - level - effect) * factor; where the factor is 1 that is x - effect.
+    flat : bool
+        Whether it was fitted on x of shape (rows,).
+    """
+
+    correction: Correction
+    level: FloatArray
+    rule: Rule
+    labels: NDArray[Any]
+    effects: FloatArray
+    factors: FloatArray
+    flat: bool
+
+    def apply(self, x: ArrayLike, key: ArrayLike) -> FloatArray:
+        """Corrected values, in the shape of `x`.
+
+        Effects of batches and times that were fitted stay as they were fitted. A new time gets the fitted curve's
+        value. A new batch gets, where the correction transfers, the effect that the fitted variances make of the rows
+        that are given: give all its rows at once.
+
+        Raises
+        ------
+        ValueError
+            For a new batch or time, where the correction does not transfer; `adapt` estimates new batches afresh.
+        """
+        groups = self._groups(x, key)
+        effects, factors = (values[groups.index].reshape(np.shape(x)) for values in self._of(groups))
+        level = self.level[0] if self.flat else self.level
+        moved = np.asarray(x, dtype=np.float64) - effects
+        return np.asarray(moved + (moved - level) * (factors - 1))
+
+    def effect(self, key: ArrayLike) -> FloatArray:
+        """What is subtracted from each row, shape (rows,) or (rows, features), in the data's unit.
+
+        Raises
+        ------
+        ValueError
+            For a new batch, whose effect is estimated from its rows, or a new time where the fit says nothing of it.
+        """
+        rows = np.shape(key)
+        blank = np.zeros(rows if self.flat else (*rows, len(self.level)))
+        groups = self._groups(blank, key)
+        if self.correction.along == "batch" and (self._at(groups) < 0).any():
+            raise ValueError(
+                f"{self._new(groups)} was not fitted, and its effect depends on its rows: use apply or adapt."
+            )
+        return np.asarray(self._of(groups)[0][groups.index].reshape(blank.shape))
+
+    def adapt(self, x: ArrayLike, key: ArrayLike) -> Fitted:
+        """The fit of other rows at the level of this one: new batches, each by its own rows; or all times so far.
+
+        New batches are estimated with the variances of this fit: what batch normalisation does that goes on using batch
+        statistics at test time. Along time the curve is fitted again, so give the rows of old times with the new ones.
+
+        >>> from bnstats.corrections import CORRECTIONS
+        >>> fitted = CORRECTIONS["center"].fit([1.0, 3.0, 5.0, 7.0], ["a", "a", "b", "b"])
+        >>> new = [10.0, 12.0], ["c", "c"]
+        >>> fitted.adapt(*new).apply(*new)
+        array([3., 5.])
+        """
+        groups = self._groups(x, key)
+        rule = self.rule
+        if self.correction.along == "time":
+            again = self.correction.estimate(groups, **dict(self.correction.parameters))
+            rule = partial(_relevelled, rule=again, shift=groups.level - self.level)
+        effects, factors = rule(groups)
+        return replace(self, rule=rule, labels=groups.labels, effects=effects, factors=factors)
+
+    def _groups(self, x: ArrayLike, key: ArrayLike) -> Groups:
+        features = () if self.flat else (len(self.level),)
+        if np.shape(x)[1:] != features:
+            raise ValueError(
+                f"the {self.correction.name} was fitted on x of shape {('rows', *features)}; got shape {np.shape(x)}."
+            )
+        return Groups.of(x, key, self.correction.along)
+
+    def _at(self, groups: Groups) -> NDArray[np.intp]:
+        found = pd.Index(self.labels, tupleize_cols=False).get_indexer(pd.Index(groups.labels, tupleize_cols=False))
+        return np.asarray(found)
+
+    def _new(self, groups: Groups) -> str:
+        return f"{groups.along} {shown(groups.labels[np.argmin(self._at(groups))])}"
+
+    def _of(self, groups: Groups) -> tuple[FloatArray, FloatArray]:
+        at = self._at(groups)
+        seen = (at >= 0)[:, None]
+        if seen.all():
+            return self.effects[at], self.factors[at]
+        if not self.correction.transfers:
+            raise ValueError(self._refusal(groups))
+        effects, factors = self.rule(groups)
+        return np.where(seen, self.effects[at], effects), np.where(seen, self.factors[at], factors)
+
+    def _refusal(self, groups: Groups) -> str:
+        name, along = self.correction.name, groups.along
+        plural, adapting = {
+            "batch": ("batches", "estimate it from its own rows with adapt"),
+            "time": ("times", "go on with adapt and all rows so far"),
+        }[along]
+        return (
+            f"the {name} fitted on these {plural} says nothing about {self._new(groups)}; use one that does: "
+            f"{', '.join(TRANSFERRING[along])}, or {adapting}."
+        )
+
+
+def centred(rule: Callable[[Groups], FloatArray], groups: Groups) -> Rule:
+    """A rule of effects that average 0 over the rows of `groups`, so that the mean of all rows stays; factors are 1."""
+    return partial(_shifted, rule=rule, shift=groups.average(rule(groups)))
+
+
+def _shifted(groups: Groups, rule: Callable[[Groups], FloatArray], shift: FloatArray) -> tuple[FloatArray, FloatArray]:
+    effects = rule(groups) - shift
+    return effects, np.ones_like(effects)
+
+
+def _relevelled(groups: Groups, rule: Rule, shift: FloatArray) -> tuple[FloatArray, FloatArray]:
+    effects, factors = rule(groups)
+    return effects + shift, factors

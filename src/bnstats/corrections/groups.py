@@ -1,0 +1,169 @@
+"""Rows grouped by what they share: the batch that they came in, or the time at which they were seen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from bnstats._arrays import FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class Groups:
+    """Rows that share a batch or a time, and their moments.
+
+    Attributes
+    ----------
+    along : {"batch", "time"}
+    x : array, shape (rows, features)
+    labels : array, shape (groups,)
+        Sorted.
+    index : array of int, shape (rows,)
+        The group of each row.
+
+    Examples
+    --------
+    >>> groups = Groups.of([1.0, 5.0, 3.0], ["b", "a", "b"], "batch")
+    >>> groups.labels, groups.mean.ravel(), groups.m2.ravel(), groups.level
+    (array(['a', 'b'], dtype=object), array([5., 2.]), array([0., 2.]), array([3.]))
+    """
+
+    along: str
+    x: FloatArray
+    labels: NDArray[Any]
+    index: NDArray[np.intp]
+
+    @staticmethod
+    def of(x: ArrayLike, key: ArrayLike, along: str) -> Groups:
+        """Group the rows of `x`, shape (rows,) or (rows, features), by their key.
+
+        Raises
+        ------
+        ValueError
+            For keys that do not match the rows, a missing label, a time that is no finite number, or values that are
+            not finite.
+        """
+        x = _numbers(x)
+        keys = _checked_keys(key, along, x)
+        x = x.reshape(len(x), -1)
+        index, labels = pd.factorize(keys, sort=True)
+        if (index < 0).any():
+            raise ValueError(f"row {int(np.argmin(index))} has no {along}: give each row a label, or drop the row.")
+        finite = np.isfinite(x).all(axis=1)
+        if not finite.all():
+            raise ValueError(
+                f"{along} {shown(labels[index[np.argmin(finite)]])} holds NaN or infinite values, "
+                f"{np.count_nonzero(~finite)} rows do in all: drop these rows."
+            )
+        return Groups(along, x, labels, index)
+
+    @cached_property
+    def n(self) -> FloatArray:
+        """Rows in each group, shape (groups, 1)."""
+        return np.bincount(self.index).astype(np.float64)[:, None]
+
+    @cached_property
+    def mean(self) -> FloatArray:
+        """Of each group and feature, shape (groups, features)."""
+        return self._sums(self.x) / self.n
+
+    @cached_property
+    def m2(self) -> FloatArray:
+        """Sum of squared deviations from the mean, of each group and feature."""
+        return self._sums((self.x - self.mean[self.index]) ** 2)
+
+    @property
+    def level(self) -> FloatArray:
+        """Mean of all rows, of each feature."""
+        return self.average(self.mean)
+
+    def average(self, values: FloatArray) -> FloatArray:
+        """Average of one value a group, weighted by its rows."""
+        return np.asarray((self.n * values).sum(axis=0) / self.n.sum())
+
+    def var_within(self) -> FloatArray:
+        """Pooled variance within groups, of each feature, with the denominator rows - groups.
+
+        Raises
+        ------
+        ValueError
+            If every group has one row.
+        """
+        spare = self.n.sum() - len(self.n)
+        if spare == 0:
+            raise ValueError(f"every {self.along} has one row, which leaves no variance within: give larger ones.")
+        return np.asarray(self.m2.sum(axis=0) / spare)
+
+    def _sums(self, values: FloatArray) -> FloatArray:
+        return np.stack([np.bincount(self.index, column) for column in values.T], axis=1)
+
+    def named(self, which: ArrayLike) -> str:
+        """The groups of a mask, for a message: the first three by name.
+
+        >>> Groups.of([1, 2, 3, 4], [1, 2, 3, 4], "time").named([False, True, True, True])
+        'time 2.0, 3.0, 4.0'
+        """
+        return f"{self.along} {listed(self.labels[np.asarray(which)])}"
+
+
+def shown(label: Any) -> str:
+    """A label as its user wrote it.
+
+    >>> shown(np.str_("b7")), shown(np.int64(3))
+    ("'b7'", '3')
+    """
+    return repr(label.item() if isinstance(label, np.generic) else label)
+
+
+def listed(labels: NDArray[Any], most: int = 3) -> str:
+    """The first few labels, and how many more.
+
+    >>> listed(np.arange(5))
+    '0, 1, 2 and 2 more'
+    """
+    names = ", ".join(map(shown, labels[:most]))
+    return names if len(labels) <= most else f"{names} and {len(labels) - most} more"
+
+
+def _numbers(x: ArrayLike) -> FloatArray:
+    given = np.asarray(x)
+    try:
+        if given.dtype.kind not in "biufO":
+            raise ValueError(f"they are {given.dtype}")
+        return given.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"x holds real numbers, shape (rows,) or (rows, features); got others ({error}).") from error
+
+
+def _checked_keys(key: ArrayLike, along: str, x: FloatArray) -> NDArray[Any]:
+    keys = np.asarray(key)
+    if x.ndim not in (1, 2) or not x.size or keys.shape != x.shape[:1]:
+        raise ValueError(
+            f"x has shape (rows,) or (rows, features) with at least one row, and {along} one value a row; got shapes "
+            f"{x.shape} and {keys.shape}."
+        )
+    if along == "batch":
+        return keys.astype(object) if keys.dtype.kind in "US" else keys
+    times = _times(keys)
+    finite = np.isfinite(times)
+    if not finite.all():
+        raise ValueError(f"times are finite; row {np.argmin(finite)} has {times[np.argmin(finite)]}: drop it.")
+    return times
+
+
+def _times(keys: NDArray[Any]) -> FloatArray:
+    """Numbers as they are; dates and durations in days, whatever unit they come in."""
+    if keys.dtype.kind in "mM":
+        start = np.datetime64(0, "D") if keys.dtype.kind == "M" else np.timedelta64(0, "D")
+        return np.asarray((keys - start) / np.timedelta64(1, "D"), dtype=np.float64)
+    try:
+        return keys.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"times are numbers, or dates as datetime64; got {shown(keys[0])} ({error}): try pandas.to_datetime."
+        ) from error

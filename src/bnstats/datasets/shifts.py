@@ -1,0 +1,135 @@
+"""Shifts: how test rows differ from the rows that a network was trained on, each with a severity.
+
+Severity 0 changes nothing. A spread is the root mean square of the columns' standard deviations, over the rows given.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.random import Generator
+
+from bnstats._arrays import Float32Array, IntArray
+from bnstats._validation import number
+from bnstats.datasets.dataset import chosen
+
+
+@dataclass(frozen=True)
+class Shift(ABC):
+    """What every shift offers.
+
+    Parameters
+    ----------
+    severity : float of at least 0
+    """
+
+    severity: float
+
+    label: ClassVar[str]
+    most: ClassVar[float] = np.inf
+    changes_classes: ClassVar[bool] = False
+    """Whether rows of other classes may come in the place of some."""
+
+    def __post_init__(self) -> None:
+        if not (
+            0 <= number(f"the severity of a {self.label} shift", self.severity) <= self.most
+            and np.isfinite(self.severity)
+        ):
+            limit = f" and at most {self.most:g}" if np.isfinite(self.most) else " and finite"
+            raise ValueError(f"the severity of a {self.label} shift is at least 0{limit}; got {self.severity}.")
+
+    @property
+    def name(self) -> str:
+        """Label and severity, as in "noise 0.5"."""
+        return f"{self.label} {self.severity:.15g}"
+
+    @abstractmethod
+    def apply(self, rng: Generator, x: Float32Array, y: IntArray) -> tuple[Float32Array, IntArray]:
+        """Shifted rows and their labels, in new arrays or the old ones; nothing is changed in place."""
+
+
+@dataclass(frozen=True)
+class Gain(Shift):
+    """All inputs times 1 + severity.
+
+    >>> Gain(0.5).apply(np.random.default_rng(0), np.ones((1, 2), np.float32), np.array([0]))[0].tolist()
+    [[1.5, 1.5]]
+    """
+
+    label = "gain"
+
+    def apply(self, rng: Generator, x: Float32Array, y: IntArray) -> tuple[Float32Array, IntArray]:
+        return x * np.float32(1 + self.severity), y
+
+
+@dataclass(frozen=True)
+class Offset(Shift):
+    """All inputs plus `severity` spreads.
+
+    >>> x = np.array([[-1.0], [1.0]], np.float32)
+    >>> Offset(2.0).apply(np.random.default_rng(0), x, np.array([0, 1]))[0].tolist()
+    [[1.0], [3.0]]
+    """
+
+    label = "offset"
+
+    def apply(self, rng: Generator, x: Float32Array, y: IntArray) -> tuple[Float32Array, IntArray]:
+        return x + np.float32(self.severity) * _spread(x), y
+
+
+@dataclass(frozen=True)
+class Contrast(Shift):
+    """The deviations of each row from its own mean lose the share `severity`: at 1 a row is flat.
+
+    >>> Contrast(0.5).apply(np.random.default_rng(0), np.array([[0.0, 4.0]], np.float32), np.array([0]))[0].tolist()
+    [[1.0, 3.0]]
+    """
+
+    label = "contrast"
+    most = 1.0
+
+    def apply(self, rng: Generator, x: Float32Array, y: IntArray) -> tuple[Float32Array, IntArray]:
+        return x + np.float32(self.severity) * (x.mean(axis=1, keepdims=True) - x), y
+
+
+@dataclass(frozen=True)
+class Noise(Shift):
+    """Independent normal noise with a standard deviation of `severity` spreads.
+
+    >>> Noise(0.5).name
+    'noise 0.5'
+    """
+
+    label = "noise"
+
+    def apply(self, rng: Generator, x: Float32Array, y: IntArray) -> tuple[Float32Array, IntArray]:
+        return x + np.float32(self.severity) * _spread(x) * rng.standard_normal(x.shape, dtype=np.float32), y
+
+
+@dataclass(frozen=True)
+class ClassMix(Shift):
+    """Of each class the share `severity` is replaced by rows of a favoured class, which is drawn anew each time.
+
+    A class of frequency p then has (1 - severity) p, up to half a row; the favoured one has the rest, at 1 all.
+
+    >>> y = np.repeat(np.arange(3), 4)
+    >>> np.unique(ClassMix(1.0).apply(np.random.default_rng(0), np.zeros((12, 2), np.float32), y)[1]).size
+    1
+    """
+
+    label = "class mix"
+    most = 1.0
+    changes_classes = True
+
+    def apply(self, rng: Generator, x: Float32Array, y: IntArray) -> tuple[Float32Array, IntArray]:
+        members = np.flatnonzero(y == rng.choice(np.unique(y)))
+        replaced = chosen(rng, y, np.rint(self.severity * np.bincount(y)).astype(np.int64))
+        rows = np.where(replaced, rng.choice(members, y.size), np.arange(y.size))
+        return x[rows], y[rows]
+
+
+def _spread(x: Float32Array) -> np.float32:
+    return np.float32(np.sqrt(x.var(axis=0, dtype=np.float64).mean()))

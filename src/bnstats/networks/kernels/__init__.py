@@ -1,0 +1,1 @@
+"""Compiled passes through a network; nothing outside `bnstats.networks` imports them."""

@@ -1,0 +1,81 @@
+"""Matrix products of compiled code: SciPy's BLAS, called without the interpreter, at any size without overhead.
+
+`sgemm` also scales the old values, so that a gradient is added to the weights by the very product that makes it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from llvmlite import binding
+from numba import types
+from numba.core import cgutils
+from numba.extending import get_cython_function_address
+
+from bnstats._arrays import Float32Array
+from bnstats._compiled import compiled, intrinsic
+
+# By name, not by address: addresses change from one process to the next, and compiled code is kept on disk.
+binding.add_symbol("bnstats_sgemm", get_cython_function_address("scipy.linalg.cython_blas", "sgemm"))
+_sgemm = types.ExternalFunction("bnstats_sgemm", types.void(*[types.uintp] * 13))
+_AS_IS, _TRANSPOSED = ord("N"), ord("T")
+_ZERO, _ONE = np.float32(0), np.float32(1)
+
+
+@intrinsic
+def _address(_: Any, value: Any) -> Any:
+    """Where a number stands on the stack: Fortran takes every argument by address."""
+
+    def generate(context: Any, builder: Any, __: Any, arguments: Any) -> Any:
+        place = cgutils.alloca_once_value(builder, arguments[0])
+        return builder.ptrtoint(place, context.get_value_type(types.uintp))
+
+    return types.uintp(value), generate
+
+
+@compiled
+def _gemm(
+    flip_a: int,
+    flip_b: int,
+    k: int,
+    alpha: np.float32,
+    a: Float32Array,
+    b: Float32Array,
+    beta: np.float32,
+    out: Float32Array,
+) -> None:
+    """out = beta out + alpha a b. BLAS counts by columns, so that it sees all transposed: out' = b' a'."""
+    _sgemm(
+        _address(np.uint8(flip_b)),
+        _address(np.uint8(flip_a)),
+        _address(np.int32(out.shape[1])),
+        _address(np.int32(out.shape[0])),
+        _address(np.int32(k)),
+        _address(alpha),
+        b.ctypes.data,
+        _address(np.int32(b.shape[1])),
+        a.ctypes.data,
+        _address(np.int32(a.shape[1])),
+        _address(beta),
+        out.ctypes.data,
+        _address(np.int32(out.shape[1])),
+    )
+
+
+@compiled
+def multiply(a: Float32Array, b: Float32Array, out: Float32Array) -> None:
+    """out = a b."""
+    _gemm(_AS_IS, _AS_IS, a.shape[1], _ONE, a, b, _ZERO, out)
+
+
+@compiled
+def multiply_transposed(a: Float32Array, b: Float32Array, out: Float32Array) -> None:
+    """out = a b'."""
+    _gemm(_AS_IS, _TRANSPOSED, a.shape[1], _ONE, a, b, _ZERO, out)
+
+
+@compiled
+def accumulate(a: Float32Array, b: Float32Array, factor: np.float32, kept: np.float32, out: Float32Array) -> None:
+    """out = kept out + factor a' b."""
+    _gemm(_TRANSPOSED, _AS_IS, a.shape[0], factor, a, b, kept, out)

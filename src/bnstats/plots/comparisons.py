@@ -1,0 +1,107 @@
+"""Figures that compare alternatives, from tidy frames: maps of winners, changes with intervals, training beside new."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from bnstats.plots.elements import panels, theme
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+def spoken(name: str) -> str:
+    """A correction's name as figures have it.
+
+    >>> spoken("moving_average(window=3)")
+    'moving average (window 3)'
+    """
+    return name.replace("_", " ").replace("(", " (").replace("=", " ")
+
+
+def signed(change: float) -> str:
+    """A change in whole numbers, with its sign.
+
+    >>> signed(-2.6), signed(13.2)
+    ('−3', '+13')
+    """
+    return f"{change:+.0f}".replace("-", "−")
+
+
+def percent(share: float) -> str:
+    """By how many percent something is larger, with as many digits as tell it from 0.
+
+    >>> percent(0.284), percent(0.004), percent(0.0002), percent(np.inf)
+    ('+28%', '+0.4%', '<0.1%', 'exact')
+    """
+    if share == np.inf:
+        return "exact"
+    return f"+{100 * share:.0f}%" if share >= 0.0095 else f"+{100 * share:.1f}%" if share >= 0.0005 else "<0.1%"
+
+
+def winner_map(ax: Axes, rows: pd.DataFrame, x: str, y: str, colors: Mapping[str, Any]) -> None:
+    """A cell a condition: the winner, and by how many percent of its value the second best is worse.
+
+    Pale, with a sign of equality, where the margin is within Monte Carlo error.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        x, y, winner, value, margin, clear.
+    colors : mapping of winners to colours
+    """
+    across, up = sorted(rows[x].unique()), sorted(rows[y].unique())
+    image = np.ones((len(up), len(across), 4))
+    for _, row in rows.iterrows():
+        place = up.index(row[y]), across.index(row[x])
+        image[place] = [*colors[row["winner"]][:3], 0.55 if row["clear"] else 0.2]
+        share = row["margin"] / abs(row["value"]) if row["value"] != 0 else np.inf
+        text = percent(share) if row["clear"] else "≈"
+        ax.text(
+            place[1],
+            place[0],
+            "\n".join([*spoken(row["winner"]).split(" ", 1), text]),
+            ha="center",
+            va="center",
+            fontsize=6.5,
+        )
+    ax.imshow(image, origin="lower", aspect="auto")
+    ax.set_xticks(range(len(across)), [f"{value:g}" for value in across])
+    ax.set_yticks(range(len(up)), [f"{value:g}" for value in up])
+    ax.grid(visible=False)
+
+
+def regions(rows: pd.DataFrame) -> Figure:
+    """Maps of winners over batch sizes and effect sizes, or smoothness if that takes more values: `Corrected.regions`.
+
+    A panel for each other condition; what all of them share is not named.
+    """
+    up = max(("effect_size", "smoothness"), key=lambda column: rows[column].nunique())
+    others = [c for c in ("effect", "effect_size", "smoothness", "labels", "design") if c != up]
+    named = [c for c in others if rows[c].nunique() > 1]
+    parts = [(name, part) for name, part in rows.groupby(others, sort=False)]
+    with theme() as palette:
+        colors = {name: palette[i % len(palette)] for i, name in enumerate(rows["winner"].unique())}
+        figure, axes = panels(len(parts))
+        for ax, (name, part) in zip(axes, parts, strict=True):
+            winner_map(ax, part, "batch_size", up, colors)
+            values = dict(zip(others, name, strict=True))
+            ax.set_title(", ".join(f"{c.replace('_', ' ')} {values[c]}" for c in named))
+            ax.set(xlabel="batch size", ylabel="effect size (σ)" if up == "effect_size" else up)
+        figure.suptitle("The best correction, and by how much the second best is worse")
+    return figure
+
+
+def intervals(ax: Axes, rows: pd.DataFrame, labels: Sequence[str], colors: Sequence[Any]) -> None:
+    """A line a row from the top: column `value` as a point, `low` to `high` as a bar, about a line at 0."""
+    height = -np.arange(len(rows))
+    ax.axvline(0, color="0.35", linewidth=1, zorder=1)
+    for y, color, (_, row) in zip(height, colors, rows.iterrows(), strict=True):
+        ax.plot([row["low"], row["high"]], [y, y], color=color, linewidth=2.2, zorder=2)
+        ax.plot(row["value"], y, "o", color=color, markersize=6, zorder=3)
+    ax.set_yticks(height, labels, fontsize=8)

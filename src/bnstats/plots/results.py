@@ -1,0 +1,107 @@
+"""Figures of results, from their tables: error against batch size or steps, scores against batch size."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from bnstats.plots.elements import MARKERS, log2_ticks, log_errors, panels, series, theme
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+MEASURES = {
+    "bias": "bias",
+    "se": "standard error",
+    "rmse": "root mean squared error",
+    "median_abs_error": "median absolute error",
+}
+
+
+def convergence(table: pd.DataFrame, measure: str = "rmse") -> Figure:
+    """Error against batch size, a panel an estimator, a colour a population: the table of `measure_convergence`."""
+    rows = _rows_of(table, measure)
+    series_of = ["population", "batching"] if rows["batching"].nunique() > 1 else ["population"]
+    estimators = list(dict.fromkeys(rows["estimator"]))
+    with theme() as palette:
+        figure, axes = panels(len(estimators))
+        for ax, estimator in zip(axes, estimators, strict=True):
+            chosen = rows[rows["estimator"] == estimator]
+            for i, (name, part) in enumerate(chosen.groupby(series_of, sort=False)):
+                label = ", ".join(map(str, name))
+                drawn = part.assign(value=part["value"].abs(), exact=part["exact"].abs())
+                series(ax, drawn, "batch_size", color=palette[i % len(palette)], marker=MARKERS[i % 13], label=label)
+            log2_ticks(ax, chosen["batch_size"].tolist())
+            log_errors(ax)
+            ax.set(title=estimator, xlabel="batch size")
+        axes[0].set_ylabel(f"{MEASURES[measure]} (unit of the estimate)")
+        axes[-1].legend(fontsize=8)
+    return figure
+
+
+SCORES = {
+    "accuracy": "accuracy",
+    "nll": "negative log-likelihood (nats)",
+    "ece": "expected calibration error",
+    "flips": "share of predictions unlike those with population statistics",
+    "diverged": "share of networks that diverged",
+}
+
+
+def mismatch(table: pd.DataFrame, metric: str = "accuracy") -> Figure:
+    """A score against batch size, a colour a kind of statistics, a panel a condition: the table of `measure_mismatch`.
+
+    Where the table has a single training batch size, against the size of test batches.
+    """
+    if metric not in SCORES:
+        raise ValueError(f"metric is one of {', '.join(SCORES)}; got {metric!r}.")
+    rows = table[table["metric"] == metric]
+    x = "batch_size" if rows["batch_size"].nunique() > 1 else "test_batch_size"
+    conditions = list(rows.columns[: rows.columns.get_loc("statistics")])
+    if (rows["test_batch_size"] == rows["batch_size"]).all():
+        conditions.remove("test_batch_size")
+    told = [c for c in conditions if c != x and rows[c].nunique(dropna=False) > 1]
+    parts = [((), rows)] if not told else list(rows.groupby(told, sort=False, dropna=False))
+    kinds = {kind: i for i, kind in enumerate(dict.fromkeys(rows["statistics"]))}
+    with theme() as palette:
+        figure, axes = panels(len(parts), sharey=True)
+        for ax, (values, part) in zip(axes, parts, strict=True):
+            for name, one in part.groupby("statistics", sort=False):
+                i = kinds[name]
+                series(ax, one, x, color=palette[i % len(palette)], marker=MARKERS[i % 13], label=name, joined=True)
+            best = part["best"].max()
+            if np.isfinite(best):
+                ax.axhline(best, color="0.3", linestyle=":", label="best possible")
+            log2_ticks(ax, part[x].tolist())
+            title = ", ".join(f"{c.replace('_', ' ')} {v}" for c, v in zip(told, values, strict=True))
+            ax.set(title=title or rows["dataset"].iloc[0], xlabel=x.replace("_", " "))
+        axes[0].set_ylabel(SCORES[metric])
+        axes[-1].legend(fontsize=8, title="statistics of")
+    return figure
+
+
+def running(table: pd.DataFrame, measure: str = "rmse") -> Figure:
+    """Error against steps, a panel a statistic, a colour a convention: the table of `measure_running`."""
+    rows = _rows_of(table, measure)
+    statistics = list(dict.fromkeys(rows["statistic"]))
+    with theme() as palette:
+        figure, axes = panels(len(statistics))
+        for ax, statistic in zip(axes, statistics, strict=True):
+            chosen = rows[rows["statistic"] == statistic].groupby(["convention", "momentum"], sort=False, dropna=False)
+            for i, ((name, momentum), part) in enumerate(chosen):
+                label = name if np.isnan(momentum) else f"{name}, momentum {momentum:.3g}"
+                drawn = part.assign(value=part["value"].abs(), exact=part["exact"].abs())
+                series(ax, drawn, "step", color=palette[i % len(palette)], marker=MARKERS[i % 13], label=label)
+            ax.set(xscale="log", yscale="log", title=f"running {statistic}", xlabel="steps")
+        axes[0].set_ylabel(f"{MEASURES[measure]} (unit of the statistic)")
+        axes[-1].legend(fontsize=8)
+    return figure
+
+
+def _rows_of(table: pd.DataFrame, measure: str) -> pd.DataFrame:
+    if measure not in MEASURES:
+        raise ValueError(f"measure is one of {', '.join(MEASURES)}; got {measure!r}.")
+    return table[table["measure"] == measure]

@@ -1,0 +1,57 @@
+"""How a user's own estimator grows: tried out, on batches with outliers and on batches of nearly equal values."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+
+from bnstats._arrays import FloatArray
+from bnstats.statistics.estimators import Estimator
+
+# So many outliers are tried: together they are rarer than any moment asks for.
+MOST_OUTLIERS = 16
+FAR = (1e5, 1e7)
+NEAR = (1e-3, 1e-5)
+
+
+def _batch(n: int) -> FloatArray:
+    return np.random.default_rng(0).standard_normal(n)
+
+
+@lru_cache(maxsize=1024)
+def outlier_powers(estimator: Estimator, n: int) -> tuple[float, ...]:
+    """The power of their size with which the estimate grows, for one outlier, two, ...; inf where it is not finite.
+
+    >>> outlier_powers(Estimator("median", np.median, 0.0), 5)
+    (0.0, 0.0, 1.0, 1.0, 1.0)
+    """
+    powers = []
+    for count in range(1, min(n, MOST_OUTLIERS) + 1):
+        batch = np.tile(_batch(n), (4, 1))
+        batch[0::2, :count], batch[1::2, :count] = np.sqrt(np.arange(1, count + 1)), -np.sqrt(np.arange(1, count + 1))
+        batch[:2, :count] *= FAR[0]
+        batch[2:, :count] *= FAR[1]
+        powers.append(_power(estimator, batch, FAR[1] / FAR[0]))
+    return tuple(powers)
+
+
+@lru_cache(maxsize=1024)
+def crowding_power(estimator: Estimator, n: int) -> float:
+    """The power of 1 / distance with which the estimate grows as values crowd; inf where it is not finite.
+
+    >>> crowding_power(Estimator("precision", lambda x, axis: 1 / x.var(axis=axis), 1.0), 5)
+    2.0
+    """
+    around = np.array([0.0, 1.0])[:, None]
+    return _power(estimator, np.concatenate([around + h * _batch(n) for h in NEAR]), NEAR[0] / NEAR[1])
+
+
+def _power(estimator: Estimator, batches: FloatArray, ratio: float) -> float:
+    """The largest power of `ratio` from the first two batches to the last two, to a hundredth."""
+    with np.errstate(all="ignore"):
+        before, after = np.abs(estimator(batches)).reshape(2, -1)
+        powers = np.log(after / before) / np.log(ratio)
+    if not np.isfinite(after).all():
+        return np.inf
+    return max(0.0, float(np.round(np.nanmax(powers, initial=0.0), 2)))

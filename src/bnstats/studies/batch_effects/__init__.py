@@ -1,0 +1,1 @@
+"""What correcting for batch effects does to new batches."""

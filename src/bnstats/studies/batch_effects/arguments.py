@@ -1,0 +1,56 @@
+"""What a study of batch effects is asked for, checked before anything is simulated."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from numbers import Real
+from typing import Any
+
+import numpy as np
+
+from bnstats.studies.batch_effects.downstream_model import corrected
+from bnstats.studies.batch_effects.study import CorrectionStudy
+
+
+def several(given: Any) -> tuple[Any, ...]:
+    """One value, or several, as a tuple."""
+    return (given,) if isinstance(given, str) or not isinstance(given, Iterable) else tuple(given)
+
+
+def whole(name: str, value: Any, least: int) -> int:
+    """A whole number of at least `least`."""
+    if isinstance(value, bool) or not isinstance(value, Real) or value % 1 != 0 or value < least:
+        raise ValueError(f"{name} takes whole numbers of at least {least}; got {value!r}.")
+    return int(float(value))
+
+
+def chosen(name: str, given: tuple[Any, ...], known: tuple[str, ...]) -> tuple[str, ...]:
+    """Some of the known ones, each once."""
+    wrong = [value for value in given if value not in known]
+    if wrong or not given:
+        raise ValueError(f"{name} takes one or more of {', '.join(known)}; got {(wrong or [given])[0]!r}.")
+    return tuple(dict.fromkeys(given))
+
+
+def check(study: CorrectionStudy) -> None:
+    """Refuse a study that has no meaning, or batches that one of its corrections cannot correct."""
+    names = [c.name for c in study.corrections]
+    if not names or len(set(names)) < len(names):
+        raise ValueError(f"corrections are one or more, each once; got {', '.join(names) or 'none at all'}.")
+    if study.batches % 2:
+        raise ValueError(f"batches is even, as confounded designs treat one half as the other; got {study.batches}.")
+    if not 0 <= study.noise < 1:
+        raise ValueError(f"noise is a share of the variance, at least 0 and below 1; got {study.noise}.")
+    if not all(0 <= tau < np.inf for tau in study.effect_size):
+        raise ValueError(f"effect_size is tau / sigma, at least 0 and finite; got {study.effect_size}.")
+    if not all(0 <= share <= 1 for share in study.smoothness):
+        raise ValueError(f"smoothness is a share of the effect's variance, from 0 to 1; got {study.smoothness}.")
+    if not study.cells():
+        raise ValueError("effect, effect_size, smoothness or batch_sizes is empty: give at least one of each.")
+    shape = 1, study.features, study.batches + study.new_batches, min(study.batch_size)
+    probe = np.random.default_rng(0).normal(size=shape)
+    for correction in study.corrections:
+        try:
+            corrected(correction, probe, study.new_batches, study.ticks, refit=study.refit)
+        except ValueError as error:
+            raise ValueError(f"batches of {shape[3]} cannot be corrected by {correction.name}: {error}") from error

@@ -1,0 +1,108 @@
+"""What becomes of corrected rows: those of later batches as a deployment has them, and a logistic model on top."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from statsmodels.discrete.discrete_model import Logit
+from statsmodels.tools.sm_exceptions import PerfectSeparationError
+
+from bnstats._arrays import FloatArray
+from bnstats.corrections import Correction, Fitted
+
+
+def keys(correction: Correction, batches: int, n: int, ticks: int) -> NDArray[np.int64]:
+    """The key of each row: its batch, or its time, of which each batch has as many distinct ones as `ticks` says.
+
+    >>> from bnstats.corrections import CORRECTIONS
+    >>> keys(CORRECTIONS["center"], 2, 4, ticks=2), keys(CORRECTIONS["spline"], 2, 4, ticks=2)
+    (array([0, 0, 0, 0, 1, 1, 1, 1]), array([0, 0, 1, 1, 2, 2, 3, 3]))
+    """
+    return np.arange(batches * n) * (1 if correction.along == "batch" else min(ticks, n)) // n
+
+
+def corrected(correction: Correction, seen: FloatArray, further: int, ticks: int, *, refit: bool = True) -> FloatArray:
+    """Rows corrected by a fit on all but the last `further` batches, which come one by one, as in a deployment.
+
+    All see the rows of a new batch, at the level of the fitted ones. By batches, a fit that transfers is applied to
+    them, others estimate the batch from its own rows alone. Along time, the correction goes on with all rows so far.
+
+    Parameters
+    ----------
+    seen : array, shape (replicates, features, batches + further, n)
+    refit : bool
+        False if corrections along time that say something of new times are applied as they were fitted.
+    """
+    out = np.empty_like(seen)
+    # With one feature all replicates are corrected in one call: features are corrected each by itself.
+    step = len(seen) if seen.shape[1] == 1 else 1
+    for i in range(0, len(seen), step):
+        out[i : i + step] = _corrected(correction, seen[i : i + step], further, ticks, refit)
+    return out
+
+
+def _corrected(correction: Correction, seen: FloatArray, further: int, ticks: int, refit: bool) -> FloatArray:
+    *_, batches, n = seen.shape
+    x, key = seen.reshape(-1, batches * n).T, keys(correction, batches, n, ticks)
+    first = (batches - further) * n
+    fitted = correction.fit(x[:first], key[:first])
+    parts = [fitted.apply(x[:first], key[:first])]
+    row = np.arange(batches * n)
+    ends = range(first + n, batches * n + 1, n)
+    parts += [deployed(fitted, x[:end], key[:end], row[:end] >= end - n, refit) for end in ends]
+    return np.concatenate(parts).T.reshape(seen.shape)
+
+
+def deployed(fitted: Fitted, x: FloatArray, key: NDArray[Any], new: NDArray[np.bool_], refit: bool) -> FloatArray:
+    """The rows of a new batch among those so far, corrected as `corrected` says."""
+    given = x[new], key[new]
+    if fitted.correction.along == "time":
+        known = fitted.correction.transfers and not refit
+        return (fitted if known else fitted.adapt(x, key)).apply(*given)
+    return (fitted if fitted.correction.transfers else fitted.adapt(*given)).apply(*given)
+
+
+def logistic(x: FloatArray, label: NDArray[np.bool_]) -> FloatArray:
+    """Coefficients of a logistic model, the intercept first: maximum likelihood by statsmodels.
+
+    Where a hyperplane parts the labels, the likelihood has no maximum; coefficients are then those of least squares.
+
+    Parameters
+    ----------
+    x : array, shape (rows, features)
+    label : array of bool, shape (rows,)
+
+    Examples
+    --------
+    >>> logistic(np.array([[0.0], [1.0], [2.0], [3.0]]), np.array([False, True, False, True])).round(2)
+    array([-1.36,  0.91])
+    """
+    design = np.column_stack([np.ones(len(x)), x])
+    model = Logit(label.astype(np.float64), design, check_rank=False)
+    model.raise_on_perfect_prediction = True
+    try:
+        with np.errstate(all="ignore"):
+            found = np.asarray(model.fit(method="newton", disp=0, warn_convergence=False, skip_hessian=True).params)
+    except (PerfectSeparationError, np.linalg.LinAlgError):
+        found = np.full(design.shape[1], np.nan)
+    return found if np.isfinite(found).all() else np.asarray(np.linalg.lstsq(design, 2.0 * label - 1)[0])
+
+
+def accuracies(rows: FloatArray, label: NDArray[np.bool_], further: int) -> tuple[FloatArray, FloatArray]:
+    """Share of labels told right by a logistic model of each replicate: of new batches, and of those it was fitted on.
+
+    Parameters
+    ----------
+    rows : array, shape (replicates, features, batches + further, n)
+        Corrected.
+    label : array of bool, shape (replicates, (batches + further) n)
+    """
+    size, features, batches, n = rows.shape
+    first = (batches - further) * n
+    x = rows.reshape(size, features, -1).transpose(0, 2, 1)
+    coefficients = np.stack([logistic(x[i, :first], label[i, :first]) for i in range(size)])
+    told = np.einsum("rif,rf->ri", x, coefficients[:, 1:]) + coefficients[:, :1] > 0
+    right = told == label
+    return right[:, first:].mean(axis=1), right[:, :first].mean(axis=1)

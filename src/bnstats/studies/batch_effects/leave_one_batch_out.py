@@ -1,0 +1,132 @@
+"""Corrections on data at hand: how well an outcome is predicted in a batch that was left out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
+
+from bnstats._arrays import FloatArray
+from bnstats.corrections import Correction, correction_of
+from bnstats.studies.batch_effects.arguments import several
+from bnstats.studies.batch_effects.downstream_model import deployed
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """Errors of prediction in batches that were left out.
+
+    Attributes
+    ----------
+    table : DataFrame
+        correction, batches, rmse (root of the mean over batches of their mean squared errors), change (of that mean
+        squared error, relative to the first correction's), low, high (its confidence interval), training_rmse.
+    errors : DataFrame
+        correction, batch, rows, mse, training_mse: a row a correction and left-out batch.
+    """
+
+    table: pd.DataFrame
+    errors: pd.DataFrame
+
+
+def leave_one_batch_out(
+    x: ArrayLike,
+    outcome: ArrayLike,
+    batch: ArrayLike,
+    corrections: str | Correction | Sequence[str | Correction] = ("none", "center", "shrink"),
+    *,
+    refit: bool = True,
+    confidence: float = 0.95,
+) -> LeftOut:
+    """Predict an outcome by the corrected x in each batch, from a fit on all the others.
+
+    Corrections and a straight line (least squares) are fitted on the other batches. The left-out batch is corrected as
+    a deployment would, which sees its x but not its outcomes: along time, the correction is fitted again with them; by
+    batch, the fit is applied if it transfers to new batches, else the batch is estimated from its own rows.
+
+    Parameters
+    ----------
+    x, outcome : array, shape (rows,)
+    batch : array, shape (rows,)
+        Label, or time if corrections along time are asked for.
+    corrections : names in `CORRECTIONS`, or `Correction`
+        The first is what the others are compared with.
+    refit : bool
+        False if corrections along time that say something of new times are applied as they were fitted.
+    confidence : float
+        Of the intervals, by t with batches - 1 degrees of freedom, of a ratio of means over batches: the batches are
+        what was sampled, and not the rows. That fits share most of their batches is not accounted for, nor that changes
+        are skewed: simulated 95 % intervals held 93 % with 20 batches, 82 to 91 % with 6, 77 to 88 % with 4.
+
+    Returns
+    -------
+    LeftOut
+
+    Examples
+    --------
+    Batches differ in x by a nuisance ten times what is told by x:
+
+    >>> rng = np.random.default_rng(0)
+    >>> batch, signal = np.repeat(np.arange(10), 20), rng.normal(size=200)
+    >>> left = leave_one_batch_out(signal + 10 * rng.normal(size=10)[batch], signal, batch, ["none", "center"])
+    >>> left.table[["correction", "batches"]].values.tolist(), bool(left.table["high"][1] < -0.5)
+    ([['none', 10], ['center', 10]], True)
+    """
+    chosen = [correction_of(c) for c in several(corrections)]
+    names = [c.name for c in chosen]
+    if len(set(names)) < len(names) or not names:
+        raise ValueError(f"corrections are one or more, each with a name of its own; got {names}.")
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence is between 0 and 1; got {confidence}.")
+    values, target, key = _checked(x, outcome, batch)
+    errors = pd.DataFrame([_error(c, values, target, key, b, refit) for c in chosen for b in pd.unique(key)])
+    base = errors.loc[errors["correction"] == names[0], "mse"].to_numpy()
+    compared = []
+    for name, part in errors.groupby("correction", sort=False):
+        change, half = _change(part["mse"].to_numpy(), base, confidence)
+        roots = {"rmse": np.sqrt(part["mse"].mean()), "training_rmse": np.sqrt(part["training_mse"].mean())}
+        interval = {"change": change, "low": change - half, "high": change + half}
+        compared.append({"correction": name, "batches": len(part), **roots, **interval})
+    return LeftOut(pd.DataFrame(compared), errors)
+
+
+def _error(
+    correction: Correction, x: FloatArray, target: FloatArray, key: NDArray[Any], batch: object, refit: bool
+) -> dict[str, object]:
+    new = key == batch
+    fitted = correction.fit(x[~new], key[~new])
+    known = fitted.apply(x[~new], key[~new])
+    slope, level = np.polyfit(known, target[~new], 1)
+    squared = [
+        float(np.mean((observed - level - slope * given) ** 2))
+        for observed, given in ((target[new], deployed(fitted, x, key, new, refit)), (target[~new], known))
+    ]
+    row = {"correction": correction.name, "batch": batch, "rows": int(new.sum())}
+    return {**row, "mse": squared[0], "training_mse": squared[1]}
+
+
+def _change(mse: FloatArray, base: FloatArray, confidence: float) -> tuple[float, float]:
+    """Relative change of a mean over batches, and the half width of its interval (delta method)."""
+    ratio = mse.mean() / base.mean()
+    error = stats.sem((mse - ratio * base) / base.mean())
+    return float(ratio - 1), float(stats.t.isf((1 - confidence) / 2, len(base) - 1) * error)
+
+
+def _checked(x: ArrayLike, outcome: ArrayLike, batch: ArrayLike) -> tuple[FloatArray, FloatArray, NDArray[Any]]:
+    values, target, key = np.asarray(x, np.float64), np.asarray(outcome, np.float64), np.asarray(batch)
+    if values.ndim != 1 or not values.shape == target.shape == key.shape:
+        raise ValueError(
+            f"x, outcome and batch are one value a row; got shapes {values.shape}, {target.shape} and {key.shape}."
+        )
+    wrong = ~np.isfinite(values) | ~np.isfinite(target) | pd.isna(key)
+    if wrong.any():
+        raise ValueError(f"{wrong.sum()} rows have no finite x or outcome, or no batch: drop them.")
+    batches = len(pd.unique(key))
+    if batches < 3:
+        raise ValueError(f"to leave one out and still tell batches apart takes 3 of them; got {batches}.")
+    return values, target, key

@@ -1,0 +1,68 @@
+"""What corrections do to rows under a batch effect: the table, the best correction of each condition, and its map."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from bnstats.simulation.run import Simulation
+from bnstats.studies.batch_effects.winners import winners
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True)
+class Corrected:
+    """What corrections do to rows under a batch effect.
+
+    Attributes
+    ----------
+    table : DataFrame
+        effect, effect_size, smoothness, batch_size, labels, design, correction, measure, value, mcse, exact,
+        replicates, reached. See `Simulation`.
+    """
+
+    table: pd.DataFrame
+    simulation: Simulation = field(repr=False)
+
+    def regions(self, measure: str = "rmse") -> pd.DataFrame:
+        """Which correction is the best under each condition, and by how much: a row a condition.
+
+        The margin to the second best is a paired difference, as all corrections see the same rows; its Monte Carlo
+        standard error `mcse` is that over independent groups of blocks. `clear` says whether the best one is beyond
+        Monte Carlo error of every other, family-wise at 5 % (one-sided t, Bonferroni over conditions and corrections).
+
+        Parameters
+        ----------
+        measure : str
+            "rmse", "correlation", "accuracy", "training_accuracy", or "bias", of which the size counts.
+
+        Returns
+        -------
+        DataFrame
+            effect, effect_size, smoothness, batch_size, labels, design, winner, value, runner_up, margin, mcse, clear.
+        """
+        if measure not in set(self.table["measure"]):
+            raise ValueError(f"measure is one of {', '.join(self.table['measure'].unique())}; got {measure!r}.")
+        return winners(self.table, self.simulation.samples, measure)
+
+    def plot(self, measure: str = "rmse") -> Figure:
+        """Maps of the `regions`: over batch sizes and effect sizes or smoothness, a panel for each other condition."""
+        from bnstats.plots.comparisons import regions
+
+        return regions(self.regions(measure))
+
+
+def rooted(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with the root of mean squared errors, their standard errors by the delta method."""
+    squared = table["measure"] == "rmse"
+    roots = np.sqrt(table.loc[squared, ["value", "exact"]])
+    error = table.loc[squared, "mcse"] / (2 * roots["value"].where(roots["value"] > 0, np.inf))
+    # A trend left as it is has the same error in all replicates, but for rounding.
+    table.loc[squared, "mcse"] = error.where(error > 1e-12 * roots["value"], 0.0)
+    table.loc[squared, ["value", "exact"]] = roots
+    return table

@@ -1,0 +1,79 @@
+"""Rows under a batch effect: what is seen, what would be seen without it, and what is to be told from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+from scipy import stats
+
+from bnstats._arrays import FloatArray
+from bnstats.sampling.effects import Distinct, Effect, Mixture
+from bnstats.simulation.study import Cell
+
+# Added to the signal in one half of confounded batches, and taken away in the other: 3 in 4 labels there are 1.
+CONFOUNDED = float(stats.norm.ppf(0.75))
+
+
+@dataclass(frozen=True)
+class AffectedRows:
+    """Replicates of rows in time order, batch after batch; arrays have shape (replicates, features, batches, n).
+
+    Attributes
+    ----------
+    seen : array
+        Signal, noise and effect.
+    clean : array
+        What a perfect correction makes of them: signal and noise, and the effect too where labels are global.
+    truth : array
+        The same without noise: what labels depend on.
+    """
+
+    seen: FloatArray
+    clean: FloatArray
+    truth: FloatArray
+
+    @staticmethod
+    def draw(
+        rng: Generator, cell: Cell, size: int, batches: int, further: int, features: int, noise: float
+    ) -> AffectedRows:
+        """Draw `batches` to fit on and `further` ones after them; values have variance 1 within a batch."""
+        n, effect = int(cell["batch_size"]), effect_of(cell)
+        replicates, all_batches = size * features, batches + further
+        shape = (replicates, all_batches, n)
+        shift = cell["effect_size"] * effect.shift(rng, replicates, batches, n, further)
+        signal = np.sqrt(1 - noise) * rng.normal(size=shape)
+        if cell["design"] == "confounded":
+            signal[:, :batches] += np.sqrt(1 - noise) * _with_effect(shift[:, :batches])
+        values = signal + np.sqrt(noise) * rng.normal(size=shape)
+        factor = effect.factor(rng, replicates, all_batches)
+        seen = shift + factor * values
+        if cell["labels"] == "global":
+            values, signal = seen, shift + factor * signal
+        return AffectedRows(*(part.reshape(size, features, all_batches, n) for part in (seen, values, signal)))
+
+    @property
+    def label(self) -> NDArray[np.bool_]:
+        """1 where the sum of the features' truths is above 0, shape (replicates, rows)."""
+        return np.asarray(score(self.truth) > 0)
+
+
+def effect_of(cell: Cell) -> Effect:
+    """The effect of a cell, of unit size."""
+    kind: Effect = cell["effect"]
+    if isinstance(kind, Distinct | Mixture):
+        return kind
+    return Mixture(kind, cell["smoothness"]) if cell["smoothness"] > 0 else Distinct()
+
+
+def score(values: FloatArray) -> FloatArray:
+    """Sum of the features, at unit variance: (replicates, features, batches, n) -> (replicates, rows)."""
+    return np.asarray(values.sum(axis=1).reshape(len(values), -1) / np.sqrt(values.shape[1]))
+
+
+def _with_effect(shift: FloatArray) -> FloatArray:
+    """+ in the half of the batches with the higher shifts, - in the other half, shape (replicates, batches, 1)."""
+    rank = shift.mean(axis=2).argsort(axis=1).argsort(axis=1)
+    return CONFOUNDED * np.where(rank >= shift.shape[1] / 2, 1.0, -1.0)[:, :, None]

@@ -1,0 +1,1 @@
+"""How fast batch statistics converge to the population's values."""

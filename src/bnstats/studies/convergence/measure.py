@@ -1,0 +1,149 @@
+"""How fast batch statistics converge to the population's: bias, standard error and RMSE against batch size."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Executor
+from numbers import Real
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bnstats.sampling.batching import IID, Batching, check_rule
+from bnstats.sampling.populations import Population
+from bnstats.simulation.run import run
+from bnstats.statistics.estimators import Estimator, estimator_of
+from bnstats.studies.convergence.result import Convergence
+from bnstats.studies.convergence.study import SET, SETS, ConvergenceStudy
+
+if TYPE_CHECKING:
+    pass
+
+# 2, 4, ..., 4096
+DYADIC = tuple((2 ** np.arange(1, 13)).tolist())
+
+
+def measure_convergence(
+    populations: Any,
+    *,
+    batch_sizes: int | Sequence[int] = DYADIC,
+    estimators: str | Estimator | Sequence[str | Estimator] = ("mean", "var", "std", "inv_std"),
+    batching: Batching | Sequence[Batching] = IID(),
+    precision: float | None = 0.02,
+    max_draws: int = 2**27,
+    seed: int = 0,
+    executor: Executor | int | None = None,
+    store: str | Path | None = None,
+    progress: bool | None = None,
+) -> Convergence:
+    """Measure how fast estimates from batches converge to the population's values.
+
+    Parameters
+    ----------
+    populations : one or several of what `Population.of` takes, or a mapping of names to these
+    batch_sizes : ints of at least 2
+        Sizes 2^k up to 65536 of independent values share one stream of draws.
+    estimators : names or Estimators
+        Of batches above 2^20 values the package's own hold only a part at a time, on independent values; your own, and
+        other rules, hold a batch whole.
+    batching : Batching or several
+    precision : float, optional
+        Relative Monte Carlo standard error to reach in every number (for a bias: relative to the RMSE).
+    max_draws : int
+        At most so many draws, rounded up to blocks of 2^21, for a population and rule, or for one batch size that is no
+        power of two or above 65536.
+    seed, executor, store, progress
+        See `bnstats.run`.
+
+    Returns
+    -------
+    Convergence
+
+    Examples
+    --------
+    >>> c = measure_convergence("normal", batch_sizes=[2, 32], estimators=["var"])
+    >>> c.table.query("measure == 'bias'")[["batch_size", "exact"]].values.tolist()
+    [[2.0, -0.5], [32.0, -0.03125]]
+    >>> bool((abs(c.table.value - c.table.exact) < 6 * c.table.mcse).all())
+    True
+    """
+    study = ConvergenceStudy(
+        _populations(populations),
+        _listed(batching, str | Batching),
+        tuple(_batch_size(n) for n in _listed(batch_sizes, Real)),
+        tuple(estimator_of(e) for e in _listed(estimators, str | Estimator)),
+    )
+    _check(study, max_draws)
+    simulation = run(
+        study,
+        precision=precision,
+        max_replicates=int(max_draws // SET),
+        seed=seed,
+        executor=executor,
+        store=store,
+        progress=progress,
+    )
+    return Convergence(simulation.table, study, simulation)
+
+
+def _populations(given: Any) -> tuple[Population, ...]:
+    if isinstance(given, Mapping):
+        return tuple(Population.of(source, name) for name, source in given.items())
+    several = isinstance(given, list | tuple) and not (given and all(isinstance(x, Real) for x in given))
+    return tuple(Population.of(source) for source in (given if several else [given]))
+
+
+def _batch_size(n: Any) -> int:
+    if isinstance(n, bool) or not isinstance(n, int | float | np.integer | np.floating) or not (n >= 2 and n % 1 == 0):
+        raise ValueError(f"a batch size is a whole number of at least 2, one value has no variance; got {n!r}.")
+    return int(n)
+
+
+def _listed(given: Any, single: Any) -> tuple[Any, ...]:
+    """What was given as one, or as several."""
+    return tuple(given) if isinstance(given, Iterable) and not isinstance(given, single) else (given,)
+
+
+def _check(study: ConvergenceStudy, max_draws: int) -> None:
+    """Refuse what cannot be estimated, before anything is simulated."""
+    for batching in study.batchings:
+        check_rule(batching)
+    for field_name in ("populations", "batchings", "batch_sizes", "estimators"):
+        if not getattr(study, field_name):
+            raise ValueError(f"{field_name} is empty: give at least one.")
+    least = SET * max(SETS, -(-2 * max(study.batch_sizes) // SET))
+    if not isinstance(max_draws, int | float | np.number) or not max_draws >= least:
+        raise ValueError(
+            f"max_draws is a number of draws, at least {least}: a block of them, and two of the largest batches; "
+            f"got {max_draws!r}."
+        )
+    for names, what in (
+        [[p.name for p in study.populations], "population"],
+        [[e.name for e in study.estimators], "estimator"],
+    ):
+        if len(set(names)) < len(names):
+            raise ValueError(f"two {what}s share a name in {names}; give each a name of its own.")
+    if len({p.identity for p in study.populations}) < len(study.populations):
+        raise ValueError(f"two of {[p.name for p in study.populations]} are the same population; give it once.")
+    for population in study.populations:
+        for batching in study.batchings:
+            for n in study.batch_sizes:
+                batching.check(population, n)
+            for estimator in study.estimators:
+                _check_target(population, batching, estimator, min(study.batch_sizes))
+
+
+def _check_target(population: Population, batching: Batching, estimator: Estimator, smallest: int) -> None:
+    if estimator.built_in and np.isnan(population.mean):
+        raise ValueError(
+            f"population {population.name} has no mean (tail index {population.tail_index:g}), so {estimator.name} of "
+            "its batches converges to nothing; leave it out, or take an estimator that needs none."
+        )
+    estimator.check(population, smallest)
+    value = estimator.population_value(batching.source(population))
+    if not np.isfinite(value):
+        raise ValueError(
+            f"{estimator.name} of population {population.name} is {value}: nothing to converge to; leave that "
+            "estimator or population out."
+        )

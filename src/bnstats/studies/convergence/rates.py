@@ -1,0 +1,84 @@
+"""Rates of convergence: slopes of log error against log batch size, with intervals that know of the shared draws."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from bnstats.simulation.run import Simulation
+from bnstats.simulation.tally import GROUPS
+
+# Below this size the terms in 1 / n² matter; the fit has a term in 1 / n.
+SMALLEST = 8
+# A value is a multiple of its standard error by at least so much, or its logarithm is noise.
+RESOLVED = 4.0
+
+
+def rates(simulation: Simulation, expected: Callable[..., float], confidence: float = 0.95) -> pd.DataFrame:
+    """Slope of log error on log batch size, for each population, rule, estimator and measure.
+
+    The model is log error = a + rate log n + b / n, over sizes from 8 on, up to the first that is not four standard
+    errors from zero (all sizes, and no b, where fewer than five are from 8 on), by least squares weighted with the
+    Monte Carlo errors. Batch sizes share draws, so the error of a slope comes from leaving out each independent group
+    of blocks in turn, for all sizes at once, and refitting (jackknife).
+
+    Parameters
+    ----------
+    simulation : Simulation
+        Of a `ConvergenceStudy`.
+    expected : callable (population, batching, estimator, measure) -> float
+        The rate by theory, of the names in the table.
+    confidence : float
+        Of all intervals together: each is corrected for the number of rates and of looks (Bonferroni).
+
+    Returns
+    -------
+    DataFrame
+        population, batching, estimator, measure, rate, low, high, expected (`theory.rate`, the limit for large n;
+        heavy tails come near it slowly). rate is nan where the error is infinite, or drowned in Monte Carlo error (the
+        bias of an unbiased estimator).
+
+    Examples
+    --------
+    >>> from bnstats import measure_convergence
+    >>> measured = measure_convergence("normal", estimators=["mean"]).rates().set_index("measure").loc["rmse"]
+    >>> bool(measured.low < -0.5 < measured.high), float(measured.expected)
+    (True, -0.5)
+    """
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence is a probability between 0 and 1; got {confidence}.")
+    names = ["population", "batching", "estimator", "measure"]
+    groups = simulation.table.reset_index(drop=True).groupby(names, sort=False)
+    level = 1 - (1 - confidence) / (2 * len(groups) * simulation.looks)
+    rows = []
+    for key, part in groups:
+        rate, se, freedom = _slope(part.sort_values("batch_size"), simulation)
+        margin = se * float(stats.t.ppf(level, freedom)) if freedom > 0 else np.nan
+        rows.append((*key, rate, rate - margin, rate + margin, expected(*key)))
+    return pd.DataFrame(rows, columns=[*names, "rate", "low", "high", "expected"])
+
+
+def _slope(part: pd.DataFrame, simulation: Simulation) -> tuple[float, float, int]:
+    """Slope, its standard error and its degrees of freedom; nan and 0 if there is none."""
+    curved = (part["batch_size"] >= SMALLEST).sum() >= 5
+    wanted = part[part["batch_size"] >= SMALLEST] if curved else part
+    resolved = (wanted["mcse"] > 0) & (wanted["value"].abs() > RESOLVED * wanted["mcse"])
+    fitted = wanted[resolved.cummin()]
+    if len(fitted) < min(5 if curved else 2, len(part)):
+        return np.nan, np.nan, 0
+    n = fitted["batch_size"].to_numpy(float)
+    weight = np.abs(fitted["value"] / fitted["mcse"]).to_numpy(float)
+    terms = [np.ones_like(n), np.log(n), *([1 / n] if curved else [])]
+    left_out = np.stack([simulation.leaving_out(row) for row in fitted.index])
+    values = np.column_stack([fitted["value"].to_numpy(float), left_out])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        logs = np.log(np.abs(values))
+    slopes = np.linalg.lstsq(np.stack(terms, axis=1) * weight[:, None], logs * weight[:, None])[0][1]
+    groups = min(simulation.samples[row].groups for row in fitted.index)
+    if groups < 2:
+        return float(slopes[0]), np.nan, 0
+    spread = slopes[1:] - slopes[1:].mean()
+    return float(slopes[0]), float(np.sqrt((GROUPS - 1) / GROUPS * np.sum(spread**2))), groups - 1

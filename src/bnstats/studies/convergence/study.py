@@ -1,0 +1,151 @@
+"""The study behind `measure_convergence`: estimates from batches of every size, population and rule."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache, reduce
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.random import Generator
+
+from bnstats._arrays import FloatArray
+from bnstats.sampling.batching import IID, Batching
+from bnstats.sampling.populations import Population
+from bnstats.simulation.streams import side_stream
+from bnstats.simulation.study import Cell, Study
+from bnstats.statistics import theory
+from bnstats.statistics.estimators import Estimator
+from bnstats.statistics.moments import Moments, pyramid
+from bnstats.studies.convergence.visible_tails import visible_tail_index
+
+# One replicate of the frame is a set of 2^16 draws, in cache at once: 32768 pairs, ..., 16 batches of 4096, ...
+# Of batches that are larger, a replicate is one of them.
+SET = 2**16
+# Sets in a block.
+SETS = 32
+# Of so many batches of one size in a set estimates are taken. More pairs would cost time and make no curve smoother.
+MOST = 2**9
+# Values that are held at once, where batches are not larger.
+CHUNK = 2**20
+
+
+@dataclass(frozen=True)
+class ConvergenceStudy(Study):
+    """Estimates from batches, against what the population says. See `measure_convergence`."""
+
+    summaries: ClassVar[tuple[str, ...]] = ("bias", "se", "rmse", "median_abs_error")
+    key_columns: ClassVar[tuple[str, ...]] = ("estimator", "batch_size")
+    grid: ClassVar[tuple[str, ...]] = ("populations", "batchings")
+
+    populations: tuple[Population, ...]
+    batchings: tuple[Batching, ...]
+    batch_sizes: tuple[int, ...]
+    estimators: tuple[Estimator, ...]
+
+    def cells(self) -> list[dict[str, Any]]:
+        """A pyramid of all dyadic sizes for independent values; every other size and rule by itself."""
+        cells = []
+        for population in self.populations:
+            for batching in self.batchings:
+                pair = {"population": population, "batching": batching}
+                if self._dyadic(batching):
+                    cells.append(pair)
+                cells += [{**pair, "batch_size": n} for n in self.batch_sizes if n not in self._dyadic(batching)]
+        return cells
+
+    def _dyadic(self, batching: Batching) -> list[int]:
+        dyadic = [n for n in self.batch_sizes if n & (n - 1) == 0 and n <= SET]
+        return dyadic if isinstance(batching, IID) else []
+
+    def size(self, cell: Cell) -> int:
+        return max(1, SETS * SET // self.draws(cell))
+
+    def at_most(self, cell: Cell, max_replicates: int) -> int:
+        return max_replicates * SET // self.draws(cell)
+
+    def draws(self, cell: Cell) -> int:
+        return max(SET, int(cell.get("batch_size", 0)))
+
+    def columns(self, cell: Cell) -> dict[str, Any]:
+        return {"population": cell["population"], "batching": cell["batching"]}
+
+    def simulate(self, cell: Cell, rng: Generator, size: int) -> dict[tuple[str, int], FloatArray]:
+        if "batch_size" in cell:
+            return self._direct(cell["population"], cell["batching"], cell["batch_size"], rng, size)
+        return self._pyramid(cell["population"], rng, size)
+
+    def _pyramid(self, population: Population, rng: Generator, sets: int) -> dict[tuple[str, int], FloatArray]:
+        wanted = self._dyadic(IID())
+        raw: list[tuple[Estimator, int, list[FloatArray]]] = [
+            (e, n, []) for e in self.estimators if e.of_moments is None for n in wanted
+        ]
+
+        def fill(values: FloatArray) -> None:
+            population.fill(rng, values)
+            for estimator, n, estimates in raw:
+                estimates.append(estimator(values.reshape(n, -1)[:, :MOST], axis=0))
+
+        levels = pyramid(fill, sets, SET, MOST, int(np.log2(max(wanted))))
+        parts = [self._of_moments(population, rng, level) for level in levels if level.n in wanted]
+        return {k: v for part in parts for k, v in part.items()} | {
+            (e.name, n): np.concatenate(estimates) for e, n, estimates in raw
+        }
+
+    def _direct(
+        self, population: Population, batching: Batching, n: int, rng: Generator, sets: int
+    ) -> dict[tuple[str, int], FloatArray]:
+        count = sets * min(MOST, max(1, SET // n))
+        of_values = [e for e in self.estimators if e.of_moments is None]
+        width = CHUNK if isinstance(batching, IID) and not of_values else n  # other batches are held whole
+        levels: list[Moments] = []
+        raw: dict[tuple[str, int], list[FloatArray]] = {(e.name, n): [] for e in of_values}
+        rows = max(1, CHUNK // n)
+        for first in range(0, count, rows):
+            pieces: list[Moments] = []
+            for start in range(0, n, width):
+                values = np.empty((min(rows, count - first), min(width, n - start)))
+                batching.fill(population, rng, values)
+                pieces += [Moments.of(values[:, i : i + CHUNK]) for i in range(0, values.shape[1], CHUNK)]
+            levels.append(reduce(Moments.merge, pieces))
+            for estimator in of_values:
+                raw[estimator.name, n].append(estimator(values))
+        source = batching.source(population)
+        moments = Moments(n, *(np.concatenate([getattr(level, name) for level in levels]) for name in ("mean", "m2")))
+        estimates = self._of_moments(source, rng, moments) | {k: np.concatenate(v) for k, v in raw.items()}
+        if batching.variance_of_mean(population, n) > 0:
+            return estimates
+        return {key: self._estimator(key).of_whole(source, v) for key, v in estimates.items()}
+
+    def _of_moments(self, source: Population, rng: Generator, moments: Moments) -> dict[tuple[str, int], FloatArray]:
+        n = int(np.max(moments.n))
+
+        @lru_cache
+        def fresh() -> FloatArray:
+            out = np.empty(moments.mean.shape)
+            source.fill(side_stream(rng, n), out)
+            return out
+
+        return {(e.name, n): e.from_moments(moments, fresh) for e in self.estimators if e.of_moments is not None}
+
+    def _estimator(self, key: Any) -> Estimator:
+        return next(e for e in self.estimators if e.name == key[0])
+
+    def origin(self, cell: Cell, key: Any) -> float:
+        return self._estimator(key).population_value(cell["batching"].source(cell["population"]))
+
+    def exact(self, cell: Cell, key: Any, measure: str) -> float:
+        known = _sampling(cell["population"], key[1], self._estimator(key), cell["batching"])
+        return float(getattr(known, measure))
+
+    def rate(self, population: str, batching: str, estimator: str, measure: str) -> float:
+        """`theory.rate` of what has these names in the table."""
+        source = next(p for p in self.populations if p.name == population)
+        rule = next(b for b in self.batchings if repr(b) == batching)
+        return theory.rate(source, self._estimator((estimator,)), measure, rule)
+
+    def tail_index(self, cell: Cell, key: Any, replicates: int) -> float:
+        return visible_tail_index(cell["population"], cell["batching"], self._estimator(key), key[1], replicates)
+
+
+_sampling = lru_cache(maxsize=4096)(theory.sampling)

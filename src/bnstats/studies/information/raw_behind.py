@@ -1,0 +1,168 @@
+"""What a normalised value means: the law of the raw value behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from numbers import Real
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+from numpy.random import Generator
+
+from bnstats._arrays import FloatArray
+from bnstats.sampling.populations import Population
+from bnstats.simulation.run import run
+from bnstats.simulation.streams import side_stream
+from bnstats.simulation.study import Cell, Study
+from bnstats.statistics import theory
+from bnstats.statistics.moments import Moments
+from bnstats.studies.information.measure import SIZES, checked_population, checked_sizes
+from bnstats.studies.information.study import BLOCK
+
+
+@dataclass(frozen=True)
+class RawBehindStudy(Study):
+    """The raw value that z stands for in a batch of which a member has that z. See `measure_raw_behind`."""
+
+    summaries: ClassVar[tuple[str, ...]] = ("bias", "se")
+    key_columns: ClassVar[tuple[str, ...]] = ("variable",)
+    grid: ClassVar[tuple[str, ...]] = ("batch_sizes",)
+
+    population: Population
+    z: float
+    batch_sizes: tuple[int, ...]
+    width: float
+
+    def cells(self) -> list[dict[str, Any]]:
+        return [{"batch_size": n} for n in self.batch_sizes]
+
+    def size(self, cell: Cell) -> int:
+        return max(16, BLOCK // 8 // int(cell["batch_size"]))
+
+    def draws(self, cell: Cell) -> int:
+        return int(cell["batch_size"])
+
+    def simulate(self, cell: Cell, rng: Generator, size: int) -> dict[str, FloatArray]:
+        n = cell["batch_size"]
+        usual = float(self._taken(side_stream(rng, n), max(4, size // 8), n)[0].mean())
+        most = min(n, usual + 6 * np.sqrt(usual) + 9)  # more members of a batch are near z once in a million batches
+        rows = int(size * min(4.0, 1.1 * most / max(usual, 1e-9))) + 1
+        kept: list[FloatArray] = []
+        for _ in range(1000):
+            near, raw = self._taken(rng, rows, n)
+            # A batch counts as often as members of it are near z: near / most times, one more or less by chance.
+            kept.append(np.repeat(raw, (near / most + rng.random(rows)).astype(np.intp)))
+            missing = size - sum(map(len, kept))
+            if missing <= 0:
+                return {"raw": np.concatenate(kept)[:size]}
+            rows = min(size, 2 * missing + 4)
+        raise ValueError(
+            f"fewer than 1 in 1000 members of batches of {cell['batch_size']} from {self.population.name} have a "
+            f"normalised value within {self.width} of {self.z}; widen width or choose another z."
+        )
+
+    def _taken(self, rng: Generator, rows: int, n: int) -> tuple[FloatArray, FloatArray]:
+        """How many members of new batches are near z, and the raw value that z stands for in each."""
+        batches = np.empty((rows, n))
+        self.population.fill(rng, batches)
+        moments = Moments.of(batches)
+        std = np.sqrt(moments.var())
+        raw = moments.mean + std * self.z
+        if self.population.identity[0] == "norm":
+            return np.full(rows, float(n)), raw
+        batches -= raw[:, None]
+        near = np.count_nonzero(np.abs(batches, out=batches) <= self.width * std[:, None], axis=1)
+        return near.astype(np.float64), raw
+
+    def origin(self, cell: Cell, key: Any) -> float:
+        return self.population.mean
+
+    def exact(self, cell: Cell, key: Any, measure: str) -> float:
+        n = cell["batch_size"]
+        mean, std = theory.raw_behind(self.population, self.z * np.sqrt((n - 1) / n), n)
+        return mean - self.population.mean if measure == "bias" else std
+
+
+@dataclass(frozen=True)
+class RawBehind:
+    """The law of the raw value behind a normalised one.
+
+    Attributes
+    ----------
+    table : DataFrame
+        batch_size, measure (raw_mean, raw_sd), value, mcse, exact, replicates, reached. See `Simulation`.
+    """
+
+    table: pd.DataFrame
+
+
+def measure_raw_behind(
+    population: Any,
+    z: float = 0.0,
+    *,
+    batch_sizes: int | Sequence[int] = SIZES[1:],
+    width: float = 0.1,
+    precision: float | None = 0.01,
+    max_replicates: int = 1_000_000,
+    seed: int = 0,
+    executor: Executor | int | None = None,
+    store: str | Path | None = None,
+    progress: bool | None = None,
+) -> RawBehind:
+    """Measure mean and standard deviation of the raw value behind a normalised value z.
+
+    Parameters
+    ----------
+    population : whatever `Population.of` takes
+        Of the raw values, drawn independently. Needs a finite variance.
+    z : float
+        Less than sqrt(n - 1) in size, the largest that a batch of n allows.
+    batch_sizes : ints of at least 3
+        In a batch of two, z is -1 or +1 whatever the values, or 0 if they are equal.
+    width : float
+        Batches are taken of which one given member has a normalised value within `width` of z. It makes no difference
+        to a normal population, of which all are taken: z is independent of mean and standard deviation (Basu).
+    precision : float, optional
+        Monte Carlo standard error to reach, relative to the raw value's spread about the population's mean.
+    max_replicates, seed, executor, store, progress
+        See `bnstats.run`. A replicate is a batch that was taken, and in it the value mean + z std.
+
+    Returns
+    -------
+    RawBehind
+
+    Examples
+    --------
+    >>> behind = measure_raw_behind("normal", 0.0, batch_sizes=[4, 64])
+    >>> behind.table.query("measure == 'raw_sd'")["exact"].tolist()
+    [0.5, 0.125]
+    """
+    population = checked_population(population)
+    sizes = checked_sizes(batch_sizes)
+    if not isinstance(z, Real) or not np.isfinite(z):
+        raise ValueError(f"z is a normalised value, one finite number; got {z!r}.")
+    if abs(z) >= theory.normalized_member_bound(min(sizes)) or min(sizes) == 2:
+        raise ValueError(
+            f"batches of {min(sizes)} have no range of normalised values around z={z}: batch sizes are at least 3, and "
+            "|z| is below sqrt(batch size - 1)."
+        )
+    if not isinstance(width, Real) or not width > 0:
+        raise ValueError(f"width is a distance from z, above 0; got {width!r}.")
+    simulation = run(
+        RawBehindStudy(population, float(z), sizes, float(width)),
+        precision=precision,
+        max_replicates=max_replicates,
+        seed=seed,
+        executor=executor,
+        store=store,
+        progress=progress,
+    )
+    table = simulation.table.drop(columns="variable")
+    from_mean = table["measure"] == "bias"
+    table.loc[from_mean, ["value", "exact"]] += population.mean
+    table["measure"] = np.where(from_mean, "raw_mean", "raw_sd")
+    return RawBehind(table)

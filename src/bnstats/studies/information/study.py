@@ -1,0 +1,74 @@
+"""The study behind `measure_information`: one member of each batch, classified by its normalised value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from bnstats.sampling.populations import Population
+from bnstats.sampling.tails import visible_order
+from bnstats.simulation.study import Cell, Study
+from bnstats.statistics.normalized import normalized
+from bnstats.studies.information.label_rules import (
+    Labels,
+    Lesson,
+    class_index,
+    class_shares,
+    classify,
+    exact_information,
+    rule_for,
+)
+
+# Draws in a block of replicates.
+BLOCK = 2**17
+
+
+@dataclass(frozen=True)
+class InformationStudy(Study):
+    """One member of each batch, whose label is told from z by a rule. See `measure_information`."""
+
+    grid: ClassVar[tuple[str, ...]] = ("batch_sizes",)
+    patient: ClassVar[bool] = True
+
+    population: Population
+    labels: Labels
+    batch_sizes: tuple[int, ...]
+    seed: int = 0
+    """Of the sample that rules are learned from; its streams are none of those of the replicates."""
+
+    def cells(self) -> list[dict[str, Any]]:
+        return [{"batch_size": n} for n in self.batch_sizes]
+
+    def size(self, cell: Cell) -> int:
+        # In large batches misses are rare: at a first look after fewer replicates there may be none, and no error seen.
+        n = int(cell["batch_size"])
+        return max(BLOCK // n, min(256, 2**22 // n), 1)
+
+    def draws(self, cell: Cell) -> int:
+        return int(cell["batch_size"])
+
+    def simulate(self, cell: Cell, rng: Generator, size: int) -> dict[str, NDArray[Any]]:
+        rule = rule_for(Lesson.of(self.population, self.labels, cell["batch_size"], self.seed))
+        batches = np.empty((size, cell["batch_size"]))
+        self.population.fill(rng, batches)
+        label = class_index(rule.classes, classify(self.labels, batches[:, 0].copy()))
+        belief = rule(normalized(batches)[0][:, 0])
+        # E log2(belief / prior) = H(label) - cross entropy, with far less noise than log2(belief) alone.
+        bits = np.log2(belief[np.arange(size), label] / rule.prior[label])
+        return {"accuracy": belief.argmax(axis=1) == label, "bits": bits}
+
+    def tail_index(self, cell: Cell, key: Any, replicates: int) -> float:
+        """A rare class has many bits, and right guesses of it are as rare."""
+        share = class_shares(self.population, self.labels)[1]
+        share = share[share > 0]
+        return visible_order(np.abs(np.log2(share)), share, replicates) if key == "bits" else np.inf
+
+    def exact(self, cell: Cell, key: Any, measure: str) -> float:
+        if not isinstance(self.labels, tuple):
+            return np.nan
+        accuracy, bits = exact_information(self.population, self.labels, cell["batch_size"])
+        return accuracy if key == "accuracy" else bits

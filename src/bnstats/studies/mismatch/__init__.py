@@ -1,0 +1,1 @@
+"""What test-time running statistics cost networks that were trained on batch statistics."""

@@ -1,0 +1,143 @@
+"""One trained network, evaluated with each kind of statistics on the same test rows, and what sets the kinds apart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.random import Generator
+
+from bnstats._arrays import Float32Array, IntArray
+from bnstats._validation import named
+from bnstats.datasets.dataset import Dataset, Split
+from bnstats.datasets.row_batching import RowBatching
+from bnstats.datasets.shifts import Shift
+from bnstats.networks.adaptation import MIXINGS, Mixing
+from bnstats.networks.network import Network, Recipe, Statistics
+from bnstats.networks.recalibration import population, precise
+from bnstats.networks.scores import scores
+
+Kind = str | Mixing
+
+# Precise statistics pool one epoch of batches, and at least so many.
+PRECISE_BATCHES = 100
+
+# If a favoured class can leave too few rows of another one, at least half of them do: missed with a chance of 2^-32.
+FAVOURED = 32
+
+PARTS = {
+    "batch - running": ("batch", "running"),
+    "batch - population": ("batch", "population"),
+    "population - precise": ("population", "precise"),
+    "precise - running": ("precise", "running"),
+}
+"""The gap, and its three parts that add up to it: batch noise, composition of layers, lag and noise of the average."""
+
+NO_SHIFT = "none"
+PARTED = ("accuracy", "nll")
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """A trained network with its rows, and batches of the training size at its final weights."""
+
+    network: Network
+    split: Split
+    batches: IntArray
+
+    @staticmethod
+    def of(
+        recipe: Recipe, dataset: Dataset, batching: RowBatching, batch_size: int, steps: int, rng: Generator
+    ) -> Trained:
+        """Train one network, with its own split, initial weights and batches."""
+        split = dataset.split(rng)
+        start = Network.initial(recipe, dataset.inputs, dataset.classes, rng)
+        network, _ = start.train(split.x, split.y, batching.rows(rng, split.y, batch_size, steps))
+        pooled = max(PRECISE_BATCHES, split.y.size // batch_size)
+        return Trained(network, split, batching.rows(rng, split.y, batch_size, pooled))
+
+    @cached_property
+    def statistics(self) -> dict[str, Statistics]:
+        """Those that do not depend on what is tested."""
+        x = self.split.x
+        return {
+            "running": self.network.running,
+            "precise": precise(self.network, x, self.batches),
+            "population": population(self.network, x),
+        }
+
+    def logits(self, kind: Kind, x: Float32Array, batches: IntArray) -> Float32Array:
+        """Logits of the test rows in `batches`, shape (batches, batch size, classes)."""
+        if isinstance(kind, Mixing):
+            return kind.logits(self.network, self.network.running, x, batches)
+        if kind == "batch":
+            return self.network.logits_in_batches(x, batches)
+        return self.network.logits(x, self.statistics[kind])[batches]
+
+
+@dataclass(frozen=True)
+class Condition:
+    """How networks are tested: on rows with this shift, in batches drawn so."""
+
+    shift: Shift | None
+    batching: RowBatching
+    batch_size: int
+
+    @property
+    def key(self) -> tuple[str, str, int]:
+        """Its names in the table."""
+        return self.shift.name if self.shift else NO_SHIFT, repr(self.batching), self.batch_size
+
+    def draw(self, split: Split, rng: Generator) -> tuple[Float32Array, IntArray, IntArray]:
+        """Test rows, the class of each, and about as many of them in batches; the same batches whatever the shift."""
+        x, y = split.x_test, split.y_test
+        shifting, batching = rng.spawn(2)
+        if self.shift is not None:
+            x, y = self.shift.apply(shifting, x, y)
+        return x, y, self.batching.rows(batching, y, self.batch_size, max(1, y.size // self.batch_size))
+
+    def check(self, split: Split) -> None:
+        """Raise ValueError if such batches cannot be drawn of these test rows, whichever class a shift favours."""
+        several = self.shift is not None and self.shift.changes_classes
+        for seed in range(FAVOURED if several else 1):
+            self.draw(split, np.random.default_rng(seed))
+
+    def test(self, trained: Trained, kinds: Sequence[Kind], rng: Generator) -> dict[tuple[str, str], float]:
+        """The scores of each kind of statistics, and the parts of the gap; keys (statistics, metric).
+
+        A network whose logits are not finite counts as one that guesses at random.
+        """
+        x, y, batches = self.draw(trained.split, rng)
+        tested = {kind: trained.logits(kind, x, batches).reshape(batches.size, -1) for kind in {*kinds, "population"}}
+        reference = tested["population"].argmax(axis=1)
+        found: dict[tuple[str, str], float] = {}
+        for kind in kinds:
+            logits = tested[kind]
+            result = scores(logits, y[batches.ravel()], reference)
+            diverged = trained.network.diverged or np.isnan(result["nll"])
+            if diverged:
+                classes = logits.shape[1]
+                result = {"accuracy": 1 / classes, "nll": np.log(classes), "ece": 0.0, "flips": 0.0}
+            name = name_of(kind)
+            found |= {(name, metric): value for metric, value in result.items()} | {(name, "diverged"): float(diverged)}
+        for part, (one, other) in PARTS.items():
+            for metric in PARTED:
+                if {(one, metric), (other, metric)} <= found.keys():
+                    found[part, metric] = found[one, metric] - found[other, metric]
+        return found
+
+
+def name_of(kind: Kind) -> str:
+    """How a kind of statistics stands in the table."""
+    return kind if isinstance(kind, str) else kind.name
+
+
+def kind_of(source: Any) -> Kind:
+    """A kind of statistics, from its name or a `Mixing`; ValueError if there is none."""
+    kinds: dict[str, Kind] = {kind: kind for kind in ("batch", "running", "precise", "population")} | MIXINGS
+    if isinstance(source, Mixing):
+        return source
+    return named("kind of statistics", source, kinds, "a mixing such as bn.Mixed(pseudo=16)")

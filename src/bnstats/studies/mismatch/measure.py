@@ -1,0 +1,198 @@
+"""What train-time batch statistics against test-time running statistics cost a classifier."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from bnstats._validation import whole
+from bnstats._warnings import notify
+from bnstats.datasets.dataset import Dataset
+from bnstats.datasets.row_batching import RowBatching, Shuffled, WithReplacement
+from bnstats.datasets.shifts import Shift
+from bnstats.networks.normalizers import Normalizer
+from bnstats.simulation.run import run
+from bnstats.statistics.running import Convention, Momentum
+from bnstats.studies.mismatch.evaluation import NO_SHIFT, PARTS, kind_of
+from bnstats.studies.mismatch.recipes import instance, recipes, several
+from bnstats.studies.mismatch.result import Mismatch
+from bnstats.studies.mismatch.study import CELL_COLUMNS, MismatchStudy
+
+if TYPE_CHECKING:
+    pass
+
+
+# 2, 4, ..., 128
+SIZES = tuple(2**k for k in range(1, 8))
+STEPS = 1000
+
+
+class DivergenceWarning(UserWarning):
+    """Some networks diverged."""
+
+
+def measure_mismatch(
+    dataset: Any,
+    *,
+    normalizers: str | Normalizer | Sequence[str | Normalizer] = "batch",
+    batch_sizes: int | Sequence[int] = SIZES,
+    batching: RowBatching | Sequence[RowBatching] = Shuffled(),
+    hidden: tuple[int, ...] | list[tuple[int, ...]] = (64,),
+    convention: str | Convention = "torch",
+    momentum: Momentum | Sequence[Momentum] = "default",
+    learning_rate: float | Sequence[float] = 0.1,
+    sgd_momentum: float = 0.0,
+    weight_decay: float = 0.0,
+    steps: int | None = None,
+    rows: int | None = None,
+    shift: Shift | Sequence[Shift | None] | None = None,
+    test_batching: RowBatching | Sequence[RowBatching] | None = None,
+    test_batch_sizes: int | Sequence[int] | None = None,
+    statistics: Any = ("batch", "running", "precise", "population"),
+    precision: float | None = 0.005,
+    max_replicates: int = 1000,
+    seed: int = 0,
+    executor: Executor | int | None = None,
+    store: str | Path | None = None,
+    progress: bool | None = None,
+) -> Mismatch:
+    """Measure what batch statistics in training and running statistics in testing cost small classifiers.
+
+    Every combination of normalizer, hidden layers, momentum, learning rate, batching and batch size is a condition in
+    which networks are trained, each with its own split of the data, initial weights and batches. Each network is then
+    tested under every combination of shift, test batching and test batch size, with every kind of statistics on the
+    same rows. So all differences within a condition are paired, and estimates are means over networks.
+
+    Parameters
+    ----------
+    dataset : whatever `Dataset.of` takes
+        "digits", "gaussians", "mnist", "breast_cancer", or rows and labels (x, y).
+    normalizers : names or Normalizers
+        "none", "batch", "renorm", "layer", "group", "ghost", "frozen".
+    batch_sizes : ints of at least 2
+    batching : RowBatching or several
+        How training batches are drawn, such as `Shuffled()`, `OneClass()` or `Correlated(phi=0.9)`.
+    hidden : tuple of ints, or a list of such tuples
+        Units of each hidden layer.
+    convention : name or Convention
+        Of the running statistics and eps: "torch", "keras", "flax", "haiku" or "cumulative".
+    momentum : float in (0, 1], None, "default", or several
+        Weight of the new batch in the running statistics, None for 1/t, by default the convention's own.
+    learning_rate, sgd_momentum, weight_decay : float
+        Of stochastic gradient descent; several learning rates are several conditions.
+    steps, rows : int
+        Length of training: so many steps for all batch sizes (by default 1000), or so many rows seen, up to a whole
+        batch; one of the two.
+    shift : Shift, None, or several
+        What changes the test rows, such as `Noise(0.5)`.
+    test_batching, test_batch_sizes : one or several
+        By default those of training.
+    statistics : names or corrections
+        "batch": each test batch by itself. "running": the exponential average kept in training. "precise": batches of
+        the training size pooled at the final weights, one epoch and at least 100. "population": all training rows,
+        layer by layer along the inference path. "mixed", "weighed", `Mixed(pseudo=)`, `Weighed(weight=)`: running
+        statistics mixed with what is tested.
+    precision : float, optional
+        Relative Monte Carlo standard error to reach in every accuracy. The other scores and the parts of the gap are of
+        the same networks, and no precision is asked of them.
+    max_replicates : int
+        At most so many networks a condition.
+    seed, executor, store, progress
+        See `bnstats.run`.
+
+    Returns
+    -------
+    Mismatch
+
+    Warns
+    -----
+    DivergenceWarning
+        If networks have diverged. They count as guessing at random: accuracy 1 / classes, nll log(classes), ece and
+        flips 0.
+
+    Examples
+    --------
+    >>> m = measure_mismatch("digits", batch_sizes=[2, 32], steps=200, max_replicates=32, precision=None)
+    >>> wide = m.table.query("metric == 'accuracy'").pivot(index="batch_size", columns="statistics", values="value")
+    >>> bool(wide.loc[2, "running"] < wide.loc[32, "running"])
+    True
+    >>> gap = m.gap().query("metric == 'accuracy' and batch_size == 2").set_index("part")["value"]
+    >>> bool(np.isclose(gap.iloc[0], gap.iloc[1:].sum()))
+    True
+
+    Notes
+    -----
+    The calibration error of a finite number of test rows is biased upwards, the more the better the calibration.
+    """
+    sizes = several("batch_sizes", batch_sizes, lambda n: whole("each of batch_sizes", n, least=2))
+    study = MismatchStudy(
+        Dataset.of(dataset),
+        recipes(normalizers, hidden, convention, momentum, learning_rate, sgd_momentum, weight_decay),
+        _rules("batching", batching),
+        sizes,
+        *_length(steps, rows, sizes),
+        several("shift", shift, _shift),
+        None if test_batching is None else _rules("test_batching", test_batching),
+        None
+        if test_batch_sizes is None
+        else several("test_batch_sizes", test_batch_sizes, lambda n: whole("each of test_batch_sizes", n, least=2)),
+        several("statistics", statistics, kind_of),
+    )
+    study.check()
+    simulation = run(
+        study,
+        precision=precision,
+        max_replicates=max_replicates,
+        seed=seed,
+        executor=executor,
+        store=store,
+        progress=progress,
+    )
+    return _mismatch(study, simulation.table)
+
+
+def _rules(name: str, given: Any) -> tuple[RowBatching, ...]:
+    return several(name, given, lambda rule: instance(name, rule, RowBatching, "bn.Shuffled()"))
+
+
+def _length(steps: Any, rows: Any, batch_sizes: tuple[int, ...]) -> tuple[int | None, int | None]:
+    """Steps or rows seen, the one that was given."""
+    if steps is not None and rows is not None:
+        raise ValueError(f"steps and rows both say how long to train; give one of them, got {steps} and {rows}.")
+    if rows is not None:
+        return None, whole("rows", rows, least=max(batch_sizes))
+    return STEPS if steps is None else whole("steps", steps, least=1), None
+
+
+def _shift(given: Any) -> Shift | None:
+    shift: Shift | None = given if given is None else instance("shift", given, Shift, "bn.Noise(0.5)")
+    return shift
+
+
+def _mismatch(study: MismatchStudy, table: pd.DataFrame) -> Mismatch:
+    """The table of scores and that of the gap's parts; warns where networks have diverged."""
+    table = table.drop(columns="measure").astype({"momentum": float})
+    part = table["statistics"].isin(PARTS)
+    parts = table[part].drop(columns=["exact", "reached"]).rename(columns={"statistics": "part"})
+    # In other batches, rows tell of each other's classes, and a shift makes another problem of it.
+    alone = (table["shift"] == NO_SHIFT) & table["test_batching"].isin([repr(Shuffled()), repr(WithReplacement())])
+    best = np.where(alone & (table["metric"] == "accuracy"), study.dataset.bayes, np.nan)
+    table.insert(table.columns.get_loc("exact") + 1, "best", best)
+    scores = table[~part].reset_index(drop=True)
+    _warn(scores[(scores["metric"] == "diverged") & (scores["value"] > 0)])
+    return Mismatch(scores, parts.reset_index(drop=True))
+
+
+def _warn(diverged: pd.DataFrame) -> None:
+    if len(diverged):
+        where = diverged.groupby(list(CELL_COLUMNS), sort=False, dropna=False)["value"].max().reset_index()
+        notify(
+            f"networks diverged in {len(where)} conditions and count as guessing at random; a smaller learning_rate "
+            f"mends it. The first of them, with their share:\n{where.head(5).to_string(index=False, header=False)}",
+            DivergenceWarning,
+        )

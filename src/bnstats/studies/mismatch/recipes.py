@@ -1,0 +1,75 @@
+"""From what stands for one or several conditions of training to all of their combinations, checked one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from itertools import product
+from typing import Any, TypeVar
+
+from bnstats._validation import number, whole
+from bnstats.networks.network import Recipe
+from bnstats.networks.normalizers import Normalizer
+from bnstats.statistics.running import Convention
+
+T = TypeVar("T")
+
+
+def several(name: str, given: Any, one: Callable[[Any], T]) -> tuple[T, ...]:
+    """What `one` makes of the one thing given, or of each of a list, each once.
+
+    >>> several("batch_sizes", [2, 4, 2], lambda n: whole("each of batch_sizes", n, least=2))
+    (2, 4)
+    """
+    listed = isinstance(given, Iterable) and not isinstance(given, str)
+    found = tuple(dict.fromkeys(one(each) for each in (given if listed else [given])))
+    if not found:
+        raise ValueError(f"{name} is empty: give at least one.")
+    return found
+
+
+def instance(name: str, value: Any, wanted: type[Any], example: str) -> Any:
+    """An object of the (perhaps abstract) class that is wanted."""
+    if not isinstance(value, wanted):
+        raise ValueError(f"{name} is an object such as {example}; got {value!r}.")
+    return value
+
+
+def recipes(
+    normalizers: Any,
+    hidden: Any,
+    convention: Any,
+    momentum: Any,
+    learning_rate: Any,
+    sgd_momentum: Any,
+    weight_decay: Any,
+) -> tuple[Recipe, ...]:
+    """Every combination of normalizers, hidden layers, momenta and learning rates."""
+    nested = isinstance(hidden, list | tuple) and any(isinstance(units, list | tuple) for units in hidden)
+    grid = product(
+        several("normalizers", normalizers, Normalizer.of),
+        several("hidden", hidden if nested else [hidden], _units),
+        several("momentum", momentum, lambda value: _convention(convention, value)),
+        several("learning_rate", learning_rate, lambda value: number("learning_rate", value)),
+    )
+    momentum_of_steps, decay = number("sgd_momentum", sgd_momentum), number("weight_decay", weight_decay)
+    return tuple(
+        Recipe(
+            hidden=units,
+            normalizer=normalizer,
+            convention=kept,
+            learning_rate=rate,
+            sgd_momentum=momentum_of_steps,
+            weight_decay=decay,
+        )
+        for normalizer, units, kept, rate in grid
+    )
+
+
+def _units(given: Any) -> tuple[int, ...]:
+    if not isinstance(given, list | tuple):
+        raise ValueError(f"hidden has the units of each hidden layer, as in hidden=(64, 64); got {given!r}.")
+    return tuple(whole("each of hidden", units, least=1) for units in given)
+
+
+def _convention(source: Any, momentum: Any) -> Convention:
+    return Convention.of(source, momentum if momentum in (None, "default") else number("momentum", momentum))

@@ -1,0 +1,54 @@
+"""How well networks do with each kind of statistics at test time: the table, and the gap taken apart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from bnstats.studies.mismatch.evaluation import PARTS
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True)
+class Mismatch:
+    """How well networks do with each kind of statistics at test time.
+
+    Attributes
+    ----------
+    table : DataFrame
+        dataset, normalizer, batching, batch_size, hidden, momentum (nan for 1/t), learning_rate, shift, test_batching,
+        test_batch_size, statistics, metric (accuracy; nll in nats; ece; flips, the share of test rows whose predicted
+        class is another than with population statistics; diverged, the share of networks whose logits are not finite),
+        value, mcse, exact (nan), best (accuracy of the Bayes rule for a row by itself, where it is known), replicates,
+        reached. See `Simulation`.
+    parts : DataFrame
+        What `gap` returns.
+    """
+
+    table: pd.DataFrame
+    parts: pd.DataFrame = field(repr=False)
+
+    def gap(self) -> pd.DataFrame:
+        """The gap between training and evaluation mode taken apart, for accuracy and nll.
+
+        Each part is a difference of two kinds of statistics on the same networks and test rows, so that
+        batch - running = (batch - population) + (population - precise) + (precise - running): what the noise of batches
+        does to predictions, what composing layers does, what lag and noise of the running average do. Instead of
+        statistics, metric and best the table has part and metric.
+        """
+        if not set(PARTS) <= set(self.parts["part"]):
+            raise ValueError(
+                "the gap is taken apart by batch, running, precise and population statistics; measure all four, as by "
+                "default."
+            )
+        return self.parts
+
+    def plot(self, metric: str = "accuracy") -> Figure:
+        """A score against batch size, a colour a kind of statistics."""
+        from bnstats.plots.results import mismatch
+
+        return mismatch(self.table, metric)

@@ -1,0 +1,120 @@
+"""Networks under each condition of training, tested under each condition of testing with each kind of statistics."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import chain, product
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.random import Generator
+
+from bnstats._arrays import FloatArray
+from bnstats.datasets.dataset import Dataset
+from bnstats.datasets.row_batching import RowBatching
+from bnstats.datasets.shifts import Shift
+from bnstats.networks.network import Recipe
+from bnstats.networks.normalizers import NORMALIZERS
+from bnstats.simulation.streams import side_stream
+from bnstats.simulation.study import Cell, Study
+from bnstats.studies.mismatch.evaluation import PARTS, Condition, Kind, Trained
+
+CELL_COLUMNS = ("dataset", "normalizer", "batching", "batch_size", "hidden", "momentum", "learning_rate")
+
+
+@dataclass(frozen=True)
+class MismatchStudy(Study):
+    """Networks, each trained once and tested with all kinds of statistics. See `measure_mismatch`."""
+
+    key_columns: ClassVar[tuple[str, ...]] = ("shift", "test_batching", "test_batch_size", "statistics", "metric")
+    grid: ClassVar[tuple[str, ...]] = ("recipes", "batchings", "batch_sizes")
+    paired: ClassVar[bool] = True
+
+    dataset: Dataset
+    recipes: tuple[Recipe, ...]
+    batchings: tuple[RowBatching, ...]
+    batch_sizes: tuple[int, ...]
+    steps: int | None
+    rows: int | None
+    shifts: tuple[Shift | None, ...]
+    test_batchings: tuple[RowBatching, ...] | None
+    test_batch_sizes: tuple[int, ...] | None
+    statistics: tuple[Kind, ...]
+
+    def cells(self) -> list[dict[str, Any]]:
+        return [
+            {"recipe": recipe, "batching": batching, "batch_size": n}
+            for recipe, batching, n in product(self.recipes, self.batchings, self.batch_sizes)
+        ]
+
+    def columns(self, cell: Cell) -> dict[str, Any]:
+        recipe = cell["recipe"]
+        normalizer = recipe.normalizer
+        values = (
+            self.dataset.name,
+            normalizer.name if normalizer in NORMALIZERS.values() else repr(normalizer),
+            cell["batching"],
+            cell["batch_size"],
+            recipe.hidden,
+            recipe.convention.momentum,
+            recipe.learning_rate,
+        )
+        return dict(zip(CELL_COLUMNS, values, strict=True))
+
+    def size(self, cell: Cell) -> int:
+        return 4
+
+    def draws(self, cell: Cell) -> int:
+        return self.steps_of(cell) * int(cell["batch_size"])
+
+    def steps_of(self, cell: Cell) -> int:
+        """Steps of training."""
+        return self.steps if self.steps is not None else (self.rows or 0) // int(cell["batch_size"])
+
+    def conditions(self, cell: Cell) -> list[Condition]:
+        """How the networks of a cell are tested."""
+        batchings, sizes = self.test_batchings or (cell["batching"],), self.test_batch_sizes or (cell["batch_size"],)
+        return [Condition(*condition) for condition in product(self.shifts, batchings, sizes)]
+
+    def simulate(self, cell: Cell, rng: Generator, size: int) -> dict[tuple[str, str, int, str, str], FloatArray]:
+        found = [self._network(cell, rng, i) for i in range(size)]
+        return {key: np.array([scores[key] for scores in found]) for key in found[0]}
+
+    @np.errstate(all="ignore")  # what diverges is counted
+    def _network(self, cell: Cell, rng: Generator, number: int) -> dict[tuple[str, str, int, str, str], float]:
+        trained = Trained.of(
+            cell["recipe"], self.dataset, cell["batching"], cell["batch_size"], self.steps_of(cell), rng
+        )
+        return {
+            (*condition.key, *key): value
+            for condition in self.conditions(cell)
+            # The same draws for each condition: what differs between them is the condition.
+            for key, value in condition.test(trained, self.statistics, side_stream(rng, number)).items()
+        }
+
+    def wanted(self, cell: Cell, key: Any, measure: str) -> bool:
+        return key[4] == "accuracy" and key[3] not in PARTS
+
+    def check(self) -> None:
+        """Refuse batches that cannot be drawn or normalised; how many rows a class has is the same in every split."""
+        split = self.dataset.split(np.random.default_rng(0))
+        for cell in self.cells():
+            recipe, n = cell["recipe"], cell["batch_size"]
+            recipe.normalizer.check(n, recipe.hidden)
+            cell["batching"].check(split.y, n)
+            for condition in self.conditions(cell):
+                with _about_testing():
+                    recipe.normalizer.check(condition.batch_size, recipe.hidden)
+        for condition in dict.fromkeys(chain.from_iterable(map(self.conditions, self.cells()))):
+            with _about_testing():
+                condition.check(split)
+
+
+@contextmanager
+def _about_testing() -> Iterator[None]:
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"give other test_batch_sizes or test_batching: {error}") from None

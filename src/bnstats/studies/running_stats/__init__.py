@@ -1,0 +1,1 @@
+"""How far running statistics are from the population's."""

@@ -1,0 +1,99 @@
+"""How far running statistics are from the population's: bias, standard error and RMSE over steps, beside theory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Executor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bnstats.sampling.populations import Population
+from bnstats.simulation.run import run
+from bnstats.statistics.running import Convention, Momentum, check
+from bnstats.studies.running_stats.result import Running
+from bnstats.studies.running_stats.study import RunningStudy
+
+if TYPE_CHECKING:
+    pass
+
+
+def measure_running(
+    population: Any,
+    *,
+    batch_size: int = 32,
+    convention: str | Convention | Sequence[str | Convention] = "torch",
+    momentum: Momentum | Sequence[Momentum] = "default",
+    steps: int = 1000,
+    training_size: int | None = None,
+    precision: float | None = 0.02,
+    max_replicates: int = 2**15,
+    seed: int = 0,
+    executor: Executor | int | None = None,
+    store: str | Path | None = None,
+    progress: bool | None = None,
+) -> Running:
+    """Measure how far running statistics are from the population's mean and variance, over steps.
+
+    Parameters
+    ----------
+    population : whatever `Population.of` takes
+    batch_size : int
+        At least 2.
+    convention : name, Convention, or several
+        "torch", "keras", "flax", "haiku" or "cumulative"; all see the same batches.
+    momentum : float in (0, 1], None, "default", or several
+        Weight of the new batch, None for 1/t, by default the framework's own; each with each convention. A decay of
+        0.99, as Keras, Flax and Haiku write it, is momentum=0.01.
+    steps : int
+        The table has about 25 steps up to this one, at equal ratios.
+    training_size : int, optional
+        Each replicate draws a training set of so many values, and then every batch anew without replacement from it:
+        the error stops at the training set's own. By default batches come afresh from the population.
+    precision : float, optional
+        Relative Monte Carlo standard error to reach in every number (for a bias: relative to the RMSE).
+    max_replicates : int
+        At most so many runs of `steps` steps.
+    seed, executor, store, progress
+        See `bnstats.run`.
+
+    Returns
+    -------
+    Running
+
+    Examples
+    --------
+    >>> r = measure_running("normal", batch_size=8, momentum=[0.1, None], steps=100)
+    >>> last = r.table.query("step == 100 and statistic == 'mean' and measure == 'rmse'")
+    >>> last["exact"].round(4).tolist()
+    [0.0811, 0.0354]
+    >>> bool((abs(r.table.value - r.table.exact) < 6 * r.table.mcse)[r.table.exact.notna()].all())
+    True
+    """
+    population = Population.of(population)
+    check(population, batch_size, steps, training_size)
+    study = RunningStudy(population, int(batch_size), _conventions(convention, momentum), int(steps), training_size)
+    simulation = run(
+        study,
+        precision=precision,
+        max_replicates=max_replicates,
+        seed=seed,
+        executor=executor,
+        store=store,
+        progress=progress,
+    )
+    return Running(simulation.table, study, simulation)
+
+
+def _conventions(given: Any, momentum: Any) -> tuple[Convention, ...]:
+    """Each convention with each momentum, once."""
+    sources = [given] if isinstance(given, str | Convention) or not isinstance(given, Iterable) else list(given)
+    momenta: list[Momentum] = [momentum] if np.ndim(momentum) == 0 else list(momentum)
+    if not sources or not momenta:
+        raise ValueError("convention or momentum is empty: give at least one.")
+    conventions = tuple(dict.fromkeys(Convention.of(source, m) for source in sources for m in momenta))
+    names = [(c.name, c.momentum) for c in conventions]
+    if len(set(names)) < len(names):
+        raise ValueError(f"two conventions share name and momentum in {names}; give each a name of its own.")
+    return conventions
