@@ -41,7 +41,7 @@ def test_what_is_kept_has_the_bits_of_what_was_compiled_and_the_formulas_of_the_
     compiled = run()
     assert list((tmp_path / "kept").rglob("*.nbc"))
     assert run() == compiled
-    layers = package / "networks" / "layers.py"
+    layers = package / "networks" / "kernels" / "layers.py"
     source = layers.read_text()
     changed = source.replace("(1 / z.shape[0])", "(1 / (z.shape[0] - 1))", 1)
     assert changed != source

@@ -25,7 +25,7 @@ from bnstats.statistics.theory import variance_of_variance
 from bnstats.studies.running_stats.measure import RunningStudy, measure_running
 from bnstats.testing import assert_within_mcse
 
-REFERENCE = json.loads(Path(__file__).with_name("data").joinpath("running_reference.json").read_text())
+REFERENCE = json.loads(Path(__file__).parents[1].joinpath("data", "running_reference.json").read_text())
 FLOAT32 = float(np.finfo(np.float32).eps)
 momenta = st.floats(1e-3, 1.0)
 step_counts = st.integers(1, 300)

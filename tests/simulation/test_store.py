@@ -170,7 +170,7 @@ def test_another_study_is_refused_with_the_difference_and_left_as_it_was(tmp_pat
         ("a_part_of_simulate", lambda *_: None),
     ]:
         monkeypatch.setattr(Counted, method, code, raising=False)
-        with pytest.raises(ValueError, match=rf"holds another study, with test_store.Counted.{method} .* and not"):
+        with pytest.raises(ValueError, match=rf"holds another study, with Counted.{method} .* and not"):
             counted(tmp_path / "s")
         monkeypatch.undo()
     with pytest.raises(ValueError, match="holds another study, with study"):
@@ -298,8 +298,8 @@ def test_what_blocks_do_not_depend_on_is_not_in_it(old, new):
 def test_the_difference_is_named(tmp_path):
     Store(tmp_path / "s", defined(USERS)[0]).close()
     for old, new, message in [
-        ("SCALE = 1.0", "SCALE = 1.1", "with users.SCALE 1.0 and not 1.1; give"),
-        ("-Tool", "Tool", r"with users.Tool.turned \"\w{16}\" and not \"\w{16}\"; give"),
+        ("SCALE = 1.0", "SCALE = 1.1", "with SCALE 1.0 and not 1.1; give"),
+        ("-Tool", "Tool", r"with Tool.turned \"\w{16}\" and not \"\w{16}\"; give"),
     ]:
         with pytest.raises(ValueError, match=message):
             Store(tmp_path / "s", defined(USERS.replace(old, new))[0])

@@ -4,7 +4,9 @@ import functools
 import os
 import subprocess
 import sys
+import types
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pytest
@@ -161,3 +163,45 @@ def test_a_side_stream_is_another_one_and_leaves_its_parent_alone():
     assert rng.random() == stream(0, {"n": 2}, 0).random()
     assert len({*sides, stream(0, {"n": 2}, 0).random(), stream(0, {"n": 2}, 1).random()}) == 4
     assert side_stream(stream(0, {"n": 2}, 0), 1).random() == sides[1]
+
+
+SOURCE = """
+from dataclasses import dataclass
+
+import bnstats as bn
+
+
+@dataclass(frozen=True)
+class Doubled:
+    factor: float = 2.0
+
+    def scaled(self, x):
+        return self.factor * x
+
+
+def scale(x):
+    return 3.0 * x
+
+
+MEANING = (Doubled(), Doubled, scale, bn.IID(), bn.Population.of("normal"))
+"""
+
+
+def defined_in(module: str, source: str) -> tuple[Any, ...]:
+    """What a file of that name defines; `__main__` is a script that is run."""
+    space = {"__name__": module}
+    sys.modules.setdefault(module, types.ModuleType(module))
+    exec(compile(source, f"{module}.py", "exec"), space)
+    return space["MEANING"]
+
+
+def test_a_stream_does_not_depend_on_the_file_in_which_a_class_or_function_stands():
+    imported, run_as_script = defined_in("study", SOURCE), defined_in("__main__", SOURCE)
+    assert [digest(each) for each in imported] == [digest(each) for each in run_as_script]
+    for old, new in (("self.factor * x", "self.factor + x"), ("3.0 * x", "4.0 * x"), ("Doubled", "Tripled")):
+        assert digest(imported) != digest(defined_in("study", SOURCE.replace(old, new)))
+
+
+def test_classes_of_the_package_go_by_their_public_names():
+    assert canonical(bn.IID()) == ["bnstats.IID", {}]
+    assert canonical(bn.Population.of("normal"))[0] == "bnstats.Population"

@@ -21,7 +21,7 @@ from bnstats.networks.network import Network, Recipe, Statistics
 from bnstats.networks.normalizers import Batch, Frozen, Ghost, Group, NoNorm, Normalizer, Renorm
 from bnstats.statistics.running import Convention, RunningStats
 
-DATA = Path(__file__).with_name("data")
+DATA = Path(__file__).parents[1] / "data"
 REFERENCE = np.load(DATA / "network_reference.npz")
 HIDDEN, CLASSES = (16, 24), 5
 NORMALIZERS = {

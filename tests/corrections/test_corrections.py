@@ -31,7 +31,7 @@ from bnstats.corrections.shrinkage import anova_icc
 from bnstats.statistics.running import Convention
 from bnstats.testing import assert_within_mcse
 
-REFERENCE = json.loads(Path(__file__).with_name("data").joinpath("combat_reference.json").read_text())
+REFERENCE = json.loads(Path(__file__).parents[1].joinpath("data", "combat_reference.json").read_text())
 COLUMNWISE = [name for name in CORRECTIONS if name != "combat"]
 TIMES = np.array([3.0, 0.0, 1.5, 7.0, 7.5, 2.0, 11.0, 4.0, 9.0, 12.0, 15.0, 15.5, 20.0])
 SIZES = (7, 2, 4, 3, 11)

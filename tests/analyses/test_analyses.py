@@ -16,7 +16,7 @@ from scipy import stats
 from analyses import __main__ as everything
 from analyses import frame
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parent.parent.parent
 # Analyses of which many numbers are known exactly.
 WITH_THEORY = ("convergence", "letter_grades", "running_stats")
 
