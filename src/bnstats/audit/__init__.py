@@ -1,0 +1,1 @@
+"""The same statistics on a PyTorch model, and what a planned configuration implies."""
