@@ -47,7 +47,7 @@ def simulate(options: Options) -> pd.DataFrame:
         "rules": {"normalizers": normalizers, "batching": list(RULES.values()), "batch_sizes": SIZE},
         "rates": {"normalizers": ["batch", "layer"], "batching": bn.OneClass(), "batch_sizes": SIZE}
         | {"learning_rate": RATES},
-        "triple": {"normalizers": ["batch", bn.Ghost(5), _renorm()], "batching": five, "batch_sizes": 10},
+        "triple": {"normalizers": ["batch", bn.normalizers.Ghost(5), _renorm()], "batching": five, "batch_sizes": 10},
         "pair": {"normalizers": ["batch", _renorm()], "batching": few[1], "batch_sizes": SIZE},
     }
     frames = []
@@ -60,8 +60,8 @@ def simulate(options: Options) -> pd.DataFrame:
     return frame[["panel", *(column for column in frame if column != "panel")]]
 
 
-def _renorm() -> bn.Renorm:
-    return bn.Renorm(schedule=(STEPS // 10, STEPS // 2, STEPS * 4 // 5))  # the default's, for so many steps
+def _renorm() -> bn.normalizers.Renorm:
+    return bn.normalizers.Renorm(schedule=(STEPS // 10, STEPS // 2, STEPS * 4 // 5))  # the default's, for so many steps
 
 
 def plot(frame: pd.DataFrame) -> Figure:

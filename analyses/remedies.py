@@ -56,11 +56,11 @@ class Training:
     hidden: tuple[int, ...] = (64,)
 
     def measure(
-        self, normalizers: Sequence[bn.Normalizer], factors: Sequence[float], settings: dict[str, Any]
+        self, normalizers: Sequence[bn.normalizers.Normalizer], factors: Sequence[float], settings: dict[str, Any]
     ) -> pd.DataFrame:
         """Accuracy with running statistics, and the share of networks that diverged."""
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", bn.DivergenceWarning)  # their share is in the table
+            warnings.simplefilter("ignore", bn.exceptions.DivergenceWarning)  # their share is in the table
             table = bn.measure_mismatch(
                 "digits",
                 normalizers=normalizers,
@@ -76,18 +76,19 @@ class Training:
         return accuracy.assign(**labels, normalizer=[n.name for n in normalizers for _ in factors])
 
 
-def trainings(n: int) -> dict[Training, tuple[bn.Normalizer, ...]]:
+def trainings(n: int) -> dict[Training, tuple[bn.normalizers.Normalizer, ...]]:
     """The same number of rows seen, the same number of steps, and the same of both: parts of a batch of 128."""
     seen, large = ROWS // n, SIZES[-1]
-    ghost = [bn.Ghost(8)] if n > 8 else []
-    renorm = bn.Renorm(schedule=(seen // 10, seen // 2, seen * 4 // 5))  # the default's, for so many steps
-    others = (bn.Group(), bn.NoNorm(), renorm, bn.Layer(), *ghost, bn.Frozen(after=seen // 2))
+    ghost = [bn.normalizers.Ghost(8)] if n > 8 else []
+    renorm = bn.normalizers.Renorm(schedule=(seen // 10, seen // 2, seen * 4 // 5))  # the default's, for so many steps
+    frozen = bn.normalizers.Frozen(after=seen // 2)
+    others = (bn.normalizers.Group(), bn.normalizers.NoNorm(), renorm, bn.normalizers.Layer(), *ghost, frozen)
     return {
-        Training("equal rows", n, n, seen): (bn.Batch(), *others),
-        Training("deep", n, n, seen, (64, 64, 64)): (bn.Batch(),),
-        Training("parts", n, large, ROWS // large): (bn.Ghost(n),),
-        Training("equal steps", n, n, STEPS): (bn.Batch(),),
-        Training("control", n, n, STEPS): (bn.Group(),),
+        Training("equal rows", n, n, seen): (bn.normalizers.Batch(), *others),
+        Training("deep", n, n, seen, (64, 64, 64)): (bn.normalizers.Batch(),),
+        Training("parts", n, large, ROWS // large): (bn.normalizers.Ghost(n),),
+        Training("equal steps", n, n, STEPS): (bn.normalizers.Batch(),),
+        Training("control", n, n, STEPS): (bn.normalizers.Group(),),
     }
 
 

@@ -19,14 +19,14 @@ from bnstats.plots.elements import MARKERS, in_percent, log2_ticks, panels, seri
 SIZES = (2, 4, 8, 16, 32, 64, 128)
 SMALL, USUAL = 8, 64
 IID, STREAM = bn.Shuffled(), bn.Correlated(phi=0.9)
-SHOWN = bn.Contrast(0.5)
+SHOWN = bn.shifts.Contrast(0.5)
 CORRUPTIONS = {
-    "gain": [bn.Gain(s) for s in (0.5, 1.0, 2.0)],
-    "offset": [bn.Offset(s) for s in (0.5, 1.0, 2.0)],
-    "contrast": [bn.Contrast(s) for s in (0.25, 0.5, 0.75)],
-    "noise": [bn.Noise(s) for s in (0.5, 1.0, 2.0)],
+    "gain": [bn.shifts.Gain(s) for s in (0.5, 1.0, 2.0)],
+    "offset": [bn.shifts.Offset(s) for s in (0.5, 1.0, 2.0)],
+    "contrast": [bn.shifts.Contrast(s) for s in (0.25, 0.5, 0.75)],
+    "noise": [bn.shifts.Noise(s) for s in (0.5, 1.0, 2.0)],
 }
-SHIFTS = CORRUPTIONS | {"class mix": [bn.ClassMix(s) for s in (0.25, 0.5, 0.75)]}
+SHIFTS = CORRUPTIONS | {"class mix": [bn.shifts.ClassMix(s) for s in (0.25, 0.5, 0.75)]}
 KINDS = {
     "running": "running",
     "batch": "test batch",
@@ -53,7 +53,13 @@ def simulate(options: Options) -> pd.DataFrame:
             learning_rate=0.3,
             steps=500,
             test_batching=(IID, STREAM),
-            statistics=("running", "batch", bn.Mixed(16), bn.Mixed(64), bn.Weighed(0.1)),
+            statistics=(
+                "running",
+                "batch",
+                bn.adaptation.Mixed(16),
+                bn.adaptation.Mixed(64),
+                bn.adaptation.Weighed(0.1),
+            ),
             **settings,
             **given,
         )

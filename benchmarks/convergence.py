@@ -56,7 +56,7 @@ def draws(number: int, threads: int) -> None:
         list(pool.map(share, range(threads)))
 
 
-def ours(number: int, threads: int) -> bn.Convergence:
+def ours(number: int, threads: int) -> bn.results.Convergence:
     return bn.measure_convergence(list(SAMPLERS), precision=None, max_draws=number, executor=threads)
 
 

@@ -174,7 +174,7 @@ def test_names_find_normalizers():
 
 BAD = {
     "unknown": (lambda: Normalizer.of("bach"), "did you mean 'batch'"),
-    "no name": (lambda: Normalizer.of(3), "bn.Normalizer"),
+    "no name": (lambda: Normalizer.of(3), "bn.normalizers.Normalizer"),
     "r_max": (lambda: Renorm(r_max=0.5), "r_max is at least 1"),
     "d_max": (lambda: Renorm(d_max=-1), "d_max at least 0"),
     "r_max as text": (lambda: Renorm(r_max="3"), "r_max is a number; got '3'"),

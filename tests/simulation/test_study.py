@@ -102,7 +102,8 @@ def test_rows_do_not_depend_on_what_else_is_measured(precision):
     keys = ["population", "estimator", "batch_size", "measure"]
     given = {"precision": precision, "max_draws": 2**23 if precision is None else 2**27}
     small = bn.measure_convergence("exponential", batch_sizes=[2, 3, 16], estimators=["var"], **given).table
-    with pytest.warns(bn.NotFiniteWarning, match=r"Clustered\(icc=0.1\), estimator=fresh_normalized"):  # equal values
+    # Members of a small clustered batch may all be equal.
+    with pytest.warns(bn.exceptions.NotFiniteWarning, match=r"Clustered\(icc=0.1\), estimator=fresh_normalized"):
         large = bn.measure_convergence(
             ["uniform", "exponential", "normal"],
             batch_sizes=[3, 64, 16, 5, 2],
@@ -129,7 +130,7 @@ def test_replicates_double_until_the_precision_is_reached():
 
 
 def test_a_limit_that_does_not_suffice_is_said_in_the_table_and_by_a_warning():
-    with pytest.warns(bn.PrecisionWarning, match=r"8 of 8 numbers did not reach .* 0.001; raise the"):
+    with pytest.warns(bn.exceptions.PrecisionWarning, match=r"8 of 8 numbers did not reach .* 0.001; raise the"):
         table = bn.run(Averages(), precision=0.001, max_replicates=2000).table
     assert not table["reached"].any()
     assert (table["replicates"] == 2000).all()
@@ -159,7 +160,7 @@ def test_what_is_not_wanted_has_its_error_but_holds_nothing_up_and_warns_of_noth
     assert table["replicates"].tolist() == [8000, 8000]  # the first look
     assert table["reached"].all()
     assert table.loc["noisy", "mcse"] > 10 * 0.002
-    with pytest.warns(bn.PrecisionWarning, match="1 of 2 numbers") as warned:
+    with pytest.warns(bn.exceptions.PrecisionWarning, match="1 of 2 numbers") as warned:
         wanted = bn.run(Unequal(), **given).table.set_index("measure")
     assert "noisy" in str(warned[0].message)
     assert wanted["reached"].tolist() == [True, False]
@@ -204,7 +205,9 @@ def test_a_failing_block_is_named_with_a_line_that_runs_it_alone_wherever_it_is_
     draws = bn.run_block(Averages(), cell=1, block=5, seed=3)["mean"]
     assert draws.shape == (100,)
     bad = float(stream(3, {"size": 8}, 5).standard_normal((100, 8))[0, 0])
-    with pytest.raises(bn.BlockError, match=r"block 5 of cell 2 \(size=8\) failed: ZeroDivisionError: a bad draw") as e:
+    with pytest.raises(
+        bn.exceptions.BlockError, match=r"block 5 of cell 2 \(size=8\) failed: ZeroDivisionError: a bad draw"
+    ) as e:
         bn.run(Averages(sizes=(2, 2, 8), bad_block=bad), max_replicates=1000, seed=3)
     line = str(e.value).splitlines()[-1]
     with pytest.raises(ZeroDivisionError, match="a bad draw"):
@@ -224,7 +227,7 @@ def test_a_study_that_cannot_be_written_down_is_run_again_from_the_error():
 
     for study in (Local(bad_block=0.0), Holding(function=len), Misleading(bad_block=0.0)):
         object.__setattr__(study, "bad_block", float(stream(0, {"size": 2}, 0).standard_normal((100, 2))[0, 0]))
-        with pytest.raises(bn.BlockError, match="where error is this BlockError") as e:
+        with pytest.raises(bn.exceptions.BlockError, match="where error is this BlockError") as e:
             bn.run(study, max_replicates=1000)
         line = str(e.value).splitlines()[-1]
         assert line == "bn.run_block(error.study, cell=0, block=0, seed=0)"
@@ -260,7 +263,7 @@ class Own(bn.Study):
 if __name__ == "__main__":
     try:
         bn.run(Own(bad=5), max_replicates=1000)
-    except bn.BlockError as error:
+    except bn.exceptions.BlockError as error:
         line = str(error).splitlines()[-1]
         print(line)
     try:
@@ -331,7 +334,7 @@ class Returning(bn.Study):
     ],
 )
 def test_what_simulate_may_not_return_is_said(what, message):
-    with pytest.raises(bn.BlockError, match=f"block 0 of cell 0 .* failed: ValueError: .*{message}"):
+    with pytest.raises(bn.exceptions.BlockError, match=f"block 0 of cell 0 .* failed: ValueError: .*{message}"):
         bn.run(Returning(what))
 
 
@@ -344,7 +347,9 @@ def test_every_block_has_the_same_measures():
 
 def test_replicates_that_are_not_finite_are_counted_in_a_warning():
     half = np.where(np.arange(10) < 5, np.nan, 1.0)
-    with pytest.warns(bn.NotFiniteWarning, match="2 of 3 measures have replicates that are NaN or infinite") as warned:
+    with pytest.warns(
+        bn.exceptions.NotFiniteWarning, match="2 of 3 measures have replicates that are NaN or infinite"
+    ) as warned:
         table = bn.run(Returning({"x": half, "y": np.ones(10), "z": -np.inf + np.zeros(10)}), max_replicates=40).table
     assert str(warned[0].message).splitlines()[1:] == [
         "measure=x: 20 NaN and 0 infinite of 40 replicates",
@@ -366,7 +371,7 @@ def test_infinite_replicates_of_what_is_infinite_or_of_a_median_need_no_warning(
     given = {"x": np.where(np.arange(10) < 4, np.inf, 1.0)}
     assert bn.run(Infinite(given), max_replicates=40).table["value"].tolist() == [math.inf]
     assert bn.run(Median(given), max_replicates=40).table["value"].tolist() == [1.0]
-    with pytest.warns(bn.NotFiniteWarning, match="16 NaN and 0 infinite"):
+    with pytest.warns(bn.exceptions.NotFiniteWarning, match="16 NaN and 0 infinite"):
         bn.run(Median({"x": np.where(np.arange(10) < 4, np.nan, 1.0)}), max_replicates=40)
 
 
@@ -380,7 +385,7 @@ def test_warnings_point_at_the_users_line(tmp_path):
     for name, line in lines.items():
         script = tmp_path / f"{name}.py"
         scope = {"__name__": "users_own", "bn": bn, "np": np, "Averages": Averages, "Returning": Returning}
-        with pytest.warns((bn.PrecisionWarning, bn.NotFiniteWarning)) as warned:
+        with pytest.warns((bn.exceptions.PrecisionWarning, bn.exceptions.NotFiniteWarning)) as warned:
             exec(compile(f"\n\n{line}\n", script, "exec"), scope)
         assert {(w.filename, w.lineno) for w in warned} == {(str(script), 3)}
 
@@ -465,7 +470,7 @@ def test_replicates_without_spread_and_infinite_ones_do_not_stop_a_study():
         def simulate(self, cell, rng, size):
             return {"odd": np.where(np.arange(size) == 0, cell["odd"], 1.0)}
 
-    with pytest.warns(bn.NotFiniteWarning, match="2 of 5 measures"):
+    with pytest.warns(bn.exceptions.NotFiniteWarning, match="2 of 5 measures"):
         table = bn.run(Odd(), max_replicates=20_000).table
     assert len(table) == 25
     medians = table[table["summary"] == "median_abs_error"]

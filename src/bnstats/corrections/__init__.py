@@ -35,3 +35,7 @@ __all__ = [
     "standardise",
     "trailing_average",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

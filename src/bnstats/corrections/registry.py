@@ -54,4 +54,4 @@ def correction_of(source: str | Correction) -> Correction:
     """
     if isinstance(source, Correction):
         return source
-    return named("correction", source, CORRECTIONS, "a bn.Correction")
+    return named("correction", source, CORRECTIONS, "a bn.corrections.Correction")

@@ -35,7 +35,7 @@ class Normalizer:
         """The normalizer of that name, with its defaults, or the one given; ValueError if there is none."""
         if isinstance(source, Normalizer):
             return source
-        return named("normalizer", source, NORMALIZERS, "a bn.Normalizer")
+        return named("normalizer", source, NORMALIZERS, "a bn.normalizers.Normalizer")
 
     def set_rows(self, batch_size: int) -> int:
         """How many rows share a mean and variance."""

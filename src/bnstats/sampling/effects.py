@@ -57,7 +57,7 @@ class Effect(ABC):
         """
         if isinstance(source, Effect):
             return source
-        return named("effect", source, EFFECTS, "a bn.Effect")
+        return named("effect", source, EFFECTS, "a bn.effects.Effect")
 
 
 @dataclass(frozen=True)

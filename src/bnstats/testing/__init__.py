@@ -13,3 +13,7 @@ from bnstats.testing.rate import assert_rate
 from bnstats.testing.within_mcse import assert_within_mcse
 
 __all__ = ["InsufficientPower", "assert_converges", "assert_rate", "assert_within_mcse"]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -140,4 +140,4 @@ def kind_of(source: Any) -> Kind:
     kinds: dict[str, Kind] = {kind: kind for kind in ("batch", "running", "precise", "population")} | MIXINGS
     if isinstance(source, Mixing):
         return source
-    return named("kind of statistics", source, kinds, "a mixing such as bn.Mixed(pseudo=16)")
+    return named("kind of statistics", source, kinds, "a mixing such as bn.adaptation.Mixed(pseudo=16)")

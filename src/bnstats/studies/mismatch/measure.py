@@ -170,7 +170,7 @@ def _length(steps: Any, rows: Any, batch_sizes: tuple[int, ...]) -> tuple[int | 
 
 
 def _shift(given: Any) -> Shift | None:
-    shift: Shift | None = given if given is None else instance("shift", given, Shift, "bn.Noise(0.5)")
+    shift: Shift | None = given if given is None else instance("shift", given, Shift, "bn.shifts.Noise(0.5)")
     return shift
 
 

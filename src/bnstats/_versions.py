@@ -1,0 +1,37 @@
+"""The versions that a report of a problem should name."""
+
+from __future__ import annotations
+
+import os
+import platform
+from importlib.metadata import PackageNotFoundError, version
+
+import bnstats
+
+REQUIRED = (
+    "numpy", "scipy", "pandas", "statsmodels", "matplotlib", "seaborn", "numba", "threadpoolctl", "tqdm", "lazy_loader",
+)  # fmt: skip
+OPTIONAL = ("scikit-learn", "torch", "dask")
+
+
+def show_versions() -> None:
+    """Print the versions of bnstats, Python, the operating system and all that bnstats imports.
+
+    Examples
+    --------
+    >>> show_versions()
+    bnstats: 0.1.0
+    python: ...
+    """
+    print(f"bnstats: {bnstats.__version__}")
+    print(f"python: {platform.python_version()} ({platform.python_implementation()})")
+    print(f"system: {platform.platform()}, {os.cpu_count()} cores")
+    for name in REQUIRED + OPTIONAL:
+        print(f"{name}: {_version(name)}")
+
+
+def _version(distribution: str) -> str:
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return "not installed"

@@ -1,0 +1,7 @@
+"""The warnings and the error that are this package's own."""
+
+from bnstats._warnings import NotFiniteWarning, PrecisionWarning
+from bnstats.simulation.blocks import BlockError
+from bnstats.studies.mismatch.measure import DivergenceWarning
+
+__all__ = ["BlockError", "DivergenceWarning", "NotFiniteWarning", "PrecisionWarning"]

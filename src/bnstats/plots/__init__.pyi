@@ -1,0 +1,20 @@
+# The public names of `bn.plots`.
+
+from .comparisons import (
+    intervals as intervals,
+    percent as percent,
+    regions as regions,
+    signed as signed,
+    spoken as spoken,
+    winner_map as winner_map,
+)
+from .elements import (
+    MARKERS as MARKERS,
+    in_percent as in_percent,
+    log2_ticks as log2_ticks,
+    log_errors as log_errors,
+    panels as panels,
+    series as series,
+    theme as theme,
+)
+from .results import convergence as convergence, mismatch as mismatch, running as running

@@ -1,0 +1,11 @@
+"""What the measuring functions return: for annotations, nobody makes one by hand."""
+
+from bnstats.simulation.run import Simulation
+from bnstats.studies.batch_effects.result import Corrected
+from bnstats.studies.convergence.result import Convergence
+from bnstats.studies.information.raw_behind import RawBehind
+from bnstats.studies.information.result import Information
+from bnstats.studies.mismatch.result import Mismatch
+from bnstats.studies.running_stats.result import Running
+
+__all__ = ["Convergence", "Corrected", "Information", "Mismatch", "RawBehind", "Running", "Simulation"]

@@ -1,0 +1,25 @@
+"""Exact values: what simulation is held against, and what needs no simulation at all."""
+
+from bnstats.statistics.running import running_error
+from bnstats.statistics.theory import (
+    Sampling,
+    covariance_of_mean_and_variance,
+    normalized_member_bound,
+    rate,
+    raw_behind,
+    required_batch_size,
+    sampling,
+    variance_of_variance,
+)
+
+__all__ = [
+    "Sampling",
+    "covariance_of_mean_and_variance",
+    "normalized_member_bound",
+    "rate",
+    "raw_behind",
+    "required_batch_size",
+    "running_error",
+    "sampling",
+    "variance_of_variance",
+]

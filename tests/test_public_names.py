@@ -1,0 +1,81 @@
+"""What `bn.<tab>` shows, and what `import bnstats` loads."""
+
+from __future__ import annotations
+
+import importlib
+import subprocess
+import sys
+from types import ModuleType
+
+import pytest
+
+import bnstats as bn
+
+FLAT = {
+    *("Dataset", "Gaussians", "Estimator", "ESTIMATORS", "Population", "POPULATIONS", "Moments", "Study"),
+    *("RunningStats", "Convention", "CONVENTIONS"),
+    *("Batching", "IID", "WithoutReplacement", "Clustered", "Autocorrelated"),
+    *("RowBatching", "Shuffled", "WithReplacement", "ClassBalanced", "OneClass", "Sorted", "Correlated"),
+    *("measure_convergence", "measure_correction", "measure_information", "measure_mismatch", "measure_raw_behind"),
+    *("measure_running", "leave_one_batch_out", "run", "run_block", "show_versions"),
+}
+NAMESPACES = {
+    *("adaptation", "corrections", "effects", "estimators", "exceptions", "networks", "normalizers", "plots"),
+    *("results", "shifts", "testing", "theory"),
+}
+# Each takes a tenth of a second or more to load, or tens of megabytes.
+HEAVY = ("numpy", "scipy", "pandas", "numba", "statsmodels", "matplotlib", "seaborn", "sklearn", "torch")
+
+
+def loaded(code: str) -> list[str]:
+    """Which heavy packages a new process has loaded after this code."""
+    report = f"{code}\nimport sys\nprint(*[name for name in {HEAVY} if name in sys.modules])"
+    return subprocess.run([sys.executable, "-c", report], capture_output=True, text=True, check=True).stdout.split()
+
+
+def test_public_names_are_those_of_the_plan_and_all_can_be_imported():
+    assert set(dir(bn)) == FLAT | NAMESPACES
+    for name in dir(bn):
+        assert isinstance(getattr(bn, name), ModuleType) == (name in NAMESPACES), name
+
+
+@pytest.mark.parametrize("name", sorted(NAMESPACES))
+def test_a_namespace_shows_its_public_names_only(name):
+    space = importlib.import_module(f"bnstats.{name}")
+    shown = {n for n in dir(space) if not n.startswith("_")}
+    assert shown == set(space.__all__)
+    assert not [n for n in shown if isinstance(getattr(space, n), ModuleType)]
+
+
+def test_a_public_name_has_one_place():
+    seen: dict[str, str] = dict.fromkeys(FLAT, "bn")
+    for space in NAMESPACES - {"plots"}:  # the plot of a result is called as its study is
+        for name in getattr(bn, space).__all__:
+            assert name not in seen, f"bn.{space}.{name} is {seen[name]}.{name} too"
+            seen[name] = f"bn.{space}"
+
+
+def test_importing_loads_nothing_heavy():
+    """What takes time and memory is which packages are loaded: none, until a name is used."""
+    assert loaded("import bnstats; dir(bnstats)") == []
+
+
+def test_measuring_loads_no_package_for_figures():
+    used = loaded("import bnstats as bn; bn.run; bn.measure_mismatch; bn.measure_convergence")
+    assert {"numpy", "pandas"} <= set(used)
+    assert not {"matplotlib", "seaborn", "torch"} & set(used)
+
+
+def test_show_versions_names_what_is_imported(capsys):
+    bn.show_versions()
+    printed = dict(line.split(": ", 1) for line in capsys.readouterr().out.splitlines())
+    assert printed["bnstats"] == bn.__version__
+    for name in ("numpy", "scipy", "pandas", "numba"):
+        assert printed[name] == importlib.import_module(name).__version__
+
+
+def test_show_versions_says_what_is_not_installed(capsys, monkeypatch):
+    versions = importlib.import_module("bnstats._versions")
+    monkeypatch.setattr(versions, "OPTIONAL", ("no-such-package",))
+    bn.show_versions()
+    assert capsys.readouterr().out.splitlines()[-1] == "no-such-package: not installed"
