@@ -205,8 +205,14 @@ class Network:
         return np.asarray(self._evaluate(x, every, frozen, used, len(x), layer)[0])
 
     def logits_in_batches(self, x: Float32Array, batches: IntArray) -> Float32Array:
-        """Training mode at these weights, with the statistics of each batch itself; (batches, batch size, classes)."""
+        """Training mode at these weights, with the statistics of each batch itself; (batches, batch size, classes).
+
+        Where a row does not depend on the rest of its batch, the logits are exactly those of evaluation mode. They are
+        computed of all rows at once, because a matrix product may round a row otherwise when other rows stand beside it.
+        """
         x, batches = self._checked(x, batches)
+        if self._mode.frozen or not self.recipe.normalizer.uses_batch:
+            return self.logits(x)[batches]
         rows = self.recipe.normalizer.set_rows(batches.shape[1])
         return self._evaluate(x, batches, self._mode, self.running, rows, len(self.recipe.hidden))
 
