@@ -208,7 +208,7 @@ class Network:
         """Training mode at these weights, with the statistics of each batch itself; (batches, batch size, classes).
 
         Where a row does not depend on the rest of its batch, the logits are exactly those of evaluation mode. They are
-        computed of all rows at once, because a matrix product may round a row otherwise when other rows stand beside it.
+        computed of all rows at once, because a matrix product may round a row otherwise when other rows are beside it.
         """
         x, batches = self._checked(x, batches)
         if self._mode.frozen or not self.recipe.normalizer.uses_batch:
