@@ -1,5 +1,6 @@
 """Exact values: what simulation is held against, and what needs no simulation at all."""
 
+from bnstats.statistics.estimator_theory import Batches, Theory, variance_of_variance
 from bnstats.statistics.running import running_error
 from bnstats.statistics.theory import (
     Sampling,
@@ -9,11 +10,12 @@ from bnstats.statistics.theory import (
     raw_behind,
     required_batch_size,
     sampling,
-    variance_of_variance,
 )
 
 __all__ = [
+    "Batches",
     "Sampling",
+    "Theory",
     "covariance_of_mean_and_variance",
     "normalized_member_bound",
     "rate",

@@ -20,8 +20,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import bnstats as bn
+from bnstats.statistics.estimator_theory import variance_of_variance
 from bnstats.statistics.running import CONVENTIONS, Convention, RunningStats, running_error, smooth
-from bnstats.statistics.theory import variance_of_variance
 from bnstats.studies.running_stats.measure import RunningStudy, measure_running
 from bnstats.testing import assert_within_mcse
 

@@ -209,7 +209,7 @@ def test_converges_says_when_estimates_are_nan():
         with np.errstate(invalid="ignore"):
             return np.log(x.mean(axis))
 
-    with pytest.raises(AssertionError, match=r"function log_mean .*\d+ estimates are NaN"):
+    with pytest.raises(AssertionError, match=r"log_mean .*\d+ estimates are NaN"):
         assert_converges(log_mean, "normal", to=0.0, within=9.0, batch_size=8, confidence=0.9)
 
 
@@ -237,8 +237,8 @@ def without_axis(x):
         ("mean", "normal", {"false_alarm": 1.0}, "false_alarm is a probability"),
         ("mean", "normal", {"seed": -1}, "seed is a whole number"),
         ("mean", [1.0, 2.0], {"batching": bn.WithoutReplacement()}, "cannot be drawn without replacement"),
-        (np.cumsum, "normal", {"to": 0.0}, "function cumsum does not reduce the axis"),
-        (ignoring_axis, "normal", {"to": 0.0}, "function ignoring_axis does not reduce the axis"),
+        (np.cumsum, "normal", {"to": 0.0}, "cumsum does not reduce the axis"),
+        (ignoring_axis, "normal", {"to": 0.0}, "ignoring_axis does not reduce the axis"),
         (without_axis, "normal", {"to": 0.0}, "cannot be called as f"),
     ],
 )

@@ -89,6 +89,15 @@ class Population:
         own = _digest(np.append(quantiles, self.law.cdf(quantiles)))
         return (f"own {self.law.dist.name} {own}", *parameters(self.law))
 
+    @property
+    def family(self) -> str | None:
+        """SciPy's name of the family; None of an array, and of a family of the user's own, whatever its name.
+
+        >>> Population.of("normal").family
+        'norm'
+        """
+        return None if self.values is not None else family(self.law)
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Population) and (self.name, self.identity) == (other.name, other.identity)
 

@@ -13,6 +13,20 @@ from numpy.typing import NDArray
 from bnstats._arrays import FloatArray
 from bnstats._validation import named
 from bnstats.sampling.populations import Population
+from bnstats.statistics.estimator_theory import (
+    FRESH_NORMALIZED,
+    FRESH_NORMALIZED_WITH_EPS,
+    MEAN,
+    STD,
+    VAR,
+    VAR_UNBIASED,
+    Theory,
+    inv_std_of,
+    mean_of,
+    std_of,
+    theory_of_inv_std,
+    var_of,
+)
 from bnstats.statistics.moments import Moments
 
 Fresh = Callable[[], FloatArray]
@@ -41,6 +55,8 @@ class Estimator:
         It divides by the square root of variance + eps, so a batch of nearly equal values makes it large.
     of_moments : callable (Moments, Fresh) -> array, optional
         A faster way from the moments of the batch; calling the second argument draws a fresh value for each batch.
+    theory : bnstats.theory.Theory, optional
+        What is known of it exactly. Nothing is, by default, whatever its name.
 
     Examples
     --------
@@ -58,6 +74,7 @@ class Estimator:
     averages: float | None = None
     of_moments: Callable[[Moments, Fresh], FloatArray] | None = None
     eps: float | None = None
+    theory: Theory | None = None
 
     def __call__(self, x: NDArray[Any], axis: int = -1) -> FloatArray:
         """The estimates of the batches that lie along `axis`."""
@@ -70,11 +87,6 @@ class Estimator:
         if self.of_moments is None:
             raise ValueError(f"estimator {self.name!r} is a function of the values, not of their moments.")
         return np.asarray(self.of_moments(moments, fresh))
-
-    @property
-    def built_in(self) -> bool:
-        """Whether it is one of the package's own, whose theory is known by its name."""
-        return self.function is None and self.name.partition("(")[0] in ESTIMATORS
 
     def check(self, population: Population, batch_size: int) -> None:
         """Try a user's function along either axis; ValueError if it does not reduce the axis that it is given."""
@@ -123,22 +135,6 @@ def _no_fresh() -> FloatArray:
 # Named functions, no lambdas: an estimator travels to other processes.
 
 
-def _mean_of(population: Population) -> float:
-    return population.mean
-
-
-def _var_of(population: Population) -> float:
-    return population.var
-
-
-def _std_of(population: Population) -> float:
-    return population.std
-
-
-def _inv_std_of(population: Population, eps: float) -> float:
-    return float(1 / np.sqrt(population.var + eps))
-
-
 def _mean(moments: Moments, _: Fresh) -> FloatArray:
     return moments.mean
 
@@ -171,11 +167,12 @@ def inv_std(eps: float = 1e-5) -> Estimator:
     return Estimator(
         "inv_std" if eps == 1e-5 else f"inv_std(eps={eps:g})",
         None,
-        target=partial(_inv_std_of, eps=eps),
+        target=partial(inv_std_of, eps=eps),
         order=0,
         averages=2,
         of_moments=partial(_inv_std, eps=eps),
         eps=eps,
+        theory=theory_of_inv_std(eps),
     )
 
 
@@ -190,6 +187,7 @@ def fresh_normalized(eps: float = 0.0) -> Estimator:
         averages=0,
         of_moments=partial(_fresh_normalized, eps=eps),
         eps=eps,
+        theory=FRESH_NORMALIZED if eps == 0 else FRESH_NORMALIZED_WITH_EPS,
     )
 
 
@@ -201,10 +199,10 @@ def _check_eps(eps: float) -> None:
 ESTIMATORS: dict[str, Estimator] = {
     e.name: e
     for e in (
-        Estimator("mean", None, _mean_of, order=1, averages=1, of_moments=_mean),
-        Estimator("var", None, _var_of, order=2, averages=2, of_moments=_var),
-        Estimator("var_unbiased", None, _var_of, order=2, averages=2, of_moments=_var_unbiased),
-        Estimator("std", None, _std_of, order=1, averages=2, of_moments=_std),
+        Estimator("mean", None, mean_of, order=1, averages=1, of_moments=_mean, theory=MEAN),
+        Estimator("var", None, var_of, order=2, averages=2, of_moments=_var, theory=VAR),
+        Estimator("var_unbiased", None, var_of, order=2, averages=2, of_moments=_var_unbiased, theory=VAR_UNBIASED),
+        Estimator("std", None, std_of, order=1, averages=2, of_moments=_std, theory=STD),
         inv_std(),
         fresh_normalized(),
     )

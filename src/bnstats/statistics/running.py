@@ -17,8 +17,9 @@ from scipy import stats
 from bnstats._arrays import FloatArray
 from bnstats._validation import named
 from bnstats.sampling.populations import Population
+from bnstats.statistics.estimator_theory import variance_of_variance
 from bnstats.statistics.moments import Moments
-from bnstats.statistics.theory import Sampling, variance_of_variance
+from bnstats.statistics.theory import Sampling
 
 Momentum = float | None | Literal["default"]
 
@@ -290,7 +291,7 @@ def running_error(
 
     shared = 0.0 if training_size is None else variance(training_size)
     se = math.sqrt(batches**2 * shared + squares * (variance(batch_size) - shared))
-    normal = statistic == "mean" and training_size is None and population.identity[0] == "norm"
+    normal = statistic == "mean" and training_size is None and population.family == "norm"
     return Sampling(bias, se, float(stats.foldnorm.median(abs(bias) / se, scale=se)) if normal else np.nan)
 
 

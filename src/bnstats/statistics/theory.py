@@ -5,18 +5,17 @@ n is the batch size, sigma² the population variance, mu_k a central moment, s²
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from itertools import pairwise
 from numbers import Real
 from typing import Any
 
 import numpy as np
-from scipy import integrate, optimize, stats
+from scipy import optimize, stats
 
 from bnstats.sampling.batching import IID, Batching, Clustered, WithoutReplacement, check_rule
 from bnstats.sampling.populations import Population
-from bnstats.statistics.estimators import ESTIMATORS, Estimator, estimator_of
+from bnstats.statistics.estimator_theory import Batches
+from bnstats.statistics.estimators import ROUNDING, Estimator, estimator_of
 
 
 @dataclass(frozen=True)
@@ -61,23 +60,19 @@ def sampling(population: Any, batch_size: int, estimator: str | Estimator, batch
     check_rule(batching)
     batching.check(population, batch_size)
     source = batching.source(population)
-    independent = isinstance(batching, IID)
-    if batching.variance_of_mean(population, batch_size) == 0 and estimator.averages != 0:
+    variance_of_mean = batching.variance_of_mean(population, batch_size)
+    if variance_of_mean == 0 and estimator.averages != 0:
         return _of_whole(source, estimator)
-    own = law(source, batch_size, estimator) if independent else None
-    if own is not None:
-        return _of_law(own, estimator.population_value(source))
-    bias = _bias(source, batch_size, estimator, batching.variance_of_mean(population, batch_size))
+    bias = se = median = np.nan
+    if estimator.theory is not None:
+        batches = Batches(source, int(batch_size), variance_of_mean, isinstance(batching, IID))
+        target = estimator.population_value(source)
+        bias, se = estimator.theory.moments(batches)
+        bias += estimator.theory.limit(source) - target
+        median = _median_abs_error(estimator.theory.law_of(batches), target)
     if estimator.order is not None and source.tail_index <= 2 * estimator.order:
-        return Sampling(bias, np.inf)
-    if not estimator.built_in:
-        return Sampling(bias, np.nan)
-    if estimator.name == "mean":
-        return Sampling(bias, float(np.sqrt(batching.variance_of_mean(population, batch_size))))
-    if estimator.name in ("var", "var_unbiased") and independent:
-        factor = 1.0 if estimator.name == "var_unbiased" else (batch_size - 1) / batch_size
-        return Sampling(bias, factor * float(np.sqrt(variance_of_variance(source, batch_size))))
-    return Sampling(bias, np.nan)
+        se = np.inf
+    return Sampling(bias, se, median)
 
 
 def _of_whole(source: Population, estimator: Estimator) -> Sampling:
@@ -85,16 +80,6 @@ def _of_whole(source: Population, estimator: Estimator) -> Sampling:
     assert source.values is not None
     bias = float(estimator.of_whole(source, estimator(source.values))) - estimator.population_value(source)
     return Sampling(bias, 0.0, abs(bias))
-
-
-def variance_of_variance(population: Population, batch_size: int) -> float:
-    """Var(s²) of independent values, s² with ddof 1, in the data's unit to the fourth.
-
-    >>> variance_of_variance(Population.of("normal"), 3)
-    1.0
-    """
-    n = batch_size
-    return (population.fourth_moment - population.var**2 * (n - 3) / (n - 1)) / n
 
 
 def covariance_of_mean_and_variance(population: Population, batch_size: int) -> float:
@@ -106,123 +91,31 @@ def covariance_of_mean_and_variance(population: Population, batch_size: int) -> 
     return population.third_moment / batch_size
 
 
-def _bias(source: Population, n: int, estimator: Estimator, variance_of_mean: float) -> float:
-    """E[biased var] = sigma² - Var(mean), whatever the batching."""
-    if not estimator.built_in:
-        return np.nan
-    own = {
-        "mean": 0.0,
-        "var": -variance_of_mean,
-        "var_unbiased": n / (n - 1) * (source.var - variance_of_mean) - source.var,
-    }
-    return own.get(estimator.name, np.nan) + _moved(estimator, source)
-
-
-def _moved(estimator: Estimator, source: Population) -> float:
-    """How far the target of a built-in estimator was moved from the population's own value."""
-    own = ESTIMATORS.get(estimator.name, estimator)
-    return own.population_value(source) - estimator.population_value(source)
-
-
-class _InverseStd(stats.rv_continuous):
-    """1 / sqrt(V + eps) where V is sigma² chi²(n - 1) / n: inverse standard deviation of a normal batch."""
-
-    def _argcheck(self, n: Any, sigma: Any, eps: Any) -> Any:
-        return (n > 1) & (sigma > 0) & (eps >= 0)
-
-    def _get_support(self, n: Any, sigma: Any, eps: Any) -> Any:
-        return 0.0, 1 / np.sqrt(eps) if np.all(eps > 0) else np.inf
-
-    def _cdf(self, y: Any, n: Any, sigma: Any, eps: Any) -> Any:
-        return stats.chi2.sf((1 / y**2 - eps) * n / sigma**2, n - 1)
-
-    def _stats(self, n: Any, sigma: Any, eps: Any, moments: str = "mv") -> Any:
-        size, scale, e = (float(np.ravel(v)[0]) for v in (n, sigma, eps))
-        at_sigma = 1 / math.sqrt(scale**2 + e)
-        first, second = _inverse_std_errors(size, e / scale**2)
-        return at_sigma * (1 + first), at_sigma**2 * (second - first**2), None, None
-
-
-def _inverse_std_errors(n: float, eps: float) -> tuple[float, float]:
-    """Mean and mean square of the relative error of 1 / sqrt(V + eps), for V with the law of chi²(n - 1) / n.
-
-    In this form nothing cancels, whether n is large or eps.
-    """
-    df = n - 1
-    mode = math.sqrt(df - 1)
-
-    def density(w: float) -> float:  # of chi(df), relative to that at its mode
-        away = w - mode
-        power = 0.0
-        if df > 1:
-            power = (df - 1) * (math.log1p(away / mode) if w > mode / 2 else math.log(w / mode))
-        return math.exp(power - away * (mode + w) / 2)
-
-    def moment(k: int) -> float:
-        if eps == 0 and k >= df:
-            return math.inf
-
-        def integrand(w: float) -> float:
-            off = (w * w - n) / (n * (1 + eps))
-            log = math.log1p(off) if off > -0.5 else math.log((w * w / n + eps) / (1 + eps))
-            return float(math.expm1(-0.5 * log) ** k * density(w))
-
-        return float(
-            sum(integrate.quad(integrand, *piece, epsabs=0, epsrel=1e-9, full_output=1)[0] for piece in pieces)
-        )
-
-    low, high = (float(q) for q in stats.chi(df).ppf([1e-18, 1 - 1e-16]))
-    high += 10.0
-    small = np.geomspace(math.sqrt(n * eps), 1.0, 40).tolist() if 0 < eps < 1 / n else []
-    inner = sorted(w for w in {*small, math.sqrt(df), math.sqrt(n)} if low < w < high)
-    pieces = list(pairwise([low if n > 64 else 0.0, *inner, high]))
-    norm = moment(0)
-    return moment(1) / norm, moment(2) / norm
-
-
-_inverse_std = _InverseStd(name="inverse_std", shapes="n, sigma, eps")
-
-
-def law(population: Population, batch_size: int, estimator: Estimator) -> Any:
+def law(population: Any, batch_size: int, estimator: str | Estimator) -> Any:
     """The estimator's own distribution on independent values, a frozen SciPy distribution; None where unknown.
 
     Of a normal population: mean ~ N(mu, sigma²/n), n var / sigma² ~ chi²(n - 1), and a fresh value normalised by the
     batch is sqrt((n + 1) / (n - 1)) t(n - 1). Of an exponential one, the mean is a gamma variable.
 
-    >>> law(Population.of("normal"), 3, estimator_of("var_unbiased")).dist.name
+    >>> law("normal", 3, "var_unbiased").dist.name
     'chi2'
     """
-    n, name = batch_size, estimator.name
-    family, _, loc, scale = population.identity if population.values is None else (None, None, 0.0, 1.0)
-    if family == "expon" and name == "mean" and estimator.built_in:
-        return stats.gamma(n, loc=loc, scale=scale / n)
-    if family != "norm" or not estimator.built_in:
-        return None
-    if name.startswith("inv_std"):
-        return _inverse_std(n, scale, estimator.eps)
-    laws = {
-        "mean": lambda: stats.norm(loc, scale / np.sqrt(n)),
-        "var": lambda: stats.chi2(n - 1, scale=scale**2 / n),
-        "var_unbiased": lambda: stats.chi2(n - 1, scale=scale**2 / (n - 1)),
-        "std": lambda: stats.chi(n - 1, scale=scale / np.sqrt(n)),
-        "fresh_normalized": lambda: stats.t(n - 1, scale=np.sqrt((n + 1) / (n - 1))),
-    }
-    return laws[name]() if name in laws else None
+    source, known = Population.of(population), estimator_of(estimator).theory
+    batches = Batches(source, batch_size, IID().variance_of_mean(source, batch_size), independent=True)
+    return None if known is None else known.law_of(batches)
 
 
-def _of_law(own: Any, target: float) -> Sampling:
-    """Error moments of an estimator with a known law."""
-    if own.dist.name == "t" and own.args[0] <= 2:
-        bias, se = (0.0 if own.args[0] > 1 else np.nan), np.inf
-    else:
-        bias, se = float(own.mean()) - target, float(own.std())
+def _median_abs_error(law: Any, target: float) -> float:
+    """Median distance from the target of what has this law; nan of an unknown one."""
+    if law is None:
+        return np.nan
 
     def excess(error: float) -> float:
-        below, above = own.cdf([target - error, target + error])
+        below, above = law.cdf([target - error, target + error])
         return float(above - below) - 0.5
 
-    upper = float(np.abs(own.ppf([0.001, 0.999]) - target).max())
-    return Sampling(bias, se, float(optimize.brentq(excess, 0.0, upper, xtol=1e-12 * upper, rtol=1e-10)))
+    upper = float(np.abs(law.ppf([0.001, 0.999]) - target).max())
+    return float(optimize.brentq(excess, 0.0, upper, xtol=1e-12 * upper, rtol=1e-10))
 
 
 def rate(population: Any, estimator: str | Estimator, measure: str = "rmse", batching: Batching = IID()) -> float:
@@ -252,11 +145,10 @@ def rate(population: Any, estimator: str | Estimator, measure: str = "rmse", bat
     check_rule(batching)
     if isinstance(batching, WithoutReplacement) or estimator.averages is None or estimator.order is None:
         return np.nan
-    if estimator.built_in and _moved(estimator, batching.source(population)) and measure != "se":
+    source, known = batching.source(population), estimator.theory
+    if known is not None and known.limit(source) != estimator.population_value(source) and measure != "se":
         return 0.0
-    linear = estimator.order == estimator.averages
-    unbiased = estimator.name in ("mean", "var_unbiased", "fresh_normalized") if estimator.built_in else linear
-    if measure == "bias" and unbiased and not (isinstance(batching, Clustered) and estimator.name == "var_unbiased"):
+    if measure == "bias" and (estimator.averages == 0 or _is_unbiased(estimator, population, batching)):
         return np.nan
     if estimator.averages == 0 or (isinstance(batching, Clustered) and batching.icc > 0):
         return 0.0
@@ -269,9 +161,19 @@ def rate(population: Any, estimator: str | Estimator, measure: str = "rmse", bat
         return np.nan  # at 2 the power law bears a logarithm
     if measure == "median_abs_error":
         return float(1 / tail - 1)
-    if linear:
+    if estimator.order == estimator.averages:  # the average itself
         return -1.0 if measure == "bias" else np.nan
     return float(1 - tail if measure == "bias" else (1 - tail) / 2)
+
+
+def _is_unbiased(estimator: Estimator, population: Population, batching: Batching) -> bool:
+    """Whether the bias is 0 at every batch size: known of an estimator with a theory; an average itself has none."""
+    if estimator.theory is None:
+        return estimator.order == estimator.averages
+    size = 64
+    source, variance_of_mean = batching.source(population), batching.variance_of_mean(population, size)
+    bias, _ = estimator.theory.moments(Batches(source, size, variance_of_mean, isinstance(batching, IID)))
+    return bool(abs(bias) <= ROUNDING * abs(estimator.theory.limit(source)))
 
 
 def required_batch_size(population: Any, estimator: str | Estimator, *, rmse: float, batching: Batching = IID()) -> int:
@@ -337,7 +239,7 @@ def raw_behind(population: Any, z: float, batch_size: int) -> tuple[float, float
     (0.0, 0.5)
     """
     population = Population.of(population)
-    if population.identity[0] != "norm":
+    if population.family != "norm":
         return np.nan, np.nan
     c4 = float(stats.chi.mean(batch_size - 1)) / np.sqrt(batch_size - 1)
     spread = np.sqrt(1 / batch_size + z**2 * (1 - c4**2))

@@ -27,8 +27,7 @@ def estimator_claimed(source: str | Estimator | Callable[..., Any], to: float | 
     name = _function_name(source)
     if to is None:
         raise ValueError(f"to is needed with the function {name}: the population's value, which it estimates.")
-    # Not the bare name: by that the theory knows its own estimators.
-    return Estimator(f"function {name}", source, float(to))
+    return Estimator(name, source, float(to))
 
 
 def target_of(estimator: Estimator, population: Population, batching: Batching) -> float:

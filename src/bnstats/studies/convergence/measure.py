@@ -135,7 +135,7 @@ def _check(study: ConvergenceStudy, max_draws: int) -> None:
 
 
 def _check_target(population: Population, batching: Batching, estimator: Estimator, smallest: int) -> None:
-    if estimator.built_in and np.isnan(population.mean):
+    if estimator.of_moments is not None and np.isnan(population.mean):
         raise ValueError(
             f"population {population.name} has no mean (tail index {population.tail_index:g}), so {estimator.name} of "
             "its batches converges to nothing; leave it out, or take an estimator that needs none."

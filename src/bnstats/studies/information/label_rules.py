@@ -99,7 +99,7 @@ def exact_information(population: Any, cuts: Sequence[float], batch_size: int) -
     (0.75, 0.188721876)
     """
     population, cuts = Population.of(population), checked_cuts(cuts)
-    if population.identity[0] != "norm":
+    if population.family != "norm":
         return np.nan, np.nan
     _, weight, belief = _normal_beliefs(_standard(population, cuts), batch_size)
     entropy = special.entr(belief).sum(axis=1) / np.log(2)
@@ -177,7 +177,7 @@ def _make_rule(lesson: Lesson) -> Rule:
     """The exact rule of a normal population with cuts; of any other, class frequencies in intervals of z."""
     population, labels = lesson.population, lesson.labels
     classes, prior = class_shares(population, labels)
-    if isinstance(labels, tuple) and population.identity[0] == "norm":
+    if isinstance(labels, tuple) and population.family == "norm":
         z, _, belief = _normal_beliefs(_standard(population, labels), lesson.batch_size)
         return Rule((z[1:] + z[:-1]) / 2, belief, classes, prior)
     batches = lesson.batches()

@@ -72,7 +72,7 @@ class RawBehindStudy(Study):
         moments = Moments.of(batches)
         std = np.sqrt(moments.var())
         raw = moments.mean + std * self.z
-        if self.population.identity[0] == "norm":
+        if self.population.family == "norm":
             return np.full(rows, float(n)), raw
         batches -= raw[:, None]
         near = np.count_nonzero(np.abs(batches, out=batches) <= self.width * std[:, None], axis=1)
