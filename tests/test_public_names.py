@@ -17,7 +17,7 @@ FLAT = {
     *("Batching", "IID", "WithoutReplacement", "Clustered", "Autocorrelated"),
     *("RowBatching", "Shuffled", "WithReplacement", "ClassBalanced", "OneClass", "Sorted", "Correlated"),
     *("measure_convergence", "measure_correction", "measure_information", "measure_mismatch", "measure_raw_behind"),
-    *("measure_running", "leave_one_batch_out", "run", "run_block", "show_versions"),
+    *("measure_running", "leave_one_batch_out", "run", "run_block", "show_versions", "advise"),
 }
 NAMESPACES = {
     *("adaptation", "corrections", "effects", "estimators", "exceptions", "networks", "normalizers", "plots"),

@@ -15,6 +15,7 @@ from . import (
     theory as theory,
 )
 from ._versions import show_versions as show_versions
+from .audit.advise import advise as advise
 from .datasets.dataset import Dataset as Dataset, Gaussians as Gaussians
 from .datasets.row_batching import (
     ClassBalanced as ClassBalanced,
