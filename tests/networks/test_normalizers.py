@@ -12,6 +12,7 @@ import pytest
 from bnstats.networks.kernels.layers import D, R
 from bnstats.networks.kernels.passes import Mode, denormalize, normalize
 from bnstats.networks.kernels.views import FRAME, Rule
+from bnstats.networks.network import Recipe
 from bnstats.networks.normalizers import NORMALIZERS, Frozen, Ghost, Group, Normalizer, Renorm
 
 ROWS, UNITS, EPS = 12, 8, 1e-3
@@ -172,9 +173,15 @@ def test_names_find_normalizers():
     assert Normalizer.of(Group(2)) == Group(2)
 
 
+class Own(Normalizer):
+    name = "own"
+
+
 BAD = {
     "unknown": (lambda: Normalizer.of("bach"), "did you mean 'batch'"),
     "no name": (lambda: Normalizer.of(3), "bn.normalizers.Normalizer"),
+    "a user's own": (lambda: Normalizer.of(Own()), "Own would run as batch normalisation under another name"),
+    "a recipe of a user's own": (lambda: Recipe(normalizer=Own()), "Own would run as batch normalisation"),
     "r_max": (lambda: Renorm(r_max=0.5), "r_max is at least 1"),
     "d_max": (lambda: Renorm(d_max=-1), "d_max at least 0"),
     "r_max as text": (lambda: Renorm(r_max="3"), "r_max is a number; got '3'"),

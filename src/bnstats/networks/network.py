@@ -10,6 +10,7 @@ import numpy as np
 from numpy.random import Generator
 
 from bnstats._arrays import Float32Array, IntArray
+from bnstats._validation import whole
 from bnstats.networks.kernels import training
 from bnstats.networks.kernels.passes import Descent, Mode
 from bnstats.networks.kernels.views import Plan, Rule, plan_of, work_of
@@ -48,8 +49,10 @@ class Recipe:
     weight_decay: float = 0.0
 
     def __post_init__(self) -> None:
-        if not isinstance(self.hidden, tuple) or not self.hidden or min(self.hidden) < 1:
+        Normalizer.of(self.normalizer)
+        if not isinstance(self.hidden, tuple) or not self.hidden:
             raise ValueError(f"hidden has the units of each hidden layer, as in hidden=(64,); got {self.hidden!r}.")
+        object.__setattr__(self, "hidden", tuple(whole("each of hidden", units, least=1) for units in self.hidden))
         if not 0 < self.learning_rate < np.inf:
             raise ValueError(f"learning_rate is above 0 and finite; got {self.learning_rate}.")
         if not 0 <= self.sgd_momentum < 1:
@@ -104,10 +107,25 @@ class Network:
     velocity: Float32Array
     steps: int = 0
 
+    def __post_init__(self) -> None:
+        """Compiled code trusts these shapes, whoever made the network, `dataclasses.replace` too."""
+        object.__setattr__(self, "steps", whole("steps", self.steps, least=0))
+        object.__setattr__(self, "sizes", _checked_sizes(self.recipe, self.sizes))
+        numbers = sum((fan_in + 2) * units for fan_in, units in pairwise(self.sizes)) - self.sizes[-1]
+        for name in ("parameters", "velocity"):
+            held = getattr(self, name)
+            if not isinstance(held, np.ndarray) or held.dtype != np.float32 or held.shape != (numbers,):
+                raise ValueError(
+                    f"{name} is a float32 array of shape ({numbers},) in a network of sizes {self.sizes}; got "
+                    f"{getattr(held, 'dtype', type(held).__name__)} of shape {np.shape(held)}."
+                )
+            object.__setattr__(self, name, np.ascontiguousarray(held))
+        self._flat(self.running)
+
     @staticmethod
     def initial(recipe: Recipe, inputs: int, classes: int, rng: Generator) -> Network:
         """Before training: weights from N(0, 2 / inputs of the layer) (He et al. 2015), of the last 1 / inputs."""
-        sizes = (inputs, *recipe.hidden, classes)
+        sizes = _checked_sizes(recipe, (inputs, *recipe.hidden, classes))
         last = len(recipe.hidden)
         parts = []
         for layer, (fan_in, units) in enumerate(pairwise(sizes)):
@@ -198,6 +216,7 @@ class Network:
 
     def hidden(self, x: Float32Array, statistics: Statistics | None, layer: int) -> Float32Array:
         """What hidden layer 0, 1, ... normalises in evaluation mode; the layer after the last makes the logits."""
+        layer = whole("layer", layer, least=0, most=len(self.recipe.hidden))
         every = np.arange(len(x))[np.newaxis]
         x, every = self._checked(x, every, evaluating=True)
         used = statistics if statistics is not None and self.recipe.normalizer.uses_batch else self.running
@@ -272,3 +291,12 @@ class Network:
         if not evaluating:
             self.recipe.normalizer.check(batches.shape[1], self.recipe.hidden)
         return x, batches
+
+
+def _checked_sizes(recipe: Recipe, sizes: Any) -> tuple[int, ...]:
+    """Inputs, hidden units and classes of a network by this recipe."""
+    if not isinstance(sizes, tuple) or len(sizes) < 2 or sizes[1:-1] != recipe.hidden:
+        raise ValueError(f"sizes are (inputs, *{recipe.hidden}, classes) for this recipe; got {sizes!r}.")
+    normalizer = recipe.normalizer
+    normalizer.check(normalizer.set_rows(2), recipe.hidden)  # of any batch size: can its layers be cut into groups
+    return whole("inputs", sizes[0], least=1), *recipe.hidden, whole("classes", sizes[-1], least=1)

@@ -34,6 +34,11 @@ class Normalizer:
     def of(source: str | Normalizer) -> Normalizer:
         """The normalizer of that name, with its defaults, or the one given; ValueError if there is none."""
         if isinstance(source, Normalizer):
+            if type(source) not in map(type, NORMALIZERS.values()):
+                raise ValueError(
+                    f"{type(source).__name__} would run as batch normalisation under another name: use one of "
+                    f"{', '.join(NORMALIZERS)}."
+                )
             return source
         return named("normalizer", source, NORMALIZERS, "a bn.normalizers.Normalizer")
 
