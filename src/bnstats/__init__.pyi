@@ -16,6 +16,8 @@ from . import (
 )
 from ._versions import show_versions as show_versions
 from .audit.advise import advise as advise
+from .audit.audit import audit as audit
+from .audit.recalibrate import recalibrate as recalibrate
 from .datasets.dataset import Dataset as Dataset, Gaussians as Gaussians
 from .datasets.row_batching import (
     ClassBalanced as ClassBalanced,

@@ -1,0 +1,160 @@
+"""Everything that is known of a model before causes are looked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bnstats.audit.batches import labels_of
+from bnstats.audit.bench import Bench
+from bnstats.audit.between import Between, class_mix, row_mean_f
+from bnstats.audit.kinds import Kind
+from bnstats.audit.layers import Array, Layer
+from bnstats.audit.null import Comparison
+from bnstats.audit.scores import Estimate
+from bnstats.audit.watch import Runner, Watched
+
+# Kinds of statistics that a mend may put in place of the running ones.
+MENDS = ("population", "precise", "biased")
+
+
+@dataclass(eq=False)
+class Case:
+    """A model under audit.
+
+    Attributes
+    ----------
+    runner : Runner
+    full : iterable of batches
+        Full batches of the loader as training draws them, the same whenever they are read.
+    kept : list of batches
+        Full batches of its first epoch.
+    made : batch
+        The rows that mends are made from.
+    batch_size : int
+    short : int
+        Rows of a last, shorter batch of an epoch; 0 if there is none.
+    per_epoch : int or None
+        Batches of an epoch, the short one included; None if no epoch ended.
+    frozen : set of str
+        Layers that use running statistics in training mode, too.
+    mixed : bool
+        Whether some are frozen and others not.
+    watched, compared : dict
+        By layer.
+    kinds : dict of kinds
+        "population", "precise", "averaged", "biased", "debiased", made from `made`.
+    loader_bench, test_bench : Bench
+        Rows of the loader that no mend is made from; test rows, None if there are none.
+    test : batch or None
+    effect : float
+        Smallest gain that is worth having.
+    steps : int or None
+        Optimisation steps, if they are known.
+    shares : dict or None
+        Classes' shares at test time, if they are known.
+    seed : int
+    """
+
+    runner: Runner
+    full: Iterable[Any]
+    kept: list[Any]
+    made: Any
+    batch_size: int
+    short: int
+    per_epoch: int | None
+    frozen: set[str]
+    mixed: bool
+    watched: Mapping[str, Watched]
+    compared: Mapping[str, Comparison]
+    kinds: Mapping[str, Kind]
+    loader_bench: Bench
+    test_bench: Bench | None
+    test: Any
+    effect: float
+    steps: int | None
+    shares: Mapping[int, float] | None
+    seed: int
+
+    @property
+    def layers(self) -> list[Layer]:
+        """In the order of the forward pass."""
+        return self.runner.layers
+
+    @property
+    def live(self) -> list[str]:
+        """Layers with running statistics that training updates."""
+        return [layer.name for layer in self.layers if layer.name in self.compared and layer.name not in self.frozen]
+
+    def labels(self) -> list[NDArray[np.int64]] | None:
+        """Integer labels of each full batch of the first epoch, if there are any."""
+        found = [labels_of(batch) for batch in self.kept]
+        if any(label is None or label.is_floating_point() or label.ndim != 1 for label in found):
+            return None
+        return [label.cpu().numpy().astype(np.int64) for label in found if label is not None]
+
+    def mixes(self) -> dict[str, Between]:
+        """How far batches differ: in classes or, without labels, at the deepest layer, and at the first layer."""
+        labels, names = self.labels(), [layer.name for layer in self.layers if layer.normalises]
+        found: dict[str, Between] = {}
+        if labels is not None and len(labels) > 1:
+            found["classes"] = class_mix(labels)
+        if names and len(self.kept) > 1:
+            chosen = {"first layer": names[0]} | ({} if labels is not None else {"deepest layer": names[-1]})
+            means = self.runner.row_means(self.kept, set(chosen.values()))
+            found |= {place: row_mean_f(means[name], self.seed) for place, name in chosen.items() if means[name]}
+        return found
+
+    def spread(self, name: str) -> float:
+        """Median relative standard deviation of a layer's batch variances."""
+        var = self.watched[name].var.reshape(-1, self.watched[name].var.shape[-1])
+        mean = var.mean(axis=0)
+        alive = mean > 0
+        return float(np.median(var.std(axis=0, ddof=1)[alive] / mean[alive])) if alive.any() and len(var) > 1 else 0.0
+
+
+@dataclass(eq=False)
+class Gap:
+    """What evaluation mode loses on some rows, once earlier mends are in place.
+
+    Attributes
+    ----------
+    case : Case
+    bench : Bench
+    applied : Kind
+        Statistics of earlier mends.
+    """
+
+    case: Case
+    bench: Bench
+    applied: Kind
+
+    def __post_init__(self) -> None:
+        self.base = self.bench.score(self.applied)
+        self.gains = {kind: self.gain(self.case.kinds[kind]) for kind in MENDS}
+        self.best = max(MENDS, key=lambda kind: np.nan_to_num(self.gains[kind].value, nan=-np.inf))
+
+    def gain(self, given: Kind, eps: Mapping[str, float] | None = None) -> Estimate:
+        """What other statistics, or another eps, bring."""
+        return self.against(self.base, given, eps)
+
+    def against(self, old: list[Array], given: Kind, eps: Mapping[str, float] | None = None) -> Estimate:
+        """What they bring against other scores of the same rows."""
+        return self.bench.gain(self.bench.score({**self.applied, **given}, eps), old)
+
+    @property
+    def material(self) -> bool:
+        """Whether population or precise statistics are worth having."""
+        return any(self.gains[kind].material(self.case.effect) for kind in ("population", "precise"))
+
+    def most(self, given: Kind) -> bool:
+        """Whether these statistics bring more than half of what the best ones bring."""
+        return self.gain(given).value > 0.5 * self.gains[self.best].value
+
+    def only(self, names: Iterable[str]) -> Kind:
+        """The best statistics, of these layers alone."""
+        return {name: self.case.kinds[self.best][name] for name in names if name in self.case.kinds[self.best]}

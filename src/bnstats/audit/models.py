@@ -1,0 +1,36 @@
+"""What may be audited, and where it lives."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+
+
+def unwrapped(model: Any) -> nn.Module:
+    """The model within what runs it on several devices or compiles it.
+
+    Raises
+    ------
+    ValueError
+        If it is no module, if it is scripted, or if it has lazy layers that have not seen a batch.
+    """
+    if not isinstance(model, nn.Module):
+        raise ValueError(f"model is a torch.nn.Module; got {type(model).__name__}: give the module itself.")
+    wrappers = (nn.DataParallel, nn.parallel.DistributedDataParallel)
+    while isinstance(model, wrappers) or hasattr(model, "_orig_mod"):
+        model = model.module if isinstance(model, wrappers) else model._orig_mod
+    if isinstance(model, torch.jit.ScriptModule):
+        raise ValueError("model is scripted, which hides its layers; give the module that it was made from.")
+    if any(torch.nn.parameter.is_lazy(tensor) for tensor in [*model.parameters(), *model.buffers()]):
+        raise ValueError("model has lazy layers that have not seen a batch; run one batch through it first.")
+    inner: nn.Module = model
+    return inner
+
+
+def device_of(model: nn.Module, device: Any = None) -> torch.device:
+    """The device that was given, or where the model's first tensor is."""
+    if device is not None:
+        return torch.device(device)
+    return next((tensor.device for tensor in [*model.parameters(), *model.buffers()]), torch.device("cpu"))

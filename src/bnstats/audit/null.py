@@ -1,0 +1,186 @@
+"""Running statistics against those of batches at the same weights, in standard errors, and how often chance does that.
+
+Under the null hypothesis every batch that went into the running statistics had the distribution that batches have now.
+The running statistic is then a weighted mean of independent batch statistics, with weights known from momentum and
+steps, next to what the start value still weighs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bnstats.audit.layers import Array, Layer, Statistics
+from bnstats.audit.watch import Watched
+from bnstats.statistics.running import Convention
+
+RESAMPLES = 999
+# An exponential average counts its last batches until all earlier ones together weigh this much.
+FORGOTTEN = 1e-4
+# What float32 loses in each update.
+ROUNDING = float(np.finfo(np.float32).eps)
+
+
+def update_weights(momentum: float | None, steps: int | None, calls: int = 1) -> tuple[float, Array]:
+    """What the start value and each batch, the last one last, weigh in the running statistics.
+
+    Batches that together weigh less than 1e-4 are left out, and their weight is given to the others. Where steps are
+    unknown, they are taken as many. With a momentum of 0 nothing is averaged: statistics were put there from elsewhere.
+
+    >>> update_weights(0.5, 2)
+    (0.25, array([0.25, 0.5 ]))
+    """
+    if momentum == 0:
+        return 0.0, np.zeros(0)
+    rate = None if momentum is None else 1 - (1 - momentum) ** calls
+    batches = None if steps is None else -(-steps // calls)
+    if rate is None:
+        count = 100_000 if batches is None else batches
+        return float(count == 0), np.full(count, 1 / max(count, 1))
+    kept = 1 if rate == 1 else int(np.ceil(np.log(FORGOTTEN) / np.log1p(-rate)))
+    if batches is None or batches > kept:
+        weights = Convention.of("torch", momentum=rate).shares(kept)[1:]
+        start = 0.0 if batches is None else float((1 - rate) ** batches)
+        return start, weights * (1 - start) / weights.sum()
+    shares = Convention.of("torch", momentum=rate).shares(batches)
+    return float(shares[0]), shares[1:]
+
+
+def epoch_variance(weights: Array, per_epoch: int) -> float:
+    """Variance of a running statistic over shuffled epochs, in units of that of a batch statistic.
+
+    The batches of one epoch share out the rows, so that any two of them have a correlation of -1/(M - 1)
+    among M. The last epoch is taken as complete.
+
+    >>> independent = float(np.square(np.full(10, 0.1)).sum())
+    >>> round(independent, 3), round(epoch_variance(np.full(10, 0.1), 10), 3)
+    (0.1, 0.0)
+    """
+    squares = float(np.square(weights).sum())
+    if per_epoch < 2 or not len(weights):
+        return squares
+    epochs = np.add.reduceat(weights[::-1], np.arange(0, len(weights), per_epoch))
+    return max(squares * per_epoch - float(np.square(epochs).sum()), 0.0) / (per_epoch - 1)
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """A layer's running statistics against those of batches.
+
+    Attributes
+    ----------
+    expected : (array, array)
+        Running mean and variance that would be expected: those of batches, and what the start value still weighs.
+    se : (array, array)
+        Standard errors of the running statistics around them, with those of the expected ones themselves.
+    z : (array, array)
+        Differences in standard errors; nan where batches do not vary and nothing differs.
+    start : float
+        Weight of the start value.
+    rms : float
+        Root mean square z.
+    p : float
+        How often batches that have not changed give a larger one.
+    resampled : array, shape (resamples,)
+        Mean squares of z that resampling gives; what `p` compares with.
+    """
+
+    expected: Statistics
+    se: Statistics
+    z: Statistics
+    start: float
+    rms: float
+    p: float
+    resampled: Array
+
+
+def compare(
+    layer: Layer, watched: Watched, seed: int, *, last_variance: float = 1.0, per_epoch: int | None = None
+) -> Comparison | None:
+    """How far running statistics are from those of batches, and how often chance takes them as far.
+
+    Parameters
+    ----------
+    layer : Layer
+        With running statistics.
+    watched : Watched
+        Its batches, independent of each other.
+    seed : int
+        Layers with the same momentum and steps are resampled with the same batches, so that what they share is kept.
+    last_variance : float
+        Variance of the last batch's statistics in units of that of the others, above 1 for a short one.
+    per_epoch : int, optional
+        Batches of a shuffled epoch; by default batches are taken as independent, which makes |z| too small for shuffled
+        epochs, the more so the smaller the momentum.
+
+    Notes
+    -----
+    The mean of z² is (K - 1)/(K - 3) for K batches of normal statistics. Each resample draws the batches of the running
+    average and the K batches that it is compared with, and studentises anew.
+    """
+    if layer.running is None or len(watched.batch) < 3:
+        return None
+    start, weights = update_weights(layer.momentum, layer.steps, layer.calls)
+    values = np.concatenate(watched.updates(layer.momentum), axis=1)
+    running = np.concatenate(layer.running)
+    first = np.repeat([0.0, 1.0], len(layer.running[0]))
+    mean, sd, k = values.mean(axis=0), values.std(axis=0, ddof=1), len(values)
+    expected = start * first + (1 - start) * mean
+    inflated = np.append(np.square(weights[:-1]), last_variance * np.square(weights[-1:]))
+    spread = inflated.sum() if per_epoch is None else epoch_variance(weights, per_epoch)
+    rounding = _rounding(layer, np.split(values, 2, axis=1))
+    se = np.sqrt(np.square(sd) * (spread + (1 - start) ** 2 / k) + np.square(rounding))
+    difference = running - expected
+    with np.errstate(divide="ignore", invalid="ignore"):
+        z = difference / se
+    varies = sd > rounding
+    share = np.sqrt(spread / np.square(weights).sum()) if len(weights) else 1.0
+    resampled = _resample(values[:, varies], weights * share, (1 - start) * 1.0, seed)
+    observed = float(np.mean(np.square(z[varies]))) if varies.any() else np.nan
+    p = (1 + np.count_nonzero(resampled >= observed)) / (RESAMPLES + 1) if varies.any() else 1.0
+    if np.any(np.abs(difference[~varies]) > 10 * rounding[~varies]) or not np.isfinite(running).all():
+        p = 0.0  # batches that do not vary leave nothing to chance
+    rms = float(np.sqrt(np.nanmean(np.square(z)))) if np.isfinite(z).any() else np.nan
+    return Comparison(_halves(expected), _halves(se), _halves(z), start, rms, float(p), resampled)
+
+
+def _halves(values: Array) -> Statistics:
+    mean, var = np.split(values, 2)
+    return mean, var
+
+
+def _rounding(layer: Layer, values: list[Array]) -> Array:
+    """What rounding in float32 may do to running means and variances: a last digit in each update that still counts."""
+    updates = 10.0 if not layer.momentum else 10 + 1 / layer.momentum
+    mean, var = (np.abs(v).max(axis=0) for v in values)
+    return ROUNDING * updates * np.concatenate([mean + np.sqrt(var), var])
+
+
+def _resample(values: Array, weights: Array, share: float, seed: int) -> Array:
+    """Mean squares of z of running averages and of batches to compare with, both drawn from the observed batches."""
+    rng, (k, channels) = np.random.default_rng(seed), values.shape
+    if not channels or not len(weights):
+        return np.zeros(RESAMPLES)
+    running = _draw(weights, k, rng)
+    counts = rng.multinomial(k, np.full(k, 1 / k), size=RESAMPLES) / k
+    scaled = (values - values.mean(axis=0)) / values.std(axis=0)
+    means = counts @ scaled
+    variances = (counts @ np.square(scaled) - np.square(means)) * k / (k - 1)
+    spread = np.square(weights).sum() + share**2 / k
+    difference = running @ scaled - share * means
+    with np.errstate(divide="ignore", invalid="ignore"):
+        squares = np.square(difference) / (variances * spread)
+    return np.asarray(np.mean(np.where(variances > 0, squares, 0.0), axis=1))
+
+
+def _draw(weights: Array, k: int, rng: np.random.Generator) -> Array:
+    """What each of k batches weighs in running averages of batches drawn with replacement, a row each."""
+    if np.ptp(weights) == 0:
+        return np.asarray(rng.multinomial(len(weights), np.full(k, 1 / k), size=RESAMPLES) * weights[0])
+    drawn = np.zeros((RESAMPLES, k))
+    rows: NDArray[np.int64] = np.arange(RESAMPLES)
+    for weight in weights:
+        drawn[rows, rng.integers(k, size=RESAMPLES)] += weight
+    return drawn

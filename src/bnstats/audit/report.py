@@ -1,0 +1,97 @@
+"""What an audit found: findings, and the tables behind them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+
+CAUSES = (
+    "never_updated", "start_remains", "stale", "noisy_average", "small_batch", "variance_convention", "composition",
+    "grouped_batches", "shifted_test_data", "mixed_modes", "dropout_before", "not_finite", "dead_channels",
+    "short_batch", "eps_mismatch", "updated_twice", "nothing_wrong",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong, or that nothing is.
+
+    Attributes
+    ----------
+    cause : str
+        One of `CAUSES`.
+    layers : tuple of str
+        The layers concerned.
+    text : str
+        What it means, in a sentence or two.
+    evidence : dict
+        The numbers behind it.
+    cost : float
+        What mending this alone brings, in the unit of the first metric (nats, for classes); nan where it cannot be
+        measured on this model without training it anew.
+    mend : str
+        What to do.
+    """
+
+    cause: str
+    layers: tuple[str, ...]
+    text: str
+    evidence: dict[str, Any] = field(repr=False)
+    cost: float
+    mend: str
+
+
+@dataclass(frozen=True, eq=False)
+class Audit:
+    """A model's batch-norm layers, looked at with sampling error in mind.
+
+    Attributes
+    ----------
+    layers : DataFrame
+        One row per layer in the order of the forward pass: layer, depth, channels, n (values per channel and batch),
+        batches (observed), momentum, steps, start_weight, eps, frozen, rms_z, p, rms_z_epoch (with the variance that
+        shuffled epochs leave), tid_mean, tid_var, shift_mean, shift_var and what is expected of each without a defect,
+        var_spread (median relative standard deviation of batch variances), dropout_ratio (variance with dropout on and
+        off), gain (of its population statistics alone, with its interval). See `bn.audit`.
+    channels : DataFrame
+        One row per layer and channel: running, expected, batch and population statistics, standard errors and z,
+        effective_n (independent values in a batch: variance over that of batch means).
+    scores : DataFrame
+        One row per set of rows, kind of statistics and metric: value, low, high (95 %).
+    gap : DataFrame
+        batch - running = (batch - population) + (population - precise) + (precise - running), a row each per metric.
+    findings : list of Finding
+        The most costly first.
+    depth_trend : dict
+        Slope of log rms z on depth, and how often chance gives a larger one.
+    """
+
+    layers: pd.DataFrame
+    channels: pd.DataFrame
+    scores: pd.DataFrame
+    gap: pd.DataFrame
+    findings: list[Finding]
+    depth_trend: dict[str, float]
+
+    def summary(self) -> str:
+        """The findings and the scores in plain words."""
+        lines = []
+        for number, finding in enumerate(self.findings, 1):
+            where = f" [{shortened(finding.layers)}]" if finding.layers else ""
+            lines += [f"{number}. {finding.cause}{where}: {finding.text}", f"   Mend: {finding.mend}"]
+        first = self.scores[self.scores["metric"] == self.scores["metric"].iloc[0]] if len(self.scores) else self.scores
+        for rows, table in first.groupby("rows", sort=False):
+            kinds = [f"{r.statistics} {r.value:.4f} ({r.low:.4f} to {r.high:.4f})" for r in table.itertuples()]
+            lines.append(f"{table['metric'].iloc[0]} of {rows} rows: {', '.join(kinds)}.")
+        return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        found = ", ".join(f"{f.cause} (cost {f.cost:.3g})" for f in self.findings)
+        return f"Audit of {len(self.layers)} batch-norm layers: {found}"
+
+
+def shortened(names: tuple[str, ...], most: int = 4) -> str:
+    """The first few names."""
+    return ", ".join(names) if len(names) <= most else f"{', '.join(names[:most])} and {len(names) - most} more"
