@@ -11,7 +11,7 @@ from typing import Any
 
 
 class _Callable(ModuleType):
-    """A module that does what its door does: importing any part of it makes the name `bnstats.audit` mean the module."""
+    """A module that does what its door does, as importing any part of it makes `bnstats.audit` mean the module."""
 
     def __call__(self, *arguments: Any, **options: Any) -> Any:
         from bnstats.audit.audit import audit
