@@ -29,7 +29,7 @@ def simulate(options: Options) -> pd.DataFrame:
         "real": {**pixel_columns(), **hidden_preactivations()},
     }
     for panel, populations in groups.items():
-        full, quick = {"precision": 0.01, "max_draws": 2**29}, {"precision": 0.04, "max_draws": 2**26}
+        full, quick = {"precision": 0.01, "max_replicates": 2**13}, {"precision": 0.04, "max_replicates": 2**10}
         settings = options.study(f"convergence-{panel}", full=full, quick=quick)
         measured = bn.measure_convergence(populations, estimators=ESTIMATORS, **settings)
         unit = _units(populations, measured.table)

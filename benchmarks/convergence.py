@@ -57,7 +57,7 @@ def draws(number: int, threads: int) -> None:
 
 
 def ours(number: int, threads: int) -> bn.results.Convergence:
-    return bn.measure_convergence(list(SAMPLERS), precision=None, max_draws=number, executor=threads)
+    return bn.measure_convergence(list(SAMPLERS), precision=None, max_replicates=number // 2**16, executor=threads)
 
 
 def naive(replicates: int) -> None:
@@ -85,7 +85,8 @@ def vectorised(replicates: int) -> None:
 
 def peak(number: int) -> float:
     """Peak memory in MB of a process that does nothing but our run."""
-    work = f"bn.measure_convergence({list(SAMPLERS)}, precision=None, max_draws={number}, executor=2)" if number else ""
+    given = f"precision=None, max_replicates={number // 2**16}, executor=2"
+    work = f"bn.measure_convergence({list(SAMPLERS)}, {given})" if number else ""
     code = f"import bnstats as bn; {work}\nprint(open('/proc/self/status').read())"
     status = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     return next(float(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")) / 1024

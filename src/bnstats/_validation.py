@@ -13,6 +13,7 @@ import reprlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice
 from numbers import Integral, Real
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
@@ -24,6 +25,9 @@ LARGEST_BATCH = 2**27
 MOST_THINGS = 10_000
 """Things in a list of arguments, at most: an iterator may never end."""
 
+_REPR = reprlib.Repr()
+_REPR.maxstring = _REPR.maxother = 80  # characters
+
 
 def shown(value: Any) -> str:
     """What was given, short enough for a sentence, whatever its own `repr` does.
@@ -32,7 +36,7 @@ def shown(value: Any) -> str:
     '[0, 1, 2, 3, 4, 5, ...]'
     """
     try:
-        text = reprlib.repr(value)
+        text = _REPR.repr(value)
     except Exception:  # a user's own `repr` may raise anything
         text = f"an object of type {type(value).__name__}"
     return " ".join(text.split())
@@ -155,7 +159,7 @@ def function(name: str, value: Any, example: str) -> Callable[..., Any]:
     return called
 
 
-def path(name: str, value: Any) -> str | os.PathLike[str]:
+def path(name: str, value: Any) -> Path:
     """The path of a file.
 
     >>> path("store", "")
@@ -163,9 +167,10 @@ def path(name: str, value: Any) -> str | os.PathLike[str]:
         ...
     ValueError: store is the path of a file; got ''.
     """
-    if not isinstance(value, str | os.PathLike) or not str(value) or "\0" in str(value):
+    text = os.fspath(value) if isinstance(value, str | os.PathLike) else None
+    if not isinstance(text, str) or not text or "\0" in text:
         raise ValueError(f"{name} is the path of a file; got {shown(value)}.")
-    return value
+    return Path(text)
 
 
 def instance(name: str, value: Any, wanted: type[Any], example: str) -> Any:

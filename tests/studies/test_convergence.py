@@ -14,7 +14,7 @@ RULES = [bn.IID(), bn.WithoutReplacement(size=200), bn.Clustered(icc=0.1), bn.Au
 
 
 def measured(populations, **kwargs):
-    return bn.measure_convergence(populations, **({"precision": None, "max_draws": 2**21} | kwargs))
+    return bn.measure_convergence(populations, **({"precision": None, "max_replicates": 2**5} | kwargs))
 
 
 def scores(table):
@@ -83,7 +83,7 @@ def test_a_users_estimator_sees_the_same_draws_as_the_builtin_ones(rule):
 
 
 def test_rates_of_the_normal_are_minus_one_half():
-    c = measured("normal", max_draws=2**26, estimators=["mean", "var"])
+    c = measured("normal", max_replicates=2**10, estimators=["mean", "var"])
     rates = c.rates(confidence=1 - FALSE_ALARM).set_index(["estimator", "measure"])
     for row in (("mean", "se"), ("mean", "rmse"), ("mean", "median_abs_error"), ("var", "se"), ("var", "rmse")):
         rate = rates.loc[row]
@@ -97,7 +97,7 @@ def test_rates_of_the_normal_are_minus_one_half():
 @pytest.mark.parametrize(("name", "alpha"), [("t3", 3.0), ("t2.5", 2.5)])
 def test_heavy_tails_slow_the_median_error_of_the_variance(name, alpha):
     """The limit is 2 / alpha - 1; at these sizes the slope is within 0.06 of it, and -1/2 is outside its interval."""
-    c = measured(name, max_draws=2**26, estimators=["var"])
+    c = measured(name, max_replicates=2**10, estimators=["var"])
     rates = c.rates(confidence=1 - FALSE_ALARM).set_index("measure")
     rate = rates.loc["median_abs_error"]
     assert rate["expected"] == pytest.approx(2 / alpha - 1)
@@ -115,7 +115,7 @@ def test_intervals_of_rates_cover_as_often_as_they_say():
     missed = np.zeros(2, int)
     for seed in range(60):
         c = measured(
-            "normal", batch_sizes=[2, 4, 8, 16, 32, 64, 128], estimators=["mean"], max_draws=2**23, seed=1000 + seed
+            "normal", batch_sizes=[2, 4, 8, 16, 32, 64, 128], estimators=["mean"], max_replicates=2**7, seed=1000 + seed
         )
         rate = c.rates(confidence=1 - 4 * 0.1).set_index("measure").loc["rmse"]  # corrected for four rates
         missed += [not rate["low"] <= wrong <= rate["high"] for wrong in (-0.5, -0.48)]
@@ -152,7 +152,7 @@ def test_a_discrete_law_whose_quantiles_scipy_cannot_search_runs():
 
 
 def test_one_may_be_given_without_a_list():
-    given = {"precision": None, "max_draws": 2**21}
+    given = {"precision": None, "max_replicates": 2**5}
     numbers = bn.measure_convergence([1.0, 2.0, 6.0], batch_sizes=4, estimators="mean", **given)
     listed = bn.measure_convergence([np.array([1.0, 2.0, 6.0])], batch_sizes=[4], estimators=["mean"], **given)
     pd.testing.assert_frame_equal(numbers.table, listed.table, check_exact=True)
@@ -190,9 +190,9 @@ def fails(x, axis):
         ({"precision": "high"}, "precision is a relative standard error"),
         ({"batch_sizes": ["a"]}, "whole number .* got 'a'"),
         ({"batching": "iid"}, r"batching is a rule such as bn.IID\(\).* got 'iid'"),
-        ({"max_draws": 0}, "max_draws is a number of draws, at least 2097152: .* got 0"),
-        ({"max_draws": 100}, "at least 2097152: a block of them, and two of the largest batches; got 100"),
-        ({"max_draws": 2**22, "batch_sizes": [10**7]}, "at least 20054016: .* got 4194304"),
+        ({"max_replicates": 0}, "max_replicates is a whole number of at least 2; got 0"),
+        ({"max_replicates": 10}, "at least 32 of them: a block, and two of the largest batches; got 10"),
+        ({"max_replicates": 64, "batch_sizes": [10**7]}, r"at least 306 of them: .* got 64"),
         ({"batching": bn.IID}, r"batching is a rule such as bn.IID\(\).* got <class"),
         ({"batch_sizes": None}, "whole number .* got None"),
         ({"batch_sizes": [np.nan]}, "whole number .* got nan"),

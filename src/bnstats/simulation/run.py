@@ -5,10 +5,9 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Sequence
-from concurrent.futures import Executor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Unpack
 
 import numpy as np
 import pandas as pd
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 
 from bnstats._warnings import NotFiniteWarning, PrecisionWarning, notify
 from bnstats.simulation.checks import check
+from bnstats.simulation.options import RunOptions, run_options
 from bnstats.simulation.progress import Bar
 from bnstats.simulation.stopping import FIRST_LOOK, CellRun
 from bnstats.simulation.storage.fingerprint import definition
@@ -56,32 +56,17 @@ class Simulation:
         return SUMMARIES[self.summaries[row]].leaving_out(self.samples[row])
 
 
+@run_options(precision=None, max_replicates=1_000_000)
 def run(
     study: Study,
-    *,
-    precision: float | None = None,
-    max_replicates: int = 1_000_000,
-    seed: int = 0,
-    executor: Executor | int | None = None,
-    store: str | Path | None = None,
-    progress: bool | None = None,
+    **options: Unpack[RunOptions],
 ) -> Simulation:
     """Simulate a study until every number is precise enough.
 
     Parameters
     ----------
     study : Study
-    precision : float, optional
-        Relative Monte Carlo standard error to reach in each row; without it, `max_replicates` are simulated.
-    max_replicates : int
-        At most so many replicates a cell, rounded up to whole blocks.
-    seed : int
-    executor : None, int or concurrent.futures.Executor
-        None: a thread a core; an int: so many threads. Results do not depend on it.
-    store : path, optional
-        SQLite file in which finished blocks are kept and found again.
-    progress : bool, optional
-        Progress bar; by default on a terminal only.
+    **options : RunOptions
 
     Raises
     ------
@@ -99,16 +84,17 @@ def run(
     NotFiniteWarning
         If replicates are NaN, or infinite without the exact value being so.
     """
-    conditions = check(study, precision, max_replicates, seed, executor, store, progress)
-    cells = [CellRun(study, cell, max_replicates) for cell in _distinct(conditions)]
+    precision, seed, store = options["precision"], options["seed"], options["store"]
+    conditions = check(study, options["executor"])
+    cells = [CellRun(study, cell, options["max_replicates"]) for cell in _distinct(conditions)]
     looks = _looks(cells, precision)
     with ExitStack() as stack:
         blocks = None
         if store is not None:
             blocks = Store(store, definition(study, seed))
             stack.callback(blocks.close)
-        workers = stack.enter_context(Workers(executor))
-        bar = stack.enter_context(Bar(study, len(cells), progress))
+        workers = stack.enter_context(Workers(options["executor"]))
+        bar = stack.enter_context(Bar(study, len(cells), options["progress"]))
         for look in range(looks):
             pending = [c for c in cells if not c.done]
             tasks = ((c, b) for c in pending for b in c.blocks_until(look, last=look == looks - 1))

@@ -101,7 +101,7 @@ def assert_rate(
     given: dict[str, Any] = {"batch_sizes": batch_sizes, "estimators": [chosen], "batching": batching, "seed": seed}
     for share in SHARES:
         measured = measure_convergence(
-            source, precision=None, max_draws=int(share * max_draws), progress=False, **given
+            source, precision=None, max_replicates=int(share * max_draws) // SET, progress=False, **given
         )
         row = measured.rates(1 - 2 * false_alarm / len(SHARES)).set_index("measure").loc[measure]
         slope, low, high = (float(row[column]) for column in ("rate", "low", "high"))

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import Executor
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Unpack
 
 from bnstats.corrections import Correction, correction_of
 from bnstats.sampling.effects import Effect
+from bnstats.simulation.options import RunOptions, run_options
 from bnstats.simulation.run import run
 from bnstats.studies.batch_effects.arguments import check, chosen, several, whole
 from bnstats.studies.batch_effects.result import Corrected, rooted
 from bnstats.studies.batch_effects.study import CorrectionStudy
-
-if TYPE_CHECKING:
-    pass
 
 MEASURES = ("rmse", "correlation", "accuracy", "training_accuracy", "bias")
 LABELS = ("relative", "global")
 DESIGNS = ("balanced", "confounded")
 
 
+@run_options(precision=0.02, max_replicates=2**13)
 def measure_correction(
     corrections: str | Correction | Sequence[str | Correction] = ("none", "center", "standardise", "shrink"),
     *,
@@ -38,12 +35,7 @@ def measure_correction(
     features: int = 1,
     noise: float = 0.2,
     ticks: int = 4,
-    precision: float | None = 0.02,
-    max_replicates: int = 2**13,
-    seed: int = 0,
-    executor: Executor | int | None = None,
-    store: str | Path | None = None,
-    progress: bool | None = None,
+    **options: Unpack[RunOptions],
 ) -> Corrected:
     """Measure what correcting for the batch, or for drift, does to a signal and to what is learned from it.
 
@@ -85,10 +77,9 @@ def measure_correction(
         Share of the variance within a batch that is noise.
     ticks : int
         Distinct times within a batch, at most its size, in which windows along time are counted.
-    precision : float, optional
-        Relative Monte Carlo standard error to reach in each number but biases; for rmse, in its square.
-    max_replicates, seed, executor, store, progress
-        See `bnstats.run`. A replicate is a set of `batches` batches and their followers.
+    **options : RunOptions
+        A replicate is a set of `batches` batches and their followers. No precision is asked of a bias; that of rmse is
+        the precision of its square.
 
     Returns
     -------
@@ -127,13 +118,5 @@ def measure_correction(
         measures=chosen("measures", several(measures), MEASURES),
     )
     check(study)
-    simulation = run(
-        study,
-        precision=precision,
-        max_replicates=max_replicates,
-        seed=seed,
-        executor=executor,
-        store=store,
-        progress=progress,
-    )
+    simulation = run(study, **options)
     return Corrected(rooted(simulation.table), simulation)

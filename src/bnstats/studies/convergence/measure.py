@@ -3,39 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import Executor
 from numbers import Real
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Unpack
 
 import numpy as np
 
 from bnstats.sampling.batching import IID, Batching, check_rule
 from bnstats.sampling.populations import Population
+from bnstats.simulation.options import RunOptions, run_options
 from bnstats.simulation.run import run
 from bnstats.statistics.estimators import Estimator, estimator_of
 from bnstats.studies.convergence.result import Convergence
 from bnstats.studies.convergence.study import SET, SETS, ConvergenceStudy
 
-if TYPE_CHECKING:
-    pass
-
 # 2, 4, ..., 4096
 DYADIC = tuple((2 ** np.arange(1, 13)).tolist())
 
 
+@run_options(precision=0.02, max_replicates=2**11)
 def measure_convergence(
     populations: Any,
     *,
     batch_sizes: int | Sequence[int] = DYADIC,
     estimators: str | Estimator | Sequence[str | Estimator] = ("mean", "var", "std", "inv_std"),
     batching: Batching | Sequence[Batching] = IID(),
-    precision: float | None = 0.02,
-    max_draws: int = 2**27,
-    seed: int = 0,
-    executor: Executor | int | None = None,
-    store: str | Path | None = None,
-    progress: bool | None = None,
+    **options: Unpack[RunOptions],
 ) -> Convergence:
     """Measure how fast estimates from batches converge to the population's values.
 
@@ -48,13 +40,9 @@ def measure_convergence(
         Of batches above 2^20 values the package's own hold only a part at a time, on independent values; your own, and
         other rules, hold a batch whole.
     batching : Batching or several
-    precision : float, optional
-        Relative Monte Carlo standard error to reach in every number (for a bias: relative to the RMSE).
-    max_draws : int
-        At most so many draws, rounded up to blocks of 2^21, for a population and rule, or for one batch size that is no
-        power of two or above 65536.
-    seed, executor, store, progress
-        See `bnstats.run`.
+    **options : RunOptions
+        A replicate is a set of 65536 draws, which serves all sizes 2^k up to 65536 of independent values, or one batch
+        that is larger. The precision of a bias is relative to the RMSE.
 
     Returns
     -------
@@ -74,16 +62,8 @@ def measure_convergence(
         tuple(_batch_size(n) for n in _listed(batch_sizes, Real)),
         tuple(estimator_of(e) for e in _listed(estimators, str | Estimator)),
     )
-    _check(study, max_draws)
-    simulation = run(
-        study,
-        precision=precision,
-        max_replicates=int(max_draws // SET),
-        seed=seed,
-        executor=executor,
-        store=store,
-        progress=progress,
-    )
+    _check(study, options["max_replicates"])
+    simulation = run(study, **options)
     return Convergence(simulation.table, study, simulation)
 
 
@@ -105,18 +85,18 @@ def _listed(given: Any, single: Any) -> tuple[Any, ...]:
     return tuple(given) if isinstance(given, Iterable) and not isinstance(given, single) else (given,)
 
 
-def _check(study: ConvergenceStudy, max_draws: int) -> None:
+def _check(study: ConvergenceStudy, max_replicates: int) -> None:
     """Refuse what cannot be estimated, before anything is simulated."""
     for batching in study.batchings:
         check_rule(batching)
     for field_name in ("populations", "batchings", "batch_sizes", "estimators"):
         if not getattr(study, field_name):
             raise ValueError(f"{field_name} is empty: give at least one.")
-    least = SET * max(SETS, -(-2 * max(study.batch_sizes) // SET))
-    if not isinstance(max_draws, int | float | np.number) or not max_draws >= least:
+    least = max(SETS, -(-2 * max(study.batch_sizes) // SET))
+    if max_replicates < least:
         raise ValueError(
-            f"max_draws is a number of draws, at least {least}: a block of them, and two of the largest batches; "
-            f"got {max_draws!r}."
+            f"max_replicates counts sets of {SET} draws, at least {least} of them: a block, and two of the largest "
+            f"batches; got {max_replicates}."
         )
     for names, what in (
         [[p.name for p in study.populations], "population"],

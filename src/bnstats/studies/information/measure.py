@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Executor
 from numbers import Real
-from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bnstats._arrays import FloatArray
 from bnstats.sampling.populations import Population
+from bnstats.simulation.options import RunOptions, run_options
 from bnstats.simulation.run import run
 from bnstats.studies.information.label_rules import (
     checked_cuts,
@@ -25,17 +24,13 @@ from bnstats.studies.information.study import InformationStudy
 SIZES = tuple(2**k for k in range(1, 13))
 
 
+@run_options(precision=0.01, max_replicates=1_000_000)
 def measure_information(
     population: Any,
     *,
     labels: Sequence[float] | Callable[[FloatArray], NDArray[Any]],
     batch_sizes: int | Sequence[int] = SIZES,
-    precision: float | None = 0.01,
-    max_replicates: int = 1_000_000,
-    seed: int = 0,
-    executor: Executor | int | None = None,
-    store: str | Path | None = None,
-    progress: bool | None = None,
+    **options: Unpack[RunOptions],
 ) -> Information:
     """Measure how much of its label is left in a value that was normalised by its own batch.
 
@@ -47,10 +42,8 @@ def measure_information(
         Cuts between classes (a value equal to a cut belongs to the class above), or a function from an array of raw
         values to an array of whole numbers.
     batch_sizes : ints of at least 2
-    precision : float, optional
-        Relative Monte Carlo standard error to reach in every number.
-    max_replicates, seed, executor, store, progress
-        See `bnstats.run`. A replicate is a batch, of which one member is used.
+    **options : RunOptions
+        A replicate is a batch, of which one member is used.
 
     Returns
     -------
@@ -76,16 +69,8 @@ def measure_information(
     _, prior = class_shares(population, labels)
     if np.count_nonzero(prior) < 2:
         raise ValueError(f"labels give one class only on population {population.name}; give two or more to tell apart.")
-    study = InformationStudy(population, labels, checked_sizes(batch_sizes), seed)
-    simulation = run(
-        study,
-        precision=precision,
-        max_replicates=max_replicates,
-        seed=seed,
-        executor=executor,
-        store=store,
-        progress=progress,
-    )
+    study = InformationStudy(population, labels, checked_sizes(batch_sizes), options["seed"])
+    simulation = run(study, **options)
     return Information(simulation.table, float(prior.max()), entropy_bits(prior))
 
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import Executor
 from dataclasses import dataclass
 from numbers import Real
-from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Unpack
 
 import numpy as np
 import pandas as pd
@@ -15,6 +13,7 @@ from numpy.random import Generator
 
 from bnstats._arrays import FloatArray
 from bnstats.sampling.populations import Population
+from bnstats.simulation.options import RunOptions, run_options
 from bnstats.simulation.run import run
 from bnstats.simulation.streams import side_stream
 from bnstats.simulation.study import Cell, Study
@@ -100,18 +99,14 @@ class RawBehind:
     table: pd.DataFrame
 
 
+@run_options(precision=0.01, max_replicates=1_000_000)
 def measure_raw_behind(
     population: Any,
     z: float = 0.0,
     *,
     batch_sizes: int | Sequence[int] = SIZES[1:],
     width: float = 0.1,
-    precision: float | None = 0.01,
-    max_replicates: int = 1_000_000,
-    seed: int = 0,
-    executor: Executor | int | None = None,
-    store: str | Path | None = None,
-    progress: bool | None = None,
+    **options: Unpack[RunOptions],
 ) -> RawBehind:
     """Measure mean and standard deviation of the raw value behind a normalised value z.
 
@@ -126,10 +121,9 @@ def measure_raw_behind(
     width : float
         Batches are taken of which one given member has a normalised value within `width` of z. It makes no difference
         to a normal population, of which all are taken: z is independent of mean and standard deviation (Basu).
-    precision : float, optional
-        Monte Carlo standard error to reach, relative to the raw value's spread about the population's mean.
-    max_replicates, seed, executor, store, progress
-        See `bnstats.run`. A replicate is a batch that was taken, and in it the value mean + z std.
+    **options : RunOptions
+        A replicate is a batch that was taken, and in it the value mean + z std. The precision is relative to the raw
+        value's spread about the population's mean.
 
     Returns
     -------
@@ -152,15 +146,7 @@ def measure_raw_behind(
         )
     if not isinstance(width, Real) or not width > 0:
         raise ValueError(f"width is a distance from z, above 0; got {width!r}.")
-    simulation = run(
-        RawBehindStudy(population, float(z), sizes, float(width)),
-        precision=precision,
-        max_replicates=max_replicates,
-        seed=seed,
-        executor=executor,
-        store=store,
-        progress=progress,
-    )
+    simulation = run(RawBehindStudy(population, float(z), sizes, float(width)), **options)
     table = simulation.table.drop(columns="variable")
     from_mean = table["measure"] == "bias"
     table.loc[from_mean, ["value", "exact"]] += population.mean

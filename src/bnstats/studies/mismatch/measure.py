@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import Executor
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Unpack
 
 import numpy as np
 import pandas as pd
@@ -16,16 +14,13 @@ from bnstats.datasets.dataset import Dataset
 from bnstats.datasets.row_batching import RowBatching, Shuffled, WithReplacement
 from bnstats.datasets.shifts import Shift
 from bnstats.networks.normalizers import Normalizer
+from bnstats.simulation.options import RunOptions, run_options
 from bnstats.simulation.run import run
 from bnstats.statistics.running import Convention, Momentum
 from bnstats.studies.mismatch.evaluation import NO_SHIFT, PARTS, kind_of
 from bnstats.studies.mismatch.recipes import instance, recipes, several
 from bnstats.studies.mismatch.result import Mismatch
 from bnstats.studies.mismatch.study import CELL_COLUMNS, MismatchStudy
-
-if TYPE_CHECKING:
-    pass
-
 
 # 2, 4, ..., 128
 SIZES = tuple(2**k for k in range(1, 8))
@@ -36,6 +31,7 @@ class DivergenceWarning(UserWarning):
     """Some networks diverged."""
 
 
+@run_options(precision=0.005, max_replicates=1000)
 def measure_mismatch(
     dataset: Any,
     *,
@@ -54,12 +50,7 @@ def measure_mismatch(
     test_batching: RowBatching | Sequence[RowBatching] | None = None,
     test_batch_sizes: int | Sequence[int] | None = None,
     statistics: Any = ("batch", "running", "precise", "population"),
-    precision: float | None = 0.005,
-    max_replicates: int = 1000,
-    seed: int = 0,
-    executor: Executor | int | None = None,
-    store: str | Path | None = None,
-    progress: bool | None = None,
+    **options: Unpack[RunOptions],
 ) -> Mismatch:
     """Measure what batch statistics in training and running statistics in testing cost small classifiers.
 
@@ -97,13 +88,9 @@ def measure_mismatch(
         the training size pooled at the final weights, one epoch and at least 100. "population": all training rows,
         layer by layer along the inference path. "mixed", "weighed", `Mixed(pseudo=)`, `Weighed(weight=)`: running
         statistics mixed with what is tested.
-    precision : float, optional
-        Relative Monte Carlo standard error to reach in every accuracy. The other scores and the parts of the gap are of
+    **options : RunOptions
+        A replicate is a network. Precision is asked of every accuracy; the other scores and the parts of the gap are of
         the same networks, and no precision is asked of them.
-    max_replicates : int
-        At most so many networks a condition.
-    seed, executor, store, progress
-        See `bnstats.run`.
 
     Returns
     -------
@@ -144,15 +131,7 @@ def measure_mismatch(
         several("statistics", statistics, kind_of),
     )
     study.check()
-    simulation = run(
-        study,
-        precision=precision,
-        max_replicates=max_replicates,
-        seed=seed,
-        executor=executor,
-        store=store,
-        progress=progress,
-    )
+    simulation = run(study, **options)
     return _mismatch(study, simulation.table)
 
 

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from concurrent.futures import Executor
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Unpack
 
 import numpy as np
 
 from bnstats.sampling.populations import Population
+from bnstats.simulation.options import RunOptions, run_options
 from bnstats.simulation.run import run
 from bnstats.statistics.running import Convention, Momentum, check
 from bnstats.studies.running_stats.result import Running
 from bnstats.studies.running_stats.study import RunningStudy
 
-if TYPE_CHECKING:
-    pass
 
-
+@run_options(precision=0.02, max_replicates=2**15)
 def measure_running(
     population: Any,
     *,
@@ -27,12 +24,7 @@ def measure_running(
     momentum: Momentum | Sequence[Momentum] = "default",
     steps: int = 1000,
     training_size: int | None = None,
-    precision: float | None = 0.02,
-    max_replicates: int = 2**15,
-    seed: int = 0,
-    executor: Executor | int | None = None,
-    store: str | Path | None = None,
-    progress: bool | None = None,
+    **options: Unpack[RunOptions],
 ) -> Running:
     """Measure how far running statistics are from the population's mean and variance, over steps.
 
@@ -51,12 +43,8 @@ def measure_running(
     training_size : int, optional
         Each replicate draws a training set of so many values, and then every batch anew without replacement from it:
         the error stops at the training set's own. By default batches come afresh from the population.
-    precision : float, optional
-        Relative Monte Carlo standard error to reach in every number (for a bias: relative to the RMSE).
-    max_replicates : int
-        At most so many runs of `steps` steps.
-    seed, executor, store, progress
-        See `bnstats.run`.
+    **options : RunOptions
+        A replicate is a run of `steps` steps. The precision of a bias is relative to the RMSE.
 
     Returns
     -------
@@ -74,15 +62,7 @@ def measure_running(
     population = Population.of(population)
     check(population, batch_size, steps, training_size)
     study = RunningStudy(population, int(batch_size), _conventions(convention, momentum), int(steps), training_size)
-    simulation = run(
-        study,
-        precision=precision,
-        max_replicates=max_replicates,
-        seed=seed,
-        executor=executor,
-        store=store,
-        progress=progress,
-    )
+    simulation = run(study, **options)
     return Running(simulation.table, study, simulation)
 
 
