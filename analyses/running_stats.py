@@ -14,7 +14,7 @@ import bnstats as bn
 from analyses.frame import Options, run
 from bnstats.datasets.loaders import hidden_preactivations
 from bnstats.plots.elements import MARKERS, log_errors, panels, series, theme
-from bnstats.statistics.running import Convention
+from bnstats.statistics.conventions import Convention
 from bnstats.studies.running_stats.measure import measure_running
 
 UNIT = "hidden unit 2"

@@ -39,9 +39,10 @@ from .sampling.populations import POPULATIONS as POPULATIONS, Population as Popu
 from .simulation.blocks import run_block as run_block
 from .simulation.run import run as run
 from .simulation.study import Study as Study
+from .statistics.conventions import CONVENTIONS as CONVENTIONS, Convention as Convention
 from .statistics.estimators import ESTIMATORS as ESTIMATORS, Estimator as Estimator
 from .statistics.moments import Moments as Moments
-from .statistics.running import CONVENTIONS as CONVENTIONS, Convention as Convention, RunningStats as RunningStats
+from .statistics.running import RunningStats as RunningStats
 from .studies.batch_effects.leave_one_batch_out import leave_one_batch_out as leave_one_batch_out
 from .studies.batch_effects.measure import measure_correction as measure_correction
 from .studies.convergence.measure import measure_convergence as measure_convergence

@@ -1,7 +1,7 @@
 """Exact values: what simulation is held against, and what needs no simulation at all."""
 
 from bnstats.statistics.estimator_theory import Batches, Theory, variance_of_variance
-from bnstats.statistics.running import running_error
+from bnstats.statistics.running_error import running_error
 from bnstats.statistics.theory import (
     Sampling,
     covariance_of_mean_and_variance,

@@ -28,7 +28,7 @@ from bnstats.corrections import CORRECTIONS, check_confounding, correction_of
 from bnstats.corrections.correction import TRANSFERRING
 from bnstats.corrections.groups import Groups
 from bnstats.corrections.shrinkage import anova_icc
-from bnstats.statistics.running import Convention
+from bnstats.statistics.conventions import Convention
 from bnstats.testing import assert_within_mcse
 
 REFERENCE = json.loads(Path(__file__).parents[1].joinpath("data", "combat_reference.json").read_text())
@@ -550,8 +550,8 @@ def test_local_lines_do_not_reach_far():
         (corrections.moving_average, {"window": 2.5}, "got 2.5"),
         (corrections.polynomial, {"degree": 1.5}, "degree is a whole number of at least 0; got 1.5"),
         (corrections.lowess, {"iterations": -1}, "iterations is a whole number"),
-        (corrections.shrink, {"icc": "0.2"}, "icc is a number; got '0.2'"),
-        (corrections.spline, {"penalty": "a"}, "penalty is a number"),
+        (corrections.shrink, {"icc": "0.2"}, "icc is a finite number; got '0.2'"),
+        (corrections.spline, {"penalty": "a"}, "penalty is a finite number"),
         (corrections.exponential_average, {"weight": 0.0}, "above 0 and at most 1; got 0"),
         (corrections.polynomial, {"degree": -1}, "at least 0.*got -1"),
         (corrections.spline, {"penalty": -1.0}, "got -1"),
@@ -582,5 +582,5 @@ def test_names_are_known_or_the_nearest_is_named():
     assert correction_of(CORRECTIONS["spline"]) is CORRECTIONS["spline"]
     with pytest.raises(ValueError, match="did you mean 'standardise'"):
         correction_of("standardize")
-    with pytest.raises(ValueError, match=r"correction takes a name .* or a bn\.Correction; got 3"):
+    with pytest.raises(ValueError, match=r"correction takes a name .* or a bn.corrections.Correction; got 3"):
         correction_of(3)

@@ -232,7 +232,7 @@ BAD = {
     "a number": (lambda: Dataset.of(3), "a pair"),
     "strings": (lambda: Dataset.of((X.astype(str), Y)), "real numbers"),
     "complex": (lambda: Dataset.of((X * 1j, Y)), r"real numbers; got complex128"),
-    "ragged": (lambda: Dataset.of(([[1.0], [2.0, 3.0]], [0, 1])), "a pair"),
+    "ragged": (lambda: Dataset.of(([[1.0], [2.0, 3.0]], [0, 1])), "different lengths"),
     "too few labels": (lambda: Dataset.of((X, Y[:-1])), r"x \(12, 3\) and y \(11,\)"),
     "one column": (lambda: Dataset.of((X[:, 0], Y)), "a label for each row"),
     "one-hot": (lambda: Dataset.of((X, np.eye(3)[Y])), "a label for each row"),

@@ -19,7 +19,8 @@ from bnstats.networks.kernels.loss import cross_entropy, exponential
 from bnstats.networks.kernels.products import accumulate, multiply, multiply_transposed
 from bnstats.networks.network import Network, Recipe, Statistics
 from bnstats.networks.normalizers import Batch, Frozen, Ghost, Group, NoNorm, Normalizer, Renorm
-from bnstats.statistics.running import Convention, RunningStats
+from bnstats.statistics.conventions import Convention
+from bnstats.statistics.running import RunningStats
 
 DATA = Path(__file__).parents[1] / "data"
 REFERENCE = np.load(DATA / "network_reference.npz")
@@ -142,7 +143,7 @@ def test_running_statistics_follow_every_convention(name):
     convention = Convention.of(name, 0.05) if name == "haiku" else Convention.of(name)
     net, expected = network(recipe(convention=convention)), RunningStats.like(convention)
     for rows in REFERENCE["batches"][:20]:
-        expected = expected.update(REFERENCE["x"][rows] @ net.weights[0])
+        expected.update(REFERENCE["x"][rows] @ net.weights[0])
         net, _ = net.train(REFERENCE["x"], REFERENCE["y"], rows[np.newaxis])
     np.testing.assert_allclose(net.running.mean[0], expected.mean, atol=2e-6)
     np.testing.assert_allclose(net.running.var[0], expected.var, rtol=2e-6)

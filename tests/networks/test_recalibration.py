@@ -16,7 +16,7 @@ from bnstats.networks.adaptation import Mixed, Weighed
 from bnstats.networks.network import Network, Recipe, Statistics
 from bnstats.networks.normalizers import Batch, Ghost, Group, Layer, NoNorm, Normalizer
 from bnstats.networks.recalibration import population, precise
-from bnstats.statistics.running import Convention
+from bnstats.statistics.conventions import Convention
 
 DATA = Gaussians(classes=4, inputs=8, rows=240, test_rows=60)
 SPLIT = DATA.split(np.random.default_rng(0))

@@ -447,7 +447,7 @@ BAD = [
     (["1", "2"], "1-D array of real numbers or a name; list"),
     (np.array([b"1", b"2"]), "is none of these"),
     (np.array(["2020-01-01", "2020-01-03"], dtype="M8[D]"), "datetime64.* is none of these"),
-    ([[1.0], [1.0, 2.0]], "is none of these"),
+    ([[1.0], [1.0, 2.0]], "different lengths"),
     (None, "NoneType.* is none of these"),
     ({1.0, 2.0}, "set.* is none of these"),
     (stats.norm, r"norm is a family .* freeze one, as in stats.norm"),

@@ -20,8 +20,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import bnstats as bn
+from bnstats.statistics.conventions import CONVENTIONS, Convention, smooth
 from bnstats.statistics.estimator_theory import variance_of_variance
-from bnstats.statistics.running import CONVENTIONS, Convention, RunningStats, running_error, smooth
+from bnstats.statistics.running import RunningStats
+from bnstats.statistics.running_error import running_error
 from bnstats.studies.running_stats.measure import RunningStudy, measure_running
 from bnstats.testing import assert_within_mcse
 
@@ -43,7 +45,7 @@ def reference_errors(stats: RunningStats, case: dict) -> list[float]:
     size = np.abs(np.concatenate(batches)).max(axis=0)
     mean_error = var_error = 0.0
     for batch, mean, var in zip(batches, case["mean"], case["var"], strict=True):
-        stats = stats.update(batch)
+        stats.update(batch)
         mean_error = max(mean_error, (np.abs(stats.mean - mean) / size).max())
         var_error = max(var_error, (np.abs(stats.var - var) / np.maximum(size**2, 1)).max())
     scaled = size / np.sqrt(stats.var + stats.convention.eps)  # d output = d mean / s + output d var / (2 s²)
@@ -80,15 +82,29 @@ def test_another_convention_does_not_equal_the_buffers(case):
 def test_running_stats_equal_live_torch(momentum):
     torch = pytest.importorskip("torch")
     layer, stats = torch.nn.BatchNorm1d(4, momentum=momentum, dtype=torch.float64), RunningStats.like("torch", momentum)
+    assert_follows(layer, stats, [(16, 4), (2, 4), (7, 4), (16, 4)], axis=0)
+
+
+@pytest.mark.parametrize("momentum", [0.1, None])
+def test_running_stats_of_images_equal_live_torch(momentum):
+    """One mean and variance for each channel of (N, C, H, W)."""
+    torch = pytest.importorskip("torch")
+    layer, stats = torch.nn.BatchNorm2d(3, momentum=momentum, dtype=torch.float64), RunningStats.like("torch", momentum)
+    assert_follows(layer, stats, [(5, 3, 4, 2), (1, 3, 4, 2), (5, 3, 2, 2)], axis=(0, 2, 3))
+
+
+def assert_follows(layer, stats: RunningStats, shapes: list, axis: int | tuple[int, ...]) -> None:
+    """Tensors that take part in automatic differentiation, as a network's activations do."""
+    torch = pytest.importorskip("torch")
     rng = np.random.default_rng(0)
-    for rows in (16, 2, 7, 16):
-        batch = rng.normal(3.0, 2.0, size=(rows, 4))
-        layer(torch.from_numpy(batch))
-        stats = stats.update(batch)
+    for shape in shapes:
+        batch = torch.from_numpy(rng.normal(3.0, 2.0, size=shape)).requires_grad_()
+        layer(batch)
+        stats.update(batch, axis=axis)
         np.testing.assert_allclose(stats.mean, layer.running_mean.numpy(), rtol=1e-13)
         np.testing.assert_allclose(stats.var, layer.running_var.numpy(), rtol=1e-13)
-    evaluated = layer.eval()(torch.from_numpy(batch)).detach().numpy()
-    np.testing.assert_allclose(stats.normalize(batch), evaluated, rtol=1e-12, atol=1e-12)
+    evaluated = layer.eval()(batch).detach().numpy()
+    np.testing.assert_allclose(stats.normalize(batch, axis=axis), evaluated, rtol=1e-12, atol=1e-12)
 
 
 # ---- algebra
@@ -137,13 +153,21 @@ def test_the_plateau_is_the_limit_of_the_squared_shares():
         assert np.square(convention.shares(10_000)[1:]).sum() == pytest.approx(convention.plateau, abs=1.1e-4, rel=1e-9)
 
 
-def test_rows_are_the_first_axis_and_old_statistics_stay():
+def test_an_update_changes_the_statistics_in_place_and_no_array_handed_out():
+    """Over the rows by default, or over the axes that are named."""
     batch = np.arange(24.0).reshape(4, 3, 2)
-    before = RunningStats.like("torch", momentum=1.0)
-    after = before.update(batch)
-    np.testing.assert_allclose(after.mean, batch.mean(axis=0))
-    np.testing.assert_allclose(after.var, batch.var(axis=0, ddof=1))
-    assert (before.steps, float(before.mean), float(before.var), after.steps) == (0, 0.0, 1.0, 1)
+    stats = RunningStats.like("torch", momentum=1.0)
+    start = stats.mean, stats.var
+    assert stats.update(batch) is stats
+    assert (stats.steps, float(start[0]), float(start[1])) == (1, 0.0, 1.0)
+    np.testing.assert_allclose(stats.mean, batch.mean(axis=0))
+    np.testing.assert_allclose(stats.var, batch.var(axis=0, ddof=1))
+    for axis in ((0, 2), (-1, 0), 1):
+        found = RunningStats.like("torch", momentum=1.0).update(batch, axis=axis)
+        np.testing.assert_allclose(found.mean, batch.mean(axis=axis))
+        np.testing.assert_allclose(found.var, batch.var(axis=axis, ddof=1))
+        np.testing.assert_allclose(found.normalize(batch, axis=axis).mean(axis=axis), 0, atol=1e-12)
+    np.testing.assert_array_equal(stats.normalize(batch[0]), stats.normalize(batch)[0])
     assert RunningStats.like("keras").update(batch[:, 0, 0]).mean.shape == ()
 
 
@@ -190,6 +214,14 @@ def test_simulation_agrees_with_exact_theory(name, training_size):
     assert set(table["measure"]) == known
     assert set(table["step"]) >= {1, 2, STEPS}
     assert_within_mcse(table["value"], table["exact"], table["mcse"], false_alarm=1e-8)
+
+
+def test_theory_takes_a_momentum():
+    for momentum in (0.3, None, "default"):
+        given = {"steps": 7, "batch_size": 4}
+        convention = Convention.of("keras", momentum)
+        of_convention = running_error("normal", "var", **given, convention=convention)
+        assert running_error("normal", "var", **given, convention="keras", momentum=momentum) == of_convention
 
 
 def left(step: int) -> float:
@@ -323,7 +355,7 @@ def test_simulation_follows_running_stats():
     for c, convention in enumerate(WAYS):
         stats = RunningStats(convention, 0, *map(np.asarray, convention.start))
         for step, batch in enumerate(seen, start=1):
-            stats = stats.update(batch.T)
+            stats.update(batch.T)
             if step in study.recorded:
                 np.testing.assert_allclose(kept[study.recorded.index(step), :, c, 0], stats.mean, rtol=1e-12)
                 np.testing.assert_allclose(kept[study.recorded.index(step), :, c, 1], stats.var, rtol=1e-12)
@@ -368,12 +400,29 @@ BAD_STATS = {
     "cumulative has no momentum": (lambda: RunningStats.like("cumulative", momentum=0.1), "leave out"),
     "ddof": (lambda: Convention("own", 0.1, ddof=2), "ddof is 0"),
     "nan": (lambda: RunningStats.like("torch").update([[1.0], [math.nan]]), "1 NaN or infinite"),
-    "one row": (lambda: RunningStats.like("torch").update([[1.0, 2.0]]), "at least 2 rows"),
-    "no row": (lambda: RunningStats.like("keras").update(np.empty((0, 3))), "at least 1 rows"),
+    "one row": (lambda: RunningStats.like("torch").update([[1.0, 2.0]]), "at least 2 values over axis=0"),
+    "no row": (lambda: RunningStats.like("keras").update(np.empty((0, 3))), "at least 1 values"),
+    "masked": (lambda: RunningStats.like("keras").update(np.ma.array([1.0, 2.0], mask=[0, 1])), "masked array"),
+    "complex": (lambda: RunningStats.like("keras").update([[1j], [2.0]]), "batch holds real numbers"),
+    "normalised complex": (lambda: RunningStats.like("keras").normalize([1j]), "x holds real numbers"),
+    "no such axis": (
+        lambda: RunningStats.like("keras").update(np.eye(3), axis=2),
+        "axis is a whole number from -2 to 1",
+    ),
+    "an axis twice": (lambda: RunningStats.like("keras").update(np.eye(3), axis=(0, -2)), "different axes"),
+    "no axis": (lambda: RunningStats.like("keras").update(np.eye(3), axis=()), "different axes"),
+    "normalised over others": (
+        lambda: RunningStats.like("keras").update(np.zeros((2, 3))).normalize(np.zeros((2, 4))),
+        r"x of shape \(2, 4\) does not fit statistics of shape \(3,\)",
+    ),
     "a number": (lambda: RunningStats.like("keras").update(1.0), "shape \\(rows"),
     "other features": (
         lambda: RunningStats.like("torch").update(np.eye(3)).update(np.eye(2)),
         "shape \\(3,\\); this one has \\(2,\\)",
+    ),
+    "momentum of theory": (
+        lambda: running_error("normal", "mean", 3, batch_size=8, momentum=0),
+        "above 0 and at most 1",
     ),
     "statistic": (lambda: running_error("normal", "median", 3, batch_size=8), "'mean' or 'var'"),
 }

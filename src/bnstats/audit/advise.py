@@ -13,7 +13,7 @@ import pandas as pd
 from bnstats._validation import number, whole
 from bnstats.sampling.populations import Population
 from bnstats.statistics import theory
-from bnstats.statistics.running import Convention, Momentum
+from bnstats.statistics.conventions import Convention, Momentum
 
 # The statements of `Advice.notes` begin here; the same limits as the audit of a trained model has.
 SMALL_BATCH = 4

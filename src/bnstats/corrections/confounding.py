@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from bnstats._real_arrays import plain_array
 from bnstats._warnings import notify
 from bnstats.corrections.groups import listed
 
@@ -40,7 +41,7 @@ def check_confounding(batch: ArrayLike, label: ArrayLike) -> None:
     Traceback (most recent call last):
     ValueError: batch 'b1' holds only label 'pass', which no other batch holds: ...
     """
-    batch, label = np.asarray(batch), np.asarray(label)
+    batch, label = plain_array("batch", batch), plain_array("label", label)
     if batch.shape != label.shape or batch.ndim != 1:
         raise ValueError(
             f"batch and label are one value a row, shape (rows,); got shapes {batch.shape} and {label.shape}."

@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from bnstats._arrays import FloatArray
+from bnstats._real_arrays import plain_array, real_array
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +49,7 @@ class Groups:
             For keys that do not match the rows, a missing label, a time that is no finite number, or values that are
             not finite.
         """
-        x = _numbers(x)
+        x = real_array("x", x, least=0, finite=False)
         keys = _checked_keys(key, along, x)
         x = x.reshape(len(x), -1)
         index, labels = pd.factorize(keys, sort=True)
@@ -130,18 +131,8 @@ def listed(labels: NDArray[Any], most: int = 3) -> str:
     return names if len(labels) <= most else f"{names} and {len(labels) - most} more"
 
 
-def _numbers(x: ArrayLike) -> FloatArray:
-    given = np.asarray(x)
-    try:
-        if given.dtype.kind not in "biufO":
-            raise ValueError(f"they are {given.dtype}")
-        return given.astype(np.float64)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"x holds real numbers, shape (rows,) or (rows, features); got others ({error}).") from error
-
-
 def _checked_keys(key: ArrayLike, along: str, x: FloatArray) -> NDArray[Any]:
-    keys = np.asarray(key)
+    keys = plain_array(along, key)
     if x.ndim not in (1, 2) or not x.size or keys.shape != x.shape[:1]:
         raise ValueError(
             f"x has shape (rows,) or (rows, features) with at least one row, and {along} one value a row; got shapes "
@@ -162,6 +153,8 @@ def _times(keys: NDArray[Any]) -> FloatArray:
         start = np.datetime64(0, "D") if keys.dtype.kind == "M" else np.timedelta64(0, "D")
         return np.asarray((keys - start) / np.timedelta64(1, "D"), dtype=np.float64)
     try:
+        if keys.dtype.kind == "c":
+            raise ValueError("complex numbers")
         return keys.astype(np.float64)
     except (TypeError, ValueError) as error:
         raise ValueError(

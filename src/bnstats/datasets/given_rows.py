@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bnstats._arrays import FloatArray, IntArray
+from bnstats._real_arrays import plain_array
 
 
 def checked_rows(source: Any, test: Any) -> tuple[FloatArray, IntArray, tuple[FloatArray, IntArray] | None]:
@@ -54,12 +55,12 @@ def _pair(source: Any, argument: str) -> tuple[FloatArray, NDArray[Any]]:
     """Finite rows and as many labels."""
     try:
         rows, labels = source
-        x, y = np.asarray(rows), np.asarray(labels)
     except (TypeError, ValueError):
         raise ValueError(
             f"{argument} is a pair (x, y): numbers of shape (rows, inputs) and labels of shape (rows,); "
             f"got {type(source).__name__}, which is none."
         ) from None
+    x, y = plain_array(f"x of {argument}", rows), plain_array(f"y of {argument}", labels)
     if x.ndim != 2 or y.shape != x.shape[:1] or not x.size:
         raise ValueError(
             f"{argument} needs x of shape (rows, inputs) and a label for each row; got x {x.shape} and y {y.shape}."

@@ -11,7 +11,7 @@ from bnstats._arrays import IntArray, RealArray
 from bnstats._validation import number
 from bnstats.networks.network import Network, Statistics
 from bnstats.networks.recalibration import forward
-from bnstats.statistics.running import smooth
+from bnstats.statistics.conventions import smooth
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from bnstats.networks.kernels import training
 from bnstats.networks.kernels.passes import Descent, Mode
 from bnstats.networks.kernels.views import Plan, Rule, plan_of, work_of
 from bnstats.networks.normalizers import Batch, NoNorm, Normalizer
-from bnstats.statistics.running import Convention
+from bnstats.statistics.conventions import Convention
 
 
 @dataclass(frozen=True)

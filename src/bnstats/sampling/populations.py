@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 from scipy import stats
 
 from bnstats._arrays import FloatArray
+from bnstats._real_arrays import plain_array
 from bnstats._validation import named
 from bnstats.sampling.named_laws import NAMED, family, parameters
 from bnstats.sampling.samplers import Fill, array_filler, law_filler
@@ -266,10 +267,7 @@ def _checked_law(law: Any) -> Any:
 
 
 def _checked_values(source: ArrayLike) -> FloatArray:
-    try:
-        raw = np.asarray(source)
-    except (TypeError, ValueError):
-        raw = np.array(None)
+    raw = plain_array("a population", source)
     if raw.dtype.kind not in "biuf":
         raise ValueError(
             "a population is a frozen SciPy distribution, a 1-D array of real numbers or a name; "

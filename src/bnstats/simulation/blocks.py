@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
+from bnstats._real_arrays import plain_array
 from bnstats.simulation.streams import digest, stream
 from bnstats.simulation.study import Cell, Study
 
@@ -46,7 +46,7 @@ def replicates(study: Study, cell: Cell, block: int, seed: int) -> Mapping[Any, 
         parts = len(key) if isinstance(key, tuple) else 1
         if parts != len(study.key_columns):
             raise ValueError(f"{name} calls a measure {key!r}; a name has a value for each of {study.key_columns}.")
-        array = np.asarray(values)
+        array = plain_array(f"{key!r} of {name}", values)
         if array.ndim == 0 or array.size == 0 or len(array) % size or array.dtype.kind not in "biuf":
             raise ValueError(
                 f"{name} returned an array of shape {array.shape} and type {array.dtype} as {key!r}; return one real "

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bnstats._arrays import FloatArray
+from bnstats._real_arrays import real_array
 from bnstats._validation import named
 from bnstats.sampling.populations import Population
 from bnstats.statistics.estimator_theory import (
@@ -79,7 +80,7 @@ class Estimator:
     def __call__(self, x: NDArray[Any], axis: int = -1) -> FloatArray:
         """The estimates of the batches that lie along `axis`."""
         if self.function is not None:
-            return np.asarray(self.function(x, axis=axis), dtype=np.float64)
+            return real_array(f"what {self.name} returns", self.function(x, axis=axis), finite=False)
         return self.from_moments(Moments.of(x, axis), _no_fresh)
 
     def from_moments(self, moments: Moments, fresh: Fresh) -> FloatArray:

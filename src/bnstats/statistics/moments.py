@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from bnstats._arrays import FloatArray
 from bnstats._compiled import compiled
+from bnstats._real_arrays import real_array
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Moments:
     @staticmethod
     def of(x: ArrayLike, axis: int | tuple[int, ...] | None = -1) -> Moments:
         """Moments along `axis`; the sum of squares is taken of deviations, so a large mean costs no digits."""
-        x = np.asarray(x, dtype=np.float64)
+        x = real_array("x", x, finite=False)
         mean = x.mean(axis=axis, keepdims=True)
         residual = x - mean
         # The mean is rounded, so the residuals do not quite sum to zero: put right what is left of both moments.

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from bnstats._arrays import FloatArray
+from bnstats._real_arrays import plain_array, real_array
 from bnstats.corrections import Correction, correction_of
 from bnstats.studies.batch_effects.arguments import several
 from bnstats.studies.batch_effects.downstream_model import deployed
@@ -118,7 +119,8 @@ def _change(mse: FloatArray, base: FloatArray, confidence: float) -> tuple[float
 
 
 def _checked(x: ArrayLike, outcome: ArrayLike, batch: ArrayLike) -> tuple[FloatArray, FloatArray, NDArray[Any]]:
-    values, target, key = np.asarray(x, np.float64), np.asarray(outcome, np.float64), np.asarray(batch)
+    values, target = real_array("x", x, finite=False), real_array("outcome", outcome, finite=False)
+    key = plain_array("batch", batch)
     if values.ndim != 1 or not values.shape == target.shape == key.shape:
         raise ValueError(
             f"x, outcome and batch are one value a row; got shapes {values.shape}, {target.shape} and {key.shape}."

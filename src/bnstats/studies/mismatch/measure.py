@@ -16,7 +16,7 @@ from bnstats.datasets.shifts import Shift
 from bnstats.networks.normalizers import Normalizer
 from bnstats.simulation.options import RunOptions, run_options
 from bnstats.simulation.run import run
-from bnstats.statistics.running import Convention, Momentum
+from bnstats.statistics.conventions import Convention, Momentum
 from bnstats.studies.mismatch.evaluation import NO_SHIFT, PARTS, kind_of
 from bnstats.studies.mismatch.recipes import instance, recipes, several
 from bnstats.studies.mismatch.result import Mismatch

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from bnstats._validation import number, whole
 from bnstats.networks.network import Recipe
 from bnstats.networks.normalizers import Normalizer
-from bnstats.statistics.running import Convention
+from bnstats.statistics.conventions import Convention
 
 T = TypeVar("T")
 

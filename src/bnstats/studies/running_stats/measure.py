@@ -10,7 +10,8 @@ import numpy as np
 from bnstats.sampling.populations import Population
 from bnstats.simulation.options import RunOptions, run_options
 from bnstats.simulation.run import run
-from bnstats.statistics.running import Convention, Momentum, check
+from bnstats.statistics.conventions import Convention, Momentum
+from bnstats.statistics.running_error import check
 from bnstats.studies.running_stats.result import Running
 from bnstats.studies.running_stats.study import RunningStudy
 

@@ -16,7 +16,8 @@ from bnstats._compiled import compiled
 from bnstats.sampling.batching import WithoutReplacement
 from bnstats.sampling.populations import Population
 from bnstats.simulation.study import Cell, Study
-from bnstats.statistics.running import STATISTICS, Convention, running_error, smooth
+from bnstats.statistics.conventions import Convention, smooth
+from bnstats.statistics.running_error import STATISTICS, running_error
 
 if TYPE_CHECKING:
     pass
