@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from bnstats.audit.layers import Array, Layer, Statistics
 from bnstats.audit.watch import Watched
-from bnstats.statistics.running import Convention
+from bnstats.statistics.conventions import Convention
 
 RESAMPLES = 999
 # An exponential average counts its last batches until all earlier ones together weigh this much.
