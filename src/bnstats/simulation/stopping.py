@@ -31,7 +31,7 @@ class CellRun:
     @cached_property
     def key(self) -> str:
         """Its name in a store."""
-        return cell_key(self.cell)
+        return cell_key(self.cell, self.study.content(self.cell))
 
     @property
     def done(self) -> bool:

@@ -63,6 +63,10 @@ class Study(ABC):
         A measure's name is a string, or a tuple with a value for each of `key_columns`.
         """
 
+    def content(self, cell: Cell) -> Mapping[str, Any]:
+        """What, in the `grid` fields, decides what a block holds: a store tells blocks apart by it, streams do not."""
+        return {}
+
     def size(self, cell: Cell) -> int:
         """Replicates in a block."""
         return 1000

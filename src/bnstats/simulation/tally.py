@@ -5,7 +5,6 @@ A tally has a fixed size, whatever the number of replicates, and tallies of disj
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -31,6 +30,8 @@ GROUPS = 16
 
 # In standard errors of a proportion: where the quantiles are looked at that tell how sure a median is.
 DISTANCES: FloatArray = np.arange(1.0, 5.5, 0.5)
+
+_KINDS = {"moments": "f", "missing": "i", "bins": "i", "counts": "i", "low": "f", "high": "f", "atoms": "f"}
 
 
 @dataclass(frozen=True)
@@ -87,15 +88,21 @@ class Tally:
         held = counts.ravel()[bins], low.ravel()[bins], high.ravel()[bins], np.concatenate(atoms, axis=1)
         return Tally(keys, moments, missing, bins, *held)
 
-    def arrays(self) -> tuple[NDArray[Any], ...]:
-        """All of it in plain arrays, the keys as JSON; the inverse is `from_arrays`."""
-        names = np.frombuffer(json.dumps(self.keys).encode(), dtype=np.uint8)
-        return names, self.moments, self.missing, self.bins, self.counts, self.low, self.high, self.atoms
-
-    @staticmethod
-    def from_arrays(names: NDArray[Any], *arrays: NDArray[Any]) -> Tally:
-        """The tally of these `arrays`."""
-        return Tally(tuple(tuple(key) for key in json.loads(names.tobytes())), *arrays)
+    def check(self) -> None:
+        """ValueError for arrays that do not fit each other, as no simulation makes them."""
+        k, b, a = len(self.keys), self.bins.size, self.atoms.shape[-1]
+        kinds = "".join(getattr(self, name).dtype.kind for name in _KINDS)
+        found = [array.shape for array in (self.moments, self.missing, self.bins, self.counts, self.low, self.high)]
+        if (
+            k == 0
+            or kinds != "".join(_KINDS.values())
+            or found != [(5, k), (2, k), (b,), (b,), (b,), (b,)]
+            or self.atoms.shape != (3, a)
+        ):
+            raise ValueError(f"arrays of kinds {kinds} and shapes {found} for {k} measures")
+        inside = ((self.bins >= 0) & (self.bins < k * BINS)).all() and np.isin(self.atoms[0], np.arange(k)).all()
+        if not (inside and (np.diff(self.bins) > 0).all() and (self.counts > 0).all() and (self.moments[0] > 0).all()):
+            raise ValueError("bins or counts that cannot be")
 
 
 @compiled

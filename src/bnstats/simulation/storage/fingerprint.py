@@ -18,7 +18,7 @@ from contextlib import suppress
 from importlib.metadata import version
 from importlib.resources import files
 from importlib.resources.abc import Traversable
-from types import CodeType, FunctionType, MethodType
+from types import CodeType, FunctionType, MappingProxyType, MethodType
 from typing import Any
 
 from bnstats.simulation.streams import bytecode, canonical, digest, function_of, name_of
@@ -30,7 +30,9 @@ _PACKAGE = __name__.partition(".")[0]
 _TOLD_BY_VERSION = ("numpy", "scipy")
 _COVERED = {_PACKAGE, *_TOLD_BY_VERSION, *sys.stdlib_module_names}
 # What these methods of a study say does not change a block.
-_DESCRIBE = ("cells", "draws", "exact", "tail_index", "wanted", "columns", "summaries", "key_columns", "grid")
+_DESCRIBE = (
+    *("cells", "content", "draws", "exact", "tail_index", "wanted", "columns", "summaries", "key_columns", "grid"),
+)
 
 Part = tuple[str, Any]
 
@@ -49,10 +51,10 @@ def definition(study: Study, seed: int) -> dict[str, Any]:
     }
 
 
-def cell_key(cell: Cell) -> str:
-    """The name of a cell in a store: its parameters, and the user's own code in them."""
-    written = code(tuple(cell.values()))
-    return digest([cell, written]) if written else digest(cell)
+def cell_key(cell: Cell, content: Mapping[str, Any] = MappingProxyType({})) -> str:
+    """The name of a cell in a store: its parameters, the user's own code in them, and what its blocks hold besides."""
+    parts = [code(tuple(cell.values())), content]
+    return digest([cell, *parts]) if any(parts) else digest(cell)
 
 
 def code(value: Any) -> dict[str, Any]:

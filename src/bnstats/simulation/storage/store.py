@@ -1,33 +1,46 @@
 """Finished blocks in one SQLite file, so that a run that was stopped goes on where it was.
 
 A store belongs to one study: its definition (settings, code, seed, versions) is written into the file, and another
-definition is refused. Blocks are plain numbers in NumPy's array format, each beside its SHA-256, never a pickle.
+definition is refused. A block is plain numbers beside a SHA-256 of these, of the definition, and of the cell and block
+to which they belong: whatever part of the file is damaged, no number is ever taken for another.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
-import io
 import json
 import sqlite3
-import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from bnstats._warnings import notify
+from bnstats.simulation.storage.packing import LARGEST, pack, unpack
 from bnstats.simulation.tally import Tally
 
-FORMAT = 2
+FORMAT = 3
+# Seconds to wait for another process that writes to the same file.
+PATIENCE = 60.0
 
-_SCHEMA = """
-CREATE TABLE definition (text TEXT NOT NULL);
-CREATE TABLE blocks (cell TEXT, block INTEGER, sha256 TEXT NOT NULL, payload BLOB NOT NULL, PRIMARY KEY (cell, block));
-"""
+_SCHEMA = (
+    "CREATE TABLE definition (text TEXT NOT NULL, sha256 BLOB NOT NULL)",
+    "CREATE TABLE blocks (cell TEXT, block INTEGER, sha256 BLOB NOT NULL, payload BLOB NOT NULL, "
+    "PRIMARY KEY (cell, block))",
+)
+
+# What is wrong with the place, not with what the file holds, and how to mend it.
+_PLACE = {
+    sqlite3.SQLITE_BUSY: "another process keeps it locked; wait for that one, or give this run a path of its own",
+    sqlite3.SQLITE_LOCKED: "another process keeps it locked; wait for that one, or give this run a path of its own",
+    sqlite3.SQLITE_FULL: "blocks stored before are kept; free space or give another path, and run again",
+    sqlite3.SQLITE_IOERR: "blocks stored before are kept; mend the disk or give another path, and run again",
+    sqlite3.SQLITE_CANTOPEN: "give another path, of a file in a folder that exists and may be written to",
+    sqlite3.SQLITE_READONLY: "give another path, of a file in a folder that exists and may be written to",
+    sqlite3.SQLITE_PERM: "give another path, of a file in a folder that exists and may be written to",
+}
+_NOT_WRITABLE = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM)
 
 
 class Store:
@@ -36,8 +49,8 @@ class Store:
     Parameters
     ----------
     path : path
-        Made if it does not exist.
-    definition : JSON value
+        Made if it does not exist. A file that may not be written to is read.
+    definition : JSON object
         What the blocks depend on, besides cell and block.
 
     Raises
@@ -45,91 +58,185 @@ class Store:
     ValueError
         If the file is no store, or the store of another study.
     OSError
-        If the file cannot be written; blocks written before are kept.
+        If the file cannot be opened.
     """
 
-    def __init__(self, path: str | Path, definition: Any) -> None:
+    def __init__(self, path: str | PathLike[str], definition: dict[str, Any]) -> None:
         self.path = Path(path)
-        text = json.dumps({"format": FORMAT, **definition}, sort_keys=True)
-        with self._errors():
-            self._db = sqlite3.connect(self.path, isolation_level=None)
+        if str(path) in ("", ":memory:"):
+            raise ValueError(f"store is the path of a file, which outlives the run; got {str(path)!r}.")
+        self._text = json.dumps({"format": FORMAT, **definition}, sort_keys=True)
+        self._mark = hashlib.sha256(self._text.encode())
+        self._read_only = False
         try:
-            self._claim(text)
+            self._open(self.path)
+        except OSError as error:
+            if not (_code(error.__cause__) in _NOT_WRITABLE and self.path.is_file()):
+                raise
+            self._read_only = True
+            self._open(f"{self.path.resolve().as_uri()}?mode=ro&immutable=1")
+
+    def _open(self, address: str | Path) -> None:
+        with self._errors():
+            self._db = connected(address)
+        try:
+            with self._errors():
+                self._claim()
         except BaseException:
             self._db.close()
             raise
 
-    def _claim(self, text: str) -> None:
-        """Write the definition into a new file; compare it with that of an old one, which is not touched before."""
-        with self._errors():
-            tables = {name for (name,) in self._db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-            if tables and not {"definition", "blocks"} <= tables:
-                raise self._foreign("it has other tables")
-            held = self._db.execute("SELECT text FROM definition").fetchone()[0] if tables else text
-            if held != text:
-                raise ValueError(
-                    f"store {str(self.path)!r} holds another study, {_difference(json.loads(held), json.loads(text))}; "
-                    "give this study a file of its own."
-                )
-            self._db.execute("PRAGMA journal_mode=WAL")
+    def _claim(self) -> None:
+        """Lock the file, then look: a new one gets the definition; that of an old one is compared, never changed."""
+        self._db.execute("BEGIN" if self._read_only else "BEGIN IMMEDIATE")
+        held = definition_text(self._db)
+        if held is None:
+            for statement in _SCHEMA:
+                self._db.execute(statement)
+            self._db.execute("INSERT INTO definition VALUES (?, ?)", (self._text, self._mark.digest()))
+        elif held != self._text:
+            raise ValueError(
+                f"store {str(self.path)!r} holds another study, {_difference(json.loads(held), json.loads(self._text))}"
+                "; give this study a file of its own."
+            )
+        self._db.execute("COMMIT")
+        if not self._read_only:
+            with suppress(sqlite3.OperationalError):  # only faster, and refused while others have the file open
+                self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=NORMAL")
-            if not tables:
-                self._db.executescript("BEGIN;" + _SCHEMA)
-                self._db.execute("INSERT INTO definition VALUES (?)", (text,))
-                self._db.execute("COMMIT")
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
-        try:
+        with about(self.path):
             yield
-        except sqlite3.OperationalError as error:
-            raise OSError(
-                f"store {str(self.path)!r}: {error}. Blocks stored before are kept; free space or give another "
-                "path, and run again."
-            ) from error
-        except sqlite3.DatabaseError as error:
-            raise self._foreign(str(error)) from None
-
-    def _foreign(self, why: str) -> ValueError:
-        return ValueError(
-            f"{str(self.path)!r} is no bnstats store, or a damaged one ({why}); give another path for store=."
-        )
 
     def get(self, cell: str, block: int) -> Tally | None:
         """The stored tally of a block; None, with a warning, if it is damaged, and None if it is not there."""
-        with self._errors():
+        payload = self.payload(cell, block)
+        if payload is None:
+            return None
+        try:
+            return unpack(payload)
+        except ValueError:
+            self._warn_of_damage(cell, block)
+            return None
+
+    def payload(self, cell: str, block: int) -> bytes | None:
+        """The bytes of a block, whose checksum holds; None as in `get`."""
+        try:
             row = self._db.execute(
                 "SELECT sha256, payload FROM blocks WHERE cell = ? AND block = ?", (cell, block)
             ).fetchone()
+        except sqlite3.Error as error:
+            if _code(error) in _PLACE:
+                with self._errors():
+                    raise
+            self._warn_of_damage(cell, block)
+            return None
         if row is None:
             return None
-        if not isinstance(row[1], bytes) or hashlib.sha256(row[1]).hexdigest() != row[0]:
-            notify(f"block {block} of cell {cell} in {str(self.path)!r} is damaged; simulating it again")
-            return None
-        return _decode(row[1])
+        mark, payload = row
+        if isinstance(payload, bytes) and mark == self._checksum(cell, block, payload):
+            return payload
+        self._warn_of_damage(cell, block)
+        return None
+
+    def _warn_of_damage(self, cell: str, block: int) -> None:
+        notify(f"block {block} of cell {cell} in {str(self.path)!r} is damaged; simulated again")
+
+    def _checksum(self, cell: str, block: int, payload: bytes) -> bytes:
+        mark = self._mark.copy()
+        mark.update(f"\n{cell}\n{block}\n".encode())
+        mark.update(payload)
+        return mark.digest()
 
     def put(self, cell: str, block: int, tally: Tally) -> None:
         """Commit the tally of one block."""
-        payload = _encode(tally)
-        mark = hashlib.sha256(payload).hexdigest()
+        self.put_payload(cell, block, pack(tally))
+
+    def put_payload(self, cell: str, block: int, payload: bytes) -> None:
+        """Commit the bytes of one block."""
+        if self._read_only:
+            raise OSError(
+                f"store {str(self.path)!r} may not be written to, and lacks block {block} of cell {cell}; copy it to "
+                "a folder that may be written to, and give that path."
+            )
+        row = cell, block, self._checksum(cell, block, payload), payload
         with self._errors():
-            self._db.execute("INSERT OR REPLACE INTO blocks VALUES (?, ?, ?, ?)", (cell, block, mark, payload))
+            self._db.execute("INSERT OR REPLACE INTO blocks VALUES (?, ?, ?, ?)", row)
+
+    def places(self) -> list[tuple[str, int]]:
+        """Cell and block of all that is stored."""
+        with self._errors():
+            return self._db.execute("SELECT cell, block FROM blocks ORDER BY cell, block").fetchall()
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Within it, what is put is committed at its end, all or nothing."""
+        with self._errors():
+            self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        with self._errors():
+            self._db.execute("COMMIT")
 
     def close(self) -> None:
         """Close the file."""
         self._db.close()
 
 
-def _encode(tally: Tally) -> bytes:
-    buffer = io.BytesIO()
-    for array in tally.arrays():
-        np.save(buffer, array, allow_pickle=False)
-    return zlib.compress(buffer.getvalue(), level=1)
+def connected(address: str | Path) -> sqlite3.Connection:
+    """A connection that trusts nothing that the file says; a `str` is a URI."""
+    db = sqlite3.connect(address, timeout=PATIENCE, isolation_level=None, uri=isinstance(address, str))
+    db.text_factory = lambda text: text.decode(errors="replace")
+    db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LARGEST)
+    db.execute("PRAGMA trusted_schema=OFF")
+    db.execute("PRAGMA cell_size_check=ON")
+    return db
 
 
-def _decode(payload: bytes) -> Tally:
-    buffer = io.BytesIO(zlib.decompress(payload))
-    return Tally.from_arrays(*(np.load(buffer, allow_pickle=False) for _ in dataclasses.fields(Tally)))
+def definition_text(db: sqlite3.Connection) -> str | None:
+    """The definition that a store holds, None if the file is empty; ValueError if the file is damaged or no store."""
+    tables = {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    if not tables:
+        return None
+    if not {"definition", "blocks"} <= tables:
+        raise sqlite3.DatabaseError("it has other tables")
+    rows = db.execute("SELECT * FROM definition").fetchall()
+    if len(rows) != 1 or len(rows[0]) != 2:
+        raise sqlite3.DatabaseError("its definition is missing, or of another version")
+    text, mark = rows[0]
+    if not isinstance(text, str) or hashlib.sha256(text.encode()).digest() != mark:
+        raise sqlite3.DatabaseError("its definition is damaged")
+    try:
+        readable = isinstance(json.loads(text), dict)
+    except ValueError:
+        readable = False
+    if not readable:
+        raise sqlite3.DatabaseError("its definition is damaged")
+    return text
+
+
+@contextmanager
+def about(path: Path) -> Iterator[None]:
+    """Turn errors of SQLite into one sentence: OSError where the place is at fault, ValueError where the file is."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        advice = _PLACE.get(_code(error))
+        if advice is not None:
+            raise OSError(f"store {str(path)!r}: {error}; {advice}.") from error
+        raise ValueError(
+            f"{str(path)!r} is no bnstats store, or a damaged one ({error}); give another path for store=."
+        ) from None
+
+
+def _code(error: BaseException | None) -> int:
+    """SQLite's primary code of an error; 0 where it has none."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
 
 def _difference(held: Any, wanted: Any) -> str:

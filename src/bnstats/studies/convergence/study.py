@@ -36,7 +36,7 @@ class ConvergenceStudy(Study):
 
     summaries: ClassVar[tuple[str, ...]] = ("bias", "se", "rmse", "median_abs_error")
     key_columns: ClassVar[tuple[str, ...]] = ("estimator", "batch_size")
-    grid: ClassVar[tuple[str, ...]] = ("populations", "batchings")
+    grid: ClassVar[tuple[str, ...]] = ("populations", "batchings", "batch_sizes")
 
     populations: tuple[Population, ...]
     batchings: tuple[Batching, ...]
@@ -57,6 +57,10 @@ class ConvergenceStudy(Study):
     def _dyadic(self, batching: Batching) -> list[int]:
         dyadic = [n for n in self.batch_sizes if n & (n - 1) == 0 and n <= SET]
         return dyadic if isinstance(batching, IID) else []
+
+    def content(self, cell: Cell) -> dict[str, Any]:
+        """A block of a pyramid has all dyadic sizes: with another size, it is simulated again, to the same bits."""
+        return {} if "batch_size" in cell else {"batch_sizes": self._dyadic(cell["batching"])}
 
     def size(self, cell: Cell) -> int:
         return max(1, SETS * SET // self.draws(cell))
