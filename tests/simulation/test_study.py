@@ -19,6 +19,7 @@ from scipy import stats
 
 import bnstats as bn
 from bnstats.simulation.blocks import expression
+from bnstats.simulation.checks import NUMBERS
 from bnstats.simulation.streams import stream
 from bnstats.simulation.summaries import SUMMARIES
 from bnstats.testing import assert_within_mcse
@@ -218,6 +219,20 @@ def test_a_failing_block_is_named_with_a_line_that_runs_it_alone_wherever_it_is_
     np.testing.assert_array_equal(scope["again"]["mean"], draws)
 
 
+@pytest.mark.parametrize(
+    ("place", "message"),
+    [
+        ({"cell": -1, "block": 0}, r"cell is a whole number .*; got -1"),
+        ({"cell": 3, "block": 0}, r"cell is a whole number .*; got 3"),
+        ({"cell": 0, "block": -1}, r"block is a whole number .*; got -1"),
+        ({"cell": 0, "block": 0, "seed": -1}, r"seed is a whole number .*; got -1"),
+    ],
+)
+def test_a_block_that_no_run_has_is_refused(place, message):
+    with pytest.raises(ValueError, match=message):
+        bn.run_block(Averages(), **place)
+
+
 def test_a_study_that_cannot_be_written_down_is_run_again_from_the_error():
     """One whose class is not at the top of a module, one with a function, and one whose `repr` says something else."""
 
@@ -331,6 +346,14 @@ class Returning(bn.Study):
         ({"x": np.zeros(10, complex)}, "type complex128 as 'x'; return one real number"),
         ({"x": ["a"] * 10}, "type <U1 as 'x'"),
         ({("x", 1): np.zeros(10)}, r"calls a measure \('x', 1\); a name has a value for each of \('measure',\)"),
+        (
+            {np.int64(3): np.zeros(10)},
+            r"calls a measure (np.int64\()?3\)?; a name is made of str, .* int\(n\)",
+        ),
+        ({np.str_("x"): np.zeros(10)}, "a name is made of str, int"),
+        ({frozenset("x"): np.zeros(10)}, r"calls a measure frozenset\({'x'}\); a name is made of"),
+        ({(("x",),): np.zeros(10)}, r"calls a measure \(\('x',\),\); a name is made of"),
+        ({math.nan: np.zeros(10)}, "calls a measure nan; a name is made of"),
     ],
 )
 def test_what_simulate_may_not_return_is_said(what, message):
@@ -443,6 +466,7 @@ class Misspelt(Averages):
         ({"study": Celled([(2,)])}, r"got \[\(2,\)\]"),
         ({"study": Misspelt()}, "summary 'medain_abs_error' is not known; did you mean 'median_abs_error'"),
         ({"study": Averages(sizes=())}, "no cells: give at least one"),
+        *[({"study": Celled([{name: 1}])}, f"a cell has a column '{name}', as the table has") for name in NUMBERS],
     ],
 )
 def test_bad_arguments_are_refused_before_anything_is_simulated(given, message, monkeypatch):

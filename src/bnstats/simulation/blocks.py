@@ -11,6 +11,8 @@ from typing import Any
 from numpy.typing import NDArray
 
 from bnstats._real_arrays import plain_array
+from bnstats._validation import seed as checked_seed
+from bnstats._validation import whole
 from bnstats.simulation.streams import digest, stream
 from bnstats.simulation.study import Cell, Study
 
@@ -30,8 +32,10 @@ class BlockError(RuntimeError):
 
 
 def run_block(study: Study, *, cell: int, block: int, seed: int = 0) -> Mapping[Any, NDArray[Any]]:
-    """Simulate one block of the cell at that place in `study.cells()`, and return its replicates."""
-    return replicates(study, study.cells()[cell], block, seed)
+    """Simulate one block of the cell at that place in `study.cells()`, counted from 0, and return its replicates."""
+    cells = study.cells()
+    place = whole("cell", cell, least=0, most=len(cells) - 1)
+    return replicates(study, cells[place], whole("block", block, least=0), checked_seed("seed", seed))
 
 
 def replicates(study: Study, cell: Cell, block: int, seed: int) -> Mapping[Any, NDArray[Any]]:
@@ -46,6 +50,11 @@ def replicates(study: Study, cell: Cell, block: int, seed: int) -> Mapping[Any, 
         parts = len(key) if isinstance(key, tuple) else 1
         if parts != len(study.key_columns):
             raise ValueError(f"{name} calls a measure {key!r}; a name has a value for each of {study.key_columns}.")
+        if not all(_is_plain(part) for part in (key if isinstance(key, tuple) else (key,))):
+            raise ValueError(
+                f"{name} calls a measure {key!r}; a name is made of str, int, float, bool and None, which a store can "
+                "keep: write int(n) for a NumPy integer, and a text for anything else."
+            )
         array = plain_array(f"{key!r} of {name}", values)
         if array.ndim == 0 or array.size == 0 or len(array) % size or array.dtype.kind not in "biuf":
             raise ValueError(
@@ -53,6 +62,11 @@ def replicates(study: Study, cell: Cell, block: int, seed: int) -> Mapping[Any, 
                 f"number for each of {size} replicates, shape ({size},)."
             )
     return returned
+
+
+def _is_plain(part: Any) -> bool:
+    """Whether it is the same once it was written as JSON and read again; nan is not even equal to itself."""
+    return part is None or (type(part) in (str, int, float, bool) and part == part)
 
 
 def failure(study: Study, cell: Cell, block: int, seed: int, error: Exception) -> BlockError:

@@ -12,6 +12,9 @@ from bnstats._validation import named
 from bnstats.simulation.study import Cell, Study
 from bnstats.simulation.summaries import SUMMARIES
 
+# The columns of a table that no parameter of a cell may have as its name.
+NUMBERS = ("measure", "summary", "value", "mcse", "exact", "replicates", "reached")
+
 
 def check(study: Any, executor: Executor | int | None) -> Sequence[Cell]:
     """The cells of the study; ValueError if it is none, or cannot be sent to the workers."""
@@ -37,6 +40,12 @@ def _cells(study: Any) -> Sequence[Cell]:
         raise ValueError(f"{type(study).__name__}.cells returns a list of mappings, one a condition; got {cells!r}.")
     if not cells:
         raise ValueError("the study has no cells: give at least one condition.")
+    for cell in cells:
+        taken = sorted({*NUMBERS, *study.key_columns}.intersection(study.columns(cell)))
+        if taken:
+            raise ValueError(
+                f"a cell has a column {taken[0]!r}, as the table has for its numbers; give that parameter another name."
+            )
     for size in map(study.size, cells):
         if not isinstance(size, Integral) or size < 1:
             raise ValueError(f"{type(study).__name__}.size returns a whole number of at least 1; got {size!r}.")

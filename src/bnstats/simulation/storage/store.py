@@ -16,6 +16,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from bnstats._validation import path as checked_path
 from bnstats._warnings import notify
 from bnstats.simulation.storage.packing import LARGEST, pack, unpack
 from bnstats.simulation.tally import Tally
@@ -62,9 +63,9 @@ class Store:
     """
 
     def __init__(self, path: str | PathLike[str], definition: dict[str, Any]) -> None:
-        self.path = Path(path)
-        if str(path) in ("", ":memory:"):
-            raise ValueError(f"store is the path of a file, which outlives the run; got {str(path)!r}.")
+        self.path = checked_path("store", path)
+        if str(self.path) == ":memory:":
+            raise ValueError("store is the path of a file; got ':memory:', which does not outlive the run.")
         self._text = json.dumps({"format": FORMAT, **definition}, sort_keys=True)
         self._mark = hashlib.sha256(self._text.encode())
         self._read_only = False

@@ -1,0 +1,90 @@
+"""Stores of parts of a study make one store, with the bits of a single run."""
+
+import sqlite3
+from contextlib import closing
+
+import pandas as pd
+import pytest
+
+import bnstats as bn
+from benchmarks.damage import Means, measured, outcome
+from bnstats.simulation.storage.merge import merge_stores
+
+
+def blocks(path):
+    with closing(sqlite3.connect(path)) as db:
+        return db.execute("SELECT * FROM blocks ORDER BY cell, block").fetchall()
+
+
+def part(path, sizes, replicates=600, seed=0):
+    return bn.run(Means(sizes), max_replicates=replicates, seed=seed, executor=1, store=path).table
+
+
+def test_merged_parts_are_one_run_to_the_bit(tmp_path):
+    part(tmp_path / "a", (2, 3))
+    part(tmp_path / "b", (3, 5))
+    assert merge_stores(tmp_path / "all", tmp_path / "a", tmp_path / "b") == 30
+    before = blocks(tmp_path / "all")
+    pd.testing.assert_frame_equal(measured(tmp_path / "all"), measured(None), check_exact=True)
+    assert blocks(tmp_path / "all") == before
+    measured(tmp_path / "whole")
+    assert blocks(tmp_path / "whole") == before
+    assert merge_stores(tmp_path / "all", tmp_path / "a", tmp_path / "b") == 0
+
+
+def test_an_existing_store_is_completed_and_the_others_are_left_alone(tmp_path):
+    part(tmp_path / "a", (2,), 300)
+    part(tmp_path / "b", (2,), 600)
+    content = (tmp_path / "b").read_bytes()
+    assert merge_stores(tmp_path / "a", tmp_path / "b") == 5
+    assert (tmp_path / "b").read_bytes() == content
+    assert blocks(tmp_path / "a") == blocks(tmp_path / "b")
+
+
+def test_damaged_blocks_are_left_out_and_those_of_the_target_replaced(tmp_path):
+    part(tmp_path / "a", (2,))
+    part(tmp_path / "b", (2,))
+    for name, row in (("a", 3), ("b", 4)):
+        with closing(sqlite3.connect(tmp_path / name)) as db:
+            db.execute(f"UPDATE blocks SET payload = x'00' WHERE rowid = {row}")
+            db.commit()
+    with pytest.warns(UserWarning, match="is damaged"):
+        assert merge_stores(tmp_path / "a", tmp_path / "b") == 1
+    with pytest.warns(UserWarning, match="is damaged"):
+        assert merge_stores(tmp_path / "new", tmp_path / "b") == 9
+    assert outcome(tmp_path / "a", measured(None)) == outcome(tmp_path / "new", measured(None)) == "same"
+
+
+def test_blocks_that_differ_in_their_last_digits_are_kept_and_said(tmp_path):
+    part(tmp_path / "a", (2,))
+    part(tmp_path / "b", (2,))
+    from bnstats.simulation.storage.merge import _definition
+    from bnstats.simulation.storage.store import Store
+
+    with closing(Store(tmp_path / "b", _definition(tmp_path / "b"))) as other:
+        cell = other.places()[0][0]
+        other.put_payload(cell, 0, other.payload(cell, 1))
+    before = blocks(tmp_path / "a")
+    with pytest.warns(UserWarning, match=r"1 blocks of .*b' differ from those that .*a' has already, which are kept"):
+        assert merge_stores(tmp_path / "a", tmp_path / "b") == 0
+    assert blocks(tmp_path / "a") == before
+
+
+def test_what_cannot_be_merged_is_one_sentence_before_anything_is_copied(tmp_path):
+    part(tmp_path / "a", (2,))
+    part(tmp_path / "other", (2,), seed=1)
+    (tmp_path / "empty").write_bytes(b"")
+    (tmp_path / "notes").write_text("grades " * 1000)
+    new = tmp_path / "new"
+    for others, kind, message in [
+        ((), ValueError, "takes the stores to copy from, one or more"),
+        ((tmp_path / "a", tmp_path / "missing"), OSError, "missing' does not exist; give"),
+        ((tmp_path / "a", tmp_path / "other"), ValueError, "other' holds another study, with seed 1 and not 0; give"),
+        ((tmp_path / "empty",), ValueError, "empty' is empty, no bnstats store; leave it out"),
+        ((tmp_path / "notes",), ValueError, "notes' is no bnstats store"),
+    ]:
+        with pytest.raises(kind, match=message):
+            merge_stores(new, *others)
+        assert not new.exists()
+    with pytest.raises(ValueError, match="is both merged and merged into"):
+        merge_stores(tmp_path / "a", tmp_path / "a")
