@@ -201,7 +201,9 @@ def level(name):
     return LEVELS[name]
 
 def deeper(x):
-    return SCALE * x
+    def inner(y):
+        return [(lambda v: v * 9.0)(u + 10.0) for u in y]
+    return SCALE * x + sum(v + 11.0 for v in inner([1.0]))
 
 def unused(x):
     return 4.0 * x
@@ -269,6 +271,9 @@ def defined(text):
         ("estimator: object = estimate", "estimator: object = helper"),
         ("Rule(2)", "Rule(4)"),
         ("helper(x).mean(axis)", "level('high')(x).mean(axis)"),
+        ("* 9.0", "* 9.5"),
+        ("+ 10.0", "+ 10.5"),
+        ("+ 11.0", "+ 11.5"),
     ],
 )
 def test_code_that_a_study_of_the_users_own_depends_on_is_in_its_definition(old, new):

@@ -88,12 +88,51 @@ def test_functions_of_one_name_differ_by_code_constants_names_defaults_and_what_
         "(x): return [x for _ in range(3)]",
         "(x): return x in {1, 2}",
         "(x): return x in {1, 3}",
+        "(*x): return x",
+        "(**x): return x",
+        "(*, x): return x",
+        "(x, /): return x",
     ]
     marks = [digest(function(body)) for body in bodies]
     marks += [digest(function("(x): return x * closed", closed=k)) for k in (1, 2, np.arange(2), np.arange(3))]
     assert len(set(marks)) == len(marks)
     assert digest(function(bodies[0])) == marks[0]
     assert canonical(function(bodies[0]))[0][0] == canonical(function(bodies[1]))[0][0]
+
+
+NESTED = {
+    "lambda": ("(x): return (lambda y: y * {})(x)", "2.0"),
+    "a lambda's default": ("(x): return (lambda y, k={}: y * k)(x)", "2.0"),
+    "list": ("(x): return [y * {} for y in x]", "2.0"),
+    "set": ("(x): return {{y * {} for y in x}}", "2.0"),
+    "dict": ("(x): return {{y: y * {} for y in x}}", "2.0"),
+    "generator": ("(x): return sum(y * {} for y in x)", "2.0"),
+    "condition": ("(x): return [y for y in x if y > {}]", "2.0"),
+    "function": ("(x):\n        def g(y): return y * {}\n        return g(x)", "2.0"),
+    "class": ("(x):\n        class G:\n            def __call__(self, y): return y * {}\n        return G()(x)", "2.0"),
+    "two deep": ("(x): return (lambda y: [z * {} for z in y])(x)", "2.0"),
+    "name": ("(x): return (lambda y: y.{})(x)", "real"),
+    "parameters": ("(x): return (lambda {}y: y)(x)", ""),
+    "free": ("(x): return (lambda y: y + {})(x)", "closed"),
+}
+
+
+@pytest.mark.parametrize("body", NESTED)
+def test_what_stands_inside_a_function_is_part_of_it(body):
+    """A change inside a nested function, lambda, comprehension or class is another function."""
+    text, before = NESTED[body]
+    after = {"2.0": "3.0", "real": "imag", "": "*", "closed": "x"}[before]
+    was, again, now = (function(text.format(part)) for part in (before, before, after))
+    assert digest(was) == digest(again) != digest(now)
+
+
+def test_what_is_caught_is_part_of_a_function():
+    bodies = [
+        "(x):\n        x()\n        try: x()\n        except KeyError: pass",
+        "(x):\n        try:\n            x()\n            x()\n        except KeyError: pass",
+        "(x):\n        try: x()\n        except ValueError: pass",
+    ]
+    assert len({digest(function(body)) for body in bodies}) == len(bodies)
 
 
 def test_arrays_differ_by_value_shape_and_type_not_by_layout():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import hashlib
+import inspect
 import json
 from collections.abc import Mapping
 from types import CodeType, FunctionType, ModuleType
@@ -14,6 +15,8 @@ import numpy as np
 from numpy.random import SFC64, Generator, SeedSequence
 
 _PACKAGE = __name__.partition(".")[0]
+# Whether a function takes *args, takes **kwargs, is a generator.
+_KINDS = inspect.CO_VARARGS | inspect.CO_VARKEYWORDS | inspect.CO_GENERATOR
 
 
 def canonical(value: Any) -> Any:
@@ -122,7 +125,9 @@ def function_of(member: Any) -> Any:
 
 def bytecode(code: CodeType) -> list[Any]:
     """What a function does, with the names and constants in it, whatever its file and lines."""
-    return [code.co_code.hex(), list(code.co_names), [_constant(c) for c in code.co_consts]]
+    parameters = [code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount, code.co_flags & _KINDS]
+    handlers = code.co_exceptiontable.hex()
+    return [parameters, code.co_code.hex(), handlers, list(code.co_names), [_constant(c) for c in code.co_consts]]
 
 
 def _constant(constant: Any) -> Any:
