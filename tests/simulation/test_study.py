@@ -18,9 +18,10 @@ import pytest
 from scipy import stats
 
 import bnstats as bn
-from bnstats.simulation.blocks import expression
+from bnstats._written import Written
+from bnstats.simulation.blocks import BlockError, failure
 from bnstats.simulation.checks import NUMBERS
-from bnstats.simulation.streams import stream
+from bnstats.simulation.streams import digest, stream
 from bnstats.simulation.summaries import SUMMARIES
 from bnstats.testing import assert_within_mcse
 
@@ -233,21 +234,28 @@ def test_a_block_that_no_run_has_is_refused(place, message):
         bn.run_block(Averages(), **place)
 
 
-def test_a_study_that_cannot_be_written_down_is_run_again_from_the_error():
-    """One whose class is not at the top of a module, one with a function, and one whose `repr` says something else."""
+def test_what_cannot_be_written_is_a_variable_of_the_readers():
+    """Of a class that cannot be imported the study itself; a function inside another, that one."""
+
+    def nested(x):
+        return x
 
     @dataclass(frozen=True)
     class Local(Averages):
         pass
 
-    for study in (Local(bad_block=0.0), Holding(function=len), Misleading(bad_block=0.0)):
+    for study, given, told in [
+        (Local(bad_block=0.0), "study", "where study is your object of class test_what.*Local"),
+        (Holding(function=nested), "function", r"where function is your function nested \(test_study.py, line \d+\)"),
+        (Holding(function=lambda x: x), "function", r"where function is your lambda \(test_study.py, line \d+\)"),
+        (Holding(function=math.sqrt), "study", "with this line:"),
+        (Misleading(bad_block=0.0), "study", "with this line:"),
+    ]:
         object.__setattr__(study, "bad_block", float(stream(0, {"size": 2}, 0).standard_normal((100, 2))[0, 0]))
-        with pytest.raises(bn.exceptions.BlockError, match="where error is this BlockError") as e:
+        with pytest.raises(BlockError, match=told) as e:
             bn.run(study, max_replicates=1000)
-        line = str(e.value).splitlines()[-1]
-        assert line == "bn.run_block(error.study, cell=0, block=0, seed=0)"
         with pytest.raises(ZeroDivisionError, match="a bad draw"):
-            eval(line, {"bn": bn, "error": e.value})
+            exec(str(e.value).splitlines()[-1], {given: getattr(study, given, study)})
 
 
 @dataclass(frozen=True)
@@ -297,17 +305,94 @@ def test_the_line_of_a_script_runs_where_the_script_is(tmp_path):
     assert again == "again: division by zero"
 
 
+TOUCHED = []
+
+
+def test_nothing_that_a_study_says_of_itself_is_evaluated():
+    """Neither a header of a table, nor a text, nor a `repr` that is Python code is run."""
+    attack = "TOUCHED.append(1)"
+    frame = pd.DataFrame({attack: [1.0], "__import__('os').getpid()": [2.0]})
+
+    @dataclass(frozen=True)
+    class Posing:
+        def __repr__(self):
+            return attack
+
+    for given in (frame, attack, Posing(), [attack, {attack: frame}], frame.columns):
+        with pytest.raises(BlockError, match="failed: ZeroDivisionError"):
+            raise failure(Holding(function=given), {"size": 2}, 0, 0, ZeroDivisionError())
+    assert not TOUCHED
+
+
+def test_an_exception_without_a_text_does_not_hide_the_block():
+    class Mute(Exception):  # noqa: N818
+        def __str__(self):
+            raise RuntimeError("none")
+
+    error = failure(Averages(), {"size": 2}, 7, 0, Mute())
+    assert "block 7 of cell 0 (size=2) failed: Mute: <Mute without a text: RuntimeError>" in str(error)
+
+
+ACTIVATIONS = np.random.default_rng(0).normal(size=100)
+
+
+def midrange(x, axis=-1):
+    return (x.max(axis) + x.min(axis)) / 2
+
+
+@pytest.mark.parametrize(
+    "study",
+    [
+        lambda: ("convergence", bn.measure_convergence, ("normal",), {"estimators": "var", "batch_sizes": 8}),
+        lambda: ("convergence", bn.measure_convergence, (stats.gamma(2.0, scale=3),), {"batch_sizes": [3]}),
+        lambda: ("convergence", bn.measure_convergence, ("rectified",), {"batching": bn.Clustered(icc=0.1)}),
+        lambda: ("convergence", bn.measure_convergence, (ACTIVATIONS,), {"estimators": "std", "batch_sizes": 8}),
+        lambda: ("convergence", bn.measure_convergence, ({"ACTIVATIONS": ACTIVATIONS},),
+                 {"estimators": [bn.Estimator("midrange", midrange, 0.0), "inv_std"], "batch_sizes": 8}),
+        lambda: ("convergence", bn.measure_convergence, ("t5",),
+                 {"estimators": bn.Estimator("mine", lambda x, axis: x.min(axis), 0.0), "batch_sizes": 8}),
+        lambda: ("running_stats", bn.measure_running, ("normal",), {"batch_size": 8, "steps": 3}),
+        lambda: ("information", bn.measure_information, ("normal",), {"labels": [0.0], "batch_sizes": [4]}),
+        lambda: ("mismatch", bn.measure_mismatch, ((np.eye(9), np.arange(9) % 3),), {"batch_sizes": [3]}),
+        lambda: ("batch_effects", bn.measure_correction, (), {}),
+    ],
+)  # fmt: skip
+def test_the_line_writes_every_study_of_the_package(study, monkeypatch):
+    """Filled in with the variables that it names, it is the same study, with the same streams."""
+    name, measure, args, options = study()
+    held = []
+
+    def caught(study, *_, **__):
+        held.append(study)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(f"bnstats.studies.{name}.measure.run", caught)
+    with pytest.raises(KeyboardInterrupt):
+        measure(*args, **options)
+    written = Written()
+    line = written.line(f"again = {written(held[0], 'study')}")
+    scope = dict(written._variables)
+    assert all(f"{variable} is your " in written.where() for variable in scope)
+    assert "study" not in scope
+    exec(line, scope)
+    assert type(scope["again"]) is type(held[0])
+    assert digest(scope["again"]) == digest(held[0])
+    assert [digest(cell) for cell in scope["again"].cells()] == [digest(cell) for cell in held[0].cells()]
+
+
 def test_a_study_of_data_and_rules_is_written_down():
-    study = Written((1, None, math.inf), bn.Clustered(icc=0.1), (("x", True),))
-    imports, text = expression(study)
+    given = (1, None, math.inf, -math.inf, [2.5], np.float32(0.5)), bn.Clustered(icc=0.1), (("x", True),)
+    study = RulesAndData(*given)
+    written = Written()
     scope = {}
-    exec(f"{imports}again = {text}", scope)
+    exec(written.line(f"again = {written(study)}"), scope)
     assert scope["again"] == study
     assert scope["again"] is not study
+    assert not written.where()
 
 
 @dataclass(frozen=True)
-class Written(Averages):
+class RulesAndData(Averages):
     numbers: tuple = ()
     rule: object = None
     pairs: tuple = ()

@@ -15,6 +15,7 @@ from scipy import stats
 from bnstats._arrays import FloatArray
 from bnstats._real_arrays import plain_array
 from bnstats._validation import named
+from bnstats._written import Written
 from bnstats.sampling.named_laws import NAMED, family, parameters
 from bnstats.sampling.samplers import Fill, array_filler, law_filler
 from bnstats.sampling.tails import binned, law_tail_index, slope_at, visible_order
@@ -98,6 +99,12 @@ class Population:
         'norm'
         """
         return None if self.values is not None else family(self.law)
+
+    def as_code(self, written: Written) -> str:
+        """How it is written in Python: a known name, else the law or the values."""
+        known = next((name for name, other in POPULATIONS.items() if other.identity == self.identity), None)
+        source = written(known or (self.law if self.values is None else self.values), self.name)
+        return f"{written(Population)}.of({source}{'' if known == self.name else f', {self.name!r}'})"
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Population) and (self.name, self.identity) == (other.name, other.identity)

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
-import re
-from collections.abc import Iterator, Mapping
-from dataclasses import fields, is_dataclass
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from numpy.typing import NDArray
@@ -13,6 +10,7 @@ from numpy.typing import NDArray
 from bnstats._real_arrays import plain_array
 from bnstats._validation import seed as checked_seed
 from bnstats._validation import whole
+from bnstats._written import Written
 from bnstats.simulation.streams import digest, stream
 from bnstats.simulation.study import Cell, Study
 
@@ -69,45 +67,23 @@ def _is_plain(part: Any) -> bool:
     return part is None or (type(part) in (str, int, float, bool) and part == part)
 
 
-def failure(study: Study, cell: Cell, block: int, seed: int, error: Exception) -> BlockError:
+def failure(study: Study, cell: Cell, block: int, seed: int, error: BaseException) -> BlockError:
     """The error to raise for a block that failed with this one."""
-    named = ", ".join(f"{key}={value!r}" for key, value in cell.items())
     place = [digest(c) for c in study.cells()].index(digest(cell))
-    written = expression(study)
-    if written is None:
-        how, (imports, again) = ", where error is this BlockError (sys.last_value at a prompt)", ("", "error.study")
-    else:
-        how, (imports, again) = "", written
+    named = ", ".join(f"{key}={_shown(value, repr)}" for key, value in cell.items())
+    written = Written()
+    call = f"{written(run_block)}({written(study, 'study')}, cell={place}, block={block}, seed={seed})"
     return BlockError(
-        f"block {block} of cell {place} ({named}) failed: {type(error).__name__}: {error}\n"
-        f"Run it alone with this line{how}:\n"
-        f"{imports}bn.run_block({again}, cell={place}, block={block}, seed={seed})",
+        f"block {block} of cell {place} ({named}) failed: {type(error).__name__}: {_shown(error, str)}\n"
+        f"Run it alone with this line{written.where()}:\n"
+        f"{written.line(call)}",
         study,
     )
 
 
-def expression(study: Study) -> tuple[str, str] | None:
-    """Imports, and an expression that makes the study anew, if its `repr` is one; else None."""
-    text = repr(study)
-    homes = {"array": "numpy", "inf": "math", "nan": "math"}
-    homes |= {kind.__qualname__.partition(".")[0]: kind.__module__ for kind in _classes(study)}
-    used = {name: home for name, home in sorted(homes.items()) if re.search(rf"\b{name}\b", text)}
+def _shown(value: Any, how: Callable[[Any], str]) -> str:
+    """Its text, whatever the user's own method for that does."""
     try:
-        names = {name: getattr(importlib.import_module(home), name) for name, home in used.items()}
-        again = eval(text, names)
-        faithful = type(again) is type(study) and digest(again) == digest(study)
-    except Exception:  # a `repr` may be any text, and a constructor refuse in any way
-        return None
-    imports = "".join(f"from {home} import {name}; " for name, home in used.items())
-    return (f"import bnstats as bn; {imports}", text) if faithful else None
-
-
-def _classes(value: Any) -> Iterator[type]:
-    if isinstance(value, tuple | list | frozenset):
-        for part in value:
-            yield from _classes(part)
-    elif isinstance(value, Mapping):
-        yield from _classes(tuple(value.values()))
-    elif is_dataclass(value):
-        yield type(value)
-        yield from _classes(tuple(getattr(value, f.name) for f in fields(value)))
+        return how(value)
+    except Exception as error:
+        return f"<{type(value).__name__} without a text: {type(error).__name__}>"

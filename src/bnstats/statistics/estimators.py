@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -13,7 +14,9 @@ from numpy.typing import NDArray
 from bnstats._arrays import FloatArray
 from bnstats._real_arrays import real_array
 from bnstats._validation import named
+from bnstats._written import Written
 from bnstats.sampling.populations import Population
+from bnstats.simulation.streams import digest
 from bnstats.statistics.estimator_theory import (
     FRESH_NORMALIZED,
     FRESH_NORMALIZED_WITH_EPS,
@@ -123,6 +126,15 @@ class Estimator:
         rounding = ROUNDING * max(abs(target), abs(one), population.std)
         one = target if abs(one - target) <= rounding else one
         return np.where(np.abs(estimates - one) <= rounding, one, estimates)
+
+    def as_code(self, written: Written) -> str:
+        """How it is written in Python: one of the package's by its name, any other by its fields."""
+        known = ESTIMATORS.get(self.name)
+        if known is not None and digest(known) == digest(self):
+            return f"{written.public('ESTIMATORS')}[{self.name!r}]"
+        fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        given = [f"{k}={written(v, k)}" for k, v in fields.items() if v is not None or k == "function"]
+        return f"{written(Estimator)}({', '.join(given)})"
 
     def population_value(self, population: Population) -> float:
         """What the estimator should say of the population."""

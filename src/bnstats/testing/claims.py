@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from bnstats._written import Written
 from bnstats.sampling.batching import Batching
-from bnstats.sampling.populations import POPULATIONS, Population
-from bnstats.statistics.estimators import ESTIMATORS, Estimator, estimator_of
+from bnstats.sampling.populations import Population
+from bnstats.statistics.estimators import Estimator, estimator_of
 
 
 class InsufficientPower(AssertionError):  # noqa: N818, it says that a test has no power, not that something is wrong
@@ -41,22 +42,12 @@ def target_of(estimator: Estimator, population: Population, batching: Batching) 
 
 
 def repeat_with(name: str, estimator: Any, population: Any, arguments: dict[str, Any]) -> str:
-    """The line that repeats a call."""
-    plain = {key: value.item() if isinstance(value, np.generic) else value for key, value in arguments.items()}
-    given = [f"{key}={value!r}" for key, value in plain.items() if value is not None]
-    return f"Reproduce: {name}({', '.join([_expression(estimator), _expression(population), *given])})"
-
-
-def _expression(source: Any) -> str:
-    """How an estimator or a population is written: the package's and SciPy's own as code, the user's by its name."""
-    if isinstance(source, str):
-        return repr(source)
-    if hasattr(source, "rvs"):
-        return f"stats.{Population.of(source).name}"
-    if isinstance(source, Estimator | Population):
-        known = ESTIMATORS if isinstance(source, Estimator) else POPULATIONS
-        return repr(source.name) if known.get(source.name) is source else source.name
-    return _function_name(source) if callable(source) else Population.of(source).name
+    """The line that repeats a call, and what the variables in it are."""
+    written = Written()
+    given = [written(estimator, "estimator"), written(population, "population")]
+    given += [f"{key}={written(value, key)}" for key, value in arguments.items() if value is not None]
+    call = f"{written.public(f'testing.{name}')}({', '.join(given)})"
+    return f"Reproduce{written.where()}: {written.line(call)}"
 
 
 def _function_name(function: Any) -> str:

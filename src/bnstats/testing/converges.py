@@ -83,8 +83,8 @@ def assert_converges(
     Traceback (most recent call last):
     AssertionError: mean of a batch of 100 from normal lies within 0.2 of 0 with a probability of 0.9...,
     interval 0.9... to 0.9... from ... replicates: not of at least 0.99 (false alarm 1e-06).
-    Reproduce: assert_converges('mean', 'normal', to=0.0, within=0.2, batch_size=100, confidence=0.99,
-    batching=IID(), false_alarm=1e-06, seed=0, max_draws=134217728)
+    Reproduce: import bnstats as bn; bn.testing.assert_converges('mean', 'normal', to=0.0, within=0.2, batch_size=100,
+    confidence=0.99, batching=bn.IID(), false_alarm=1e-06, seed=0, max_draws=134217728)
     """
     __tracebackhide__ = True
     source, chosen = Population.of(population), estimator_claimed(estimator, to)
