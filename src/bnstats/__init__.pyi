@@ -2,6 +2,7 @@
 
 from . import (
     adaptation as adaptation,
+    claims as claims,
     corrections as corrections,
     effects as effects,
     estimators as estimators,
@@ -18,6 +19,7 @@ from ._versions import show_versions as show_versions
 from .audit.advise import advise as advise
 from .audit.audit import audit as audit
 from .audit.recalibrate import recalibrate as recalibrate
+from .claims.ledger import check_claims as check_claims
 from .datasets.dataset import Dataset as Dataset, Gaussians as Gaussians
 from .datasets.row_batching import (
     ClassBalanced as ClassBalanced,

@@ -1,6 +1,7 @@
 """What the measuring functions return: for annotations, nobody makes one by hand."""
 
 from bnstats.audit.advise import Advice
+from bnstats.claims.ledger import Ledger
 from bnstats.simulation.run import Simulation
 from bnstats.studies.batch_effects.result import Corrected
 from bnstats.studies.convergence.result import Convergence
@@ -9,4 +10,14 @@ from bnstats.studies.information.result import Information
 from bnstats.studies.mismatch.result import Mismatch
 from bnstats.studies.running_stats.result import Running
 
-__all__ = ["Advice", "Convergence", "Corrected", "Information", "Mismatch", "RawBehind", "Running", "Simulation"]
+__all__ = [
+    "Advice",
+    "Convergence",
+    "Corrected",
+    "Information",
+    "Ledger",
+    "Mismatch",
+    "RawBehind",
+    "Running",
+    "Simulation",
+]

@@ -1,0 +1,33 @@
+"""The ledger: every claim with its evidence, and the verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from analyses.frame import Options, run
+from bnstats.claims.ledger import check_claims
+from bnstats.plots.ledger import ledger
+
+QUICK = ("question-zeros", "variance-biased-exactly", "zero-at-3", "zero-at-64", "same-as-whole-data-at-3")
+
+
+def simulate(options: Options) -> pd.DataFrame:
+    """All claims; the quick version has five that need no network."""
+    return check_claims(QUICK if options.quick else None, seed=options.seed, executor=options.jobs).table
+
+
+def plot(frame: pd.DataFrame) -> Figure:
+    """One row for each claim."""
+    return ledger(frame)
+
+
+def main(argv: Sequence[str] | None = None) -> Path:
+    return run("claims", simulate, plot, argv, __doc__)
+
+
+if __name__ == "__main__":
+    main()

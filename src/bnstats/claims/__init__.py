@@ -1,0 +1,5 @@
+"""What is judged: claims, the evidence for each, and the ledger of their verdicts. See `bnstats.check_claims`."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

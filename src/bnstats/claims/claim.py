@@ -1,0 +1,107 @@
+"""A claim: a statement, the region in which it holds, and the evidence that decides it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from bnstats.claims.evidence import Evidence
+from bnstats.claims.grounds import Grounds
+
+
+@dataclass(frozen=True)
+class Region:
+    """The values for which a claim is true: from `low` to `high`, both among them.
+
+    >>> Region.above(0.9), Region.near(0.5, 0.01)
+    (Region(low=0.9, high=inf), Region(low=0.49, high=0.51))
+    """
+
+    low: float = -math.inf
+    high: float = math.inf
+
+    def __post_init__(self) -> None:
+        if not self.low <= self.high or (math.isinf(self.low) and math.isinf(self.high)):
+            raise ValueError(
+                f"a region goes from low to high, and leaves values out at one end at least; got {self.low} to "
+                f"{self.high}."
+            )
+
+    @staticmethod
+    def above(low: float) -> Region:
+        return Region(low=low)
+
+    @staticmethod
+    def below(high: float) -> Region:
+        return Region(high=high)
+
+    @staticmethod
+    def near(value: float, margin: float) -> Region:
+        return Region(value - margin, value + margin)
+
+    def __str__(self) -> str:
+        if math.isinf(self.high):
+            return f"at least {self.low:g}"
+        return f"at most {self.high:g}" if math.isinf(self.low) else f"{self.low:g} to {self.high:g}"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A statement that evidence supports, refutes or leaves undecided. See `bnstats.check_claims`.
+
+    Attributes
+    ----------
+    identifier : str
+        Short and unique, such as "zero-means-more-at-3".
+    statement : str
+        In plain words, true or false.
+    source : str
+        Who says so: a sentence of the question, an answer, a published table.
+    quantity : str
+        What is measured; the claim is about its expectation.
+    region : Region
+        Where the quantity lies if the statement is true.
+    grounds : Grounds
+        Why the interval for the quantity is valid.
+    evidence : Evidence
+        The study that measures it.
+    most : int
+        Replicates at most, rounded up to whole blocks.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bnstats.claims.evidence import Batches
+    >>> from bnstats.claims.grounds import Proportion
+    >>> claim = Claim(
+    ...     "three-fair-coins",
+    ...     "Three fair coins show the same face one time in four.",
+    ...     "the docstring",
+    ...     "chance that all are above 0, or all below",
+    ...     Region.near(0.25, 0.01),
+    ...     Proportion(),
+    ...     Batches("normal", 3, lambda x: abs(np.sign(x).sum(axis=1)) == 3).evidence,
+    ... )
+    >>> from bnstats.claims.ledger import check_claims
+    >>> check_claims([claim]).table["verdict"].tolist()
+    ['supported']
+    """
+
+    identifier: str
+    statement: str
+    source: str
+    quantity: str
+    region: Region
+    grounds: Grounds
+    evidence: Evidence
+    most: int = 2**17
+
+    def __post_init__(self) -> None:
+        low, high = self.grounds.range
+        inside = max(low, self.region.low), min(high, self.region.high)
+        if inside[0] > inside[1] or inside == (low, high):
+            never = "false" if inside == (low, high) else "true"
+            raise ValueError(
+                f"claim {self.identifier!r} cannot be {never}: its quantity lies from {low:g} to {high:g}, its region "
+                f"is {self.region}; give a region that holds some of these values."
+            )

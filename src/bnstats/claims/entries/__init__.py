@@ -1,0 +1,1 @@
+"""The claims themselves, a file for each part of the answer."""

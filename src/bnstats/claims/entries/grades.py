@@ -1,0 +1,79 @@
+"""Claims about the question's own example as a network: what it learns in training mode, and what it then knows."""
+
+from __future__ import annotations
+
+from bnstats.claims.claim import Claim, Region
+from bnstats.claims.evidence import Measures
+from bnstats.claims.grades import CUTS, GRADES, letter_grades
+from bnstats.claims.grounds import Bounded
+from bnstats.claims.networks import accuracy, networks
+from bnstats.datasets.row_batching import OneClass, RowBatching, Shuffled, Sorted
+from bnstats.studies.information.label_rules import exact_information
+
+TITLE = "question: a network that matches a letter to a number grade"
+DATA = letter_grades()
+SIZES = (3, 8, 64)
+
+
+def _letters(n: int, mode: str, batching: RowBatching = Shuffled()) -> Measures:
+    study = networks(DATA, batch_size=n, batching=batching, learning_rate=0.1, steps=4000)
+    return accuracy(study, mode)
+
+
+def _ceiling(n: int) -> float:
+    """The most that the best rule tells of a letter from a grade normalised by its batch of n, exactly."""
+    return exact_information(GRADES, CUTS, n)[0]
+
+
+def _reaches(n: int) -> Claim:
+    most = _ceiling(n)
+    return Claim(
+        f"grades-reach-ceiling-at-{n}",
+        f"In training mode, a network on grades learns what batches of {n} leave of a letter, nearly to the ceiling.",
+        TITLE,
+        f"share of letters told right in training mode; at most {most:.4f} can be told from a normalised grade",
+        Region(most - 0.04, most + 0.002),
+        Bounded(0, 1),
+        _letters(n, "batch"),
+        most=2**11,
+    )
+
+
+def _exceeds(n: int) -> Claim:
+    return Claim(
+        f"grades-exceed-ceiling-at-{n}",
+        f"In evaluation mode, the network trained with batches of {n} tells more letters than any batch of {n} could.",
+        TITLE,
+        f"share of letters told right in evaluation mode; {_ceiling(n):.4f} is the ceiling of training mode",
+        Region.above(_ceiling(n) + 0.02),
+        Bounded(0, 1),
+        _letters(n, "running"),
+        most=2**11,
+    )
+
+
+CLAIMS = (
+    *(_reaches(n) for n in SIZES),
+    *(_exceeds(n) for n in SIZES),
+    Claim(
+        "grades-one-class",
+        "With batches of one letter each, a network on grades knows far less: at most 7 letters in 10, where shuffled "
+        "batches give 9.",
+        TITLE,
+        "share of letters told right in evaluation mode, batches of 8 of one letter",
+        Region.below(0.7),
+        Bounded(0, 1),
+        _letters(8, "running", OneClass()),
+        most=512,
+    ),
+    Claim(
+        "grades-sorted",
+        "With rows sorted by letter, a network on grades does not learn: half of the letters at most.",
+        TITLE,
+        "share of letters told right in evaluation mode, batches of 8 sorted rows",
+        Region.below(0.5),
+        Bounded(0, 1),
+        _letters(8, "running", Sorted()),
+        most=512,
+    ),
+)

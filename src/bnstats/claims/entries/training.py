@@ -1,0 +1,119 @@
+"""Claims about training: that batch normalisation does not break it, and what does."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bnstats.claims.claim import Claim, Region
+from bnstats.claims.grounds import Bounded
+from bnstats.claims.networks import accuracy, networks
+from bnstats.datasets.row_batching import OneClass, Sorted
+
+TITLE = "question: why does this not break training in its entirety?"
+SMALL = "comment: batch normalisation does not work too well with very small batches"
+FINE = "comment: the problem would not be a big issue with a batch size of 64"
+DIFFERENT = "comment: batch statistics are poor approximations of what is used at testing"
+
+
+def _digits(n: int, normalizer: Any = "batch", **how: Any) -> Any:
+    return networks("digits", normalizer, batch_size=n, **how)
+
+
+def _right(name: str, statement: str, source: str, what: str, region: Region, study: Any, mode: str) -> Claim:
+    quantity = f"share of test digits told right in {'training' if mode == 'batch' else 'evaluation'} mode, {what}"
+    return Claim(name, statement, source, quantity, region, Bounded(0, 1), accuracy(study, mode), most=512)
+
+
+def _evaluation_gain(n: int) -> Any:
+    return accuracy(_digits(n), "running") - accuracy(_digits(n), "batch")
+
+
+CLAIMS = (
+    _right(
+        "training-survives",
+        "Training is not broken with shuffled batches of 32.",
+        TITLE, "batches of 32", Region.above(0.9), _digits(32), "running",
+    ),
+    _right(
+        "training-survives-at-3",
+        "Training is not broken even with shuffled batches of 3.",
+        TITLE, "batches of 3", Region.above(0.8), _digits(3), "running",
+    ),
+    _right(
+        "one-class-breaks-training",
+        "Training is broken if each batch holds one class only.",
+        TITLE, "batches of 20 of one class", Region.below(0.4), _digits(20, batching=OneClass()), "running",
+    ),
+    _right(
+        "one-class-layer-norm",
+        "Without normalising over the batch (layer norm), batches of one class do not break training.",
+        TITLE, "layer norm, batches of 20 of one class", Region.above(0.8),
+        _digits(20, "layer", batching=OneClass(), learning_rate=0.02, steps=4000), "running",
+    ),
+    _right(
+        "sorted-rows-break-training",
+        "Training is broken if rows come sorted by class.",
+        TITLE, "batches of 20 sorted rows", Region.below(0.5), _digits(20, batching=Sorted()), "running",
+    ),
+    _right(
+        "sorted-rows-break-any-training",
+        "Sorted rows break training without normalisation, too.",
+        TITLE, "no normalisation, batches of 20 sorted rows", Region.below(0.8),
+        _digits(20, "none", batching=Sorted()), "running",
+    ),
+    Claim(
+        "very-small-batches-are-bad",
+        "Very small batches are bad: batches of 2 do worse than batches of 64, by two points or more.",
+        SMALL,
+        "share of test digits told right in evaluation mode, batches of 64 less batches of 2",
+        Region.above(0.02),
+        Bounded(-1, 1),
+        accuracy(_digits(64), "running") - accuracy(_digits(2), "running"),
+        most=2**12,
+    ),
+    _right(
+        "64-is-fine",
+        "A batch size of 64 is fine.",
+        FINE, "batches of 64", Region.above(0.93), _digits(64), "running",
+    ),
+    Claim(
+        "64-as-good-as-128",
+        "A batch size of 64 loses at most a point against one of 128.",
+        FINE,
+        "share of test digits told right in evaluation mode, batches of 128 less batches of 64",
+        Region.below(0.01),
+        Bounded(-1, 1),
+        accuracy(_digits(128), "running") - accuracy(_digits(64), "running"),
+        most=2**12,
+    ),
+    Claim(
+        "modes-differ",
+        "Statistics at test time differ from what training saw: with batches of 4, by five points or more.",
+        DIFFERENT,
+        "share of test digits told right, evaluation less training mode, batches of 4",
+        Region.above(0.05),
+        Bounded(-1, 1),
+        _evaluation_gain(4),
+        most=2**11,
+    ),
+    Claim(
+        "modes-agree-at-64",
+        "With batches of 64 the two modes differ by less than a point.",
+        DIFFERENT,
+        "share of test digits told right, evaluation less training mode, batches of 64",
+        Region.near(0.0, 0.01),
+        Bounded(-1, 1),
+        _evaluation_gain(64),
+        most=2**12,
+    ),
+    Claim(
+        "gap-shrinks",
+        "The gap between the modes shrinks as batches grow.",
+        DIFFERENT,
+        "gap with batches of 4 less gap with batches of 16, as shares of test digits told right",
+        Region.above(0.0),
+        Bounded(-2, 2),
+        _evaluation_gain(4) - _evaluation_gain(16),
+        most=2**11,
+    ),
+)  # fmt: skip

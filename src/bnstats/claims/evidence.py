@@ -1,0 +1,139 @@
+"""Evidence: independent replicates of the quantity that a claim is about, block by block."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.random import Generator
+
+from bnstats._arrays import FloatArray
+from bnstats.sampling.batching import IID, Batching
+from bnstats.sampling.populations import Population
+from bnstats.simulation.study import Cell, Study
+
+Blocks = Mapping[Study, Mapping[Any, Any]]
+"""What one block of each study returned."""
+
+
+class Evidence(ABC):
+    """What every kind of evidence offers."""
+
+    @property
+    @abstractmethod
+    def studies(self) -> tuple[Study, ...]:
+        """The studies whose first cell is simulated, block by block."""
+
+    @property
+    @abstractmethod
+    def size(self) -> int:
+        """Replicates in a block."""
+
+    @property
+    def blocks(self) -> float:
+        """How many blocks there are."""
+        return math.inf
+
+    @abstractmethod
+    def values(self, found: Blocks) -> FloatArray:
+        """One block's replicates of the quantity."""
+
+
+@dataclass(frozen=True)
+class Measures(Evidence):
+    """A sum of measures of studies, each times a factor, replicate by replicate.
+
+    Measures of the same study are of the same replicates, so that their difference is paired; those of different
+    studies have streams of their own.
+
+    >>> a, b = (Batches("normal", n, np.ptp) .evidence for n in (2, 3))
+    >>> [factor for _, _, factor in (a - b).terms]
+    [1.0, -1.0]
+    """
+
+    terms: tuple[tuple[Study, Any, float], ...]
+
+    @property
+    def studies(self) -> tuple[Study, ...]:
+        return tuple(dict.fromkeys(study for study, _, _ in self.terms))
+
+    @property
+    def size(self) -> int:
+        return min(study.size(study.cells()[0]) for study in self.studies)
+
+    def values(self, found: Blocks) -> FloatArray:
+        total = np.zeros(self.size)
+        for study, key, factor in self.terms:
+            total += factor * np.asarray(found[study][key], dtype=np.float64)[: self.size]
+        return total
+
+    def __sub__(self, other: Measures) -> Measures:
+        return Measures((*self.terms, *((study, key, -factor) for study, key, factor in other.terms)))
+
+    def __add__(self, other: Measures) -> Measures:
+        return Measures(self.terms + other.terms)
+
+    def __mul__(self, factor: float) -> Measures:
+        return Measures(tuple((study, key, factor * old) for study, key, old in self.terms))
+
+
+@dataclass(frozen=True)
+class Enumerated(Evidence):
+    """All cases that there are: the quantity of each, computed and not drawn."""
+
+    cases: Callable[[], FloatArray]
+
+    @property
+    def studies(self) -> tuple[Study, ...]:
+        return ()
+
+    @property
+    def size(self) -> int:
+        return 1
+
+    @property
+    def blocks(self) -> float:
+        return 1
+
+    def values(self, found: Blocks) -> FloatArray:
+        return np.asarray(self.cases(), dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class Batches(Study):
+    """Batches of values, and a number computed from each.
+
+    Parameters
+    ----------
+    population : whatever `Population.of` takes
+    batch_size : int
+    statistic : function
+        From batches, shape (batches, batch size), to one number for each of them.
+    batching : Batching
+    """
+
+    population: Any
+    batch_size: int
+    statistic: Callable[[FloatArray], Any]
+    batching: Batching = IID()
+
+    def cells(self) -> list[dict[str, Any]]:
+        population = Population.of(self.population)
+        return [{"population": population, "batch_size": self.batch_size, "batching": self.batching}]
+
+    def size(self, cell: Cell) -> int:
+        return max(64, 2**16 // self.batch_size)
+
+    def simulate(self, cell: Cell, rng: Generator, size: int) -> dict[str, Any]:
+        batches = np.empty((size, self.batch_size))
+        self.batching.fill(cell["population"], rng, batches)
+        return {"value": self.statistic(batches)}
+
+    @property
+    def evidence(self) -> Measures:
+        """The number computed from each batch."""
+        return Measures(((self, "value", 1.0),))

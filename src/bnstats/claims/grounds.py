@@ -1,0 +1,146 @@
+"""On what grounds an interval for a quantity is valid: algebra, a count, a bound, or a moment."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from scipy import stats
+from statsmodels.stats.proportion import proportion_confint
+
+from bnstats._arrays import FloatArray
+from bnstats.claims import betting
+
+Interval = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Grounds(ABC):
+    """What every kind of grounds offers: its `name`, the range of the quantity, and an interval from its replicates."""
+
+    name: ClassVar[str]
+    any_look: ClassVar[bool] = False
+    """Whether one error rate covers all looks together; otherwise it is split over them."""
+
+    @property
+    def range(self) -> Interval:
+        """The quantity lies in it whatever is true."""
+        return -math.inf, math.inf
+
+    @abstractmethod
+    def interval(self, x: FloatArray, error: float) -> Interval:
+        """An interval that misses the expectation of the replicates x with a probability of at most `error`."""
+
+    def needed(self, error: float) -> int:
+        """The fewest replicates of which there is an interval at all."""
+        return 1
+
+    def check(self, x: FloatArray) -> None:
+        """Raise ValueError for replicates that cannot be: an interval of them would mean nothing."""
+        low, high = self.range
+        if not (np.isfinite(x).all() and (x >= low - 1e-9).all() and (x <= high + 1e-9).all()):
+            raise ValueError(
+                f"replicates on the grounds {self.name!r} are finite and lie from {low:g} to {high:g}; got "
+                f"{x.min():g} to {x.max():g}."
+            )
+
+
+@dataclass(frozen=True)
+class Exact(Grounds):
+    """All cases are computed, by enumeration or algebra; each is right to within `rounding`.
+
+    >>> Exact().interval(np.array([1.0, 3.0]), error=0.001)
+    (1.0, 3.0)
+    """
+
+    name = "exact"
+    any_look = True
+    rounding: float = 0.0
+
+    def interval(self, x: FloatArray, error: float) -> Interval:
+        return float(x.min()) - self.rounding, float(x.max()) + self.rounding
+
+
+@dataclass(frozen=True)
+class Proportion(Grounds):
+    """Replicates are 0 or 1: the interval of Clopper & Pearson (1934), valid for any number of replicates.
+
+    >>> Proportion().interval(np.array([0.0, 1.0, 1.0, 1.0]), error=0.1)
+    (0.24860..., 0.98728...)
+    """
+
+    name = "proportion"
+
+    @property
+    def range(self) -> Interval:
+        return 0.0, 1.0
+
+    def interval(self, x: FloatArray, error: float) -> Interval:
+        low, high = proportion_confint(int(x.sum()), x.size, alpha=error, method="beta")
+        return float(low), float(high)
+
+    def check(self, x: FloatArray) -> None:
+        other = x[~np.isin(x, (0.0, 1.0))]
+        if other.size:
+            raise ValueError(f"replicates on the grounds 'proportion' are 0 or 1; got {other[0]:g}.")
+
+
+@dataclass(frozen=True)
+class Bounded(Grounds):
+    """Replicates lie between two bounds: a confidence sequence by betting, valid at all looks together.
+
+    >>> low, high = Bounded(-1, 1).interval(np.zeros(1000), error=0.001)
+    >>> bool(-0.03 < low < 0 < high < 0.03)
+    True
+    """
+
+    name = "bounded"
+    any_look = True
+    low: float = 0.0
+    high: float = 1.0
+
+    @property
+    def range(self) -> Interval:
+        return self.low, self.high
+
+    def interval(self, x: FloatArray, error: float) -> Interval:
+        width = self.high - self.low
+        scaled = np.clip((x - self.low) / width, 0.0, 1.0)
+        low, high = betting.interval(scaled, error)
+        return self.low + width * low, self.low + width * high
+
+
+@dataclass(frozen=True)
+class Moment(Grounds):
+    """Replicates have a finite third moment: the normal approximation, once there are enough for it.
+
+    Far out, the chance that Student's statistic of n values exceeds z is (1 - Phi(z)) exp(-z³ skewness / (3 sqrt(n))),
+    to the leading term (Jing, Shao & Wang 2003, Annals of Probability 31). So the error is at most twice the nominal
+    one where n is at least (z³ skewness / (3 log 2))², and half of it is asked for.
+
+    Parameters
+    ----------
+    skewness : float
+        A bound for the size of the third standardised moment of a replicate, known beforehand and not estimated.
+
+    >>> Moment(skewness=8**0.5).needed(error=1e-5)          # squares of normal values
+    ... # doctest: +ELLIPSIS
+    17...
+    """
+
+    name = "moment"
+    skewness: float = 0.0
+
+    def _z(self, error: float) -> float:
+        return float(stats.norm.isf(error / 4))
+
+    def needed(self, error: float) -> int:
+        z = self._z(error)
+        return max(math.ceil((z**3 * self.skewness / (3 * math.log(2))) ** 2), math.ceil(z**4))
+
+    def interval(self, x: FloatArray, error: float) -> Interval:
+        mean, half = float(x.mean()), self._z(error) * float(x.std(ddof=1)) / math.sqrt(x.size)
+        return mean - half, mean + half

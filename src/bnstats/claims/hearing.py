@@ -1,0 +1,94 @@
+"""The sequential rule: evidence is drawn until it decides a claim, or until there is no more of it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from bnstats._arrays import FloatArray
+from bnstats.claims.claim import Claim, Region
+from bnstats.claims.evidence import Blocks
+from bnstats.claims.grounds import Interval
+
+# Blocks before the first look; they double from one look to the next.
+FIRST_LOOK = 8
+SUPPORTED, REFUTED, UNDECIDED = "supported", "refuted", "undecided"
+
+
+def verdict(interval: Interval, region: Region) -> str:
+    """Supported if the interval lies within the region, refuted if it lies outside, else undecided.
+
+    >>> [verdict(interval, Region.above(0.9)) for interval in ((0.92, 0.95), (0.85, 0.88), (0.88, 0.95))]
+    ['supported', 'refuted', 'undecided']
+    """
+    low, high = interval
+    if region.low <= low and high <= region.high:
+        return SUPPORTED
+    return REFUTED if high < region.low or region.high < low else UNDECIDED
+
+
+@dataclass
+class Hearing:
+    """One claim on its way to a verdict, which is wrong with a probability of at most `error`."""
+
+    claim: Claim
+    error: float
+    most: int
+
+    def __post_init__(self) -> None:
+        evidence = self.claim.evidence
+        self.blocks = int(min(evidence.blocks, math.ceil(self.most / evidence.size)))
+        self.looks = 1 + max(0, math.ceil(math.log2(max(self.blocks, 1) / FIRST_LOOK)))
+        self.values: FloatArray = np.empty(0)
+        self.added: list[FloatArray] = []
+        self.interval: Interval = (-math.inf, math.inf)
+
+    @property
+    def verdict(self) -> str:
+        """What the interval says; without evidence it is the whole line, and nothing is decided."""
+        return verdict(self.interval, self.claim.region)
+
+    def blocks_until(self, look: int) -> range:
+        """The blocks to add before this look."""
+        if self.verdict != UNDECIDED or look >= self.looks:
+            return range(0)
+        last = look == self.looks - 1
+        return range(FIRST_LOOK << (look - 1) if look else 0, self.blocks if last else FIRST_LOOK << look)
+
+    def add(self, found: Blocks) -> None:
+        """Add the replicates of the next block."""
+        values = self.claim.evidence.values(found)
+        if values.size:
+            try:
+                self.claim.grounds.check(values)
+            except ValueError as error:
+                raise ValueError(f"claim {self.claim.identifier!r}: {error}") from None
+        self.added.append(values)
+
+    def look(self) -> None:
+        """Take the interval from all replicates so far, at this look's share of the error."""
+        grounds = self.claim.grounds
+        self.values, self.added = np.concatenate([self.values, *self.added]), []
+        if self.values.size and self.values.size >= grounds.needed(self.share):
+            self.interval = grounds.interval(self.values, self.share)
+
+    @property
+    def share(self) -> float:
+        """The error of one look."""
+        return self.error if self.claim.grounds.any_look else self.error / self.looks
+
+    def needed(self) -> float:
+        """Replicates that would decide an undecided claim, if the estimate stays where it is; inf on the border."""
+        low, high = self.interval
+        if self.verdict != UNDECIDED:
+            return math.nan
+        least = self.claim.grounds.needed(self.share)
+        if not self.values.size or math.isinf(high - low):
+            return float(max(least, FIRST_LOOK * self.claim.evidence.size))
+        estimate, region = float(self.values.mean()), self.claim.region
+        distance = min(abs(estimate - edge) for edge in (region.low, region.high) if math.isfinite(edge))
+        if distance == 0:
+            return math.inf
+        return float(math.ceil(self.values.size * max(((high - low) / 2 / distance) ** 2, 1.0) + 1))

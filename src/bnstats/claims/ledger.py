@@ -1,0 +1,201 @@
+"""The ledger: claims, judged together, so that all their verdicts are right with a known probability."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+from threadpoolctl import threadpool_limits
+from tqdm.auto import tqdm
+
+from bnstats._validation import named, probability, whole
+from bnstats._validation import seed as checked_seed
+from bnstats.claims.claim import Claim
+from bnstats.claims.hearing import REFUTED, SUPPORTED, UNDECIDED, Hearing
+from bnstats.claims.registry import CLAIMS
+from bnstats.simulation.blocks import failure, replicates
+from bnstats.simulation.study import Study
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+FALSE_VERDICTS = 1e-3
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """What evidence says of each claim.
+
+    Attributes
+    ----------
+    table : DataFrame
+        claim, statement, source, quantity, grounds, region, estimate, low, high (an interval that holds the quantity in
+        all rows together with the probability asked for), replicates, verdict (supported, refuted or undecided),
+        smallest_departure (a quantity farther than that outside the region, with replicates as scattered, would have
+        been found out: the width of the interval), needed (replicates that would decide an undecided claim; else nan).
+    false_verdicts : float
+        Chance, at most, that any of the verdicts is wrong.
+    """
+
+    table: pd.DataFrame
+    false_verdicts: float
+
+    def summary(self) -> str:
+        """How many claims are supported, refuted and undecided, and what would decide the last ones."""
+        counts = self.table["verdict"].value_counts()
+        parts = ", ".join(f"{counts.get(kind, 0)} {kind}" for kind in (SUPPORTED, REFUTED, UNDECIDED))
+        chance = f"any of the verdicts is wrong with a probability of at most {self.false_verdicts:g}"
+        missing = [
+            f"{row.claim}: about {row.needed:.3g} replicates are needed, there were {row.replicates}."
+            for row in self.table[self.table["verdict"] == UNDECIDED].itertuples()
+        ]
+        return "\n".join([f"{len(self.table)} claims: {parts}; {chance}.", *missing])
+
+    def plot(self) -> Figure:
+        """Each claim's interval about the edge of its region, in units of what would have been noticed."""
+        from bnstats.plots.ledger import ledger
+
+        return ledger(self.table)
+
+    def __repr__(self) -> str:
+        return self.summary()
+
+    def _repr_html_(self) -> str:
+        return str(self.table.to_html(index=False, float_format=lambda x: f"{x:.4g}"))
+
+
+def check_claims(
+    claims: str | Claim | Iterable[str | Claim] | None = None,
+    *,
+    false_verdicts: float = FALSE_VERDICTS,
+    max_replicates: int | None = None,
+    seed: int = 0,
+    executor: Executor | int | None = None,
+    progress: bool | None = None,
+) -> Ledger:
+    """Judge claims by evidence that is drawn until it decides them.
+
+    A claim is supported once the interval of its quantity lies inside its region, refuted once it lies outside, and
+    undecided if neither has happened when its replicates are spent. The chance of any wrong verdict is at most
+    `false_verdicts`: it is split over the claims, and over the looks where the interval is not valid at all of them
+    together. Without evidence the interval is the whole line, so that nothing passes for lack of data.
+
+    Parameters
+    ----------
+    claims : names in `bnstats.claims.CLAIMS`, or Claims; by default all of `CLAIMS`
+    false_verdicts : float
+        Chance, at most, that any verdict is wrong. On the grounds "moment" it rests on an approximation.
+    max_replicates : int, optional
+        Of each claim, at most; by default each claim's own.
+    seed, executor, progress
+        See `bnstats.run`. Verdicts do not depend on the executor.
+
+    Returns
+    -------
+    Ledger
+
+    Raises
+    ------
+    ValueError
+        For bad arguments, and for replicates that the grounds of their claim rule out.
+
+    Examples
+    --------
+    >>> ledger = check_claims(["zero-at-3", "variance-biased-exactly"])
+    >>> ledger.table[["claim", "grounds", "verdict"]].values.tolist()
+    [['zero-at-3', 'proportion', 'supported'], ['variance-biased-exactly', 'exact', 'supported']]
+    >>> check_claims("zero-at-3", max_replicates=0).table["verdict"].item()
+    'undecided'
+    """
+    chosen = chosen_claims(claims)
+    error = probability("false_verdicts", false_verdicts) / len(chosen)
+    most = None if max_replicates is None else whole("max_replicates", max_replicates, least=0)
+    hearings = [Hearing(claim, error, claim.most if most is None else min(most, claim.most)) for claim in chosen]
+    checked_seed("seed", seed)
+    with _pool(executor) as pool, _bar(len(hearings), progress) as bar:
+        for look in range(max(hearing.looks for hearing in hearings)):
+            for hearing, blocks in _heard(hearings, look, seed, pool):
+                for found in blocks:
+                    hearing.add(found)
+                hearing.look()
+                bar.update(sum(h.verdict != UNDECIDED for h in hearings) - bar.n)
+    return Ledger(pd.DataFrame([_row(hearing) for hearing in hearings]), false_verdicts)
+
+
+def chosen_claims(claims: Any) -> list[Claim]:
+    """The claims that are meant, each once."""
+    if claims is None:
+        claims = CLAIMS.values()
+    given = [claims] if isinstance(claims, str | Claim) else list(claims)
+    found = [c if isinstance(c, Claim) else named("claim", c, CLAIMS, "a bn.claims.Claim") for c in given]
+    identifiers = [claim.identifier for claim in found]
+    double = {name for name in identifiers if identifiers.count(name) > 1}
+    if double or not found:
+        raise ValueError(f"claims are at least one, each with an identifier of its own; got {identifiers}.")
+    return found
+
+
+def _heard(
+    hearings: Sequence[Hearing], look: int, seed: int, pool: Executor
+) -> Iterator[tuple[Hearing, list[dict[Study, Any]]]]:
+    """Each claim that still needs evidence, with its blocks; a block that several claims share is simulated once."""
+    wanted = [(hearing, hearing.blocks_until(look)) for hearing in hearings]
+    uses = [(study, b) for hearing, blocks in wanted for study in hearing.claim.evidence.studies for b in blocks]
+    pending = {use: pool.submit(replicates, use[0], use[0].cells()[0], use[1], seed) for use in dict.fromkeys(uses)}
+    for hearing, blocks in wanted:
+        if len(blocks):
+            yield (
+                hearing,
+                [{s: _result(pending[s, b], s, b, seed) for s in hearing.claim.evidence.studies} for b in blocks],
+            )
+
+
+def _result(work: Future[Any], study: Study, block: int, seed: int) -> Any:
+    try:
+        return work.result()
+    except Exception as error:
+        raise failure(study, study.cells()[0], block, seed, error) from error
+
+
+@contextmanager
+def _pool(executor: Executor | int | None) -> Iterator[Executor]:
+    """The executor given, or threads of this process."""
+    if isinstance(executor, Executor):
+        yield executor
+        return
+    threads = os.cpu_count() if executor is None else whole("executor", executor, least=1)
+    with threadpool_limits(limits=1), ThreadPoolExecutor(threads) as pool:
+        yield pool
+        pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _bar(claims: int, progress: bool | None) -> Iterator[Any]:
+    disable = None if progress is None else not progress
+    with tqdm(total=claims, unit="claim", disable=disable, leave=False) as bar:
+        yield bar
+
+
+def _row(hearing: Hearing) -> dict[str, Any]:
+    claim, (low, high) = hearing.claim, hearing.interval
+    return {
+        "claim": claim.identifier,
+        "statement": claim.statement,
+        "source": claim.source,
+        "quantity": claim.quantity,
+        "grounds": claim.grounds.name,
+        "region": str(claim.region),
+        "estimate": float(hearing.values.mean()) if hearing.values.size else math.nan,
+        "low": low,
+        "high": high,
+        "replicates": hearing.values.size,
+        "verdict": hearing.verdict,
+        "smallest_departure": high - low,
+        "needed": hearing.needed(),
+    }

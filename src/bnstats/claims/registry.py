@@ -1,0 +1,12 @@
+"""The claims that the package answers for, by identifier."""
+
+from __future__ import annotations
+
+from bnstats.claims.claim import Claim
+from bnstats.claims.entries import answers, convergence, correction, grades, meaning, published, remedies, training
+
+CLAIMS: dict[str, Claim] = {
+    claim.identifier: claim
+    for room in (convergence, meaning, training, grades, remedies, correction, answers, published)
+    for claim in room.CLAIMS
+}

@@ -1,0 +1,67 @@
+"""The picture of a ledger: each claim's interval beside its region."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from bnstats.plots.elements import panels, theme
+
+COLOURS = {"supported": 0, "refuted": 3, "undecided": 7}
+MARKERS = {"supported": "o", "refuted": "X", "undecided": "s"}
+GROUNDS = ("exact", "proportion", "bounded", "moment")
+
+
+def ledger(table: pd.DataFrame) -> Figure:
+    """A row for each claim: how far its interval lies inside (right of 0) or outside its region, and the verdict.
+
+    The scale is that of the quantity; distances are to the nearer edge of the region. Colours and marks tell verdicts
+    apart, in grey print too.
+    """
+    rows = pd.concat([_placed(row) for _, row in table.iterrows()], axis=1).T.reset_index(drop=True)
+    with theme() as palette:
+        figure, (ax,) = panels(1, width=10.5, height=0.22 * len(rows) + 1.2)
+        _draw(ax, rows, palette)
+        counts = table["verdict"].value_counts()
+        said = ", ".join(f"{counts.get(kind, 0)} {kind}" for kind in COLOURS)
+        ax.set_title(f"{len(table)} claims: {said}")
+    return figure
+
+
+def _placed(row: pd.Series) -> pd.Series:
+    """The claim with distances into its region: positive inside."""
+    ends = [float(part) for part in str(row["region"]).replace("at least", "").replace("at most", "").split(" to ")]
+    if str(row["region"]).startswith("at least"):
+        edge, sign = ends[0], 1.0
+    elif str(row["region"]).startswith("at most"):
+        edge, sign = ends[0], -1.0
+    else:
+        low_is_nearer = abs(row["estimate"] - ends[0]) <= abs(row["estimate"] - ends[1])
+        edge, sign = (ends[0], 1.0) if low_is_nearer else (ends[1], -1.0)
+    inside = sorted(sign * (np.array([row["low"], row["high"]]) - edge))
+    return pd.concat([row, pd.Series({"from": inside[0], "to": inside[1], "at": sign * (row["estimate"] - edge)})])
+
+
+def _draw(ax: Axes, rows: pd.DataFrame, palette: Any) -> None:
+    place = np.arange(len(rows))[::-1]
+    ax.axvspan(0, 2, color="0.5", alpha=0.12, linewidth=0, zorder=0)
+    ax.axvline(0, color="0.3", linewidth=1, zorder=1)
+    for kind, colour in COLOURS.items():
+        chosen = (rows["verdict"] == kind).to_numpy()
+        part, y = rows[chosen], place[chosen]
+        low, high = (part[end].astype(float).clip(-2, 2) for end in ("from", "to"))
+        ax.hlines(y, low, high, color=palette[colour % len(palette)], linewidth=2)
+        ax.plot(part["at"].astype(float), y, MARKERS[kind], color=palette[colour % len(palette)], label=kind, ls="none")
+    ax.set_yticks(place, rows["claim"], fontsize=7)
+    ax.set_xscale("symlog", linthresh=0.01)
+    ax.set(
+        xlim=(-1.2, 1.2),
+        ylim=(-1, len(rows)),
+        xlabel="distance into the claim's region (shaded), in the quantity's unit",
+    )
+    ax.set_xticks([-1, -0.1, -0.01, 0, 0.01, 0.1, 1], ["−1", "−0.1", "−0.01", "edge", "0.01", "0.1", "1"])
+    ax.legend(loc="lower left", fontsize=8)

@@ -1,0 +1,188 @@
+"""The ledger: true claims, false ones, none without evidence, and how often its verdicts are wrong."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from bnstats.claims.claim import Claim, Region
+from bnstats.claims.evidence import Batches, Enumerated, Measures
+from bnstats.claims.grounds import Bounded, Exact, Grounds, Moment, Proportion
+from bnstats.claims.hearing import FIRST_LOOK, Hearing, verdict
+from bnstats.claims.ledger import check_claims
+from bnstats.claims.registry import CLAIMS
+
+# Cheap claims of every kind of grounds.
+QUICK = (
+    "variance-biased-exactly", "question-zeros", "only-order-survives-at-2", "zero-at-3", "zero-at-8", "zero-at-64",
+    "variance-biased", "variance-converges", "correction-helps-nuisance", "correction-hurts-signal", "large-enough",
+)  # fmt: skip
+
+
+def mean_of(law: str, n: int = 4) -> Measures:
+    return Batches(law, n, lambda x: x.mean(axis=1)).evidence
+
+
+def claim(region: Region, grounds: Grounds, evidence: Measures | Enumerated, most: int = 2**14) -> Claim:
+    return Claim("own", "statement", "source", "quantity", region, grounds, evidence, most)
+
+
+def elsewhere(region: Region) -> Region:
+    """A region that a true claim's quantity is not in: beside it where it has two ends, else the other side."""
+    if np.isfinite(region.low) and np.isfinite(region.high):
+        width = max(region.high - region.low, 1e-3)
+        return Region(region.high + 2 * width, region.high + 4 * width)
+    edge = region.low if np.isfinite(region.low) else region.high
+    return Region.below(edge) if np.isfinite(region.low) else Region.above(edge)
+
+
+def test_true_claims_are_supported():
+    # False alarm: 1e-3 for the whole ledger.
+    table = check_claims(QUICK).table
+    assert (table["verdict"] == "supported").all(), table[["claim", "estimate", "low", "high", "verdict"]]
+
+
+def test_deliberately_false_variants_are_refuted():
+    # The same quantities, claimed to lie elsewhere: each is refuted but with a chance of 1e-3 for all together.
+    false = [replace(CLAIMS[name], region=elsewhere(CLAIMS[name].region)) for name in QUICK]
+    table = check_claims(false).table
+    assert (table["verdict"] == "refuted").all(), table[["claim", "estimate", "low", "high", "verdict"]]
+
+
+def test_without_evidence_nothing_is_decided():
+    table = check_claims(max_replicates=0).table
+    assert len(table) == len(CLAIMS)
+    assert (table["verdict"] == "undecided").all()
+    assert (table["replicates"] == 0).all()
+    assert (table["needed"] > 0).all()
+
+
+def test_a_border_is_undecided_and_says_so():
+    evidence = mean_of("uniform") - mean_of("uniform", 5)
+    row = check_claims(claim(Region.above(0.0), Bounded(-1, 1), evidence)).table.iloc[0]
+    assert row["verdict"] == "undecided"
+    assert row["low"] < 0 < row["high"]
+    assert row["needed"] > row["replicates"]
+
+
+@pytest.mark.parametrize("grounds", ["proportion", "bounded", "moment"])
+def test_verdicts_are_seldom_wrong_on_the_border(grounds):
+    """2000 ledgers of one claim at an error of 0.05 whose quantity is the border itself: any verdict is wrong.
+
+    More than 136 wrong ones have a chance below 1e-4 if the error is right; a rule that looks four times without
+    splitting its error, or at half its width, has more (next test).
+    """
+    assert wrong_verdicts(grounds) <= int(stats.binom.isf(1e-4, 2000, 0.05))
+
+
+@pytest.mark.parametrize("grounds", ["proportion", "moment"])
+def test_a_rule_that_does_not_split_its_error_is_found_out(grounds):
+    # Error 0.2 at each of the looks: about 0.3 of the ledgers are wrong; power above 0.9999.
+    assert wrong_verdicts(grounds, wrong=16) > int(stats.binom.isf(1e-4, 2000, 0.05))
+
+
+def wrong_verdicts(kind: str, ledgers: int = 2000, wrong: float = 1.0) -> int:
+    """Ledgers with a verdict, of claims "at most the mean" and "at least the mean" in turn."""
+    laws = {
+        "proportion": (Proportion(), 0.3, lambda rng: (rng.random(8) < 0.3).astype(float)),
+        "bounded": (Bounded(0, 1), 0.8, lambda rng: rng.beta(8, 2, size=8)),
+        "moment": (Moment(2.0), 1.0, lambda rng: rng.exponential(size=8)),
+    }
+    grounds, mean, draw = laws[kind]
+    rng, count = np.random.default_rng(0), 0
+    blocks = 160 if kind == "moment" else 64
+    for i in range(ledgers):
+        region = Region.below(mean) if i % 2 else Region.above(mean)
+        hearing = Hearing(claim(region, grounds, Enumerated(lambda: draw(rng))), 0.05 * wrong, most=blocks)
+        hearing.blocks, hearing.looks = blocks, 1 + int(np.ceil(np.log2(blocks / FIRST_LOOK)))
+        for look in range(hearing.looks):
+            for _ in hearing.blocks_until(look):
+                hearing.add({})
+            hearing.look()
+        count += hearing.verdict != "undecided"
+    return count
+
+
+def test_the_moment_grounds_wait_for_their_normal_approximation():
+    """Exponential values at an error of 0.01: at the number that is asked for, misses are as rare as said.
+
+    40000 intervals: more than 476 misses have a chance below 1e-4 at 0.01. At a fortieth of the number there are more.
+    """
+    grounds, rng = Moment(2.0), np.random.default_rng(0)
+    enough = grounds.needed(0.01)
+
+    def misses(n: int) -> int:
+        x = rng.exponential(size=(40_000, n))
+        half = stats.norm.isf(0.01 / 4) * x.std(axis=1, ddof=1) / np.sqrt(n)
+        return int((abs(x.mean(axis=1) - 1) > half).sum())
+
+    assert 100 < enough < 1000
+    most = int(stats.binom.isf(1e-4, 40_000, 0.01))
+    assert misses(enough) <= most < misses(max(enough // 40, 3))
+    few = check_claims(claim(Region.above(0.5), grounds, mean_of("exponential", 1024), most=64)).table
+    assert few["verdict"].item() == "undecided"
+
+
+def test_proportion_covers_exactly():
+    # Enumerated: for 30 coins of any chance, the interval misses with at most the error, on both sides together.
+    for p in (0.01, 0.1, 0.5, 0.9):
+        k = np.arange(31)
+        ends = np.array([Proportion().interval(np.repeat([1.0, 0.0], [i, 30 - i]), 0.05) for i in k])
+        missed = stats.binom.pmf(k, 30, p)[(ends[:, 0] > p) | (ends[:, 1] < p)].sum()
+        assert missed <= 0.05
+
+
+def test_a_farther_quantity_would_have_been_found_out():
+    """The smallest departure is honest: shift the region by it beyond the estimate's interval, and it is refuted."""
+    row = check_claims("zero-at-8").table.iloc[0]
+    shifted = Region.above(row["low"] + row["smallest_departure"] + 1e-9)
+    assert verdict((row["low"], row["high"]), shifted) == "refuted"
+
+
+def test_results_do_not_depend_on_threads_or_on_who_shares_blocks():
+    pair = ["correction-helps-nuisance", "distinct-batches"]
+    one, two = check_claims(pair, executor=1).table, check_claims(pair, executor=2).table
+    assert one.equals(two)
+    alone = check_claims(pair[0], false_verdicts=5e-4).table
+    assert alone["estimate"].item() == one["estimate"].iloc[0]
+
+
+def test_claims_that_cannot_be_false_are_refused():
+    with pytest.raises(ValueError, match="cannot be false"):
+        claim(Region(0.0, 1.0), Bounded(0, 1), mean_of("uniform"))
+    with pytest.raises(ValueError, match="cannot be true"):
+        claim(Region.above(2.0), Bounded(0, 1), mean_of("uniform"))
+    with pytest.raises(ValueError, match="leaves values out"):
+        Region()
+
+
+def test_replicates_that_their_grounds_rule_out_are_refused():
+    with pytest.raises(ValueError, match="claim 'own': replicates on the grounds 'bounded'"):
+        check_claims(claim(Region.above(0.5), Bounded(0, 1), mean_of("normal")))
+    with pytest.raises(ValueError, match="are 0 or 1"):
+        check_claims(claim(Region.above(0.5), Proportion(), mean_of("uniform")))
+    with pytest.raises(ValueError, match="lie from"):
+        check_claims(claim(Region.above(0.5), Exact(), Enumerated(lambda: np.array([np.nan]))))
+
+
+def test_bad_arguments():
+    with pytest.raises(ValueError, match="did you mean 'zero-at-3'"):
+        check_claims("zero-at-4")
+    with pytest.raises(ValueError, match="identifier of its own"):
+        check_claims(["zero-at-3", "zero-at-3"])
+    with pytest.raises(ValueError, match="identifier of its own"):
+        check_claims([])
+    with pytest.raises(ValueError, match="false_verdicts"):
+        check_claims("zero-at-3", false_verdicts=2)
+
+
+def test_every_claim_is_told_whole():
+    for name, entry in CLAIMS.items():
+        assert name == entry.identifier
+        assert name == name.lower()
+        assert entry.statement.endswith("."), name
+        assert all((entry.source, entry.quantity)), name
+    assert {entry.grounds.name for entry in CLAIMS.values()} == {"exact", "proportion", "bounded", "moment"}
