@@ -4,6 +4,5 @@ from .claim import Claim as Claim, Region as Region
 from .evidence import Batches as Batches, Enumerated as Enumerated, Measures as Measures
 from .grades import letter_grades as letter_grades
 from .grounds import Bounded as Bounded, Exact as Exact, Grounds as Grounds, Moment as Moment, Proportion as Proportion
-from .ledger import Ledger as Ledger, check_claims as check_claims
 from .networks import accuracy as accuracy, networks as networks
 from .registry import CLAIMS as CLAIMS

@@ -69,7 +69,7 @@ class Proportion(Grounds):
     """Replicates are 0 or 1: the interval of Clopper & Pearson (1934), valid for any number of replicates.
 
     >>> Proportion().interval(np.array([0.0, 1.0, 1.0, 1.0]), error=0.1)
-    (0.24860..., 0.98728...)
+    (0.2486..., 0.987...)
     """
 
     name = "proportion"
