@@ -1,15 +1,19 @@
 """The layers that normalise a network's hidden units, and their common base."""
 
-from bnstats.networks.normalizers import (
-    NORMALIZERS,
-    Batch,
-    Frozen,
-    Ghost,
-    Group,
-    Layer,
-    NoNorm,
-    Normalizer,
-    Renorm,
-)
+from typing import Any
 
-__all__ = ["NORMALIZERS", "Batch", "Frozen", "Ghost", "Group", "Layer", "NoNorm", "Normalizer", "Renorm"]
+from bnstats.networks.normalizers.normalizer import Normalizer
+from bnstats.networks.normalizers.registry import CLASSES, NORMALIZERS
+
+__all__ = ["NORMALIZERS", "Normalizer", *CLASSES]
+
+
+def __getattr__(name: str) -> Any:
+    """Each normalizer's class by its name: one for every file in `networks/normalizers`."""
+    if name in CLASSES:
+        return CLASSES[name]
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

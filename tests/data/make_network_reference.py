@@ -10,31 +10,38 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch.nn import functional as nn
 
 INPUTS, HIDDEN, CLASSES = 12, (16, 24), 5
 ROWS, STEPS, BATCH_SIZE = 200, 50, 16
 LEARNING_RATE, EPS, WEIGHT = 0.05, 1e-5, 0.1
 FROZEN_AFTER, GHOST_SIZE, GROUPS = 20, 8, 4
 R_MAX, D_MAX, SCHEDULE = 1.2, 0.3, (10, 20, 30)
-NORMALIZERS = ("none", "batch", "layer", "group", "renorm", "ghost", "frozen")
+NORMALIZERS = ("none", "batch", "layer", "group", "renorm", "ghost", "frozen", "rms", "batch then group")
 OPTIMIZERS = {"plain": (0.0, 0.0), "momentum and decay": (0.9, 0.01)}
 
 
 class Normalized(torch.nn.Module):
-    """Batch renormalization, ghost batches and frozen statistics in a few lines, gradients by autograd."""
+    """What PyTorch has no layer of with scale, shift and running statistics, in a few lines; gradients by autograd."""
 
     def __init__(self, kind: str, units: int) -> None:
         super().__init__()
         self.kind, self.step = kind, 0
         self.weight, self.bias = torch.nn.Parameter(torch.ones(units)), torch.nn.Parameter(torch.zeros(units))
-        self.register_buffer("running_mean", torch.zeros(units))
-        self.register_buffer("running_var", torch.ones(units))
+        if kind != "rms":
+            self.register_buffer("running_mean", torch.zeros(units))
+            self.register_buffer("running_var", torch.ones(units))
 
     def forward(self, z: torch.Tensor) -> torch.Tensor:
+        value = nn.rms_norm(z, z.shape[1:], eps=EPS) if self.kind == "rms" else self.by_batch(z)
+        if self.kind == "batch then group":
+            value = nn.group_norm(value, GROUPS, eps=EPS)
+        return self.weight * value + self.bias
+
+    def by_batch(self, z: torch.Tensor) -> torch.Tensor:
         self.step += self.training
         if not self.training or (self.kind == "frozen" and self.step > FROZEN_AFTER):
-            value = (z - self.running_mean) / torch.sqrt(self.running_var + EPS)
-            return self.weight * value + self.bias
+            return (z - self.running_mean) / torch.sqrt(self.running_var + EPS)
         sets = z.reshape(-1, GHOST_SIZE if self.kind == "ghost" else len(z), z.shape[1])
         mean, var = sets.mean(1, keepdim=True), sets.var(1, unbiased=False, keepdim=True)
         value = (sets - mean) / torch.sqrt(var + EPS)
@@ -48,7 +55,7 @@ class Normalized(torch.nn.Module):
         with torch.no_grad():
             self.running_mean += WEIGHT * (mean.mean((0, 1)) - self.running_mean)
             self.running_var += WEIGHT * (sets.var(1).mean(0) - self.running_var)
-        return self.weight * value.reshape(z.shape) + self.bias
+        return value.reshape(z.shape)
 
 
 def normalizer(kind: str, units: int) -> torch.nn.Module:
@@ -99,7 +106,7 @@ def train(kind: str, optimizer: str) -> dict[str, np.ndarray]:
     initial, losses, running = flat(model, kind), [], []
     for rows in given["batches"]:
         descent.zero_grad()
-        loss = torch.nn.functional.cross_entropy(model(given["x"][rows]), given["y"][rows])
+        loss = nn.cross_entropy(model(given["x"][rows]), given["y"][rows])
         loss.backward()
         descent.step()
         losses.append(loss.item())

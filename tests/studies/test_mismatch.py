@@ -25,8 +25,8 @@ from bnstats.datasets.dataset import Dataset, Gaussians
 from bnstats.datasets.row_batching import ClassBalanced, Correlated, OneClass, Shuffled, WithReplacement
 from bnstats.datasets.shifts import ClassMix, Gain, Noise
 from bnstats.networks.adaptation import Mixed, Weighed
-from bnstats.networks.network import Recipe
-from bnstats.networks.normalizers import Ghost, Group, Renorm
+from bnstats.networks.recipe import Recipe
+from bnstats.normalizers import Ghost, Group, Renorm
 from bnstats.simulation.streams import side_stream, stream
 from bnstats.studies.mismatch.evaluation import Trained
 from bnstats.studies.mismatch.measure import DivergenceWarning, Mismatch, measure_mismatch

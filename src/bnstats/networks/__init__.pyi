@@ -1,3 +1,4 @@
 # The public names of `bn.networks`.
 
-from .network import Network as Network, Recipe as Recipe
+from .network import Network as Network
+from .recipe import Recipe as Recipe

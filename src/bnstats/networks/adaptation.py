@@ -10,7 +10,6 @@ import numpy as np
 from bnstats._arrays import IntArray, RealArray
 from bnstats._validation import number
 from bnstats.networks.network import Network, Statistics
-from bnstats.networks.recalibration import forward
 from bnstats.statistics.conventions import smooth
 
 
@@ -34,7 +33,7 @@ class Mixing(ABC):
         """
         if not network.recipe.normalizer.uses_batch:
             return network.logits(x)[batches]
-        return forward(network, x[batches], lambda layer, z: self.mix(source.mean[layer], source.var[layer], z))
+        return network.evaluate(x[batches], lambda k, z: self.mix(source.mean[k], source.var[k], z))
 
 
 @dataclass(frozen=True)
@@ -51,8 +50,7 @@ class Mixed(Mixing):
     pseudo: float = 16
 
     def __post_init__(self) -> None:
-        if not 0 <= number("pseudo", self.pseudo) < np.inf:
-            raise ValueError(f"pseudo is a number of rows, at least 0 and finite; got {self.pseudo}.")
+        number("pseudo", self.pseudo, "[0, inf)", "a number of rows")
 
     @property
     def name(self) -> str:
@@ -78,8 +76,7 @@ class Weighed(Mixing):
     weight: float = 0.1
 
     def __post_init__(self) -> None:
-        if not 0 <= number("weight", self.weight) <= 1:
-            raise ValueError(f"weight of a row's own values is from 0 to 1; got {self.weight}.")
+        number("weight", self.weight, "[0, 1]", "a share of a row's own values")
 
     @property
     def name(self) -> str:

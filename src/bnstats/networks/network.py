@@ -2,63 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.random import Generator
 
-from bnstats._arrays import Float32Array, IntArray
+from bnstats._arrays import Float32Array, IntArray, RealArray
 from bnstats._validation import whole
 from bnstats.networks.kernels import training
-from bnstats.networks.kernels.passes import Descent, Mode
-from bnstats.networks.kernels.views import Plan, Rule, plan_of, work_of
-from bnstats.networks.normalizers import Batch, NoNorm, Normalizer
-from bnstats.statistics.conventions import Convention
+from bnstats.networks.kernels.calls import Callbacks
+from bnstats.networks.kernels.layers import LayerViews, layers_of, parts_of, table_of
+from bnstats.networks.kernels.passes import Plan
+from bnstats.networks.recipe import Recipe
 
-
-@dataclass(frozen=True)
-class Recipe:
-    """How networks are built and trained.
-
-    A hidden layer is x W, normalised, times scale plus shift, ReLU (with `NoNorm` x W + shift, ReLU); the output layer
-    has weights and a bias. Loss: cross-entropy, mean over the batch.
-
-    Attributes
-    ----------
-    hidden : tuple of int
-        Units of each hidden layer.
-    normalizer : Normalizer
-    convention : Convention
-        Of the running statistics, and eps.
-    learning_rate, sgd_momentum, weight_decay : float
-        Stochastic gradient descent as in torch.optim.SGD over all parameters.
-
-    Examples
-    --------
-    >>> Recipe(hidden=(64, 64)).normalizer
-    Batch()
-    """
-
-    hidden: tuple[int, ...] = (64,)
-    normalizer: Normalizer = field(default_factory=Batch)
-    convention: Convention = field(default_factory=lambda: Convention.of("torch"))
-    learning_rate: float = 0.1
-    sgd_momentum: float = 0.0
-    weight_decay: float = 0.0
-
-    def __post_init__(self) -> None:
-        Normalizer.of(self.normalizer)
-        if not isinstance(self.hidden, tuple) or not self.hidden:
-            raise ValueError(f"hidden has the units of each hidden layer, as in hidden=(64,); got {self.hidden!r}.")
-        object.__setattr__(self, "hidden", tuple(whole("each of hidden", units, least=1) for units in self.hidden))
-        if not 0 < self.learning_rate < np.inf:
-            raise ValueError(f"learning_rate is above 0 and finite; got {self.learning_rate}.")
-        if not 0 <= self.sgd_momentum < 1:
-            raise ValueError(f"sgd_momentum is at least 0 and below 1; got {self.sgd_momentum}.")
-        if not 0 <= self.weight_decay < np.inf:
-            raise ValueError(f"weight_decay is at least 0 and finite; got {self.weight_decay}.")
+LayerStatistics = Callable[[int, RealArray], tuple[RealArray, RealArray]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,7 +72,7 @@ class Network:
     def __post_init__(self) -> None:
         """Compiled code trusts these shapes, whoever made the network, `dataclasses.replace` too."""
         object.__setattr__(self, "steps", whole("steps", self.steps, least=0))
-        object.__setattr__(self, "sizes", _checked_sizes(self.recipe, self.sizes))
+        object.__setattr__(self, "sizes", self.recipe.sizes(self.sizes))
         numbers = sum((fan_in + 2) * units for fan_in, units in pairwise(self.sizes)) - self.sizes[-1]
         for name in ("parameters", "velocity"):
             held = getattr(self, name)
@@ -120,16 +82,16 @@ class Network:
                     f"{getattr(held, 'dtype', type(held).__name__)} of shape {np.shape(held)}."
                 )
             object.__setattr__(self, name, np.ascontiguousarray(held))
-        self._flat(self.running)
+        self._check_statistics(self.running)
 
     @staticmethod
     def initial(recipe: Recipe, inputs: int, classes: int, rng: Generator) -> Network:
-        """Before training: weights from N(0, 2 / inputs of the layer) (He et al. 2015), of the last 1 / inputs."""
-        sizes = _checked_sizes(recipe, (inputs, *recipe.hidden, classes))
+        """Before training: weights from N(0, gain / inputs of the layer) (He et al. 2015), of the last 1 / inputs."""
+        sizes = recipe.sizes((inputs, *recipe.hidden, classes))
         last = len(recipe.hidden)
         parts = []
         for layer, (fan_in, units) in enumerate(pairwise(sizes)):
-            spread = np.sqrt((1 if layer == last else 2) / fan_in)
+            spread = np.sqrt((1 if layer == last else recipe.gain) / fan_in)
             parts.append(np.float32(spread) * rng.standard_normal(fan_in * units, dtype=np.float32))
             parts += [np.zeros(units, np.float32)] + [np.ones(units, np.float32)] * (layer < last)
         parameters = np.concatenate(parts)
@@ -142,22 +104,26 @@ class Network:
     @property
     def weights(self) -> tuple[Float32Array, ...]:
         """(inputs, units) of each layer, the output layer last."""
-        return tuple(self._part(layer, 0).reshape(self.sizes[layer], -1) for layer in range(len(self.sizes) - 1))
+        return tuple(weights for weights, _, _ in self._parts)
 
     @property
     def shift(self) -> tuple[Float32Array, ...]:
         """Of each hidden layer, beta."""
-        return tuple(self._part(layer, 1) for layer in range(len(self.recipe.hidden)))
+        return tuple(shift for _, shift, _ in self._parts[:-1])
 
     @property
     def scale(self) -> tuple[Float32Array, ...]:
         """Of each hidden layer, gamma; ones that stay so where nothing is normalised."""
-        return tuple(self._part(layer, 2) for layer in range(len(self.recipe.hidden)))
+        return tuple(scale for _, _, scale in self._parts[:-1])
 
     @property
     def bias(self) -> Float32Array:
         """Of the output layer."""
-        return self._part(len(self.recipe.hidden), 1)
+        return self._parts[-1][1]
+
+    @cached_property
+    def _parts(self) -> list[tuple[Float32Array, Float32Array, Float32Array]]:
+        return parts_of(self.sizes, self.parameters)
 
     @property
     def diverged(self) -> bool:
@@ -178,107 +144,126 @@ class Network:
         """
         recipe, normalizer = self.recipe, self.recipe.normalizer
         x, batches = self._checked(x, batches)
-        y = np.ascontiguousarray(y, dtype=np.int64)
-        if y.shape != x.shape[:1] or not (0 <= y.min() <= y.max() < self.sizes[-1]):
-            raise ValueError(f"y holds a class from 0 to {self.sizes[-1] - 1} for each of the {len(x)} rows of x.")
+        y = self._classes(x, y)
         set_rows = normalizer.set_rows(batches.shape[1])
-        unbiased = set_rows / max(set_rows - recipe.convention.ddof, 1)
         step = np.arange(self.steps + 1, self.steps + len(batches) + 1)
-        rate = recipe.learning_rate
-        parameters, velocity = self.parameters.copy(), self.velocity.copy()
-        mean, var = (np.concatenate(part) for part in (self.running.mean, self.running.var))
-        plan = self._plan(set_rows)
-        losses = training.train(
-            work_of(plan, batches.shape[1]),
-            plan,
-            Descent(np.float32(rate), np.float32(recipe.sgd_momentum), np.float32(rate * recipe.weight_decay)),
-            parameters,
-            velocity,
-            mean,
-            var,
-            x,
-            y,
-            batches,
-            recipe.convention.weight(step).astype(np.float32),
-            np.float32(unbiased),
-            normalizer.frozen(step),
-            np.asarray(normalizer.limits(step), np.float32),
-        )
-        running = Statistics(self._by_layer(mean), self._by_layer(var))
+        follows = ~normalizer.frozen(step) & normalizer.uses_batch
         trained = replace(
-            self, parameters=parameters, running=running, velocity=velocity, steps=self.steps + len(batches)
+            self, parameters=self.parameters.copy(), velocity=self.velocity.copy(), steps=self.steps + len(batches)
         )
-        return trained, losses
+        layers = trained._layers(batches.shape[1])
+        with self._plan(layers) as plan:
+            losses = training.train(
+                plan,
+                recipe.descent,
+                x,
+                y,
+                batches,
+                (recipe.convention.weight(step) * follows).astype(np.float32),
+                np.float32(set_rows / max(set_rows - recipe.convention.ddof, 1)),
+                normalizer.settings(step).astype(np.float32),
+            )
+        states = [layer.state for layer in layers[:-1]]
+        running = Statistics(tuple(s.running_mean for s in states), tuple(s.running_var for s in states))
+        return replace(trained, running=running), losses
 
-    def logits(self, x: Float32Array, statistics: Statistics | None = None) -> Float32Array:
+    def logits(self, x: RealArray, statistics: Statistics | None = None) -> RealArray:
         """Evaluation mode, shape (rows, classes), with the given statistics or the running ones."""
         return self.hidden(x, statistics, len(self.recipe.hidden))
 
-    def hidden(self, x: Float32Array, statistics: Statistics | None, layer: int) -> Float32Array:
+    def hidden(self, x: RealArray, statistics: Statistics | None, layer: int) -> RealArray:
         """What hidden layer 0, 1, ... normalises in evaluation mode; the layer after the last makes the logits."""
         layer = whole("layer", layer, least=0, most=len(self.recipe.hidden))
-        every = np.arange(len(x))[np.newaxis]
-        x, every = self._checked(x, every, evaluating=True)
-        used = statistics if statistics is not None and self.recipe.normalizer.uses_batch else self.running
-        frozen = Mode(True, np.float32(1), np.float32(0))
-        return np.asarray(self._evaluate(x, every, frozen, used, len(x), layer)[0])
+        x, _ = self._checked(x, np.arange(len(x))[np.newaxis], evaluating=True)
+        used = self.running if statistics is None else statistics
+        self._check_statistics(used)
+        return self.evaluate(x, lambda k, _: (used.mean[k], used.var[k]), layer)
 
-    def logits_in_batches(self, x: Float32Array, batches: IntArray) -> Float32Array:
+    @np.errstate(all="ignore")  # a network that has diverged says so by its logits
+    def evaluate(self, x: RealArray, statistics: LayerStatistics, layer: int | None = None) -> RealArray:
+        """Logits of x, shape (..., inputs), or what a hidden layer normalises.
+
+        `statistics(k, z)` says by which mean and variance layer k's values z are normalised, where any are needed.
+        """
+        recipe, values = self.recipe, x
+        for k in range(len(recipe.hidden)):
+            z = values @ self.weights[k]
+            if k == layer:
+                return np.asarray(z)
+            mean, var = statistics(k, z) if recipe.normalizer.uses_batch else (0.0, 1.0)
+            z = recipe.normalizer.evaluate(z, mean, var, recipe.convention.eps)
+            z *= self.scale[k]
+            z += self.shift[k]
+            values = np.where(z > 0, z, recipe.slope * z) if recipe.slope else np.maximum(z, 0, out=z)
+        return np.asarray(values @ self.weights[-1] + self.bias)
+
+    def logits_in_batches(self, x: RealArray, batches: IntArray) -> RealArray:
         """Training mode at these weights, with the statistics of each batch itself; (batches, batch size, classes).
 
-        Where a row does not depend on the rest of its batch, the logits are exactly those of evaluation mode. They are
-        computed of all rows at once, because a matrix product may round a row otherwise when other rows are beside it.
+        Where a row does not depend on the rest of its batch, the logits are exactly those of evaluation mode: all rows
+        are computed at once, because a matrix product may round a row otherwise when other rows stand beside it.
         """
         x, batches = self._checked(x, batches)
-        if self._mode.frozen or not self.recipe.normalizer.uses_batch:
+        if not self._uses_batch:
             return self.logits(x)[batches]
-        rows = self.recipe.normalizer.set_rows(batches.shape[1])
-        return self._evaluate(x, batches, self._mode, self.running, rows, len(self.recipe.hidden))
+        layers = self._layers(batches.shape[1])
+        with self._plan(layers) as plan:
+            return training.logits(plan, x, batches)
 
-    def batch_statistics(self, x: Float32Array, batches: IntArray) -> Statistics:
-        """Mean and biased variance of each layer in every (ghost) batch, in training mode; (batches, units) a layer."""
+    def batch_statistics(self, x: RealArray, batches: IntArray) -> Statistics:
+        """Mean and biased variance of each layer in every (ghost) batch, in training mode; (batches, units) a layer.
+
+        Raises
+        ------
+        ValueError
+            If the normalizer takes no statistics over batches.
+        """
         x, batches = self._checked(x, batches)
-        plan = self._plan(self.recipe.normalizer.set_rows(batches.shape[1]))
-        mean, var = training.batch_moments(
-            work_of(plan, batches.shape[1]), plan, self._mode, self.parameters, *self._flat(self.running), x, batches
-        )
-        return Statistics(*(self._by_layer(part.reshape(-1, part.shape[-1])) for part in (mean, var)))
+        if not self.recipe.normalizer.uses_batch:
+            raise ValueError(f"normalizer {self.recipe.normalizer.name!r} takes no statistics of batches.")
+        layers = self._layers(batches.shape[1])
+        with self._plan(layers) as plan:
+            mean, var = training.batch_moments(plan, x, batches)
+        cuts = np.cumsum(self.recipe.hidden)[:-1]
+        return Statistics(*(tuple(np.split(part.reshape(-1, part.shape[-1]), cuts, axis=-1)) for part in (mean, var)))
 
     @property
-    def _mode(self) -> Mode:
-        """What the next step of training would normalise with."""
-        step = np.array([self.steps + 1])
+    def _uses_batch(self) -> bool:
+        """Whether the next step of training would take statistics of its batch."""
         normalizer = self.recipe.normalizer
-        r_max, d_max = normalizer.limits(step)
-        return Mode(bool(normalizer.frozen(step)[0]), np.float32(r_max[0]), np.float32(d_max[0]))
+        return normalizer.uses_batch and not normalizer.frozen(np.array([self.steps + 1]))[0]
 
-    def _evaluate(
-        self, x: Float32Array, batches: IntArray, mode: Mode, statistics: Statistics, set_rows: int, layer: int
-    ) -> Float32Array:
-        plan = self._plan(set_rows)
-        return training.evaluate(
-            work_of(plan, batches.shape[1]), plan, mode, self.parameters, *self._flat(statistics), x, batches, layer
-        )
+    def _layers(self, rows: int) -> tuple[LayerViews, ...]:
+        """Views of the parameters, which training changes, and copies of the running statistics."""
+        recipe = self.recipe
+        settings = recipe.normalizer.state(rows, 1, recipe.convention.eps, step=self.steps + 1).settings
+        states = [
+            recipe.normalizer.state(rows, mean.size, recipe.convention.eps)._replace(
+                running_mean=mean.copy(), running_var=var.copy(), settings=settings
+            )
+            for mean, var in zip(self.running.mean, self.running.var, strict=True)
+        ]
+        return layers_of(self.sizes, rows, self.parameters, self.velocity, states)
 
-    def _plan(self, set_rows: int) -> Plan:
-        normalizer = self.recipe.normalizer
-        eps = 0.0 if isinstance(normalizer, NoNorm) else self.recipe.convention.eps
-        return plan_of(self.sizes, Rule(set_rows, normalizer.groups(), normalizer.learns_scale, eps))
+    @contextmanager
+    def _plan(self, layers: tuple[LayerViews, ...]) -> Iterator[Plan]:
+        """The network for compiled code; an error that a plain function raises there is raised afterwards."""
+        recipe, normalizer = self.recipe, self.recipe.normalizer
+        calls = Callbacks(normalizer.forward, normalizer.backward, layers)
+        eps, slope = np.float32(recipe.convention.eps), np.float32(recipe.slope)
+        yield Plan(table_of(layers), calls.addresses, normalizer.learns_scale, eps, slope)
+        calls.raise_error()
 
-    def _part(self, layer: int, which: int) -> Float32Array:
-        inputs, units = self.sizes[layer : layer + 2]
-        before = sum((fan_in + 2) * out for fan_in, out in pairwise(self.sizes[: layer + 1]))
-        start = before + (0, inputs, inputs + 1)[which] * units
-        return self.parameters[start : start + (inputs if which == 0 else 1) * units]
-
-    def _by_layer(self, flat: Float32Array) -> tuple[Float32Array, ...]:
-        return tuple(np.split(flat, np.cumsum(self.recipe.hidden)[:-1], axis=-1))
-
-    def _flat(self, statistics: Statistics) -> tuple[Float32Array, Float32Array]:
+    def _check_statistics(self, statistics: Statistics) -> None:
         shapes = [np.shape(values) for values in (*statistics.mean, *statistics.var)]
         if shapes != 2 * [(units,) for units in self.recipe.hidden]:
             raise ValueError(f"statistics have a value for each of {self.recipe.hidden} units; got shapes {shapes}.")
-        return np.concatenate(statistics.mean, dtype=np.float32), np.concatenate(statistics.var, dtype=np.float32)
+
+    def _classes(self, x: Float32Array, given: Any) -> IntArray:
+        y: IntArray = np.ascontiguousarray(given, dtype=np.int64)
+        if y.shape != x.shape[:1] or not (0 <= y.min() <= y.max() < self.sizes[-1]):
+            raise ValueError(f"y holds a class from 0 to {self.sizes[-1] - 1} for each of the {len(x)} rows of x.")
+        return y
 
     def _checked(self, x: Any, batches: Any, evaluating: bool = False) -> tuple[Float32Array, IntArray]:
         """Arrays as compiled code needs them, which checks no bounds."""
@@ -289,14 +274,5 @@ class Network:
         if batches.ndim != 2 or not batches.size or not (0 <= batches.min() <= batches.max() < len(x)):
             raise ValueError(f"batches has shape (steps, batch size) and holds rows 0 to {len(x) - 1} of x.")
         if not evaluating:
-            self.recipe.normalizer.check(batches.shape[1], self.recipe.hidden)
+            self.recipe.check(batches.shape[1])
         return x, batches
-
-
-def _checked_sizes(recipe: Recipe, sizes: Any) -> tuple[int, ...]:
-    """Inputs, hidden units and classes of a network by this recipe."""
-    if not isinstance(sizes, tuple) or len(sizes) < 2 or sizes[1:-1] != recipe.hidden:
-        raise ValueError(f"sizes are (inputs, *{recipe.hidden}, classes) for this recipe; got {sizes!r}.")
-    normalizer = recipe.normalizer
-    normalizer.check(normalizer.set_rows(2), recipe.hidden)  # of any batch size: can its layers be cut into groups
-    return whole("inputs", sizes[0], least=1), *recipe.hidden, whole("classes", sizes[-1], least=1)

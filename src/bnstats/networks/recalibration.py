@@ -6,8 +6,6 @@ no statistics of batches enter (layer normalisation, say), there is nothing to e
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
 from bnstats._arrays import IntArray, RealArray
@@ -47,7 +45,7 @@ def population(network: Network, x: RealArray) -> Statistics:
         found.append(_moments(z))
         return found[-1]
 
-    forward(network, x, measured)
+    network.evaluate(x, measured)
     return Statistics(tuple(mean for mean, _ in found), tuple(var for _, var in found))
 
 
@@ -55,18 +53,3 @@ def _moments(z: RealArray) -> tuple[RealArray, RealArray]:
     """Mean and variance over rows, added up in float64."""
     mean = z.mean(axis=0, dtype=np.float64).astype(z.dtype)
     return mean, np.square(z - mean).mean(axis=0, dtype=np.float64).astype(z.dtype)
-
-
-def forward(
-    network: Network, x: RealArray, statistics: Callable[[int, RealArray], tuple[RealArray, RealArray]]
-) -> RealArray:
-    """Logits of x, shape (..., inputs), where `statistics(layer, z)` says what that layer's z is normalised with."""
-    recipe, values = network.recipe, x
-    for layer in range(len(recipe.hidden)):
-        z = values @ network.weights[layer]
-        mean, var = statistics(layer, z)
-        z -= mean
-        z *= network.scale[layer] / np.sqrt(var + z.dtype.type(recipe.convention.eps))
-        z += network.shift[layer]
-        values = np.maximum(z, 0, out=z)
-    return np.asarray(values @ network.weights[-1] + network.bias)

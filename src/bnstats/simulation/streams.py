@@ -115,9 +115,11 @@ def _is_generated(name: str) -> bool:
 
 
 def function_of(member: Any) -> Any:
-    """The function in a static method, class method, property or cached property; anything else as it is."""
+    """The function in a static method, class method, property or cached property, or that Numba has compiled."""
     if isinstance(member, staticmethod | classmethod):
-        return member.__func__
+        return function_of(member.__func__)
+    if hasattr(member, "py_func"):
+        return member.py_func
     if isinstance(member, property):
         return member.fget
     return member.func if isinstance(member, functools.cached_property) else member

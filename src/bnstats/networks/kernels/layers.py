@@ -1,161 +1,149 @@
-"""What one hidden layer does to its values: normalise, scale, shift and cut off at zero; and the way back.
-
-A set's constants stand in its `frame`, one row each; columns of `z` are units. All of it serves float32 and float64.
-"""
+"""The arrays of each layer of a network: views of a few flat arrays, as Python and as compiled code see them."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any, NamedTuple
+
 import numpy as np
+from numba import carray, types
 
-from bnstats._arrays import RealArray
-from bnstats._compiled import compiled
-
-MEAN, VAR, INV, R, D, SUM, DOT = range(7)
-"""Rows of a frame: moments, 1 / s, renormalization's r and d; sums of gradients, and of gradients times (z - m) / s."""
+from bnstats._arrays import Float32Array, IntArray, RealArray
+from bnstats._compiled import compiled, intrinsic
 
 
-@compiled
-def measure(z: RealArray, frame: RealArray) -> None:
-    """Mean and biased variance of each column."""
-    mean, var = frame[MEAN], frame[VAR]
-    share = z.dtype.type(1 / z.shape[0])
-    mean[:] = 0
-    for i in range(z.shape[0]):
-        for j in range(z.shape[1]):
-            mean[j] += z[i, j]
-    for j in range(z.shape[1]):
-        mean[j] *= share
-    var[:] = 0
-    for i in range(z.shape[0]):
-        for j in range(z.shape[1]):
-            var[j] += (z[i, j] - mean[j]) * (z[i, j] - mean[j])
-    for j in range(z.shape[1]):
-        var[j] *= share
+class LayerState(NamedTuple):
+    """What a normalizer has beside the values of its layer.
+
+    Attributes
+    ----------
+    mean, var : arrays, shape (sets, units)
+        Statistics of this batch, one row for each set of rows that shares them: `forward` writes them, and the running
+        statistics follow them. No rows where a normalizer uses no batch statistics.
+    running_mean, running_var : arrays, shape (units,)
+        Before this batch.
+    memory : array, shape (rows of memory, units)
+        What `forward` keeps for `backward`; what it holds before is not defined.
+    settings : array
+        The normalizer's numbers at this step of training.
+    eps : float
+        Added to a variance, in its unit.
+    """
+
+    mean: RealArray
+    var: RealArray
+    running_mean: RealArray
+    running_var: RealArray
+    memory: RealArray
+    settings: RealArray
+    eps: Any
 
 
-@compiled
-def renormalize(
-    frame: RealArray, mean: RealArray, var: RealArray, eps: float, r_max: np.float32, d_max: np.float32
-) -> None:
-    """1 / s of the batch, r and d against the running statistics."""
-    one, small = frame.dtype.type(1), frame.dtype.type(eps)
-    r_limit, d_limit = frame.dtype.type(r_max), frame.dtype.type(d_max)
-    for j in range(frame.shape[1]):
-        s, running = np.sqrt(frame[VAR, j] + small), np.sqrt(var[j] + small)
-        frame[INV, j] = one / s
-        frame[R, j] = min(max(s / running, one / r_limit), r_limit)
-        frame[D, j] = min(max((frame[MEAN, j] - mean[j]) / running, -d_limit), d_limit)
+class LayerViews(NamedTuple):
+    """One layer: what it gets, its parameters with their velocities, its values and their gradient, and its state.
+
+    `values` are the products of inputs and weights, which a normalizer changes in place; in the output layer the
+    logits. The output layer has no scale and an empty state.
+    """
+
+    inputs: Float32Array  # (rows, inputs)
+    weights: Float32Array  # (inputs, units)
+    shift: Float32Array  # (units,)
+    scale: Float32Array  # (units,)
+    weights_velocity: Float32Array
+    shift_velocity: Float32Array
+    scale_velocity: Float32Array
+    values: Float32Array  # (rows, units)
+    gradient: Float32Array  # (rows, units)
+    state: LayerState
 
 
-@compiled
-def freeze(frame: RealArray, mean: RealArray, var: RealArray, eps: float) -> None:
-    """The constants of given statistics."""
-    one, small = frame.dtype.type(1), frame.dtype.type(eps)
-    for j in range(frame.shape[1]):
-        frame[MEAN, j] = mean[j]
-        frame[INV, j] = one / np.sqrt(var[j] + small)
-        frame[R, j] = one
-        frame[D, j] = 0
+def parts_of(sizes: tuple[int, ...], flat: Float32Array) -> list[tuple[Float32Array, Float32Array, Float32Array]]:
+    """Weights (inputs, units), shift and scale of each layer in turn; the output layer has no scale."""
+    parts, start = [], 0
+    for layer, (inputs, units) in enumerate(pairwise(sizes)):
+        scales = 0 if layer == len(sizes) - 2 else units
+        ends = start + np.cumsum([inputs * units, units, scales])
+        weights, shift, scale, _ = np.split(flat[start : ends[-1]], ends - start)
+        parts.append((weights.reshape(inputs, units), shift, scale))
+        start = int(ends[-1])
+    return parts
 
 
-@compiled
-def activate_columns(z: RealArray, frame: RealArray, scale: RealArray, shift: RealArray, out: RealArray) -> None:
-    """out = max(scale ((z - m) / s r + d) + shift, 0)."""
-    mean, inv, r, d = frame[MEAN], frame[INV], frame[R], frame[D]
-    for i in range(z.shape[0]):
-        for j in range(z.shape[1]):
-            value = scale[j] * ((z[i, j] - mean[j]) * inv[j] * r[j] + d[j]) + shift[j]
-            out[i, j] = 0 if value <= 0 else value  # so nan stays nan
+def layers_of(
+    sizes: tuple[int, ...],
+    rows: int,
+    parameters: Float32Array,
+    velocity: Float32Array,
+    states: Sequence[LayerState],
+) -> tuple[LayerViews, ...]:
+    """The views of every layer, with new memory for batches of so many rows; hidden layers have the states given."""
+    nothing = np.empty((0, sizes[-1]), np.float32)
+    empty = LayerState(nothing, nothing, nothing[0:0, 0], nothing[0:0, 0], nothing, nothing[0:0, 0], np.float32(0))
+    made = []
+    for own, moving, state in zip(
+        parts_of(sizes, parameters), parts_of(sizes, velocity), (*states, empty), strict=True
+    ):
+        inputs, units = own[0].shape
+        values, gradient = np.empty((2, rows, units), np.float32)
+        made.append(LayerViews(np.empty((rows, inputs), np.float32), *own, *moving, values, gradient, state))
+    return tuple(made)
 
 
-@compiled
-def back_columns(
-    z: RealArray,
-    frame: RealArray,
-    scale: RealArray,
-    out: RealArray,
-    gradient: RealArray,
-    constant: bool,
-    scale_gradient: RealArray,
-    shift_gradient: RealArray,
-) -> None:
-    """Turn the gradient at `out` into that at `z`, and add up those of scale and shift."""
-    mean, inv, r, d = frame[MEAN], frame[INV], frame[R], frame[D]
-    total, dot = frame[SUM], frame[DOT]
-    zero, share = z.dtype.type(0), z.dtype.type(0 if constant else 1 / z.shape[0])
-    total[:] = 0
-    dot[:] = 0
-    # Short loops: LLVM vectorises only where it has few arrays to keep apart.
-    for i in range(z.shape[0]):
-        for j in range(z.shape[1]):
-            gradient[i, j] = gradient[i, j] if out[i, j] > 0 else zero
-        for j in range(z.shape[1]):
-            total[j] += gradient[i, j]
-            dot[j] += gradient[i, j] * (z[i, j] - mean[j])
-    for j in range(z.shape[1]):
-        shift_gradient[j] += total[j]
-    for j in range(z.shape[1]):
-        scale_gradient[j] += r[j] * inv[j] * dot[j] + d[j] * total[j]
-    for j in range(z.shape[1]):
-        total[j] *= share
-        dot[j] *= share * inv[j] * inv[j]
-    for j in range(z.shape[1]):
-        r[j] *= scale[j] * inv[j]
-    for i in range(z.shape[0]):
-        for j in range(z.shape[1]):
-            gradient[i, j] = r[j] * (gradient[i, j] - total[j] - (z[i, j] - mean[j]) * dot[j])
+def table_of(layers: tuple[LayerViews, ...]) -> IntArray:
+    """One row for each layer, for compiled code: its sizes, then the addresses of its arrays, which have to live on."""
+    rows = []
+    for layer in layers:
+        arrays = (*layer[:-1], *layer.state[:-1])
+        sizes = (
+            *layer.inputs.shape,
+            len(layer.shift),
+            len(layer.state.mean),
+            len(layer.state.memory),
+            layer.state.settings.size,
+        )
+        rows.append([*sizes, *(array.ctypes.data for array in arrays)])
+    return np.array(rows, dtype=np.int64)
 
 
-@compiled
-def activate_rows(
-    z: RealArray, frames: RealArray, eps: float, scale: RealArray, shift: RealArray, out: RealArray
-) -> None:
-    """out = max(scale (z - m) / s + shift, 0), with m and s of each group of each row; frames (rows, 7, groups)."""
-    groups = frames.shape[2]
-    size = z.shape[1] // groups
-    zero, one = z.dtype.type(0), z.dtype.type(1)
-    share, small = z.dtype.type(1 / size), z.dtype.type(eps)
-    for i in range(z.shape[0]):
-        for g in range(groups):
-            mean = var = zero
-            for j in range(g * size, (g + 1) * size):
-                mean += z[i, j]
-            mean *= share
-            for j in range(g * size, (g + 1) * size):
-                var += (z[i, j] - mean) * (z[i, j] - mean)
-            inv = one / np.sqrt(var * share + small)
-            frames[i, MEAN, g], frames[i, INV, g] = mean, inv
-            for j in range(g * size, (g + 1) * size):
-                value = scale[j] * (z[i, j] - mean) * inv + shift[j]
-                out[i, j] = 0 if value <= 0 else value
+@intrinsic
+def _pointer(_: Any, address: Any) -> Any:
+    def generate(context: Any, builder: Any, __: Any, arguments: Any) -> Any:
+        return builder.inttoptr(arguments[0], context.get_value_type(types.CPointer(types.float32)))
+
+    return types.CPointer(types.float32)(address), generate
 
 
 @compiled
-def back_rows(
-    z: RealArray,
-    frames: RealArray,
-    scale: RealArray,
-    out: RealArray,
-    gradient: RealArray,
-    scale_gradient: RealArray,
-    shift_gradient: RealArray,
-) -> None:
-    """As `back_columns`, over groups of rows."""
-    groups = frames.shape[2]
-    size = z.shape[1] // groups
-    zero, share = z.dtype.type(0), z.dtype.type(1 / size)
-    for i in range(z.shape[0]):
-        for g in range(groups):
-            mean, inv = frames[i, MEAN, g], frames[i, INV, g]
-            total = dot = zero
-            for j in range(g * size, (g + 1) * size):
-                value, up = (z[i, j] - mean) * inv, gradient[i, j] if out[i, j] > 0 else zero
-                shift_gradient[j] += up
-                scale_gradient[j] += up * value
-                gradient[i, j] = up * scale[j]
-                total += gradient[i, j]
-                dot += gradient[i, j] * value
-            total *= share
-            dot *= share
-            for j in range(g * size, (g + 1) * size):
-                gradient[i, j] = inv * (gradient[i, j] - total - (z[i, j] - mean) * inv * dot)
+def view(address: int, shape: tuple[int, ...]) -> Float32Array:
+    """The array of this shape at an address. It counts no references: in small layers that takes a third of a step."""
+    seen: Float32Array = carray(_pointer(address), shape)
+    return seen
+
+
+@compiled
+def layer_at(table: IntArray, number: int, eps: np.float32) -> LayerViews:
+    """The views of one layer."""
+    at = table[number]
+    rows, inputs, units, sets, memory, settings = at[0], at[1], at[2], at[3], at[4], at[5]
+    return LayerViews(
+        view(at[6], (rows, inputs)),
+        view(at[7], (inputs, units)),
+        view(at[8], (units,)),
+        view(at[9], (units,)),
+        view(at[10], (inputs, units)),
+        view(at[11], (units,)),
+        view(at[12], (units,)),
+        view(at[13], (rows, units)),
+        view(at[14], (rows, units)),
+        LayerState(
+            view(at[15], (sets, units)),
+            view(at[16], (sets, units)),
+            view(at[17], (units,)),
+            view(at[18], (units,)),
+            view(at[19], (memory, units)),
+            view(at[20], (settings,)),
+            eps,
+        ),
+    )

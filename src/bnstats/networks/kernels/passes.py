@@ -8,39 +8,20 @@ import numpy as np
 
 from bnstats._arrays import Float32Array, IntArray
 from bnstats._compiled import compiled
-from bnstats.networks.kernels.layers import (
-    MEAN,
-    VAR,
-    activate_columns,
-    activate_rows,
-    back_columns,
-    back_rows,
-    freeze,
-    measure,
-    renormalize,
-)
+from bnstats.networks.kernels.activation import activate, activate_back
+from bnstats.networks.kernels.calls import Addresses, call, call_plain
+from bnstats.networks.kernels.layers import LayerViews, layer_at
 from bnstats.networks.kernels.products import accumulate, multiply, multiply_transposed
-from bnstats.networks.kernels.views import (
-    Plan,
-    Rule,
-    Work,
-    frames_of,
-    gradient_of,
-    scale_of,
-    shift_of,
-    statistic_of,
-    values_of,
-    weights_of,
-    z_of,
-)
 
 
-class Mode(NamedTuple):
-    """What a step normalises with."""
+class Plan(NamedTuple):
+    """A network as compiled code sees it."""
 
-    frozen: bool
-    r_max: np.float32
-    d_max: np.float32
+    table: IntArray  # one row for each layer, of `table_of`
+    normalizer: Addresses
+    learns_scale: bool
+    eps: np.float32
+    slope: np.float32  # of the activation below 0
 
 
 class Descent(NamedTuple):
@@ -61,56 +42,6 @@ def gather(x: Float32Array, rows: IntArray, out: Float32Array) -> None:
 
 
 @compiled
-def normalize(
-    rule: Rule,
-    mode: Mode,
-    mean: Float32Array,
-    var: Float32Array,
-    z: Float32Array,
-    frames: Float32Array,
-    scale: Float32Array,
-    shift: Float32Array,
-    out: Float32Array,
-) -> None:
-    """From a hidden layer's products to what it hands on; `mean` and `var` are the running statistics."""
-    if rule.groups > 0:
-        activate_rows(z, frames, rule.eps, scale, shift, out)
-        return
-    for s in range(len(frames)):
-        first, end = s * rule.set_rows, (s + 1) * rule.set_rows
-        if mode.frozen:
-            freeze(frames[s], mean, var, rule.eps)
-        else:
-            measure(z[first:end], frames[s])
-            renormalize(frames[s], mean, var, rule.eps, mode.r_max, mode.d_max)
-        activate_columns(z[first:end], frames[s], scale, shift, out[first:end])
-
-
-@compiled
-def forward(
-    plan: Plan, mode: Mode, parameters: Float32Array, mean: Float32Array, var: Float32Array, work: Work, last: int
-) -> None:
-    """From the inputs in `work` to z of layer `last`, in the last layer of all the logits."""
-    for layer in range(last + 1):
-        z, shift = z_of(plan, work, layer), shift_of(plan, parameters, layer)
-        multiply(values_of(plan, work, layer), weights_of(plan, parameters, layer), z)
-        if layer == len(plan.sizes) - 2:
-            add_row(shift, z)
-        elif layer < last:
-            normalize(
-                plan.rule,
-                mode,
-                statistic_of(plan, mean, layer),
-                statistic_of(plan, var, layer),
-                z,
-                frames_of(plan, work, layer),
-                scale_of(plan, parameters, layer),
-                shift,
-                values_of(plan, work, layer + 1),
-            )
-
-
-@compiled
 def add_row(row: Float32Array, out: Float32Array) -> None:
     """out = out + row, in each row."""
     for i in range(out.shape[0]):
@@ -119,11 +50,30 @@ def add_row(row: Float32Array, out: Float32Array) -> None:
 
 
 @compiled
-def add_rows(rows: Float32Array, out: Float32Array) -> None:
-    """out = out + sum of the rows."""
+def sum_rows(rows: Float32Array, out: Float32Array) -> None:
+    """out = sum of the rows."""
+    out[:] = 0
     for i in range(rows.shape[0]):
         for j in range(rows.shape[1]):
             out[j] += rows[i, j]
+
+
+@compiled
+def forward(plan: Plan) -> None:
+    """From the inputs of the first layer to the logits, which are the values of the last."""
+    last = len(plan.table) - 1
+    for k in range(last + 1):
+        layer = layer_at(plan.table, k, plan.eps)
+        multiply(layer.inputs, layer.weights, layer.values)
+        if k == last:
+            add_row(layer.shift, layer.values)
+        else:
+            if plan.normalizer.forward_is_plain:
+                call_plain(plan.normalizer.forward, k)
+            else:
+                call(plan.normalizer.forward, (layer.values, layer.state))
+            following = layer_at(plan.table, k + 1, plan.eps)
+            activate(layer.values, layer.scale, layer.shift, plan.slope, following.inputs)
 
 
 @compiled
@@ -151,68 +101,56 @@ def descend_product(
 
 
 @compiled
-def denormalize(
-    rule: Rule,
-    mode: Mode,
-    scale: Float32Array,
-    z: Float32Array,
-    frames: Float32Array,
-    out: Float32Array,
-    gradient: Float32Array,
-    scale_gradient: Float32Array,
-    shift_gradient: Float32Array,
-) -> None:
-    """The way back through `normalize`: the gradient at `out` becomes that at z, and adds to the vectors'."""
-    if rule.groups > 0:
-        back_rows(z, frames, scale, out, gradient, scale_gradient, shift_gradient)
+def backward(plan: Plan, layer: LayerViews, k: int, scale_gradient: Float32Array, shift_gradient: Float32Array) -> None:
+    """From the gradient at what layer `k` hands on to that at its products, and those of its scale and shift."""
+    if k == len(plan.table) - 1:
+        sum_rows(layer.gradient, shift_gradient)
         return
-    for s in range(len(frames)):
-        first, end = s * rule.set_rows, (s + 1) * rule.set_rows
-        back_columns(
-            z[first:end],
-            frames[s],
-            scale,
-            out[first:end],
-            gradient[first:end],
-            mode.frozen,
-            scale_gradient,
-            shift_gradient,
-        )
+    out = layer_at(plan.table, k + 1, plan.eps).inputs
+    activate_back(layer.values, layer.scale, plan.slope, out, layer.gradient, scale_gradient, shift_gradient)
+    if plan.normalizer.backward_is_plain:
+        call_plain(plan.normalizer.backward, k)
+    else:
+        call(plan.normalizer.backward, (layer.gradient, layer.values, layer.state))
 
 
 @compiled
-def backward(
-    plan: Plan, mode: Mode, descent: Descent, parameters: Float32Array, velocity: Float32Array, work: Work
-) -> None:
+def hand_down(plan: Plan, layer: LayerViews, k: int) -> None:
+    """The gradient at what the layer below hands on."""
+    if k > 0:
+        multiply_transposed(layer.gradient, layer.weights, layer_at(plan.table, k - 1, plan.eps).gradient)
+
+
+@compiled
+def learn(plan: Plan, descent: Descent, scale_gradient: Float32Array, shift_gradient: Float32Array) -> None:
     """From the gradient at the logits to new parameters, last layer first."""
-    for layer in range(len(plan.sizes) - 2, -1, -1):
-        gradient, weights = gradient_of(plan, work, layer), weights_of(plan, parameters, layer)
-        work.shift[:] = 0
-        if layer == len(plan.sizes) - 2:
-            add_rows(gradient, work.shift)
-        else:
-            scale, frames = scale_of(plan, parameters, layer), frames_of(plan, work, layer)
-            z, out = z_of(plan, work, layer), values_of(plan, work, layer + 1)
-            work.scale[:] = 0
-            denormalize(plan.rule, mode, scale, z, frames, out, gradient, work.scale, work.shift)
-            if plan.rule.learns_scale:
-                descend(work.scale, descent, scale, scale_of(plan, velocity, layer))
-        descend(work.shift, descent, shift_of(plan, parameters, layer), shift_of(plan, velocity, layer))
-        if layer > 0:
-            multiply_transposed(gradient, weights, gradient_of(plan, work, layer - 1))
-        descend_product(values_of(plan, work, layer), gradient, descent, weights, weights_of(plan, velocity, layer))
+    for k in range(len(plan.table) - 1, -1, -1):
+        layer = layer_at(plan.table, k, plan.eps)
+        units = len(layer.shift)
+        scale, shift = scale_gradient[:units], shift_gradient[:units]
+        backward(plan, layer, k, scale, shift)
+        if plan.learns_scale and k < len(plan.table) - 1:
+            descend(scale, descent, layer.scale, layer.scale_velocity)
+        descend(shift, descent, layer.shift, layer.shift_velocity)
+        hand_down(plan, layer, k)
+        descend_product(layer.inputs, layer.gradient, descent, layer.weights, layer.weights_velocity)
 
 
 @compiled
 def follow(
-    weight: np.float32, unbiased: np.float32, frames: Float32Array, mean: Float32Array, var: Float32Array
+    weight: np.float32,
+    unbiased: np.float32,
+    new_mean: Float32Array,
+    new_var: Float32Array,
+    mean: Float32Array,
+    var: Float32Array,
 ) -> None:
     """Move a layer's running statistics towards those of a batch, the average over its sets."""
-    kept, share = np.float32(1 - weight), np.float32(weight / len(frames))
+    kept, share = np.float32(1 - weight), np.float32(weight / len(new_mean))
     for j in range(len(mean)):
         mean[j] *= kept
         var[j] *= kept
-    for s in range(len(frames)):
+    for s in range(len(new_mean)):
         for j in range(len(mean)):
-            mean[j] += share * frames[s, MEAN, j]
-            var[j] += share * unbiased * frames[s, VAR, j]
+            mean[j] += share * new_mean[s, j]
+            var[j] += share * unbiased * new_var[s, j]

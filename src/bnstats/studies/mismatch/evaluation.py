@@ -16,8 +16,9 @@ from bnstats.datasets.dataset import Dataset, Split
 from bnstats.datasets.row_batching import RowBatching
 from bnstats.datasets.shifts import Shift
 from bnstats.networks.adaptation import MIXINGS, Mixing
-from bnstats.networks.network import Network, Recipe, Statistics
+from bnstats.networks.network import Network, Statistics
 from bnstats.networks.recalibration import population, precise
+from bnstats.networks.recipe import Recipe
 from bnstats.networks.scores import scores
 
 Kind = str | Mixing

@@ -13,7 +13,7 @@ from bnstats._warnings import notify
 from bnstats.datasets.dataset import Dataset
 from bnstats.datasets.row_batching import RowBatching, Shuffled, WithReplacement
 from bnstats.datasets.shifts import Shift
-from bnstats.networks.normalizers import Normalizer
+from bnstats.networks.normalizers.normalizer import Normalizer
 from bnstats.simulation.options import RunOptions, run_options
 from bnstats.simulation.run import run
 from bnstats.statistics.conventions import Convention, Momentum

@@ -7,8 +7,8 @@ from itertools import product
 from typing import Any, TypeVar
 
 from bnstats._validation import number, whole
-from bnstats.networks.network import Recipe
-from bnstats.networks.normalizers import Normalizer
+from bnstats.networks.normalizers.normalizer import Normalizer
+from bnstats.networks.recipe import Recipe
 from bnstats.statistics.conventions import Convention
 
 T = TypeVar("T")

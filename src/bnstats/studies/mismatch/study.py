@@ -15,8 +15,8 @@ from bnstats._arrays import FloatArray
 from bnstats.datasets.dataset import Dataset
 from bnstats.datasets.row_batching import RowBatching
 from bnstats.datasets.shifts import Shift
-from bnstats.networks.network import Recipe
-from bnstats.networks.normalizers import NORMALIZERS
+from bnstats.networks.normalizers.registry import NORMALIZERS
+from bnstats.networks.recipe import Recipe
 from bnstats.simulation.streams import side_stream
 from bnstats.simulation.study import Cell, Study
 from bnstats.studies.mismatch.evaluation import PARTS, Condition, Kind, Trained
@@ -102,11 +102,11 @@ class MismatchStudy(Study):
         split = self.dataset.split(np.random.default_rng(0))
         for cell in self.cells():
             recipe, n = cell["recipe"], cell["batch_size"]
-            recipe.normalizer.check(n, recipe.hidden)
+            recipe.check(n)
             cell["batching"].check(split.y, n)
             for condition in self.conditions(cell):
                 with _about_testing():
-                    recipe.normalizer.check(condition.batch_size, recipe.hidden)
+                    recipe.check(condition.batch_size)
         for condition in dict.fromkeys(chain.from_iterable(map(self.conditions, self.cells()))):
             with _about_testing():
                 condition.check(split)

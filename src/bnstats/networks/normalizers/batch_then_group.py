@@ -1,0 +1,67 @@
+"""Batch normalisation followed by group normalisation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from bnstats._arrays import FloatArray, IntArray, RealArray
+from bnstats._compiled import compiled
+from bnstats._validation import whole
+from bnstats.networks.kernels.layers import LayerState
+from bnstats.networks.normalizers.batch import standardize, standardize_back
+from bnstats.networks.normalizers.group import Group, check_groups, standardize_groups, standardize_groups_back
+from bnstats.networks.normalizers.normalizer import Normalizer
+
+
+@compiled
+def forward(z: RealArray, state: LayerState) -> None:
+    """Each unit over the batch, then each group of each row; the memory holds what is between the two."""
+    rows = len(z)
+    between, inverse = state.memory[3 : 3 + rows], state.memory[3 + rows :]
+    standardize(z, state.mean[0], state.var[0], state.memory[0], state.eps)
+    for i in range(rows):
+        for j in range(z.shape[1]):
+            between[i, j] = z[i, j]
+    standardize_groups(z, int(state.settings[0]), inverse, state.eps)
+
+
+@compiled
+def backward(gradient: RealArray, value: RealArray, state: LayerState) -> None:
+    """Back through the groups, then through the batch."""
+    rows = len(value)
+    between, inverse = state.memory[3 : 3 + rows], state.memory[3 + rows :]
+    standardize_groups_back(gradient, value, int(state.settings[0]), inverse)
+    standardize_back(gradient, between, state.memory[0], state.memory[1], state.memory[2])
+
+
+@dataclass(frozen=True)
+class BatchThenGroup(Normalizer):
+    """Batch normalisation followed by group normalisation (Summers & Dinneen 2020, arXiv 1906.03548).
+
+    The running statistics take the place of the batch's in evaluation mode; those of groups are always a row's own.
+    """
+
+    name = "batch then group"
+    uses_batch = True
+    forward = staticmethod(forward)
+    backward = staticmethod(backward)
+    groups: int = 8
+
+    def __post_init__(self) -> None:
+        whole("number of groups", self.groups, least=1)
+
+    def settings(self, step: IntArray) -> FloatArray:
+        """The number of groups."""
+        return np.full((*step.shape, 1), float(self.groups))
+
+    def memory_rows(self, rows: int) -> int:
+        return 3 + 2 * rows
+
+    def check(self, batch_size: int, hidden: tuple[int, ...]) -> None:
+        super().check(batch_size, hidden)
+        check_groups(self.groups, hidden)
+
+    def evaluate(self, z: RealArray, mean: RealArray, var: RealArray, eps: float) -> RealArray:
+        return Group(self.groups).evaluate(super().evaluate(z, mean, var, eps), mean, var, eps)

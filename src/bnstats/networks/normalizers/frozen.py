@@ -1,0 +1,63 @@
+"""Frozen statistics: batch normalisation first, then the running statistics as constants."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bnstats._arrays import FloatArray, IntArray, RealArray
+from bnstats._compiled import compiled
+from bnstats._validation import whole
+from bnstats.networks.kernels.layers import LayerState
+from bnstats.networks.normalizers import batch
+from bnstats.networks.normalizers.normalizer import Normalizer
+
+_batch_forward, _batch_backward = batch.forward, batch.backward
+
+
+@compiled
+def forward(z: RealArray, state: LayerState) -> None:
+    """By the running statistics once the first setting is 1, before by those of the batch."""
+    if state.settings[0] == 0:
+        _batch_forward(z, state)
+        return
+    inverse, eps = state.memory[0], z.dtype.type(state.eps)
+    for j in range(z.shape[1]):
+        inverse[j] = z.dtype.type(1) / np.sqrt(state.running_var[j] + eps)
+    for i in range(z.shape[0]):
+        for j in range(z.shape[1]):
+            z[i, j] = (z[i, j] - state.running_mean[j]) * inverse[j]
+
+
+@compiled
+def backward(gradient: RealArray, value: RealArray, state: LayerState) -> None:
+    """Constants have no gradient."""
+    if state.settings[0] == 0:
+        _batch_backward(gradient, value, state)
+        return
+    for i in range(gradient.shape[0]):
+        for j in range(gradient.shape[1]):
+            gradient[i, j] *= state.memory[0, j]
+
+
+@dataclass(frozen=True)
+class Frozen(Normalizer):
+    """Batch normalisation for `after` steps; from then on the running statistics, as constants, in training too."""
+
+    name = "frozen"
+    uses_batch = True
+    forward = staticmethod(forward)
+    backward = staticmethod(backward)
+    after: int = 500
+
+    def __post_init__(self) -> None:
+        whole("after", self.after, least=0)
+
+    def frozen(self, step: IntArray) -> NDArray[np.bool_]:
+        return np.asarray(step > self.after)
+
+    def settings(self, step: IntArray) -> FloatArray:
+        """1 where the statistics are frozen."""
+        return self.frozen(step)[..., np.newaxis].astype(float)

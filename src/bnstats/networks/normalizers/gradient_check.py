@@ -1,0 +1,115 @@
+"""Whether a normalizer's backward is the gradient of its forward: held to finite differences, in float64."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+
+from bnstats._arrays import FloatArray, IntArray
+from bnstats.networks.kernels.layers import LayerState
+from bnstats.networks.normalizers.normalizer import Normalizer
+
+PROBES = 256  # entries of z at which the two are compared
+LEAST_ROWS = 8  # of very few rows the normalised values hardly depend on z
+STEPS = (1e-4, 1e-6)  # the better of the two counts: one of them may straddle a kink, such as that of |z|
+TOLERANCE = 1e-4  # relative to the largest entry; rounding leaves 1e-7, the difference formula 1e-12
+
+
+@lru_cache
+def check_gradient(normalizer: Normalizer, rows: int, units: int, eps: float) -> None:
+    """Raise ValueError, with what is wrong, unless backward is the gradient of forward for such a layer.
+
+    Values and gradients are random, from a fixed seed. So the check never changes its mind, and a wrong entry is missed
+    only if it is none of the 256 that are compared.
+    """
+    rows *= -(-LEAST_ROWS // rows)
+    rng = np.random.default_rng(0)
+    z = rng.normal(size=(rows, units)) * rng.uniform(0.5, 2, units) + rng.normal(size=units)
+    direction = rng.normal(size=z.shape)
+    state = normalizer.state(rows, units, eps, np.float64)
+    state.mean[:], state.var[:] = np.nan, np.nan
+    value = _forward(normalizer, z, state)
+    _check_forward(normalizer, z, value, state)
+    gradient = direction.copy()
+    _call(normalizer, "backward", gradient, value, state)
+    places = rng.permutation(z.size)[:PROBES]
+    differences = np.array([_difference(normalizer, z, direction, state, place, gradient) for place in places])
+    _compare(normalizer, gradient.ravel()[places], differences, np.array(np.unravel_index(places, z.shape)))
+
+
+def _forward(normalizer: Normalizer, z: FloatArray, state: LayerState) -> FloatArray:
+    value = z.copy()
+    _call(normalizer, "forward", value, state)
+    return value
+
+
+def _call(normalizer: Normalizer, name: str, *arguments: FloatArray | LayerState) -> None:
+    try:
+        returned = getattr(normalizer, name)(*arguments)
+    except Exception as error:
+        text = " ".join(str(error).split())
+        raise ValueError(f"{name} of normalizer {normalizer.name!r} raises {type(error).__name__}: {text}.") from error
+    if returned is not None:
+        raise ValueError(
+            f"{name} of normalizer {normalizer.name!r} returns {type(returned).__name__}; it changes its first "
+            "argument in place, as in z -= z.mean(), and returns nothing."
+        )
+
+
+def _check_forward(normalizer: Normalizer, z: FloatArray, value: FloatArray, state: LayerState) -> None:
+    said = f"forward of normalizer {normalizer.name!r}"
+    if not np.isfinite(value).all():
+        raise ValueError(f"{said} makes values that are not finite of values of order 1.")
+    if (value == z).all():
+        raise ValueError(f"{said} leaves z as it is; it changes z in place, as in z -= z.mean().")
+    if normalizer.uses_batch and not np.isfinite([state.mean, state.var]).all():
+        raise ValueError(f"{said} leaves state.mean or state.var unwritten, which the running statistics follow.")
+
+
+def _difference(
+    normalizer: Normalizer,
+    z: FloatArray,
+    direction: FloatArray,
+    state: LayerState,
+    place: int,
+    gradient: FloatArray,
+) -> float:
+    """The derivative of sum(direction * forward(z)) at one entry of z, by central differences of fourth order."""
+    found = []
+    for step in STEPS:
+        total = 0.0
+        for steps, weight in ((1, 8), (-1, -8), (2, -1), (-2, 1)):
+            moved = z.copy()
+            moved.ravel()[place] += steps * step
+            total += weight * float(np.sum(direction * _forward(normalizer, moved, state)))
+        found.append(total / (12 * step))
+    return min(found, key=lambda value: abs(value - gradient.ravel()[place]))
+
+
+def _compare(normalizer: Normalizer, given: FloatArray, right: FloatArray, places: IntArray) -> None:
+    error = np.where(np.isfinite(given), given - right, np.inf)
+    allowed = TOLERANCE * np.abs(right).max()
+    worst = int(np.abs(error).argmax())
+    if abs(error[worst]) > allowed:
+        row, unit = places[:, worst]
+        raise ValueError(
+            f"backward of normalizer {normalizer.name!r} is not the gradient of its forward: at row {row}, unit {unit} "
+            f"it gives {given[worst]:.6g}, finite differences {right[worst]:.6g}{_diagnosis(given, right, places)}."
+        )
+
+
+def _diagnosis(given: FloatArray, right: FloatArray, places: IntArray) -> str:
+    """What kind of mistake leaves such errors, if it is one of those that are usual."""
+    error, scale = given - right, np.abs(right).max()
+    factor = float(given @ right / (right @ right))
+    if np.abs(given - factor * right).max() < 1e-3 * abs(factor) * scale:
+        return f"; all entries are {factor:.4g} times the right ones"
+    for axis, (others, set_name) in enumerate((("units", "row"), ("rows", "unit"))):
+        members = [error[places[axis] == k] for k in np.unique(places[axis])]
+        if max(np.ptp(each) for each in members) < 1e-3 * np.abs(error).max():
+            return (
+                f"; the error is the same in all {others} of a {set_name}, as if the gradient of a mean were left out"
+            )
+    wrong = np.abs(error) > TOLERANCE * scale
+    return f"; {wrong.sum()} of {wrong.size} entries are wrong"

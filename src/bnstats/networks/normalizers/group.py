@@ -1,0 +1,87 @@
+"""Group normalisation: each row over groups of neighbouring units."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from bnstats._arrays import FloatArray, IntArray, RealArray
+from bnstats._compiled import compiled
+from bnstats._validation import whole
+from bnstats.networks.kernels.layers import LayerState
+from bnstats.networks.normalizers.normalizer import Normalizer
+
+
+@compiled
+def standardize_groups(z: RealArray, groups: int, inverse: RealArray, eps: float) -> None:
+    """z becomes (z - m) / s in each of so many groups of each row; `inverse` (rows, groups at least) gets 1 / s."""
+    size = z.shape[1] // groups
+    zero, one, share = z.dtype.type(0), z.dtype.type(1), z.dtype.type(1 / size)
+    for i in range(z.shape[0]):
+        for g in range(groups):
+            mean = var = zero
+            for j in range(g * size, (g + 1) * size):
+                mean += z[i, j]
+            mean *= share
+            for j in range(g * size, (g + 1) * size):
+                var += (z[i, j] - mean) * (z[i, j] - mean)
+            inverse[i, g] = one / np.sqrt(var * share + z.dtype.type(eps))
+            for j in range(g * size, (g + 1) * size):
+                z[i, j] = (z[i, j] - mean) * inverse[i, g]
+
+
+@compiled
+def standardize_groups_back(gradient: RealArray, value: RealArray, groups: int, inverse: RealArray) -> None:
+    """The gradient g at the value becomes (g - mean(g) - value mean(g value)) / s in each group."""
+    size = gradient.shape[1] // groups
+    zero, share = gradient.dtype.type(0), gradient.dtype.type(1 / size)
+    for i in range(gradient.shape[0]):
+        for g in range(groups):
+            total = dot = zero
+            for j in range(g * size, (g + 1) * size):
+                total += gradient[i, j]
+                dot += gradient[i, j] * value[i, j]
+            total *= share
+            dot *= share
+            for j in range(g * size, (g + 1) * size):
+                gradient[i, j] = inverse[i, g] * (gradient[i, j] - total - value[i, j] * dot)
+
+
+@compiled
+def forward(z: RealArray, state: LayerState) -> None:
+    """By each group's own mean and variance."""
+    standardize_groups(z, int(state.settings[0]), state.memory, state.eps)
+
+
+@compiled
+def backward(gradient: RealArray, value: RealArray, state: LayerState) -> None:
+    """Mean and variance are functions of z, too."""
+    standardize_groups_back(gradient, value, int(state.settings[0]), state.memory)
+
+
+def check_groups(number: int, hidden: tuple[int, ...]) -> None:
+    """Raise ValueError if a layer's units cannot be cut into so many equal groups."""
+    for units in hidden:
+        if units % number:
+            raise ValueError(f"{units} hidden units cannot be cut into {number} equal groups; give a divisor of them.")
+
+
+@dataclass(frozen=True)
+class Group(Normalizer):
+    """Each row over each of `number` groups of neighbouring units (Wu & He 2018)."""
+
+    name = "group"
+    forward = staticmethod(forward)
+    backward = staticmethod(backward)
+    number: int = 8
+
+    def __post_init__(self) -> None:
+        whole("number of groups", self.number, least=1)
+
+    def settings(self, step: IntArray) -> FloatArray:
+        """The number of groups."""
+        return np.full((*step.shape, 1), float(self.number))
+
+    def check(self, batch_size: int, hidden: tuple[int, ...]) -> None:
+        check_groups(self.number, hidden)

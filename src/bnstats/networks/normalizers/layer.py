@@ -1,0 +1,32 @@
+"""Layer normalisation: each row over all units of the layer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bnstats._arrays import RealArray
+from bnstats._compiled import compiled
+from bnstats.networks.kernels.layers import LayerState
+from bnstats.networks.normalizers.group import standardize_groups, standardize_groups_back
+from bnstats.networks.normalizers.normalizer import Normalizer
+
+
+@compiled
+def forward(z: RealArray, state: LayerState) -> None:
+    """By each row's own mean and variance."""
+    standardize_groups(z, 1, state.memory, state.eps)
+
+
+@compiled
+def backward(gradient: RealArray, value: RealArray, state: LayerState) -> None:
+    """Mean and variance are functions of z, too."""
+    standardize_groups_back(gradient, value, 1, state.memory)
+
+
+@dataclass(frozen=True)
+class Layer(Normalizer):
+    """Each row over all units of the layer (Ba, Kiros & Hinton 2016, arXiv 1607.06450)."""
+
+    name = "layer"
+    forward = staticmethod(forward)
+    backward = staticmethod(backward)

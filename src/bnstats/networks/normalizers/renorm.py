@@ -1,0 +1,86 @@
+"""Batch renormalization: a batch's values corrected towards those that running statistics would make."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from bnstats._arrays import FloatArray, IntArray, RealArray
+from bnstats._compiled import compiled
+from bnstats._validation import number, whole
+from bnstats.networks.kernels.layers import LayerState
+from bnstats.networks.normalizers.batch import standardize, standardize_back
+from bnstats.networks.normalizers.normalizer import Normalizer
+
+# Rows of the memory: r / s, r, d, and scratch.
+INVERSE, R, D, TOTAL, DOT = range(5)
+
+
+@compiled
+def forward(z: RealArray, state: LayerState) -> None:
+    """z becomes (z - m) / s r + d; r and d against the running statistics, within the limits of this step."""
+    r, d, eps = state.memory[R], state.memory[D], z.dtype.type(state.eps)
+    r_limit, d_limit, one = state.settings[0], state.settings[1], z.dtype.type(1)
+    standardize(z, state.mean[0], state.var[0], state.memory[INVERSE], state.eps)
+    for j in range(z.shape[1]):
+        running = np.sqrt(state.running_var[j] + eps)
+        r[j] = min(max(np.sqrt(state.var[0, j] + eps) / running, one / r_limit), r_limit)
+        d[j] = min(max((state.mean[0, j] - state.running_mean[j]) / running, -d_limit), d_limit)
+        state.memory[INVERSE, j] *= r[j]
+    for i in range(z.shape[0]):
+        for j in range(z.shape[1]):
+            z[i, j] = z[i, j] * r[j] + d[j]
+
+
+@compiled
+def backward(gradient: RealArray, value: RealArray, state: LayerState) -> None:
+    """r times that of batch normalisation, for r and d are constants in the gradient."""
+    r, d = state.memory[R], state.memory[D]
+    for j in range(gradient.shape[1]):
+        r[j] = gradient.dtype.type(1) / r[j]
+    for i in range(gradient.shape[0]):
+        for j in range(gradient.shape[1]):
+            value[i, j] = (value[i, j] - d[j]) * r[j]
+    standardize_back(gradient, value, state.memory[INVERSE], state.memory[TOTAL], state.memory[DOT])
+
+
+@dataclass(frozen=True)
+class Renorm(Normalizer):
+    """Batch renormalization (Ioffe 2017, arXiv 1702.03275): z r + d, which is what running statistics would make.
+
+    r = s_batch / s_running within [1 / r_max, r_max], d = (m_batch - m_running) / s_running within [-d_max, d_max];
+    s_running is the root of running variance + eps, and no gradient runs through r and d.
+
+    Parameters
+    ----------
+    r_max, d_max : float
+        Reached by linear rise from 1 and 0.
+    schedule : (int, int, int)
+        The step until which it is plain batch normalisation, at which d_max is reached, and r_max: the paper's 5000,
+        25000 and 40000 by default, scaled down to trainings of 1000 steps.
+    """
+
+    name = "renorm"
+    uses_batch = True
+    forward = staticmethod(forward)
+    backward = staticmethod(backward)
+    r_max: float = 3.0
+    d_max: float = 5.0
+    schedule: tuple[int, int, int] = (100, 500, 800)
+
+    def __post_init__(self) -> None:
+        if not (number("r_max", self.r_max) >= 1 and number("d_max", self.d_max) >= 0):
+            raise ValueError(f"r_max is at least 1 and d_max at least 0; got {self.r_max} and {self.d_max}.")
+        if not isinstance(self.schedule, tuple) or len(self.schedule) != 3:
+            raise ValueError(f"schedule is three steps, as in schedule=(100, 500, 800); got {self.schedule!r}.")
+        if whole("the first step of schedule", self.schedule[0], least=0) > min(self.schedule[1:]):
+            raise ValueError(
+                f"schedule is (start, d_max reached, r_max reached), the first step the smallest; got {self.schedule}."
+            )
+
+    def settings(self, step: IntArray) -> FloatArray:
+        """r_max and d_max at these steps."""
+        start, d_full, r_full = self.schedule
+        r_share, d_share = (np.clip((step - start) / max(full - start, 1), 0.0, 1.0) for full in (r_full, d_full))
+        return np.stack([1 + r_share * (self.r_max - 1), d_share * self.d_max], axis=-1)

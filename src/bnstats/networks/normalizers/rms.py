@@ -1,0 +1,48 @@
+"""RMS normalisation: each row divided by its root mean square."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from bnstats._arrays import RealArray
+from bnstats._compiled import compiled
+from bnstats.networks.kernels.layers import LayerState
+from bnstats.networks.normalizers.normalizer import Normalizer
+
+
+@compiled
+def forward(z: RealArray, state: LayerState) -> None:
+    """z becomes z / s in each row, s² = mean(z²) + eps."""
+    share = z.dtype.type(1 / z.shape[1])
+    for i in range(z.shape[0]):
+        square = z.dtype.type(0)
+        for j in range(z.shape[1]):
+            square += z[i, j] * z[i, j]
+        inverse = z.dtype.type(1) / np.sqrt(square * share + z.dtype.type(state.eps))
+        state.memory[i, 0] = inverse
+        for j in range(z.shape[1]):
+            z[i, j] *= inverse
+
+
+@compiled
+def backward(gradient: RealArray, value: RealArray, state: LayerState) -> None:
+    """The gradient g at the value becomes (g - value mean(g value)) / s."""
+    share = gradient.dtype.type(1 / gradient.shape[1])
+    for i in range(gradient.shape[0]):
+        dot = gradient.dtype.type(0)
+        for j in range(gradient.shape[1]):
+            dot += gradient[i, j] * value[i, j]
+        dot *= share
+        for j in range(gradient.shape[1]):
+            gradient[i, j] = state.memory[i, 0] * (gradient[i, j] - value[i, j] * dot)
+
+
+@dataclass(frozen=True)
+class RMS(Normalizer):
+    """Each row divided by its root mean square; its mean stays (Zhang & Sennrich 2019, arXiv 1910.07467)."""
+
+    name = "rms"
+    forward = staticmethod(forward)
+    backward = staticmethod(backward)

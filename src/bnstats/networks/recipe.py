@@ -1,0 +1,95 @@
+"""How networks are built and trained."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from bnstats._validation import choice, whole
+from bnstats.networks.kernels.passes import Descent
+from bnstats.networks.normalizers.batch import Batch
+from bnstats.networks.normalizers.gradient_check import check_gradient
+from bnstats.networks.normalizers.normalizer import Normalizer
+from bnstats.networks.normalizers.registry import is_builtin
+from bnstats.statistics.conventions import Convention
+
+# The slope below 0 of each activation, which is v for v > 0.
+ACTIVATIONS = {"relu": 0.0, "linear": 1.0}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How networks are built and trained.
+
+    A hidden layer is x W, normalised, times scale plus shift, activation (with `NoNorm` x W + shift, activation); the
+    output layer has weights and a bias. Loss: cross-entropy, mean over the batch.
+
+    Attributes
+    ----------
+    hidden : tuple of int
+        Units of each hidden layer.
+    normalizer : Normalizer
+    convention : Convention
+        Of the running statistics, and eps.
+    learning_rate, sgd_momentum, weight_decay : float
+        Stochastic gradient descent as in torch.optim.SGD over all parameters.
+    activation : "relu" or "linear"
+
+    Examples
+    --------
+    >>> Recipe(hidden=(64, 64)).normalizer
+    Batch()
+    """
+
+    hidden: tuple[int, ...] = (64,)
+    normalizer: Normalizer = field(default_factory=Batch)
+    convention: Convention = field(default_factory=lambda: Convention.of("torch"))
+    learning_rate: float = 0.1
+    sgd_momentum: float = 0.0
+    weight_decay: float = 0.0
+    activation: str = "relu"
+
+    def __post_init__(self) -> None:
+        Normalizer.of(self.normalizer)
+        if not isinstance(self.hidden, tuple) or not self.hidden:
+            raise ValueError(f"hidden has the units of each hidden layer, as in hidden=(64,); got {self.hidden!r}.")
+        object.__setattr__(self, "hidden", tuple(whole("each of hidden", units, least=1) for units in self.hidden))
+        choice("activation", self.activation, tuple(ACTIVATIONS))
+        if not 0 < self.learning_rate < np.inf:
+            raise ValueError(f"learning_rate is above 0 and finite; got {self.learning_rate}.")
+        if not 0 <= self.sgd_momentum < 1:
+            raise ValueError(f"sgd_momentum is at least 0 and below 1; got {self.sgd_momentum}.")
+        if not 0 <= self.weight_decay < np.inf:
+            raise ValueError(f"weight_decay is at least 0 and finite; got {self.weight_decay}.")
+
+    def sizes(self, given: Any) -> tuple[int, ...]:
+        """Inputs, hidden units and classes of a network by this recipe; ValueError if those given are not."""
+        if not isinstance(given, tuple) or len(given) < 2 or given[1:-1] != self.hidden:
+            raise ValueError(f"sizes are (inputs, *{self.hidden}, classes) for this recipe; got {given!r}.")
+        self.normalizer.check(self.normalizer.set_rows(2), self.hidden)  # whatever the batch size: do groups fit
+        return whole("inputs", given[0], least=1), *self.hidden, whole("classes", given[-1], least=1)
+
+    @property
+    def slope(self) -> float:
+        """Of the activation below 0."""
+        return ACTIVATIONS[self.activation]
+
+    @property
+    def gain(self) -> float:
+        """Variance of an initial weight, times inputs, that keeps the size of values: 2 for ReLU (He et al. 2015)."""
+        return 2 / (1 + self.slope**2)
+
+    @property
+    def descent(self) -> Descent:
+        """A step of gradient descent, for compiled code."""
+        rate = self.learning_rate
+        return Descent(np.float32(rate), np.float32(self.sgd_momentum), np.float32(rate * self.weight_decay))
+
+    def check(self, batch_size: int) -> None:
+        """Raise ValueError if batches of this size cannot be normalised so, or a user's own gradient is wrong."""
+        self.normalizer.check(batch_size, self.hidden)
+        if not is_builtin(self.normalizer):
+            for units in self.hidden:
+                check_gradient(self.normalizer, batch_size, units, self.convention.eps)
