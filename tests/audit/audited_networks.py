@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,8 @@ from torch.nn import functional
 Batch = tuple[Tensor, Tensor]
 Loader = list[Batch] | torch.utils.data.DataLoader
 ROWS, TEST = 1200, 597
+STATES = Path(__file__).parent.parent / "data" / "audited_networks.pt"
+STEPS = 300
 
 
 @cache
@@ -176,3 +179,85 @@ def one_class(rows: Batch, batch_size: int, seed: int, count: int = 400) -> list
         (x[i], y[i])
         for i in (torch.from_numpy(rng.choice(members[b % 10], batch_size)) for b in rng.permutation(count))
     ]
+
+
+# ---- ways to train: a function of the network's name, the images' name and the seed
+
+
+def prepared(network: str, images: str, seed: int, dropout: float = 0.0) -> tuple[nn.Module, Batch]:
+    """An untrained network, and its training rows."""
+    torch.manual_seed(seed)
+    return NETWORKS[network](8 if images == "digits" else 14, dropout), split(seed, images)[0]
+
+
+def healthy(network: str, images: str, seed: int) -> nn.Module:
+    """The learning rate is decayed to 0, so that the average of momentum 0.1 keeps up with the weights."""
+    model, rows = prepared(network, images, seed)
+    return train(model, loader(rows), STEPS)
+
+
+def constant_rate(network: str, images: str, seed: int) -> nn.Module:
+    """Weights move on until the end, and running statistics lag behind."""
+    model, rows = prepared(network, images, seed)
+    return train(model, loader(rows), STEPS, rate=0.05, decay=False)
+
+
+def averaged_weights(network: str, images: str, seed: int) -> nn.Module:
+    """Weights are averaged, statistics are not."""
+    model, rows = prepared(network, images, seed)
+    train(model, loader(rows), STEPS // 2)
+    return averaged(model, loader(rows), STEPS // 2, rate=0.2)
+
+
+def frozen_layer(network: str, images: str, seed: int) -> nn.Module:
+    """The second layer stays in evaluation mode through most of the training."""
+    model, rows = prepared(network, images, seed)
+    train(model, loader(rows), STEPS // 4)
+    return train(model, loader(rows), STEPS, frozen=(1,))
+
+
+def one_class_batches(network: str, images: str, seed: int) -> nn.Module:
+    """Each batch holds one class."""
+    model, rows = prepared(network, images, seed)
+    return train(model, one_class(rows, 32, seed), STEPS, rate=0.02)
+
+
+def batches_of_2(network: str, images: str, seed: int) -> nn.Module:
+    """Two rows a batch."""
+    model, rows = prepared(network, images, seed)
+    return train(model, loader(rows, 2), 4 * STEPS, rate=0.02)
+
+
+def with_dropout(network: str, images: str, seed: int) -> nn.Module:
+    """Most values are dropped in front of batch norm."""
+    model, rows = prepared(network, images, seed, dropout=0.7)
+    return train(model, loader(rows), STEPS)
+
+
+def other_eps(network: str, images: str, seed: int) -> nn.Module:
+    """Trained with an eps of 0.1, as some frameworks' models are, and loaded into layers with 1e-5."""
+    model, rows = prepared(network, images, seed)
+    for layer in norms(model):
+        layer.eps = 0.1
+    return train(model, loader(rows), STEPS)
+
+
+def few_updates(network: str, images: str, seed: int) -> nn.Module:
+    """80 updates at a momentum of 0.01."""
+    model, rows = prepared(network, images, seed)
+    for layer in norms(model):
+        layer.momentum = 0.01
+    return train(model, loader(rows), 80)
+
+
+TRAININGS: dict[str, Callable[[str, str, int], nn.Module]] = {
+    "healthy": healthy,
+    "constant rate": constant_rate,
+    "averaged": averaged_weights,
+    "frozen layer": frozen_layer,
+    "one class": one_class_batches,
+    "batches of 2": batches_of_2,
+    "dropout": with_dropout,
+    "eps": other_eps,
+    "few updates": few_updates,
+}

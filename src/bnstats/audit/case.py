@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bnstats.audit.batches import labels_of
+from bnstats.audit.batches import count_rows, joined, labels_of, taken
 from bnstats.audit.bench import Bench
 from bnstats.audit.between import Between, class_mix, row_mean_f
 from bnstats.audit.kinds import Kind
@@ -108,6 +108,11 @@ class Case:
             means = self.runner.row_means(self.kept, set(chosen.values()))
             found |= {place: row_mean_f(means[name], self.seed) for place, name in chosen.items() if means[name]}
         return found
+
+    def short_batches(self, count: int = 100) -> list[Any]:
+        """Random batches as short as the last one of an epoch."""
+        rows, rng = joined(self.kept), np.random.default_rng(self.seed)
+        return [taken(rows, rng.choice(count_rows(rows), self.short, replace=False)) for _ in range(count)]
 
     def spread(self, name: str) -> float:
         """Median relative standard deviation of a layer's batch variances."""

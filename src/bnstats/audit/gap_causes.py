@@ -81,8 +81,8 @@ def short_batch(gap: Gap) -> Named | None:
     ended = [x for x in case.layers if x.name in off and x.steps and case.per_epoch and x.steps % case.per_epoch == 0]
     if not case.short or not ended or len(ended) < len(off):
         return None
-    inflation = case.batch_size / case.short
-    again = {x.name: compare(x, case.watched[x.name], case.seed, last_variance=inflation) for x in ended}
+    short = case.runner.watch(case.short_batches(), training=True, frozen=case.frozen)
+    again = {x.name: compare(x, case.watched[x.name], case.seed, last=short[x.name]) for x in ended}
     if any(c is not None and c.p * len(ended) < ALARMS for c in again.values()):
         return None
     text = (
@@ -112,10 +112,10 @@ def eps_mismatch(gap: Gap) -> Named | None:
 
 def stale(gap: Gap) -> Named | None:
     """More than chance between running statistics and batches at these weights."""
-    off = significant(gap)
-    if not off:
+    off, case, z = significant(gap), gap.case, rms(gap)
+    # Batches at these weights close the gap, not only what the inference path makes of them.
+    if not off or not (gap.most(case.kinds["averaged"]) or gap.most(case.kinds["precise"])):
         return None
-    case, z = gap.case, rms(gap)
     inside = residual(case, off[0]) if off[0] == case.layers[0].name else None
     if inside is None:
         why = (

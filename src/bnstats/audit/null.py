@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bnstats.audit.layers import Array, Layer, Statistics
 from bnstats.audit.watch import Watched
@@ -97,7 +96,7 @@ class Comparison:
 
 
 def compare(
-    layer: Layer, watched: Watched, seed: int, *, last_variance: float = 1.0, per_epoch: int | None = None
+    layer: Layer, watched: Watched, seed: int, *, last: Watched | None = None, per_epoch: int | None = None
 ) -> Comparison | None:
     """How far running statistics are from those of batches, and how often chance takes them as far.
 
@@ -109,11 +108,11 @@ def compare(
         Its batches, independent of each other.
     seed : int
         Layers with the same momentum and steps are resampled with the same batches, so that what they share is kept.
-    last_variance : float
-        Variance of the last batch's statistics in units of that of the others, above 1 for a short one.
+    last : Watched, optional
+        Batches like the last one before the statistics were saved, where it was of another size.
     per_epoch : int, optional
-        Batches of a shuffled epoch; by default batches are taken as independent, which makes |z| too small for shuffled
-        epochs, the more so the smaller the momentum.
+        Batches of a shuffled epoch, for z; by default batches are taken as independent, which makes |z| too small for
+        shuffled epochs, the more so the smaller the momentum.
 
     Notes
     -----
@@ -123,27 +122,27 @@ def compare(
     if layer.running is None or len(watched.batch) < 3:
         return None
     start, weights = update_weights(layer.momentum, layer.steps, layer.calls)
-    values = np.concatenate(watched.updates(layer.momentum), axis=1)
-    running = np.concatenate(layer.running)
-    first = np.repeat([0.0, 1.0], len(layer.running[0]))
+    values, running = np.concatenate(watched.updates(layer.momentum), axis=1), np.concatenate(layer.running)
     mean, sd, k = values.mean(axis=0), values.std(axis=0, ddof=1), len(values)
-    expected = start * first + (1 - start) * mean
-    inflated = np.append(np.square(weights[:-1]), last_variance * np.square(weights[-1:]))
-    spread = inflated.sum() if per_epoch is None else epoch_variance(weights, per_epoch)
+    newest = np.zeros((1, len(mean)))
+    if last is not None:
+        newest = weights[-1] * np.concatenate(last.updates(layer.momentum), axis=1)
+        weights = weights[:-1]
+    # Without weights statistics were never updated, or (momentum 0) come from elsewhere and are compared as they are.
+    share = float(weights.sum() if len(weights) else last is None and start == 0)
+    spread = float(np.square(weights).sum() if per_epoch is None else epoch_variance(weights, per_epoch))
+    expected = start * np.repeat([0.0, 1.0], len(layer.running[0])) + share * mean + newest.mean(axis=0)
     rounding = _rounding(layer, np.split(values, 2, axis=1))
-    se = np.sqrt(np.square(sd) * (spread + (1 - start) ** 2 / k) + np.square(rounding))
-    difference = running - expected
-    with np.errstate(divide="ignore", invalid="ignore"):
-        z = difference / se
-    varies = sd > rounding
-    share = np.sqrt(spread / np.square(weights).sum()) if len(weights) else 1.0
-    resampled = _resample(values[:, varies], weights * share, (1 - start) * 1.0, seed)
-    observed = float(np.mean(np.square(z[varies]))) if varies.any() else np.nan
-    p = (1 + np.count_nonzero(resampled >= observed)) / (RESAMPLES + 1) if varies.any() else 1.0
+    se = np.sqrt(np.square(sd) * (spread + share**2 / k) + newest.var(axis=0) + np.square(rounding))
+    difference, varies = running - expected, sd > rounding
+    z = difference / se
+    resampled = _resample(values[:, varies], newest[:, varies], weights, share, seed)
+    observed = float(np.mean(np.square(z[varies])) if varies.any() else 0)
+    p = float((1 + np.count_nonzero(resampled >= observed)) / (RESAMPLES + 1))
     if np.any(np.abs(difference[~varies]) > 10 * rounding[~varies]) or not np.isfinite(running).all():
         p = 0.0  # batches that do not vary leave nothing to chance
     rms = float(np.sqrt(np.nanmean(np.square(z)))) if np.isfinite(z).any() else np.nan
-    return Comparison(_halves(expected), _halves(se), _halves(z), start, rms, float(p), resampled)
+    return Comparison(_halves(expected), _halves(se), _halves(z), start, rms, p, resampled)
 
 
 def _halves(values: Array) -> Statistics:
@@ -152,35 +151,36 @@ def _halves(values: Array) -> Statistics:
 
 
 def _rounding(layer: Layer, values: list[Array]) -> Array:
-    """What rounding in float32 may do to running means and variances: a last digit in each update that still counts."""
+    """What rounding in float32 may do to running means and variances: a last digit in each update that still counts.
+
+    Nothing smaller matters than what is that small against eps.
+    """
     updates = 10.0 if not layer.momentum else 10 + 1 / layer.momentum
     mean, var = (np.abs(v).max(axis=0) for v in values)
-    return ROUNDING * updates * np.concatenate([mean + np.sqrt(var), var])
+    return ROUNDING * updates * np.concatenate([mean + np.sqrt(var + layer.eps), var + layer.eps])
 
 
-def _resample(values: Array, weights: Array, share: float, seed: int) -> Array:
+def _resample(values: Array, newest: Array, weights: Array, share: float, seed: int) -> Array:
     """Mean squares of z of running averages and of batches to compare with, both drawn from the observed batches."""
     rng, (k, channels) = np.random.default_rng(seed), values.shape
-    if not channels or not len(weights):
+    if not channels or share == 0:
         return np.zeros(RESAMPLES)
     running = _draw(weights, k, rng)
     counts = rng.multinomial(k, np.full(k, 1 / k), size=RESAMPLES) / k
-    scaled = (values - values.mean(axis=0)) / values.std(axis=0)
+    sd = values.std(axis=0)
+    scaled, last = (values - values.mean(axis=0)) / sd, (newest - newest.mean(axis=0)) / sd
     means = counts @ scaled
     variances = (counts @ np.square(scaled) - np.square(means)) * k / (k - 1)
-    spread = np.square(weights).sum() + share**2 / k
-    difference = running @ scaled - share * means
-    with np.errstate(divide="ignore", invalid="ignore"):
-        squares = np.square(difference) / (variances * spread)
-    return np.asarray(np.mean(np.where(variances > 0, squares, 0.0), axis=1))
+    difference = running @ scaled - share * means + last[rng.integers(len(last), size=RESAMPLES)]
+    expected = variances * (np.square(weights).sum() + share**2 / k) + last.var(axis=0)
+    return np.asarray(np.mean(np.square(difference) / np.maximum(expected, 1e-30), axis=1))
 
 
 def _draw(weights: Array, k: int, rng: np.random.Generator) -> Array:
     """What each of k batches weighs in running averages of batches drawn with replacement, a row each."""
-    if np.ptp(weights) == 0:
+    if len(weights) and np.ptp(weights) == 0:
         return np.asarray(rng.multinomial(len(weights), np.full(k, 1 / k), size=RESAMPLES) * weights[0])
-    drawn = np.zeros((RESAMPLES, k))
-    rows: NDArray[np.int64] = np.arange(RESAMPLES)
+    drawn, rows = np.zeros((RESAMPLES, k)), np.arange(RESAMPLES)
     for weight in weights:
         drawn[rows, rng.integers(k, size=RESAMPLES)] += weight
     return drawn

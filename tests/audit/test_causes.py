@@ -1,0 +1,159 @@
+"""The cause of what was broken is named first, on real networks and images, and nothing else is named beside it.
+
+The networks were trained once (`tests/data/make_audited_networks.py`). An audit of one of them is deterministic given
+its seed; over other seeds and trainings see `tests/audit/healthy_seeds.py`.
+"""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="the audit needs PyTorch: pip install 'bnstats[torch]'")
+
+from audited_networks import loader, norms, split  # noqa: E402
+from broken_models import BREAKS, audited, averaged, healthy, stored  # noqa: E402
+from torch import nn  # noqa: E402
+
+import bnstats as bn  # noqa: E402
+from bnstats.audit.report import CAUSES  # noqa: E402
+
+# Broken, but at no material cost on these rows: nothing is to be named.
+HARMLESS = {("eps", "residual"), ("eps", "dense")}
+# Those whose cause is a number of the layer's own are not tried on the slowest network.
+QUICK = ("convolutional", "dense")
+PLAIN = (
+    "never_counted",
+    "batches_of_2",
+    "not_a_number",
+    "negative_variance",
+    "nan_weights",
+    "batches_of_1",
+    "updated_twice",
+)
+PAIRS = [(b, n) for b in BREAKS for n in (QUICK if b in PLAIN else (*QUICK, "residual"))]
+
+
+@pytest.mark.parametrize(("name", "network"), PAIRS)
+def test_the_right_cause_is_named_first_and_alone(name: str, network: str) -> None:
+    broken = BREAKS[name](network)
+    report = bn.audit(broken.model, broken.loader, test=broken.test, **broken.options)
+    named = [finding.cause for finding in report.findings]
+    assert named == ["nothing_wrong" if (name, network) in HARMLESS else broken.cause]
+
+
+def test_every_cause_is_tried() -> None:
+    tried = {f("dense").cause for f in BREAKS.values()} | {"variance_convention"}
+    assert tried == set(CAUSES)
+
+
+@pytest.mark.parametrize("images", ["digits", "mnist"])
+def test_averaged_weights_are_told_from_other_data_by_the_span_of_the_filters(images: str) -> None:
+    found = {}
+    for training in ("healthy", "averaged"):
+        broken = audited("stale", "convolutional", training, images)
+        if training == "healthy":
+            x, y = split(0, images)[0]
+            from audited_networks import update
+
+            torch.manual_seed(0)
+            update(broken.model, loader((x * 0.3, y)), 200).eval()
+        finding = bn.audit(broken.model, broken.loader, test=broken.test).findings[0]
+        assert finding.cause == "stale"
+        found[training] = finding
+    assert found["averaged"].evidence["residual"] > 6
+    assert "weights have moved" in found["averaged"].text
+    assert found["healthy"].evidence["residual"] < 0.2
+    assert "other data" in found["healthy"].text
+
+
+def test_a_recalibration_that_is_advised_helps_on_the_rows_it_was_not_made_from() -> None:
+    broken = averaged("convolutional")
+    finding = bn.audit(broken.model, broken.loader, test=broken.test).findings[0]
+    mended = bn.recalibrate(broken.model, broken.loader)
+    x, y = broken.test[0]
+    with torch.no_grad():
+        before, after = (nn.functional.cross_entropy(model(x), y).item() for model in (broken.model, mended))
+    assert before - after == pytest.approx(finding.cost, rel=0.1)
+    assert "bn.recalibrate" in finding.mend
+
+
+def test_two_defects_at_once() -> None:
+    broken = averaged("convolutional")
+    norms(broken.model)[1].reset_running_stats()
+    report = bn.audit(broken.model, broken.loader, test=broken.test)
+    assert {finding.cause for finding in report.findings} == {"stale", "never_updated"}
+    costs = [finding.cost for finding in report.findings]
+    assert costs == sorted(costs, reverse=True)
+    (never,) = (finding for finding in report.findings if finding.cause == "never_updated")
+    assert never.layers == (report.layers["layer"][1],)
+    # The test rows are shifted, too: what is wrong with the statistics is then judged on the loader's rows.
+    x, y = broken.test[0]
+    shifted = [(0.4 * x + 0.3 * torch.rand(x.shape, generator=torch.Generator().manual_seed(0)), y)]
+    causes = {finding.cause for finding in bn.audit(broken.model, broken.loader, test=shifted).findings}
+    assert {"shifted_test_data", "never_updated"} <= causes
+
+
+def test_twenty_stacked_layers_without_weights() -> None:
+    """Unbiased running variances: evaluation shrinks the output of every layer by sqrt(63/64).
+
+    Updated so often with batches of 64 that nothing else is off; without weights, eps as small as PyTorch allows.
+    """
+    torch.manual_seed(0)
+    model = nn.Sequential(*(nn.BatchNorm1d(4, affine=False, eps=1e-12) for _ in range(20)))
+    batches = [torch.randn(64, 4) for _ in range(2048)]
+    with torch.no_grad():
+        for batch in batches:
+            model(batch)
+        inputs = torch.randn(64, 4)
+        inputs = (inputs - inputs.mean(0)) / inputs.std(0, correction=0) * model[0].running_var.sqrt()
+        model.eval()
+        ratio = (model(inputs).std(0, correction=0)).mean().item()
+    assert ratio == pytest.approx((63 / 64) ** (19 / 2), rel=0.01)
+    report = bn.audit(model, batches[:100], forward=lambda m, batch: 4 * m(batch), seed=0)
+    assert report.findings[0].cause == "variance_convention"
+    assert 'kind="biased"' in report.findings[0].mend or 'kind="population"' in report.findings[0].mend
+
+
+def test_without_labels_outputs_are_compared_with_training_mode() -> None:
+    model, (x, _) = stored("convolutional", "averaged"), split(0)[0]
+    images = [x[i : i + 32] for i in range(0, 1184, 32)]
+    report = bn.audit(model, images)
+    assert list(report.scores["metric"].unique()) == ["divergence", "changed"]
+    assert report.findings[0].cause == "stale"
+    assert bn.audit(stored("convolutional", "healthy"), images).findings[0].cause == "nothing_wrong"
+
+
+def test_dicts_own_scores_and_own_forward() -> None:
+    x, y = split(0)[0]
+    model = stored("dense", "averaged")
+    dicts = [{"image": x[i : i + 32], "label": y[i : i + 32]} for i in range(0, 1184, 32)]
+    plain = bn.audit(model, [(d["image"], d["label"]) for d in dicts])
+    assert bn.audit(model, dicts).scores.equals(plain.scores)
+    own = bn.audit(
+        model,
+        dicts,
+        forward=lambda m, batch: m(batch["image"]),
+        score=lambda output, batch: -nn.functional.cross_entropy(output, batch["label"], reduction="none"),
+    )
+    assert np.allclose(own.scores["value"], -plain.scores.query("metric == 'nll'")["value"], atol=1e-6)
+    assert own.findings[0].cause == plain.findings[0].cause == "stale"
+
+
+def test_the_report_speaks_for_itself() -> None:
+    broken = averaged("convolutional")
+    report = bn.audit(broken.model, broken.loader, test=broken.test)
+    assert "stale" in repr(report)
+    assert "Mend: bn.recalibrate" in report.summary()
+    gap = report.gap.query("rows == 'test' and metric == 'nll'").set_index("part")["value"]
+    assert gap["batch - running"] == pytest.approx(gap.drop("batch - running").sum())
+    assert set(report.layers["layer"]) == set(report.channels["layer"])
+    assert (report.layers["gain"] > 0).any()
+
+
+def test_the_same_audit_gives_the_same_report() -> None:
+    broken = healthy("dense")
+    first, second = (bn.audit(broken.model, broken.loader, test=broken.test, seed=3) for _ in range(2))
+    for name in ("layers", "channels", "scores", "gap"):
+        table: Any = getattr(first, name)
+        assert table.equals(getattr(second, name)), name
