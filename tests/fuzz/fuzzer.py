@@ -22,10 +22,10 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-
-import bnstats as bn
 from odd_values import ODD
 from targets import Target, targets
+
+import bnstats as bn
 
 PACKAGE = str(Path(bn.__file__).parent)
 LIMIT = 20
@@ -83,11 +83,7 @@ def judge(target: Target, given: dict[str, Any]) -> str | None:
     stray = [w for w in warned if not issubclass(w.category, OWN_WARNINGS) and not _ours(w)]
     if stray:
         return f"stray {stray[0].category.__name__}: {str(stray[0].message)[:60]}"
-    if (
-        not warned
-        and "nan" not in (inspect.getdoc(function) or "").lower()
-        and any(x != x for x in numbers(found))
-    ):
+    if not warned and "nan" not in (inspect.getdoc(function) or "").lower() and any(x != x for x in numbers(found)):
         return "NaN without a word"
     return None
 

@@ -46,10 +46,9 @@ class Largest(bn.Study):
 @cache
 def network() -> Any:
     dataset = bn.Dataset.of((ROWS.astype(np.float32), LABELS))
-    start = bn.networks.Network.initial(
+    return bn.networks.Network.initial(
         bn.networks.Recipe(hidden=(3,)), dataset.inputs, dataset.classes, np.random.default_rng(0)
     )
-    return start
 
 
 # Valid arguments, by the name of the parameter, made anew for each call.
@@ -132,6 +131,7 @@ BY_NAME: dict[str, Callable[[], Any]] = {
     "frame": lambda: pd_frame(),
     "table": lambda: pd_frame(),
 }
+EFFECTS = ("Distinct", "Mixture", "RandomWalk", "Sinusoid", "Trend")
 # Where a name means something else, or the usual value would take long.
 BY_CALL: dict[str, dict[str, Callable[[], Any]]] = {
     "measure_convergence": {"max_replicates": lambda: 64},
@@ -159,9 +159,9 @@ BY_CALL: dict[str, dict[str, Callable[[], Any]]] = {
     "RunningStats.update": {"batch": lambda: ROWS[:, :2]},
     "RunningStats.normalize": {"x": lambda: ROWS[:, :2]},
     "corrections.correction_of": {"source": lambda: "center"},
-    **{f"effects.{kind}.of": {"source": lambda: "trend"} for kind in ("Distinct", "Mixture", "RandomWalk", "Sinusoid", "Trend")},
+    **{f"effects.{kind}.of": {"source": lambda: "trend"} for kind in EFFECTS},
     "Gaussians": {"rows": lambda: 60, "test_rows": lambda: 20, "inputs": lambda: 4, "classes": lambda: 2},
-        "Moments": {"mean": lambda: 1.0},
+    "Moments": {"mean": lambda: 1.0},
     "leave_one_batch_out": {"corrections": lambda: ["none", "center"]},
     "testing.assert_rate": {
         "to": None,
