@@ -8,8 +8,8 @@ from bnstats.claims.evidence import Measures
 from bnstats.datasets.dataset import Dataset
 from bnstats.datasets.row_batching import RowBatching, Shuffled
 from bnstats.datasets.shifts import Shift
-from bnstats.networks.network import Recipe
-from bnstats.networks.normalizers import Normalizer
+from bnstats.networks.normalizers.normalizer import Normalizer
+from bnstats.networks.recipe import Recipe
 from bnstats.studies.mismatch.evaluation import Kind, name_of
 from bnstats.studies.mismatch.study import MismatchStudy
 

@@ -13,7 +13,8 @@ from bnstats.claims.claim import Claim, Region
 from bnstats.claims.evidence import Batches, Enumerated
 from bnstats.claims.grades import GRADES
 from bnstats.claims.grounds import Exact, Proportion
-from bnstats.networks.network import Network, Recipe
+from bnstats.networks.network import Network
+from bnstats.networks.recipe import Recipe
 from bnstats.statistics.normalized import normalized
 
 QUESTION = "question: a 0 means B in one batch and D in the next"

@@ -13,7 +13,7 @@ from bnstats.claims.published import accuracy_gain
 from bnstats.datasets.row_batching import ClassBalanced, Correlated
 from bnstats.datasets.shifts import Contrast, Noise, Shift
 from bnstats.networks.adaptation import Mixed
-from bnstats.networks.normalizers import Ghost
+from bnstats.networks.normalizers.ghost import Ghost
 
 
 def _claim(name: str, statement: str, theirs: float, reference: str, evidence: Measures) -> Claim:

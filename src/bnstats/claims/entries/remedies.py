@@ -8,7 +8,7 @@ from bnstats.claims.claim import Claim, Region
 from bnstats.claims.evidence import Measures
 from bnstats.claims.grounds import Bounded
 from bnstats.claims.networks import accuracy, networks
-from bnstats.networks.normalizers import Renorm
+from bnstats.networks.normalizers.renorm import Renorm
 
 IOFFE = "comment: arXiv 1702.03275 (batch renormalization) and 1607.06450 (layer norm)"
 LARGE, SMALL = 64, 2
