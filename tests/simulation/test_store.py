@@ -101,7 +101,8 @@ def stored(path):
 def test_a_killed_run_goes_on_where_it_was_to_the_same_bits(tmp_path):
     path = tmp_path / "store.sqlite"
     (tmp_path / "slow.py").write_text(STUDY)
-    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    paths = os.pathsep.join([str(tmp_path), str(Path(bn.__file__).parents[1])])
+    environment = {**os.environ, "PYTHONPATH": paths}
 
     def start(pause, more=""):
         run = f"table = slow.bn.run(slow.Slow(pause={pause}), max_replicates=4000, {more}).table"

@@ -70,18 +70,18 @@ def _is_plain(part: Any) -> bool:
 def failure(study: Study, cell: Cell, block: int, seed: int, error: BaseException) -> BlockError:
     """The error to raise for a block that failed with this one."""
     place = [digest(c) for c in study.cells()].index(digest(cell))
-    named = ", ".join(f"{key}={_shown(value, repr)}" for key, value in cell.items())
+    named = ", ".join(f"{key}={text_of(value, repr)}" for key, value in cell.items())
     written = Written()
     call = f"{written(run_block)}({written(study, 'study')}, cell={place}, block={block}, seed={seed})"
     return BlockError(
-        f"block {block} of cell {place} ({named}) failed: {type(error).__name__}: {_shown(error, str)}\n"
+        f"block {block} of cell {place} ({named}) failed: {type(error).__name__}: {text_of(error, str)}\n"
         f"Run it alone with this line{written.where()}:\n"
         f"{written.line(call)}",
         study,
     )
 
 
-def _shown(value: Any, how: Callable[[Any], str]) -> str:
+def text_of(value: Any, how: Callable[[Any], str]) -> str:
     """Its text, whatever the user's own method for that does."""
     try:
         return how(value)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
 from numbers import Integral
 from typing import Any
 
@@ -16,21 +14,8 @@ from bnstats.simulation.summaries import SUMMARIES
 NUMBERS = ("measure", "summary", "value", "mcse", "exact", "replicates", "reached")
 
 
-def check(study: Any, executor: Executor | int | None) -> Sequence[Cell]:
-    """The cells of the study; ValueError if it is none, or cannot be sent to the workers."""
-    cells = _cells(study)
-    if executor is not None and not isinstance(executor, int | ThreadPoolExecutor):
-        try:
-            pickle.dumps(study)
-        except Exception as error:  # what cannot be pickled says so in many ways, all of them meant here
-            raise ValueError(
-                f"the study cannot be sent to another process ({error}): define its functions at the top of a module, "
-                "or use threads."
-            ) from error
-    return cells
-
-
-def _cells(study: Any) -> Sequence[Cell]:
+def check(study: Any) -> Sequence[Cell]:
+    """The cells of the study; ValueError if it is none."""
     if not isinstance(study, Study):
         raise ValueError(f"study is an object of a class derived from bn.Study; got {study!r}.")
     for name in study.summaries:

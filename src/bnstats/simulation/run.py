@@ -23,8 +23,9 @@ from bnstats.simulation.storage.store import Store
 from bnstats.simulation.streams import digest
 from bnstats.simulation.study import Cell, Study
 from bnstats.simulation.summaries import SUMMARIES
+from bnstats.simulation.tallies import tallies
 from bnstats.simulation.tally import Sample
-from bnstats.simulation.workers import Workers, tallies
+from bnstats.simulation.workers import Workers
 
 # Cells that a warning names.
 SHOWN = 5
@@ -74,6 +75,8 @@ def run(
         For bad arguments, before anything is simulated.
     BlockError
         If a block fails.
+    WorkersLostError
+        If workers were lost; finished blocks are kept in the store.
     OSError
         If the store cannot be written; what it holds is kept.
 
@@ -85,20 +88,21 @@ def run(
         If replicates are NaN, or infinite without the exact value being so.
     """
     precision, seed, store = options["precision"], options["seed"], options["store"]
-    conditions = check(study, options["executor"])
+    conditions = check(study)
     cells = [CellRun(study, cell, options["max_replicates"]) for cell in _distinct(conditions)]
     looks = _looks(cells, precision)
+    workers = Workers(options["executor"], study, seed, cells)
     with ExitStack() as stack:
         blocks = None
         if store is not None:
             blocks = Store(store, definition(study, seed))
             stack.callback(blocks.close)
-        workers = stack.enter_context(Workers(options["executor"]))
+        stack.enter_context(workers)
         bar = stack.enter_context(Bar(study, len(cells), options["progress"]))
         for look in range(looks):
             pending = [c for c in cells if not c.done]
-            tasks = ((c, b) for c in pending for b in c.blocks_until(look, last=look == looks - 1))
-            with closing(tallies(study, seed, tasks, workers, blocks)) as finished:
+            wanted = [(c, c.blocks_until(look, last=look == looks - 1)) for c in pending]
+            with closing(tallies(study, seed, wanted, workers, blocks)) as finished:
                 for cell, block, tally in finished:
                     cell.add(block, tally)
                     bar.block(cell.cell)

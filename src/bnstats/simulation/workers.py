@@ -1,21 +1,34 @@
-"""Blocks, done by whatever workers there are, and handed back in the order in which they were asked for."""
+"""Whoever simulates blocks: threads of this process, or any executor with its processes, here or on other machines."""
 
 from __future__ import annotations
 
+import asyncio
+import math
 import os
-from collections import deque
-from collections.abc import Generator, Iterable
+import time
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import ExitStack
+from typing import Any, TypeVar
 
-from threadpoolctl import threadpool_limits
-
-from bnstats.simulation.blocks import failure, replicates
+from bnstats.simulation.remote import Parcel, Work, simulated, simulated_elsewhere
+from bnstats.simulation.single_thread import single_thread
 from bnstats.simulation.stopping import CellRun
-from bnstats.simulation.storage.store import Store
-from bnstats.simulation.study import Cell, Study
-from bnstats.simulation.summaries import histogram
-from bnstats.simulation.tally import Tally
+from bnstats.simulation.study import Study
+
+T = TypeVar("T")
+
+# Tasks under way per worker: one at work, and some on their way.
+AHEAD = 4
+# Seconds that a task should take at least, and besides for each worker, so that a scheduler which spends half a
+# millisecond on a task keeps up with a thousand workers.
+SHORTEST, PER_WORKER = 0.1, 0.001
+# Seconds after which it is asked again how many workers there are.
+NEWS = 2.0
+
+
+class WorkersLostError(RuntimeError):
+    """Workers ended, or could not be reached: no fault of a block; what is in the store is kept."""
 
 
 class Workers:
@@ -24,74 +37,124 @@ class Workers:
     Parameters
     ----------
     executor : None, int or concurrent.futures.Executor
-        None: a thread a core; an int: so many threads.
+        None: one thread per core; an int: so many threads.
+    study, seed : Study, int
+    cells : list of CellRun
+        All cells of the run.
+
+    Raises
+    ------
+    ValueError
+        If the study cannot be sent to another process.
     """
 
-    def __init__(self, executor: Executor | int | None) -> None:
-        self._given = executor
+    def __init__(self, executor: Executor | int | None, study: Study, seed: int, cells: Sequence[CellRun]) -> None:
+        self._given, self._study, self._seed = executor, study, seed
+        self._places = {run.key: place for place, run in enumerate(cells)}
         self._exit = ExitStack()
+        self._client = getattr(executor, "_client", None)  # Dask's, which knows the workers
+        self._parcel: Parcel | None = None
+        if not (executor is None or isinstance(executor, int | ThreadPoolExecutor)):
+            self._parcel = Parcel.of(study, [run.cell for run in cells], by_value=self._client is not None)
+        self._sent = 0
+        self._seconds = math.inf  # per block
+        self._count, self._asked = 1, -math.inf
 
     def __enter__(self) -> Workers:
         if self._given is None or isinstance(self._given, int):
-            self._exit.enter_context(threadpool_limits(limits=1))
             self._executor: Executor = ThreadPoolExecutor(self._given or os.cpu_count())
             self._exit.callback(self._executor.shutdown, cancel_futures=True)
-            self._work = _simulate
         else:
-            self._executor, self._work = self._given, _simulate_elsewhere
-        self.window = 4 * int(getattr(self._executor, "_max_workers", None) or os.cpu_count() or 1)
+            self._executor = self._given
+        if self._parcel is None:
+            self._exit.enter_context(single_thread())
         return self
 
     def __exit__(self, *_: object) -> None:
         self._exit.close()
 
-    def submit(self, study: Study, cell: Cell, seed: int, block: int) -> Future[Tally]:
-        """Have a block simulated."""
-        return self._executor.submit(self._work, study, cell, seed, block)
+    @property
+    def count(self) -> int:
+        """How many blocks are simulated at a time; more or fewer as workers come and go."""
+        if time.monotonic() - self._asked > NEWS:
+            self._count = _workers_of(self._executor, self._client) or self._count
+            self._asked = time.monotonic()
+        return self._count
+
+    @property
+    def window(self) -> int:
+        """How many tasks are under way at a time, so that memory does not grow with their number."""
+        return AHEAD * self.count
+
+    def share(self, left: int) -> int:
+        """How many blocks to give to the next task, where so many are left: fewer towards the end, one to threads."""
+        if self._parcel is None or math.isinf(self._seconds):
+            return 1
+        enough = math.ceil((SHORTEST + PER_WORKER * self.count) / max(self._seconds, 1e-9))
+        return max(1, min(enough, left // (2 * self.window)))
+
+    def submit(self, run: CellRun, blocks: Sequence[int]) -> Task:
+        """Have blocks of a cell simulated."""
+        return Task(self, run, blocks)
+
+    def start(self, run: CellRun, blocks: Sequence[int], again: bool = False) -> Future[Work | None]:
+        """Send a task; the study travels with the first ones, one per worker, and `again` to a process without it."""
+        if self._parcel is None:
+            return self._executor.submit(simulated, self._study, run.cell, self._seed, blocks)
+        along = again or self._sent < self.count
+        self._sent += 1
+        given = self._parcel.digest, self._parcel.content if along else None, self._places[run.key], self._seed, blocks
+        # Dask would take two tasks of the same arguments for one.
+        options: dict[str, Any] = {} if self._client is None else {"pure": False}
+        return self._executor.submit(simulated_elsewhere, *given, **options)
+
+    def took(self, seconds: float) -> None:
+        """A block took so long."""
+        self._seconds = seconds if math.isinf(self._seconds) else 0.8 * self._seconds + 0.2 * seconds
 
 
-def _simulate(study: Study, cell: Cell, seed: int, block: int) -> Tally:
-    found = replicates(study, cell, block, seed)
-    return Tally.of(found, [study.origin(cell, key) for key in found], histogram(study.summaries))
+class Task:
+    """Some blocks of a cell, on their way."""
+
+    def __init__(self, workers: Workers, run: CellRun, blocks: Sequence[int]) -> None:
+        self.run, self.blocks = run, blocks
+        self._workers = workers
+        self._future = self._guarded(lambda: workers.start(run, blocks))
+
+    def result(self) -> Work:
+        """Wait for the work; WorkersLostError if nobody does it."""
+        work = self._guarded(self._future.result)
+        while work is None:
+            self._future = self._guarded(lambda: self._workers.start(self.run, self.blocks, again=True))
+            work = self._guarded(self._future.result)
+        if work.error is None:
+            self._workers.took(work.seconds)
+        return work
+
+    def abandon(self) -> Work | None:
+        """Cancel it; the work if it is finished already, or cannot be stopped."""
+        try:
+            return None if self._future.cancel() else self._future.result()
+        except (Exception, asyncio.CancelledError):  # whatever became of it: what brought the run to its end is raised
+            return None
+
+    def _guarded(self, step: Callable[[], T]) -> T:
+        try:
+            return step()
+        except (Exception, asyncio.CancelledError) as error:  # executors raise errors of many kinds
+            raise WorkersLostError(
+                f"blocks {self.blocks[0]} to {self.blocks[-1]} of a cell found no worker that finished them "
+                f"({type(error).__name__}: {error}): workers were lost, or cannot load the study. Finished blocks are "
+                "kept if the run has a store; start workers anew and run again."
+            ) from error
 
 
-def _simulate_elsewhere(study: Study, cell: Cell, seed: int, block: int) -> Tally:
-    with threadpool_limits(limits=1):
-        return _simulate(study, cell, seed, block)
-
-
-def tallies(
-    study: Study, seed: int, tasks: Iterable[tuple[CellRun, int]], workers: Workers, store: Store | None
-) -> Generator[tuple[CellRun, int, Tally]]:
-    """The tallies of (cell, block) tasks, in that order, as (cell, block, tally).
-
-    Few tasks are under way at a time, so memory does not grow with their number. What is finished when a block fails,
-    or when the run is interrupted, is stored.
-    """
-    pending: deque[tuple[CellRun, int, Tally | Future[Tally]]] = deque()
-    try:
-        for run, block in tasks:
-            held = store.get(run.key, block) if store else None
-            pending.append((run, block, held or workers.submit(study, run.cell, seed, block)))
-            if len(pending) >= workers.window:
-                yield _finish(study, seed, *pending.popleft(), store)
-        while pending:
-            yield _finish(study, seed, *pending.popleft(), store)
-    finally:
-        for run, block, future in pending:
-            if isinstance(future, Future) and not future.cancel() and store and not future.exception():
-                store.put(run.key, block, future.result())
-
-
-def _finish(
-    study: Study, seed: int, run: CellRun, block: int, work: Tally | Future[Tally], store: Store | None
-) -> tuple[CellRun, int, Tally]:
-    if isinstance(work, Tally):
-        return run, block, work
-    try:
-        tally = work.result()
-    except Exception as error:
-        raise failure(study, run.cell, block, seed, error) from error
-    if store:
-        store.put(run.key, block, tally)
-    return run, block, tally
+def _workers_of(executor: Executor, client: Any) -> int:
+    """How many tasks an executor works on at a time; 0 if it cannot be told now."""
+    if client is not None:
+        try:
+            return sum(client.nthreads().values())
+        except Exception:  # no scheduler at the moment, which it says in many ways
+            return 0
+    named = (getattr(executor, name, None) for name in ("_max_workers", "num_workers", "max_workers"))
+    return next((int(number) for number in named if isinstance(number, int)), os.cpu_count() or 1)

@@ -1,0 +1,107 @@
+"""Tasks: some blocks of a cell, simulated here or in another process, to which a study and its data travel once.
+
+What travels with a task is a few numbers and the digest of the study. A process that does not know that digest says
+so; the task is sent again with the study, and the process keeps it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from bnstats.simulation.blocks import replicates, text_of
+from bnstats.simulation.single_thread import single_thread
+from bnstats.simulation.study import Cell, Study
+from bnstats.simulation.summaries import histogram
+from bnstats.simulation.tally import Tally
+
+# Studies that a process keeps, those of runs that take turns.
+KEPT = 4
+
+_known: dict[str, tuple[Study, Sequence[Cell]]] = {}
+
+
+@dataclass(frozen=True)
+class Work:
+    """What became of a task.
+
+    Attributes
+    ----------
+    tallies : list of Tally
+        Of its blocks, up to the first that failed.
+    seconds : float
+        Per block.
+    error : Exception, optional
+        Why the next block failed.
+    """
+
+    tallies: list[Tally]
+    seconds: float = 0.0
+    error: Exception | None = None
+
+
+@dataclass(frozen=True)
+class Parcel:
+    """A study and its cells, pickled, with their digest."""
+
+    digest: str
+    content: bytes = field(repr=False)
+
+    @staticmethod
+    def of(study: Study, cells: Sequence[Cell], by_value: bool) -> Parcel:
+        """With `by_value`, classes and functions of a script travel too, for workers that cannot import it."""
+        try:
+            if by_value:
+                import cloudpickle
+
+                content = cloudpickle.dumps((study, cells))
+            else:
+                content = pickle.dumps((study, cells))
+        except Exception as error:  # what cannot be pickled says so in many ways, all of them meant here
+            raise ValueError(
+                f"the study cannot be sent to another process ({error}): define its functions at the top of a module, "
+                "or use threads."
+            ) from error
+        return Parcel(hashlib.sha256(content).hexdigest(), content)
+
+
+def simulated(study: Study, cell: Cell, seed: int, blocks: Sequence[int]) -> Work:
+    """The tallies of blocks; an error of the study's own is returned, so one that is raised is of the workers."""
+    tallies: list[Tally] = []
+    start = time.perf_counter()
+    try:
+        for block in blocks:
+            found = replicates(study, cell, block, seed)
+            origins = [study.origin(cell, key) for key in found]
+            tallies.append(Tally.of(found, origins, histogram(study.summaries)))
+    except Exception as error:  # the user's own code may raise anything
+        return Work(tallies, error=error)
+    return Work(tallies, (time.perf_counter() - start) / len(blocks))
+
+
+def simulated_elsewhere(
+    digest: str, content: bytes | None, place: int, seed: int, blocks: Sequence[int]
+) -> Work | None:
+    """The same for the cell at that place in a parcel; None if this process does not know the study."""
+    if digest not in _known:
+        if content is None:
+            return None
+        while len(_known) >= KEPT:
+            del _known[next(iter(_known))]
+        _known[digest] = pickle.loads(content)
+    study, cells = _known[digest]
+    with single_thread():
+        work = simulated(study, cells[place], seed, blocks)
+    return Work(work.tallies, work.seconds, work.error and _portable(work.error))
+
+
+def _portable(error: Exception) -> Exception:
+    """The error, or one that says the same if it cannot be pickled, or not be made anew."""
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:  # the error's own methods may raise anything
+        return RuntimeError(f"{type(error).__name__}: {text_of(error, str)}")
+    return error

@@ -1,0 +1,76 @@
+"""Blocks, found in a store or simulated by workers, and handed back in the order in which they were asked for."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Generator, Iterator, Sequence
+
+from bnstats.simulation.blocks import failure
+from bnstats.simulation.stopping import CellRun
+from bnstats.simulation.storage.store import Store
+from bnstats.simulation.study import Study
+from bnstats.simulation.tally import Tally
+from bnstats.simulation.workers import Task, Workers
+
+Block = tuple[CellRun, int, Tally]
+
+
+def tallies(
+    study: Study, seed: int, wanted: Sequence[tuple[CellRun, range]], workers: Workers, store: Store | None
+) -> Generator[Block]:
+    """The tallies of the wanted blocks of each cell, in that order, as (cell, block, tally).
+
+    Few tasks are under way at a time, so memory does not grow with their number. What is finished when a block fails,
+    or when the run is interrupted, is stored.
+    """
+    pending: deque[Task | Block] = deque()
+    try:
+        for piece in _pieces(wanted, workers, store):
+            pending.append(piece)
+            while len(pending) >= workers.window:
+                yield from _finished(study, seed, pending.popleft(), store)
+        while pending:
+            yield from _finished(study, seed, pending.popleft(), store)
+    finally:
+        for piece in pending:
+            work = piece.abandon() if isinstance(piece, Task) else None
+            if work and store:
+                _keep(store, piece, work.tallies)
+
+
+def _pieces(wanted: Sequence[tuple[CellRun, range]], workers: Workers, store: Store | None) -> Iterator[Task | Block]:
+    """Stored blocks, and tasks for those that are not stored, of consecutive ones of a cell."""
+    left = sum(len(blocks) for _, blocks in wanted)
+    for run, blocks in wanted:
+        missing: list[int] = []
+        for block in blocks:
+            held = store.get(run.key, block) if store else None
+            if missing and (held or len(missing) >= workers.share(left)):
+                yield workers.submit(run, missing)
+                missing = []
+            if held:
+                yield run, block, held
+            else:
+                missing.append(block)
+            left -= 1
+        if missing:
+            yield workers.submit(run, missing)
+
+
+def _finished(study: Study, seed: int, piece: Task | Block, store: Store | None) -> Iterator[Block]:
+    if not isinstance(piece, Task):
+        yield piece
+        return
+    work = piece.result()
+    if store:
+        _keep(store, piece, work.tallies)
+    if work.error:
+        raise failure(study, piece.run.cell, piece.blocks[len(work.tallies)], seed, work.error) from work.error
+    for block, tally in zip(piece.blocks, work.tallies, strict=True):
+        yield piece.run, block, tally
+
+
+def _keep(store: Store, task: Task | Block, done: Sequence[Tally]) -> None:
+    assert isinstance(task, Task)
+    for block, tally in zip(task.blocks, done, strict=False):
+        store.put(task.run.key, block, tally)

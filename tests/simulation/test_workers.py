@@ -1,0 +1,291 @@
+"""Workers: what travels to them, what is left as it was, and what is said when they are lost."""
+
+import multiprocessing
+import os
+import pickle
+import threading
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from threadpoolctl import ThreadpoolController
+
+import bnstats as bn
+from benchmarks.damage import Means
+from bnstats.exceptions import BlockError, WorkersLostError
+from bnstats.simulation import remote
+from bnstats.simulation.single_thread import single_thread
+from bnstats.simulation.workers import AHEAD, Workers
+
+
+def blas_threads() -> list[int]:
+    np.linalg.inv(np.eye(2))
+    return [library["num_threads"] for library in ThreadpoolController().info() if library["user_api"] == "blas"]
+
+
+@pytest.fixture
+def two_threads():
+    with ThreadpoolController().limit(limits=2, user_api="blas"):
+        assert set(blas_threads()) == {2}
+        yield
+
+
+class Elsewhere(Executor):
+    """Processes, as far as a study can see: what is sent is pickled, each process knows what it was sent."""
+
+    def __init__(self, processes: int = 2) -> None:
+        self._max_workers = processes
+        self.known: list[dict[str, Any]] = [{} for _ in range(processes)]
+        self.sent: list[int] = []
+
+    def submit(self, function: Any, /, *given: Any, **_: Any) -> Future[Any]:
+        travels = pickle.dumps((function, given))
+        self.sent.append(len(travels))
+        future: Future[Any] = Future()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(remote, "_known", self.known[len(self.sent) % len(self.known)])
+            function, given = pickle.loads(travels)
+            future.set_result(pickle.loads(pickle.dumps(function(*given))))
+        return future
+
+
+@dataclass(frozen=True)
+class Holding(Means):
+    """A study with a million values, and with these in its cells."""
+
+    values: Any = field(default_factory=lambda: np.arange(1e6))
+
+    def cells(self):
+        return [{"size": n, "values": self.values} for n in self.sizes]
+
+    def columns(self, cell):
+        return {"size": cell["size"]}
+
+
+def test_a_users_arrays_travel_once_per_worker():
+    """8 MB for each of 2 workers, however many blocks and cells there are."""
+    elsewhere = Elsewhere()
+    found = bn.run(Holding(), max_replicates=60 * 40, executor=elsewhere).table
+    large = [size for size in elsewhere.sent if size > 100_000]
+    assert len(elsewhere.sent) >= 40
+    assert 2 <= len(large) <= 3
+    assert max(large) < 9e6
+    assert max(size for size in elsewhere.sent if size <= 100_000) < 1000
+    pd.testing.assert_frame_equal(found, bn.run(Holding(), max_replicates=60 * 40, executor=1).table)
+
+
+def test_a_worker_that_does_not_know_the_study_is_sent_it():
+    elsewhere = Elsewhere(3)
+    elsewhere._max_workers = 1  # as far as anybody knew when the run began
+    found = bn.run(Means(), max_replicates=60 * 40, executor=elsewhere).table
+    pd.testing.assert_frame_equal(found, bn.run(Means(), max_replicates=60 * 40, executor=1).table)
+    assert all(elsewhere.known)
+
+
+def test_a_process_keeps_few_studies():
+    elsewhere = Elsewhere(1)
+    for seed in range(remote.KEPT + 3):
+        bn.run(Means((seed + 2,)), max_replicates=120, executor=elsewhere)
+    assert len(elsewhere.known[0]) == remote.KEPT
+
+
+class Asked(Executor):
+    """As mpi4py's pool, it says how many workers it has; as Dask's, it asks its client."""
+
+    def __init__(self, **told):
+        self.__dict__.update(told)
+
+
+def test_the_window_is_of_the_executors_workers_not_of_this_machine():
+    class Client:
+        def nthreads(self):
+            return {"tcp://a": 3, "tcp://b": 4}
+
+    class Lost:
+        def nthreads(self):
+            raise OSError("no scheduler")
+
+    for told, number in [
+        ({"_max_workers": 5}, 5),
+        ({"num_workers": 6}, 6),
+        ({"_client": Client()}, 7),
+        ({"_client": Lost()}, 1),
+        ({}, os.cpu_count()),
+    ]:
+        with Workers(Asked(**told), Means(), 0, []) as workers:
+            assert workers.window == AHEAD * number
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_blas_has_its_threads_again_after_a_run_and_after_an_error():
+    inside = []
+
+    @dataclass(frozen=True)
+    class Looking(Means):
+        fails: bool = False
+
+        def simulate(self, cell, rng, size):
+            inside.extend(blas_threads())
+            if self.fails:
+                raise ZeroDivisionError
+            return super().simulate(cell, rng, size)
+
+    before = threading.active_count()
+    bn.run(Looking(), max_replicates=120, executor=2)
+    assert set(blas_threads()) == {2}
+    with pytest.raises(BlockError):
+        bn.run(Looking(fails=True), max_replicates=120, executor=2)
+    assert set(inside) == {1}
+    assert set(blas_threads()) == {2}
+    assert threading.active_count() == before
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_runs_that_overlap_leave_blas_as_it_was():
+    """The first to begin is the first to end: each used to restore what it had found."""
+    first, second = single_thread(), single_thread()
+    first.__enter__()
+    second.__enter__()
+    assert set(blas_threads()) == {1}
+    first.__exit__(None, None, None)
+    assert set(blas_threads()) == {1}
+    second.__exit__(None, None, None)
+    assert set(blas_threads()) == {2}
+
+
+def test_libraries_that_are_loaded_later_are_limited_too(monkeypatch):
+    with single_thread():
+        pass
+    made = []
+    monkeypatch.setattr("bnstats.simulation.single_thread.ThreadpoolController", lambda: made.append(1) or Limited())
+
+    class Limited:
+        def limit(self, limits):
+            return self
+
+        def restore_original_limits(self):
+            pass
+
+    for _ in range(3):
+        with single_thread():
+            pass
+    assert not made
+    monkeypatch.setitem(__import__("sys").modules, "a_new_library", os)
+    for _ in range(3):
+        with single_thread():
+            pass
+    assert made == [1]
+
+
+def limits_in_a_child() -> tuple[int, int]:
+    before = max(blas_threads())
+    with single_thread():
+        return before, max(blas_threads())
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_a_forked_process_starts_with_no_limit_of_its_own():
+    with single_thread(), ProcessPoolExecutor(1, multiprocessing.get_context("fork")) as pool:
+        assert pool.submit(limits_in_a_child).result() == (1, 1)
+
+
+@dataclass(frozen=True)
+class Deadly(Means):
+    """Ends the process at a cell."""
+
+    def simulate(self, cell, rng, size):
+        if cell["size"] == 5:
+            os._exit(1)
+        return super().simulate(cell, rng, size)
+
+
+@pytest.fixture
+def pool():
+    with ProcessPoolExecutor(2, multiprocessing.get_context("fork")) as executor:
+        yield executor
+
+
+def test_lost_workers_are_said_to_be_lost_and_what_is_finished_is_kept(tmp_path, pool):
+    with pytest.raises(WorkersLostError, match=r"BrokenProcessPool.*workers were lost.*Finished blocks are kept"):
+        bn.run(Deadly(), max_replicates=600, executor=pool, store=tmp_path / "s")
+    with pytest.raises(WorkersLostError, match="BrokenProcessPool"):
+        bn.run(Means(), max_replicates=600, executor=pool)
+    from benchmarks.damage import _blocks
+
+    assert _blocks(tmp_path / "s") >= 10
+
+
+def test_an_executor_that_is_closed_is_no_failing_block(pool):
+    pool.shutdown()
+    with pytest.raises(WorkersLostError, match="cannot schedule new futures after shutdown"):
+        bn.run(Means(), max_replicates=600, executor=pool)
+
+
+class NeedsTwoError(Exception):
+    """Cannot be made again from its pickle."""
+
+    def __init__(self, one, two):
+        super().__init__(f"{one} and {two}")
+
+
+class MuteError(Exception):
+    def __str__(self):
+        raise RuntimeError("no text")
+
+    def __reduce__(self):
+        raise RuntimeError("no pickle")
+
+
+@dataclass(frozen=True)
+class Raising(Means):
+    kind: str = "two"
+
+    def simulate(self, cell, rng, size):
+        if cell["size"] == 3:
+            raise NeedsTwoError(1, 2) if self.kind == "two" else MuteError
+        return super().simulate(cell, rng, size)
+
+
+@pytest.mark.parametrize("processes", [False, True])
+@pytest.mark.parametrize(("kind", "said"), [("two", "NeedsTwoError: 1 and 2"), ("mute", "MuteError without a text")])
+def test_an_exception_that_cannot_travel_or_speak_does_not_hide_the_block(request, processes, kind, said):
+    executor = request.getfixturevalue("pool") if processes else 1
+    with pytest.raises(BlockError, match=rf"block 0 of cell 1 \(size=3\) failed: .*{said}"):
+        bn.run(Raising(kind=kind), max_replicates=600, executor=executor)
+
+
+def test_blocks_before_one_that_fails_in_the_same_task_are_kept(tmp_path, monkeypatch):
+    monkeypatch.setattr(Workers, "share", lambda *_: 4)
+    calls = []
+
+    @dataclass(frozen=True)
+    class Failing(Means):
+        def simulate(self, cell, rng, size):
+            calls.append(cell["size"])
+            if len(calls) == 3:
+                raise ZeroDivisionError
+            return super().simulate(cell, rng, size)
+
+    from benchmarks.damage import _blocks
+
+    with pytest.raises(BlockError, match="block 2 of cell 0"):
+        bn.run(Failing(), max_replicates=600, executor=1, store=tmp_path / "s")
+    assert _blocks(tmp_path / "s") >= 2
+
+
+def test_tasks_of_processes_have_more_blocks_the_shorter_these_are_and_fewer_towards_the_end():
+    with Workers(Asked(_max_workers=2), Means(), 0, []) as workers:
+        assert workers.share(10_000) == 1  # nothing is known yet
+        workers.took(0.01)
+        assert workers.share(10_000) == 11
+        assert workers.share(64) == 4
+        assert workers.share(3) == 1
+        for _ in range(100):
+            workers.took(1.0)
+        assert workers.share(10_000) == 1
+    with Workers(2, Means(), 0, []) as threads:
+        threads.took(0.001)
+        assert threads.share(10_000) == 1
