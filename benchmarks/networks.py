@@ -31,7 +31,8 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from bnstats.networks.kernels.products import multiply
-from bnstats.networks.network import Network, Recipe
+from bnstats.networks.network import Network
+from bnstats.networks.recipe import Recipe
 
 INPUTS, UNITS, CLASSES, ROWS = 64, 64, 10, 1300
 BATCH_SIZES = (2, 8, 32, 128)

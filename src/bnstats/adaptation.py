@@ -1,5 +1,23 @@
 """Statistics at test time that are adapted to the test rows, and their common base."""
 
-from bnstats.networks.adaptation import Mixed, Mixing, Weighed
+from bnstats.networks.adaptation import (
+    ADAPTATIONS,
+    Adaptation,
+    Continued,
+    MeanOnly,
+    Mixed,
+    PredictionTime,
+    VarianceOnly,
+    Weighed,
+)
 
-__all__ = ["Mixed", "Mixing", "Weighed"]
+__all__ = [
+    "ADAPTATIONS",
+    "Adaptation",
+    "Continued",
+    "MeanOnly",
+    "Mixed",
+    "PredictionTime",
+    "VarianceOnly",
+    "Weighed",
+]

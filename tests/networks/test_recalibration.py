@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 
 from bnstats.datasets.dataset import Gaussians
-from bnstats.networks.adaptation import Mixed, Weighed
+from bnstats.networks.adaptation import ADAPTATIONS
 from bnstats.networks.network import Network, Statistics
-from bnstats.networks.recalibration import population, precise
+from bnstats.networks.recalibration import RECALIBRATIONS, averaged, population, precise
 from bnstats.networks.recipe import Recipe
-from bnstats.normalizers import Batch, Ghost, Group, Layer, NoNorm, Normalizer
+from bnstats.normalizers import Batch, BatchThenGroup, Ghost, Group, Layer, NoNorm, Normalizer
 from bnstats.statistics.conventions import Convention
 
 DATA = Gaussians(classes=4, inputs=8, rows=240, test_rows=60)
@@ -107,85 +107,51 @@ def test_without_batch_statistics_all_kinds_are_the_same_to_the_bit(normalizer: 
     network = trained(normalizer=normalizer)
     x, batches = SPLIT.x_test, np.arange(60).reshape(-1, 4)
     expected = network.logits(x)
-    for statistics in (precise(network, SPLIT.x, epoch(4)), population(network, SPLIT.x)):
+    for statistics in (find(network, SPLIT.x, epoch(4)) for find in RECALIBRATIONS.values()):
         np.testing.assert_array_equal(network.logits(x, statistics), expected)
-    for mixing in (Mixed(), Weighed()):
-        np.testing.assert_array_equal(mixing.logits(network, network.running, x, batches), expected[batches])
+    for adaptation in ADAPTATIONS.values():
+        np.testing.assert_array_equal(adaptation.logits(network, network.running, x, batches), expected[batches])
     np.testing.assert_array_equal(network.logits_in_batches(x, batches), expected[batches])
     unlike = replace(network, recipe=replace(network.recipe, normalizer=Batch()))
     assert not np.allclose(unlike.logits_in_batches(x, batches), expected[batches], rtol=0.1)
 
 
-def test_mixing_runs_from_the_test_batch_to_the_source() -> None:
-    """No pseudo-rows are prediction-time batch statistics, many of them are running statistics, 16 neither."""
+@pytest.mark.parametrize("normalizer", [Batch(), Ghost(size=4), BatchThenGroup(2)])
+def test_averaged_statistics_are_those_of_the_batches_averaged_with_unbiased_variances(normalizer: Normalizer) -> None:
+    """Wrong: biased variances; the pooled variance, which has that between batches."""
+    network = trained(normalizer=normalizer)
+    batches, rows = epoch(8), normalizer.set_rows(8)
+    found, each = averaged(network, SPLIT.x, batches), network.batch_statistics(SPLIT.x, batches)
+
+    def mean(kind: tuple[np.ndarray, ...], factor: float = 1.0) -> tuple[np.ndarray, ...]:
+        return tuple(factor * part.astype(float).mean(axis=0) for part in kind)
+
+    assert agree(found, Statistics(mean(each.mean), mean(each.var, rows / (rows - 1))))
+    assert not agree(found, Statistics(mean(each.mean), mean(each.var)), rtol=0.01, atol=0)
+    assert not agree(found, precise(network, SPLIT.x, batches), rtol=0.01, atol=0)
+
+
+def test_averaged_statistics_equal_update_bn_of_torch() -> None:
+    torch = pytest.importorskip("torch")
+    network, batches = trained(), epoch(8)
+    layers: list[Any] = []
+    for weights, scale, shift in zip(network.weights[:-1], network.scale, network.shift, strict=True):
+        inputs, units = weights.shape
+        linear, norm = torch.nn.Linear(inputs, units, bias=False), torch.nn.BatchNorm1d(units)
+        for given, values in ((linear.weight, weights.T), (norm.weight, scale), (norm.bias, shift)):
+            given.data = torch.from_numpy(values.copy())
+        layers += [linear, norm, torch.nn.ReLU()]
+    torch.optim.swa_utils.update_bn([torch.from_numpy(SPLIT.x[rows]) for rows in batches], torch.nn.Sequential(*layers))
+    buffers = [(n.running_mean.numpy(), n.running_var.numpy()) for n in layers[1::3]]
+    expected = Statistics(tuple(mean for mean, _ in buffers), tuple(var for _, var in buffers))
+    assert agree(averaged(network, SPLIT.x, batches), expected)
+    assert not agree(precise(network, SPLIT.x, batches), expected)
+
+
+@pytest.mark.parametrize("name", RECALIBRATIONS)
+def test_every_recalibration_gives_each_unit_a_finite_mean_and_a_variance(name: str) -> None:
     network = trained()
-    x, batches = SPLIT.x_test, np.arange(60).reshape(-1, 12)
-    alone, source = network.logits_in_batches(x, batches), network.logits(x)[batches]
-
-    def mixed(mixing: Mixed | Weighed) -> np.ndarray:
-        return mixing.logits(network, network.running, x, batches)
-
-    np.testing.assert_allclose(mixed(Mixed(0)), alone, rtol=1e-3, atol=1e-4)
-    for nothing_new in (mixed(Mixed(1e9)), mixed(Weighed(0.0))):
-        np.testing.assert_allclose(nothing_new, source, rtol=1e-3, atol=1e-4)
-    for other in (alone, source):
-        assert not np.allclose(mixed(Mixed(16)), other, rtol=0.05)
-    own = mixed(Weighed(1.0))  # each row normalised by itself is zero, up to rounding errors over the root of eps
-    np.testing.assert_allclose(own, np.broadcast_to(own[0, 0], own.shape), atol=1e-3)
-
-
-def by_hand(network: Network, x: np.ndarray, mean_and_var: Any) -> np.ndarray:
-    """Logits of one batch in float64."""
-    values = x.astype(float)
-    for layer in range(len(HIDDEN)):
-        z = values @ network.weights[layer].astype(float)
-        mean, var = mean_and_var(network.running.mean[layer], network.running.var[layer], z)
-        normalised = (z - mean) / np.sqrt(var + network.recipe.convention.eps)
-        values = np.maximum(network.scale[layer] * normalised + network.shift[layer], 0)
-    return values @ network.weights[-1].astype(float) + network.bias
-
-
-def test_mixed_statistics_count_the_source_as_further_rows() -> None:
-    """Wrong: the shares swapped."""
-    network = trained()
-    x, batches = SPLIT.x_test, np.arange(60).reshape(-1, 5)
-    found = Mixed(pseudo=3).logits(network, network.running, x, batches)
-    for shares, right in (((3 / 8, 5 / 8), True), ((5 / 8, 3 / 8), False)):
-        expected = [
-            by_hand(network, x[b], lambda m, v, z, s=shares: (s[0] * m + s[1] * z.mean(0), s[0] * v + s[1] * z.var(0)))
-            for b in batches
-        ]
-        assert np.allclose(found, expected, rtol=1e-3, atol=1e-4) == right
-
-
-def test_example_weighing_mixes_moments() -> None:
-    """E[z] and E[z²] by Summers & Dinneen. Wrong: variances, of which a single row has none."""
-    network = trained()
-    x, w = SPLIT.x_test, 0.3
-
-    def mixed_moments(m: np.ndarray, v: np.ndarray, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        mean = w * z + (1 - w) * m
-        return mean, w * z**2 + (1 - w) * (v + m.astype(float) ** 2) - mean**2
-
-    found = Weighed(w).logits(network, network.running, x, np.arange(60).reshape(-1, 4)).reshape(60, -1)
-    np.testing.assert_allclose(found, by_hand(network, x, mixed_moments), rtol=1e-3, atol=1e-4)
-    wrong = by_hand(network, x, lambda m, v, z: (w * z + (1 - w) * m, (1 - w) * v))
-    assert not np.allclose(found, wrong, rtol=0.05)
-
-
-@pytest.mark.parametrize("make", [lambda: Mixed(-1), lambda: Mixed(np.inf), lambda: Mixed(np.nan)])
-def test_bad_pseudo_rows(make: Any) -> None:
-    with pytest.raises(ValueError, match=r"^pseudo is a number of rows in \[0, inf\); got .*\.$"):
-        make()
-
-
-@pytest.mark.parametrize("make", [lambda: Mixed("3"), lambda: Weighed(None)])
-def test_what_is_no_number_is_refused(make: Any) -> None:
-    with pytest.raises(ValueError, match=r"^(pseudo|weight) is a .*; got ('3'|None)\.$"):
-        make()
-
-
-@pytest.mark.parametrize("weight", [-0.1, 1.1, np.nan])
-def test_bad_weight(weight: float) -> None:
-    with pytest.raises(ValueError, match=r"^weight is a share of a row's own values in \[0, 1\]; got .*\.$"):
-        Weighed(weight)
+    found = RECALIBRATIONS[name](network, SPLIT.x, epoch(4))
+    assert [part.shape for part in (*found.mean, *found.var)] == 2 * [(units,) for units in HIDDEN]
+    assert np.isfinite(np.concatenate([*found.mean, *found.var])).all()
+    assert (np.concatenate(found.var) >= 0).all()

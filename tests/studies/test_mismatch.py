@@ -24,7 +24,7 @@ import bnstats as bn
 from bnstats.datasets.dataset import Dataset, Gaussians
 from bnstats.datasets.row_batching import ClassBalanced, Correlated, OneClass, Shuffled, WithReplacement
 from bnstats.datasets.shifts import ClassMix, Gain, Noise
-from bnstats.networks.adaptation import Mixed, Weighed
+from bnstats.networks.adaptation import ADAPTATIONS, Mixed, Weighed
 from bnstats.networks.recipe import Recipe
 from bnstats.normalizers import Ghost, Group, Renorm
 from bnstats.simulation.streams import side_stream, stream
@@ -105,7 +105,7 @@ def test_without_batch_statistics_there_is_no_gap(normalizer: Any) -> None:
 
 def test_each_kind_is_what_its_name_says() -> None:
     """Two scores of one deep network against plain float64 loops. Wrong: unbiased variances, another network."""
-    study = study_of(SMALL, (4,), Recipe(hidden=(8, 6)), (*KINDS, Mixed(3), Weighed(0.2)))
+    study = study_of(SMALL, (4,), Recipe(hidden=(8, 6)), (*KINDS, "averaged", Mixed(3), Weighed(0.2)))
     cell = study.cells()[0]
     found = bn.run_block(study, cell=0, block=0, seed=5)
     rng = stream(5, cell, 0)
@@ -118,6 +118,12 @@ def test_each_kind_is_what_its_name_says() -> None:
         assert nll == pytest.approx(entropy(right, y[batches]), rel=1e-3)
         assert nll != pytest.approx(entropy(by_hand(trained, batches, ddof=1)[name], y[batches]), rel=1e-3)
         assert nll != pytest.approx(found["none", "Shuffled()", 4, name, "nll"][1], rel=1e-3)
+
+
+def test_every_adaptation_is_measured_by_its_name() -> None:
+    m = measure_mismatch(SMALL, statistics=["running", "averaged", *ADAPTATIONS], **FEW)
+    assert set(m.table["statistics"]) == {"running", "averaged", *(a.name for a in ADAPTATIONS.values())}
+    assert m.table[m.table["metric"] == "nll"]["value"].nunique() == 2 + len(ADAPTATIONS)
 
 
 def test_precise_statistics_pool_an_epoch_of_batches_and_at_least_100() -> None:
@@ -164,6 +170,8 @@ def by_hand(trained: Trained, batches: np.ndarray, ddof: int) -> dict[str, np.nd
     whole: list[tuple[np.ndarray, np.ndarray]] = []
     forward(x, lambda _, z: whole.append((z.mean(axis=0), z.var(axis=0) * (1 + ddof / 4))) or whole[-1])
 
+    averaged = [tuple(np.mean([part[k] for part in each], axis=0) for k in (0, 1)) for each in pooled]
+
     def mixed(layer: int, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return tuple(3 / 7 * s + 4 / 7 * t for s, t in zip(running(layer, z), own(layer, z), strict=True))
 
@@ -177,6 +185,7 @@ def by_hand(trained: Trained, batches: np.ndarray, ddof: int) -> dict[str, np.nd
         "running": running,
         "precise": lambda layer, _: precise[layer],
         "population": lambda layer, _: whole[layer],
+        "averaged": lambda layer, _: (averaged[layer][0], averaged[layer][1] * (4 / 3 if ddof == 0 else 1)),
         "mixed 3": mixed,
         "weighed 0.2": weighed,
     }

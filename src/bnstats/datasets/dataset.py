@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, cached_property
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from numpy.random import Generator
@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 from scipy import integrate, stats
 
 from bnstats._arrays import Float32Array, IntArray
-from bnstats._doors import CheckedMethods, checked
-from bnstats._validation import count, generator, interval, named, optional, word
+from bnstats._validation import named, number, whole
 from bnstats.datasets.given_rows import checked_rows
 from bnstats.datasets.loaders import digits, package
 
@@ -32,10 +31,8 @@ class Split:
 
 
 @dataclass(frozen=True, eq=False)
-class Dataset(CheckedMethods, ABC):
+class Dataset(ABC):
     """What every data set offers: its `name`, how many `classes` and `inputs` it has, and a fresh split."""
-
-    checks: ClassVar = {"rng": generator, "name": optional(word)}
 
     name: str
 
@@ -139,14 +136,13 @@ def chosen(rng: Generator, y: IntArray, each: NDArray[np.int64]) -> NDArray[np.b
     """Of each row, whether it is among as many random ones of its class as `each` says for that class."""
     order = rng.permutation(y.size)
     by_class = order[y[order].argsort(kind="stable")]
-    counts = np.bincount(y)
-    rank = np.arange(y.size) - np.repeat(counts.cumsum() - counts, counts)
+    count = np.bincount(y)
+    rank = np.arange(y.size) - np.repeat(count.cumsum() - count, count)
     found = np.empty(y.size, dtype=bool)
-    found[by_class] = rank < np.repeat(each, counts)
+    found[by_class] = rank < np.repeat(each, count)
     return found
 
 
-@checked(name=word, classes=count, inputs=count, separation=interval("[0, 1e6]"), rows=count, test_rows=count)
 @dataclass(frozen=True, eq=False)
 class Gaussians(Dataset):
     """A mixture of equally likely normal classes, of which the best reachable accuracy is known.
@@ -171,11 +167,15 @@ class Gaussians(Dataset):
     test_rows: int = 500
 
     def __post_init__(self) -> None:
+        for name in ("classes", "inputs", "rows", "test_rows"):
+            whole(name, getattr(self, name), least=1)
         if not 2 <= self.classes <= min(self.inputs, self.rows):
             raise ValueError(
                 f"classes is at least 2, at most the number of inputs ({self.inputs}) and of rows ({self.rows}); "
                 f"got {self.classes}."
             )
+        if not 0 <= number("separation", self.separation) < np.inf:
+            raise ValueError(f"separation is a finite distance of at least 0; got {self.separation}.")
 
     @cached_property
     def bayes(self) -> float:

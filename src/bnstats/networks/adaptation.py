@@ -4,18 +4,27 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
 from bnstats._arrays import IntArray, RealArray
-from bnstats._validation import number
+from bnstats._validation import number, whole
 from bnstats.networks.network import Network, Statistics
 from bnstats.statistics.conventions import smooth
 
+Pair = tuple[RealArray, RealArray]
+
 
 @dataclass(frozen=True)
-class Mixing(ABC):
-    """What mixes given statistics with values that are tested, in each layer: ten lines for one of these."""
+class Adaptation(ABC):
+    """How a layer's statistics are adapted to the values that it gets at test time.
+
+    A subclass has a name and `adapt`, about ten lines; an entry in `ADAPTATIONS` lets tests and studies find it.
+    """
+
+    remembers: ClassVar[bool] = False
+    """Whether the statistics of a batch depend on the batches before it."""
 
     @property
     @abstractmethod
@@ -23,26 +32,50 @@ class Mixing(ABC):
         """Name in tables."""
 
     @abstractmethod
-    def mix(self, mean: RealArray, var: RealArray, z: RealArray) -> tuple[RealArray, RealArray]:
-        """Mean and variance for z, shape (batches, rows, units), that broadcast against it."""
+    def adapt(self, mean: RealArray, var: RealArray, z: RealArray) -> Pair:
+        """Mean and variance for z, shape (batches, rows, units), from those of training, shape (units,).
+
+        What is returned broadcasts against z.
+        """
 
     def logits(self, network: Network, source: Statistics, x: RealArray, batches: IntArray) -> RealArray:
         """Logits in evaluation mode of the rows in `batches`, shape (batches, batch size, classes).
 
-        Each layer mixes the `source` statistics with what it really gets, after the layers below have mixed theirs.
+        Each layer adapts the `source` statistics to what it really gets, after the layers below have adapted theirs.
         """
         if not network.recipe.normalizer.uses_batch:
             return network.logits(x)[batches]
-        return network.evaluate(x[batches], lambda k, z: self.mix(source.mean[k], source.var[k], z))
+        return network.evaluate(x[batches], lambda k, z: self.adapt(source.mean[k], source.var[k], z))
+
+
+def own(z: RealArray) -> Pair:
+    """Mean and biased variance of each batch, shape (batches, 1, units)."""
+    mean = z.mean(axis=1, keepdims=True)
+    return mean, np.square(z - mean).mean(axis=1, keepdims=True)
 
 
 @dataclass(frozen=True)
-class Mixed(Mixing):
+class PredictionTime(Adaptation):
+    """The test batch's own statistics, nothing of training (Nado et al. 2020, arXiv 2006.10963).
+
+    >>> mean, var = PredictionTime().adapt(np.float32(0.0), np.float32(4.0), np.array([[[1.0], [3.0]]]))
+    >>> mean.item(), var.item()
+    (2.0, 1.0)
+    """
+
+    name = "prediction-time"
+
+    def adapt(self, mean: RealArray, var: RealArray, z: RealArray) -> Pair:
+        return own(z)
+
+
+@dataclass(frozen=True)
+class Mixed(Adaptation):
     """Source statistics as `pseudo` further rows of the test batch (Schneider et al. 2020, arXiv 2006.16971).
 
-    Both moments are N / (N + n) source + n / (N + n) test batch; N = 0 is the test batch alone (Nado et al. 2020).
+    Both moments are N / (N + n) source + n / (N + n) test batch; N = 0 is the test batch alone.
 
-    >>> mean, var = Mixed(pseudo=2).mix(np.float32(0.0), np.float32(4.0), np.array([[[1.0], [3.0]]]))
+    >>> mean, var = Mixed(pseudo=2).adapt(np.float32(0.0), np.float32(4.0), np.array([[[1.0], [3.0]]]))
     >>> mean.item(), var.item()
     (1.0, 2.5)
     """
@@ -56,19 +89,19 @@ class Mixed(Mixing):
     def name(self) -> str:
         return f"mixed {self.pseudo:.15g}"
 
-    def mix(self, mean: RealArray, var: RealArray, z: RealArray) -> tuple[RealArray, RealArray]:
+    def adapt(self, mean: RealArray, var: RealArray, z: RealArray) -> Pair:
         share = z.dtype.type(z.shape[1] / (self.pseudo + z.shape[1]))
-        here = z.mean(axis=1, keepdims=True)
-        return smooth(mean, here, share), smooth(var, np.square(z - here).mean(axis=1, keepdims=True), share)
+        here = own(z)
+        return smooth(mean, here[0], share), smooth(var, here[1], share)
 
 
 @dataclass(frozen=True)
-class Weighed(Mixing):
+class Weighed(Adaptation):
     """Each row's own values enter with this weight (example weighing, Summers & Dinneen 2020, arXiv 1906.03548).
 
     Mixed are the moments E[z] and E[z²], not the variances: the variance is (1 - w) var + w (1 - w) (z - mean)².
 
-    >>> mean, var = Weighed(weight=0.5).mix(np.float32(0.0), np.float32(1.0), np.array([[[2.0]]]))
+    >>> mean, var = Weighed(weight=0.5).adapt(np.float32(0.0), np.float32(1.0), np.array([[[2.0]]]))
     >>> mean.item(), var.item()     # E[z²] is (1 + 4) / 2
     (1.0, 1.5)
     """
@@ -82,9 +115,85 @@ class Weighed(Mixing):
     def name(self) -> str:
         return f"weighed {self.weight:.15g}"
 
-    def mix(self, mean: RealArray, var: RealArray, z: RealArray) -> tuple[RealArray, RealArray]:
-        own = z.dtype.type(self.weight)
-        return smooth(mean, z, own), (1 - own) * (var + own * np.square(z - mean))
+    def adapt(self, mean: RealArray, var: RealArray, z: RealArray) -> Pair:
+        share = z.dtype.type(self.weight)
+        return smooth(mean, z, share), (1 - share) * (var + share * np.square(z - mean))
 
 
-MIXINGS: dict[str, Mixing] = {"mixed": Mixed(), "weighed": Weighed()}
+@dataclass(frozen=True)
+class MeanOnly(Adaptation):
+    """The test batch's mean with the variance of training.
+
+    >>> mean, var = MeanOnly().adapt(np.float32(0.0), np.float32(4.0), np.array([[[1.0], [3.0]]]))
+    >>> mean.item(), var.item()
+    (2.0, 4.0)
+    """
+
+    name = "mean only"
+
+    def adapt(self, mean: RealArray, var: RealArray, z: RealArray) -> Pair:
+        return own(z)[0], var
+
+
+@dataclass(frozen=True)
+class VarianceOnly(Adaptation):
+    """The test batch's variance, about its own mean, with the mean of training.
+
+    >>> mean, var = VarianceOnly().adapt(np.float32(0.0), np.float32(4.0), np.array([[[1.0], [3.0]]]))
+    >>> mean.item(), var.item()
+    (0.0, 1.0)
+    """
+
+    name = "variance only"
+
+    def adapt(self, mean: RealArray, var: RealArray, z: RealArray) -> Pair:
+        return mean, own(z)[1]
+
+
+@dataclass(frozen=True)
+class Continued(Adaptation):
+    """The running average goes on over the stream of test batches; a batch is normalised after its own update.
+
+    Parameters
+    ----------
+    momentum : float in (0, 1]
+        Weight of each test batch.
+    ddof : 0 or 1
+        Of the variance that enters: 1 is unbiased, as in PyTorch's running variance.
+
+    Examples
+    --------
+    >>> mean, var = Continued(0.5).adapt(np.float32(0.0), np.float32(4.0), np.array([[[1.0], [3.0]], [[5.0], [7.0]]]))
+    >>> mean.ravel().tolist(), var.ravel().tolist()
+    ([1.0, 3.5], [3.0, 2.5])
+    """
+
+    momentum: float = 0.1
+    ddof: int = 1
+    remembers = True
+
+    def __post_init__(self) -> None:
+        number("momentum", self.momentum, "(0, 1]", "the weight of a test batch")
+        whole("ddof", self.ddof, least=0, most=1)
+
+    @property
+    def name(self) -> str:
+        return f"continued {self.momentum:.15g}" + ("" if self.ddof else ", biased")
+
+    def adapt(self, mean: RealArray, var: RealArray, z: RealArray) -> Pair:
+        share, found = z.dtype.type(self.momentum), own(z)
+        found[1][:] *= z.dtype.type(z.shape[1] / max(z.shape[1] - self.ddof, 1))
+        for of_batches, old in zip(found, (mean, var), strict=True):
+            for b, new in enumerate(of_batches):
+                old = of_batches[b] = smooth(old, new, share)
+        return found
+
+
+ADAPTATIONS: dict[str, Adaptation] = {
+    "prediction-time": PredictionTime(),
+    "mixed": Mixed(),
+    "weighed": Weighed(),
+    "mean only": MeanOnly(),
+    "variance only": VarianceOnly(),
+    "continued": Continued(),
+}

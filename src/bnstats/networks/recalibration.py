@@ -6,6 +6,8 @@ no statistics of batches enter (layer normalisation, say), there is nothing to e
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from bnstats._arrays import IntArray, RealArray
@@ -31,6 +33,20 @@ def precise(network: Network, x: RealArray, batches: IntArray) -> Statistics:
     return Statistics(tuple(m[0] for m, _ in pooled), tuple(m[1] + v[0] for m, v in pooled))
 
 
+def averaged(network: Network, x: RealArray, batches: IntArray) -> Statistics:
+    """Means and unbiased variances of batches, averaged: what `torch.optim.swa_utils.update_bn` makes.
+
+    The variance between the batches' means is lost, and the unbiased variance is larger by n / (n - 1) than that by
+    which training normalises. Parameters as for `precise`.
+    """
+    if not network.recipe.normalizer.uses_batch:
+        return network.running
+    each = network.batch_statistics(x, batches)
+    rows = network.recipe.normalizer.set_rows(batches.shape[1])
+    means, variances = ([_moments(part)[0] for part in kind] for kind in (each.mean, each.var))
+    return Statistics(tuple(means), tuple(np.float32(rows / (rows - 1)) * var for var in variances))
+
+
 def population(network: Network, x: RealArray) -> Statistics:
     """Statistics of all rows, layer by layer: each layer is normalised by them before the next one's are taken.
 
@@ -53,3 +69,12 @@ def _moments(z: RealArray) -> tuple[RealArray, RealArray]:
     """Mean and variance over rows, added up in float64."""
     mean = z.mean(axis=0, dtype=np.float64).astype(z.dtype)
     return mean, np.square(z - mean).mean(axis=0, dtype=np.float64).astype(z.dtype)
+
+
+RECALIBRATIONS: dict[str, Callable[[Network, RealArray, IntArray], Statistics]] = {
+    "running": lambda network, _x, _batches: network.running,
+    "averaged": averaged,
+    "precise": precise,
+    "population": lambda network, x, _batches: population(network, x),
+}
+"""Statistics for evaluation mode, from training rows and batches of them; those of training itself first."""

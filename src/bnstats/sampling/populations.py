@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from numpy.random import Generator
@@ -13,9 +13,8 @@ from numpy.typing import ArrayLike
 from scipy import stats
 
 from bnstats._arrays import FloatArray
-from bnstats._doors import CheckedMethods
-from bnstats._real_arrays import float_buffer, plain_array
-from bnstats._validation import batch_size, generator, named, optional, probability, word
+from bnstats._real_arrays import plain_array
+from bnstats._validation import named
 from bnstats._written import Written
 from bnstats.sampling.named_laws import NAMED, family, parameters
 from bnstats.sampling.samplers import Fill, array_filler, law_filler
@@ -28,7 +27,7 @@ RARE = 1e-13
 
 
 @dataclass(frozen=True, eq=False)
-class Population(CheckedMethods):
+class Population:
     """A source of independent real values with known moments. Make one with `Population.of`.
 
     Attributes
@@ -50,14 +49,6 @@ class Population(CheckedMethods):
     >>> Population.of([1.0, 2.0, 6.0]).mean
     3.0
     """
-
-    checks: ClassVar = {
-        "name": optional(word),
-        "rng": generator,
-        "out": float_buffer,
-        "probability": probability,
-        "size": batch_size,
-    }
 
     name: str
     law: Any = field(default=None, repr=False)
@@ -249,11 +240,6 @@ class Population(CheckedMethods):
         chance = (np.arange(size) + 0.5) / size
         values = np.quantile(self.values, chance) if self.values is not None else self.law.ppf(chance)
         return Population(f"{self.name}[{size}]", values=_checked_values(values))
-
-
-def population_of(_: str, source: Any) -> Population:
-    """What `Population.of` makes of an argument."""
-    return Population.of(source)
 
 
 def _law_moments(law: Any, tail: float) -> tuple[float, float, float]:

@@ -12,7 +12,7 @@ from numpy.random import Generator
 from statsmodels.stats.proportion import proportion_confint
 
 from bnstats._arrays import FloatArray
-from bnstats.sampling.batching import IID, Batching, rule
+from bnstats.sampling.batching import IID, Batching, check_rule
 from bnstats.sampling.populations import Population
 from bnstats.simulation.streams import stream
 from bnstats.statistics.estimators import Estimator
@@ -91,7 +91,7 @@ def assert_converges(
     check_false_alarm(false_alarm)
     _check_claim(within, confidence)
     check_counts(batch_size=(batch_size, 2), seed=(seed, 0), max_draws=(max_draws, 1))
-    rule("batching", batching)
+    check_rule(batching)
     batching.check(source, batch_size)
     target = target_of(chosen, source, batching)
     chosen.check(source, batch_size)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -15,13 +14,13 @@ from bnstats._validation import named
 from bnstats.datasets.dataset import Dataset, Split
 from bnstats.datasets.row_batching import RowBatching
 from bnstats.datasets.shifts import Shift
-from bnstats.networks.adaptation import MIXINGS, Mixing
+from bnstats.networks.adaptation import ADAPTATIONS, Adaptation
 from bnstats.networks.network import Network, Statistics
-from bnstats.networks.recalibration import population, precise
+from bnstats.networks.recalibration import RECALIBRATIONS
 from bnstats.networks.recipe import Recipe
 from bnstats.networks.scores import scores
 
-Kind = str | Mixing
+Kind = str | Adaptation
 
 # Precise statistics pool one epoch of batches, and at least so many.
 PRECISE_BATCHES = 100
@@ -48,6 +47,7 @@ class Trained:
     network: Network
     split: Split
     batches: IntArray
+    _known: dict[str, Statistics] = field(default_factory=dict, repr=False)
 
     @staticmethod
     def of(
@@ -60,23 +60,19 @@ class Trained:
         pooled = max(PRECISE_BATCHES, split.y.size // batch_size)
         return Trained(network, split, batching.rows(rng, split.y, batch_size, pooled))
 
-    @cached_property
-    def statistics(self) -> dict[str, Statistics]:
-        """Those that do not depend on what is tested."""
-        x = self.split.x
-        return {
-            "running": self.network.running,
-            "precise": precise(self.network, x, self.batches),
-            "population": population(self.network, x),
-        }
+    def statistics(self, kind: str) -> Statistics:
+        """Those of a kind that does not depend on what is tested; computed once."""
+        if kind not in self._known:
+            self._known[kind] = RECALIBRATIONS[kind](self.network, self.split.x, self.batches)
+        return self._known[kind]
 
     def logits(self, kind: Kind, x: Float32Array, batches: IntArray) -> Float32Array:
         """Logits of the test rows in `batches`, shape (batches, batch size, classes)."""
-        if isinstance(kind, Mixing):
+        if isinstance(kind, Adaptation):
             return kind.logits(self.network, self.network.running, x, batches)
         if kind == "batch":
             return self.network.logits_in_batches(x, batches)
-        return self.network.logits(x, self.statistics[kind])[batches]
+        return self.network.logits(x, self.statistics(kind))[batches]
 
 
 @dataclass(frozen=True)
@@ -137,8 +133,8 @@ def name_of(kind: Kind) -> str:
 
 
 def kind_of(source: Any) -> Kind:
-    """A kind of statistics, from its name or a `Mixing`; ValueError if there is none."""
-    kinds: dict[str, Kind] = {kind: kind for kind in ("batch", "running", "precise", "population")} | MIXINGS
-    if isinstance(source, Mixing):
+    """A kind of statistics, from its name or an `Adaptation`; ValueError if there is none."""
+    kinds: dict[str, Kind] = {kind: kind for kind in ("batch", *RECALIBRATIONS)} | ADAPTATIONS
+    if isinstance(source, Adaptation):
         return source
-    return named("kind of statistics", source, kinds, "a mixing such as bn.adaptation.Mixed(pseudo=16)")
+    return named("kind of statistics", source, kinds, "an adaptation such as bn.adaptation.Mixed(pseudo=16)")

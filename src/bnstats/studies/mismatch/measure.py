@@ -83,11 +83,12 @@ def measure_mismatch(
         What changes the test rows, such as `Noise(0.5)`.
     test_batching, test_batch_sizes : one or several
         By default those of training.
-    statistics : names or corrections
-        "batch": each test batch by itself. "running": the exponential average kept in training. "precise": batches of
-        the training size pooled at the final weights, one epoch and at least 100. "population": all training rows,
-        layer by layer along the inference path. "mixed", "weighed", `Mixed(pseudo=)`, `Weighed(weight=)`: running
-        statistics mixed with what is tested.
+    statistics : names or adaptations
+        "batch": each test batch by itself. "running": the exponential average kept in training. "averaged": what
+        PyTorch's `update_bn` makes, the average over batches of their means and unbiased variances at the final
+        weights. "precise": the same batches pooled, one epoch and at least 100. "population": all training rows, layer
+        by layer along the inference path. Or adapted to what is tested, by name or as objects of `bn.adaptation`:
+        "prediction-time", "mixed", "weighed", "mean only", "variance only", "continued".
     **options : RunOptions
         A replicate is a network. Precision is asked of every accuracy; the other scores and the parts of the gap are of
         the same networks, and no precision is asked of them.
