@@ -5,18 +5,18 @@ from __future__ import annotations
 import argparse
 import importlib
 import pkgutil
-import time
 from types import ModuleType
 
 import analyses
-from analyses.frame import Options, options, produce
+from analyses.command_line import Options, options, run_all
 
 
 def _discovered() -> dict[str, ModuleType]:
-    """The modules of this package that have a `main`, in alphabetical order."""
+    """The modules of this package that simulate and plot, in alphabetical order; last what others' numbers go into."""
     names = sorted(module.name for module in pkgutil.iter_modules(analyses.__path__) if module.name[0] != "_")
     modules = {name: importlib.import_module(f"analyses.{name}") for name in names}
-    return {name: module for name, module in modules.items() if hasattr(module, "main")}
+    found = {name: module for name, module in modules.items() if hasattr(module, "simulate")}
+    return dict(sorted(found.items(), key=lambda item: hasattr(item[1], "SOURCES")))
 
 
 MODULES = _discovered()
@@ -33,10 +33,7 @@ def main(argv: list[str] | None = None) -> None:
     available = f"any of: {', '.join(MODULES)} (default: all)"
     parser.add_argument("names", nargs="*", metavar="NAME", type=_known, help=available)
     chosen = parser.parse_intermixed_args(argv, namespace=Options())
-    for name in dict.fromkeys(chosen.names or MODULES):
-        start = time.perf_counter()
-        path = produce(name, MODULES[name].simulate, MODULES[name].plot, chosen)
-        print(f"{name}: {path} ({time.perf_counter() - start:.1f} s)")
+    run_all({name: (MODULES[name].simulate, MODULES[name].plot) for name in chosen.names or MODULES}, chosen)
 
 
 if __name__ == "__main__":

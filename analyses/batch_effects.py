@@ -11,8 +11,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from analyses.command_line import Options, run
 from analyses.exam_data import chem97, exam_grades, school_exam
-from analyses.frame import Options, run
 from analyses.training_and_new import training_and_new
 from bnstats import plots
 from bnstats.plots.comparisons import intervals, signed, spoken, winner_map

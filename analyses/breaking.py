@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 import bnstats as bn
 from analyses.alternating import Alternating
-from analyses.frame import Options, run
+from analyses.command_line import Options, run
 from analyses.published import published, verdicts
 from analyses.published_plot import compared
 from bnstats.plots.elements import MARKERS, in_percent, panels, series, theme

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 import bnstats as bn
-from analyses.frame import Options, run
+from analyses.command_line import Options, run
 from bnstats.datasets.loaders import hidden_preactivations, pixel_columns
 from bnstats.plots.elements import MARKERS, log2_ticks, log_errors, panels, series, theme
 

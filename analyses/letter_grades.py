@@ -11,8 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy import stats
 
+from analyses.command_line import Options, run
 from analyses.exam_data import exam_grades
-from analyses.frame import Options, run
 from bnstats import plots
 from bnstats.sampling.populations import Population
 from bnstats.statistics.normalized import normalized

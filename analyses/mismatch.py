@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 import bnstats as bn
-from analyses.frame import Options, run
+from analyses.command_line import Options, run
 from bnstats.plots.elements import MARKERS, in_percent, log2_ticks, panels, series, theme
 
 DATA = "digits"

@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 import bnstats as bn
-from analyses.frame import Options, run
+from analyses.command_line import Options, run
 from analyses.published import published, verdicts
 from analyses.published_plot import compared
 from analyses.sufficient_batch_size import Enough, enough

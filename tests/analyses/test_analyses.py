@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import io
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from matplotlib.figure import Figure
 from scipy import stats
 
 from analyses import __main__ as everything
-from analyses import frame
+from analyses import command_line, figure_files
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 # Analyses of which many numbers are known exactly.
@@ -27,7 +29,7 @@ def figures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("figures")
     (folder / "convergence.csv").write_text("full")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(frame, "FIGURES", folder)
+        patch.setattr(command_line, "FIGURES", folder)
         everything.main(["--quick"])
     assert (folder / "convergence.csv").read_text() == "full"
     assert sorted(path.name for path in folder.iterdir()) == ["convergence.csv", "quick"]
@@ -35,9 +37,8 @@ def figures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_all_analyses_are_listed() -> None:
-    scripts = {path.stem for path in (ROOT / "analyses").glob("[!_]*.py") if "\ndef main(" in path.read_text()}
-    assert list(everything.MODULES) == sorted(scripts)
-    assert "frame" not in scripts
+    scripts = {path.stem for path in (ROOT / "analyses").glob("[!_]*.py") if "\ndef simulate(" in path.read_text()}
+    assert set(everything.MODULES) == scripts
 
 
 @pytest.mark.parametrize("name", everything.MODULES)
@@ -48,6 +49,8 @@ def test_an_analysis_writes_figure_numbers_and_provenance(figures: Path, name: s
     assert record["arguments"] == {"quick": True, "seed": 0, "precision": None}
     assert {"bnstats", "numpy", "scikit-learn", "python"} <= set(record["versions"])
     assert "pytest" not in record["versions"]
+    assert record["cpu_seconds"] > 0
+    assert re.fullmatch(r"[0-9a-f]{40}\+?", record["commit"])
     assert sorted(figures.glob(".*")) == []
 
 
@@ -81,12 +84,71 @@ def test_results_are_the_same_with_one_job_and_from_a_store(figures: Path, tmp_p
         assert written == (figures / "running_stats.csv").read_bytes()
 
 
-def test_mistakes_are_told(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_mistakes_end_in_a_sentence(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     with pytest.raises(SystemExit):
         everything.main(["convergance"])
     assert "no analysis convergance" in capsys.readouterr().err
     with pytest.raises(SystemExit, match=r"--replot needs .*convergence.csv, .*; run once without --replot"):
         importlib.import_module("analyses.convergence").main(["--replot", "--out", str(tmp_path)])
+
+
+@pytest.mark.parametrize("name", everything.MODULES)
+@pytest.mark.parametrize("broken", [b"", b"a,b\n1,2\n", b"a,b\n1,2,3\n4\n", b"\xff\xfe\x00", b"panel,value\nx,y\n"])
+def test_a_broken_csv_ends_in_a_sentence(name: str, broken: bytes, tmp_path: Path) -> None:
+    (tmp_path / f"{name}.csv").write_bytes(broken)
+    with pytest.raises(SystemExit, match=rf"{name}.csv is not a table that this analysis writes \(.*run once without"):
+        everything.main([name, "--replot", "--out", str(tmp_path)])
+    assert not (tmp_path / f"{name}.png").exists()
+
+
+@pytest.mark.usefixtures("tiny")
+@pytest.mark.parametrize("option", ["--out", "--store"])
+def test_a_folder_that_cannot_be_written_is_refused_before_anything_is_simulated(
+    option: str, tiny: list[tuple[str, command_line.Options]], tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    for folder in (tmp_path / "file", tmp_path / "file" / "below", Path("/proc/none")):
+        with pytest.raises(SystemExit, match=rf"{option} .* is no folder that can be written \(.+\); name another one"):
+            everything.main(["convergence", option, str(folder)])
+    assert tiny == []
+
+
+def test_ctrl_c_ends_in_a_sentence(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def interrupted(_: command_line.Options) -> pd.DataFrame:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(everything.MODULES["convergence"], "simulate", interrupted)
+    given = ["convergence", "--out", str(tmp_path)]
+    with pytest.raises(SystemExit, match=r"^interrupted; .* with --store FOLDER, a run can be resumed$"):
+        everything.main(given)
+    with pytest.raises(SystemExit, match=r"^interrupted; .* finished blocks are kept in --store$"):
+        everything.main([*given, "--store", str(tmp_path)])
+
+
+@pytest.mark.usefixtures("tiny")
+def test_a_run_says_beforehand_about_how_long_it_takes(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(figure_files, "FIGURES", tmp_path)
+    everything.main(["shift", "--jobs", "2", "--out", str(tmp_path)])
+    assert capsys.readouterr().out.startswith("shift: how long it takes is known once its figure was made in full\n")
+    (tmp_path / "shift.json").write_text('{"cpu_seconds": 240.0}')
+    everything.main(["shift", "--jobs", "2", "--out", str(tmp_path)])
+    assert capsys.readouterr().out.startswith("shift: about 2.0 minutes with 2 threads\n")
+    everything.main(["shift", "--quick", "--out", str(tmp_path)])
+    assert capsys.readouterr().out.startswith("shift: a quick version, in seconds\n")
+
+
+def test_numbers_are_written_without_their_last_digits() -> None:
+    """What another order of sums or another machine changes does not show, and six digits stay."""
+    rng = np.random.default_rng(0)
+    value = np.concatenate([rng.normal(size=200), 10.0 ** rng.uniform(-9, 9, 200), [0.0, np.inf, np.nan]])
+    other = value * (1 + 4e-16) + 1e-17
+    written = figure_files.as_csv(pd.DataFrame({"value": value}))
+    assert figure_files.as_csv(pd.DataFrame({"value": other})) == written
+    assert figure_files.as_csv(pd.DataFrame({"replicates": [2.0**33, np.nan]})).split()[1] == str(2**33)
+    read = pd.read_csv(io.StringIO(written), skip_blank_lines=False)["value"]
+    np.testing.assert_allclose(read, value, rtol=5e-6, atol=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -114,12 +176,12 @@ def test_bad_options_are_refused_before_anything_is_simulated(
 
 
 @pytest.fixture
-def tiny(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[str, frame.Options]]:
+def tiny(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[str, command_line.Options]]:
     """Analyses that only note that they ran, in an empty folder."""
-    ran: list[tuple[str, frame.Options]] = []
+    ran: list[tuple[str, command_line.Options]] = []
 
-    def stand_in(name: str) -> Callable[[frame.Options], pd.DataFrame]:
-        def simulate(options: frame.Options) -> pd.DataFrame:
+    def stand_in(name: str) -> Callable[[command_line.Options], pd.DataFrame]:
+        def simulate(options: command_line.Options) -> pd.DataFrame:
             ran.append((name, options))
             return pd.DataFrame({"value": [options.seed]})
 
@@ -132,7 +194,9 @@ def tiny(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[str, fra
     return ran
 
 
-def test_an_option_may_be_called_as_an_analysis_is(tiny: list[tuple[str, frame.Options]], tmp_path: Path) -> None:
+def test_an_option_may_be_called_as_an_analysis_is(
+    tiny: list[tuple[str, command_line.Options]], tmp_path: Path
+) -> None:
     everything.main(["--out", "convergence", "running_stats", "--seed", "3", "convergence", "running_stats"])
     assert [name for name, _ in tiny] == ["running_stats", "convergence"]
     assert {(options.seed, options.out) for _, options in tiny} == {(3, Path("convergence"))}
@@ -153,8 +217,8 @@ def test_quick_results_never_overwrite_full_ones(tmp_path: Path) -> None:
 
 
 def test_an_analysis_has_its_own_defaults_and_the_command_line_the_last_word(tmp_path: Path) -> None:
-    def options(*given: str) -> frame.Options:
-        return frame.options().parse_args(given, namespace=frame.Options())
+    def options(*given: str) -> command_line.Options:
+        return command_line.options().parse_args(given, namespace=command_line.Options())
 
     full, quick = {"precision": 0.01, "steps": 1000}, {"steps": 10}
     plain = {"seed": 0, "executor": None, "store": None}

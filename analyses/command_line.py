@@ -1,0 +1,170 @@
+"""The options of every analysis, and how a run of one ends: in its figure, or in one sentence."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from analyses.figure_files import FIGURES, draw_again, expected_seconds, produce
+
+Defaults = Mapping[str, Any]
+Simulate = Callable[["Options"], pd.DataFrame]
+Plot = Callable[[pd.DataFrame], Figure]
+
+
+def options() -> argparse.ArgumentParser:
+    """The parent parser of every analysis."""
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument("--quick", action="store_true", help="a small version in seconds, written to OUT/quick")
+    parser.add_argument("--seed", type=_seed, default=0, help="seed of all random streams (default: %(default)s)")
+    parser.add_argument(
+        "--jobs", type=_jobs, default=None, help="threads; results do not depend on it (default: all cores)"
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=FIGURES,
+        metavar="OUT",
+        help="folder for NAME.png, NAME.csv, NAME.json (default: figures)",
+    )
+    parser.add_argument(
+        "--precision", type=_precision, default=None, help="relative Monte Carlo standard error to reach"
+    )
+    parser.add_argument(
+        "--store", type=Path, default=None, help="folder for SQLite files, so that a run can be resumed"
+    )
+    parser.add_argument("--replot", action="store_true", help="draw again from the saved CSV, without simulating")
+    return parser
+
+
+def _seed(text: str) -> int:
+    return _whole(text, "a whole number of at least 0", 0)
+
+
+def _jobs(text: str) -> int:
+    return _whole(text, "a number of threads, at least 1", 1)
+
+
+def _whole(text: str, what: str, least: int) -> int:
+    if not (text.isascii() and text.isdecimal()) or int(text) < least:
+        raise argparse.ArgumentTypeError(f"{what}; got {text}")
+    return int(text)
+
+
+def _precision(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value < 1:
+        raise argparse.ArgumentTypeError(f"a relative standard error between 0 and 1; got {text}")
+    return value
+
+
+class Options(argparse.Namespace):
+    """The parsed options of a run."""
+
+    quick: bool
+    seed: int
+    jobs: int | None
+    out: Path
+    precision: float | None
+    store: Path | None
+    replot: bool
+
+    @property
+    def folder(self) -> Path:
+        """Where the figure and its numbers are written."""
+        return self.out / "quick" if self.quick else self.out
+
+    def study(self, name: str, *, full: float | Defaults, quick: float | Defaults) -> dict[str, Any]:
+        """Keyword arguments for a `measure_...` call, whose store is called `name`.
+
+        `full` and `quick` are the analysis's own: a precision, or keyword arguments with or without one, such as
+        `{"precision": 0.01, "steps": 1000}`. A precision from the command line takes the place of it.
+        """
+        own = quick if self.quick else full
+        defaults = dict(own) if isinstance(own, Mapping) else {"precision": own}
+        wanted = {} if self.precision is None else {"precision": self.precision}
+        store = None if self.store is None else self.store / f"{name}{'-quick' if self.quick else ''}.sqlite"
+        return {"seed": self.seed, "executor": self.jobs, "store": store} | defaults | wanted
+
+
+def run(
+    name: str, simulate: Simulate, plot: Plot, argv: Sequence[str] | None = None, description: str | None = None
+) -> Path:
+    """The `main` of an analysis: read its options, and write its figure."""
+    parser = argparse.ArgumentParser(prog=f"python -m analyses.{name}", parents=[options()], description=description)
+    chosen = parser.parse_args(argv, namespace=Options())
+    return run_all({name: (simulate, plot)}, chosen)[0]
+
+
+def run_all(chosen: Mapping[str, tuple[Simulate, Plot]], given: Options) -> list[Path]:
+    """Write the figures of some analyses, one after the other.
+
+    Raises
+    ------
+    SystemExit
+        With a sentence, before anything is simulated, for folders that cannot be written; and at Ctrl-C.
+    """
+    for option, folder in (("--out", given.folder), ("--store", given.store)):
+        if folder is not None:
+            _make_writable(option, folder)
+    if not given.replot:
+        print(_duration({name: expected_seconds(name) for name in chosen}, given), flush=True)
+    try:
+        return [_written(name, *functions, given) for name, functions in chosen.items()]
+    except KeyboardInterrupt:
+        kept = "finished blocks are kept in --store" if given.store else "with --store FOLDER, a run can be resumed"
+        raise SystemExit(f"interrupted; figures that were finished are written, and {kept}") from None
+
+
+def _make_writable(option: str, folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise SystemExit(f"{option} {folder} is no folder that can be written ({reason}); name another one") from None
+
+
+def _duration(seconds: Mapping[str, float | None], given: Options) -> str:
+    """How long a run takes, from what the committed figures took.
+
+    >>> given = options().parse_args(["--jobs", "2"], namespace=Options())
+    >>> _duration({"drift": 90.0, "shift": 42.0}, given)
+    'drift, shift: about 1.1 minutes with 2 threads'
+    """
+    names = ", ".join(seconds)
+    if given.quick:
+        return f"{names}: a quick version, in seconds"
+    known = [value for value in seconds.values() if value is not None]
+    if len(known) < len(seconds):
+        return f"{names}: how long it takes is known once its figure was made in full"
+    threads = given.jobs or os.cpu_count() or 1
+    took = sum(known) / threads
+    time = f"{took / 60:.1f} minutes" if took >= 60 else f"{max(took, 1):.0f} seconds"
+    other = "" if given.precision is None else " at its own precision"
+    return f"{names}: about {time}{other} with {threads} threads"
+
+
+def _written(name: str, simulate: Simulate, plot: Plot, given: Options) -> Path:
+    start = time.perf_counter()
+    arguments = {"quick": given.quick, "seed": given.seed, "precision": given.precision}
+    path = (
+        draw_again(name, plot, given.folder)
+        if given.replot
+        else produce(name, lambda: simulate(given), plot, given.folder, arguments)
+    )
+    print(f"{name}: {path} ({time.perf_counter() - start:.1f} s)", flush=True)
+    return path
