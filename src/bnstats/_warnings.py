@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import sys
 import warnings
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _PACKAGE = __name__.partition(".")[0]
+# Rows that a warning names.
+SHOWN = 5
 
 
 class PrecisionWarning(UserWarning):
@@ -22,3 +28,20 @@ def notify(message: str, category: type[Warning] = UserWarning) -> None:
     while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] == _PACKAGE:
         frame, level = frame.f_back, level + 1
     warnings.warn(message, category, stacklevel=level)
+
+
+def first_of(rows: pd.DataFrame) -> str:
+    """The first rows, one line each, by their columns up to `value`: what a warning is about.
+
+    >>> import pandas as pd
+    >>> print(first_of(pd.DataFrame({"batch_size": [2, 4], "measure": "rmse", "value": [0.5, 0.25], "mcse": 0.01})))
+    The first of them:
+    batch_size=2, measure=rmse, value=0.5
+    batch_size=4, measure=rmse, value=0.25
+    """
+    shown = rows.loc[:, :"value"].head(SHOWN)
+    lines = [
+        ", ".join(f"{c}={v:g}" if isinstance(v, float) else f"{c}={v}" for c, v in row.items())
+        for row in shown.to_dict("records")
+    ]
+    return "\n".join(["The first of them:", *lines])

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bnstats._warnings import NotFiniteWarning, PrecisionWarning, notify
+from bnstats._warnings import SHOWN, NotFiniteWarning, PrecisionWarning, first_of, notify
 from bnstats.simulation.checks import check
 from bnstats.simulation.options import RunOptions, run_options
 from bnstats.simulation.progress import Bar
@@ -26,9 +26,6 @@ from bnstats.simulation.summaries import SUMMARIES
 from bnstats.simulation.tallies import tallies
 from bnstats.simulation.tally import Sample
 from bnstats.simulation.workers import Workers
-
-# Cells that a warning names.
-SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -126,20 +123,30 @@ def _simulation(cells: Sequence[CellRun], looks: int, precision: float | None) -
     table = pd.DataFrame([row.columns for row in rows])
     table["reached"] = [precision is None or not row.wanted or row.relative <= precision for row in rows]
     if precision is not None:
-        _report_missed(table[~table["reached"] & np.array([row.asked for row in rows])], len(table), precision)
+        missed, asked = ~table["reached"], np.array([row.asked for row in rows], dtype=bool)
+        _report_missed(table[missed & asked], len(table), precision)
+        _report_unattainable(table[missed & ~asked], len(table), precision)
     _report_not_finite(cells)
     return Simulation(table, [row.sample for row in rows], [row.summary for row in rows], looks)
 
 
 def _report_missed(missed: pd.DataFrame, of: int, precision: float) -> None:
-    if missed.empty:
-        return
-    shown = missed.iloc[:, : missed.columns.get_loc("value")].head(SHOWN).to_string(index=False, header=False)
-    notify(
-        f"{len(missed)} of {of} numbers did not reach a relative standard error of {precision}; raise the limit on "
-        f"replicates or the precision. The first of them:\n{shown}",
-        PrecisionWarning,
-    )
+    if len(missed):
+        notify(
+            f"{len(missed)} of {of} numbers did not reach a relative standard error of {precision}; raise the limit on "
+            f"replicates or the precision. {first_of(missed)}",
+            PrecisionWarning,
+        )
+
+
+def _report_unattainable(unattainable: pd.DataFrame, of: int, precision: float) -> None:
+    if len(unattainable):
+        notify(
+            f"{len(unattainable)} of {of} numbers cannot reach a relative standard error of {precision}, whatever the "
+            "limit on replicates: tails are too heavy for a standard error (mcse is inf), or a median falls between "
+            f"two values. {first_of(unattainable)}",
+            PrecisionWarning,
+        )
 
 
 def _report_not_finite(cells: Sequence[CellRun]) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from bnstats._validation import whole
-from bnstats._warnings import notify
+from bnstats._warnings import first_of, notify
 from bnstats.datasets.dataset import Dataset
 from bnstats.datasets.row_batching import RowBatching, Shuffled, WithReplacement
 from bnstats.datasets.shifts import Shift
@@ -173,6 +173,6 @@ def _warn(diverged: pd.DataFrame) -> None:
         where = diverged.groupby(list(CELL_COLUMNS), sort=False, dropna=False)["value"].max().reset_index()
         notify(
             f"networks diverged in {len(where)} conditions and count as guessing at random; a smaller learning_rate "
-            f"mends it. The first of them, with their share:\n{where.head(5).to_string(index=False, header=False)}",
+            f"mends it; value is their share. {first_of(where)}",
             DivergenceWarning,
         )
