@@ -12,10 +12,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analyses.command_line import Options, run
+from analyses.correction_names import correction_name
 from analyses.exam_data import chem97, exam_grades, school_exam
-from analyses.training_and_new import training_and_new
+from analyses.training_and_new import draw_training_and_new
 from bnstats import plots
-from bnstats.plots.comparisons import intervals, signed, spoken, winner_map
+from bnstats.plots.comparisons import intervals, signed, winner_map
 from bnstats.sampling.effects import Distinct
 from bnstats.studies.batch_effects.leave_one_batch_out import leave_one_batch_out
 from bnstats.studies.batch_effects.measure import Corrected, measure_correction
@@ -28,7 +29,7 @@ TAUS, TAUS_QUICK = (0.1, 0.2, 0.3, 0.5, 1.0, 2.0), (0.3, 1.0)
 SHOWN_TAU, SHOWN_SIZE = 0.3, 32
 STRENGTHS, STRENGTHS_QUICK = (0.25, 0.5, 1.0, 1.5, 2.0), (0.25, 1.0, 2.0)
 SPREAD = 0.5
-# In the order in which they are taken: each earlier one tells each later one.
+# In the order in which they are taken: each later one is predicted from each earlier one.
 EXAMS = {"exam1": "exam 1", "exam2": "exam 2", "exam3": "exam 3", "course_grade": "course grade"}
 
 
@@ -121,13 +122,13 @@ def _headline(frame: pd.DataFrame) -> str:
     value = _accuracies(frame)
     gain, loss = (value.loc[(kind, 1.0), "center"] - value.loc[(kind, 1.0), "none"] for kind in ("relative", "global"))
     return (
-        f"Centring batches that differ by τ = σ changes accuracy on new ones by {signed(100 * gain)} points "
-        f"if the difference is nuisance, by {signed(100 * loss)} if it is signal"
+        "Centring batches whose means differ by one standard deviation changes accuracy on new batches\n"
+        f"by {signed(100 * gain)} points where the difference is nuisance, by {signed(100 * loss)} where it is signal"
     )
 
 
 def _accuracies(frame: pd.DataFrame) -> pd.DataFrame:
-    """Of each kind of labels and effect size, a column a correction."""
+    """One row per kind of labels and effect size, one column per correction."""
     rows = frame[(frame["panel"] == "signal") & (frame["measure"] == "accuracy")]
     return rows.pivot(index=["labels", "effect_size"], columns="correction", values="value")
 
@@ -135,14 +136,15 @@ def _accuracies(frame: pd.DataFrame) -> pd.DataFrame:
 def _draw_error(ax: Axes, rows: pd.DataFrame, colors: dict) -> None:
     rows = rows[rows["effect_size"] == SHOWN_TAU]
     for i, (name, part) in enumerate(rows.groupby("correction", sort=False)):
-        plots.series(ax, part, "batch_size", color=colors[name], marker=plots.MARKERS[i], label=name)
+        plots.series(ax, part, "batch_size", color=colors[name], marker=plots.MARKERS[i], label=correction_name(name))
     plots.log2_ticks(ax, rows["batch_size"].astype(int).tolist())
     plots.log_errors(ax)
     ax.axvline(SHOWN_TAU**-2, color="0.35", linestyle=":", linewidth=1.2)
     ax.text(SHOWN_TAU**-2 * 1.08, ax.get_ylim()[1] * 0.97, "n = σ²/τ²", fontsize=8, color="0.25", va="top")
     ax.set(xlabel="batch size n", ylabel="RMSE of corrected values (σ)")
     ax.set_title(
-        f"Nuisance, τ = {SHOWN_TAU} σ: centring pays\nfrom batches of {np.ceil(SHOWN_TAU**-2):.0f} on, shrinking sooner"
+        f"Nuisance of {SHOWN_TAU} standard deviations: centring pays\n"
+        f"from batches of {np.ceil(SHOWN_TAU**-2):.0f} on, shrinking sooner"
     )
     ax.legend(fontsize=8, title="correction", title_fontsize=8)
 
@@ -150,9 +152,10 @@ def _draw_error(ax: Axes, rows: pd.DataFrame, colors: dict) -> None:
 def _draw_map(ax: Axes, rows: pd.DataFrame, colors: dict) -> None:
     winner_map(ax, rows, "batch_size", "effect_size", colors)
     wins = rows.loc[rows["clear"] == 1, "winner"].value_counts()
-    kind = "a shift" if rows["panel"].iloc[0] == "shifts" else f"a shift and a scale (e^±{SPREAD:g})"
-    best = spoken(wins.index[0])
-    ax.set_title(f"Batches differ by {kind}:\n{best} is clearly the best in {wins.iloc[0]} of {len(rows)} cases")
+    kind = "their means" if rows["panel"].iloc[0] == "shifts" else "mean and scale"
+    best = correction_name(wins.index[0]) if len(wins) else "nothing"
+    count = wins.iloc[0] if len(wins) else len(rows)
+    ax.set_title(f"Batches differ in {kind}:\n{best} is clearly the best in {count} of {len(rows)} cases")
     ax.set(
         xlabel="batch size n (+ %: by how much the second best is worse)", ylabel="effect size τ/σ = √(ICC / (1 − ICC))"
     )
@@ -164,14 +167,16 @@ def _draw_signal(ax: Axes, rows: pd.DataFrame, colors: dict) -> None:
         percent = line.assign(**{c: 100 * line[c] for c in ("value", "mcse")})
         kind, style, marker = {"relative": ("nuisance", "-", "o"), "global": ("signal", "--", "D")}[labels]
         plots.series(ax, percent, "effect_size", color=colors[name], marker=marker)
-        ax.plot(line["effect_size"], percent["value"], style, color=colors[name], label=f"{name}, {kind}")
+        ax.plot(
+            line["effect_size"], percent["value"], style, color=colors[name], label=f"{correction_name(name)}, {kind}"
+        )
     value = 100 * _accuracies(rows)
     strongest = max(rows["effect_size"])
     kept, lost = value.loc[("global", strongest), ["none", "center"]]
     ax.set(xlabel=f"effect size τ (σ), batches of {SHOWN_SIZE}", ylabel="accuracy on new batches (%)", ylim=(50, 100))
     ax.set_title(
-        f"Signal (dashed): with τ = {strongest:g} σ, centring\ntakes {kept:.0f} % of labels told right "
-        f"down to {lost:.0f} %"
+        f"Where differences are signal (dashed), of {strongest:g} sd,\n"
+        f"centring lowers accuracy from {kept:.0f} % to {lost:.0f} %"
     )
     ax.legend(fontsize=8, ncols=2, loc="lower left")
 
@@ -180,12 +185,13 @@ def _draw_confounded(ax: Axes, rows: pd.DataFrame, colors: dict) -> None:
     wide = 100 * rows.pivot(index="correction", columns="measure", values="value").loc[list(SHIFTS)]
     mcse = 100 * rows[rows["measure"] == "accuracy"].set_index("correction")["mcse"]
     shown = wide.rename(columns={"accuracy": "new", "training_accuracy": "training"}).join(mcse)
-    training_and_new(ax, shown, list(shown.index), [colors[name] for name in shown.index])
+    names = [correction_name(name) for name in shown.index]
+    draw_training_and_new(ax, shown, names, [colors[name] for name in shown.index])
     ax.set(xlabel=f"accuracy (%), τ = σ, batches of {SHOWN_SIZE}", ylim=(-len(shown) + 0.4, 0.9))
     none, center = shown.loc["none"], shown.loc["center"]
     ax.set_title(
-        f"Labels go with batches: uncorrected, {none['training']:.0f} % at training\nfall to {none['new']:.0f} %; "
-        f"centred, {center['training']:.0f} % become {center['new']:.0f} %"
+        f"Labels that go with batches: from training to new batches,\naccuracy goes from {none['training']:.0f} to "
+        f"{none['new']:.0f} % uncorrected, {center['training']:.0f} to {center['new']:.0f} % centred"
     )
     ax.legend(fontsize=8, loc="upper left", ncols=2)
 
@@ -194,14 +200,22 @@ def _draw_real(ax: Axes, rows: pd.DataFrame, colors: dict) -> None:
     percent = rows.assign(**{c: 100 * rows[c] for c in ("value", "low", "high")})
     labels = [row["dataset"].replace(", ", "\n") if row["correction"] == "center" else "" for _, row in rows.iterrows()]
     intervals(ax, percent, labels, [colors[name] for name in rows["correction"]])
-    center = percent[percent["correction"] == "center"]
+    ax.set_xlabel("change of the squared error in a batch left out (%), with 95 % intervals")
+    ax.set_title(_real_title(percent[percent["correction"] == "center"]))
+
+
+def _real_title(center: pd.DataFrame) -> str:
+    """What centring changes where there are many batches, and whether few batches can tell."""
     few = center[center["batches"] == center["batches"].min()]
-    many = center.drop(few.index)
-    ax.set_xlabel("squared error in a batch left out: change (%, 95 %)")
-    ax.set_title(
-        f"Real exams: centring (blue) hurts in {(many['low'] > 0).sum()} of {len(many)} with\nmany batches; "
-        f"{few['batches'].iloc[0]:.0f} cannot tell in {((few['low'] < 0) & (few['high'] > 0)).sum()} of {len(few)} "
-        f"({signed(few['value'].min())} to {signed(few['value'].max())} %)"
+    said = []
+    for _, row in center.drop(few.index).iterrows():
+        where = row["dataset"].split(", ")[-1]
+        told = row["low"] > 0 or row["high"] < 0
+        said.append(f"{signed(row['value'])} % in {where}" if told else f"nothing that can be told in {where}")
+    untold = ((few["low"] < 0) & (few["high"] > 0)).sum()
+    return (
+        f"Real exams, centred (blue): squared error {', '.join(said)};\n{few['batches'].iloc[0]:.0f} semesters cannot "
+        f"tell in {untold} of {len(few)} pairs of exams"
     )
 
 

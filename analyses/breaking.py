@@ -1,4 +1,4 @@
-"""When batch normalisation breaks training: batches of few classes, sorted rows; and what evaluation mode does then."""
+"""When batch normalisation breaks training: batches of few classes, correlated or sorted rows, at any learning rate."""
 
 from __future__ import annotations
 
@@ -6,150 +6,126 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 import bnstats as bn
-from analyses.alternating import Alternating
 from analyses.command_line import Options, run
-from analyses.published import published, verdicts
-from analyses.published_plot import compared
+from analyses.ioffe_batches import PairsOfClasses
 from bnstats.plots.elements import MARKERS, in_percent, panels, series, theme
 
-SIZE, STEPS = 20, 4000
-TRAINING = {"hidden": (32, 32), "sgd_momentum": 0.9, "learning_rate": 0.01, "steps": STEPS}
-CLASSES = (1, 2, 5, 10)
-RATES = (0.001, 0.003, 0.01, 0.03, 0.1)
+SIZE, STEPS = 20, 2000
+RATES, RATES_QUICK = (0.0003, 0.001, 0.003, 0.01, 0.03, 0.1), (0.003, 0.03)
+TRAINING = {"dataset": "digits", "batch_sizes": SIZE, "hidden": (32, 32), "sgd_momentum": 0.9, "steps": STEPS}
 RULES = {
-    "shuffled": bn.Shuffled(),
-    "next row:\nsame class 9 in 10": bn.Correlated(phi=0.9),
-    "rows sorted\nby class": bn.Sorted(),
-    "one class\na batch": bn.OneClass(),
+    "Rows in random order": bn.Shuffled(),
+    "Nine rows in ten repeat the class before": bn.Correlated(phi=0.9),
+    "Rows sorted by class": bn.Sorted(),
+    "Five classes per batch": bn.ClassBalanced(classes=5, each=SIZE // 5),
+    "Two classes per batch": bn.ClassBalanced(classes=2, each=SIZE // 2),
+    "One class per batch": bn.OneClass(),
 }
+# Ioffe 2017 had 16 classes with 2 rows each, of 1000: as many, of 100, in networks of three hidden layers.
+MANY_CLASSES = "Two rows of each of 16 of 100 classes"
+MANY_TRAINING = {
+    "dataset": bn.Gaussians(classes=100, inputs=100, separation=6.0, rows=4000, test_rows=1000),
+    "batch_sizes": 32,
+    "hidden": (64, 64, 64),
+    "steps": 2000,
+}
+MANY_RATES, MANY_RATES_QUICK = (0.1, 0.3, 1.0), (0.3,)
+FEW_CLASSES = "Two rows of each of 5 of 10 classes"
 LINES = {
     ("batch", "batch"): "batch norm, training mode",
     ("batch", "running"): "batch norm, evaluation mode",
     ("renorm", "running"): "batch renormalization, evaluation mode",
     ("layer", "running"): "layer norm",
-    ("none", "running"): "none",
+    ("none", "running"): "no normalization",
+    ("ghost", "running"): "normalised by halves of the batch, evaluation mode",
 }
 
 
 def simulate(options: Options) -> pd.DataFrame:
-    """Accuracy in training and in evaluation mode, by classes a batch, batching rule and learning rate."""
-    normalizers = ["batch", _renorm(), "layer", "none"]
-    few = [bn.ClassBalanced(classes=k, each=SIZE // k) for k in CLASSES]
-    five = Alternating(classes=5)
+    """Accuracy in training and in evaluation mode, by batching rule, normalizer and learning rate."""
+    rates, many = (RATES_QUICK, MANY_RATES_QUICK) if options.quick else (RATES, MANY_RATES)
+    normalizers = ["batch", _renorm(STEPS), "layer", "none"]
+    pairs = {"batching": PairsOfClasses(classes=5), "batch_sizes": 10, "learning_rate": rates}
     runs: dict[str, dict[str, Any]] = {
-        "classes": {"normalizers": normalizers[:3], "batching": few, "batch_sizes": SIZE},
-        "rules": {"normalizers": normalizers, "batching": list(RULES.values()), "batch_sizes": SIZE},
-        "rates": {"normalizers": ["batch", "layer"], "batching": bn.OneClass(), "batch_sizes": SIZE}
-        | {"learning_rate": RATES},
-        "triple": {"normalizers": ["batch", bn.normalizers.Ghost(5), _renorm()], "batching": five, "batch_sizes": 10},
-        "pair": {"normalizers": ["batch", _renorm()], "batching": few[1], "batch_sizes": SIZE},
+        name: TRAINING | {"normalizers": normalizers, "batching": rule, "learning_rate": rates}
+        for name, rule in RULES.items()
     }
-    frames = []
-    for panel, given in runs.items():
-        settings = options.study(f"breaking-{panel}", full={"max_replicates": 32}, quick={"max_replicates": 4})
-        statistics = {"precision": None, "statistics": ("batch", "running")}
-        table = bn.measure_mismatch("digits", **(TRAINING | statistics | settings | given)).table
-        frames.append(table[table["metric"] == "accuracy"].assign(panel=panel))
+    runs[FEW_CLASSES] = TRAINING | pairs | {"normalizers": ["batch", bn.normalizers.Ghost(5), _renorm(STEPS)]}
+    runs[MANY_CLASSES] = MANY_TRAINING | {
+        "normalizers": ["batch", bn.normalizers.Ghost(16), _renorm(MANY_TRAINING["steps"])],
+        "batching": PairsOfClasses(classes=16),
+        "learning_rate": many,
+    }
+    frames = [_accuracies(name, given, options).assign(panel=name) for name, given in runs.items()]
     frame = pd.concat(frames, ignore_index=True)
     return frame[["panel", *(column for column in frame if column != "panel")]]
 
 
-def _renorm() -> bn.normalizers.Renorm:
-    return bn.normalizers.Renorm(schedule=(STEPS // 10, STEPS // 2, STEPS * 4 // 5))  # the default's, for so many steps
+def _renorm(steps: int) -> bn.normalizers.Renorm:
+    return bn.normalizers.Renorm(schedule=(steps // 10, steps // 2, steps * 4 // 5))  # the default's, for so many
+
+
+def _accuracies(name: str, given: dict[str, Any], options: Options) -> pd.DataFrame:
+    count = {MANY_CLASSES: 8, "One class per batch": 40}.get(name, 12)
+    store = f"breaking-{name.lower().replace(' ', '_')}"
+    settings = options.study(store, full={"max_replicates": count}, quick={"max_replicates": 2})
+    given = {"precision": None, "statistics": ("batch", "running"), **settings, **given}
+    table = bn.measure_mismatch(given.pop("dataset"), **given).table
+    return table[table["metric"] == "accuracy"]
 
 
 def plot(frame: pd.DataFrame) -> Figure:
-    """Four panels: classes a batch, batching rules, learning rates, and Ioffe's experiment."""
+    """A panel for each batching rule: accuracy against the learning rate, so that each normalizer has its best one."""
     percent = in_percent(frame)
-    percent["normalizer"] = percent["normalizer"].str.lower().str.extract("(^[a-z]+)", expand=False)
-    rows = dict(iter(percent.groupby("panel")))
+    percent["normalizer"] = kinds(percent)
     with theme() as palette:
-        figure, (classes, rules, rates, ioffe) = panels(4, columns=2, width=6.4, height=4.2)
-        part = rows["classes"].assign(place=rows["classes"]["batching"].map(_place([*_classes()])))
-        ends = _draw(classes, part, palette)
-        classes.set_xticks(range(len(CLASSES)), [str(k) for k in CLASSES])
-        gap = {k: ends["batch", "running"][i] - ends["batch", "batch"][i] for i, k in enumerate(CLASSES)}
-        one, two = (f"{gap[k]:+.0f}".replace("-", "−") for k in CLASSES[:2])
-        classes.set_title(f"Evaluation less training mode: {one} points at 1 class, {two} at 2")
-        classes.set(xlabel=f"classes in a batch of {SIZE}, in training and testing", ylabel="test accuracy (%)")
-        part = rows["rules"].assign(place=rows["rules"]["batching"].map(_place(map(repr, RULES.values()))))
-        ends = _draw(rules, part, palette, joined=False)
-        rules.set_xticks(range(len(RULES)), list(RULES))
-        (sorted_batch, one_batch), (sorted_none, one_none) = (ends[name, "running"][2:] for name in ("batch", "none"))
-        rules.set_title(
-            f"Batch norm (none): sorted rows {sorted_batch:.0f} ({sorted_none:.0f}) %, one class {one_batch:.0f} "
-            f"({one_none:.0f}) %"
-        )
-        part = rows["rates"].assign(place=rows["rates"]["learning_rate"].map(_place(RATES)))
-        ends = _draw(rates, part, palette)
-        rates.set_xticks(range(len(RATES)), [f"{r:g}" for r in RATES])
-        fine, fails = (max(ends["batch", mode]) for mode in ("batch", "running"))
-        rates.set_title(f"One class: up to {fine:.0f} % in training mode, at most {fails:.0f} % in evaluation mode")
-        rates.set(xlabel="learning rate", ylabel="test accuracy (%)")
-        claims = verdicts(_claims(rows))
-        compared(ioffe, claims, palette)
-        agree = (claims["verdict"] == "agrees").sum()
-        ioffe.set_title(f"Ioffe's differences: {agree} of {len(claims)} signs are found in small networks")
-        ioffe.set(xlabel="accuracy less that of batch norm with running statistics (points)")
-        ioffe.legend(fontsize=8)
-        rules.legend(fontsize=8, loc="lower left")
+        figure, axes = panels(len(RULES) + 2, columns=4, width=4.6, height=3.8, sharey=True)
+        for ax, (name, rows) in zip(axes, percent.groupby("panel", sort=False), strict=True):
+            _draw(ax, rows, palette)
+            ax.set_title(f"{name}:\n{_best(rows)}")
+        for ax in (axes[0], axes[4]):
+            ax.set_ylabel("test accuracy (%)")
+        handles = {label: h for ax in axes for h, label in zip(*ax.get_legend_handles_labels(), strict=True)}
+        figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=len(LINES), fontsize=9)
         figure.suptitle(
-            "Digits: batch norm needs batches of mixed classes; of one class it learns what evaluation mode undoes"
+            "Batch norm needs batches of mixed classes: with one class per batch it learns what evaluation mode undoes",
+            fontweight="bold",
         )
     return figure
 
 
-def _classes() -> list[str]:
-    return [repr(bn.ClassBalanced(classes=k, each=SIZE // k)) for k in CLASSES]
+def kinds(frame: pd.DataFrame) -> pd.Series:
+    """The first word of each row's normalizer, as in "renorm"."""
+    return frame["normalizer"].str.lower().str.extract("(^[a-z]+)", expand=False)
 
 
-def _place(values: Any) -> dict[Any, int]:
-    return {value: i for i, value in enumerate(values)}
-
-
-def _draw(
-    ax: Axes, rows: pd.DataFrame, palette: Sequence[Any], joined: bool = True
-) -> dict[tuple[str, str], list[float]]:
-    """A series a kind of network and mode; returns the accuracies of each, from left to right."""
-    drawn = {}
-    for i, (key, label) in enumerate(LINES.items()):
-        part = rows[(rows["normalizer"] == key[0]) & (rows["statistics"] == key[1])].sort_values("place")
+def _draw(ax: Axes, rows: pd.DataFrame, palette: Sequence[Any]) -> None:
+    for i, ((normalizer, statistics), label) in enumerate(LINES.items()):
+        part = rows[(rows["normalizer"] == normalizer) & (rows["statistics"] == statistics)]
         if len(part):
-            beside = part.assign(place=part["place"] + 0.05 * (i - 2))
-            series(ax, beside, "place", color=palette[i], marker=MARKERS[i], label=label, joined=joined)
-            drawn[key] = part["value"].tolist()
-    ax.set(ylim=(0, 102))
-    return drawn
+            beside = part.assign(learning_rate=part["learning_rate"] * 1.06 ** (i - 2))
+            series(ax, beside, "learning_rate", color=palette[i], marker=MARKERS[i], label=label, joined=True)
+    rates = sorted(set(rows["learning_rate"]))
+    ax.set(xscale="log", ylim=(0, 102), xlabel="learning rate")
+    ax.set_xticks(rates, [f"{rate:g}" for rate in rates])
+    ax.minorticks_off()
 
 
-def _claims(rows: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """Differences from batch norm with running statistics: published, and of networks trained here."""
-    reference = published("Ioffe 2017", "16 labels x 2; batch norm; running")["value"].item()
-    settings = {
-        "same-structure test": ("batch norm; statistics of same", "batch", "batch"),
-        "normalised by halves": ("batch norm; normalised over half", "ghost", "running"),
-        "batch renormalization": ("batch renorm; running", "renorm", "running"),
-    }
-    claims = []
-    for panel, text in (("triple", "5 classes × 2 rows"), ("pair", "2 × 10"), ("rates", "1 × 20")):
-        here = rows[panel]
-        if panel == "rates":
-            here = here[here["learning_rate"] == TRAINING["learning_rate"]]
-        here = here.set_index(["normalizer", "statistics"])[["value", "mcse"]]
-        for name, (setting, *key) in settings.items():
-            if tuple(key) in here.index:
-                one, base = here.loc[tuple(key)], here.loc[("batch", "running")]
-                theirs = published("Ioffe 2017", f"16 labels x 2; {setting}")["value"].item() - reference
-                error = float(np.hypot(one["mcse"], base["mcse"]))
-                what = {"claim": f"{name}\n{text}", "published": theirs}
-                claims.append(what | {"value": one["value"] - base["value"], "mcse": error})
-    return pd.DataFrame(claims)
+def best(rows: pd.DataFrame, normalizer: str, statistics: str = "running") -> pd.Series:
+    """The row of the learning rate at which a normalizer has its largest accuracy with these statistics."""
+    alike = rows[(rows["normalizer"] == normalizer) & (rows["statistics"] == statistics)]
+    return alike.loc[alike["value"].idxmax()]
+
+
+def _best(rows: pd.DataFrame) -> str:
+    """What batch norm reaches at its best learning rates, in both modes."""
+    running, batch = (best(rows, "batch", statistics)["value"] for statistics in ("running", "batch"))
+    return f"batch norm at most {running:.0f} %, in training mode {batch:.0f} %"
 
 
 def main(argv: Sequence[str] | None = None) -> Path:

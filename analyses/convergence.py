@@ -17,6 +17,8 @@ from bnstats.plots.elements import MARKERS, log2_ticks, log_errors, panels, seri
 
 LIGHT = ("normal", "uniform", "exponential", "laplace", "bernoulli")
 HEAVY = ("t5", "t3", "pareto", "t2.5")
+SMALL, USUAL = 4, 64
+AT = "panel == 'light' and estimator == '{}' and measure == '{}' and population == '{}' and batch_size == {}"
 ESTIMATORS = ("mean", "var", "var_unbiased", "std", "inv_std")
 
 
@@ -69,19 +71,25 @@ def plot(frame: pd.DataFrame) -> Figure:
             ax.legend(fontsize=7, loc="lower left")
 
         draw(mean, "light", "mean", "rmse", LIGHT)
-        mean.set(title="The mean: σ/√n, whatever the population", ylabel="RMSE of mean (σ)")
+        mean.set(title="The error of the mean is σ/√n,\nwhatever the population", ylabel="RMSE of mean (σ)")
         draw(var, "light", "var", "rmse", LIGHT)
-        at64 = errors.query("panel == 'light' and estimator == 'var' and measure == 'rmse' and batch_size == 64")
-        normal64 = float(at64.query("population == 'normal'")["value"].iloc[0])
-        var.set(title=f"The variance: still {normal64:.0%} off at 64, normal data", ylabel="RMSE of var (σ²)")
+        normal64 = float(errors.query(AT.format("var", "rmse", "normal", USUAL))["value"].iloc[0])
+        var.set(title=f"The variance of 64 normal values\nis still {normal64:.0%} off", ylabel="RMSE of var (σ²)")
         draw(scale, "light", "inv_std", "bias", LIGHT[:4])
-        scale.set(title="The scale 1/s is too large in small batches", ylabel="bias of 1/s (1/σ)")
+        scale4 = float(errors.query(AT.format("inv_std", "bias", "normal", SMALL))["value"].iloc[0])
+        scale.set(
+            title=f"The scale 1/s is too large in small batches:\nby {scale4:.0%} at {SMALL}, normal data",
+            ylabel="bias of 1/s (1/σ)",
+        )
         draw(heavy, "heavy", "var", "median_abs_error", HEAVY)
-        heavy.set(title="Heavy tails: slower than 1/√n", ylabel="median error of var (σ²)")
+        heavy.set(
+            title="Under heavy tails, the variance\nconverges more slowly than 1/√n", ylabel="median error of var (σ²)"
+        )
         names = list(dict.fromkeys(errors[errors["panel"] == "real"]["population"]))
         draw(real, "real", "var", "rmse", names)
-        real.set(title="Digits: sparse pixels are the slow ones", ylabel="RMSE of var (σ²)")
+        real.set(title="Handwritten digits: the variance of sparse\npixels is known worst", ylabel="RMSE of var (σ²)")
         _slopes(slopes, rates, palette)
+        figure.suptitle("Errors of batch statistics against batch size: lines are exact, points are measured")
     return figure
 
 
@@ -93,9 +101,10 @@ def _slopes(ax: Axes, rates: pd.DataFrame, palette: Sequence[object]) -> None:
     bars = [chosen["rate"] - chosen["low"], chosen["high"] - chosen["rate"]]
     style = {"fmt": "o", "color": palette[0], "markersize": 4.5, "elinewidth": 1}
     ax.errorbar(chosen["rate"], y, xerr=bars, label="measured, 95 % jointly", **style)
-    ax.plot(chosen["expected"], y, "|", color=palette[1], markersize=12, markeredgewidth=2, label="theory, n → ∞")
+    ax.plot(chosen["expected"], y, "|", color=palette[1], markersize=12, markeredgewidth=2, label="exact for n → ∞")
     ax.set_yticks(y, chosen["population"])
-    ax.set(title="Slope −1/2; heavy tails slowly −(1 − 2/α)", xlabel="slope of log median error on log batch size")
+    ax.set_title("How fast the variance converges: slopes of −1/2,\nunder heavy tails slowly towards −(1 − 2/α)")
+    ax.set(xlabel="slope of log median error on log batch size")
     ax.legend(fontsize=7, loc="upper right")
 
 

@@ -11,8 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analyses.command_line import Options, run
+from analyses.correction_names import best_correction, correction_name
 from analyses.exam_data import mathpnl
-from analyses.training_and_new import training_and_new
+from analyses.training_and_new import draw_training_and_new
 from bnstats import plots
 from bnstats.corrections import (
     CORRECTIONS,
@@ -22,7 +23,7 @@ from bnstats.corrections import (
     polynomial,
     spline,
 )
-from bnstats.plots.comparisons import intervals, signed, spoken, winner_map
+from bnstats.plots.comparisons import intervals, winner_map
 from bnstats.studies.batch_effects.leave_one_batch_out import leave_one_batch_out
 from bnstats.studies.batch_effects.measure import measure_correction
 
@@ -42,7 +43,7 @@ YEARLY = (CORRECTIONS["none"], CORRECTIONS["center"], polynomial(degree=1))
 EXTRAPOLATED = (polynomial(degree=1), polynomial(degree=2), spline())
 SIZES, SIZES_QUICK = (4, 16, 64), (4, 16)
 SMOOTHNESS, SMOOTHNESS_QUICK = (0.0, 0.25, 0.5, 0.75, 1.0), (0.0, 1.0)
-TOLD = {"math4": "grade 4", "math7": "grade 7", "lunch": "poverty"}
+NAMED = {"math4": "grade 4", "math7": "grade 7", "lunch": "poverty"}
 KINDS = ("random_walk", "sinusoid", "trend")
 
 
@@ -91,14 +92,14 @@ def simulate(options: Options) -> pd.DataFrame:
 
 
 def _real() -> list[pd.DataFrame]:
-    """Pass rates and poverty by year: each told from each in a year left out, and what fits say of the last year."""
+    """Pass rates and poverty by year: each predicted from each in a year left out, and what fits say of the last year."""
     districts = mathpnl().dropna(subset="math7")
     rate, year = districts["math4"].to_numpy(), districts["year"].to_numpy()
     tables = []
-    for x, outcome in permutations(TOLD, 2):
+    for x, outcome in permutations(NAMED, 2):
         table = leave_one_batch_out(districts[x], districts[outcome], year, YEARLY).table
-        told = table[1:].rename(columns={"change": "value"})
-        tables.append(told.assign(panel="years left out", dataset=f"{TOLD[outcome]} told from {TOLD[x]}"))
+        changes = table[1:].rename(columns={"change": "value"})
+        tables.append(changes.assign(panel="years left out", dataset=f"{NAMED[outcome]} from {NAMED[x]}"))
     past, years = year < year.max(), sorted(set(year))
     curves = [{"correction": "mean", "year": y, "value": rate[year == y].mean()} for y in years]
     for correction in EXTRAPOLATED:
@@ -109,22 +110,23 @@ def _real() -> list[pd.DataFrame]:
 
 
 def plot(frame: pd.DataFrame) -> Figure:
-    """Six panels: error from steps to smooth, two maps of winners, new batches, years left out, the last year."""
+    """Seven panels: errors from steps to smooth (two), maps of winners (two), new batches, the last year, years left out."""
     with plots.theme() as palette:
         order = (6, 0, 1, 2, 3, 4, 5)
         colors = {c.name: palette[i] for c, i in zip(SIMULATED, order, strict=True)}
         # Curves of one kind share a colour, whatever their degree.
         colors |= dict(zip([c.name for c in EXTRAPOLATED], (palette[2], palette[3], palette[4]), strict=True))
-        figure, axes = plots.panels(6, columns=3, width=5.0, height=4.1)
-        drawn: dict[str, Callable[[Axes, pd.DataFrame, dict], None]] = {
-            "steps to smooth": _draw_error,
-            "map of smoothness": _draw_smoothness,
-            "map of kinds": _draw_kinds,
-            "new batches": _draw_new,
-            "the last year": _draw_last_year,
-            "years left out": _draw_left_out,
-        }
-        for ax, (panel, draw) in zip(axes, drawn.items(), strict=True):
+        figure, axes = plots.panels(7, columns=4, width=4.8, height=4.2)
+        drawn: tuple[tuple[str, Callable[[Axes, pd.DataFrame, dict], None]], ...] = (
+            ("steps to smooth", _draw_averages),
+            ("steps to smooth", _draw_curves),
+            ("map of smoothness", _draw_smoothness),
+            ("map of kinds", _draw_kinds),
+            ("new batches", _draw_new),
+            ("the last year", _draw_last_year),
+            ("years left out", _draw_left_out),
+        )
+        for ax, (panel, draw) in zip(axes, drawn, strict=True):
             draw(ax, frame[frame["panel"] == panel], colors)
         figure.suptitle(_headline(frame), fontweight="bold")
     return figure
@@ -134,9 +136,10 @@ def _headline(frame: pd.DataFrame) -> str:
     rows = frame[(frame["panel"] == "map of smoothness") & (frame["batch_size"] == SHOWN_SIZE)].set_index("smoothness")
     new = _deployed(frame[frame["panel"] == "new batches"]).drop(index="none")
     return (
-        f"Batches of {SHOWN_SIZE} that differ by steps want {_best(rows.loc[0.0])}, by a smooth drift "
-        f"{_best(rows.loc[1.0])};\non new batches all that go on tell {new['new'].min():.0f} to {new['new'].max():.0f} "
-        f"% of labels, fits left standing {new['standing'].min():.0f} to {new['standing'].max():.0f} %"
+        f"Batches of {SHOWN_SIZE} that differ by steps are best corrected by {best_correction(rows.loc[0.0])}, those of a "
+        f"smooth drift by {best_correction(rows.loc[1.0])};\non new batches, corrections that go on with their rows name "
+        f"{new['new'].min():.0f} to {new['new'].max():.0f} % of labels right, old fits "
+        f"{new['standing'].min():.0f} to {new['standing'].max():.0f} %"
     )
 
 
@@ -148,27 +151,37 @@ def _deployed(rows: pd.DataFrame) -> pd.DataFrame:
     return wide.sort_values("new", ascending=False)
 
 
-def _best(row: pd.Series) -> str:
-    """The winner, and the second where Monte Carlo error does not tell them apart."""
-    return f"'{spoken(row['winner'])}'" + ("" if row["clear"] else f" or '{spoken(row['runner_up'])}'")
+def _draw_averages(ax: Axes, rows: pd.DataFrame, colors: dict) -> None:
+    names = ("none", "center", *(c.name for c in SIMULATED[2:4]))
+    value = _draw_error(ax, rows, names, colors)
+    steps, smooth = value.loc[[0, 1], "center"]
+    ax.set_title(
+        f"Batches of {SHOWN_SIZE} that differ by one standard deviation:\ncentring leaves {steps:.2f} of it for steps, "
+        f"{smooth:.2f} for a random walk"
+    )
 
 
-def _draw_error(ax: Axes, rows: pd.DataFrame, colors: dict) -> None:
+def _draw_curves(ax: Axes, rows: pd.DataFrame, colors: dict) -> None:
+    value = _draw_error(ax, rows, ("center", *(c.name for c in SIMULATED[4:])), colors)
+    steps, smooth = value.loc[[0, 1], LOCAL.name]
+    ax.set_title(f"Curves along time: lowess leaves\n{steps:.2f} for steps, {smooth:.2f} for a random walk")
+
+
+def _draw_error(ax: Axes, rows: pd.DataFrame, names: Sequence[str], colors: dict) -> pd.DataFrame:
+    """Errors of some corrections; returns them all, one column per correction."""
     rows = rows[rows["batch_size"] == SHOWN_SIZE]
-    for i, (name, part) in enumerate(rows.groupby("correction", sort=False)):
-        plots.series(ax, part, "smoothness", color=colors[name], marker=plots.MARKERS[i], label=spoken(name))
-        if part["exact"].isna().any():
-            ax.plot(part["smoothness"], part["value"], ":", color=colors[name], linewidth=1)
-    ax.set_ylim(bottom=0.6 * rows["value"].min())
+    for i, name in enumerate(names):
+        part = rows[rows["correction"] == name]
+        if len(part):
+            marker = plots.MARKERS[i]
+            plots.series(ax, part, "smoothness", color=colors[name], marker=marker, label=correction_name(name))
+            if part["exact"].isna().any():
+                ax.plot(part["smoothness"], part["value"], ":", color=colors[name], linewidth=1)
+    ax.set_ylim(0.12, 1.3)
     plots.log_errors(ax)
     ax.set(xlabel="smoothness: 0 steps by batch, 1 random walk", ylabel="RMSE of corrected values (σ)")
-    value = rows.pivot(index="smoothness", columns="correction", values="value")
-    (steps, smooth), (local_steps, local) = (value.loc[[0, 1], name] for name in ("center", LOCAL.name))
-    ax.set_title(
-        f"Batches of {SHOWN_SIZE}, τ = σ: from steps to smooth, centring\nleaves {steps:.2f} to {smooth:.2f} σ, "
-        f"lowess {local_steps:.2f} to {local:.2f} σ"
-    )
-    ax.legend(fontsize=7.5, ncols=2, loc="lower left")
+    ax.legend(fontsize=8, ncols=2, loc="lower left")
+    return rows.pivot(index="smoothness", columns="correction", values="value")
 
 
 def _draw_smoothness(ax: Axes, rows: pd.DataFrame, colors: dict) -> None:
@@ -184,18 +197,22 @@ def _draw_kinds(ax: Axes, rows: pd.DataFrame, colors: dict) -> None:
     ax.set_xticks(range(len(KINDS)), [kind.replace("_", " ") for kind in KINDS])
     ax.set(xlabel="drift (+ %: by how much the second best is worse)", ylabel="batch size n")
     trend = rows[rows["effect"] == "trend"].set_index("batch_size").loc[SHOWN_SIZE]
-    others = rows.loc[rows["effect"] != "trend", "winner"].nunique()
-    ax.set_title(f"A trend wants {_best(trend)};\nwalks and waves want {others}, by batch size")
+    others = rows[rows["effect"] != "trend"]
+    ax.set_title(
+        f"A trend is best taken out by {best_correction(trend)};\n"
+        f"of walks and waves, {others['clear'].sum():.0f} of {len(others)} have a clear winner"
+    )
 
 
 def _draw_new(ax: Axes, rows: pd.DataFrame, colors: dict) -> None:
     shown = _deployed(rows)
-    training_and_new(ax, shown, [spoken(name) for name in shown.index], [colors[name] for name in shown.index])
+    names = [correction_name(name) for name in shown.index]
+    draw_training_and_new(ax, shown, names, [colors[name] for name in shown.index])
     ax.set(xlabel=f"accuracy (%), random walk, batches of {SHOWN_SIZE}", ylim=(-len(shown) + 0.4, 1.6))
     worst = shown.loc[shown["standing"].idxmin()]
     ax.set_title(
-        f"'{spoken(worst.name)}' has {worst['training']:.0f} % at training; on new batches\n{worst['new']:.0f} % if it "
-        f"goes on with their rows, {worst['standing']:.0f} % if its fit stands"
+        f"After {correction_name(worst.name)}, {worst['training']:.0f} % right at training; on new\nbatches "
+        f"{worst['new']:.0f} % if it goes on with their rows, {worst['standing']:.0f} % if not"
     )
     ax.legend(fontsize=8, loc="upper left", ncols=2)
 
@@ -206,13 +223,13 @@ def _draw_last_year(ax: Axes, rows: pd.DataFrame, colors: dict) -> None:
     ax.plot(wide.index, wide["mean"], "ko", markersize=6, label="mean of all districts", zorder=4)
     names = [c.name for c in EXTRAPOLATED]
     for name in names:
-        label = f"{spoken(name)}, fitted before {last:.0f}"
+        label = f"{correction_name(name)}, fitted before {last:.0f}"
         ax.plot(wide.index, wide[name], color=colors[name], linewidth=1.6, label=label)
     far = (wide.loc[last, names] - wide.loc[last, "mean"]).abs().idxmax()
     ax.set(xlabel="year", ylabel="fourth-graders who pass mathematics (%)")
     ax.set_title(
         f"Real trend: {wide.loc[last, 'mean']:.0f} % passed in {last:.0f};\n"
-        f"'{spoken(far)}' fitted before said {wide.loc[last, far]:.0f} %"
+        f"{correction_name(far)} fitted before said {wide.loc[last, far]:.0f} %"
     )
     ax.legend(fontsize=8, loc="upper left")
 
@@ -223,14 +240,11 @@ def _draw_left_out(ax: Axes, rows: pd.DataFrame, colors: dict) -> None:
     labels = [f"{row['dataset']}: {kinds[row['correction']]}" for _, row in percent.iterrows()]
     intervals(ax, percent, labels, [colors[name] for name in percent["correction"]])
     center = percent[percent["correction"] == "center"]
-    poverty = center["dataset"].str.contains(TOLD["lunch"])
-    (best, least), (hurt, most) = (
-        (signed(part["value"].min()), signed(part["value"].max())) for part in (center[poverty], center[~poverty])
-    )
-    ax.set_xlabel("squared error in a year left out: change (%, 95 %)")
+    helps, hurts = (center["high"] < 0).sum(), (center["low"] > 0).sum()
+    ax.set_xlabel("change of the squared error in a year left out (%), with 95 % intervals")
     ax.set_title(
-        f"All pairs: centring by year changes {best} to {least} %\nif one has the trend, {hurt} to {most} % "
-        "if both have"
+        f"Real years left out: centring lowers the error in {helps} of\n{len(center)} pairs, raises it in {hurts}, "
+        f"and {len(center) - helps - hurts} cannot be told"
     )
 
 

@@ -1,4 +1,4 @@
-"""What letter is a normalised 0? Grades normalised by their own batch, and the letters that can still be told."""
+"""What letter is a normalised 0? Grades normalised by their own batch, and the letters that can still be named."""
 
 from __future__ import annotations
 
@@ -37,13 +37,15 @@ def simulate(options: Options) -> pd.DataFrame:
         behind = measure_raw_behind(
             population, 0.0, batch_sizes=sizes[1:], **options.study(f"{name}-behind", full=0.005, quick=0.01)
         )
-        told = measure_information(
-            population, labels=CUTS, batch_sizes=sizes, **options.study(f"{name}-told", full=0.003, quick=0.02)
+        named = measure_information(
+            population, labels=CUTS, batch_sizes=sizes, **options.study(f"{name}-named", full=0.003, quick=0.02)
         )
-        guess = pd.DataFrame([{"measure": "guess", "value": told.guess}, {"measure": "entropy", "value": told.entropy}])
+        guess = pd.DataFrame(
+            [{"measure": "guess", "value": named.guess}, {"measure": "entropy", "value": named.entropy}]
+        )
         frames += [
             behind.table.assign(panel="behind zero", population=population.name),
-            pd.concat([told.table, guess]).assign(panel="letters told", population=population.name),
+            pd.concat([named.table, guess]).assign(panel="letters named", population=population.name),
         ]
     frame = pd.concat(frames, ignore_index=True).astype({"batch_size": "Int64"})
     first = ["panel", "population", "batch_size", "letter", "raw", "measure"]
@@ -65,12 +67,12 @@ def _letter(raw: float) -> str:
 
 
 def plot(frame: pd.DataFrame) -> Figure:
-    """Three panels: the question's batches, the raw grades behind a 0, and the letters that can be told."""
+    """Three panels: the question's batches, the raw grades behind a 0, and the letters that can be named."""
     with plots.theme() as palette:
         figure, axes = plots.panels(3, width=4.6, height=4.2)
         _draw_question(axes[0], frame[frame["panel"] == "question"], palette)
         _draw_behind(axes[1], frame[frame["panel"] == "behind zero"], palette)
-        _draw_told(axes[2], frame[frame["panel"] == "letters told"], palette)
+        _draw_named(axes[2], frame[frame["panel"] == "letters named"], palette)
         figure.suptitle(
             "Normalised by its own batch, a grade keeps its letter only if the batch is large", fontweight="bold"
         )
@@ -85,7 +87,9 @@ def _draw_question(ax: Axes, rows: pd.DataFrame, palette: list) -> None:
             text = ", ".join(same["letter"])
             ax.annotate(text, (raw, value), (0, 9), textcoords="offset points", ha="center", fontweight="bold")
     zero = sorted(rows.loc[rows["value"].abs() < 1e-9, "letter"].unique())
-    ax.set(xlim=(52, 98), ylim=(-1.75, 1.95), title=f"Both {' and '.join(zero)} become 0")
+    ax.set(
+        xlim=(52, 98), ylim=(-1.75, 1.95), title=f"Two batches of three grades: a {' and a '.join(zero)}\nboth become 0"
+    )
     ax.set(xlabel="raw grade (points)", ylabel="normalised grade (standard deviations of the batch)")
     ax.legend(loc="upper left", fontsize=8)
 
@@ -125,10 +129,10 @@ def _spread(rows: pd.DataFrame) -> str:
         mean, sd = value.loc[n, "raw_mean"], value.loc[n, "raw_sd"]
         low, high = _letter(mean - 2 * sd), _letter(mean + 2 * sd)
         said.append(f"{low if low == high else f'{low} to {high}'} at {n:.0f}")
-    return f"A 0 means {', '.join(said)}"
+    return f"The raw grade behind a 0 is a\n{', '.join(said)} values per batch"
 
 
-def _draw_told(ax: Axes, rows: pd.DataFrame, palette: list) -> None:
+def _draw_named(ax: Axes, rows: pd.DataFrame, palette: list) -> None:
     for i, (name, part) in enumerate(rows.groupby("population", sort=False)):
         accuracy = part[part["measure"] == "accuracy"]
         percent = accuracy.assign(**{c: 100 * accuracy[c] for c in ("value", "mcse", "exact")})
@@ -138,8 +142,9 @@ def _draw_told(ax: Axes, rows: pd.DataFrame, palette: list) -> None:
     ax.text(512, guess - 1.5, "always guessing C", fontsize=8, color="0.25", ha="right", va="top")
     plots.log2_ticks(ax, SHOWN)
     shown = percent.set_index("batch_size")["value"]
-    title = "Letters told: " + ", ".join(f"{shown[n]:.0f} % at {n}" for n in (2, 64, 512))
-    ax.set(ylim=(0, 100), xlabel="batch size", ylabel="letters told right from the normalised grade (%)", title=title)
+    right = ", ".join(f"{shown[n]:.0f} % at {n}" for n in (2, 64, 512))
+    title = f"Letters named right from the normalised grade:\n{right} values per batch"
+    ax.set(ylim=(0, 100), xlabel="batch size", ylabel="letters named right (%)", title=title)
     ax.legend(loc="lower right", fontsize=8)
 
 

@@ -21,6 +21,8 @@ SMALL, SIZE = 4, 32
 MOMENTA = (0.9, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01)
 EARLY, LATE = 30, 1000
 STEPS = (10, EARLY, 100, 300, LATE)
+# Networks per condition: many where a headline rests on them.
+MANY, FEW = 128, 40
 KINDS = {
     "batch": "training mode (test batch)",
     "running": "evaluation mode (running)",
@@ -41,19 +43,28 @@ def simulate(options: Options) -> pd.DataFrame:
     depths = [(UNITS,) * depth for depth in DEPTHS]
     biased = bn.Convention.of("flax", momentum=0.1)
     sizes = (2, SMALL, SIZE) if options.quick else (2, 4, 8, 16, 32, 64, 128)
-    runs: list[tuple[str, dict[str, Any]]] = [
-        ("batch size", {"hidden": [depths[0], depths[-1]], "batch_sizes": sizes}),
-        ("depth", {"hidden": depths, "batch_sizes": SMALL}),
-        ("depth", {"hidden": depths, "batch_sizes": SMALL, "convention": biased}),
+    small, large = ([n for n in sizes if (n <= 8) == few] for few in (True, False))
+    runs: list[tuple[str, int, dict[str, Any]]] = [
+        ("batch size", MANY, {"hidden": [depths[0], depths[-1]], "batch_sizes": small}),
+        ("batch size", FEW, {"hidden": [depths[0], depths[-1]], "batch_sizes": large}),
+        ("depth", MANY, {"hidden": depths, "batch_sizes": SMALL}),
+        ("depth", MANY, {"hidden": depths, "batch_sizes": SMALL, "convention": biased}),
         *(
-            ("momentum", {"hidden": depths[2], "batch_sizes": 8, "convention": biased, "momentum": MOMENTA, "steps": s})
-            for s in (EARLY, LATE)
+            (
+                "momentum",
+                MANY if steps == EARLY else FEW,
+                {"hidden": depths[2], "batch_sizes": 8, "convention": biased, "momentum": MOMENTA, "steps": steps},
+            )
+            for steps in (EARLY, LATE)
         ),
-        *(("steps", {"hidden": depths[2], "batch_sizes": SIZE, "momentum": (0.1, 0.01), "steps": s}) for s in STEPS),
+        *(
+            ("steps", FEW, {"hidden": depths[2], "batch_sizes": SIZE, "momentum": (0.1, 0.01), "steps": steps})
+            for steps in STEPS
+        ),
     ]
     frames = []
-    for number, (panel, given) in enumerate(runs):
-        settings = options.study(f"mismatch-{number}", full={"max_replicates": 64}, quick={"max_replicates": 4})
+    for number, (panel, networks, given) in enumerate(runs):
+        settings = options.study(f"mismatch-{number}", full={"max_replicates": networks}, quick={"max_replicates": 4})
         measured = bn.measure_mismatch(DATA, **{"precision": None} | settings | given)
         variance = "biased" if given.get("convention") == biased else "unbiased"
         steps = given.get("steps", LATE)
@@ -75,17 +86,20 @@ def plot(frame: pd.DataFrame) -> Figure:
         for ax, layers in ((shallow, 1), (deep, DEEP)):
             _draw(ax, scores[scores["depth"] == layers], "batch size", "statistics", KINDS, palette)
             ax.set(xlabel="batch size in training and testing", ylabel="test accuracy (%)", ylim=(0, 102))
-        ahead = -_at(parts, "batch size", "batch - running", depth=1, batch_size=SMALL)
-        shallow.set_title(f"1 hidden layer: at {SMALL}, evaluation mode {ahead:.0f} points ahead")
-        short = _at(parts, "batch size", "precise - running", depth=DEEP, batch_size=SMALL)
-        deep.set_title(f"{DEEP} layers: at {SMALL}, running statistics {short:.0f} points short")
+        ahead = -at(parts, "batch size", "batch - running", depth=1, batch_size=SMALL)
+        shallow.set_title(f"One hidden layer, batches of {SMALL}: evaluation mode\n{_ahead(ahead)} of training mode")
+        short = at(parts, "batch size", "precise - running", depth=DEEP, batch_size=SMALL)
+        two = at(scores, "batch size", "precise", depth=DEEP, batch_size=2)
+        deep.set_title(
+            f"{DEEP} layers: running statistics cost {short:.0f} points in batches of {SMALL};\n"
+            f"in batches of 2 hardly anything is learned ({two:.0f} % right)"
+        )
         for ax, draw in zip(rest, (_draw_gap, _draw_depth, _draw_momentum, _draw_steps), strict=True):
             draw(ax, parts, palette)
             ax.axhline(0, color="0.35", linestyle="--", linewidth=1, zorder=1)
-        count = int(frame["replicates"].max())
         figure.suptitle(
-            f"Batch norm on handwritten {DATA}, shuffled batches: {UNITS} units a layer, learning rate 0.1, {LATE} "
-            f"steps unless said; {count} networks a point, bars ± 2 standard errors"
+            f"Batch norm on handwritten {DATA}, shuffled batches, {UNITS} units per layer, learning rate 0.1, "
+            f"{LATE} steps unless said: what running statistics cost"
         )
     return figure
 
@@ -93,15 +107,21 @@ def plot(frame: pd.DataFrame) -> Figure:
 def _draw_gap(ax: Axes, parts: pd.DataFrame, palette: Sequence[Any]) -> None:
     _draw(ax, parts[parts["depth"] == DEEP], "batch size", "statistics", PARTS, palette)
     where = {"depth": DEEP, "batch_size": SMALL}
-    noise, average = (_at(parts, "batch size", part, **where) for part in ("batch - population", "precise - running"))
-    ax.set_title(f"{DEEP} layers, at {SMALL}: batches {noise:.0f}, average {average:+.0f}".replace("-", "−"))
+    noise, average = (at(parts, "batch size", part, **where) for part in ("batch - population", "precise - running"))
+    ax.set_title(
+        f"{DEEP} layers, batches of {SMALL}: noise of the batch costs training mode\n{abs(noise):.0f} points, "
+        f"a wrong running average costs evaluation mode {average:.0f}"
+    )
     ax.set(xlabel="batch size in training and testing", ylabel="difference in accuracy (points)")
 
 
 def _draw_depth(ax: Axes, parts: pd.DataFrame, palette: Sequence[Any]) -> None:
     _draw(ax, parts[parts["statistics"] == "precise - running"], "depth", "variance", VARIANCES, palette)
-    unbiased, biased = (_at(parts, "depth", "precise - running", depth=DEEP, variance=v) for v in VARIANCES)
-    ax.set_title(f"Why: unbiased variance costs {unbiased:.0f} points, biased {biased:.0f}")
+    unbiased, biased = (at(parts, "depth", "precise - running", depth=DEEP, variance=v) for v in VARIANCES)
+    ax.set_title(
+        f"{DEEP} layers: with an unbiased running variance, evaluation\n"
+        f"mode loses {unbiased:.0f} points, with a biased one {biased:.0f}"
+    )
     ax.set(xlabel=f"hidden layers; batches of {SMALL}", ylabel="precise − running (points)")
     ax.legend(fontsize=8, loc="upper left")
 
@@ -109,17 +129,24 @@ def _draw_depth(ax: Axes, parts: pd.DataFrame, palette: Sequence[Any]) -> None:
 def _draw_momentum(ax: Axes, parts: pd.DataFrame, palette: Sequence[Any]) -> None:
     names = {steps: f"after {steps} steps" for steps in (EARLY, LATE)}
     _draw(ax, parts[parts["statistics"] == "precise - running"], "momentum", "steps", names, palette)
-    lag = _at(parts, "momentum", "precise - running", momentum=0.01, steps=EARLY)
-    noisy = _at(parts, "momentum", "precise - running", momentum=0.9, steps=LATE)
-    ax.set_title(f"0.01 lags: {lag:.0f} points early; 0.9 is noisy: {noisy:.0f} for good")
+    lag = at(parts, "momentum", "precise - running", momentum=0.01, steps=EARLY)
+    noisy = at(parts, "momentum", "precise - running", momentum=0.9, steps=LATE)
+    ax.set_title(
+        f"A momentum of 0.01 lags: {lag:.0f} points lost after {EARLY} steps;\n"
+        f"0.9 is noisy: {noisy:.0f} points lost after {LATE}"
+    )
     ax.set(xlabel="momentum; 4 layers, batches of 8", ylabel="precise − running (points)")
 
 
 def _draw_steps(ax: Axes, parts: pd.DataFrame, palette: Sequence[Any]) -> None:
     names = {momentum: f"momentum {momentum}" for momentum in (0.1, 0.01)}
     _draw(ax, parts[parts["statistics"] == "batch - running"], "steps", "momentum", names, palette)
-    broken = _at(parts, "steps", "batch - running", steps=EARLY, momentum=0.01)
-    ax.set_title(f"Looks broken: {broken:.0f} points behind at step {EARLY}, then ahead")
+    broken = at(parts, "steps", "batch - running", steps=EARLY, momentum=0.01)
+    late = at(parts, "steps", "batch - running", steps=LATE, momentum=0.01)
+    ax.set_title(
+        f"With a momentum of 0.01, evaluation mode is {_ahead(-broken)} of training\n"
+        f"mode after {EARLY} steps, and {_ahead(-late)} after {LATE}"
+    )
     ax.set(xlabel=f"training steps; 4 layers, batches of {SIZE}", ylabel="training − evaluation mode (points)")
 
 
@@ -134,7 +161,16 @@ def _draw(ax: Axes, rows: pd.DataFrame, panel: str, by: str, names: dict[Any, st
     ax.legend(fontsize=8)
 
 
-def _at(parts: pd.DataFrame, panel: str, part: str, **where: Any) -> float:
+def _ahead(points: float) -> str:
+    """In words, as in "11 points ahead" of it.
+
+    >>> _ahead(11.2), _ahead(-28.9)
+    ('11 points ahead', '29 points short')
+    """
+    return f"{abs(points):.0f} points {'ahead' if points > 0 else 'short'}"
+
+
+def at(parts: pd.DataFrame, panel: str, part: str, **where: Any) -> float:
     """The value of one part of the gap in the one row of these conditions."""
     rows = parts
     for column, value in {"panel": panel, "statistics": part, **where}.items():

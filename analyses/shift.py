@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 import bnstats as bn
 from analyses.command_line import Options, run
-from analyses.published import published, verdicts
-from analyses.published_plot import compared
+from bnstats.plots.comparisons import signed
 from bnstats.plots.elements import MARKERS, in_percent, log2_ticks, panels, series, theme
 
 SIZES = (2, 4, 8, 16, 32, 64, 128)
@@ -28,13 +28,20 @@ CORRUPTIONS = {
 }
 SHIFTS = CORRUPTIONS | {"class mix": [bn.shifts.ClassMix(s) for s in (0.25, 0.5, 0.75)]}
 KINDS = {
-    "running": "running",
-    "batch": "test batch",
-    "mixed 16": "mixed, N = 16",
-    "mixed 64": "mixed, N = 64",
-    "weighed 0.1": "each row weighed 0.1",
+    "running": "running statistics",
+    "batch": "test batch alone",
+    "mixed 16": "test batch and 16 pseudo-rows",
+    "mixed 64": "test batch and 64 pseudo-rows",
+    "weighed 0.1": "running, a tenth of each row's own value",
 }
 CHANGE = "batch - running"
+UNITS = {
+    "gain": "gain (inputs times 1 + s)",
+    "offset": "offset (by s standard deviations)",
+    "contrast": "contrast (a share s of it is lost)",
+    "noise": "noise (of s standard deviations)",
+    "class mix": "class mix (a share s replaced by one class)",
+}
 
 
 def simulate(options: Options) -> pd.DataFrame:
@@ -46,7 +53,7 @@ def simulate(options: Options) -> pd.DataFrame:
     }
     frames = []
     for panel, given in runs.items():
-        settings = options.study(f"shift-{panel}", full=_networks(192), quick=_networks(12))
+        settings = options.study(f"shift-{panel}", full=_networks(160), quick=_networks(12))
         measured = bn.measure_mismatch(
             "digits",
             batch_sizes=32,
@@ -69,86 +76,66 @@ def simulate(options: Options) -> pd.DataFrame:
     kind = table["shift"].str.rsplit(n=1, expand=True)
     table = table.assign(kind=kind[0], severity=kind[1].astype(float))
     first = ["panel", "kind", "severity", "test_batching", "test_batch_size", "statistics"]
-    kept = table[[*first, "value", "mcse", "exact", "replicates"]]
-    return pd.concat([kept, _claims(table)], ignore_index=True)
+    return table[[*first, "value", "mcse", "exact", "replicates"]]
 
 
 def _networks(count: int) -> dict[str, Any]:
     return {"precision": None, "max_replicates": count}
 
 
-def _claims(table: pd.DataFrame) -> pd.DataFrame:
-    """Published changes against running statistics, in points of accuracy or mCE, beside those here.
-
-    Means over all severities. The errors of what the same networks scored are added up, so they are rather too large.
-    """
-    table = table[table["panel"] != "size"]
-
-    def here(statistics: str, batching: Any, size: int, *kinds: str) -> tuple[float, float]:
-        alike = (table["test_batching"] == repr(batching)) & (table["test_batch_size"] == size)
-        rows = table[alike & table["kind"].isin(kinds or list(CORRUPTIONS))]
-        mean = 100 * rows.groupby("statistics")[["value", "mcse"]].mean()
-        if statistics == "batch":
-            return mean.loc[CHANGE, "value"], mean.loc[CHANGE, "mcse"]
-        one, running = mean.loc[statistics], mean.loc["running"]
-        return one["value"] - running["value"], one["mcse"] + running["mcse"]
-
-    def there(reference: str, before: str, after: str) -> float:
-        return published(reference, before)["value"].item() - published(reference, after)["value"].item()
-
-    note = "iid test stream; running", "iid test stream; test-batch", "temporally correlated test stream; test-batch"
-    claims = {
-        "test batch, contrast\n(Wu & Johnson 2021)": (
-            there("Wu & Johnson", "contrast corruption; clean", "contrast corruption; statistics"),
-            here("batch", IID, USUAL, "contrast"),
-        ),
-        "test batch, noise\n(Wu & Johnson 2021)": (
-            there("Wu & Johnson", "gaussian noise; clean", "gaussian noise; statistics"),
-            here("batch", IID, USUAL, "noise"),
-        ),
-        "mixed, batches of 8\n(Schneider et al. 2020)": (
-            there("Schneider", "no adaptation", "partial adaptation"),
-            here("mixed 16", IID, SMALL),
-        ),
-        "test batch\n(Schneider et al. 2020)": (there("Schneider", "no adaptation", "full"), here("batch", IID, USUAL)),
-        "test batch, iid stream\n(Gong et al. 2022)": (there("Gong", *note[:2]), here("batch", IID, USUAL)),
-        "test batch, correlated\n(Gong et al. 2022)": (there("Gong", note[0], note[2]), here("batch", STREAM, USUAL)),
-    }
-    rows = [{"claim": c, "published": p, "value": value, "mcse": mcse} for c, (p, (value, mcse)) in claims.items()]
-    return verdicts(pd.DataFrame(rows)).assign(panel="published")
-
-
 def plot(frame: pd.DataFrame) -> Figure:
-    """Four panels: all shifts; test batch sizes, iid and correlated; and published changes."""
+    """Four panels: all shifts; what mixing does to the severest; test batch sizes, shuffled and correlated."""
     panel = dict(list(frame.groupby("panel", sort=False)))
     with theme() as palette:
-        figure, axes = panels(4, columns=2, width=5.6, height=4.3)
+        figure, axes = panels(4, columns=2, width=6.2, height=4.4)
         _draw_severities(axes[0], panel["severity"], palette)
-        for ax, rule, name in ((axes[1], IID, "Iid"), (axes[2], STREAM, "Correlated")):
+        _draw_mixed(axes[1], panel["severity"], palette)
+        for ax, rule, name in ((axes[2], IID, "Shuffled"), (axes[3], STREAM, "Correlated")):
             rows = panel["size"][panel["size"]["test_batching"] == repr(rule)]
             _draw_sizes(ax, rows, palette)
-            ax.set_title(f"{name}: test batches {_verdict(rows)} rows")
-        claims = panel["published"]
-        compared(axes[3], claims, palette)
-        agree = (claims["verdict"] == "agrees").sum()
-        axes[3].set(title=f"{agree} of {len(claims)} published signs are found here")
-        axes[3].set(xlabel="change against running statistics (points)", xlim=(-45, 32))
-        axes[3].legend(fontsize=8, loc="lower right")
-        figure.suptitle("Shifted digits: normalising by the test batch helps if it is large and mixed as training was")
+            ax.set_title(f"{name} test rows, half the contrast:\n{_turning(rows)}")
+        figure.suptitle(
+            "Shifted digits: the statistics of the test batch help where inputs change and the batch is large,\n"
+            "and harm where the mix of classes changes"
+        )
     return figure
 
 
 def _draw_severities(ax: Axes, rows: pd.DataFrame, palette: Sequence[Any]) -> None:
     rows = in_percent(rows[(rows["statistics"] == CHANGE) & (rows["test_batching"] == repr(IID))])
     for i, (name, part) in enumerate(rows.groupby("kind", sort=False)):
-        series(ax, part, "severity", color=palette[i], marker=MARKERS[i], label=name, joined=True)
+        series(ax, part, "severity", color=palette[i], marker=MARKERS[i], label=UNITS[name], joined=True)
     ax.axhline(0, color="0.35", linewidth=1)
     most, least = (rows.loc[rows["value"].agg(which)] for which in ("idxmax", "idxmin"))
-    said = ", ".join(f"{row['kind']} {row['value']:+.0f}" for row in (most, least))
+    said = " and ".join(
+        f"{signed(row['value'])} points with {row['kind']} {row['severity']:g}" for row in (most, least)
+    )
     log2_ticks(ax, (0.25, 0.5, 1, 2))
-    ax.set(title=f"Iid test batches of {USUAL}: {said} points")
-    ax.set(xlabel="severity (in spreads, or as a share)", ylabel="test batch - running: change of accuracy (points)")
+    ax.set(title=f"Statistics of test batches of {USUAL} instead of running ones:\n{said}")
+    ax.set(xlabel="severity s of the shift", ylabel="change of test accuracy (points)")
     ax.legend(fontsize=8, loc="upper left")
+
+
+def _draw_mixed(ax: Axes, rows: pd.DataFrame, palette: Sequence[Any]) -> None:
+    """What each kind of statistics changes at the severest shift of each kind."""
+    rows = rows[rows["test_batching"] == repr(IID)]
+    severest = in_percent(rows[rows["severity"] == rows.groupby("kind")["severity"].transform("max")])
+    value = severest.pivot(index="kind", columns="statistics", values="value").loc[list(SHIFTS)]
+    change = value[["batch", "mixed 16", "mixed 64"]].sub(value["running"], axis=0)
+    for i, kind in enumerate(change):
+        place = np.arange(len(change)) + 0.2 * (i - 1)
+        ax.plot(place, change[kind], MARKERS[i + 1], color=palette[i + 1], markersize=7, label=KINDS[kind])
+    ax.axhline(0, color="0.35", linewidth=1)
+    ax.set_xticks(range(len(change)), [f"{kind}\n{max(s.severity for s in SHIFTS[kind]):g}" for kind in change.index])
+    alone, mixed, more = change.loc["class mix"]
+    ax.set_title(
+        f"A changed class mix costs {abs(alone):.0f} points with the test batch alone,\n"
+        f"{abs(mixed):.0f} with 16 pseudo-rows of training, {abs(more):.0f} with 64"
+    )
+    ax.set(
+        xlabel=f"the severest shift of each kind, test batches of {USUAL}", ylabel="change of test accuracy (points)"
+    )
+    ax.legend(fontsize=8, loc="lower left")
 
 
 def _draw_sizes(ax: Axes, rows: pd.DataFrame, palette: Sequence[Any]) -> None:
@@ -157,17 +144,24 @@ def _draw_sizes(ax: Axes, rows: pd.DataFrame, palette: Sequence[Any]) -> None:
         beside = part.assign(test_batch_size=part["test_batch_size"] * 2 ** (0.1 * (i - 2)))
         series(ax, beside, "test_batch_size", color=palette[i], marker=MARKERS[i], label=label, joined=True)
     log2_ticks(ax, SIZES)
-    ax.set(xlabel="test batch size", ylabel=f"test accuracy under {SHOWN.name} (%)", ylim=(0, 102))
+    ax.set(xlabel="test batch size", ylabel="test accuracy (%)", ylim=(0, 102))
     ax.legend(fontsize=8, loc="lower right")
 
 
-def _verdict(rows: pd.DataFrame) -> str:
-    """Up to which size the change is for the worse, and from which for the better, beyond two standard errors."""
+def turning_sizes(rows: pd.DataFrame) -> tuple[float, float]:
+    """Up to which size the change is for the worse, and from which for the better, beyond two standard errors.
+
+    nan where there is none.
+    """
     change = rows[rows["statistics"] == CHANGE]
     size, sure = change["test_batch_size"], change["value"].abs() > 2 * change["mcse"]
-    harm, gain = size[sure & (change["value"] < 0)], size[sure & (change["value"] > 0)]
-    said = [f"harm up to {harm.max():.0f}"] if len(harm) else []
-    return ", ".join(said + ([f"help from {gain.min():.0f}"] if len(gain) else []))
+    return float(size[sure & (change["value"] < 0)].max()), float(size[sure & (change["value"] > 0)].min())
+
+
+def _turning(rows: pd.DataFrame) -> str:
+    harm, gain = turning_sizes(rows)
+    said = [f"test batches of up to {harm:.0f} rows harm"] if harm == harm else []
+    return ", ".join(said + ([f"those of {gain:.0f} or more help"] if gain == gain else []))
 
 
 def main(argv: Sequence[str] | None = None) -> Path:

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-def training_and_new(ax: Axes, rows: pd.DataFrame, labels: Sequence[str], colors: Sequence[Any]) -> None:
-    """A line a row from the top: an arrow from column `training` (open) to `new` (filled), bars of two `mcse`.
+def draw_training_and_new(ax: Axes, rows: pd.DataFrame, labels: Sequence[str], colors: Sequence[Any]) -> None:
+    """One line per row from the top: an arrow from column `training` (open) to `new` (filled), bars of two `mcse`.
 
     A cross at column `standing`, where there is one.
     """
@@ -27,7 +27,5 @@ def training_and_new(ax: Axes, rows: pd.DataFrame, labels: Sequence[str], colors
             row["new"], -i, xerr=2 * row["mcse"], fmt="o", color=color, markersize=7, label=names.get("new"), zorder=4
         )
     if "standing" in rows:
-        ax.scatter(
-            rows["standing"], -np.arange(len(rows)), marker="x", color=colors, label="new, the fit left standing"
-        )
+        ax.scatter(rows["standing"], -np.arange(len(rows)), marker="x", color=colors, label="new, the old fit kept")
     ax.set_yticks(-np.arange(len(rows)), labels, fontsize=8)

@@ -104,8 +104,9 @@ def test_rows_do_not_depend_on_what_else_is_measured(precision):
     keys = ["population", "estimator", "batch_size", "measure"]
     given = {"precision": precision, "max_replicates": 2**7 if precision is None else 2**11}
     small = bn.measure_convergence("exponential", batch_sizes=[2, 3, 16], estimators=["var"], **given).table
-    # Members of a small clustered batch may all be equal.
-    with pytest.warns(bn.exceptions.NotFiniteWarning, match=r"Clustered\(icc=0.1\), estimator=fresh_normalized"):
+    # Members of a small clustered batch may all be equal; a fresh value normalised by few others has heavy tails.
+    unlike = (bn.exceptions.NotFiniteWarning, bn.exceptions.PrecisionWarning)
+    with pytest.warns(unlike, match=r"Clustered\(icc=0.1\), estimator=fresh_normalized"):
         large = bn.measure_convergence(
             ["uniform", "exponential", "normal"],
             batch_sizes=[3, 64, 16, 5, 2],
@@ -137,6 +138,18 @@ def test_a_limit_that_does_not_suffice_is_said_in_the_table_and_by_a_warning():
     assert not table["reached"].any()
     assert (table["replicates"] == 2000).all()
     assert bn.run(Averages(), max_replicates=2001).table["replicates"].eq(2100).all()
+
+
+def test_a_number_without_a_standard_error_is_said_in_the_table_and_by_a_warning_that_names_it():
+    """Half of Student's t(3) numbers have no error: their replicates' fourth moment is infinite."""
+    given = {"batch_sizes": 4, "estimators": "mean", "precision": 0.05}
+    with pytest.warns(
+        bn.exceptions.PrecisionWarning,
+        match=r"2 of 4 numbers have no standard error \(mcse is inf\)(.|\n)*estimator=mean, batch_size=4, measure=rmse, ",
+    ) as warned:
+        table = bn.measure_convergence("t3", **given).table.set_index("measure")
+    assert len(warned) == 1
+    assert table["reached"].to_dict() == {"bias": True, "se": False, "rmse": False, "median_abs_error": True}
 
 
 @dataclass(frozen=True)

@@ -336,6 +336,7 @@ def test_forgotten_batches_tell_nothing_of_rare_values():
     assert np.isfinite(last["mcse"]).tolist() == [False, False, True]
 
 
+@pytest.mark.filterwarnings("ignore:.*have no standard error:bnstats.exceptions.PrecisionWarning")  # too few batches
 @pytest.mark.parametrize("training_size", [None, 9])
 def test_results_do_not_depend_on_workers_or_on_other_conventions(training_size, tmp_path):
     alone = rows(training_size)

@@ -80,7 +80,8 @@ def run(
     Warns
     -----
     PrecisionWarning
-        If `max_replicates` did not suffice; the column `reached` says where.
+        If `max_replicates` did not suffice, or if a number's tails are too heavy for a standard error; the column
+        `reached` says where.
     NotFiniteWarning
         If replicates are NaN, or infinite without the exact value being so.
     """
@@ -125,7 +126,7 @@ def _simulation(cells: Sequence[CellRun], looks: int, precision: float | None) -
     if precision is not None:
         missed, asked = ~table["reached"], np.array([row.asked for row in rows], dtype=bool)
         _report_missed(table[missed & asked], len(table), precision)
-        _report_unattainable(table[missed & ~asked], len(table), precision)
+        _report_without_error(table[missed & ~asked & np.isinf(table["mcse"])], len(table))
     _report_not_finite(cells)
     return Simulation(table, [row.sample for row in rows], [row.summary for row in rows], looks)
 
@@ -139,12 +140,12 @@ def _report_missed(missed: pd.DataFrame, of: int, precision: float) -> None:
         )
 
 
-def _report_unattainable(unattainable: pd.DataFrame, of: int, precision: float) -> None:
-    if len(unattainable):
+def _report_without_error(rows: pd.DataFrame, of: int) -> None:
+    if len(rows):
         notify(
-            f"{len(unattainable)} of {of} numbers cannot reach a relative standard error of {precision}, whatever the "
-            "limit on replicates: tails are too heavy for a standard error (mcse is inf), or a median falls between "
-            f"two values. {first_of(unattainable)}",
+            f"{len(rows)} of {of} numbers have no standard error (mcse is inf) and did not reach the precision: their "
+            "replicates' tails are too heavy, and no limit on replicates would help; a median always has one. "
+            f"{first_of(rows)}",
             PrecisionWarning,
         )
 

@@ -1,4 +1,4 @@
-"""Ioffe's batches: two rows of each of their classes.
+"""Ioffe's batches: two rows of each of a few classes, so that each half of a batch has one row of each.
 
 A module of its own, so that its name, and with it the random streams, is the same however an analysis is started.
 """
@@ -15,11 +15,11 @@ import bnstats as bn
 
 
 @dataclass(frozen=True)
-class Alternating(bn.ClassBalanced):
-    """`classes` with two rows each, so that each half of a batch has one of each.
+class PairsOfClasses(bn.ClassBalanced):
+    """`classes` with two rows each, one of them in each half of the batch (Ioffe 2017).
 
     >>> y = np.repeat(np.arange(10), 4)
-    >>> batch = y[Alternating(classes=5).rows(np.random.default_rng(0), y, batch_size=10, steps=1)[0]]
+    >>> batch = y[PairsOfClasses(classes=5).rows(np.random.default_rng(0), y, batch_size=10, steps=1)[0]]
     >>> batch[:5].tolist() == batch[5:].tolist(), np.unique(batch).size
     (True, 5)
     """

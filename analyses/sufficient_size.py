@@ -1,4 +1,4 @@
-"""How many are enough: the size from which on a loss against the best size is within a margin, with an interval."""
+"""The smallest sufficient size: from where on the loss against the best size is within a margin, with an interval."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from scipy import stats
 
 
 @dataclass(frozen=True)
-class Enough:
+class SufficientSize:
     """A size, and the interval of sizes that chance does not tell from it.
 
     Attributes
@@ -28,9 +28,9 @@ class Enough:
         return f"{self.size:.1f} ({self.low:.1f} to {self.high:.1f})"
 
 
-def enough(
+def sufficient_size(
     sizes: ArrayLike, value: ArrayLike, mcse: ArrayLike, *, best: Any, margin: float, confidence: float = 0.95
-) -> Enough:
+) -> SufficientSize:
     """The smallest size from which on, up to the best, the value is within `margin` of its value at the best size.
 
     Between the sizes the value is interpolated in log size. The interval holds the sizes at which the loss does not
@@ -48,7 +48,7 @@ def enough(
 
     Examples
     --------
-    >>> found = enough([2, 8, 32, 128], [0.90, 0.96, 0.98, 0.98], [0.001] * 4, best=128, margin=0.01)
+    >>> found = sufficient_size([2, 8, 32, 128], [0.90, 0.96, 0.98, 0.98], [0.001] * 4, best=128, margin=0.01)
     >>> round(found.size, 6), found.low < 16 < found.high
     (16.0, True)
     """
@@ -63,5 +63,5 @@ def enough(
     outside = fine[loss > margin]
     alike = fine[abs(loss - margin) <= stats.norm.isf((1 - confidence) / 2) * noise]
     if not (outside.size and alike.size):
-        return Enough(np.nan, np.nan, np.nan)
-    return Enough(*(float(2**at) for at in (outside[-1], alike[0], alike[-1])))
+        return SufficientSize(np.nan, np.nan, np.nan)
+    return SufficientSize(*(float(2**at) for at in (outside[-1], alike[0], alike[-1])))

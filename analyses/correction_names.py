@@ -1,0 +1,35 @@
+"""Corrections as titles and legends call them."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from bnstats.plots.comparisons import spoken
+
+NAMES = {
+    "none": "no correction",
+    "center": "centring",
+    "standardise": "standardising",
+    "shrink": "shrinking",
+    "shrink_scale": "shrinking shift and scale",
+    "spline": "a spline",
+}
+
+
+def correction_name(name: str) -> str:
+    """A correction in a sentence.
+
+    >>> correction_name("center"), correction_name("lowess(share=0.2)")
+    ('centring', 'lowess (share 0.2)')
+    """
+    return NAMES.get(name, spoken(name))
+
+
+def best_correction(row: pd.Series) -> str:
+    """The winner, and the second best where Monte Carlo error does not tell them apart.
+
+    >>> best_correction(pd.Series({"winner": "center", "runner_up": "spline", "clear": 0.0}))
+    'centring or a spline'
+    """
+    winner, second = (correction_name(row[column]) for column in ("winner", "runner_up"))
+    return winner if row["clear"] else f"{winner} or {second}"
