@@ -162,7 +162,7 @@ def _written(name: str, simulate: Simulate, plot: Plot, given: Options) -> Path:
     start = time.perf_counter()
     arguments = {"quick": given.quick, "seed": given.seed, "precision": given.precision}
     path = (
-        draw_again(name, plot, given.folder)
+        draw_again(name, plot, given.folder, given.quick)
         if given.replot
         else produce(name, lambda: simulate(given), plot, given.folder, arguments)
     )

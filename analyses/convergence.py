@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -33,7 +34,11 @@ def simulate(options: Options) -> pd.DataFrame:
     for panel, populations in groups.items():
         full, quick = {"precision": 0.01, "max_replicates": 2**13}, {"precision": 0.04, "max_replicates": 2**10}
         settings = options.study(f"convergence-{panel}", full=full, quick=quick)
-        measured = bn.measure_convergence(populations, estimators=ESTIMATORS, **settings)
+        with warnings.catch_warnings():
+            warnings.simplefilter(
+                "ignore", bn.exceptions.PrecisionWarning
+            )  # no standard error: shown as inf in the table
+            measured = bn.measure_convergence(populations, estimators=ESTIMATORS, **settings)
         unit = _units(populations, measured.table)
         scaled = measured.table[["value", "mcse", "exact"]].div(unit, axis=0)
         errors = measured.table.assign(panel=panel, kind="error", unit=unit, **scaled)

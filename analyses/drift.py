@@ -92,7 +92,7 @@ def simulate(options: Options) -> pd.DataFrame:
 
 
 def _real() -> list[pd.DataFrame]:
-    """Pass rates and poverty by year: each predicted from each in a year left out, and what fits say of the last year."""
+    """Pass rates and poverty by year: each predicted from each in a year left out, and fits of the last year."""
     districts = mathpnl().dropna(subset="math7")
     rate, year = districts["math4"].to_numpy(), districts["year"].to_numpy()
     tables = []
@@ -110,7 +110,7 @@ def _real() -> list[pd.DataFrame]:
 
 
 def plot(frame: pd.DataFrame) -> Figure:
-    """Seven panels: errors from steps to smooth (two), maps of winners (two), new batches, the last year, years left out."""
+    """Two panels of errors from steps to smooth, two maps of winners, new batches, the last year, years left out."""
     with plots.theme() as palette:
         order = (6, 0, 1, 2, 3, 4, 5)
         colors = {c.name: palette[i] for c, i in zip(SIMULATED, order, strict=True)}
@@ -136,8 +136,9 @@ def _headline(frame: pd.DataFrame) -> str:
     rows = frame[(frame["panel"] == "map of smoothness") & (frame["batch_size"] == SHOWN_SIZE)].set_index("smoothness")
     new = _deployed(frame[frame["panel"] == "new batches"]).drop(index="none")
     return (
-        f"Batches of {SHOWN_SIZE} that differ by steps are best corrected by {best_correction(rows.loc[0.0])}, those of a "
-        f"smooth drift by {best_correction(rows.loc[1.0])};\non new batches, corrections that go on with their rows name "
+        f"Batches of {SHOWN_SIZE} that differ by steps are best corrected by {best_correction(rows.loc[0.0])}, "
+        f"those of a smooth drift by {best_correction(rows.loc[1.0])};\n"
+        "on new batches, corrections that go on with their rows name "
         f"{new['new'].min():.0f} to {new['new'].max():.0f} % of labels right, old fits "
         f"{new['standing'].min():.0f} to {new['standing'].max():.0f} %"
     )

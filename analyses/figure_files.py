@@ -24,6 +24,8 @@ ROOT = Path(__file__).resolve().parent.parent
 FIGURES = ROOT / "figures"
 # Fewer than a float holds, so that what another machine rounds otherwise does not show.
 DIGITS, DECIMALS = 6, 12
+# A quick version claims nothing for all of what it shows.
+QUICK_TITLE = "A quick version with few replicates, to see that it runs; the full one says what holds"
 
 
 def produce(
@@ -44,10 +46,10 @@ def produce(
     record = {"analysis": name, "arguments": dict(arguments), "commit": _commit()}
     record |= {"cpu_seconds": float(f"{seconds:.2g}"), "versions": {"python": platform.python_version(), **_versions()}}
     _write(folder / f"{name}.json", lambda path: path.write_text(json.dumps(record, indent=2) + "\n"))
-    return _draw(name, plot, pd.read_csv(folder / f"{name}.csv"), folder)
+    return _draw(name, plot, pd.read_csv(folder / f"{name}.csv"), folder, arguments["quick"])
 
 
-def draw_again(name: str, plot: Callable[[pd.DataFrame], Figure], folder: Path) -> Path:
+def draw_again(name: str, plot: Callable[[pd.DataFrame], Figure], folder: Path, quick: bool) -> Path:
     """Draw NAME.png from the saved NAME.csv.
 
     Raises
@@ -59,7 +61,7 @@ def draw_again(name: str, plot: Callable[[pd.DataFrame], Figure], folder: Path) 
     if not saved.exists():
         raise SystemExit(f"{name}: --replot needs {saved}, which is not there; run once without --replot")
     try:
-        return _draw(name, plot, pd.read_csv(saved), folder)
+        return _draw(name, plot, pd.read_csv(saved), folder, quick)
     except Exception as error:  # a table that was edited may lack anything
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
         raise SystemExit(
@@ -90,9 +92,11 @@ def _rounded(value: float) -> str:
     return f"{short:.0f}" if short.is_integer() else f"{short:.{DIGITS}g}"
 
 
-def _draw(name: str, plot: Callable[[pd.DataFrame], Figure], numbers: pd.DataFrame, folder: Path) -> Path:
+def _draw(name: str, plot: Callable[[pd.DataFrame], Figure], numbers: pd.DataFrame, folder: Path, quick: bool) -> Path:
     mpl.use("Agg")
     figure = plot(numbers)
+    if quick:
+        figure.suptitle(QUICK_TITLE)
     _write(folder / f"{name}.png", lambda path: figure.savefig(path, format="png", metadata={"Software": None}))
     plt.close(figure)
     return folder / f"{name}.png"

@@ -54,6 +54,14 @@ def test_an_analysis_writes_figure_numbers_and_provenance(figures: Path, name: s
     assert sorted(figures.glob(".*")) == []
 
 
+@pytest.mark.parametrize("name", everything.MODULES)
+def test_the_title_of_a_quick_version_claims_nothing(figures: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[Figure] = []
+    monkeypatch.setattr(figure_files.plt, "close", drawn.append)
+    figure_files.draw_again(name, everything.MODULES[name].plot, figures, quick=True)
+    assert [figure.get_suptitle() for figure in drawn] == [figure_files.QUICK_TITLE]
+
+
 @pytest.mark.parametrize("name", WITH_THEORY)
 def test_the_numbers_agree_with_theory(figures: Path, name: str) -> None:
     """All cells with an exact value: a family-wise false alarm of 1e-8, split evenly.
