@@ -103,7 +103,7 @@ def plot(frame: pd.DataFrame) -> Figure:
     """Six panels: error over batch sizes, two maps of winners, accuracies, the confounded case, real exams."""
     with plots.theme() as palette:
         colors = dict(zip(SCALES, (palette[6], palette[0], palette[1], palette[2], palette[3]), strict=True))
-        figure, axes = plots.panels(6, columns=3, width=5.0, height=4.1)
+        figure, axes = plots.panels(6, columns=3, width=5.4, height=4.2)
         drawn: dict[str, Callable[[Axes, pd.DataFrame, dict], None]] = {
             "nuisance": _draw_error,
             "shifts": _draw_map,
@@ -190,8 +190,8 @@ def _draw_confounded(ax: Axes, rows: pd.DataFrame, colors: dict) -> None:
     ax.set(xlabel=f"accuracy (%), τ = σ, batches of {SHOWN_SIZE}", ylim=(-len(shown) + 0.4, 0.9))
     none, center = shown.loc["none"], shown.loc["center"]
     ax.set_title(
-        f"Labels that go with batches: from training to new batches,\naccuracy goes from {none['training']:.0f} to "
-        f"{none['new']:.0f} % uncorrected, {center['training']:.0f} to {center['new']:.0f} % centred"
+        f"Labels that go with batches: from training to new batches,\n{none['training']:.0f} to {none['new']:.0f} % "
+        f"right uncorrected, {center['training']:.0f} to {center['new']:.0f} % centred"
     )
     ax.legend(fontsize=8, loc="upper left", ncols=2)
 
@@ -200,7 +200,7 @@ def _draw_real(ax: Axes, rows: pd.DataFrame, colors: dict) -> None:
     percent = rows.assign(**{c: 100 * rows[c] for c in ("value", "low", "high")})
     labels = [row["dataset"].replace(", ", "\n") if row["correction"] == "center" else "" for _, row in rows.iterrows()]
     intervals(ax, percent, labels, [colors[name] for name in rows["correction"]])
-    ax.set_xlabel("change of the squared error in a batch left out (%), with 95 % intervals")
+    ax.set_xlabel("change of squared error, batch left out (%, 95 % intervals)")
     ax.set_title(_real_title(percent[percent["correction"] == "center"]))
 
 
@@ -211,11 +211,11 @@ def _real_title(center: pd.DataFrame) -> str:
     for _, row in center.drop(few.index).iterrows():
         where = row["dataset"].split(", ")[-1]
         told = row["low"] > 0 or row["high"] < 0
-        said.append(f"{signed(row['value'])} % in {where}" if told else f"nothing that can be told in {where}")
+        said.append(f"{signed(row['value'])} % in {where}" if told else f"unclear in {where}")
     untold = ((few["low"] < 0) & (few["high"] > 0)).sum()
     return (
-        f"Real exams, centred (blue): squared error {', '.join(said)};\n{few['batches'].iloc[0]:.0f} semesters cannot "
-        f"tell in {untold} of {len(few)} pairs of exams"
+        f"Centring (blue): error {', '.join(said)};\n"
+        f"{few['batches'].iloc[0]:.0f} semesters cannot tell in {untold} of {len(few)} pairs of exams"
     )
 
 

@@ -35,9 +35,7 @@ def simulate(options: Options) -> pd.DataFrame:
         full, quick = {"precision": 0.01, "max_replicates": 2**13}, {"precision": 0.04, "max_replicates": 2**10}
         settings = options.study(f"convergence-{panel}", full=full, quick=quick)
         with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore", bn.exceptions.PrecisionWarning
-            )  # no standard error: shown as inf in the table
+            warnings.simplefilter("ignore", bn.exceptions.PrecisionWarning)  # inf in the table
             measured = bn.measure_convergence(populations, estimators=ESTIMATORS, **settings)
         unit = _units(populations, measured.table)
         scaled = measured.table[["value", "mcse", "exact"]].div(unit, axis=0)

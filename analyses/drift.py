@@ -200,7 +200,7 @@ def _draw_kinds(ax: Axes, rows: pd.DataFrame, colors: dict) -> None:
     trend = rows[rows["effect"] == "trend"].set_index("batch_size").loc[SHOWN_SIZE]
     others = rows[rows["effect"] != "trend"]
     ax.set_title(
-        f"A trend is best taken out by {best_correction(trend)};\n"
+        f"For a trend, {best_correction(trend)} is best;\n"
         f"of walks and waves, {others['clear'].sum():.0f} of {len(others)} have a clear winner"
     )
 
@@ -242,7 +242,7 @@ def _draw_left_out(ax: Axes, rows: pd.DataFrame, colors: dict) -> None:
     intervals(ax, percent, labels, [colors[name] for name in percent["correction"]])
     center = percent[percent["correction"] == "center"]
     helps, hurts = (center["high"] < 0).sum(), (center["low"] > 0).sum()
-    ax.set_xlabel("change of the squared error in a year left out (%), with 95 % intervals")
+    ax.set_xlabel("change of squared error, year left out (%, 95 % intervals)")
     ax.set_title(
         f"Real years left out: centring lowers the error in {helps} of\n{len(center)} pairs, raises it in {hurts}, "
         f"and {len(center) - helps - hurts} cannot be told"

@@ -82,7 +82,7 @@ def plot(frame: pd.DataFrame) -> Figure:
     percent = in_percent(frame)
     scores, parts = percent[percent["kind"] == "score"], percent[percent["kind"] == "part"]
     with theme() as palette:
-        figure, (shallow, deep, *rest) = panels(6, columns=3, width=5, height=4)
+        figure, (shallow, deep, *rest) = panels(6, columns=3, width=5.4, height=4)
         for ax, layers in ((shallow, 1), (deep, DEEP)):
             _draw(ax, scores[scores["depth"] == layers], "batch size", "statistics", KINDS, palette)
             ax.set(xlabel="batch size in training and testing", ylabel="test accuracy (%)", ylim=(0, 102))
@@ -109,8 +109,8 @@ def _draw_gap(ax: Axes, parts: pd.DataFrame, palette: Sequence[Any]) -> None:
     where = {"depth": DEEP, "batch_size": SMALL}
     noise, average = (at(parts, "batch size", part, **where) for part in ("batch - population", "precise - running"))
     ax.set_title(
-        f"{DEEP} layers, batches of {SMALL}: noise of the batch costs training mode\n{abs(noise):.0f} points, "
-        f"a wrong running average costs evaluation mode {average:.0f}"
+        f"{DEEP} layers, batches of {SMALL}: batch noise costs training mode\n{abs(noise):.0f} points, "
+        f"a wrong running average evaluation mode {average:.0f}"
     )
     ax.set(xlabel="batch size in training and testing", ylabel="difference in accuracy (points)")
 
@@ -144,8 +144,8 @@ def _draw_steps(ax: Axes, parts: pd.DataFrame, palette: Sequence[Any]) -> None:
     broken = at(parts, "steps", "batch - running", steps=EARLY, momentum=0.01)
     late = at(parts, "steps", "batch - running", steps=LATE, momentum=0.01)
     ax.set_title(
-        f"With a momentum of 0.01, evaluation mode is {_ahead(-broken)} of training\n"
-        f"mode after {EARLY} steps, and {_ahead(-late)} after {LATE}"
+        f"Momentum 0.01: evaluation mode is {_ahead(-broken)}\n"
+        f"of training mode after {EARLY} steps, {_ahead(-late)} after {LATE}"
     )
     ax.set(xlabel=f"training steps; 4 layers, batches of {SIZE}", ylabel="training − evaluation mode (points)")
 

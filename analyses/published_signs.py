@@ -156,7 +156,7 @@ def _why(row: pd.Series) -> str:
 def plot(frame: pd.DataFrame) -> Figure:
     """One panel: each published difference beside the one measured here."""
     with theme() as palette:
-        figure, (ax,) = panels(1, width=12.5, height=0.4 * len(frame) + 1.8)
+        figure, (ax,) = panels(1, width=13.5, height=0.4 * len(frame) + 1.8)
         _draw(ax, frame, palette)
         count = {verdict: int((frame["verdict"] == verdict).sum()) for verdict in VERDICTS}
         ax.set_title(
@@ -189,7 +189,7 @@ def _draw(ax: Axes, rows: pd.DataFrame, palette: Sequence[Any]) -> None:
     ax.set_xticks(ticks, [f"{x:+g}".replace("-", "−") if x else "0" for x in ticks])
     ax.set_xlabel("difference of test accuracy (points); intervals: 95 % for all lines together")
     why = ax.secondary_yaxis("right")
-    why.set_yticks(place, [textwrap.fill(text, 46) for text in rows["why"].fillna("")], fontsize=7)
+    why.set_yticks(place, [textwrap.fill(text, 62) for text in rows["why"].fillna("")], fontsize=6.5)
     why.tick_params(length=0)
 
 
