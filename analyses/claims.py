@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
-from analyses.frame import Options, run
+from analyses.command_line import Options, run
 from bnstats.claims.ledger import check_claims
 from bnstats.plots.ledger import ledger
 

@@ -145,7 +145,7 @@ def test_a_number_without_a_standard_error_is_said_in_the_table_and_by_a_warning
     given = {"batch_sizes": 4, "estimators": "mean", "precision": 0.05}
     with pytest.warns(
         bn.exceptions.PrecisionWarning,
-        match=r"2 of 4 numbers have no standard error \(mcse is inf\)(.|\n)*estimator=mean, batch_size=4, measure=rmse, ",
+        match=r"2 of 4 numbers have no standard error \(mcse is inf\)(.|\n)*estimator=mean, batch_size=4, measure=rmse",
     ) as warned:
         table = bn.measure_convergence("t3", **given).table.set_index("measure")
     assert len(warned) == 1
