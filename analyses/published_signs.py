@@ -14,7 +14,8 @@ from matplotlib.figure import Figure
 
 from analyses.command_line import Options, run
 from analyses.measured_differences import SOURCES, measured
-from analyses.published import VERDICTS, gain, verdicts
+from analyses.verdicts import VERDICTS, verdicts
+from bnstats.claims.published import accuracy_gain
 from bnstats.plots.elements import panels, theme
 
 # claim -> what was published (reference, setting before, setting after), and what is measured here (figure, key).
@@ -140,7 +141,7 @@ def simulate(options: Options) -> pd.DataFrame:
     rows = []
     for claim, (sources, key) in CLAIMS.items():
         if (difference := measured(found, key)) is not None:
-            gains = [gain(*source) for source in sources]
+            gains = [accuracy_gain(reference, after, before) for reference, before, after in sources]
             papers = "; ".join(source[0] for source in sources)
             values = {"published": np.mean(gains), "least": min(gains), "most": max(gains), "papers": papers}
             rows.append({"claim": claim, **values, "value": difference[0], "mcse": difference[1]})

@@ -6,16 +6,17 @@ from collections import Counter
 
 import numpy as np
 import pandas as pd
-import pytest
 
-from analyses.published import gain, published, table, verdicts
 from analyses.published_signs import CLAIMS, NOT_MEASURED
+from analyses.verdicts import verdicts
+from bnstats.claims.published import accuracy_gain, published
 
 
 def test_every_published_number_is_compared_or_said_not_to_be() -> None:
     named = [(reference, setting) for sources, _ in CLAIMS.values() for reference, *pair in sources for setting in pair]
+    assert [len(published(*name)) for name in named] == [1] * len(named)
     rows = pd.concat([published(*name) for name in [*named, *NOT_MEASURED]])
-    missing = table().merge(rows.drop_duplicates(), how="left", indicator=True).query("_merge == 'left_only'")
+    missing = published("").merge(rows.drop_duplicates(), how="left", indicator=True).query("_merge == 'left_only'")
     assert missing["setting"].tolist() == []
 
 
@@ -36,7 +37,7 @@ def test_no_measurement_and_no_published_difference_counts_twice() -> None:
 
 def test_papers_that_share_a_line_have_the_same_sign() -> None:
     for sources, _ in CLAIMS.values():
-        assert len({np.sign(gain(*source)) for source in sources}) == 1
+        assert len({np.sign(accuracy_gain(name, after, before)) for name, before, after in sources}) == 1
 
 
 def test_those_that_disagree_come_first_and_intervals_hold_for_all_lines_together() -> None:
@@ -46,16 +47,3 @@ def test_those_that_disagree_come_first_and_intervals_hold_for_all_lines_togethe
     assert judged["verdict"].tolist() == ["disagrees", "undecided", "undecided", "agrees"]
     assert verdicts(claims[2:3])["verdict"].tolist() == ["agrees"]
     assert ((judged["low"] > 0) | (judged["high"] < 0)).tolist() == [True, False, False, True]
-
-
-@pytest.mark.parametrize(
-    ("source", "points"),
-    [
-        (("Wu & He 2018", "batch norm; 2 images", "group norm; 2 images"), 10.6),  # errors
-        (("Ioffe 2017", "iid; microbatch 4; batch norm", "iid; microbatch 4; batch renorm"), 2.3),  # accuracies
-    ],
-)
-def test_a_gain_is_one_of_accuracy(source: tuple[str, str, str], points: float) -> None:
-    assert gain(*source) == pytest.approx(points)
-    with pytest.raises(ValueError, match="from one published number to one"):
-        gain(source[0], "", source[2])
