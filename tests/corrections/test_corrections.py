@@ -28,6 +28,7 @@ from bnstats.corrections import CORRECTIONS, check_confounding, correction_of
 from bnstats.corrections.correction import TRANSFERRING
 from bnstats.corrections.groups import Groups
 from bnstats.corrections.shrinkage import anova_icc
+from bnstats.corrections.smoothing_spline import smoothing_spline
 from bnstats.statistics.conventions import Convention
 from bnstats.testing import assert_within_mcse
 
@@ -137,10 +138,9 @@ def test_exponential_average_equals_pandas_and_debiased_running_statistics():
 
 def test_smoothers_equal_their_libraries_with_ties_averaged():
     x, times = rows("spline", features=1)
-    mean, count = (pd.Series(x[:, 0]).groupby(times).agg(how) for how in ("mean", "size"))
+    mean = pd.Series(x[:, 0]).groupby(times).mean()
     curves = {
         "polynomial": np.polynomial.Polynomial.fit(times, x[:, 0], 2)(times),
-        "spline": make_smoothing_spline(mean.index, mean, w=count)(times),
         "lowess": pd.Series(statsmodels_lowess(mean, mean.index, frac=5 / 13, it=0)[:, 1], mean.index)[
             times
         ].to_numpy(),
@@ -148,6 +148,37 @@ def test_smoothers_equal_their_libraries_with_ties_averaged():
     for name, curve in curves.items():
         effect = CORRECTIONS[name].fit(x[:, 0], times).effect(times)
         np.testing.assert_allclose(effect, curve - curve.mean(), atol=1e-9, err_msg=name)
+
+
+@pytest.mark.parametrize("penalty", [0.0, 0.1, 10.0, 1e4])
+def test_splines_equal_scipys_and_go_on_as_these(penalty):
+    x, times = rows("spline")
+    groups = Groups.of(x, times, "time")
+    at = np.append(groups.labels, [-1.0, 21.0])
+    curves = [make_smoothing_spline(groups.labels, y, w=groups.n[:, 0], lam=penalty)(at) for y in groups.mean.T]
+    expected = np.stack(curves, axis=1)
+    expected -= groups.average(expected[:-2])
+    np.testing.assert_allclose(corrections.spline(penalty).fit(x, times).effect(at), expected, atol=1e-8)
+
+
+def gcv(times: np.ndarray, y: np.ndarray, weights: np.ndarray, penalty: float) -> float:
+    """The score, worked out from the whole matrix that makes the fitted values of the given ones."""
+    matrix = smoothing_spline(times, np.eye(y.size), weights, penalty)(times)
+    return y.size * (weights * (y - matrix @ y) ** 2).sum() / (y.size - np.trace(matrix)) ** 2
+
+
+@pytest.mark.parametrize("n", [20, 40])
+def test_penalties_are_cross_validated(n):
+    """No other curve has a score that is lower by more than a thousandth; that of three times the penalty has not."""
+    rng = np.random.default_rng(0)
+    times, weights = np.sort(rng.uniform(0, 3, n)), rng.integers(1, 4, n).astype(float)
+    y = np.sin(2 * times) + 0.3 * rng.normal(size=n)
+    grid = 10.0 ** np.arange(-8, 5, 0.1)
+    scores = np.array([gcv(times, y, weights, penalty) for penalty in grid])
+    chosen = smoothing_spline(times, y[:, None], weights, None)(times)
+    near = [np.abs(smoothing_spline(times, y[:, None], weights, p)(times) - chosen).max() for p in grid]
+    assert scores[np.argmin(near)] < 1.001 * scores.min()
+    assert gcv(times, y, weights, 3 * grid[np.argmin(near)]) > 1.001 * scores.min()
 
 
 def test_tied_rows_weigh_as_many_rows_as_they_are():
@@ -159,6 +190,38 @@ def test_tied_rows_weigh_as_many_rows_as_they_are():
 
 
 # ---- identities
+
+FREE_OF_UNITS = [*CORRECTIONS.values(), corrections.polynomial(5), corrections.lowess(iterations=2)]
+
+
+@pytest.mark.parametrize("correction", FREE_OF_UNITS, ids=lambda c: c.name)
+@settings(max_examples=10, deadline=None)
+@given(
+    moved=st.floats(-1e6, 1e6),
+    power=st.integers(-6, 6),
+    sign=st.sampled_from([-1, 1]),
+    later=st.floats(-1e6, 1e6),
+    time_power=st.integers(-6, 6),
+)
+def test_no_origin_and_no_unit_of_values_or_times_matters(correction, moved, power, sign, later, time_power):
+    """f(a (y + c), b (t + d)) = a (f(y, t) + c), with c in standard deviations and d in spans of the times.
+
+    A time that is a million spans from 0 has ten digits left, a value a million standard deviations from 0 likewise.
+    """
+    x, key = rows(correction.name.partition("(")[0])
+    times = pd.factorize(key, sort=True)[0] if correction.along == "batch" else key
+    unit, spread, span = sign * 10.0**power, x.std(), np.ptp(times)
+    again = correction(unit * (x + moved * spread), 10.0**time_power * (times + later * span))
+    # Powell's search, which random_intercept leaves to a library, stops at a relative error near 1e-5.
+    tolerance = 1e-3 if correction.name == "random_intercept" else 1e-5
+    np.testing.assert_allclose(again / unit - moved * spread, correction(x, key), rtol=0, atol=tolerance * spread)
+
+
+def test_a_penalty_is_in_units_of_time():
+    x, times = rows("spline")
+    in_days = corrections.spline(2.0)(x, times)
+    np.testing.assert_allclose(corrections.spline(2.0 / 1000**3)(x, times / 1000), in_days)
+    assert np.abs(corrections.spline(2.0)(x, times / 1000) - in_days).max() > 0.1
 
 
 @pytest.mark.parametrize("name", CORRECTIONS)
@@ -180,19 +243,6 @@ def test_features_are_corrected_by_themselves(name):
     for column, corrected in zip(x.T, CORRECTIONS[name](x, key).T, strict=True):
         np.testing.assert_allclose(CORRECTIONS[name](column, key), corrected, rtol=1e-10)
         assert CORRECTIONS[name].fit(column, key).effect(key).shape == column.shape
-
-
-@pytest.mark.parametrize("name", CORRECTIONS)
-@settings(max_examples=10, deadline=None)
-@given(scale=st.floats(1e-3, 1e3), shift=st.floats(-1e3, 1e3))
-def test_units_and_origin_do_not_matter(name, scale, shift):
-    x, key = rows(name)
-    corrected = CORRECTIONS[name](x, key)
-    # Powell's search, which random_intercept leaves to a library, stops at a relative error near 1e-5.
-    tolerance = 1e-3 if name == "random_intercept" else 1e-6
-    np.testing.assert_allclose(
-        CORRECTIONS[name](scale * x + shift, key), scale * corrected + shift, atol=scale * tolerance
-    )
 
 
 @pytest.mark.parametrize("name", [name for name in CORRECTIONS if name not in ("combat", "shrink_scale")])

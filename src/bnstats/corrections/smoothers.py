@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.interpolate import make_smoothing_spline
 from scipy.signal import lfilter
 from statsmodels.nonparametric.smoothers_lowess import lowess as statsmodels_lowess
 
@@ -20,6 +19,7 @@ from bnstats._arrays import FloatArray
 from bnstats._validation import number, whole
 from bnstats.corrections.correction import Correction, Rule, centred
 from bnstats.corrections.groups import Groups, shown
+from bnstats.corrections.smoothing_spline import smoothing_spline
 
 
 def moving_average(window: int = 9) -> Correction:
@@ -67,16 +67,15 @@ def polynomial(degree: int = 2) -> Correction:
 
 
 def spline(penalty: float | None = None) -> Correction:
-    """Subtracts the cubic smoothing spline, SciPy's `make_smoothing_spline`.
+    """Subtracts the cubic smoothing spline of time.
 
-    Beyond the fitted times it goes on as its last cubic piece, which soon leads astray. Cross-validation takes time:
-    some 10, 70 and 350 ms for 20, 100 and 500 distinct times.
+    Beyond the fitted times it goes on as its last cubic piece, which soon leads astray.
 
     Parameters
     ----------
     penalty : float, optional
-        Of the squared second derivative, at least 0: 0 interpolates, inf is a line. By default chosen by generalised
-        cross-validation.
+        Of the squared second derivative, at least 0, in units of time³: 0 interpolates, inf is a line. By default
+        chosen by generalised cross-validation (Craven & Wahba 1979), between all but interpolation and all but a line.
     """
     if penalty is not None and not 0 <= number("penalty", penalty) < np.inf:
         raise ValueError(f"penalty is finite and at least 0, or None to choose it; got {penalty}: use polynomial(1).")
@@ -136,6 +135,7 @@ def _polynomial(groups: Groups, degree: int) -> Rule:
 
 
 def _in_unit(times: FloatArray, domain: FloatArray) -> FloatArray:
+    """Times between -1 and 1 over the domain, beyond it outside."""
     return np.asarray((2 * times - domain.sum()) / (np.ptp(domain) or 1.0))
 
 
@@ -145,22 +145,25 @@ def _chebyshev(groups: Groups, unit: Callable[[FloatArray], FloatArray], coeffic
 
 def _spline(groups: Groups, penalty: float | None) -> Rule:
     _count(groups, 5, "a smoothing spline")
-    curves = [make_smoothing_spline(groups.labels, y, w=groups.n[:, 0], lam=penalty) for y in groups.mean.T]
-    return centred(partial(_splines, curves=curves), groups)
+    curve = smoothing_spline(groups.labels, groups.mean, groups.n[:, 0], penalty)
+    return centred(partial(_at_times, curve=curve), groups)
 
 
-def _splines(groups: Groups, curves: list[Callable[[FloatArray], FloatArray]]) -> FloatArray:
-    return np.stack([curve(groups.labels) for curve in curves], axis=1)
+def _at_times(groups: Groups, curve: Callable[[FloatArray], FloatArray]) -> FloatArray:
+    return curve(groups.labels)
 
 
 def _lowess(groups: Groups, share: float, iterations: int) -> Rule:
     frac = max(share, 5 / _count(groups, 5, "lowess"))
-    smooth = partial(statsmodels_lowess, exog=groups.labels, frac=frac, it=iterations)
-    return centred(partial(_local_lines, smooth=smooth, mean=groups.mean), groups)
+    unit = partial(_in_unit, domain=groups.labels[[0, -1]])  # statsmodels takes close times for tied ones
+    smooth = partial(statsmodels_lowess, exog=unit(groups.labels), frac=frac, it=iterations)
+    return centred(partial(_local_lines, unit=unit, smooth=smooth, mean=groups.mean), groups)
 
 
-def _local_lines(groups: Groups, smooth: Callable[..., FloatArray], mean: FloatArray) -> FloatArray:
-    lines = np.stack([smooth(y, xvals=groups.labels) for y in mean.T], axis=1)
+def _local_lines(
+    groups: Groups, unit: Callable[[FloatArray], FloatArray], smooth: Callable[..., FloatArray], mean: FloatArray
+) -> FloatArray:
+    lines = np.stack([smooth(y, xvals=unit(groups.labels)) for y in mean.T], axis=1)
     known = np.isfinite(lines).all(axis=1)
     if not known.all():
         raise ValueError(f"{groups.named(~known)} is too far from the fitted times for local lines; use 'polynomial'.")

@@ -1,0 +1,128 @@
+"""The cubic smoothing spline, with its penalty chosen by cross-validation whatever the units of times and values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.interpolate import CubicSpline
+from scipy.linalg import cholesky_banded, solveh_banded
+
+from bnstats._arrays import FloatArray
+
+
+def smoothing_spline(times: FloatArray, values: FloatArray, weights: FloatArray, penalty: float | None) -> Curve:
+    """The curves g that minimise sum w (y - g(t))² + penalty ∫ g''², one for each column of values.
+
+    The equations are Reinsch's (Green & Silverman 1994, section 2.3). They are solved for what a straight line leaves
+    of the values, with times at a mean distance of 1, so that no digit is lost to an origin or a unit.
+
+    Parameters
+    ----------
+    times : array, shape (n,)
+        Increasing, at least 3.
+    values : array, shape (n, features)
+    weights : array, shape (n,)
+    penalty : float, optional
+        In units of time³; by default that with the smallest generalised cross-validation score, for each column.
+
+    Examples
+    --------
+    >>> times = np.arange(6.0)
+    >>> line = smoothing_spline(times, 3 + 2 * times[:, None], np.ones(6), penalty=None)
+    >>> line(np.array([2.5, 7.0])).round(9).tolist()
+    [[8.0], [17.0]]
+    """
+    unit = np.ptp(times) / (len(times) - 1)
+    t = (times - times[0]) / unit
+    level, middle = np.average(values, axis=0, weights=weights), np.average(t, weights=weights)
+    rest, away = values - level, (t - middle)[:, None]
+    slope = (weights[:, None] * away * rest).sum(axis=0) / (weights[:, None] * away**2).sum()
+    rest = rest - slope * away
+    equations = _Equations.of(t, weights)
+    columns = []
+    for y in rest.T:
+        share = _cross_validated(equations, y) if penalty is None else penalty / unit**3
+        columns.append(y - equations.residual(y, share))
+    bend = CubicSpline(t, np.stack(columns, axis=1), bc_type="natural")
+    return Curve(float(times[0]), float(unit), level, slope, float(middle), bend)
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A straight line and what bends around it, in the time (t - start) / unit."""
+
+    start: float
+    unit: float
+    level: FloatArray
+    slope: FloatArray
+    middle: float
+    bend: CubicSpline
+
+    def __call__(self, times: FloatArray) -> FloatArray:
+        """Of each feature at each time, shape (times, features)."""
+        t = (times - self.start) / self.unit
+        return np.asarray(self.level + self.slope * (t - self.middle)[:, None] + self.bend(t))
+
+
+@dataclass(frozen=True)
+class _Equations:
+    """(R + penalty Q' W^-1 Q) c = Q' y for the second derivatives c of the curve at the inner times.
+
+    Q' takes second differences, R integrates; both matrices on the left are kept by their diagonals.
+    """
+
+    second_difference: FloatArray  # (3, n - 2): coefficients of the times before, at and after an inner time
+    integral: FloatArray  # R, (3, n - 2)
+    roughness: FloatArray  # Q' W^-1 Q, (3, n - 2)
+    weights: FloatArray
+
+    @staticmethod
+    def of(t: FloatArray, weights: FloatArray) -> _Equations:
+        h = np.diff(t)
+        q = np.stack([1 / h[:-1], -1 / h[:-1] - 1 / h[1:], 1 / h[1:]])
+        v = [1 / weights[:-2], 1 / weights[1:-1], 1 / weights[2:]]
+        integral, roughness = np.zeros((2, 3, q.shape[1]))
+        integral[0], integral[1, :-1] = (h[:-1] + h[1:]) / 3, h[1:-1] / 6
+        roughness[0] = sum(a**2 * b for a, b in zip(q, v, strict=True))
+        roughness[1, :-1] = q[1, :-1] * v[1][:-1] * q[0, 1:] + q[2, :-1] * v[2][:-1] * q[1, 1:]
+        roughness[2, :-2] = q[2, :-2] * v[2][:-2] * q[0, 2:]
+        return _Equations(q, integral, roughness, weights)
+
+    def residual(self, y: FloatArray, penalty: float) -> FloatArray:
+        """y less the curve at the times."""
+        q = self.second_difference
+        bend = solveh_banded(self.integral + penalty * self.roughness, (q * self._windows(y)).sum(axis=0), lower=True)
+        out = np.zeros_like(y)
+        for shift, part in enumerate(q * bend):
+            out[shift : shift + part.size] += part
+        return np.asarray(penalty * out / self.weights)
+
+    def score(self, y: FloatArray, penalty: float) -> float:
+        """Generalised cross-validation: n weighted squared residuals over (n - degrees of freedom)².
+
+        n - degrees of freedom is the derivative of the log determinant by the log penalty.
+        """
+        spare = (self._log_determinant(penalty * 1.01) - self._log_determinant(penalty / 1.01)) / (2 * np.log(1.01))
+        return float(y.size * (self.weights * self.residual(y, penalty) ** 2).sum() / spare**2)
+
+    def _log_determinant(self, penalty: float) -> float:
+        factor = cholesky_banded(self.integral + penalty * self.roughness, lower=True)
+        return float(2 * np.log(factor[0]).sum())
+
+    @staticmethod
+    def _windows(y: FloatArray) -> FloatArray:
+        return np.stack([y[:-2], y[1:-1], y[2:]])
+
+
+def _cross_validated(equations: _Equations, y: FloatArray) -> float:
+    """From all but interpolation to all but a straight line."""
+    # A wave with a period of p times keeps half of its height at a penalty of (p / 2 pi)⁴ weights.
+    powers = np.arange(-4.0, 4 * np.log10(y.size) + 2, 0.25) + np.log10(equations.weights.mean())
+    scores = np.array([equations.score(y, 10.0**power) for power in powers])
+    best = int(np.argmin(scores))
+    if not 0 < best < powers.size - 1:
+        return float(10.0 ** powers[best])
+    # The vertex of a parabola; the minimum itself is so flat that it would move with the last digits of the values.
+    before, least, after = scores[best - 1 : best + 2]
+    return float(10.0 ** (powers[best] + 0.125 * (before - after) / (before - 2 * least + after)))
