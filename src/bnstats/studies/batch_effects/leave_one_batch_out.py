@@ -60,13 +60,20 @@ def leave_one_batch_out(
     refit : bool
         False if corrections along time that say something of new times are applied as they were fitted.
     confidence : float
-        Of the intervals, by t with batches - 1 degrees of freedom, of a ratio of means over batches: the batches are
-        what was sampled, and not the rows. That fits share most of their batches is not accounted for, nor that changes
-        are skewed: simulated 95 % intervals held 93 % with 20 batches, 82 to 91 % with 6, 77 to 88 % with 4.
+        Of the intervals of a change, which are jackknifed over the batches: these are what was sampled, not the rows.
+        In nine simulated settings (250 to 400 data sets each), intervals of 95 % held the expected change in 97 % with
+        4 batches, 95 to 97 % with 6, and 94 to 95 % with 20.
 
     Returns
     -------
     LeftOut
+
+    Notes
+    -----
+    With l_b the logarithm of the ratio r of squared errors, a correction's to the first one's, summed over all batches
+    but b, and B batches, the standard error of log r is s, s² = (B - 1) / B sum (l_b - mean)² (B - 1) / (B - 2). The
+    last factor makes up for fits that share most of their batches. The interval is r exp(-+ t s) - 1, by Student's t
+    with B - 2 degrees of freedom.
 
     Examples
     --------
@@ -89,9 +96,9 @@ def leave_one_batch_out(
     base = errors.loc[errors["correction"] == names[0], "mse"].to_numpy()
     compared = []
     for name, part in errors.groupby("correction", sort=False):
-        change, half = _change(part["mse"].to_numpy(), base, confidence)
+        change, low, high = _change(part["mse"].to_numpy(), base, confidence)
         roots = {"rmse": np.sqrt(part["mse"].mean()), "training_rmse": np.sqrt(part["training_mse"].mean())}
-        interval = {"change": change, "low": change - half, "high": change + half}
+        interval = {"change": change, "low": low, "high": high}
         compared.append({"correction": name, "batches": len(part), **roots, **interval})
     return LeftOut(pd.DataFrame(compared), errors)
 
@@ -111,11 +118,13 @@ def _error(
     return {**row, "mse": squared[0], "training_mse": squared[1]}
 
 
-def _change(mse: FloatArray, base: FloatArray, confidence: float) -> tuple[float, float]:
-    """Relative change of a mean over batches, and the half width of its interval (delta method)."""
-    ratio = mse.mean() / base.mean()
-    error = stats.sem((mse - ratio * base) / base.mean())
-    return float(ratio - 1), float(stats.t.isf((1 - confidence) / 2, len(base) - 1) * error)
+def _change(mse: FloatArray, base: FloatArray, confidence: float) -> tuple[float, float, float]:
+    """Relative change of a mean over batches, and its jackknife interval."""
+    batches, ratio = len(base), mse.mean() / base.mean()
+    without = np.log((mse.sum() - mse) / (base.sum() - base))
+    error = np.sqrt(((without - without.mean()) ** 2).sum() / batches / (batches - 2)) * (batches - 1)
+    half = stats.t.isf((1 - confidence) / 2, batches - 2) * error
+    return float(ratio - 1), float(ratio * np.exp(-half) - 1), float(ratio * np.exp(half) - 1)
 
 
 def _checked(x: ArrayLike, outcome: ArrayLike, batch: ArrayLike) -> tuple[FloatArray, FloatArray, NDArray[Any]]:
