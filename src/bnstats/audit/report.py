@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+
+from bnstats import _validation
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 CAUSES = (
     "never_updated", "start_remains", "stale", "noisy_average", "small_batch", "variance_convention", "composition",
@@ -87,9 +94,53 @@ class Audit:
             lines.append(f"{table['metric'].iloc[0]} of {rows} rows: {', '.join(kinds)}.")
         return "\n".join(lines)
 
+    def plot(self) -> Figure:
+        """By how much each layer's running statistics are off, what mending it brings, and the scores."""
+        from bnstats.plots.audit_report import audit_report
+
+        return audit_report(self.layers, self.explained(), self.title())
+
+    def explained(self) -> pd.DataFrame:
+        """The scores of the rows that are explained: test rows where they were given, else the loader's."""
+        if self.scores.empty:
+            return self.scores
+        return self.scores[self.scores["rows"] == self.scores["rows"].iloc[-1]]
+
+    def title(self) -> str:
+        """The first finding, in a line."""
+        first = self.findings[0]
+        if first.cause == "nothing_wrong":
+            return "Nothing is wrong with the batch-norm statistics of this model"
+        unit = f" of {self.scores['metric'].iloc[0]}" if len(self.scores) and not math.isnan(first.cost) else ""
+        return f"First finding: {first.cause.replace('_', ' ')}, {cost_in_words(first)}{unit}"
+
+    def to_html(self, path: str | Path) -> Path:
+        """Write the findings, the picture and the tables as one page that needs no other file.
+
+        Raises
+        ------
+        OSError
+            Where the page cannot be written.
+        """
+        from bnstats.audit.page import page
+
+        target = _validation.path("path", path)
+        target.write_text(page(self), encoding="utf-8")
+        return target
+
+    def _repr_html_(self) -> str:
+        from bnstats.audit.page import findings_in_html
+
+        return findings_in_html(self)
+
     def __repr__(self) -> str:
         found = ", ".join(f"{f.cause} (cost {f.cost:.3g})" for f in self.findings)
         return f"Audit of {len(self.layers)} batch-norm layers: {found}"
+
+
+def cost_in_words(finding: Finding) -> str:
+    """What a finding costs, where that could be measured."""
+    return "cost not measurable without training anew" if math.isnan(finding.cost) else f"it costs {finding.cost:.3g}"
 
 
 def shortened(names: tuple[str, ...], most: int = 4) -> str:

@@ -97,10 +97,13 @@ def regions(rows: pd.DataFrame) -> Figure:
     return figure
 
 
-def intervals(ax: Axes, rows: pd.DataFrame, labels: Sequence[str], colors: Sequence[Any]) -> None:
-    """A line a row from the top: column `value` as a point, `low` to `high` as a bar, about a line at 0."""
+def intervals(
+    ax: Axes, rows: pd.DataFrame, labels: Sequence[str], colors: Sequence[Any], about: float | None = 0.0
+) -> None:
+    """One line per row from the top: column `value` as a point, `low` to `high` as a bar, about a line at `about`."""
     height = -np.arange(len(rows))
-    ax.axvline(0, color="0.35", linewidth=1, zorder=1)
+    if about is not None:
+        ax.axvline(about, color="0.35", linewidth=1, zorder=1)
     for y, color, (_, row) in zip(height, colors, rows.iterrows(), strict=True):
         ax.plot([row["low"], row["high"]], [y, y], color=color, linewidth=2.2, zorder=2)
         ax.plot(row["value"], y, "o", color=color, markersize=6, zorder=3)
