@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from bnstats.claims.claim import Claim, Region
-from bnstats.claims.evidence import Batches, Enumerated, Measures
+from bnstats.claims.evidence import BatchStatistic, Enumerated, Measures
 from bnstats.claims.grounds import Bounded, Exact, Grounds, Moment, Proportion
 from bnstats.claims.hearing import FIRST_LOOK, Hearing, verdict
 from bnstats.claims.ledger import check_claims
@@ -23,7 +23,7 @@ QUICK = (
 
 
 def mean_of(law: str, n: int = 4) -> Measures:
-    return Batches(law, n, lambda x: x.mean(axis=1)).evidence
+    return BatchStatistic(law, n, lambda x: x.mean(axis=1)).evidence
 
 
 def claim(region: Region, grounds: Grounds, evidence: Measures | Enumerated, most: int = 2**14) -> Claim:

@@ -71,7 +71,7 @@ class Claim:
     Examples
     --------
     >>> import numpy as np
-    >>> from bnstats.claims.evidence import Batches
+    >>> from bnstats.claims.evidence import BatchStatistic
     >>> from bnstats.claims.grounds import Proportion
     >>> claim = Claim(
     ...     "three-fair-coins",
@@ -80,7 +80,7 @@ class Claim:
     ...     "chance that all are above 0, or all below",
     ...     Region.near(0.25, 0.01),
     ...     Proportion(),
-    ...     Batches("normal", 3, lambda x: abs(np.sign(x).sum(axis=1)) == 3).evidence,
+    ...     BatchStatistic("normal", 3, lambda x: abs(np.sign(x).sum(axis=1)) == 3).evidence,
     ... )
     >>> from bnstats.claims.ledger import check_claims
     >>> check_claims([claim]).table["verdict"].tolist()

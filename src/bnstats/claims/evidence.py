@@ -50,7 +50,7 @@ class Measures(Evidence):
     Measures of the same study are of the same replicates, so that their difference is paired; those of different
     studies have streams of their own.
 
-    >>> a, b = (Batches("normal", n, np.ptp) .evidence for n in (2, 3))
+    >>> a, b = (BatchStatistic("normal", n, np.ptp) .evidence for n in (2, 3))
     >>> [factor for _, _, factor in (a - b).terms]
     [1.0, -1.0]
     """
@@ -104,8 +104,8 @@ class Enumerated(Evidence):
 
 
 @dataclass(frozen=True)
-class Batches(Study):
-    """Batches of values, and a number computed from each.
+class BatchStatistic(Study):
+    """BatchStatistic of values, and a number computed from each.
 
     Parameters
     ----------

@@ -12,7 +12,7 @@ from scipy import special
 
 from bnstats._arrays import FloatArray
 from bnstats.claims.claim import Claim, Region
-from bnstats.claims.evidence import Batches, Enumerated
+from bnstats.claims.evidence import BatchStatistic, Enumerated
 from bnstats.claims.grounds import Exact, Moment, Proportion
 from bnstats.statistics.running import RunningStats
 
@@ -47,7 +47,7 @@ def _rate(
         f"chance that n^{rate:.3g} |error| is larger at n = {large} than at n = {small}",
         region,
         Proportion(),
-        Batches(population, small + large, _grows(estimator, target, small, rate)).evidence,
+        BatchStatistic(population, small + large, _grows(estimator, target, small, rate)).evidence,
         most=2**15,
     )
 
@@ -146,12 +146,12 @@ CLAIMS = (
     ),
     Claim(
         "variance-biased",
-        "Batches of 8 normal values have biased variances of 7/8 of the population's on average.",
+        "BatchStatistic of 8 normal values have biased variances of 7/8 of the population's on average.",
         ANSWER,
         "mean of the biased variance over the population's variance",
         Region.near(7 / 8, 0.01),
         Moment(SEVEN_SQUARES),
-        Batches("normal", 8, _biased_variance).evidence,
+        BatchStatistic("normal", 8, _biased_variance).evidence,
         most=2**19,
     ),
     Claim(
@@ -161,7 +161,7 @@ CLAIMS = (
         "variance of the running mean after 100 batches over that of a batch mean, momentum 0.1",
         Region.near(0.1 / 1.9, 0.003),
         Moment(SQUARE),
-        Batches("normal", 400, _fluctuation).evidence,
+        BatchStatistic("normal", 400, _fluctuation).evidence,
         most=2**17,
     ),
     Claim(
@@ -171,7 +171,7 @@ CLAIMS = (
         "chance that the running mean is nearer after 200 batches than after 50, momentum 0.1",
         Region.near(0.5, 0.03),
         Proportion(),
-        Batches("normal", 800, _settles(0.1)).evidence,
+        BatchStatistic("normal", 800, _settles(0.1)).evidence,
         most=2**14,
     ),
     Claim(
@@ -181,7 +181,7 @@ CLAIMS = (
         "chance that the running mean is nearer after 200 batches than after 50, momentum 0.1",
         Region.above(0.6),
         Proportion(),
-        Batches("normal", 800, _settles(0.1)).evidence,
+        BatchStatistic("normal", 800, _settles(0.1)).evidence,
         most=2**14,
     ),
     Claim(
@@ -191,7 +191,7 @@ CLAIMS = (
         "chance that the running mean is nearer after 200 batches than after 50, momentum 1/t",
         Region.above(0.6),
         Proportion(),
-        Batches("normal", 800, _settles(None)).evidence,
+        BatchStatistic("normal", 800, _settles(None)).evidence,
         most=2**14,
     ),
     Claim(
@@ -201,7 +201,7 @@ CLAIMS = (
         "chance that the mean over 64 batches of 8 is nearer to its 32 training values' than to the population's",
         Region.above(0.8),
         Proportion(),
-        Batches("normal", 32 + 512, _nearer_to_training_set).evidence,
+        BatchStatistic("normal", 32 + 512, _nearer_to_training_set).evidence,
         most=2**14,
     ),
     Claim(
@@ -211,7 +211,7 @@ CLAIMS = (
         "mean squared error of the running mean, times M over the population's variance; 32 training values",
         Region.near(1 + 31 / 512, 0.05),
         Moment(SQUARE),
-        Batches("normal", 32 + 512, _error_against_population).evidence,
+        BatchStatistic("normal", 32 + 512, _error_against_population).evidence,
         most=2**17,
     ),
 )  # fmt: skip

@@ -10,7 +10,7 @@ import numpy as np
 
 from bnstats._arrays import FloatArray
 from bnstats.claims.claim import Claim, Region
-from bnstats.claims.evidence import Batches, Enumerated
+from bnstats.claims.evidence import BatchStatistic, Enumerated
 from bnstats.claims.grades import GRADES
 from bnstats.claims.grounds import Exact, Proportion
 from bnstats.networks.network import Network
@@ -68,7 +68,7 @@ def _zero(n: int, statement: str, region: Region) -> Claim:
         f"chance that the grades behind a 0 in two batches of {n} differ by more than a letter, grades N(72, 10)",
         region,
         Proportion(),
-        Batches(GRADES, 2 * n, _zero_differs(n)).evidence,
+        BatchStatistic(GRADES, 2 * n, _zero_differs(n)).evidence,
     )
 
 
@@ -80,7 +80,7 @@ def _whole(n: int) -> Claim:
         "chance that a value normalised by its batch is within 0.2 of that normalised by the population",
         Region.above(0.95),
         Proportion(),
-        Batches("normal", n, _like_whole).evidence,
+        BatchStatistic("normal", n, _like_whole).evidence,
         most=2**15,
     )
 
@@ -123,7 +123,7 @@ CLAIMS = (
         "chance that a normalised batch of 16 grades has mean 0 and variance 1 to within 1e-6",
         Region.above(0.999),
         Proportion(),
-        Batches(GRADES, 16, _comparable).evidence,
+        BatchStatistic(GRADES, 16, _comparable).evidence,
         most=2**15,
     ),
     _whole(3),
