@@ -1,0 +1,167 @@
+"""The command line: the package's functions, each with its options, a progress bar and a table."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import bnstats as bn
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; 0 if all went well, 1 if a claim is undecided, 2 for bad arguments.
+
+    >>> main(["claims", "zero-at-3"])
+    1 claims: 1 supported, 0 refuted, 0 undecided; any of the verdicts is wrong with a probability of at most 0.001.
+    0
+    """
+    arguments = _parser().parse_args(argv)
+    try:
+        return int(arguments.run(arguments))
+    except (ValueError, OSError, ImportError) as error:
+        print(f"bnstats {arguments.command}: {error}", file=sys.stderr)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="bnstats", description="What batch statistics do to networks and data.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    claims = _command(commands, _claims, "judge the claims of the ledger by evidence", seeded=True)
+    claims.add_argument("names", nargs="*", metavar="CLAIM", help="claims to judge (default: all)")
+    claims.add_argument("--list", action="store_true", help="only list the claims")
+    claims.add_argument("--max-replicates", type=int, help="of each claim, at most")
+
+    convergence = _command(commands, _convergence, "how fast batch statistics of your values converge", seeded=True)
+    convergence.add_argument("file", type=Path, metavar="FILE", help="numbers in a .npy file, or a column of a .csv")
+    convergence.add_argument("--column", help="of a .csv with several")
+    convergence.add_argument("--batch-sizes", type=int, nargs="+", default=[2, 8, 32, 128, 512], metavar="N")
+    convergence.add_argument("--precision", type=float, default=0.02, help="relative Monte Carlo standard error")
+
+    mismatch = _command(commands, _mismatch, "what batch statistics in training cost a classifier", seeded=True)
+    mismatch.add_argument("dataset", metavar="DATASET", help="digits, gaussians, mnist or breast_cancer")
+    mismatch.add_argument("--batch-sizes", type=int, nargs="+", default=[4, 64], metavar="N")
+    mismatch.add_argument("--normalizers", nargs="+", default=["batch"], metavar="NAME")
+    mismatch.add_argument("--networks", type=int, default=64, help="networks a condition (default: %(default)s)")
+
+    audit = _command(commands, _audit, "which batch-norm statistics of a trained PyTorch model are off, and why")
+    audit.add_argument("source", metavar="MODULE:FUNCTION", help="a function of yours that returns (model, loader)")
+
+    merge = _command(commands, _merge, "copy the blocks of several stores of one study into one")
+    merge.add_argument("into", metavar="INTO", help="a store, or a new file")
+    merge.add_argument("others", nargs="+", metavar="STORE")
+
+    _command(commands, _versions, "versions that a report of a problem should name")
+    return parser
+
+
+def _command(
+    commands: Any, run: Callable[[argparse.Namespace], int], text: str, seeded: bool = False
+) -> argparse.ArgumentParser:
+    """A command with the options that all have, and those of simulations."""
+    parser: argparse.ArgumentParser = commands.add_parser(run.__name__[1:], help=text, description=text)
+    parser.set_defaults(run=run)
+    if run not in (_merge, _versions):
+        parser.add_argument("--out", type=Path, metavar="FILE.csv", help="where to write the table")
+    if seeded:
+        parser.add_argument("--seed", type=int, default=0, help="of all random streams (default: %(default)s)")
+        parser.add_argument("--jobs", type=int, help="threads; results do not depend on it (default: all cores)")
+        parser.add_argument("--quiet", action="store_true", help="no progress bar (there is none but on a terminal)")
+    return parser
+
+
+def _options(arguments: argparse.Namespace) -> dict[str, Any]:
+    progress = False if arguments.quiet else None
+    return {"seed": arguments.seed, "executor": arguments.jobs, "progress": progress}
+
+
+def _show(text: str, table: Any, out: Path | None) -> None:
+    print(text)
+    if out is not None:
+        table.to_csv(out, index=False)
+
+
+def _claims(arguments: argparse.Namespace) -> int:
+    if arguments.list:
+        for claim in bn.claims.CLAIMS.values():
+            print(f"{claim.identifier}: {claim.statement}")
+        return 0
+    ledger = bn.check_claims(arguments.names or None, max_replicates=arguments.max_replicates, **_options(arguments))
+    _show(ledger.summary(), ledger.table, arguments.out)
+    return int((ledger.table["verdict"] == "undecided").any())
+
+
+def _convergence(arguments: argparse.Namespace) -> int:
+    result = bn.measure_convergence(
+        {arguments.file.stem: _numbers(arguments.file, arguments.column)},
+        batch_sizes=arguments.batch_sizes,
+        precision=arguments.precision,
+        **_options(arguments),
+    )
+    _show(result.table.to_string(index=False), result.table, arguments.out)
+    return 0
+
+
+def _numbers(file: Path, column: str | None) -> Any:
+    """The values in a file: an array, or a column of a table; nothing in it is evaluated."""
+    if file.suffix == ".npy":
+        return np.load(file, allow_pickle=False).ravel()
+    if file.suffix != ".csv":
+        raise ValueError(f"FILE is a .npy or a .csv file; got {file}.")
+    import pandas as pd
+
+    table = pd.read_csv(file)
+    names = list(table.select_dtypes("number"))
+    if column is None and len(names) != 1:
+        raise ValueError(f"{file} has {len(names)} columns of numbers; choose one with --column: {', '.join(names)}.")
+    chosen = names[0] if column is None else column
+    if chosen not in names:
+        raise ValueError(f"--column is one of {', '.join(names)}; got {column!r}.")
+    return table[chosen].to_numpy()
+
+
+def _mismatch(arguments: argparse.Namespace) -> int:
+    result = bn.measure_mismatch(
+        arguments.dataset,
+        normalizers=arguments.normalizers,
+        batch_sizes=arguments.batch_sizes,
+        precision=None,
+        max_replicates=arguments.networks,
+        **_options(arguments),
+    )
+    shown = result.table.query("metric == 'accuracy'")
+    wide = shown.pivot_table(index=["normalizer", "batch_size"], columns="statistics", values="value", sort=False)
+    _show(f"accuracy by statistics at test time:\n{wide.round(3).to_string()}", result.table, arguments.out)
+    return 0
+
+
+def _audit(arguments: argparse.Namespace) -> int:
+    module, _, function = arguments.source.partition(":")
+    if not module or not function:
+        raise ValueError(f"give MODULE:FUNCTION, as in my_model:trained; got {arguments.source!r}.")
+    sys.path.insert(0, "")
+    make = getattr(importlib.import_module(module), function, None)
+    if not callable(make):
+        raise ValueError(f"module {module!r} has no function {function!r} that returns (model, loader).")
+    report = bn.audit(*make())
+    _show(report.summary(), report.layers, arguments.out)
+    return 0
+
+
+def _merge(arguments: argparse.Namespace) -> int:
+    from bnstats.simulation.storage.merge import merge_stores
+
+    added = merge_stores(arguments.into, *arguments.others)
+    print(f"{added} blocks were new to {arguments.into}.")
+    return 0
+
+
+def _versions(_: argparse.Namespace) -> int:
+    bn.show_versions()
+    return 0

@@ -1,0 +1,89 @@
+"""The command line: the same numbers as the functions, a table where asked for, and one sentence for what is wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import bnstats as bn
+from bnstats.cli import main
+
+COMMANDS = ("claims", "convergence", "mismatch", "audit", "merge", "versions")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main([command, "--help"])
+    assert stop.value.code == 0
+    assert f"bnstats {command}" in capsys.readouterr().out
+
+
+def test_claims(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "claims.csv"
+    assert main(["claims", "zero-at-3", "same-as-whole-data-at-3", "--out", str(out), "--quiet"]) == 0
+    assert "1 supported, 1 refuted" in capsys.readouterr().out
+    expected = bn.check_claims(["zero-at-3", "same-as-whole-data-at-3"]).table
+    pd.testing.assert_frame_equal(pd.read_csv(out), expected, check_exact=False)
+    assert main(["claims", "zero-at-3", "--max-replicates", "0"]) == 1
+    assert main(["claims", "--list"]) == 0
+    assert "zero-at-64: In batches of 64" in capsys.readouterr().out
+
+
+def test_convergence_of_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    x = np.random.default_rng(0).normal(size=200)
+    np.save(tmp_path / "x.npy", x)
+    pd.DataFrame({"x": x, "y": 2 * x, "name": "a"}).to_csv(tmp_path / "x.csv", index=False)
+    how = ["--batch-sizes", "2", "8", "--precision", "0.1", "--quiet", "--out", str(tmp_path / "t.csv")]
+    assert main(["convergence", str(tmp_path / "x.npy"), *how]) == 0
+    from_array = pd.read_csv(tmp_path / "t.csv")
+    assert main(["convergence", str(tmp_path / "x.csv"), "--column", "x", *how]) == 0
+    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "t.csv"), from_array)
+    expected = bn.measure_convergence({"x": x}, batch_sizes=[2, 8], precision=0.1).table
+    assert np.allclose(from_array["value"], expected["value"], equal_nan=True)
+    assert main(["convergence", str(tmp_path / "x.csv"), *how]) == 2
+    assert "--column: x, y" in capsys.readouterr().err
+
+
+def test_mismatch(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "m.csv"
+    assert main(["mismatch", "digits", "--batch-sizes", "64", "--networks", "4", "--quiet", "--out", str(out)]) == 0
+    assert "batch" in capsys.readouterr().out
+    assert set(pd.read_csv(out)["statistics"]) == {"batch", "running", "precise", "population"}
+
+
+def test_merge(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    store = tmp_path / "one.sqlite"
+    bn.measure_convergence("normal", batch_sizes=[2], precision=None, max_replicates=1, store=store)
+    assert main(["merge", str(tmp_path / "all.sqlite"), str(store)]) == 0
+    assert "1 blocks were new" in capsys.readouterr().out
+
+
+def test_versions(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["versions"]) == 0
+    assert f"bnstats: {bn.__version__}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["mismatch", "digit"], "did you mean 'digits'"),
+        (["convergence", "missing.npy"], "missing.npy"),
+        (["convergence", "values.txt"], "a .npy or a .csv file"),
+        (["claims", "no-such-claim"], "is not known"),
+        (["audit", "json"], "give MODULE:FUNCTION"),
+        (["audit", "json:nothing"], "has no function 'nothing'"),
+        (["merge", "all.sqlite", "missing.sqlite"], "missing.sqlite"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_sentence(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"bnstats {arguments[0]}: ")
+    assert said in error
