@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from scipy import stats
 
 import bnstats as bn
+from analyses.command_line import Options, run
 from analyses.exam_data import exam_grades
-from analyses.frame import Options, run
 from bnstats.claims import letter_grades
 from bnstats.plots.elements import MARKERS, in_percent, log2_ticks, panels, series, theme
 
