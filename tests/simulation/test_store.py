@@ -244,7 +244,7 @@ class Users(Base):
     def simulate(self, cell, rng, size):
         return {"x": self.estimator(Tool.turned(rng.normal(size=(size, 2)))) * self.doubled + 7.0}
 
-    def exact(self, cell, key, measure):
+    def exact(self, cell, key, summary):
         return 8.0
 """
 

@@ -46,9 +46,9 @@ class Averages(bn.Study):
             raise ZeroDivisionError("a bad draw")
         return {"mean": x.mean(axis=1)}
 
-    def exact(self, cell, key, measure):
+    def exact(self, cell, key, summary):
         se = cell["size"] ** -0.5
-        return {"bias": 0.0, "median_abs_error": se * float(stats.norm.ppf(0.75))}.get(measure, se)
+        return {"bias": 0.0, "median_abs_error": se * float(stats.norm.ppf(0.75))}.get(summary, se)
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Coins(bn.Study):  # a user's own
     def simulate(self, cell, rng, size):
         return {"heads": rng.random(size) < cell["chance"]}
 
-    def exact(self, cell, key, measure):
+    def exact(self, cell, key, summary):
         return cell["chance"]
 
 
@@ -165,7 +165,7 @@ class Unequal(bn.Study):
         z = rng.standard_normal(size)
         return {"quiet": 1 + 0.1 * z, "noisy": 1 + 3 * z}
 
-    def wanted(self, cell, key, measure):
+    def wanted(self, cell, key, summary):
         return key not in self.unwanted
 
 
@@ -193,7 +193,7 @@ class Many(Averages):
         x = rng.standard_normal((size, 100)) + 1
         return {str(i): x[:, i] for i in range(100)}
 
-    def exact(self, cell, key, measure):
+    def exact(self, cell, key, summary):
         return 1.0
 
 
@@ -482,7 +482,7 @@ def test_replicates_that_are_not_finite_are_counted_in_a_warning():
 def test_infinite_replicates_of_what_is_infinite_or_of_a_median_need_no_warning():
     @dataclass(frozen=True)
     class Infinite(Returning):
-        def exact(self, cell, key, measure):
+        def exact(self, cell, key, summary):
             return math.inf
 
     @dataclass(frozen=True)
@@ -584,7 +584,7 @@ def test_progress_is_shown_where_it_is_wanted(progress, shown):
 def test_replicates_without_spread_and_infinite_ones_do_not_stop_a_study():
     @dataclass(frozen=True)
     class Odd(bn.Study):
-        summaries: ClassVar = tuple(SUMMARIES)
+        summaries: ClassVar = tuple(s.name for s in SUMMARIES.values() if not s.of_events and not s.of_model_se)
 
         def cells(self):
             return [{"odd": value} for value in (0.0, 1.0, math.inf, math.nan, 1e300)]
@@ -594,7 +594,7 @@ def test_replicates_without_spread_and_infinite_ones_do_not_stop_a_study():
 
     with pytest.warns(bn.exceptions.NotFiniteWarning, match="2 of 5 measures"):
         table = bn.run(Odd(), max_replicates=20_000).table
-    assert len(table) == 25
+    assert len(table) == 5 * len(Odd.summaries)
     medians = table[table["summary"] == "median_abs_error"]
     assert medians["value"].tolist() == [1.0] * 5
 
@@ -623,7 +623,7 @@ class Draws(bn.Study):
     def simulate(self, cell, rng, size):
         return {"draw": LAWS[cell["law"]][1](rng, size) + self.offset}
 
-    def exact(self, cell, key, measure):
+    def exact(self, cell, key, summary):
         law = LAWS[cell["law"]][0]
 
         def chance(m):
@@ -632,7 +632,7 @@ class Draws(bn.Study):
         from scipy.optimize import brentq
 
         known = {"bias": self.offset, "se": 1.0, "rmse": math.hypot(1.0, self.offset)}
-        return known[measure] if measure in known else float(brentq(chance, 0.0, 5.0))
+        return known[summary] if summary in known else float(brentq(chance, 0.0, 5.0))
 
 
 def calibration(z):
@@ -673,7 +673,7 @@ class Differences(bn.Study):
         a, b = rng.normal(1, 0.01, size), rng.normal(1, 1, size)
         return {"a": a, "b": b, "a - b": a - b}
 
-    def wanted(self, cell, key, measure):
+    def wanted(self, cell, key, summary):
         return key != "a - b"
 
 

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from bnstats.simulation.central_moments import merge_moments
+from bnstats.simulation.evidence import GROUPS
 from bnstats.simulation.storage.packing import pack, unpack
 from bnstats.simulation.summaries import SUMMARIES
-from bnstats.simulation.tally import GROUPS, Account, Tally
+from bnstats.simulation.tally import Account, Tally
 
 numbers = st.lists(st.floats(-1e6, 1e6, allow_subnormal=False), min_size=1, max_size=40)
 
@@ -70,7 +71,7 @@ def test_an_account_is_all_blocks_and_leaves_out_each_group(blocks):
         rest = draws[np.arange(blocks) % GROUPS != group].ravel()
         if rest.size:
             np.testing.assert_allclose(evidence.moments, expected(rest), rtol=1e-10)
-            assert evidence.counts.sum() == rest.size
+            assert evidence.values.counts.sum() == rest.size
 
 
 def test_storing_and_pickling_are_exact():
@@ -80,7 +81,7 @@ def test_storing_and_pickling_are_exact():
     assert tally.keys == (("var", 2), ("mean", 4), ("flag",))
     for copy in (unpack(pack(tally)), pickle.loads(pickle.dumps(tally))):
         assert copy.keys == tally.keys
-        for name in ("moments", "missing", "bins", "counts", "low", "high", "atoms"):
+        for name in ("moments", "missing", "events", "bins", "counts", "low", "high", "atoms"):
             np.testing.assert_array_equal(getattr(copy, name), getattr(tally, name))
     assert (tally.counts > 0).all()
 
@@ -98,7 +99,8 @@ def test_the_median_of_continuous_replicates_is_interpolated_well(law):
 def test_the_median_of_atoms_is_exact():
     x = np.random.default_rng(3).choice([-2.5, 0.0, 0.3, 7.0], p=[0.2, 0.1, 0.4, 0.3], size=1000)
     assert summary("median_abs_error", x)[0] == np.median(np.abs(x))
-    assert summary("median_abs_error", np.full(9, 0.1)) == (0.1, 0.0)
+    assert summary("median_abs_error", np.full(26, 0.1)) == (0.1, 0.0)
+    assert summary("median_abs_error", np.full(9, 0.1)) == (0.1, np.inf)  # the other half may not have shown yet
 
 
 def test_the_error_of_a_median_of_atoms_knows_the_atom_nearby():
@@ -154,7 +156,7 @@ def test_equal_replicates_have_no_spread():
     """Their mean is rounded. Power: a spread of 1e-12 of the mean is kept."""
     x = np.full(10_000, 0.004992946)
     assert [summary(name, x)[0] for name in ("bias", "se")] == [pytest.approx(x[0], rel=1e-15), 0.0]
-    assert summary("bias", x)[1] == 0
+    assert summary("bias", x)[1] == np.inf
     x[::2] *= 1 + 1e-12
     assert summary("se", x)[0] == pytest.approx(x[0] * 0.5e-12, rel=1e-3)
 
@@ -203,12 +205,3 @@ def test_infinite_huge_and_missing_replicates_do_not_stop_a_run(x):
         SUMMARIES[name].leaving_out(held)
     assert 0.0 <= summary("median_abs_error", x)[0] <= 2.0
     assert not np.isfinite(summary("bias", x)[0]) or np.isfinite(x).all()
-
-
-@pytest.mark.parametrize("x", [0.0, 1.0, -3.0])
-def test_constant_replicates_have_no_monte_carlo_error(x):
-    for name in SUMMARIES:
-        value, mcse, relative = SUMMARIES[name].of(sample(np.full(8, x)).whole())
-        assert (value, mcse) == ({"mean": x, "bias": x, "se": 0.0}.get(name, abs(x)), 0.0)
-        # A mean of 0 or 1 without spread may be that of an event that has not happened, or failed, yet.
-        assert relative == (np.inf if name == "mean" and x in (0, 1) else 0.0)

@@ -11,6 +11,7 @@ from bnstats._real_arrays import plain_array
 from bnstats._validation import seed as checked_seed
 from bnstats._validation import whole
 from bnstats._written import Written
+from bnstats.simulation.frozen_cell import FrozenCell
 from bnstats.simulation.streams import digest, stream
 from bnstats.simulation.study import Cell, Study
 
@@ -39,7 +40,7 @@ def run_block(study: Study, *, cell: int, block: int, seed: int = 0) -> Mapping[
 def replicates(study: Study, cell: Cell, block: int, seed: int) -> Mapping[Any, NDArray[Any]]:
     """What `study.simulate` returns for this block; ValueError if that is not what a study returns."""
     size = study.size(cell)
-    returned = study.simulate(cell, stream(seed, cell, block), size)
+    returned = study.simulate(FrozenCell(cell), stream(seed, cell, block), size)
     name = f"{type(study).__name__}.simulate"
     if not isinstance(returned, Mapping) or not returned:
         what = "nothing" if returned is None else repr(returned)[:60]

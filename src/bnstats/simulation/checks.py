@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from numbers import Integral
 from typing import Any
 
-from bnstats._validation import named
 from bnstats.simulation.study import Cell, Study
-from bnstats.simulation.summaries import SUMMARIES
+from bnstats.simulation.summaries import summary_of
 
 # The columns of a table that no parameter of a cell may have as its name.
 NUMBERS = ("measure", "summary", "value", "mcse", "exact", "replicates", "reached")
@@ -18,8 +17,8 @@ def check(study: Any) -> Sequence[Cell]:
     """The cells of the study; ValueError if it is none."""
     if not isinstance(study, Study):
         raise ValueError(f"study is an object of a class derived from bn.Study; got {study!r}.")
-    for name in study.summaries:
-        named("summary", name, SUMMARIES, "nothing else")
+    for summary in study.summaries:
+        summary_of(summary)
     cells = study.cells()
     if not isinstance(cells, Sequence) or not all(isinstance(cell, Mapping) for cell in cells):
         raise ValueError(f"{type(study).__name__}.cells returns a list of mappings, one a condition; got {cells!r}.")

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from tqdm.auto import tqdm
 
-from bnstats.simulation.stopping import CellRun
+from bnstats.simulation.cell_run import CellRun
 from bnstats.simulation.study import Cell, Study
 
 

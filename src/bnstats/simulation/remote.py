@@ -75,7 +75,8 @@ def simulated(study: Study, cell: Cell, seed: int, blocks: Sequence[int]) -> Wor
     try:
         for block in blocks:
             found = replicates(study, cell, block, seed)
-            origins = [study.origin(cell, key) for key in found]
+            keys = [study.key_of(key if isinstance(key, tuple) else (key,)) for key in found]
+            origins = [study.origin(cell, key) for key in keys]
             tallies.append(Tally.of(found, origins, histogram(study.summaries)))
     except Exception as error:  # the user's own code may raise anything
         return Work(tallies, error=error)

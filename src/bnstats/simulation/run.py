@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
@@ -14,17 +13,18 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bnstats._warnings import SHOWN, NotFiniteWarning, PrecisionWarning, first_of, notify
+from bnstats.simulation.cell_run import CellRun
 from bnstats.simulation.checks import check
+from bnstats.simulation.evidence import Sample
 from bnstats.simulation.options import RunOptions, run_options
 from bnstats.simulation.progress import Bar
-from bnstats.simulation.stopping import FIRST_LOOK, CellRun
+from bnstats.simulation.stopping import looks
 from bnstats.simulation.storage.fingerprint import definition
 from bnstats.simulation.storage.store import Store
 from bnstats.simulation.streams import digest
 from bnstats.simulation.study import Cell, Study
-from bnstats.simulation.summaries import SUMMARIES
+from bnstats.simulation.summaries import Summary
 from bnstats.simulation.tallies import tallies
-from bnstats.simulation.tally import Sample
 from bnstats.simulation.workers import Workers
 
 
@@ -35,9 +35,11 @@ class Simulation:
     Attributes
     ----------
     table : DataFrame
-        A row for each cell, measure and summary: value, mcse (Monte Carlo standard error), exact, replicates, and
+        One row per cell, measure and summary: value, mcse (Monte Carlo standard error), exact, replicates, and
         reached, whether the relative mcse is as small as asked, or nothing was asked of that number. Infinite values
-        are not estimated and have no mcse; mcse is inf where the replicates' tails are too heavy for it to exist.
+        are not estimated and have no mcse; mcse is inf where the replicates' tails are too heavy for it to exist, and
+        where they are all equal and nothing bounds what others would be (`Study.span`); it is 0 only where they are
+        known to be all the same.
     samples, summaries : list
         The tally behind each row, and how it was summarised.
     looks : int
@@ -46,12 +48,12 @@ class Simulation:
 
     table: pd.DataFrame
     samples: Sequence[Sample] = dataclasses.field(repr=False)
-    summaries: Sequence[str] = dataclasses.field(repr=False)
+    summaries: Sequence[Summary] = dataclasses.field(repr=False)
     looks: int = 1
 
     def leaving_out(self, row: int) -> NDArray[np.float64]:
         """The value of one row without each of the independent groups of its blocks, shape (GROUPS,)."""
-        return SUMMARIES[self.summaries[row]].leaving_out(self.samples[row])
+        return self.summaries[row].leaving_out(self.samples[row])
 
 
 @run_options(precision=None, max_replicates=1_000_000)
@@ -88,7 +90,7 @@ def run(
     precision, seed, store = options["precision"], options["seed"], options["store"]
     conditions = check(study)
     cells = [CellRun(study, cell, options["max_replicates"]) for cell in _distinct(conditions)]
-    looks = _looks(cells, precision)
+    most_looks = looks(max(c.most for c in cells), precision)
     workers = Workers(options["executor"], study, seed, cells)
     with ExitStack() as stack:
         blocks = None
@@ -97,34 +99,29 @@ def run(
             stack.callback(blocks.close)
         stack.enter_context(workers)
         bar = stack.enter_context(Bar(study, len(cells), options["progress"]))
-        for look in range(looks):
+        for look in range(most_looks):
             pending = [c for c in cells if not c.done]
-            wanted = [(c, c.blocks_until(look, last=look == looks - 1)) for c in pending]
+            wanted = [(c, c.blocks_until(look, last=look == most_looks - 1)) for c in pending]
             with closing(tallies(study, seed, wanted, workers, blocks)) as finished:
                 for cell, block, tally in finished:
                     cell.add(block, tally)
                     bar.block(cell.cell)
             for cell in pending:
-                cell.settle(precision, last=look == looks - 1)
+                cell.settle(precision, last=look == most_looks - 1)
             bar.look(cells)
-    return _simulation(cells, looks, precision)
+    return _simulation(cells, most_looks, precision)
 
 
 def _distinct(cells: Sequence[Cell]) -> list[Cell]:
     return list({digest(cell): cell for cell in cells}.values())
 
 
-def _looks(cells: Sequence[CellRun], precision: float | None) -> int:
-    """The number of looks, fixed beforehand: blocks double from FIRST_LOOK on."""
-    return 1 if precision is None else 1 + max(0, math.ceil(math.log2(max(c.most for c in cells) / FIRST_LOOK)))
-
-
 def _simulation(cells: Sequence[CellRun], looks: int, precision: float | None) -> Simulation:
     rows = [row for cell in cells for key in cell.keys for row in cell.settled[key]]
     table = pd.DataFrame([row.columns for row in rows])
-    table["reached"] = [precision is None or not row.wanted or row.relative <= precision for row in rows]
+    table["reached"] = [row.number.reached(precision) for row in rows]
     if precision is not None:
-        missed, asked = ~table["reached"], np.array([row.asked for row in rows], dtype=bool)
+        missed, asked = ~table["reached"], np.array([row.number.asked for row in rows], dtype=bool)
         _report_missed(table[missed & asked], len(table), precision)
         _report_without_error(table[missed & ~asked & np.isinf(table["mcse"])], len(table))
     _report_not_finite(cells)

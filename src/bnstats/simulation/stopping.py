@@ -1,164 +1,128 @@
-"""When to stop: a condition's replicates double until each of its numbers is precise enough, and is settled."""
+"""When to stop: the one place that says how sure a number is, and whether replicates are added for it.
+
+A condition's blocks double from look to look, and a measure is settled at the first look at which each of its numbers
+is precise enough. What is said of a number, by the first line that applies:
+
+=============  ==================================================  ======  =====  ====================================
+a number is    where                                               value   mcse   replicates are added for it
+=============  ==================================================  ======  =====  ====================================
+infinite       its exact value is infinite                         inf     nan    no: it is known
+undefined      replicates are NaN or infinite                      nan     inf    no: more would not mend it
+heavy-tailed   so many replicates cannot tell the moment behind    theirs  inf    only if the study is `patient`, and as
+               its error (`Study.tail_index`, `Summary.order`)                    many as are allowed could tell
+at a gap       chance decides between values far apart             theirs  its    no: they make it no surer
+               (`Summary.at_gap`)                                          own
+estimated      else                                                theirs  its    until mcse / scale <= precision
+                                                                           own
+=============  ==================================================  ======  =====  ====================================
+
+A number that the study does not want (`Study.wanted`) is as sure as it is: no replicates are added for it, and it
+counts as reached. The measures of a `paired` study settle together, with the least precise of them.
+"""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cached_property
+from enum import Enum
 from typing import Any
 
-from bnstats.simulation.storage.fingerprint import cell_key
+from bnstats.simulation.evidence import Evidence
 from bnstats.simulation.study import Cell, Study
-from bnstats.simulation.summaries import SUMMARIES, histogram
-from bnstats.simulation.tally import Account, Sample, Tally
+from bnstats.simulation.summaries import Summary
 
-# Blocks before the first look.
-FIRST_LOOK = 8
+# Before the first look.
+FIRST_LOOK_BLOCKS = 8
 
 
-class CellRun:
-    """One cell on its way: what was added so far, and the rows that are settled."""
+class Case(Enum):
+    """What a number is, see the table of this module."""
 
-    def __init__(self, study: Study, cell: Cell, max_replicates: int) -> None:
-        self.study, self.cell = study, cell
-        self.most = math.ceil(study.at_most(cell, max_replicates) / study.size(cell))
-        self.blocks = 0
-        self.keys: tuple[tuple[Any, ...], ...] = ()
-        self.account: Account | None = None
-        self.settled: dict[tuple[Any, ...], list[Row]] = {}
-        self.worst = math.inf
-
-    @cached_property
-    def key(self) -> str:
-        """Its name in a store."""
-        return cell_key(self.cell, self.study.content(self.cell))
-
-    @property
-    def done(self) -> bool:
-        """Whether all measures are settled."""
-        return 0 < len(self.settled) == len(self.keys)
-
-    def blocks_until(self, look: int, last: bool) -> range:
-        """The blocks to simulate before this look: they double from FIRST_LOOK on."""
-        return range(self.blocks, self.most if last else min(self.most, FIRST_LOOK << look))
-
-    def add(self, block: int, tally: Tally) -> None:
-        """Add the next block."""
-        if self.account is None:
-            self.keys, self.account = tally.keys, Account(len(tally.keys), histogram(self.study.summaries))
-        if tally.keys != self.keys:
-            raise ValueError(
-                f"{type(self.study).__name__}.simulate has measures {tally.keys} in block {block} and {self.keys} in "
-                "block 0; return the same ones in each block of a cell."
-            )
-        self.account.add(block, tally)
-        self.blocks = block + 1
-
-    def settle(self, precision: float | None, last: bool) -> None:
-        """Settle each measure whose summaries are all precise enough: later looks no longer change its rows.
-
-        So a row does not depend on what else is asked for, and a grid can be extended without changing a bit.
-        """
-        assert self.account is not None
-        rows = {
-            key: rows_of(self.study, self.cell, key, self.account.sample(k), self.most / self.blocks)
-            for k, key in enumerate(self.keys)
-            if key not in self.settled
-        }
-        worst = {key: max((row.relative for row in rows[key] if row.asked), default=0.0) for key in rows}
-        self.worst = max(worst.values())
-        for key in rows:
-            relative = self.worst if self.study.paired else worst[key]
-            if last or (precision is not None and relative <= precision):
-                self.settled[key] = rows[key]
-        if self.done:
-            self.account = None  # the rows keep what they need
-
-    def not_finite(self) -> list[str]:
-        """A line for each measure of which replicates are NaN, or infinite where no infinite number is exact."""
-        lines = []
-        for key in self.keys:
-            rows = self.settled[key]
-            nans, infinite = rows[0].sample.missing.tolist()
-            if nans or (infinite and any(row.unknown for row in rows)):
-                named = ", ".join(f"{column}={value}" for column, value in _named(self.study, self.cell, key).items())
-                n = rows[0].columns["replicates"]
-                lines.append(f"{named}: {nans} NaN and {infinite} infinite of {n} replicates")
-        return lines
+    INFINITE = "infinite"
+    UNDEFINED = "undefined"
+    HEAVY_TAILED = "heavy-tailed"
+    AT_A_GAP = "at a gap"
+    ESTIMATED = "estimated"
 
 
 @dataclass(frozen=True)
-class Row:
-    """A row of the table to be.
+class Number:
+    """A number of the table to be, and what more replicates would do to it.
 
     Attributes
     ----------
-    columns : dict
-    summary : str
-    sample : Sample
+    value, mcse, exact : float
     relative : float
-        Relative MCSE; 0 for an infinite value, of which nothing is estimated.
+        MCSE over the summary's scale; 0 for an infinite value, of which nothing is estimated.
+    case : Case
     wanted : bool
         Whether the study wants it to be precise.
-    attainable : bool
-        Whether more replicates make it smaller.
+    improves : bool
+        Whether more replicates make it more precise.
     """
 
-    columns: dict[str, Any]
-    summary: str
-    sample: Sample
+    value: float
+    mcse: float
+    exact: float
     relative: float
+    case: Case
     wanted: bool
-    attainable: bool
+    improves: bool
 
     @property
     def asked(self) -> bool:
         """Whether replicates are added for it."""
-        return self.wanted and self.attainable
+        return self.wanted and self.improves
 
     @property
-    def unknown(self) -> bool:
-        """Whether it has no value: neither a finite estimate nor an infinite exact one."""
-        return not math.isfinite(self.columns["value"]) and not math.isinf(self.columns["exact"])
+    def warned_of(self) -> bool:
+        """Whether a warning names it where it is not precise enough, as that lies at the number of replicates."""
+        return self.wanted and self.case in (Case.ESTIMATED, Case.HEAVY_TAILED)
+
+    def reached(self, precision: float | None) -> bool:
+        """Whether it is as precise as was asked, or nothing was asked of it."""
+        return precision is None or not self.wanted or self.relative <= precision
 
 
-def rows_of(study: Study, cell: Cell, key: tuple[Any, ...], sample: Sample, times: float = 1.0) -> list[Row]:
-    """A row for each summary of one measure, of which there are at most so many `times` these replicates."""
-    name = key if len(key) > 1 else key[0]
-    evidence = sample.whole()
-    replicates = int(evidence.n)
-    tail = study.tail_index(cell, name, replicates)
-    last = study.tail_index(cell, name, int(times * replicates)) if study.patient else tail
-    rows = []
-    for summary in study.summaries:
-        exact = study.exact(cell, name, summary)
-        value, mcse, relative = SUMMARIES[summary].of(evidence)
-        trusted = tail > SUMMARIES[summary].order and math.isfinite(value)
-        attainable = trusted or (last > SUMMARIES[summary].order and math.isfinite(value))
-        at_gap = SUMMARIES[summary].at_gap
-        if at_gap is not None and at_gap(evidence):
-            attainable = False
-        if math.isinf(exact):
-            value, mcse, relative = exact, math.nan, 0.0
-        elif not trusted:
-            mcse = relative = math.inf
-        columns = _named(study, cell, key)
-        if "measure" not in study.key_columns:
-            columns["measure"] = summary
-        elif len(study.summaries) > 1:
-            columns["summary"] = summary
-        numbers = {"value": value, "mcse": mcse, "exact": exact, "replicates": replicates}
-        wanted = study.wanted(cell, name, summary)
-        rows.append(Row(columns | numbers, summary, sample, relative, wanted, attainable))
-    return rows
+def judge(study: Study, cell: Cell, key: Any, summary: Summary, evidence: Evidence, most: float) -> Number:
+    """The number that a summary makes of these replicates, of which at most `most` are allowed."""
+    exact = study.exact(cell, key, summary.name)
+    value, mcse, relative = summary.of(evidence)
+
+    def known_at(replicates: float) -> bool:
+        return study.tail_index(cell, key, int(replicates)) > summary.order
+
+    if math.isinf(exact):
+        case = Case.INFINITE
+        value, mcse, relative = exact, math.nan, 0.0
+    elif not math.isfinite(value):
+        case, mcse, relative = Case.UNDEFINED, math.inf, math.inf
+    elif not known_at(evidence.n):
+        case, mcse, relative = Case.HEAVY_TAILED, math.inf, math.inf
+    elif summary.at_gap is not None and summary.at_gap(evidence):
+        case = Case.AT_A_GAP
+    else:
+        case = Case.ESTIMATED
+    patient = case is Case.HEAVY_TAILED and study.patient and known_at(most)
+    improves = case is Case.ESTIMATED or patient
+    return Number(value, mcse, exact, relative, case, study.wanted(cell, key, summary.name), improves)
 
 
-def _named(study: Study, cell: Cell, key: tuple[Any, ...]) -> dict[str, Any]:
-    columns = {column: _label(value) for column, value in study.columns(cell).items()}
-    return columns | dict(zip(study.key_columns, key, strict=True))
+def looks(most_blocks: int, precision: float | None) -> int:
+    """The number of looks, fixed beforehand: blocks double from the first one on."""
+    return 1 if precision is None else 1 + max(0, math.ceil(math.log2(most_blocks / FIRST_LOOK_BLOCKS)))
 
 
-def _label(value: Any) -> Any:
-    """How a parameter stands in the table: plain values as they are, all else by its name or its expression."""
-    plain = value is None or isinstance(value, bool | int | float | str)
-    return value if plain else getattr(value, "name", None) or repr(value)
+def blocks_at(look: int, most_blocks: int, last: bool) -> int:
+    """The blocks that a condition has at this look."""
+    return most_blocks if last else min(most_blocks, FIRST_LOOK_BLOCKS << look)
+
+
+def settled(worst: dict[Any, float], paired: bool, precision: float | None, last: bool) -> list[Any]:
+    """The measures that are settled, of which the relative error of each one's least precise number is given."""
+    least_precise = max(worst.values(), default=0.0)
+    return [
+        key
+        for key, relative in worst.items()
+        if last or (precision is not None and (least_precise if paired else relative) <= precision)
+    ]

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections import namedtuple
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from numpy.random import Generator
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from bnstats.simulation.summaries import Summary
 
 Cell = Mapping[str, Any]
 
@@ -33,7 +38,7 @@ class Study(ABC):
     ...         heads = rng.binomial(cell["batch_size"], 0.5, size)
     ...         return {"one_face": (heads == 0) | (heads == cell["batch_size"])}
     ...
-    ...     def exact(self, cell, key, measure):
+    ...     def exact(self, cell, key, summary):
     ...         return 2 * 0.5 ** cell["batch_size"]
     >>> from bnstats.simulation.run import run
     >>> table = run(OneFace((2, 5)), precision=0.01).table
@@ -43,8 +48,10 @@ class Study(ABC):
     True
     """
 
-    summaries: ClassVar[tuple[str, ...]] = ("mean",)
+    summaries: ClassVar[tuple[str | Summary, ...]] = ("mean",)
+    """All that are taken, by name in `SUMMARIES` or as `Summary`, such as `quantile(0.9)`."""
     key_columns: ClassVar[tuple[str, ...]] = ("measure",)
+    """What a measure's name consists of; if of several parts, methods get it as a named tuple of these."""
     grid: ClassVar[tuple[str, ...]] = ()
     """Fields that only say which cells there are: a store serves any values of them."""
     paired: ClassVar[bool] = False
@@ -54,13 +61,16 @@ class Study(ABC):
 
     @abstractmethod
     def cells(self) -> Sequence[Cell]:
-        """One mapping of parameters a condition; a condition has its own random stream."""
+        """One mapping of parameters per condition; a condition has its own random stream.
+
+        Methods get a copy that cannot be changed.
+        """
 
     @abstractmethod
     def simulate(self, cell: Cell, rng: Generator, size: int) -> Mapping[Any, NDArray[Any]]:
         """An array of `size` independent replicates, or a multiple of it, for each measure; further axes hold more.
 
-        A measure's name is a string, or a tuple with a value for each of `key_columns`.
+        A measure's name is a string, or a tuple with a value for each of `key_columns`. Booleans are events.
         """
 
     def content(self, cell: Cell) -> Mapping[str, Any]:
@@ -83,7 +93,23 @@ class Study(ABC):
         """What replicates are measured from: the target, if they are estimates."""
         return 0.0
 
-    def exact(self, cell: Cell, key: Any, measure: str) -> float:
+    def summaries_of(self, cell: Cell, key: Any) -> tuple[str | Summary, ...]:
+        """Those of `summaries` that are taken of this measure."""
+        return self.summaries
+
+    def model_se(self, cell: Cell, key: Any) -> Any:
+        """The measure that holds the standard errors which a model gave for the estimates in this one."""
+        return None
+
+    def span(self, cell: Cell, key: Any) -> float:
+        """Two replicates differ by at most so much: 0 where they are known to be all the same, inf where not known.
+
+        It says what may have been missed where all replicates are equal: their error is 0 only where this is. Of events
+        (booleans) it is 1.
+        """
+        return math.inf
+
+    def exact(self, cell: Cell, key: Any, summary: str) -> float:
         """The exact value, nan where it is not known, inf where it is infinite."""
         return math.nan
 
@@ -91,7 +117,7 @@ class Study(ABC):
         """Moments of the replicates below this order exist, as far as so many replicates can tell."""
         return math.inf
 
-    def wanted(self, cell: Cell, key: Any, measure: str) -> bool:
+    def wanted(self, cell: Cell, key: Any, summary: str) -> bool:
         """Whether the precision that is asked of a run is asked of this number.
 
         One that is not has its standard error, too, but no replicates are added for it, and no warning names it.
@@ -101,3 +127,12 @@ class Study(ABC):
     def columns(self, cell: Cell) -> Mapping[str, Any]:
         """What the table says of a cell."""
         return cell
+
+    def key_of(self, parts: tuple[Any, ...]) -> Any:
+        """A measure's name as methods get it: the value itself, or a tuple with the names of `key_columns`."""
+        return parts[0] if len(self.key_columns) == 1 else _key_type(self.key_columns)(*parts)
+
+
+@lru_cache
+def _key_type(columns: tuple[str, ...]) -> Any:
+    return namedtuple("Key", columns, rename=True)

@@ -1,19 +1,30 @@
 """From replicates to numbers: each summary has a value and a Monte Carlo standard error in closed form.
 
 e is value - origin: the error of an estimate if the origin is its target. The formulas are those of Morris, White &
-Crowther (2019, Table 6), with the fourth moment of the replicates in place of normality in that of the empirical
-standard error, and the delta method for the root of the mean squared error.
+Crowther (2019, Table 6), with the fourth moment of the replicates in place of normality in those of standard errors,
+and the delta method for roots.
+
+An error is 0 only where the replicates are known to be all the same. Where they merely are, others may have been
+missed: at 95 %, of n replicates none shows what has a probability of 3 / n, and the error is what that would change.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from bnstats.simulation.tally import DISTANCES, Evidence, Sample
+from bnstats._arrays import FloatArray
+from bnstats._validation import named
+from bnstats.simulation.evidence import Evidence, Sample
+from bnstats.simulation.histogram import DISTANCES, Histogram
+
+# A relative difference of squares that is as small is rounding.
+ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
@@ -22,102 +33,212 @@ class Summary:
 
     Attributes
     ----------
+    name : str
     value, mcse : callable (Evidence) -> float
     order : float
         The MCSE exists if the moment of |e| of this order does.
     scale : callable (Evidence) -> float, optional
         What the MCSE is divided by for a relative precision; by default the value.
-    unseen : bool
-        Whether a value of 0 or 1 without spread is what a rare event looks like that has not happened, or failed, yet.
     histogram : bool
         Whether it needs more of the replicates than their moments.
     at_gap : callable (Evidence) -> bool, optional
         Whether chance decides between values far apart: then more replicates make the MCSE smaller at one stroke, or,
-        at a tie, never, and none are added for it.
+        at a tie, never.
+    of_events : bool
+        Whether it is a share of replicates that are True.
+    of_model_se : bool
+        Whether it compares with standard errors that a model gave, see `Study.model_se`.
     """
 
+    name: str
     value: Callable[[Evidence], float]
     mcse: Callable[[Evidence], float]
     order: float
     scale: Callable[[Evidence], float] | None = None
-    unseen: bool = False
     histogram: bool = False
     at_gap: Callable[[Evidence], bool] | None = None
+    of_events: bool = False
+    of_model_se: bool = False
 
     def of(self, evidence: Evidence) -> tuple[float, float, float]:
         """Value, MCSE and relative MCSE."""
         with np.errstate(all="ignore"):
-            value, mcse = float(self.value(evidence)), float(self.mcse(evidence))
-            scale = abs(float((self.scale or self.value)(evidence)))
+            value = float(self.value(evidence))
+            if evidence.span == 0:
+                return value, 0.0, 0.0
+            mcse, scale = float(self.mcse(evidence)), abs(float((self.scale or self.value)(evidence)))
         if mcse == 0:
-            return value, mcse, np.inf if self.unseen and value in (0.0, 1.0) else 0.0
+            return value, mcse, 0.0
         return value, mcse, mcse / scale if scale > 0 else np.inf
 
-    def leaving_out(self, sample: Sample) -> NDArray[np.float64]:
+    def leaving_out(self, sample: Sample) -> FloatArray:
         """The value without each of the groups in turn."""
         with np.errstate(all="ignore"):
             return np.array([self.value(evidence) for evidence in sample.left_out])
 
 
+def _mean(e: Evidence) -> float:
+    return e.mean
+
+
+def _mean_mcse(e: Evidence) -> float:
+    return e.missed * e.span if e.all_equal else _se(e) / math.sqrt(e.n)
+
+
+def _share_mcse(e: Evidence) -> float:
+    """sqrt(p (1 - p) / n)."""
+    return e.missed * e.span if e.all_equal else math.sqrt(e.central(2) / e.n)
+
+
 def _se(e: Evidence) -> float:
-    return float(np.sqrt(e.central(2) * e.n / (e.n - 1)))
+    return float(np.sqrt(e.central(2) * e.n / np.float64(e.n - 1)))
+
+
+def _se_mcse(e: Evidence) -> float:
+    """From Var(s²) = (mu_4 - sigma⁴ (n - 3) / (n - 1)) / n, which is above 0 for two equally frequent values, too."""
+    if e.all_equal:
+        return math.sqrt(e.missed) * e.span
+    second = e.central(2)
+    variance = (e.central(4) - second**2 * (e.n - 3) / (e.n - 1)) / e.n
+    return float(np.sqrt(np.maximum(variance, 0.0) / (4 * second)))
 
 
 def _rmse(e: Evidence) -> float:
     return float(np.sqrt(e.mean_square))
 
 
-def _mean_mcse(e: Evidence) -> float:
-    return _se(e) / float(np.sqrt(e.n))
-
-
-def _se_mcse(e: Evidence) -> float:
-    return _root_mcse(e.central(2), e.central(4), e.n)
-
-
 def _rmse_mcse(e: Evidence) -> float:
-    b = e.mean
-    fourth = e.central(4) + 4 * b * e.central(3) + 6 * b**2 * e.central(2) + b**4
-    return _root_mcse(e.mean_square, fourth, e.n)
+    b, second = e.mean, e.central(2)
+    variance = e.central(4) - second**2 + 4 * b * e.central(3) + 4 * b**2 * second  # of e²
+    one_size = second > 1e-6 * e.mean_square and variance <= ROUNDING * e.mean_square**2
+    if e.all_equal or one_size:
+        root = _rmse(e)
+        return float(np.sqrt(root**2 + e.missed * ((root + e.span) ** 2 - root**2))) - root
+    return float(np.sqrt(np.maximum(variance, 0.0) / e.n / (4 * e.mean_square)))
 
 
-def _root_mcse(second: float, fourth: float, n: float) -> float:
-    """MCSE of the root of a mean of squares, from the mean of their squares (delta method)."""
-    return float(np.sqrt(max(fourth - second**2, 0.0) / n / (4 * second))) if second != 0 else 0.0
+def _root_mean(e: Evidence) -> float:
+    return float(np.sqrt(e.mean))
 
 
-def _median_mcse(e: Evidence) -> float:
+def _root_mean_mcse(e: Evidence) -> float:
+    root = _root_mean(e)
+    if e.all_equal:
+        return float(np.sqrt(e.mean + e.missed * e.span)) - root
+    return _mean_mcse(e) / (2 * root)
+
+
+def _model_se(e: Evidence) -> float:
+    """Root of the mean of squared standard errors by the model."""
+    return _rmse(e.model_se) if e.model_se else math.nan
+
+
+def _model_ratio(e: Evidence) -> float:
+    return float(np.divide(_model_se(e), _se(e)))
+
+
+def _relative_error(e: Evidence) -> float:
+    return _model_ratio(e) - 1
+
+
+def _relative_error_mcse(e: Evidence) -> float:
+    """Of the ratio of two standard errors, as if they were independent."""
+    if e.model_se is None or e.all_equal or e.model_se.all_equal:
+        return math.inf
+    return _model_ratio(e) * math.hypot(_rmse_mcse(e.model_se) / _model_se(e), _se_mcse(e) / _se(e))
+
+
+def _quantile(e: Evidence, histogram: Callable[[Evidence], Histogram], chance: float) -> float:
+    return histogram(e).around(chance)[0]
+
+
+def _quantile_mcse(e: Evidence, histogram: Callable[[Evidence], Histogram], chance: float) -> float:
     """Half the distance of the quantiles one standard error of a proportion to both sides (Woodruff 1952).
 
-    Between atoms the quantiles jump: a jump that is k standard errors of a proportion away counts for its k-th part.
+    Between atoms the quantiles jump: a jump that is k standard errors of a proportion away counts for its k-th part. An
+    atom that holds all quantiles to five standard errors is the quantile itself.
     """
-    center, lower, upper = e.median
-    half = float(upper[0] - lower[0]) / 2
-    if not e.atoms[0].size:
-        return half
-    return max(half, float(np.max(np.maximum(upper - center, center - lower) / DISTANCES)))
+    if e.n * min(chance, 1 - chance) < 1:
+        return math.inf
+    held = histogram(e)
+    center, lower, upper = held.around(chance)
+    mcse = float(upper[0] - lower[0]) / 2
+    if held.atoms.size:
+        mcse = max(mcse, float(np.max(np.maximum(upper - center, center - lower) / DISTANCES)))
+    few = e.n * min(chance / (1 - chance), (1 - chance) / chance) <= DISTANCES[-1] ** 2
+    return e.span if mcse == 0 and few else mcse
 
 
-def _between_atoms(e: Evidence) -> bool:
-    """Whether a quantile near the median is an atom, and another one is not the same."""
-    center, lower, upper = e.median
+def _between_atoms(e: Evidence, histogram: Callable[[Evidence], Histogram], chance: float) -> bool:
+    """Whether a value near the quantile is an atom, and another one is not the same."""
+    held = histogram(e)
+    center, lower, upper = held.around(chance)
     near = (center, lower[-1], upper[-1])
-    return bool(lower[-1] < upper[-1] and np.isin(near, e.atoms[0]).any())
+    return bool(lower[-1] < upper[-1] and np.isin(near, held.atoms).any())
+
+
+def _values(e: Evidence) -> Histogram:
+    return e.values
+
+
+def _magnitudes(e: Evidence) -> Histogram:
+    return e.magnitudes
+
+
+def _of_quantile(name: str, histogram: Callable[[Evidence], Histogram], chance: float) -> Summary:
+    of: dict[str, Any] = {"histogram": histogram, "chance": chance}
+    value, mcse, at_gap = partial(_quantile, **of), partial(_quantile_mcse, **of), partial(_between_atoms, **of)
+    return Summary(name, value, mcse, order=0, histogram=True, at_gap=at_gap)
+
+
+def quantile(chance: float) -> Summary:
+    """The quantile of the replicates with this probability below it, in (0, 1).
+
+    >>> quantile(0.9).name
+    'quantile(0.9)'
+    """
+    if not 0 < chance < 1:
+        raise ValueError(f"a quantile has a probability above 0 and below 1 below it; got {chance!r}.")
+    return _of_quantile(f"quantile({chance:g})", _values, chance)
 
 
 SUMMARIES: dict[str, Summary] = {
-    "mean": Summary(lambda e: e.mean, _mean_mcse, order=2, unseen=True),
-    "bias": Summary(lambda e: e.mean, _mean_mcse, order=2, scale=_rmse),
-    "se": Summary(_se, _se_mcse, order=4),
-    "rmse": Summary(_rmse, _rmse_mcse, order=4),
-    "median_abs_error": Summary(lambda e: e.median[0], _median_mcse, order=0, histogram=True, at_gap=_between_atoms),
+    summary.name: summary
+    for summary in (
+        Summary("mean", _mean, _mean_mcse, order=2),
+        Summary("bias", _mean, _mean_mcse, order=2, scale=_rmse),
+        Summary("se", _se, _se_mcse, order=4),
+        Summary("rmse", _rmse, _rmse_mcse, order=4),
+        Summary("root_mean", _root_mean, _root_mean_mcse, order=2),
+        _of_quantile("median_abs_error", _magnitudes, 0.5),
+        *map(quantile, (0.05, 0.5, 0.95)),
+        Summary("coverage", _mean, _share_mcse, order=2, of_events=True),
+        Summary("rejection_rate", _mean, _share_mcse, order=2, of_events=True),
+        Summary(
+            "relative_error_of_model_se",
+            _relative_error,
+            _relative_error_mcse,
+            order=4,
+            scale=_model_ratio,
+            of_model_se=True,
+        ),
+    )
 }
 
 
-def histogram(summaries: Iterable[str]) -> bool:
-    """Whether any of these summaries needs a histogram of the replicates: 160 kB a measure, moments less than 1.
+def summary_of(source: str | Summary) -> Summary:
+    """The summary of that name, or the one given.
+
+    >>> summary_of("rmse").order
+    4
+    """
+    return source if isinstance(source, Summary) else named("summary", source, SUMMARIES, "a Summary")
+
+
+def histogram(summaries: Iterable[str | Summary]) -> bool:
+    """Whether any of these summaries needs a histogram of the replicates: 300 kB a measure, moments less than 1.
 
     >>> histogram(["mean"]), histogram(["bias", "median_abs_error"])
     (False, True)
     """
-    return any(SUMMARIES[name].histogram for name in summaries)
+    return any(summary_of(source).histogram for source in summaries)

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Generator, Iterator, Sequence
 
 from bnstats.simulation.blocks import failure
-from bnstats.simulation.stopping import CellRun
+from bnstats.simulation.cell_run import CellRun
 from bnstats.simulation.storage.store import Store
 from bnstats.simulation.study import Study
 from bnstats.simulation.tally import Tally

@@ -1,4 +1,4 @@
-"""What is kept of the replicates: count, central moments to order four, and, for a median, a histogram.
+"""What is kept of the replicates: count, central moments to order four, and, for quantiles, a histogram.
 
 A tally has a fixed size, whatever the number of replicates, and tallies of disjoint replicates merge.
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from operator import itemgetter
 from typing import Any
 
@@ -16,22 +15,20 @@ from numpy.typing import NDArray
 
 from bnstats._arrays import FloatArray
 from bnstats._compiled import compiled
-from bnstats.simulation.central_moments import merge_groups, merge_moments
-from bnstats.simulation.medians import atoms_of, identity_of, quantiles
+from bnstats.simulation.central_moments import merge_moments
+from bnstats.simulation.evidence import GROUPS, Sample
+from bnstats.simulation.histogram import BIN_SHIFT, BINS, FIRST_BIN, MAGNITUDE_BINS, atoms_of, identity_of
 
-# The histogram of |value - origin| has eight bins an octave, by the top bits of the number, from 2^-128 to 2^128.
-BINS = 2048
-_PER_OCTAVE_BITS = 3
-_LOWEST = (1023 - 128) << _PER_OCTAVE_BITS
-EDGES: FloatArray = ((np.arange(BINS + 1) + _LOWEST) << (52 - _PER_OCTAVE_BITS)).view(np.float64)
-
-# A power of two, so that groups merge as a tree.
-GROUPS = 16
-
-# In standard errors of a proportion: where the quantiles are looked at that tell how sure a median is.
-DISTANCES: FloatArray = np.arange(1.0, 5.5, 0.5)
-
-_KINDS = {"moments": "f", "missing": "i", "bins": "i", "counts": "i", "low": "f", "high": "f", "atoms": "f"}
+_KINDS = {
+    "moments": "f",
+    "missing": "i",
+    "events": "b",
+    "bins": "i",
+    "counts": "i",
+    "low": "f",
+    "high": "f",
+    "atoms": "f",
+}
 
 
 @dataclass(frozen=True)
@@ -46,18 +43,21 @@ class Tally:
         Count; mean of value - origin; sums of squared, cubed and fourth powers of the deviations from that mean.
     missing : int array, shape (2, K)
         How many replicates are NaN, and how many infinite.
+    events : int array, shape (K,)
+        1 where replicates are True or False, else 0.
     bins : int array, shape (B,)
         The bins that are not empty; bin b of measure k is k BINS + b. None of them if only moments are kept.
     counts : int array, shape (B,)
     low, high : array, shape (B,)
-        Smallest and largest |value - origin| of a bin, so that the median of a discrete quantity is exact.
+        Smallest and largest value - origin of a bin, so that the median of a discrete quantity is exact.
     atoms : array, shape (3, A)
-        Values of |value - origin| that come again and again: measure, value, how often.
+        Values of value - origin that come again and again: measure, value, how often.
     """
 
     keys: tuple[tuple[Any, ...], ...]
     moments: FloatArray
     missing: NDArray[np.int64]
+    events: NDArray[np.int8]
     bins: NDArray[np.int64]
     counts: NDArray[np.int32]
     low: FloatArray
@@ -71,9 +71,10 @@ class Tally:
         >>> Tally.of({"x": np.array([1.0, 3.0])}, [1.0]).moments[:, 0]
         array([2., 1., 2., 0., 2.])
         """
-        keys = tuple(key if isinstance(key, tuple) else (key,) for key in replicates)
+        keys = tuple(tuple(key) if isinstance(key, tuple) else (key,) for key in replicates)
         moments, shape = np.zeros((5, len(keys))), (len(keys), BINS if histogram else 0)
         missing = np.zeros((2, len(keys)), np.int64)
+        events = np.array([np.asarray(values).dtype == np.bool_ for values in replicates.values()], np.int8)
         counts, low, high = np.zeros(shape, np.int32), np.empty(shape), np.empty(shape)
         atoms = [np.empty((3, 0))]
         for k, (values, origin) in enumerate(zip(replicates.values(), origins, strict=True)):
@@ -86,21 +87,27 @@ class Tally:
                 missing[:, k] = np.isnan(flat).sum(), np.isinf(flat).sum()
         bins = np.flatnonzero(counts)
         held = counts.ravel()[bins], low.ravel()[bins], high.ravel()[bins], np.concatenate(atoms, axis=1)
-        return Tally(keys, moments, missing, bins, *held)
+        return Tally(keys, moments, missing, events, bins, *held)
 
     def check(self) -> None:
         """ValueError for arrays that do not fit each other, as no simulation makes them."""
         k, b, a = len(self.keys), self.bins.size, self.atoms.shape[-1]
         kinds = "".join(getattr(self, name).dtype.kind for name in _KINDS)
-        found = [array.shape for array in (self.moments, self.missing, self.bins, self.counts, self.low, self.high)]
+        found = [
+            array.shape
+            for array in (self.moments, self.missing, self.events, self.bins, self.counts, self.low, self.high)
+        ]
         if (
             k == 0
             or kinds != "".join(_KINDS.values())
-            or found != [(5, k), (2, k), (b,), (b,), (b,), (b,)]
+            or found != [(5, k), (2, k), (k,), (b,), (b,), (b,), (b,)]
             or self.atoms.shape != (3, a)
         ):
             raise ValueError(f"arrays of kinds {kinds} and shapes {found} for {k} measures")
-        inside = ((self.bins >= 0) & (self.bins < k * BINS)).all() and np.isin(self.atoms[0], np.arange(k)).all()
+        known = np.isin(self.events, (0, 1)).all()
+        inside = (
+            known and ((self.bins >= 0) & (self.bins < k * BINS)).all() and np.isin(self.atoms[0], np.arange(k)).all()
+        )
         if not (inside and (np.diff(self.bins) > 0).all() and (self.counts > 0).all() and (self.moments[0] > 0).all()):
             raise ValueError("bins or counts that cannot be")
 
@@ -131,12 +138,11 @@ def _count(
     moments[4] = fourth
     if counts.size == 0:
         return error
-    error = np.abs(error)
-    bits = error.view(np.int64)
+    bits = np.abs(error).view(np.int64)
     for i in range(error.size):
-        if np.isnan(error[i]):
-            error[i] = np.inf
-        b = min(max((bits[i] >> (52 - _PER_OCTAVE_BITS)) - _LOWEST, 0), BINS - 1)
+        error[i] = np.inf if np.isnan(error[i]) else error[i] + 0.0  # no -0
+        magnitude = min(max((bits[i] >> BIN_SHIFT) - FIRST_BIN, 0), MAGNITUDE_BINS - 1)
+        b = MAGNITUDE_BINS + magnitude if error[i] >= 0 else MAGNITUDE_BINS - 1 - magnitude
         first = counts[b] == 0
         counts[b] += 1
         low[b] = error[i] if first else min(low[b], error[i])
@@ -151,9 +157,10 @@ class Account:
         bins = BINS if histogram else 0
         self.moments = np.zeros((GROUPS, 5, measures))
         self.missing = np.zeros((2, measures), np.int64)
+        self.events = np.ones(measures, np.int8)
         self.counts = np.zeros((GROUPS, measures, bins), np.int32)
         self.low = np.full((measures, bins), np.inf)
-        self.high = np.zeros((measures, bins))
+        self.high = np.full((measures, bins), -np.inf)
         self.atoms: list[dict[int, tuple[float, NDArray[np.int64]]]] = [{} for _ in range(measures)]
 
     def add(self, block: int, tally: Tally) -> None:
@@ -161,6 +168,7 @@ class Account:
         group = block % GROUPS
         self.moments[group] = merge_moments(self.moments[group], tally.moments)
         self.missing += tally.missing
+        self.events &= tally.events
         counts, low, high = self.counts[group].reshape(-1), self.low.reshape(-1), self.high.reshape(-1)
         counts[tally.bins] += tally.counts
         low[tally.bins] = np.minimum(low[tally.bins], tally.low)
@@ -175,102 +183,5 @@ class Account:
         values = np.array([value for value, _ in atoms])
         each = np.array([count for _, count in atoms], np.int64).reshape(-1, GROUPS).T
         histogram = self.counts[:, k].copy(), self.low[k].copy(), self.high[k].copy()
-        return Sample(self.moments[:, :, k].copy(), self.missing[:, k].copy(), *histogram, values, each)
-
-
-@dataclass(frozen=True)
-class Sample:
-    """The replicates of one measure, in up to GROUPS independent groups.
-
-    Attributes
-    ----------
-    moments : array, shape (GROUPS, 5)
-    missing : int array, shape (2,)
-        How many are NaN, and how many infinite.
-    counts : int array, shape (GROUPS, BINS), or (GROUPS, 0) without a histogram
-    low, high : array, shape (BINS,), or (0,)
-    atoms : array, shape (A,)
-        In increasing order.
-    atom_counts : int array, shape (GROUPS, A)
-    """
-
-    moments: FloatArray
-    missing: NDArray[np.int64]
-    counts: NDArray[np.int32]
-    low: FloatArray
-    high: FloatArray
-    atoms: FloatArray
-    atom_counts: NDArray[np.int64]
-
-    @property
-    def groups(self) -> int:
-        """How many groups hold replicates."""
-        return int(np.count_nonzero(self.moments[:, 0]))
-
-    def whole(self) -> Evidence:
-        """All replicates."""
-        counts = self.counts.sum(axis=0, dtype=np.int64)
-        return self._evidence(merge_groups(self.moments.T), counts, self.atom_counts.sum(axis=0))
-
-    @cached_property
-    def left_out(self) -> list[Evidence]:
-        """All replicates but those of each group in turn."""
-        each = np.eye(len(self.moments), dtype=bool)
-        merged = merge_groups(np.moveaxis(np.where(each[..., None], 0.0, self.moments), -1, 0)).T
-        counts = self.counts.sum(axis=0, dtype=np.int64) - self.counts
-        atoms = self.atom_counts.sum(axis=0) - self.atom_counts
-        return [self._evidence(*parts) for parts in zip(merged, counts, atoms, strict=True)]
-
-    def _evidence(self, moments: FloatArray, counts: NDArray[np.int64], atom_counts: NDArray[np.int64]) -> Evidence:
-        return Evidence(moments, counts, self.low, self.high, (self.atoms, atom_counts))
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """Replicates of one measure, as a summary reads them; the mean is that of e = value - origin.
-
-    Attributes
-    ----------
-    moments : array, shape (5,)
-        As in `Tally`.
-    counts, low, high : array, shape (BINS,)
-    atoms : two arrays, shape (A,)
-        Values of |e| that come again and again, and how often; they are among the counts, too.
-    """
-
-    moments: FloatArray
-    counts: NDArray[np.int64]
-    low: FloatArray
-    high: FloatArray
-    atoms: tuple[FloatArray, NDArray[np.int64]]
-
-    @property
-    def n(self) -> float:
-        """Number of replicates."""
-        return np.float64(self.moments[0])
-
-    @property
-    def mean(self) -> float:
-        """Mean of e."""
-        return np.float64(self.moments[1])
-
-    def central(self, order: int) -> float:
-        """Central moment of e of order 2, 3 or 4, with denominator n."""
-        return np.float64(self.moments[order] / self.moments[0])
-
-    @property
-    def mean_square(self) -> float:
-        """Mean of e²."""
-        return self.central(2) + self.mean**2
-
-    @cached_property
-    def median(self) -> tuple[float, FloatArray, FloatArray]:
-        """Median of |e|, and the quantiles `DISTANCES` standard errors of a proportion below and above it."""
-        step = np.minimum(0.5 - 0.5 / self.n, DISTANCES * 0.5 / np.sqrt(self.n))
-        ranks = np.concatenate([[0.5], 0.5 - step, 0.5 + step]) * self.counts.sum()
-        values, counts = self.atoms
-        places = np.clip((values.view(np.int64) >> (52 - _PER_OCTAVE_BITS)) - _LOWEST, 0, BINS - 1)
-        density = self.counts - np.bincount(places, counts, BINS)
-        found = quantiles(ranks, EDGES, density, self.atoms, self.low, self.high)
-        lower, upper = found[1:].reshape(2, -1)
-        return float(found[0]), lower, upper
+        moments, missing = self.moments[:, :, k].copy(), self.missing[:, k].copy()
+        return Sample(moments, missing, bool(self.events[k]), *histogram, values, each)

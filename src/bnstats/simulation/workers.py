@@ -11,9 +11,9 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import Any, TypeVar
 
+from bnstats.simulation.cell_run import CellRun
 from bnstats.simulation.remote import Parcel, Work, simulated, simulated_elsewhere
 from bnstats.simulation.single_thread import single_thread
-from bnstats.simulation.stopping import CellRun
 from bnstats.simulation.study import Study
 
 T = TypeVar("T")

@@ -11,8 +11,9 @@ from bnstats.statistics.estimators import Estimator
 
 # So many outliers are tried: together they are rarer than any moment asks for.
 MOST_OUTLIERS = 16
-FAR = (1e5, 1e7)
-NEAR = (1e-3, 1e-5)
+# In standard deviations.
+OUTLIER_SIZES = (1e5, 1e7)
+SPACINGS = (1e-3, 1e-5)
 
 
 def _batch(n: int) -> FloatArray:
@@ -30,9 +31,9 @@ def outlier_powers(estimator: Estimator, n: int) -> tuple[float, ...]:
     for count in range(1, min(n, MOST_OUTLIERS) + 1):
         batch = np.tile(_batch(n), (4, 1))
         batch[0::2, :count], batch[1::2, :count] = np.sqrt(np.arange(1, count + 1)), -np.sqrt(np.arange(1, count + 1))
-        batch[:2, :count] *= FAR[0]
-        batch[2:, :count] *= FAR[1]
-        powers.append(_power(estimator, batch, FAR[1] / FAR[0]))
+        batch[:2, :count] *= OUTLIER_SIZES[0]
+        batch[2:, :count] *= OUTLIER_SIZES[1]
+        powers.append(_power(estimator, batch, OUTLIER_SIZES[1] / OUTLIER_SIZES[0]))
     return tuple(powers)
 
 
@@ -44,7 +45,7 @@ def crowding_power(estimator: Estimator, n: int) -> float:
     2.0
     """
     around = np.array([0.0, 1.0])[:, None]
-    return _power(estimator, np.concatenate([around + h * _batch(n) for h in NEAR]), NEAR[0] / NEAR[1])
+    return _power(estimator, np.concatenate([around + h * _batch(n) for h in SPACINGS]), SPACINGS[0] / SPACINGS[1])
 
 
 def _power(estimator: Estimator, batches: FloatArray, ratio: float) -> float:

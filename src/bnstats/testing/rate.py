@@ -12,7 +12,7 @@ from bnstats.sampling.populations import Population
 from bnstats.statistics import theory
 from bnstats.statistics.estimators import Estimator
 from bnstats.studies.convergence.measure import measure_convergence
-from bnstats.studies.convergence.study import SET, SETS
+from bnstats.studies.convergence.study import DRAWS_PER_SET, SETS_PER_BLOCK
 from bnstats.testing.claims import (
     InsufficientPower,
     check_counts,
@@ -25,7 +25,7 @@ from bnstats.testing.claims import (
 
 # The shares of max_draws after which `assert_rate` looks: with fewer draws there are too few groups for its interval.
 SHARES = (0.25, 1.0)
-LEAST = int(SETS * SET / SHARES[0])
+LEAST = int(SETS_PER_BLOCK * DRAWS_PER_SET / SHARES[0])
 
 
 def assert_rate(
@@ -101,7 +101,7 @@ def assert_rate(
     given: dict[str, Any] = {"batch_sizes": batch_sizes, "estimators": [chosen], "batching": batching, "seed": seed}
     for share in SHARES:
         measured = measure_convergence(
-            source, precision=None, max_replicates=int(share * max_draws) // SET, progress=False, **given
+            source, precision=None, max_replicates=int(share * max_draws) // DRAWS_PER_SET, progress=False, **given
         )
         row = measured.rates(1 - 2 * false_alarm / len(SHARES)).set_index("measure").loc[measure]
         slope, low, high = (float(row[column]) for column in ("rate", "low", "high"))

@@ -31,7 +31,8 @@ _TOLD_BY_VERSION = ("numpy", "scipy")
 _COVERED = {_PACKAGE, *_TOLD_BY_VERSION, *sys.stdlib_module_names}
 # What these methods of a study say does not change a block.
 _DESCRIBE = (
-    *("cells", "content", "draws", "exact", "tail_index", "wanted", "columns", "summaries", "key_columns", "grid"),
+    *("cells", "columns", "content", "draws", "exact", "grid", "key_columns", "model_se", "paired", "patient", "span"),
+    *("summaries", "summaries_of", "tail_index", "wanted"),
 )
 
 Part = tuple[str, Any]

@@ -10,7 +10,7 @@ from bnstats.sampling.effects import Effect
 from bnstats.simulation.options import RunOptions, run_options
 from bnstats.simulation.run import run
 from bnstats.studies.batch_effects.arguments import check, chosen, several, whole
-from bnstats.studies.batch_effects.result import Corrected, rooted
+from bnstats.studies.batch_effects.result import Corrected
 from bnstats.studies.batch_effects.study import CorrectionStudy
 
 MEASURES = ("rmse", "correlation", "accuracy", "training_accuracy", "bias")
@@ -78,8 +78,7 @@ def measure_correction(
     ticks : int
         Distinct times within a batch, at most its size, in which windows along time are counted.
     **options : RunOptions
-        A replicate is a set of `batches` batches and their followers. No precision is asked of a bias; that of rmse is
-        the precision of its square.
+        A replicate is a set of `batches` batches and their followers. No precision is asked of a bias.
 
     Returns
     -------
@@ -119,4 +118,4 @@ def measure_correction(
     )
     check(study)
     simulation = run(study, **options)
-    return Corrected(rooted(simulation.table), simulation)
+    return Corrected(simulation.table, simulation)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 
 from bnstats.simulation.run import Simulation
@@ -55,14 +54,3 @@ class Corrected:
         from bnstats.plots.comparisons import regions
 
         return regions(self.regions(measure))
-
-
-def rooted(table: pd.DataFrame) -> pd.DataFrame:
-    """The table with the root of mean squared errors, their standard errors by the delta method."""
-    squared = table["measure"] == "rmse"
-    roots = np.sqrt(table.loc[squared, ["value", "exact"]])
-    error = table.loc[squared, "mcse"] / (2 * roots["value"].where(roots["value"] > 0, np.inf))
-    # A trend left as it is has the same error in all replicates, but for rounding.
-    table.loc[squared, "mcse"] = error.where(error > 1e-12 * roots["value"], 0.0)
-    table.loc[squared, ["value", "exact"]] = roots
-    return table

@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from itertools import product
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
 from bnstats._arrays import FloatArray
-from bnstats.corrections import Correction
+from bnstats.corrections import CORRECTIONS, Correction
 from bnstats.sampling.effects import Distinct, Effect, Mixture, Trend
 from bnstats.simulation.study import Cell, Study
 from bnstats.studies.batch_effects.downstream_model import accuracies, corrected
@@ -20,15 +20,23 @@ from bnstats.studies.batch_effects.exact import contrast_lost, mean_square_error
 from bnstats.studies.batch_effects.simulated_rows import AffectedRows, effect_of, score
 from bnstats.studies.batch_effects.winners import CONDITIONS
 
-# Values in a block of replicates, and replicates at the most.
-BLOCK, REPLICATES = 2**17, 16
+# A block has about so many values, and at most so many replicates.
+VALUES_PER_BLOCK, REPLICATES_PER_BLOCK = 2**17, 16
+
+
+class CorrectionKey(NamedTuple):
+    """What a replicate is: a measure of rows that were corrected so; for rmse, the mean of squared errors."""
+
+    correction: str
+    measure: str
 
 
 @dataclass(frozen=True)
 class CorrectionStudy(Study):
     """The same affected rows, corrected in several ways. See `measure_correction`."""
 
-    key_columns: ClassVar[tuple[str, ...]] = ("correction", "measure")
+    summaries: ClassVar[tuple[str, ...]] = ("mean", "root_mean")
+    key_columns: ClassVar[tuple[str, ...]] = CorrectionKey._fields
     grid: ClassVar[tuple[str, ...]] = CONDITIONS
 
     effect: tuple[Effect, ...]
@@ -56,12 +64,12 @@ class CorrectionStudy(Study):
         return cells
 
     def size(self, cell: Cell) -> int:
-        return int(np.clip(BLOCK // self.draws(cell), 4, REPLICATES))
+        return int(np.clip(VALUES_PER_BLOCK // self.draws(cell), 4, REPLICATES_PER_BLOCK))
 
     def draws(self, cell: Cell) -> int:
         return self.features * (self.batches + self.new_batches) * int(cell["batch_size"])
 
-    def simulate(self, cell: Cell, rng: Generator, size: int) -> dict[tuple[str, str], FloatArray]:
+    def simulate(self, cell: Cell, rng: Generator, size: int) -> dict[CorrectionKey, FloatArray]:
         rows = AffectedRows.draw(rng, cell, size, self.batches, self.new_batches, self.features, self.noise)
         used = bool({"accuracy", "training_accuracy"} & set(self.measures))
         further = self.new_batches if used else 0
@@ -70,7 +78,7 @@ class CorrectionStudy(Study):
             seen = rows.seen[:, :, : self.batches + further]
             done = corrected(correction, seen, further, self.ticks, refit=self.refit)
             for measure, replicates in self._measured(done, rows).items():
-                measured[correction.name, measure] = replicates
+                measured[CorrectionKey(correction.name, measure)] = replicates
         return measured
 
     def _measured(self, done: FloatArray, rows: AffectedRows) -> dict[str, FloatArray]:
@@ -86,27 +94,43 @@ class CorrectionStudy(Study):
             measured |= {"accuracy": new, "training_accuracy": training}
         return {measure: measured[measure] for measure in self.measures}
 
-    def exact(self, cell: Cell, key: Any, measure: str) -> float:
-        """Of the column rmse, that of its square: what a replicate is."""
-        correction, nuisance = next(c for c in self.corrections if c.name == key[0]), cell["labels"] == "relative"
+    def summaries_of(self, cell: Cell, key: CorrectionKey) -> tuple[str, ...]:
+        return ("root_mean",) if key.measure == "rmse" else ("mean",)
+
+    def _correction(self, key: CorrectionKey) -> Correction:
+        return next(c for c in self.corrections if c.name == key.correction)
+
+    def exact(self, cell: Cell, key: CorrectionKey, summary: str) -> float:
+        correction, nuisance = self._correction(key), cell["labels"] == "relative"
         at = {"batches": self.batches, "n": int(cell["batch_size"]), "ticks": self.ticks}
         balanced, effect = cell["design"] == "balanced", effect_of(cell)
-        if not balanced and correction.name != "none":
+        if not balanced and correction != CORRECTIONS["none"]:
             return math.nan
-        if key[1] == "rmse":
-            return mean_square_error(correction, effect, cell["effect_size"], remove=nuisance, **at)
-        if key[1] != "bias" or effect.scales or (nuisance and not balanced):
+        if key.measure == "rmse":
+            return math.sqrt(mean_square_error(correction, effect, cell["effect_size"], remove=nuisance, **at))
+        if key.measure != "bias" or effect.scales or (nuisance and not balanced):
             return math.nan
-        if correction.name == "none":
+        if correction == CORRECTIONS["none"]:
             return 0.0
         # E(score | label 1) - E(score | label 0) = 2 E|Z|, at the standard deviation of the signal
         difference = 2 * math.sqrt(2 / math.pi * (1 - self.noise))
         return -difference * contrast_lost(correction, **at) if nuisance else math.nan
 
-    def wanted(self, cell: Cell, key: Any, measure: str) -> bool:
-        # A bias may be 0; what is left of a signal as it is, and of a trend as it is, does not vary.
-        fixed = key[0] == "none" and key[1] == "rmse" and Mixture(Trend(), 1.0) == effect_of(cell)
-        return key[1] != "bias" and not fixed and self.exact(cell, key, measure) != 0
+    def span(self, cell: Cell, key: CorrectionKey) -> float:
+        if self._left_as_it_is(cell, key):
+            return 0.0
+        return {"accuracy": 1.0, "training_accuracy": 1.0, "correlation": 2.0}.get(key.measure, math.inf)
+
+    def _left_as_it_is(self, cell: Cell, key: CorrectionKey) -> bool:
+        """Whether errors do not vary: there are none if the effect belongs to the signal; a trend has its own."""
+        if self._correction(key) != CORRECTIONS["none"] or key.measure not in ("rmse", "bias"):
+            return False
+        trend = key.measure == "rmse" and Mixture(Trend(), 1.0) == effect_of(cell)
+        return cell["labels"] == "global" or trend
+
+    def wanted(self, cell: Cell, key: CorrectionKey, summary: str) -> bool:
+        """A bias may be 0."""
+        return key.measure != "bias" and not self._left_as_it_is(cell, key) and self.exact(cell, key, summary) != 0
 
 
 def correlation(a: FloatArray, b: FloatArray) -> FloatArray:

@@ -9,7 +9,7 @@ import pandas as pd
 from scipy import stats
 
 from bnstats._arrays import FloatArray
-from bnstats.simulation.tally import Sample
+from bnstats.simulation.evidence import Sample
 
 CONDITIONS = ("effect", "effect_size", "smoothness", "batch_size", "labels", "design")
 # Of a wrong claim that a correction is the best, over all conditions.

@@ -14,7 +14,7 @@ from bnstats.simulation.options import RunOptions, run_options
 from bnstats.simulation.run import run
 from bnstats.statistics.estimators import Estimator, estimator_of
 from bnstats.studies.convergence.result import Convergence
-from bnstats.studies.convergence.study import SET, SETS, ConvergenceStudy
+from bnstats.studies.convergence.study import DRAWS_PER_SET, SETS_PER_BLOCK, ConvergenceStudy
 
 # 2, 4, ..., 4096
 DYADIC = tuple((2 ** np.arange(1, 13)).tolist())
@@ -92,11 +92,11 @@ def _check(study: ConvergenceStudy, max_replicates: int) -> None:
     for field_name in ("populations", "batchings", "batch_sizes", "estimators"):
         if not getattr(study, field_name):
             raise ValueError(f"{field_name} is empty: give at least one.")
-    least = max(SETS, -(-2 * max(study.batch_sizes) // SET))
+    least = max(SETS_PER_BLOCK, -(-2 * max(study.batch_sizes) // DRAWS_PER_SET))
     if max_replicates < least:
         raise ValueError(
-            f"max_replicates counts sets of {SET} draws, at least {least} of them: a block, and two of the largest "
-            f"batches; got {max_replicates}."
+            f"max_replicates counts sets of {DRAWS_PER_SET} draws, at least {least} of them: a block, and two of the "
+            f"largest batches; got {max_replicates}."
         )
     for names, what in (
         [[p.name for p in study.populations], "population"],

@@ -8,13 +8,13 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from bnstats.simulation.evidence import GROUPS
 from bnstats.simulation.run import Simulation
-from bnstats.simulation.tally import GROUPS
 
 # Below this size the terms in 1 / n² matter; the fit has a term in 1 / n.
-SMALLEST = 8
+SMALLEST_FITTED_SIZE = 8
 # A value is a multiple of its standard error by at least so much, or its logarithm is noise.
-RESOLVED = 4.0
+RESOLVED_STANDARD_ERRORS = 4.0
 
 
 def rates(simulation: Simulation, expected: Callable[..., float], confidence: float = 0.95) -> pd.DataFrame:
@@ -63,9 +63,9 @@ def rates(simulation: Simulation, expected: Callable[..., float], confidence: fl
 
 def _slope(part: pd.DataFrame, simulation: Simulation) -> tuple[float, float, int]:
     """Slope, its standard error and its degrees of freedom; nan and 0 if there is none."""
-    curved = (part["batch_size"] >= SMALLEST).sum() >= 5
-    wanted = part[part["batch_size"] >= SMALLEST] if curved else part
-    resolved = (wanted["mcse"] > 0) & (wanted["value"].abs() > RESOLVED * wanted["mcse"])
+    curved = (part["batch_size"] >= SMALLEST_FITTED_SIZE).sum() >= 5
+    wanted = part[part["batch_size"] >= SMALLEST_FITTED_SIZE] if curved else part
+    resolved = (wanted["mcse"] > 0) & (wanted["value"].abs() > RESOLVED_STANDARD_ERRORS * wanted["mcse"])
     fitted = wanted[resolved.cummin()]
     if len(fitted) < min(5 if curved else 2, len(part)):
         return np.nan, np.nan, 0

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache, reduce
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.random import Generator
@@ -21,13 +22,19 @@ from bnstats.studies.convergence.visible_tails import visible_tail_index
 
 # One replicate of the frame is a set of 2^16 draws, in cache at once: 32768 pairs, ..., 16 batches of 4096, ...
 # Of batches that are larger, a replicate is one of them.
-SET = 2**16
-# Sets in a block.
-SETS = 32
-# Of so many batches of one size in a set estimates are taken. More pairs would cost time and make no curve smoother.
-MOST = 2**9
+DRAWS_PER_SET = 2**16
+SETS_PER_BLOCK = 32
+# Estimates are taken of at most so many batches of one size in a set. More pairs would make no curve smoother.
+BATCHES_PER_SET = 2**9
 # Values that are held at once, where batches are not larger.
-CHUNK = 2**20
+VALUES_AT_ONCE = 2**20
+
+
+class ConvergenceKey(NamedTuple):
+    """What a replicate is: the estimate from one batch."""
+
+    estimator: str
+    batch_size: int
 
 
 @dataclass(frozen=True)
@@ -35,7 +42,7 @@ class ConvergenceStudy(Study):
     """Estimates from batches, against what the population says. See `measure_convergence`."""
 
     summaries: ClassVar[tuple[str, ...]] = ("bias", "se", "rmse", "median_abs_error")
-    key_columns: ClassVar[tuple[str, ...]] = ("estimator", "batch_size")
+    key_columns: ClassVar[tuple[str, ...]] = ConvergenceKey._fields
     grid: ClassVar[tuple[str, ...]] = ("populations", "batchings", "batch_sizes")
 
     populations: tuple[Population, ...]
@@ -55,7 +62,7 @@ class ConvergenceStudy(Study):
         return cells
 
     def _dyadic(self, batching: Batching) -> list[int]:
-        dyadic = [n for n in self.batch_sizes if n & (n - 1) == 0 and n <= SET]
+        dyadic = [n for n in self.batch_sizes if n & (n - 1) == 0 and n <= DRAWS_PER_SET]
         return dyadic if isinstance(batching, IID) else []
 
     def content(self, cell: Cell) -> dict[str, Any]:
@@ -63,23 +70,23 @@ class ConvergenceStudy(Study):
         return {} if "batch_size" in cell else {"batch_sizes": self._dyadic(cell["batching"])}
 
     def size(self, cell: Cell) -> int:
-        return max(1, SETS * SET // self.draws(cell))
+        return max(1, SETS_PER_BLOCK * DRAWS_PER_SET // self.draws(cell))
 
     def at_most(self, cell: Cell, max_replicates: int) -> int:
-        return max_replicates * SET // self.draws(cell)
+        return max_replicates * DRAWS_PER_SET // self.draws(cell)
 
     def draws(self, cell: Cell) -> int:
-        return max(SET, int(cell.get("batch_size", 0)))
+        return max(DRAWS_PER_SET, int(cell.get("batch_size", 0)))
 
     def columns(self, cell: Cell) -> dict[str, Any]:
         return {"population": cell["population"], "batching": cell["batching"]}
 
-    def simulate(self, cell: Cell, rng: Generator, size: int) -> dict[tuple[str, int], FloatArray]:
+    def simulate(self, cell: Cell, rng: Generator, size: int) -> dict[ConvergenceKey, FloatArray]:
         if "batch_size" in cell:
             return self._direct(cell["population"], cell["batching"], cell["batch_size"], rng, size)
         return self._pyramid(cell["population"], rng, size)
 
-    def _pyramid(self, population: Population, rng: Generator, sets: int) -> dict[tuple[str, int], FloatArray]:
+    def _pyramid(self, population: Population, rng: Generator, sets: int) -> dict[ConvergenceKey, FloatArray]:
         wanted = self._dyadic(IID())
         raw: list[tuple[Estimator, int, list[FloatArray]]] = [
             (e, n, []) for e in self.estimators if e.of_moments is None for n in wanted
@@ -88,40 +95,42 @@ class ConvergenceStudy(Study):
         def fill(values: FloatArray) -> None:
             population.fill(rng, values)
             for estimator, n, estimates in raw:
-                estimates.append(estimator(values.reshape(n, -1)[:, :MOST], axis=0))
+                estimates.append(estimator(values.reshape(n, -1)[:, :BATCHES_PER_SET], axis=0))
 
-        levels = pyramid(fill, sets, SET, MOST, int(np.log2(max(wanted))))
+        levels = pyramid(fill, sets, DRAWS_PER_SET, BATCHES_PER_SET, int(np.log2(max(wanted))))
         parts = [self._of_moments(population, rng, level) for level in levels if level.n in wanted]
         return {k: v for part in parts for k, v in part.items()} | {
-            (e.name, n): np.concatenate(estimates) for e, n, estimates in raw
+            ConvergenceKey(e.name, n): np.concatenate(estimates) for e, n, estimates in raw
         }
 
     def _direct(
         self, population: Population, batching: Batching, n: int, rng: Generator, sets: int
-    ) -> dict[tuple[str, int], FloatArray]:
-        count = sets * min(MOST, max(1, SET // n))
+    ) -> dict[ConvergenceKey, FloatArray]:
+        count = sets * min(BATCHES_PER_SET, max(1, DRAWS_PER_SET // n))
         of_values = [e for e in self.estimators if e.of_moments is None]
-        width = CHUNK if isinstance(batching, IID) and not of_values else n  # other batches are held whole
+        width = VALUES_AT_ONCE if isinstance(batching, IID) and not of_values else n  # other batches are held whole
         levels: list[Moments] = []
-        raw: dict[tuple[str, int], list[FloatArray]] = {(e.name, n): [] for e in of_values}
-        rows = max(1, CHUNK // n)
+        raw: dict[ConvergenceKey, list[FloatArray]] = {ConvergenceKey(e.name, n): [] for e in of_values}
+        rows = max(1, VALUES_AT_ONCE // n)
         for first in range(0, count, rows):
             pieces: list[Moments] = []
             for start in range(0, n, width):
                 values = np.empty((min(rows, count - first), min(width, n - start)))
                 batching.fill(population, rng, values)
-                pieces += [Moments.of(values[:, i : i + CHUNK]) for i in range(0, values.shape[1], CHUNK)]
+                pieces += [
+                    Moments.of(values[:, i : i + VALUES_AT_ONCE]) for i in range(0, values.shape[1], VALUES_AT_ONCE)
+                ]
             levels.append(reduce(Moments.merge, pieces))
             for estimator in of_values:
-                raw[estimator.name, n].append(estimator(values))
+                raw[ConvergenceKey(estimator.name, n)].append(estimator(values))
         source = batching.source(population)
         moments = Moments(n, *(np.concatenate([getattr(level, name) for level in levels]) for name in ("mean", "m2")))
         estimates = self._of_moments(source, rng, moments) | {k: np.concatenate(v) for k, v in raw.items()}
         if batching.variance_of_mean(population, n) > 0:
             return estimates
-        return {key: self._estimator(key).of_whole(source, v) for key, v in estimates.items()}
+        return {key: self._estimator(key.estimator).of_whole(source, v) for key, v in estimates.items()}
 
-    def _of_moments(self, source: Population, rng: Generator, moments: Moments) -> dict[tuple[str, int], FloatArray]:
+    def _of_moments(self, source: Population, rng: Generator, moments: Moments) -> dict[ConvergenceKey, FloatArray]:
         n = int(np.max(moments.n))
 
         @lru_cache
@@ -130,26 +139,36 @@ class ConvergenceStudy(Study):
             source.fill(side_stream(rng, n), out)
             return out
 
-        return {(e.name, n): e.from_moments(moments, fresh) for e in self.estimators if e.of_moments is not None}
+        return {
+            ConvergenceKey(e.name, n): e.from_moments(moments, fresh)
+            for e in self.estimators
+            if e.of_moments is not None
+        }
 
-    def _estimator(self, key: Any) -> Estimator:
-        return next(e for e in self.estimators if e.name == key[0])
+    def _estimator(self, name: str) -> Estimator:
+        return next(e for e in self.estimators if e.name == name)
 
-    def origin(self, cell: Cell, key: Any) -> float:
-        return self._estimator(key).population_value(cell["batching"].source(cell["population"]))
+    def origin(self, cell: Cell, key: ConvergenceKey) -> float:
+        return self._estimator(key.estimator).population_value(cell["batching"].source(cell["population"]))
 
-    def exact(self, cell: Cell, key: Any, measure: str) -> float:
-        known = _sampling(cell["population"], key[1], self._estimator(key), cell["batching"])
-        return float(getattr(known, measure))
+    def span(self, cell: Cell, key: ConvergenceKey) -> float:
+        return 0.0 if self._known(cell, key).se == 0 else math.inf
+
+    def exact(self, cell: Cell, key: ConvergenceKey, summary: str) -> float:
+        return float(getattr(self._known(cell, key), summary))
+
+    def _known(self, cell: Cell, key: ConvergenceKey) -> theory.Sampling:
+        return _sampling(cell["population"], key.batch_size, self._estimator(key.estimator), cell["batching"])
 
     def rate(self, population: str, batching: str, estimator: str, measure: str) -> float:
         """`theory.rate` of what has these names in the table."""
         source = next(p for p in self.populations if p.name == population)
         rule = next(b for b in self.batchings if repr(b) == batching)
-        return theory.rate(source, self._estimator((estimator,)), measure, rule)
+        return theory.rate(source, self._estimator(estimator), measure, rule)
 
-    def tail_index(self, cell: Cell, key: Any, replicates: int) -> float:
-        return visible_tail_index(cell["population"], cell["batching"], self._estimator(key), key[1], replicates)
+    def tail_index(self, cell: Cell, key: ConvergenceKey, replicates: int) -> float:
+        estimator = self._estimator(key.estimator)
+        return visible_tail_index(cell["population"], cell["batching"], estimator, key.batch_size, replicates)
 
 
 _sampling = lru_cache(maxsize=4096)(theory.sampling)

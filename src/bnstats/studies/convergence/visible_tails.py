@@ -11,10 +11,10 @@ from bnstats.sampling.tails import largest_share, shortest_interval
 from bnstats.statistics.estimators import Estimator
 from bnstats.statistics.outlier_sensitivity import crowding_power, outlier_powers
 
-# An event that is seen so often is in the estimates as it should be.
-SEEN = 100
-# One that is as rare as this in all replicates together is no matter, however large it is.
-NEVER = 1e-9
+# An event that is expected so often in all replicates together is in the estimates as it should be.
+SEEN_TIMES = 100
+# One that is expected as rarely as this is no matter, however large it is.
+NEGLIGIBLE_TIMES = 1e-9
 
 
 def visible_tail_index(
@@ -52,9 +52,9 @@ def _crowding(source: Population, batching: Batching, eps: float, n: int, replic
         chance = max(equal, crowded, float(stats.chi2.cdf(n * eps / source.var, n - 1)))
         # The mean square that it adds is to be small beside the Monte Carlo error of that of 1 / sqrt(variance).
         harmless = chance / eps < 0.1 / np.sqrt(replicates) / (2 * n * source.var)
-        if replicates * chance > SEEN or harmless:
+        if replicates * chance > SEEN_TIMES or harmless:
             return np.inf
-    if replicates * equal > NEVER:
+    if replicates * equal > NEGLIGIBLE_TIMES:
         return 1.0
     return min(draws - 1.0, draws * _crowding_exponent(source, replicates ** (-1 / draws)))
 

@@ -20,7 +20,7 @@ from bnstats.statistics.normalized import normalized
 Labels = tuple[float, ...] | Callable[[FloatArray], NDArray[Any]]
 
 # Draws in the sample that a rule is learned from.
-TRAINING = 2**21
+DRAWS_LEARNED_FROM = 2**21
 # Intervals of z with a belief of their own: of a learned rule, each as likely; of the exact one, so fine that accuracy
 # and bits differ from those of the continuous rule by less than 1e-5 up to batches of 2^16.
 LEARNED_BINS = 512
@@ -157,7 +157,7 @@ class Lesson:
 
     def batches(self) -> FloatArray:
         rng = stream(self.seed, {"learn": self.content, "batch_size": self.batch_size}, 0)
-        batches = np.empty((max(1, TRAINING // self.batch_size), self.batch_size))
+        batches = np.empty((max(1, DRAWS_LEARNED_FROM // self.batch_size), self.batch_size))
         self.population.fill(rng, batches)
         return batches
 

@@ -21,7 +21,7 @@ from bnstats.studies.information.label_rules import (
 from bnstats.studies.information.result import Information
 from bnstats.studies.information.study import InformationStudy
 
-SIZES = tuple(2**k for k in range(1, 13))
+DEFAULT_BATCH_SIZES = tuple(2**k for k in range(1, 13))
 
 
 @run_options(precision=0.01, max_replicates=1_000_000)
@@ -29,7 +29,7 @@ def measure_information(
     population: Any,
     *,
     labels: Sequence[float] | Callable[[FloatArray], NDArray[Any]],
-    batch_sizes: int | Sequence[int] = SIZES,
+    batch_sizes: int | Sequence[int] = DEFAULT_BATCH_SIZES,
     **options: Unpack[RunOptions],
 ) -> Information:
     """Measure how much of its label is left in a value that was normalised by its own batch.

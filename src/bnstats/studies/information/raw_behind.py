@@ -19,8 +19,8 @@ from bnstats.simulation.streams import side_stream
 from bnstats.simulation.study import Cell, Study
 from bnstats.statistics import theory
 from bnstats.statistics.moments import Moments
-from bnstats.studies.information.measure import SIZES, checked_population, checked_sizes
-from bnstats.studies.information.study import BLOCK
+from bnstats.studies.information.measure import DEFAULT_BATCH_SIZES, checked_population, checked_sizes
+from bnstats.studies.information.study import DRAWS_PER_BLOCK
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class RawBehindStudy(Study):
         return [{"batch_size": n} for n in self.batch_sizes]
 
     def size(self, cell: Cell) -> int:
-        return max(16, BLOCK // 8 // int(cell["batch_size"]))
+        return max(16, DRAWS_PER_BLOCK // 8 // int(cell["batch_size"]))
 
     def draws(self, cell: Cell) -> int:
         return int(cell["batch_size"])
@@ -80,10 +80,10 @@ class RawBehindStudy(Study):
     def origin(self, cell: Cell, key: Any) -> float:
         return self.population.mean
 
-    def exact(self, cell: Cell, key: Any, measure: str) -> float:
+    def exact(self, cell: Cell, key: Any, summary: str) -> float:
         n = cell["batch_size"]
         mean, std = theory.raw_behind(self.population, self.z * np.sqrt((n - 1) / n), n)
-        return mean - self.population.mean if measure == "bias" else std
+        return mean - self.population.mean if summary == "bias" else std
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ def measure_raw_behind(
     population: Any,
     z: float = 0.0,
     *,
-    batch_sizes: int | Sequence[int] = SIZES[1:],
+    batch_sizes: int | Sequence[int] = DEFAULT_BATCH_SIZES[1:],
     width: float = 0.1,
     **options: Unpack[RunOptions],
 ) -> RawBehind:

@@ -23,8 +23,7 @@ from bnstats.studies.information.label_rules import (
     rule_for,
 )
 
-# Draws in a block of replicates.
-BLOCK = 2**17
+DRAWS_PER_BLOCK = 2**17
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,7 @@ class InformationStudy(Study):
     def size(self, cell: Cell) -> int:
         # In large batches misses are rare: at a first look after fewer replicates there may be none, and no error seen.
         n = int(cell["batch_size"])
-        return max(BLOCK // n, min(256, 2**22 // n), 1)
+        return max(DRAWS_PER_BLOCK // n, min(256, 2**22 // n), 1)
 
     def draws(self, cell: Cell) -> int:
         return int(cell["batch_size"])
@@ -67,7 +66,7 @@ class InformationStudy(Study):
         share = share[share > 0]
         return visible_order(np.abs(np.log2(share)), share, replicates) if key == "bits" else np.inf
 
-    def exact(self, cell: Cell, key: Any, measure: str) -> float:
+    def exact(self, cell: Cell, key: Any, summary: str) -> float:
         if not isinstance(self.labels, tuple):
             return np.nan
         accuracy, bits = exact_information(self.population, self.labels, cell["batch_size"])

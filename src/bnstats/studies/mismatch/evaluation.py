@@ -26,7 +26,7 @@ Kind = str | Adaptation
 PRECISE_BATCHES = 100
 
 # If a favoured class can leave too few rows of another one, at least half of them do: missed with a chance of 2^-32.
-FAVOURED = 32
+FAVOURED_CLASSES_TRIED = 32
 
 PARTS = {
     "batch - running": ("batch", "running"),
@@ -99,7 +99,7 @@ class Condition:
     def check(self, split: Split) -> None:
         """Raise ValueError if such batches cannot be drawn of these test rows, whichever class a shift favours."""
         several = self.shift is not None and self.shift.changes_classes
-        for seed in range(FAVOURED if several else 1):
+        for seed in range(FAVOURED_CLASSES_TRIED if several else 1):
             self.draw(split, np.random.default_rng(seed))
 
     def test(self, trained: Trained, kinds: Sequence[Kind], rng: Generator) -> dict[tuple[str, str], float]:

@@ -23,7 +23,7 @@ from bnstats.studies.mismatch.result import Mismatch
 from bnstats.studies.mismatch.study import CELL_COLUMNS, MismatchStudy
 
 # 2, 4, ..., 128
-SIZES = tuple(2**k for k in range(1, 8))
+DEFAULT_BATCH_SIZES = tuple(2**k for k in range(1, 8))
 STEPS = 1000
 
 
@@ -36,7 +36,7 @@ def measure_mismatch(
     dataset: Any,
     *,
     normalizers: str | Normalizer | Sequence[str | Normalizer] = "batch",
-    batch_sizes: int | Sequence[int] = SIZES,
+    batch_sizes: int | Sequence[int] = DEFAULT_BATCH_SIZES,
     batching: RowBatching | Sequence[RowBatching] = Shuffled(),
     hidden: tuple[int, ...] | list[tuple[int, ...]] = (64,),
     convention: str | Convention = "torch",

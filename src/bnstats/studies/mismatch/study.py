@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain, product
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.random import Generator
@@ -24,11 +25,21 @@ from bnstats.studies.mismatch.evaluation import PARTS, Condition, Kind, Trained
 CELL_COLUMNS = ("dataset", "normalizer", "batching", "batch_size", "hidden", "momentum", "learning_rate")
 
 
+class MismatchKey(NamedTuple):
+    """What a replicate is: a score of one network under one condition of testing, by one kind of statistics."""
+
+    shift: str
+    test_batching: str
+    test_batch_size: int
+    statistics: str
+    metric: str
+
+
 @dataclass(frozen=True)
 class MismatchStudy(Study):
     """Networks, each trained once and tested with all kinds of statistics. See `measure_mismatch`."""
 
-    key_columns: ClassVar[tuple[str, ...]] = ("shift", "test_batching", "test_batch_size", "statistics", "metric")
+    key_columns: ClassVar[tuple[str, ...]] = MismatchKey._fields
     grid: ClassVar[tuple[str, ...]] = ("recipes", "batchings", "batch_sizes")
     paired: ClassVar[bool] = True
 
@@ -78,24 +89,33 @@ class MismatchStudy(Study):
         batchings, sizes = self.test_batchings or (cell["batching"],), self.test_batch_sizes or (cell["batch_size"],)
         return [Condition(*condition) for condition in product(self.shifts, batchings, sizes)]
 
-    def simulate(self, cell: Cell, rng: Generator, size: int) -> dict[tuple[str, str, int, str, str], FloatArray]:
+    def simulate(self, cell: Cell, rng: Generator, size: int) -> dict[MismatchKey, FloatArray]:
         found = [self._network(cell, rng, i) for i in range(size)]
         return {key: np.array([scores[key] for scores in found]) for key in found[0]}
 
     @np.errstate(all="ignore")  # what diverges is counted
-    def _network(self, cell: Cell, rng: Generator, number: int) -> dict[tuple[str, str, int, str, str], float]:
+    def _network(self, cell: Cell, rng: Generator, number: int) -> dict[MismatchKey, float]:
         trained = Trained.of(
             cell["recipe"], self.dataset, cell["batching"], cell["batch_size"], self.steps_of(cell), rng
         )
         return {
-            (*condition.key, *key): value
+            MismatchKey(*condition.key, *key): value
             for condition in self.conditions(cell)
             # The same draws for each condition: what differs between them is the condition.
             for key, value in condition.test(trained, self.statistics, side_stream(rng, number)).items()
         }
 
-    def wanted(self, cell: Cell, key: Any, measure: str) -> bool:
-        return key[4] == "accuracy" and key[3] not in PARTS
+    def wanted(self, cell: Cell, key: MismatchKey, summary: str) -> bool:
+        return key.metric == "accuracy" and key.statistics not in PARTS
+
+    def span(self, cell: Cell, key: MismatchKey) -> float:
+        """Shares differ by at most 1; kinds of statistics are the same where rows do not depend on their batch."""
+        part, same = key.statistics in PARTS, not cell["recipe"].normalizer.uses_batch
+        if (part and same) or (key.metric == "flips" and (same or key.statistics == "population")):
+            return 0.0
+        if key.metric == "nll":
+            return math.inf
+        return 2.0 if part else 1.0
 
     def check(self) -> None:
         """Refuse batches that cannot be drawn or normalised; how many rows a class has is the same in every split."""

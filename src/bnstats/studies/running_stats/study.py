@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache, partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.random import Generator
@@ -24,11 +24,20 @@ if TYPE_CHECKING:
 
 
 # Draws that are held at once: 2 MB, which stays in cache.
-HELD = 2**18
+DRAWS_AT_ONCE = 2**18
 
 
 # Steps at which the running statistics are looked at.
-RECORDS = 25
+RECORDED_STEPS = 25
+
+
+class RunningKey(NamedTuple):
+    """What a replicate is: a running mean or variance after so many steps."""
+
+    convention: str
+    momentum: float | None
+    step: int
+    statistic: str
 
 
 @dataclass(frozen=True)
@@ -36,7 +45,7 @@ class RunningStudy(Study):
     """Running statistics by several conventions, all fed with the same batches. See `measure_running`."""
 
     summaries: ClassVar[tuple[str, ...]] = ("bias", "se", "rmse", "median_abs_error")
-    key_columns: ClassVar[tuple[str, ...]] = ("convention", "momentum", "step", "statistic")
+    key_columns: ClassVar[tuple[str, ...]] = RunningKey._fields
 
     population: Population
     batch_size: int
@@ -51,7 +60,7 @@ class RunningStudy(Study):
         return {}
 
     def size(self, cell: Cell) -> int:
-        return min(128, max(16, HELD // self.batch_size))
+        return min(128, max(16, DRAWS_AT_ONCE // self.batch_size))
 
     def draws(self, cell: Cell) -> int:
         return self.steps * self.batch_size
@@ -59,12 +68,12 @@ class RunningStudy(Study):
     @cached_property
     def recorded(self) -> list[int]:
         """The steps in the table: 1, the last, and others between them at about equal ratios."""
-        return sorted({round(step) for step in np.geomspace(1, self.steps, RECORDS)})
+        return sorted({round(step) for step in np.geomspace(1, self.steps, RECORDED_STEPS)})
 
-    def simulate(self, cell: Cell, rng: Generator, size: int) -> dict[tuple[str, float | None, int, str], FloatArray]:
+    def simulate(self, cell: Cell, rng: Generator, size: int) -> dict[RunningKey, FloatArray]:
         kept = self._afresh(rng, size) if self.training_size is None else self._again(rng, size)
         return {
-            (convention.name, convention.momentum, step, statistic): kept[i, :, c, s]
+            RunningKey(convention.name, convention.momentum, step, statistic): kept[i, :, c, s]
             for c, convention in enumerate(self.conventions)
             for i, step in enumerate(self.recorded)
             for s, statistic in enumerate(STATISTICS)
@@ -97,7 +106,7 @@ class RunningStudy(Study):
         start, divisors, weights, place = self._plan
         n, state = self.batch_size, np.repeat(start[None], replicates, axis=0)
         kept = np.empty((len(self.recorded), *state.shape))
-        held = max(1, HELD // (replicates * n))
+        held = max(1, DRAWS_AT_ONCE // (replicates * n))
         for first in range(0, self.steps, held):
             now = slice(first, first + held)
             batches = np.empty((len(place[now]) * replicates, n))
@@ -105,25 +114,24 @@ class RunningStudy(Study):
             _update(state, batches, divisors, weights[now], place[now], kept)
         return kept
 
-    def origin(self, cell: Cell, key: Any) -> float:
-        return self.population.mean if key[3] == "mean" else self.population.var
+    def origin(self, cell: Cell, key: RunningKey) -> float:
+        return self.population.mean if key.statistic == "mean" else self.population.var
 
-    def exact(self, cell: Cell, key: Any, measure: str) -> float:
-        name, momentum, step, statistic = key
-        convention = self._convention(name, momentum)
-        return float(
-            getattr(_exact(self.population, statistic, step, self.batch_size, convention, self.training_size), measure)
+    def exact(self, cell: Cell, key: RunningKey, summary: str) -> float:
+        known = _exact(
+            self.population, key.statistic, key.step, self.batch_size, self._convention(key), self.training_size
         )
+        return float(getattr(known, summary))
 
-    def _convention(self, name: str, momentum: float | None) -> Convention:
-        return next(c for c in self.conventions if (c.name, c.momentum) == (name, momentum))
+    def _convention(self, key: RunningKey) -> Convention:
+        return next(c for c in self.conventions if (c.name, c.momentum) == (key.convention, key.momentum))
 
-    def tail_index(self, cell: Cell, key: Any, replicates: int) -> float:
-        name, momentum, step, _ = key
-        shares = self._convention(name, momentum).shares(step)[1:]
+    def tail_index(self, cell: Cell, key: RunningKey, replicates: int) -> float:
+        shares = self._convention(key).shares(key.step)[1:]
         batches = shares.sum() ** 2 / np.square(shares).sum()  # as many of equal weight would be worth
         seen = min(batches * self.batch_size, self.training_size or np.inf)
-        return self.population.local_tail_index(1 / (replicates * seen)) / (1 if key[3] == "mean" else 2)
+        order = 1 if key.statistic == "mean" else 2
+        return self.population.local_tail_index(1 / (replicates * seen)) / order
 
 
 @lru_cache(maxsize=4096)

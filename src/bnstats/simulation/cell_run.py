@@ -1,0 +1,158 @@
+"""One condition on its way: the blocks that were added so far, and the rows of the table that are settled."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+from bnstats.simulation.evidence import Sample
+from bnstats.simulation.frozen_cell import FrozenCell
+from bnstats.simulation.stopping import Case, Number, blocks_at, judge, settled
+from bnstats.simulation.storage.fingerprint import cell_key
+from bnstats.simulation.study import Cell, Study
+from bnstats.simulation.summaries import Summary, histogram, summary_of
+from bnstats.simulation.tally import Account, Tally
+
+Key = tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of the table to be."""
+
+    names: dict[str, Any]
+    summary: Summary
+    number: Number
+    sample: Sample
+    replicates: int
+
+    @property
+    def columns(self) -> dict[str, Any]:
+        """What the table says."""
+        number = self.number
+        numbers = {"value": number.value, "mcse": number.mcse, "exact": number.exact, "replicates": self.replicates}
+        return self.names | numbers
+
+
+class CellRun:
+    """A condition of a study, while it is simulated."""
+
+    def __init__(self, study: Study, cell: Cell, max_replicates: int) -> None:
+        self.study, self.cell = study, FrozenCell(cell)
+        self.most = math.ceil(study.at_most(self.cell, max_replicates) / study.size(self.cell))
+        self.blocks = 0
+        self.keys: tuple[Key, ...] = ()
+        self.account: Account | None = None
+        self.settled: dict[Key, list[Row]] = {}
+        self.worst = math.inf
+
+    @cached_property
+    def key(self) -> str:
+        """Its name in a store."""
+        return cell_key(self.cell, self.study.content(self.cell))
+
+    @property
+    def done(self) -> bool:
+        """Whether all measures are settled."""
+        return 0 < len(self.settled) == len(self.keys)
+
+    def blocks_until(self, look: int, last: bool) -> range:
+        """The blocks to simulate before this look."""
+        return range(self.blocks, blocks_at(look, self.most, last))
+
+    def add(self, block: int, tally: Tally) -> None:
+        """Add the next block."""
+        if self.account is None:
+            self.keys, self.account = tally.keys, Account(len(tally.keys), histogram(self.study.summaries))
+            self._check_summaries(tally)
+        if tally.keys != self.keys:
+            raise ValueError(
+                f"{type(self.study).__name__}.simulate has measures {tally.keys} in block {block} and {self.keys} in "
+                "block 0; return the same ones in each block of a cell."
+            )
+        self.account.add(block, tally)
+        self.blocks = block + 1
+
+    def _check_summaries(self, tally: Tally) -> None:
+        for key, events in zip(tally.keys, tally.events.tolist(), strict=True):
+            for summary in map(summary_of, self._summaries(key)):
+                if summary.of_events and not events:
+                    raise ValueError(
+                        f"{summary.name} is a share of replicates that are True; {type(self.study).__name__}.simulate "
+                        f"returned numbers as {self._name(key)!r}: return an array of booleans, such as low < target."
+                    )
+                if summary.of_model_se and self._model_key(key) not in tally.keys:
+                    raise ValueError(
+                        f"{summary.name} needs the standard errors by the model; let "
+                        f"{type(self.study).__name__}.model_se say which measure they are of {self._name(key)!r}."
+                    )
+
+    def settle(self, precision: float | None, last: bool) -> None:
+        """Settle each measure whose numbers are all precise enough: later looks no longer change its rows.
+
+        So a row does not depend on what else is asked for, and a grid can be extended without changing a bit.
+        """
+        rows = {key: self._rows(key) for key in self.keys if key not in self.settled}
+        worst = {key: max((r.number.relative for r in rows[key] if r.number.asked), default=0.0) for key in rows}
+        self.worst = max(worst.values())
+        self.settled |= {key: rows[key] for key in settled(worst, self.study.paired, precision, last)}
+        if self.done:
+            self.account = None  # the rows keep what they need
+
+    def _rows(self, key: Key) -> list[Row]:
+        """A row for each summary of one measure."""
+        sample, name = self._sample(key), self._name(key)
+        evidence = sample.whole()
+        most = self.most / self.blocks * evidence.n
+        several = len(self._summaries(key)) > 1
+        rows = []
+        for summary in map(summary_of, self._summaries(key)):
+            names = self._columns(key)
+            if "measure" not in self.study.key_columns:
+                names["measure"] = summary.name
+            elif several:
+                names["summary"] = summary.name
+            number = judge(self.study, self.cell, name, summary, evidence, most)
+            rows.append(Row(names, summary, number, sample, int(evidence.n)))
+        return rows
+
+    def _sample(self, key: Key) -> Sample:
+        """The replicates of a measure, with what the study says of them."""
+        assert self.account is not None
+        sample = self.account.sample(self.keys.index(key))
+        model = self._model_key(key)
+        model_se = self.account.sample(self.keys.index(model)) if model in self.keys else None
+        return replace(sample, span=self.study.span(self.cell, self._name(key)), model_se=model_se)
+
+    def _summaries(self, key: Key) -> tuple[str | Summary, ...]:
+        return self.study.summaries_of(self.cell, self._name(key))
+
+    def _model_key(self, key: Key) -> Key | None:
+        model = self.study.model_se(self.cell, self._name(key))
+        return model if model is None or isinstance(model, tuple) else (model,)
+
+    def _name(self, key: Key) -> Any:
+        return self.study.key_of(key)
+
+    def _columns(self, key: Key) -> dict[str, Any]:
+        columns = {column: _label(value) for column, value in self.study.columns(self.cell).items()}
+        return columns | dict(zip(self.study.key_columns, key, strict=True))
+
+    def not_finite(self) -> list[str]:
+        """A line for each measure of which replicates are NaN, or infinite where no infinite number is exact."""
+        lines = []
+        for key in self.keys:
+            rows = self.settled[key]
+            nans, infinite = rows[0].sample.missing.tolist()
+            if nans or (infinite and any(row.number.case is Case.UNDEFINED for row in rows)):
+                named = ", ".join(f"{column}={value}" for column, value in self._columns(key).items())
+                lines.append(f"{named}: {nans} NaN and {infinite} infinite of {rows[0].replicates} replicates")
+        return lines
+
+
+def _label(value: Any) -> Any:
+    """How a parameter stands in the table: plain values as they are, all else by its name or its expression."""
+    plain = value is None or isinstance(value, bool | int | float | str)
+    return value if plain else getattr(value, "name", None) or repr(value)

@@ -1,0 +1,138 @@
+"""What summaries are computed from: the replicates of one measure, all of them or without one of their groups."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bnstats._arrays import FloatArray
+from bnstats.simulation.central_moments import merge_groups
+from bnstats.simulation.histogram import EDGES, Histogram
+
+# A power of two, so that groups merge as a tree.
+GROUPS = 16
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The replicates of one measure, in up to GROUPS independent groups.
+
+    Attributes
+    ----------
+    moments : array, shape (GROUPS, 5)
+    missing : int array, shape (2,)
+        How many are NaN, and how many infinite.
+    events : bool
+        Whether they are True or False.
+    counts : int array, shape (GROUPS, BINS), or (GROUPS, 0) without a histogram
+    low, high : array, shape (BINS,), or (0,)
+    atoms : array, shape (A,)
+        In increasing order.
+    atom_counts : int array, shape (GROUPS, A)
+    span : float
+        Two replicates differ by at most so much: 0 where they are known to be all the same, inf where nothing is known.
+    model_se : Sample, optional
+        The standard errors that a model gave for these estimates.
+    """
+
+    moments: FloatArray
+    missing: NDArray[np.int64]
+    events: bool
+    counts: NDArray[np.int32]
+    low: FloatArray
+    high: FloatArray
+    atoms: FloatArray
+    atom_counts: NDArray[np.int64]
+    span: float = math.inf
+    model_se: Sample | None = field(default=None, repr=False)
+
+    @property
+    def groups(self) -> int:
+        """How many groups hold replicates."""
+        return int(np.count_nonzero(self.moments[:, 0]))
+
+    def whole(self) -> Evidence:
+        """All replicates."""
+        counts = self.counts.sum(axis=0, dtype=np.int64)
+        model_se = self.model_se.whole() if self.model_se else None
+        return self._evidence(merge_groups(self.moments.T), counts, self.atom_counts.sum(axis=0), model_se)
+
+    @cached_property
+    def left_out(self) -> list[Evidence]:
+        """All replicates but those of each group in turn."""
+        each = np.eye(len(self.moments), dtype=bool)
+        merged = merge_groups(np.moveaxis(np.where(each[..., None], 0.0, self.moments), -1, 0)).T
+        counts = self.counts.sum(axis=0, dtype=np.int64) - self.counts
+        atoms = self.atom_counts.sum(axis=0) - self.atom_counts
+        models = self.model_se.left_out if self.model_se else [None] * len(self.moments)
+        return [self._evidence(*parts) for parts in zip(merged, counts, atoms, models, strict=True)]
+
+    def _evidence(
+        self,
+        moments: FloatArray,
+        counts: NDArray[np.int64],
+        atom_counts: NDArray[np.int64],
+        model_se: Evidence | None,
+    ) -> Evidence:
+        histogram = Histogram(EDGES, counts, self.low, self.high, self.atoms, atom_counts)
+        return Evidence(moments, histogram, min(self.span, 1.0) if self.events else self.span, model_se)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Replicates of one measure, as a summary reads them: e = value - origin.
+
+    Attributes
+    ----------
+    moments : array, shape (5,)
+        As in `Tally`.
+    values : Histogram
+        Of e; empty where only moments are kept.
+    span : float
+        As in `Sample`; at most 1 for events.
+    model_se : Evidence, optional
+        As in `Sample`.
+    """
+
+    moments: FloatArray
+    values: Histogram
+    span: float = math.inf
+    model_se: Evidence | None = None
+
+    @property
+    def n(self) -> float:
+        """Number of replicates."""
+        return np.float64(self.moments[0])
+
+    @property
+    def mean(self) -> float:
+        """Mean of e."""
+        return np.float64(self.moments[1])
+
+    def central(self, order: int) -> float:
+        """Central moment of e of order 2, 3 or 4, with denominator n."""
+        return np.float64(self.moments[order] / self.moments[0])
+
+    @property
+    def mean_square(self) -> float:
+        """Mean of e²."""
+        return self.central(2) + self.mean**2
+
+    @property
+    def all_equal(self) -> bool:
+        """Whether all replicates seen are the same, but for rounding."""
+        return bool(self.moments[2] == 0)
+
+    @property
+    def missed(self) -> float:
+        """Probability of what so many replicates may have missed, at 95 %: 3 / n (Hanley & Lippman-Hand 1983)."""
+        return float(min(1.0, 3 / self.n))
+
+    @cached_property
+    def magnitudes(self) -> Histogram:
+        """Of |e|."""
+        return self.values.magnitudes()

@@ -1,0 +1,127 @@
+"""A histogram of fixed size that tells quantiles of any replicates; values that come again and again are counted apart.
+
+Bins are an eighth of an octave wide, by the top bits of a number, from 2^-128 to 2^128 on either side of 0.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.interpolate import PchipInterpolator
+
+from bnstats._arrays import FloatArray
+
+# For magnitudes; a histogram of values with a sign has twice as many.
+MAGNITUDE_BINS = 2048
+BINS = 2 * MAGNITUDE_BINS
+# A magnitude's bits without these, less the first, are its bin.
+BIN_SHIFT = 52 - 3
+FIRST_BIN = (1023 - 128) << 3
+MAGNITUDE_EDGES: FloatArray = ((np.arange(MAGNITUDE_BINS + 1) + FIRST_BIN) << BIN_SHIFT).view(np.float64)
+EDGES: FloatArray = np.concatenate([-MAGNITUDE_EDGES[:0:-1], [0.0], MAGNITUDE_EDGES[1:]])
+
+# In standard errors of a proportion: where quantiles are looked at that tell how sure another one is.
+DISTANCES: FloatArray = np.arange(1.0, 5.5, 0.5)
+
+# Values that agree in 36 of their 52 bits (1e-11) are one atom: the same estimate, rounded another way.
+_ROUNDING_BITS = 16
+# Atoms are looked for among so many values of a block; one with less than this share counts as a part of the density.
+VALUES_SEARCHED = 1024
+SMALLEST_ATOM_SHARE = 1 / 512
+
+
+def identity_of(values: FloatArray) -> NDArray[np.int64]:
+    """Whole numbers that values of one atom share."""
+    return values.view(np.int64) >> _ROUNDING_BITS
+
+
+def atoms_of(values: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Values that come again and again, in increasing order, and how often.
+
+    >>> atoms_of(np.array([0.5, 0.5, -0.5, 0.7, 0.1, 0.1, -0.5]))
+    (array([-0.5,  0.1,  0.5]), array([2., 2., 2.]))
+    """
+    some = np.sort(identity_of(values[:VALUES_SEARCHED]))
+    if not (some[1:] == some[:-1]).any():
+        return np.empty(0), np.empty(0)
+    _, first, count = np.unique(identity_of(values), return_index=True, return_counts=True)
+    often = count >= max(2, SMALLEST_ATOM_SHARE * values.size)
+    order = np.argsort(values[first[often]])
+    return values[first[often]][order], count[often][order].astype(np.float64)
+
+
+def bins_of(values: FloatArray) -> NDArray[np.int64]:
+    """The bin of each value."""
+    magnitude = np.clip((np.abs(values).view(np.int64) >> BIN_SHIFT) - FIRST_BIN, 0, MAGNITUDE_BINS - 1)
+    return np.asarray(np.where(values >= 0, MAGNITUDE_BINS + magnitude, MAGNITUDE_BINS - 1 - magnitude))
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """Counts of values.
+
+    Attributes
+    ----------
+    edges : array, shape (B + 1,)
+    counts : int array, shape (B,)
+    low, high : array, shape (B,)
+        Smallest and largest value in each bin, so that a quantile of few different values is exact.
+    atoms : array, shape (A,)
+        Values that come again and again, in increasing order; they are among the counts, too.
+    atom_counts : int array, shape (A,)
+    """
+
+    edges: FloatArray
+    counts: NDArray[np.int64]
+    low: FloatArray
+    high: FloatArray
+    atoms: FloatArray
+    atom_counts: NDArray[np.int64]
+
+    def magnitudes(self) -> Histogram:
+        """The histogram of the values without their signs."""
+        plus, minus = slice(MAGNITUDE_BINS, None), slice(MAGNITUDE_BINS - 1, None, -1)
+        size = np.abs(self.atoms)
+        _, first, which = np.unique(identity_of(size), return_index=True, return_inverse=True)
+        return Histogram(
+            MAGNITUDE_EDGES,
+            self.counts[plus] + self.counts[minus],
+            np.minimum(self.low[plus], -self.high[minus]),
+            np.maximum(self.high[plus], -self.low[minus]),
+            size[first],
+            np.bincount(which, self.atom_counts, first.size).astype(np.int64),
+        )
+
+    def around(self, chance: float) -> tuple[float, FloatArray, FloatArray]:
+        """A quantile, and the quantiles `DISTANCES` standard errors of a proportion below and above it."""
+        n = self.counts.sum()
+        step = DISTANCES * np.sqrt(chance * (1 - chance) / n)
+        beside = np.clip([chance - step, chance + step], 0.5 / n, 1 - 0.5 / n)
+        found = self._quantiles(np.append(chance, beside.ravel()) * n)
+        lower, upper = found[1:].reshape(2, -1)
+        return float(found[0]), lower, upper
+
+    def _quantiles(self, ranks: FloatArray) -> FloatArray:
+        """The values with these ranks, between 0 and the number of all values."""
+        place = bins_of(self.atoms) - (BINS - len(self.counts))
+        below = np.cumsum(self.counts - np.bincount(place, self.atom_counts, len(self.counts)))
+        before = np.cumsum(self.atom_counts) - self.atom_counts
+        rank = np.interp(self.atoms, self.edges, np.append(0, below)) + before
+        j = np.searchsorted(rank, ranks) - 1  # the last atom that begins below, -1 if there is none
+        values, ends = np.append(self.atoms, -np.inf), np.append(rank + self.atom_counts, 0.0)
+        smooth = self._smooth_quantiles(ranks - np.append(before + self.atom_counts, 0.0)[j], below)
+        smooth = np.clip(smooth, values[j], np.append(self.atoms, np.inf)[j + 1])
+        return np.where((j >= 0) & (ranks <= ends[j]), values[j], smooth)
+
+    def _smooth_quantiles(self, ranks: FloatArray, below: NDArray[Any]) -> FloatArray:
+        """Monotone cubic interpolation between the edges of the bins; within a bin of one value, that value."""
+        bins = np.minimum(np.searchsorted(below, ranks), len(below) - 1)
+        near = np.arange(max(bins.min() - 3, 0), min(bins.max() + 4, len(below)))
+        rising = near[np.diff(below[near], prepend=-1) > 0]
+        value = self.high[bins]
+        if len(rising) > 1:
+            value = PchipInterpolator(below[rising], self.edges[rising + 1])(ranks)
+        return np.clip(value, self.low[bins], self.high[bins])

@@ -1,0 +1,270 @@
+"""Summaries: each entry of the registry against a known law, its error against the spread over seeds, and what is 0.
+
+Statistical tests hold 400 independent sets of replicates against a law. The mean of their standardised errors is within
+6.2 / sqrt(400) of 0 and their spread within 25 % of 1: false alarms below 1e-8 a test. Power: an error that is sqrt(2)
+times too small or too large fails, and so does the law of another summary.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+import bnstats as bn
+from bnstats.simulation.evidence import Sample
+from bnstats.simulation.summaries import SUMMARIES, quantile, summary_of
+from bnstats.simulation.tally import Account, Tally
+
+SETS, REPLICATES = 400, 2000
+NORMAL = stats.norm(0.3, 1.0)
+DRAWN = {
+    "events": (lambda rng: rng.random(REPLICATES) < 0.05, 0.05),
+    "model": (lambda rng: NORMAL.rvs(REPLICATES, random_state=rng), None),
+}
+TRUE = {
+    "mean": 0.3,
+    "bias": 0.3,
+    "se": 1.0,
+    "rmse": math.hypot(0.3, 1.0),
+    "root_mean": math.sqrt(2.0),
+    "median_abs_error": stats.foldnorm(0.3).median(),
+    "quantile(0.05)": NORMAL.ppf(0.05),
+    "quantile(0.5)": 0.3,
+    "quantile(0.95)": NORMAL.ppf(0.95),
+    "coverage": 0.05,
+    "rejection_rate": 0.05,
+    "relative_error_of_model_se": math.sqrt(2.0) - 1,
+}
+
+
+def sample(x: np.ndarray, model: np.ndarray | None = None, span: float = math.inf) -> Sample:
+    """The replicates, in 16 blocks where there are as many."""
+
+    def one(values: np.ndarray) -> Sample:
+        account = Account(1)
+        for i, block in enumerate(np.array_split(values, min(16, len(values)))):
+            account.add(i, Tally.of({"x": block}, [0.0]))
+        return account.sample(0)
+
+    return replace(one(np.asarray(x)), span=span, model_se=None if model is None else one(model))
+
+
+def drawn(name: str, seed: int) -> Sample:
+    """Replicates for a summary: events, estimates with standard errors of which the mean square is 2, or numbers."""
+    rng, summary = np.random.default_rng([seed, *name.encode()]), SUMMARIES[name]
+    if summary.of_events:
+        return sample(rng.random(REPLICATES) < 0.05)
+    x = 0.3 + rng.standard_normal(REPLICATES)
+    if name == "root_mean":
+        return sample(rng.exponential(2.0, REPLICATES))
+    return sample(x, np.sqrt(rng.exponential(2.0, REPLICATES)) if summary.of_model_se else None)
+
+
+def test_every_summary_has_a_law_here() -> None:
+    assert set(TRUE) == set(SUMMARIES)
+    assert all(summary.name == name for name, summary in SUMMARIES.items())
+
+
+@pytest.mark.parametrize("name", SUMMARIES)
+def test_values_and_errors_are_those_of_a_known_law(name: str) -> None:
+    found = [SUMMARIES[name].of(drawn(name, seed).whole())[:2] for seed in range(SETS)]
+    value, mcse = np.array(found).T
+    z = (value - TRUE[name]) / mcse
+    assert abs(z.mean()) < 6.2 / math.sqrt(SETS)
+    assert 0.75 < z.std() < 1.25
+    wrong = [true for other, true in TRUE.items() if abs(true - TRUE[name]) > 10 * mcse.mean()]
+    assert all(abs(((value - claim) / mcse).mean()) > 6.2 / math.sqrt(SETS) for claim in wrong)
+
+
+@pytest.mark.parametrize("name", SUMMARIES)
+def test_leaving_out_a_group_is_the_summary_of_the_rest(name: str) -> None:
+    held = drawn(name, 0)
+    values = SUMMARIES[name].leaving_out(held)
+    spread = math.sqrt(15 / 16 * np.sum((values - values.mean()) ** 2))
+    assert 0.4 < spread / SUMMARIES[name].of(held.whole())[1] < 2.0  # a jackknife of 16 groups; factors of 3 are seen
+
+
+def test_shares_have_the_formula_of_table_6() -> None:
+    x = np.arange(1000) < 950
+    for name in ("coverage", "rejection_rate"):
+        assert SUMMARIES[name].of(sample(x).whole())[:2] == (0.95, pytest.approx(math.sqrt(0.95 * 0.05 / 1000)))
+
+
+def test_the_relative_error_of_a_models_se_has_the_formula_of_table_6() -> None:
+    """Of normal estimates; the fourth moment of n is off by sqrt(24 / n) / 2 of the variance, six of them."""
+    rng = np.random.default_rng(1)
+    x, model = rng.standard_normal(200_000), np.sqrt(rng.exponential(2.0, 200_000))
+    value, mcse, _ = SUMMARIES["relative_error_of_model_se"].of(sample(x, model).whole())
+    mod, emp, n = math.sqrt((model**2).mean()), x.std(ddof=1), x.size
+    assert value == pytest.approx(mod / emp - 1, rel=1e-9)
+    formula = mod / emp * math.sqrt((model**2).var() / (4 * n * mod**4) + 1 / (2 * (n - 1)))
+    assert mcse == pytest.approx(formula, rel=6 * math.sqrt(24 / n) / 4)
+
+
+@pytest.mark.parametrize("chance", [0.01, 0.3, 0.5, 0.77, 0.99])
+def test_quantiles_of_few_values_are_those_of_numpy(chance: float) -> None:
+    """Both signs, atoms at the edges of bins, a gap around 0. Nothing is left to chance."""
+    x = np.random.default_rng(2).choice([-8.0, -1.0, -0.3, 0.0, 0.25, 1.0, 7.0], size=4001)
+    expected = np.quantile(x, chance, method="inverted_cdf")
+    assert quantile(chance).of(sample(x).whole())[0] == expected
+    assert quantile(chance).of(sample(-x).whole())[0] == -np.quantile(x, 1 - chance, method="inverted_cdf")
+
+
+def test_a_quantile_has_a_probability() -> None:
+    for chance in (0.0, 1.0, 1.5):
+        with pytest.raises(ValueError, match="above 0 and below 1"):
+            quantile(chance)
+    assert summary_of(quantile(0.9)).name == "quantile(0.9)"
+    with pytest.raises(ValueError, match="did you mean 'coverage'"):
+        summary_of("coverages")
+
+
+NUMBERS = [name for name, summary in SUMMARIES.items() if not summary.of_events and not summary.of_model_se]
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+@pytest.mark.parametrize("x", [0.0, 1.0, 3.0, 100.0])
+def test_equal_replicates_of_which_nothing_is_known_have_no_finite_error(name: str, x: float) -> None:
+    value, mcse, relative = SUMMARIES[name].of(sample(np.full(20, x)).whole())
+    assert value == pytest.approx({"se": 0.0, "root_mean": math.sqrt(x)}.get(name, x))
+    assert mcse == relative == np.inf
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_replicates_that_are_known_not_to_vary_have_no_error(name: str) -> None:
+    for x in (np.full(20, 3.0), 3.0 + 1e-12 * np.arange(20)):  # the second are rounded
+        assert SUMMARIES[name].of(sample(x, span=0.0).whole())[1:] == (0.0, 0.0)
+
+
+@pytest.mark.parametrize("n", [20, 300, 100_000])
+def test_an_event_that_was_not_seen_has_the_rule_of_three(n: int) -> None:
+    """What an event of probability 3 / n would have changed, by the definition of each summary."""
+    never, p = sample(np.zeros(n, dtype=bool)).whole(), min(1.0, 3 / n)
+    changed = {
+        "mean": p,
+        "bias": p,
+        "coverage": p,
+        "rejection_rate": p,
+        "rmse": p**0.5,
+        "root_mean": p**0.5,
+        "se": p**0.5,
+    }
+    for name, error in changed.items():
+        assert SUMMARIES[name].of(never)[:2] == (0.0, pytest.approx(error))
+        assert SUMMARIES[name].of(never)[2] == np.inf
+    always = sample(np.ones(n, dtype=bool)).whole()
+    assert SUMMARIES["coverage"].of(always) == (1.0, pytest.approx(p), pytest.approx(p))
+
+
+def test_two_values_as_frequent_have_an_error() -> None:
+    """Their squared deviations are all the same in the sample: to first order nothing is uncertain."""
+    x = np.tile([1.0, -1.0], 500)
+    assert SUMMARIES["se"].of(sample(x).whole())[1] == pytest.approx(math.sqrt(0.5) / 1000, rel=0.01)
+    assert SUMMARIES["rmse"].of(sample(x).whole())[1] == np.inf
+    assert SUMMARIES["rmse"].of(sample(x, span=2.0).whole())[1] == pytest.approx(0.003 * 8 / 2, rel=0.02)
+
+
+@dataclass(frozen=True)
+class Rare(bn.Study):
+    """An event of probability 2^(1 - n), alone, scaled and shifted."""
+
+    summaries: ClassVar = ("mean", "bias", "se", "rmse")
+
+    def cells(self):
+        return [{"n": n} for n in (16, 18, 20)]
+
+    def simulate(self, cell, rng, size):
+        event = rng.random(size) < 2.0 ** (1 - cell["n"])
+        return {"event": event, "scaled": 100.0 * ~event, "shifted": 3.0 + event}
+
+    def exact(self, cell, key, summary):
+        if summary != "mean":
+            return math.nan
+        p = 2.0 ** (1 - cell["n"])
+        return {"event": p, "scaled": 100 * (1 - p), "shifted": 3 + p}[key]
+
+
+def test_rare_events_raise_no_false_alarm() -> None:
+    """At most 0.6 events are expected, so that any that are seen are too few to be far off.
+
+    False alarms: at 1e-6 per family of up to 9 cells, over 20 seeds below 1e-4. Power: an error of 0 of
+    equal replicates fails for most seeds.
+    """
+    for seed in range(20):
+        table = bn.run(Rare(), max_replicates=20_000, seed=seed).table
+        assert (table["mcse"] > 0).all()
+        known = table[table["exact"].notna() & np.isfinite(table["mcse"])]
+        bn.testing.assert_within_mcse(known["value"], known["exact"], known["mcse"])
+
+
+def test_what_was_not_seen_is_not_reached() -> None:
+    with pytest.warns(bn.exceptions.PrecisionWarning):
+        table = bn.run(Rare(), precision=0.1, max_replicates=8000, seed=5).table
+    unseen = table[(table["n"] == 20) & (table["measure"] != "event")]
+    assert np.isinf(unseen["mcse"]).all()
+    assert not unseen["reached"].any()
+
+
+@dataclass(frozen=True)
+class Estimates(bn.Study):
+    """Means of 10 normal values with their standard errors, and whether 95 % intervals by the t law hold the truth."""
+
+    summaries: ClassVar = ("bias", "relative_error_of_model_se", "coverage", quantile(0.9))
+
+    def cells(self):
+        return [{"size": 10}]
+
+    def simulate(self, cell, rng, size):
+        x = rng.standard_normal((size, cell["size"]))
+        mean, se = x.mean(axis=1), x.std(axis=1, ddof=1) / math.sqrt(cell["size"])
+        half = stats.t.ppf(0.975, cell["size"] - 1) * se
+        return {"mean": mean, "se": se, "interval": np.abs(mean) < half}
+
+    def summaries_of(self, cell, key):
+        kinds = {"mean": ("bias", "relative_error_of_model_se"), "se": (quantile(0.9),), "interval": ("coverage",)}
+        return kinds[key]
+
+    def model_se(self, cell, key):
+        return "se" if key == "mean" else None
+
+
+def test_a_study_of_intervals_in_a_few_lines() -> None:
+    """Exact: no bias, no error of the model, coverage 0.95, and a chi law of standard errors. False alarm 1e-6."""
+    table = bn.run(Estimates(), max_replicates=100_000).table
+    assert "summary" in table.columns
+    rows = table.set_index(["measure", table["summary"].fillna("")])
+    exact = pd.Series(
+        [0.0, 0.0, math.sqrt(stats.chi2.ppf(0.9, 9) / 9 / 10), 0.95],
+        index=pd.MultiIndex.from_tuples(
+            [("mean", "bias"), ("mean", "relative_error_of_model_se"), ("se", ""), ("interval", "")]
+        ),
+    )
+    rows = rows.loc[exact.index]
+    bn.testing.assert_within_mcse(rows["value"], exact, rows["mcse"])
+    with pytest.raises(AssertionError):  # power: the normal quantile instead of the t law's covers 0.918
+        bn.testing.assert_within_mcse(rows["value"].iloc[-1], 0.918, rows["mcse"].iloc[-1])
+
+
+@dataclass(frozen=True)
+class Wrong(Estimates):
+    def summaries_of(self, cell, key):
+        return {"mean": ("coverage",)}.get(key, ("bias",))
+
+
+@dataclass(frozen=True)
+class Alone(Estimates):
+    def model_se(self, cell, key):
+        return None
+
+
+def test_what_a_summary_needs_is_said() -> None:
+    with pytest.raises(ValueError, match=r"share of replicates that are True; Wrong.simulate returned numbers"):
+        bn.run(Wrong(), max_replicates=1000)
+    with pytest.raises(ValueError, match=r"needs the standard errors by the model; let Alone.model_se say"):
+        bn.run(Alone(), max_replicates=1000)
