@@ -16,7 +16,7 @@ import bnstats as bn
 from bnstats.simulation.summaries import SUMMARIES
 from bnstats.statistics.estimators import ESTIMATORS, inv_std
 from bnstats.statistics.outlier_sensitivity import crowding_power, outlier_powers
-from bnstats.studies.convergence.study import SET, ConvergenceStudy
+from bnstats.studies.convergence.study import DRAWS_PER_SET, ConvergenceStudy
 from bnstats.studies.convergence.visible_tails import visible_tail_index
 
 FALSE_ALARM = 1e-8
@@ -199,7 +199,7 @@ def test_batches_drawn_in_pieces_are_batches():
     n = 2**20 + 3
     study = ConvergenceStudy((bn.POPULATIONS["exponential"],), (bn.IID(),), (n,), (ESTIMATORS["mean"],))
     (mean,) = bn.run_block(study, cell=0, block=0).values()
-    assert len(mean) == study.size(study.cells()[0]) == 32 * SET // n
+    assert len(mean) == study.size(study.cells()[0]) == 32 * DRAWS_PER_SET // n
     assert np.abs(mean - 1).max() < 6 / np.sqrt(n)
 
 

@@ -20,7 +20,15 @@ from scipy import stats
 
 import bnstats as bn
 import bnstats.testing
-from bnstats.testing import InsufficientPower, assert_converges, assert_rate, assert_within_mcse, converges
+from bnstats.studies.convergence.rates import slope
+from bnstats.testing import (
+    InsufficientPower,
+    assert_converges,
+    assert_rate,
+    assert_unbiased,
+    assert_within_mcse,
+    converges,
+)
 
 CHANCE = 1e-9
 RUNS = 500
@@ -99,21 +107,95 @@ def test_within_mcse_judges_a_measured_table():
         assert_within_mcse(biased["value"], 0.0, biased["mcse"], CHANCE)
 
 
-def test_within_mcse_without_any_error_allows_rounding_only():
-    assert_within_mcse(0.1 + 0.2, 0.3, 0.0)
+def test_within_mcse_of_what_is_exact_allows_rounding_only():
+    assert_within_mcse(0.1 + 0.2, 0.3, 0.0, exact=True)
     assert_within_mcse(0.0, 0.0, 0.0)
-    with pytest.raises(AssertionError, match="inf"):
-        assert_within_mcse(0.3 + 1e-12, 0.3, 0.0)
+    with pytest.raises(AssertionError, match="not within Monte Carlo error"):
+        assert_within_mcse(0.3 + 1e-12, 0.3, 0.0, exact=True)
+    assert verdict(assert_within_mcse, [0.4, 0.4], 0.3, [0.0, 1.0], exact=[True, False]) == "failed"
+
+
+def test_within_mcse_takes_no_error_for_no_proof():
+    """An event that was not seen in 20 000 replicates may have any probability up to 1e-4 and more."""
+    with pytest.raises(InsufficientPower, match=r"mcse is 0 in 1 of 2 cells .* Give exact=True"):
+        assert_within_mcse([0.0, 0.0], [0.0, 3e-5], 0.0)
+    assert_within_mcse(0.1 + 0.2, 0.3, 0.0)
 
 
 def test_within_mcse_copes_with_a_truth_of_zero():
-    """Rounding of numbers of size 1 is no discrepancy, 1e-12 is one; and without the scale, rounding would be one."""
+    """Rounding of what an estimate near 0 was computed from is said by its scale."""
     assert_within_mcse(1e-16, 0.0, 0.0, scale=1.0)
-    for estimate, scale in ((1e-12, 1.0), (1e-16, 0.0), (1e-16, 1e-3)):
+    for estimate, scale in ((1e-16, 0.0), (1e-12, 1.0)):
         with pytest.raises(AssertionError):
-            assert_within_mcse(estimate, 0.0, 0.0, scale=scale)
-    with pytest.raises(ValueError, match="scale is the size of numbers, at least 0"):
+            assert_within_mcse(estimate, 0.0, 0.0, exact=True, scale=scale)
+    with pytest.raises(ValueError, match="at least 0"):
         assert_within_mcse(0.0, 0.0, 0.0, scale=-1.0)
+
+
+def standardised(replicates: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Means and their standard errors of so many normal replicates, 4000 times."""
+    x = np.random.default_rng(seed).standard_normal((4000, replicates))
+    return x.mean(axis=1), x.std(axis=1, ddof=1) / np.sqrt(replicates)
+
+
+@pytest.mark.parametrize("replicates", [5, 10, 30])
+def test_within_mcse_of_few_replicates_has_its_false_alarm_rate_by_the_t_law(replicates):
+    """At 0.05, of 4000 families. Power: taken as known, the same errors raise 0.109, 0.072 and 0.063."""
+    low, high = stats.binom(4000, 0.05).ppf(CHANCE), stats.binom(4000, 0.05).isf(CHANCE)
+    cells = list(zip(*standardised(replicates, replicates), strict=True))
+    alarms = sum(fails(assert_within_mcse, mean, 0.0, se, 0.05, replicates=replicates) for mean, se in cells)
+    assert low <= alarms <= high
+    known = sum(fails(assert_within_mcse, mean, 0.0, se, 0.05) for mean, se in cells)
+    assert known > alarms + (60 if replicates < 30 else 20)
+
+
+def test_within_mcse_of_few_replicates_says_what_it_detects():
+    """Of that size all but 5 % are found, at most; the t law for 10 replicates is exact to a part of that."""
+    detectable = float(assert_within_mcse(0.0, 0.0, 1.0, 0.05, replicates=10))
+    mean, se = standardised(10, 1)
+    found = np.mean(
+        [
+            fails(assert_within_mcse, m + detectable / np.sqrt(10), 0.0, s, 0.05, replicates=10)
+            for m, s in zip(mean, se, strict=True)
+        ]
+    )
+    assert found > 0.95 - 6 * np.sqrt(0.05 / 4000)
+
+
+@pytest.mark.parametrize("expected", [0.1, 3.0, 6.0, 12.0, 100.0])
+def test_within_mcse_of_rare_events_has_its_false_alarm_rate_by_the_binomial_law(expected):
+    """20 000 replicates, of which so many are expected to show the event: exact by enumeration, nothing is random.
+
+    Power: as multiples of the standard error, 6 expected and 1 seen is an alarm at 1e-6, and has a chance of 1.5 %.
+    """
+    n, p = 20_000, expected / 20_000
+    seen = np.arange(int(expected + 12 * np.sqrt(expected) + 20))
+    share = seen / n
+    mcse = np.where(seen == 0, 3 / n, np.sqrt(share * (1 - share) / n))
+    cells = list(zip(share, [p] * len(seen), mcse, strict=True))
+    alarm = [fails(assert_within_mcse, *cell, 1e-6, replicates=n) for cell in cells]
+    assert stats.binom(n, p).pmf(seen)[alarm].sum() <= 1e-6
+    assert alarm[-1]
+    normal = [fails(assert_within_mcse, *cell, 1e-6) for cell in cells]
+    assert (stats.binom(n, p).pmf(seen)[normal].sum() > 1e-5) == (expected > 3)
+
+
+def test_within_mcse_reads_a_table():
+    table = pd.DataFrame(
+        {"value": [0.1, 2.0, np.inf, 5.0], "exact": [0.0, 2.0, np.inf, np.nan], "mcse": [1.0, 0.0, np.nan, 1.0]}
+    ).assign(replicates=10)
+    assert len(assert_within_mcse(table)) == 2
+    assert verdict(assert_within_mcse, table.assign(exact=[30.0, 2.0, np.inf, np.nan])) == "failed"
+    assert verdict(assert_within_mcse, table.assign(exact=[9.0, 2.0, np.inf, np.nan])) == "passed"  # by the t law
+    assert verdict(assert_within_mcse, table.assign(exact=[0.0, 2.1, np.inf, np.nan])) == "failed"
+    with pytest.raises(ValueError, match="columns value, exact, mcse, replicates"):
+        assert_within_mcse(table[["value"]])
+    with pytest.raises(ValueError, match="finite exact value and mcse in some row"):
+        assert_within_mcse(table.iloc[2:])
+    with pytest.raises(ValueError, match="left out with a table"):
+        assert_within_mcse(table, 0.0, 1.0)
+    with pytest.raises(ValueError, match="replicates is a number of at least 2"):
+        assert_within_mcse(0.0, 0.0, 1.0, replicates=1)
 
 
 def test_within_mcse_names_the_worst_cells():
@@ -280,7 +362,7 @@ def test_rate_refuses_what_cannot_be_decided():
     """No draws show the rate of a bias that is zero, and few draws show a rate to 1e-6."""
     with pytest.raises(InsufficientPower, match="drowned in Monte Carlo error"):
         assert_rate("mean", "normal", rate=-1.0, tolerance=0.1, measure="bias", max_draws=2**24)
-    with pytest.raises(InsufficientPower, match=r"neither lies within .* nor outside\. Raise tolerance"):
+    with pytest.raises(InsufficientPower, match=r"neither lies within .* nor outside\. (Raise|Change)"):
         assert_rate("mean", "normal", rate=-0.5, tolerance=1e-6, max_draws=2**24, false_alarm=CHANCE)
 
 
@@ -381,3 +463,64 @@ def test_in_a_project_of_its_own(tmp_path: Path):
         assert "InsufficientPower" in reports[f"hopeless_{name}"]
         assert "InsufficientPower" not in reports[f"wrong_{name}"]
         assert "bnstats/testing" not in reports[f"wrong_{name}"].split("Error: ")[0]  # it points at the user's line
+
+
+def test_rate_says_to_what_max_draws_to_go_and_that_suffices():
+    """The slope of the mean's error is -0.5 exactly. The advice is for 1.5 times as narrow an interval as it takes."""
+    claim = {"rate": -0.5, "tolerance": 0.02}
+    with pytest.raises(InsufficientPower, match="Raise max_draws to 2") as caught:
+        assert_rate("mean", "normal", **claim, max_draws=2**24)
+    advised = 2 ** int(re.search(r"2\*\*(\d+)", str(caught.value))[1])
+    assert 2**25 <= advised <= 2**28
+    assert_rate("mean", "normal", **claim, max_draws=advised)
+
+
+@pytest.mark.parametrize("offset", [0.6, 1.4])
+def test_rate_decides_claims_just_true_and_just_false(offset):
+    """-0.5 where the claim is -0.5 + offset x tolerance, to within tolerance: true below 1, false above."""
+    claim = {"rate": -0.5 + offset * 0.05, "tolerance": 0.05, "max_draws": 2**27}
+    assert verdict(assert_rate, "mean", "normal", **claim) == ("passed" if offset < 1 else "failed")
+
+
+def test_rate_judges_one_measure_alone():
+    """The interval is narrower than that for all four, by the quantiles of the t law with 15 degrees of freedom."""
+    measured = bn.measure_convergence("normal", estimators=["mean"], precision=None, max_replicates=512)
+    rows = measured.table[measured.table["measure"] == "rmse"]
+    low, high = slope(rows, measured.simulation).interval(1e-6)
+    of_all = measured.rates(1 - 2e-6).set_index("measure").loc["rmse"]
+    ratio = (of_all["high"] - of_all["low"]) / (high - low)
+    assert ratio == pytest.approx(stats.t.isf(1e-6 / 4, 15) / stats.t.isf(1e-6, 15))
+    assert ratio > 1.1
+
+
+@pytest.mark.parametrize("share", [0.5, 0.9, 1.1, 2.0])
+@pytest.mark.parametrize("sign", [-1.0, 1.0])
+def test_unbiased_decides_claims_just_true_and_just_false(share, sign):
+    """var of 10 normal values has a bias of -0.1 exactly; the tolerance is 0.1 / share of it, on either side."""
+    own = bn.Estimator("own", lambda x, axis: sign * x.var(axis=axis), sign, order=2.0)
+    verdict_ = verdict(assert_unbiased, own, "normal", tolerance=0.1 / share, batch_size=10, false_alarm=1e-9)
+    assert verdict_ == ("passed" if share < 1 else "failed")
+
+
+def test_unbiased_has_its_error_rates_at_the_border():
+    """A bias that is the tolerance exactly: at 0.1, at most 0.1 of 300 claims fail and as many pass (binomial)."""
+    claim = {"tolerance": 0.1, "batch_size": 10, "false_alarm": 0.1, "max_draws": 2**18}
+    verdicts = [verdict(assert_unbiased, "var", "normal", **claim, seed=seed) for seed in range(300)]
+    for kind in ("passed", "failed"):
+        assert verdicts.count(kind) <= stats.binom(300, 0.1).isf(CHANCE)
+    assert verdicts.count("undecided") > 100
+
+
+def test_unbiased_says_what_would_decide_and_refuses_what_cannot_be():
+    with pytest.raises(InsufficientPower, match="raise max_draws to") as caught:
+        assert_unbiased("mean", "normal", tolerance=0.001, batch_size=10, max_draws=2**17)
+    advised = int(re.search(r"raise max_draws to (\d+)", str(caught.value))[1])
+    assert_unbiased("mean", "normal", tolerance=0.001, batch_size=10, max_draws=advised)
+    with pytest.raises(InsufficientPower, match="All estimates are the same"):
+        assert_unbiased(lambda x, axis: 0.0 * x.sum(axis=axis), "normal", to=0.0, tolerance=0.1, batch_size=10)
+    with pytest.raises(ValueError, match="tails too heavy"):
+        assert_unbiased("var", "t3", tolerance=0.1, batch_size=10)
+    with pytest.raises(ValueError, match="tolerance is a finite bias above 0"):
+        assert_unbiased("var", "normal", tolerance=0.0, batch_size=10)
+    with pytest.raises(ValueError, match="max_draws is a whole number of at least 40960"):
+        assert_unbiased("var", "normal", tolerance=0.1, batch_size=10, max_draws=100)

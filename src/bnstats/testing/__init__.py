@@ -10,9 +10,10 @@ draws cannot decide does neither: `InsufficientPower` says what would decide it.
 from bnstats.testing.claims import InsufficientPower
 from bnstats.testing.converges import assert_converges
 from bnstats.testing.rate import assert_rate
+from bnstats.testing.unbiased import assert_unbiased
 from bnstats.testing.within_mcse import assert_within_mcse
 
-__all__ = ["InsufficientPower", "assert_converges", "assert_rate", "assert_within_mcse"]
+__all__ = ["InsufficientPower", "assert_converges", "assert_rate", "assert_unbiased", "assert_within_mcse"]
 
 
 def __dir__() -> list[str]:

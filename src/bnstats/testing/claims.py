@@ -15,6 +15,9 @@ from bnstats.sampling.batching import Batching
 from bnstats.sampling.populations import Population
 from bnstats.statistics.estimators import Estimator, estimator_of
 
+# Advice is for an interval that is narrower than need be by this factor, as the next estimate will be another.
+SURPLUS = 1.5
+
 
 class InsufficientPower(AssertionError):  # noqa: N818, it says that a test has no power, not that something is wrong
     """A claim was neither refuted nor confirmed; the message says what would decide it."""
@@ -39,6 +42,19 @@ def target_of(estimator: Estimator, population: Population, batching: Batching) 
             "finite to."
         )
     return target
+
+
+def surplus(estimate: float, margin: float, tolerance: float) -> float:
+    """How many times as many draws would decide whether an estimate of 0 +- tolerance lies inside or outside.
+
+    An interval narrows as 1 / sqrt(draws). It has to be narrower than the distance to the border; where it is wider
+    than the tolerance itself, that is not known yet, and it is first made as narrow as a claim in the middle takes.
+
+    >>> surplus(0.0, 4.0, 2.0) == (SURPLUS * 2) ** 2, surplus(1.5, 1.0, 2.0) == (SURPLUS * 2) ** 2
+    (True, True)
+    """
+    distance = tolerance if margin > tolerance else abs(abs(estimate) - tolerance)
+    return (SURPLUS * margin / distance) ** 2 if distance > 0 else math.inf
 
 
 def repeat_with(name: str, estimator: Any, population: Any, arguments: dict[str, Any]) -> str:

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from numbers import Real
 from typing import Any
 
 import numpy as np
-from numpy.random import Generator
 from statsmodels.stats.proportion import proportion_confint
 
-from bnstats._arrays import FloatArray
 from bnstats.sampling.batching import IID, Batching, check_rule
 from bnstats.sampling.populations import Population
 from bnstats.simulation.streams import stream
 from bnstats.statistics.estimators import Estimator
-from bnstats.statistics.moments import Moments
+from bnstats.testing.batch_estimates import estimates_of
 from bnstats.testing.claims import (
     InsufficientPower,
     check_counts,
@@ -26,9 +24,6 @@ from bnstats.testing.claims import (
     require,
     target_of,
 )
-
-# Values that are drawn at a time.
-CHUNK = 2**20
 
 
 def assert_converges(
@@ -106,7 +101,7 @@ def assert_converges(
     rng = stream(seed, {"population": source, "batching": batching, "batch_size": batch_size}, 0)
     inside = undefined = total = 0
     for look in looks:
-        for estimates in _estimates(chosen, source, batching, rng, look - total, int(batch_size)):
+        for estimates in estimates_of(chosen, source, batching, rng, look - total, int(batch_size)):
             inside += int(np.count_nonzero(np.abs(estimates - target) <= within))
             undefined += int(np.count_nonzero(np.isnan(estimates)))
         total = look
@@ -158,25 +153,3 @@ def _interval(inside: int, total: int, error: float) -> tuple[float, float]:
     """Clopper-Pearson interval of a proportion, which misses it with a chance of at most `error` on either side."""
     low, high = proportion_confint(inside, total, alpha=2 * error, method="beta")
     return float(low), float(high)
-
-
-def _estimates(
-    estimator: Estimator, population: Population, batching: Batching, rng: Generator, replicates: int, batch_size: int
-) -> Iterator[FloatArray]:
-    """The estimates of so many batches, some at a time."""
-    most = max(1, CHUNK // batch_size)
-    for start in range(0, replicates, most):
-        batches = np.empty((min(most, replicates - start), batch_size))
-        batching.fill(population, rng, batches)
-        yield _estimate(estimator, batching.source(population), rng, batches)
-
-
-def _estimate(estimator: Estimator, source: Population, rng: Generator, batches: FloatArray) -> FloatArray:
-    def fresh() -> FloatArray:
-        values = np.empty(len(batches))
-        source.fill(rng, values)
-        return values
-
-    if estimator.of_moments is not None:
-        return estimator.from_moments(Moments.of(batches), fresh)
-    return estimator(batches)

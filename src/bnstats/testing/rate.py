@@ -12,6 +12,7 @@ from bnstats.sampling.populations import Population
 from bnstats.statistics import theory
 from bnstats.statistics.estimators import Estimator
 from bnstats.studies.convergence.measure import measure_convergence
+from bnstats.studies.convergence.rates import slope
 from bnstats.studies.convergence.study import DRAWS_PER_SET, SETS_PER_BLOCK
 from bnstats.testing.claims import (
     InsufficientPower,
@@ -20,12 +21,15 @@ from bnstats.testing.claims import (
     estimator_claimed,
     repeat_with,
     require,
+    surplus,
     target_of,
 )
 
 # The shares of max_draws after which `assert_rate` looks: with fewer draws there are too few groups for its interval.
 SHARES = (0.25, 1.0)
-LEAST = int(SETS_PER_BLOCK * DRAWS_PER_SET / SHARES[0])
+FEWEST_DRAWS = int(SETS_PER_BLOCK * DRAWS_PER_SET / SHARES[0])
+# No advice is given beyond as many draws as take a day.
+MOST_DRAWS = 2**43
 
 
 def assert_rate(
@@ -46,7 +50,8 @@ def assert_rate(
 
     The slope of log error on log batch size is that of `Convergence.rates`, first from a quarter of `max_draws` and, if
     that does not decide, from all. The claim passes if the slope's interval lies within `tolerance` of `rate`, and
-    fails if it lies outside.
+    fails if it lies outside. What is judged is the slope at these batch sizes; the limit for large n may be another,
+    see `Convergence.rates`.
 
     Parameters
     ----------
@@ -70,7 +75,7 @@ def assert_rate(
     AssertionError
         If the rate is another.
     InsufficientPower
-        If `max_draws` cannot decide it.
+        If `max_draws` cannot decide it; the message says what to raise it to.
     ValueError
         For bad arguments and an infinite error, before anything is drawn.
 
@@ -85,7 +90,7 @@ def assert_rate(
     source, chosen = Population.of(population), estimator_claimed(estimator, to)
     check_false_alarm(false_alarm)
     _check_claim(rate, tolerance, batch_sizes)
-    check_counts(**{"seed": (seed, 0), "max_draws": (max_draws, LEAST), "a batch size": (min(batch_sizes), 2)})
+    check_counts(**{"seed": (seed, 0), "max_draws": (max_draws, FEWEST_DRAWS), "a batch size": (min(batch_sizes), 2)})
     check_rule(batching)
     target_of(chosen, source, batching)
     _check_measure(measure, chosen, source, batching, max(batch_sizes))
@@ -103,14 +108,15 @@ def assert_rate(
         measured = measure_convergence(
             source, precision=None, max_replicates=int(share * max_draws) // DRAWS_PER_SET, progress=False, **given
         )
-        row = measured.rates(1 - 2 * false_alarm / len(SHARES)).set_index("measure").loc[measure]
-        slope, low, high = (float(row[column]) for column in ("rate", "low", "high"))
+        fitted = slope(measured.table[measured.table["measure"] == measure], measured.simulation)
+        # A true claim fails on one side only, and so does a false one pass.
+        low, high = fitted.interval(false_alarm / len(SHARES))
         if least <= low and high <= most:
             return
         if high < least or low > most:
             break
     what = f"{measure} of {chosen.name} on {source.name}"
-    found = f"{what} falls as n^{slope:.4g}, interval {low:.4g} to {high:.4g}"
+    found = f"{what} falls as n^{fitted.rate:.4g}, interval {low:.4g} to {high:.4g}"
     if high < least or low > most:
         raise AssertionError(f"{found}: not n^{rate:g} to within {tolerance:g} (false alarm {false_alarm:g}).\n{again}")
     if math.isnan(low):
@@ -119,8 +125,18 @@ def assert_rate(
             "too heavy. Use measure='median_abs_error', or raise max_draws"
         )
     else:
-        found += f": that neither lies within {least:g} to {most:g} nor outside. Raise tolerance or max_draws"
+        found += (
+            f": that neither lies within {least:g} to {most:g} nor outside. "
+            f"{_what_would_decide(fitted.rate - rate, high - fitted.rate, tolerance, max_draws)}"
+        )
     raise InsufficientPower(f"{found}.\n{again}")
+
+
+def _what_would_decide(off: float, margin: float, tolerance: float, max_draws: int) -> str:
+    draws = max_draws * surplus(off, margin, tolerance)
+    if draws > MOST_DRAWS:
+        return "Change tolerance: the slope is too close to the border for any number of draws"
+    return f"Raise max_draws to 2**{math.ceil(math.log2(draws))}, or change tolerance"
 
 
 def _check_claim(rate: float, tolerance: float, batch_sizes: Sequence[int]) -> None:

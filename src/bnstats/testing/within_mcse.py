@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from scipy import stats
 
 from bnstats._arrays import FloatArray
 from bnstats.statistics.estimators import ROUNDING
 from bnstats.testing.claims import InsufficientPower, check_false_alarm, require
+from bnstats.testing.error_bounds import bounds, quantile
 
 
 def assert_within_mcse(
-    estimate: ArrayLike,
-    truth: ArrayLike,
-    mcse: ArrayLike,
+    estimate: ArrayLike | pd.DataFrame,
+    truth: ArrayLike | None = None,
+    mcse: ArrayLike | None = None,
     false_alarm: float = 1e-6,
     *,
+    replicates: ArrayLike | None = None,
+    exact: ArrayLike = False,
     detect: ArrayLike | None = None,
     scale: ArrayLike = 0.0,
 ) -> Any:
@@ -28,10 +31,19 @@ def assert_within_mcse(
     Parameters
     ----------
     estimate, truth, mcse : float or array
-        Broadcast to a family of cells. Where mcse is 0, estimate and truth are equal but for rounding.
+        Broadcast to a family of cells. A table of this package may be given alone: its columns value, exact, mcse and
+        replicates are read, an mcse of 0 there is of what is known exactly, and rows without a finite exact value or
+        a finite mcse are left out.
     false_alarm : float
         Chance that the family fails although every estimate is normal around its truth. It is split evenly over the
         cells (Bonferroni), so it holds whatever their dependence.
+    replicates : int or array, optional
+        From which mcse was estimated: then the bounds are those of the t law, and of the binomial law for a share of
+        events, which an mcse of sqrt(p (1 - p) / replicates) shows. By default mcse is taken as known, so that few
+        replicates raise more false alarms: at 0.05, those of 5, 10 and 30 raise 0.11, 0.07 and 0.06.
+    exact : bool or array
+        Whether an mcse of 0 says that the estimate is known to be exact, so that it differs from the truth by rounding
+        at most. Else nothing is decided by an mcse of 0 where they differ: an event may not have been seen.
     detect : float or array, optional
         A discrepancy to be found: the assertion does not pass where it would overlook one of that size, in a single
         cell, with a chance above `false_alarm`.
@@ -49,7 +61,8 @@ def assert_within_mcse(
     AssertionError
         If an estimate is too far from its truth.
     InsufficientPower
-        If an mcse is infinite, or too large to detect `detect`.
+        If an mcse is infinite, or too large to detect `detect`, or 0 without being `exact` where estimate and truth
+        differ.
     ValueError
         For NaN, an infinite estimate or truth, a negative mcse, or no cells at all.
 
@@ -57,37 +70,81 @@ def assert_within_mcse(
     --------
     >>> round(assert_within_mcse(0.503, 0.5, mcse=0.001, detect=0.01), 5)
     0.00965
-    >>> assert_within_mcse(1.1e-16, 0.0, mcse=0.0, scale=1.0) < 1e-13
+    >>> assert_within_mcse(1.1e-16, 0.0, mcse=0.0, exact=True, scale=1.0) < 1e-13
     True
-    >>> assert_within_mcse([0.503, 0.52], [0.5, 0.5], mcse=[0.001, 0.001])
+    >>> assert_within_mcse([0.503, 0.52], [0.5, 0.5], mcse=[0.001, 0.001], replicates=10_000)
     Traceback (most recent call last):
     AssertionError: not within Monte Carlo error of the truth: 1 of 2 estimates (false alarm 1e-06 in all), the worst:
            estimate  truth   mcse     low    high   z
     cell 1     0.52    0.5  0.001 0.51497 0.52503  20
-    Reproduce: assert_within_mcse(0.52, 0.5, 0.001, false_alarm=5e-07)
+    Reproduce: assert_within_mcse(0.52, 0.5, 0.001, false_alarm=5e-07, replicates=10000)
     """
     __tracebackhide__ = True
     check_false_alarm(false_alarm)
+    if isinstance(estimate, pd.DataFrame):
+        require(
+            truth is None and mcse is None, "truth and mcse", (truth, mcse), "left out with a table, which has them"
+        )
+        estimate, truth, mcse, replicates = _of_table(estimate)
+        exact = True
     value, true, error = _family(estimate, truth, mcse)
-    z = float(stats.norm.isf(false_alarm / (2 * value.size)))
-    size = np.broadcast_to(np.asarray(scale, float), value.shape)
+    count = _replicates(replicates, value)
+    size, told = (np.broadcast_to(np.asarray(x, float), value.shape) for x in (scale, exact))
     require(bool((size >= 0).all()), "scale", scale, "the size of numbers, at least 0")
-    margin = z * error + ROUNDING * np.maximum(np.maximum(np.abs(value), np.abs(true)), size)
-    wrong = np.abs(value - true) > margin
+    rounding = ROUNDING * np.maximum(np.maximum(np.abs(value), np.abs(true)), size)
+    unseen = (error == 0) & (told == 0) & (np.abs(value - true) > rounding)
+    if unseen.any():
+        raise InsufficientPower(
+            f"mcse is 0 in {np.count_nonzero(unseen)} of {error.size} cells where estimate and truth differ: that "
+            "tells nothing of events that were not seen. Give exact=True where the estimates are known exactly, else "
+            "an mcse of what may have been missed, such as 3 / replicates for an event."
+        )
+    below, above = bounds(value, error, count, false_alarm / (2 * value.size))
+    low, high = value - below - rounding, value + above + rounding
+    wrong = (true < low) | (true > high)
     if wrong.any():
-        cells = _cells(value, true, error, margin, estimate)
+        cells = _cells(value, true, error, low, high, count, estimate)
         raise AssertionError(_discrepancy(cells[wrong.ravel()], value.size, false_alarm))
-    power = float(stats.norm.isf(false_alarm))
-    detectable = margin + power * error
+    power = quantile(false_alarm, count)
+    detectable = np.maximum(below, above) + rounding + power * error
     if detect is not None:
-        _check_power(np.broadcast_to(np.asarray(detect, float), value.shape), detectable, error, z + power, false_alarm)
+        _check_power(np.broadcast_to(np.asarray(detect, float), value.shape), detectable, error, false_alarm)
     return detectable if detectable.ndim else float(detectable)
 
 
-def _family(estimate: ArrayLike, truth: ArrayLike, mcse: ArrayLike) -> tuple[FloatArray, FloatArray, FloatArray]:
+def _of_table(table: pd.DataFrame) -> tuple[pd.Series, ...]:
+    """Estimates, true values, their errors and the number of replicates, of the rows that can be judged."""
+    columns = ["value", "exact", "mcse", "replicates"]
+    missing = [name for name in columns if name not in table]
+    require(not missing, "a table", list(table.columns), f"one of this package, with the columns {', '.join(columns)}")
+    judged = table[np.isfinite(table[columns].astype(float)).all(axis=1)]
+    require(
+        len(judged) > 0, "a table", f"{len(table)} rows without", "one with a finite exact value and mcse in some row"
+    )
+    return tuple(judged[name] for name in columns)
+
+
+def _replicates(given: ArrayLike | None, value: FloatArray) -> FloatArray:
+    """How many there are behind each cell; inf where mcse is taken as known."""
+    __tracebackhide__ = True
+    if given is None:
+        return np.full(value.shape, np.inf)
+    count = np.asarray(given, dtype=np.float64)
+    require(bool((count >= 2).all()), "replicates", given, "a number of at least 2 for each estimate")
+    try:
+        return np.broadcast_to(count, value.shape)
+    except ValueError:
+        raise ValueError(f"replicates of shape {count.shape} do not fit estimates of shape {value.shape}.") from None
+
+
+def _family(
+    estimate: ArrayLike, truth: ArrayLike | None, mcse: ArrayLike | None
+) -> tuple[FloatArray, FloatArray, FloatArray]:
     """The cells, all three of one shape, or the reason why they cannot be judged."""
     __tracebackhide__ = True
     given = {"estimate": estimate, "truth": truth, "mcse": mcse}
+    for name, values in given.items():
+        require(values is not None, name, values, "needed, unless a table is given alone")
     arrays = {name: np.asarray(values, dtype=np.float64) for name, values in given.items()}
     try:
         value, true, error = np.broadcast_arrays(*arrays.values())
@@ -108,29 +165,35 @@ def _family(estimate: ArrayLike, truth: ArrayLike, mcse: ArrayLike) -> tuple[Flo
     return value, true, error
 
 
-def _check_power(
-    wanted: FloatArray, detectable: FloatArray, error: FloatArray, needed: float, false_alarm: float
-) -> None:
+def _check_power(wanted: FloatArray, detectable: FloatArray, error: FloatArray, false_alarm: float) -> None:
     __tracebackhide__ = True
     require(bool((wanted > 0).all()), "detect", wanted, "a discrepancy above 0")
     if (detectable > wanted).any():
         worst = np.unravel_index(np.argmax(detectable / wanted), wanted.shape)
-        wish, mcse = wanted[worst], error[worst]
+        wish, mcse, times = wanted[worst], error[worst], (detectable[worst] / wanted[worst]) ** 2
         raise InsufficientPower(
             f"a discrepancy of {wish:g} could be overlooked: with an mcse of {mcse:.3g} only {detectable[worst]:.3g} "
-            f"and more is detected with a probability of {1 - false_alarm:.8g}. Take {(mcse * needed / wish) ** 2:.3g} "
-            f"times as many replicates, for an mcse of {wish / needed:.3g}."
+            f"and more is detected with a probability of {1 - false_alarm:.8g}. Take {times:.3g} times as many "
+            f"replicates, for an mcse of {mcse / math.sqrt(times):.3g}."
         )
 
 
-def _cells(value: FloatArray, true: FloatArray, error: FloatArray, margin: FloatArray, given: Any) -> pd.DataFrame:
-    """A row for each cell, named by its place in the array or by the index of the given Series."""
+def _cells(
+    value: FloatArray,
+    true: FloatArray,
+    error: FloatArray,
+    low: FloatArray,
+    high: FloatArray,
+    count: FloatArray,
+    given: Any,
+) -> pd.DataFrame:
+    """One row per cell, named by its place in the array or by the index of the given Series."""
     named = isinstance(given, pd.Series) and len(given) == value.size
     places = list(given.index) if named else list(np.ndindex(value.shape))
     names = [place[0] if not named and len(place) == 1 else place for place in places]
     with np.errstate(divide="ignore", invalid="ignore"):
         z = (value - true) / error
-    columns = {"estimate": value, "truth": true, "mcse": error, "low": value - margin, "high": value + margin, "z": z}
+    columns = {"estimate": value, "truth": true, "mcse": error, "low": low, "high": high, "z": z, "replicates": count}
     index = [f"cell {name}" if value.ndim else "" for name in names]
     return pd.DataFrame({name: column.ravel() for name, column in columns.items()}, index=index)
 
@@ -138,8 +201,11 @@ def _cells(value: FloatArray, true: FloatArray, error: FloatArray, margin: Float
 def _discrepancy(wrong: pd.DataFrame, size: int, false_alarm: float) -> str:
     worst = wrong.sort_values("z", key=np.abs, ascending=False).head(5)
     estimate, truth, mcse = (float(x) for x in worst.iloc[0, :3])
+    count = float(worst["replicates"].iloc[0])
+    further = f", replicates={count:.0f}" if math.isfinite(count) else ""
+    further += ", exact=True" if mcse == 0 else ""
     return (
         f"not within Monte Carlo error of the truth: {len(wrong)} of {size} estimates (false alarm {false_alarm:g} "
-        f"in all), the worst:\n{worst.to_string(float_format='{:.5g}'.format)}\n"
-        f"Reproduce: assert_within_mcse({estimate!r}, {truth!r}, {mcse!r}, false_alarm={false_alarm / size!r})"
+        f"in all), the worst:\n{worst.drop(columns='replicates').to_string(float_format='{:.5g}'.format)}\n"
+        f"Reproduce: assert_within_mcse({estimate!r}, {truth!r}, {mcse!r}, false_alarm={false_alarm / size!r}{further})"
     )

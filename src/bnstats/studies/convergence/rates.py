@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,31 @@ from bnstats.simulation.run import Simulation
 SMALLEST_FITTED_SIZE = 8
 # A value is a multiple of its standard error by at least so much, or its logarithm is noise.
 RESOLVED_STANDARD_ERRORS = 4.0
+
+
+@dataclass(frozen=True)
+class Slope:
+    """A fitted rate.
+
+    Attributes
+    ----------
+    rate, se : float
+        nan where there is none.
+    freedom : int
+        Degrees of freedom of `se`; 0 where there is none.
+    exact : float
+        The same fit to the exact errors; nan where one of them is not known.
+    """
+
+    rate: float = np.nan
+    se: float = np.nan
+    freedom: int = 0
+    exact: float = np.nan
+
+    def interval(self, error: float) -> tuple[float, float]:
+        """Bounds that are missed with a probability of `error` on either side."""
+        margin = self.se * float(stats.t.isf(error, self.freedom)) if self.freedom > 0 else np.nan
+        return self.rate - margin, self.rate + margin
 
 
 def rates(simulation: Simulation, expected: Callable[..., float], confidence: float = 0.95) -> pd.DataFrame:
@@ -37,48 +63,53 @@ def rates(simulation: Simulation, expected: Callable[..., float], confidence: fl
     Returns
     -------
     DataFrame
-        population, batching, estimator, measure, rate, low, high, expected (`theory.rate`, the limit for large n;
-        heavy tails come near it slowly). rate is nan where the error is infinite, or drowned in Monte Carlo error (the
-        bias of an unbiased estimator).
+        population, batching, estimator, measure, rate, low, high, exact, expected. The interval from low to high is
+        for `exact`, the slope of the same weighted fit to the exact errors at these batch sizes (nan where they are not
+        known). `expected` is another number, the limit for large n (`theory.rate`), which is reached only slowly with
+        heavy tails or where the leading term nearly vanishes. rate is nan where the error is infinite, or drowned in
+        Monte Carlo error (the bias of an unbiased estimator).
 
     Examples
     --------
     >>> from bnstats import measure_convergence
     >>> measured = measure_convergence("normal", estimators=["mean"]).rates().set_index("measure").loc["rmse"]
-    >>> bool(measured.low < -0.5 < measured.high), float(measured.expected)
-    (True, -0.5)
+    >>> bool(measured.low < -0.5 < measured.high), round(float(measured.exact), 9), float(measured.expected)
+    (True, -0.5, -0.5)
     """
     if not 0 < confidence < 1:
         raise ValueError(f"confidence is a probability between 0 and 1; got {confidence}.")
     names = ["population", "batching", "estimator", "measure"]
     groups = simulation.table.reset_index(drop=True).groupby(names, sort=False)
-    level = 1 - (1 - confidence) / (2 * len(groups) * simulation.looks)
+    error = (1 - confidence) / (2 * len(groups) * simulation.looks)
     rows = []
     for key, part in groups:
-        rate, se, freedom = _slope(part.sort_values("batch_size"), simulation)
-        margin = se * float(stats.t.ppf(level, freedom)) if freedom > 0 else np.nan
-        rows.append((*key, rate, rate - margin, rate + margin, expected(*key)))
-    return pd.DataFrame(rows, columns=[*names, "rate", "low", "high", "expected"])
+        fitted = slope(part, simulation)
+        rows.append((*key, fitted.rate, *fitted.interval(error), fitted.exact, expected(*key)))
+    return pd.DataFrame(rows, columns=[*names, "rate", "low", "high", "exact", "expected"])
 
 
-def _slope(part: pd.DataFrame, simulation: Simulation) -> tuple[float, float, int]:
-    """Slope, its standard error and its degrees of freedom; nan and 0 if there is none."""
+def slope(part: pd.DataFrame, simulation: Simulation) -> Slope:
+    """The rate of the rows of one measure, one per batch size."""
+    part = part.sort_values("batch_size")
     curved = (part["batch_size"] >= SMALLEST_FITTED_SIZE).sum() >= 5
     wanted = part[part["batch_size"] >= SMALLEST_FITTED_SIZE] if curved else part
     resolved = (wanted["mcse"] > 0) & (wanted["value"].abs() > RESOLVED_STANDARD_ERRORS * wanted["mcse"])
     fitted = wanted[resolved.cummin()]
     if len(fitted) < min(5 if curved else 2, len(part)):
-        return np.nan, np.nan, 0
+        return Slope()
     n = fitted["batch_size"].to_numpy(float)
     weight = np.abs(fitted["value"] / fitted["mcse"]).to_numpy(float)
     terms = [np.ones_like(n), np.log(n), *([1 / n] if curved else [])]
     left_out = np.stack([simulation.leaving_out(row) for row in fitted.index])
-    values = np.column_stack([fitted["value"].to_numpy(float), left_out])
+    values = np.column_stack([fitted[["value", "exact"]].to_numpy(float), left_out])
     with np.errstate(divide="ignore", invalid="ignore"):
         logs = np.log(np.abs(values))
+    known = np.isfinite(logs[:, 1]).all()
+    logs[:, 1] = logs[:, 1] if known else 0.0
     slopes = np.linalg.lstsq(np.stack(terms, axis=1) * weight[:, None], logs * weight[:, None])[0][1]
+    rate, exact = float(slopes[0]), float(slopes[1]) if known else np.nan
     groups = min(simulation.samples[row].groups for row in fitted.index)
     if groups < 2:
-        return float(slopes[0]), np.nan, 0
-    spread = slopes[1:] - slopes[1:].mean()
-    return float(slopes[0]), float(np.sqrt((GROUPS - 1) / GROUPS * np.sum(spread**2))), groups - 1
+        return Slope(rate, exact=exact)
+    spread = slopes[2:] - slopes[2:].mean()
+    return Slope(rate, float(np.sqrt((GROUPS - 1) / GROUPS * np.sum(spread**2))), groups - 1, exact)

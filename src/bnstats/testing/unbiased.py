@@ -1,0 +1,149 @@
+"""Is an estimate from one batch right on average, to within a tolerance?"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from numbers import Real
+from typing import Any
+
+import numpy as np
+
+from bnstats.sampling.batching import IID, Batching, check_rule
+from bnstats.sampling.populations import Population
+from bnstats.simulation.central_moments import merge_moments
+from bnstats.simulation.streams import stream
+from bnstats.simulation.tally import Tally
+from bnstats.statistics import theory
+from bnstats.statistics.estimators import Estimator
+from bnstats.studies.convergence.visible_tails import visible_tail_index
+from bnstats.testing.batch_estimates import estimates_of
+from bnstats.testing.claims import (
+    InsufficientPower,
+    check_counts,
+    check_false_alarm,
+    estimator_claimed,
+    repeat_with,
+    require,
+    surplus,
+    target_of,
+)
+from bnstats.testing.error_bounds import quantile
+
+# Estimates at the first look, so that their mean is normal; they double from look to look.
+FIRST_LOOK = 4096
+
+
+def assert_unbiased(
+    estimator: str | Estimator | Callable[..., Any],
+    population: Any,
+    *,
+    to: float | None = None,
+    tolerance: float,
+    batch_size: int,
+    batching: Batching = IID(),
+    false_alarm: float = 1e-6,
+    seed: int = 0,
+    max_draws: int = 2**27,
+) -> None:
+    """Assert that the expectation of an estimate from one batch is `to`, within `tolerance`.
+
+    Replicates double until an interval of the bias lies within the tolerance, or outside. The error rates are split
+    over the looks, whose number is fixed beforehand, and are as good as the normality of a mean of 4096 and more.
+
+    Parameters
+    ----------
+    estimator, population, to, batching, seed
+        As for `assert_converges`.
+    tolerance : float
+        The largest bias that counts as none, in the unit of the estimate.
+    batch_size : int
+    false_alarm : float
+        Largest chance that a true claim fails, and also that a false one passes.
+    max_draws : int
+        At most so many values are drawn.
+
+    Raises
+    ------
+    AssertionError
+        If the bias is larger.
+    InsufficientPower
+        If `max_draws` cannot decide it; the message says what to raise it to.
+    ValueError
+        For bad arguments, and estimates whose variance is infinite, before anything is drawn.
+
+    Examples
+    --------
+    >>> assert_unbiased("var_unbiased", "exponential", tolerance=0.02, batch_size=10)
+    >>> assert_unbiased("var", "exponential", tolerance=0.02, batch_size=10)
+    Traceback (most recent call last):
+    AssertionError: var of a batch of 10 from exponential has a bias of -0.1..., interval -0.1... to -0.0... from 4096
+    replicates: not within 0.02 of 0 (false alarm 1e-06).
+    Reproduce: assert_unbiased('var', 'exponential', to=1.0, tolerance=0.02, batch_size=10, batching=IID(),
+    false_alarm=1e-06, seed=0, max_draws=134217728)
+    """
+    __tracebackhide__ = True
+    source, chosen = Population.of(population), estimator_claimed(estimator, to)
+    check_false_alarm(false_alarm)
+    near = isinstance(tolerance, Real) and 0 < tolerance < math.inf
+    require(near, "tolerance", tolerance, "a finite bias above 0 that counts as none")
+    check_counts(batch_size=(batch_size, 2), seed=(seed, 0), max_draws=(max_draws, FIRST_LOOK * int(batch_size)))
+    check_rule(batching)
+    batching.check(source, batch_size)
+    target = target_of(chosen, source, batching)
+    chosen.check(source, batch_size)
+    _check_variance(chosen, source, batching, int(batch_size), int(max_draws) // int(batch_size))
+    again = repeat_with(
+        "assert_unbiased",
+        estimator,
+        population,
+        {"to": target, "tolerance": tolerance, "batch_size": batch_size, "batching": batching}
+        | {"false_alarm": false_alarm, "seed": seed, "max_draws": max_draws},
+    )
+    looks = 1 + int(math.log2(max_draws // batch_size / FIRST_LOOK))
+    rng = stream(seed, {"population": source, "batching": batching, "batch_size": batch_size}, 0)
+    moments, total = np.zeros(5), 0
+    for look in range(looks):
+        for estimates in estimates_of(chosen, source, batching, rng, (FIRST_LOOK << look) - total, int(batch_size)):
+            moments = merge_moments(moments, Tally.of({"estimate": estimates}, [target], histogram=False).moments[:, 0])
+        total = FIRST_LOOK << look
+        bias, margin = _interval(moments, false_alarm / looks)
+        if abs(bias) + margin <= tolerance:
+            return
+        if abs(bias) - margin > tolerance:
+            break
+    found = (
+        f"{chosen.name} of a batch of {batch_size} from {source.name} has a bias of {bias:.4g}, interval "
+        f"{bias - margin:.4g} to {bias + margin:.4g} from {total} replicates"
+    )
+    if abs(bias) - margin > tolerance:
+        raise AssertionError(f"{found}: not within {tolerance:g} of 0 (false alarm {false_alarm:g}).\n{again}")
+    raise InsufficientPower(
+        f"{found}: that neither lies within {tolerance:g} of 0 nor outside. "
+        f"{_what_would_decide(bias, margin, tolerance, total, int(batch_size))}.\n{again}"
+    )
+
+
+def _check_variance(estimator: Estimator, source: Population, batching: Batching, n: int, replicates: int) -> None:
+    infinite = math.isinf(theory.sampling(source, n, estimator, batching).se)
+    if infinite or visible_tail_index(source, batching, estimator, n, replicates) <= 2:
+        raise ValueError(
+            f"{estimator.name} of batches of {n} from {source.name} has tails too heavy for a standard error of its "
+            "bias: take larger batches, or assert_converges, which needs no moments."
+        )
+
+
+def _interval(moments: np.ndarray[Any, Any], error: float) -> tuple[float, float]:
+    """The bias, and half the width of its interval; inf where all estimates are the same, which tells nothing."""
+    n, mean, squares = (float(m) for m in moments[:3])
+    if squares == 0 or not math.isfinite(squares):
+        return mean, math.inf
+    return mean, float(quantile(error, np.array(n))) * math.sqrt(squares / (n - 1) / n)
+
+
+def _what_would_decide(bias: float, margin: float, tolerance: float, replicates: int, batch_size: int) -> str:
+    times = surplus(bias, margin, tolerance)
+    if not math.isfinite(times):
+        return "All estimates are the same, or infinite: no number of draws tells how often others occur"
+    looks = math.ceil(math.log2(replicates * times / FIRST_LOOK))
+    return f"Change tolerance, or raise max_draws to {(FIRST_LOOK << looks) * batch_size}"
