@@ -22,7 +22,7 @@ from bnstats.simulation.histogram import BIN_SHIFT, BINS, FIRST_BIN, MAGNITUDE_B
 _KINDS = {
     "moments": "f",
     "missing": "i",
-    "events": "b",
+    "events": "i",
     "bins": "i",
     "counts": "i",
     "low": "f",
