@@ -79,8 +79,8 @@ def assert_unbiased(
     Traceback (most recent call last):
     AssertionError: var of a batch of 10 from exponential has a bias of -0.1..., interval -0.1... to -0.0... from 4096
     replicates: not within 0.02 of 0 (false alarm 1e-06).
-    Reproduce: assert_unbiased('var', 'exponential', to=1.0, tolerance=0.02, batch_size=10, batching=IID(),
-    false_alarm=1e-06, seed=0, max_draws=134217728)
+    Reproduce: import bnstats as bn; bn.testing.assert_unbiased('var', 'exponential', to=1.0, tolerance=0.02,
+    batch_size=10, batching=bn.IID(), false_alarm=1e-06, seed=0, max_draws=134217728)
     """
     __tracebackhide__ = True
     source, chosen = Population.of(population), estimator_claimed(estimator, to)
