@@ -74,11 +74,6 @@ class Number:
         """Whether replicates are added for it."""
         return self.wanted and self.improves
 
-    @property
-    def warned_of(self) -> bool:
-        """Whether a warning names it where it is not precise enough, as that lies at the number of replicates."""
-        return self.wanted and self.case in (Case.ESTIMATED, Case.HEAVY_TAILED)
-
     def reached(self, precision: float | None) -> bool:
         """Whether it is as precise as was asked, or nothing was asked of it."""
         return precision is None or not self.wanted or self.relative <= precision
