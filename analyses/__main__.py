@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import importlib.util
 import pkgutil
 from types import ModuleType
 
@@ -15,8 +16,14 @@ def _discovered() -> dict[str, ModuleType]:
     """The modules of this package that simulate and plot, in alphabetical order; last what others' numbers go into."""
     names = sorted(module.name for module in pkgutil.iter_modules(analyses.__path__) if module.name[0] != "_")
     modules = {name: importlib.import_module(f"analyses.{name}") for name in names}
-    found = {name: module for name, module in modules.items() if hasattr(module, "simulate")}
+    found = {name: module for name, module in modules.items() if hasattr(module, "simulate") and _can_run(module)}
     return dict(sorted(found.items(), key=lambda item: hasattr(item[1], "SOURCES")))
+
+
+def _can_run(module: ModuleType) -> bool:
+    """Whether the package that an analysis needs beyond those of all others is there."""
+    needed = getattr(module, "NEEDS", None)
+    return needed is None or importlib.util.find_spec(needed) is not None
 
 
 MODULES = _discovered()

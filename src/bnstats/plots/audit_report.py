@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Below this p a layer's statistics are off by more than chance; for one layer in a thousand it is chance.
+# With a p of at most this a layer's statistics are off by more than chance: one healthy layer in a thousand is.
 RARE = 0.001
 
 
@@ -54,15 +54,15 @@ def _distances(ax: Axes, layers: pd.DataFrame, names: list[str], palette: list[A
     from matplotlib.ticker import FuncFormatter, NullFormatter
 
     place, z = -np.arange(len(layers)), layers["rms_z"].to_numpy(float)
-    rare = (layers["p"].to_numpy(float) < RARE) & np.isfinite(z)
+    rare = (layers["p"].to_numpy(float) <= RARE) & np.isfinite(z)
     finite = np.where(np.isfinite(z) & (z > 0), z, np.nan)
     for chosen, face, label in (
-        (rare, palette[4], f"off by more than chance (p < {RARE})"),
-        (~rare, "white", "chance"),
+        (rare, palette[4], f"off by more than chance (p ≤ {RARE})"),
+        (~rare, "white", "as chance has it"),
     ):
         ax.plot(finite[chosen], place[chosen], "o", color=palette[4], markerfacecolor=face, label=label)
     for y in place[np.isnan(finite)]:
-        ax.text(1, y, "nothing to compare with", ha="center", va="center", fontsize=8, color="0.35")
+        ax.text(1.1, y, "nothing to compare with", va="center", fontsize=8, color="0.35")
     ax.axvline(1, color="0.35", linewidth=1, zorder=1)
     ax.set_xscale("log")
     ax.set_xlim(min(0.3, np.nanmin([0.5, *finite / 2])), max(10.0, np.nanmax([1.0, *finite * 2])))
