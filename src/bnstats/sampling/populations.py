@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -17,6 +18,7 @@ from bnstats._real_arrays import plain_array
 from bnstats._validation import named
 from bnstats._written import Written
 from bnstats.sampling.named_laws import NAMED, family, parameters
+from bnstats.sampling.quantile_moments import moments_by_quantiles
 from bnstats.sampling.samplers import Fill, array_filler, law_filler
 from bnstats.sampling.tails import binned, law_tail_index, slope_at, visible_order
 
@@ -193,8 +195,7 @@ class Population:
         """Expected value; nan where it does not exist."""
         if self.values is not None:
             return float(self.values.mean())
-        with np.errstate(all="ignore"):
-            return float(self.law.mean()) if self.tail_index > 1 else np.nan
+        return _law_mean(self.law) if self.tail_index > 1 else np.nan
 
     @cached_property
     def _central(self) -> tuple[float, float, float]:
@@ -242,13 +243,24 @@ class Population:
         return Population(f"{self.name}[{size}]", values=_checked_values(values))
 
 
+def _law_mean(law: Any) -> float:
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # SciPy's integration says where it has failed, and so does what it returns
+        mean = float(law.mean())
+    return mean if np.isfinite(mean) or hasattr(law, "pmf") else moments_by_quantiles(law)[0]
+
+
 def _law_moments(law: Any, tail: float) -> tuple[float, float, float]:
-    """Central moments of order 2, 3, 4 by SciPy, with inf and nan where they do not exist."""
+    """Central moments of order 2, 3, 4, with inf and nan where they do not exist: SciPy's, where it has them."""
     if tail <= 2:
         return (np.inf if tail > 1 else np.nan), np.nan, np.nan
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         var, skewness, excess = (float(moment) for moment in law.stats("vsk"))
-    return var, skewness * var**1.5 if tail > 3 else np.nan, (excess + 3) * var**2 if tail > 4 else np.inf
+    found = var, skewness * var**1.5, (excess + 3) * var**2
+    if not np.isfinite(found[: 1 + (tail > 3) + (tail > 4)]).all() and not hasattr(law, "pmf"):
+        found = moments_by_quantiles(law)[1:]
+    return found[0], found[1] if tail > 3 else np.nan, found[2] if tail > 4 else np.inf
 
 
 def _label(law: Any) -> str:
@@ -262,8 +274,8 @@ def _digest(values: FloatArray) -> str:
 
 def _checked_law(law: Any) -> Any:
     try:
-        parameters(law)
-        valid = bool(np.all(np.isfinite(law.ppf([0.25, 0.75]))))
+        shapes, _, _ = parameters(law)
+        valid = bool(np.isfinite([law.ppf([0.25, 0.75]), law.dist.ppf([0.25, 0.75], *shapes)]).all())
     except (TypeError, ValueError):
         valid = False
     if not valid:

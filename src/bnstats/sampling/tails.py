@@ -12,6 +12,14 @@ from scipy import optimize
 
 from bnstats._arrays import FloatArray
 
+
+def _kappa4(h: float, k: float) -> float:
+    """Of the quantiles (1 - ((1 - p^h) / h)^k) / k: near p = 1 they grow as (1 - p)^k, near 0 as p^(h k)."""
+    if k < 0:
+        return -1 / k
+    return -1 / (h * k) if h * k < 0 else np.inf
+
+
 # Families whose far quantiles SciPy does not reach, by their shape parameters.
 _CLOSED: dict[str, Callable[[tuple[float, ...]], float]] = {
     "f": lambda shapes: shapes[1] / 2,
@@ -27,6 +35,8 @@ _CLOSED: dict[str, Callable[[tuple[float, ...]], float]] = {
     "skewcauchy": lambda _: 1.0,
     "alpha": lambda _: 1.0,
     "rel_breitwigner": lambda _: 3.0,
+    "betanbinom": lambda shapes: shapes[1],
+    "kappa4": lambda shapes: _kappa4(*shapes),
 }
 # A moment is known if it consists of at least so many effective draws.
 EFFECTIVE = 100.0
