@@ -6,8 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from bnstats._arrays import FloatArray
-
 # Each tail is cut at these -log probabilities; between two of them the quantiles are smooth enough for 20 nodes.
 PIECES = np.array([np.log(2), 1, 1.5, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 700])
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(20)
@@ -31,8 +29,5 @@ def moments_by_quantiles(law: Any) -> tuple[float, float, float, float]:
     values, weights = values[known], weights[known] / weights[known].sum()
     middle = float(law.median())
     mean = float(weights @ (values - middle))
-    return (mean + middle, *(_central(values - middle - mean, weights, order) for order in (2, 3, 4)))
-
-
-def _central(deviation: FloatArray, weights: FloatArray, order: int) -> float:
-    return float(weights @ deviation**order)
+    second, third, fourth = (float(weights @ (values - middle - mean) ** order) for order in (2, 3, 4))
+    return mean + middle, second, third, fourth
