@@ -5,5 +5,9 @@ from pathlib import Path
 
 collect_ignore = []
 if importlib.util.find_spec("torch") is None:
-    audit = Path(__file__).parent / "src/bnstats/audit"
-    collect_ignore = [str(path) for path in audit.glob("*.py") if path.name not in ("__init__.py", "advise.py")]
+    root = Path(__file__).parent
+    audit = [
+        path for path in (root / "src/bnstats/audit").glob("*.py") if path.name not in ("__init__.py", "advise.py")
+    ]
+    models = [path for path in (root / "tests/audit").glob("*.py") if not path.name.startswith("test_")]
+    collect_ignore = [str(path) for path in (*audit, *models)]

@@ -79,7 +79,7 @@ def test_a_recalibration_that_is_advised_helps_on_the_rows_it_was_not_made_from(
 
 
 def test_two_defects_at_once() -> None:
-    broken = averaged("convolutional")
+    broken = averaged("dense")
     norms(broken.model)[1].reset_running_stats()
     report = bn.audit(broken.model, broken.loader, test=broken.test)
     assert {finding.cause for finding in report.findings} == {"stale", "never_updated"}
@@ -97,20 +97,21 @@ def test_two_defects_at_once() -> None:
 def test_twenty_stacked_layers_without_weights() -> None:
     """Unbiased running variances: evaluation shrinks the output of every layer by sqrt(63/64).
 
-    Updated so often with batches of 64 that nothing else is off; without weights, eps as small as PyTorch allows.
+    Updated so often with batches of 64 that nothing else is off; without weights, eps as small as PyTorch allows. It
+    costs .008 nats where outputs, 1.5 times as large, are logits.
     """
     torch.manual_seed(0)
-    model = nn.Sequential(*(nn.BatchNorm1d(4, affine=False, eps=1e-12) for _ in range(20)))
-    batches = [torch.randn(64, 4) for _ in range(2048)]
+    model = nn.Sequential(*(nn.BatchNorm1d(32, affine=False, eps=1e-12) for _ in range(20)))
+    batches = [torch.randn(64, 32) for _ in range(300)]
     with torch.no_grad():
         for batch in batches:
             model(batch)
-        inputs = torch.randn(64, 4)
+        inputs = torch.randn(64, 32)
         inputs = (inputs - inputs.mean(0)) / inputs.std(0, correction=0) * model[0].running_var.sqrt()
         model.eval()
         ratio = (model(inputs).std(0, correction=0)).mean().item()
     assert ratio == pytest.approx((63 / 64) ** (19 / 2), rel=0.01)
-    report = bn.audit(model, batches[:100], forward=lambda m, batch: 4 * m(batch), seed=0)
+    report = bn.audit(model, batches[:100], forward=lambda m, batch: 1.5 * m(batch), effect=0.005)
     assert report.findings[0].cause == "variance_convention"
     assert 'kind="biased"' in report.findings[0].mend or 'kind="population"' in report.findings[0].mend
 

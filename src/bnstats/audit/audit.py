@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from tqdm.auto import tqdm
 
-from bnstats._validation import number, whole
+from bnstats._validation import flag, function, number, shown, whole
 from bnstats.audit import kinds
 from bnstats.audit.batches import Draws, check_loader, count_rows, joined, labels_of, taken
 from bnstats.audit.bench import Bench
-from bnstats.audit.case import Case
+from bnstats.audit.case import Case, Options
 from bnstats.audit.causes import find
 from bnstats.audit.layers import Statistics
 from bnstats.audit.models import device_of, unwrapped
 from bnstats.audit.null import compare
-from bnstats.audit.report import Audit, Finding
+from bnstats.audit.report import FEWEST, Audit, Finding
 from bnstats.audit.scores import EFFECT, Scorer, class_scorer, is_classification, own_scorer
 from bnstats.audit.tables import channel_table, depth_trend, layer_table, score_tables
 from bnstats.audit.untouched import untouched
@@ -53,7 +53,8 @@ def audit(
         Wrapped and compiled ones, too.
     loader : iterable of batches
         Training batches, drawn as training draws them: (x, y), a dict, or a tensor, rows first. It is read several
-        times. The batches of its first epoch, up to `batches`, are kept in memory meanwhile.
+        times. The batches of its first epoch, up to `batches`, are kept in memory meanwhile, and of each layer the mean
+        and variance of each batch.
     test : iterable of batches, optional
         Rows whose score is to be explained; by default half of the loader's.
     score : callable (output, batch) -> a number per row, larger is better
@@ -73,7 +74,7 @@ def audit(
     steps : int, optional
         Optimisation steps made, which tells whether statistics were updated twice in each.
     class_shares : dict of int to float, optional
-        Classes' shares at test time; by default those of the test rows.
+        Classes' shares at test time; by default those of the test rows, without which they are not used.
 
     Returns
     -------
@@ -84,82 +85,91 @@ def audit(
     ValueError
         For a model without batch norm, a loader that can be read only once, or batches that do not fit the defaults.
 
+    Examples
+    --------
+    >>> import torch
+    >>> _ = torch.manual_seed(0)
+    >>> model = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.BatchNorm1d(8), torch.nn.Linear(8, 3))
+    >>> report = audit(model, [torch.randn(32, 4) for _ in range(60)])
+    >>> report.findings[0].cause, report.findings[0].mend
+    ('never_updated', 'bn.recalibrate(model, loader, kind="population")')
+
     Notes
     -----
     A standard error takes batches as independent. Over shuffled epochs running statistics vary less than that (at a
     momentum of 0.01, by a factor of five), so that z is conservative; `rms_z_epoch` has the variance of a finite epoch.
     """
-    whole("batches", batches, least=50)
-    whole("seed", seed, least=0)
-    number("effect", effect)
+    options = Options(
+        test=test,
+        score=None if score is None else function("score", score, "lambda output, batch: one number per row"),
+        effect=number("effect", effect, "[0, inf)"),
+        steps=None if steps is None else whole("steps", steps, least=1),
+        shares=None if class_shares is None else _shares(class_shares),
+        seed=whole("seed", seed, least=0),
+    )
+    if forward is not None:
+        function("forward", forward, "lambda model, batch: model(batch)")
+    count, show = whole("batches", batches, least=FEWEST), progress if progress is None else flag("progress", progress)
     check_loader("loader", loader)
     if test is not None:
         check_loader("test", test)
-    if steps is not None:
-        whole("steps", steps, least=1)
     core = unwrapped(model)
-    place = device_of(core, device)
     found = {id(module): module.training for module in core.modules()}
-    with untouched(core, [loader, test], seed):
-        draws = Draws("loader", loader, batches, seed)
-        runner = Runner(core, forward, draws.first, place)
+    with untouched(core, [loader, test], options.seed):
+        draws = Draws("loader", loader, count, options.seed)
+        runner = Runner(core, forward, draws.first, device_of(core, device))
         if not runner.layers:
             raise ValueError(
                 f"an audit needs batch-norm layers; a forward pass of this model calls none (it has "
                 f"{len(runner.never_called)}): give the model that has them."
             )
-        bar = tqdm(total=batches, unit="batch", disable=None if progress is None else not progress, leave=False)
-        with bar:
-            return _audit(runner, draws, test, score, found, bar, effect, steps, class_shares, seed)
+        with tqdm(total=count, unit="batch", disable=None if show is None else not show, leave=False) as bar:
+            return _audit(runner, Reading(draws, bar), found, options)
 
 
-def _audit(
-    runner: Runner,
-    draws: Draws,
-    test: Any,
-    score: Any,
-    found: dict[int, bool],
-    bar: Any,
-    effect: float,
-    steps: int | None,
-    shares: Mapping[int, float] | None,
-    seed: int,
-) -> Audit:
+def _shares(given: Mapping[int, float]) -> dict[int, float]:
+    """Classes' shares, which add up to 1."""
+    if not isinstance(given, Mapping) or not given:
+        raise ValueError(f"class_shares is a dict of each class's share, as in {{0: 0.9, 1: 0.1}}; got {shown(given)}.")
+    shares = {whole("each class", k, 0): number("each share", v, "[0, inf)") for k, v in given.items()}
+    if sum(shares.values()) == 0:
+        raise ValueError("class_shares are all 0; give the share of each class at test time.")
+    return {k: share / sum(shares.values()) for k, share in shares.items()}
+
+
+def _audit(runner: Runner, reading: Reading, found: dict[int, bool], options: Options) -> Audit:
+    """The report, once arguments are checked and the model may be run."""
     frozen, mixed = frozen_layers(runner, found)
-    reading = Reading(draws, bar)
+    draws, seed = reading.draws, options.seed
     try:
         watched = runner.watch(reading, training=True, frozen=frozen)
     except OneValueError as error:
         return _one_value(runner, str(error), draws.size)
     made, held = reading.halves(seed)
-    first = runner.evaluate([draws.first])[0]
-    scorer = _scorer(score, first, draws.first)
-    compared = {x.name: c for x in runner.layers if (c := compare(x, watched[x.name], seed)) is not None}
-    statistics = _kinds(runner, made, watched, reading, draws.size, seed)
-    test_rows = None if test is None else joined(list(test))
+    scorer = _scorer(options.score, runner.evaluate([draws.first])[0], draws.first)
+    test = None if options.test is None else joined(list(options.test))
     case = Case(
-        runner,
-        Full(draws),
-        reading.kept,
-        made,
-        draws.size,
-        reading.short,
-        reading.per_epoch,
-        frozen,
-        mixed,
-        watched,
-        compared,
-        statistics,
-        Bench(runner, held, draws.size, scorer, frozen, seed),
-        None if test is None else Bench(runner, test_rows, draws.size, scorer, frozen, seed),
-        test_rows,
-        effect,
-        steps,
-        shares,
-        seed,
+        runner=runner,
+        full=Full(draws),
+        kept=reading.kept,
+        made=made,
+        held=held,
+        batch_size=draws.size,
+        short=reading.short,
+        per_epoch=reading.per_epoch,
+        frozen=frozen,
+        mixed=mixed,
+        watched=watched,
+        compared={x.name: c for x in runner.layers if (c := compare(x, watched[x.name], seed)) is not None},
+        kinds=_kinds(runner, made, watched, reading, seed),
+        loader_bench=Bench(runner, held, draws.size, scorer, frozen, seed),
+        test_bench=None if test is None else Bench(runner, test, draws.size, scorer, frozen, seed),
+        test=test,
+        options=options,
     )
     scores, gap = score_tables(case)
-    return Audit(layer_table(case), channel_table(case), scores, gap, find(case), depth_trend(case))
+    findings, trend = find(case), depth_trend(case)
+    return Audit(layer_table(case), channel_table(case), scores, gap, findings, trend, tuple(runner.never_called))
 
 
 def frozen_layers(runner: Runner, found: dict[int, bool]) -> tuple[set[str], bool]:
@@ -190,23 +200,23 @@ class Reading:
     """Reads draws once, hands on full batches and keeps what the first epoch holds."""
 
     def __init__(self, draws: Draws, bar: Any) -> None:
-        self._draws, self._bar = draws, bar
+        self.draws, self._bar = draws, bar
         self.kept: list[Any] = []
         self.others: list[Any] = []
         self.short = 0
         self.per_epoch: int | None = None
 
     def __iter__(self) -> Iterator[Any]:
-        for count, (epoch, batch) in enumerate(self._draws):
+        for count, (epoch, batch) in enumerate(self.draws):
             rows = count_rows(batch)
             if epoch > 0 and self.per_epoch is None:
                 self.per_epoch = count
-            if epoch == 0 and rows == self._draws.size:
+            if epoch == 0 and rows == self.draws.size:
                 self.kept.append(batch)
             elif epoch == 0:
                 self.others.append(batch)
                 self.short = rows
-            if rows == self._draws.size:
+            if rows == self.draws.size:
                 self._bar.update()
                 yield batch
 
@@ -237,13 +247,13 @@ def _scorer(score: Any, output: Any, batch: Any) -> Scorer | None:
 
 
 def _kinds(
-    runner: Runner, made: Any, watched: Mapping[str, Watched], reading: Reading, size: int, seed: int
+    runner: Runner, made: Any, watched: Mapping[str, Watched], reading: Reading, seed: int
 ) -> dict[str, dict[str, Statistics]]:
     """Statistics to put in place of the running ones, of the rows that mends are made from."""
     layers = [layer for layer in runner.layers if layer.running is not None]
     chosen = {layer.name: watched[layer.name].of(reading.made_from()) for layer in layers}
     names = {layer.name for layer in layers}
-    whole_set = kinds.population(runner, made, size, seed)
+    whole_set = kinds.population(runner, made, reading.draws.size, seed)
     return {
         "population": {name: s for name, s in whole_set.items() if name in names},
         "precise": kinds.precise(chosen),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,33 @@ from bnstats.audit.watch import Runner, Watched
 
 # Kinds of statistics that a mend may put in place of the running ones.
 MENDS = ("population", "precise", "biased")
+# By how many standard errors another kind has to be better than the first, and by a tenth of what is worth having.
+BETTER = 2.0
+
+
+@dataclass(frozen=True, eq=False)
+class Options:
+    """What was asked of an audit.
+
+    Attributes
+    ----------
+    test : iterable of batches or None
+    score : callable (output, batch) -> a number per row, or None
+    effect : float
+        Smallest gain that is worth having.
+    steps : int or None
+        Optimisation steps, if they are known.
+    shares : dict or None
+        Classes' shares at test time, if they are known.
+    seed : int
+    """
+
+    test: Iterable[Any] | None
+    score: Callable[[Any, Any], Any] | None
+    effect: float
+    steps: int | None
+    shares: Mapping[int, float] | None
+    seed: int
 
 
 @dataclass(eq=False)
@@ -33,8 +60,8 @@ class Case:
         Full batches of the loader as training draws them, the same whenever they are read.
     kept : list of batches
         Full batches of its first epoch.
-    made : batch
-        The rows that mends are made from.
+    made, held : batch
+        The rows that mends are made from, and all others of the first epoch.
     batch_size : int
     short : int
         Rows of a last, shorter batch of an epoch; 0 if there is none.
@@ -51,19 +78,15 @@ class Case:
     loader_bench, test_bench : Bench
         Rows of the loader that no mend is made from; test rows, None if there are none.
     test : batch or None
-    effect : float
-        Smallest gain that is worth having.
-    steps : int or None
-        Optimisation steps, if they are known.
-    shares : dict or None
-        Classes' shares at test time, if they are known.
-    seed : int
+        All test rows.
+    options : Options
     """
 
     runner: Runner
     full: Iterable[Any]
     kept: list[Any]
     made: Any
+    held: Any
     batch_size: int
     short: int
     per_epoch: int | None
@@ -75,10 +98,22 @@ class Case:
     loader_bench: Bench
     test_bench: Bench | None
     test: Any
-    effect: float
-    steps: int | None
-    shares: Mapping[int, float] | None
-    seed: int
+    options: Options
+
+    @property
+    def effect(self) -> float:
+        """Smallest gain that is worth having."""
+        return self.options.effect
+
+    @property
+    def seed(self) -> int:
+        """Of all random numbers."""
+        return self.options.seed
+
+    @property
+    def bench(self) -> Bench:
+        """The rows whose score is to be explained."""
+        return self.test_bench or self.loader_bench
 
     @property
     def layers(self) -> list[Layer]:
@@ -132,6 +167,9 @@ class Gap:
     bench : Bench
     applied : Kind
         Statistics of earlier mends.
+
+    Further ones: `base` are the scores as it is, `gains` what each kind of statistics brings, `best` the kind to
+    advise: population statistics, unless others score better by more than chance.
     """
 
     case: Case
@@ -139,9 +177,15 @@ class Gap:
     applied: Kind
 
     def __post_init__(self) -> None:
-        self.base = self.bench.score(self.applied)
-        self.gains = {kind: self.gain(self.case.kinds[kind]) for kind in MENDS}
-        self.best = max(MENDS, key=lambda kind: np.nan_to_num(self.gains[kind].value, nan=-np.inf))
+        bench, made = self.bench, self.case.kinds
+        self.base = bench.score(self.applied)
+        scores = {kind: bench.score({**self.applied, **made[kind]}) for kind in MENDS}
+        self.gains = {kind: bench.gain(scores[kind], self.base) for kind in MENDS}
+        self.best = MENDS[0]
+        for kind in MENDS[1:]:
+            ahead = bench.gain(scores[kind], scores[self.best])
+            if ahead.t > BETTER and ahead.value > self.case.effect / 10:
+                self.best = kind
 
     def gain(self, given: Kind, eps: Mapping[str, float] | None = None) -> Estimate:
         """What other statistics, or another eps, bring."""
@@ -150,6 +194,14 @@ class Gap:
     def against(self, old: list[Array], given: Kind, eps: Mapping[str, float] | None = None) -> Estimate:
         """What they bring against other scores of the same rows."""
         return self.bench.gain(self.bench.score({**self.applied, **given}, eps), old)
+
+    def alone_or_last(self, part: Kind) -> Estimate:
+        """What the best statistics of some layers bring alone or, if that is not material, after all others."""
+        alone = self.gain(part)
+        others = self.only(name for name in self.case.kinds[self.best] if name not in part)
+        if alone.material(self.case.effect) or not others:
+            return alone
+        return self.against(self.bench.score({**self.applied, **others}), {**others, **part})
 
     @property
     def material(self) -> bool:

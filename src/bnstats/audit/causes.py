@@ -28,7 +28,7 @@ def find(case: Case) -> list[Finding]:
     broken = not_finite(case)
     if broken:
         return broken
-    bench = case.test_bench or case.loader_bench
+    bench = case.bench
     findings, applied = [], Kind()
     for structural in (mixed_modes, grouped_batches):
         finding, statistics = structural(case, Gap(case, bench, applied))

@@ -45,7 +45,7 @@ def gap_findings(gap: Gap, deep: int = 0) -> list[Finding]:
                 f"set eps to {evidence['eps']:g} again.",
             )
         else:
-            gain, mend = gap.gain(part), advice(gap.best)
+            gain, mend = gap.alone_or_last(part), advice(gap.best)
         if not gain.material(gap.case.effect):
             continue
         evidence |= {"gain": gain.value, "low": gain.low, "high": gain.high, "t": gain.t}

@@ -75,8 +75,13 @@ def population(runner: Runner, rows: Any, batch_size: int, seed: int, frozen: Co
     frozen : names
         Layers that keep their running statistics.
     """
+    return grouped(runner, rows, group_size(rows, batch_size), seed, frozen)
+
+
+def grouped(runner: Runner, rows: Any, size: int, seed: int, frozen: Collection[str] = ()) -> Kind:
+    """The same from random groups of at most so many rows."""
     count = count_rows(rows)
-    parts = max(-(-count // group_size(rows, batch_size)), 1)
+    parts = max(-(-count // size), 1)
     order = np.random.default_rng(seed).permutation(count)
     batches = [taken(rows, np.sort(part)) for part in np.array_split(order, parts)]
     watched = runner.watch(batches, training=False, frozen=frozen)

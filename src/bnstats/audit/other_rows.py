@@ -35,7 +35,7 @@ def about_test_rows(case: Case, applied: Kind) -> list[Finding]:
 
 def shifted(case: Case, bench: Bench, standard: list[list[Array]]) -> list[Finding]:
     """Statistics of one half of the test rows, tried on the other half."""
-    order = np.random.default_rng(case.seed).permutation(bench.count)
+    made, order = case.kinds["population"], np.random.default_rng(case.seed).permutation(bench.count)
     halves = np.array_split(order, 2)
     kinds = [population(case.runner, taken(case.test, half), case.batch_size, case.seed) for half in halves]
     adapted = bench.score(kinds[0])
@@ -45,9 +45,7 @@ def shifted(case: Case, bench: Bench, standard: list[list[Array]]) -> list[Findi
     gains = [bench.gain(adapted, old) for old in standard]
     if not all(gain.material(case.effect) for gain in gains):
         return []
-    distances = [
-        distance(kinds[0], case.kinds["population"], layer.name) for layer in case.layers if layer.name in kinds[0]
-    ]
+    distances = {name: distance(kinds[0], made, name) for name in made if name in kinds[0]}
     gain = min(gains, key=lambda g: g.value)
     text = (
         f"test rows are distributed otherwise than the loader's: statistics of one half of them bring "
@@ -94,8 +92,8 @@ def composition(case: Case, gap: Gap, standard: list[list[Array]]) -> list[Findi
 
 def test_shares(case: Case) -> dict[int, float] | None:
     """The classes' shares at test time: as they are told, or of the test rows."""
-    if case.shares is not None:
-        return dict(case.shares)
+    if case.options.shares is not None:
+        return dict(case.options.shares)
     labels = labels_of(case.test)
     if labels is None or labels.ndim != 1 or labels.is_floating_point():
         return None

@@ -61,6 +61,14 @@ def recalibrate(
     Module
         In the mode of the original. Half-precision buffers that would overflow become float32.
 
+    Examples
+    --------
+    >>> import torch
+    >>> model = torch.nn.BatchNorm1d(2)
+    >>> rows = torch.tensor([[0.0, 1.0], [2.0, 5.0]])
+    >>> recalibrate(model, [rows]).running_mean, model.running_mean
+    (tensor([1., 3.]), tensor([0., 0.]))
+
     Raises
     ------
     ValueError

@@ -20,6 +20,9 @@ CAUSES = (
     "short_batch", "eps_mismatch", "updated_twice", "nothing_wrong",
 )  # fmt: skip
 
+# Batches that a standard error needs.
+FEWEST = 50
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -59,9 +62,10 @@ class Audit:
     layers : DataFrame
         One row per layer in the order of the forward pass: layer, depth, channels, n (values per channel and batch),
         batches (observed), momentum, steps, start_weight, eps, frozen, rms_z, p, rms_z_epoch (with the variance that
-        shuffled epochs leave), tid_mean, tid_var, shift_mean, shift_var and what is expected of each without a defect,
-        var_spread (median relative standard deviation of batch variances), dropout_ratio (variance with dropout on and
-        off), gain (of its population statistics alone, with its interval). See `bn.audit`.
+        shuffled epochs leave), tid_mean, tid_var, shift_mean, shift_var, wasserstein (test rows from loader rows) and
+        what is expected of each without a defect, var_spread (median relative standard deviation of batch variances),
+        gain (of its population statistics alone, with its interval), population_error (largest log error of their
+        variances; 0 where they are exact).
     channels : DataFrame
         One row per layer and channel: running, expected, batch and population statistics, standard errors and z,
         effective_n (independent values in a batch: variance over that of batch means).
@@ -73,6 +77,8 @@ class Audit:
         The most costly first.
     depth_trend : dict
         Slope of log rms z on depth, and how often chance gives a larger one.
+    never_called : tuple of str
+        Batch-norm layers that a forward pass does not call.
     """
 
     layers: pd.DataFrame
@@ -81,6 +87,7 @@ class Audit:
     gap: pd.DataFrame
     findings: list[Finding]
     depth_trend: dict[str, float]
+    never_called: tuple[str, ...] = ()
 
     def summary(self) -> str:
         """The findings and the scores in plain words."""
@@ -88,6 +95,11 @@ class Audit:
         for number, finding in enumerate(self.findings, 1):
             where = f" [{shortened(finding.layers)}]" if finding.layers else ""
             lines += [f"{number}. {finding.cause}{where}: {finding.text}", f"   Mend: {finding.mend}"]
+        if self.never_called:
+            lines.append(f"Never called: {shortened(self.never_called)}.")
+        if "batches" in self.layers and self.layers["batches"].min() < FEWEST:
+            few = self.layers["batches"].min()
+            lines.append(f"Only {few} different batches: with 20, p falls below .05 in up to .13 of healthy layers.")
         first = self.scores[self.scores["metric"] == self.scores["metric"].iloc[0]] if len(self.scores) else self.scores
         for rows, table in first.groupby("rows", sort=False):
             kinds = [f"{r.statistics} {r.value:.4f} ({r.low:.4f} to {r.high:.4f})" for r in table.itertuples()]

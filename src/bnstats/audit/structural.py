@@ -100,14 +100,14 @@ def dead_channels(case: Case) -> list[Finding]:
 def updated_twice(case: Case) -> list[Finding]:
     """More updates than optimisation steps, which have to be told."""
     counted = {layer.name: layer.steps / layer.calls for layer in case.layers if layer.steps}
-    if not case.steps or not counted:
+    if not case.options.steps or not counted:
         return []
-    ratios = {name: count / case.steps for name, count in counted.items() if count / case.steps > 1.5}
+    ratios = {name: count / case.options.steps for name, count in counted.items() if count / case.options.steps > 1.5}
     if not ratios:
         return []
     text = (
-        f"statistics were updated {np.median(list(ratios.values())):.3g} times for each of {case.steps} steps, by a "
-        "second forward pass in training mode or by gradient checkpointing: the momentum that acts is larger than "
+        f"statistics were updated {np.median(list(ratios.values())):.3g} times for each of {case.options.steps} steps, "
+        "by a second forward pass in training mode or by gradient checkpointing: the momentum that acts is larger than "
         "the one that is set."
     )
     mend = "run further passes in evaluation mode, or pause the update in them."
@@ -116,8 +116,7 @@ def updated_twice(case: Case) -> list[Finding]:
 
 def nothing_wrong(case: Case) -> Finding:
     """No finding, with the smallest cost that would have been one."""
-    bench = case.test_bench or case.loader_bench
-    gain = Gap(case, bench, {}).gains["population"]
+    gain = Gap(case, case.bench, {}).gains["population"]
     smallest = max(case.effect, NOTICED * gain.se) if np.isfinite(gain.se) else np.nan
     text = (
         f"nothing is wrong: population statistics bring {gain}; a cost "

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from bnstats.audit.bench import Bench
+from bnstats.audit import kinds
+from bnstats.audit.batches import count_rows
 from bnstats.audit.case import Case
 from bnstats.audit.kinds import Kind
 from bnstats.audit.layers import Array, Layer
 from bnstats.audit.null import RESAMPLES, compare
+from bnstats.audit.other_rows import distance
 from bnstats.audit.scores import Estimate, estimate
 
 KINDS = ("running", "averaged", "precise", "population")
@@ -20,13 +23,56 @@ PARTS = (("batch", "running"), ("batch", "population"), ("population", "precise"
 
 def layer_table(case: Case) -> pd.DataFrame:
     """One row per layer."""
-    bench = case.test_bench or case.loader_bench
-    base = bench.score()
-    rows = [_layer_row(case, depth, layer, bench, base) for depth, layer in enumerate(case.layers)]
+    base, away = case.bench.score(), Distances.of(case)
+    rows = [_layer_row(case, depth, layer, base) | away.row(layer.name) for depth, layer in enumerate(case.layers)]
     return pd.DataFrame(rows)
 
 
-def _layer_row(case: Case, depth: int, layer: Layer, bench: Bench, base: list[Array]) -> dict[str, Any]:
+@dataclass(frozen=True, eq=False)
+class Distances:
+    """Statistics of the inference path on other rows, against those of the rows that mends are made from.
+
+    Attributes
+    ----------
+    held, test : kind
+        Of the loader's other rows, which shows what chance does, and of the test rows.
+    coarse : kind or None
+        Of the same rows in groups half as large, where they did not fit into one.
+    """
+
+    made: Kind
+    held: Kind
+    test: Kind
+    coarse: Kind | None
+
+    @staticmethod
+    def of(case: Case) -> Distances:
+        """One pass over each set of rows."""
+
+        def population(rows: Any) -> Kind:
+            return kinds.population(case.runner, rows, case.batch_size, case.seed)
+
+        test = {} if case.test is None else population(case.test)
+        group, rows = kinds.group_size(case.made, case.batch_size), count_rows(case.made)
+        halved = None if rows <= group else kinds.grouped(case.runner, case.made, max(group // 2, 2), case.seed)
+        return Distances(dict(case.kinds["population"]), population(case.held), test, halved)
+
+    def row(self, name: str) -> dict[str, float]:
+        """Wasserstein distances of a layer, and the largest log error that grouping leaves in its variances."""
+        if name not in self.made:
+            return {}
+        error = 0.0
+        if self.coarse is not None:
+            with np.errstate(divide="ignore", invalid="ignore"):
+                error = float(np.nanmax(np.abs(np.log(self.coarse[name][1] / self.made[name][1]))))
+        return {
+            "wasserstein": distance(self.test, self.made, name) if self.test else np.nan,
+            "wasserstein_expected": distance(self.held, self.made, name),
+            "population_error": error,
+        }
+
+
+def _layer_row(case: Case, depth: int, layer: Layer, base: list[Array]) -> dict[str, Any]:
     watched, compared = case.watched[layer.name], case.compared.get(layer.name)
     row: dict[str, Any] = {"layer": layer.name, "depth": depth, "channels": watched.mean.shape[-1]}
     row |= {
@@ -48,7 +94,7 @@ def _layer_row(case: Case, depth: int, layer: Layer, bench: Bench, base: list[Ar
             finite = compare(layer, watched, case.seed, per_epoch=case.per_epoch)
             row["rms_z_epoch"] = np.nan if finite is None else finite.rms
         row |= discrepancies(case, layer)
-        gain = bench.gain(bench.score({layer.name: case.kinds["population"][layer.name]}), base)
+        gain = case.bench.gain(case.bench.score({layer.name: case.kinds["population"][layer.name]}), base)
         row |= {"gain": gain.value, "gain_low": gain.low, "gain_high": gain.high}
     return row | {"var_spread": case.spread(layer.name)}
 
