@@ -51,7 +51,15 @@ def _parser() -> argparse.ArgumentParser:
     mismatch.add_argument("--networks", type=int, default=64, help="networks a condition (default: %(default)s)")
 
     audit = _command(commands, _audit, "which batch-norm statistics of a trained PyTorch model are off, and why")
-    audit.add_argument("source", metavar="MODULE:FUNCTION", help="a function of yours that returns (model, loader)")
+    audit.add_argument(
+        "source", metavar="MODULE:FUNCTION", help="a function of yours that returns the model, or (model, loader)"
+    )
+    audit.add_argument(
+        "--data", type=Path, metavar="FILE.npz", help="arrays x and y, and test_x and test_y if you like"
+    )
+    audit.add_argument("--batch-size", type=int, help="rows that training normalises together, for --data")
+    audit.add_argument("--html", type=Path, metavar="FILE.html", help="where to write the whole report as a page")
+    audit.add_argument("--seed", type=int, default=0, help="of resampling and splits (default: %(default)s)")
 
     merge = _command(commands, _merge, "copy the blocks of several stores of one study into one")
     merge.add_argument("into", metavar="INTO", help="a store, or a new file")
@@ -149,9 +157,23 @@ def _audit(arguments: argparse.Namespace) -> int:
     make = getattr(importlib.import_module(module), function, None)
     if not callable(make):
         raise ValueError(f"module {module!r} has no function {function!r} that returns (model, loader).")
-    report = bn.audit(*make())
+    report = bn.audit(**_audited(make(), arguments), seed=arguments.seed)
+    if arguments.html is not None:
+        report.to_html(arguments.html)
     _show(report.summary(), report.layers, arguments.out)
     return 0
+
+
+def _audited(made: Any, arguments: argparse.Namespace) -> dict[str, Any]:
+    """Model and batches, from what the user's function made and the files that were named."""
+    if isinstance(made, tuple) and len(made) == 2:
+        return {"model": made[0], "loader": made[1]}
+    if arguments.data is None or arguments.batch_size is None:
+        raise ValueError(f"{arguments.source} returned no pair (model, loader); name --data and --batch-size.")
+    from bnstats.audit.array_files import loaders
+
+    training, test = loaders(arguments.data, arguments.batch_size)
+    return {"model": made, "loader": training, "test": test}
 
 
 def _merge(arguments: argparse.Namespace) -> int:

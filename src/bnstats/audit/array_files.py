@@ -1,0 +1,57 @@
+"""Batches from arrays in a .npz file: `x`, and `y` where rows have labels; `test_x` and `test_y` for test rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, TensorDataset
+
+from bnstats._validation import whole
+
+
+def loaders(file: Path, batch_size: int) -> tuple[DataLoader[Any], DataLoader[Any] | None]:
+    """Shuffled training batches without the short last one, and batches of test rows where the file has some.
+
+    Parameters
+    ----------
+    file : path of a .npz file
+        Floats become float32, whole numbers int64; nothing in it is evaluated.
+    batch_size : int
+        At least 2.
+
+    Raises
+    ------
+    ValueError
+        For another file, or arrays of unequal length.
+    OSError
+        Where it cannot be read.
+    """
+    whole("batch size", batch_size, least=2)
+    try:
+        with np.load(file, allow_pickle=False) as held:
+            arrays = dict(held) if isinstance(held, np.lib.npyio.NpzFile) else {}
+    except (ValueError, EOFError) as error:
+        raise ValueError(f"--data is a .npz file of numbers, with arrays x and y; {file} is none ({error}).") from None
+    if "x" not in arrays:
+        raise ValueError(f"--data has an array x, a row per example, and y, their labels; {file} has {sorted(arrays)}.")
+    training = DataLoader(_rows(arrays, "", file), batch_size, shuffle=True, drop_last=True)
+    test = DataLoader(_rows(arrays, "test_", file), batch_size) if "test_x" in arrays else None
+    return training, test
+
+
+def _rows(arrays: Mapping[str, Any], prefix: str, file: Path) -> TensorDataset:
+    given = {name: arrays[name] for name in (f"{prefix}x", f"{prefix}y") if name in arrays}
+    lengths = {name: len(values) if values.ndim else 0 for name, values in given.items()}
+    if len(set(lengths.values())) > 1 or min(lengths.values()) < 2:
+        raise ValueError(f"arrays of {file} have a row per example, two or more, as many in x as in y; got {lengths}.")
+    return TensorDataset(*(_tensor(name, values, file) for name, values in given.items()))
+
+
+def _tensor(name: str, values: Any, file: Path) -> torch.Tensor:
+    if values.dtype.kind not in "fiub":
+        raise ValueError(f"array {name} of {file} holds real numbers; got {values.dtype}.")
+    return torch.from_numpy(values.astype(np.float32 if values.dtype.kind == "f" else np.int64))

@@ -1,0 +1,65 @@
+"""`bnstats audit`: a model of one's own, from a function and a file of arrays."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bnstats.cli import main
+
+torch = pytest.importorskip("torch", reason="an audit needs PyTorch")
+
+MODEL = """
+import torch
+from torch import nn
+
+
+def reset():
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, 3))
+"""
+
+
+@pytest.fixture
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Rows whose values lie far from 0, so that start values are far from what layers get."""
+    (tmp_path / "own_model.py").write_text(MODEL)
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    arrays = {"x": rng.normal(5, 2, (400, 4)), "y": rng.integers(3, size=400)}
+    np.savez(tmp_path / "rows.npz", **arrays, test_x=arrays["x"][:100], test_y=arrays["y"][:100])
+    return tmp_path / "rows.npz"
+
+
+def test_a_model_without_statistics_is_named_and_reported(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    named = ["audit", "own_model:reset", "--data", str(data), "--batch-size", "20"]
+    assert main([*named, "--html", "report.html", "--out", "layers.csv"]) == 0
+    assert "never_updated" in capsys.readouterr().out
+    assert "never_updated" in Path("report.html").read_text()
+    assert pd.read_csv("layers.csv")["channels"].tolist() == [8]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ([], "name --data and --batch-size"),
+        (["--data", "missing.npz", "--batch-size", "8"], "missing.npz"),
+        (["--data", "own_model.py", "--batch-size", "8"], "is a .npz file of numbers"),
+        (["--data", "rows.npz", "--batch-size", "1"], "batch size is a whole number of at least 2"),
+        (["--data", "words.npz", "--batch-size", "8"], "holds real numbers"),
+        (["--data", "uneven.npz", "--batch-size", "8"], "as many in x as in y"),
+        (["--data", "named.npz", "--batch-size", "8"], "has an array x"),
+    ],
+)
+@pytest.mark.usefixtures("data")
+def test_bad_files_are_refused_in_a_sentence(
+    change: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    np.savez("words.npz", x=np.array([["a"], ["b"]]))
+    np.savez("uneven.npz", x=np.zeros((4, 2)), y=np.zeros(3))
+    np.savez("named.npz", inputs=np.zeros((4, 2)))
+    assert main(["audit", "own_model:reset", *change]) == 2
+    assert message in capsys.readouterr().err
