@@ -48,6 +48,7 @@ from .statistics.running import RunningStats as RunningStats
 from .studies.batch_effects.leave_one_batch_out import leave_one_batch_out as leave_one_batch_out
 from .studies.batch_effects.measure import measure_correction as measure_correction
 from .studies.convergence.measure import measure_convergence as measure_convergence
+from .studies.gradients.measure import measure_gradients as measure_gradients
 from .studies.information.measure import measure_information as measure_information
 from .studies.information.raw_behind import measure_raw_behind as measure_raw_behind
 from .studies.mismatch.measure import measure_mismatch as measure_mismatch

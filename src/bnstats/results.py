@@ -5,6 +5,7 @@ from bnstats.claims.ledger import Ledger
 from bnstats.simulation.run import Simulation
 from bnstats.studies.batch_effects.result import Corrected
 from bnstats.studies.convergence.result import Convergence
+from bnstats.studies.gradients.result import Gradients
 from bnstats.studies.information.raw_behind import RawBehind
 from bnstats.studies.information.result import Information
 from bnstats.studies.mismatch.result import Mismatch
@@ -14,6 +15,7 @@ __all__ = [
     "Advice",
     "Convergence",
     "Corrected",
+    "Gradients",
     "Information",
     "Ledger",
     "Mismatch",

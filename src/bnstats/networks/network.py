@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.random import Generator
 
-from bnstats._arrays import Float32Array, IntArray, RealArray
+from bnstats._arrays import Float32Array, FloatArray, IntArray, RealArray
 from bnstats._validation import whole
 from bnstats.networks.kernels import training
 from bnstats.networks.kernels.calls import Callbacks
@@ -226,6 +226,18 @@ class Network:
             mean, var = training.batch_moments(plan, x, batches)
         cuts = np.cumsum(self.recipe.hidden)[:-1]
         return Statistics(*(tuple(np.split(part.reshape(-1, part.shape[-1]), cuts, axis=-1)) for part in (mean, var)))
+
+    def gradient_norms(self, x: RealArray, y: IntArray, batches: IntArray) -> tuple[FloatArray, FloatArray]:
+        """Squared norms of the loss's gradient at each layer's products x W and at its weights, in training mode.
+
+        Both have shape (batches, layers), the output layer last. Parameters are as in `train`; nothing is learned.
+        """
+        x, batches = self._checked(x, batches)
+        y = self._classes(x, y)
+        layers = self._layers(batches.shape[1])
+        with self._plan(layers) as plan:
+            products, weights = training.gradient_norms(plan, x, y, batches)
+        return products, weights
 
     @property
     def _uses_batch(self) -> bool:

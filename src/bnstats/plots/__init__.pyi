@@ -17,4 +17,9 @@ from .elements import (
     series as series,
     theme as theme,
 )
-from .results import convergence as convergence, mismatch as mismatch, running as running
+from .results import (
+    convergence as convergence,
+    gradients as gradients,
+    mismatch as mismatch,
+    running as running,
+)

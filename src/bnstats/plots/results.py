@@ -101,6 +101,28 @@ def running(table: pd.DataFrame, measure: str = "rmse") -> Figure:
     return figure
 
 
+def gradients(table: pd.DataFrame) -> Figure:
+    """Squared gradient norm against the layer, one line per batch size and one panel per other condition.
+
+    The rows are those of `measure_gradients` with measure squared_norm.
+    """
+    told = [c for c in ("normalizer", "activation", "width", "depth", "step") if table[c].nunique() > 1]
+    parts = list(table.groupby(told, sort=False)) if told else [((), table)]
+    with theme() as palette:
+        figure, axes = panels(len(parts), sharey=True)
+        for ax, (values, part) in zip(axes, parts, strict=True):
+            for i, (size, one) in enumerate(part.groupby("batch_size")):
+                # The error of small batches is infinite: their points stand without bars.
+                drawn = one.assign(mcse=one["mcse"].where(np.isfinite(one["mcse"]), 0.0))
+                color, marker = palette[i % len(palette)], MARKERS[i % len(MARKERS)]
+                series(ax, drawn, "layer", color=color, marker=marker, label=str(size), joined=True)
+            title = ", ".join(f"{column} {value}" for column, value in zip(told, values, strict=True))
+            ax.set(title=title or str(part["normalizer"].iloc[0]), xlabel="hidden layer, from the input", yscale="log")
+        axes[0].set_ylabel("squared norm of the weights' gradient")
+        axes[-1].legend(fontsize=8, title="batch size")
+    return figure
+
+
 def _rows_of(table: pd.DataFrame, measure: str) -> pd.DataFrame:
     if measure not in MEASURES:
         raise ValueError(f"measure is one of {', '.join(MEASURES)}; got {measure!r}.")

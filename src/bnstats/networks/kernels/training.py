@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from bnstats._arrays import Float32Array, IntArray
+from bnstats._arrays import Float32Array, FloatArray, IntArray
 from bnstats._compiled import compiled
 from bnstats.networks.kernels.layers import layer_at
 from bnstats.networks.kernels.loss import cross_entropy
-from bnstats.networks.kernels.passes import Descent, Plan, follow, forward, gather, learn
+from bnstats.networks.kernels.passes import Descent, Plan, backward, follow, forward, gather, hand_down, learn
+from bnstats.networks.kernels.products import accumulate
 
 
 @compiled
@@ -85,3 +86,35 @@ def batch_moments(plan: Plan, x: Float32Array, batches: IntArray) -> Float32Arra
             copy(state.var, out[1, b, :, before:after])
             before = after
     return out
+
+
+@compiled
+def square_sum(values: Float32Array) -> float:
+    """Sum of squares, in double precision."""
+    total = 0.0
+    for i in range(values.shape[0]):
+        for j in range(values.shape[1]):
+            total += np.float64(values[i, j]) * np.float64(values[i, j])
+    return total
+
+
+@compiled
+def gradient_norms(plan: Plan, x: Float32Array, y: IntArray, batches: IntArray) -> FloatArray:
+    """Squared norms of the loss's gradient at each layer's products and weights, shape (2, batches, layers)."""
+    first, last = layer_at(plan.table, 0, plan.eps), layer_at(plan.table, len(plan.table) - 1, plan.eps)
+    widest = plan.table[:, 2].max()
+    scale, shift = np.empty(widest, np.float32), np.empty(widest, np.float32)
+    found = np.empty((2, len(batches), len(plan.table)))
+    for b in range(len(batches)):
+        gather(x, batches[b], first.inputs)
+        forward(plan)
+        cross_entropy(last.values, y, batches[b], last.gradient)
+        for k in range(len(plan.table) - 1, -1, -1):
+            layer = layer_at(plan.table, k, plan.eps)
+            units = len(layer.shift)
+            backward(plan, layer, k, scale[:units], shift[:units])
+            hand_down(plan, layer, k)
+            of_weights = np.zeros(layer.weights.shape, np.float32)
+            accumulate(layer.inputs, layer.gradient, np.float32(1), np.float32(0), of_weights)
+            found[0, b, k], found[1, b, k] = square_sum(layer.gradient), square_sum(of_weights)
+    return found

@@ -1,0 +1,100 @@
+"""How gradients grow from layer to layer, at initialisation and along training."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import product
+from typing import Any, Unpack
+
+from bnstats._validation import batch_sizes as checked_sizes
+from bnstats._validation import choices, each, instance, number, whole
+from bnstats.datasets.dataset import Dataset
+from bnstats.datasets.row_batching import RowBatching, Shuffled
+from bnstats.networks.normalizers.normalizer import Normalizer
+from bnstats.networks.recipe import ACTIVATIONS, Recipe
+from bnstats.simulation.options import RunOptions, run_options
+from bnstats.simulation.run import run
+from bnstats.statistics.conventions import Convention
+from bnstats.studies.gradients.result import Gradients
+from bnstats.studies.gradients.study import GradientStudy
+
+
+@run_options(precision=None, max_replicates=64)
+def measure_gradients(
+    dataset: Any = "gaussians",
+    *,
+    normalizers: str | Normalizer | Sequence[str | Normalizer] = "batch",
+    batch_sizes: int | Sequence[int] = (4, 8, 16, 64),
+    depths: int | Sequence[int] = 8,
+    widths: int | Sequence[int] = 256,
+    activations: str | Sequence[str] = "relu",
+    steps: int | Sequence[int] = 0,
+    batching: RowBatching = Shuffled(),
+    convention: str | Convention = "torch",
+    learning_rate: float = 0.1,
+    **options: Unpack[RunOptions],
+) -> Gradients:
+    """Measure the squared norm of each hidden layer's gradient, and its growth from layer to layer, beside theory.
+
+    The gradient is that of a batch's mean cross-entropy with respect to a layer's weights, in training mode. Every
+    combination of normalizer, activation, width, depth and batch size is a condition, in which networks are made, each
+    with its own split of the data, initial weights and batches.
+
+    Parameters
+    ----------
+    dataset : whatever `Dataset.of` takes
+        "gaussians", "digits", "mnist", "breast_cancer", or rows and labels (x, y).
+    normalizers : names or Normalizers
+        As in `measure_mismatch`, a user's own too.
+    batch_sizes : ints of at least 2
+    depths : ints of at least 3
+        Hidden layers. The first has no factor: it depends on how many inputs the data have, and of what size.
+    widths : ints of at least 1
+        Units of each hidden layer.
+    activations : "relu", "linear", or both
+    steps : ints of at least 0
+        After how many steps of training; 0 is at initialisation.
+    batching : RowBatching
+        How batches are drawn.
+    convention : name or Convention
+        Of eps, and of running statistics where a normalizer uses them in training.
+    learning_rate : float
+        Of stochastic gradient descent.
+    **options : RunOptions
+        A replicate is a network. A precision is that of the logarithm of the factor per layer.
+
+    Returns
+    -------
+    Gradients
+
+    Examples
+    --------
+    >>> g = measure_gradients(batch_sizes=[8], activations="linear", widths=128, depths=6, max_replicates=16)
+    >>> row = g.factors().iloc[0]
+    >>> bool(abs(row["factor"] - 1.2) < 0.05), float(row["exact"].round(3))
+    (True, 1.2)
+    """
+    recipes = [
+        Recipe(
+            hidden=(width,) * depth,
+            normalizer=normalizer,
+            convention=Convention.of(convention),
+            learning_rate=number("learning_rate", learning_rate, "(0, inf)"),
+            activation=activation,
+        )
+        for normalizer, activation, width, depth in product(
+            each("normalizers", normalizers, Normalizer.of),
+            choices("activations", activations, tuple(ACTIVATIONS)),
+            each("widths", widths, lambda n: whole("each of widths", n, least=1)),
+            each("depths", depths, lambda n: whole("each of depths", n, least=3)),
+        )
+    ]
+    study = GradientStudy(
+        Dataset.of(dataset),
+        tuple(recipes),
+        instance("batching", batching, RowBatching, "bn.Shuffled()"),
+        checked_sizes("batch_sizes", batch_sizes),
+        tuple(sorted(each("steps", steps, lambda n: whole("each of steps", n, least=0)))),
+    )
+    study.check()
+    return Gradients(run(study, **options).table)

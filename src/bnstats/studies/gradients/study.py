@@ -1,0 +1,113 @@
+"""Networks of each kind, and the squared norms of their gradients, layer by layer."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.random import Generator
+
+from bnstats._arrays import FloatArray
+from bnstats.datasets.dataset import Dataset
+from bnstats.datasets.row_batching import RowBatching
+from bnstats.networks.network import Network
+from bnstats.networks.normalizers.registry import NORMALIZERS
+from bnstats.networks.recipe import Recipe
+from bnstats.simulation.study import Cell, Study
+from bnstats.studies.gradients.exact import expected_factor
+
+SQUARED_NORM, FACTOR, LOG_FACTOR = "squared_norm", "factor", "log_factor"
+ALL_LAYERS = 0
+"""In place of a layer's number: the average over all of them."""
+
+Key = tuple[int, int, str]
+
+
+@dataclass(frozen=True)
+class GradientStudy(Study):
+    """Networks before and along training. See `measure_gradients`."""
+
+    key_columns: ClassVar[tuple[str, ...]] = ("step", "layer", "measure")
+    grid: ClassVar[tuple[str, ...]] = ("recipes", "batch_sizes")
+
+    dataset: Dataset
+    recipes: tuple[Recipe, ...]
+    batching: RowBatching
+    batch_sizes: tuple[int, ...]
+    steps: tuple[int, ...]
+
+    def cells(self) -> list[dict[str, Any]]:
+        return [{"recipe": recipe, "batch_size": n} for recipe in self.recipes for n in self.batch_sizes]
+
+    def columns(self, cell: Cell) -> dict[str, Any]:
+        recipe = cell["recipe"]
+        normalizer = recipe.normalizer
+        return {
+            "normalizer": normalizer.name if normalizer in NORMALIZERS.values() else repr(normalizer),
+            "activation": recipe.activation,
+            "width": recipe.hidden[0],
+            "depth": len(recipe.hidden),
+            "batch_size": cell["batch_size"],
+        }
+
+    def size(self, cell: Cell) -> int:
+        return 4
+
+    def draws(self, cell: Cell) -> int:
+        return max(self.steps[-1], 1) * int(cell["batch_size"])
+
+    def simulate(self, cell: Cell, rng: Generator, size: int) -> dict[Key, FloatArray]:
+        found = [self._network(cell["recipe"], int(cell["batch_size"]), rng) for _ in range(size)]
+        return {key: np.array([values[key] for values in found]) for key in found[0]}
+
+    @np.errstate(all="ignore")  # a network that has diverged has no finite norms
+    def _network(self, recipe: Recipe, batch_size: int, rng: Generator) -> dict[Key, float]:
+        split = self.dataset.split(rng)
+        network = Network.initial(recipe, self.dataset.inputs, self.dataset.classes, rng)
+        batches = self.batching.rows(rng, split.y, batch_size, self.steps[-1] + 1)
+        found: dict[Key, float] = {}
+        for step in self.steps:
+            if step > network.steps:
+                network, _ = network.train(split.x, split.y, batches[network.steps : step])
+            _, norms = network.gradient_norms(split.x, split.y, batches[step : step + 1])
+            found |= {(step, *key): value for key, value in _measures(norms[0, :-1]).items()}
+        return found
+
+    def exact(self, cell: Cell, key: Key, measure: str) -> float:
+        step, _, name = key
+        return expected_factor(cell["recipe"], cell["batch_size"]) if (step, name) == (0, FACTOR) else math.nan
+
+    def tail_index(self, cell: Cell, key: Key, replicates: int) -> float:
+        """Squared norms go as one over a batch's variance, chi-square with n - 1 degrees of freedom.
+
+        Of batches of 2 and 3 the mean exists by virtue of eps alone, and no number of networks would tell its error.
+        """
+        if key[2] == LOG_FACTOR or not cell["recipe"].normalizer.uses_batch:
+            return math.inf
+        rows: int = cell["recipe"].normalizer.set_rows(int(cell["batch_size"]))
+        return max((rows - 1) / 2, 1.5)
+
+    def check(self) -> None:
+        """Refuse batches that cannot be drawn or normalised; how many rows a class has is the same in every split."""
+        split = self.dataset.split(np.random.default_rng(0))
+        for cell in self.cells():
+            cell["recipe"].check(cell["batch_size"])
+            self.batching.check(split.y, cell["batch_size"])
+
+    def wanted(self, cell: Cell, key: Key, measure: str) -> bool:
+        return key[1:] == (ALL_LAYERS, LOG_FACTOR)
+
+
+def _measures(norms: FloatArray) -> dict[tuple[int, str], float]:
+    """Of the squared norms of the hidden layers' gradients, that next to the input first.
+
+    The first layer's has no factor: it depends on how many inputs the data have, and of what size.
+    """
+    found = {(layer, SQUARED_NORM): float(norm) for layer, norm in enumerate(norms, start=1)}
+    factors = norms[1:-1] / norms[2:]
+    found |= {(layer, FACTOR): float(factor) for layer, factor in enumerate(factors, start=2)}
+    found[ALL_LAYERS, FACTOR] = float(factors.mean())
+    found[ALL_LAYERS, LOG_FACTOR] = float(np.log(factors).mean())
+    return found

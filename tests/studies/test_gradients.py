@@ -1,0 +1,293 @@
+"""Squared gradient norms: the compiled passes against a step of training and PyTorch, the exact factors, the study.
+
+Means are held against Student's t quantile at 1e-9; with the dozen of them here, chance raises an alarm with a
+probability below 1e-7. Where a network's width is finite, 4 % are allowed on top, for the exact factors are those of
+infinite width and the error falls as one over it. Power: in each of these tests a factor that is wrong by a term lies
+at least 10 standard errors beyond the bound, and it is asserted that it is rejected.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+from threadpoolctl import threadpool_limits
+
+import bnstats as bn
+from bnstats.networks.network import Network
+from bnstats.networks.recipe import Recipe
+from bnstats.normalizers import NORMALIZERS, Batch, Normalizer
+from bnstats.results import Gradients
+from bnstats.studies.gradients.exact import RELU_LIMIT, linear_factor, share_passed_by_pairs
+
+FALSE_ALARM = 1e-9
+WIDTH_ERROR = 0.04
+EPS = 1e-5
+
+
+def agrees(value: float, mcse: float, replicates: int, claim: float, allowed: float = 0.0) -> bool:
+    return abs(value - claim) < stats.t.isf(FALSE_ALARM / 2, replicates - 1) * mcse + allowed * abs(claim)
+
+
+def sampled(values: np.ndarray, claim: float) -> bool:
+    return agrees(values.mean(), stats.sem(values), len(values), claim)
+
+
+# ---- the compiled passes
+
+DATA = bn.Gaussians(classes=3, inputs=6, rows=60).split(np.random.default_rng(0))
+ROWS = np.arange(16)[np.newaxis]
+
+
+@pytest.mark.parametrize("activation", ["relu", "linear"])
+@pytest.mark.parametrize("name", NORMALIZERS)
+def test_the_norm_at_weights_is_that_of_a_step_of_training(name: str, activation: str) -> None:
+    """A step changes the weights by the learning rate times the gradient. Wrong: the norm at the products."""
+    recipe = Recipe((16, 8), NORMALIZERS[name], learning_rate=0.5, activation=activation)
+    with threadpool_limits(1):
+        network = Network.initial(recipe, 6, 3, np.random.default_rng(1))
+        products, weights = network.gradient_norms(DATA.x, DATA.y, ROWS)
+        after, _ = network.train(DATA.x, DATA.y, ROWS)
+    moved = [np.square((a - b) / 0.5, dtype=float).sum() for a, b in zip(after.weights, network.weights, strict=True)]
+    # Of weights of order 1, a change of 1e-2 keeps five digits in float32.
+    np.testing.assert_allclose(weights[0], moved, rtol=2e-3)
+    assert not np.allclose(products[0], moved, rtol=0.1)
+
+
+def test_the_norms_equal_autograd_of_torch() -> None:
+    torch = pytest.importorskip("torch")
+    network = Network.initial(Recipe((16, 8)), 6, 3, np.random.default_rng(1))
+    weights = [torch.tensor(w, requires_grad=True) for w in network.weights]
+    values, products = torch.from_numpy(DATA.x[ROWS[0]]), []
+    for k, matrix in enumerate(weights):
+        products.append(values @ matrix)
+        products[-1].retain_grad()
+        norm = torch.nn.functional.batch_norm(products[-1], None, None, training=True, eps=EPS)
+        values = torch.relu(norm) if k < 2 else products[-1]
+    torch.nn.functional.cross_entropy(values, torch.from_numpy(DATA.y[ROWS[0]])).backward()
+    found = network.gradient_norms(DATA.x, DATA.y, ROWS)
+    for norms, tensors in zip(found, (products, weights), strict=True):
+        np.testing.assert_allclose(norms[0], [float(t.grad.square().sum()) for t in tensors], rtol=1e-4)
+
+
+# ---- exact factors
+
+
+def passed(n: int, eps: float, units: int = 400_000) -> np.ndarray:
+    """Squared gradient behind one normalised unit over that before it, for many units of a wide linear layer."""
+    rng = np.random.default_rng(n)
+    z, gradient = (x - x.mean(axis=0) for x in rng.normal(size=(2, n, units)))
+    z *= math.sqrt(n / (n - 1))
+    state = Batch().state(n, units, eps, np.float64)
+    Batch().forward(z, state)
+    z, rho = z / 1.0, np.square(z).mean()
+    assert eps < 1e-3 or rho < 0.999
+    back = gradient.copy()
+    Batch().backward(back, z, state)
+    return np.asarray(np.square(back).sum(axis=0) / np.square(gradient).sum(axis=0).mean())
+
+
+@pytest.mark.parametrize("n", [8, 16, 64])
+def test_without_eps_a_unit_multiplies_the_squared_gradient(n: int) -> None:
+    """By (n - 2) / (n - 3). Wrong: the gradient of the variance left out, of mean and variance, or 1."""
+    found = passed(n, eps=1e-12)
+    assert sampled(found, (n - 2) / (n - 3))
+    assert linear_factor(n, 1e-9) == pytest.approx(linear_factor(n), rel=1e-4)
+    for wrong in ((n - 1) / (n - 3), n / (n - 3), 1.0):
+        assert not sampled(found, wrong)
+
+
+@pytest.mark.parametrize("n", [2, 3, 4])
+def test_with_eps_small_batches_have_a_finite_factor(n: int) -> None:
+    """eps is so large that no rare unit dominates. Wrong: without the term of pairs of nearly equal values."""
+    eps = 0.05
+    shrunk = _rho(n, eps)
+    found = passed(n, eps / shrunk) / shrunk
+    assert sampled(found, linear_factor(n, eps))
+    assert not sampled(found, linear_factor(n, 2 * eps))
+    assert (linear_factor(2), linear_factor(3)) == (0.0, math.inf)
+
+
+def _rho(n: int, eps: float) -> float:
+    """The variance that a layer hands on, as the mean over many units, iterated."""
+    v, rho = np.random.default_rng(9).chisquare(n - 1, 400_000) / (n - 1), 1.0
+    for _ in range(30):
+        rho = float(np.mean(rho * v / (rho * v + eps)))
+    return rho
+
+
+def test_in_pairs_the_factor_grows_as_one_over_the_root_of_eps() -> None:
+    """eps² E[1 / (d² + eps)³] with d normal is 3 / 8 sqrt(pi / 2 / eps) for small eps."""
+    for eps in (1e-6, 1e-8):
+        assert linear_factor(2, eps) == pytest.approx(3 / 8 * math.sqrt(math.pi / 2 / eps), rel=0.01)
+
+
+def test_what_eps_lets_pass_of_a_pair() -> None:
+    """Against the backward of batch normalisation. Wrong: twice the variance."""
+    eps, units = 1e-3, 200_000
+    rng = np.random.default_rng(0)
+    half = rng.normal(size=units)
+    z, state = np.stack([half, -half]), Batch().state(2, units, eps, np.float64)
+    Batch().forward(z, state)
+    gradient = np.stack([np.ones(units), -np.ones(units)])
+    Batch().backward(gradient, z, state)
+    share = gradient[0] / state.memory[0]
+    mean, median = share_passed_by_pairs(eps)
+    assert sampled(share, mean)
+    assert not sampled(share, share_passed_by_pairs(eps, 2.0)[0])
+    assert abs(np.mean(share < median) - 0.5) < 6 / math.sqrt(4 * units)
+    assert abs(np.mean(share < 1.1 * median) - 0.5) > 6 / math.sqrt(4 * units)
+    assert share_passed_by_pairs(0.0) == (0.0, 0.0)
+
+
+# ---- the study
+
+
+@cache
+def measured() -> pd.DataFrame:
+    found = bn.measure_gradients(
+        batch_sizes=[4, 8, 16], activations=["linear", "relu"], widths=256, depths=6, max_replicates=32
+    )
+    return found.factors().set_index(["activation", "batch_size"])
+
+
+@pytest.mark.parametrize("n", [8, 16])
+def test_wide_linear_networks_have_the_exact_factor(n: int) -> None:
+    row = measured().loc["linear", n]
+    assert row["exact"] == pytest.approx((n - 2) / (n - 3), rel=1e-4)
+    assert agrees(row["factor"], row["mcse"], 32, row["exact"], WIDTH_ERROR)
+    for wrong in (RELU_LIMIT, 1.0 if n == 8 else 1.3):
+        assert not agrees(row["factor"], row["mcse"], 32, wrong, WIDTH_ERROR)
+
+
+@pytest.mark.parametrize(("n", "factor"), [(4, 2.78), (8, 1.78), (16, 1.60)])
+def test_rectified_networks_have_the_factors_that_an_independent_trial_found(n: int, factor: float) -> None:
+    row = measured().loc["relu", n]
+    assert agrees(row["factor"], row["mcse"], 32, factor, WIDTH_ERROR)
+    assert not agrees(
+        row["factor"],
+        row["mcse"],
+        32,
+        measured()
+        .loc[
+            "linear",
+            n,
+        ]["factor"]
+        .item(),
+        WIDTH_ERROR,
+    )
+    assert math.isnan(row["exact"])
+
+
+def test_the_factor_of_relu_tends_to_its_limit() -> None:
+    found = bn.measure_gradients(batch_sizes=128, widths=256, depths=8, max_replicates=16).table
+    row = found[(found["measure"] == "factor") & (found["layer"] == 5)].iloc[0]
+    assert agrees(row["value"], row["mcse"], 16, RELU_LIMIT, WIDTH_ERROR)
+    assert not agrees(row["value"], row["mcse"], 16, 1.0, WIDTH_ERROR)
+
+
+SMALL: dict[str, Any] = {"widths": 16, "depths": 4, "batch_sizes": [4, 8], "max_replicates": 16}
+
+
+@pytest.mark.parametrize("activation", ["linear", "relu"])
+def test_without_normalisation_gradients_keep_their_size(activation: str) -> None:
+    found = bn.measure_gradients(
+        normalizers="none", activations=activation, widths=128, depths=5, batch_sizes=8, max_replicates=64
+    ).factors()
+    row = found.iloc[0]
+    assert row["exact"] == 1.0
+    assert agrees(row["factor"], row["mcse"], 64, 1.0, WIDTH_ERROR)
+    assert not agrees(row["factor"], row["mcse"], 64, 1.2, WIDTH_ERROR)
+
+
+def test_table_has_a_row_for_each_layer_and_measure() -> None:
+    table = bn.measure_gradients(**SMALL).table
+    assert " ".join(table.columns) == (
+        "normalizer activation width depth batch_size step layer measure value mcse exact replicates reached"
+    )
+    one = table[table["batch_size"] == 8]
+    assert one[one["measure"] == "squared_norm"]["layer"].tolist() == [1, 2, 3, 4]
+    assert one[one["measure"] == "factor"]["layer"].tolist() == [2, 3, 0]
+    assert one[one["measure"] == "log_factor"]["layer"].tolist() == [0]
+
+
+def test_an_error_that_does_not_exist_is_not_given() -> None:
+    """A batch's variance has n - 1 degrees of freedom: with 3 of them, one over it has no variance."""
+    table = bn.measure_gradients(**SMALL).table.set_index(["batch_size", "measure"])
+    assert np.isinf(table.loc[(4, "factor"), "mcse"]).all()
+    assert np.isfinite(table.loc[(4, "log_factor"), "mcse"]).all()
+    assert np.isfinite(table.loc[(8, "factor"), "mcse"]).all()
+
+
+def test_gradients_along_training() -> None:
+    """At step 0 as without training; later another network."""
+    start = bn.measure_gradients(**SMALL).table
+    both = bn.measure_gradients(steps=[20, 0], **SMALL).table
+    assert set(both["step"]) == {0, 20}
+    later = both[both["step"] == 20]
+    assert later["exact"].isna().all()
+    assert (later["value"].to_numpy() != start["value"].to_numpy()).all()
+
+
+def test_the_same_bits_for_any_workers_and_other_numbers_for_another_seed() -> None:
+    one, two, other = (
+        bn.measure_gradients(executor=workers, seed=seed, **SMALL).table for workers, seed in ((1, 0), (2, 0), (1, 1))
+    )
+    pd.testing.assert_frame_equal(one, two, check_exact=True)
+    assert (one["value"] != other["value"]).any()
+
+
+class Centred(Normalizer):
+    """Each unit minus its mean over the batch: a gradient passes with a factor of (n - 1) / n."""
+
+    name = "centred"
+
+    @staticmethod
+    def forward(z: np.ndarray, _: Any) -> None:
+        z -= z.mean(axis=0)
+
+    @staticmethod
+    def backward(gradient: np.ndarray, _value: Any, _state: Any) -> None:
+        gradient -= gradient.mean(axis=0)
+
+
+def test_a_users_normalizer_is_measured() -> None:
+    rows = bn.measure_gradients(normalizers=Centred(), **SMALL).factors()
+    assert set(rows["normalizer"]) == {"Centred()"}
+    assert np.isfinite(rows["factor"]).all()
+
+
+def test_figure() -> None:
+    import matplotlib.pyplot as plt
+
+    found = bn.measure_gradients(normalizers=["batch", "none"], **SMALL)
+    assert isinstance(found, Gradients)
+    axes = found.plot().axes
+    assert [ax.get_title() for ax in axes] == ["normalizer batch", "normalizer none"]
+    assert [text.get_text() for text in axes[-1].get_legend().get_texts()] == ["4", "8"]
+    plt.close("all")
+
+
+BAD = {
+    "dataset": [3, "digit"],
+    "normalizers": ["bach", 3, []],
+    "batch_sizes": [1, 2.5, "4", [], 10_000],
+    "depths": [2, 0, "4", []],
+    "widths": [0, 2.5, []],
+    "activations": ["tanh", 3, []],
+    "steps": [-1, 0.5, []],
+    "batching": ["shuffled", None],
+    "convention": ["torsh", None],
+    "learning_rate": [0, -1, np.inf, "0.1"],
+}
+
+
+@pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in BAD.items() for value in values])
+def test_bad_input_is_told_in_a_sentence(name: str, value: Any) -> None:
+    with pytest.raises(ValueError, match=r"^[^\n]{20,400}\.$"):
+        bn.measure_gradients(**(SMALL | {name: value}))
