@@ -10,6 +10,7 @@ from tqdm.auto import tqdm
 
 from bnstats._validation import flag, function, number, shown, whole
 from bnstats.audit import kinds
+from bnstats.audit.adapted import adaptation_table, adaptations_of
 from bnstats.audit.batches import Draws, check_loader, count_rows, joined, labels_of, taken
 from bnstats.audit.bench import Bench
 from bnstats.audit.case import Case, Options
@@ -42,6 +43,7 @@ def audit(
     effect: float = EFFECT,
     steps: int | None = None,
     class_shares: Mapping[int, float] | None = None,
+    adaptations: Any = None,
 ) -> Audit:
     """Which batch-norm statistics of a trained model are off by more than chance, why, what it costs, and what to do.
 
@@ -76,6 +78,9 @@ def audit(
     class_shares : dict of int to float, optional
         Classes' shares at test time; by default those of the test rows, without which they are not used.
 
+    adaptations : names or adaptations, optional
+        Of `bn.adaptation`, such as "mixed", whose scores on test batches of 1 to 128 rows are wanted, too.
+
     Returns
     -------
     Audit
@@ -106,6 +111,7 @@ def audit(
         steps=None if steps is None else whole("steps", steps, least=1),
         shares=None if class_shares is None else _shares(class_shares),
         seed=whole("seed", seed, least=0),
+        adaptations=() if adaptations is None else adaptations_of(adaptations),
     )
     if forward is not None:
         function("forward", forward, "lambda model, batch: model(batch)")
@@ -169,7 +175,10 @@ def _audit(runner: Runner, reading: Reading, found: dict[int, bool], options: Op
     )
     scores, gap = score_tables(case)
     findings, trend = find(case), depth_trend(case)
-    return Audit(layer_table(case), channel_table(case), scores, gap, findings, trend, tuple(runner.never_called))
+    adapted = adaptation_table(case, options.adaptations)
+    return Audit(
+        layer_table(case), channel_table(case), scores, gap, findings, trend, tuple(runner.never_called), adapted
+    )
 
 
 def frozen_layers(runner: Runner, found: dict[int, bool]) -> tuple[set[str], bool]:

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 try:
     import torch
@@ -14,6 +13,7 @@ try:
 except ModuleNotFoundError as error:
     raise ModuleNotFoundError("the audit needs PyTorch: pip install 'bnstats[torch]'.", name="torch") from error
 
+from bnstats._arrays import IntArray
 from bnstats.audit.untouched import generators, get_state, seed_all, set_state
 
 LABELS = ("y", "label", "labels", "target", "targets")
@@ -56,7 +56,7 @@ def joined(batches: Sequence[Any]) -> Any:
     return each(batches, lambda parts: torch.cat(list(parts)) if parts[0].ndim else parts[0])
 
 
-def taken(batch: Any, rows: NDArray[np.int64]) -> Any:
+def taken(batch: Any, rows: IntArray) -> Any:
     """The batch of these rows."""
     n, index = count_rows(batch), torch.from_numpy(np.asarray(rows))
     return each([batch], lambda parts: parts[0][index] if parts[0].ndim and len(parts[0]) == n else parts[0])

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from bnstats._arrays import FloatArray, IntArray
 from bnstats.audit.batches import count_rows, taken
-from bnstats.audit.layers import Array, Statistics, to_numpy
+from bnstats.audit.layers import Statistics, to_numpy
 from bnstats.audit.scores import CHANGED, DIVERGENCE, Estimate, Metric, Scorer, divergence, estimate, random_splits
 from bnstats.audit.watch import Runner
 
@@ -45,7 +46,7 @@ class Bench:
         self._chunk = batch_size if own else max(batch_size, CHUNK)
         self._live = {layer.name for layer in runner.layers if layer.name not in frozen and layer.normalises}
         self._splits = random_splits(self.count, batch_size, SPLITS, np.random.default_rng(seed))
-        self._reference: Array | None = None
+        self._reference: FloatArray | None = None
         self.batch, self.split_variance = self._batch()
 
     def score(
@@ -53,7 +54,7 @@ class Bench:
         given: Mapping[str, Statistics] | None = None,
         eps: Mapping[str, float] | None = None,
         batch_statistics: Collection[str] = (),
-    ) -> list[Array]:
+    ) -> list[FloatArray]:
         """A value per row for each metric, in evaluation mode."""
         parts = np.array_split(np.arange(self.count), max(self.count // self._chunk, 1))
         return self._score(parts, given, eps, batch_statistics)
@@ -63,11 +64,18 @@ class Bench:
         """What the values per row are; the first decides what is material."""
         return (DIVERGENCE, CHANGED) if self._scorer is None else self._scorer.metrics
 
-    def gain(self, new: list[Array], old: list[Array]) -> Estimate:
+    def gain(self, new: list[FloatArray], old: list[FloatArray]) -> Estimate:
         """How much better the first metric is."""
         return estimate(self.metrics[0].sign * (new[0] - old[0]))
 
-    def _score(self, parts: Any, given: Any, eps: Any, batch_statistics: Collection[str]) -> list[Array]:
+    def of(self, output: Any, batch: Any, rows: IntArray) -> list[FloatArray]:
+        """A value for each of some rows, from the model's output for them."""
+        if self._scorer is not None:
+            return self._scorer.score(output, batch)
+        assert self._reference is not None
+        return divergence(_flat(output), self._reference[rows])
+
+    def _score(self, parts: Any, given: Any, eps: Any, batch_statistics: Collection[str]) -> list[FloatArray]:
         batches = [taken(self._rows, part) for part in parts]
         outputs = self._runner.evaluate(batches, given, batch_statistics, eps)
         order = np.argsort(np.concatenate(parts))
@@ -80,7 +88,7 @@ class Bench:
             raise ValueError(f"score gives a number per row; for {self.count} rows it gave {len(rows[0])}.")
         return rows
 
-    def _batch(self) -> tuple[list[Array], list[float]]:
+    def _batch(self) -> tuple[list[FloatArray], list[float]]:
         """Scores with batch statistics, means over random splits into batches, and the variance that splits leave."""
         if self._scorer is None:
             self._reference = np.mean([self._outputs(split) for split in self._splits], axis=0)
@@ -89,12 +97,12 @@ class Bench:
         variances = [float(np.var(m.mean(axis=1), ddof=1)) / len(m) for m in metrics]
         return [metric.mean(axis=0) for metric in metrics], variances
 
-    def _outputs(self, split: Any) -> Array:
+    def _outputs(self, split: Any) -> FloatArray:
         outputs = self._runner.evaluate([taken(self._rows, part) for part in split], batch_statistics=self._live)
         return np.concatenate([_flat(o) for o in outputs])[np.argsort(np.concatenate(split))]
 
 
-def _flat(output: Any) -> Array:
+def _flat(output: Any) -> FloatArray:
     if not isinstance(output, Tensor) or not output.ndim:
         raise ValueError(
             f"without labels the model's output is a tensor, rows first; got {type(output).__name__}: give score=, or "

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import stats
 
-from bnstats.audit.layers import Array
+from bnstats._arrays import FloatArray, IntArray
 
 PERMUTATIONS = 199
 
@@ -21,7 +20,7 @@ class Between:
     p: float
 
 
-def class_mix(labels: list[NDArray[np.int64]]) -> Between:
+def class_mix(labels: list[IntArray]) -> Between:
     """Pearson's chi-square of classes over batches, per degree of freedom.
 
     Parameters
@@ -48,7 +47,7 @@ def class_mix(labels: list[NDArray[np.int64]]) -> Between:
     return Between(chi2 / freedom, float(stats.chi2.sf(chi2, freedom)))
 
 
-def row_mean_f(batches: list[Array], seed: int) -> Between:
+def row_mean_f(batches: list[FloatArray], seed: int) -> Between:
     """F of row means: variance between batches against that within, over all channels of a layer.
 
     Parameters
@@ -70,7 +69,7 @@ def row_mean_f(batches: list[Array], seed: int) -> Between:
     return Between(observed, (1 + sum(f >= observed for f in chance)) / (PERMUTATIONS + 1))
 
 
-def _f(x: Array, sizes: NDArray[np.int64]) -> float:
+def _f(x: FloatArray, sizes: IntArray) -> float:
     starts = np.append(0, np.cumsum(sizes)[:-1])
     means = np.add.reduceat(x, starts, axis=0) / sizes[:, None]
     between = float(np.sum(sizes[:, None] * np.square(means)))

@@ -7,16 +7,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bnstats._arrays import FloatArray, IntArray
 from bnstats.audit.batches import count_rows, joined, labels_of, taken
 from bnstats.audit.bench import Bench
 from bnstats.audit.between import Between, class_mix, row_mean_f
 from bnstats.audit.kinds import Kind
-from bnstats.audit.layers import Array, Layer
+from bnstats.audit.layers import Layer
 from bnstats.audit.null import Comparison
 from bnstats.audit.scores import Estimate
 from bnstats.audit.watch import Runner, Watched
+from bnstats.networks.adaptation import Adaptation
 
 # Kinds of statistics that a mend may put in place of the running ones.
 MENDS = ("population", "precise", "biased")
@@ -39,6 +40,8 @@ class Options:
     shares : dict or None
         Classes' shares at test time, if they are known.
     seed : int
+    adaptations : tuple of Adaptation
+        Whose scores are wanted.
     """
 
     test: Iterable[Any] | None
@@ -47,6 +50,7 @@ class Options:
     steps: int | None
     shares: Mapping[int, float] | None
     seed: int
+    adaptations: tuple[Adaptation, ...]
 
 
 @dataclass(eq=False)
@@ -125,7 +129,7 @@ class Case:
         """Layers with running statistics that training updates."""
         return [layer.name for layer in self.layers if layer.name in self.compared and layer.name not in self.frozen]
 
-    def labels(self) -> list[NDArray[np.int64]] | None:
+    def labels(self) -> list[IntArray] | None:
         """Integer labels of each full batch of the first epoch, if there are any."""
         found = [labels_of(batch) for batch in self.kept]
         if any(label is None or label.is_floating_point() or label.ndim != 1 for label in found):
@@ -191,7 +195,7 @@ class Gap:
         """What other statistics, or another eps, bring."""
         return self.against(self.base, given, eps)
 
-    def against(self, old: list[Array], given: Kind, eps: Mapping[str, float] | None = None) -> Estimate:
+    def against(self, old: list[FloatArray], given: Kind, eps: Mapping[str, float] | None = None) -> Estimate:
         """What they bring against other scores of the same rows."""
         return self.bench.gain(self.bench.score({**self.applied, **given}, eps), old)
 

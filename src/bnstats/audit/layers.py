@@ -9,15 +9,15 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.instancenorm import _InstanceNorm
 from torch.overrides import TorchFunctionMode
 
-Array = NDArray[np.float64]
-Statistics = tuple[Array, Array]
+from bnstats._arrays import FloatArray
+
+Statistics = tuple[FloatArray, FloatArray]
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +74,7 @@ def at_start(running: Statistics | None) -> bool:
     return running is not None and bool(np.all(running[0] == 0) and np.all(running[1] == 1))
 
 
-def to_numpy(tensor: Tensor) -> Array:
+def to_numpy(tensor: Tensor) -> FloatArray:
     """A float64 copy."""
     return np.array(tensor.detach().to(device="cpu", dtype=torch.float64).numpy())
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bnstats.audit.layers import Array, Layer, Statistics
+from bnstats._arrays import FloatArray
+from bnstats.audit.layers import Layer, Statistics
 from bnstats.audit.watch import Watched
 from bnstats.statistics.conventions import Convention
 
@@ -22,7 +23,7 @@ FORGOTTEN = 1e-4
 ROUNDING = float(np.finfo(np.float32).eps)
 
 
-def update_weights(momentum: float | None, steps: int | None, calls: int = 1) -> tuple[float, Array]:
+def update_weights(momentum: float | None, steps: int | None, calls: int = 1) -> tuple[float, FloatArray]:
     """What the start value and each batch, the last one last, weigh in the running statistics.
 
     Batches that together weigh less than 1e-4 are left out, and their weight is given to the others. Where steps are
@@ -47,7 +48,7 @@ def update_weights(momentum: float | None, steps: int | None, calls: int = 1) ->
     return float(shares[0]), shares[1:]
 
 
-def epoch_variance(weights: Array, per_epoch: int) -> float:
+def epoch_variance(weights: FloatArray, per_epoch: int) -> float:
     """Variance of a running statistic over shuffled epochs, in units of that of a batch statistic.
 
     The batches of one epoch share out the rows, so that any two of them have a correlation of -1/(M - 1)
@@ -92,7 +93,7 @@ class Comparison:
     start: float
     rms: float
     p: float
-    resampled: Array
+    resampled: FloatArray
 
 
 def compare(
@@ -145,12 +146,12 @@ def compare(
     return Comparison(_halves(expected), _halves(se), _halves(z), start, rms, p, resampled)
 
 
-def _halves(values: Array) -> Statistics:
+def _halves(values: FloatArray) -> Statistics:
     mean, var = np.split(values, 2)
     return mean, var
 
 
-def _rounding(layer: Layer, values: list[Array]) -> Array:
+def _rounding(layer: Layer, values: list[FloatArray]) -> FloatArray:
     """What rounding in float32 may do to running means and variances: a last digit in each update that still counts.
 
     Nothing smaller matters than what is that small against eps.
@@ -160,7 +161,7 @@ def _rounding(layer: Layer, values: list[Array]) -> Array:
     return ROUNDING * updates * np.concatenate([mean + np.sqrt(var + layer.eps), var + layer.eps])
 
 
-def _resample(values: Array, newest: Array, weights: Array, share: float, seed: int) -> Array:
+def _resample(values: FloatArray, newest: FloatArray, weights: FloatArray, share: float, seed: int) -> FloatArray:
     """Mean squares of z of running averages and of batches to compare with, both drawn from the observed batches."""
     rng, (k, channels) = np.random.default_rng(seed), values.shape
     if not channels or share == 0:
@@ -176,7 +177,7 @@ def _resample(values: Array, newest: Array, weights: Array, share: float, seed: 
     return np.asarray(np.mean(np.square(difference) / np.maximum(expected, 1e-30), axis=1))
 
 
-def _draw(weights: Array, k: int, rng: np.random.Generator) -> Array:
+def _draw(weights: FloatArray, k: int, rng: np.random.Generator) -> FloatArray:
     """What each of k batches weighs in running averages of batches drawn with replacement, a row each."""
     if len(weights) and np.ptp(weights) == 0:
         return np.asarray(rng.multinomial(len(weights), np.full(k, 1 / k), size=RESAMPLES) * weights[0])

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import stats
 
+from bnstats._arrays import FloatArray, IntArray
 from bnstats.audit.batches import count_rows, labels_of, taken
 from bnstats.audit.bench import Bench
 from bnstats.audit.case import Case, Gap
 from bnstats.audit.kinds import Kind, population
-from bnstats.audit.layers import Array
 from bnstats.audit.report import Finding
 from bnstats.audit.scores import Estimate
 
@@ -33,7 +32,7 @@ def about_test_rows(case: Case, applied: Kind) -> list[Finding]:
     return shifted(case, bench, standard)
 
 
-def shifted(case: Case, bench: Bench, standard: list[list[Array]]) -> list[Finding]:
+def shifted(case: Case, bench: Bench, standard: list[list[FloatArray]]) -> list[Finding]:
     """Statistics of one half of the test rows, tried on the other half."""
     made, order = case.kinds["population"], np.random.default_rng(case.seed).permutation(bench.count)
     halves = np.array_split(order, 2)
@@ -64,7 +63,7 @@ def distance(a: Kind, b: Kind, name: str) -> float:
     return float(np.sqrt(np.mean(((mean - mean0) ** 2 + (np.sqrt(var) - np.sqrt(var0)) ** 2) / scale)))
 
 
-def composition(case: Case, gap: Gap, standard: list[list[Array]]) -> list[Finding]:
+def composition(case: Case, gap: Gap, standard: list[list[FloatArray]]) -> list[Finding]:
     """Statistics of loader rows drawn by the classes' shares at test time."""
     loader, shares = labels_of(case.made), test_shares(case)
     if loader is None or loader.ndim != 1 or loader.is_floating_point() or shares is None:
@@ -101,7 +100,7 @@ def test_shares(case: Case) -> dict[int, float] | None:
     return {int(k): float(n) / labels.numel() for k, n in zip(classes, counts, strict=True)}
 
 
-def mix_p(y: NDArray[np.int64], shares: dict[int, float], test_rows: int) -> float:
+def mix_p(y: IntArray, shares: dict[int, float], test_rows: int) -> float:
     """How often chance makes the loader's classes differ so much from the test's."""
     classes = sorted(set(y.tolist()) | set(shares))
     counts = np.array([np.sum(y == k) for k in classes], dtype=float)

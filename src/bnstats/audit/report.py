@@ -79,6 +79,9 @@ class Audit:
         Slope of log rms z on depth, and how often chance gives a larger one.
     never_called : tuple of str
         Batch-norm layers that a forward pass does not call.
+    adaptations : DataFrame
+        If they were asked for, one row per adaptation, test batch size and metric: value and gain over running
+        statistics, with intervals.
     """
 
     layers: pd.DataFrame
@@ -88,6 +91,7 @@ class Audit:
     findings: list[Finding]
     depth_trend: dict[str, float]
     never_called: tuple[str, ...] = ()
+    adaptations: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     def summary(self) -> str:
         """The findings and the scores in plain words."""
@@ -104,7 +108,22 @@ class Audit:
         for rows, table in first.groupby("rows", sort=False):
             kinds = [f"{r.statistics} {r.value:.4f} ({r.low:.4f} to {r.high:.4f})" for r in table.itertuples()]
             lines.append(f"{table['metric'].iloc[0]} of {rows} rows: {', '.join(kinds)}.")
+        for name, size in self.helps_from().items():
+            helps = f"helps from {size} rows on" if size else "does not help"
+            lines.append(f"Statistics adapted to test batches ({name}): {helps}.")
         return "\n".join(lines)
+
+    def helps_from(self) -> dict[str, int | None]:
+        """The test batch size from which on each adaptation helps by more than chance; None where it does not."""
+        found: dict[str, int | None] = {}
+        if self.adaptations.empty:
+            return found
+        first = self.adaptations[self.adaptations["metric"] == self.adaptations["metric"].iloc[0]]
+        for name, rows in first.groupby("adaptation", sort=False):
+            helps = rows.sort_values("test_batch_size", ascending=False).set_index("test_batch_size")["gain_low"] > 0
+            from_here_on = helps.index[helps.cummin()]
+            found[str(name)] = int(from_here_on.min()) if len(from_here_on) else None
+        return found
 
     def plot(self) -> Figure:
         """By how much each layer's running statistics are off, what mending it brings, and the scores."""

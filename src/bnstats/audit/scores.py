@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from scipy import stats
 from torch import Tensor
 
+from bnstats._arrays import FloatArray, IntArray
 from bnstats.audit.batches import labels_of
-from bnstats.audit.layers import Array, to_numpy
+from bnstats.audit.layers import to_numpy
 
 LEVEL = 0.95
 # A gain is material if it is this large in the score's own unit (nats, for classes) ...
@@ -52,7 +52,7 @@ class Estimate:
         return bool(self.value >= effect and self.t >= T)
 
 
-def estimate(rows: Array, extra_variance: float = 0.0) -> Estimate:
+def estimate(rows: FloatArray, extra_variance: float = 0.0) -> Estimate:
     """Mean of a value per row, with a studentised interval that is corrected for skewness.
 
     Parameters
@@ -121,13 +121,13 @@ class Scorer:
     """
 
     metrics: tuple[Metric, ...]
-    score: Callable[[Any, Any], list[Array]]
+    score: Callable[[Any, Any], list[FloatArray]]
 
 
 def own_scorer(score: Callable[[Any, Any], Any]) -> Scorer:
     """A user's function (output, batch) -> a number per row, larger is better."""
 
-    def checked(output: Any, batch: Any) -> list[Array]:
+    def checked(output: Any, batch: Any) -> list[FloatArray]:
         values = score(output, batch)
         rows = to_numpy(values) if isinstance(values, Tensor) else np.asarray(values, dtype=np.float64)
         if rows.ndim != 1:
@@ -142,7 +142,7 @@ def own_scorer(score: Callable[[Any, Any], Any]) -> Scorer:
 def class_scorer() -> Scorer:
     """Classification logits (rows, classes, ...) against integer labels: nll in nats and accuracy."""
 
-    def score(output: Any, batch: Any) -> list[Array]:
+    def score(output: Any, batch: Any) -> list[FloatArray]:
         labels = labels_of(batch)
         assert labels is not None
         labels = labels.to(output.device)
@@ -162,7 +162,7 @@ def is_classification(output: Any, batch: Any) -> bool:
     return integer and labels.shape == output.shape[:1] + output.shape[2:]
 
 
-def divergence(output: Array, reference: Array) -> list[Array]:
+def divergence(output: FloatArray, reference: FloatArray) -> list[FloatArray]:
     """Of outputs without labels from reference ones, a value per row: divergence, and whether the largest one changed.
 
     The divergence of logits is Kullback and Leibler's in nats; of a single output per row it is the squared difference
@@ -176,13 +176,13 @@ def divergence(output: Array, reference: Array) -> list[Array]:
     return [np.sum(np.exp(log_p) * (log_p - log_q), axis=1), changed.astype(np.float64)]
 
 
-def log_softmax(logits: Array) -> Array:
+def log_softmax(logits: FloatArray) -> FloatArray:
     """Logs of probabilities."""
     shifted = logits - logits.max(axis=1, keepdims=True)
     return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)))
 
 
-def random_splits(rows: int, size: int, count: int, rng: np.random.Generator) -> list[list[NDArray[np.int64]]]:
+def random_splits(rows: int, size: int, count: int, rng: np.random.Generator) -> list[list[IntArray]]:
     """So many random splits of the rows into batches of at least that size."""
     parts = max(rows // size, 1)
     return [np.array_split(rng.permutation(rows), parts) for _ in range(count)]

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bnstats._arrays import FloatArray
 from bnstats.audit import kinds
 from bnstats.audit.batches import count_rows
 from bnstats.audit.case import Case
 from bnstats.audit.kinds import Kind
-from bnstats.audit.layers import Array, Layer
+from bnstats.audit.layers import Layer
 from bnstats.audit.null import RESAMPLES, compare
 from bnstats.audit.other_rows import distance
 from bnstats.audit.scores import Estimate, estimate
@@ -72,7 +73,7 @@ class Distances:
         }
 
 
-def _layer_row(case: Case, depth: int, layer: Layer, base: list[Array]) -> dict[str, Any]:
+def _layer_row(case: Case, depth: int, layer: Layer, base: list[FloatArray]) -> dict[str, Any]:
     watched, compared = case.watched[layer.name], case.compared.get(layer.name)
     row: dict[str, Any] = {"layer": layer.name, "depth": depth, "channels": watched.mean.shape[-1]}
     row |= {
@@ -118,7 +119,7 @@ def discrepancies(case: Case, layer: Layer) -> dict[str, float]:
     population_mean, population_var = case.kinds["population"][layer.name]
     noise_sd = compared.se[1] / (2 * np.sqrt(np.maximum(pooled_var, 1e-30)))
 
-    def tid(values: Array, centre: Array, scale: float) -> float:
+    def tid(values: FloatArray, centre: FloatArray, scale: float) -> float:
         return float(np.mean(np.linalg.norm(values - centre, axis=1)) / max(scale, 1e-30))
 
     return {

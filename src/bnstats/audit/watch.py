@@ -14,12 +14,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from bnstats._arrays import FloatArray, IntArray
 from bnstats.audit.batches import inputs_of, moved
 from bnstats.audit.layers import (
-    Array,
     BatchNormCalls,
     Call,
     Handler,
@@ -52,10 +51,10 @@ class Watched:
         Values per channel: rows times positions.
     """
 
-    batch: NDArray[np.int64]
-    mean: Array
-    var: Array
-    n: Array
+    batch: IntArray
+    mean: FloatArray
+    var: FloatArray
+    n: FloatArray
 
     def of(self, batches: Collection[int]) -> Watched:
         """Those of some batches."""
@@ -153,6 +152,12 @@ class Runner:
         with self._controlled(handle), _replaced([self._own[name] for name in given if name in self._own], given):
             return [self.output(batch) for batch in batches]
 
+    def with_calls(self, handle: Handler, batch: Any) -> Any:
+        """The output of a batch in evaluation mode, `handle` doing every batch normalisation."""
+        self.model.eval()
+        with self._controlled(handle):
+            return self.output(batch)
+
     @contextmanager
     def _controlled(self, handle: Handler, entered: Callable[[str, Any], None] | None = None) -> Iterator[None]:
         """While active, `handle` does every batch normalisation; `entered` is told of layers with their inputs."""
@@ -221,12 +226,12 @@ class Runner:
                 self.output(batch)
         return {layer.name: _stacked(seen[layer.name], layer.calls) for layer in self.layers}
 
-    def row_means(self, batches: Iterable[Any], names: Collection[str]) -> dict[str, list[Array]]:
+    def row_means(self, batches: Iterable[Any], names: Collection[str]) -> dict[str, list[FloatArray]]:
         """Means over positions of layers' inputs, of shape (rows, channels) for each batch, in evaluation mode.
 
         Along this path a row's activations do not depend on its batch.
         """
-        seen: dict[str, list[Array]] = {name: [] for name in names}
+        seen: dict[str, list[FloatArray]] = {name: [] for name in names}
 
         def handle(name: str, call: Call) -> Tensor:
             if name in names:
