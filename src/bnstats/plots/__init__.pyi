@@ -23,3 +23,5 @@ from .results import (
     mismatch as mismatch,
     running as running,
 )
+from .results import convergence as convergence, mismatch as mismatch, running as running
+from .zip_plot import ranked as ranked, zip_plot as zip_plot

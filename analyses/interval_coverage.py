@@ -1,0 +1,129 @@
+"""How often a 95 % interval for the mean, made from one batch, holds the population's mean: light and heavy tails."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from numpy.random import Generator
+from scipy import stats
+
+import bnstats as bn
+from analyses.command_line import Options, run
+from bnstats.plots.elements import MARKERS, log2_ticks, panels, series, theme
+from bnstats.plots.zip_plot import zip_plot
+
+POPULATIONS = ("normal", "uniform", "exponential", "t3", "lognormal", "pareto")
+ZIPPED, ZIPPED_SIZE, ZIPPED_INTERVALS = ("normal", "exponential", "pareto"), 8, 400
+LEVEL = 0.95
+
+
+@dataclass(frozen=True)
+class Intervals(bn.Study):
+    """Intervals of a batch's mean by the t law, mean ± t se, which are exact for normal values."""
+
+    summaries: ClassVar[tuple[str, ...]] = ("coverage", "bias", "relative_error_of_model_se")
+    populations: tuple[str, ...]
+    batch_sizes: tuple[int, ...]
+
+    def cells(self) -> list[dict[str, Any]]:
+        return [{"population": name, "batch_size": n} for name in self.populations for n in self.batch_sizes]
+
+    def size(self, cell: Mapping[str, Any]) -> int:
+        return max(ZIPPED_INTERVALS, 2**17 // int(cell["batch_size"]))
+
+    def simulate(self, cell: Mapping[str, Any], rng: Generator, size: int) -> dict[str, np.ndarray[Any, Any]]:
+        population, n = bn.POPULATIONS[cell["population"]], cell["batch_size"]
+        batches = np.empty((size, n))
+        population.fill(rng, batches)
+        mean, se = batches.mean(axis=1), batches.std(axis=1, ddof=1) / math.sqrt(n)
+        return {"mean": mean, "se": se, "holds the mean": np.abs(mean - population.mean) <= margin(n) * se}
+
+    def summaries_of(self, cell: Mapping[str, Any], key: str) -> tuple[str, ...]:
+        return {"mean": ("bias", "relative_error_of_model_se"), "se": ("bias",)}.get(key, ("coverage",))
+
+    def model_se(self, cell: Mapping[str, Any], key: str) -> str | None:
+        return "se" if key == "mean" else None
+
+    def origin(self, cell: Mapping[str, Any], key: str) -> float:
+        return bn.POPULATIONS[cell["population"]].mean if key == "mean" else 0.0
+
+    def tail_index(self, cell: Mapping[str, Any], key: str, replicates: int) -> float:
+        return bn.POPULATIONS[cell["population"]].tail_index if key in ("mean", "se") else math.inf
+
+    def wanted(self, cell: Mapping[str, Any], key: str, summary: str) -> bool:
+        return summary == "coverage"
+
+    def exact(self, cell: Mapping[str, Any], key: str, summary: str) -> float:
+        if key == "mean" and summary == "bias":
+            return 0.0
+        return LEVEL if summary == "coverage" and cell["population"] == "normal" else math.nan
+
+
+def margin(batch_size: int) -> float:
+    """Half the width of an interval, in standard errors."""
+    return float(stats.t.ppf((1 + LEVEL) / 2, batch_size - 1))
+
+
+def simulate(options: Options) -> pd.DataFrame:
+    """Coverage and errors of standard errors in every condition, and some intervals themselves."""
+    sizes = (4, 8, 32, 128) if options.quick else (2, 4, 8, 16, 32, 64, 128, 256)
+    study = Intervals(POPULATIONS, sizes)
+    table = bn.run(study, **options.study("interval-coverage", full=0.001, quick=0.004)).table
+    frames = [table.assign(kind="summary")]
+    for name in ZIPPED:
+        place = study.cells().index({"population": name, "batch_size": ZIPPED_SIZE})
+        found = bn.run_block(study, cell=place, block=0, seed=options.seed)
+        mean, se = (np.asarray(found[key])[:ZIPPED_INTERVALS] for key in ("mean", "se"))
+        half, target = margin(ZIPPED_SIZE) * se, bn.POPULATIONS[name].mean
+        intervals = pd.DataFrame({"low": mean - half, "high": mean + half, "target": target, "population": name})
+        frames.append(intervals.assign(kind="interval", batch_size=ZIPPED_SIZE))
+    return pd.concat(frames, ignore_index=True)
+
+
+def plot(frame: pd.DataFrame) -> Figure:
+    """Coverage against batch size, and a zip plot of intervals for each of three populations."""
+    covered = frame[(frame["kind"] == "summary") & (frame["measure"] == "holds the mean")]
+    intervals = frame[frame["kind"] == "interval"]
+    with theme() as palette:
+        figure, (coverage, *zips) = panels(1 + len(ZIPPED), width=3.9, height=4.4)
+        for i, name in enumerate(POPULATIONS):
+            part = covered[covered["population"] == name]
+            series(
+                coverage, part, "batch_size", color=palette[i], marker=MARKERS[i], label=name, joined=name != "normal"
+            )
+        log2_ticks(coverage, covered["batch_size"].astype(int).tolist())
+        worst = covered.loc[covered["value"].idxmin()]
+        coverage.set(
+            title=f"Batches of {worst['batch_size']:.0f} {worst['population']} values:\n"
+            f"{worst['value']:.0%} of {LEVEL:.0%} intervals hold the mean",
+            xlabel="batch size",
+            ylabel="coverage of the mean",
+        )
+        coverage.legend(fontsize=7, loc="lower right")
+        for ax, name in zip(zips, ZIPPED, strict=True):
+            part = intervals[intervals["population"] == name]
+            zip_plot(ax, part, level=LEVEL, colors=(palette[0], palette[1]))
+            missed = (part["high"] < part["target"]).mean(), (part["low"] > part["target"]).mean()
+            ax.set_title(
+                f"{name}, batches of {ZIPPED_SIZE}:\n{missed[0]:.1%} end below the mean, {missed[1]:.1%} above"
+            )
+            ax.set_xlabel("interval (σ around the mean)" if name == "normal" else "interval for the mean")
+        for ax in zips[1:]:
+            ax.set_ylabel("")
+        figure.suptitle("Intervals from a skewed batch miss the mean too often, and on one side")
+    return figure
+
+
+def main(argv: Sequence[str] | None = None) -> Path:
+    return run("interval_coverage", simulate, plot, argv, __doc__)
+
+
+if __name__ == "__main__":
+    main()

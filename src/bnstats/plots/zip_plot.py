@@ -1,0 +1,66 @@
+"""The zip plot: many confidence intervals of one target, the worst on top (Morris, White & Crowther 2019)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from statsmodels.stats.proportion import proportion_confint
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+def ranked(frame: pd.DataFrame) -> pd.DataFrame:
+    """The intervals in increasing order of how far they are from the target, in units of their own half width.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        low, high, target: one row per interval.
+
+    Returns
+    -------
+    DataFrame
+        low, high, target, and centile, from 0 to 1, and holds, whether the interval holds its target.
+
+    Examples
+    --------
+    >>> ranked(pd.DataFrame({"low": [0.5, -1.0], "high": [1.5, 1.0], "target": 0.0}))["holds"].tolist()
+    [True, False]
+    """
+    half = (frame["high"] - frame["low"]) / 2
+    away = np.abs((frame["high"] + frame["low"]) / 2 - frame["target"])
+    order = np.argsort((away / half).to_numpy(), kind="stable")
+    placed = frame[["low", "high", "target"]].iloc[order].reset_index(drop=True)
+    holds = (placed["low"] <= placed["target"]) & (placed["target"] <= placed["high"])
+    return placed.assign(centile=(np.arange(len(placed)) + 0.5) / len(placed), holds=holds)
+
+
+def zip_plot(ax: Axes, frame: pd.DataFrame, *, level: float = 0.95, colors: tuple[Any, Any] = ("C0", "C3")) -> None:
+    """Draw intervals as horizontal lines, as `ranked`, so that the zip opens where they miss the target.
+
+    With exact intervals it opens at `level`, the dotted line; the band is where it may open by chance, with 95 %.
+
+    Parameters
+    ----------
+    ax : Axes
+    frame : DataFrame
+        low, high, target: one row per interval.
+    level : float
+        The nominal coverage.
+    colors : two colours
+        Of intervals that hold the target, and of those that miss it.
+    """
+    rows = ranked(frame)
+    for holds, color in zip((True, False), colors, strict=True):
+        part = rows[rows["holds"] == holds]
+        label = f"{len(part) / len(rows):.1%} {'hold' if holds else 'miss'} it"
+        ax.hlines(part["centile"], part["low"], part["high"], color=color, linewidth=0.7, label=label)
+    low, high = proportion_confint(round(level * len(rows)), len(rows), method="beta")
+    ax.axhspan(low, high, color="0.5", alpha=0.25, linewidth=0)
+    ax.axhline(level, color="0.2", linewidth=1, linestyle=":")
+    ax.axvline(float(rows["target"].iloc[0]), color="0.2", linewidth=1)
+    ax.set(ylabel="intervals, the best at the bottom (centile)", ylim=(0, 1))
+    ax.legend(fontsize=7, loc="lower left")

@@ -1,0 +1,169 @@
+"""The stopping rule: each line of its table, keys with names, and conditions that a study cannot change."""
+
+from __future__ import annotations
+
+import math
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import bnstats as bn
+from bnstats.simulation.evidence import Sample
+from bnstats.simulation.frozen_cell import FrozenCell
+from bnstats.simulation.stopping import Case, judge, looks, settled
+from bnstats.simulation.summaries import SUMMARIES
+from bnstats.simulation.tally import Account, Tally
+
+
+@dataclass(frozen=True)
+class Told(bn.Study):
+    """A study that says of its numbers what a test asks it to."""
+
+    patient: ClassVar = True
+    known_value: float = math.nan
+    tail: float = math.inf
+    tail_at_most: float = math.inf
+    asks: bool = True
+
+    def cells(self):
+        return [{}]
+
+    def simulate(self, cell, rng, size):
+        return {"x": rng.standard_normal(size)}
+
+    def exact(self, cell, key, summary):
+        return self.known_value
+
+    def tail_index(self, cell, key, replicates):
+        return self.tail if replicates <= 1000 else self.tail_at_most
+
+    def wanted(self, cell, key, summary):
+        return self.asks
+
+
+class Impatient(Told):
+    patient: ClassVar = False
+
+
+def sample(x: np.ndarray) -> Sample:
+    account = Account(1)
+    account.add(0, Tally.of({"x": x}, [0.0]))
+    return account.sample(0)
+
+
+NORMAL = np.random.default_rng(0).normal(1.0, 1.0, 1000)
+ATOMS = np.repeat([1.0, 2.0], 500)
+
+
+@pytest.mark.parametrize(
+    ("study", "x", "summary", "case", "mcse", "asked", "reached"),
+    [
+        (Told(known_value=math.inf), NORMAL, "se", Case.INFINITE, "nan", False, True),
+        (Told(), np.append(NORMAL, np.nan), "mean", Case.UNDEFINED, "inf", False, False),
+        (Told(tail=1.5), NORMAL, "mean", Case.HEAVY_TAILED, "inf", True, False),
+        (Told(tail=1.5, tail_at_most=1.5), NORMAL, "mean", Case.HEAVY_TAILED, "inf", False, False),
+        (Impatient(tail=1.5), NORMAL, "mean", Case.HEAVY_TAILED, "inf", False, False),
+        (Told(tail=2.5, tail_at_most=2.5), NORMAL, "se", Case.HEAVY_TAILED, "inf", False, False),
+        (Told(tail=2.5, tail_at_most=2.5), NORMAL, "mean", Case.ESTIMATED, "finite", True, False),
+        (Told(), ATOMS, "median_abs_error", Case.AT_A_GAP, "finite", False, False),
+        (Told(), NORMAL, "mean", Case.ESTIMATED, "finite", True, False),
+        (Told(asks=False), NORMAL, "mean", Case.ESTIMATED, "finite", False, True),
+        (Told(), np.ones(1000), "mean", Case.ESTIMATED, "inf", True, False),
+        (Told(), np.ones(1000, dtype=bool), "mean", Case.ESTIMATED, "finite", True, True),
+    ],
+)
+def test_every_line_of_the_table(study, x, summary, case, mcse, asked, reached) -> None:
+    number = judge(study, {}, "x", SUMMARIES[summary], sample(x).whole(), 1e6)
+    kind = "nan" if math.isnan(number.mcse) else "finite" if math.isfinite(number.mcse) else "inf"
+    assert (number.case, kind, number.asked, number.reached(0.01)) == (case, mcse, asked, reached)
+    assert number.reached(None)
+
+
+def test_measures_settle_alone_or_together() -> None:
+    worst = {"a": 0.01, "b": 0.3}
+    assert settled(worst, False, 0.1, last=False) == ["a"]
+    assert settled(worst, True, 0.1, last=False) == []
+    assert settled(worst, True, 0.3, last=False) == ["a", "b"]
+    assert settled(worst, True, 0.1, last=True) == settled(worst, False, None, last=True) == ["a", "b"]
+    assert settled(worst, False, None, last=False) == []
+
+
+@pytest.mark.parametrize(("blocks", "count"), [(1, 1), (8, 1), (9, 2), (16, 2), (17, 3), (1024, 8)])
+def test_the_number_of_looks(blocks: int, count: int) -> None:
+    assert looks(blocks, 0.1) == count
+    assert looks(blocks, None) == 1
+
+
+@dataclass(frozen=True)
+class Meddling(bn.Study):
+    """A study that changes its condition, or what is in it, where it can."""
+
+    how: str
+
+    def cells(self):
+        return [{"n": 2, "shifts": [0.0], "weights": np.ones(2)}]
+
+    def simulate(self, cell, rng, size):
+        x = rng.standard_normal(size) + sum(cell["shifts"]) + cell["n"] + cell["weights"].sum()
+        if self.how == "list":
+            cell["shifts"].append(100.0)
+        elif self.how == "item":
+            cell["n"] += 1
+        elif self.how == "array":
+            cell["weights"][0] = 7.0
+        return {"x": x}
+
+    def columns(self, cell):
+        return {"n": cell["n"]}
+
+
+def test_a_condition_is_the_same_for_every_block(tmp_path) -> None:
+    """With threads, with processes, and from a store: to the bit what a study that changes nothing has."""
+    expected = bn.run(Meddling("not"), max_replicates=8000).table
+    path = tmp_path / "meddling.sqlite"
+    with ProcessPoolExecutor(1) as pool:
+        for options in ({"executor": 1}, {"executor": 2}, {"executor": pool}, {"store": path}, {"store": path}):
+            table = bn.run(Meddling("list"), max_replicates=8000, **options).table
+            pd.testing.assert_frame_equal(table, expected, check_exact=True)
+    for how in ("item", "array"):
+        with pytest.raises(bn.exceptions.BlockError, match="assignment"):
+            bn.run(Meddling(how), max_replicates=2000)
+
+
+def test_a_frozen_cell_is_a_mapping() -> None:
+    held = {"n": 2, "nested": {"list": [1, 2]}}
+    cell = FrozenCell(held)
+    held["nested"]["list"].append(3)
+    assert cell == {"n": 2, "nested": {"list": [1, 2]}}
+    assert {**cell, "n": 3} == (cell | {"n": 3})
+    assert cell.get("m", 5) == 5
+    assert repr(cell) == repr(dict(cell))
+
+
+@dataclass(frozen=True)
+class Named(bn.Study):
+    """Measures with two names, which the study's methods get as a named tuple, also out of a store."""
+
+    key_columns: ClassVar = ("kind", "power")
+
+    def cells(self):
+        return [{"n": 1}]
+
+    def simulate(self, cell, rng, size):
+        u = rng.random(size)
+        return {("uniform", power): u**power for power in (1, 2)}
+
+    def exact(self, cell, key, summary):
+        assert key.kind == "uniform"
+        return 1 / (key.power + 1)
+
+
+def test_keys_have_names(tmp_path) -> None:
+    for _ in range(2):
+        table = bn.run(Named(), max_replicates=8000, store=tmp_path / "named.sqlite").table
+        assert table["exact"].tolist() == [1 / 2, 1 / 3]
+        bn.testing.assert_within_mcse(table, false_alarm=1e-8)
