@@ -1,0 +1,172 @@
+"""Calls everything public with valid arguments of which one or two are replaced by odd values, and judges the outcome.
+
+`python tests/fuzz/fuzzer.py --calls 100000` prints how many calls failed, and how; `--seed` repeats a run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import inspect
+import linecache
+import signal
+import traceback
+import warnings
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from odd_values import ODD
+from targets import Target, targets
+
+import bnstats as bn
+
+PACKAGE = str(Path(bn.__file__).parent)
+LIMIT = 20
+"""Seconds in which a call must have ended."""
+OWN_WARNINGS = (bn.exceptions.PrecisionWarning, bn.exceptions.NotFiniteWarning, bn.exceptions.DivergenceWarning)
+
+
+class Stuck(BaseException):
+    """A call that takes too long."""
+
+
+def _alarm(_: int, __: FrameType | None) -> None:
+    raise Stuck
+
+
+def mutated(rng: np.random.Generator, target: Target) -> dict[str, Any]:
+    """Valid arguments, of which one or two are replaced by odd values, or left out."""
+    given = {name: make() for name, make in target.arguments.items()}
+    if not target.parameters:
+        return given
+    for name in rng.choice(
+        target.parameters, size=min(len(target.parameters), 1 + (rng.random() < 0.3)), replace=False
+    ):
+        if rng.random() < 0.02:
+            given.pop(name, None)
+        else:
+            given[name] = ODD[rng.integers(len(ODD))]()
+    return given
+
+
+def judge(target: Target, given: dict[str, Any]) -> str | None:
+    """What is wrong with how this call ends; None if nothing is."""
+    function = target.call()
+    try:
+        inspect.signature(function).bind(**given)
+    except TypeError:
+        return None
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        signal.signal(signal.SIGALRM, _alarm)
+        signal.alarm(LIMIT)
+        try:
+            found = function(**given)
+        except Stuck:
+            return "takes too long"
+        except AssertionError as error:
+            return None if target.name.startswith("testing.") else _where("AssertionError", error)
+        except (ValueError, OSError) as error:
+            return _refusal(error)
+        except Exception as error:
+            return _where(type(error).__name__, error)
+        finally:
+            signal.alarm(0)
+            plt.close("all")
+    stray = [w for w in warned if not issubclass(w.category, OWN_WARNINGS) and not _ours(w)]
+    if stray:
+        return f"stray {stray[0].category.__name__}: {str(stray[0].message)[:60]}"
+    if not warned and "nan" not in (inspect.getdoc(function) or "").lower() and any(x != x for x in numbers(found)):
+        return "NaN without a word"
+    return None
+
+
+def _ours(warned: warnings.WarningMessage) -> bool:
+    """Whether this package raised the warning itself, at the line of the user: here."""
+    return issubclass(warned.category, UserWarning) and warned.filename == __file__
+
+
+def _refusal(error: Exception) -> str | None:
+    """What is wrong with a refusal: it should be one sentence, raised by this package itself."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    if not last.filename.startswith(PACKAGE) or not linecache.getline(
+        last.filename, last.lineno or 0
+    ).strip().startswith("raise"):
+        return _where(f"deep {type(error).__name__}", error)
+    text = str(error)
+    if len(text) > 600 or "\n" in text:
+        return _where("long message", error)
+    return None
+
+
+def _where(what: str, error: BaseException) -> str:
+    ours = [f for f in traceback.extract_tb(error.__traceback__) if f.filename.startswith(PACKAGE)]
+    place = f"{Path(ours[-1].filename).relative_to(PACKAGE)}:{ours[-1].lineno}" if ours else "at the door"
+    text = f"{type(error).__name__}"
+    try:
+        text = str(error).splitlines()[0][:70] if str(error) else text
+    except Exception:  # of a user's own object
+        text = type(error).__name__
+    return f"{what} in {place}: {text}"
+
+
+def numbers(found: Any) -> Iterator[float]:
+    """The numbers in a result: of a float, of an array, or of a dataclass of these."""
+    if isinstance(found, float | np.floating):
+        yield float(found)
+    elif isinstance(found, np.ndarray) and found.dtype.kind == "f":
+        yield from found.ravel()[:1000].tolist()
+    elif isinstance(found, tuple):
+        for part in found:
+            yield from numbers(part)
+    elif (
+        is_dataclass(found)
+        and not isinstance(found, type)
+        and not isinstance(getattr(found, "table", None), pd.DataFrame)
+    ):
+        for part in fields(found):
+            yield from numbers(getattr(found, part.name, None))
+
+
+def fuzz(calls: int, seed: int, only: str = "") -> Iterator[tuple[str, dict[str, Any], str | None]]:
+    """Call and judge: the name of the target, what it was given, and what is wrong."""
+    rng = np.random.default_rng(seed)
+    known = [target for target in targets() if target.name.startswith(only)]
+    weights = np.array([0.1 if target.slow else 1.0 for target in known])
+    weights /= weights.sum()
+    for _ in range(calls):
+        target = known[rng.choice(len(known), p=weights)]
+        given = mutated(rng, target)
+        yield target.name, given, judge(target, given)
+
+
+def today() -> int:
+    """A seed from the day: new calls every day, the same ones all day."""
+    return int(datetime.datetime.now(datetime.UTC).strftime("%Y%m%d"))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--calls", type=int, default=100_000)
+    parser.add_argument("--seed", type=int, default=today())
+    parser.add_argument("--shown", type=int, default=40)
+    parser.add_argument("--only", default="", help="targets whose name begins with this")
+    asked = parser.parse_args()
+    wrong: Counter[str] = Counter()
+    for name, _, what in fuzz(asked.calls, asked.seed, asked.only):
+        if what:
+            wrong[f"{name}: {what}"] += 1
+    print(f"{sum(wrong.values())} of {asked.calls} calls went wrong in {len(wrong)} ways (seed {asked.seed})")
+    for what, times in wrong.most_common(asked.shown):
+        print(f"{times:6d}  {what}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,296 @@
+"""What is public, found through the namespaces, and valid arguments for it, by their names."""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+import bnstats as bn
+
+ROWS = np.random.default_rng(0).normal(size=(60, 4))
+LABELS = (ROWS[:, 0] > 0).astype(int)
+BATCH = np.repeat(np.arange(6), 10)
+
+# One that takes what a simulation takes is called more rarely.
+SLOW = ("measure_", "run", "assert_", "show_versions", "leave_one_batch_out", "plot", "summary", "compare")
+# They need PyTorch, have tests of their own, or take what a study's author writes.
+LEFT_OUT = {"audit", "recalibrate", "check_claims", "show_versions", "Study"}
+# What others return and nobody makes by hand; its methods are called.
+MADE_BY_OTHERS = {"corrections.Fitted", "corrections.Correction.made_by", "networks.Network", "theory.Sampling"}
+MADE_BY_OTHERS |= {"theory.Batches", "theory.Theory"}
+
+
+@dataclass(frozen=True)
+class Largest(bn.Study):
+    """A small study."""
+
+    sizes: tuple[int, ...] = (4, 8)
+
+    def cells(self):
+        return [{"batch_size": n} for n in self.sizes]
+
+    def simulate(self, cell, rng, size):
+        return {"largest": rng.standard_normal((size, cell["batch_size"])).max(axis=1)}
+
+    def size(self, cell):
+        return 20
+
+
+@cache
+def network() -> Any:
+    dataset = bn.Dataset.of((ROWS.astype(np.float32), LABELS))
+    return bn.networks.Network.initial(
+        bn.networks.Recipe(hidden=(3,)), dataset.inputs, dataset.classes, np.random.default_rng(0)
+    )
+
+
+# Valid arguments, by the name of the parameter, made anew for each call.
+BY_NAME: dict[str, Callable[[], Any]] = {
+    "population": lambda: bn.Population.of("normal"),
+    "populations": lambda: "normal",
+    "batch_size": lambda: 4,
+    "batch_sizes": lambda: [4, 8],
+    "estimator": lambda: "mean",
+    "estimators": lambda: ["mean"],
+    "batching": lambda: bn.IID(),
+    "rng": lambda: np.random.default_rng(0),
+    "out": lambda: np.empty((3, 4)),
+    "x": lambda: ROWS[:, 0].copy(),
+    "y": lambda: LABELS.copy(),
+    "batch": lambda: BATCH.copy(),
+    "label": lambda: LABELS.copy(),
+    "outcome": lambda: ROWS[:, 1].copy(),
+    "key": lambda: BATCH.copy(),
+    "steps": lambda: 4,
+    "step": lambda: 4,
+    "size": lambda: 3,
+    "batches": lambda: 4,
+    "n": lambda: 4,
+    "chance": lambda: 0.5,
+    "probability": lambda: 0.5,
+    "rmse": lambda: 0.2,
+    "z": lambda: 0.5,
+    "phi": lambda: 0.5,
+    "icc": lambda: 0.5,
+    "share": lambda: 0.5,
+    "momentum": lambda: 0.1,
+    "convention": lambda: "torch",
+    "name": lambda: "a name",
+    "law": lambda: None,
+    "function": lambda: lambda x, axis: x.mean(axis),
+    "target": lambda: 0.0,
+    "classes": lambda: 2,
+    "each": lambda: 2,
+    "labels": lambda: [0.0],
+    "corrections": lambda: ["none", "center"],
+    "source": lambda: "normal",
+    "study": lambda: Largest(),
+    "cell": lambda: 0,
+    "block": lambda: 0,
+    "mean": lambda: 0.0,
+    "var": lambda: 1.0,
+    "m2": lambda: 4.0,
+    "ddof": lambda: 0,
+    "other": lambda: bn.Moments.of(np.arange(4.0)),
+    "fresh": lambda: lambda: np.array(0.0),
+    "moments": lambda: bn.Moments.of(np.arange(4.0)),
+    "estimates": lambda: np.arange(3.0),
+    "along": lambda: "batch",
+    "transfers": lambda: True,
+    "smooth": lambda: bn.effects.Trend(),
+    "message": lambda: "a message",
+    "precision": lambda: None,
+    "max_replicates": lambda: 40,
+    "progress": lambda: False,
+    "rate": lambda: -0.5,
+    "tolerance": lambda: 0.2,
+    "within": lambda: 0.5,
+    "confidence": lambda: 0.5,
+    "false_alarm": lambda: 0.01,
+    "max_draws": lambda: 2**23,
+    "estimate": lambda: np.zeros(3),
+    "exact": lambda: np.zeros(3),
+    "mcse": lambda: np.ones(3),
+    "severity": lambda: 0.5,
+    "truth": lambda: np.zeros(3),
+    "statistic": lambda: "mean",
+    "hidden": lambda: (3,),
+    "inputs": lambda: 4,
+    "recipe": lambda: bn.networks.Recipe(hidden=(3,)),
+    "dataset": lambda: (ROWS.astype(np.float32), LABELS),
+    "rows": lambda: None,
+    "network": network,
+    "split": lambda: bn.Dataset.of((ROWS.astype(np.float32), LABELS)).split(np.random.default_rng(0)),
+    "frame": lambda: pd_frame(),
+    "table": lambda: pd_frame(),
+}
+EFFECTS = ("Distinct", "Mixture", "RandomWalk", "Sinusoid", "Trend")
+# Where a name means something else, or the usual value would take long.
+BY_CALL: dict[str, dict[str, Callable[[], Any]]] = {
+    "measure_convergence": {"max_replicates": lambda: 64},
+    "measure_running": {"steps": lambda: 4},
+    "measure_mismatch": {
+        "steps": lambda: 3,
+        "max_replicates": lambda: 4,
+        "hidden": lambda: (3,),
+        "batching": lambda: bn.Shuffled(),
+        "rows": None,
+        "momentum": None,
+    },
+    "measure_correction": {
+        "batch_sizes": lambda: [2],
+        "batches": lambda: 4,
+        "labels": lambda: "relative",
+        "measures": lambda: ["rmse"],
+    },
+    "measure_raw_behind": {"z": lambda: 0.0},
+    "theory.raw_behind": {"z": lambda: 0.5},
+    "theory.rate": {"batching": lambda: bn.IID()},
+    "Dataset.of": {"source": lambda: (ROWS, LABELS)},
+    "Gaussians.of": {"source": lambda: (ROWS, LABELS)},
+    "Convention.of": {"source": lambda: "torch"},
+    "RunningStats.update": {"batch": lambda: ROWS[:, :2]},
+    "RunningStats.normalize": {"x": lambda: ROWS[:, :2]},
+    "corrections.correction_of": {"source": lambda: "center"},
+    **{f"effects.{kind}.of": {"source": lambda: "trend"} for kind in EFFECTS},
+    "Gaussians": {"rows": lambda: 60, "test_rows": lambda: 20, "inputs": lambda: 4, "classes": lambda: 2},
+    "Moments": {"mean": lambda: 1.0},
+    "leave_one_batch_out": {"corrections": lambda: ["none", "center"]},
+    "testing.assert_rate": {
+        "to": None,
+        "tolerance": lambda: 0.2,
+        "max_draws": lambda: 2**23,
+        "batch_sizes": lambda: (16, 64),
+    },
+    "testing.assert_converges": {
+        "to": None,
+        "batch_size": lambda: 32,
+        "within": lambda: 0.5,
+        "max_draws": lambda: 2**12,
+    },
+}
+
+
+def pd_frame() -> Any:
+    import pandas as pd
+
+    return pd.DataFrame({"batch_size": [2, 4], "value": [1.0, 0.5], "mcse": [0.1, 0.1], "exact": [1.0, 0.5]})
+
+
+# Objects whose methods are called.
+OBJECTS: dict[str, Callable[[], Any]] = {
+    "Population": lambda: bn.Population.of("normal"),
+    "Estimator": lambda: bn.ESTIMATORS["mean"],
+    "Moments": lambda: bn.Moments.of(np.arange(8.0).reshape(2, 4)),
+    "RunningStats": lambda: bn.RunningStats.like("torch").update(np.arange(8.0).reshape(4, 2)),
+    "Convention": lambda: bn.CONVENTIONS["torch"],
+    "Dataset": lambda: bn.Dataset.of((ROWS.astype(np.float32), LABELS)),
+    "Gaussians": lambda: bn.Gaussians(classes=2, inputs=4, rows=60, test_rows=20),
+    "IID": lambda: bn.IID(),
+    "WithoutReplacement": lambda: bn.WithoutReplacement(64),
+    "Clustered": lambda: bn.Clustered(0.5),
+    "Autocorrelated": lambda: bn.Autocorrelated(0.5),
+    "Shuffled": lambda: bn.Shuffled(),
+    "WithReplacement": lambda: bn.WithReplacement(),
+    "ClassBalanced": lambda: bn.ClassBalanced(2, 2),
+    "OneClass": lambda: bn.OneClass(),
+    "Sorted": lambda: bn.Sorted(),
+    "Correlated": lambda: bn.Correlated(0.5),
+    "corrections.Correction": lambda: bn.corrections.center(),
+    "corrections.Fitted": lambda: bn.corrections.center().fit(ROWS[:, 0], BATCH),
+    "effects.Distinct": lambda: bn.effects.Distinct(),
+    "effects.RandomWalk": lambda: bn.effects.RandomWalk(),
+    "effects.Sinusoid": lambda: bn.effects.Sinusoid(),
+    "effects.Trend": lambda: bn.effects.Trend(),
+    "effects.Mixture": lambda: bn.effects.Mixture(bn.effects.Trend()),
+    "results.Convergence": lambda: result("measure_convergence"),
+    "results.Running": lambda: result("measure_running"),
+    "results.Information": lambda: result("measure_information"),
+    "results.RawBehind": lambda: result("measure_raw_behind"),
+    "results.Mismatch": lambda: result("measure_mismatch"),
+    "results.Corrected": lambda: result("measure_correction"),
+}
+
+
+@cache
+def result(name: str) -> Any:
+    function = getattr(bn, name)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return function(**{k: make() for k, make in arguments(name, function).items()})
+
+
+@dataclass(frozen=True)
+class Target:
+    """Something public that can be called, and makers of valid arguments for it."""
+
+    name: str
+    call: Callable[[], Callable[..., Any]]
+    arguments: dict[str, Callable[[], Any]]
+    parameters: tuple[str, ...]
+
+    @property
+    def slow(self) -> bool:
+        return self.name.split(".")[-1].startswith(SLOW)
+
+
+def public() -> Iterator[tuple[str, Any]]:
+    """Every public name of a function or class, with what it names."""
+    for name in dir(bn):
+        thing = getattr(bn, name)
+        if isinstance(thing, ModuleType) and name not in ("plots", "exceptions", "claims"):
+            found = ((f"{name}.{inner}", getattr(thing, inner)) for inner in thing.__all__)
+            yield from ((inner, what) for inner, what in found if callable(what))
+        elif callable(thing):
+            yield name, thing
+
+
+def arguments(name: str, function: Callable[..., Any]) -> dict[str, Callable[[], Any]]:
+    """Makers of valid arguments: all that are required, and those optional ones that have a usual value."""
+    own = BY_CALL.get(name, {})
+    found = {}
+    for parameter in inspect.signature(function).parameters.values():
+        if parameter.name == "self" or parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            continue
+        make = own.get(parameter.name, BY_NAME.get(parameter.name))
+        optional = parameter.default is not parameter.empty
+        if make is not None and not (optional and parameter.name not in own and parameter.name not in ALWAYS):
+            found[parameter.name] = make
+    return found
+
+
+ALWAYS = ("precision", "max_replicates", "progress", "batch_sizes", "estimators", "steps", "corrections")
+
+
+def targets() -> list[Target]:
+    """Everything public that can be called: functions, classes and their methods."""
+    found = []
+    for name, thing in public():
+        if name in LEFT_OUT or (isinstance(thing, type) and issubclass(thing, BaseException)):
+            continue
+        if not (inspect.isabstract(thing) or name in MADE_BY_OTHERS or name.startswith("results.")):
+            found.append(_target(name, lambda thing=thing: thing, thing))
+        if isinstance(thing, type) and name in OBJECTS:
+            for method in sorted(m for m in dir(thing) if not m.startswith("_")):
+                if callable(getattr(thing, method)) and f"{name}.{method}" not in MADE_BY_OTHERS:
+                    holder = OBJECTS[name]
+                    bound = getattr(holder(), method)
+                    call = lambda holder=holder, method=method: getattr(holder(), method)  # noqa: E731
+                    found.append(_target(f"{name}.{method}", call, bound))
+    return found
+
+
+def _target(name: str, call: Callable[[], Callable[..., Any]], function: Callable[..., Any]) -> Target:
+    names = [
+        p.name
+        for p in inspect.signature(function).parameters.values()
+        if p.name != "self" and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
+    ]
+    return Target(name, call, arguments(name, function), tuple(names))
