@@ -21,6 +21,7 @@ from .results import (
     convergence as convergence,
     gradients as gradients,
     mismatch as mismatch,
+    numbers as numbers,
     running as running,
 )
 from .results import convergence as convergence, mismatch as mismatch, running as running

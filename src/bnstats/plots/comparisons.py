@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -91,9 +92,10 @@ def regions(rows: pd.DataFrame) -> Figure:
         for ax, (name, part) in zip(axes, parts, strict=True):
             winner_map(ax, part, "batch_size", up, colors)
             values = dict(zip(others, name, strict=True))
-            ax.set_title(", ".join(f"{c.replace('_', ' ')} {values[c]}" for c in named))
+            ax.set_title(fill(", ".join(f"{c.replace('_', ' ')} {values[c]}" for c in named), 34))
             ax.set(xlabel="batch size", ylabel="effect size (σ)" if up == "effect_size" else up)
-        figure.suptitle("The best correction, and by how much the second best is worse")
+        title = "The best correction, and by how much the second best is worse"
+        figure.suptitle(fill(title, int(figure.get_figwidth() * 9)), fontsize=11)
     return figure
 
 

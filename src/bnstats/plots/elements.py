@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 
 MARKERS = "osD^vPX*<>hdp"
+EXACT = "exact"
+"""Mark of lines that are exact values."""
 
 
 @contextmanager
@@ -62,7 +65,7 @@ def series(
     )
     known = np.isfinite(frame["exact"].to_numpy(float))
     if known.any():
-        ax.plot(frame[x][known], frame["exact"][known], color=color, linewidth=1.2, alpha=0.8, zorder=2)
+        ax.plot(frame[x][known], frame["exact"][known], color=color, linewidth=1.2, alpha=0.8, zorder=2, gid=EXACT)
 
 
 def panels(
@@ -79,6 +82,29 @@ def panels(
     for ax in axes.flat[count:]:
         ax.set_visible(False)
     return figure, list(axes.flat[:count])
+
+
+def say_if_empty(ax: Axes, rows: pd.DataFrame) -> None:
+    """Say in a panel how many of its numbers cannot be drawn, as they are infinite or have no finite error."""
+    finite = np.isfinite(rows["value"].to_numpy(float)) & np.isfinite(rows["mcse"].to_numpy(float))
+    missing = int((~finite).sum())
+    if missing:
+        text = f"{missing} of {len(rows)} numbers are infinite\nor have no finite error"
+        ax.text(0.03, 0.03, text, transform=ax.transAxes, fontsize=7, va="bottom", color="0.35")
+
+
+def explain(figure: Figure, axes: Sequence[Axes], title: str | None = None) -> None:
+    """One legend beside the panels, where it covers nothing, and below them what points and lines are."""
+    entries: dict[str, Any] = {}
+    for ax in axes:
+        for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
+            entries.setdefault(label, handle)
+    if entries:
+        figure.legend([*entries.values()], [*entries], fontsize=8, title=title, loc="outside right upper")
+    exact = any(line.get_gid() == EXACT for ax in axes for line in ax.get_lines())
+    lines = "lines: exact values" if exact else "no exact values are known"
+    wide = figure.get_figwidth() * 13
+    figure.supxlabel(fill(f"Points: simulated, with bars of 2 standard errors; {lines}.", int(wide)), fontsize=8)
 
 
 def in_percent(rows: pd.DataFrame) -> pd.DataFrame:
@@ -101,6 +127,8 @@ def log_errors(ax: Axes) -> None:
     """A logarithmic axis of errors, with numbers that can be read."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
+    if not ax.has_data() or not np.isfinite(ax.dataLim.get_points()).all():
+        return
     ax.set_yscale("log")
     low, high = ax.get_ylim()
     ax.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if high < 100 * low else (1.0,)))

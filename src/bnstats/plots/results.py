@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from bnstats.plots.elements import MARKERS, log2_ticks, log_errors, panels, series, theme
+from bnstats.plots.elements import MARKERS, explain, log2_ticks, log_errors, panels, say_if_empty, series, theme
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -37,8 +38,34 @@ def convergence(table: pd.DataFrame, measure: str = "rmse") -> Figure:
             log2_ticks(ax, chosen["batch_size"].tolist())
             log_errors(ax)
             ax.set(title=estimator, xlabel="batch size")
+            say_if_empty(ax, chosen)
         axes[0].set_ylabel(f"{MEASURES[measure]} (unit of the estimate)")
-        axes[-1].legend(fontsize=8)
+        explain(figure, axes)
+    return figure
+
+
+def numbers(table: pd.DataFrame) -> Figure:
+    """The numbers of any tidy table against the parameter that takes most values, one panel for each measure."""
+    names = list(table.columns[: table.columns.get_loc("value")])
+    panel = next((name for name in ("measure", "metric") if name in names), None)
+    numeric = [name for name in names if pd.api.types.is_numeric_dtype(table[name])]
+    x = max(numeric, key=lambda name: table[name].nunique(), default=None)
+    others = [name for name in names if name not in (x, panel) and table[name].nunique(dropna=False) > 1]
+    parts = [("", table)] if panel is None else list(table.groupby(panel, sort=False))
+    with theme() as palette:
+        figure, axes = panels(len(parts))
+        for ax, (title, part) in zip(axes, parts, strict=True):
+            at = "place" if x is None else x
+            part = part.assign(place=range(len(part)))
+            lines = [((), part)] if not others else part.groupby(others, sort=False, dropna=False)
+            for i, (values, one) in enumerate(lines):
+                label = ", ".join(map(str, values)) or None
+                series(ax, one, at, color=palette[i % len(palette)], marker=MARKERS[i % 13], label=label)
+            if at == "batch_size":
+                log2_ticks(ax, part[at].tolist())
+            ax.set(title=MEASURES.get(str(title), str(title).replace("_", " ")), xlabel=at.replace("_", " "))
+            say_if_empty(ax, part)
+        explain(figure, axes)
     return figure
 
 
@@ -77,9 +104,10 @@ def mismatch(table: pd.DataFrame, metric: str = "accuracy") -> Figure:
                 ax.axhline(best, color="0.3", linestyle=":", label="best possible")
             log2_ticks(ax, part[x].tolist())
             title = ", ".join(f"{c.replace('_', ' ')} {v}" for c, v in zip(told, values, strict=True))
-            ax.set(title=title or rows["dataset"].iloc[0], xlabel=x.replace("_", " "))
-        axes[0].set_ylabel(SCORES[metric])
-        axes[-1].legend(fontsize=8, title="statistics of")
+            ax.set(title=fill(title or str(rows["dataset"].iloc[0]), 34), xlabel=x.replace("_", " "))
+            say_if_empty(ax, part)
+        axes[0].set_ylabel(fill(SCORES[metric], 34))
+        explain(figure, axes, title="statistics of")
     return figure
 
 
@@ -96,8 +124,9 @@ def running(table: pd.DataFrame, measure: str = "rmse") -> Figure:
                 drawn = part.assign(value=part["value"].abs(), exact=part["exact"].abs())
                 series(ax, drawn, "step", color=palette[i % len(palette)], marker=MARKERS[i % 13], label=label)
             ax.set(xscale="log", yscale="log", title=f"running {statistic}", xlabel="steps")
+            say_if_empty(ax, rows[rows["statistic"] == statistic])
         axes[0].set_ylabel(f"{MEASURES[measure]} (unit of the statistic)")
-        axes[-1].legend(fontsize=8)
+        explain(figure, axes)
     return figure
 
 

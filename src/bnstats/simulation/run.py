@@ -18,6 +18,7 @@ from bnstats.simulation.checks import check
 from bnstats.simulation.evidence import Sample
 from bnstats.simulation.options import RunOptions, run_options
 from bnstats.simulation.progress import Bar
+from bnstats.simulation.result import Result
 from bnstats.simulation.stopping import looks
 from bnstats.simulation.storage.fingerprint import definition
 from bnstats.simulation.storage.store import Store
@@ -28,8 +29,8 @@ from bnstats.simulation.tallies import tallies
 from bnstats.simulation.workers import Workers
 
 
-@dataclass(frozen=True)
-class Simulation:
+@dataclass(frozen=True, repr=False)
+class Simulation(Result):
     """The outcome of a study.
 
     Attributes
@@ -50,6 +51,11 @@ class Simulation:
     samples: Sequence[Sample] = dataclasses.field(repr=False)
     summaries: Sequence[Summary] = dataclasses.field(repr=False)
     looks: int = 1
+
+    @property
+    def simulation(self) -> Simulation:  # type: ignore[override]
+        """Itself, as other results have one."""
+        return self
 
     def leaving_out(self, row: int) -> NDArray[np.float64]:
         """The value of one row without each of the independent groups of its blocks, shape (GROUPS,)."""

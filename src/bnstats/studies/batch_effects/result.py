@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import pandas as pd
 
+from bnstats.simulation.result import Result
 from bnstats.simulation.run import Simulation
 from bnstats.studies.batch_effects.winners import winners
 
@@ -14,8 +15,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-@dataclass(frozen=True)
-class Corrected:
+@dataclass(frozen=True, repr=False)
+class Corrected(Result):
     """What corrections do to rows under a batch effect.
 
     Attributes
@@ -24,6 +25,8 @@ class Corrected:
         effect, effect_size, smoothness, batch_size, labels, design, correction, measure, value, mcse, exact,
         replicates, reached. See `Simulation`.
     """
+
+    alternatives: ClassVar = {"correction": True, "design": False, "labels": False}
 
     table: pd.DataFrame
     simulation: Simulation = field(repr=False)

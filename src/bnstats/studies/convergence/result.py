@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import pandas as pd
 
+from bnstats.simulation.result import Result
 from bnstats.simulation.run import Simulation
 from bnstats.studies.convergence.rates import rates
 from bnstats.studies.convergence.study import ConvergenceStudy
@@ -15,8 +16,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-@dataclass(frozen=True)
-class Convergence:
+@dataclass(frozen=True, repr=False)
+class Convergence(Result):
     """How estimates converge.
 
     Attributes
@@ -25,6 +26,8 @@ class Convergence:
         population, batching, estimator, batch_size, measure (bias, se, rmse, median_abs_error), value, mcse, exact,
         replicates, reached. See `Simulation`.
     """
+
+    alternatives: ClassVar = {"estimator": True, "batching": False, "population": False}
 
     table: pd.DataFrame
     study: ConvergenceStudy = field(repr=False)

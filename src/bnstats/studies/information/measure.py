@@ -71,7 +71,7 @@ def measure_information(
         raise ValueError(f"labels give one class only on population {population.name}; give two or more to tell apart.")
     study = InformationStudy(population, labels, checked_sizes(batch_sizes), options["seed"])
     simulation = run(study, **options)
-    return Information(simulation.table, float(prior.max()), entropy_bits(prior))
+    return Information(simulation.table, float(prior.max()), entropy_bits(prior), simulation)
 
 
 def checked_population(source: Any) -> Population:

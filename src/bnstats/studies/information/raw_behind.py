@@ -14,7 +14,8 @@ from numpy.random import Generator
 from bnstats._arrays import FloatArray
 from bnstats.sampling.populations import Population
 from bnstats.simulation.options import RunOptions, run_options
-from bnstats.simulation.run import run
+from bnstats.simulation.result import Result
+from bnstats.simulation.run import Simulation, run
 from bnstats.simulation.streams import side_stream
 from bnstats.simulation.study import Cell, Study
 from bnstats.statistics import theory
@@ -86,8 +87,8 @@ class RawBehindStudy(Study):
         return mean - self.population.mean if summary == "bias" else std
 
 
-@dataclass(frozen=True)
-class RawBehind:
+@dataclass(frozen=True, repr=False)
+class RawBehind(Result):
     """The law of the raw value behind a normalised one.
 
     Attributes
@@ -97,6 +98,7 @@ class RawBehind:
     """
 
     table: pd.DataFrame
+    simulation: Simulation
 
 
 @run_options(precision=0.01, max_replicates=1_000_000)
@@ -151,4 +153,4 @@ def measure_raw_behind(
     from_mean = table["measure"] == "bias"
     table.loc[from_mean, ["value", "exact"]] += population.mean
     table["measure"] = np.where(from_mean, "raw_mean", "raw_sd")
-    return RawBehind(table)
+    return RawBehind(table, simulation)

@@ -6,9 +6,12 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from bnstats.simulation.result import Result
+from bnstats.simulation.run import Simulation
 
-@dataclass(frozen=True)
-class Information:
+
+@dataclass(frozen=True, repr=False)
+class Information(Result):
     """How much of a label a normalised value holds.
 
     Attributes
@@ -24,3 +27,9 @@ class Information:
     table: pd.DataFrame
     guess: float
     entropy: float
+    simulation: Simulation
+
+    def summary(self) -> str:
+        """What was measured and how surely, beside what can be had without looking, and what there is to know."""
+        bounds = f"Guessing alone: accuracy {self.guess:.3g}. All there is to know: {self.entropy:.3g} bits."
+        return f"{super().summary()}\n{bounds}"

@@ -15,7 +15,7 @@ from bnstats.datasets.row_batching import RowBatching, Shuffled, WithReplacement
 from bnstats.datasets.shifts import Shift
 from bnstats.networks.normalizers.normalizer import Normalizer
 from bnstats.simulation.options import RunOptions, run_options
-from bnstats.simulation.run import run
+from bnstats.simulation.run import Simulation, run
 from bnstats.statistics.conventions import Convention, Momentum
 from bnstats.studies.mismatch.evaluation import NO_SHIFT, PARTS, kind_of
 from bnstats.studies.mismatch.recipes import instance, recipes, several
@@ -133,7 +133,7 @@ def measure_mismatch(
     )
     study.check()
     simulation = run(study, **options)
-    return _mismatch(study, simulation.table)
+    return _mismatch(study, simulation)
 
 
 def _rules(name: str, given: Any) -> tuple[RowBatching, ...]:
@@ -154,9 +154,9 @@ def _shift(given: Any) -> Shift | None:
     return shift
 
 
-def _mismatch(study: MismatchStudy, table: pd.DataFrame) -> Mismatch:
+def _mismatch(study: MismatchStudy, simulation: Simulation) -> Mismatch:
     """The table of scores and that of the gap's parts; warns where networks have diverged."""
-    table = table.drop(columns="measure").astype({"momentum": float})
+    table = simulation.table.drop(columns="measure").astype({"momentum": float})
     part = table["statistics"].isin(PARTS)
     parts = table[part].drop(columns=["exact", "reached"]).rename(columns={"statistics": "part"})
     # In other batches, rows tell of each other's classes, and a shift makes another problem of it.
@@ -165,7 +165,7 @@ def _mismatch(study: MismatchStudy, table: pd.DataFrame) -> Mismatch:
     table.insert(table.columns.get_loc("exact") + 1, "best", best)
     scores = table[~part].reset_index(drop=True)
     _warn(scores[(scores["metric"] == "diverged") & (scores["value"] > 0)])
-    return Mismatch(scores, parts.reset_index(drop=True))
+    return Mismatch(scores, parts.reset_index(drop=True), simulation, tuple(np.flatnonzero(~part).tolist()))
 
 
 def _warn(diverged: pd.DataFrame) -> None:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
 
 import pandas as pd
 
+from bnstats.simulation.result import Result
+from bnstats.simulation.run import Simulation
 from bnstats.studies.mismatch.evaluation import PARTS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-@dataclass(frozen=True)
-class Mismatch:
+@dataclass(frozen=True, repr=False)
+class Mismatch(Result):
     """How well networks do with each kind of statistics at test time.
 
     Attributes
@@ -29,8 +31,16 @@ class Mismatch:
         What `gap` returns.
     """
 
+    alternatives: ClassVar = {"statistics": True, "normalizer": False, "batching": False, "test_batching": True}
+
     table: pd.DataFrame
-    parts: pd.DataFrame = field(repr=False)
+    parts: pd.DataFrame
+    simulation: Simulation
+    rows: tuple[int, ...]
+    """Where the simulation has each row of the table."""
+
+    def _row(self, row: int) -> int:
+        return self.rows[row]
 
     def gap(self) -> pd.DataFrame:
         """The gap between training and evaluation mode taken apart, for accuracy and nll.

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import pandas as pd
 
+from bnstats.simulation.result import Result
 from bnstats.simulation.run import Simulation
 from bnstats.studies.running_stats.study import RunningStudy
 
@@ -14,8 +15,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-@dataclass(frozen=True)
-class Running:
+@dataclass(frozen=True, repr=False)
+class Running(Result):
     """How far running statistics are from the population's.
 
     Attributes
@@ -24,6 +25,8 @@ class Running:
         convention, momentum (nan for 1/t), step, statistic (mean, var), measure (bias, se, rmse, median_abs_error),
         value, mcse, exact, replicates, reached. See `Simulation`.
     """
+
+    alternatives: ClassVar = {"convention": True}
 
     table: pd.DataFrame
     study: RunningStudy = field(repr=False)

@@ -1,0 +1,222 @@
+"""What every result offers: its table, a short view with Monte Carlo errors, a summary in words, paired differences."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from textwrap import wrap
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import pandas as pd
+
+from bnstats._arrays import FloatArray
+from bnstats._validation import shown
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from bnstats.simulation.run import Simulation
+
+ROWS = 10
+"""Rows of a table that a short view shows."""
+WIDTH = 80
+"""Characters in a line of it."""
+
+
+class Result:
+    """A tidy table of numbers, each with its Monte Carlo standard error `mcse`; the columns before `value` name it."""
+
+    alternatives: ClassVar[Mapping[str, bool]] = {}
+    """Columns of which two values can be compared, and whether these share their draws."""
+
+    table: pd.DataFrame
+    simulation: Simulation
+
+    def plot(self) -> Figure:
+        """The numbers against the parameter that takes most values, one panel for each measure."""
+        from bnstats.plots.results import numbers
+
+        return numbers(self.table)
+
+    def summary(self) -> str:
+        """What was measured and how surely, in words and numbers.
+
+        Examples
+        --------
+        >>> import bnstats as bn
+        >>> c = bn.measure_convergence("normal", batch_sizes=[4, 64], estimators=["mean"])
+        >>> print(c.summary())
+        Convergence: 8 numbers; the same for all: population normal, batching IID(), estimator mean.
+        ...
+        """
+        table = self.table
+        lines = [self._heading()]
+        for measure, part in self._by_measure():
+            lines.append(_range(measure, part, list(self._names())))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            precise = table["mcse"].to_numpy(float) / table["value"].abs().to_numpy(float)
+        known = precise[np.isfinite(precise)]
+        if known.size:
+            lines.append(f"Monte Carlo standard errors: half are below {100 * np.median(known):.2g} % of their number.")
+        if "reached" in table and not table["reached"].all():
+            lines.append(f"{int((~table['reached'].astype(bool)).sum())} numbers are less precise than was asked.")
+        away = (table["value"] - table["exact"]).abs() / table["mcse"] if "exact" in table else pd.Series(dtype=float)
+        away = away[np.isfinite(away)]
+        if len(away):
+            lines.append(
+                f"{len(away)} numbers have an exact value beside them, at most {away.max():.1f} standard errors away."
+            )
+        return "\n".join(lines)
+
+    def compare(self, a: Any, b: Any) -> pd.DataFrame:
+        """How much larger each number is with `a` than with `b`, with the standard error of that difference.
+
+        Parameters
+        ----------
+        a, b : names, or what has them
+            Two estimators, kinds of statistics, normalizers, corrections or conventions, as they stand in the table.
+
+        Returns
+        -------
+        DataFrame
+            The other columns that name a number; value, the difference; mcse; and paired: where both come from the same
+            draws, the error is that of the paired difference, over independent groups of blocks, else that of a
+            difference of independent numbers.
+
+        Examples
+        --------
+        >>> import bnstats as bn
+        >>> c = bn.measure_convergence("normal", batch_sizes=[4], estimators=["var", "std"])
+        >>> c.compare("var", "std")[["measure", "paired"]].values.tolist()[0]
+        ['bias', True]
+        """
+        column, (first, second) = self._column_of(a, b)
+        numbered = self.table.assign(row=np.arange(len(self.table)))
+        sides = [numbered[numbered[column] == name] for name in (first, second)]
+        # What each of them has a single and different value of goes with it, as a convention's momentum.
+        single = [n for n in self._names() if all(side[n].nunique(dropna=False) == 1 for side in sides)]
+        same = [n for n in single if repr(sides[0][n].iloc[0]) == repr(sides[1][n].iloc[0])]
+        keys = [n for n in self._names() if n not in single or n in same]
+        sides = [side[[*keys, "value", "mcse", "row"]] for side in sides]
+        pairs = sides[0].merge(sides[1], on=keys, suffixes=("", "_of_other"))
+        errors = [
+            self._error(row, other, self.alternatives[column])
+            for row, other in zip(pairs["row"], pairs["row_of_other"], strict=True)
+        ]
+        found = pairs[keys].assign(value=pairs["value"] - pairs["value_of_other"])
+        return found.assign(mcse=[error for error, _ in errors], paired=[paired for _, paired in errors])
+
+    def _column_of(self, a: Any, b: Any) -> tuple[str, tuple[str, str]]:
+        """The column that has both names, and these."""
+        names = tuple(x if isinstance(x, str) else str(getattr(x, "name", None) or shown(x)) for x in (a, b))
+        for column in self.alternatives:
+            if column in self.table and set(names) <= set(self.table[column]) and names[0] != names[1]:
+                return column, (names[0], names[1])
+        known = {
+            column: list(dict.fromkeys(self.table[column])) for column in self.alternatives if column in self.table
+        }
+        allowed = "; ".join(f"{column}: {', '.join(map(str, values))}" for column, values in known.items())
+        raise ValueError(
+            f"two different names of one column are compared ({allowed or 'this result has none'}); "
+            f"got {shown(names[0])} and {shown(names[1])}."
+        )
+
+    def _error(self, row: int, other: int, together: bool) -> tuple[float, bool]:
+        """Standard error of the difference of two rows, and whether it is that of paired numbers."""
+        samples = [self.simulation.samples[self._row(i)] for i in (row, other)]
+        groups = samples[0].groups
+        if together and groups == samples[1].groups and groups >= 2:
+            difference = (self._leaving_out(row) - self._leaving_out(other))[:groups]
+            spread = difference - difference.mean()
+            return float(np.sqrt((groups - 1) / groups * np.sum(spread**2))), True
+        errors = self.table["mcse"].to_numpy(float)[[row, other]]
+        return float(np.hypot(*errors)), False
+
+    def _row(self, row: int) -> int:
+        """Where the simulation has a row of the table."""
+        return row
+
+    def _leaving_out(self, row: int) -> FloatArray:
+        """The number in a row of the table without each of the groups of blocks."""
+        return self.simulation.leaving_out(self._row(row))
+
+    def _names(self) -> list[str]:
+        """The columns that name a number."""
+        return list(self.table.columns[: self.table.columns.get_loc("value")])
+
+    def _by_measure(self) -> list[tuple[str, pd.DataFrame]]:
+        """The rows of each measure."""
+        column = next((name for name in ("measure", "metric") if name in self.table), None)
+        if column is None:
+            return [("the number", self.table)]
+        return [(str(name), part) for name, part in self.table.groupby(column, sort=False)]
+
+    def _heading(self) -> str:
+        """How many numbers there are, and what they all share."""
+        same = [name for name in self._names() if self.table[name].nunique(dropna=False) == 1]
+        shared = ", ".join(f"{name.replace('_', ' ')} {self.table[name].iloc[0]}" for name in same)
+        return f"{type(self).__name__}: {len(self.table)} numbers" + (
+            f"; the same for all: {shared}." if shared else "."
+        )
+
+    def _view(self) -> pd.DataFrame:
+        """The table with value and error in one column, without the columns that never change."""
+        varying = [name for name in self._names() if self.table[name].nunique(dropna=False) > 1]
+        view = self.table[varying].copy()
+        view["value ± MCSE"] = [
+            with_error(value, mcse) for value, mcse in zip(self.table["value"], self.table["mcse"], strict=True)
+        ]
+        if "exact" in self.table and self.table["exact"].notna().any():
+            view["exact"] = [f"{value:.4g}" for value in self.table["exact"]]
+        return view
+
+    def __repr__(self) -> str:
+        view = self._view()
+        lines = [
+            *wrap(self._heading(), WIDTH),
+            *view.head(ROWS).to_string(index=False, line_width=WIDTH, max_colwidth=24).split("\n"),
+        ]
+        if len(view) > ROWS:
+            lines.append(f"... and {len(view) - ROWS} more rows: .table has all, .summary() says it in words")
+        return "\n".join(line if len(line) <= WIDTH else line[: WIDTH - 3] + "..." for line in lines)
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        rows: str = self._view().head(6 * ROWS).to_html(index=False, border=0)
+        return f"<p>{escape(self._heading())}</p>{rows}"
+
+
+def with_error(value: float, mcse: float) -> str:
+    """A number with its Monte Carlo standard error, to two digits of that error.
+
+    >>> with_error(0.10312, 0.00042), with_error(0.5, 0.0), with_error(math.inf, math.nan), with_error(0.675, math.inf)
+    ('0.10312 ± 0.00042', '0.5 exact', 'inf', '0.675 ± inf')
+    """
+    if not (math.isfinite(value) and math.isfinite(mcse)):
+        return f"{value:.4g} ± inf" if math.isinf(mcse) else f"{value:.4g}"
+    if mcse == 0:
+        return f"{value:.6g} exact"
+    digits = 1 - math.floor(math.log10(mcse))
+    if 0 <= digits <= 8:
+        return f"{value:.{digits}f} ± {mcse:.{digits}f}"
+    return f"{value:.6g} ± {mcse:.2g}"
+
+
+def _range(measure: str, part: pd.DataFrame, names: list[str]) -> str:
+    """Where a measure is smallest and largest."""
+    finite = part[np.isfinite(part["value"].to_numpy(float))]
+    if finite.empty:
+        return f"{measure}: infinite, or not known, in all {len(part)} conditions."
+    ends = [finite.loc[finite["value"].idxmin()], finite.loc[finite["value"].idxmax()]]
+    varying = [name for name in names if part[name].nunique(dropna=False) > 1]
+
+    def said(row: pd.Series) -> str:
+        where = ", ".join(f"{name.replace('_', ' ')} {row[name]}" for name in varying)
+        return with_error(row["value"], row["mcse"]) + (f" ({where})" if where else "")
+
+    without = f"; infinite, or not known, in {len(part) - len(finite)} more" if len(finite) < len(part) else ""
+    if len(finite) == 1:
+        return f"{measure}: {said(ends[0])}{without}."
+    return f"{measure}: from {said(ends[0])} to {said(ends[1])}{without}."
