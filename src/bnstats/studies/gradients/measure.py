@@ -97,4 +97,5 @@ def measure_gradients(
         tuple(sorted(each("steps", steps, lambda n: whole("each of steps", n, least=0)))),
     )
     study.check()
-    return Gradients(run(study, **options).table)
+    simulation = run(study, **options)
+    return Gradients(simulation.table, simulation)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import pandas as pd
 
+from bnstats.simulation.result import Result
+from bnstats.simulation.run import Simulation
 from bnstats.studies.gradients.study import ALL_LAYERS, FACTOR, LOG_FACTOR, SQUARED_NORM
 
 if TYPE_CHECKING:
@@ -16,8 +18,8 @@ if TYPE_CHECKING:
 CONDITION = ["normalizer", "activation", "width", "depth", "batch_size", "step"]
 
 
-@dataclass(frozen=True)
-class Gradients:
+@dataclass(frozen=True, repr=False)
+class Gradients(Result):
     """Squared norms of the gradients of hidden layers' weights.
 
     Attributes
@@ -30,7 +32,10 @@ class Gradients:
         The MCSE of a factor or squared norm is infinite for batches of up to 5 rows: so is its variance, but for eps.
     """
 
+    alternatives: ClassVar = {"normalizer": False, "activation": False}
+
     table: pd.DataFrame
+    simulation: Simulation
 
     def factors(self) -> pd.DataFrame:
         """The factor per layer in each condition: what is usual, and what is expected.
