@@ -38,7 +38,7 @@ def simulate(options: Options) -> pd.DataFrame:
             population, 0.0, batch_sizes=sizes[1:], **options.study(f"{name}-behind", full=0.005, quick=0.01)
         )
         named = measure_information(
-            population, labels=CUTS, batch_sizes=sizes, **options.study(f"{name}-named", full=0.003, quick=0.02)
+            population, labels=CUTS, batch_sizes=sizes, **options.study(f"{name}-named", full=0.002, quick=0.02)
         )
         guess = pd.DataFrame(
             [{"measure": "guess", "value": named.guess}, {"measure": "entropy", "value": named.entropy}]

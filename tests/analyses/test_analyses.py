@@ -85,13 +85,13 @@ def test_replot_draws_the_same_picture(figures: Path, name: str) -> None:
     assert (figures / f"{name}.png").read_bytes() == before
 
 
-def test_results_are_the_same_with_one_job_and_from_a_store(figures: Path, tmp_path: Path) -> None:
-    """To the bit, whichever cores did the work, and when the second run finds all blocks of the first."""
+@pytest.mark.parametrize("name", ["running_stats", "shift", "drift"])
+def test_no_byte_of_the_numbers_changes_with_one_job_or_from_a_store(figures: Path, tmp_path: Path, name: str) -> None:
+    """Whichever cores did the work, and when the second run finds all blocks of the first."""
     for folder in ("first", "second"):
         arguments = ["--quick", "--jobs", "1", "--store", str(tmp_path / "store"), "--out", str(tmp_path / folder)]
-        importlib.import_module("analyses.running_stats").main(arguments)
-        written = (tmp_path / folder / "quick" / "running_stats.csv").read_bytes()
-        assert written == (figures / "running_stats.csv").read_bytes()
+        importlib.import_module(f"analyses.{name}").main(arguments)
+        assert (tmp_path / folder / "quick" / f"{name}.csv").read_bytes() == (figures / f"{name}.csv").read_bytes()
 
 
 def test_mistakes_end_in_a_sentence(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
