@@ -211,9 +211,9 @@ QUOTES: Mapping[str, Sequence[Quote]] = {
         ),
         Quote("in a correlated stream, test batches of up to {:.0f} rows harm", (_harm,)),
         Quote(
-            "batches of 32 that differ by one standard deviation: centring changes accuracy on new batches by about "
-            "{:+.0f} points where the difference is nuisance, by about {:+.0f} where it is signal",
-            (rounded_to(5, _centred("relative")), rounded_to(5, _centred("global"))),
+            "batches of 32 that differ by one standard deviation: centring makes accuracy on new batches more than "
+            "{:.0f} points better where the difference is nuisance, about {:.0f} points worse where it is signal",
+            (more_than(10, _centred("relative")), rounded_to(5, lambda: -float(_centred("global")()))),
         ),
         Quote(
             "it raises the error by {:.0f} % in 65 schools and by {:.0f} % in 131 authorities",
