@@ -22,7 +22,7 @@ MOMENTA = (0.9, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01)
 EARLY, LATE = 30, 1000
 STEPS = (10, EARLY, 100, 300, LATE)
 # Networks per condition: many where a headline rests on them.
-MANY, FEW = 128, 40
+MANY, FEW = 128, 32
 KINDS = {
     "batch": "training mode (test batch)",
     "running": "evaluation mode (running)",

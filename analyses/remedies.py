@@ -104,16 +104,23 @@ def chosen_and_reported(
     """Few networks at each learning rate, and many other ones at the best of these."""
     choosing, reporting = np.random.SeedSequence(options.seed).generate_state(2).tolist()
     name = f"remedies-{training.question.replace(' ', '_')}-{training.size}-{normalizer.name}"
-    few = options.study(f"{name}-choice", full=_networks(8), quick=_networks(2)) | {"seed": choosing}
+    choosers, reporters = networks(training, normalizer)
+    few = options.study(f"{name}-choice", full=_at_most(choosers), quick=_at_most(2)) | {"seed": choosing}
     # Goyal et al. 2017: proportional to the batch size.
     choice = tried_rates(lambda rates: training.measure(normalizer, rates, few), 0.3 * training.batch_size / 32)
-    headline = training.question == "equal rows" and normalizer.name in ("batch", "group")
-    many = options.study(name, full=_networks(192 if headline else 32), quick=_networks(4)) | {"seed": reporting}
+    many = options.study(name, full=_at_most(reporters), quick=_at_most(4)) | {"seed": reporting}
     report = training.measure(normalizer, [best_rate(choice)], many)
     return choice.assign(stage="choice"), report.assign(stage="report")
 
 
-def _networks(count: int) -> dict[str, Any]:
+def networks(training: Training, normalizer: bn.normalizers.Normalizer) -> tuple[int, int]:
+    """How many networks choose the learning rate, and how many others report: many where a headline rests on them."""
+    if training.question != "equal rows" or normalizer.name not in ("batch", "group"):
+        return 8, 24
+    return (48, 256) if training.size == SIZES[0] else (12, 128)
+
+
+def _at_most(count: int) -> dict[str, Any]:
     return {"precision": None, "max_replicates": count}
 
 
@@ -161,7 +168,8 @@ def _draw_losses(ax: Axes, report: pd.DataFrame, choice: pd.DataFrame, palette: 
     log2_ticks(ax, SIZES)
     lost, small = found["equal rows"]
     at = lost[lost["size"] >= ASKED].iloc[0]
-    said = f"at {at['size']:.0f} rows it loses {abs(at['value']):.1f} ± {2 * at['mcse']:.1f} points"
+    loses = f"loses {abs(at['value']):.1f} ± {2 * at['mcse']:.1f} points" if at["mcse"] > 0 else "is the best"
+    said = f"with {at['size']:.0f} rows it {loses}"
     ax.set(yscale="symlog", ylim=(-0.45, 20_000))  # room for the legend
     ax.set_title(f"Batch norm loses half a point below {small.size:.1f} rows;\n{said}")
     ax.set_yticks(POINTS, [f"{y:g}" for y in POINTS])
