@@ -24,5 +24,4 @@ from .results import (
     numbers as numbers,
     running as running,
 )
-from .results import convergence as convergence, mismatch as mismatch, running as running
 from .zip_plot import ranked as ranked, zip_plot as zip_plot
