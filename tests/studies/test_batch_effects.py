@@ -437,3 +437,14 @@ def test_bad_questions() -> None:
         measured.regions("accuracy")
     with pytest.raises(ValueError, match="measure two or more"):
         measured.regions("rmse")
+
+
+def test_a_name_alone_makes_no_correction_exact() -> None:
+    """A correction of one's own that is called "none" has the errors that it has, and no exact bias of 0."""
+    own = replace(CORRECTIONS["center"], name="none")
+    given = {"batch_sizes": [4], "labels": "global", "measures": ["rmse", "bias"], "precision": None}
+    table = measure_correction([own], **given, max_replicates=64).table.set_index("measure")
+    assert (table["mcse"] > 0).all()
+    assert table.loc["rmse", "value"] > 0.5
+    real = measure_correction(["none"], **given, max_replicates=64).table.set_index("measure")
+    assert (real[["value", "mcse", "exact"]] == 0).all(axis=None)

@@ -450,3 +450,20 @@ def test_class_based_test_batches_of_fresh_rows_can_always_be_drawn() -> None:
 def test_steps_and_rows_contradict_each_other() -> None:
     with pytest.raises(ValueError, match=r"^steps and rows both say .* got 10 and 100\.$"):
         measure_mismatch(SMALL, steps=10, rows=100)
+
+
+def test_an_error_of_0_is_of_what_is_known_to_be_the_same() -> None:
+    """Of four networks none diverges. Known to be 0 are differences between kinds of statistics without a batch."""
+    m = measure_mismatch(
+        "digits", normalizers=["layer", "batch"], batch_sizes=[8], steps=20, max_replicates=4, precision=None
+    )
+    layer = m.gap().query("normalizer == 'layer'")
+    assert len(layer)
+    assert (layer[["value", "mcse"]] == 0).all(axis=None)
+    assert (m.gap().query("normalizer == 'batch'")["mcse"] > 0).all()
+    diverged = m.table.query("metric == 'diverged'")
+    assert (diverged["value"] == 0).all()
+    np.testing.assert_allclose(diverged["mcse"], 0.75)  # the rule of three: 3 / 4
+    flips = m.table.query("metric == 'flips' and normalizer == 'batch'").set_index("statistics")["mcse"]
+    assert flips["population"] == 0
+    assert flips["batch"] > 0

@@ -524,3 +524,20 @@ def test_unbiased_says_what_would_decide_and_refuses_what_cannot_be():
         assert_unbiased("var", "normal", tolerance=0.0, batch_size=10)
     with pytest.raises(ValueError, match="max_draws is a whole number of at least 40960"):
         assert_unbiased("var", "normal", tolerance=0.1, batch_size=10, max_draws=100)
+
+
+@pytest.mark.parametrize("offset", [-1e-4, 1e-4])
+def test_within_mcse_decides_claims_just_true_and_just_false(offset):
+    """The bounds themselves: by the normal law 4.8916, by the t law with 9 degrees of freedom 11.6 standard errors."""
+    for replicates, bound in ((None, stats.norm.isf(5e-7)), (10, stats.t.isf(5e-7, 9))):
+        for sign in (-1.0, 1.0):
+            found = verdict(assert_within_mcse, sign * (bound + offset), 0.0, 1.0, replicates=replicates)
+            assert found == ("passed" if offset < 0 else "failed")
+
+
+@pytest.mark.parametrize("offset", [-0.003, 0.003])
+def test_converges_decides_claims_just_true_and_just_false(offset):
+    """The mean of 25 normal values lies within 0.4 of 0 with a probability of 0.9545: claims of 0.003 less and more."""
+    exact = float(1 - 2 * stats.norm.sf(0.4 * 5))
+    claim = {"within": 0.4, "batch_size": 25, "confidence": exact + offset, "false_alarm": CHANCE}
+    assert verdict(assert_converges, "mean", "normal", **claim) == ("passed" if offset < 0 else "failed")

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from bnstats._compiled import compiled
 
-BINS = 15
+CALIBRATION_BINS = 15
 
 
 def scores(
@@ -60,7 +60,7 @@ def _scores(
     logits: NDArray[np.float32], y: NDArray[np.int64], prediction: NDArray[np.int64]
 ) -> tuple[float, float, float]:
     rows, classes = logits.shape
-    right, nll, excess = 0, 0.0, np.zeros(BINS)
+    right, nll, excess = 0, 0.0, np.zeros(CALIBRATION_BINS)
     for i in range(rows):
         best = 0
         for j in range(classes):
@@ -76,5 +76,5 @@ def _scores(
         prediction[i], hit = best, best == y[i]
         right += hit
         confidence = 1 / (1 + others)
-        excess[int(np.ceil(BINS * confidence)) - 1] += hit - confidence
+        excess[int(np.ceil(CALIBRATION_BINS * confidence)) - 1] += hit - confidence
     return right / rows, nll / rows, np.abs(excess).sum() / rows

@@ -30,7 +30,8 @@ class RunOptions(TypedDict, total=False):
 DOCUMENTATION = """\
     precision : float, optional
         Relative Monte Carlo standard error to reach in each number; replicates double until all have reached it or
-        `max_replicates` are spent. None: `max_replicates` are simulated.
+        `max_replicates` are spent. None: `max_replicates` are simulated. Stopping when a number looks precise enough
+        moves the share of a rare event up by about precision² of itself: 7 % at 0.3, 0.04 % at 0.02.
     seed : int
         Of all random numbers.
     executor : None, int or concurrent.futures.Executor

@@ -26,8 +26,8 @@ from bnstats.testing.claims import (
 )
 
 # The shares of max_draws after which `assert_rate` looks: with fewer draws there are too few groups for its interval.
-SHARES = (0.25, 1.0)
-FEWEST_DRAWS = int(SETS_PER_BLOCK * DRAWS_PER_SET / SHARES[0])
+SHARES_OF_DRAWS = (0.25, 1.0)
+FEWEST_DRAWS = int(SETS_PER_BLOCK * DRAWS_PER_SET / SHARES_OF_DRAWS[0])
 # No advice is given beyond as many draws as take a day.
 MOST_DRAWS = 2**43
 
@@ -104,13 +104,13 @@ def assert_rate(
     )
     least, most = rate - tolerance, rate + tolerance
     given: dict[str, Any] = {"batch_sizes": batch_sizes, "estimators": [chosen], "batching": batching, "seed": seed}
-    for share in SHARES:
+    for share in SHARES_OF_DRAWS:
         measured = measure_convergence(
             source, precision=None, max_replicates=int(share * max_draws) // DRAWS_PER_SET, progress=False, **given
         )
         fitted = slope(measured.table[measured.table["measure"] == measure], measured.simulation)
         # A true claim fails on one side only, and so does a false one pass.
-        low, high = fitted.interval(false_alarm / len(SHARES))
+        low, high = fitted.interval(false_alarm / len(SHARES_OF_DRAWS))
         if least <= low and high <= most:
             return
         if high < least or low > most:

@@ -31,7 +31,7 @@ from bnstats.testing.claims import (
 from bnstats.testing.error_bounds import quantile
 
 # Estimates at the first look, so that their mean is normal; they double from look to look.
-FIRST_LOOK = 4096
+FIRST_LOOK_ESTIMATES = 4096
 
 
 def assert_unbiased(
@@ -87,7 +87,9 @@ def assert_unbiased(
     check_false_alarm(false_alarm)
     near = isinstance(tolerance, Real) and 0 < tolerance < math.inf
     require(near, "tolerance", tolerance, "a finite bias above 0 that counts as none")
-    check_counts(batch_size=(batch_size, 2), seed=(seed, 0), max_draws=(max_draws, FIRST_LOOK * int(batch_size)))
+    check_counts(
+        batch_size=(batch_size, 2), seed=(seed, 0), max_draws=(max_draws, FIRST_LOOK_ESTIMATES * int(batch_size))
+    )
     check_rule(batching)
     batching.check(source, batch_size)
     target = target_of(chosen, source, batching)
@@ -100,13 +102,15 @@ def assert_unbiased(
         {"to": target, "tolerance": tolerance, "batch_size": batch_size, "batching": batching}
         | {"false_alarm": false_alarm, "seed": seed, "max_draws": max_draws},
     )
-    looks = 1 + int(math.log2(max_draws // batch_size / FIRST_LOOK))
+    looks = 1 + int(math.log2(max_draws // batch_size / FIRST_LOOK_ESTIMATES))
     rng = stream(seed, {"population": source, "batching": batching, "batch_size": batch_size}, 0)
     moments, total = np.zeros(5), 0
     for look in range(looks):
-        for estimates in estimates_of(chosen, source, batching, rng, (FIRST_LOOK << look) - total, int(batch_size)):
+        for estimates in estimates_of(
+            chosen, source, batching, rng, (FIRST_LOOK_ESTIMATES << look) - total, int(batch_size)
+        ):
             moments = merge_moments(moments, Tally.of({"estimate": estimates}, [target], histogram=False).moments[:, 0])
-        total = FIRST_LOOK << look
+        total = FIRST_LOOK_ESTIMATES << look
         bias, margin = _interval(moments, false_alarm / looks)
         if abs(bias) + margin <= tolerance:
             return
@@ -145,5 +149,5 @@ def _what_would_decide(bias: float, margin: float, tolerance: float, replicates:
     times = surplus(bias, margin, tolerance)
     if not math.isfinite(times):
         return "All estimates are the same, or infinite: no number of draws tells how often others occur"
-    looks = math.ceil(math.log2(replicates * times / FIRST_LOOK))
-    return f"Change tolerance, or raise max_draws to {(FIRST_LOOK << looks) * batch_size}"
+    looks = math.ceil(math.log2(replicates * times / FIRST_LOOK_ESTIMATES))
+    return f"Change tolerance, or raise max_draws to {(FIRST_LOOK_ESTIMATES << looks) * batch_size}"

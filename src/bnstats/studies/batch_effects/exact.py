@@ -17,7 +17,7 @@ from bnstats.sampling.effects import Distinct, Effect, Mixture
 from bnstats.studies.batch_effects.downstream_model import keys
 
 # Rows up to which a linear correction is worked out as a matrix.
-ROWS = 1024
+LARGEST_MATRIX_ROWS = 1024
 
 
 def mean_square_error(
@@ -51,7 +51,7 @@ def mean_square_error(
         return 0.0
     if correction == CORRECTIONS["none"] and effect == Distinct():
         return (1 - 1 / batches) * tau**2
-    if batches * n > ROWS or not _is_linear(correction, batches, n, ticks):
+    if batches * n > LARGEST_MATRIX_ROWS or not _is_linear(correction, batches, n, ticks):
         return np.nan
     return tau**2 * _effect_left(correction, effect, batches, n, ticks, remove) + _noise_left(
         correction, batches, n, ticks
@@ -72,7 +72,7 @@ def contrast_lost(correction: Correction, batches: int, n: int, *, ticks: int = 
         return 0.0
     if correction == CORRECTIONS["center"]:
         return (batches - 1) / (batches * n - 1)
-    if batches * n > ROWS or not _is_linear(correction, batches, n, ticks):
+    if batches * n > LARGEST_MATRIX_ROWS or not _is_linear(correction, batches, n, ticks):
         return np.nan
     return float(np.trace(_subtracted(correction, batches, n, ticks)) / (batches * n - 1))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.random import Generator
@@ -22,14 +22,20 @@ SQUARED_NORM, FACTOR, LOG_FACTOR = "squared_norm", "factor", "log_factor"
 ALL_LAYERS = 0
 """In place of a layer's number: the average over all of them."""
 
-Key = tuple[int, int, str]
+
+class GradientKey(NamedTuple):
+    """What a replicate is: a measure of one network's gradient at a layer, after so many steps."""
+
+    step: int
+    layer: int
+    measure: str
 
 
 @dataclass(frozen=True)
 class GradientStudy(Study):
     """Networks before and along training. See `measure_gradients`."""
 
-    key_columns: ClassVar[tuple[str, ...]] = ("step", "layer", "measure")
+    key_columns: ClassVar[tuple[str, ...]] = GradientKey._fields
     grid: ClassVar[tuple[str, ...]] = ("recipes", "batch_sizes")
 
     dataset: Dataset
@@ -58,33 +64,33 @@ class GradientStudy(Study):
     def draws(self, cell: Cell) -> int:
         return max(self.steps[-1], 1) * int(cell["batch_size"])
 
-    def simulate(self, cell: Cell, rng: Generator, size: int) -> dict[Key, FloatArray]:
+    def simulate(self, cell: Cell, rng: Generator, size: int) -> dict[GradientKey, FloatArray]:
         found = [self._network(cell["recipe"], int(cell["batch_size"]), rng) for _ in range(size)]
         return {key: np.array([values[key] for values in found]) for key in found[0]}
 
     @np.errstate(all="ignore")  # a network that has diverged has no finite norms
-    def _network(self, recipe: Recipe, batch_size: int, rng: Generator) -> dict[Key, float]:
+    def _network(self, recipe: Recipe, batch_size: int, rng: Generator) -> dict[GradientKey, float]:
         split = self.dataset.split(rng)
         network = Network.initial(recipe, self.dataset.inputs, self.dataset.classes, rng)
         batches = self.batching.rows(rng, split.y, batch_size, self.steps[-1] + 1)
-        found: dict[Key, float] = {}
+        found: dict[GradientKey, float] = {}
         for step in self.steps:
             if step > network.steps:
                 network, _ = network.train(split.x, split.y, batches[network.steps : step])
             _, norms = network.gradient_norms(split.x, split.y, batches[step : step + 1])
-            found |= {(step, *key): value for key, value in _measures(norms[0, :-1]).items()}
+            found |= {GradientKey(step, *key): value for key, value in _measures(norms[0, :-1]).items()}
         return found
 
-    def exact(self, cell: Cell, key: Key, measure: str) -> float:
-        step, _, name = key
-        return expected_factor(cell["recipe"], cell["batch_size"]) if (step, name) == (0, FACTOR) else math.nan
+    def exact(self, cell: Cell, key: GradientKey, summary: str) -> float:
+        known = key.step == 0 and key.measure == FACTOR
+        return expected_factor(cell["recipe"], cell["batch_size"]) if known else math.nan
 
-    def tail_index(self, cell: Cell, key: Key, replicates: int) -> float:
+    def tail_index(self, cell: Cell, key: GradientKey, replicates: int) -> float:
         """Squared norms go as one over a batch's variance, chi-square with n - 1 degrees of freedom.
 
         Of batches of 2 and 3 the mean exists by virtue of eps alone, and no number of networks would tell its error.
         """
-        if key[2] == LOG_FACTOR or not cell["recipe"].normalizer.uses_batch:
+        if key.measure == LOG_FACTOR or not cell["recipe"].normalizer.uses_batch:
             return math.inf
         rows: int = cell["recipe"].normalizer.set_rows(int(cell["batch_size"]))
         return max((rows - 1) / 2, 1.5)
@@ -96,8 +102,8 @@ class GradientStudy(Study):
             cell["recipe"].check(cell["batch_size"])
             self.batching.check(split.y, cell["batch_size"])
 
-    def wanted(self, cell: Cell, key: Key, measure: str) -> bool:
-        return key[1:] == (ALL_LAYERS, LOG_FACTOR)
+    def wanted(self, cell: Cell, key: GradientKey, summary: str) -> bool:
+        return (key.layer, key.measure) == (ALL_LAYERS, LOG_FACTOR)
 
 
 def _measures(norms: FloatArray) -> dict[tuple[int, str], float]:
