@@ -158,3 +158,47 @@ def test_the_same_audit_gives_the_same_report() -> None:
     for name in ("layers", "channels", "scores", "gap"):
         table: Any = getattr(first, name)
         assert table.equals(getattr(second, name)), name
+
+
+class Stubborn(nn.Sequential):
+    """Keeps one layer in evaluation mode, as models for fine-tuning do, and has a layer that it never calls."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__(*model)
+        self.unused = nn.BatchNorm1d(3)
+
+    def train(self, mode: bool = True) -> "Stubborn":
+        super().train(mode)
+        self[7].eval()
+        return self
+
+    def forward(self, x: Any) -> Any:
+        for layer in list(self)[:-1]:
+            x = layer(x)
+        return x
+
+
+def test_a_model_that_keeps_a_layer_frozen_by_itself() -> None:
+    model, loader_ = Stubborn(stored("dense", "healthy")).eval(), loader(split(0)[0])
+    report = bn.audit(model, loader_)
+    assert [finding.cause for finding in report.findings] == ["mixed_modes"]
+    assert report.findings[0].layers == ("7",)
+    assert list(report.layers["frozen"]) == [False, True, False]
+    assert report.never_called == ("unused",)
+    assert "Never called: unused" in report.summary()
+
+
+def test_a_loader_with_few_batches_is_read_once_and_that_is_said() -> None:
+    x, y = split(0)[0]
+    few = [(x[i : i + 60], y[i : i + 60]) for i in range(0, 1200, 60)]
+    report = bn.audit(stored("dense", "healthy"), few)
+    assert set(report.layers["batches"]) == {20}
+    assert "Only 20 different batches" in report.summary()
+
+
+def test_shares_at_test_time_may_be_told() -> None:
+    broken = BREAKS["composition"]("dense")
+    x, y = broken.test[0]
+    told = bn.audit(broken.model, broken.loader, test=[(x, y)], class_shares=dict.fromkeys(range(10), 0.1))
+    assert told.findings[0].cause == "composition"
+    assert told.findings[0].evidence["shares"] == pytest.approx(dict.fromkeys(range(10), 0.1))

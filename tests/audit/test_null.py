@@ -138,3 +138,34 @@ def test_running_statistics_over_shuffled_epochs_vary_less() -> None:
     measured = np.var(batches @ weights[-epochs * per_epoch :]) / np.var(batches)
     assert measured == pytest.approx(epoch_variance(weights, per_epoch), rel=5 * 0.022)
     assert np.square(weights).sum() > 1.5 * measured
+
+
+def test_batches_that_do_not_vary_leave_nothing_to_chance() -> None:
+    """The same batch again and again: statistics are exact, and so is any difference from them."""
+    torch.manual_seed(0)
+    model, batch = network(), torch.randn(32, 3)
+    with torch.no_grad():
+        for _ in range(400):
+            model(batch)
+    found = []
+    for off in (0.0, 1e-3):
+        model[1].running_mean += off
+        with untouched(model, [], 0):
+            runner = Runner(model, None, batch, torch.device("cpu"))
+            watched = runner.watch([batch] * 60, training=True)
+        found.append(compare(runner.layers[0], watched["1"], 0).p)
+    assert found == [1.0, 0.0]
+
+
+def test_momentum_0_compares_the_statistics_as_they_are() -> None:
+    """Nothing is averaged, so that only the batches compared with have an error: p is uniform over 60 models."""
+    found = []
+    for seed in range(60):
+        torch.manual_seed(seed)
+        model = nn.BatchNorm1d(3, momentum=0.0)
+        model.running_mean.copy_(torch.zeros(3))
+        batches = [torch.randn(16, 3) for _ in range(60)]
+        with untouched(model, [], seed):
+            runner = Runner(model, None, batches[0], torch.device("cpu"))
+            found.append(compare(runner.layers[0], runner.watch(batches, training=True)["model"], seed).p)
+    assert stats.kstest(found, "uniform").pvalue > FALSE_ALARMS
