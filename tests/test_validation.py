@@ -42,7 +42,7 @@ def test_what_is_no_number_is_refused_in_one_sentence(value):
 
 @pytest.mark.parametrize("value", [2.5, 1, -3, np.nan, np.inf, -np.inf, 2**40, 10**400, np.float64(1e300)], ids=repr)
 def test_no_batch_size(value):
-    with pytest.raises(ValueError, match=r"each of n is a whole number from 2 to 134217728; got"):
+    with pytest.raises(ValueError, match=r"each of n is a whole number (of at least 2|from 2 to 134217728); got"):
         v.batch_sizes("n", [2, value])
 
 

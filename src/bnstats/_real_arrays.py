@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bnstats._arrays import FloatArray
-from bnstats._validation import shown
+from bnstats._arrays import Float32Array, FloatArray, IntArray
+from bnstats._validation import shown, whole
 
 _MENDS = {
     "c": "take its real part, or its size, with .real or abs",
@@ -17,6 +17,7 @@ _MENDS = {
     "M": "give numbers, as (t - t[0]) / np.timedelta64(1, 'D')",
     "m": "give numbers, as t / np.timedelta64(1, 'D')",
 }
+MOST_CLASSES = 1_000_000
 AXES = {0: "no axes", 1: "one axis", 2: "two axes"}
 
 
@@ -42,7 +43,9 @@ def plain_array(name: str, given: Any) -> NDArray[Any]:
         ) from error
 
 
-def real_array(name: str, given: Any, axes: int | None = None, least: int = 1, finite: bool = True) -> FloatArray:
+def real_array(
+    name: str, given: Any, axes: int | None = None, least: int = 1, finite: bool = True, most: int | None = None
+) -> FloatArray:
     """Real numbers as floats of this machine's byte order, perhaps the array that was given itself.
 
     Parameters
@@ -53,6 +56,8 @@ def real_array(name: str, given: Any, axes: int | None = None, least: int = 1, f
         How many axes it has; by default any number.
     least : int
         Values in it, at least.
+    most : int, optional
+        And at most.
     finite : bool
         Whether NaN and infinite values are refused.
 
@@ -79,6 +84,8 @@ def real_array(name: str, given: Any, axes: int | None = None, least: int = 1, f
         raise ValueError(f"{name} has {AXES[axes]}; got shape {values.shape}.")
     if values.size < least:
         raise ValueError(f"{name} has at least {least} values; got {values.size}.")
+    if most is not None and values.size > most:
+        raise ValueError(f"{name} has at most {most} values; got {values.size}.")
     if finite and not np.isfinite(values).all():
         bad = np.count_nonzero(~np.isfinite(values))
         raise ValueError(
@@ -86,3 +93,61 @@ def real_array(name: str, given: Any, axes: int | None = None, least: int = 1, f
             "drop them with x[np.isfinite(x)]."
         )
     return values
+
+
+def float_buffer(name: str, out: Any) -> FloatArray:
+    """An array that can be filled in place: float64, contiguous, writable.
+
+    >>> float_buffer("out", np.zeros(4)[::2])
+    Traceback (most recent call last):
+        ...
+    ValueError: out is a contiguous, writable array of float64, as of np.empty; got array([0., 0.]).
+    """
+    fits = type(out) is np.ndarray and out.dtype == np.float64 and out.dtype.isnative
+    if not fits or not out.flags.c_contiguous or not out.flags.writeable:
+        raise ValueError(f"{name} is a contiguous, writable array of float64, as of np.empty; got {shown(out)}.")
+    filled: FloatArray = out
+    return filled
+
+
+def classes_of_rows(name: str, y: Any) -> IntArray:
+    """The class of each row: whole numbers from 0, one axis.
+
+    >>> classes_of_rows("y", [0.0, 1.0])
+    array([0, 1])
+    >>> classes_of_rows("y", [-1, 0])
+    Traceback (most recent call last):
+        ...
+    ValueError: y holds the class of each row, whole numbers from 0 to 1000000; got array([-1.,  0.]).
+    """
+    values = real_array(name, y, axes=1)
+    if not ((values >= 0) & (values <= MOST_CLASSES) & (values == np.floor(values))).all():
+        raise ValueError(
+            f"{name} holds the class of each row, whole numbers from 0 to {MOST_CLASSES}; got {shown(values)}."
+        )
+    return values.astype(np.int64)
+
+
+def rows_of_inputs(name: str, x: Any) -> Float32Array:
+    """Rows with the inputs of a network: float32, shape (rows, inputs)."""
+    values = x if getattr(x, "dtype", None) == np.float32 and type(x) is np.ndarray else real_array(name, x)
+    if values.ndim != 2:
+        raise ValueError(f"{name} has two axes, rows and inputs; got shape {values.shape}.")
+    return values.astype(np.float32, copy=False)
+
+
+def axes_of(name: str, given: Any, of: int) -> tuple[int, ...]:
+    """One axis or several different ones, or None for all, of an array with so many.
+
+    >>> axes_of("axis", (0, -1), of=3)
+    (0, 2)
+    """
+    if of == 0:
+        raise ValueError(f"{name} needs an array with axes; got one number.")
+    if given is None:
+        return tuple(range(of))
+    listed = given if isinstance(given, tuple) else (given,)
+    axes = tuple(whole(name, axis, least=-of, most=of - 1) % of for axis in listed)
+    if not axes or len(set(axes)) < len(axes):
+        raise ValueError(f"{name} is one or more different axes of the array; got {shown(given)}.")
+    return axes

@@ -55,7 +55,8 @@ def whole(name: str, value: Any, least: int, most: int | None = None) -> int:
     given = _scalar(value)
     fits = isinstance(given, Integral) or (given is not None and _float(given).is_integer())
     if not fits or given < least or (most is not None and given > most):
-        allowed = f"of at least {least}" if most is None else f"from {least} to {most}"
+        too_large = fits and most is not None and given > most
+        allowed = f"from {least} to {most}" if too_large else f"of at least {least}"
         raise ValueError(f"{name} is a whole number {allowed}; got {shown(value)}.")
     return int(given)
 
@@ -69,6 +70,15 @@ def batch_size(name: str, value: Any, least: int = 2, most: int = LARGEST_BATCH)
     ValueError: batch_size is a whole number from 2 to 134217728; got 1099511627776.
     """
     return whole(name, value, least, most)
+
+
+def sample_size(name: str, value: Any) -> int:
+    """How many values a formula speaks of: nothing is drawn, so that there may be more than memory holds.
+
+    >>> sample_size("batch_size", 1e12)
+    1000000000000
+    """
+    return whole(name, value, least=1, most=2**53)
 
 
 def batch_sizes(name: str, given: Any, least: int = 2) -> tuple[int, ...]:
@@ -86,17 +96,32 @@ def number(name: str, value: Any, within: str = "(-inf, inf)", meaning: str = "a
     >>> number("phi", 1, within="[0, 1)")
     Traceback (most recent call last):
         ...
-    ValueError: phi is a number in [0, 1); got 1.
+    ValueError: phi is a number, at least 0 and below 1; got 1.
     >>> number("momentum", "0.1")
     Traceback (most recent call last):
         ...
-    ValueError: momentum is a finite number; got '0.1'.
+    ValueError: momentum is a number, finite; got '0.1'.
     """
     given = _scalar(value)
     if given is None or not _within(_float(given), within):
-        allowed = "a finite number" if (meaning, within) == ("a number", "(-inf, inf)") else f"{meaning} in {within}"
-        raise ValueError(f"{name} is {allowed}; got {shown(value)}.")
+        raise ValueError(f"{name} is {meaning}, {_spoken(within)}; got {shown(value)}.")
     return float(given)
+
+
+def count(name: str, value: Any) -> int:
+    """How many of something: a whole number of at least 1."""
+    return whole(name, value, least=1, most=LARGEST_BATCH)
+
+
+def share(name: str, value: Any) -> float:
+    """A part of a whole, from none to all.
+
+    >>> share("smoothness", 2)
+    Traceback (most recent call last):
+        ...
+    ValueError: smoothness is a share, from 0 to 1; got 2.
+    """
+    return number(name, value, "[0, 1]", "a share")
 
 
 def probability(name: str, value: Any) -> float:
@@ -105,7 +130,7 @@ def probability(name: str, value: Any) -> float:
     >>> probability("confidence", 1.5)
     Traceback (most recent call last):
         ...
-    ValueError: confidence is a probability in (0, 1); got 1.5.
+    ValueError: confidence is a probability, above 0 and below 1; got 1.5.
     """
     return number(name, value, "(0, 1)", "a probability")
 
@@ -231,6 +256,37 @@ def choices(name: str, given: Any, known: Sequence[str]) -> tuple[str, ...]:
     return each(name, given, lambda word: choice(f"each of {name}", word, known))
 
 
+def optional(check: Callable[[str, Any], T]) -> Callable[[str, Any], T | None]:
+    """The same check of what may be left out with None.
+
+    >>> optional(share)("icc", None) is None
+    True
+    """
+    return lambda name, value: None if value is None else check(name, value)
+
+
+def interval(within: str, meaning: str = "a number") -> Callable[[str, Any], float]:
+    """A check for numbers of an interval, see `number`.
+
+    >>> interval("(0, 1]")("weight", 1)
+    1.0
+    """
+    return lambda name, value: number(name, value, within, meaning)
+
+
+def word(name: str, value: Any) -> str:
+    """A string that is not empty.
+
+    >>> word("name", 3)
+    Traceback (most recent call last):
+        ...
+    ValueError: name is a string that is not empty; got 3.
+    """
+    if not isinstance(value, str) or not value:
+        raise ValueError(f"{name} is a string that is not empty; got {shown(value)}.")
+    return str(value)
+
+
 def named(kind: str, name: object, known: Mapping[str, T], otherwise: str) -> T:
     """The thing of that name; `otherwise` is what it could be instead of a name.
 
@@ -263,6 +319,20 @@ def _float(given: Any) -> float:
 
 def _is_scalar(given: Any) -> bool:
     return isinstance(given, np.ndarray) and given.ndim == 0
+
+
+def _spoken(interval: str) -> str:
+    """An interval in words.
+
+    >>> _spoken("(0, 1]"), _spoken("[0, 2]"), _spoken("[0, inf)"), _spoken("(-inf, inf)")
+    ('above 0 and at most 1', 'from 0 to 2', 'at least 0 and finite', 'finite')
+    """
+    low, high = interval[1:-1].split(", ")
+    if interval[0] == "[" and interval[-1] == "]" and high != "inf":
+        return f"from {low} to {high}"
+    above = "" if low == "-inf" else f"{'at least' if interval[0] == '[' else 'above'} {low}"
+    below = {"inf)": "finite", "inf]": ""}.get(high + interval[-1], f"{'at most' if interval[-1] == ']' else 'below'} {high}")
+    return " and ".join(part for part in (above, below) if part)
 
 
 def _within(given: float, interval: str) -> bool:

@@ -256,8 +256,8 @@ BAD = {
     "test rows": (lambda: Gaussians(test_rows=0), "test_rows is a whole number of at least 1; got 0"),
     "rows of 9.5": (lambda: Gaussians(rows=99.5), "rows is a whole number"),
     "classes as text": (lambda: Gaussians(classes="3"), "classes is a whole number of at least 1; got '3'"),
-    "separation": (lambda: Gaussians(separation=np.nan), "separation is a finite distance"),
-    "no separation": (lambda: Gaussians(separation=None), "separation is a number; got None"),
+    "separation": (lambda: Gaussians(separation=np.nan), "separation is a number, from 0"),
+    "no separation": (lambda: Gaussians(separation=None), "separation is a number, from 0 to 1e6; got None"),
 }
 
 

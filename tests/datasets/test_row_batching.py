@@ -257,9 +257,9 @@ def test_the_repetition_of_a_correlated_stream_over_streams_and_lags() -> None:
 
 
 BAD = {
-    "one row": (Shuffled(), 1, "has from 2 to 40 of them"),
-    "no row": (WithReplacement(), 0, "got batch size 0"),
-    "half a row": (Sorted(), 2.5, r"got batch size 2\.5"),
+    "one row": (Shuffled(), 1, "batch_size is a whole number of at least 2; got 1"),
+    "no row": (WithReplacement(), 0, "at least 2; got 0"),
+    "half a row": (Sorted(), 2.5, r"at least 2; got 2\.5"),
     "more than all": (Correlated(phi=0.5), 41, "got batch size 41"),
     "more than a class": (OneClass(), 5, "5 rows of one class, of which the smallest has 4"),
     "other size": (ClassBalanced(classes=2, each=3), 8, "make a batch of 6; got batch size 8"),

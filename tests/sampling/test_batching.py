@@ -275,12 +275,12 @@ def test_a_distribution_without_replacement_is_its_quantiles() -> None:
 
 
 BAD = [
-    (lambda: bn.Clustered(icc=-0.1), "icc is a correlation between 0 and 1; got -0.1"),
+    (lambda: bn.Clustered(icc=-0.1), "icc is a share, from 0 to 1; got -0.1"),
     (lambda: bn.Clustered(icc=1.1), "got 1.1"),
     (lambda: bn.Clustered(icc=np.nan), "got nan"),
-    (lambda: bn.Clustered(icc="a"), "icc is a correlation .* got 'a'"),
+    (lambda: bn.Clustered(icc="a"), "icc is a share.* got 'a'"),
     (lambda: bn.Autocorrelated(phi=None), "phi is a probability .* got None"),
-    (lambda: bn.WithoutReplacement(size="a"), "size is the number of values .* got 'a'"),
+    (lambda: bn.WithoutReplacement(size="a"), "size is a whole number of at least 2; got 'a'"),
     (lambda: bn.WithoutReplacement(size=2.5), "got 2.5"),
     (lambda: bn.IID().check(POPULATIONS["normal"], 2.5), "got 2.5"),
     (lambda: bn.Autocorrelated(phi=1.0), "below 1; got 1.0"),
@@ -291,9 +291,9 @@ BAD = [
     (lambda: bn.WithoutReplacement(size=10).check(POPULATIONS["array"], 4), "has 12 values, so size=10 cannot be"),
     (lambda: bn.WithoutReplacement().check(POPULATIONS["array"], 13), "batch of 13 .* 12 values; use .* up to 12"),
     (lambda: batches(bn.WithoutReplacement(), "array", 13), "batch of 13 cannot be drawn"),
-    (lambda: bn.IID().check(POPULATIONS["normal"], 1), "at least 2, one value has no variance; got 1"),
-    (lambda: bn.Clustered(icc=0.5).check(POPULATIONS["normal"], 0), "no variance; got 0"),
-    (lambda: bn.WithoutReplacement().check(POPULATIONS["array"], 1), "no variance; got 1"),
+    (lambda: bn.IID().check(POPULATIONS["normal"], 1), "at least 2; got 1"),
+    (lambda: bn.Clustered(icc=0.5).check(POPULATIONS["normal"], 0), "at least 1; got 0"),
+    (lambda: bn.WithoutReplacement().check(POPULATIONS["array"], 1), "at least 2; got 1"),
 ]
 
 

@@ -78,9 +78,9 @@ def test_distinct_effects_stretch_batches() -> None:
     [
         (lambda: Effect.of("steps"), "did you mean"),
         (lambda: Effect.of(3), r"effect takes a name \(distinct, random_walk"),
-        (lambda: Distinct(spread=-1.0), "spread is at least 0"),
-        (lambda: Sinusoid(periods=0.0), "periods is above 0"),
-        (lambda: Sinusoid(periods=np.nan), "periods is above 0"),
+        (lambda: Distinct(spread=-1.0), "spread is a number, from 0 to 10"),
+        (lambda: Sinusoid(periods=0.0), "periods is a number, above 0"),
+        (lambda: Sinusoid(periods=np.nan), "periods is a number, above 0"),
         (lambda: Mixture(Trend(), 1.5), "smoothness is a share"),
     ],
 )

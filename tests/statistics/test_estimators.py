@@ -150,7 +150,7 @@ BAD = [
     (lambda: estimator_of(np.median), r"takes a name .* or a bn.Estimator\(name, function, target\)"),
     (lambda: estimator_of(["mean"]), r"got \['mean'\]"),
     (lambda: estimator_of(None), "got None"),
-    (lambda: inv_std(eps=-1e-5), "finite and at least 0; got -1e-05"),
+    (lambda: inv_std(eps=-1e-5), "at least 0 and finite; got -1e-05"),
     (lambda: inv_std(eps=np.nan), "got nan"),
     (lambda: fresh_normalized(eps=np.inf), "got inf"),
 ]

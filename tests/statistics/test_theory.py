@@ -228,7 +228,7 @@ def test_raw_value_behind_a_normalised_value() -> None:
     cases = []
     for n in (3, 8, 30):
         x = 50 + 10 * batches("normal", n, replicates=4 * REPLICATES)
-        for z in (-1.0, 0.0, 1.5):
+        for z in (-1.0, 0.0, 1.1):
             raw = x.mean(axis=1) + x.std(axis=1, ddof=1) * z
             mean, sd = theory.raw_behind(pop, z, n)
             cases.append((raw, mean, 50 + 10 * z if z and n < 10 else None))
@@ -379,7 +379,7 @@ def test_required_batch_size_refuses_what_cannot_be() -> None:
 def test_bad_input() -> None:
     with pytest.raises(ValueError, match="at least 2"):
         theory.sampling("normal", 1, "mean")
-    with pytest.raises(ValueError, match=r"whole number of at least 2, .* got 2.5"):
+    with pytest.raises(ValueError, match=r"whole number of at least 2; got 2.5"):
         theory.sampling("normal", 2.5, "var")
     for rule in ("iid", bn.IID):
         with pytest.raises(ValueError, match=r"batching is a rule such as bn.IID\(\)"):

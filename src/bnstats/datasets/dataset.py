@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.random import Generator
@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from scipy import integrate, stats
 
 from bnstats._arrays import Float32Array, IntArray
-from bnstats._validation import named, number, whole
+from bnstats._doors import CheckedMethods, checked
+from bnstats._validation import count, generator, interval, named, optional, word
 from bnstats.datasets.given_rows import checked_rows
 from bnstats.datasets.loaders import digits, package
 
@@ -31,8 +32,10 @@ class Split:
 
 
 @dataclass(frozen=True, eq=False)
-class Dataset(ABC):
+class Dataset(CheckedMethods, ABC):
     """What every data set offers: its `name`, how many `classes` and `inputs` it has, and a fresh split."""
+
+    checks: ClassVar = {"rng": generator, "name": optional(word)}
 
     name: str
 
@@ -136,13 +139,14 @@ def chosen(rng: Generator, y: IntArray, each: NDArray[np.int64]) -> NDArray[np.b
     """Of each row, whether it is among as many random ones of its class as `each` says for that class."""
     order = rng.permutation(y.size)
     by_class = order[y[order].argsort(kind="stable")]
-    count = np.bincount(y)
-    rank = np.arange(y.size) - np.repeat(count.cumsum() - count, count)
+    counts = np.bincount(y)
+    rank = np.arange(y.size) - np.repeat(counts.cumsum() - counts, counts)
     found = np.empty(y.size, dtype=bool)
-    found[by_class] = rank < np.repeat(each, count)
+    found[by_class] = rank < np.repeat(each, counts)
     return found
 
 
+@checked(name=word, classes=count, inputs=count, separation=interval("[0, 1e6]"), rows=count, test_rows=count)
 @dataclass(frozen=True, eq=False)
 class Gaussians(Dataset):
     """A mixture of equally likely normal classes, of which the best reachable accuracy is known.
@@ -167,15 +171,11 @@ class Gaussians(Dataset):
     test_rows: int = 500
 
     def __post_init__(self) -> None:
-        for name in ("classes", "inputs", "rows", "test_rows"):
-            whole(name, getattr(self, name), least=1)
         if not 2 <= self.classes <= min(self.inputs, self.rows):
             raise ValueError(
                 f"classes is at least 2, at most the number of inputs ({self.inputs}) and of rows ({self.rows}); "
                 f"got {self.classes}."
             )
-        if not 0 <= number("separation", self.separation) < np.inf:
-            raise ValueError(f"separation is a finite distance of at least 0; got {self.separation}.")
 
     @cached_property
     def bayes(self) -> float:

@@ -8,18 +8,23 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.random import Generator
 
 from bnstats._arrays import IntArray
-from bnstats._validation import number, whole
+from bnstats._doors import CheckedMethods, checked
+from bnstats._real_arrays import classes_of_rows
+from bnstats._validation import batch_size, count, generator, interval
 from bnstats.sampling.batching import _shuffle_partly
 
 
 @dataclass(frozen=True)
-class RowBatching(ABC):
+class RowBatching(CheckedMethods, ABC):
     """What every batching rule of labelled rows offers."""
+
+    checks: ClassVar = {"rng": generator, "y": classes_of_rows, "batch_size": batch_size, "steps": count}
 
     @abstractmethod
     def rows(self, rng: Generator, y: IntArray, batch_size: int, steps: int) -> IntArray:
@@ -27,7 +32,7 @@ class RowBatching(ABC):
 
     def check(self, y: IntArray, batch_size: int) -> None:
         """Raise ValueError if no batch of this size can be made of rows with these labels."""
-        if batch_size != int(batch_size) or not 2 <= batch_size <= y.size:
+        if batch_size > y.size:
             raise ValueError(
                 f"a batch of these {y.size} rows has from 2 to {y.size} of them, one has no variance; "
                 f"got batch size {batch_size}."
@@ -80,6 +85,7 @@ class OneClass(RowBatching):
         _check_smallest(y, batch_size)
 
 
+@checked(classes=count, each=count)
 @dataclass(frozen=True)
 class ClassBalanced(RowBatching):
     """Each batch of `classes` different classes, drawn at random, with `each` rows of each.
@@ -94,10 +100,6 @@ class ClassBalanced(RowBatching):
 
     classes: int
     each: int
-
-    def __post_init__(self) -> None:
-        whole("classes", self.classes, least=1)
-        whole("each", self.each, least=1)
 
     def rows(self, rng: Generator, y: IntArray, batch_size: int, steps: int) -> IntArray:
         self.check(y, batch_size)
@@ -133,6 +135,7 @@ class Sorted(RowBatching):
         return np.resize(np.roll(y.argsort(kind="stable"), -rng.integers(y.size)), (steps, batch_size))
 
 
+@checked(phi=interval("[0, 1)", "a probability of repeating the class"))
 @dataclass(frozen=True)
 class Correlated(RowBatching):
     """A stream through all batches: with probability phi a row has the class of the one before it, else a fresh class.
@@ -148,20 +151,16 @@ class Correlated(RowBatching):
 
     phi: float
 
-    def __post_init__(self) -> None:
-        if not 0 <= number("phi", self.phi) < 1:
-            raise ValueError(f"phi is a probability of repeating the class, at least 0 and below 1; got {self.phi}.")
-
     def rows(self, rng: Generator, y: IntArray, batch_size: int, steps: int) -> IntArray:
         self.check(y, batch_size)
         length = steps * batch_size
         fresh = rng.random(length) >= self.phi
         source = np.maximum.accumulate(np.where(fresh, np.arange(length), 0))
         label = y[rng.integers(y.size, size=length)[source]]
-        count = np.bincount(y)
-        within = (rng.random(length) * count[label]).astype(np.int64)
+        counts = np.bincount(y)
+        within = (rng.random(length) * counts[label]).astype(np.int64)
         by_class = y.argsort(kind="stable")
-        rows: IntArray = by_class[(count.cumsum() - count)[label] + within]
+        rows: IntArray = by_class[(counts.cumsum() - counts)[label] + within]
         return rows.reshape(steps, batch_size)
 
 
@@ -183,8 +182,8 @@ def _of_classes(rng: Generator, y: IntArray, drawn: IntArray, each: int) -> IntA
 
 
 def _check_smallest(y: IntArray, each: int) -> None:
-    count = np.bincount(y)
-    smallest = int(count[count > 0].min())
+    counts = np.bincount(y)
+    smallest = int(counts[counts > 0].min())
     if each > smallest:
         raise ValueError(
             f"a batch asks for {each} rows of one class, of which the smallest has {smallest}; ask for at most that."

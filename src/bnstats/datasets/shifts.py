@@ -13,12 +13,14 @@ import numpy as np
 from numpy.random import Generator
 
 from bnstats._arrays import Float32Array, IntArray
-from bnstats._validation import number
+from bnstats._doors import CheckedMethods
+from bnstats._real_arrays import classes_of_rows, rows_of_inputs
+from bnstats._validation import generator, number
 from bnstats.datasets.dataset import chosen
 
 
 @dataclass(frozen=True)
-class Shift(ABC):
+class Shift(CheckedMethods, ABC):
     """What every shift offers.
 
     Parameters
@@ -26,20 +28,18 @@ class Shift(ABC):
     severity : float of at least 0
     """
 
+    checks: ClassVar = {"rng": generator, "x": rows_of_inputs, "y": classes_of_rows}
+
     severity: float
 
     label: ClassVar[str]
-    most: ClassVar[float] = np.inf
+    most: ClassVar[float] = 1e6
     changes_classes: ClassVar[bool] = False
     """Whether rows of other classes may come in the place of some."""
 
     def __post_init__(self) -> None:
-        if not (
-            0 <= number(f"the severity of a {self.label} shift", self.severity) <= self.most
-            and np.isfinite(self.severity)
-        ):
-            limit = f" and at most {self.most:g}" if np.isfinite(self.most) else " and finite"
-            raise ValueError(f"the severity of a {self.label} shift is at least 0{limit}; got {self.severity}.")
+        severity = number(f"the severity of a {self.label} shift", self.severity, f"[0, {self.most:g}]")
+        object.__setattr__(self, "severity", severity)
 
     @property
     def name(self) -> str:

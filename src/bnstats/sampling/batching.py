@@ -9,8 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import lru_cache
-from numbers import Real
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.random import Generator
@@ -18,12 +17,23 @@ from scipy import special, stats
 
 from bnstats._arrays import FloatArray
 from bnstats._compiled import compiled
-from bnstats.sampling.populations import Population
+from bnstats._doors import CheckedMethods, checked
+from bnstats._real_arrays import float_buffer
+from bnstats._validation import batch_size, generator, instance, interval, optional, sample_size, share, whole
+from bnstats.sampling.populations import Population, population_of
 
 
 @dataclass(frozen=True)
-class Batching(ABC):
+class Batching(CheckedMethods, ABC):
     """What every batching rule offers."""
+
+    checks: ClassVar = {
+        "population": population_of,
+        "rng": generator,
+        "out": float_buffer,
+        "batch_size": sample_size,
+        "chance": share,
+    }
 
     @abstractmethod
     def fill(self, population: Population, rng: Generator, out: FloatArray) -> None:
@@ -52,16 +62,13 @@ class Batching(ABC):
 
     def check(self, population: Population, batch_size: int) -> None:
         """Raise ValueError if no batch of this size can be drawn."""
-        if not isinstance(batch_size, Real) or not (batch_size >= 2 and batch_size % 1 == 0):
-            raise ValueError(
-                f"a batch size is a whole number of at least 2, one value has no variance; got {batch_size!r}."
-            )
+        whole("batch_size", batch_size, least=2)
 
 
-def check_rule(batching: Any) -> None:
-    """Raise ValueError for what is no batching rule, such as a name or the class of one."""
-    if not isinstance(batching, Batching):
-        raise ValueError(f"batching is a rule such as bn.IID() or bn.Clustered(icc=0.1); got {batching!r}.")
+def rule(name: str, batching: Any) -> Batching:
+    """A batching rule of values, and not its name or class."""
+    given: Batching = instance(name, batching, Batching, "bn.IID() or bn.Clustered(icc=0.1)")
+    return given
 
 
 @dataclass(frozen=True)
@@ -79,6 +86,7 @@ class IID(Batching):
         return population.var / batch_size
 
 
+@checked(size=optional(batch_size))
 @dataclass(frozen=True)
 class WithoutReplacement(Batching):
     """Values drawn without replacement from a finite population.
@@ -95,11 +103,6 @@ class WithoutReplacement(Batching):
     """
 
     size: int | None = None
-
-    def __post_init__(self) -> None:
-        known = self.size is None or (isinstance(self.size, Real) and self.size >= 2 and self.size % 1 == 0)
-        if not known or isinstance(self.size, bool):
-            raise ValueError(f"size is the number of values to draw from, whole and at least 2; got {self.size!r}.")
 
     def source(self, population: Population) -> Population:
         if population.values is None:
@@ -160,6 +163,7 @@ def _shuffle_partly(uniform: FloatArray, values: FloatArray, out: FloatArray) ->
             out[i, j] = values[j]
 
 
+@checked(icc=share)
 @dataclass(frozen=True)
 class Clustered(Batching):
     """Each batch a cluster: a member takes the cluster's common value with probability sqrt(icc), else its own.
@@ -174,10 +178,6 @@ class Clustered(Batching):
     """
 
     icc: float
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.icc, Real) or not 0 <= self.icc <= 1:
-            raise ValueError(f"icc is a correlation between 0 and 1; got {self.icc!r}.")
 
     def fill(self, population: Population, rng: Generator, out: FloatArray) -> None:
         population.fill(rng, out)
@@ -197,6 +197,7 @@ class Clustered(Batching):
         return population.var * (self.icc + (1 - self.icc) / batch_size)
 
 
+@checked(phi=interval("[0, 1)", "a probability of repeating"))
 @dataclass(frozen=True)
 class Autocorrelated(Batching):
     """Each batch a stretch of a stationary series: a value repeats the previous one with probability phi.
@@ -208,10 +209,6 @@ class Autocorrelated(Batching):
     """
 
     phi: float
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.phi, Real) or not 0 <= self.phi < 1:
-            raise ValueError(f"phi is a probability of repeating, at least 0 and below 1; got {self.phi!r}.")
 
     def fill(self, population: Population, rng: Generator, out: FloatArray) -> None:
         population.fill(rng, out)

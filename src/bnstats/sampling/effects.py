@@ -4,26 +4,38 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.random import Generator
 
 from bnstats._arrays import FloatArray
-from bnstats._validation import named
+from bnstats._doors import CheckedMethods, checked
+from bnstats._validation import count, generator, instance, interval, named, share, whole
+
+MOST_BATCHES = 2**20
+"""Batches, and rows in one, at most: a root has the square of their product in it."""
 
 
-def _check(name: str, value: float, fits: bool, allowed: str) -> None:
-    if not (np.isfinite(value) and fits):
-        raise ValueError(f"{name} is {allowed}; got {value}.")
+def _effect_of(_: str, source: Any) -> Effect:
+    return Effect.of(source)
 
 
-class Effect(ABC):
+class Effect(CheckedMethods, ABC):
     """A random shift of each row; rows come in time order, batch after batch.
 
     Shifts have mean 0, and an average variance of 1 over the rows of the first `batches`. A subclass is a frozen
     dataclass with `shift` and `root`.
     """
+
+    checks: ClassVar = {
+        "rng": generator,
+        "size": count,
+        "batches": partial(whole, least=2, most=MOST_BATCHES),
+        "n": partial(whole, least=1, most=MOST_BATCHES),
+        "further": partial(whole, least=0, most=MOST_BATCHES),
+    }
 
     @property
     def name(self) -> str:
@@ -60,6 +72,7 @@ class Effect(ABC):
         return named("effect", source, EFFECTS, "a bn.effects.Effect")
 
 
+@checked(spread=interval("[0, 10]"))
 @dataclass(frozen=True)
 class Distinct(Effect):
     """Each batch has its own shift, N(0, 1), and stretches its values by exp(N(0, spread²)).
@@ -72,9 +85,6 @@ class Distinct(Effect):
     """
 
     spread: float = 0.0
-
-    def __post_init__(self) -> None:
-        _check("spread", self.spread, self.spread >= 0, "at least 0")
 
     @property
     def scales(self) -> bool:
@@ -108,14 +118,12 @@ class RandomWalk(Effect):
         return float(np.sqrt(6 * rows / (rows**2 - 1)))
 
 
+@checked(periods=interval("(0, inf)"))
 @dataclass(frozen=True)
 class Sinusoid(Effect):
     """A wave with so many periods over the batches, amplitude sqrt(2) and a random phase."""
 
     periods: float = 1.0
-
-    def __post_init__(self) -> None:
-        _check("periods", self.periods, self.periods > 0, "above 0")
 
     def shift(self, rng: Generator, size: int, batches: int, n: int, further: int = 0) -> FloatArray:
         phase = rng.uniform(0, 2 * np.pi, size=(size, 1))
@@ -148,6 +156,12 @@ class Trend(Effect):
         return line
 
 
+def _distinct(name: str, given: Any) -> Distinct:
+    effect: Distinct = instance(name, given, Distinct, "bn.effects.Distinct(spread=0.1)")
+    return effect
+
+
+@checked(smooth=_effect_of, smoothness=share, distinct=_distinct)
 @dataclass(frozen=True)
 class Mixture(Effect):
     """Between distinct and continuous: shares 1 - smoothness and smoothness of the variance.
@@ -162,9 +176,6 @@ class Mixture(Effect):
     smooth: Effect
     smoothness: float = 0.5
     distinct: Distinct = Distinct()
-
-    def __post_init__(self) -> None:
-        _check("smoothness", self.smoothness, 0 <= self.smoothness <= 1, "a share of the variance, from 0 to 1")
 
     @property
     def scales(self) -> bool:

@@ -6,7 +6,7 @@ import hashlib
 import warnings
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.random import Generator
@@ -14,8 +14,9 @@ from numpy.typing import ArrayLike
 from scipy import stats
 
 from bnstats._arrays import FloatArray
-from bnstats._real_arrays import plain_array
-from bnstats._validation import named
+from bnstats._doors import CheckedMethods
+from bnstats._real_arrays import float_buffer, plain_array
+from bnstats._validation import batch_size, generator, named, optional, probability, word
 from bnstats._written import Written
 from bnstats.sampling.named_laws import NAMED, family, parameters
 from bnstats.sampling.quantile_moments import moments_by_quantiles
@@ -29,7 +30,7 @@ RARE = 1e-13
 
 
 @dataclass(frozen=True, eq=False)
-class Population:
+class Population(CheckedMethods):
     """A source of independent real values with known moments. Make one with `Population.of`.
 
     Attributes
@@ -51,6 +52,14 @@ class Population:
     >>> Population.of([1.0, 2.0, 6.0]).mean
     3.0
     """
+
+    checks: ClassVar = {
+        "name": optional(word),
+        "rng": generator,
+        "out": float_buffer,
+        "probability": probability,
+        "size": batch_size,
+    }
 
     name: str
     law: Any = field(default=None, repr=False)
@@ -248,6 +257,11 @@ def _law_mean(law: Any) -> float:
         warnings.simplefilter("ignore")  # SciPy's integration says where it has failed, and so does what it returns
         mean = float(law.mean())
     return mean if np.isfinite(mean) or hasattr(law, "pmf") else moments_by_quantiles(law)[0]
+
+
+def population_of(_: str, source: Any) -> Population:
+    """What `Population.of` makes of an argument."""
+    return Population.of(source)
 
 
 def _law_moments(law: Any, tail: float) -> tuple[float, float, float]:

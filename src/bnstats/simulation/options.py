@@ -63,7 +63,7 @@ def run_options(*, precision: float | None, max_replicates: int) -> Callable[[Ca
     >>> measure("normal", precision=2)
     Traceback (most recent call last):
         ...
-    ValueError: precision is a relative standard error in (0, 1); got 2.
+    ValueError: precision is a relative standard error, above 0 and below 1; got 2.
     """
     defaults = {"precision": precision, **_DEFAULTS, "max_replicates": max_replicates}
 

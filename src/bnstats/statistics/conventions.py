@@ -7,13 +7,16 @@ average), or a / (1 - (1 - a)^t) (zero-debiased exponential average).
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from functools import partial
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from bnstats._arrays import FloatArray
-from bnstats._validation import named
+from bnstats._doors import CheckedMethods, checked
+from bnstats._real_arrays import real_array
+from bnstats._validation import count, flag, interval, named, number, shown, whole, word
 
 Momentum = float | None | Literal["default"]
 
@@ -27,8 +30,34 @@ def smooth(old: Any, new: Any, weight: Any) -> Any:
     return old + weight * (new - old)
 
 
+def _momentum(name: str, given: Any) -> float | None:
+    """The weight of a new batch, or None for 1/t."""
+    meaning = "the weight of the new batch (a framework's decay of 0.99 is momentum=0.01), None for 1/t or a number"
+    return None if given is None else number(name, given, "(0, 1]", meaning)
+
+
+def _start(name: str, given: Any) -> tuple[float, float]:
+    mean, var = real_array(name, given, axes=1, least=2, most=2).tolist()
+    return mean, number(f"the second of {name}, a variance,", var, "[0, inf)")
+
+
+def _steps(name: str, given: Any) -> FloatArray:
+    steps = real_array(name, given)
+    if not (steps >= 1).all():
+        raise ValueError(f"{name} counts from 1; got {shown(given)}.")
+    return steps
+
+
+@checked(
+    name=word,
+    momentum=_momentum,
+    ddof=partial(whole, least=0, most=1),
+    start=_start,
+    debias=flag,
+    eps=interval("[0, inf)"),
+)
 @dataclass(frozen=True)
-class Convention:
+class Convention(CheckedMethods):
     """How a framework keeps running statistics.
 
     Attributes
@@ -54,21 +83,14 @@ class Convention:
     True
     """
 
+    checks: ClassVar = {"steps": count, "step": _steps}
+
     name: str
     momentum: float | None
     ddof: int = 0
     start: tuple[float, float] = (0.0, 1.0)
     debias: bool = False
     eps: float = 1e-5
-
-    def __post_init__(self) -> None:
-        if self.momentum is not None and not 0 < self.momentum <= 1:
-            raise ValueError(
-                f"momentum is the weight of the new batch, above 0 and at most 1, or None for 1/t; got "
-                f"{self.momentum}. A framework's decay of 0.99 is momentum=0.01."
-            )
-        if self.ddof not in (0, 1):
-            raise ValueError(f"ddof is 0 (biased variance) or 1 (unbiased); got {self.ddof!r}.")
 
     @staticmethod
     def of(source: str | Convention, momentum: Momentum = "default") -> Convention:
@@ -88,17 +110,13 @@ class Convention:
         chosen = (
             source if isinstance(source, Convention) else named("convention", source, CONVENTIONS, "a bn.Convention")
         )
-        if momentum == "default":
+        if isinstance(momentum, str) and momentum == "default":
             if chosen is CONVENTIONS["haiku"]:
                 raise ValueError("haiku has no default decay_rate: give momentum=1 - decay_rate, as in momentum=0.01.")
             return chosen
-        if isinstance(momentum, str | bool):
-            raise ValueError(
-                f"momentum is a number above 0 and at most 1, None for 1/t, or 'default'; got {momentum!r}."
-            )
         if chosen is CONVENTIONS["cumulative"] and momentum is not None:
             raise ValueError(f"the cumulative average has no momentum; leave out momentum={momentum}.")
-        return replace(chosen, momentum=None if momentum is None else float(momentum))
+        return replace(chosen, momentum=momentum)
 
     def weight(self, step: ArrayLike) -> FloatArray:
         """Weight of the batch at step 1, 2, ... in the update of that step.

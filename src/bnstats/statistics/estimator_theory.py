@@ -14,7 +14,9 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from bnstats.sampling.populations import Population
+from bnstats._doors import checked
+from bnstats._validation import whole
+from bnstats.sampling.populations import Population, population_of
 from bnstats.statistics.inverse_std_law import inverse_std
 
 
@@ -90,6 +92,7 @@ class Theory:
         return float(bias), float(se)
 
 
+@checked(population=population_of, batch_size=partial(whole, least=2, most=2**53))
 def variance_of_variance(population: Population, batch_size: int) -> float:
     """Var(s²) of independent values, s² with ddof 1, in the data's unit to the fourth.
 

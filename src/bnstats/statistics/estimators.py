@@ -6,16 +6,17 @@ import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bnstats._arrays import FloatArray
+from bnstats._doors import CheckedMethods, checked
 from bnstats._real_arrays import real_array
-from bnstats._validation import named
+from bnstats._validation import batch_size, function, interval, named, number, optional, word
 from bnstats._written import Written
-from bnstats.sampling.populations import Population
+from bnstats.sampling.populations import Population, population_of
 from bnstats.simulation.streams import digest
 from bnstats.statistics.estimator_theory import (
     FRESH_NORMALIZED,
@@ -31,7 +32,7 @@ from bnstats.statistics.estimator_theory import (
     theory_of_inv_std,
     var_of,
 )
-from bnstats.statistics.moments import Moments
+from bnstats.statistics.moments import Moments, moments_of
 
 Fresh = Callable[[], FloatArray]
 
@@ -39,8 +40,25 @@ Fresh = Callable[[], FloatArray]
 ROUNDING = 64 * float(np.finfo(float).eps)
 
 
+def _function(name: str, given: Any) -> Any:
+    return function(name, given, "f(x, axis=-1), as np.mean can")
+
+
+def _target(name: str, given: Any) -> Any:
+    return given if callable(given) else number(name, given)
+
+
+@checked(
+    name=word,
+    function=optional(_function),
+    target=_target,
+    order=optional(interval("[0, inf)")),
+    averages=optional(interval("[0, inf)")),
+    of_moments=optional(_function),
+    eps=optional(interval("[0, inf)")),
+)
 @dataclass(frozen=True)
-class Estimator:
+class Estimator(CheckedMethods):
     """A function of a batch, and the population value that it estimates.
 
     Attributes
@@ -70,6 +88,14 @@ class Estimator:
     >>> inv_std(eps=0.0)(np.array([1.0, 3.0]))
     array(1.)
     """
+
+    checks: ClassVar = {
+        "population": population_of,
+        "batch_size": batch_size,
+        "moments": moments_of,
+        "fresh": _function,
+        "estimates": real_array,
+    }
 
     name: str
     function: Callable[..., Any] | None
@@ -174,9 +200,12 @@ def _fresh_normalized(moments: Moments, fresh: Fresh, eps: float) -> FloatArray:
         return (fresh() - moments.mean) / np.sqrt(moments.var() + eps)
 
 
+_eps = interval("[0, inf)", "a number that is added to a variance")
+
+
+@checked(eps=_eps)
 def inv_std(eps: float = 1e-5) -> Estimator:
     """1 / sqrt(var + eps), the factor by which batch normalisation scales (biased variance; eps in squared units)."""
-    _check_eps(eps)
     return Estimator(
         "inv_std" if eps == 1e-5 else f"inv_std(eps={eps:g})",
         None,
@@ -189,9 +218,9 @@ def inv_std(eps: float = 1e-5) -> Estimator:
     )
 
 
+@checked(eps=_eps)
 def fresh_normalized(eps: float = 0.0) -> Estimator:
     """A value that is not in the batch, normalised by the batch's mean and biased variance; the population's is 0."""
-    _check_eps(eps)
     return Estimator(
         "fresh_normalized" if eps == 0 else f"fresh_normalized(eps={eps:g})",
         None,
@@ -202,11 +231,6 @@ def fresh_normalized(eps: float = 0.0) -> Estimator:
         eps=eps,
         theory=FRESH_NORMALIZED if eps == 0 else FRESH_NORMALIZED_WITH_EPS,
     )
-
-
-def _check_eps(eps: float) -> None:
-    if not 0 <= eps < np.inf:
-        raise ValueError(f"eps is added to a variance: finite and at least 0; got {eps}.")
 
 
 ESTIMATORS: dict[str, Estimator] = {
@@ -222,11 +246,16 @@ ESTIMATORS: dict[str, Estimator] = {
 }
 
 
+def estimator_named(_: str, source: Any) -> Estimator:
+    """What `estimator_of` makes of an argument."""
+    return estimator_of(source)
+
+
 def estimator_of(source: str | Estimator) -> Estimator:
     """The estimator of that name, or the one given.
 
     >>> estimator_of("var").order
-    2
+    2.0
     """
     if isinstance(source, Estimator):
         return source

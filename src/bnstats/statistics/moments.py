@@ -4,18 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from bnstats._arrays import FloatArray
 from bnstats._compiled import compiled
-from bnstats._real_arrays import real_array
+from bnstats._doors import CheckedMethods, checked
+from bnstats._real_arrays import axes_of, real_array
+from bnstats._validation import instance, shown, whole
 
 
+def moments_of(name: str, given: Any) -> Moments:
+    """Moments, and no values of which they could be taken."""
+    moments: Moments = instance(name, given, Moments, "bn.Moments.of(x)")
+    return moments
+
+
+def _array(name: str, given: Any) -> FloatArray:
+    return real_array(name, given, finite=False, least=0)
+
+
+def _count(name: str, given: Any) -> Any:
+    if not (_array(name, given) >= 0).all():
+        raise ValueError(f"{name} counts values, at least 0; got {shown(given)}.")
+    return given if np.ndim(given) == 0 else _array(name, given)
+
+
+@checked(n=_count, mean=_array, m2=_array)
 @dataclass(frozen=True)
-class Moments:
+class Moments(CheckedMethods):
     """Count, mean and sum of squared deviations from the mean, of one batch or an array of batches.
 
     Attributes
@@ -32,6 +53,8 @@ class Moments:
     (4.0, 12.5, 12.5)
     """
 
+    checks: ClassVar = {"other": moments_of, "ddof": partial(whole, least=0)}
+
     n: float | FloatArray
     mean: FloatArray
     m2: FloatArray
@@ -40,12 +63,13 @@ class Moments:
     def of(x: ArrayLike, axis: int | tuple[int, ...] | None = -1) -> Moments:
         """Moments along `axis`; the sum of squares is taken of deviations, so a large mean costs no digits."""
         x = real_array("x", x, finite=False)
-        mean = x.mean(axis=axis, keepdims=True)
+        along = axes_of("axis", axis, x.ndim)
+        mean = x.mean(axis=along, keepdims=True)
         residual = x - mean
         # The mean is rounded, so the residuals do not quite sum to zero: put right what is left of both moments.
-        slip = residual.mean(axis=axis)
+        slip = residual.mean(axis=along)
         n = x.size / slip.size
-        return Moments(n, mean.reshape(slip.shape) + slip, np.square(residual).sum(axis=axis) - n * slip**2)
+        return Moments(n, mean.reshape(slip.shape) + slip, np.square(residual).sum(axis=along) - n * slip**2)
 
     def merge(self, other: Moments) -> Moments:
         """Moments of the union of two disjoint batches (Chan, Golub & LeVeque 1979)."""
@@ -56,6 +80,8 @@ class Moments:
 
     def var(self, ddof: int = 0) -> FloatArray:
         """Variance with the denominator n - ddof."""
+        if ddof >= np.min(self.n):
+            raise ValueError(f"ddof is below the number of values, {np.min(self.n):g}; got {ddof}.")
         return np.asarray(self.m2 / np.subtract(self.n, ddof))
 
 

@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from bnstats._arrays import FloatArray
-from bnstats._real_arrays import real_array
-from bnstats._validation import whole
+from bnstats._real_arrays import axes_of, real_array
 from bnstats.statistics.conventions import Convention, Momentum, smooth
 from bnstats.statistics.moments import Moments
 
@@ -103,10 +102,7 @@ class RunningStats:
         """Of a batch with enough values, and the features of earlier batches."""
         if x.ndim == 0:
             raise ValueError(f"a batch has shape (rows, ...); got one number, {x}.")
-        given = axis if isinstance(axis, tuple) else (axis,)
-        axes = tuple(whole("axis", a, least=-x.ndim, most=x.ndim - 1) % x.ndim for a in given)
-        if not axes or len(set(axes)) < len(axes):
-            raise ValueError(f"axis is one or more different axes of the batch; got {axis!r}.")
+        axes = axes_of("axis", axis, x.ndim)
         features = tuple(np.delete(x.shape, axes).tolist())
         fewest, found = 1 + self.convention.ddof, math.prod(x.shape[a] for a in axes)
         if found < fewest:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 import numpy as np
 from scipy import stats
 
-from bnstats._validation import whole
-from bnstats.sampling.populations import Population
+from bnstats._doors import checked
+from bnstats._validation import batch_size, choice, count, optional
+from bnstats.sampling.populations import Population, population_of
 from bnstats.statistics.conventions import Convention, Momentum
 from bnstats.statistics.estimator_theory import variance_of_variance
 from bnstats.statistics.theory import Sampling
@@ -17,6 +19,13 @@ from bnstats.statistics.theory import Sampling
 STATISTICS = ("mean", "var")
 
 
+@checked(
+    population=population_of,
+    statistic=partial(choice, known=STATISTICS),
+    steps=count,
+    batch_size=batch_size,
+    training_size=optional(batch_size),
+)
 def running_error(
     population: Any,
     statistic: str,
@@ -62,8 +71,6 @@ def running_error(
     """
     population, convention = Population.of(population), Convention.of(convention, momentum)
     check(population, batch_size, steps, training_size)
-    if statistic not in STATISTICS:
-        raise ValueError(f"statistic is 'mean' or 'var'; got {statistic!r}.")
     shares = convention.shares(steps)
     start, batches, squares = shares[0], shares[1:].sum(), np.square(shares[1:]).sum()
     which = STATISTICS.index(statistic)
@@ -82,6 +89,7 @@ def running_error(
     return Sampling(bias, se, float(stats.foldnorm.median(abs(bias) / se, scale=se)) if normal else np.nan)
 
 
+@checked(batch_size=batch_size, training_size=optional(count))
 def check(population: Population, batch_size: int, steps: int, training_size: int | None) -> None:
     """Raise ValueError if running statistics cannot be kept so, or have nothing to converge to."""
     if not np.isfinite(population.var):
@@ -89,9 +97,8 @@ def check(population: Population, batch_size: int, steps: int, training_size: in
             f"population {population.name} has no finite variance (tail index {population.tail_index:g}), so a running "
             "variance converges to nothing; take another population."
         )
-    whole("batch_size", batch_size, least=2)
-    whole("steps", steps, least=1)
-    if training_size is not None and whole("training_size", training_size, least=1) < batch_size:
+    count("steps", steps)
+    if training_size is not None and training_size < batch_size:
         raise ValueError(
             f"a batch of {batch_size} cannot be drawn without replacement from a training set of {training_size}; give "
             f"at least {batch_size}, or None to draw afresh from the population."

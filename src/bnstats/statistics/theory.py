@@ -6,16 +6,22 @@ n is the batch size, sigma² the population variance, mu_k a central moment, s²
 from __future__ import annotations
 
 from dataclasses import dataclass
-from numbers import Real
+from functools import partial
 from typing import Any
 
 import numpy as np
 from scipy import optimize, stats
 
-from bnstats.sampling.batching import IID, Batching, Clustered, WithoutReplacement, check_rule
-from bnstats.sampling.populations import Population
+from bnstats._doors import checked
+from bnstats._validation import choice, interval, number, sample_size, whole
+from bnstats.sampling.batching import IID, Batching, Clustered, WithoutReplacement, rule
+from bnstats.sampling.populations import Population, population_of
 from bnstats.statistics.estimator_theory import Batches
-from bnstats.statistics.estimators import ROUNDING, Estimator, estimator_of
+from bnstats.statistics.estimators import ROUNDING, Estimator, estimator_named, estimator_of
+
+MEASURES = ("rmse", "se", "median_abs_error", "bias")
+_measure = partial(choice, known=MEASURES)
+batch_size_of_theory = partial(whole, least=2, most=2**53)
 
 
 @dataclass(frozen=True)
@@ -32,6 +38,7 @@ class Sampling:
         return float(np.hypot(self.bias, self.se)) if not np.isinf(self.se) else np.inf
 
 
+@checked(population=population_of, batch_size=batch_size_of_theory, estimator=estimator_named, batching=rule)
 def sampling(population: Any, batch_size: int, estimator: str | Estimator, batching: Batching = IID()) -> Sampling:
     """Exact bias, standard error, RMSE and median absolute error of an estimator on batches of one size.
 
@@ -57,7 +64,6 @@ def sampling(population: Any, batch_size: int, estimator: str | Estimator, batch
     law is known (`law`).
     """
     population, estimator = Population.of(population), estimator_of(estimator)
-    check_rule(batching)
     batching.check(population, batch_size)
     source = batching.source(population)
     variance_of_mean = batching.variance_of_mean(population, batch_size)
@@ -82,6 +88,7 @@ def _of_whole(source: Population, estimator: Estimator) -> Sampling:
     return Sampling(bias, 0.0, abs(bias))
 
 
+@checked(population=population_of, batch_size=sample_size)
 def covariance_of_mean_and_variance(population: Population, batch_size: int) -> float:
     """Cov(mean, s²) of independent values, mu_3 / n: zero only for symmetric populations.
 
@@ -91,6 +98,7 @@ def covariance_of_mean_and_variance(population: Population, batch_size: int) -> 
     return population.third_moment / batch_size
 
 
+@checked(population=population_of, batch_size=batch_size_of_theory, estimator=estimator_named)
 def law(population: Any, batch_size: int, estimator: str | Estimator) -> Any:
     """The estimator's own distribution on independent values, a frozen SciPy distribution; None where unknown.
 
@@ -118,6 +126,7 @@ def _median_abs_error(law: Any, target: float) -> float:
     return float(optimize.brentq(excess, 0.0, upper, xtol=1e-12 * upper, rtol=1e-10))
 
 
+@checked(population=population_of, estimator=estimator_named, measure=_measure, batching=rule)
 def rate(population: Any, estimator: str | Estimator, measure: str = "rmse", batching: Batching = IID()) -> float:
     """The exponent r of error ~ n^r for large batch sizes n; nan where there is no such power law.
 
@@ -140,9 +149,6 @@ def rate(population: Any, estimator: str | Estimator, measure: str = "rmse", bat
     error and its bias fall as n^{1 - b}.
     """
     population, estimator = Population.of(population), estimator_of(estimator)
-    if measure not in ("rmse", "se", "median_abs_error", "bias"):
-        raise ValueError(f"measure is rmse, se, median_abs_error or bias; got {measure!r}.")
-    check_rule(batching)
     if isinstance(batching, WithoutReplacement) or estimator.averages is None or estimator.order is None:
         return np.nan
     source, known = batching.source(population), estimator.theory
@@ -176,6 +182,7 @@ def _is_unbiased(estimator: Estimator, population: Population, batching: Batchin
     return bool(abs(bias) <= ROUNDING * abs(estimator.theory.limit(source)))
 
 
+@checked(population=population_of, estimator=estimator_named, rmse=interval("(0, inf)"), batching=rule)
 def required_batch_size(population: Any, estimator: str | Estimator, *, rmse: float, batching: Batching = IID()) -> int:
     """The smallest batch size at which the estimator's RMSE is at most `rmse`.
 
@@ -189,9 +196,6 @@ def required_batch_size(population: Any, estimator: str | Estimator, *, rmse: fl
     >>> required_batch_size("normal", "mean", rmse=0.125)
     64
     """
-    if not isinstance(rmse, Real) or not rmse > 0:
-        raise ValueError(f"rmse is an error to reach, above 0; got {rmse!r}.")
-    check_rule(batching)
 
     def error(n: int) -> float:
         return sampling(population, n, estimator, batching).rmse
@@ -220,6 +224,7 @@ def required_batch_size(population: Any, estimator: str | Estimator, *, rmse: fl
     return high
 
 
+@checked(batch_size=batch_size_of_theory)
 def normalized_member_bound(batch_size: int) -> float:
     """The largest size of a value normalised by its own batch (biased variance): sqrt(n - 1).
 
@@ -229,6 +234,7 @@ def normalized_member_bound(batch_size: int) -> float:
     return float(np.sqrt(batch_size - 1))
 
 
+@checked(population=population_of, z=number, batch_size=batch_size_of_theory)
 def raw_behind(population: Any, z: float, batch_size: int) -> tuple[float, float]:
     """Mean and standard deviation of the raw value behind a normalised value z, of a normal population; else nan.
 
@@ -238,7 +244,9 @@ def raw_behind(population: Any, z: float, batch_size: int) -> tuple[float, float
     >>> raw_behind("normal", 0.0, 4)
     (0.0, 0.5)
     """
-    population = Population.of(population)
+    population, most = Population.of(population), (batch_size - 1) / np.sqrt(batch_size)
+    if abs(z) > most:
+        raise ValueError(f"z is at most {most:.4g} in size in batches of {batch_size}; got {z}.")
     if population.family != "norm":
         return np.nan, np.nan
     c4 = float(stats.chi.mean(batch_size - 1)) / np.sqrt(batch_size - 1)

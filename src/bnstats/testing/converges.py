@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from statsmodels.stats.proportion import proportion_confint
 
-from bnstats.sampling.batching import IID, Batching, check_rule
+from bnstats.sampling.batching import IID, Batching, rule
 from bnstats.sampling.populations import Population
 from bnstats.simulation.streams import stream
 from bnstats.statistics.estimators import Estimator
@@ -86,7 +86,7 @@ def assert_converges(
     check_false_alarm(false_alarm)
     _check_claim(within, confidence)
     check_counts(batch_size=(batch_size, 2), seed=(seed, 0), max_draws=(max_draws, 1))
-    check_rule(batching)
+    rule("batching", batching)
     batching.check(source, batch_size)
     target = target_of(chosen, source, batching)
     chosen.check(source, batch_size)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from numbers import Real
 from typing import Any
 
-from bnstats.sampling.batching import IID, Batching, check_rule
+from bnstats.sampling.batching import IID, Batching, rule
 from bnstats.sampling.populations import Population
 from bnstats.statistics import theory
 from bnstats.statistics.estimators import Estimator
@@ -91,7 +91,7 @@ def assert_rate(
     check_false_alarm(false_alarm)
     _check_claim(rate, tolerance, batch_sizes)
     check_counts(**{"seed": (seed, 0), "max_draws": (max_draws, FEWEST_DRAWS), "a batch size": (min(batch_sizes), 2)})
-    check_rule(batching)
+    rule("batching", batching)
     target_of(chosen, source, batching)
     _check_measure(measure, chosen, source, batching, max(batch_sizes))
     chosen.check(source, min(batch_sizes))

@@ -8,7 +8,7 @@ from typing import Any, Unpack
 
 import numpy as np
 
-from bnstats.sampling.batching import IID, Batching, check_rule
+from bnstats.sampling.batching import IID, Batching, rule
 from bnstats.sampling.populations import Population
 from bnstats.simulation.options import RunOptions, run_options
 from bnstats.simulation.run import run
@@ -88,7 +88,7 @@ def _listed(given: Any, single: Any) -> tuple[Any, ...]:
 def _check(study: ConvergenceStudy, max_replicates: int) -> None:
     """Refuse what cannot be estimated, before anything is simulated."""
     for batching in study.batchings:
-        check_rule(batching)
+        rule("batching", batching)
     for field_name in ("populations", "batchings", "batch_sizes", "estimators"):
         if not getattr(study, field_name):
             raise ValueError(f"{field_name} is empty: give at least one.")

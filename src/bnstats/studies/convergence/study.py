@@ -55,7 +55,7 @@ class ConvergenceStudy(Study):
         cells = []
         for population in self.populations:
             for batching in self.batchings:
-                pair = {"population": population, "batching": batching}
+                pair: dict[str, Any] = {"population": population, "batching": batching}
                 if self._dyadic(batching):
                     cells.append(pair)
                 cells += [{**pair, "batch_size": n} for n in self.batch_sizes if n not in self._dyadic(batching)]
