@@ -331,7 +331,8 @@ def _spoken(interval: str) -> str:
     if interval[0] == "[" and interval[-1] == "]" and high != "inf":
         return f"from {low} to {high}"
     above = "" if low == "-inf" else f"{'at least' if interval[0] == '[' else 'above'} {low}"
-    below = {"inf)": "finite", "inf]": ""}.get(high + interval[-1], f"{'at most' if interval[-1] == ']' else 'below'} {high}")
+    below = f"{'at most' if interval[-1] == ']' else 'below'} {high}"
+    below = {"at most inf": "", "below inf": "finite"}.get(below, below)
     return " and ".join(part for part in (above, below) if part)
 
 

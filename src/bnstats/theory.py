@@ -1,6 +1,6 @@
 """Exact values: what simulation is held against, and what needs no simulation at all."""
 
-from bnstats.statistics.estimator_theory import Batches, Theory, variance_of_variance
+from bnstats.statistics.estimator_theory import Theory, variance_of_variance
 from bnstats.statistics.running_error import running_error
 from bnstats.statistics.theory import (
     Sampling,
@@ -13,7 +13,6 @@ from bnstats.statistics.theory import (
 )
 
 __all__ = [
-    "Batches",
     "Sampling",
     "Theory",
     "covariance_of_mean_and_variance",

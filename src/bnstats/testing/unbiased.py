@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from bnstats.sampling.batching import IID, Batching, check_rule
+from bnstats.sampling.batching import IID, Batching, rule
 from bnstats.sampling.populations import Population
 from bnstats.simulation.central_moments import merge_moments
 from bnstats.simulation.streams import stream
@@ -90,7 +90,7 @@ def assert_unbiased(
     check_counts(
         batch_size=(batch_size, 2), seed=(seed, 0), max_draws=(max_draws, FIRST_LOOK_ESTIMATES * int(batch_size))
     )
-    check_rule(batching)
+    rule("batching", batching)
     batching.check(source, batch_size)
     target = target_of(chosen, source, batching)
     chosen.check(source, batch_size)
