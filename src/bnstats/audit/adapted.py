@@ -14,12 +14,13 @@ from torch import Tensor
 from bnstats._validation import instance, named, several
 from bnstats.audit.batches import count_rows, taken
 from bnstats.audit.case import Case
+from bnstats.audit.kinds import group_size
 from bnstats.audit.layers import Call, to_numpy
 from bnstats.audit.scores import estimate
 from bnstats.networks.adaptation import ADAPTATIONS, Adaptation, Mixed
 
 SIZES = (1, 2, 4, 8, 16, 32, 64, 128)
-# So many rows pass at once.
+# So many rows pass at once, if so many fit.
 MOST_ROWS = 1024
 
 
@@ -40,7 +41,7 @@ def adaptation_table(case: Case, adaptations: Sequence[Adaptation]) -> pd.DataFr
     same rows.
     """
     rows = case.held if case.test is None else case.test
-    order = np.random.default_rng(case.seed).permutation(count_rows(rows))[:MOST_ROWS]
+    order = np.random.default_rng(case.seed).permutation(count_rows(rows))[: min(MOST_ROWS, group_size(rows, 1))]
     found = []
     for size in (n for n in SIZES if n <= len(order) // 2):
         chosen = order[: len(order) // size * size]

@@ -10,12 +10,13 @@ from torch import Tensor
 
 from bnstats._arrays import FloatArray, IntArray
 from bnstats.audit.batches import count_rows, taken
+from bnstats.audit.kinds import group_size
 from bnstats.audit.layers import Statistics, to_numpy
 from bnstats.audit.scores import CHANGED, DIVERGENCE, Estimate, Metric, Scorer, divergence, estimate, random_splits
 from bnstats.audit.watch import Runner
 
 SPLITS = 10
-# Rows of a batch where its size does not matter.
+# Rows of a batch where its size does not matter, if so many fit.
 CHUNK = 256
 
 
@@ -43,7 +44,7 @@ class Bench:
         self._runner, self._rows, self._scorer = runner, rows, scorer
         self.count = count_rows(rows)
         own = any(layer.buffers is None for layer in runner.layers)
-        self._chunk = batch_size if own else max(batch_size, CHUNK)
+        self._chunk = batch_size if own else max(batch_size, min(CHUNK, group_size(rows, batch_size)))
         self._live = {layer.name for layer in runner.layers if layer.name not in frozen and layer.normalises}
         self._splits = random_splits(self.count, batch_size, SPLITS, np.random.default_rng(seed))
         self._reference: FloatArray | None = None

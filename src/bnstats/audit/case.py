@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -171,25 +172,35 @@ class Gap:
     bench : Bench
     applied : Kind
         Statistics of earlier mends.
-
-    Further ones: `base` are the scores as it is, `gains` what each kind of statistics brings, `best` the kind to
-    advise: population statistics, unless others score better by more than chance.
     """
 
     case: Case
     bench: Bench
     applied: Kind
 
-    def __post_init__(self) -> None:
-        bench, made = self.bench, self.case.kinds
-        self.base = bench.score(self.applied)
-        scores = {kind: bench.score({**self.applied, **made[kind]}) for kind in MENDS}
-        self.gains = {kind: bench.gain(scores[kind], self.base) for kind in MENDS}
-        self.best = MENDS[0]
+    @cached_property
+    def base(self) -> list[FloatArray]:
+        """Scores as it is."""
+        return self.bench.score(self.applied)
+
+    @cached_property
+    def _scores(self) -> dict[str, list[FloatArray]]:
+        return {kind: self.bench.score({**self.applied, **self.case.kinds[kind]}) for kind in MENDS}
+
+    @cached_property
+    def gains(self) -> dict[str, Estimate]:
+        """What each kind of statistics brings."""
+        return {kind: self.bench.gain(scores, self.base) for kind, scores in self._scores.items()}
+
+    @cached_property
+    def best(self) -> str:
+        """The kind to advise: population statistics, unless others score better by more than chance."""
+        best = MENDS[0]
         for kind in MENDS[1:]:
-            ahead = bench.gain(scores[kind], scores[self.best])
+            ahead = self.bench.gain(self._scores[kind], self._scores[best])
             if ahead.t > BETTER and ahead.value > self.case.effect / 10:
-                self.best = kind
+                best = kind
+        return best
 
     def gain(self, given: Kind, eps: Mapping[str, float] | None = None) -> Estimate:
         """What other statistics, or another eps, bring."""

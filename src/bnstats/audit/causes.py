@@ -10,7 +10,6 @@ import numpy as np
 
 from bnstats.audit.case import Case, Gap
 from bnstats.audit.gap_causes import gap_findings
-from bnstats.audit.kinds import Kind
 from bnstats.audit.other_rows import about_test_rows
 from bnstats.audit.report import Finding
 from bnstats.audit.structural import (
@@ -29,17 +28,17 @@ def find(case: Case) -> list[Finding]:
     if broken:
         return broken
     bench = case.bench
-    findings, applied = [], Kind()
+    findings, gap = [], Gap(case, bench, {})
     for structural in (mixed_modes, grouped_batches):
-        finding, statistics = structural(case, Gap(case, bench, applied))
+        finding, statistics = structural(case, gap)
         if finding is not None:
             findings.append(finding)
-            applied |= statistics
+            gap = Gap(case, bench, gap.applied | statistics)
     if case.test_bench is not None:
-        moved = about_test_rows(case, applied)
+        moved = about_test_rows(gap)
         findings += moved
-        bench = case.loader_bench if moved else bench
-    findings += gap_findings(Gap(case, bench, applied))
+        gap = Gap(case, case.loader_bench, gap.applied) if moved else gap
+    findings += gap_findings(gap)
     findings += [*dead_channels(case), *updated_twice(case)]
     findings.sort(key=lambda finding: -np.nan_to_num(finding.cost, nan=0.0, posinf=np.inf))
-    return findings or [nothing_wrong(case)]
+    return findings or [nothing_wrong(gap)]

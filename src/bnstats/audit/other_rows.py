@@ -19,13 +19,12 @@ RARE = 1e-3
 FEWEST = 40
 
 
-def about_test_rows(case: Case, applied: Kind) -> list[Finding]:
+def about_test_rows(gap: Gap) -> list[Finding]:
     """`composition` or `shifted_test_data`, where statistics of the right rows beat running and population ones."""
-    bench = case.test_bench
-    if bench is None or bench.count < FEWEST:
+    case, bench = gap.case, gap.bench
+    if bench.count < FEWEST:
         return []
-    gap = Gap(case, bench, applied)
-    standard = [gap.base, bench.score({**applied, **case.kinds["population"]})]
+    standard = [gap.base, bench.score({**gap.applied, **case.kinds["population"]})]
     findings = composition(case, gap, standard)
     if findings:
         return findings

@@ -114,10 +114,10 @@ def updated_twice(case: Case) -> list[Finding]:
     return [Finding("updated_twice", tuple(ratios), text, {"updates per step": ratios}, 0.0, mend)]
 
 
-def nothing_wrong(case: Case) -> Finding:
+def nothing_wrong(gap: Gap) -> Finding:
     """No finding, with the smallest cost that would have been one."""
-    gain = Gap(case, case.bench, {}).gains["population"]
-    smallest = max(case.effect, NOTICED * gain.se) if np.isfinite(gain.se) else np.nan
+    gain = gap.gains["population"]
+    smallest = max(gap.case.effect, NOTICED * gain.se) if np.isfinite(gain.se) else np.nan
     text = (
         f"nothing is wrong: population statistics bring {gain}; a cost "
         f"of {smallest:.2g} would have been noticed four times in five."
