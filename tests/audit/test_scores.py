@@ -67,7 +67,8 @@ def test_divergence_of_logits_is_that_of_kullback_and_leibler() -> None:
 
 def test_random_batches_do_not_differ_and_grouped_ones_do() -> None:
     """Over 300 sets of random batches: both ratios are 1 within five standard errors; p below .05 in .05 of
-    them (five standard errors, .063). With a tenth of each batch of one class, nearly all p-values are below .05."""
+    them (five standard errors, .063). With a tenth of each batch of one class, nearly all p-values are below .05.
+    """
     rng = np.random.default_rng(0)
     mixes, fs = [], []
     for _ in range(300):

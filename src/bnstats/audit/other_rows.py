@@ -56,7 +56,8 @@ def shifted(case: Case, bench: Bench, standard: list[list[FloatArray]]) -> list[
 
 def distance(a: Kind, b: Kind, name: str) -> float:
     """Wasserstein distance of normal distributions with these means and variances, in standard deviations of the
-    second; root mean square over channels."""
+    second; root mean square over channels.
+    """
     (mean, var), (mean0, var0) = a[name], b[name]
     scale = np.maximum(var0, 1e-30)
     return float(np.sqrt(np.mean(((mean - mean0) ** 2 + (np.sqrt(var) - np.sqrt(var0)) ** 2) / scale)))

@@ -35,6 +35,7 @@ def estimator_claimed(source: str | Estimator | Callable[..., Any], to: float | 
 
 
 def target_of(estimator: Estimator, population: Population, batching: Batching) -> float:
+    """The finite value that estimates are claimed to converge to."""
     target = estimator.population_value(batching.source(population))
     if not math.isfinite(target):
         raise ValueError(
@@ -71,12 +72,14 @@ def _function_name(function: Any) -> str:
 
 
 def require(holds: bool, name: str, value: Any, wanted: str) -> None:
+    """Raise ValueError, in one sentence, where an argument is not as wanted."""
     __tracebackhide__ = True
     if not holds:
         raise ValueError(f"{name} is {wanted}; got {value!r}.")
 
 
 def check_false_alarm(false_alarm: float) -> None:
+    """A chance of a false alarm is above 0 and below one half."""
     __tracebackhide__ = True
     require(
         isinstance(false_alarm, Real) and 0 < false_alarm < 0.5,
@@ -87,6 +90,7 @@ def check_false_alarm(false_alarm: float) -> None:
 
 
 def check_counts(**given: tuple[Any, int]) -> None:
+    """Whole numbers, each with the least that it may be."""
     __tracebackhide__ = True
     for name, (value, least) in given.items():
         whole = isinstance(value, int | np.integer) and not isinstance(value, bool)

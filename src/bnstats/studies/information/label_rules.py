@@ -107,10 +107,12 @@ def exact_information(population: Any, cuts: Sequence[float], batch_size: int) -
 
 
 def entropy_bits(chance: FloatArray) -> float:
+    """Entropy of a law over classes, in bits."""
     return float(special.entr(chance).sum() / np.log(2))
 
 
 def classify(labels: Labels, x: FloatArray) -> NDArray[np.int64]:
+    """The class of each raw value."""
     if isinstance(labels, tuple):
         return np.searchsorted(labels, x, side="right")
     given = np.asarray(labels(x))
@@ -134,6 +136,7 @@ def class_shares(population: Population, labels: Labels) -> tuple[NDArray[np.int
 
 
 def checked_cuts(given: Any) -> tuple[float, ...]:
+    """Increasing, finite cuts between classes."""
     raw = np.atleast_1d(np.asarray(given))
     cuts = raw.astype(np.float64) if raw.dtype.kind in "iuf" else np.empty(0)
     if cuts.ndim != 1 or not cuts.size or not np.isfinite(cuts).all() or (np.diff(cuts) <= 0).any():

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from numbers import Real
+from collections.abc import Callable, Sequence
 from typing import Any, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bnstats._arrays import FloatArray
+from bnstats._validation import batch_sizes
 from bnstats.sampling.populations import Population
 from bnstats.simulation.options import RunOptions, run_options
 from bnstats.simulation.run import run
@@ -75,6 +75,7 @@ def measure_information(
 
 
 def checked_population(source: Any) -> Population:
+    """A population with a variance to normalise by."""
     population = Population.of(source)
     if not 0 < population.var < np.inf:
         raise ValueError(
@@ -85,7 +86,5 @@ def checked_population(source: Any) -> Population:
 
 
 def checked_sizes(given: int | Sequence[int]) -> tuple[int, ...]:
-    sizes = tuple(given) if isinstance(given, Iterable) else (given,)
-    if not sizes or not all(isinstance(n, Real) and not isinstance(n, bool) and n >= 2 and n % 1 == 0 for n in sizes):
-        raise ValueError(f"batch_sizes are whole numbers of at least 2, at least one of them; got {given!r}.")
-    return tuple(int(n) for n in sizes)
+    """Batch sizes, at least one of them."""
+    return batch_sizes("batch_sizes", given)
