@@ -17,6 +17,7 @@ FLAT = {
     *("Batching", "IID", "WithoutReplacement", "Clustered", "Autocorrelated"),
     *("RowBatching", "Shuffled", "WithReplacement", "ClassBalanced", "OneClass", "Sorted", "Correlated"),
     *("measure_convergence", "measure_correction", "measure_information", "measure_mismatch", "measure_raw_behind"),
+    *("Share", "merge_stores"),
     *("check_claims", "audit", "recalibrate", "advise"),
     *("measure_running", "measure_gradients", "leave_one_batch_out", "run", "run_block", "show_versions", "advise"),
 }

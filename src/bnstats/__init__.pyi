@@ -40,6 +40,8 @@ from .sampling.batching import (
 from .sampling.populations import POPULATIONS as POPULATIONS, Population as Population
 from .simulation.blocks import run_block as run_block
 from .simulation.run import run as run
+from .simulation.share import Share as Share
+from .simulation.storage.merge import merge_stores as merge_stores
 from .simulation.study import Study as Study
 from .statistics.conventions import CONVENTIONS as CONVENTIONS, Convention as Convention
 from .statistics.estimators import ESTIMATORS as ESTIMATORS, Estimator as Estimator

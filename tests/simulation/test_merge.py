@@ -2,12 +2,14 @@
 
 import sqlite3
 from contextlib import closing
+from dataclasses import dataclass
 
 import pandas as pd
 import pytest
 
 import bnstats as bn
 from benchmarks.damage import Means, measured, outcome
+from bnstats.exceptions import BlockError
 from bnstats.simulation.storage.merge import merge_stores
 
 
@@ -88,3 +90,50 @@ def test_what_cannot_be_merged_is_one_sentence_before_anything_is_copied(tmp_pat
         assert not new.exists()
     with pytest.raises(ValueError, match="is both merged and merged into"):
         merge_stores(tmp_path / "a", tmp_path / "a")
+
+
+def test_jobs_share_the_blocks_out_and_their_stores_are_one_run(tmp_path):
+    """Each job's own result has its own replicates, and an error larger by about the root of the number of jobs."""
+    whole = bn.run(Means(), max_replicates=6000, executor=1).table
+    jobs = [
+        bn.run(Means(), max_replicates=6000, store=tmp_path / f"{job}", executor=bn.Share(job, of=3, executor=1)).table
+        for job in range(3)
+    ]
+    assert sum(job["replicates"] for job in jobs).equals(whole["replicates"])
+    smooth = whole["summary"] != "median_abs_error"  # the median of few whole numbers is known exactly
+    assert (jobs[0]["value"] != jobs[1]["value"])[smooth].all()
+    for job in jobs:
+        ratio = (job["mcse"] / whole["mcse"])[smooth]
+        assert 1.3 < ratio.median() < 2.3
+    assert merge_stores(tmp_path / "all", *(tmp_path / f"{job}" for job in range(3))) == 300
+    before = blocks(tmp_path / "all")
+    merged = bn.run(Means(), max_replicates=6000, executor=1, store=tmp_path / "all").table
+    pd.testing.assert_frame_equal(merged, whole, check_exact=True)
+    assert blocks(tmp_path / "all") == before
+
+
+def test_the_block_that_fails_in_a_share_is_named_by_its_number_among_all(tmp_path):
+    @dataclass(frozen=True)
+    class Failing(Means):
+        def simulate(self, cell, rng, size):
+            raise ZeroDivisionError
+
+    with pytest.raises(BlockError, match="block 2 of cell 0"):
+        bn.run(Failing(), max_replicates=6000, store=tmp_path / "s", executor=bn.Share(2, of=3, executor=1))
+
+
+@pytest.mark.parametrize(
+    ("share", "options", "message"),
+    [
+        ((0, 3), {"precision": 0.1, "store": "s"}, "a share needs precision=None, .*; got 0.1"),
+        ((0, 3), {}, "a share needs a store, one for each job"),
+        ((0, 60), {"store": "s"}, "60 jobs are too many for a cell that has less than 120 blocks"),
+        ((3, 3), {}, "index is a whole number from 0 to 2; got 3"),
+        ((0, 0), {}, "of is a whole number of at least 1; got 0"),
+    ],
+)
+def test_a_share_that_cannot_be_merged_is_refused(tmp_path, monkeypatch, share, options, message):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match=message):
+        bn.run(Means(), max_replicates=6000, executor=bn.Share(*share), **options)
+    assert not list(tmp_path.iterdir())

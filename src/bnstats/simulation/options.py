@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypedDict, TypeVar
 
 from bnstats._validation import flag, number, path, seed, shown, whole
+from bnstats.simulation.share import Share
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -20,7 +21,7 @@ class RunOptions(TypedDict, total=False):
 
     precision: float | None
     seed: int
-    executor: Executor | int | None
+    executor: Executor | Share | int | None
     store: str | Path | None
     progress: bool | None
     max_replicates: int
@@ -34,8 +35,9 @@ DOCUMENTATION = """\
         moves the share of a rare event up by about precision² of itself: 7 % at 0.3, 0.04 % at 0.02.
     seed : int
         Of all random numbers.
-    executor : None, int or concurrent.futures.Executor
-        None: one thread per core; an int: so many threads. Results do not depend on it.
+    executor : None, int, concurrent.futures.Executor or Share
+        None: one thread per core; an int: so many threads. Results do not depend on it. A `bn.Share`: this job's share
+        of the blocks.
     store : path, optional
         SQLite file in which finished blocks are kept and found again.
     progress : bool, optional
@@ -109,9 +111,9 @@ def checked(options: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _executor(given: Any) -> Executor | int | None:
-    if given is None or callable(getattr(given, "submit", None)):
-        executor: Executor | None = given
+def _executor(given: Any) -> Executor | Share | int | None:
+    if given is None or isinstance(given, Share) or callable(getattr(given, "submit", None)):
+        executor: Executor | Share | None = given
         return executor
     try:
         return whole("executor", given, least=1)

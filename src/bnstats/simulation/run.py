@@ -19,6 +19,7 @@ from bnstats.simulation.evidence import Sample
 from bnstats.simulation.options import RunOptions, run_options
 from bnstats.simulation.progress import Bar
 from bnstats.simulation.result import Result
+from bnstats.simulation.share import share_of
 from bnstats.simulation.stopping import looks
 from bnstats.simulation.storage.fingerprint import definition
 from bnstats.simulation.storage.store import Store
@@ -96,8 +97,11 @@ def run(
     precision, seed, store = options["precision"], options["seed"], options["store"]
     conditions = check(study)
     cells = [CellRun(study, cell, options["max_replicates"]) for cell in _distinct(conditions)]
+    share = share_of(options["executor"], precision, store)
+    if share.of > 1:
+        share.limit(cells)
     most_looks = looks(max(c.most for c in cells), precision)
-    workers = Workers(options["executor"], study, seed, cells)
+    workers = Workers(share.executor, study, seed, cells)
     with ExitStack() as stack:
         blocks = None
         if store is not None:
@@ -107,10 +111,10 @@ def run(
         bar = stack.enter_context(Bar(study, len(cells), options["progress"]))
         for look in range(most_looks):
             pending = [c for c in cells if not c.done]
-            wanted = [(c, c.blocks_until(look, last=look == most_looks - 1)) for c in pending]
+            wanted = [(c, share.blocks(c.blocks_until(look, last=look == most_looks - 1))) for c in pending]
             with closing(tallies(study, seed, wanted, workers, blocks)) as finished:
                 for cell, block, tally in finished:
-                    cell.add(block, tally)
+                    cell.add(block // share.of, tally)
                     bar.block(cell.cell)
             for cell in pending:
                 cell.settle(precision, last=look == most_looks - 1)

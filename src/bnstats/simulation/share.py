@@ -1,0 +1,71 @@
+"""One of several jobs that share the blocks of a run out by their index, where there is no common scheduler."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from bnstats._validation import whole
+
+if TYPE_CHECKING:
+    from bnstats.simulation.cell_run import CellRun
+
+
+@dataclass(frozen=True)
+class Share:
+    """The share of one job, as the `executor=` of any measuring function.
+
+    Job `index` simulates the blocks whose number leaves that remainder when divided by `of`, and keeps them in a store
+    of its own. Its result is an estimate of its own, from so many fewer replicates. Once the stores are merged, the
+    same call without a share finds all blocks in them, and its result is that of a single run, bit for bit.
+
+    Parameters
+    ----------
+    index : int
+        From 0 to `of` - 1, such as the number of the task in a job array.
+    of : int
+        How many jobs there are.
+    executor : None, int or concurrent.futures.Executor
+        Who simulates this share.
+
+    Examples
+    --------
+    >>> Share(3, of=8).blocks(range(0, 4))
+    range(3, 35, 8)
+    """
+
+    index: int
+    of: int
+    executor: Executor | int | None = None
+
+    def __post_init__(self) -> None:
+        whole("index", self.index, least=0, most=whole("of", self.of, least=1) - 1)
+
+    def blocks(self, own: range) -> range:
+        """The numbers, among all blocks of a cell, of these among its own."""
+        return range(self.index + self.of * own.start, self.index + self.of * own.stop, self.of)
+
+    def limit(self, cells: Sequence[CellRun]) -> None:
+        """Let each cell have its share of the blocks; ValueError if that is less than two blocks."""
+        for run in cells:
+            if run.most < 2 * self.of:
+                raise ValueError(
+                    f"{self.of} jobs are too many for a cell that has less than {2 * self.of} blocks: share it out to "
+                    "fewer, or raise max_replicates."
+                )
+            run.most = len(range(self.index, run.most, self.of))
+
+
+def share_of(executor: Any, precision: float | None, store: Any) -> Share:
+    """The share that was given as an executor, or all of the run; ValueError if a share cannot be merged later."""
+    if not isinstance(executor, Share):
+        return Share(0, 1, executor)
+    if precision is not None:
+        raise ValueError(
+            f"a share needs precision=None, as a job does not know how precise all of them are; got {precision}."
+        )
+    if store is None:
+        raise ValueError("a share needs a store, one for each job, to be merged later; got None.")
+    return executor
