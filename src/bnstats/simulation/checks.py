@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from numbers import Integral
 from typing import Any
 
+from bnstats.simulation.streams import digest
 from bnstats.simulation.study import Cell, Study
 from bnstats.simulation.summaries import summary_of
 
@@ -34,3 +35,8 @@ def check(study: Any) -> Sequence[Cell]:
         if not isinstance(size, Integral) or size < 1:
             raise ValueError(f"{type(study).__name__}.size returns a whole number of at least 1; got {size!r}.")
     return cells
+
+
+def distinct(cells: Sequence[Cell]) -> list[Cell]:
+    """Each cell once, in their order."""
+    return list({digest(cell): cell for cell in cells}.values())

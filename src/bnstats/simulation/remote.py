@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from bnstats.simulation.blocks import replicates, text_of
+from bnstats.simulation.checks import distinct
+from bnstats.simulation.frozen_cell import FrozenCell
 from bnstats.simulation.single_thread import single_thread
 from bnstats.simulation.study import Cell, Study
 from bnstats.simulation.summaries import histogram
@@ -45,21 +47,21 @@ class Work:
 
 @dataclass(frozen=True)
 class Parcel:
-    """A study and its cells, pickled, with their digest."""
+    """A study, pickled, with the digest of that; cells hold the same data, and are made anew where it arrives."""
 
     digest: str
     content: bytes = field(repr=False)
 
     @staticmethod
-    def of(study: Study, cells: Sequence[Cell], by_value: bool) -> Parcel:
+    def of(study: Study, by_value: bool) -> Parcel:
         """With `by_value`, classes and functions of a script travel too, for workers that cannot import it."""
         try:
             if by_value:
                 import cloudpickle
 
-                content = cloudpickle.dumps((study, cells))
+                content = cloudpickle.dumps(study)
             else:
-                content = pickle.dumps((study, cells))
+                content = pickle.dumps(study)
         except Exception as error:  # what cannot be pickled says so in many ways, all of them meant here
             raise ValueError(
                 f"the study cannot be sent to another process ({error}): define its functions at the top of a module, "
@@ -86,13 +88,14 @@ def simulated(study: Study, cell: Cell, seed: int, blocks: Sequence[int]) -> Wor
 def simulated_elsewhere(
     digest: str, content: bytes | None, place: int, seed: int, blocks: Sequence[int]
 ) -> Work | None:
-    """The same for the cell at that place in a parcel; None if this process does not know the study."""
+    """The same for the cell at that place among the distinct ones; None if this process does not know the study."""
     if digest not in _known:
         if content is None:
             return None
         while len(_known) >= KEPT:
             del _known[next(iter(_known))]
-        _known[digest] = pickle.loads(content)
+        study = pickle.loads(content)
+        _known[digest] = study, list(map(FrozenCell, distinct(study.cells())))
     study, cells = _known[digest]
     with single_thread():
         work = simulated(study, cells[place], seed, blocks)

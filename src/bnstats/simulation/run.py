@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from bnstats._warnings import SHOWN, NotFiniteWarning, PrecisionWarning, first_of, notify
 from bnstats.simulation.cell_run import CellRun
-from bnstats.simulation.checks import check
+from bnstats.simulation.checks import check, distinct
 from bnstats.simulation.evidence import Sample
 from bnstats.simulation.options import RunOptions, run_options
 from bnstats.simulation.progress import Bar
@@ -23,8 +23,7 @@ from bnstats.simulation.share import share_of
 from bnstats.simulation.stopping import looks
 from bnstats.simulation.storage.fingerprint import definition
 from bnstats.simulation.storage.store import Store
-from bnstats.simulation.streams import digest
-from bnstats.simulation.study import Cell, Study
+from bnstats.simulation.study import Study
 from bnstats.simulation.summaries import Summary
 from bnstats.simulation.tallies import tallies
 from bnstats.simulation.workers import Workers
@@ -96,7 +95,7 @@ def run(
     """
     precision, seed, store = options["precision"], options["seed"], options["store"]
     conditions = check(study)
-    cells = [CellRun(study, cell, options["max_replicates"]) for cell in _distinct(conditions)]
+    cells = [CellRun(study, cell, options["max_replicates"]) for cell in distinct(conditions)]
     share = share_of(options["executor"], precision, store)
     if share.of > 1:
         share.limit(cells)
@@ -120,10 +119,6 @@ def run(
                 cell.settle(precision, last=look == most_looks - 1)
             bar.look(cells)
     return _simulation(cells, most_looks, precision)
-
-
-def _distinct(cells: Sequence[Cell]) -> list[Cell]:
-    return list({digest(cell): cell for cell in cells}.values())
 
 
 def _simulation(cells: Sequence[CellRun], looks: int, precision: float | None) -> Simulation:

@@ -55,7 +55,7 @@ class Workers:
         self._client = getattr(executor, "_client", None)  # Dask's, which knows the workers
         self._parcel: Parcel | None = None
         if not (executor is None or isinstance(executor, int | ThreadPoolExecutor)):
-            self._parcel = Parcel.of(study, [run.cell for run in cells], by_value=self._client is not None)
+            self._parcel = Parcel.of(study, by_value=self._client is not None)
         self._sent = 0
         self._seconds = math.inf  # per block
         self._count, self._asked = 1, -math.inf
