@@ -37,7 +37,7 @@ PARTS = {
 """The gap, and its three parts that add up to it: batch noise, composition of layers, lag and noise of the average."""
 
 NO_SHIFT = "none"
-PARTED = ("accuracy", "nll")
+GAP_METRICS = ("accuracy", "nll")
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,7 +121,7 @@ class Condition:
             name = name_of(kind)
             found |= {(name, metric): value for metric, value in result.items()} | {(name, "diverged"): float(diverged)}
         for part, (one, other) in PARTS.items():
-            for metric in PARTED:
+            for metric in GAP_METRICS:
                 if {(one, metric), (other, metric)} <= found.keys():
                     found[part, metric] = found[one, metric] - found[other, metric]
         return found

@@ -8,7 +8,8 @@ from typing import Any, Unpack
 import numpy as np
 import pandas as pd
 
-from bnstats._validation import whole
+from bnstats._validation import batch_sizes as checked_sizes
+from bnstats._validation import each, instance, whole
 from bnstats._warnings import first_of, notify
 from bnstats.datasets.dataset import Dataset
 from bnstats.datasets.row_batching import RowBatching, Shuffled, WithReplacement
@@ -18,7 +19,7 @@ from bnstats.simulation.options import RunOptions, run_options
 from bnstats.simulation.run import Simulation, run
 from bnstats.statistics.conventions import Convention, Momentum
 from bnstats.studies.mismatch.evaluation import NO_SHIFT, PARTS, kind_of
-from bnstats.studies.mismatch.recipes import instance, recipes, several
+from bnstats.studies.mismatch.recipes import recipes
 from bnstats.studies.mismatch.result import Mismatch
 from bnstats.studies.mismatch.study import CELL_COLUMNS, MismatchStudy
 
@@ -64,7 +65,7 @@ def measure_mismatch(
     dataset : whatever `Dataset.of` takes
         "digits", "gaussians", "mnist", "breast_cancer", or rows and labels (x, y).
     normalizers : names or Normalizers
-        "none", "batch", "renorm", "layer", "group", "ghost", "frozen".
+        "none", "batch", "renorm", "layer", "group", "ghost", "frozen", "rms", "batch then group", or a user's own.
     batch_sizes : ints of at least 2
     batching : RowBatching or several
         How training batches are drawn, such as `Shuffled()`, `OneClass()` or `Correlated(phi=0.9)`.
@@ -117,19 +118,17 @@ def measure_mismatch(
     -----
     The calibration error of a finite number of test rows is biased upwards, the more the better the calibration.
     """
-    sizes = several("batch_sizes", batch_sizes, lambda n: whole("each of batch_sizes", n, least=2))
+    sizes = checked_sizes("batch_sizes", batch_sizes)
     study = MismatchStudy(
         Dataset.of(dataset),
         recipes(normalizers, hidden, convention, momentum, learning_rate, sgd_momentum, weight_decay),
         _rules("batching", batching),
         sizes,
         *_length(steps, rows, sizes),
-        several("shift", shift, _shift),
+        each("shift", shift, _shift),
         None if test_batching is None else _rules("test_batching", test_batching),
-        None
-        if test_batch_sizes is None
-        else several("test_batch_sizes", test_batch_sizes, lambda n: whole("each of test_batch_sizes", n, least=2)),
-        several("statistics", statistics, kind_of),
+        None if test_batch_sizes is None else checked_sizes("test_batch_sizes", test_batch_sizes),
+        each("statistics", statistics, kind_of),
     )
     study.check()
     simulation = run(study, **options)
@@ -137,7 +136,7 @@ def measure_mismatch(
 
 
 def _rules(name: str, given: Any) -> tuple[RowBatching, ...]:
-    return several(name, given, lambda rule: instance(name, rule, RowBatching, "bn.Shuffled()"))
+    return each(name, given, lambda rule: instance(name, rule, RowBatching, "bn.Shuffled()"))
 
 
 def _length(steps: Any, rows: Any, batch_sizes: tuple[int, ...]) -> tuple[int | None, int | None]:

@@ -2,36 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from itertools import product
-from typing import Any, TypeVar
+from typing import Any
 
-from bnstats._validation import number, whole
+from bnstats._validation import each, number, whole
 from bnstats.networks.normalizers.normalizer import Normalizer
 from bnstats.networks.recipe import Recipe
 from bnstats.statistics.conventions import Convention
-
-T = TypeVar("T")
-
-
-def several(name: str, given: Any, one: Callable[[Any], T]) -> tuple[T, ...]:
-    """What `one` makes of the one thing given, or of each of a list, each once.
-
-    >>> several("batch_sizes", [2, 4, 2], lambda n: whole("each of batch_sizes", n, least=2))
-    (2, 4)
-    """
-    listed = isinstance(given, Iterable) and not isinstance(given, str)
-    found = tuple(dict.fromkeys(one(each) for each in (given if listed else [given])))
-    if not found:
-        raise ValueError(f"{name} is empty: give at least one.")
-    return found
-
-
-def instance(name: str, value: Any, wanted: type[Any], example: str) -> Any:
-    """An object of the (perhaps abstract) class that is wanted."""
-    if not isinstance(value, wanted):
-        raise ValueError(f"{name} is an object such as {example}; got {value!r}.")
-    return value
 
 
 def recipes(
@@ -46,10 +23,10 @@ def recipes(
     """Every combination of normalizers, hidden layers, momenta and learning rates."""
     nested = isinstance(hidden, list | tuple) and any(isinstance(units, list | tuple) for units in hidden)
     grid = product(
-        several("normalizers", normalizers, Normalizer.of),
-        several("hidden", hidden if nested else [hidden], _units),
-        several("momentum", momentum, lambda value: _convention(convention, value)),
-        several("learning_rate", learning_rate, lambda value: number("learning_rate", value)),
+        each("normalizers", normalizers, Normalizer.of),
+        each("hidden", hidden if nested else [hidden], _units),
+        each("momentum", momentum, lambda value: _convention(convention, value)),
+        each("learning_rate", learning_rate, lambda value: number("learning_rate", value)),
     )
     momentum_of_steps, decay = number("sgd_momentum", sgd_momentum), number("weight_decay", weight_decay)
     return tuple(
