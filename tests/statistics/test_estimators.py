@@ -12,11 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from scipy import stats
+from scipy import integrate, stats
 
 import bnstats as bn
-from bnstats.statistics.estimators import ESTIMATORS, estimator_of, fresh_normalized, inv_std
+from bnstats.statistics.estimators import ESTIMATORS, estimator_of, fresh_normalized, inv_std, trimmed_mean
 from bnstats.statistics.moments import Moments
+from bnstats.testing import assert_within_mcse
 
 PLAIN = {
     "mean": np.mean,
@@ -26,7 +27,13 @@ PLAIN = {
     "inv_std": lambda x, axis: 1 / np.sqrt(np.var(x, axis=axis) + 1e-5),
     "inv_std(eps=0.001)": lambda x, axis: 1 / np.sqrt(np.var(x, axis=axis) + 1e-3),
 }
-BUILT_IN = [*(ESTIMATORS[name] for name in ESTIMATORS if name != "fresh_normalized"), inv_std(eps=1e-3)]
+WHOLE = [
+    *(ESTIMATORS[name] for name in ESTIMATORS if name != "fresh_normalized"),
+    inv_std(eps=1e-3),
+    trimmed_mean(0.25),
+]
+BUILT_IN = [e for e in WHOLE if e.of_moments is not None]
+OF_VALUES = [e for e in WHOLE if e.of_moments is None]
 batches = hnp.arrays(np.float64, st.tuples(st.integers(1, 4), st.integers(2, 9)), elements=st.integers(-1000, 1000))
 
 
@@ -36,7 +43,98 @@ def no_fresh() -> np.ndarray:
 
 def test_every_built_in_estimator_has_a_plain_one_here() -> None:
     assert {e.name for e in BUILT_IN} == set(PLAIN)
-    assert set(ESTIMATORS) == {*PLAIN, "fresh_normalized"} - {"inv_std(eps=0.001)"}
+    assert {e.name for e in WHOLE} >= set(ESTIMATORS) - {"fresh_normalized"}
+
+
+@pytest.mark.parametrize("estimator", OF_VALUES, ids=lambda e: e.name)
+@pytest.mark.parametrize("axis", [0, 1, 2, -1, -3])
+def test_estimators_of_values_reduce_the_axis_that_they_are_given(estimator: bn.Estimator, axis: int) -> None:
+    """As they do one batch after the other, in any order of its values; they are moved and scaled with these."""
+    x = np.random.default_rng(0).normal(5.0, 2.0, size=(4, 5, 6))
+    rows = np.moveaxis(x, axis, -1)
+    expected = np.array([[float(estimator(batch)) for batch in part] for part in rows])
+    np.testing.assert_allclose(estimator(x, axis=axis), expected, rtol=1e-13)
+    np.testing.assert_allclose(estimator(rows[..., ::-1]), expected, rtol=1e-13)
+    spread = estimator(7 + 0 * rows)[0, 0] == 0
+    np.testing.assert_allclose(estimator(100 + 3 * rows), 3 * expected + (0 if spread else 100), rtol=1e-12)
+
+
+@pytest.mark.parametrize("estimator", [e for e in WHOLE if e.name != "var_unbiased"], ids=lambda e: e.name)
+def test_the_value_of_a_finite_population_is_that_of_all_its_values(estimator: bn.Estimator) -> None:
+    for size in (20, 40):
+        values = np.random.default_rng(size).exponential(size=size).round(1)
+        assert estimator.population_value(bn.Population.of(values)) == pytest.approx(
+            float(estimator(values)), rel=1e-12
+        )
+
+
+@pytest.mark.parametrize("estimator", WHOLE, ids=lambda e: e.name)
+@pytest.mark.parametrize("name", ["normal", "exponential", "uniform", "rectified", "bernoulli"])
+def test_large_batches_tell_the_population_value(estimator: bn.Estimator, name: str) -> None:
+    """2^17 draws, 12 standard errors of the widest of them: below 10^-30 by chance; other values lie far beyond."""
+    if estimator.name == "midrange" and name in ("normal", "exponential", "rectified"):
+        return  # what the largest value tends to is no number
+    population = bn.POPULATIONS[name]
+    values = np.empty(2**17)
+    population.fill(np.random.default_rng(0), values)
+    value = estimator.population_value(population)
+    assert float(estimator(values)) == pytest.approx(value, rel=0.05, abs=0.04)
+
+
+EXACT = ["median", "midrange", "mean", "var"]
+
+
+@pytest.mark.parametrize("name", ["uniform", "exponential", "normal"])
+def test_measured_errors_are_those_of_theory(name: str) -> None:
+    """False alarm 1e-6 a population. Wrong: the standard error of the mean, which is 7 % off and more."""
+    table = bn.measure_convergence(name, batch_sizes=[3, 5, 9], estimators=EXACT, precision=None).table
+    known = table[table["exact"].notna() & table["estimator"].isin(["median", "midrange"])]
+    assert {"median"} <= set(known["estimator"])
+    assert_within_mcse(known["value"], known["exact"], known["mcse"], false_alarm=1e-6)
+    mean = table[(table["estimator"] == "mean") & (table["measure"] == "se")]["exact"].to_numpy()
+    median = known[(known["estimator"] == "median") & (known["measure"] == "se")]
+    with pytest.raises(AssertionError):
+        assert_within_mcse(median["value"], mean, median["mcse"], false_alarm=1e-6)
+
+
+def test_a_median_has_the_moments_that_its_middle_values_have() -> None:
+    """Of n Cauchy values that of a median of 3 has a mean and no variance, of 5 both; a mean has neither."""
+    spread = [bn.theory.sampling(stats.cauchy(), n, "median").se for n in (3, 5)]
+    assert spread[0] == np.inf
+    # E X² = integral of tan(pi (u - 1/2))² against the density of Beta(3, 3), 30 u² (1 - u)²
+    exact = np.sqrt(integrate.quad(lambda u: np.tan(np.pi * (u - 0.5)) ** 2 * 30 * (u * (1 - u)) ** 2, 0, 1)[0])
+    assert spread[1] == pytest.approx(exact)
+    measured = bn.measure_convergence(stats.cauchy(), batch_sizes=[3, 33], estimators="median", precision=None).table
+    se = measured[measured["measure"] == "se"].set_index("batch_size")
+    assert np.isnan(se.loc[3, "mcse"])
+    assert np.isfinite(se.loc[33, "mcse"])
+
+
+def test_rates_of_order_statistics() -> None:
+    rate = bn.theory.rate
+    assert (rate("uniform", "midrange"), rate("uniform", "median"), rate(stats.cauchy(), "mad")) == (-1.0, -0.5, -0.5)
+    assert rate("bernoulli", "trimmed_mean") == -0.5
+    assert np.isnan([rate("normal", "midrange"), rate("bernoulli", "median"), rate("normal", "median", "bias")]).all()
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        (stats.poisson(3), (3.0, 1.0, [2.0, 4.0])),
+        (stats.bernoulli(0.5), (0.5, 0.5, [0.0, 1.0])),
+        (stats.bernoulli(0.1), (0.0, 0.0, [0.0, 0.0])),
+        (stats.expon(), (np.log(2), 0.481211825, [-np.log(0.75), np.log(4)])),
+        ([1.0, 2.0, 6.0, 7.0], (4.0, 2.5, [1.0, 6.0])),
+        ([5.0, 1.0, 2.0], (2.0, 1.0, [1.0, 5.0])),
+    ],
+)
+def test_medians_and_quantiles_of_a_population(source: object, expected: tuple) -> None:
+    population = bn.Population.of(source)
+    assert population.median == pytest.approx(expected[0])
+    assert ESTIMATORS["mad"].population_value(population) == pytest.approx(expected[1])
+    np.testing.assert_allclose(population.quantile([0.25, 0.75]), expected[2])
+    with pytest.raises(ValueError, match=r"probability is from 0 to 1; got 1\.5"):
+        population.quantile(1.5)
 
 
 @pytest.mark.parametrize("estimator", BUILT_IN, ids=lambda e: e.name)
@@ -135,6 +233,14 @@ def test_an_estimator_of_the_user_s_own() -> None:
         own.from_moments(Moments.of(x), no_fresh)
 
 
+@pytest.mark.parametrize("estimator", OF_VALUES, ids=lambda e: e.name)
+def test_a_pickled_estimator_of_values_is_the_same(estimator: bn.Estimator) -> None:
+    x, population = np.arange(20.0) ** 2, bn.Population.of("exponential")
+    again = pickle.loads(pickle.dumps(estimator))
+    assert (again.name, again(x)) == (estimator.name, estimator(x))
+    assert again.population_value(population) == estimator.population_value(population)
+
+
 @pytest.mark.parametrize("estimator", [*BUILT_IN, fresh_normalized(), fresh_normalized(0.1)], ids=lambda e: e.name)
 def test_a_pickled_estimator_is_the_same(estimator: bn.Estimator) -> None:
     again = pickle.loads(pickle.dumps(estimator))
@@ -153,6 +259,7 @@ BAD = [
     (lambda: inv_std(eps=-1e-5), "at least 0 and finite; got -1e-05"),
     (lambda: inv_std(eps=np.nan), "got nan"),
     (lambda: fresh_normalized(eps=np.inf), "got inf"),
+    (lambda: trimmed_mean(share=0.5), r"share is the part of the values cut off at either end, in \[0, 0.5\); got 0.5"),
 ]
 
 

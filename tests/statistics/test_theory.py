@@ -390,4 +390,3 @@ def test_bad_input() -> None:
         theory.rate("normal", "mean", "mse")
     with pytest.raises(ValueError, match="did you mean 'var'"):
         estimator_of("varr")
-    assert set(ESTIMATORS) == {"mean", "var", "var_unbiased", "std", "inv_std", "fresh_normalized"}

@@ -15,8 +15,8 @@ from scipy import stats
 
 from bnstats._arrays import FloatArray
 from bnstats._doors import CheckedMethods
-from bnstats._real_arrays import float_buffer, plain_array
-from bnstats._validation import batch_size, generator, named, optional, probability, word
+from bnstats._real_arrays import float_buffer, plain_array, real_array
+from bnstats._validation import batch_size, generator, named, optional, probability, shown, word
 from bnstats._written import Written
 from bnstats.sampling.named_laws import NAMED, family, parameters
 from bnstats.sampling.quantile_moments import moments_by_quantiles
@@ -244,6 +244,43 @@ class Population(CheckedMethods):
     def excess_kurtosis(self) -> float:
         """Fourth standardised moment less 3; inf where the fourth moment is infinite, nan where the variance is."""
         return self.fourth_moment / self.var**2 - 3 if np.isfinite(self.var) else np.nan
+
+    def quantile(self, q: ArrayLike) -> FloatArray:
+        """The smallest value that is not exceeded with at least the probability q, of each q.
+
+        >>> Population.of([1.0, 2.0, 6.0, 7.0]).quantile([0.25, 0.26, 1.0]).tolist()
+        [1.0, 2.0, 7.0]
+        >>> Population.of("exponential").quantile([0.0, 0.5]).round(4).tolist()
+        [0.0, 0.6931]
+        """
+        chance = real_array("q", q)
+        if ((chance < 0) | (chance > 1)).any():
+            raise ValueError(f"q is a probability from 0 to 1; got {shown(q)}.")
+        if self.values is not None:
+            return np.asarray(np.quantile(self.values, chance, method="inverted_cdf"))
+        return np.asarray(self.law.ppf(chance))
+
+    @cached_property
+    def median(self) -> float:
+        """The middle of all values that as many lie above as below: of a finite population as `np.median` has it.
+
+        >>> Population.of([1.0, 2.0, 6.0, 7.0]).median, Population.of(stats.bernoulli(0.5)).median
+        (4.0, 0.5)
+        """
+        if self.values is not None:
+            return float(np.median(self.values))
+        low = float(self.law.median())
+        if hasattr(self.law, "pmf") and abs(float(self.law.cdf(low)) - 0.5) < 1e-12:  # so is the next one
+            return (low + float(self.law.ppf(0.5 + 1e-9))) / 2
+        return low
+
+    @cached_property
+    def support(self) -> tuple[float, float]:
+        """The smallest and the largest value; -inf and inf where there is none."""
+        if self.values is not None:
+            return float(self.values.min()), float(self.values.max())
+        low, high = self.law.support()
+        return float(low), float(high)
 
     def quantiles(self, size: int) -> Population:
         """A finite population of `size` values: the middles of `size` slices of equal probability."""

@@ -61,6 +61,9 @@ class Theory:
         Standard deviation; nan where it is not known. By default that of the law.
     law : callable (Batches) -> frozen SciPy distribution or None, optional
         The distribution of the estimates; None where it is not known.
+    rate : callable (Population) -> float, optional
+        The exponent r of error ~ n^r in independent batches, nan where it is not known. By default it follows from what
+        the estimator averages, see `bnstats.theory.rate`.
 
     Examples
     --------
@@ -75,6 +78,7 @@ class Theory:
     bias: Callable[[Batches], float] | None = None
     se: Callable[[Batches], float] | None = None
     law: Callable[[Batches], Any] | None = None
+    rate: Callable[[Population], float] | None = None
 
     def law_of(self, batches: Batches) -> Any:
         """The distribution of the estimates; None where it is not known."""

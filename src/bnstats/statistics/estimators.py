@@ -18,6 +18,7 @@ from bnstats._validation import batch_size, function, interval, named, number, o
 from bnstats._written import Written
 from bnstats.sampling.populations import Population, population_of
 from bnstats.simulation.streams import digest
+from bnstats.statistics import order_statistics
 from bnstats.statistics.estimator_theory import (
     FRESH_NORMALIZED,
     FRESH_NORMALIZED_WITH_EPS,
@@ -233,6 +234,17 @@ def fresh_normalized(eps: float = 0.0) -> Estimator:
     )
 
 
+@checked(share=interval("[0, 0.5)", "the part of the values cut off at either end,"))
+def trimmed_mean(share: float = 0.1) -> Estimator:
+    """Mean of the values that are left when this share of them, rounded down, is cut off at either end."""
+    return Estimator(
+        "trimmed_mean" if share == 0.1 else f"trimmed_mean(share={share:g})",
+        partial(order_statistics.cut_mean, share=share),
+        partial(order_statistics.trimmed_mean_of, share=share),
+        theory=order_statistics.trimmed_mean_theory(share),
+    )
+
+
 ESTIMATORS: dict[str, Estimator] = {
     e.name: e
     for e in (
@@ -242,6 +254,12 @@ ESTIMATORS: dict[str, Estimator] = {
         Estimator("std", None, std_of, order=1, averages=2, of_moments=_std, theory=STD),
         inv_std(),
         fresh_normalized(),
+        Estimator("median", order_statistics.middle, order_statistics.median_of, theory=order_statistics.MEDIAN),
+        Estimator(
+            "midrange", order_statistics.mid, order_statistics.midrange_of, order=1, theory=order_statistics.MIDRANGE
+        ),
+        trimmed_mean(),
+        Estimator("mad", order_statistics.mad, order_statistics.mad_of, theory=order_statistics.MAD),
     )
 }
 

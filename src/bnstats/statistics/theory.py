@@ -149,11 +149,15 @@ def rate(population: Any, estimator: str | Estimator, measure: str = "rmse", bat
     error and its bias fall as n^{1 - b}.
     """
     population, estimator = Population.of(population), estimator_of(estimator)
-    if isinstance(batching, WithoutReplacement) or estimator.averages is None or estimator.order is None:
+    if isinstance(batching, WithoutReplacement):
         return np.nan
     source, known = batching.source(population), estimator.theory
     if known is not None and known.limit(source) != estimator.population_value(source) and measure != "se":
         return 0.0
+    if known is not None and known.rate is not None and measure != "bias" and isinstance(batching, IID):
+        return known.rate(source)
+    if estimator.averages is None or estimator.order is None:
+        return np.nan
     if measure == "bias" and (estimator.averages == 0 or _is_unbiased(estimator, population, batching)):
         return np.nan
     if estimator.averages == 0 or (isinstance(batching, Clustered) and batching.icc > 0):
