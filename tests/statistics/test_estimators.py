@@ -86,8 +86,10 @@ EXACT = ["median", "midrange", "mean", "var"]
 
 @pytest.mark.parametrize("name", ["uniform", "exponential", "normal"])
 def test_measured_errors_are_those_of_theory(name: str) -> None:
-    """False alarm 1e-6 a population. Wrong: the standard error of the mean, which is 7 % off and more."""
-    table = bn.measure_convergence(name, batch_sizes=[3, 5, 9], estimators=EXACT, precision=None).table
+    """False alarm 1e-6 a population. Wrong: the standard error of the mean, 14 % off and more."""
+    table = bn.measure_convergence(
+        name, batch_sizes=[3, 5, 9], estimators=EXACT, precision=None, max_replicates=2**13
+    ).table
     known = table[table["exact"].notna() & table["estimator"].isin(["median", "midrange"])]
     assert {"median"} <= set(known["estimator"])
     assert_within_mcse(known["value"], known["exact"], known["mcse"], false_alarm=1e-6)
@@ -104,7 +106,9 @@ def test_a_median_has_the_moments_that_its_middle_values_have() -> None:
     # E X² = integral of tan(pi (u - 1/2))² against the density of Beta(3, 3), 30 u² (1 - u)²
     exact = np.sqrt(integrate.quad(lambda u: np.tan(np.pi * (u - 0.5)) ** 2 * 30 * (u * (1 - u)) ** 2, 0, 1)[0])
     assert spread[1] == pytest.approx(exact)
-    measured = bn.measure_convergence(stats.cauchy(), batch_sizes=[3, 33], estimators="median", precision=None).table
+    measured = bn.measure_convergence(
+        stats.cauchy(), batch_sizes=[3, 33], estimators="median", precision=None, max_replicates=2**13
+    ).table
     se = measured[measured["measure"] == "se"].set_index("batch_size")
     assert np.isnan(se.loc[3, "mcse"])
     assert np.isfinite(se.loc[33, "mcse"])
