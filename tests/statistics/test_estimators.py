@@ -137,7 +137,7 @@ def test_medians_and_quantiles_of_a_population(source: object, expected: tuple) 
     assert population.median == pytest.approx(expected[0])
     assert ESTIMATORS["mad"].population_value(population) == pytest.approx(expected[1])
     np.testing.assert_allclose(population.quantile([0.25, 0.75]), expected[2])
-    with pytest.raises(ValueError, match=r"probability is from 0 to 1; got 1\.5"):
+    with pytest.raises(ValueError, match=r"q is a probability from 0 to 1; got 1\.5"):
         population.quantile(1.5)
 
 
