@@ -37,7 +37,7 @@ def simulate(options: Options) -> pd.DataFrame:
     frames = []
     for population in (normal, real):
         data = letter_grades(population, population.name)
-        how = options.study(f"grades_network-{population.name}", full=_networks(96, 6000), quick=_networks(8, 1000))
+        how = options.study(f"grades_network-{population.name}", full=_networks(48, 4000), quick=_networks(8, 1000))
         told = bn.measure_mismatch(data, batch_sizes=sizes, **TRAINING, **how).table
         ceiling = bn.measure_information(
             population, labels=data.cuts, batch_sizes=sizes, seed=options.seed, executor=options.jobs,
@@ -50,7 +50,7 @@ def simulate(options: Options) -> pd.DataFrame:
             ),
             pd.DataFrame([{"panel": "guess", "population": population.name, "value": ceiling.guess}]),
         ]
-    how = options.study("grades_network-rules", full=_networks(96, 6000), quick=_networks(8, 1000))
+    how = options.study("grades_network-rules", full=_networks(48, 4000), quick=_networks(8, 1000))
     for normalizer in ("batch", "none"):
         data = letter_grades(normal, "normal grades")
         told = bn.measure_mismatch(

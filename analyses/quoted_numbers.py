@@ -19,9 +19,9 @@ from bnstats.plots.elements import in_percent
 Number = Callable[[], float | str]
 
 
-def percent(figure: str, query: str) -> Number:
+def percent(figure: str, query: str, column: str = "value") -> Number:
     """A share in percent."""
-    return lambda: value(figure, query, 100.0)
+    return lambda: value(figure, query, 100.0, column)
 
 
 def rounded_to(step: float, number: Number) -> Number:
@@ -37,6 +37,13 @@ def more_than(step: float, number: Number) -> Number:
 def at_most(step: float, number: Number) -> Number:
     """The smallest multiple of a step above a number, for numbers that are said to be at most this."""
     return lambda: step * math.ceil(float(number()) / step)
+
+
+AT_3 = "panel == 'sizes' and population == 'normal grades' and batch_size == 3"
+
+
+def _network(mode: str) -> Number:
+    return percent("grades_network", f"{AT_3} and statistics == '{mode}'")
 
 
 def _letters(size: int) -> Number:
@@ -157,6 +164,15 @@ def _new_batches(measure: str) -> Number:
 
 QUOTES: Mapping[str, Sequence[Quote]] = {
     "README.md": (
+        Quote("(Python 3.11 or later)"),
+        Quote(
+            "with batches of 3, a network names {:.0f} % of the letters right in training mode; a grade that its batch has "
+            "normalised allows {:.0f} %",
+            (_network("batch"), percent("grades_network", f"{AT_3} and statistics == 'ceiling'", "exact")),
+        ),
+        Quote("the same network names {:.0f} %", (_network("running"),)),
+    ),
+    "docs/gallery/index.md": (
         Quote("in batches of 3 a 0 is anything from D to B, in batches of 512 a C"),
         Quote(
             "{:.0f} % of letters can be named right in batches of 2 (always guessing C: {:.0f} %), about {:.0f} % in "

@@ -1,4 +1,4 @@
-"""Headlines that another seed repeats: two of the README's, from as many replicates as their figures have.
+"""Headlines that another seed repeats: two of the gallery's, from as many replicates as their figures have.
 
 No false alarm is random: the seed is 1, whatever it gives. With a seed at random, a headline would change where the
 number lies within Monte Carlo error of the edge of its rounding: for the letters in batches of 2 (standard error 0.05
@@ -20,8 +20,8 @@ from bnstats.studies.information.measure import measure_information
 
 
 def headline(start: str) -> list[str]:
-    """The numbers of the README's sentence that begins so."""
-    (quote,) = (quote for quote in QUOTES["README.md"] if quote.text.startswith(start))
+    """The numbers of the gallery's sentence that begins so."""
+    (quote,) = (quote for quote in QUOTES["docs/gallery/index.md"] if quote.text.startswith(start))
     return quote.values()
 
 

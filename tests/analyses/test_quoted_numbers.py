@@ -20,11 +20,11 @@ def test_a_number_that_was_changed_and_one_that_was_added_are_found(
     for name in quoted_numbers.QUOTES:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text((ROOT / name).read_text())
-    readme = tmp_path / "README.md"
-    text = readme.read_text()
+    page = tmp_path / "docs" / "gallery" / "index.md"
+    text = page.read_text()
     monkeypatch.setattr(quoted_numbers, "ROOT", tmp_path)
-    readme.write_text(text.replace("10 % wrong with batch norm", "12 % wrong with batch norm") + "\nAnd 17 more.\n")
+    page.write_text(text.replace("10 % wrong with batch norm", "12 % wrong with batch norm") + "\nAnd 17 more.\n")
     assert len(quoted_numbers.problems()) == 2
     with pytest.raises(SystemExit, match="And 17 more"):
         quoted_numbers.main(["--write"])
-    assert readme.read_text() == text + "\nAnd 17 more.\n"
+    assert page.read_text() == text + "\nAnd 17 more.\n"

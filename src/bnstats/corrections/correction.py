@@ -36,7 +36,7 @@ class Correction:
         What its key is: labels of batches, or times, unsorted, unequally spaced or tied as they may be.
     transfers : bool
         Whether a fit says something about batches or times that it has not seen.
-    estimate : callable (Groups, **parameters) -> Rule
+    estimate : callable (Groups, parameters by name) -> Rule
         From the fitted rows' groups, the rule that gives any group its effect and factor.
     parameters : tuple of (name, value)
 

@@ -1,0 +1,34 @@
+"""How Sphinx builds the site."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE.parent))
+
+from docs.pages import write_api, write_ledger  # noqa: E402
+
+import bnstats  # noqa: E402
+
+write_api(HERE / "api")
+write_ledger(HERE / "ledger_table.html")
+
+project = "bnstats"
+author = "the bnstats developers"
+version = release = bnstats.__version__
+extensions = ["myst_parser", "numpydoc", "sphinx.ext.autodoc", "sphinx.ext.autosummary", "sphinx.ext.mathjax"]
+source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
+exclude_patterns = ["_build"]
+myst_enable_extensions = ["dollarmath", "colon_fence"]
+myst_heading_anchors = 3
+autosummary_generate = True
+numpydoc_show_class_members = False
+html_theme = "pydata_sphinx_theme"
+html_title = "bnstats"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_js_files = ["ledger.js"]
+html_theme_options = {"show_prev_next": False, "secondary_sidebar_items": ["page-toc"], "navbar_align": "left"}
+mathjax_path = ""  # formulas are written so that they can be read without it; no page loads anything from elsewhere

@@ -1,0 +1,91 @@
+"""Pages that are made from the package itself: the reference of every public name, and the ledger's table."""
+
+from __future__ import annotations
+
+import html
+from pathlib import Path
+from types import ModuleType
+
+import pandas as pd
+
+import bnstats as bn
+
+FIGURES = Path(__file__).resolve().parent.parent / "figures"
+SHOWN = (
+    "verdict",
+    "claim",
+    "statement",
+    "grounds",
+    "region",
+    "estimate",
+    "interval",
+    "replicates",
+    "smallest_departure",
+)
+
+
+def spaces() -> dict[str, ModuleType]:
+    """The public namespaces by name."""
+    return {name: space for name in dir(bn) if isinstance(space := getattr(bn, name), ModuleType)}
+
+
+def write_api(folder: Path) -> None:
+    """One page for `bnstats` and one for each namespace, each name with its signature and docstring."""
+    folder.mkdir(exist_ok=True)
+    flat = [name for name in dir(bn) if name not in spaces() and not name.startswith("_")]
+    _write(folder / "bnstats.rst", _page("bnstats", flat))
+    for name, space in spaces().items():
+        _write(folder / f"{name}.rst", _page(f"bnstats.{name}", sorted(n for n in space.__all__ if n[0] != "_")))
+    pages = ["bnstats", *spaces()]
+    lines = ["API reference", "=============", "", ".. toctree::", "   :maxdepth: 1", "", *(f"   {p}" for p in pages)]
+    _write(folder / "index.rst", "\n".join(lines) + "\n")
+
+
+def _page(module: str, names: list[str]) -> str:
+    lines = [module, "=" * len(module), "", f".. currentmodule:: {module}", ""]
+    for name in names:
+        kind = _kind(module, name)
+        lines += [name, "-" * len(name), "", f".. {kind}:: {module}.{name}", ""]
+        lines += ["   :members:", ""] if kind == "autoclass" else []
+    return "\n".join(lines)
+
+
+def _kind(module: str, name: str) -> str:
+    space = bn if module == "bnstats" else getattr(bn, module.partition(".")[2])
+    value = getattr(space, name)
+    if isinstance(value, type):
+        return "autoexception" if issubclass(value, Exception) else "autoclass"
+    return "autofunction" if callable(value) else "autodata"
+
+
+def write_ledger(path: Path) -> None:
+    """The ledger of the last full run as a table, or a sentence where there was none."""
+    saved = FIGURES / "claims.csv"
+    if not saved.exists():
+        _write(path, "<p>Run <code>python -m analyses claims</code> first.</p>\n")
+        return
+    table = pd.read_csv(saved)
+    table["interval"] = [f"{low:.4g} to {high:.4g}" for low, high in zip(table["low"], table["high"], strict=True)]
+    head = "".join(f'<th scope="col"><button type="button">{name.replace("_", " ")}</button></th>' for name in SHOWN)
+    rows = "\n".join(_row(row) for _, row in table.iterrows())
+    _write(
+        path,
+        '<p><label for="ledger-filter">Show rows that contain </label><input id="ledger-filter" type="search"></p>\n'
+        f'<div class="wide" tabindex="0" role="region" aria-label="The ledger"><table id="ledger">\n'
+        f"<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody></table></div>\n",
+    )
+
+
+def _row(row: pd.Series) -> str:
+    cells = []
+    for name in SHOWN:
+        value = row[name]
+        text = f"{value:.4g}" if isinstance(value, float) else str(value)
+        cells.append(f"<td>{html.escape(text)}</td>")
+    return f'<tr class="{row["verdict"]}">{"".join(cells)}</tr>'
+
+
+def _write(path: Path, text: str) -> None:
+    """Only where it changes anything, so that Sphinx builds no page twice."""
+    if not path.exists() or path.read_text() != text:
+        path.write_text(text)
