@@ -166,8 +166,8 @@ QUOTES: Mapping[str, Sequence[Quote]] = {
     "README.md": (
         Quote("(Python 3.11 or later)"),
         Quote(
-            "with batches of 3, a network names {:.0f} % of the letters right in training mode; a grade that its batch has "
-            "normalised allows {:.0f} %",
+            "with batches of 3, a network names {:.0f} % of the letters right in training mode; a grade that its "
+            "batch has normalised allows {:.0f} %",
             (_network("batch"), percent("grades_network", f"{AT_3} and statistics == 'ceiling'", "exact")),
         ),
         Quote("the same network names {:.0f} %", (_network("running"),)),

@@ -8,9 +8,8 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
 
-from docs.pages import write_api, write_ledger  # noqa: E402
-
 import bnstats  # noqa: E402
+from docs.pages import write_api, write_ledger  # noqa: E402
 
 write_api(HERE / "api")
 write_ledger(HERE / "ledger_table.html")
@@ -18,7 +17,7 @@ write_ledger(HERE / "ledger_table.html")
 project = "bnstats"
 author = "the bnstats developers"
 version = release = bnstats.__version__
-extensions = ["myst_parser", "numpydoc", "sphinx.ext.autodoc", "sphinx.ext.autosummary", "sphinx.ext.mathjax"]
+extensions = ["myst_parser", "numpydoc", "sphinx.ext.autodoc", "sphinx.ext.autosummary"]
 source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
 exclude_patterns = ["_build"]
 myst_enable_extensions = ["dollarmath", "colon_fence"]
@@ -31,4 +30,3 @@ html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_js_files = ["ledger.js"]
 html_theme_options = {"show_prev_next": False, "secondary_sidebar_items": ["page-toc"], "navbar_align": "left"}
-mathjax_path = ""  # formulas are written so that they can be read without it; no page loads anything from elsewhere

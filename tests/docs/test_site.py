@@ -112,7 +112,8 @@ def links(text: str) -> list[str]:
 def test_the_ledger_is_sorted_and_filtered_by_keyboard(site: Path, browser: Any) -> None:
     page = opened(browser, site / "ledger.html")
     keys = pytest.importorskip("selenium.webdriver.common.keys").Keys
-    visible = "return [...document.querySelectorAll('#ledger tbody tr')].filter(r => !r.hidden).map(r => r.cells[1].innerText)"
+    rows = "[...document.querySelectorAll('#ledger tbody tr')]"
+    visible = f"return {rows}.filter(r => !r.hidden).map(r => r.cells[1].innerText)"
     names = page.execute_script(visible)
     assert len(names) > 1
     page.find_elements("css selector", "#ledger th button")[1].send_keys(keys.ENTER)
