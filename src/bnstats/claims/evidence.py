@@ -82,6 +82,27 @@ class Measures(Evidence):
 
 
 @dataclass(frozen=True)
+class Within(Evidence):
+    """Whether a sum of measures lies between two ends, replicate by replicate."""
+
+    measures: Measures
+    low: float
+    high: float
+
+    @property
+    def studies(self) -> tuple[Study, ...]:
+        return self.measures.studies
+
+    @property
+    def size(self) -> int:
+        return self.measures.size
+
+    def values(self, found: Blocks) -> FloatArray:
+        value = self.measures.values(found)
+        return ((self.low <= value) & (value <= self.high)).astype(np.float64)
+
+
+@dataclass(frozen=True)
 class Enumerated(Evidence):
     """All cases that there are: the quantity of each, computed and not drawn."""
 

@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 from bnstats.claims.claim import Claim
-from bnstats.claims.entries import answers, convergence, correction, grades, meaning, published, remedies, training
+from bnstats.claims.entries import (
+    answers,
+    convergence,
+    correction,
+    grades,
+    gradients,
+    meaning,
+    published,
+    remedies,
+    training,
+)
 
 CLAIMS: dict[str, Claim] = {
     claim.identifier: claim
-    for room in (convergence, meaning, training, grades, remedies, correction, answers, published)
+    for room in (convergence, meaning, gradients, training, grades, remedies, correction, answers, published)
     for claim in room.CLAIMS
 }
