@@ -27,6 +27,7 @@ numpydoc_show_class_members = False
 html_theme = "pydata_sphinx_theme"
 html_title = "bnstats"
 html_static_path = ["_static"]
+html_context = {"default_mode": "light"}
 html_css_files = ["site.css"]
 html_js_files = ["ledger.js"]
 html_theme_options = {"show_prev_next": False, "secondary_sidebar_items": ["page-toc"], "navbar_align": "left"}
