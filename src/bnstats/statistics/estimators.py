@@ -234,7 +234,7 @@ def fresh_normalized(eps: float = 0.0) -> Estimator:
     )
 
 
-@checked(share=interval("[0, 0.5)", "the part of the values cut off at either end,"))
+@checked(share=interval("[0, 0.5)", "the part of the values cut off at either end"))
 def trimmed_mean(share: float = 0.1) -> Estimator:
     """Mean of the values that are left when this share of them, rounded down, is cut off at either end."""
     return Estimator(
