@@ -25,14 +25,13 @@ def standardize(z: RealArray, mean: RealArray, var: RealArray, inverse: RealArra
     var[:] = 0
     for i in range(z.shape[0]):
         for j in range(z.shape[1]):
-            z[i, j] -= mean[j]
-            var[j] += z[i, j] * z[i, j]
+            var[j] += (z[i, j] - mean[j]) * (z[i, j] - mean[j])
     for j in range(z.shape[1]):
         var[j] *= share
         inverse[j] = one / np.sqrt(var[j] + z.dtype.type(eps))
     for i in range(z.shape[0]):
         for j in range(z.shape[1]):
-            z[i, j] *= inverse[j]
+            z[i, j] = (z[i, j] - mean[j]) * inverse[j]
 
 
 @compiled
