@@ -329,6 +329,18 @@ def test_adapting_on_the_same_rows_is_the_fit():
         np.testing.assert_array_equal(fitted.adapt(x, batch).apply(x, batch), fitted.apply(x, batch))
 
 
+def test_polynomials_of_dates_are_those_of_days():
+    """Of degree 5, at dates 20 000 days from the origin: the scale is that of the times' own span."""
+    days = np.sort(np.random.default_rng(0).choice(400, 60, replace=False))
+    dates = np.datetime64("2024-01-01") + days.astype("timedelta64[D]")
+    t = (days - 200) / 200
+    curve = t - 2 * t**3 + t**5
+    np.testing.assert_allclose(
+        corrections.polynomial(5).fit(curve, dates).effect(dates), curve - curve.mean(), atol=1e-9
+    )
+    assert np.ptp(curve - corrections.polynomial(4)(curve, dates)) > 0.01
+
+
 # ---- exact theory
 
 TAU2, SIGMA2, BATCHES = 0.5, 2.0, 10

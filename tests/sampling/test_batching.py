@@ -11,7 +11,7 @@ below 1e-6.
 from __future__ import annotations
 
 from fractions import Fraction
-from itertools import combinations
+from itertools import combinations, product
 
 import numpy as np
 import pytest
@@ -301,3 +301,14 @@ BAD = [
 def test_bad_input_is_refused_with_its_mend(act: object, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         act()  # type: ignore[operator]
+
+
+def test_ties_in_independent_batches_are_powers_of_the_largest_atom() -> None:
+    """Against an enumeration of all batches, to the leading term: the other values' batches are 2 x 3^-n and less."""
+    values = np.array([0.0, 0.0, 0.0, 1.0, 2.0])
+    for n in (2, 3, 5):
+        drawn = np.array(list(product(values, repeat=n)))
+        equal = np.mean(np.ptp(drawn, axis=1) == 0)
+        chance = bn.IID().chance_all_equal(bn.Population.of(values), n)
+        assert chance == pytest.approx(np.mean((drawn == 0).all(axis=1)))
+        assert equal - chance == pytest.approx(2 * 0.2**n)

@@ -242,6 +242,20 @@ def test_margins_where_one_correction_was_settled_sooner() -> None:
     assert _margin(measured.simulation.samples[1], sooner, "rmse") == expected
 
 
+def test_two_groups_of_blocks_have_an_error_and_one_has_none() -> None:
+    """Half of the distance between the two differences, with one degree of freedom."""
+    samples = measure_correction(
+        ["center", "shrink"], measures="rmse", batch_sizes=8, precision=None
+    ).simulation.samples
+    few = [
+        [replace(sample, moments=np.where(np.arange(16)[:, None] < groups, sample.moments, 0.0)) for sample in samples]
+        for groups in (2, 1)
+    ]
+    first, second = (np.sqrt(sample.moments[:2, 1]) for sample in few[0])
+    assert _margin(*few[0], "rmse") == (pytest.approx(np.abs(np.diff(first - second)).item() / 2), 1)
+    assert _margin(*few[1], "rmse") == (np.inf, 0)
+
+
 def test_affected_rows() -> None:
     """A batch that is stretched by f and shifted by b is seen as b + f (signal + noise)."""
     cell = {"effect": Distinct(spread=0.5), "effect_size": 2.0, "smoothness": 0.0, "batch_size": 4000}

@@ -15,7 +15,7 @@ from scipy import integrate, stats
 
 import bnstats as bn
 from bnstats.statistics.normalized import normalized
-from bnstats.studies.information.label_rules import Lesson, _normal_beliefs, exact_information, rule_for
+from bnstats.studies.information.label_rules import Lesson, _normal_beliefs, class_index, exact_information, rule_for
 
 FALSE_ALARM = 1e-8
 
@@ -237,3 +237,12 @@ def test_batches_count_as_often_as_members_of_them_fit() -> None:
 def test_bad_input(call, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_a_class_that_is_too_rare_to_have_a_share_is_named():
+    """It would be counted as its neighbour."""
+    classes = np.array([0, 2, 5])
+    np.testing.assert_array_equal(class_index(classes, np.array([5, 0, 2, 2])), [2, 0, 1, 1])
+    for rare in (1, 3, 7, -4):
+        with pytest.raises(ValueError, match=f"labels gave {rare}, a class rarer than 1 in 65536"):
+            class_index(classes, np.array([0, rare, 2]))
