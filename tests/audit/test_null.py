@@ -114,6 +114,9 @@ def test_weights_of_updates() -> None:
     start, weights = update_weights(0.1, 10**6)
     assert start == pytest.approx(0)
     assert np.square(weights).sum() == pytest.approx(0.1 / 1.9, rel=1e-3)
+    start, weights = update_weights(1e-4, 10**7)
+    assert len(weights) < 30_000
+    assert np.square(weights).sum() == pytest.approx(1e-4 / 2, rel=1e-2)
     start, weights = update_weights(None, 50)
     assert start == 0
     assert np.square(weights).sum() == pytest.approx(1 / 50)

@@ -19,6 +19,8 @@ from bnstats.statistics.conventions import Convention
 RESAMPLES = 999
 # An exponential average counts its last batches until all earlier ones together weigh this much.
 FORGOTTEN = 1e-4
+# So many weights are replaced by equal ones, fewer, that leave the same variance.
+MANY = 5000
 # What float32 loses in each update.
 ROUNDING = float(np.finfo(np.float32).eps)
 
@@ -26,26 +28,27 @@ ROUNDING = float(np.finfo(np.float32).eps)
 def update_weights(momentum: float | None, steps: int | None, calls: int = 1) -> tuple[float, FloatArray]:
     """What the start value and each batch, the last one last, weigh in the running statistics.
 
-    Batches that together weigh less than 1e-4 are left out, and their weight is given to the others. Where steps are
-    unknown, they are taken as many. With a momentum of 0 nothing is averaged: statistics were put there from elsewhere.
+    Batches that together weigh less than 1e-4 are left out, and their weight is given to the others; very many are
+    replaced by fewer of equal weight that leave the same variance. Where steps are unknown, they are taken as many. With
+    a momentum of 0 nothing is averaged: statistics were put there from elsewhere.
 
     >>> update_weights(0.5, 2)
     (0.25, array([0.25, 0.5 ]))
     """
-    if momentum == 0:
-        return 0.0, np.zeros(0)
+    if momentum == 0 or steps == 0:
+        return float(momentum != 0), np.zeros(0)
     rate = None if momentum is None else 1 - (1 - momentum) ** calls
     batches = None if steps is None else -(-steps // calls)
     if rate is None:
         count = 100_000 if batches is None else batches
-        return float(count == 0), np.full(count, 1 / max(count, 1))
-    kept = 1 if rate == 1 else int(np.ceil(np.log(FORGOTTEN) / np.log1p(-rate)))
-    if batches is None or batches > kept:
-        weights = Convention.of("torch", momentum=rate).shares(kept)[1:]
-        start = 0.0 if batches is None else float((1 - rate) ** batches)
-        return start, weights * (1 - start) / weights.sum()
-    shares = Convention.of("torch", momentum=rate).shares(batches)
-    return float(shares[0]), shares[1:]
+        return 0.0, np.full(count, 1 / count)
+    kept = 1 if rate == 1 else min(int(np.ceil(np.log(FORGOTTEN) / np.log1p(-rate))), 100 * MANY)
+    weights = Convention.of("torch", momentum=rate).shares(kept if batches is None else min(kept, batches))[1:]
+    start = 0.0 if batches is None else float((1 - rate) ** batches)
+    if len(weights) > MANY:
+        alike = round(weights.sum() ** 2 / np.square(weights).sum())
+        weights = np.full(alike, 1 / alike)
+    return start, weights * (1 - start) / weights.sum()
 
 
 def epoch_variance(weights: FloatArray, per_epoch: int) -> float:
