@@ -29,8 +29,8 @@ def update_weights(momentum: float | None, steps: int | None, calls: int = 1) ->
     """What the start value and each batch, the last one last, weigh in the running statistics.
 
     Batches that together weigh less than 1e-4 are left out, and their weight is given to the others; very many are
-    replaced by fewer of equal weight that leave the same variance. Where steps are unknown, they are taken as many. With
-    a momentum of 0 nothing is averaged: statistics were put there from elsewhere.
+    replaced by fewer of equal weight that leave the same variance. Unknown steps are taken as many. With a momentum of
+    0 nothing is averaged: statistics were put there from elsewhere.
 
     >>> update_weights(0.5, 2)
     (0.25, array([0.25, 0.5 ]))
