@@ -25,7 +25,7 @@ def _claim(name: str, statement: str, theirs: float, reference: str, evidence: M
         Region.above(0.0) if theirs > 0 else Region.below(0.0),
         Bounded(-1, 1),
         evidence,
-        most=2**13,
+        most=2**12,
     )
 
 
