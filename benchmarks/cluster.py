@@ -25,7 +25,7 @@ import bnstats as bn
 from bnstats.simulation.remote import simulated
 from bnstats.simulation.tally import Account
 from bnstats.simulation.workers import PER_WORKER, SHORTEST
-from bnstats.studies.convergence.study import SET, ConvergenceStudy
+from bnstats.studies.convergence.study import DRAWS_PER_SET, ConvergenceStudy
 
 CORES = os.cpu_count() or 1
 SIZES = tuple(2**k for k in range(1, 13))
@@ -84,7 +84,9 @@ def block_costs() -> dict[str, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--replicates", type=int, default=8192, help=f"sets of {SET} draws for each population")
+    parser.add_argument(
+        "--replicates", type=int, default=8192, help=f"sets of {DRAWS_PER_SET} draws for each population"
+    )
     parser.add_argument("--rounds", type=int, default=5)
     chosen = parser.parse_args()
     ratios = []
