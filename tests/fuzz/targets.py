@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 import bnstats as bn
+from bnstats._written import Written
 
 ROWS = np.random.default_rng(0).normal(size=(60, 4))
 LABELS = (ROWS[:, 0] > 0).astype(int)
@@ -24,7 +25,7 @@ SLOW = ("measure_", "run", "assert_", "show_versions", "leave_one_batch_out", "p
 LEFT_OUT = {"audit", "recalibrate", "check_claims", "show_versions", "Study"}
 # What others return and nobody makes by hand; its methods are called.
 MADE_BY_OTHERS = {"corrections.Fitted", "corrections.Correction.made_by", "networks.Network", "theory.Sampling"}
-MADE_BY_OTHERS |= {"theory.Batches", "theory.Theory"}
+MADE_BY_OTHERS |= {"theory.Theory", "Population"}
 
 
 @dataclass(frozen=True)
@@ -128,6 +129,7 @@ BY_NAME: dict[str, Callable[[], Any]] = {
     "rows": lambda: None,
     "network": network,
     "split": lambda: bn.Dataset.of((ROWS.astype(np.float32), LABELS)).split(np.random.default_rng(0)),
+    "written": lambda: Written(),
     "frame": lambda: pd_frame(),
     "table": lambda: pd_frame(),
 }

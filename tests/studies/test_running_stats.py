@@ -399,7 +399,7 @@ BAD_STATS = {
     "momentum as text": (lambda: RunningStats.like("keras", momentum="0.1"), "'default'"),
     "haiku has no default": (lambda: RunningStats.like("haiku"), "1 - decay_rate"),
     "cumulative has no momentum": (lambda: RunningStats.like("cumulative", momentum=0.1), "leave out"),
-    "ddof": (lambda: Convention("own", 0.1, ddof=2), "ddof is 0"),
+    "ddof": (lambda: Convention("own", 0.1, ddof=2), "ddof is a whole number from 0 to 1"),
     "nan": (lambda: RunningStats.like("torch").update([[1.0], [math.nan]]), "1 NaN or infinite"),
     "one row": (lambda: RunningStats.like("torch").update([[1.0, 2.0]]), "at least 2 values over axis=0"),
     "no row": (lambda: RunningStats.like("keras").update(np.empty((0, 3))), "at least 1 values"),

@@ -7,6 +7,7 @@ from functools import partial
 import numpy as np
 
 from bnstats._arrays import FloatArray
+from bnstats._validation import whole
 from bnstats.corrections.batchwise import check_pairs
 from bnstats.corrections.correction import Correction, Rule
 from bnstats.corrections.groups import Groups, shown
@@ -27,8 +28,7 @@ def combat(ddof: int = 1) -> Correction:
     ddof : {0, 1}
         Of the variances that the laws are fitted to: 1 in the article and in R's sva, 0 in pyComBat and InMoose.
     """
-    if ddof not in (0, 1):
-        raise ValueError(f"ddof is 0 (biased variance) or 1 (unbiased); got {ddof!r}.")
+    ddof = whole("ddof", ddof, least=0, most=1)
     return Correction.made_by(combat, "batch", False, _combat, ddof=ddof)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from bnstats._validation import choice, whole
+from bnstats._validation import choice, number, whole
 from bnstats.networks.kernels.passes import Descent
 from bnstats.networks.normalizers.batch import Batch
 from bnstats.networks.normalizers.gradient_check import check_gradient
@@ -57,12 +57,8 @@ class Recipe:
             raise ValueError(f"hidden has the units of each hidden layer, as in hidden=(64,); got {self.hidden!r}.")
         object.__setattr__(self, "hidden", tuple(whole("each of hidden", units, least=1) for units in self.hidden))
         choice("activation", self.activation, tuple(ACTIVATIONS))
-        if not 0 < self.learning_rate < np.inf:
-            raise ValueError(f"learning_rate is above 0 and finite; got {self.learning_rate}.")
-        if not 0 <= self.sgd_momentum < 1:
-            raise ValueError(f"sgd_momentum is at least 0 and below 1; got {self.sgd_momentum}.")
-        if not 0 <= self.weight_decay < np.inf:
-            raise ValueError(f"weight_decay is at least 0 and finite; got {self.weight_decay}.")
+        for name, within in (("learning_rate", "(0, inf)"), ("sgd_momentum", "[0, 1)"), ("weight_decay", "[0, inf)")):
+            object.__setattr__(self, name, number(name, getattr(self, name), within))
 
     def sizes(self, given: Any) -> tuple[int, ...]:
         """Inputs, hidden units and classes of a network by this recipe; ValueError if those given are not."""

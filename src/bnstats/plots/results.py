@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from bnstats._validation import choice
 from bnstats.plots.elements import MARKERS, explain, log2_ticks, log_errors, panels, say_if_empty, series, theme
 
 if TYPE_CHECKING:
@@ -83,8 +84,7 @@ def mismatch(table: pd.DataFrame, metric: str = "accuracy") -> Figure:
 
     Where the table has a single training batch size, against the size of test batches.
     """
-    if metric not in SCORES:
-        raise ValueError(f"metric is one of {', '.join(SCORES)}; got {metric!r}.")
+    choice("metric", metric, tuple(SCORES))
     rows = table[table["metric"] == metric]
     x = "batch_size" if rows["batch_size"].nunique() > 1 else "test_batch_size"
     conditions = list(rows.columns[: rows.columns.get_loc("statistics")])
@@ -153,6 +153,5 @@ def gradients(table: pd.DataFrame) -> Figure:
 
 
 def _rows_of(table: pd.DataFrame, measure: str) -> pd.DataFrame:
-    if measure not in MEASURES:
-        raise ValueError(f"measure is one of {', '.join(MEASURES)}; got {measure!r}.")
+    choice("measure", measure, tuple(MEASURES))
     return table[table["measure"] == measure]

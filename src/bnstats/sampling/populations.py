@@ -16,7 +16,7 @@ from scipy import stats
 from bnstats._arrays import FloatArray
 from bnstats._doors import CheckedMethods
 from bnstats._real_arrays import float_buffer, plain_array, real_array
-from bnstats._validation import batch_size, generator, named, optional, probability, shown, word
+from bnstats._validation import batch_size, generator, instance, named, optional, probability, shown, word
 from bnstats._written import Written
 from bnstats.sampling.named_laws import NAMED, family, parameters
 from bnstats.sampling.quantile_moments import moments_by_quantiles
@@ -27,6 +27,11 @@ from bnstats.sampling.tails import binned, law_tail_index, slope_at, visible_ord
 STAND_INS = 2**11
 # Rarer values of a discrete distribution are left out of its table.
 RARE = 1e-13
+
+
+def _written(name: str, given: Any) -> Written:
+    written: Written = instance(name, given, Written, "bnstats._written.Written()")
+    return written
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +64,7 @@ class Population(CheckedMethods):
         "out": float_buffer,
         "probability": probability,
         "size": batch_size,
+        "written": _written,
     }
 
     name: str
@@ -353,7 +359,11 @@ def _checked_values(source: ArrayLike) -> FloatArray:
             f"an array population holds finite values; got {np.count_nonzero(~np.isfinite(values))} NaN or infinite: "
             "drop them with x[np.isfinite(x)]."
         )
-    if np.ptp(values) == 0:
+    with np.errstate(over="ignore"):
+        spread = np.ptp(values)
+    if not np.isfinite(spread):
+        raise ValueError("the differences of an array population's values are too large for a float: scale them.")
+    if spread == 0:
         raise ValueError(f"an array population needs two different values; all {values.size} are {values[0]}: drop it.")
     return values
 

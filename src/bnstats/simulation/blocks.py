@@ -8,8 +8,8 @@ from typing import Any
 from numpy.typing import NDArray
 
 from bnstats._real_arrays import plain_array
+from bnstats._validation import instance, whole
 from bnstats._validation import seed as checked_seed
-from bnstats._validation import whole
 from bnstats._written import Written
 from bnstats.simulation.frozen_cell import FrozenCell
 from bnstats.simulation.streams import digest, stream
@@ -32,7 +32,7 @@ class BlockError(RuntimeError):
 
 def run_block(study: Study, *, cell: int, block: int, seed: int = 0) -> Mapping[Any, NDArray[Any]]:
     """Simulate one block of the cell at that place in `study.cells()`, counted from 0, and return its replicates."""
-    cells = study.cells()
+    cells = instance("study", study, Study, "one of a class derived from bn.Study").cells()
     place = whole("cell", cell, least=0, most=len(cells) - 1)
     return replicates(study, cells[place], whole("block", block, least=0), checked_seed("seed", seed))
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from bnstats._arrays import FloatArray
 from bnstats._doors import CheckedMethods, checked
 from bnstats._real_arrays import real_array
-from bnstats._validation import batch_size, function, interval, named, number, optional, word
+from bnstats._validation import batch_size, function, instance, interval, named, number, optional, word
 from bnstats._written import Written
 from bnstats.sampling.populations import Population, population_of
 from bnstats.simulation.streams import digest
@@ -39,6 +39,11 @@ Fresh = Callable[[], FloatArray]
 
 # Differences of so many units in the last place are rounding.
 ROUNDING = 64 * float(np.finfo(float).eps)
+
+
+def _written(name: str, given: Any) -> Written:
+    written: Written = instance(name, given, Written, "bnstats._written.Written()")
+    return written
 
 
 def _function(name: str, given: Any) -> Any:
@@ -96,6 +101,7 @@ class Estimator(CheckedMethods):
         "moments": moments_of,
         "fresh": _function,
         "estimates": real_array,
+        "written": _written,
     }
 
     name: str

@@ -93,7 +93,7 @@ class RunningStats:
         try:
             mean, var = (np.expand_dims(v, axis) if kept else v for v in (self.mean, self.var))
             return np.asarray((values - mean) / np.sqrt(var + self.convention.eps))
-        except (TypeError, ValueError) as error:  # NumPy's AxisError is both a ValueError and an IndexError
+        except (OverflowError, TypeError, ValueError) as error:  # NumPy's AxisError is a ValueError
             raise ValueError(
                 f"x of shape {values.shape} does not fit statistics of shape {self.mean.shape} kept over axis={axis!r}."
             ) from error

@@ -5,11 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
-from numbers import Real
 from typing import Any
 
-import numpy as np
-
+from bnstats._validation import number, shown, whole
 from bnstats._written import Written
 from bnstats.sampling.batching import Batching
 from bnstats.sampling.populations import Population
@@ -27,11 +25,11 @@ def estimator_claimed(source: str | Estimator | Callable[..., Any], to: float | 
     """The estimator, with `to` as its population value if that is given."""
     if isinstance(source, str | Estimator) or not callable(source):
         known = estimator_of(source)
-        return known if to is None else replace(known, target=float(to))
+        return known if to is None else replace(known, target=number("to", to))
     name = _function_name(source)
     if to is None:
         raise ValueError(f"to is needed with the function {name}: the population's value, which it estimates.")
-    return Estimator(name, source, float(to))
+    return Estimator(name, source, number("to", to))
 
 
 def target_of(estimator: Estimator, population: Population, batching: Batching) -> float:
@@ -75,23 +73,17 @@ def require(holds: bool, name: str, value: Any, wanted: str) -> None:
     """Raise ValueError, in one sentence, where an argument is not as wanted."""
     __tracebackhide__ = True
     if not holds:
-        raise ValueError(f"{name} is {wanted}; got {value!r}.")
+        raise ValueError(f"{name} is {wanted}; got {shown(value)}.")
 
 
 def check_false_alarm(false_alarm: float) -> None:
     """A chance of a false alarm is above 0 and below one half."""
     __tracebackhide__ = True
-    require(
-        isinstance(false_alarm, Real) and 0 < false_alarm < 0.5,
-        "false_alarm",
-        false_alarm,
-        "a probability above 0 and below 0.5",
-    )
+    number("false_alarm", false_alarm, "(0, 0.5)", "a probability")
 
 
 def check_counts(**given: tuple[Any, int]) -> None:
     """Whole numbers, each with the least that it may be."""
     __tracebackhide__ = True
     for name, (value, least) in given.items():
-        whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
-        require(whole and value >= least, name, value, f"a whole number of at least {least}")
+        whole(name, value, least)

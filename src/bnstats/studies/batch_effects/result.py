@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import pandas as pd
 
+from bnstats._validation import choice
 from bnstats.simulation.result import Result
 from bnstats.simulation.run import Simulation
 from bnstats.studies.batch_effects.winners import winners
@@ -48,8 +49,7 @@ class Corrected(Result):
         DataFrame
             effect, effect_size, smoothness, batch_size, labels, design, winner, value, runner_up, margin, mcse, clear.
         """
-        if measure not in set(self.table["measure"]):
-            raise ValueError(f"measure is one of {', '.join(self.table['measure'].unique())}; got {measure!r}.")
+        choice("measure", measure, self.table["measure"].unique().tolist())
         return winners(self.table, self.simulation.samples, measure)
 
     def plot(self, measure: str = "rmse") -> Figure:

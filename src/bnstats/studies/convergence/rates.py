@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from bnstats._validation import probability
 from bnstats.simulation.evidence import GROUPS
 from bnstats.simulation.run import Simulation
 
@@ -76,8 +77,7 @@ def rates(simulation: Simulation, expected: Callable[..., float], confidence: fl
     >>> bool(measured.low < -0.5 < measured.high), round(float(measured.exact), 9), float(measured.expected)
     (True, -0.5, -0.5)
     """
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence is a probability between 0 and 1; got {confidence}.")
+    confidence = probability("confidence", confidence)
     names = ["population", "batching", "estimator", "measure"]
     groups = simulation.table.reset_index(drop=True).groupby(names, sort=False)
     error = (1 - confidence) / (2 * len(groups) * simulation.looks)
