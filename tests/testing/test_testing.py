@@ -311,7 +311,7 @@ def without_axis(x):
         (3, "normal", {}, "estimator takes a name"),
         ("mean", "gauss", {}, "population 'gauss' is not known"),
         ("mean", stats.cauchy(), {}, "nothing to converge to"),
-        ("mean", "normal", {"to": np.nan}, "nothing to converge to"),
+        ("mean", "normal", {"to": np.nan}, "to is a number"),
         ("mean", "normal", {"within": -1.0}, "within is a finite distance"),
         ("mean", "normal", {"confidence": 1.0}, "confidence is a probability"),
         ("mean", "normal", {"batch_size": 2.5}, "batch_size is a whole number"),
@@ -375,8 +375,8 @@ def test_rate_refuses_what_cannot_be_decided():
         ({"batch_sizes": [16, 16]}, "at least two sizes"),
         ({"batch_sizes": [1, 16]}, "a batch size is a whole number of at least 2"),
         ({"max_draws": 0}, "max_draws is a whole number of at least 8388608; got 0"),
-        ({"batching": "iid"}, r"batching is a rule such as bn.IID\(\).* got 'iid'"),
-        ({"batching": bn.IID}, r"batching is a rule such as bn.IID\(\)"),
+        ({"batching": "iid"}, r"batching is an object such as bn.IID\(\).* got 'iid'"),
+        ({"batching": bn.IID}, r"batching is an object such as bn.IID\(\)"),
     ],
 )
 def test_rate_refuses_bad_arguments(changes, message):

@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from bnstats._arrays import FloatArray
+from bnstats._real_arrays import real_array
 from bnstats.corrections.groups import Groups, shown
 
 Along = Literal["batch", "time"]
@@ -180,6 +181,7 @@ class Fitted:
 
     def _groups(self, x: ArrayLike, key: ArrayLike) -> Groups:
         features = () if self.flat else (len(self.level),)
+        x = real_array("x", x, finite=False, least=0)
         if np.shape(x)[1:] != features:
             raise ValueError(
                 f"the {self.correction.name} was fitted on x of shape {('rows', *features)}; got shape {np.shape(x)}."

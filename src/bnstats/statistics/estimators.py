@@ -51,7 +51,7 @@ def _function(name: str, given: Any) -> Any:
 
 
 def _target(name: str, given: Any) -> Any:
-    return given if callable(given) else number(name, given)
+    return given if callable(given) or isinstance(given, float) else number(name, given)
 
 
 @checked(

@@ -13,6 +13,7 @@ from scipy import stats
 
 from bnstats._arrays import FloatArray
 from bnstats._real_arrays import plain_array, real_array
+from bnstats._validation import flag, probability
 from bnstats.corrections import Correction, correction_of
 from bnstats.studies.batch_effects.arguments import several
 from bnstats.studies.batch_effects.downstream_model import deployed
@@ -89,8 +90,7 @@ def leave_one_batch_out(
     names = [c.name for c in chosen]
     if len(set(names)) < len(names) or not names:
         raise ValueError(f"corrections are one or more, each with a name of its own; got {names}.")
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence is between 0 and 1; got {confidence}.")
+    confidence, refit = probability("confidence", confidence), flag("refit", refit)
     values, target, key = _checked(x, outcome, batch)
     errors = pd.DataFrame([_error(c, values, target, key, b, refit) for c in chosen for b in pd.unique(key)])
     base = errors.loc[errors["correction"] == names[0], "mse"].to_numpy()

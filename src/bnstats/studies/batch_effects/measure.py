@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Unpack
 
+from bnstats._validation import each, flag, number, share
 from bnstats.corrections import Correction, correction_of
 from bnstats.sampling.effects import Effect
 from bnstats.simulation.options import RunOptions, run_options
@@ -102,17 +103,17 @@ def measure_correction(
     """
     study = CorrectionStudy(
         effect=tuple(Effect.of(e) for e in several(effect)),
-        effect_size=tuple(float(t) for t in several(effect_size)),
-        smoothness=tuple(float(s) for s in several(smoothness)),
+        effect_size=each("effect_size", effect_size, lambda t: number("each of effect_size", t, "[0, inf)")),
+        smoothness=each("smoothness", smoothness, lambda s: share("each of smoothness", s)),
         batch_size=tuple(whole("batch_sizes", n, 2) for n in several(batch_sizes)),
         labels=chosen("labels", several(labels), LABELS),
         design=chosen("design", several(design), DESIGNS),
         corrections=tuple(correction_of(c) for c in several(corrections)),
         batches=whole("batches", batches, 4),
         new_batches=whole("new_batches", new_batches, 1),
-        refit=bool(refit),
+        refit=flag("refit", refit),
         features=whole("features", features, 1),
-        noise=float(noise),
+        noise=number("noise", noise, "[0, 1)", "a share of the variance"),
         ticks=whole("ticks", ticks, 1),
         measures=chosen("measures", several(measures), MEASURES),
     )
