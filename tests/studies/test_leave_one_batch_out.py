@@ -132,7 +132,7 @@ def test_corrections_along_time(refit: bool) -> None:
         ({"corrections": ["none", "none"]}, "name of its own"),
         ({"corrections": ["centre"]}, "did you mean"),
         ({"corrections": "centre"}, "did you mean 'center'"),
-        ({"confidence": 95}, "between 0 and 1"),
+        ({"confidence": 95}, "above 0 and below 1"),
         ({"corrections": ["combat"]}, "one feature"),
     ],
 )
