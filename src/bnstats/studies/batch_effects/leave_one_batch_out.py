@@ -29,7 +29,7 @@ class LeftOut:
         correction, batches, rmse (root of the mean over batches of their mean squared errors), change (of that mean
         squared error, relative to the first correction's), low, high (its confidence interval), training_rmse.
     errors : DataFrame
-        correction, batch, rows, mse, training_mse: a row a correction and left-out batch.
+        correction, batch, rows, mse, training_mse: one row per correction and left-out batch.
     """
 
     table: pd.DataFrame

@@ -33,7 +33,7 @@ class Corrected(Result):
     simulation: Simulation = field(repr=False)
 
     def regions(self, measure: str = "rmse") -> pd.DataFrame:
-        """Which correction is the best under each condition, and by how much: a row a condition.
+        """Which correction is the best under each condition, and by how much: one row per condition.
 
         The margin to the second best is a paired difference, as all corrections see the same rows; its Monte Carlo
         standard error `mcse` is that over independent groups of blocks. `clear` says whether the best one is beyond

@@ -19,7 +19,7 @@ ROUNDING = 1e-9
 
 
 def winners(table: pd.DataFrame, samples: Sequence[Sample], measure: str) -> pd.DataFrame:
-    """A row a condition: the best correction, the second, and the paired margin. See `Corrected.regions`."""
+    """One row per condition: the best correction, the second, and the paired margin. See `Corrected.regions`."""
     rows = table[table["measure"] == measure]
     conditions = rows.groupby(list(CONDITIONS), sort=False)
     corrections = rows["correction"].nunique()
