@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 from scipy import stats
 
 from bnstats.claims import betting
+
+DATA = Path(__file__).resolve().parent.parent / "data"
 
 LAWS = {
     "coin": lambda rng, n: (rng.random(n) < 0.1).astype(float),
@@ -68,9 +73,10 @@ def test_stakes_look_at_earlier_values_only():
 
 
 def test_as_the_authors_own_package():
-    reference = pytest.importorskip("confseq.betting")
-    x = np.random.default_rng(5).beta(2, 3, size=400)
-    low, high = reference.betting_cs(x, alpha=0.01, trunc_scale=betting.STAKED, m_trunc=True, breaks=4000)
-    own = [betting.interval(x[:n], 0.01) for n in (50, 100, 200, 400)]
-    theirs = [(low[n - 1], high[n - 1]) for n in (50, 100, 200, 400)]
-    assert np.allclose(own, theirs, atol=2 / 4000)
+    """Intervals of `confseq` at four looks, to within a step of its grid; other stakes give others."""
+    reference = json.loads((DATA / "betting_reference.json").read_text())
+    x, error = np.array(reference["x"]), reference["error"]
+    own = [betting.interval(x[:n], error) for n in reference["looks"]]
+    assert np.allclose(own, reference["intervals"], atol=1 / 8000, rtol=0)
+    wrong = [betting.interval(x[:n], 2 * error) for n in reference["looks"]]
+    assert not np.allclose(wrong, reference["intervals"], atol=1 / 8000, rtol=0)
