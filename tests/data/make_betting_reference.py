@@ -1,4 +1,4 @@
-"""Make betting_reference.json with the authors' package: `pip install "confseq==0.0.11" "numpy<2"`, then run this file."""
+"""Make betting_reference.json by the authors' package: `pip install "confseq==0.0.11" "numpy<2"`, and run this file."""
 
 import json
 from pathlib import Path
