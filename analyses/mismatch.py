@@ -164,10 +164,11 @@ def _draw(ax: Axes, rows: pd.DataFrame, panel: str, by: str, names: dict[Any, st
 def _ahead(points: float) -> str:
     """In words, as in "11 points ahead" of it.
 
-    >>> _ahead(11.2), _ahead(-28.9)
-    ('11 points ahead', '29 points short')
+    >>> _ahead(11.2), _ahead(-28.9), _ahead(1.3)
+    ('11 points ahead', '29 points short', '1 point ahead')
     """
-    return f"{abs(points):.0f} points {'ahead' if points > 0 else 'short'}"
+    size = f"{abs(points):.0f}"
+    return f"{size} point{'' if size == '1' else 's'} {'ahead' if points > 0 else 'short'}"
 
 
 def at(parts: pd.DataFrame, panel: str, part: str, **where: Any) -> float:

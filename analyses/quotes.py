@@ -11,8 +11,10 @@ import pandas as pd
 
 from analyses.figure_files import FIGURES
 
-# Code, tags, pictures and addresses are no prose.
-NOT_PROSE = re.compile(r"^```.*?^```$|`[^`\n]+`|<[^>]*>|!?\[[^\]]*\]\([^)]*\)|https?://\S+", re.DOTALL | re.MULTILINE)
+# Code, tags, pictures, addresses and the numbers of headings are no prose.
+NOT_PROSE = re.compile(
+    r"^#+ \d+\.|^```.*?^```$|`[^`\n]+`|<[^>]*>|!?\[[^\]]*\]\([^)]*\)|https?://\S+", re.DOTALL | re.MULTILINE
+)
 SLOT = re.compile(r"\{[^}]*\}")
 NUMBER = r"[+−-]?[\d.,]*\d"
 
@@ -47,7 +49,7 @@ class Quote:
     def pattern(self) -> re.Pattern[str]:
         """Finds the sentence, whatever numbers are in its slots and however its lines are broken."""
         parts = [r"\s+".join(map(re.escape, re.split(r"\s+", part))) for part in SLOT.split(self.text)]
-        return re.compile(rf"({NUMBER}|no)".join(parts))
+        return re.compile(rf"({NUMBER}|no)".join(parts), re.IGNORECASE)
 
     def values(self) -> list[str]:
         """What stands in each slot."""

@@ -17,7 +17,7 @@ def test_every_number_in_prose_is_that_of_a_figure_or_a_setting() -> None:
 def test_a_number_that_was_changed_and_one_that_was_added_are_found(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in quoted_numbers.QUOTES:
+    for name in quoted_numbers.documents():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text((ROOT / name).read_text())
     page = tmp_path / "docs" / "gallery" / "index.md"
