@@ -112,7 +112,7 @@ def _draw_severities(ax: Axes, rows: pd.DataFrame, palette: Sequence[Any]) -> No
     )
     log2_ticks(ax, (0.25, 0.5, 1, 2))
     ax.set(title=f"Statistics of test batches of {USUAL} instead of running ones:\n{said}")
-    ax.set(xlabel="severity s of the shift", ylabel="change of test accuracy (points)")
+    ax.set(xlabel="severity s of the shift", ylabel="change of test accuracy (points)", ylim=(-60, 125))
     ax.legend(fontsize=8, loc="upper left")
 
 
