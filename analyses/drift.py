@@ -200,7 +200,7 @@ def _draw_kinds(ax: Axes, rows: pd.DataFrame, colors: dict) -> None:
     trend = rows[rows["effect"] == "trend"].set_index("batch_size").loc[SHOWN_SIZE]
     others = rows[rows["effect"] != "trend"]
     ax.set_title(
-        f"For a trend, {best_correction(trend)} is best;\n"
+        f"A trend: {best_correction(trend)};\n"
         f"of walks and waves, {others['clear'].sum():.0f} of {len(others)} have a clear winner"
     )
 

@@ -216,7 +216,7 @@ QUOTES: Mapping[str, Sequence[Quote]] = {
             tuple(_sufficient(end) for end in ("size", "low", "high")),
         ),
         Quote(
-            "of {:.0f} published differences, {:.0f} have the opposite sign here, {:.0f} are undecided, {:.0f} agree",
+            "of {:.0f} published differences, the sign is opposite here in {:.0f}, undecided in {:.0f}, the same in {:.0f}",
             (_signs(), *(_signs(verdict) for verdict in ("disagrees", "undecided", "agrees"))),
         ),
         Quote(
