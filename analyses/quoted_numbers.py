@@ -216,7 +216,8 @@ QUOTES: Mapping[str, Sequence[Quote]] = {
             tuple(_sufficient(end) for end in ("size", "low", "high")),
         ),
         Quote(
-            "of {:.0f} published differences, the sign is opposite here in {:.0f}, undecided in {:.0f}, the same in {:.0f}",
+            "of {:.0f} published differences, the sign is opposite here in {:.0f}, undecided in {:.0f}, the same in "
+            "{:.0f}",
             (_signs(), *(_signs(verdict) for verdict in ("disagrees", "undecided", "agrees"))),
         ),
         Quote(

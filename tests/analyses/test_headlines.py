@@ -30,6 +30,7 @@ def other_seed() -> Options:
     return options().parse_args(["--seed", "1"], namespace=Options())
 
 
+@pytest.mark.filterwarnings("ignore:1 of 6 numbers did not reach")  # the bits of batches of 2, which nothing quotes
 def test_letters_that_can_be_named(other_seed: Options) -> None:
     population = Population.of(exam_grades()["course_grade"].to_numpy(), "exam grades")
     settings = other_seed.study("letters", full=0.002, quick=0.02)
