@@ -265,7 +265,7 @@ BAD = {
     "no name": (lambda: Normalizer.of(3), "bn.normalizers.Normalizer"),
     "r_max": (lambda: Renorm(r_max=0.5), "r_max is at least 1"),
     "d_max": (lambda: Renorm(d_max=-1), "d_max at least 0"),
-    "r_max as text": (lambda: Renorm(r_max="3"), "r_max is a finite number; got '3'"),
+    "r_max as text": (lambda: Renorm(r_max="3"), "r_max is a number, finite; got '3'"),
     "two steps": (lambda: Renorm(schedule=(1, 2)), "schedule is three steps"),
     "a list of steps": (lambda: Renorm(schedule=[1, 2, 3]), "schedule is three steps"),
     "no schedule": (lambda: Renorm(schedule=None), "schedule is three steps"),

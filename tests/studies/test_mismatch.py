@@ -360,7 +360,7 @@ def test_figures() -> None:
     figure = digits().plot()
     ax = figure.axes[0]
     assert ax.get_ylabel() == "accuracy"
-    assert [text.get_text() for text in ax.get_legend().get_texts()] == KINDS
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == KINDS
     m = measure_mismatch(SMALL, test_batch_sizes=[2, 8], normalizers=["batch", "layer"], **FEW)
     panels = m.plot("nll").axes
     assert [ax.get_title() for ax in panels] == ["normalizer batch", "normalizer layer"]

@@ -396,7 +396,7 @@ BAD_STATS = {
     "momentum 0": (lambda: RunningStats.like("torch", momentum=0.0), "above 0 and at most 1"),
     "momentum above 1": (lambda: RunningStats.like("keras", momentum=1.5), "above 0 and at most 1"),
     "momentum nan": (lambda: RunningStats.like("keras", momentum=math.nan), "above 0 and at most 1"),
-    "momentum as text": (lambda: RunningStats.like("keras", momentum="0.1"), "'default'"),
+    "momentum as text": (lambda: RunningStats.like("keras", momentum="0.1"), "None for 1/t or a number"),
     "haiku has no default": (lambda: RunningStats.like("haiku"), "1 - decay_rate"),
     "cumulative has no momentum": (lambda: RunningStats.like("cumulative", momentum=0.1), "leave out"),
     "ddof": (lambda: Convention("own", 0.1, ddof=2), "ddof is a whole number from 0 to 1"),
@@ -425,7 +425,7 @@ BAD_STATS = {
         lambda: running_error("normal", "mean", 3, batch_size=8, momentum=0),
         "above 0 and at most 1",
     ),
-    "statistic": (lambda: running_error("normal", "median", 3, batch_size=8), "'mean' or 'var'"),
+    "statistic": (lambda: running_error("normal", "median", 3, batch_size=8), "one of mean, var"),
 }
 
 

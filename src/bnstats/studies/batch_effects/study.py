@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from bnstats._arrays import FloatArray
 from bnstats.corrections import CORRECTIONS, Correction
-from bnstats.sampling.effects import Distinct, Effect, Mixture, Trend
+from bnstats.sampling.effects import Distinct, Effect, Mixture, Sinusoid, Trend
 from bnstats.simulation.study import Cell, Study
 from bnstats.studies.batch_effects.downstream_model import accuracies, corrected
 from bnstats.studies.batch_effects.exact import contrast_lost, mean_square_error
@@ -122,11 +122,19 @@ class CorrectionStudy(Study):
         return {"accuracy": 1.0, "training_accuracy": 1.0, "correlation": 2.0}.get(key.measure, math.inf)
 
     def _left_as_it_is(self, cell: Cell, key: CorrectionKey) -> bool:
-        """Whether errors do not vary: there are none if the effect belongs to the signal; a trend has its own."""
+        """Whether errors do not vary: there are none if the effect belongs to the signal; some effects have one size."""
         if self._correction(key) != CORRECTIONS["none"] or key.measure not in ("rmse", "bias"):
             return False
-        trend = key.measure == "rmse" and Mixture(Trend(), 1.0) == effect_of(cell)
-        return cell["labels"] == "global" or trend
+        return cell["labels"] == "global" or (key.measure == "rmse" and self._of_one_size(cell))
+
+    def _of_one_size(self, cell: Cell) -> bool:
+        """Whether all effects have the same mean square: a trend's, and that of a wave of whole periods."""
+        effect = effect_of(cell)
+        if not isinstance(effect, Mixture) or effect.smoothness != 1:
+            return False
+        if isinstance(effect.smooth, Sinusoid):
+            return effect.smooth.periods % 1 == 0 and 2 * effect.smooth.periods < self.batches * cell["batch_size"]
+        return isinstance(effect.smooth, Trend)
 
     def wanted(self, cell: Cell, key: CorrectionKey, summary: str) -> bool:
         """A bias may be 0."""
