@@ -368,7 +368,7 @@ BAD = {
         lambda: network().hidden(X, None, 5),
         "layer is a whole number from 0 to 2; got 5",
     ),
-    "a layer before the first": (lambda: network().hidden(X, None, -1), "layer is a whole number of at least 0; got -1"),
+    "a layer before the first": (lambda: network().hidden(X, None, -1), "layer is a whole number of at least 0"),
     "half a layer": (lambda: network().hidden(X, None, 0.5), "layer is a whole number"),
     "half a unit": (lambda: Recipe(hidden=(4.5,)), "each of hidden is a whole number"),
     "short parameters": (

@@ -122,7 +122,7 @@ class CorrectionStudy(Study):
         return {"accuracy": 1.0, "training_accuracy": 1.0, "correlation": 2.0}.get(key.measure, math.inf)
 
     def _left_as_it_is(self, cell: Cell, key: CorrectionKey) -> bool:
-        """Whether errors do not vary: there are none if the effect belongs to the signal; some effects have one size."""
+        """Whether errors do not vary: there are none if the effect belongs to the signal; or all have one size."""
         if self._correction(key) != CORRECTIONS["none"] or key.measure not in ("rmse", "bias"):
             return False
         return cell["labels"] == "global" or (key.measure == "rmse" and self._of_one_size(cell))
