@@ -37,10 +37,12 @@ def _known(name: str) -> str:
 
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m analyses", parents=[options()], description=__doc__)
-    available = f"any of: {', '.join(MODULES)} (default: all)"
+    asked_for = [name for name, module in MODULES.items() if hasattr(module, "ON_REQUEST")]
+    available = f"any of: {', '.join(MODULES)} (default: all but {', '.join(asked_for)}, which takes long)"
     parser.add_argument("names", nargs="*", metavar="NAME", type=_known, help=available)
     chosen = parser.parse_intermixed_args(argv, namespace=Options())
-    run_all({name: (MODULES[name].simulate, MODULES[name].plot) for name in chosen.names or MODULES}, chosen)
+    default = [name for name in MODULES if chosen.quick or name not in asked_for]
+    run_all({name: (MODULES[name].simulate, MODULES[name].plot) for name in chosen.names or default}, chosen)
 
 
 if __name__ == "__main__":

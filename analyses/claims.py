@@ -12,6 +12,8 @@ from analyses.command_line import Options, run
 from bnstats.claims.ledger import check_claims
 from bnstats.plots.ledger import ledger
 
+# It takes so long that it is run only when asked for by its name.
+ON_REQUEST = True
 QUICK = ("question-zeros", "variance-biased-exactly", "zero-at-3", "zero-at-64", "same-as-whole-data-at-3")
 
 
