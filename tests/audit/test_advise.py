@@ -31,7 +31,7 @@ def test_the_numbers_are_those_of_the_textbook() -> None:
 
 def test_a_running_mean_errs_as_the_theory_of_running_statistics_says() -> None:
     advice = advise(batch_size=8, convention="keras", steps=300)
-    known = bn.running_error("normal", "mean", 300, batch_size=8, convention="keras")
+    known = bn.theory.running_error("normal", "mean", 300, batch_size=8, convention="keras")
     assert value(advice, "error of the running mean by noise") == pytest.approx(known.se)
 
 
@@ -107,3 +107,11 @@ def test_it_speaks_for_itself() -> None:
 def test_bad_plans_are_refused_in_a_sentence(plan: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         advise(**plan)  # type: ignore[arg-type]
+
+
+def test_what_no_member_of_a_small_batch_reaches_is_said() -> None:
+    """A member is at most (n - 1) / sqrt(n) from the mean: 1.5 in batches of 4, 2.04 in batches of 6."""
+    quantity = "spread of the raw value behind a normalised 2"
+    assert math.isnan(value(advise(batch_size=4), quantity))
+    assert value(advise(batch_size=6), quantity) > 0
+    assert f"{quantity}: cannot occur (sd)" in advise(batch_size=4).summary()

@@ -89,7 +89,13 @@ def _running_error(plan: Plan, size: int) -> float:
 
 
 def _raw_value(z: float) -> Any:
-    return lambda _, size: theory.raw_behind("normal", z, size)[1]
+    """Spread of the raw value behind z; nan in batches so small that no member is as far out."""
+
+    def spread(_: Plan, size: int) -> float:
+        occurs = z <= (size - 1) / math.sqrt(size)
+        return theory.raw_behind("normal", z, size)[1] if occurs else math.nan
+
+    return spread
 
 
 def _gradient(_: Plan, size: int) -> float:
@@ -271,4 +277,6 @@ def _rounded_down(momentum: float) -> float:
 
 
 def _span(low: float, high: float) -> str:
+    if math.isnan(low):
+        return "cannot occur" if math.isnan(high) else f"cannot occur, or {high:.4g}"
     return f"{low:.4g}" if low == high else f"{low:.4g} to {high:.4g}"
