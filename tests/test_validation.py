@@ -9,6 +9,7 @@ from itertools import count
 import numpy as np
 import pytest
 
+import bnstats as bn
 from bnstats import _validation as v
 from bnstats._real_arrays import plain_array, real_array
 
@@ -109,3 +110,23 @@ def test_arrays_of_any_real_type_become_floats_of_this_machine():
     given = np.ones(3)
     assert real_array("x", given) is given
     assert plain_array("x", ["a"]).tolist() == ["a"]
+    assert plain_array("x", np.arange(3, dtype=">i4")).dtype.isnative
+
+
+def test_labels_of_batches_in_any_byte_order():
+    """A label of the other byte order was once an error from inside pandas."""
+    batch = np.repeat(np.arange(3.0), 4)
+    x = np.arange(12.0)
+    center = bn.corrections.center()
+    np.testing.assert_array_equal(center(x, batch.astype(">f8")), center(x, batch))
+
+
+def test_running_statistics_made_by_hand_are_numbers():
+    with pytest.raises(ValueError, match="mean holds finite numbers; got 1 NaN"):
+        bn.RunningStats("torch", 0, [np.nan], [1.0])
+
+
+def test_a_refusal_is_one_line():
+    with pytest.raises(ValueError, match=r"labels are increasing finite cuts") as e:
+        bn.measure_information("normal", labels=np.zeros((40, 40)))
+    assert "\n" not in str(e.value)

@@ -36,11 +36,13 @@ def plain_array(name: str, given: Any) -> NDArray[Any]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            return np.asarray(given)
+            array = np.asarray(given)
     except Exception as error:  # an object's own `__array__` may raise anything
         raise ValueError(
             f"{name} is an array; got {shown(given)}, whose rows have different lengths or hold what is no number."
         ) from error
+    # Of this machine's byte order: pandas and compiled loops take no other.
+    return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
 
 
 def real_array(

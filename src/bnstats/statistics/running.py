@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from bnstats._arrays import FloatArray
+from bnstats._doors import checked
 from bnstats._real_arrays import axes_of, real_array
+from bnstats._validation import whole
 from bnstats.statistics.conventions import Convention, Momentum, smooth
 from bnstats.statistics.moments import Moments
 
 
+def _convention(_: str, given: Any) -> Convention:
+    return Convention.of(given)
+
+
+@checked(convention=_convention, steps=partial(whole, least=0), mean=real_array, var=real_array)
 @dataclass(eq=False)
 class RunningStats:
     """Running mean and variance of each feature, which `update` changes in place.

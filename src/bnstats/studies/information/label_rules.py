@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from scipy import special, stats
 
 from bnstats._arrays import FloatArray
+from bnstats._real_arrays import plain_array
+from bnstats._validation import shown
 from bnstats.sampling.populations import Population
 from bnstats.simulation.streams import digest, stream
 from bnstats.statistics.normalized import normalized
@@ -137,10 +139,10 @@ def class_shares(population: Population, labels: Labels) -> tuple[NDArray[np.int
 
 def checked_cuts(given: Any) -> tuple[float, ...]:
     """Increasing, finite cuts between classes."""
-    raw = np.atleast_1d(np.asarray(given))
+    raw = np.atleast_1d(plain_array("labels", given))
     cuts = raw.astype(np.float64) if raw.dtype.kind in "iuf" else np.empty(0)
     if cuts.ndim != 1 or not cuts.size or not np.isfinite(cuts).all() or (np.diff(cuts) <= 0).any():
-        raise ValueError(f"labels are increasing finite cuts, or a function; got {given!r}.")
+        raise ValueError(f"labels are increasing finite cuts, or a function; got {shown(given)}.")
     return tuple(cuts.tolist())
 
 
