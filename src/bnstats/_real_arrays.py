@@ -112,6 +112,14 @@ def float_buffer(name: str, out: Any) -> FloatArray:
     return filled
 
 
+def batches_buffer(name: str, out: Any) -> FloatArray:
+    """An array of batches that can be filled in place, shape (batches, batch size)."""
+    if np.ndim(float_buffer(name, out)) != 2:
+        raise ValueError(f"{name} has two axes, batches and their values; got shape {out.shape}.")
+    filled: FloatArray = out
+    return filled
+
+
 def classes_of_rows(name: str, y: Any) -> IntArray:
     """The class of each row: whole numbers from 0, one axis.
 

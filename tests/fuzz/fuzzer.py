@@ -73,7 +73,9 @@ def judge(target: Target, given: dict[str, Any]) -> str | None:
             return "takes too long"
         except AssertionError as error:
             return None if target.name.startswith("testing.") else _where("AssertionError", error)
-        except (ValueError, OSError) as error:
+        except OSError:  # of the operating system, which names the file
+            return None
+        except ValueError as error:
             return _refusal(error)
         except Exception as error:
             return _where(type(error).__name__, error)
@@ -83,9 +85,15 @@ def judge(target: Target, given: dict[str, Any]) -> str | None:
     stray = [w for w in warned if not issubclass(w.category, OWN_WARNINGS) and not _ours(w)]
     if stray:
         return f"stray {stray[0].category.__name__}: {str(stray[0].message)[:60]}"
-    if not warned and "nan" not in (inspect.getdoc(function) or "").lower() and any(x != x for x in numbers(found)):
+    told = "nan" in (inspect.getdoc(function) or "").lower()
+    if not (warned or told or _has_nan(given)) and any(x != x for x in numbers(found)):
         return "NaN without a word"
     return None
+
+
+def _has_nan(given: dict[str, Any]) -> bool:
+    """Whether NaN or infinite values were given: then NaN is no surprise."""
+    return not all(np.isfinite(x) for value in given.values() for x in numbers(value))
 
 
 def _ours(warned: warnings.WarningMessage) -> bool:
@@ -119,11 +127,12 @@ def _where(what: str, error: BaseException) -> str:
 
 def numbers(found: Any) -> Iterator[float]:
     """The numbers in a result: of a float, of an array, or of a dataclass of these."""
+    found = found.to_numpy() if isinstance(found, pd.Series | pd.DataFrame) else found
     if isinstance(found, float | np.floating):
         yield float(found)
     elif isinstance(found, np.ndarray) and found.dtype.kind == "f":
         yield from found.ravel()[:1000].tolist()
-    elif isinstance(found, tuple):
+    elif isinstance(found, tuple | list):
         for part in found:
             yield from numbers(part)
     elif (

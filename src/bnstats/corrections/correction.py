@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from bnstats._arrays import FloatArray
-from bnstats._real_arrays import real_array
+from bnstats._real_arrays import plain_array, real_array
 from bnstats.corrections.groups import Groups, shown
 
 Along = Literal["batch", "time"]
@@ -150,7 +150,7 @@ class Fitted:
         ValueError
             For a new batch, whose effect is estimated from its rows, or a new time where the fit says nothing of it.
         """
-        rows = np.shape(key)
+        rows = plain_array("key", key).shape
         blank = np.zeros(rows if self.flat else (*rows, len(self.level)))
         groups = self._groups(blank, key)
         if self.correction.along == "batch" and (self._at(groups) < 0).any():

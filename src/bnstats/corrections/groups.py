@@ -139,6 +139,8 @@ def _checked_keys(key: ArrayLike, along: str, x: FloatArray) -> NDArray[Any]:
             f"{x.shape} and {keys.shape}."
         )
     if along == "batch":
+        if keys.dtype.kind == "f":
+            return keys.astype(np.float64)  # pandas has no index of shorter or longer floats
         return keys.astype(object) if keys.dtype.kind in "US" else keys
     times = _times(keys)
     finite = np.isfinite(times)

@@ -31,7 +31,7 @@ def moving_average(window: int = 9) -> Correction:
     >>> moving_average(window=3).fit([0.0, 3.0, 0.0, 0.0], [1, 2, 3, 4]).effect([2, 3])
     array([0.125, 0.125])
     """
-    whole("window", window, 1)
+    window = whole("window", window, 1, most=2**53)
     if window % 2 == 0:
         raise ValueError(f"a centred window is odd; got {window}: use {window + 1}, or trailing_average.")
     return Correction.made_by(moving_average, "time", False, _moving_average, window=window)

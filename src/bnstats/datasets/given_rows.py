@@ -55,7 +55,7 @@ def _pair(source: Any, argument: str) -> tuple[FloatArray, NDArray[Any]]:
     """Finite rows and as many labels."""
     try:
         rows, labels = source
-    except (TypeError, ValueError):
+    except Exception:  # an object of the user's may raise anything when it is unpacked
         raise ValueError(
             f"{argument} is a pair (x, y): numbers of shape (rows, inputs) and labels of shape (rows,); "
             f"got {type(source).__name__}, which is none."

@@ -18,7 +18,7 @@ from scipy import special, stats
 from bnstats._arrays import FloatArray
 from bnstats._compiled import compiled
 from bnstats._doors import CheckedMethods, checked
-from bnstats._real_arrays import float_buffer
+from bnstats._real_arrays import batches_buffer
 from bnstats._validation import batch_size, generator, instance, interval, optional, sample_size, share, whole
 from bnstats.sampling.populations import Population, population_of
 
@@ -30,7 +30,7 @@ class Batching(CheckedMethods, ABC):
     checks: ClassVar = {
         "population": population_of,
         "rng": generator,
-        "out": float_buffer,
+        "out": batches_buffer,
         "batch_size": sample_size,
         "chance": share,
     }
@@ -41,7 +41,7 @@ class Batching(CheckedMethods, ABC):
 
     @abstractmethod
     def variance_of_mean(self, population: Population, batch_size: int) -> float:
-        """Exact variance of a batch's mean."""
+        """Exact variance of a batch's mean; inf or nan as the population's own."""
 
     def chance_all_equal(self, population: Population, batch_size: int) -> float:
         """Chance of a batch of equal values, to the leading term; of independent values, that of the largest atom."""
@@ -53,7 +53,8 @@ class Batching(CheckedMethods, ABC):
 
     def independent_draws(self, population: Population, batch_size: int) -> float:
         """So many independent values tell as much of rare ones as a batch does."""
-        draws = population.var / self.variance_of_mean(population, batch_size)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            draws = np.divide(population.var, self.variance_of_mean(population, batch_size))
         return float(draws) if np.isfinite(draws) else float(batch_size)
 
     def source(self, population: Population) -> Population:

@@ -98,7 +98,7 @@ class Theory:
 
 @checked(population=population_of, batch_size=partial(whole, least=2, most=2**53))
 def variance_of_variance(population: Population, batch_size: int) -> float:
-    """Var(s²) of independent values, s² with ddof 1, in the data's unit to the fourth.
+    """Var(s²) of independent values, s² with ddof 1, in the data's unit to the fourth; nan without a variance.
 
     >>> variance_of_variance(Population.of("normal"), 3)
     1.0

@@ -170,7 +170,7 @@ class Estimator(CheckedMethods):
         return f"{written(Estimator)}({', '.join(given)})"
 
     def population_value(self, population: Population) -> float:
-        """What the estimator should say of the population."""
+        """What the estimator should say of the population; nan where that does not exist."""
         return float(self.target(population) if callable(self.target) else self.target)
 
 

@@ -53,7 +53,7 @@ class Moments(CheckedMethods):
     (4.0, 12.5, 12.5)
     """
 
-    checks: ClassVar = {"other": moments_of, "ddof": partial(whole, least=0)}
+    checks: ClassVar = {"other": moments_of, "ddof": partial(whole, least=0, most=2**53)}
 
     n: float | FloatArray
     mean: FloatArray

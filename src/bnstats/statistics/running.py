@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from bnstats._arrays import FloatArray
 from bnstats._doors import checked
 from bnstats._real_arrays import axes_of, real_array
-from bnstats._validation import whole
+from bnstats._validation import shown, whole
 from bnstats.statistics.conventions import Convention, Momentum, smooth
 from bnstats.statistics.moments import Moments
 
@@ -103,7 +103,8 @@ class RunningStats:
             return np.asarray((values - mean) / np.sqrt(var + self.convention.eps))
         except (OverflowError, TypeError, ValueError) as error:  # NumPy's AxisError is a ValueError
             raise ValueError(
-                f"x of shape {values.shape} does not fit statistics of shape {self.mean.shape} kept over axis={axis!r}."
+                f"x of shape {values.shape} does not fit statistics of shape {self.mean.shape} kept over axis="
+                f"{shown(axis)}."
             ) from error
 
     def _moments(self, x: FloatArray, axis: Any) -> Moments:

@@ -42,6 +42,8 @@ class Sampling:
 def sampling(population: Any, batch_size: int, estimator: str | Estimator, batching: Batching = IID()) -> Sampling:
     """Exact bias, standard error, RMSE and median absolute error of an estimator on batches of one size.
 
+    Each is nan where no closed form is known, and inf where it is infinite.
+
     Parameters
     ----------
     population : whatever `Population.of` takes
@@ -90,7 +92,7 @@ def _of_whole(source: Population, estimator: Estimator) -> Sampling:
 
 @checked(population=population_of, batch_size=sample_size)
 def covariance_of_mean_and_variance(population: Population, batch_size: int) -> float:
-    """Cov(mean, s²) of independent values, mu_3 / n: zero only for symmetric populations.
+    """Cov(mean, s²) of independent values, mu_3 / n: zero for symmetric populations, nan where mu_3 does not exist.
 
     >>> covariance_of_mean_and_variance(Population.of("exponential"), 10)
     0.2

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
-from numbers import Real
+from collections.abc import Callable, Sequence
 from typing import Any
 
+from bnstats._validation import batch_sizes as sizes_of_batches
+from bnstats._validation import choice, number
 from bnstats.sampling.batching import IID, Batching, rule
 from bnstats.sampling.populations import Population
 from bnstats.statistics import theory
@@ -89,8 +90,10 @@ def assert_rate(
     __tracebackhide__ = True
     source, chosen = Population.of(population), estimator_claimed(estimator, to)
     check_false_alarm(false_alarm)
-    _check_claim(rate, tolerance, batch_sizes)
-    check_counts(**{"seed": (seed, 0), "max_draws": (max_draws, FEWEST_DRAWS), "a batch size": (min(batch_sizes), 2)})
+    rate, tolerance = number("rate", rate), number("tolerance", tolerance, "(0, inf)", "a distance from the rate")
+    batch_sizes = sizes_of_batches("batch_sizes", batch_sizes)
+    require(len(batch_sizes) > 1, "batch_sizes", batch_sizes, "at least two sizes, or there is no slope")
+    check_counts(**{"seed": (seed, 0), "max_draws": (max_draws, FEWEST_DRAWS)})
     rule("batching", batching)
     target_of(chosen, source, batching)
     _check_measure(measure, chosen, source, batching, max(batch_sizes))
@@ -139,17 +142,8 @@ def _what_would_decide(off: float, margin: float, tolerance: float, max_draws: i
     return f"Raise max_draws to 2**{math.ceil(math.log2(draws))}, or change tolerance"
 
 
-def _check_claim(rate: float, tolerance: float, batch_sizes: Sequence[int]) -> None:
-    require(isinstance(rate, Real) and math.isfinite(rate), "rate", rate, "a finite exponent, such as -0.5")
-    near = isinstance(tolerance, Real) and 0 < tolerance < math.inf
-    require(near, "tolerance", tolerance, "a finite distance from the rate, above 0")
-    several = isinstance(batch_sizes, Iterable) and len(set(batch_sizes)) > 1
-    require(several, "batch_sizes", batch_sizes, "at least two sizes, or there is no slope")
-
-
 def _check_measure(measure: str, estimator: Estimator, population: Population, batching: Batching, size: int) -> None:
-    measures = ("rmse", "se", "median_abs_error", "bias")
-    require(measure in measures, "measure", measure, f"one of {', '.join(measures)}")
+    choice("measure", measure, theory.MEASURES)
     if math.isinf(getattr(theory.sampling(population, size, estimator, batching), measure)):
         raise ValueError(
             f"the {measure} of {estimator.name} on {population.name} is infinite, so it has no rate; use "

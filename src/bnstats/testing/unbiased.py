@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from bnstats._validation import batch_size as sizes_of_batches
 from bnstats.sampling.batching import IID, Batching, rule
 from bnstats.sampling.populations import Population
 from bnstats.simulation.central_moments import merge_moments
@@ -87,9 +88,8 @@ def assert_unbiased(
     check_false_alarm(false_alarm)
     near = isinstance(tolerance, Real) and 0 < tolerance < math.inf
     require(near, "tolerance", tolerance, "a finite bias above 0 that counts as none")
-    check_counts(
-        batch_size=(batch_size, 2), seed=(seed, 0), max_draws=(max_draws, FIRST_LOOK_ESTIMATES * int(batch_size))
-    )
+    batch_size = sizes_of_batches("batch_size", batch_size)
+    check_counts(seed=(seed, 0), max_draws=(max_draws, FIRST_LOOK_ESTIMATES * batch_size))
     rule("batching", batching)
     batching.check(source, batch_size)
     target = target_of(chosen, source, batching)

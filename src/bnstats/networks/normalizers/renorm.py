@@ -8,7 +8,7 @@ import numpy as np
 
 from bnstats._arrays import FloatArray, IntArray, RealArray
 from bnstats._compiled import compiled
-from bnstats._validation import number, whole
+from bnstats._validation import number, shown, whole
 from bnstats.networks.kernels.layers import LayerState
 from bnstats.networks.normalizers.batch import standardize, standardize_back
 from bnstats.networks.normalizers.normalizer import Normalizer
@@ -73,7 +73,7 @@ class Renorm(Normalizer):
         if not (number("r_max", self.r_max) >= 1 and number("d_max", self.d_max) >= 0):
             raise ValueError(f"r_max is at least 1 and d_max at least 0; got {self.r_max} and {self.d_max}.")
         if not isinstance(self.schedule, tuple) or len(self.schedule) != 3:
-            raise ValueError(f"schedule is three steps, as in schedule=(100, 500, 800); got {self.schedule!r}.")
+            raise ValueError(f"schedule is three steps, as in schedule=(100, 500, 800); got {shown(self.schedule)}.")
         if whole("the first step of schedule", self.schedule[0], least=0) > min(self.schedule[1:]):
             raise ValueError(
                 f"schedule is (start, d_max reached, r_max reached), the first step the smallest; got {self.schedule}."

@@ -8,6 +8,7 @@ from os import PathLike
 from pathlib import Path
 
 from bnstats._validation import path as checked_path
+from bnstats._validation import shown
 from bnstats._warnings import notify
 from bnstats.simulation.storage.store import Store, about, connected, definition_text
 
@@ -41,7 +42,9 @@ def merge_stores(into: str | PathLike[str], *others: str | PathLike[str]) -> int
     """
     target = checked_path("into", into)
     if not others:
-        raise ValueError(f"merge_stores takes the stores to copy from, one or more, after {str(into)!r}; got none.")
+        raise ValueError(
+            f"merge_stores takes the stores to copy from, one or more, after {shown(str(into))}; got none."
+        )
     sources = [checked_path("store", other) for other in others]
     for source in sources:
         if not source.is_file():

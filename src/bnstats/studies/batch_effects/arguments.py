@@ -2,34 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from numbers import Real
-from typing import Any
-
 import numpy as np
 
 from bnstats.studies.batch_effects.downstream_model import corrected
 from bnstats.studies.batch_effects.study import CorrectionStudy
-
-
-def several(given: Any) -> tuple[Any, ...]:
-    """One value, or several, as a tuple."""
-    return (given,) if isinstance(given, str) or not isinstance(given, Iterable) else tuple(given)
-
-
-def whole(name: str, value: Any, least: int) -> int:
-    """A whole number of at least `least`."""
-    if isinstance(value, bool) or not isinstance(value, Real) or value % 1 != 0 or value < least:
-        raise ValueError(f"{name} takes whole numbers of at least {least}; got {value!r}.")
-    return int(float(value))
-
-
-def chosen(name: str, given: tuple[Any, ...], known: tuple[str, ...]) -> tuple[str, ...]:
-    """Some of the known ones, each once."""
-    wrong = [value for value in given if value not in known]
-    if wrong or not given:
-        raise ValueError(f"{name} takes one or more of {', '.join(known)}; got {(wrong or [given])[0]!r}.")
-    return tuple(dict.fromkeys(given))
 
 
 def check(study: CorrectionStudy) -> None:

@@ -13,9 +13,8 @@ from scipy import stats
 
 from bnstats._arrays import FloatArray
 from bnstats._real_arrays import plain_array, real_array
-from bnstats._validation import flag, probability
+from bnstats._validation import flag, probability, several
 from bnstats.corrections import Correction, correction_of
-from bnstats.studies.batch_effects.arguments import several
 from bnstats.studies.batch_effects.downstream_model import deployed
 
 
@@ -86,7 +85,7 @@ def leave_one_batch_out(
     >>> left.table[["correction", "batches"]].values.tolist(), bool(left.table["high"][1] < -0.5)
     ([['none', 10], ['center', 10]], True)
     """
-    chosen = [correction_of(c) for c in several(corrections)]
+    chosen = [correction_of(c) for c in several("corrections", corrections)]
     names = [c.name for c in chosen]
     if len(set(names)) < len(names) or not names:
         raise ValueError(f"corrections are one or more, each with a name of its own; got {names}.")

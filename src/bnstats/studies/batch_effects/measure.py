@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Unpack
 
-from bnstats._validation import each, flag, number, share
+from bnstats._validation import batch_sizes as batch_sizes_of
+from bnstats._validation import choices, each, flag, number, several, share, whole
 from bnstats.corrections import Correction, correction_of
 from bnstats.sampling.effects import Effect
 from bnstats.simulation.options import RunOptions, run_options
 from bnstats.simulation.run import run
-from bnstats.studies.batch_effects.arguments import check, chosen, several, whole
+from bnstats.studies.batch_effects.arguments import check
 from bnstats.studies.batch_effects.result import Corrected
 from bnstats.studies.batch_effects.study import CorrectionStudy
 
@@ -102,20 +103,20 @@ def measure_correction(
     [['center', 'none', True]]
     """
     study = CorrectionStudy(
-        effect=tuple(Effect.of(e) for e in several(effect)),
+        effect=tuple(Effect.of(e) for e in several("effect", effect)),
         effect_size=each("effect_size", effect_size, lambda t: number("each of effect_size", t, "[0, inf)")),
         smoothness=each("smoothness", smoothness, lambda s: share("each of smoothness", s)),
-        batch_size=tuple(whole("batch_sizes", n, 2) for n in several(batch_sizes)),
-        labels=chosen("labels", several(labels), LABELS),
-        design=chosen("design", several(design), DESIGNS),
-        corrections=tuple(correction_of(c) for c in several(corrections)),
+        batch_size=batch_sizes_of("batch_sizes", batch_sizes),
+        labels=choices("labels", labels, LABELS),
+        design=choices("design", design, DESIGNS),
+        corrections=tuple(correction_of(c) for c in several("corrections", corrections)),
         batches=whole("batches", batches, 4),
         new_batches=whole("new_batches", new_batches, 1),
         refit=flag("refit", refit),
         features=whole("features", features, 1),
         noise=number("noise", noise, "[0, 1)", "a share of the variance"),
         ticks=whole("ticks", ticks, 1),
-        measures=chosen("measures", several(measures), MEASURES),
+        measures=choices("measures", measures, MEASURES),
     )
     check(study)
     simulation = run(study, **options)

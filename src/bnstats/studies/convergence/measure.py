@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from numbers import Real
 from typing import Any, Unpack
 
 import numpy as np
 
+from bnstats._validation import batch_sizes as batch_sizes_of
+from bnstats._validation import several
 from bnstats.sampling.batching import IID, Batching, rule
 from bnstats.sampling.populations import Population
 from bnstats.simulation.options import RunOptions, run_options
@@ -58,9 +60,9 @@ def measure_convergence(
     """
     study = ConvergenceStudy(
         _populations(populations),
-        _listed(batching, str | Batching),
-        tuple(_batch_size(n) for n in _listed(batch_sizes, Real)),
-        tuple(estimator_of(e) for e in _listed(estimators, str | Estimator)),
+        several("batching", batching),
+        batch_sizes_of("batch_sizes", batch_sizes),
+        tuple(estimator_of(e) for e in several("estimators", estimators)),
     )
     _check(study, options["max_replicates"])
     simulation = run(study, **options)
@@ -72,17 +74,6 @@ def _populations(given: Any) -> tuple[Population, ...]:
         return tuple(Population.of(source, name) for name, source in given.items())
     several = isinstance(given, list | tuple) and not (given and all(isinstance(x, Real) for x in given))
     return tuple(Population.of(source) for source in (given if several else [given]))
-
-
-def _batch_size(n: Any) -> int:
-    if isinstance(n, bool) or not isinstance(n, int | float | np.integer | np.floating) or not (n >= 2 and n % 1 == 0):
-        raise ValueError(f"a batch size is a whole number of at least 2, one value has no variance; got {n!r}.")
-    return int(n)
-
-
-def _listed(given: Any, single: Any) -> tuple[Any, ...]:
-    """What was given as one, or as several."""
-    return tuple(given) if isinstance(given, Iterable) and not isinstance(given, single) else (given,)
 
 
 def _check(study: ConvergenceStudy, max_replicates: int) -> None:
