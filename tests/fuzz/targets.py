@@ -22,7 +22,7 @@ BATCH = np.repeat(np.arange(6), 10)
 # One that takes what a simulation takes is called more rarely.
 SLOW = ("measure_", "run", "assert_", "show_versions", "leave_one_batch_out", "plot", "summary", "compare")
 # They need PyTorch, have tests of their own, or take what a study's author writes.
-LEFT_OUT = {"audit", "recalibrate", "check_claims", "show_versions", "Study"}
+LEFT_OUT = {"audit", "recalibrate", "check_claims", "merge_stores", "show_versions", "Study"}
 # What others return and nobody makes by hand; its methods are called.
 MADE_BY_OTHERS = {"corrections.Fitted", "corrections.Correction.made_by", "networks.Network", "theory.Sampling"}
 MADE_BY_OTHERS |= {"theory.Theory", "Population"}
@@ -130,6 +130,10 @@ BY_NAME: dict[str, Callable[[], Any]] = {
     "network": network,
     "split": lambda: bn.Dataset.of((ROWS.astype(np.float32), LABELS)).split(np.random.default_rng(0)),
     "written": lambda: Written(),
+    "q": lambda: 0.5,
+    "index": lambda: 1,
+    "of": lambda: 2,
+    "into": lambda: "no such folder/store.sqlite",
     "frame": lambda: pd_frame(),
     "table": lambda: pd_frame(),
 }
