@@ -9,6 +9,7 @@ import argparse
 import datetime
 import inspect
 import linecache
+import math
 import signal
 import traceback
 import warnings
@@ -93,7 +94,7 @@ def judge(target: Target, given: dict[str, Any]) -> str | None:
 
 def _has_nan(given: dict[str, Any]) -> bool:
     """Whether NaN or infinite values were given: then NaN is no surprise."""
-    return not all(np.isfinite(x) for value in given.values() for x in numbers(value))
+    return not all(math.isfinite(x) for value in given.values() for x in numbers(value))
 
 
 def _ours(warned: warnings.WarningMessage) -> bool:
@@ -131,7 +132,7 @@ def numbers(found: Any) -> Iterator[float]:
     if isinstance(found, float | np.floating):
         yield float(found)
     elif isinstance(found, np.ndarray) and found.dtype.kind == "f":
-        yield from found.ravel()[:1000].tolist()
+        yield from np.asarray(found, dtype=np.float64).ravel()[:1000].tolist()  # whatever a mask hides
     elif isinstance(found, tuple | list):
         for part in found:
             yield from numbers(part)

@@ -128,7 +128,7 @@ def test_corrections_along_time(refit: bool) -> None:
         ({"x": [1.0, np.nan, 3.0, 4.0, 5.0, 6.0]}, "1 rows have no finite x"),
         ({"batch": ["a", "a", "a", "b", "b", "b"]}, "takes 3 of them; got 2"),
         ({"batch": ["a", None, "b", "b", "c", "c"]}, "1 rows have no finite x or outcome, or no batch"),
-        ({"corrections": []}, "one or more"),
+        ({"corrections": []}, "corrections is empty"),
         ({"corrections": ["none", "none"]}, "name of its own"),
         ({"corrections": ["centre"]}, "did you mean"),
         ({"corrections": "centre"}, "did you mean 'center'"),

@@ -369,11 +369,11 @@ def test_rate_refuses_what_cannot_be_decided():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"tolerance": 0.0}, "tolerance is a finite distance"),
-        ({"rate": np.nan}, "rate is a finite exponent"),
+        ({"tolerance": 0.0}, "tolerance is a distance from the rate, above 0"),
+        ({"rate": np.nan}, "rate is a number, finite"),
         ({"measure": "mse"}, "measure is one of rmse"),
         ({"batch_sizes": [16, 16]}, "at least two sizes"),
-        ({"batch_sizes": [1, 16]}, "a batch size is a whole number of at least 2"),
+        ({"batch_sizes": [1, 16]}, "each of batch_sizes is a whole number of at least 2"),
         ({"max_draws": 0}, "max_draws is a whole number of at least 8388608; got 0"),
         ({"batching": "iid"}, r"batching is an object such as bn.IID\(\).* got 'iid'"),
         ({"batching": bn.IID}, r"batching is an object such as bn.IID\(\)"),

@@ -245,13 +245,14 @@ def raw_behind(population: Any, z: float, batch_size: int) -> tuple[float, float
     """Mean and standard deviation of the raw value behind a normalised value z, of a normal population; else nan.
 
     By Basu's theorem a normalised member z is independent of the batch's mean and s; given z the raw value
-    mean + s z has mean mu + c4 sigma z and variance sigma² (1/n + z² (1 - c4²)). z is formed with ddof 1; no member of
-    a batch is beyond (n - 1) / sqrt(n), where this is what mean + s z is.
+    mean + s z has mean mu + c4 sigma z and variance sigma² (1/n + z² (1 - c4²)). z is formed with ddof 1.
 
     >>> raw_behind("normal", 0.0, 4)
     (0.0, 0.5)
     """
-    population = Population.of(population)
+    population, most = Population.of(population), (batch_size - 1) / np.sqrt(batch_size)
+    if abs(z) > most:
+        raise ValueError(f"z is at most {most:.4g} in size in batches of {batch_size}; got {z}.")
     if population.family != "norm":
         return np.nan, np.nan
     c4 = float(stats.chi.mean(batch_size - 1)) / np.sqrt(batch_size - 1)
