@@ -29,7 +29,7 @@ def simulate(options: Options) -> pd.DataFrame:
     """Scores of test rows before and after the mend that the first finding names, and each layer's distance."""
     import torch
 
-    from analyses.audited_models import batches, digits, models
+    from analyses._audited_models import batches, digits, models
 
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
