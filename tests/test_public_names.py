@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import subprocess
 import sys
 from types import ModuleType
@@ -25,6 +26,7 @@ NAMESPACES = {
     *("adaptation", "corrections", "effects", "estimators", "exceptions", "networks", "normalizers", "plots"),
     *("results", "shifts", "claims", "testing", "theory"),
 }
+NEED_TORCH = {"audit", "recalibrate"}
 # Each takes a tenth of a second or more to load, or tens of megabytes.
 HEAVY = ("numpy", "scipy", "pandas", "numba", "statsmodels", "matplotlib", "seaborn", "sklearn", "torch")
 
@@ -37,8 +39,12 @@ def loaded(code: str) -> list[str]:
 
 def test_public_names_are_those_of_the_plan_and_all_can_be_imported():
     assert set(dir(bn)) <= FLAT | NAMESPACES
-    for name in dir(bn):
+    without_torch = NEED_TORCH if importlib.util.find_spec("torch") is None else set()
+    for name in set(dir(bn)) - without_torch:
         assert isinstance(getattr(bn, name), ModuleType) == (name in NAMESPACES), name
+    for name in without_torch:
+        with pytest.raises(ModuleNotFoundError, match=r"pip install 'bnstats\[torch\]'"):
+            getattr(bn, name)
 
 
 @pytest.mark.parametrize("name", sorted(NAMESPACES & set(dir(bn))))

@@ -250,7 +250,10 @@ class Target:
 def public() -> Iterator[tuple[str, Any]]:
     """Every public name of a function or class, with what it names."""
     for name in dir(bn):
-        thing = getattr(bn, name)
+        try:
+            thing = getattr(bn, name)
+        except ModuleNotFoundError:  # what needs PyTorch, where it is not installed
+            continue
         if isinstance(thing, ModuleType) and name not in ("plots", "exceptions", "claims"):
             found = ((f"{name}.{inner}", getattr(thing, inner)) for inner in thing.__all__)
             yield from ((inner, what) for inner, what in found if callable(what))
