@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,14 @@ QUICK = (
     *("test_public_names.py", "test_validation.py", "test_fuzz.py", "test_layers.py", "test_options.py"),
     *("test_result.py", "test_moments.py", "test_shifts.py", "test_effects.py", "test_row_batching.py"),
 )
+
+
+@pytest.fixture(autouse=True)
+def figures_are_closed() -> Iterator[None]:
+    """More than twenty that are open are a warning, in whichever test comes next."""
+    yield
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close("all")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

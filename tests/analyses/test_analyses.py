@@ -215,7 +215,7 @@ def test_an_option_may_be_called_as_an_analysis_is(
         "running_stats.csv",
     ]
     everything.main(["--out", "all"])
-    assert [name for name, _ in tiny[2:]] == list(everything.MODULES)
+    assert [name for name, _ in tiny[2:]] == [name for name in everything.MODULES if name != "claims"]
 
 
 @pytest.mark.usefixtures("tiny")
