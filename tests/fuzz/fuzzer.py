@@ -15,8 +15,10 @@ import traceback
 import warnings
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import chdir
 from dataclasses import fields, is_dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import FrameType
 from typing import Any
 
@@ -170,9 +172,10 @@ def main() -> None:
     parser.add_argument("--only", default="", help="targets whose name begins with this")
     asked = parser.parse_args()
     wrong: Counter[str] = Counter()
-    for name, _, what in fuzz(asked.calls, asked.seed, asked.only):
-        if what:
-            wrong[f"{name}: {what}"] += 1
+    with TemporaryDirectory() as folder, chdir(folder):  # a store may be opened under any name
+        for name, _, what in fuzz(asked.calls, asked.seed, asked.only):
+            if what:
+                wrong[f"{name}: {what}"] += 1
     print(f"{sum(wrong.values())} of {asked.calls} calls went wrong in {len(wrong)} ways (seed {asked.seed})")
     for what, times in wrong.most_common(asked.shown):
         print(f"{times:6d}  {what}")

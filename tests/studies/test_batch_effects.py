@@ -416,7 +416,7 @@ def test_smoothness_of_a_distinct_effect_is_none() -> None:
         ({"labels": "local"}, "each of labels is one of relative, global; got 'local'"),
         ({"design": "random"}, "design is one of"),
         ({"measures": ["rmse", "mse"]}, "each of measures is one of"),
-        ({"measures": ()}, "each of measures is one of"),
+        ({"measures": ()}, "measures is empty"),
         ({"noise": 1.0}, "noise is a share"),
         ({"new_batches": 0}, "new_batches is a whole number"),
         ({"ticks": True}, "ticks is a whole number"),

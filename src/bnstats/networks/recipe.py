@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from bnstats._validation import choice, number, whole
+from bnstats._validation import choice, number, shown, whole
 from bnstats.networks.kernels.passes import Descent
 from bnstats.networks.normalizers.batch import Batch
 from bnstats.networks.normalizers.gradient_check import check_gradient
@@ -54,7 +54,7 @@ class Recipe:
     def __post_init__(self) -> None:
         Normalizer.of(self.normalizer)
         if not isinstance(self.hidden, tuple) or not self.hidden:
-            raise ValueError(f"hidden has the units of each hidden layer, as in hidden=(64,); got {self.hidden!r}.")
+            raise ValueError(f"hidden has the units of each layer, as in hidden=(64,); got {shown(self.hidden)}.")
         object.__setattr__(self, "hidden", tuple(whole("each of hidden", units, least=1) for units in self.hidden))
         choice("activation", self.activation, tuple(ACTIVATIONS))
         for name, within in (("learning_rate", "(0, inf)"), ("sgd_momentum", "[0, 1)"), ("weight_decay", "[0, inf)")):

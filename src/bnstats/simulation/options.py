@@ -107,7 +107,7 @@ def checked(options: dict[str, Any]) -> dict[str, Any]:
         "executor": _executor(executor),
         "store": None if store is None else path("store", store),
         "progress": None if progress is None else flag("progress", progress),
-        "max_replicates": whole("max_replicates", options["max_replicates"], least=2),
+        "max_replicates": whole("max_replicates", options["max_replicates"], least=2, most=2**53),
     }
 
 

@@ -36,7 +36,7 @@ def running_error(
     momentum: Momentum = "default",
     training_size: int | None = None,
 ) -> Sampling:
-    """Exact error of a running mean or variance against the population, after so many steps.
+    """Exact error of a running mean or variance against the population, after so many steps; nan where not known.
 
     Parameters
     ----------

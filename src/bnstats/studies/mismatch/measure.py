@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from bnstats._validation import batch_sizes as checked_sizes
-from bnstats._validation import each, instance, whole
+from bnstats._validation import each, instance, shown, whole
 from bnstats._warnings import first_of, notify
 from bnstats.datasets.dataset import Dataset
 from bnstats.datasets.row_batching import RowBatching, Shuffled, WithReplacement
@@ -142,7 +142,9 @@ def _rules(name: str, given: Any) -> tuple[RowBatching, ...]:
 def _length(steps: Any, rows: Any, batch_sizes: tuple[int, ...]) -> tuple[int | None, int | None]:
     """Steps or rows seen, the one that was given."""
     if steps is not None and rows is not None:
-        raise ValueError(f"steps and rows both say how long to train; give one of them, got {steps} and {rows}.")
+        raise ValueError(
+            f"steps and rows both say how long to train; give one of them, got {shown(steps)} and {shown(rows)}."
+        )
     if rows is not None:
         return None, whole("rows", rows, least=max(batch_sizes))
     return STEPS if steps is None else whole("steps", steps, least=1), None
