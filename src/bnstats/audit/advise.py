@@ -207,10 +207,10 @@ def advise(
     larger than the one that training normalises by, by n / (n - 1) in every layer.
     """
     plan = Plan(
-        whole("batch_size", batch_size, least=2),
-        whole("spatial", spatial, least=1),
-        whole("layers", layers, least=1),
-        None if steps is None else whole("steps", steps, least=1),
+        whole("batch_size", batch_size, least=2, most=2**27),
+        whole("spatial", spatial, least=1, most=2**24),
+        whole("layers", layers, least=1, most=10**6),
+        None if steps is None else whole("steps", steps, least=1, most=10**7),
         Convention.of(convention, momentum),
         _with_variance(population),
         _tolerance(tolerance),
