@@ -8,6 +8,7 @@ import sqlite3
 import tracemalloc
 import zlib
 from contextlib import closing
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -162,6 +163,8 @@ def unprivileged(tmp_path):
         if folder.owner() == tmp_path.owner() and "pytest" in str(folder):
             folder.chmod(0o755)
     superuser = os.geteuid() == 0
+    if superuser and not all(folder.stat().st_mode & 0o001 for folder in Path(np.__file__).parents):
+        pytest.skip("somebody else than the superuser could not read the installed packages")
 
     def close():
         tmp_path.chmod(0o555)
