@@ -6,6 +6,7 @@ import importlib
 import importlib.util
 import subprocess
 import sys
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -87,3 +88,9 @@ def test_show_versions_says_what_is_not_installed(capsys, monkeypatch):
     monkeypatch.setattr(versions, "OPTIONAL", ("no-such-package",))
     bn.show_versions()
     assert capsys.readouterr().out.splitlines()[-1] == "no-such-package: not installed"
+
+
+def test_no_two_test_files_have_one_name():
+    """Pytest would collect neither: the suite is run as a whole."""
+    names = [path.name for path in Path(__file__).parent.rglob("test_*.py")]
+    assert len(set(names)) == len(names)
