@@ -159,7 +159,7 @@ def _heard(
 def _result(work: Future[Any], study: Study, block: int, seed: int) -> Any:
     try:
         return work.result()
-    except Exception as error:
+    except Exception as error:  # a study of the user's may raise anything
         raise failure(study, study.cells()[0], block, seed, error) from error
 
 

@@ -86,5 +86,5 @@ def text_of(value: Any, how: Callable[[Any], str]) -> str:
     """Its text, whatever the user's own method for that does."""
     try:
         return how(value)
-    except Exception as error:
+    except Exception as error:  # a method of the user's may raise anything
         return f"<{type(value).__name__} without a text: {type(error).__name__}>"

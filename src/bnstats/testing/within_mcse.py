@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from bnstats._arrays import FloatArray
+from bnstats._real_arrays import real_array
 from bnstats.statistics.estimators import ROUNDING
 from bnstats.testing.claims import InsufficientPower, check_false_alarm, require
 from bnstats.testing.error_bounds import bounds, quantile
@@ -129,7 +130,7 @@ def _replicates(given: ArrayLike | None, value: FloatArray) -> FloatArray:
     __tracebackhide__ = True
     if given is None:
         return np.full(value.shape, np.inf)
-    count = np.asarray(given, dtype=np.float64)
+    count = real_array("replicates", given, finite=False, least=0)
     require(bool((count >= 2).all()), "replicates", given, "a number of at least 2 for each estimate")
     try:
         return np.broadcast_to(count, value.shape)
@@ -145,7 +146,7 @@ def _family(
     given = {"estimate": estimate, "truth": truth, "mcse": mcse}
     for name, values in given.items():
         require(values is not None, name, values, "needed, unless a table is given alone")
-    arrays = {name: np.asarray(values, dtype=np.float64) for name, values in given.items()}
+    arrays = {name: real_array(name, values, finite=False, least=0) for name, values in given.items()}
     try:
         value, true, error = np.broadcast_arrays(*arrays.values())
     except ValueError:

@@ -15,7 +15,7 @@ CLAIMS = (
         "training-mode-hides-it",
         "Training mode does not show the harm: with one class a batch it looks better than evaluation mode.",
         HIDDEN,
-        "share of test digits told right, training less evaluation mode, batches of 20 of one class",
+        "share of test digits named right, training less evaluation mode, batches of 20 of one class",
         Region.above(0.0),
         Bounded(-1, 1),
         accuracy(_ONE_CLASS, "batch") - accuracy(_ONE_CLASS, "running"),

@@ -37,13 +37,13 @@ def _gain(
     one: str, other: str, *, effect: str = "distinct", labels: str = "relative", n: int = 32, size: float = 1.0,
     measure: str = "accuracy",
 ) -> Measures:  # fmt: skip
-    """How many more rows are told right after one correction than after the other, of the same rows."""
+    """How many more rows are classified right after one correction than after the other, of the same rows."""
     study = _study(effect, labels, n, size)
     return Measures(((study, (one, measure), 1.0), (study, (other, measure), -1.0)))
 
 
 def _claim(name: str, statement: str, source: str, quantity: str, region: Region, evidence: Measures) -> Claim:
-    full = f"share of rows told right by a logistic model, {quantity}"
+    full = f"share of rows classified right by a logistic model, {quantity}"
     return Claim(name, statement, source, full, region, Bounded(-1, 1), evidence, most=2**13)
 
 

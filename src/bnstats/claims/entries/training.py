@@ -20,7 +20,7 @@ def _digits(n: int, normalizer: Any = "batch", **how: Any) -> Any:
 
 
 def _right(name: str, statement: str, source: str, what: str, region: Region, study: Any, mode: str) -> Claim:
-    quantity = f"share of test digits told right in {'training' if mode == 'batch' else 'evaluation'} mode, {what}"
+    quantity = f"share of test digits named right in {'training' if mode == 'batch' else 'evaluation'} mode, {what}"
     return Claim(name, statement, source, quantity, region, Bounded(0, 1), accuracy(study, mode), most=512)
 
 
@@ -65,7 +65,7 @@ CLAIMS = (
         "very-small-batches-are-bad",
         "Very small batches are bad: batches of 2 do worse than batches of 64, by two points or more.",
         SMALL,
-        "share of test digits told right in evaluation mode, batches of 64 less batches of 2",
+        "share of test digits named right in evaluation mode, batches of 64 less batches of 2",
         Region.above(0.02),
         Bounded(-1, 1),
         accuracy(_digits(64), "running") - accuracy(_digits(2), "running"),
@@ -80,7 +80,7 @@ CLAIMS = (
         "64-as-good-as-128",
         "A batch size of 64 loses at most a point against one of 128.",
         FINE,
-        "share of test digits told right in evaluation mode, batches of 128 less batches of 64",
+        "share of test digits named right in evaluation mode, batches of 128 less batches of 64",
         Region.below(0.01),
         Bounded(-1, 1),
         accuracy(_digits(128), "running") - accuracy(_digits(64), "running"),
@@ -90,7 +90,7 @@ CLAIMS = (
         "modes-differ",
         "Statistics at test time differ from what training saw: with batches of 4, by five points or more.",
         DIFFERENT,
-        "share of test digits told right, evaluation less training mode, batches of 4",
+        "share of test digits named right, evaluation less training mode, batches of 4",
         Region.above(0.05),
         Bounded(-1, 1),
         _evaluation_gain(4),
@@ -100,7 +100,7 @@ CLAIMS = (
         "modes-agree-at-64",
         "With batches of 64 the two modes differ by less than a point.",
         DIFFERENT,
-        "share of test digits told right, evaluation less training mode, batches of 64",
+        "share of test digits named right, evaluation less training mode, batches of 64",
         Region.near(0.0, 0.01),
         Bounded(-1, 1),
         _evaluation_gain(64),
@@ -110,7 +110,7 @@ CLAIMS = (
         "gap-shrinks",
         "The gap between the modes shrinks as batches grow.",
         DIFFERENT,
-        "gap with batches of 4 less gap with batches of 16, as shares of test digits told right",
+        "gap with batches of 4 less gap with batches of 16, as shares of test digits named right",
         Region.above(0.0),
         Bounded(-2, 2),
         _evaluation_gain(4) - _evaluation_gain(16),

@@ -55,7 +55,7 @@ class Callbacks:
         if self._error is None:
             try:
                 function(*(getattr(layer, name) for name in arguments), layer.state)
-            except Exception as error:
+            except Exception as error:  # compiled code cannot be left by an error: it is raised afterwards
                 self._error = error
 
     def raise_error(self) -> None:

@@ -47,7 +47,7 @@ def _forward(normalizer: Normalizer, z: FloatArray, state: LayerState) -> FloatA
 def _call(normalizer: Normalizer, name: str, *arguments: FloatArray | LayerState) -> None:
     try:
         returned = getattr(normalizer, name)(*arguments)
-    except Exception as error:
+    except Exception as error:  # the user's own function may raise anything
         text = " ".join(str(error).split())
         raise ValueError(f"{name} of normalizer {normalizer.name!r} raises {type(error).__name__}: {text}.") from error
     if returned is not None:

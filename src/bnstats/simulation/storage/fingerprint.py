@@ -26,7 +26,7 @@ from bnstats.simulation.study import Cell, Study
 from bnstats.simulation.summaries import histogram
 
 _PACKAGE = __name__.partition(".")[0]
-# Their code is told by their version, and Python's by its bytecode.
+# Their code is identified by their version, and Python's by its bytecode.
 _TOLD_BY_VERSION = ("numpy", "scipy")
 _COVERED = {_PACKAGE, *_TOLD_BY_VERSION, *sys.stdlib_module_names}
 # What these methods of a study say does not change a block.

@@ -91,7 +91,7 @@ def logistic(x: FloatArray, label: NDArray[np.bool_]) -> FloatArray:
 
 
 def accuracies(rows: FloatArray, label: NDArray[np.bool_], further: int) -> tuple[FloatArray, FloatArray]:
-    """Share of labels told right by a logistic model of each replicate: of new batches, and of those it was fitted on.
+    """Share of labels predicted right by a logistic model of each replicate: of new batches, and of the fitted ones.
 
     Parameters
     ----------
@@ -103,6 +103,6 @@ def accuracies(rows: FloatArray, label: NDArray[np.bool_], further: int) -> tupl
     first = (batches - further) * n
     x = rows.reshape(size, features, -1).transpose(0, 2, 1)
     coefficients = np.stack([logistic(x[i, :first], label[i, :first]) for i in range(size)])
-    told = np.einsum("rif,rf->ri", x, coefficients[:, 1:]) + coefficients[:, :1] > 0
-    right = told == label
+    predicted = np.einsum("rif,rf->ri", x, coefficients[:, 1:]) + coefficients[:, :1] > 0
+    right = predicted == label
     return right[:, first:].mean(axis=1), right[:, :first].mean(axis=1)

@@ -1,4 +1,4 @@
-"""Rows under a batch effect: what is seen, what would be seen without it, and what is to be told from it."""
+"""Rows under a batch effect: what is seen, what would be seen without it, and what is to be learned from it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much of a label can still be told from a value that was normalised by its own batch."""
+"""How much of a label can still be known from a value that was normalised by its own batch."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ DRAWS_PER_BLOCK = 2**17
 
 @dataclass(frozen=True)
 class InformationStudy(Study):
-    """One member of each batch, whose label is told from z by a rule. See `measure_information`."""
+    """One member of each batch, whose label is predicted from z by a rule. See `measure_information`."""
 
     grid: ClassVar[tuple[str, ...]] = ("batch_sizes",)
     patient: ClassVar[bool] = True
