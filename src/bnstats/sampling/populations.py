@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import warnings
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar
@@ -15,11 +13,11 @@ from scipy import stats
 
 from bnstats._arrays import FloatArray
 from bnstats._doors import CheckedMethods
-from bnstats._real_arrays import float_buffer, plain_array, real_array
+from bnstats._real_arrays import float_buffer, real_array
 from bnstats._validation import batch_size, generator, instance, named, optional, probability, shown, word
 from bnstats._written import Written
 from bnstats.sampling.named_laws import NAMED, family, parameters
-from bnstats.sampling.quantile_moments import moments_by_quantiles
+from bnstats.sampling.population_sources import checked_law, checked_values, digest, label, law_mean, law_moments
 from bnstats.sampling.samplers import Fill, array_filler, law_filler
 from bnstats.sampling.tails import binned, law_tail_index, slope_at, visible_order
 
@@ -88,9 +86,9 @@ class Population(CheckedMethods):
         if isinstance(source, stats.rv_continuous | stats.rv_discrete):
             raise ValueError(f"{source.name} is a family of distributions; freeze one, as in stats.{source.name}(...).")
         if hasattr(source, "dist") and hasattr(source, "rvs"):
-            return Population(name or _label(source), law=_checked_law(source))
-        values = _checked_values(source)
-        return Population(name or f"array[{values.size}]-{_digest(values)[:6]}", values=values)
+            return Population(name or label(source), law=checked_law(source))
+        values = checked_values(source)
+        return Population(name or f"array[{values.size}]-{digest(values)[:6]}", values=values)
 
     @cached_property
     def identity(self) -> tuple[Any, ...]:
@@ -100,12 +98,12 @@ class Population(CheckedMethods):
         these tells them apart.
         """
         if self.values is not None:
-            return ("array", self.values.size, _digest(self.values))
+            return ("array", self.values.size, digest(self.values))
         known = family(self.law)
         if known is not None:
             return (known, *parameters(self.law))
         quantiles = np.asarray(self.law.ppf(np.arange(1, 64) / 64.0), dtype=np.float64)
-        own = _digest(np.append(quantiles, self.law.cdf(quantiles)))
+        own = digest(np.append(quantiles, self.law.cdf(quantiles)))
         return (f"own {self.law.dist.name} {own}", *parameters(self.law))
 
     @property
@@ -210,7 +208,7 @@ class Population(CheckedMethods):
         """Expected value; nan where it does not exist."""
         if self.values is not None:
             return float(self.values.mean())
-        return _law_mean(self.law) if self.tail_index > 1 else np.nan
+        return law_mean(self.law) if self.tail_index > 1 else np.nan
 
     @cached_property
     def _central(self) -> tuple[float, float, float]:
@@ -219,7 +217,7 @@ class Population(CheckedMethods):
             deviation = self.values - self.mean
             deviation -= deviation.mean()  # the mean is rounded
             return float(np.mean(deviation**2)), float(np.mean(deviation**3)), float(np.mean(deviation**4))
-        return _law_moments(self.law, self.tail_index)
+        return law_moments(self.law, self.tail_index)
 
     @property
     def var(self) -> float:
@@ -292,80 +290,12 @@ class Population(CheckedMethods):
         """A finite population of `size` values: the middles of `size` slices of equal probability."""
         chance = (np.arange(size) + 0.5) / size
         values = np.quantile(self.values, chance) if self.values is not None else self.law.ppf(chance)
-        return Population(f"{self.name}[{size}]", values=_checked_values(values))
-
-
-def _law_mean(law: Any) -> float:
-    with np.errstate(all="ignore"), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # SciPy's integration says where it has failed, and so does what it returns
-        mean = float(law.mean())
-    return mean if np.isfinite(mean) or hasattr(law, "pmf") else moments_by_quantiles(law)[0]
+        return Population(f"{self.name}[{size}]", values=checked_values(values))
 
 
 def population_of(_: str, source: Any) -> Population:
     """What `Population.of` makes of an argument."""
     return Population.of(source)
-
-
-def _law_moments(law: Any, tail: float) -> tuple[float, float, float]:
-    """Central moments of order 2, 3, 4, with inf and nan where they do not exist: SciPy's, where it has them."""
-    if tail <= 2:
-        return (np.inf if tail > 1 else np.nan), np.nan, np.nan
-    with np.errstate(all="ignore"), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        var, skewness, excess = (float(moment) for moment in law.stats("vsk"))
-    found = var, skewness * var**1.5, (excess + 3) * var**2
-    if not np.isfinite(found[: 1 + (tail > 3) + (tail > 4)]).all() and not hasattr(law, "pmf"):
-        found = moments_by_quantiles(law)[1:]
-    return found[0], found[1] if tail > 3 else np.nan, found[2] if tail > 4 else np.inf
-
-
-def _label(law: Any) -> str:
-    given = [*map(str, law.args), *(f"{key}={value}" for key, value in law.kwds.items())]
-    return f"{law.dist.name}({', '.join(given)})" if given else str(law.dist.name)
-
-
-def _digest(values: FloatArray) -> str:
-    return hashlib.sha256(values.tobytes()).hexdigest()
-
-
-def _checked_law(law: Any) -> Any:
-    try:
-        shapes, _, _ = parameters(law)
-        valid = bool(np.isfinite([law.ppf([0.25, 0.75]), law.dist.ppf([0.25, 0.75], *shapes)]).all())
-    except (TypeError, ValueError):
-        valid = False
-    if not valid:
-        raise ValueError(
-            f"{_label(law)} is not one distribution with valid parameters; give each parameter as one number."
-        )
-    return law
-
-
-def _checked_values(source: ArrayLike) -> FloatArray:
-    raw = plain_array("a population", source)
-    if raw.dtype.kind not in "biuf":
-        raise ValueError(
-            "a population is a frozen SciPy distribution, a 1-D array of real numbers or a name; "
-            f"{type(source).__name__} ({raw.dtype}) is none of these."
-        )
-    values = np.array(raw, dtype=np.float64)  # a copy: what the caller does to the array later does not touch it
-    if values.ndim != 1:
-        raise ValueError(f"an array population is 1-D; got shape {values.shape}: pass x.ravel().")
-    if values.size < 2:
-        raise ValueError(f"an array population has at least 2 values; got {values.size}.")
-    if not np.isfinite(values).all():
-        raise ValueError(
-            f"an array population holds finite values; got {np.count_nonzero(~np.isfinite(values))} NaN or infinite: "
-            "drop them with x[np.isfinite(x)]."
-        )
-    with np.errstate(over="ignore"):
-        spread = np.ptp(values)
-    if not np.isfinite(spread):
-        raise ValueError("the differences of an array population's values are too large for a float: scale them.")
-    if spread == 0:
-        raise ValueError(f"an array population needs two different values; all {values.size} are {values[0]}: drop it.")
-    return values
 
 
 POPULATIONS: dict[str, Population] = {name: Population.of(name) for name in NAMED}

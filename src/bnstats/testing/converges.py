@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from numbers import Real
 from typing import Any
 
 import numpy as np
+from numpy.random import Generator
 from statsmodels.stats.proportion import proportion_confint
 
 from bnstats.sampling.batching import IID, Batching, rule
@@ -99,12 +100,8 @@ def assert_converges(
     )
     looks = _looks(confidence, false_alarm, max_draws, batch_size, again)
     rng = stream(seed, {"population": source, "batching": batching, "batch_size": batch_size}, 0)
-    inside = undefined = total = 0
-    for look in looks:
-        for estimates in estimates_of(chosen, source, batching, rng, look - total, int(batch_size)):
-            inside += int(np.count_nonzero(np.abs(estimates - target) <= within))
-            undefined += int(np.count_nonzero(np.isnan(estimates)))
-        total = look
+    for counts in _counts_at_looks(chosen, source, batching, batch_size, target, within, looks, rng):
+        total, inside, undefined = counts
         low, high = _interval(inside, total, false_alarm / len(looks))
         if low >= confidence:
             return
@@ -121,6 +118,26 @@ def assert_converges(
         f"{found}: too close to {confidence:.10g} to decide. Claim a lower confidence or a larger within, or raise "
         f"max_draws.\n{again}"
     )
+
+
+def _counts_at_looks(
+    estimator: Estimator,
+    source: Population,
+    batching: Batching,
+    n: int,
+    target: float,
+    within: float,
+    looks: Sequence[int],
+    rng: Generator,
+) -> Iterator[tuple[int, int, int]]:
+    """At each look the replicates so far, how many of them lie within the distance, and how many are NaN."""
+    inside = undefined = total = 0
+    for look in looks:
+        for estimates in estimates_of(estimator, source, batching, rng, look - total, int(n)):
+            inside += int(np.count_nonzero(np.abs(estimates - target) <= within))
+            undefined += int(np.count_nonzero(np.isnan(estimates)))
+        total = look
+        yield total, inside, undefined
 
 
 def _check_claim(within: float, confidence: float) -> None:

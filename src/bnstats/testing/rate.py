@@ -123,16 +123,12 @@ def assert_rate(
     if high < least or low > most:
         raise AssertionError(f"{found}: not n^{rate:g} to within {tolerance:g} (false alarm {false_alarm:g}).\n{again}")
     if math.isnan(low):
-        found = (
+        raise InsufficientPower(
             f"{max_draws} draws cannot tell how the {what} falls: it is drowned in Monte Carlo error, or its tails are "
-            "too heavy. Use measure='median_abs_error', or raise max_draws"
+            f"too heavy. Use measure='median_abs_error', or raise max_draws.\n{again}"
         )
-    else:
-        found += (
-            f": that neither lies within {least:g} to {most:g} nor outside. "
-            f"{_what_would_decide(fitted.rate - rate, high - fitted.rate, tolerance, max_draws)}"
-        )
-    raise InsufficientPower(f"{found}.\n{again}")
+    advice = _what_would_decide(fitted.rate - rate, high - fitted.rate, tolerance, max_draws)
+    raise InsufficientPower(f"{found}: that neither lies within {least:g} to {most:g} nor outside. {advice}.\n{again}")
 
 
 def _what_would_decide(off: float, margin: float, tolerance: float, max_draws: int) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from numbers import Real
 from typing import Any
 
 import numpy as np
 
+from bnstats._arrays import FloatArray
 from bnstats._validation import batch_size as sizes_of_batches
 from bnstats.sampling.batching import IID, Batching, rule
 from bnstats.sampling.populations import Population
@@ -103,14 +104,7 @@ def assert_unbiased(
         | {"false_alarm": false_alarm, "seed": seed, "max_draws": max_draws},
     )
     looks = 1 + int(math.log2(max_draws // batch_size / FIRST_LOOK_ESTIMATES))
-    rng = stream(seed, {"population": source, "batching": batching, "batch_size": batch_size}, 0)
-    moments, total = np.zeros(5), 0
-    for look in range(looks):
-        for estimates in estimates_of(
-            chosen, source, batching, rng, (FIRST_LOOK_ESTIMATES << look) - total, int(batch_size)
-        ):
-            moments = merge_moments(moments, Tally.of({"estimate": estimates}, [target], histogram=False).moments[:, 0])
-        total = FIRST_LOOK_ESTIMATES << look
+    for moments in _moments_at_looks(chosen, source, batching, int(batch_size), target, looks, seed):
         bias, margin = _interval(moments, false_alarm / looks)
         if abs(bias) + margin <= tolerance:
             return
@@ -118,14 +112,27 @@ def assert_unbiased(
             break
     found = (
         f"{chosen.name} of a batch of {batch_size} from {source.name} has a bias of {bias:.4g}, interval "
-        f"{bias - margin:.4g} to {bias + margin:.4g} from {total} replicates"
+        f"{bias - margin:.4g} to {bias + margin:.4g} from {moments[0]:.0f} replicates"
     )
     if abs(bias) - margin > tolerance:
         raise AssertionError(f"{found}: not within {tolerance:g} of 0 (false alarm {false_alarm:g}).\n{again}")
     raise InsufficientPower(
         f"{found}: that neither lies within {tolerance:g} of 0 nor outside. "
-        f"{_what_would_decide(bias, margin, tolerance, total, int(batch_size))}.\n{again}"
+        f"{_what_would_decide(bias, margin, tolerance, int(moments[0]), int(batch_size))}.\n{again}"
     )
+
+
+def _moments_at_looks(
+    estimator: Estimator, source: Population, batching: Batching, n: int, target: float, looks: int, seed: int
+) -> Iterator[FloatArray]:
+    """At each look the moments, to order four, of the errors of all replicates so far, which double."""
+    rng = stream(seed, {"population": source, "batching": batching, "batch_size": n}, 0)
+    moments, total = np.zeros(5), 0
+    for look in range(looks):
+        for estimates in estimates_of(estimator, source, batching, rng, (FIRST_LOOK_ESTIMATES << look) - total, n):
+            moments = merge_moments(moments, Tally.of({"estimate": estimates}, [target], histogram=False).moments[:, 0])
+        total = FIRST_LOOK_ESTIMATES << look
+        yield moments
 
 
 def _check_variance(estimator: Estimator, source: Population, batching: Batching, n: int, replicates: int) -> None:

@@ -1,0 +1,88 @@
+"""What a population can be made of: a frozen SciPy distribution, with its moments, or an array; both checked."""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from bnstats._arrays import FloatArray
+from bnstats._real_arrays import plain_array
+from bnstats.sampling.named_laws import parameters
+from bnstats.sampling.quantile_moments import moments_by_quantiles
+
+
+def law_mean(law: Any) -> float:
+    """The mean: SciPy's, or by integrating the quantiles where it has none."""
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # SciPy's integration says where it has failed, and so does what it returns
+        mean = float(law.mean())
+    return mean if np.isfinite(mean) or hasattr(law, "pmf") else moments_by_quantiles(law)[0]
+
+
+def law_moments(law: Any, tail: float) -> tuple[float, float, float]:
+    """Central moments of order 2, 3, 4, with inf and nan where they do not exist: SciPy's, where it has them."""
+    if tail <= 2:
+        return (np.inf if tail > 1 else np.nan), np.nan, np.nan
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        var, skewness, excess = (float(moment) for moment in law.stats("vsk"))
+    found = var, skewness * var**1.5, (excess + 3) * var**2
+    if not np.isfinite(found[: 1 + (tail > 3) + (tail > 4)]).all() and not hasattr(law, "pmf"):
+        found = moments_by_quantiles(law)[1:]
+    return found[0], found[1] if tail > 3 else np.nan, found[2] if tail > 4 else np.inf
+
+
+def label(law: Any) -> str:
+    """The distribution as one would write it: its family and parameters."""
+    given = [*map(str, law.args), *(f"{key}={value}" for key, value in law.kwds.items())]
+    return f"{law.dist.name}({', '.join(given)})" if given else str(law.dist.name)
+
+
+def digest(values: FloatArray) -> str:
+    """A digest of the values, the same in every process."""
+    return hashlib.sha256(values.tobytes()).hexdigest()
+
+
+def checked_law(law: Any) -> Any:
+    """The distribution, if it is a single one with valid parameters; else ValueError."""
+    try:
+        shapes, _, _ = parameters(law)
+        valid = bool(np.isfinite([law.ppf([0.25, 0.75]), law.dist.ppf([0.25, 0.75], *shapes)]).all())
+    except (TypeError, ValueError):
+        valid = False
+    if not valid:
+        raise ValueError(
+            f"{label(law)} is not one distribution with valid parameters; give each parameter as one number."
+        )
+    return law
+
+
+def checked_values(source: ArrayLike) -> FloatArray:
+    """A copy of the array, if it is a finite population; else ValueError."""
+    raw = plain_array("a population", source)
+    if raw.dtype.kind not in "biuf":
+        raise ValueError(
+            "a population is a frozen SciPy distribution, a 1-D array of real numbers or a name; "
+            f"{type(source).__name__} ({raw.dtype}) is none of these."
+        )
+    values = np.array(raw, dtype=np.float64)  # a copy: what the caller does to the array later does not touch it
+    if values.ndim != 1:
+        raise ValueError(f"an array population is 1-D; got shape {values.shape}: pass x.ravel().")
+    if values.size < 2:
+        raise ValueError(f"an array population has at least 2 values; got {values.size}.")
+    if not np.isfinite(values).all():
+        raise ValueError(
+            f"an array population holds finite values; got {np.count_nonzero(~np.isfinite(values))} NaN or infinite: "
+            "drop them with x[np.isfinite(x)]."
+        )
+    with np.errstate(over="ignore"):
+        spread = np.ptp(values)
+    if not np.isfinite(spread):
+        raise ValueError("the differences of an array population's values are too large for a float: scale them.")
+    if spread == 0:
+        raise ValueError(f"an array population needs two different values; all {values.size} are {values[0]}: drop it.")
+    return values
