@@ -68,6 +68,7 @@ def _with_checks(function: Callable[..., Any], checks: Mapping[str, Check]) -> C
 
     @wraps(function)
     def door(*args: Any, **kwargs: Any) -> Any:
+        __tracebackhide__ = True
         given = list(args)
         for name, place, check in wanted:
             if place < len(given):

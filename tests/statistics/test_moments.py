@@ -82,6 +82,13 @@ def test_one_value_at_a_time_is_refit(x: np.ndarray) -> None:
     agree(reduce(Moments.merge, map(Moments.of, x[:, None])), Moments.of(x))
 
 
+@pytest.mark.parametrize("x", [[0.0, np.inf, 1.0], [1e308, -1e308, 1e308], [-np.inf, np.inf]])
+def test_infinite_moments_are_no_warning(x: list[float]) -> None:
+    """Values may be infinite, and squares beyond all floats: the moments then are, or they do not exist (NaN)."""
+    moments = Moments.of(x)
+    assert not np.isfinite(moments.merge(moments).var())
+
+
 def test_arrays_of_batches_merge_with_arrays_of_counts() -> None:
     rng = np.random.default_rng(1)
     sets = [rng.normal(size=n) for n in (1, 2, 7, 50)], [rng.normal(size=n) for n in (40, 1, 7, 3)]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from fractions import Fraction
 from pathlib import Path
 from textwrap import dedent
 
@@ -312,7 +313,7 @@ def without_axis(x):
         ("mean", "gauss", {}, "population 'gauss' is not known"),
         ("mean", stats.cauchy(), {}, "nothing to converge to"),
         ("mean", "normal", {"to": np.nan}, "to is a number"),
-        ("mean", "normal", {"within": -1.0}, "within is a finite distance"),
+        ("mean", "normal", {"within": -1.0}, "within is a distance, above 0 and finite"),
         ("mean", "normal", {"confidence": 1.0}, "confidence is a probability"),
         ("mean", "normal", {"batch_size": 2.5}, "batch_size is a whole number"),
         ("mean", "normal", {"batch_size": 1}, "batch_size is a whole number of at least 2"),
@@ -327,6 +328,27 @@ def without_axis(x):
 def test_converges_refuses_bad_arguments(estimator, population, changes, message):
     with pytest.raises(ValueError, match=message):
         assert_converges(estimator, population, **{"within": 1.0, "batch_size": 8, "confidence": 0.9} | changes)
+
+
+@pytest.mark.parametrize("count", [float, np.float64, np.uint64, np.int32, Fraction])
+def test_counts_are_whole_numbers_of_any_type(count):
+    """A count that is accepted is used as an int, whatever its type: no error comes from inside."""
+    counts = {"seed": count(0), "max_draws": count(2**23)}
+    assert_converges("mean", "normal", within=0.2, batch_size=count(100), confidence=0.9, **counts)
+    assert_unbiased("mean", "normal", tolerance=0.2, batch_size=count(100), **counts)
+    with pytest.raises(InsufficientPower):
+        assert_rate("mean", "normal", rate=-0.5, tolerance=1e-3, batch_sizes=[count(16), count(32)], **counts)
+
+
+def test_counts_beyond_all_floats_are_refused():
+    with pytest.raises(ValueError, match="within is a distance, above 0 and finite"):
+        assert_converges("mean", "normal", within=10**400, batch_size=100, confidence=0.9)
+    with pytest.raises(ValueError, match="max_draws is a whole number from 8388608 to 9007199254740992"):
+        assert_rate("mean", "normal", rate=-0.5, tolerance=0.1, max_draws=10**400)
+    with pytest.raises(ValueError, match="max_draws is a whole number from 1 to 9007199254740992"):
+        assert_converges("mean", "normal", within=0.2, batch_size=100, confidence=0.9, max_draws=10**400)
+    with pytest.raises(ValueError, match="max_draws is a whole number from 409600 to 9007199254740992"):
+        assert_unbiased("mean", "normal", tolerance=0.2, batch_size=100, max_draws=10**400)
 
 
 def test_words_for_numbers_are_refused():
@@ -520,7 +542,7 @@ def test_unbiased_says_what_would_decide_and_refuses_what_cannot_be():
         assert_unbiased(lambda x, axis: 0.0 * x.sum(axis=axis), "normal", to=0.0, tolerance=0.1, batch_size=10)
     with pytest.raises(ValueError, match="tails too heavy"):
         assert_unbiased("var", "t3", tolerance=0.1, batch_size=10)
-    with pytest.raises(ValueError, match="tolerance is a finite bias above 0"):
+    with pytest.raises(ValueError, match="tolerance is a bias that counts as none, above 0"):
         assert_unbiased("var", "normal", tolerance=0.0, batch_size=10)
     with pytest.raises(ValueError, match="max_draws is a whole number of at least 40960"):
         assert_unbiased("var", "normal", tolerance=0.1, batch_size=10, max_draws=100)

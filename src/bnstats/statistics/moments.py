@@ -60,6 +60,7 @@ class Moments(CheckedMethods):
     m2: FloatArray
 
     @staticmethod
+    @np.errstate(invalid="ignore", over="ignore")  # of infinite values, and of squares beyond all floats
     def of(x: ArrayLike, axis: int | tuple[int, ...] | None = -1) -> Moments:
         """Moments along `axis`; the sum of squares is taken of deviations, so a large mean costs no digits."""
         x = real_array("x", x, finite=False)
@@ -71,6 +72,7 @@ class Moments(CheckedMethods):
         n = x.size / slip.size
         return Moments(n, mean.reshape(slip.shape) + slip, np.square(residual).sum(axis=along) - n * slip**2)
 
+    @np.errstate(invalid="ignore", over="ignore")
     def merge(self, other: Moments) -> Moments:
         """Moments of the union of two disjoint batches (Chan, Golub & LeVeque 1979)."""
         n = np.add(self.n, other.n)

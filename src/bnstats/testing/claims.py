@@ -7,12 +7,17 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from bnstats._validation import number, shown, whole
+from bnstats._validation import interval, number, shown
 from bnstats._written import Written
 from bnstats.sampling.batching import Batching
 from bnstats.sampling.populations import Population
 from bnstats.statistics.estimators import Estimator, estimator_of
 
+false_alarm_rate = interval("(0, 0.5)", "a probability")
+"""A check for the largest chance of a wrong verdict."""
+
+MOST_DRAWS = 2**53
+"""Draws that may be allowed: floats count no further."""
 # Advice is for an interval that is narrower than need be by this factor, as the next estimate will be another.
 SURPLUS = 1.5
 
@@ -74,16 +79,3 @@ def require(holds: bool, name: str, value: Any, wanted: str) -> None:
     __tracebackhide__ = True
     if not holds:
         raise ValueError(f"{name} is {wanted}; got {shown(value)}.")
-
-
-def check_false_alarm(false_alarm: float) -> None:
-    """A chance of a false alarm is above 0 and below one half."""
-    __tracebackhide__ = True
-    number("false_alarm", false_alarm, "(0, 0.5)", "a probability")
-
-
-def check_counts(**given: tuple[Any, int]) -> None:
-    """Whole numbers, each with the least that it may be."""
-    __tracebackhide__ = True
-    for name, (value, least) in given.items():
-        whole(name, value, least)

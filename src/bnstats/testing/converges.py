@@ -4,29 +4,41 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from numbers import Real
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.random import Generator
 from statsmodels.stats.proportion import proportion_confint
 
+from bnstats._doors import checked
+from bnstats._validation import batch_size as sizes_of_batches
+from bnstats._validation import interval, probability, whole
+from bnstats._validation import seed as checked_seed
 from bnstats.sampling.batching import IID, Batching, rule
 from bnstats.sampling.populations import Population
 from bnstats.simulation.streams import stream
 from bnstats.statistics.estimators import Estimator
 from bnstats.testing.batch_estimates import estimates_of
 from bnstats.testing.claims import (
+    MOST_DRAWS,
     InsufficientPower,
-    check_counts,
-    check_false_alarm,
     estimator_claimed,
+    false_alarm_rate,
     repeat_with,
-    require,
     target_of,
 )
 
 
+@checked(
+    within=interval("(0, inf)", "a distance"),
+    batch_size=sizes_of_batches,
+    confidence=probability,
+    batching=rule,
+    false_alarm=false_alarm_rate,
+    seed=checked_seed,
+    max_draws=partial(whole, least=1, most=MOST_DRAWS),
+)
 def assert_converges(
     estimator: str | Estimator | Callable[..., Any],
     population: Any,
@@ -84,10 +96,6 @@ def assert_converges(
     """
     __tracebackhide__ = True
     source, chosen = Population.of(population), estimator_claimed(estimator, to)
-    check_false_alarm(false_alarm)
-    _check_claim(within, confidence)
-    check_counts(batch_size=(batch_size, 2), seed=(seed, 0), max_draws=(max_draws, 1))
-    rule("batching", batching)
     batching.check(source, batch_size)
     target = target_of(chosen, source, batching)
     chosen.check(source, batch_size)
@@ -133,17 +141,11 @@ def _counts_at_looks(
     """At each look the replicates so far, how many of them lie within the distance, and how many are NaN."""
     inside = undefined = total = 0
     for look in looks:
-        for estimates in estimates_of(estimator, source, batching, rng, look - total, int(n)):
+        for estimates in estimates_of(estimator, source, batching, rng, look - total, n):
             inside += int(np.count_nonzero(np.abs(estimates - target) <= within))
             undefined += int(np.count_nonzero(np.isnan(estimates)))
         total = look
         yield total, inside, undefined
-
-
-def _check_claim(within: float, confidence: float) -> None:
-    sure = isinstance(confidence, Real) and 0 < confidence < 1
-    require(sure, "confidence", confidence, "a probability above 0 and below 1")
-    require(isinstance(within, Real) and 0 < within < math.inf, "within", within, "a finite distance above 0")
 
 
 def _first_look(confidence: float, error: float) -> int:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
+from bnstats._doors import checked
 from bnstats._validation import batch_sizes as sizes_of_batches
-from bnstats._validation import choice, number
+from bnstats._validation import choice, interval, number, whole
+from bnstats._validation import seed as checked_seed
 from bnstats.sampling.batching import IID, Batching, rule
 from bnstats.sampling.populations import Population
 from bnstats.statistics import theory
@@ -16,10 +19,10 @@ from bnstats.studies.convergence.measure import measure_convergence
 from bnstats.studies.convergence.rates import slope
 from bnstats.studies.convergence.study import DRAWS_PER_SET, SETS_PER_BLOCK
 from bnstats.testing.claims import (
+    MOST_DRAWS,
     InsufficientPower,
-    check_counts,
-    check_false_alarm,
     estimator_claimed,
+    false_alarm_rate,
     repeat_with,
     require,
     surplus,
@@ -30,9 +33,19 @@ from bnstats.testing.claims import (
 SHARES_OF_DRAWS = (0.25, 1.0)
 FEWEST_DRAWS = int(SETS_PER_BLOCK * DRAWS_PER_SET / SHARES_OF_DRAWS[0])
 # No advice is given beyond as many draws as take a day.
-MOST_DRAWS = 2**43
+DRAWS_OF_A_DAY = 2**43
 
 
+@checked(
+    rate=number,
+    tolerance=interval("(0, inf)", "a distance from the rate"),
+    measure=partial(choice, known=theory.MEASURES),
+    batch_sizes=sizes_of_batches,
+    batching=rule,
+    false_alarm=false_alarm_rate,
+    seed=checked_seed,
+    max_draws=partial(whole, least=FEWEST_DRAWS, most=MOST_DRAWS),
+)
 def assert_rate(
     estimator: str | Estimator | Callable[..., Any],
     population: Any,
@@ -89,12 +102,7 @@ def assert_rate(
     """
     __tracebackhide__ = True
     source, chosen = Population.of(population), estimator_claimed(estimator, to)
-    check_false_alarm(false_alarm)
-    rate, tolerance = number("rate", rate), number("tolerance", tolerance, "(0, inf)", "a distance from the rate")
-    batch_sizes = sizes_of_batches("batch_sizes", batch_sizes)
     require(len(batch_sizes) > 1, "batch_sizes", batch_sizes, "at least two sizes, or there is no slope")
-    check_counts(**{"seed": (seed, 0), "max_draws": (max_draws, FEWEST_DRAWS)})
-    rule("batching", batching)
     target_of(chosen, source, batching)
     _check_measure(measure, chosen, source, batching, max(batch_sizes))
     chosen.check(source, min(batch_sizes))
@@ -102,7 +110,7 @@ def assert_rate(
         "assert_rate",
         estimator,
         population,
-        {"rate": rate, "tolerance": tolerance, "to": to, "measure": measure, "batch_sizes": [*map(int, batch_sizes)]}
+        {"rate": rate, "tolerance": tolerance, "to": to, "measure": measure, "batch_sizes": [*batch_sizes]}
         | {"batching": batching, "false_alarm": false_alarm, "seed": seed, "max_draws": max_draws},
     )
     least, most = rate - tolerance, rate + tolerance
@@ -133,13 +141,12 @@ def assert_rate(
 
 def _what_would_decide(off: float, margin: float, tolerance: float, max_draws: int) -> str:
     draws = max_draws * surplus(off, margin, tolerance)
-    if draws > MOST_DRAWS:
+    if draws > DRAWS_OF_A_DAY:
         return "Change tolerance: the slope is too close to the border for any number of draws"
     return f"Raise max_draws to 2**{math.ceil(math.log2(draws))}, or change tolerance"
 
 
 def _check_measure(measure: str, estimator: Estimator, population: Population, batching: Batching, size: int) -> None:
-    choice("measure", measure, theory.MEASURES)
     if math.isinf(getattr(theory.sampling(population, size, estimator, batching), measure)):
         raise ValueError(
             f"the {measure} of {estimator.name} on {population.name} is infinite, so it has no rate; use "

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from numbers import Real
 from typing import Any
 
 import numpy as np
 
 from bnstats._arrays import FloatArray
+from bnstats._doors import checked
 from bnstats._validation import batch_size as sizes_of_batches
+from bnstats._validation import interval, whole
+from bnstats._validation import seed as checked_seed
 from bnstats.sampling.batching import IID, Batching, rule
 from bnstats.sampling.populations import Population
 from bnstats.simulation.central_moments import merge_moments
@@ -21,12 +23,11 @@ from bnstats.statistics.estimators import Estimator
 from bnstats.studies.convergence.visible_tails import visible_tail_index
 from bnstats.testing.batch_estimates import estimates_of
 from bnstats.testing.claims import (
+    MOST_DRAWS,
     InsufficientPower,
-    check_counts,
-    check_false_alarm,
     estimator_claimed,
+    false_alarm_rate,
     repeat_with,
-    require,
     surplus,
     target_of,
 )
@@ -36,6 +37,13 @@ from bnstats.testing.error_bounds import quantile
 FIRST_LOOK_ESTIMATES = 4096
 
 
+@checked(
+    tolerance=interval("(0, inf)", "a bias that counts as none"),
+    batch_size=sizes_of_batches,
+    batching=rule,
+    false_alarm=false_alarm_rate,
+    seed=checked_seed,
+)
 def assert_unbiased(
     estimator: str | Estimator | Callable[..., Any],
     population: Any,
@@ -86,16 +94,11 @@ def assert_unbiased(
     """
     __tracebackhide__ = True
     source, chosen = Population.of(population), estimator_claimed(estimator, to)
-    check_false_alarm(false_alarm)
-    near = isinstance(tolerance, Real) and 0 < tolerance < math.inf
-    require(near, "tolerance", tolerance, "a finite bias above 0 that counts as none")
-    batch_size = sizes_of_batches("batch_size", batch_size)
-    check_counts(seed=(seed, 0), max_draws=(max_draws, FIRST_LOOK_ESTIMATES * batch_size))
-    rule("batching", batching)
+    max_draws = whole("max_draws", max_draws, least=FIRST_LOOK_ESTIMATES * batch_size, most=MOST_DRAWS)
     batching.check(source, batch_size)
     target = target_of(chosen, source, batching)
     chosen.check(source, batch_size)
-    _check_variance(chosen, source, batching, int(batch_size), int(max_draws) // int(batch_size))
+    _check_variance(chosen, source, batching, batch_size, max_draws // batch_size)
     again = repeat_with(
         "assert_unbiased",
         estimator,
@@ -104,7 +107,7 @@ def assert_unbiased(
         | {"false_alarm": false_alarm, "seed": seed, "max_draws": max_draws},
     )
     looks = 1 + int(math.log2(max_draws // batch_size / FIRST_LOOK_ESTIMATES))
-    for moments in _moments_at_looks(chosen, source, batching, int(batch_size), target, looks, seed):
+    for moments in _moments_at_looks(chosen, source, batching, batch_size, target, looks, seed):
         bias, margin = _interval(moments, false_alarm / looks)
         if abs(bias) + margin <= tolerance:
             return
@@ -118,7 +121,7 @@ def assert_unbiased(
         raise AssertionError(f"{found}: not within {tolerance:g} of 0 (false alarm {false_alarm:g}).\n{again}")
     raise InsufficientPower(
         f"{found}: that neither lies within {tolerance:g} of 0 nor outside. "
-        f"{_what_would_decide(bias, margin, tolerance, int(moments[0]), int(batch_size))}.\n{again}"
+        f"{_what_would_decide(bias, margin, tolerance, int(moments[0]), batch_size)}.\n{again}"
     )
 
 

@@ -10,12 +10,14 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from bnstats._arrays import FloatArray
+from bnstats._doors import checked
 from bnstats._real_arrays import real_array
 from bnstats.statistics.estimators import ROUNDING
-from bnstats.testing.claims import InsufficientPower, check_false_alarm, require
+from bnstats.testing.claims import InsufficientPower, false_alarm_rate, require
 from bnstats.testing.error_bounds import bounds, quantile
 
 
+@checked(false_alarm=false_alarm_rate)
 def assert_within_mcse(
     estimate: ArrayLike | pd.DataFrame,
     truth: ArrayLike | None = None,
@@ -81,7 +83,6 @@ def assert_within_mcse(
     Reproduce: assert_within_mcse(0.52, 0.5, 0.001, false_alarm=5e-07, replicates=10000)
     """
     __tracebackhide__ = True
-    check_false_alarm(false_alarm)
     if isinstance(estimate, pd.DataFrame):
         require(
             truth is None and mcse is None, "truth and mcse", (truth, mcse), "left out with a table, which has them"
