@@ -162,6 +162,17 @@ def _new_batches(measure: str) -> Number:
     return percent("drift", f"panel == 'new batches' and correction == 'spline' and measure == '{measure}'")
 
 
+def _audited(model: str, statistics: str) -> Number:
+    """Negative log likelihood of the test rows."""
+    return lambda: value("audit", f"panel == 'scores' and model == {model!r} and statistics == {statistics!r}")
+
+
+def _named() -> float:
+    """Broken models whose cause was named."""
+    causes = numbers_of("audit").groupby("model", sort=False)["cause"].first()
+    return float((causes != "nothing_wrong").sum())
+
+
 QUOTES: Mapping[str, Sequence[Quote]] = {
     "README.md": (
         Quote("(Python 3.11 or later)"),
@@ -243,6 +254,20 @@ QUOTES: Mapping[str, Sequence[Quote]] = {
             "a fit left standing fails (spline: less than {:.0f} % of labels right; about {:.0f} % if it goes on with "
             "their rows)",
             (at_most(10, _new_batches("standing")), rounded_to(5, _new_batches("accuracy"))),
+        ),
+        Quote("the cause is named in {:.0f} broken ones", (_named,)),
+        Quote(
+            "from {:.2f} to {:.2f} nats where one layer's statistics are not loaded, from {:.2f} to {:.2f} after too "
+            "few updates, from {:.2f} to {:.2f} where weights were averaged",
+            tuple(
+                _audited(model, statistics)
+                for model in (
+                    "one layer's statistics not loaded",
+                    "statistics updated 100 times at momentum 0.01",
+                    "weights averaged, statistics not",
+                )
+                for statistics in ("running", "mended")
+            ),
         ),
     ),
 }
