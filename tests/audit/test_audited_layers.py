@@ -185,6 +185,19 @@ def test_every_kind_of_layer_is_audited_and_left_as_it_was(kind: str, training: 
     assert report.layers["layer"].iloc[-1] == "5"
     assert len(report.layers) == 2
     assert set(report.scores["statistics"]) == {"batch", "running", "averaged", "precise", "population"}
+    assert [finding.cause for finding in report.findings] == ["mixed_modes" if kind == "frozen" else "nothing_wrong"]
+
+
+def test_calls_of_a_layer_are_told_apart() -> None:
+    """Values of the second call vary 100 times as much; each call's batch variances spread alike."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.BatchNorm1d(2), nn.BatchNorm1d(2)).train()
+
+    def twice(model: nn.Module, batch: Any) -> Any:
+        return model[1](10 * model[1](model[0](batch)))
+
+    layers = bn.audit(model, [torch.randn(64, 2) for _ in range(60)], forward=twice).layers.set_index("layer")
+    assert layers.loc["1", "var_spread"] < 0.3
 
 
 @pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")  # PyTorch's own, when it compiles

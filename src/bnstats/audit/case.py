@@ -145,8 +145,9 @@ class Case:
             found["classes"] = class_mix(labels)
         if names and len(self.kept) > 1:
             chosen = {"first layer": names[0]} | ({} if labels is not None else {"deepest layer": names[-1]})
-            means = self.runner.row_means(self.kept, set(chosen.values()))
-            found |= {place: row_mean_f(means[name], self.seed) for place, name in chosen.items() if means[name]}
+            rows = list(self.runner.by_row(self.kept, set(chosen.values())))
+            means = {place: [means for means, _ in (r[name] for r in rows)] for place, name in chosen.items()}
+            found |= {place: row_mean_f(batches, self.seed) for place, batches in means.items()}
         return found
 
     def short_batches(self, count: int = 100) -> list[Any]:
@@ -155,8 +156,8 @@ class Case:
         return [taken(rows, rng.choice(count_rows(rows), self.short, replace=False)) for _ in range(count)]
 
     def spread(self, name: str) -> float:
-        """Median relative standard deviation of a layer's batch variances."""
-        var = self.watched[name].var.reshape(-1, self.watched[name].var.shape[-1])
+        """Median relative standard deviation of a layer's batch variances, over channels and calls."""
+        var = self.watched[name].var
         mean = var.mean(axis=0)
         alive = mean > 0
         return float(np.median(var.std(axis=0, ddof=1)[alive] / mean[alive])) if alive.any() and len(var) > 1 else 0.0

@@ -68,7 +68,10 @@ class Audit:
         variances; 0 where they are exact).
     channels : DataFrame
         One row per layer and channel: running, expected, batch and population statistics, standard errors and z,
-        effective_n (independent values in a batch: variance over that of batch means).
+        effective_n (independent values in a batch: variance over that of batch means, as measured in training mode)
+        and predicted_n (the same along the inference path, where rows are independent and positions of one row are
+        not; in training mode no prediction holds after the first layer, which takes from each batch what its rows have
+        in common).
     scores : DataFrame
         One row per set of rows, kind of statistics and metric: value, low, high (95 %).
     gap : DataFrame

@@ -12,6 +12,7 @@ from bnstats._arrays import FloatArray
 from bnstats.audit import kinds
 from bnstats.audit.batches import count_rows
 from bnstats.audit.case import Case
+from bnstats.audit.independent import predicted_numbers
 from bnstats.audit.kinds import Kind
 from bnstats.audit.layers import Layer
 from bnstats.audit.null import RESAMPLES, compare
@@ -136,7 +137,7 @@ def discrepancies(case: Case, layer: Layer) -> dict[str, float]:
 
 def channel_table(case: Case) -> pd.DataFrame:
     """One row per layer and channel."""
-    tables = []
+    tables, predicted = [], predicted_numbers(case)
     for layer in case.layers:
         compared, watched = case.compared.get(layer.name), case.watched[layer.name]
         if compared is None or layer.running is None:
@@ -156,7 +157,8 @@ def channel_table(case: Case) -> pd.DataFrame:
         columns |= {"precise_mean_se": means.std(axis=0, ddof=1) / np.sqrt(len(means))}
         columns |= {"precise_var_se": variances.std(axis=0, ddof=1) / np.sqrt(len(means))}
         columns |= {"population_mean": population_mean, "population_var": population_var}
-        tables.append(pd.DataFrame(columns | {"effective_n": independent}))
+        columns |= {"effective_n": independent, "predicted_n": predicted[layer.name]}
+        tables.append(pd.DataFrame(columns))
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
 
 

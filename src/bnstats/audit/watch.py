@@ -226,24 +226,34 @@ class Runner:
                 self.output(batch)
         return {layer.name: _stacked(seen[layer.name], layer.calls) for layer in self.layers}
 
-    def row_means(self, batches: Iterable[Any], names: Collection[str]) -> dict[str, list[FloatArray]]:
-        """Means over positions of layers' inputs, of shape (rows, channels) for each batch, in evaluation mode.
+    def by_row(self, batches: Iterable[Any], names: Collection[str]) -> Iterator[dict[str, Statistics]]:
+        """For each batch, each row's mean and variance over positions at layers' inputs, of shape (rows, channels).
 
-        Along this path a row's activations do not depend on its batch.
+        In evaluation mode, where a row's activations do not depend on its batch. Of a layer that is called several
+        times, the first call.
         """
-        seen: dict[str, list[FloatArray]] = {name: [] for name in names}
+        seen: dict[str, Statistics] = {}
+
+        def record(name: str, x: Tensor) -> None:
+            if name in names and name not in seen:
+                positions = x.to(torch.promote_types(x.dtype, torch.float32)).reshape(*x.shape[:2], -1)
+                var, mean = torch.var_mean(positions, dim=2, correction=0)
+                seen[name] = to_numpy(mean), to_numpy(var)
 
         def handle(name: str, call: Call) -> Tensor:
-            if name in names:
-                x = call.input.to(call.dtype)
-                seen[name].append(to_numpy(x.flatten(2).mean(2) if x.ndim > 2 else x))
+            record(name, call.input)
             return call.as_it_is()
 
+        def entered(name: str, inputs: Any) -> None:
+            if name in self._own:
+                record(name, inputs[0])
+
         self.model.eval()
-        with self._controlled(handle):
-            for batch in batches:
+        for batch in batches:
+            with self._controlled(handle, entered):
                 self.output(batch)
-        return seen
+            yield dict(seen)
+            seen.clear()
 
 
 def moment(x: Tensor) -> Moment:
