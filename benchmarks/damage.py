@@ -19,10 +19,11 @@ from collections import Counter
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
 import bnstats as bn
@@ -37,23 +38,23 @@ class Means(bn.Study):
     pause: float = 0.0
     grid: ClassVar[tuple[str, ...]] = ("sizes", "pause")
 
-    def cells(self):
+    def cells(self) -> list[dict[str, int]]:
         return [{"size": n} for n in self.sizes]
 
-    def size(self, cell):
+    def size(self, cell: Any) -> int:
         return 60
 
-    def simulate(self, cell, rng, size):
+    def simulate(self, cell: Any, rng: np.random.Generator, size: int) -> dict[str, NDArray[Any]]:
         time.sleep(self.pause)
         draws = rng.exponential(size=(size, cell["size"]))
         return {"mean": draws.mean(axis=1), "whole": rng.integers(0, 3, size)}
 
 
-def measured(store, pause=0.0):
+def measured(store: Path | None, pause: float = 0.0) -> pd.DataFrame:
     return bn.run(Means(pause=pause), max_replicates=60 * 10, executor=1, store=store, progress=False).table
 
 
-def forked(store, pause=0.0):
+def forked(store: Path, pause: float = 0.0) -> int:
     """A child process that runs with this store; its number."""
     tqdm.set_lock(threading.RLock())  # its own is shared with children, and a killed one never gives it back
     child = os.fork()
@@ -112,7 +113,8 @@ def truncations(folder: Path, number: int, rng: np.random.Generator) -> Counter[
 
 def kills(folder: Path, number: int, rng: np.random.Generator) -> Counter[str]:
     """SIGKILL at a random moment, again and again on the same files, which are begun anew when complete."""
-    truth, found = measured(None), Counter()
+    truth = measured(None)
+    found: Counter[str] = Counter()
     path = folder / "killed.sqlite"
     for _ in range(number):
         child = forked(path, pause=0.004)
@@ -159,8 +161,8 @@ def _blocks(path: Path) -> int:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for kind, number in (("flips", 500), ("truncations", 100), ("kills", 30), ("seed", 0)):
-        parser.add_argument(f"--{kind}", type=int, default=number)
+    for what, number in (("flips", 500), ("truncations", 100), ("kills", 30), ("seed", 0)):
+        parser.add_argument(f"--{what}", type=int, default=number)
     chosen = parser.parse_args()
     for kind in (flips, truncations, kills):
         with tempfile.TemporaryDirectory() as folder:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 
 import bnstats
@@ -26,8 +27,13 @@ def show_versions() -> None:
     print(f"bnstats: {bnstats.__version__}")
     print(f"python: {platform.python_version()} ({platform.python_implementation()})")
     print(f"system: {platform.platform()}, {os.cpu_count()} cores")
-    for name in REQUIRED + OPTIONAL:
-        print(f"{name}: {_version(name)}")
+    for name, found in versions().items():
+        print(f"{name}: {found}")
+
+
+def versions(names: Sequence[str] = REQUIRED + OPTIONAL) -> dict[str, str]:
+    """The versions of these distributions; "not installed" where that is so."""
+    return {name: _version(name) for name in names}
 
 
 def _version(distribution: str) -> str:

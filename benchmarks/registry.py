@@ -1,0 +1,9 @@
+"""All benchmarks, in the order of the table. A further one is an entry of `BENCHMARKS` in a file that stands here."""
+
+from __future__ import annotations
+
+from benchmarks import audit, cluster, convergence, growth, memory, start, training
+from benchmarks.frame import Benchmark
+
+_FILES = (convergence, training, growth, memory, start, audit, cluster)
+BENCHMARKS: dict[str, Benchmark] = {b.name: b for file in _FILES for b in file.BENCHMARKS}

@@ -1,0 +1,97 @@
+"""Benchmarks run: every file is imported, the cheapest are run in a tiny setting, and the table is saved."""
+
+import importlib
+import json
+import os
+import pkgutil
+import socket
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import benchmarks
+from benchmarks.__main__ import main, printed
+from benchmarks.frame import Benchmark, Row, Setting
+from benchmarks.registry import BENCHMARKS
+
+TINY = Setting(rounds=1, tiny=True)
+# Under a few seconds each; the others start processes that import much, or a cluster.
+CHEAP = ("loops", "sgemm", "cells", "audit")
+OPTIONAL = {"torch", "jax", "distributed"}
+
+
+@pytest.mark.parametrize("name", [m.name for m in pkgutil.walk_packages(benchmarks.__path__, "benchmarks.")])
+def test_every_file_is_imported(name):
+    try:
+        importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name not in OPTIONAL:
+            raise
+        pytest.skip(f"{error.name} is not installed")
+
+
+@pytest.mark.parametrize("name", CHEAP)
+def test_cheap_benchmarks_run(name):
+    if BENCHMARKS[name].missing:
+        pytest.skip(f"{BENCHMARKS[name].missing[0]} is not installed")
+    table = BENCHMARKS[name].table(TINY)
+    measured = table[table["rounds"] > 0]
+    assert len(measured) > 0
+    assert np.isfinite(measured["median"]).all()
+
+
+def test_no_two_rows_have_the_same_name():
+    names = [row.comparison for benchmark in BENCHMARKS.values() for row in benchmark.rows]
+    assert len(set(names)) == len(names)
+
+
+def test_the_table_and_the_machine_are_saved_without_names_of_places(tmp_path, capsys):
+    main(["sgemm", "--rounds", "2", "--tiny", "--to", str(tmp_path / "found")])
+    table = pd.read_csv(tmp_path / "found.csv")
+    assert list(table.columns) == [
+        *("benchmark", "comparison", "what", "unit", "median", "minimum", "maximum", "rounds", "target", "reached"),
+    ]
+    assert table["rounds"].max() == 2
+    record = json.loads((tmp_path / "found.json").read_text())
+    assert record["cores"] == os.cpu_count()
+    assert {"bnstats", "numpy", "numba", "python", "jax"} <= set(record["versions"])
+    written = (tmp_path / "found.json").read_text() + (tmp_path / "found.csv").read_text()
+    assert socket.gethostname() not in written
+    assert str(Path.home()) not in written
+    assert "share of sgemm, 1 layer" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("given", "said"), [(["nothing"], "no benchmark nothing"), (["--rounds", "0"], "at least 1")])
+def test_what_cannot_be_run_is_refused(given, said, capsys):
+    with pytest.raises(SystemExit):
+        main(given)
+    assert said in capsys.readouterr().err
+
+
+def benchmark(measured, **options):
+    rows = (Row("fast", "how fast", at_least=2.0), Row("small", "how small", "MB"))
+    return Benchmark("made up", rows, lambda _: measured, **options)
+
+
+def test_a_row_has_the_middle_and_the_ends_of_its_rounds_and_says_whether_the_target_is_reached():
+    table = benchmark({"fast": [1.0, 4.0, 3.0], "small": [5.0]}).table(Setting())
+    assert table.loc[0, ["median", "minimum", "maximum", "rounds"]].tolist() == [3.0, 1.0, 4.0, 3]
+    assert table["target"].tolist() == ["at least 2", ""]
+    assert table["reached"].tolist() == ["yes", ""]
+    assert benchmark({"fast": [1.0], "small": [5.0]}).table(Setting())["reached"].tolist() == ["no", ""]
+    assert Row("", "", at_most=1.0).reached(1.5) == "no"
+
+
+def test_what_is_not_installed_is_said():
+    table = benchmark({}, needs=("no_such_package",)).table(Setting())
+    assert table["reached"].tolist() == ["no_such_package not installed"] * 2
+    assert "not installed" in printed(table)
+
+
+def test_rows_that_are_not_measured_are_an_error():
+    with pytest.raises(ValueError, match="its rows are"):
+        benchmark({"fast": [1.0]}).table(Setting())
+    with pytest.raises(ValueError, match="its rows are"):
+        benchmark({"quick": [1.0]}).table(TINY)
