@@ -55,17 +55,18 @@ def audit(
         Wrapped and compiled ones, too.
     loader : iterable of batches
         Training batches, drawn as training draws them: (x, y), a dict, or a tensor, rows first. It is read several
-        times. The batches of its first epoch, up to `batches`, are kept in memory meanwhile, and of each layer the mean
-        and variance of each batch.
+        times.
     test : iterable of batches, optional
-        Rows whose score is to be explained; by default half of the loader's.
+        Rows whose score is to be explained, all of which are held in memory; by default half of the loader's.
     score : callable (output, batch) -> a number per row, larger is better
         By default the log likelihood of integer labels, logits given. Without labels, cost is how far outputs are from
         those in training mode.
     forward : callable (model, batch) -> output
         By default the model is called with the first part of a pair, or with the entries of a dict that are no labels.
     batches : int
-        At least 50: how many full batches are drawn.
+        At least 50: how many full batches are drawn. It bounds what is held in memory, however many batches the loader
+        has: those of the first epoch, as mends are tried on their rows, and of each layer a mean and a variance per
+        channel and batch (16 bytes), as p-values resample the batches.
     device : str or torch.device
         By default that of the model.
     seed : int
@@ -77,7 +78,6 @@ def audit(
         Optimisation steps made, which tells whether statistics were updated twice in each.
     class_shares : dict of int to float, optional
         Classes' shares at test time; by default those of the test rows, without which they are not used.
-
     adaptations : names or adaptations, optional
         Of `bn.adaptation`, such as "mixed", whose scores on test batches of 1 to 128 rows are wanted, too.
 

@@ -45,16 +45,16 @@ def recalibrate(
         Training batches, as for `bn.audit`; one epoch of them is read.
     kind : str
         "population": all rows, layer by layer along the inference path, dropout off; exact where they fit into one
-        batch of 2^24 input values, else of large random groups. "precise": batches as they come, in training mode,
-        pooled. "averaged": their means and unbiased variances averaged, as `torch.optim.swa_utils.update_bn` does.
-        "biased": the running ones, variances divided by n/(n - 1). "debiased": the running ones without what the start
-        values 0 and 1 still weigh.
+        batch of 2^24 input values, else of large random groups; they are held in memory. "precise": batches as they
+        come, in training mode, pooled. "averaged": their means and unbiased variances averaged, as
+        `torch.optim.swa_utils.update_bn` does. "biased": the running ones, variances divided by n/(n - 1). "debiased":
+        the running ones without what the start values 0 and 1 still weigh.
     layers : names, optional
         Layers to change; by default all. Statistics of each are those that it has when all are changed.
     forward, device, seed
         See `bn.audit`.
     batches : int, optional
-        At most so many batches of the epoch.
+        At most so many batches of the epoch; name a number where its rows do not fit into memory.
 
     Returns
     -------
@@ -84,17 +84,17 @@ def recalibrate(
         runner = Runner(core, forward, draws.first, place)
         known = {layer.name: layer for layer in runner.layers if layer.running is not None}
         chosen = list(known.values()) if layers is None else [named("layer", n, known, "None for all") for n in layers]
-        rows = [batch for _, batch in takewhile(lambda drawn: drawn[0] == 0, draws)]
+        rows = (batch for _, batch in takewhile(lambda drawn: drawn[0] == 0, draws))
         made = _make(runner, list(known.values()), rows, kind, draws.size, seed)
     for layer in chosen:
         _store(layer, made[layer.name])
     return mended
 
 
-def _make(runner: Runner, layers: list[Layer], rows: list[Any], kind: str, size: int, seed: int) -> Kind:
+def _make(runner: Runner, layers: list[Layer], rows: Iterable[Any], kind: str, size: int, seed: int) -> Kind:
     """Statistics of that kind."""
     if kind == "population":
-        return kinds.population(runner, joined(rows), size, seed)
+        return kinds.population(runner, joined(list(rows)), size, seed)
     if kind == "debiased":
         return kinds.debiased(layers)
     frozen = {layer.name for layer in layers if not layer.normalises}
