@@ -21,7 +21,7 @@ from benchmarks.frame import Benchmark, Measured, Row, Setting, seconds
 from bnstats._arrays import FloatArray
 from bnstats.simulation.remote import simulated
 from bnstats.simulation.tally import Account
-from bnstats.simulation.workers import PER_WORKER, SHORTEST
+from bnstats.simulation.workers import LONGER_PER_WORKER, SHORTEST_TASK
 from bnstats.studies.convergence.measure import DYADIC
 from bnstats.studies.convergence.study import SETS_PER_BLOCK, ConvergenceStudy
 
@@ -96,7 +96,7 @@ def against_threads(setting: Setting) -> Measured:
         "Dask / threads": wall[:, 1] / wall[:, 0],
         "Dask / threads, CPU": net[:, 1] / net[:, 0],
         "Dask, empty task": task * 1e3,
-        "Dask, scheduler with 1000 workers": MANY_WORKERS * task / (SHORTEST + PER_WORKER * MANY_WORKERS),
+        "Dask, scheduler with 1000 workers": MANY_WORKERS * task / (SHORTEST_TASK + LONGER_PER_WORKER * MANY_WORKERS),
         "Dask, workers per client": [costs["simulate"] / (costs["unpickle"] + costs["merge"])],
     }
 

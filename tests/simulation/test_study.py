@@ -20,7 +20,7 @@ from scipy import stats
 import bnstats as bn
 from bnstats._written import Written
 from bnstats.simulation.blocks import BlockError, failure
-from bnstats.simulation.checks import NUMBERS
+from bnstats.simulation.checks import NUMBER_COLUMNS
 from bnstats.simulation.streams import digest, stream
 from bnstats.simulation.summaries import SUMMARIES
 from bnstats.testing import assert_within_mcse
@@ -560,11 +560,14 @@ class Misspelt(Averages):
         ({"study": None}, "derived from bn.Study; got None"),
         ({"study": Averages(block=0)}, "Averages.size returns a whole number of at least 1; got 0"),
         ({"study": Averages(block=2.5)}, "got 2.5"),
-        ({"study": Celled(5)}, "Celled.cells returns a list of mappings, one a condition; got 5"),
+        ({"study": Celled(5)}, "Celled.cells returns a list of mappings, one per condition; got 5"),
         ({"study": Celled([(2,)])}, r"got \[\(2,\)\]"),
         ({"study": Misspelt()}, "summary 'medain_abs_error' is not known; did you mean 'median_abs_error'"),
         ({"study": Averages(sizes=())}, "no cells: give at least one"),
-        *[({"study": Celled([{name: 1}])}, f"a cell has a column '{name}', as the table has") for name in NUMBERS],
+        *[
+            ({"study": Celled([{name: 1}])}, f"a cell has a column '{name}', as the table has")
+            for name in NUMBER_COLUMNS
+        ],
     ],
 )
 def test_bad_arguments_are_refused_before_anything_is_simulated(given, message, monkeypatch):

@@ -18,7 +18,7 @@ from benchmarks.damage import Means
 from bnstats.exceptions import BlockError, WorkersLostError
 from bnstats.simulation import remote
 from bnstats.simulation.single_thread import single_thread
-from bnstats.simulation.workers import AHEAD, Workers
+from bnstats.simulation.workers import TASKS_PER_WORKER, Workers
 
 
 def blas_threads() -> list[int]:
@@ -87,9 +87,9 @@ def test_a_worker_that_does_not_know_the_study_is_sent_it():
 
 def test_a_process_keeps_few_studies():
     elsewhere = Elsewhere(1)
-    for seed in range(remote.KEPT + 3):
+    for seed in range(remote.STUDIES_KEPT + 3):
         bn.run(Means((seed + 2,)), max_replicates=120, executor=elsewhere)
-    assert len(elsewhere.known[0]) == remote.KEPT
+    assert len(elsewhere.known[0]) == remote.STUDIES_KEPT
 
 
 class Asked(Executor):
@@ -116,7 +116,7 @@ def test_the_window_is_of_the_executors_workers_not_of_this_machine():
         ({}, os.cpu_count()),
     ]:
         with Workers(Asked(**told), Means(), 0, []) as workers:
-            assert workers.window == AHEAD * number
+            assert workers.window == TASKS_PER_WORKER * number
 
 
 @pytest.mark.usefixtures("two_threads")

@@ -382,7 +382,7 @@ def test_rate_of_heavy_tails():
 
 def test_rate_refuses_what_cannot_be_decided():
     """No draws show the rate of a bias that is zero, and few draws show a rate to 1e-6."""
-    with pytest.raises(InsufficientPower, match="drowned in Monte Carlo error"):
+    with pytest.raises(InsufficientPower, match="smaller than its Monte Carlo error"):
         assert_rate("mean", "normal", rate=-1.0, tolerance=0.1, measure="bias", max_draws=2**24)
     with pytest.raises(InsufficientPower, match=r"neither lies within .* nor outside\. (Raise|Change)"):
         assert_rate("mean", "normal", rate=-0.5, tolerance=1e-6, max_draws=2**24, false_alarm=CHANCE)

@@ -1,1 +1,1 @@
-"""How often, how sure: streams, replicates, their Monte Carlo errors, and the frame that runs a study."""
+"""Running a study: random streams, replicates, their Monte Carlo errors, and when there are enough of them."""

@@ -1,4 +1,4 @@
-"""One block: its replicates, and what is said when it fails, with the line that simulates it again."""
+"""One block of replicates: how it is simulated, and the error if it fails, with the line that runs it again."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class BlockError(RuntimeError):
     Attributes
     ----------
     study : Study
-        Of which that line runs a block.
+        The study of which that line runs a block.
     """
 
     def __init__(self, message: str, study: Study) -> None:

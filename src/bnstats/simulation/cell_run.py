@@ -1,4 +1,4 @@
-"""One condition on its way: the blocks that were added so far, and the rows of the table that are settled."""
+"""One condition while it is simulated: the blocks added so far, and the rows of the table that are final."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Key = tuple[Any, ...]
 
 @dataclass(frozen=True)
 class Row:
-    """A row of the table to be."""
+    """A row of the table of results."""
 
     names: dict[str, Any]
     summary: Summary
@@ -30,7 +30,7 @@ class Row:
 
     @property
     def columns(self) -> dict[str, Any]:
-        """What the table says."""
+        """The columns of the table, by name."""
         number = self.number
         numbers = {"value": number.value, "mcse": number.mcse, "exact": number.exact, "replicates": self.replicates}
         return self.names | numbers

@@ -10,8 +10,8 @@ from bnstats.simulation.streams import digest
 from bnstats.simulation.study import Cell, Study
 from bnstats.simulation.summaries import summary_of
 
-# The columns of a table that no parameter of a cell may have as its name.
-NUMBERS = ("measure", "summary", "value", "mcse", "exact", "replicates", "reached")
+# Columns of every table: no parameter of a cell may have one of these names.
+NUMBER_COLUMNS = ("measure", "summary", "value", "mcse", "exact", "replicates", "reached")
 
 
 def check(study: Any) -> Sequence[Cell]:
@@ -22,11 +22,11 @@ def check(study: Any) -> Sequence[Cell]:
         summary_of(summary)
     cells = study.cells()
     if not isinstance(cells, Sequence) or not all(isinstance(cell, Mapping) for cell in cells):
-        raise ValueError(f"{type(study).__name__}.cells returns a list of mappings, one a condition; got {cells!r}.")
+        raise ValueError(f"{type(study).__name__}.cells returns a list of mappings, one per condition; got {cells!r}.")
     if not cells:
         raise ValueError("the study has no cells: give at least one condition.")
     for cell in cells:
-        taken = sorted({*NUMBERS, *study.key_columns}.intersection(study.columns(cell)))
+        taken = sorted({*NUMBER_COLUMNS, *study.key_columns}.intersection(study.columns(cell)))
         if taken:
             raise ValueError(
                 f"a cell has a column {taken[0]!r}, as the table has for its numbers; give that parameter another name."

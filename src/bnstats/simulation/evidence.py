@@ -34,7 +34,7 @@ class Sample:
         In increasing order.
     atom_counts : int array, shape (GROUPS, A)
     span : float
-        Two replicates differ by at most so much: 0 where they are known to be all the same, inf where nothing is known.
+        The most by which two replicates can differ: 0 where all are known to be the same, inf where nothing is known.
     model_se : Sample, optional
         The standard errors that a model gave for these estimates.
     """
@@ -84,7 +84,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Evidence:
-    """Replicates of one measure, as a summary reads them: e = value - origin.
+    """Replicates of one measure in the form that summaries take: e = value - origin.
 
     Attributes
     ----------
@@ -129,7 +129,7 @@ class Evidence:
 
     @property
     def missed(self) -> float:
-        """Probability of what so many replicates may have missed, at 95 %: 3 / n (Hanley & Lippman-Hand 1983)."""
+        """Largest probability, at 95 %, of what no replicate showed: 3 / n (Hanley & Lippman-Hand 1983)."""
         return float(min(1.0, 3 / self.n))
 
     @cached_property

@@ -1,4 +1,4 @@
-"""A histogram of fixed size that tells quantiles of any replicates; values that come again and again are counted apart.
+"""A histogram of fixed size, from which quantiles of any replicates are read; repeated values are counted separately.
 
 Bins are an eighth of an octave wide, by the top bits of a number, from 2^-128 to 2^128 on either side of 0.
 """
@@ -23,12 +23,12 @@ FIRST_BIN = (1023 - 128) << 3
 MAGNITUDE_EDGES: FloatArray = ((np.arange(MAGNITUDE_BINS + 1) + FIRST_BIN) << BIN_SHIFT).view(np.float64)
 EDGES: FloatArray = np.concatenate([-MAGNITUDE_EDGES[:0:-1], [0.0], MAGNITUDE_EDGES[1:]])
 
-# In standard errors of a proportion: where quantiles are looked at that tell how sure another one is.
+# Distances from a quantile, in standard errors of a proportion, of the quantiles from which its error is judged.
 DISTANCES: FloatArray = np.arange(1.0, 5.5, 0.5)
 
 # Values that agree in 36 of their 52 bits (1e-11) are one atom: the same estimate, rounded another way.
 _ROUNDING_BITS = 16
-# Atoms are looked for among so many values of a block; one with less than this share counts as a part of the density.
+# Atoms are looked for among the first values of a block; one with a smaller share of all counts as part of the density.
 VALUES_SEARCHED = 1024
 SMALLEST_ATOM_SHARE = 1 / 512
 
@@ -39,7 +39,7 @@ def identity_of(values: FloatArray) -> NDArray[np.int64]:
 
 
 def atoms_of(values: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Values that come again and again, in increasing order, and how often.
+    """Repeated values, in increasing order, and how often each occurs.
 
     >>> atoms_of(np.array([0.5, 0.5, -0.5, 0.7, 0.1, 0.1, -0.5]))
     (array([-0.5,  0.1,  0.5]), array([2., 2., 2.]))
@@ -70,7 +70,7 @@ class Histogram:
     low, high : array, shape (B,)
         Smallest and largest value in each bin, so that a quantile of few different values is exact.
     atoms : array, shape (A,)
-        Values that come again and again, in increasing order; they are among the counts, too.
+        Repeated values, in increasing order; they are included in the counts.
     atom_counts : int array, shape (A,)
     """
 

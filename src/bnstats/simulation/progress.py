@@ -1,4 +1,4 @@
-"""A progress bar: conditions that are done, the worst error, draws a second."""
+"""A progress bar: finished conditions, the worst error, draws per second."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ class Bar:
         self._bar.close()
 
     def block(self, cell: Cell) -> None:
-        """A block of this cell is done."""
+        """Count a finished block of this cell."""
         self._draws += self._study.size(cell) * self._study.draws(cell)
         self._show()
 
     def look(self, cells: Sequence[CellRun]) -> None:
-        """It was looked how precise the cells are."""
+        """Show how precise the cells are at this look."""
         self._worst = max(c.worst for c in cells)
         self._bar.update(sum(c.done for c in cells) - self._bar.n)
         self._show()

@@ -1,7 +1,7 @@
-"""Tasks: some blocks of a cell, simulated here or in another process, to which a study and its data travel once.
+"""Simulates some blocks of a cell, here or in another process, to which a study and its data are sent once.
 
-What travels with a task is a few numbers and the digest of the study. A process that does not know that digest says
-so; the task is sent again with the study, and the process keeps it.
+A task that is sent has a few numbers and the digest of the study. A process that does not know that digest says so;
+the task is sent again with the study, and the process keeps it.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from bnstats.simulation.study import Cell, Study
 from bnstats.simulation.summaries import histogram
 from bnstats.simulation.tally import Tally
 
-# Studies that a process keeps, those of runs that take turns.
-KEPT = 4
+# Studies that a worker process keeps, as several runs may use it in turn.
+STUDIES_KEPT = 4
 
 _known: dict[str, tuple[Study, Sequence[Cell]]] = {}
 
 
 @dataclass(frozen=True)
 class Work:
-    """What became of a task.
+    """The outcome of a task.
 
     Attributes
     ----------
@@ -47,14 +47,14 @@ class Work:
 
 @dataclass(frozen=True)
 class Parcel:
-    """A study, pickled, with the digest of that; cells hold the same data, and are made anew where it arrives."""
+    """A pickled study and its digest; its cells are made from it again in the other process."""
 
     digest: str
     content: bytes = field(repr=False)
 
     @staticmethod
     def of(study: Study, by_value: bool) -> Parcel:
-        """With `by_value`, classes and functions of a script travel too, for workers that cannot import it."""
+        """With `by_value`, classes and functions of a script are sent too, for workers that cannot import it."""
         try:
             if by_value:
                 import cloudpickle
@@ -62,7 +62,7 @@ class Parcel:
                 content = cloudpickle.dumps(study)
             else:
                 content = pickle.dumps(study)
-        except Exception as error:  # what cannot be pickled says so in many ways, all of them meant here
+        except Exception as error:  # pickling fails with errors of many kinds, and each means the same here
             raise ValueError(
                 f"the study cannot be sent to another process ({error}): define its functions at the top of a module, "
                 "or use threads."
@@ -71,7 +71,7 @@ class Parcel:
 
 
 def simulated(study: Study, cell: Cell, seed: int, blocks: Sequence[int]) -> Work:
-    """The tallies of blocks; an error of the study's own is returned, so one that is raised is of the workers."""
+    """The tallies of blocks; an error in the study is returned, so that one that is raised comes from the workers."""
     tallies: list[Tally] = []
     start = time.perf_counter()
     try:
@@ -92,7 +92,7 @@ def simulated_elsewhere(
     if digest not in _known:
         if content is None:
             return None
-        while len(_known) >= KEPT:
+        while len(_known) >= STUDIES_KEPT:
             del _known[next(iter(_known))]
         study = pickle.loads(content)
         _known[digest] = study, list(map(FrozenCell, distinct(study.cells())))
@@ -103,7 +103,7 @@ def simulated_elsewhere(
 
 
 def _portable(error: Exception) -> Exception:
-    """The error, or one that says the same if it cannot be pickled, or not be made anew."""
+    """The error, or one with the same message if it cannot be pickled and restored."""
     try:
         pickle.loads(pickle.dumps(error))
     except Exception:  # the error's own methods may raise anything

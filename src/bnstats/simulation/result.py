@@ -212,11 +212,11 @@ def _range(measure: str, part: pd.DataFrame, names: list[str]) -> str:
     ends = [finite.loc[finite["value"].idxmin()], finite.loc[finite["value"].idxmax()]]
     varying = [name for name in names if part[name].nunique(dropna=False) > 1]
 
-    def said(row: pd.Series) -> str:
+    def described(row: pd.Series) -> str:
         where = ", ".join(f"{name.replace('_', ' ')} {row[name]}" for name in varying)
         return with_error(row["value"], row["mcse"]) + (f" ({where})" if where else "")
 
     without = f"; infinite, or not known, in {len(part) - len(finite)} more" if len(finite) < len(part) else ""
     if len(finite) == 1:
-        return f"{measure}: {said(ends[0])}{without}."
-    return f"{measure}: from {said(ends[0])} to {said(ends[1])}{without}."
+        return f"{measure}: {described(ends[0])}{without}."
+    return f"{measure}: from {described(ends[0])} to {described(ends[1])}{without}."

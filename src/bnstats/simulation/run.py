@@ -44,7 +44,7 @@ class Simulation(Result):
     samples, summaries : list
         The tally behind each row, and how it was summarised.
     looks : int
-        How often, at most, it was looked whether the precision was reached.
+        How often, at most, the precision was checked.
     """
 
     table: pd.DataFrame
@@ -54,7 +54,7 @@ class Simulation(Result):
 
     @property
     def simulation(self) -> Simulation:  # type: ignore[override]
-        """Itself, as other results have one."""
+        """Itself: other results hold one under this name."""
         return self
 
     def leaving_out(self, row: int) -> NDArray[np.float64]:

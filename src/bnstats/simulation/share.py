@@ -1,4 +1,4 @@
-"""One of several jobs that share the blocks of a run out by their index, where there is no common scheduler."""
+"""The share of one job, where several jobs without a common scheduler divide the blocks of a run by their index."""
 
 from __future__ import annotations
 
@@ -44,16 +44,16 @@ class Share:
         whole("index", self.index, least=0, most=whole("of", self.of, least=1) - 1)
 
     def blocks(self, own: range) -> range:
-        """The numbers, among all blocks of a cell, of these among its own."""
+        """Where these blocks of its own stand among all blocks of a cell."""
         return range(self.index + self.of * own.start, self.index + self.of * own.stop, self.of)
 
     def limit(self, cells: Sequence[CellRun]) -> None:
-        """Let each cell have its share of the blocks; ValueError if that is less than two blocks."""
+        """Limit each cell to this share of its blocks; ValueError if that is less than two blocks."""
         for run in cells:
             if run.most < 2 * self.of:
                 raise ValueError(
-                    f"{self.of} jobs are too many for a cell that has less than {2 * self.of} blocks: share it out to "
-                    "fewer, or raise max_replicates."
+                    f"{self.of} jobs are too many for a cell that has less than {2 * self.of} blocks: divide it "
+                    "among fewer, or raise max_replicates."
                 )
             run.most = len(range(self.index, run.most, self.of))
 

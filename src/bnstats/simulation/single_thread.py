@@ -1,4 +1,4 @@
-"""BLAS on one thread while blocks are simulated, one per core, and on as many as before once the last run is over."""
+"""Limits BLAS to one thread while blocks are simulated on all cores, and lifts the limit when the last run is over."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from threadpoolctl import ThreadpoolController
 
 
 class _Limit:
-    """The limit of this process: set by the first who needs it, taken back by the last."""
+    """The limit in this process: set by the first run that needs it, lifted by the last."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
@@ -35,7 +35,7 @@ class _Limit:
                 self.held.restore_original_limits()
 
     def _libraries(self) -> Any:
-        """Those that are loaded; to look for them takes milliseconds, so only when modules were imported since."""
+        """The loaded libraries; a search takes milliseconds, so it is repeated only after further imports."""
         if self.modules != len(sys.modules):
             self.controller, self.modules = ThreadpoolController(), len(sys.modules)
         return self.controller
@@ -45,7 +45,7 @@ _limit = _Limit()
 
 
 def _forget() -> None:
-    """In a forked child nobody is left who would take the limit back."""
+    """In a forked child no run is left that would lift the limit."""
     global _limit
     _limit = _Limit()
 

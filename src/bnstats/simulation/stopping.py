@@ -1,23 +1,23 @@
-"""When to stop: the one place that says how sure a number is, and whether replicates are added for it.
+"""When to stop: the one place that decides how precise a number is, and whether replicates are added for it.
 
 A condition's blocks double from look to look, and a measure is settled at the first look at which each of its numbers
-is precise enough. What is said of a number, by the first line that applies:
+is precise enough. What the table says of a number, by the first row that applies:
 
-=============  ==================================================  ======  =====  ====================================
-a number is    where                                               value   mcse   replicates are added for it
-=============  ==================================================  ======  =====  ====================================
-infinite       its exact value is infinite                         inf     nan    no: it is known
-undefined      replicates are NaN or infinite                      nan     inf    no: more would not mend it
-heavy-tailed   so many replicates cannot tell the moment behind    theirs  inf    only if the study is `patient`, and as
-               its error (`Study.tail_index`, `Summary.order`)                    many as are allowed could tell
-at a gap       chance decides between values far apart             theirs  its    no: they make it no surer
-               (`Summary.at_gap`)                                          own
-estimated      else                                                theirs  its    until mcse / scale <= precision
-                                                                           own
-=============  ==================================================  ======  =====  ====================================
+============  ================================================  ========  ========  ===================================
+a number is   where                                             value     mcse      replicates are added for it
+============  ================================================  ========  ========  ===================================
+infinite      its exact value is infinite                       inf       nan       no: it is known
+undefined     replicates are NaN or infinite                    nan       inf       no: more would not help
+heavy-tailed  the replicates are too few to show the moment     estimate  inf       only if the study is `patient`, and
+              that its error needs (`Study.tail_index`,                             the most allowed would show it
+              `Summary.order`)
+at a gap      chance decides between values far apart           estimate  estimate  no: they make it no more certain
+              (`Summary.at_gap`)
+estimated     else                                              estimate  estimate  until mcse / scale <= precision
+============  ================================================  ========  ========  ===================================
 
-A number that the study does not want (`Study.wanted`) is as sure as it is: no replicates are added for it, and it
-counts as reached. The measures of a `paired` study settle together, with the least precise of them.
+For a number that need not be precise (`Study.wanted`) no replicates are added, and it counts as reached. The measures
+of a `paired` study settle together, with the least precise of them.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ from bnstats.simulation.evidence import Evidence
 from bnstats.simulation.study import Cell, Study
 from bnstats.simulation.summaries import Summary
 
-# Before the first look.
+# Blocks that a condition has at the first look.
 FIRST_LOOK_BLOCKS = 8
 
 
 class Case(Enum):
-    """What a number is, see the table of this module."""
+    """Kinds of numbers, see the table of this module."""
 
     INFINITE = "infinite"
     UNDEFINED = "undefined"
@@ -47,7 +47,7 @@ class Case(Enum):
 
 @dataclass(frozen=True)
 class Number:
-    """A number of the table to be, and what more replicates would do to it.
+    """A number of the table of results, and what more replicates would do to it.
 
     Attributes
     ----------

@@ -57,7 +57,7 @@ class Study(ABC):
     paired: ClassVar[bool] = False
     """Whether the measures of a cell settle together: all of the same replicates, so that their differences add up."""
     patient: ClassVar[bool] = False
-    """Whether replicates are added, too, for a number whose error so many cannot tell yet, but the most allowed can."""
+    """Whether replicates are also added where they are too few to estimate an error, but the most allowed would do."""
 
     @abstractmethod
     def cells(self) -> Sequence[Cell]:
@@ -82,11 +82,11 @@ class Study(ABC):
         return 1000
 
     def at_most(self, cell: Cell, max_replicates: int) -> int:
-        """Replicates of this cell at most, where that limit was given for all."""
+        """The most replicates of this cell, where `max_replicates` was given for all cells."""
         return max_replicates
 
     def draws(self, cell: Cell) -> int:
-        """Random numbers that a replicate takes, for the progress bar."""
+        """How many random numbers a replicate takes, for the progress bar."""
         return 1
 
     def origin(self, cell: Cell, key: Any) -> float:
@@ -102,10 +102,10 @@ class Study(ABC):
         return None
 
     def span(self, cell: Cell, key: Any) -> float:
-        """Two replicates differ by at most so much: 0 where they are known to be all the same, inf where not known.
+        """The most by which two replicates can differ: 0 where all are known to be the same, inf where it is not known.
 
-        It says what may have been missed where all replicates are equal: their error is 0 only where this is. Of events
-        (booleans) it is 1.
+        It bounds what may have been missed where all replicates are equal: their error is 0 only where the span is 0.
+        Events (booleans) have the span 1.
         """
         return math.inf
 
@@ -114,22 +114,22 @@ class Study(ABC):
         return math.nan
 
     def tail_index(self, cell: Cell, key: Any, replicates: int) -> float:
-        """Moments of the replicates below this order exist, as far as so many replicates can tell."""
+        """Moments of the replicates below this order exist, as far as this number of replicates can show."""
         return math.inf
 
     def wanted(self, cell: Cell, key: Any, summary: str) -> bool:
-        """Whether the precision that is asked of a run is asked of this number.
+        """Whether this number has to reach the precision of the run.
 
-        One that is not has its standard error, too, but no replicates are added for it, and no warning names it.
+        One that need not has its standard error, too, but no replicates are added for it, and no warning names it.
         """
         return True
 
     def columns(self, cell: Cell) -> Mapping[str, Any]:
-        """What the table says of a cell."""
+        """The columns of the table that describe a cell."""
         return cell
 
     def key_of(self, parts: tuple[Any, ...]) -> Any:
-        """A measure's name as methods get it: the value itself, or a tuple with the names of `key_columns`."""
+        """A measure's name as methods get it: the value itself, or a named tuple with the names of `key_columns`."""
         return parts[0] if len(self.key_columns) == 1 else _key_type(self.key_columns)(*parts)
 
 

@@ -4,8 +4,8 @@ e is value - origin: the error of an estimate if the origin is its target. The f
 Crowther (2019, Table 6), with the fourth moment of the replicates in place of normality in those of standard errors,
 and the delta method for roots.
 
-An error is 0 only where the replicates are known to be all the same. Where they merely are, others may have been
-missed: at 95 %, of n replicates none shows what has a probability of 3 / n, and the error is what that would change.
+An error is 0 only where the replicates are known to be all the same. Where they merely happen to be, others may have
+been missed: at 95 %, none of n replicates shows an event of probability 3 / n, and the error is what it would change.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from bnstats._validation import named
 from bnstats.simulation.evidence import Evidence, Sample
 from bnstats.simulation.histogram import DISTANCES, Histogram
 
-# A relative difference of squares that is as small is rounding.
+# A relative difference of squares below this is rounding.
 ROUNDING = 1e-12
 
 
@@ -42,8 +42,8 @@ class Summary:
     histogram : bool
         Whether it needs more of the replicates than their moments.
     at_gap : callable (Evidence) -> bool, optional
-        Whether chance decides between values far apart: then more replicates make the MCSE smaller at one stroke, or,
-        at a tie, never.
+        Whether chance decides between values far apart: then more replicates reduce the MCSE suddenly or, at a tie,
+        never.
     of_events : bool
         Whether it is a share of replicates that are True.
     of_model_se : bool

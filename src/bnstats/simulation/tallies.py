@@ -1,4 +1,4 @@
-"""Blocks, found in a store or simulated by workers, and handed back in the order in which they were asked for."""
+"""Blocks, read from a store or simulated by workers, in the order in which they were asked for."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def tallies(
 
 
 def _pieces(wanted: Sequence[tuple[CellRun, range]], workers: Workers, store: Store | None) -> Iterator[Task | Block]:
-    """Stored blocks, and tasks for those that are not stored, of consecutive ones of a cell."""
+    """Stored blocks, and tasks for the blocks that are not stored, each of consecutive blocks of a cell."""
     left = sum(len(blocks) for _, blocks in wanted)
     for run, blocks in wanted:
         missing: list[int] = []

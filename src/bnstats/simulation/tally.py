@@ -51,7 +51,7 @@ class Tally:
     low, high : array, shape (B,)
         Smallest and largest value - origin of a bin, so that the median of a discrete quantity is exact.
     atoms : array, shape (3, A)
-        Values of value - origin that come again and again: measure, value, how often.
+        Repeated values of value - origin: measure, value, how often.
     """
 
     keys: tuple[tuple[Any, ...], ...]
@@ -178,7 +178,7 @@ class Account:
             held[group] += int(count)
 
     def sample(self, k: int) -> Sample:
-        """What is known now of measure k."""
+        """The replicates of measure k so far."""
         atoms = sorted(self.atoms[k].values(), key=itemgetter(0))
         values = np.array([value for value, _ in atoms])
         each = np.array([count for _, count in atoms], np.int64).reshape(-1, GROUPS).T

@@ -1,4 +1,4 @@
-"""Whoever simulates blocks: threads of this process, or any executor with its processes, here or on other machines."""
+"""The workers that simulate blocks: threads of this process, or any executor, with processes here or elsewhere."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from bnstats.simulation.study import Study
 
 T = TypeVar("T")
 
-# Tasks under way per worker: one at work, and some on their way.
-AHEAD = 4
+# Tasks per worker that are not finished: one that is simulated, and some that wait.
+TASKS_PER_WORKER = 4
 # Seconds that a task should take at least, and besides for each worker, so that a scheduler which spends half a
 # millisecond on a task keeps up with a thousand workers.
-SHORTEST, PER_WORKER = 0.1, 0.001
-# Seconds after which it is asked again how many workers there are.
-NEWS = 2.0
+SHORTEST_TASK, LONGER_PER_WORKER = 0.1, 0.001
+# Seconds after which the workers are counted again.
+COUNT_EVERY = 2.0
 
 
 class WorkersLostError(RuntimeError):
-    """Workers ended, or could not be reached: no fault of a block; what is in the store is kept."""
+    """Workers ended, or could not be reached: no error of a block; what is in the store is kept."""
 
 
 class Workers:
@@ -76,21 +76,21 @@ class Workers:
     @property
     def count(self) -> int:
         """How many blocks are simulated at a time; more or fewer as workers come and go."""
-        if time.monotonic() - self._asked > NEWS:
+        if time.monotonic() - self._asked > COUNT_EVERY:
             self._count = _workers_of(self._executor, self._client) or self._count
             self._asked = time.monotonic()
         return self._count
 
     @property
     def window(self) -> int:
-        """How many tasks are under way at a time, so that memory does not grow with their number."""
-        return AHEAD * self.count
+        """How many tasks are sent at a time, so that memory does not grow with their number."""
+        return TASKS_PER_WORKER * self.count
 
     def share(self, left: int) -> int:
         """How many blocks to give to the next task, where so many are left: fewer towards the end, one to threads."""
         if self._parcel is None or math.isinf(self._seconds):
             return 1
-        enough = math.ceil((SHORTEST + PER_WORKER * self.count) / max(self._seconds, 1e-9))
+        enough = math.ceil((SHORTEST_TASK + LONGER_PER_WORKER * self.count) / max(self._seconds, 1e-9))
         return max(1, min(enough, left // (2 * self.window)))
 
     def submit(self, run: CellRun, blocks: Sequence[int]) -> Task:
@@ -109,12 +109,12 @@ class Workers:
         return self._executor.submit(simulated_elsewhere, *given, **options)
 
     def took(self, seconds: float) -> None:
-        """A block took so long."""
+        """Note how long a block took."""
         self._seconds = seconds if math.isinf(self._seconds) else 0.8 * self._seconds + 0.2 * seconds
 
 
 class Task:
-    """Some blocks of a cell, on their way."""
+    """Some blocks of a cell that workers simulate."""
 
     def __init__(self, workers: Workers, run: CellRun, blocks: Sequence[int]) -> None:
         self.run, self.blocks = run, blocks
@@ -122,7 +122,7 @@ class Task:
         self._future = self._guarded(lambda: workers.start(run, blocks))
 
     def result(self) -> Work:
-        """Wait for the work; WorkersLostError if nobody does it."""
+        """Wait for the work; WorkersLostError if no worker does it."""
         work = self._guarded(self._future.result)
         while work is None:
             self._future = self._guarded(lambda: self._workers.start(self.run, self.blocks, again=True))
@@ -135,7 +135,7 @@ class Task:
         """Cancel it; the work if it is finished already, or cannot be stopped."""
         try:
             return None if self._future.cancel() else self._future.result()
-        except (Exception, asyncio.CancelledError):  # whatever became of it: what brought the run to its end is raised
+        except (Exception, asyncio.CancelledError):  # the error that ended the run is raised instead
             return None
 
     def _guarded(self, step: Callable[[], T]) -> T:
@@ -150,11 +150,11 @@ class Task:
 
 
 def _workers_of(executor: Executor, client: Any) -> int:
-    """How many tasks an executor works on at a time; 0 if it cannot be told now."""
+    """How many tasks an executor works on at a time; 0 if that is not known at the moment."""
     if client is not None:
         try:
             return sum(client.nthreads().values())
-        except Exception:  # no scheduler at the moment, which it says in many ways
+        except Exception:  # no scheduler at the moment, for which it raises errors of many kinds
             return 0
     named = (getattr(executor, name, None) for name in ("_max_workers", "num_workers", "max_workers"))
     return next((int(number) for number in named if isinstance(number, int)), os.cpu_count() or 1)

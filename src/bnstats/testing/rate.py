@@ -132,8 +132,8 @@ def assert_rate(
         raise AssertionError(f"{found}: not n^{rate:g} to within {tolerance:g} (false alarm {false_alarm:g}).\n{again}")
     if math.isnan(low):
         raise InsufficientPower(
-            f"{max_draws} draws cannot tell how the {what} falls: it is drowned in Monte Carlo error, or its tails are "
-            f"too heavy. Use measure='median_abs_error', or raise max_draws.\n{again}"
+            f"{max_draws} draws do not show how the {what} falls: it is smaller than its Monte Carlo error, or "
+            f"its tails are too heavy. Use measure='median_abs_error', or raise max_draws.\n{again}"
         )
     advice = _what_would_decide(fitted.rate - rate, high - fitted.rate, tolerance, max_draws)
     raise InsufficientPower(f"{found}: that neither lies within {least:g} to {most:g} nor outside. {advice}.\n{again}")

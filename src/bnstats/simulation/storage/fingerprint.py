@@ -2,8 +2,8 @@
 
 Of this package it is all source, so that no change of it is ever served old blocks. Of the user's own code it is the
 methods of the study and of the objects in its fields and cells, the functions in these, and whatever functions, classes
-and constants of their own module all of these name. Not seen are functions that they import from elsewhere (told by
-their name), libraries other than NumPy and SciPy, objects without a stable identity, and what is looked up while
+and constants of their own module all of these name. Not seen are functions that they import from elsewhere (known
+by their name), libraries other than NumPy and SciPy, objects without a stable identity, and what is looked up while
 running: files, the environment, `getattr`. A dict or list that is filled while running counts as another constant then.
 """
 
@@ -27,8 +27,8 @@ from bnstats.simulation.summaries import histogram
 
 _PACKAGE = __name__.partition(".")[0]
 # Their code is identified by their version, and Python's by its bytecode.
-_TOLD_BY_VERSION = ("numpy", "scipy")
-_COVERED = {_PACKAGE, *_TOLD_BY_VERSION, *sys.stdlib_module_names}
+_KNOWN_BY_VERSION = ("numpy", "scipy")
+_COVERED = {_PACKAGE, *_KNOWN_BY_VERSION, *sys.stdlib_module_names}
 # What these methods of a study say does not change a block.
 _DESCRIBE = (
     *("cells", "columns", "content", "draws", "exact", "grid", "key_columns", "model_se", "paired", "patient", "span"),
@@ -48,7 +48,7 @@ def definition(study: Study, seed: int) -> dict[str, Any]:
         "code": code((type(study), *fields.values())),
         "histogram": histogram(study.summaries),
         _PACKAGE: f"{version(_PACKAGE)}, source {_source()}",
-        **{library: version(library) for library in _TOLD_BY_VERSION},
+        **{library: version(library) for library in _KNOWN_BY_VERSION},
     }
 
 
@@ -100,7 +100,7 @@ def _marks(label: str, value: Any, seen: set[int]) -> Iterator[Part]:
 
 
 def _parts(label: str, value: Any) -> Iterator[Part]:
-    """What an object is made of; fields and cells have no label, as their values are told elsewhere."""
+    """The parts of an object; fields and cells have no label, as their values are recorded elsewhere."""
 
     def below(name: Any) -> str:
         return label and f"{label}.{name}"

@@ -39,8 +39,8 @@ def measure_convergence(
     batch_sizes : ints of at least 2
         Sizes 2^k up to 65536 of independent values share one stream of draws.
     estimators : names or Estimators
-        Of batches above 2^20 values the package's own hold only a part at a time, on independent values; your own, and
-        other rules, hold a batch whole.
+        Of batches above 2^20 independent values, the package's own hold only a part in memory at a time; your own, and
+        other batching rules, hold a whole batch.
     batching : Batching or several
     **options : RunOptions
         A replicate is a set of 65536 draws, which serves all sizes 2^k up to 65536 of independent values, or one batch

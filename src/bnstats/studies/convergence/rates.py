@@ -1,4 +1,4 @@
-"""Rates of convergence: slopes of log error against log batch size, with intervals that know of the shared draws."""
+"""Rates of convergence: slopes of log error against log batch size, with intervals that allow for shared draws."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bnstats.simulation.run import Simulation
 
 # Below this size the terms in 1 / n² matter; the fit has a term in 1 / n.
 SMALLEST_FITTED_SIZE = 8
-# A value is a multiple of its standard error by at least so much, or its logarithm is noise.
+# A value below this many standard errors is left out, as its logarithm would be noise.
 RESOLVED_STANDARD_ERRORS = 4.0
 
 
@@ -39,7 +39,7 @@ class Slope:
     exact: float = np.nan
 
     def interval(self, error: float) -> tuple[float, float]:
-        """Bounds that are missed with a probability of `error` on either side."""
+        """Bounds beyond which the rate lies with a probability of `error` on either side."""
         margin = self.se * float(stats.t.isf(error, self.freedom)) if self.freedom > 0 else np.nan
         return self.rate - margin, self.rate + margin
 
@@ -67,8 +67,8 @@ def rates(simulation: Simulation, expected: Callable[..., float], confidence: fl
         population, batching, estimator, measure, rate, low, high, exact, expected. The interval from low to high is
         for `exact`, the slope of the same weighted fit to the exact errors at these batch sizes (nan where they are not
         known). `expected` is another number, the limit for large n (`theory.rate`), which is reached only slowly with
-        heavy tails or where the leading term nearly vanishes. rate is nan where the error is infinite, or drowned in
-        Monte Carlo error (the bias of an unbiased estimator).
+        heavy tails or where the leading term nearly vanishes. rate is nan where the error is infinite, or smaller
+        than its Monte Carlo error (the bias of an unbiased estimator).
 
     Examples
     --------

@@ -24,7 +24,7 @@ from bnstats.studies.convergence.visible_tails import visible_tail_index
 # Of batches that are larger, a replicate is one of them.
 DRAWS_PER_SET = 2**16
 SETS_PER_BLOCK = 32
-# Estimates are taken of at most so many batches of one size in a set. More pairs would make no curve smoother.
+# The most batches of one size in a set of which estimates are taken: more would make no curve smoother.
 BATCHES_PER_SET = 2**9
 # Values that are held at once, where batches are not larger.
 VALUES_AT_ONCE = 2**20
@@ -39,7 +39,7 @@ class ConvergenceKey(NamedTuple):
 
 @dataclass(frozen=True)
 class ConvergenceStudy(Study):
-    """Estimates from batches, against what the population says. See `measure_convergence`."""
+    """Estimates from batches, compared with the population's values. See `measure_convergence`."""
 
     summaries: ClassVar[tuple[str, ...]] = ("bias", "se", "rmse", "median_abs_error")
     key_columns: ClassVar[tuple[str, ...]] = ConvergenceKey._fields

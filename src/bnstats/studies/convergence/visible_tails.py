@@ -1,4 +1,4 @@
-"""Which moments of an estimate so many replicates can tell: without them there is no Monte Carlo error to trust."""
+"""Which moments of an estimate a number of replicates can show: without them no Monte Carlo error can be trusted."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from bnstats.sampling.tails import largest_share, shortest_interval
 from bnstats.statistics.estimators import Estimator
 from bnstats.statistics.outlier_sensitivity import crowding_power, outlier_powers
 
-# An event that is expected so often in all replicates together is in the estimates as it should be.
+# An event that is expected at least this often in all replicates is well represented in the estimates.
 SEEN_TIMES = 100
-# One that is expected as rarely as this is no matter, however large it is.
+# One that is expected less often than this can be neglected, however large its effect.
 NEGLIGIBLE_TIMES = 1e-9
 
 
 def visible_tail_index(
     population: Population, batching: Batching, estimator: Estimator, n: int, replicates: int
 ) -> float:
-    """Tail index of the estimates, as so many replicates of batches of n see it.
+    """Tail index of the estimates, as far as this number of replicates of batches of n can show it.
 
-    Outliers of the population are one reason for a heavy tail. The other are batches of nearly equal values, for an
-    estimator that divides by their spread: too rare to be seen and yet too large to be neglected.
+    Outliers of the population are one reason for a heavy tail. The other is batches of nearly equal values, for an
+    estimator that divides by their spread: too rare to occur among the replicates, yet too large to be neglected.
     """
     source = batching.source(population)
     values = source.local_tail_index(1 / (replicates * batching.independent_draws(population, n)))
@@ -60,7 +60,7 @@ def _crowding(source: Population, batching: Batching, eps: float, n: int, replic
 
 
 def _crowding_exponent(source: Population, chance: float) -> float:
-    """The a of `_crowding`, where so many values crowd."""
+    """The exponent a of `_crowding`, where this share of the values lies closest together."""
     wide, narrow = (shortest_interval(source.ordered, share) for share in (chance, chance / 2))
     if narrow == 0:
         return 0.0
