@@ -20,7 +20,7 @@ from bnstats.audit.scores import estimate
 from bnstats.networks.adaptation import ADAPTATIONS, Adaptation, Mixed
 
 SIZES = (1, 2, 4, 8, 16, 32, 64, 128)
-# So many rows pass at once, if so many fit.
+# The most rows that pass at once.
 MOST_ROWS = 1024
 
 

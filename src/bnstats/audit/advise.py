@@ -15,7 +15,7 @@ from bnstats.sampling.populations import Population
 from bnstats.statistics import theory
 from bnstats.statistics.conventions import Convention, Momentum
 
-# The statements of `Advice.notes` begin here; the same limits as the audit of a trained model has.
+# Beyond these limits `Advice.notes` says what to change; the audit of a trained model has the same ones.
 SMALL_BATCH = 4
 NOISY_VARIANCE = 0.7
 START_WEIGHT = 0.01
@@ -36,7 +36,7 @@ class Plan:
     population : Population
         Of the values in a channel.
     tolerance : float
-        Largest standard deviation of a running mean that is asked for, in standard deviations of the values.
+        Largest standard deviation of a running mean that is tolerated, in standard deviations of the values.
     """
 
     rows: int
@@ -54,7 +54,7 @@ class Plan:
 
     @property
     def start_weight(self) -> float:
-        """What the start values still weigh in the running statistics after the last step."""
+        """Weight that the start values still have in the running statistics after the last step."""
         return 0.0 if self.steps is None else float(self.convention.shares(self.steps)[0])
 
     @property
@@ -89,7 +89,7 @@ def _running_error(plan: Plan, size: int) -> float:
 
 
 def _raw_value(z: float) -> Any:
-    """Spread of the raw value behind z; nan in batches so small that no member is as far out."""
+    """Spread of the raw value behind z; nan in batches so small that z cannot occur."""
 
     def spread(_: Plan, size: int) -> float:
         occurs = z <= (size - 1) / math.sqrt(size)
@@ -105,7 +105,7 @@ def _gradient(_: Plan, size: int) -> float:
     return math.inf if size == 3 else (size - 2) / (size - 3)
 
 
-# Quantity, unit, and its value for a plan whose batch statistics rest on so many independent values.
+# Quantity, unit, and its value for a plan and the number of independent values behind a batch statistic.
 _QUANTITIES = (
     ("independent values behind a batch statistic", "values", lambda _, size: float(size)),
     ("error of a batch mean", "sd", _mean_error),
@@ -174,7 +174,7 @@ def advise(
     layers : int
         Batch-normalised layers, one behind the other.
     steps : int, optional
-        Updates of the running statistics; by default so many that the start is forgotten.
+        Updates of the running statistics; by default as many as it takes to forget the start values.
     convention : name or Convention
         "torch", "keras", "flax", "haiku" or "cumulative".
     population : whatever `Population.of` takes

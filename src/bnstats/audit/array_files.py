@@ -37,7 +37,9 @@ def loaders(file: Path, batch_size: int) -> tuple[DataLoader[Any], DataLoader[An
     except (ValueError, EOFError) as error:
         raise ValueError(f"--data is a .npz file of numbers, with arrays x and y; {file} is none ({error}).") from None
     if "x" not in arrays:
-        raise ValueError(f"--data has an array x, a row per example, and y, their labels; {file} has {sorted(arrays)}.")
+        raise ValueError(
+            f"--data has an array x, one row per example, and y, their labels; {file} has {sorted(arrays)}."
+        )
     training = DataLoader(_rows(arrays, "", file), batch_size, shuffle=True, drop_last=True)
     test = DataLoader(_rows(arrays, "test_", file), batch_size) if "test_x" in arrays else None
     return training, test
@@ -47,7 +49,9 @@ def _rows(arrays: Mapping[str, Any], prefix: str, file: Path) -> TensorDataset:
     given = {name: arrays[name] for name in (f"{prefix}x", f"{prefix}y") if name in arrays}
     lengths = {name: len(values) if values.ndim else 0 for name, values in given.items()}
     if len(set(lengths.values())) > 1 or min(lengths.values()) < 2:
-        raise ValueError(f"arrays of {file} have a row per example, two or more, as many in x as in y; got {lengths}.")
+        raise ValueError(
+            f"arrays of {file} have one row per example, at least two, as many in x as in y; got {lengths}."
+        )
     return TensorDataset(*(_tensor(name, values, file) for name, values in given.items()))
 
 

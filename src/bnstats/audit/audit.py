@@ -1,4 +1,4 @@
-"""The door: a model and a loader in, a report out."""
+"""The function `audit`: a model and a loader in, a report out."""
 
 from __future__ import annotations
 
@@ -75,11 +75,11 @@ def audit(
     effect : float
         Smallest gain that is worth a finding, in the score's unit (nats, for classes).
     steps : int, optional
-        Optimisation steps made, which tells whether statistics were updated twice in each.
+        Optimisation steps made, which show whether statistics were updated twice in each.
     class_shares : dict of int to float, optional
         Classes' shares at test time; by default those of the test rows, without which they are not used.
     adaptations : names or adaptations, optional
-        Of `bn.adaptation`, such as "mixed", whose scores on test batches of 1 to 128 rows are wanted, too.
+        Of `bn.adaptation`, such as "mixed", to be scored, too, on test batches of 1 to 128 rows.
 
     Returns
     -------

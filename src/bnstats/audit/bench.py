@@ -1,4 +1,4 @@
-"""What a set of rows scores with each choice of statistics: always the same rows, so that differences are paired."""
+"""The scores of a set of rows with any choice of statistics: always the same rows, so that differences are paired."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from bnstats.audit.scores import CHANGED, DIVERGENCE, Estimate, Metric, Scorer, 
 from bnstats.audit.watch import Runner
 
 SPLITS = 10
-# Rows of a batch where its size does not matter, if so many fit.
+# Rows of a batch where its size does not matter, at most.
 CHUNK = 256
 
 

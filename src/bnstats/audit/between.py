@@ -14,7 +14,7 @@ PERMUTATIONS = 199
 
 @dataclass(frozen=True)
 class Between:
-    """What is seen over what random batches would show, and how often chance exceeds it."""
+    """An observed difference over what random batches would show, and how often chance exceeds it."""
 
     ratio: float
     p: float

@@ -22,8 +22,8 @@ from bnstats.networks.adaptation import Adaptation
 
 # Kinds of statistics that a mend may put in place of the running ones.
 MENDS = ("population", "precise", "biased")
-# By how many standard errors another kind has to be better than the first, and by a tenth of what is worth having.
-BETTER = 2.0
+# Another kind than the first is advised where it is better by this many standard errors, and a tenth of `effect`.
+BETTER_BY = 2.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,7 +112,7 @@ class Case:
 
     @property
     def seed(self) -> int:
-        """Of all random numbers."""
+        """The seed of all random numbers."""
         return self.options.seed
 
     @property
@@ -122,7 +122,7 @@ class Case:
 
     @property
     def layers(self) -> list[Layer]:
-        """In the order of the forward pass."""
+        """All batch-norm layers, in the order of the forward pass."""
         return self.runner.layers
 
     @property
@@ -181,7 +181,7 @@ class Gap:
 
     @cached_property
     def base(self) -> list[FloatArray]:
-        """Scores as it is."""
+        """Scores with the earlier mends alone."""
         return self.bench.score(self.applied)
 
     @cached_property
@@ -199,7 +199,7 @@ class Gap:
         best = MENDS[0]
         for kind in MENDS[1:]:
             ahead = self.bench.gain(self._scores[kind], self._scores[best])
-            if ahead.t > BETTER and ahead.value > self.case.effect / 10:
+            if ahead.t > BETTER_BY and ahead.value > self.case.effect / 10:
                 best = kind
         return best
 

@@ -15,16 +15,16 @@ from bnstats.audit.structural import advice
 
 # Root mean square z of a layer that is as expected.
 LOW_Z = 2.0
-# How often chance may name some layer that is not off.
-ALARMS = 0.05
+# How often chance may name a layer that is not off.
+FALSE_ALARM = 0.05
 # What other implementations add to the variance.
-EPS = (1e-5, 1e-3, 1e-2, 1e-1, 1e-4, 1e-6, 1e-8)
+USUAL_EPS = (1e-5, 1e-3, 1e-2, 1e-1, 1e-4, 1e-6, 1e-8)
 # Relative spread of batch variances, and values in a batch, that make a batch small.
-SPREAD, FEW = 0.7, 4
-# Relative change of a variance by dropout.
-DROPOUT = 0.05
-# Weight of start values that is worth a look.
-START = 0.01
+NOISY_SPREAD, FEW_VALUES = 0.7, 4
+# Relative change of a variance by dropout that matters.
+DROPOUT_CHANGE = 0.05
+# Weight of start values that matters.
+START_WEIGHT = 0.01
 
 Named = tuple[str, list[str], str, dict[str, Any]]
 
@@ -57,7 +57,7 @@ def gap_findings(gap: Gap, deep: int = 0) -> list[Finding]:
 
 
 def never_updated(gap: Gap) -> Named | None:
-    """Start values."""
+    """Running statistics that are still the start values."""
     names = [layer.name for layer in gap.case.layers if layer.at_start and layer.name not in gap.applied]
     if not names:
         return None
@@ -67,7 +67,9 @@ def never_updated(gap: Gap) -> Named | None:
 
 def start_remains(gap: Gap) -> Named | None:
     """Few updates at a small momentum."""
-    weights = {name: gap.case.compared[name].start for name in left(gap) if gap.case.compared[name].start > START}
+    weights = {
+        name: gap.case.compared[name].start for name in left(gap) if gap.case.compared[name].start > START_WEIGHT
+    }
     if not weights or not gap.most({name: gap.case.kinds["debiased"][name] for name in weights}):
         return None
     most = max(weights.values())
@@ -83,7 +85,7 @@ def short_batch(gap: Gap) -> Named | None:
         return None
     short = case.runner.watch(case.short_batches(), training=True, frozen=case.frozen)
     again = {x.name: compare(x, case.watched[x.name], case.seed, last=short[x.name]) for x in ended}
-    if any(c is not None and c.p * len(ended) < ALARMS for c in again.values()):
+    if any(c is not None and c.p * len(ended) < FALSE_ALARM for c in again.values()):
         return None
     text = (
         f"the last batch of an epoch has {case.short} rows instead of {case.batch_size} and came just before the "
@@ -98,7 +100,7 @@ def eps_mismatch(gap: Gap) -> Named | None:
     z = rms(gap)
     if not names or z[names[0]] > LOW_Z or max(z.values()) <= LOW_Z:
         return None
-    for eps in EPS:
+    for eps in USUAL_EPS:
         if all(np.isclose(layer.eps, eps) for layer in case.layers):
             continue
         watched = case.runner.watch(case.full, training=True, frozen=case.frozen, eps=dict.fromkeys(z, eps))
@@ -119,8 +121,8 @@ def stale(gap: Gap) -> Named | None:
     inside = residual(case, off[0]) if off[0] == case.layers[0].name else None
     if inside is None:
         why = (
-            "a snapshot cannot tell weights that moved on (a lag behind training, averaged weights) from other data; "
-            "the loader that training used, or the weights before averaging, would tell"
+            "a snapshot cannot distinguish weights that moved on (a lag behind training, averaged weights) from other "
+            "data; the loader that training used, or the weights before averaging, would show it"
         )
     elif inside > 1:
         why = "the weights have moved since (a lag behind training, or averaged weights): no data give these means here"
@@ -139,7 +141,7 @@ def small_batch(gap: Gap) -> Named | None:
     case = gap.case
     spreads = {name: case.spread(name) for name in left(gap)}
     few = {name: float(case.watched[name].n.mean()) for name in left(gap)}
-    if not spreads or (max(spreads.values()) <= SPREAD and min(few.values()) > FEW):
+    if not spreads or (max(spreads.values()) <= NOISY_SPREAD and min(few.values()) > FEW_VALUES):
         return None
     text = (
         f"batches of {case.batch_size} rows: variances of batches spread by up to {max(spreads.values()):.2g} of their "
@@ -155,7 +157,7 @@ def dropout_before(gap: Gap) -> Named | None:
         return None
     off = case.runner.watch(case.full, training=False, frozen=case.frozen)
     ratios = {n: float(case.watched[n].var.mean() / max(off[n].var.mean(), 1e-30)) for n in left(gap)}
-    changed = [name for name, ratio in ratios.items() if abs(ratio - 1) > DROPOUT]
+    changed = [name for name, ratio in ratios.items() if abs(ratio - 1) > DROPOUT_CHANGE]
     if not changed:
         return None
     text = (
@@ -197,4 +199,4 @@ def rms(gap: Gap) -> dict[str, float]:
 def significant(gap: Gap) -> list[str]:
     """Layers that are off by more than chance, all layers taken together."""
     names = left(gap)
-    return [name for name in names if gap.case.compared[name].p * len(names) < ALARMS]
+    return [name for name in names if gap.case.compared[name].p * len(names) < FALSE_ALARM]

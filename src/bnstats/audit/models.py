@@ -1,4 +1,4 @@
-"""What may be audited, and where it lives."""
+"""Which models can be audited, and on which device they are."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Running statistics against those of batches at the same weights, in standard errors, and how often chance does that.
+"""Running statistics against those of batches at the same weights, in standard errors, with p-values.
 
 Under the null hypothesis every batch that went into the running statistics had the distribution that batches have now.
 The running statistic is then a weighted mean of independent batch statistics, with weights known from momentum and
@@ -19,8 +19,8 @@ from bnstats.statistics.conventions import Convention
 RESAMPLES = 999
 # An exponential average counts its last batches until all earlier ones together weigh this much.
 FORGOTTEN = 1e-4
-# So many weights are replaced by equal ones, fewer, that leave the same variance.
-MANY = 5000
+# More weights than this are replaced by fewer, equal ones that leave the same variance.
+MANY_WEIGHTS = 5000
 # What float32 loses in each update.
 ROUNDING = float(np.finfo(np.float32).eps)
 
@@ -29,7 +29,7 @@ def update_weights(momentum: float | None, steps: int | None, calls: int = 1) ->
     """What the start value and each batch, the last one last, weigh in the running statistics.
 
     Batches that together weigh less than 1e-4 are left out, and their weight is given to the others; very many are
-    replaced by fewer of equal weight that leave the same variance. Unknown steps are taken as many. With a momentum of
+    replaced by fewer of equal weight that leave the same variance. Unknown steps count as very many. With a momentum of
     0 nothing is averaged: statistics were put there from elsewhere.
 
     >>> update_weights(0.5, 2)
@@ -42,10 +42,10 @@ def update_weights(momentum: float | None, steps: int | None, calls: int = 1) ->
     if rate is None:
         count = 100_000 if batches is None else batches
         return 0.0, np.full(count, 1 / count)
-    kept = 1 if rate == 1 else min(int(np.ceil(np.log(FORGOTTEN) / np.log1p(-rate))), 100 * MANY)
+    kept = 1 if rate == 1 else min(int(np.ceil(np.log(FORGOTTEN) / np.log1p(-rate))), 100 * MANY_WEIGHTS)
     weights = Convention.of("torch", momentum=rate).shares(kept if batches is None else min(kept, batches))[1:]
     start = 0.0 if batches is None else float((1 - rate) ** batches)
-    if len(weights) > MANY:
+    if len(weights) > MANY_WEIGHTS:
         alike = round(weights.sum() ** 2 / np.square(weights).sum())
         weights = np.full(alike, 1 / alike)
     return start, weights * (1 - start) / weights.sum()
@@ -54,8 +54,8 @@ def update_weights(momentum: float | None, steps: int | None, calls: int = 1) ->
 def epoch_variance(weights: FloatArray, per_epoch: int) -> float:
     """Variance of a running statistic over shuffled epochs, in units of that of a batch statistic.
 
-    The batches of one epoch share out the rows, so that any two of them have a correlation of -1/(M - 1)
-    among M. The last epoch is taken as complete.
+    The M batches of one epoch divide the rows among them, so that any two have a correlation of
+    -1/(M - 1). The last epoch is taken as complete.
 
     >>> independent = float(np.square(np.full(10, 0.1)).sum())
     >>> round(independent, 3), round(epoch_variance(np.full(10, 0.1), 10), 3)
@@ -181,7 +181,7 @@ def _resample(values: FloatArray, newest: FloatArray, weights: FloatArray, share
 
 
 def _draw(weights: FloatArray, k: int, rng: np.random.Generator) -> FloatArray:
-    """What each of k batches weighs in running averages of batches drawn with replacement, a row each."""
+    """What each of k batches weighs in running averages of batches drawn with replacement, one row per resample."""
     if len(weights) and np.ptp(weights) == 0:
         return np.asarray(rng.multinomial(len(weights), np.full(k, 1 / k), size=RESAMPLES) * weights[0])
     drawn, rows = np.zeros((RESAMPLES, k)), np.arange(RESAMPLES)

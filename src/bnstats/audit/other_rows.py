@@ -13,9 +13,9 @@ from bnstats.audit.kinds import Kind, population
 from bnstats.audit.report import Finding
 from bnstats.audit.scores import Estimate
 
-# A difference of class mixes that chance would not give.
+# p-value of a difference between class mixes below which it is no chance.
 RARE = 1e-3
-# Fewer test rows than this make no statistics.
+# With fewer test rows no statistics are made of them.
 FEWEST = 40
 
 
@@ -90,7 +90,7 @@ def composition(case: Case, gap: Gap, standard: list[list[FloatArray]]) -> list[
 
 
 def test_shares(case: Case) -> dict[int, float] | None:
-    """The classes' shares at test time: as they are told, or of the test rows."""
+    """The classes' shares at test time: as they were given, or those of the test rows."""
     if case.options.shares is not None:
         return dict(case.options.shares)
     labels = labels_of(case.test)

@@ -26,7 +26,7 @@ FEWEST = 50
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is wrong, or that nothing is.
+    """One thing that is wrong, or the statement that nothing is.
 
     Attributes
     ----------
@@ -55,7 +55,7 @@ class Finding:
 
 @dataclass(frozen=True, eq=False)
 class Audit:
-    """A model's batch-norm layers, looked at with sampling error in mind.
+    """A model's batch-norm layers, judged with regard to sampling error.
 
     Attributes
     ----------
@@ -75,7 +75,8 @@ class Audit:
     scores : DataFrame
         One row per set of rows, kind of statistics and metric: value, low, high (95 %).
     gap : DataFrame
-        batch - running = (batch - population) + (population - precise) + (precise - running), a row each per metric.
+        batch - running = (batch - population) + (population - precise) + (precise - running), one row per part
+        and metric.
     findings : list of Finding
         The most costly first.
     depth_trend : dict

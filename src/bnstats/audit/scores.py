@@ -18,7 +18,7 @@ from bnstats.audit.layers import to_numpy
 LEVEL = 0.95
 # A gain is material if it is this large in the score's own unit (nats, for classes) ...
 EFFECT = 0.01
-# ... and its paired t at least this: 95 % intervals alone call too much of chance material.
+# ... and its paired t at least this: 95 % intervals alone would call too many chance results material.
 T = 3.3
 
 
@@ -147,8 +147,8 @@ def class_scorer() -> Scorer:
         assert labels is not None
         labels = labels.to(output.device)
         nll = torch.nn.functional.cross_entropy(output.double(), labels.long(), reduction="none")
-        right = (output.argmax(1) == labels).double()
-        return [to_numpy(rows.reshape(len(rows), -1).mean(1)) for rows in (nll, right)]
+        correct = (output.argmax(1) == labels).double()
+        return [to_numpy(rows.reshape(len(rows), -1).mean(1)) for rows in (nll, correct)]
 
     return Scorer((NLL, ACCURACY), score)
 
@@ -183,6 +183,6 @@ def log_softmax(logits: FloatArray) -> FloatArray:
 
 
 def random_splits(rows: int, size: int, count: int, rng: np.random.Generator) -> list[list[IntArray]]:
-    """So many random splits of the rows into batches of at least that size."""
+    """Random splits of the rows into batches of at least that size."""
     parts = max(rows // size, 1)
     return [np.array_split(rng.permutation(rows), parts) for _ in range(count)]

@@ -10,9 +10,9 @@ from bnstats.audit.case import Case, Gap
 from bnstats.audit.kinds import Kind
 from bnstats.audit.report import Finding
 
-# Classes or rows in batches, against random ones.
-MIXED_CLASSES, F = 1.5, 2.0
-# 3.3 standard errors are reached with probability 0.8 by an effect of 0.84 more.
+# How many times as much as random batches batches differ in classes, or in rows, if they are grouped.
+GROUPED_CLASSES, GROUPED_ROWS = 1.5, 2.0
+# A material gain has 3.3 standard errors: an effect of 0.84 more reaches them with probability 0.8.
 NOTICED = 3.3 + 0.84
 
 
@@ -63,7 +63,7 @@ def mixed_modes(case: Case, gap: Gap) -> tuple[Finding | None, Kind]:
 def grouped_batches(case: Case, gap: Gap) -> tuple[Finding | None, Kind]:
     """Rows of a batch resemble each other more than random rows do."""
     mixes = case.mixes()
-    limits = {"classes": MIXED_CLASSES, "first layer": F, "deepest layer": F}
+    limits = {"classes": GROUPED_CLASSES, "first layer": GROUPED_ROWS, "deepest layer": GROUPED_ROWS}
     found = {place: mix for place, mix in mixes.items() if mix.ratio > limits[place] and mix.p <= 0.005}
     if not found:
         return None, {}
@@ -98,7 +98,7 @@ def dead_channels(case: Case) -> list[Finding]:
 
 
 def updated_twice(case: Case) -> list[Finding]:
-    """More updates than optimisation steps, which have to be told."""
+    """More updates than optimisation steps, whose number has to be given."""
     counted = {layer.name: layer.steps / layer.calls for layer in case.layers if layer.steps}
     if not case.options.steps or not counted:
         return []

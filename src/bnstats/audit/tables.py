@@ -1,4 +1,4 @@
-"""The tables of an audit: layers, channels, scores, and the gap taken apart."""
+"""The tables of an audit: layers, channels, scores, and the parts of the gap."""
 
 from __future__ import annotations
 

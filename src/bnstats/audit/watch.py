@@ -83,7 +83,7 @@ class Watched:
 
 
 class Runner:
-    """Runs a model with statistics of one's choice; to be used within `untouched`.
+    """Runs a model with any choice of statistics; to be used within `untouched`.
 
     Attributes
     ----------
@@ -160,7 +160,7 @@ class Runner:
 
     @contextmanager
     def _controlled(self, handle: Handler, entered: Callable[[str, Any], None] | None = None) -> Iterator[None]:
-        """While active, `handle` does every batch normalisation; `entered` is told of layers with their inputs."""
+        """While active, `handle` does every batch normalisation; `entered` is called with a layer's name and inputs."""
         mode = BatchNormCalls(self._names, handle)
 
         def enter(name: str, inputs: Any) -> None:
