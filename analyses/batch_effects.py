@@ -157,7 +157,8 @@ def _draw_map(ax: Axes, rows: pd.DataFrame, colors: dict) -> None:
     count = wins.iloc[0] if len(wins) else len(rows)
     ax.set_title(f"Batches differ in {kind}:\n{best} is clearly the best in {count} of {len(rows)} cases")
     ax.set(
-        xlabel="batch size n (+ %: by how much the second best is worse)", ylabel="effect size τ/σ = √(ICC / (1 − ICC))"
+        xlabel="batch size n (+ %: second best; ≈: no clear winner)",
+        ylabel="effect size τ/σ = √(ICC / (1 − ICC))",
     )
 
 
@@ -198,10 +199,13 @@ def _draw_confounded(ax: Axes, rows: pd.DataFrame, colors: dict) -> None:
 
 def _draw_real(ax: Axes, rows: pd.DataFrame, colors: dict) -> None:
     percent = rows.assign(**{c: 100 * rows[c] for c in ("value", "low", "high")})
-    labels = [row["dataset"].replace(", ", "\n") if row["correction"] == "center" else "" for _, row in rows.iterrows()]
+    labels = [
+        row["dataset"] if row["correction"] == "center" else correction_name(row["correction"])
+        for _, row in rows.iterrows()
+    ]
     intervals(ax, percent, labels, [colors[name] for name in rows["correction"]])
     ax.set_xlabel("change of squared error, batch left out (%, 95 % intervals)")
-    ax.set_title(_real_title(percent[percent["correction"] == "center"]))
+    ax.set_title(_real_title(percent[percent["correction"] == "center"]), fontsize=9)
 
 
 def _real_title(center: pd.DataFrame) -> str:
@@ -210,12 +214,12 @@ def _real_title(center: pd.DataFrame) -> str:
     said = []
     for _, row in center.drop(few.index).iterrows():
         where = row["dataset"].split(", ")[-1]
-        told = row["low"] > 0 or row["high"] < 0
-        said.append(f"{signed(row['value'])} % in {where}" if told else f"unclear in {where}")
-    untold = ((few["low"] < 0) & (few["high"] > 0)).sum()
+        clear = row["low"] > 0 or row["high"] < 0
+        said.append(f"{signed(row['value'])} % in {where}" if clear else f"unclear in {where}")
+    unclear = ((few["low"] < 0) & (few["high"] > 0)).sum()
     return (
-        f"Centring (blue): error {', '.join(said)};\n"
-        f"{few['batches'].iloc[0]:.0f} semesters cannot tell in {untold} of {len(few)} pairs of exams"
+        f"Centring, error: {', '.join(said)};\n"
+        f"{few['batches'].iloc[0]:.0f} semesters: unclear in {unclear} of {len(few)} pairs of exams"
     )
 
 

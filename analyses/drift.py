@@ -187,7 +187,7 @@ def _draw_error(ax: Axes, rows: pd.DataFrame, names: Sequence[str], colors: dict
 
 def _draw_smoothness(ax: Axes, rows: pd.DataFrame, colors: dict) -> None:
     winner_map(ax, rows, "smoothness", "batch_size", colors)
-    ax.set(xlabel="smoothness (+ %: by how much the second best is worse)", ylabel="batch size n")
+    ax.set(xlabel="smoothness (+ %: second best; ≈: no clear winner)", ylabel="batch size n")
     wins = ((rows["winner"] == "center") & (rows["clear"] == 1)).sum()
     ax.set_title(f"Random walk: centring by batch is\nclearly the best in {wins} of {len(rows)} cases")
 
@@ -196,7 +196,7 @@ def _draw_kinds(ax: Axes, rows: pd.DataFrame, colors: dict) -> None:
     numbered = rows.assign(kind=rows["effect"].map({kind: i for i, kind in enumerate(KINDS)}))
     winner_map(ax, numbered, "kind", "batch_size", colors)
     ax.set_xticks(range(len(KINDS)), [kind.replace("_", " ") for kind in KINDS])
-    ax.set(xlabel="drift (+ %: by how much the second best is worse)", ylabel="batch size n")
+    ax.set(xlabel="drift (+ %: second best; ≈: no clear winner)", ylabel="batch size n")
     trend = rows[rows["effect"] == "trend"].set_index("batch_size").loc[SHOWN_SIZE]
     others = rows[rows["effect"] != "trend"]
     ax.set_title(
@@ -243,9 +243,10 @@ def _draw_left_out(ax: Axes, rows: pd.DataFrame, colors: dict) -> None:
     center = percent[percent["correction"] == "center"]
     helps, hurts = (center["high"] < 0).sum(), (center["low"] > 0).sum()
     ax.set_xlabel("change of squared error, year left out (%, 95 % intervals)")
+    unclear = len(center) - helps - hurts
     ax.set_title(
-        f"Real years left out: centring lowers the error in {helps} of\n{len(center)} pairs, raises it in {hurts}, "
-        f"and {len(center) - helps - hurts} cannot be told"
+        f"Real years left out: centring lowers the error in {helps} of\n"
+        f"{len(center)} pairs, raises it in {hurts}" + (f", unclear in {unclear}" if unclear else "")
     )
 
 

@@ -1,4 +1,4 @@
-"""The question's own example as a network: which letters it tells in training mode, and which in evaluation mode."""
+"""The question's own example as a network: which letters it names right in training mode, and in evaluation mode."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ NAMES = {"normal grades": "Normal grades", "real grades": "233 real grades"}
 
 
 def simulate(options: Options) -> pd.DataFrame:
-    """Letters told by networks at each batch size, and the ceiling for a grade normalised by such a batch.
+    """Letters named right by networks at each batch size, and the ceiling for a grade normalised by such a batch.
 
     Rows are fresh draws for every network, in training and in testing, as those of the ceiling are: the comparison is
-    exact. The ceiling is that of a grade by itself: of normal grades, the rest of the batch tells nothing more.
+    exact. The ceiling is that of a grade by itself: of normal grades, the rest of the batch adds nothing.
     """
     real = bn.Population.of(exam_grades()["course_grade"].to_numpy(), "real grades")
     normal = bn.Population.of(stats.norm(real.mean, real.std), "normal grades")
@@ -38,13 +38,13 @@ def simulate(options: Options) -> pd.DataFrame:
     for population in (normal, real):
         data = letter_grades(population, population.name)
         how = options.study(f"grades_network-{population.name}", full=_networks(48, 4000), quick=_networks(8, 1000))
-        told = bn.measure_mismatch(data, batch_sizes=sizes, **TRAINING, **how).table
+        found = bn.measure_mismatch(data, batch_sizes=sizes, **TRAINING, **how).table
         ceiling = bn.measure_information(
             population, labels=data.cuts, batch_sizes=sizes, seed=options.seed, executor=options.jobs,
             precision=0.02 if options.quick else 0.003,
         )  # fmt: skip
         frames += [
-            told[told["metric"] == "accuracy"].assign(panel="sizes", population=population.name),
+            found[found["metric"] == "accuracy"].assign(panel="sizes", population=population.name),
             ceiling.table.query("measure == 'accuracy'").assign(
                 panel="sizes", population=population.name, statistics="ceiling"
             ),
@@ -53,10 +53,10 @@ def simulate(options: Options) -> pd.DataFrame:
     how = options.study("grades_network-rules", full=_networks(48, 4000), quick=_networks(8, 1000))
     for normalizer in ("batch", "none"):
         data = letter_grades(normal, "normal grades")
-        told = bn.measure_mismatch(
+        found = bn.measure_mismatch(
             data, normalizers=normalizer, batch_sizes=BESIDE, batching=list(RULES.values()), **TRAINING, **how
         ).table
-        frames.append(told[told["metric"] == "accuracy"].assign(panel="rules", population="normal grades"))
+        frames.append(found[found["metric"] == "accuracy"].assign(panel="rules", population="normal grades"))
     columns = ["panel", "population", "normalizer", "batching", "batch_size", "statistics"]
     return pd.concat(frames, ignore_index=True)[[*columns, "value", "mcse", "exact", "replicates"]]
 
@@ -66,7 +66,7 @@ def _networks(count: int, steps: int) -> dict[str, Any]:
 
 
 def plot(frame: pd.DataFrame) -> Figure:
-    """Three panels: letters told against batch size, for normal and for real grades; and other ways to make batches."""
+    """Letters named right against batch size, for normal and for real grades; and other ways to make batches."""
     percent = in_percent(frame)
     with theme() as palette:
         figure, axes = panels(3, width=4.8, height=4.3)
@@ -97,7 +97,7 @@ def _draw_sizes(ax: Axes, rows: pd.DataFrame, guess: float, name: str, palette: 
     log2_ticks(ax, sorted(rows["batch_size"].unique().astype(int)))
     at = rows.set_index(["statistics", "batch_size"])["value"]
     n = min(n for n in rows["batch_size"] if n > 2)
-    ax.set(ylim=(0, 102), xlabel="batch size in training", ylabel="letters told right (%)")
+    ax.set(ylim=(0, 102), xlabel="batch size in training", ylabel="letters named right (%)")
     training, evaluation = (f"{at[kind, n]:.0f} %" for kind in ("batch", "running"))
     ax.set_title(f"{name}, batches of {n:.0f}:\n{training} in training, {evaluation} in evaluation mode")
     ax.legend(loc="lower right", fontsize=8)
@@ -118,7 +118,7 @@ def _draw_rules(ax: Axes, rows: pd.DataFrame, palette: list[Any]) -> None:
     value = rows.set_index(["normalizer", "statistics", "batching"])["value"]
     one, mixed = (value["batch", "running", repr(RULES[name])] for name in ("one letter\na batch", "shuffled"))
     ax.set(
-        ylim=(0, 102), xlim=(-0.5, 2.5), ylabel="letters told right (%)", xlabel=f"batches of {BESIDE}, normal grades"
+        ylim=(0, 102), xlim=(-0.5, 2.5), ylabel="letters named right (%)", xlabel=f"batches of {BESIDE}, normal grades"
     )
     ax.set_title(f"Batches of one letter: {one:.0f} % in evaluation\nmode, where shuffled ones give {mixed:.0f} %")
     ax.legend(loc="lower left", fontsize=8)

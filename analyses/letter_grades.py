@@ -129,7 +129,7 @@ def _spread(rows: pd.DataFrame) -> str:
         mean, sd = value.loc[n, "raw_mean"], value.loc[n, "raw_sd"]
         low, high = _letter(mean - 2 * sd), _letter(mean + 2 * sd)
         said.append(f"{low if low == high else f'{low} to {high}'} at {n:.0f}")
-    return f"The raw grade behind a 0 is a\n{', '.join(said)} values per batch"
+    return f"The raw grade behind a normalised 0:\n{', '.join(said)} values per batch"
 
 
 def _draw_named(ax: Axes, rows: pd.DataFrame, palette: list) -> None:
@@ -143,7 +143,7 @@ def _draw_named(ax: Axes, rows: pd.DataFrame, palette: list) -> None:
     plots.log2_ticks(ax, SHOWN)
     shown = percent.set_index("batch_size")["value"]
     right = ", ".join(f"{shown[n]:.0f} % at {n}" for n in (2, 64, 512))
-    title = f"Letters named right from the normalised grade:\n{right} values per batch"
+    title = f"Real grades, normalised: letters named right\n{right} per batch"
     ax.set(ylim=(0, 100), xlabel="batch size", ylabel="letters named right (%)", title=title)
     ax.legend(loc="lower right", fontsize=8)
 

@@ -63,4 +63,4 @@ def zip_plot(ax: Axes, frame: pd.DataFrame, *, level: float = 0.95, colors: tupl
     ax.axhline(level, color="0.2", linewidth=1, linestyle=":")
     ax.axvline(float(rows["target"].iloc[0]), color="0.2", linewidth=1)
     ax.set(ylabel="intervals, the best at the bottom (centile)", ylim=(0, 1))
-    ax.legend(fontsize=7, loc="lower left")
+    ax.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=2)
