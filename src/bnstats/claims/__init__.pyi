@@ -1,8 +1,9 @@
 # The public names of bnstats.claims and where each is found.
 
 from .claim import Claim as Claim, Region as Region
-from .evidence import BatchStatistic as BatchStatistic, Enumerated as Enumerated, Measures as Measures, Within as Within
+from .evidence import BatchStatistic as BatchStatistic, Enumerated as Enumerated, Measure as Measure
+from .evidence import Measures as Measures, Within as Within
 from .grades import letter_grades as letter_grades
 from .grounds import Bounded as Bounded, Exact as Exact, Grounds as Grounds, Moment as Moment, Proportion as Proportion
-from .networks import accuracy as accuracy, networks as networks
+from .networks import Networks as Networks, accuracy as accuracy
 from .registry import CLAIMS as CLAIMS

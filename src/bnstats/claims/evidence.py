@@ -6,7 +6,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.random import Generator
@@ -43,6 +43,24 @@ class Evidence(ABC):
         """One block's replicates of the quantity."""
 
 
+class Source(Protocol):
+    """One measure of a study. The study may be made when it is first asked for, as those that need data are."""
+
+    @property
+    def study(self) -> Study: ...
+
+    @property
+    def key(self) -> Any: ...
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One measure of a study that stands ready."""
+
+    study: Study
+    key: Any
+
+
 @dataclass(frozen=True)
 class Measures(Evidence):
     """A sum of measures of studies, each times a factor, replicate by replicate.
@@ -51,15 +69,15 @@ class Measures(Evidence):
     studies have streams of their own.
 
     >>> a, b = (BatchStatistic("normal", n, np.ptp) .evidence for n in (2, 3))
-    >>> [factor for _, _, factor in (a - b).terms]
+    >>> [factor for _, factor in (a - b).terms]
     [1.0, -1.0]
     """
 
-    terms: tuple[tuple[Study, Any, float], ...]
+    terms: tuple[tuple[Source, float], ...]
 
     @property
     def studies(self) -> tuple[Study, ...]:
-        return tuple(dict.fromkeys(study for study, _, _ in self.terms))
+        return tuple(dict.fromkeys(source.study for source, _ in self.terms))
 
     @property
     def size(self) -> int:
@@ -67,18 +85,18 @@ class Measures(Evidence):
 
     def values(self, found: Blocks) -> FloatArray:
         total = np.zeros(self.size)
-        for study, key, factor in self.terms:
-            total += factor * np.asarray(found[study][key], dtype=np.float64)[: self.size]
+        for source, factor in self.terms:
+            total += factor * np.asarray(found[source.study][source.key], dtype=np.float64)[: self.size]
         return total
 
     def __sub__(self, other: Measures) -> Measures:
-        return Measures((*self.terms, *((study, key, -factor) for study, key, factor in other.terms)))
+        return self + other * -1.0
 
     def __add__(self, other: Measures) -> Measures:
         return Measures(self.terms + other.terms)
 
     def __mul__(self, factor: float) -> Measures:
-        return Measures(tuple((study, key, factor * old) for study, key, old in self.terms))
+        return Measures(tuple((source, factor * old) for source, old in self.terms))
 
 
 @dataclass(frozen=True)
@@ -157,4 +175,4 @@ class BatchStatistic(Study):
     @property
     def evidence(self) -> Measures:
         """The number computed from each batch."""
-        return Measures(((self, "value", 1.0),))
+        return Measures(((Measure(self, "value"), 1.0),))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import KW_ONLY, dataclass
 from functools import cache
+from typing import Any
 
 from bnstats.claims.evidence import Measures
 from bnstats.datasets.dataset import Dataset
@@ -17,42 +19,63 @@ ROWS = 16_000
 BOTH = ("batch", "running")
 
 
-@cache
-def networks(
-    dataset: Dataset | str = "digits",
-    normalizer: str | Normalizer = "batch",
-    *,
-    batch_size: int,
-    batching: RowBatching = Shuffled(),
-    hidden: tuple[int, ...] = (32,),
-    learning_rate: float | None = None,
-    steps: int | None = None,
-    shift: Shift | None = None,
-    test_batching: RowBatching | None = None,
-    test_batch_size: int | None = None,
-    statistics: tuple[Kind, ...] = BOTH,
-) -> MismatchStudy:
-    """Networks trained in one way and tested in one way.
+@dataclass(frozen=True)
+class Networks:
+    """Networks trained in one way and tested in one way; their data are loaded when the first of them is trained.
 
     By default they see 16 000 rows, at a learning rate that is proportional to the batch size, 0.3 at 32 rows and at
     most 1 (Goyal et al. 2017), and are tested in batches drawn as those of training.
     """
-    recipe = Recipe(hidden, Normalizer.of(normalizer), learning_rate=learning_rate or min(0.3 * batch_size / 32, 1.0))
+
+    dataset: Dataset | str = "digits"
+    normalizer: str | Normalizer = "batch"
+    _: KW_ONLY
+    batch_size: int
+    batching: RowBatching = Shuffled()
+    hidden: tuple[int, ...] = (32,)
+    learning_rate: float | None = None
+    steps: int | None = None
+    shift: Shift | None = None
+    test_batching: RowBatching | None = None
+    test_batch_size: int | None = None
+    statistics: tuple[Kind, ...] = BOTH
+
+
+@cache
+def _study(networks: Networks) -> MismatchStudy:
+    rate = networks.learning_rate or min(0.3 * networks.batch_size / 32, 1.0)
+    recipe = Recipe(networks.hidden, Normalizer.of(networks.normalizer), learning_rate=rate)
     return MismatchStudy(
-        dataset=Dataset.of(dataset),
+        dataset=Dataset.of(networks.dataset),
         recipes=(recipe,),
-        batchings=(batching,),
-        batch_sizes=(batch_size,),
-        steps=steps,
-        rows=None if steps else ROWS,
-        shifts=(shift,),
-        test_batchings=None if test_batching is None else (test_batching,),
-        test_batch_sizes=None if test_batch_size is None else (test_batch_size,),
-        statistics=statistics,
+        batchings=(networks.batching,),
+        batch_sizes=(networks.batch_size,),
+        steps=networks.steps,
+        rows=None if networks.steps else ROWS,
+        shifts=(networks.shift,),
+        test_batchings=None if networks.test_batching is None else (networks.test_batching,),
+        test_batch_sizes=None if networks.test_batch_size is None else (networks.test_batch_size,),
+        statistics=networks.statistics,
     )
 
 
-def accuracy(study: MismatchStudy, statistics: Kind) -> Measures:
+@dataclass(frozen=True)
+class Accuracy:
+    """Share of test rows that networks get right with this kind of statistics, as a source of evidence."""
+
+    networks: Networks
+    statistics: Kind
+
+    @property
+    def study(self) -> MismatchStudy:
+        return _study(self.networks)
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        (condition,) = self.study.conditions(self.study.cells()[0])
+        return (*condition.key, name_of(self.statistics), "accuracy")
+
+
+def accuracy(networks: Networks, statistics: Kind) -> Measures:
     """Share of test rows that networks get right with this kind of statistics, between 0 and 1."""
-    (condition,) = study.conditions(study.cells()[0])
-    return Measures(((study, (*condition.key, name_of(statistics), "accuracy"), 1.0),))
+    return Measures(((Accuracy(networks, statistics), 1.0),))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from bnstats.claims.claim import Claim, Region
 from bnstats.claims.grounds import Bounded
-from bnstats.claims.networks import accuracy, networks
+from bnstats.claims.networks import Networks, accuracy
 from bnstats.datasets.row_batching import OneClass
 
 HIDDEN = "answer: where the batch tells of the label, normalising removes signal, and training mode does not show it"
-_ONE_CLASS = networks("digits", batch_size=20, batching=OneClass())
+_ONE_CLASS = Networks("digits", batch_size=20, batching=OneClass())
 
 CLAIMS = (
     Claim(

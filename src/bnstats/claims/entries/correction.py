@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bnstats.claims.claim import Claim, Region
-from bnstats.claims.evidence import Measures
+from bnstats.claims.evidence import Measure, Measures
 from bnstats.claims.grounds import Bounded
 from bnstats.corrections import correction_of
 from bnstats.sampling.effects import Effect
@@ -39,7 +39,7 @@ def _gain(
 ) -> Measures:  # fmt: skip
     """How many more rows are classified right after one correction than after the other, of the same rows."""
     study = _study(effect, labels, n, size)
-    return Measures(((study, (one, measure), 1.0), (study, (other, measure), -1.0)))
+    return Measures(((Measure(study, (one, measure)), 1.0), (Measure(study, (other, measure)), -1.0)))
 
 
 def _claim(name: str, statement: str, source: str, quantity: str, region: Region, evidence: Measures) -> Claim:

@@ -6,7 +6,7 @@ from bnstats.claims.claim import Claim, Region
 from bnstats.claims.evidence import Measures
 from bnstats.claims.grades import CUTS, GRADES, letter_grades
 from bnstats.claims.grounds import Bounded
-from bnstats.claims.networks import accuracy, networks
+from bnstats.claims.networks import Networks, accuracy
 from bnstats.datasets.row_batching import OneClass, RowBatching, Shuffled, Sorted
 from bnstats.studies.information.label_rules import exact_information
 
@@ -16,7 +16,7 @@ SIZES = (3, 8, 64)
 
 
 def _letters(n: int, mode: str, batching: RowBatching = Shuffled()) -> Measures:
-    study = networks(DATA, batch_size=n, batching=batching, learning_rate=0.1, steps=4000)
+    study = Networks(DATA, batch_size=n, batching=batching, learning_rate=0.1, steps=4000)
     return accuracy(study, mode)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from bnstats.claims.claim import Claim, Region
-from bnstats.claims.evidence import Measures, Within
+from bnstats.claims.evidence import Measure, Measures, Within
 from bnstats.claims.grounds import Proportion
 from bnstats.datasets.dataset import Dataset
 from bnstats.datasets.row_batching import Shuffled
@@ -19,7 +19,7 @@ YANG = "Yang et al. 2019, arXiv 1902.08129: gradients grow from layer to layer"
 def _measure(n: int, width: int, depth: int, layer: int, name: str, activation: str = "relu") -> Measures:
     recipe = Recipe(hidden=(width,) * depth, activation=activation)
     study = GradientStudy(Dataset.of("gaussians"), (recipe,), Shuffled(), (n,), (0,))
-    return Measures(((study, (0, layer, name), 1.0),))
+    return Measures(((Measure(study, (0, layer, name)), 1.0),))
 
 
 # Squared norms next to the input: that with batches of 2 less a tenth of that with batches of 8.

@@ -7,7 +7,7 @@ from typing import Any
 from bnstats.claims.claim import Claim, Region
 from bnstats.claims.evidence import Measures
 from bnstats.claims.grounds import Bounded
-from bnstats.claims.networks import accuracy, networks
+from bnstats.claims.networks import Networks, accuracy
 from bnstats.networks.normalizers.renorm import Renorm
 
 IOFFE = "comment: arXiv 1702.03275 (batch renormalization) and 1607.06450 (layer norm)"
@@ -20,7 +20,7 @@ def renorm(steps: int) -> Renorm:
 
 
 def _right(n: int, normalizer: Any) -> Measures:
-    return accuracy(networks("digits", normalizer, batch_size=n), "running")
+    return accuracy(Networks("digits", normalizer, batch_size=n), "running")
 
 
 def _lost(kind: str) -> Measures:

@@ -6,7 +6,7 @@ from typing import Any
 
 from bnstats.claims.claim import Claim, Region
 from bnstats.claims.grounds import Bounded
-from bnstats.claims.networks import accuracy, networks
+from bnstats.claims.networks import Networks, accuracy
 from bnstats.datasets.row_batching import OneClass, Sorted
 
 TITLE = "question: why does this not break training in its entirety?"
@@ -16,7 +16,7 @@ DIFFERENT = "comment: batch statistics are poor approximations of what is used a
 
 
 def _digits(n: int, normalizer: Any = "batch", **how: Any) -> Any:
-    return networks("digits", normalizer, batch_size=n, **how)
+    return Networks("digits", normalizer, batch_size=n, **how)
 
 
 def _right(name: str, statement: str, source: str, what: str, region: Region, study: Any, mode: str) -> Claim:
