@@ -150,6 +150,17 @@ def _centred(labels: str) -> Number:
     )
 
 
+def _covered(population: str) -> Number:
+    return percent(
+        "interval_coverage", f"measure == 'holds the mean' and batch_size == 4 and population == '{population}'"
+    )
+
+
+def _factor(batch_size: int) -> Number:
+    query = f"panel == 'factor' and activation == 'relu' and normalizer == 'batch' and batch_size == {batch_size}"
+    return lambda: value("gradients", query)
+
+
 def _exams(batches: str) -> Number:
     def found() -> float:
         rows = numbers_of("batch_effects").query("panel == 'real' and correction == 'center'")
@@ -198,6 +209,15 @@ QUOTES: Mapping[str, Sequence[Quote]] = {
             "a batch of 64 normal values is still {:.0f} % off, a sparse pixel {:.0f} %",
             (_error_of_variance("normal"), _error_of_variance("pixel 7,1")),
         ),
+        Quote(
+            "of 95 % intervals from batches of 4, {:.0f} % hold the mean of exponential values and {:.0f} % that of "
+            "Pareto values",
+            tuple(_covered(population) for population in ("exponential", "pareto")),
+        ),
+        Quote(
+            "with ReLU {:.1f}-fold in batches of 4, {:.1f}-fold in batches of 64", tuple(_factor(n) for n in (4, 64))
+        ),
+        Quote("without an activation by (n − 2)/(n − 3); in batches of 2 next to nothing passes"),
         Quote("an exponential average with momentum 0.1 stays as noisy as 19 batches are"),
         Quote("0.01 is three times as exact, but needs {:.0f} steps to forget its start", (_forgotten,)),
         Quote(
