@@ -12,7 +12,7 @@ from bnstats.simulation.frozen_cell import FrozenCell
 from bnstats.simulation.stopping import Case, Number, blocks_at, judge, settled
 from bnstats.simulation.storage.fingerprint import cell_key
 from bnstats.simulation.study import Cell, Study
-from bnstats.simulation.summaries import Summary, histogram, summary_of
+from bnstats.simulation.summaries import Summary, summary_of
 from bnstats.simulation.tally import Account, Tally
 
 Key = tuple[Any, ...]
@@ -65,7 +65,7 @@ class CellRun:
     def add(self, block: int, tally: Tally) -> None:
         """Add the next block."""
         if self.account is None:
-            self.keys, self.account = tally.keys, Account(len(tally.keys), histogram(self.study.summaries))
+            self.keys, self.account = tally.keys, Account(len(tally.keys))
             self._check_summaries(tally)
         if tally.keys != self.keys:
             raise ValueError(

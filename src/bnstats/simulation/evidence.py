@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from bnstats._arrays import FloatArray
 from bnstats.simulation.central_moments import merge_groups
-from bnstats.simulation.histogram import EDGES, Histogram
+from bnstats.simulation.histogram import BINS, EDGES, Histogram
 
 # A power of two, so that groups merge as a tree.
 GROUPS = 16
@@ -28,8 +28,10 @@ class Sample:
         How many are NaN, and how many infinite.
     events : bool
         Whether they are True or False.
-    counts : int array, shape (GROUPS, BINS), or (GROUPS, 0) without a histogram
-    low, high : array, shape (BINS,), or (0,)
+    bins : int array, shape (B,)
+        Those of the histogram that are not empty; none of them if only moments are kept.
+    counts : int array, shape (GROUPS, B)
+    low, high : array, shape (B,)
     atoms : array, shape (A,)
         In increasing order.
     atom_counts : int array, shape (GROUPS, A)
@@ -42,6 +44,7 @@ class Sample:
     moments: FloatArray
     missing: NDArray[np.int64]
     events: bool
+    bins: NDArray[np.int64]
     counts: NDArray[np.int32]
     low: FloatArray
     high: FloatArray
@@ -61,7 +64,7 @@ class Sample:
         model_se = self.model_se.whole() if self.model_se else None
         return self._evidence(merge_groups(self.moments.T), counts, self.atom_counts.sum(axis=0), model_se)
 
-    @cached_property
+    @property
     def left_out(self) -> list[Evidence]:
         """All replicates but those of each group in turn."""
         each = np.eye(len(self.moments), dtype=bool)
@@ -78,7 +81,9 @@ class Sample:
         atom_counts: NDArray[np.int64],
         model_se: Evidence | None,
     ) -> Evidence:
-        histogram = Histogram(EDGES, counts, self.low, self.high, self.atoms, atom_counts)
+        all_counts, low, high = np.zeros(BINS, np.int64), np.full(BINS, np.inf), np.full(BINS, -np.inf)
+        all_counts[self.bins], low[self.bins], high[self.bins] = counts, self.low, self.high
+        histogram = Histogram(EDGES, all_counts, low, high, self.atoms, atom_counts)
         return Evidence(moments, histogram, min(self.span, 1.0) if self.events else self.span, model_se)
 
 

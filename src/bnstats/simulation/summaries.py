@@ -236,7 +236,7 @@ def summary_of(source: str | Summary) -> Summary:
 
 
 def histogram(summaries: Iterable[str | Summary]) -> bool:
-    """Whether any of these summaries needs a histogram of the replicates: 300 kB a measure, moments less than 1.
+    """Whether any of these summaries needs a histogram of the replicates, which takes more memory than moments.
 
     >>> histogram(["mean"]), histogram(["bias", "median_abs_error"])
     (False, True)

@@ -153,14 +153,14 @@ def _count(
 class Account:
     """The blocks of a cell, added in order; block i goes to group i mod GROUPS, for errors by leaving groups out."""
 
-    def __init__(self, measures: int, histogram: bool = True) -> None:
-        bins = BINS if histogram else 0
+    def __init__(self, measures: int) -> None:
         self.moments = np.zeros((GROUPS, 5, measures))
         self.missing = np.zeros((2, measures), np.int64)
         self.events = np.ones(measures, np.int8)
-        self.counts = np.zeros((GROUPS, measures, bins), np.int32)
-        self.low = np.full((measures, bins), np.inf)
-        self.high = np.full((measures, bins), -np.inf)
+        # Of the bins that any block has filled, as in `Tally`: most bins stay empty, and a run may have many cells.
+        self.bins = np.empty(0, np.int64)
+        self.counts = np.empty((0, GROUPS), np.int32)
+        self.low, self.high = np.empty(0), np.empty(0)
         self.atoms: list[dict[int, tuple[float, NDArray[np.int64]]]] = [{} for _ in range(measures)]
 
     def add(self, block: int, tally: Tally) -> None:
@@ -169,19 +169,39 @@ class Account:
         self.moments[group] = merge_moments(self.moments[group], tally.moments)
         self.missing += tally.missing
         self.events &= tally.events
-        counts, low, high = self.counts[group].reshape(-1), self.low.reshape(-1), self.high.reshape(-1)
-        counts[tally.bins] += tally.counts
-        low[tally.bins] = np.minimum(low[tally.bins], tally.low)
-        high[tally.bins] = np.maximum(high[tally.bins], tally.high)
+        place = self._places(tally.bins)
+        self.counts[place, group] += tally.counts
+        self.low[place] = np.minimum(self.low[place], tally.low)
+        self.high[place] = np.maximum(self.high[place], tally.high)
         for k, value, count, name in zip(*tally.atoms.tolist(), identity_of(tally.atoms[1]).tolist(), strict=True):
             _, held = self.atoms[int(k)].setdefault(name, (value, np.zeros(GROUPS, np.int64)))
             held[group] += int(count)
+
+    def _places(self, bins: NDArray[np.int64]) -> NDArray[np.intp]:
+        """Where these bins are among those that are held, which from now on they are."""
+        place = np.searchsorted(self.bins, bins)
+        new = np.append(self.bins, -1)[place] != bins
+        if new.any():
+            held = np.ones(self.bins.size + np.count_nonzero(new), np.bool_)
+            place += np.cumsum(new) - new
+            held[place[new]] = False
+            self.bins, self.counts = _widened(self.bins, held, bins[new]), _widened(self.counts, held, 0)
+            self.low, self.high = _widened(self.low, held, np.inf), _widened(self.high, held, -np.inf)
+        return place
 
     def sample(self, k: int) -> Sample:
         """The replicates of measure k so far."""
         atoms = sorted(self.atoms[k].values(), key=itemgetter(0))
         values = np.array([value for value, _ in atoms])
         each = np.array([count for _, count in atoms], np.int64).reshape(-1, GROUPS).T
-        histogram = self.counts[:, k].copy(), self.low[k].copy(), self.high[k].copy()
+        own = slice(*np.searchsorted(self.bins, [k * BINS, (k + 1) * BINS]))
+        histogram = self.bins[own] - k * BINS, self.counts[own].T.copy(), self.low[own].copy(), self.high[own].copy()
         moments, missing = self.moments[:, :, k].copy(), self.missing[:, k].copy()
         return Sample(moments, missing, bool(self.events[k]), *histogram, values, each)
+
+
+def _widened(array: NDArray[Any], held: NDArray[np.bool_], new: Any) -> NDArray[Any]:
+    """The array with `new` in the places where it holds nothing yet."""
+    wide = np.empty((held.size, *array.shape[1:]), array.dtype)
+    wide[held], wide[~held] = array, new
+    return wide
