@@ -45,6 +45,13 @@ def split(seed: int, name: str = "digits") -> tuple[Batch, Batch]:
     return (x[train], y[train]), (x[test], y[test])
 
 
+def unseen(seed: int, name: str = "digits") -> Batch:
+    """All rows that are no training rows."""
+    x, y = images(name)
+    rest = torch.from_numpy(np.random.default_rng(seed).permutation(len(y))[ROWS:])
+    return x[rest], y[rest]
+
+
 def loader(rows: Batch, batch_size: int = 32, drop_last: bool = True) -> Any:
     """Shuffled batches."""
     data = torch.utils.data.TensorDataset(*rows)

@@ -13,7 +13,7 @@ from scipy import stats
 
 torch = pytest.importorskip("torch", reason="the audit needs PyTorch: pip install 'bnstats[torch]'")
 
-from audited_networks import ROWS, images, loader, split  # noqa: E402
+from audited_networks import loader, split, unseen  # noqa: E402
 from broken_models import stored  # noqa: E402
 from torch import nn  # noqa: E402
 
@@ -50,13 +50,12 @@ def hall(x: np.ndarray) -> tuple[float, float]:
 @pytest.fixture(scope="module", params=["healthy", "averaged"])
 def real(request: pytest.FixtureRequest) -> tuple[str, np.ndarray, np.ndarray]:
     """Negative log likelihoods of new images, and what recalibration brings."""
-    x, y = images("mnist")
-    new = np.random.default_rng(0).permutation(len(y))[ROWS:]
+    x, y = unseen(0, "mnist")
     model = stored("convolutional", request.param, "mnist")
 
     def nll(model: Any) -> Any:
         with torch.no_grad():
-            return nn.functional.cross_entropy(model(x[new]).double(), y[new], reduction="none").numpy()
+            return nn.functional.cross_entropy(model(x).double(), y, reduction="none").numpy()
 
     before = nll(model)
     return request.param, before, before - nll(bn.recalibrate(model, loader(split(0, "mnist")[0])))

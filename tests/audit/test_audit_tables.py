@@ -16,8 +16,8 @@ from torch import nn  # noqa: E402
 
 import bnstats as bn  # noqa: E402
 from bnstats.audit import kinds  # noqa: E402
+from bnstats.audit.causes import NOTICED  # noqa: E402
 from bnstats.audit.scores import Estimate  # noqa: E402
-from bnstats.audit.structural import NOTICED  # noqa: E402
 
 COUNT, ROWS, CHANNELS = 60, 16, 3
 

@@ -11,14 +11,14 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the audit needs PyTorch: pip install 'bnstats[torch]'")
 
-from audited_networks import loader, norms, split  # noqa: E402
+from audited_networks import loader, norms, split, unseen  # noqa: E402
 from broken_models import BREAKS, audited, averaged, healthy, stored  # noqa: E402
 from torch import nn  # noqa: E402
 
 import bnstats as bn  # noqa: E402
 from bnstats.audit.report import CAUSES  # noqa: E402
 
-# Broken, but at no material cost on these rows: nothing is to be named.
+# Broken, but at no cost that these rows show: nothing is to be named.
 HARMLESS = {("eps", "residual"), ("eps", "dense")}
 # Those whose cause is a number of the layer's own are not tried on the slowest network.
 QUICK = ("convolutional", "dense")
@@ -40,6 +40,52 @@ def test_the_right_cause_is_named_first_and_alone(name: str, network: str) -> No
     report = bn.audit(broken.model, broken.loader, test=broken.test, **broken.options)
     named = [finding.cause for finding in report.findings]
     assert named == ["nothing_wrong" if (name, network) in HARMLESS else broken.cause]
+
+
+# On larger images; all that a healthy network of these is broken by afterwards, and averaged weights.
+MNIST = (
+    "healthy",
+    "one_layer_reset",
+    "averaged",
+    "other_data",
+    "noisy",
+    "shifted",
+    "negative_variance",
+    "dead",
+    "short_last_batch",
+    "composition",
+)
+
+
+@pytest.mark.parametrize("name", MNIST)
+def test_the_right_cause_is_named_first_and_alone_on_other_images(name: str) -> None:
+    broken = BREAKS[name]("dense", "mnist")
+    report = bn.audit(broken.model, broken.loader, test=broken.test, **broken.options)
+    assert [finding.cause for finding in report.findings] == [broken.cause]
+
+
+def test_a_cost_that_few_rows_cannot_show_is_named_with_more() -> None:
+    """Another eps costs this network .02 nats: 597 test rows show that layers are off, 3800 what it costs, too."""
+    broken = BREAKS["eps"]("dense", "mnist")
+    (few,) = bn.audit(broken.model, broken.loader, test=broken.test).findings
+    assert few.cause == "nothing_wrong"
+    assert few.evidence["noticed"] > 0.02
+    assert set(few.evidence["z"]) == {"7", "11"}
+    assert "2 layers are off by more than chance, from 7 on, at no cost that 597 rows show" in few.text
+    (many,) = bn.audit(broken.model, broken.loader, test=[unseen(0, "mnist")]).findings
+    assert many.cause == "eps_mismatch"
+    assert 0.01 < many.cost < few.evidence["noticed"]
+
+
+def test_batches_of_2_harm_no_running_statistics_where_there_are_many_positions() -> None:
+    """With 16 or 64 positions a batch of 2 holds 32 to 128 values per channel; no others score better by .01 nats."""
+    broken = BREAKS["batches_of_2"]("residual")
+    x, y = broken.test[0]
+    report = bn.audit(broken.model, broken.loader, test=[(x[:200], y[:200])])
+    assert report.findings[0].cause == "nothing_wrong"
+    nll = report.explained().query("metric == 'nll'").set_index("statistics")["value"]
+    assert nll["running"] < nll.drop("running").min() + 0.01
+    assert report.layers["var_spread"].max() < 0.4
 
 
 def test_every_cause_is_tried() -> None:

@@ -20,11 +20,8 @@ if __name__ == "__main__":
     states = torch.load(STATES) if STATES.exists() and "--all" not in sys.argv else {}
     for images, training, network in [
         *(("digits", training, network) for training in TRAININGS for network in NETWORKS),
-        *(
-            ("mnist", training, network)
-            for training in ("healthy", "averaged")
-            for network in ("convolutional", "residual")
-        ),
+        *(("mnist", training, network) for training in ("healthy", "averaged") for network in NETWORKS),
+        ("mnist", "eps", "dense"),
     ]:
         name = f"{images} {network} {training}"
         if name not in states:

@@ -112,15 +112,3 @@ def updated_twice(case: Case) -> list[Finding]:
     )
     mend = "run further passes in evaluation mode, or pause the update in them."
     return [Finding("updated_twice", tuple(ratios), text, {"updates per step": ratios}, 0.0, mend)]
-
-
-def nothing_wrong(gap: Gap) -> Finding:
-    """No finding, with the smallest cost that would have been one."""
-    gain = gap.gains["population"]
-    smallest = max(gap.case.effect, NOTICED * gain.se) if np.isfinite(gain.se) else np.nan
-    text = (
-        f"nothing is wrong: population statistics bring {gain}; a cost "
-        f"of {smallest:.2g} would have been noticed four times in five."
-    )
-    evidence = {"gain": gain.value, "low": gain.low, "high": gain.high, "noticed": smallest}
-    return Finding("nothing_wrong", (), text, evidence, 0.0, "nothing")
