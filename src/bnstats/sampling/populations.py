@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, ClassVar
 
 import numpy as np
@@ -161,7 +161,7 @@ class Population(CheckedMethods):
         visible = np.inf if self._atoms is None else visible_order(*self._atoms, 1 / probability)
         if self.values is not None:
             return visible
-        slope = slope_at(self.law.dist, parameters(self.law)[0], probability)
+        slope = _slope(self, probability)
         return min(slope, self.tail_index, visible)
 
     @cached_property
@@ -291,6 +291,12 @@ class Population(CheckedMethods):
         chance = (np.arange(size) + 0.5) / size
         values = np.quantile(self.values, chance) if self.values is not None else self.law.ppf(chance)
         return Population(f"{self.name}[{size}]", values=checked_values(values))
+
+
+@lru_cache(maxsize=1024)
+def _slope(population: Population, probability: float) -> float:
+    """Estimators, and batch sizes of which as many draws were taken, share it."""
+    return slope_at(population.law.dist, parameters(population.law)[0], probability)
 
 
 def population_of(_: str, source: Any) -> Population:

@@ -5,7 +5,7 @@ Bins are an eighth of an octave wide, by the top bits of a number, from 2^-128 t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -80,6 +80,7 @@ class Histogram:
     high: FloatArray
     atoms: FloatArray
     atom_counts: NDArray[np.int64]
+    _found: dict[float, tuple[float, FloatArray, FloatArray]] = field(default_factory=dict, repr=False)
 
     def magnitudes(self) -> Histogram:
         """The histogram of the values without their signs."""
@@ -97,6 +98,11 @@ class Histogram:
 
     def around(self, chance: float) -> tuple[float, FloatArray, FloatArray]:
         """A quantile, and the quantiles `DISTANCES` standard errors of a proportion below and above it."""
+        if chance not in self._found:  # value, error and case of a number all ask
+            self._found[chance] = self._around(chance)
+        return self._found[chance]
+
+    def _around(self, chance: float) -> tuple[float, FloatArray, FloatArray]:
         n = self.counts.sum()
         step = DISTANCES * np.sqrt(chance * (1 - chance) / n)
         beside = np.clip([chance - step, chance + step], 0.5 / n, 1 - 0.5 / n)

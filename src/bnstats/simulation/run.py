@@ -109,14 +109,17 @@ def run(
         stack.enter_context(workers)
         bar = stack.enter_context(Bar(study, len(cells), options["progress"]))
         for look in range(most_looks):
-            pending = [c for c in cells if not c.done]
-            wanted = [(c, share.blocks(c.blocks_until(look, last=look == most_looks - 1))) for c in pending]
+            last = look == most_looks - 1
+            own = {c: c.blocks_until(look, last) for c in cells if not c.done}
+            wanted = [(c, share.blocks(numbers)) for c, numbers in own.items()]
             with closing(tallies(study, seed, wanted, workers, blocks)) as finished:
                 for cell, block, tally in finished:
                     cell.add(block // share.of, tally)
                     bar.block(cell.cell)
-            for cell in pending:
-                cell.settle(precision, last=look == most_looks - 1)
+                    if cell.blocks == own[cell].stop:  # judged while workers simulate the next cell
+                        cell.settle(precision, last)
+            for cell in [c for c, numbers in own.items() if not numbers]:  # all that are allowed were judged before
+                cell.settle(precision, last)
             bar.look(cells)
     return _simulation(cells, most_looks, precision)
 

@@ -168,7 +168,9 @@ class ConvergenceStudy(Study):
 
     def tail_index(self, cell: Cell, key: ConvergenceKey, replicates: int) -> float:
         estimator = self._estimator(key.estimator)
-        return visible_tail_index(cell["population"], cell["batching"], estimator, key.batch_size, replicates)
+        return _visible_tail_index(cell["population"], cell["batching"], estimator, key.batch_size, replicates)
 
 
+# What many numbers of a table ask for.
 _sampling = lru_cache(maxsize=4096)(theory.sampling)
+_visible_tail_index = lru_cache(maxsize=4096)(visible_tail_index)
