@@ -24,6 +24,8 @@ LARGEST_BATCH = 2**27
 """Values in a batch, at most, where batches are simulated: one gigabyte."""
 MOST_THINGS = 10_000
 """Things in a list of arguments, at most: an iterator may never end."""
+NAMES_LISTED = 30
+"""Known names that a refusal lists whole; of more it lists the first."""
 
 _REPR = reprlib.Repr()
 _REPR.maxstring = _REPR.maxother = 80  # characters
@@ -296,11 +298,23 @@ def named(kind: str, name: object, known: Mapping[str, T], otherwise: str) -> T:
     ValueError: estimator 'men' is not known; did you mean 'mean'? Known: mean, var.
     """
     if not isinstance(name, str):
-        raise ValueError(f"{kind} takes a name ({', '.join(known)}) or {otherwise}; got {shown(name)}.")
+        raise ValueError(f"{kind} takes a name ({_listed(known)}) or {otherwise}; got {shown(name)}.")
     if name not in known:
         near = difflib.get_close_matches(name, known, n=1, cutoff=0.0)
-        raise ValueError(f"{kind} {shown(name)} is not known; did you mean {near[0]!r}? Known: {', '.join(known)}.")
+        raise ValueError(f"{kind} {shown(name)} is not known; did you mean {near[0]!r}? Known: {_listed(known)}.")
     return known[name]
+
+
+def _listed(known: Iterable[str]) -> str:
+    """The names, or the first of very many.
+
+    >>> _listed(["mean", "var"]), _listed(map(str, range(99)))
+    ('mean, var', '0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 89 more')
+    """
+    names = list(known)
+    if len(names) <= NAMES_LISTED:
+        return ", ".join(names)
+    return f"{', '.join(names[:10])} and {len(names) - 10} more"
 
 
 def _scalar(value: Any) -> Any:

@@ -25,8 +25,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return int(arguments.run(arguments))
     except (ValueError, OSError, ImportError) as error:
-        print(f"bnstats {arguments.command}: {error}", file=sys.stderr)
+        print(f"bnstats {arguments.command}: {_in_words(error)}", file=sys.stderr)
         return 2
+
+
+def _in_words(error: Exception) -> str:
+    """What went wrong, without the number that the operating system gives it."""
+    if isinstance(error, OSError) and error.strerror and error.filename:
+        return f"{error.filename}: {error.strerror.lower()}."
+    return str(error)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -48,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     mismatch.add_argument("dataset", metavar="DATASET", help="digits, gaussians, mnist or breast_cancer")
     mismatch.add_argument("--batch-sizes", type=int, nargs="+", default=[4, 64], metavar="N")
     mismatch.add_argument("--normalizers", nargs="+", default=["batch"], metavar="NAME")
-    mismatch.add_argument("--networks", type=int, default=64, help="networks a condition (default: %(default)s)")
+    mismatch.add_argument("--networks", type=int, default=64, help="networks per condition (default: %(default)s)")
 
     audit = _command(commands, _audit, "which batch-norm statistics of a trained PyTorch model are off, and why")
     audit.add_argument(
