@@ -102,6 +102,8 @@ LAYERS = {
     "lazy": lambda _: nn.LazyBatchNorm2d(),
     "subclass": WithActivation,
     "frozen": Frozen,
+    "of timm": lambda c: pytest.importorskip("timm.layers").BatchNormAct2d(c),
+    "of torchvision, frozen": lambda c: pytest.importorskip("torchvision.ops").FrozenBatchNorm2d(c),
     "functional": Functional,
     "instance and group norm": lambda c: nn.Sequential(
         nn.InstanceNorm2d(c, track_running_stats=True), nn.GroupNorm(2, c), nn.BatchNorm2d(c)
@@ -185,7 +187,7 @@ def test_every_kind_of_layer_is_audited_and_left_as_it_was(kind: str, training: 
     assert report.layers["layer"].iloc[-1] == "5"
     assert len(report.layers) == 2
     assert set(report.scores["statistics"]) == {"batch", "running", "averaged", "precise", "population"}
-    assert [finding.cause for finding in report.findings] == ["mixed_modes" if kind == "frozen" else "nothing_wrong"]
+    assert [finding.cause for finding in report.findings] == ["mixed_modes" if "frozen" in kind else "nothing_wrong"]
 
 
 def test_calls_of_a_layer_are_told_apart() -> None:

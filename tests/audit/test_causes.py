@@ -171,6 +171,17 @@ def test_without_labels_outputs_are_compared_with_training_mode() -> None:
     assert bn.audit(stored("convolutional", "healthy"), images).findings[0].cause == "nothing_wrong"
 
 
+def test_without_labels_grouped_batches_are_seen_at_the_deepest_layer() -> None:
+    """The same rows in random batches are not grouped."""
+    broken = BREAKS["one_class_batches"]("dense")
+    images = [x for x, _ in broken.loader]
+    report = bn.audit(broken.model, images)
+    assert report.findings[0].cause == "grouped_batches"
+    assert report.findings[0].evidence["deepest layer ratio"] > 2
+    rows = torch.cat(images)[torch.from_numpy(np.random.default_rng(0).permutation(32 * len(images)))]
+    assert "grouped_batches" not in {f.cause for f in bn.audit(broken.model, list(rows.split(32))).findings}
+
+
 def test_dicts_own_scores_and_own_forward() -> None:
     x, y = split(0)[0]
     model = stored("dense", "averaged")
