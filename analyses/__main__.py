@@ -16,20 +16,23 @@ def _discovered() -> dict[str, ModuleType]:
     """The modules of this package that simulate and plot, in alphabetical order; last what others' numbers go into."""
     names = sorted(module.name for module in pkgutil.iter_modules(analyses.__path__) if module.name[0] != "_")
     modules = {name: importlib.import_module(f"analyses.{name}") for name in names}
-    found = {name: module for name, module in modules.items() if hasattr(module, "simulate") and _can_run(module)}
+    found = {name: module for name, module in modules.items() if hasattr(module, "simulate")}
     return dict(sorted(found.items(), key=lambda item: hasattr(item[1], "SOURCES")))
 
 
-def _can_run(module: ModuleType) -> bool:
-    """Whether the package that an analysis needs beyond those of all others is there."""
+def _lacks(module: ModuleType) -> str | None:
+    """The package that an analysis needs beyond those of all others, if it is not installed."""
     needed = getattr(module, "NEEDS", None)
-    return needed is None or importlib.util.find_spec(needed) is not None
+    return None if needed is None or importlib.util.find_spec(needed) else needed
 
 
-MODULES = _discovered()
+FOUND = _discovered()
+MODULES = {name: module for name, module in FOUND.items() if not _lacks(module)}
 
 
 def _known(name: str) -> str:
+    if name in FOUND and name not in MODULES:
+        raise argparse.ArgumentTypeError(f"the analysis {name} needs {_lacks(FOUND[name])}, which is not installed")
     if name not in MODULES:
         raise argparse.ArgumentTypeError(f"no analysis {name}; there are: {', '.join(MODULES)}")
     return name

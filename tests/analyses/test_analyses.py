@@ -218,6 +218,16 @@ def test_an_option_may_be_called_as_an_analysis_is(
     assert [name for name, _ in tiny[2:]] == [name for name in everything.MODULES if name != "claims"]
 
 
+def test_an_analysis_that_needs_a_package_says_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(everything.FOUND["audit"], "NEEDS", "no_such_package")
+    monkeypatch.delitem(everything.MODULES, "audit", raising=False)
+    with pytest.raises(SystemExit):
+        everything.main(["audit"])
+    assert "the analysis audit needs no_such_package, which is not installed" in capsys.readouterr().err
+
+
 @pytest.mark.usefixtures("tiny")
 def test_quick_results_never_overwrite_full_ones(tmp_path: Path) -> None:
     everything.main(["convergence", "--out", "there", "--seed", "1"])

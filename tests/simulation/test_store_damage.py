@@ -131,6 +131,20 @@ def test_a_damaged_definition_is_one_sentence(store, statement):
         measured(store)
 
 
+def test_a_damaged_name_that_is_no_text_is_one_sentence(store):
+    """SQLite quotes the name in its error message, which then cannot be decoded."""
+    content = store.read_bytes()
+    assert content.count(b"sqlite_autoindex_blocks_1") == 1
+    store.write_bytes(content.replace(b"sqlite_autoindex_blocks_1", b"sql\xe9te_autoindex_blocks_1"))
+    assert outcome(store, pd.DataFrame()) == "refused"
+
+
+def test_a_definition_nested_without_end_is_damaged(store):
+    text = "[" * 100_000
+    edited(store, ("UPDATE definition SET text = ?, sha256 = ?", (text, hashlib.sha256(text.encode()).digest())))
+    assert outcome(store, pd.DataFrame()) == "refused"
+
+
 def test_many_processes_start_on_one_new_store_at_once(tmp_path):
     path = tmp_path / "new.sqlite"
     children = [forked(path, pause=0.001) for _ in range(12)]

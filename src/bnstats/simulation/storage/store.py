@@ -128,7 +128,7 @@ class Store:
             row = self._db.execute(
                 "SELECT sha256, payload FROM blocks WHERE cell = ? AND block = ?", (cell, block)
             ).fetchone()
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:
             if _code(error) in _PLACE:
                 with self._errors():
                     raise
@@ -214,7 +214,7 @@ def definition_text(db: sqlite3.Connection) -> str | None:
         raise sqlite3.DatabaseError("its definition is damaged")
     try:
         readable = isinstance(json.loads(text), dict)
-    except ValueError:
+    except (ValueError, RecursionError):
         readable = False
     if not readable:
         raise sqlite3.DatabaseError("its definition is damaged")
@@ -232,6 +232,10 @@ def about(path: Path) -> Iterator[None]:
             raise OSError(f"store {str(path)!r}: {error}; {advice}.") from error
         raise ValueError(
             f"{str(path)!r} is no bnstats store, or a damaged one ({error}); give another path for store=."
+        ) from None
+    except UnicodeDecodeError:  # SQLite quotes a damaged name in its message, which then is no text
+        raise ValueError(
+            f"{str(path)!r} is a damaged bnstats store (a name in it is no text); give another path for store=."
         ) from None
 
 
