@@ -144,7 +144,7 @@ class Enumerated(Evidence):
 
 @dataclass(frozen=True)
 class BatchStatistic(Study):
-    """BatchStatistic of values, and a number computed from each.
+    """Batches of values, and a number computed from each.
 
     Parameters
     ----------

@@ -146,7 +146,7 @@ CLAIMS = (
     ),
     Claim(
         "variance-biased",
-        "BatchStatistic of 8 normal values have biased variances of 7/8 of the population's on average.",
+        "Batches of 8 normal values have biased variances of 7/8 of the population's on average.",
         ANSWER,
         "mean of the biased variance over the population's variance",
         Region.near(7 / 8, 0.01),

@@ -21,7 +21,7 @@ def _letters(n: int, mode: str, batching: RowBatching = Shuffled()) -> Measures:
 
 
 def _ceiling(n: int) -> float:
-    """The most that the best rule tells of a letter from a grade normalised by its batch of n, exactly."""
+    """The share of letters that the best rule names right from a grade normalised by its batch of n, exactly."""
     return exact_information(GRADES, CUTS, n)[0]
 
 
@@ -42,7 +42,7 @@ def _reaches(n: int) -> Claim:
 def _exceeds(n: int) -> Claim:
     return Claim(
         f"grades-exceed-ceiling-at-{n}",
-        f"In evaluation mode, the network trained with batches of {n} tells more letters than any batch of {n} could.",
+        f"In evaluation mode, the network trained with batches of {n} names more letters right than any batch of {n} allows.",
         TITLE,
         f"share of letters named right in evaluation mode; {_ceiling(n):.4f} is the ceiling of training mode",
         Region.above(_ceiling(n) + 0.02),
