@@ -42,7 +42,7 @@ def _reaches(n: int) -> Claim:
 def _exceeds(n: int) -> Claim:
     return Claim(
         f"grades-exceed-ceiling-at-{n}",
-        f"In evaluation mode, the network trained with batches of {n} names more letters right than any batch of {n} allows.",
+        f"In evaluation mode, a network trained with batches of {n} names more letters right than such a batch allows.",
         TITLE,
         f"share of letters named right in evaluation mode; {_ceiling(n):.4f} is the ceiling of training mode",
         Region.above(_ceiling(n) + 0.02),
