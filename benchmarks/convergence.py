@@ -11,9 +11,10 @@ there. They run on a fraction of these replicates, and their time, which is prop
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.random import SFC64, Generator
@@ -53,7 +54,7 @@ def draws(sets: int, threads: int) -> None:
         list(pool.map(share, range(threads)))
 
 
-def ours(sets: int, executor: Executor | int, names: tuple[str, ...] = tuple(SAMPLERS)) -> None:
+def ours(sets: int, executor: Executor | int, names: Sequence[Any] = tuple(SAMPLERS)) -> None:
     bn.measure_convergence(list(names), precision=None, max_replicates=sets, executor=executor, progress=False)
 
 
@@ -118,6 +119,29 @@ def against_loops(setting: Setting) -> Measured:
     return found
 
 
+def by_mkl(setting: Setting) -> Measured:
+    """Draws in arrays that stay in cache, with NumPy and with Intel's library; and convergence with the latter."""
+    fast = [bn.Population.of(name, sampler="mkl") for name in SAMPLERS]
+    sets, repeats, out = setting.of(512, SETS_PER_BLOCK), setting.of(100, 1), np.empty(DRAWS_PER_SET)
+    rng = Generator(SFC64(0))
+
+    def draw(population: bn.Population) -> None:
+        for _ in range(repeats):
+            population.fill(rng, out)
+
+    found = {}
+    for population in fast:
+        ways = {"numpy": partial(draw, bn.POPULATIONS[population.name]), "mkl": partial(draw, population)}
+        times = timed(ways, setting.rounds)
+        found[_faster(population.name)] = times["numpy"] / times["mkl"]
+    times = timed({"draws": partial(draws, sets, CORES), "ours": partial(ours, sets, CORES, fast)}, setting.rounds)
+    return found | {"ours with mkl / bare draws, all cores": times["ours"] / times["draws"]}
+
+
+def _faster(name: str) -> str:
+    return f"draws by NumPy / by mkl, {name}"
+
+
 _WORK = "errors of mean, var, std and inv_std of five populations at twelve batch sizes"
 BENCHMARKS = (
     Benchmark(
@@ -128,6 +152,15 @@ BENCHMARKS = (
             Row("ours, one thread / all cores", f"{_WORK}: what further cores bring", at_least=0.9 * CORES),
         ),
         against_draws,
+    ),
+    Benchmark(
+        "mkl",
+        (
+            *(Row(_faster(name), "time of a draw, with the extra bnstats[mkl]", at_least=1) for name in SAMPLERS),
+            Row("ours with mkl / bare draws, all cores", f"{_WORK}, over NumPy's draws alone", at_most=0.6),
+        ),
+        by_mkl,
+        needs=("mkl_random",),
     ),
     Benchmark(
         "loops",

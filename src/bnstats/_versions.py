@@ -12,7 +12,7 @@ import bnstats
 REQUIRED = (
     "numpy", "scipy", "pandas", "statsmodels", "matplotlib", "seaborn", "numba", "threadpoolctl", "tqdm", "lazy_loader",
 )  # fmt: skip
-OPTIONAL = ("scikit-learn", "torch", "dask")
+OPTIONAL = ("scikit-learn", "torch", "dask", "mkl-random")
 
 
 def show_versions() -> None:

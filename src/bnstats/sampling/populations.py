@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from typing import Any, ClassVar
 
@@ -16,6 +16,7 @@ from bnstats._doors import CheckedMethods
 from bnstats._real_arrays import float_buffer, real_array
 from bnstats._validation import batch_size, generator, instance, named, optional, probability, shown, word
 from bnstats._written import Written
+from bnstats.sampling.mkl_generator import MKLGenerator, mark, sampler_of
 from bnstats.sampling.named_laws import NAMED, family, parameters
 from bnstats.sampling.population_sources import checked_law, checked_values, digest, label, law_mean, law_moments
 from bnstats.sampling.samplers import Fill, array_filler, law_filler
@@ -43,6 +44,9 @@ class Population(CheckedMethods):
     law : frozen SciPy distribution, or None
     values : 1-D float array, or None
         A finite population, each value equally likely; exactly one of `law` and `values` is given.
+    sampler : "numpy" or "mkl"
+        Who draws: NumPy, or Intel's library, which is faster, draws other values, and may round them otherwise on
+        another processor. It needs the extra `bnstats[mkl]`.
 
     Examples
     --------
@@ -58,6 +62,7 @@ class Population(CheckedMethods):
 
     checks: ClassVar = {
         "name": optional(word),
+        "sampler": optional(sampler_of),
         "rng": generator,
         "out": float_buffer,
         "probability": probability,
@@ -68,19 +73,22 @@ class Population(CheckedMethods):
     name: str
     law: Any = field(default=None, repr=False)
     values: FloatArray | None = field(default=None, repr=False)
+    sampler: str = field(default="numpy", repr=False)
 
     @staticmethod
-    def of(source: Any, name: str | None = None) -> Population:
+    def of(source: Any, name: str | None = None, *, sampler: str | None = None) -> Population:
         """The population behind a frozen SciPy distribution, a 1-D array of real values, or a name in `POPULATIONS`.
 
         Raises
         ------
         ValueError
             For an unknown name, an array that is not 1-D, finite, real and of at least two different values, or a
-            distribution whose parameters are not single valid numbers.
+            distribution whose parameters are not single valid numbers, and for a sampler that is not installed.
         """
+        if sampler is not None:
+            return replace(Population.of(source, name), sampler=sampler)
         if isinstance(source, Population):
-            return source if name is None else Population(name, source.law, source.values)
+            return source if name is None else replace(source, name=name)
         if isinstance(source, str):
             return Population(name or source, law=named("population", source, NAMED, "a distribution or an array"))
         if isinstance(source, stats.rv_continuous | stats.rv_discrete):
@@ -92,7 +100,12 @@ class Population(CheckedMethods):
 
     @cached_property
     def identity(self) -> tuple[Any, ...]:
-        """What the draws depend on: the family and its parameters, or a digest of the values.
+        """What the draws depend on: its law, and who draws if that is not NumPy."""
+        return self.law_identity if self.sampler == "numpy" else (*mark(), *self.law_identity)
+
+    @cached_property
+    def law_identity(self) -> tuple[Any, ...]:
+        """The family and its parameters, or a digest of the values.
 
         Families of the user's own, and tables, may share a name: a digest of their quantiles and of the chances of
         these tells them apart.
@@ -117,9 +130,11 @@ class Population(CheckedMethods):
 
     def as_code(self, written: Written) -> str:
         """How it is written in Python: a known name, else the law or the values."""
-        known = next((name for name, other in POPULATIONS.items() if other.identity == self.identity), None)
+        known = next((name for name, other in POPULATIONS.items() if other.law_identity == self.law_identity), None)
         source = written(known or (self.law if self.values is None else self.values), self.name)
-        return f"{written(Population)}.of({source}{'' if known == self.name else f', {self.name!r}'})"
+        name = "" if known == self.name else f", {self.name!r}"
+        sampler = "" if self.sampler == "numpy" else f", sampler={self.sampler!r}"
+        return f"{written(Population)}.of({source}{name}{sampler})"
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Population) and (self.name, self.identity) == (other.name, other.identity)
@@ -133,10 +148,10 @@ class Population(CheckedMethods):
 
     def fill(self, rng: Generator, out: FloatArray) -> None:
         """Fill `out` (float64, contiguous, any shape) with independent draws."""
-        self._fill(rng, out)
+        self._fill(rng if self.sampler == "numpy" else MKLGenerator(rng), out)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {key: self.__dict__[key] for key in ("name", "law", "values")}
+        return {key: self.__dict__[key] for key in ("name", "law", "values", "sampler")}
 
     @cached_property
     def tail_index(self) -> float:

@@ -17,7 +17,7 @@ from scipy.stats import rv_continuous, sampling
 from bnstats._arrays import FloatArray
 from bnstats.sampling.named_laws import family, parameters
 
-Fill = Callable[[Generator, FloatArray], None]
+Fill = Callable[[Any, FloatArray], None]
 
 
 def _normal(rng: Generator, out: FloatArray) -> None:
@@ -112,7 +112,7 @@ def law_filler(law: Any) -> Fill:
     shapes, loc, scale = parameters(law)
     standard = STANDARD.get(family(law) or "") or _inversion(law.dist(*shapes))
     if standard is None:
-        return lambda rng, out: np.copyto(out, law.rvs(size=out.shape, random_state=rng))
+        return lambda rng, out: np.copyto(out, law.rvs(size=out.shape, random_state=getattr(rng, "numpy", rng)))
 
     def fill(rng: Generator, out: FloatArray) -> None:
         standard(rng, out, *shapes)

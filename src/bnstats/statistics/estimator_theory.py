@@ -144,7 +144,7 @@ def _law_of_mean(batches: Batches) -> Any:
     if batches.normal:
         return stats.norm(source.mean, source.std / np.sqrt(n))
     if batches.independent and source.family == "expon":
-        _, _, loc, scale = source.identity
+        _, _, loc, scale = source.law_identity
         return stats.gamma(n, loc=loc, scale=scale / n)
     return None
 
