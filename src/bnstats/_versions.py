@@ -27,11 +27,11 @@ def show_versions() -> None:
     print(f"bnstats: {bnstats.__version__}")
     print(f"python: {platform.python_version()} ({platform.python_implementation()})")
     print(f"system: {platform.platform()}, {os.cpu_count()} cores")
-    for name, found in versions().items():
+    for name, found in versions(REQUIRED + OPTIONAL).items():
         print(f"{name}: {found}")
 
 
-def versions(names: Sequence[str] = REQUIRED + OPTIONAL) -> dict[str, str]:
+def versions(names: Sequence[str]) -> dict[str, str]:
     """The versions of these distributions; "not installed" where that is so."""
     return {name: _version(name) for name in names}
 
