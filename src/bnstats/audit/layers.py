@@ -112,7 +112,8 @@ class Call:
         eps: float | None = None,
     ) -> Tensor:
         """The same call with other statistics, which training overwrites by the batch's own at momentum 1."""
-        weight, bias = (None if p is None else p.to(self.dtype) for p in (self.weight, self.bias))
+        dtype = self.dtype
+        weight, bias = (p if p is None or p.dtype == dtype else p.to(dtype) for p in (self.weight, self.bias))
         eps = self.eps if eps is None else eps
         return functional.batch_norm(self.input, mean, var, weight, bias, training, momentum, eps)
 

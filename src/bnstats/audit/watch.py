@@ -98,7 +98,8 @@ class Runner:
         self.layers, self.never_called = find_layers(model, lambda: self.output(first))
         self._names = {id(tensors[0]): layer.name for layer in self.layers if (tensors := layer.tensors())}
         self._own = {layer.name: layer for layer in self.layers if not layer.normalises}
-        self._modules = {layer.name: layer.module for layer in self.layers}
+        # Calls of all others are known by the buffer that they hand over.
+        self._entered = {x.name: x.module for x in self.layers if x.buffers is None or not x.normalises}
         self.drops_out = False
 
     def output(self, batch: Any) -> Any:
@@ -168,7 +169,7 @@ class Runner:
             if entered is not None:
                 entered(name, inputs)
 
-        with entering(self._modules, enter), mode:
+        with entering(self._entered, enter), mode:
             yield
         self.drops_out |= mode.drops_out
 
@@ -271,7 +272,8 @@ def _stacked(batches: list[list[Moment]], calls: int) -> Watched:
     if not chosen:
         nothing = np.empty((0, calls, 0))
         return Watched(np.array([], dtype=np.int64), nothing, nothing, np.empty((0, calls)))
-    mean, var = (np.stack([np.stack([to_numpy(call[k]) for call in batch]) for batch in chosen]) for k in (0, 1))
+    stacked = [torch.stack([call[k] for batch in chosen for call in batch]) for k in (0, 1)]
+    mean, var = (to_numpy(part).reshape(len(chosen), calls, -1) for part in stacked)
     return Watched(np.array(usual), mean, var, np.array([[call[2] for call in batch] for batch in chosen]))
 
 
