@@ -108,7 +108,10 @@ class Audit:
             lines.append(f"Never called: {shortened(self.never_called)}.")
         if "batches" in self.layers and self.layers["batches"].min() < FEWEST:
             few = self.layers["batches"].min()
-            lines.append(f"Only {few} different batches: with 20, p falls below .05 in up to .13 of healthy layers.")
+            rough = 1 / math.sqrt(2 * max(few - 1, 1))  # relative error of a standard deviation of normal values
+            lines.append(
+                f"Only {few} different batches: standard errors from so few are off by {rough:.0%} themselves."
+            )
         first = self.scores[self.scores["metric"] == self.scores["metric"].iloc[0]] if len(self.scores) else self.scores
         for rows, table in first.groupby("rows", sort=False):
             kinds = [f"{r.statistics} {r.value:.4f} ({r.low:.4f} to {r.high:.4f})" for r in table.itertuples()]
