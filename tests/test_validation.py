@@ -55,6 +55,12 @@ def test_intervals_hold_the_ends_that_their_brackets_say():
             v.number("x", value, within)
 
 
+def test_an_interval_without_ends_needs_no_words():
+    assert v.number("x", 10**400, "[-inf, inf]") == np.inf
+    with pytest.raises(ValueError, match="x is a number; got 'a'"):
+        v.number("x", "a", "[-inf, inf]")
+
+
 def test_lists_of_things():
     assert v.several("x", "ab") == ("ab",)
     assert v.several("x", np.array(3)) == (np.array(3),)

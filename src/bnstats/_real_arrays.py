@@ -143,7 +143,8 @@ def rows_of_inputs(name: str, x: Any) -> Float32Array:
     values = x if getattr(x, "dtype", None) == np.float32 and type(x) is np.ndarray else real_array(name, x)
     if values.ndim != 2:
         raise ValueError(f"{name} has two axes, rows and inputs; got shape {values.shape}.")
-    return values.astype(np.float32, copy=False)
+    with np.errstate(over="ignore"):
+        return values.astype(np.float32, copy=False)
 
 
 def axes_of(name: str, given: Any, of: int) -> tuple[int, ...]:

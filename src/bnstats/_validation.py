@@ -26,6 +26,7 @@ MOST_THINGS = 10_000
 """Things in a list of arguments, at most: an iterator may never end."""
 NAMES_LISTED = 30
 """Known names that a refusal lists whole; of more it lists the first."""
+MOST_THREADS = 2**16
 
 _REPR = reprlib.Repr()
 _REPR.maxstring = _REPR.maxother = 80  # characters
@@ -106,8 +107,9 @@ def number(name: str, value: Any, within: str = "(-inf, inf)", meaning: str = "a
     """
     given = _scalar(value)
     if given is None or not _within(_float(given), within):
-        raise ValueError(f"{name} is {meaning}, {_spoken(within)}; got {shown(value)}.")
-    return float(given)
+        allowed = ", ".join(filter(None, (meaning, _spoken(within))))
+        raise ValueError(f"{name} is {allowed}; got {shown(value)}.")
+    return _float(given)
 
 
 def count(name: str, value: Any) -> int:
@@ -342,7 +344,7 @@ def _spoken(interval: str) -> str:
     ('above 0 and at most 1', 'from 0 to 2', 'at least 0 and finite', 'finite')
     """
     low, high = interval[1:-1].split(", ")
-    if interval[0] == "[" and interval[-1] == "]" and high != "inf":
+    if interval[0] == "[" and interval[-1] == "]" and low != "-inf" and high != "inf":
         return f"from {low} to {high}"
     above = "" if low == "-inf" else f"{'at least' if interval[0] == '[' else 'above'} {low}"
     below = f"{'at most' if interval[-1] == ']' else 'below'} {high}"

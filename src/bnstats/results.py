@@ -1,8 +1,10 @@
 """What the measuring functions return: for annotations, nobody makes one by hand."""
 
 from bnstats.audit.advise import Advice
+from bnstats.audit.report import Audit
 from bnstats.claims.ledger import Ledger
 from bnstats.simulation.run import Simulation
+from bnstats.studies.batch_effects.leave_one_batch_out import LeftOut
 from bnstats.studies.batch_effects.result import Corrected
 from bnstats.studies.convergence.result import Convergence
 from bnstats.studies.gradients.result import Gradients
@@ -13,11 +15,13 @@ from bnstats.studies.running_stats.result import Running
 
 __all__ = [
     "Advice",
+    "Audit",
     "Convergence",
     "Corrected",
     "Gradients",
     "Information",
     "Ledger",
+    "LeftOut",
     "Mismatch",
     "RawBehind",
     "Running",

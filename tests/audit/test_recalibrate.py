@@ -1,5 +1,6 @@
 """Recalibrated copies against PyTorch's own computation, and against the definition of population statistics."""
 
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -134,8 +135,28 @@ def test_debiased_and_biased() -> None:
 
 @pytest.mark.parametrize(
     ("options", "message"),
-    [({"kind": "presise"}, "did you mean 'precise'"), ({"layers": ["12"]}, "layer '12'"), ({"batches": 0}, "batches")],
+    [
+        ({"kind": "presise"}, "did you mean 'precise'"),
+        ({"layers": ["12"]}, "layer '12'"),
+        ({"batches": 0}, "batches"),
+        ({"layers": 3}, "layer takes a name"),
+        ({"seed": 1.5}, "seed"),
+        ({"device": "moon"}, "device is one of"),
+        ({"forward": 3}, "forward can be called"),
+        ({"forward": lambda model, _: model("x")}, "the model cannot be called with the first batch: TypeError"),
+    ],
 )
 def test_bad_input_is_refused(options: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         bn.recalibrate(convolutional(), batches(), **options)
+
+
+def test_a_seed_may_be_any_whole_number() -> None:
+    for seed in (2**70, 3.0, np.uint64(2**63)):
+        bn.recalibrate(dense(), batches()[:2], seed=seed)
+
+
+@pytest.mark.parametrize("loader", [None, {"x": 1}, count(), [1, 2], np.zeros((2, 2))])
+def test_what_is_no_loader_is_refused(loader: Any) -> None:
+    with pytest.raises(ValueError, match=r"loader|a batch is a tensor"):
+        bn.recalibrate(dense(), loader)

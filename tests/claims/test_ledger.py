@@ -173,13 +173,38 @@ def test_bad_arguments():
         check_claims("zero-at-33")
     with pytest.raises(ValueError, match="identifier of its own"):
         check_claims(["zero-at-3", "zero-at-3"])
-    with pytest.raises(ValueError, match="identifier of its own"):
+    with pytest.raises(ValueError, match="claims is empty"):
         check_claims([])
     with pytest.raises(ValueError, match="false_verdicts"):
         check_claims("zero-at-3", false_verdicts=2)
 
 
-def test_every_claim_is_told_whole():
+@pytest.mark.parametrize(
+    ("made", "message"),
+    [
+        (lambda: Region("low"), "low is a number; got 'low'"),
+        (lambda: Region.near(0.5, -1), "margin is a number, at least 0"),
+        (lambda: Bounded(1, 0), "low below high"),
+        (lambda: Proportion().interval([0.0, np.nan], 0.01), "are 0 or 1"),
+        (lambda: Moment(1.0).interval([1.0], 0.01), "takes two of them"),
+        (lambda: Enumerated(3), "cases can be called"),
+        (lambda: claim(3, Proportion(), mean_of("uniform")), "region is an object such as"),
+        (lambda: check_claims(1.0), "claim takes a name .* and [0-9]+ more"),
+        (lambda: check_claims("zero-at-3", max_replicates=10**400), "max_replicates is a whole number from 0"),
+        (lambda: check_claims("zero-at-3", executor=2**63), "executor is a whole number from 1 to 65536"),
+        (lambda: check_claims("zero-at-3", progress="no"), "progress is True or False"),
+    ],
+)
+def test_parts_of_claims_are_checked(made, message):
+    with pytest.raises(ValueError, match=message):
+        made()
+
+
+def test_infinite_replicates_are_no_warning():
+    assert not np.isfinite(Moment(1.0).interval([1e308, -1e308, 1e308], 0.01)).all()
+
+
+def test_every_claim_is_complete():
     for name, entry in CLAIMS.items():
         assert name == entry.identifier
         assert name == name.lower()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import inspect
+import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -20,12 +22,14 @@ LABELS = (ROWS[:, 0] > 0).astype(int)
 BATCH = np.repeat(np.arange(6), 10)
 
 # One that takes what a simulation takes is called more rarely.
-SLOW = ("measure_", "run", "assert_", "show_versions", "leave_one_batch_out", "plot", "summary", "compare")
-# They need PyTorch, have tests of their own, or take what a study's author writes.
-LEFT_OUT = {"audit", "recalibrate", "check_claims", "merge_stores", "show_versions", "Study"}
+SLOW = ("measure_", "run", "assert_", "show_versions", "leave_one_batch_out", "plot", "summary", "compare", "audit")
+SLOW += ("recalibrate", "check_claims", "merge_stores", "convergence", "gradients", "mismatch", "numbers", "running")
+SLOW += ("regions", "intervals", "winner_map", "series", "panels", "zip_plot", "log2_ticks", "log_errors", "to_html")
+# It takes what a study's author writes, or what the author of an adaptation does.
+LEFT_OUT = {"Study", "networks.Network.evaluate"}
 # What others return and nobody makes by hand; its methods are called.
-MADE_BY_OTHERS = {"corrections.Fitted", "corrections.Correction.made_by", "networks.Network", "theory.Sampling"}
-MADE_BY_OTHERS |= {"theory.Theory", "Population"}
+MADE_BY_OTHERS = {"corrections.Fitted", "corrections.Correction.made_by", "theory.Sampling", "theory.Theory"}
+MADE_BY_OTHERS |= {"Population"}
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,43 @@ def network() -> Any:
     return bn.networks.Network.initial(
         bn.networks.Recipe(hidden=(3,)), dataset.inputs, dataset.classes, np.random.default_rng(0)
     )
+
+
+@cache
+def has_torch() -> bool:
+    return importlib.util.find_spec("torch") is not None
+
+
+def model() -> Any:
+    """A model with batch norm, small and untrained."""
+    from torch import nn
+
+    return nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3), nn.Linear(3, 2))
+
+
+def loader() -> Any:
+    """Fifty batches, as few as an audit takes."""
+    import torch
+
+    return [(torch.tensor(ROWS[:8], dtype=torch.float32), torch.tensor(LABELS[:8])) for _ in range(50)]
+
+
+def store(name: str) -> str:
+    """A new store with the blocks of a small study."""
+    path = tempfile.mkdtemp() + f"/{name}.sqlite"
+    bn.run(Largest(), max_replicates=40, progress=False, store=path)
+    return path
+
+
+@cache
+def audited() -> Any:
+    return bn.audit(model(), loader(), progress=False)
+
+
+def axes() -> Any:
+    from matplotlib.figure import Figure
+
+    return Figure().subplots()
 
 
 # Valid arguments, by the name of the parameter, made anew for each call.
@@ -126,16 +167,46 @@ BY_NAME: dict[str, Callable[[], Any]] = {
     "inputs": lambda: 4,
     "recipe": lambda: bn.networks.Recipe(hidden=(3,)),
     "dataset": lambda: (ROWS.astype(np.float32), LABELS),
-    "rows": lambda: None,
     "network": network,
     "split": lambda: bn.Dataset.of((ROWS.astype(np.float32), LABELS)).split(np.random.default_rng(0)),
     "written": lambda: Written(),
     "q": lambda: 0.5,
     "index": lambda: 1,
     "of": lambda: 2,
-    "into": lambda: "no such folder/store.sqlite",
-    "frame": lambda: pd_frame(),
-    "table": lambda: pd_frame(),
+    "frame": lambda: table(),
+    "table": lambda: table(),
+    "rows": lambda: table(),
+    "ax": axes,
+    "a": lambda: "none",
+    "b": lambda: "center",
+    "sizes": lambda: [2, 4],
+    "parameters": lambda: network().parameters,
+    "velocity": lambda: network().velocity,
+    "running": lambda: network().running,
+    "statistics": lambda: network().running,
+    "layer": lambda: 0,
+    "model": model,
+    "loader": loader,
+    "claims": lambda: "zero-at-3",
+    "identifier": lambda: "a-claim",
+    "statement": lambda: "Something holds.",
+    "quantity": lambda: "a number",
+    "region": lambda: bn.claims.Region.above(0.0),
+    "grounds": lambda: bn.claims.Exact(),
+    "evidence": lambda: bn.claims.Enumerated(lambda: np.zeros(1)),
+    "cases": lambda: lambda: np.zeros(1),
+    "terms": lambda: bn.claims.BatchStatistic("normal", 3, np.ptp).evidence.terms,
+    "measures": lambda: bn.claims.BatchStatistic("normal", 3, np.ptp).evidence,
+    "value": lambda: 0.0,
+    "margin": lambda: 0.1,
+    "low": lambda: 0.0,
+    "high": lambda: 1.0,
+    "error": lambda: 0.01,
+    "change": lambda: 0.5,
+    "count": lambda: 2,
+    "color": lambda: "C0",
+    "colors": lambda: ["C0", "C1"],
+    "false_verdicts": lambda: 0.01,
 }
 EFFECTS = ("Distinct", "Mixture", "RandomWalk", "Sinusoid", "Trend")
 # Where a name means something else, or the usual value would take long.
@@ -167,6 +238,28 @@ BY_CALL: dict[str, dict[str, Callable[[], Any]]] = {
     "corrections.correction_of": {"source": lambda: "center"},
     **{f"effects.{kind}.of": {"source": lambda: "trend"} for kind in EFFECTS},
     "Gaussians": {"rows": lambda: 60, "test_rows": lambda: 20, "inputs": lambda: 4, "classes": lambda: 2},
+    **{
+        f"networks.Network.{method}": {
+            "x": lambda: ROWS.astype(np.float32),
+            "batches": lambda: [[0, 1], [2, 3]],
+            "y": lambda: LABELS.copy(),
+        }
+        for method in ("hidden", "logits", "train", "logits_in_batches", "batch_statistics", "gradient_norms")
+    },
+    "networks.Network": {"sizes": lambda: (4, 3, 2), "steps": lambda: 0},
+    "claims.Region": {"low": lambda: 0.0},
+    "claims.accuracy": {"networks": lambda: bn.claims.Networks(batch_size=32), "statistics": lambda: "batch"},
+    "claims.Networks": {"normalizer": lambda: "batch", "batch_size": lambda: 32},
+    "claims.Proportion.check": {"x": lambda: np.array([0.0, 1.0])},
+    "claims.Proportion.interval": {"x": lambda: np.array([0.0, 1.0])},
+    "claims.Bounded.check": {"x": lambda: np.array([0.5, 0.1])},
+    "plots.winner_map": {"x": lambda: "batch_size", "y": lambda: "effect_size", "colors": lambda: {"none": "C0"}},
+    "plots.series": {"x": lambda: "batch_size"},
+    "plots.intervals": {"labels": lambda: ["a", "b"]},
+    "results.Audit.to_html": {"path": lambda: "report.html"},
+    "results.Simulation.leaving_out": {"row": lambda: 0},
+    "claims.BatchStatistic": {"statistic": lambda: np.ptp},
+    "merge_stores": {"into": lambda: store("into"), "other_store": lambda: store("other")},
     "Moments": {"mean": lambda: 1.0},
     "leave_one_batch_out": {"corrections": lambda: ["none", "center"]},
     "testing.assert_rate": {
@@ -184,10 +277,17 @@ BY_CALL: dict[str, dict[str, Callable[[], Any]]] = {
 }
 
 
-def pd_frame() -> Any:
+def table() -> Any:
+    """A table with every column that a figure reads."""
     import pandas as pd
 
-    return pd.DataFrame({"batch_size": [2, 4], "value": [1.0, 0.5], "mcse": [0.1, 0.1], "exact": [1.0, 0.5]})
+    named = {"population": "normal", "batching": "IID()", "estimator": "mean", "measure": "rmse", "metric": "accuracy"}
+    named |= {"statistics": "batch", "statistic": "mean", "convention": "torch", "dataset": "digits", "winner": "none"}
+    named |= {"normalizer": "batch", "activation": "relu", "effect": "trend", "labels": "global", "design": "balanced"}
+    varying = {"batch_size": [2, 4], "test_batch_size": [2, 4], "step": [1, 2], "layer": [1, 2], "effect_size": [1, 2]}
+    fixed = {"width": 8, "depth": 3, "momentum": 0.1, "smoothness": 0.5, "best": 0.9, "margin": 0.1, "clear": True}
+    numbers = {"value": [1.0, 0.5], "mcse": [0.1, 0.1], "exact": [1.0, 0.5], "low": [0.1, 0.2], "high": [1.1, 1.2]}
+    return pd.DataFrame(varying).assign(**named, **fixed, **numbers, target=0.5)
 
 
 # Objects whose methods are called.
@@ -222,7 +322,32 @@ OBJECTS: dict[str, Callable[[], Any]] = {
     "results.RawBehind": lambda: result("measure_raw_behind"),
     "results.Mismatch": lambda: result("measure_mismatch"),
     "results.Corrected": lambda: result("measure_correction"),
+    "results.Gradients": lambda: result("measure_gradients"),
+    "results.Simulation": lambda: bn.run(Largest(), max_replicates=40, progress=False),
+    "results.Ledger": lambda: bn.check_claims("zero-at-3", max_replicates=64, progress=False),
+    "results.Advice": lambda: bn.advise(batch_size=4),
+    "networks.Network": network,
+    "claims.Region": lambda: bn.claims.Region.above(0.0),
+    "claims.Exact": lambda: bn.claims.Exact(),
+    "claims.Proportion": lambda: bn.claims.Proportion(),
+    "claims.Bounded": lambda: bn.claims.Bounded(),
+    "claims.Moment": lambda: bn.claims.Moment(),
 }
+if has_torch():
+    OBJECTS["results.Audit"] = audited
+
+
+def merge_stores(into: Any, other_store: Any) -> int:
+    return bn.merge_stores(into, other_store)
+
+
+def written_out(name: str) -> Any:
+    """A public function with a name for each of its arguments."""
+    if name == "merge_stores":
+        return merge_stores
+    from bnstats.audit.audit import audit
+
+    return audit
 
 
 @cache
@@ -250,11 +375,15 @@ class Target:
 def public() -> Iterator[tuple[str, Any]]:
     """Every public name of a function or class, with what it names."""
     for name in dir(bn):
+        if name in ("audit", "recalibrate") and not has_torch():
+            continue
         try:
             thing = getattr(bn, name)
         except ModuleNotFoundError:  # what needs PyTorch, where it is not installed
             continue
-        if isinstance(thing, ModuleType) and name not in ("plots", "exceptions", "claims"):
+        if name in ("audit", "merge_stores"):
+            yield name, written_out(name)
+        elif isinstance(thing, ModuleType) and name != "exceptions":
             found = ((f"{name}.{inner}", getattr(thing, inner)) for inner in thing.__all__)
             yield from ((inner, what) for inner, what in found if callable(what))
         elif callable(thing):
@@ -288,7 +417,7 @@ def targets() -> list[Target]:
             found.append(_target(name, lambda thing=thing: thing, thing))
         if isinstance(thing, type) and name in OBJECTS:
             for method in sorted(m for m in dir(thing) if not m.startswith("_")):
-                if callable(getattr(thing, method)) and f"{name}.{method}" not in MADE_BY_OTHERS:
+                if callable(getattr(thing, method)) and f"{name}.{method}" not in MADE_BY_OTHERS | LEFT_OUT:
                     holder = OBJECTS[name]
                     bound = getattr(holder(), method)
                     call = lambda holder=holder, method=method: getattr(holder(), method)  # noqa: E731

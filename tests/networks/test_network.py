@@ -17,7 +17,8 @@ from threadpoolctl import threadpool_limits
 
 from bnstats.networks.kernels.loss import cross_entropy, exponential
 from bnstats.networks.kernels.products import accumulate, multiply, multiply_transposed
-from bnstats.networks.network import Network, Statistics
+from bnstats.networks.layer_statistics import Statistics
+from bnstats.networks.network import Network
 from bnstats.networks.recipe import Recipe
 from bnstats.normalizers import RMS, Batch, BatchThenGroup, Frozen, Ghost, Group, NoNorm, Normalizer, Renorm
 from bnstats.statistics.conventions import Convention
@@ -359,7 +360,13 @@ BAD = {
     "y too large": (lambda: network().train(X, Y + 1, ROWS), "from 0 to 4"),
     "rows": (lambda: network().train(X, Y, ROWS + 200), "rows 0 to 199"),
     "negative rows": (lambda: network().train(X, Y, -1 - ROWS), "rows 0 to 199"),
-    "one batch": (lambda: network().train(X, Y, ROWS[0]), "(steps, batch size)"),
+    "one batch": (lambda: network().train(X, Y, ROWS[0]), "batches has two axes"),
+    "half a row": (lambda: network().train(X, Y, ROWS + 0.5), "batches holds row numbers"),
+    "words": (lambda: network().logits("x"), "x holds real numbers"),
+    "other statistics": (lambda: network().logits(X, 3), "statistics is an object such as network.running"),
+    "no recipe": (lambda: changed(recipe=3), "recipe is an object such as bn.networks.Recipe"),
+    "no running statistics": (lambda: changed(running=3), "running is an object such as network.running"),
+    "one class": (lambda: Network.initial(recipe(), 2, 1, np.random.default_rng(0)), "classes is a whole number"),
     "no batch": (lambda: network().train(X, Y, ROWS[:0]), "(steps, batch size)"),
     "statistics": (lambda: network().logits(X, Statistics((X[0],) * 2, (X[0],) * 2)), "each of (16, 24) units"),
     "statistics of batches": (lambda: network().logits(X, network().batch_statistics(X, ROWS)), "got shapes [(50, 16)"),

@@ -13,7 +13,8 @@ import pytest
 
 from bnstats.datasets.dataset import Gaussians
 from bnstats.networks.adaptation import ADAPTATIONS
-from bnstats.networks.network import Network, Statistics
+from bnstats.networks.layer_statistics import Statistics
+from bnstats.networks.network import Network
 from bnstats.networks.recalibration import RECALIBRATIONS, averaged, population, precise
 from bnstats.networks.recipe import Recipe
 from bnstats.normalizers import Batch, BatchThenGroup, Ghost, Group, Layer, NoNorm, Normalizer

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ except ModuleNotFoundError as error:
 
 from bnstats._arrays import IntArray
 from bnstats.audit.untouched import generators, get_state, seed_all, set_state
+from bnstats.simulation.blocks import text_of
 
 LABELS = ("y", "label", "labels", "target", "targets")
 
@@ -52,7 +53,7 @@ def each(batches: Sequence[Any], change: Any) -> Any:
 
 
 def joined(batches: Sequence[Any]) -> Any:
-    """One batch of all rows."""
+    """One batch of all rows of these batches."""
     return each(batches, lambda parts: torch.cat(list(parts)) if parts[0].ndim else parts[0])
 
 
@@ -110,7 +111,10 @@ class Draws:
         self._loader, self._count, self._seed = loader, count, seed
         self._states = [(generator, get_state(generator)) for generator in generators(loader)]
         seed_all(seed)
-        self.first = next(iter(loader), None)
+        try:
+            self.first = next(iter(loader), None)
+        except Exception as error:  # a user's own loader may raise anything
+            raise ValueError(f"{name} cannot be read: {type(error).__name__}, {text_of(error, str)}.") from error
         if self.first is None:
             raise ValueError(f"{name} holds batches of rows; it is empty: give it some.")
         self.size = count_rows(self.first)
@@ -152,5 +156,5 @@ def check_loader(name: str, loader: Any) -> None:
         raise ValueError(
             f"{name} can be read only once, and an audit reads it several times; give a DataLoader, or list({name})."
         )
-    if isinstance(loader, Tensor | dict | str):
+    if isinstance(loader, Tensor | Mapping | str | type):
         raise ValueError(f"{name} is an iterable of batches; got a single {type(loader).__name__}: give [{name}].")

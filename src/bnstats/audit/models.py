@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from bnstats._validation import shown
+
 
 def unwrapped(model: Any) -> nn.Module:
     """The model within what runs it on several devices or compiles it.
@@ -32,5 +34,8 @@ def unwrapped(model: Any) -> nn.Module:
 def device_of(model: nn.Module, device: Any = None) -> torch.device:
     """The device that was given, or where the model's first tensor is."""
     if device is not None:
-        return torch.device(device)
+        try:
+            return torch.device(device)
+        except Exception:  # PyTorch raises errors of several kinds
+            raise ValueError(f"device is one of PyTorch's, such as 'cpu'; got {shown(device)}.") from None
     return next((tensor.device for tensor in [*model.parameters(), *model.buffers()]), torch.device("cpu"))

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bnstats._validation import named, whole
+from bnstats._validation import function, named, several, whole
 from bnstats.audit import kinds
-from bnstats.audit.batches import Draws, joined
+from bnstats.audit.batches import Draws, check_loader, joined
 from bnstats.audit.kinds import Kind
 from bnstats.audit.layers import Layer, Statistics, largest
 from bnstats.audit.models import device_of, unwrapped
@@ -76,14 +76,23 @@ def recalibrate(
     """
     named("kind", kind, {k: k for k in KINDS}, "none of another type")
     count = 10**9 if batches is None else whole("batches", batches, least=1)
+    check_loader("loader", loader)
+    if forward is not None:
+        function("forward", forward, "lambda model, batch: model(batch)")
+    unwrapped(model)
     mended = copy.deepcopy(model)
     core = unwrapped(mended)
     place = device_of(core, device)
-    with untouched(core, [loader], whole("seed", seed, least=0)):
+    seed = whole("seed", seed, least=0)
+    with untouched(core, [loader], seed):
         draws = Draws("loader", loader, count, seed)
         runner = Runner(core, forward, draws.first, place)
         known = {layer.name: layer for layer in runner.layers if layer.running is not None}
-        chosen = list(known.values()) if layers is None else [named("layer", n, known, "None for all") for n in layers]
+        chosen = (
+            list(known.values())
+            if layers is None
+            else [named("layer", n, known, "None for all") for n in several("layers", layers)]
+        )
         rows = (batch for _, batch in takewhile(lambda drawn: drawn[0] == 0, draws))
         made = _make(runner, list(known.values()), rows, kind, draws.size, seed)
     for layer in chosen:

@@ -12,8 +12,10 @@ from scipy import stats
 from torch import Tensor
 
 from bnstats._arrays import FloatArray, IntArray
+from bnstats._real_arrays import real_array
 from bnstats.audit.batches import labels_of
 from bnstats.audit.layers import to_numpy
+from bnstats.simulation.blocks import text_of
 
 LEVEL = 0.95
 # A gain is material if it is this large in the score's own unit (nats, for classes) ...
@@ -130,8 +132,13 @@ def own_scorer(score: Callable[[Any, Any], Any]) -> Scorer:
     """A user's function (output, batch) -> a number per row, larger is better."""
 
     def checked(output: Any, batch: Any) -> list[FloatArray]:
-        values = score(output, batch)
-        rows = to_numpy(values) if isinstance(values, Tensor) else np.asarray(values, dtype=np.float64)
+        try:
+            values = score(output, batch)
+        except Exception as error:  # the user's own function may raise anything
+            raise ValueError(f"score raises {type(error).__name__}: {text_of(error, str)}.") from error
+        rows = (
+            to_numpy(values) if isinstance(values, Tensor) else real_array("what score returns", values, finite=False)
+        )
         if rows.ndim != 1:
             raise ValueError(
                 f"score gives a number per row, larger is better; got shape {rows.shape}: average over all other axes."

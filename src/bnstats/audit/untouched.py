@@ -37,7 +37,7 @@ def seed_all(seed: int) -> None:
     """Starts Python's, NumPy's and PyTorch's global random numbers anew."""
     random.seed(seed)
     np.random.seed(seed % 2**32)  # noqa: NPY002 - the user's loader may draw from it
-    torch.manual_seed(seed)
+    torch.manual_seed(seed % 2**63)
 
 
 @contextmanager

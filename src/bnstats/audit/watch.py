@@ -28,6 +28,7 @@ from bnstats.audit.layers import (
     find_layers,
     to_numpy,
 )
+from bnstats.simulation.blocks import text_of
 from bnstats.statistics.moments import Moments
 
 Moment = tuple[Tensor, Tensor, float]
@@ -95,7 +96,13 @@ class Runner:
     def __init__(self, model: nn.Module, forward: Callable[..., Any] | None, first: Any, device: torch.device) -> None:
         self.model, self._forward, self.device = model, forward, device
         model.eval()
-        self.layers, self.never_called = find_layers(model, lambda: self.output(first))
+        try:
+            self.layers, self.never_called = find_layers(model, lambda: self.output(first))
+        except Exception as error:  # the user's own model may raise anything
+            raise ValueError(
+                f"the model cannot be called with the first batch: {type(error).__name__}, {text_of(error, str)}; give "
+                "forward=, a function (model, batch) -> output."
+            ) from error
         self._names = {id(tensors[0]): layer.name for layer in self.layers if (tensors := layer.tensors())}
         self._own = {layer.name: layer for layer in self.layers if not layer.normalises}
         # Calls of all others are known by the buffer that they hand over.

@@ -1,9 +1,9 @@
 """A confidence sequence for the mean of bounded values, by betting (Waudby-Smith & Ramdas 2023, arXiv 2010.09686).
 
-Who bets against a candidate mean m, value after value, with stakes that depend on earlier values only, has a capital
+A bettor against a candidate mean m, value after value, with stakes that depend on earlier values only, has a capital
 K(m) whose expectation stays at most 1 if m is the mean. By Ville's inequality it ever reaches 1 / error with a
-probability of at most `error`. The interval holds the candidates against which nobody has grown so rich: at all looks
-together, however many there are and whatever made one stop.
+probability of at most `error`. The interval holds the candidates whose capital has not reached that: it is valid at
+all looks together, however many there are and for whatever reason the last one was the last.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 from bnstats._arrays import FloatArray
 
 # Largest share of the capital that is staked on one value.
-STAKED = 0.9
+LARGEST_STAKE = 0.9
 # Halvings of the interval in the search for its end.
 HALVINGS = 40
 
@@ -56,7 +56,7 @@ def stakes_of(x: FloatArray, error: float) -> FloatArray:
 
 def log_capital(x: FloatArray, stakes: FloatArray, m: float) -> float:
     """Of betting that the mean is above m; it falls as m rises, so the candidates that survive are an interval."""
-    return float(np.log1p(np.minimum(stakes, STAKED / max(m, 1e-12)) * (x - m)).sum())
+    return float(np.log1p(np.minimum(stakes, LARGEST_STAKE / max(m, 1e-12)) * (x - m)).sum())
 
 
 def _lowest(x: FloatArray, stakes: FloatArray, error: float) -> float:

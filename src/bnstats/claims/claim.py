@@ -4,18 +4,27 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
+from typing import ClassVar
 
+from bnstats._doors import CheckedMethods, checked
+from bnstats._validation import instance, interval, number, whole, word
 from bnstats.claims.evidence import Evidence
 from bnstats.claims.grounds import Grounds
 
+_end = interval("[-inf, inf]")
 
+
+@checked(low=_end, high=_end)
 @dataclass(frozen=True)
-class Region:
+class Region(CheckedMethods):
     """The values for which a claim is true: from `low` to `high`, both among them.
 
     >>> Region.above(0.9), Region.near(0.5, 0.01)
     (Region(low=0.9, high=inf), Region(low=0.49, high=0.51))
     """
+
+    checks: ClassVar = {"low": number, "high": number, "value": number, "margin": interval("[0, inf)")}
 
     low: float = -math.inf
     high: float = math.inf
@@ -45,6 +54,16 @@ class Region:
         return f"at most {self.high:g}" if math.isinf(self.low) else f"{self.low:g} to {self.high:g}"
 
 
+@checked(
+    identifier=word,
+    statement=word,
+    source=word,
+    quantity=word,
+    region=partial(instance, wanted=Region, example="bn.claims.Region.above(0.5)"),
+    grounds=partial(instance, wanted=Grounds, example="bn.claims.Proportion()"),
+    evidence=partial(instance, wanted=Evidence, example="bn.claims.Enumerated(cases)"),
+    most=partial(whole, least=1, most=2**53),
+)
 @dataclass(frozen=True)
 class Claim:
     """A statement that evidence supports, refutes or leaves undecided. See `bnstats.check_claims`.

@@ -6,14 +6,17 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.random import Generator
 
 from bnstats._arrays import FloatArray
-from bnstats.sampling.batching import IID, Batching
-from bnstats.sampling.populations import Population
+from bnstats._doors import checked
+from bnstats._validation import batch_size, function, instance, interval, number, shown
+from bnstats.sampling.batching import IID, Batching, rule
+from bnstats.sampling.populations import Population, population_of
 from bnstats.simulation.study import Cell, Study
 
 Blocks = Mapping[Study, Mapping[Any, Any]]
@@ -61,6 +64,18 @@ class Measure:
     key: Any
 
 
+def _terms(name: str, given: Any) -> tuple[tuple[Source, float], ...]:
+    """Pairs of a source and a factor."""
+    pairs = given if isinstance(given, tuple) else ()
+    if not pairs or not all(isinstance(pair, tuple) and len(pair) == 2 for pair in pairs):
+        raise ValueError(f"{name} is a tuple of pairs (source, factor), at least one; got {shown(given)}.")
+    for source, _ in pairs:
+        if not (hasattr(source, "study") and hasattr(source, "key")):
+            raise ValueError(f"each source of {name} has a study and the key of a measure; got {shown(source)}.")
+    return tuple((source, number(f"each factor of {name}", factor)) for source, factor in pairs)
+
+
+@checked(terms=_terms)
 @dataclass(frozen=True)
 class Measures(Evidence):
     """A sum of measures of studies, each times a factor, replicate by replicate.
@@ -99,6 +114,11 @@ class Measures(Evidence):
         return Measures(tuple((source, factor * old) for source, old in self.terms))
 
 
+@checked(
+    measures=partial(instance, wanted=Measures, example="bn.claims.BatchStatistic(...).evidence"),
+    low=interval("[-inf, inf]"),
+    high=interval("[-inf, inf]"),
+)
 @dataclass(frozen=True)
 class Within(Evidence):
     """Whether a sum of measures lies between two ends, replicate by replicate."""
@@ -120,6 +140,7 @@ class Within(Evidence):
         return ((self.low <= value) & (value <= self.high)).astype(np.float64)
 
 
+@checked(cases=partial(function, example="cases(), which returns an array"))
 @dataclass(frozen=True)
 class Enumerated(Evidence):
     """All cases that there are: the quantity of each, computed and not drawn."""
@@ -142,6 +163,12 @@ class Enumerated(Evidence):
         return np.asarray(self.cases(), dtype=np.float64)
 
 
+@checked(
+    population=population_of,
+    batch_size=batch_size,
+    statistic=partial(function, example="statistic(batches), one number for each row"),
+    batching=rule,
+)
 @dataclass(frozen=True)
 class BatchStatistic(Study):
     """Batches of values, and a number computed from each.

@@ -1,4 +1,4 @@
-"""The question's own example: a letter is to be told from a grade, of which only the normalised value is seen."""
+"""The question's own example: predict the letter of a grade of which only the normalised value is seen."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from typing import Any
 
 from scipy import stats
 
+from bnstats._doors import checked
+from bnstats._validation import word
 from bnstats.datasets.binned_population import BinnedPopulation
-from bnstats.sampling.populations import Population
+from bnstats.sampling.populations import Population, population_of
 
 LETTERS = "FDCBA"
 CUTS = (60.0, 70.0, 80.0, 90.0)
@@ -15,6 +17,7 @@ CUTS = (60.0, 70.0, 80.0, 90.0)
 GRADES = Population.of(stats.norm(72, 10))
 
 
+@checked(population=population_of, name=word)
 def letter_grades(population: Any = GRADES, name: str = "grades") -> BinnedPopulation:
     """Grades as the only input, letters F, D, C, B, A as classes 0 to 4, in fresh rows for every network.
 

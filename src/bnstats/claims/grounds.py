@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
@@ -12,14 +13,19 @@ from scipy import stats
 from statsmodels.stats.proportion import proportion_confint
 
 from bnstats._arrays import FloatArray
+from bnstats._doors import CheckedMethods, checked
+from bnstats._real_arrays import real_array
+from bnstats._validation import interval, number, probability
 from bnstats.claims import betting
 
 Interval = tuple[float, float]
 
 
 @dataclass(frozen=True)
-class Grounds(ABC):
+class Grounds(CheckedMethods, ABC):
     """What every kind of grounds offers: its `name`, the range of the quantity, and an interval from its replicates."""
+
+    checks: ClassVar = {"x": partial(real_array, axes=1, finite=False), "error": probability}
 
     name: ClassVar[str]
     any_look: ClassVar[bool] = False
@@ -48,6 +54,7 @@ class Grounds(ABC):
             )
 
 
+@checked(rounding=interval("[0, inf)"))
 @dataclass(frozen=True)
 class Exact(Grounds):
     """All cases are computed, by enumeration or algebra; each is right to within `rounding`.
@@ -61,6 +68,7 @@ class Exact(Grounds):
     rounding: float = 0.0
 
     def interval(self, x: FloatArray, error: float) -> Interval:
+        self.check(x)
         return float(x.min()) - self.rounding, float(x.max()) + self.rounding
 
 
@@ -79,6 +87,7 @@ class Proportion(Grounds):
         return 0.0, 1.0
 
     def interval(self, x: FloatArray, error: float) -> Interval:
+        self.check(x)
         low, high = proportion_confint(int(x.sum()), x.size, alpha=error, method="beta")
         return float(low), float(high)
 
@@ -88,6 +97,7 @@ class Proportion(Grounds):
             raise ValueError(f"replicates on the grounds 'proportion' are 0 or 1; got {other[0]:g}.")
 
 
+@checked(low=number, high=number)
 @dataclass(frozen=True)
 class Bounded(Grounds):
     """Replicates lie between two bounds: a confidence sequence by betting, valid at all looks together.
@@ -102,17 +112,23 @@ class Bounded(Grounds):
     low: float = 0.0
     high: float = 1.0
 
+    def __post_init__(self) -> None:
+        if not self.low < self.high:
+            raise ValueError(f"replicates lie from low to high, low below high; got {self.low:g} and {self.high:g}.")
+
     @property
     def range(self) -> Interval:
         return self.low, self.high
 
     def interval(self, x: FloatArray, error: float) -> Interval:
+        self.check(x)
         width = self.high - self.low
         scaled = np.clip((x - self.low) / width, 0.0, 1.0)
         low, high = betting.interval(scaled, error)
         return self.low + width * low, self.low + width * high
 
 
+@checked(skewness=interval("[0, 1e6]"))
 @dataclass(frozen=True)
 class Moment(Grounds):
     """Replicates have a finite third moment: the normal approximation, once there are enough for it.
@@ -140,6 +156,10 @@ class Moment(Grounds):
         z = self._z(error)
         return max(math.ceil((z**3 * self.skewness / (3 * math.log(2))) ** 2), math.ceil(z**4))
 
+    @np.errstate(over="ignore", invalid="ignore")
     def interval(self, x: FloatArray, error: float) -> Interval:
+        self.check(x)
+        if x.size < 2:
+            raise ValueError("the spread of replicates takes two of them; got one.")
         mean, half = float(x.mean()), self._z(error) * float(x.std(ddof=1)) / math.sqrt(x.size)
         return mean - half, mean + half

@@ -31,7 +31,7 @@ def verdict(interval: Interval, region: Region) -> str:
 
 @dataclass
 class Hearing:
-    """One claim on its way to a verdict, which is wrong with a probability of at most `error`."""
+    """One claim while it is judged; its verdict is wrong with a probability of at most `error`."""
 
     claim: Claim
     error: float
@@ -47,7 +47,7 @@ class Hearing:
 
     @property
     def verdict(self) -> str:
-        """What the interval says; without evidence it is the whole line, and nothing is decided."""
+        """What the interval shows; without evidence it is the whole line, and nothing is decided."""
         return verdict(self.interval, self.claim.region)
 
     def blocks_until(self, look: int) -> range:

@@ -8,13 +8,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from threadpoolctl import threadpool_limits
 from tqdm.auto import tqdm
 
-from bnstats._validation import named, probability, whole
+from bnstats._validation import MOST_THREADS, flag, named, optional, probability, several, whole
 from bnstats._validation import seed as checked_seed
 from bnstats.claims.claim import Claim
 from bnstats.claims.hearing import REFUTED, SUPPORTED, UNDECIDED, Hearing
@@ -37,8 +38,9 @@ class Ledger:
     table : DataFrame
         claim, statement, source, quantity, grounds, region, estimate, low, high (an interval that holds the quantity in
         all rows together with the probability asked for), replicates, verdict (supported, refuted or undecided),
-        smallest_departure (a quantity farther than that outside the region, with replicates as scattered, would have
-        been found out: the width of the interval), needed (replicates that would decide an undecided claim; else nan).
+        smallest_departure (a quantity farther than that outside the region, with replicates that scatter as much, would
+        have been detected: the width of the interval), needed (replicates that would decide an undecided claim, else
+        nan).
     false_verdicts : float
         Chance, at most, that any of the verdicts is wrong.
     """
@@ -84,7 +86,7 @@ def check_claims(
     A claim is supported once the interval of its quantity lies inside its region, refuted once it lies outside, and
     undecided if neither has happened when its replicates are spent. The chance of any wrong verdict is at most
     `false_verdicts`: it is split over the claims, and over the looks where the interval is not valid at all of them
-    together. Without evidence the interval is the whole line, so that nothing passes for lack of data.
+    together. Without evidence the interval is the whole line, so that no claim is decided for lack of data.
 
     Parameters
     ----------
@@ -115,12 +117,12 @@ def check_claims(
     """
     chosen = chosen_claims(claims)
     error = probability("false_verdicts", false_verdicts) / len(chosen)
-    most = None if max_replicates is None else whole("max_replicates", max_replicates, least=0)
+    most = optional(partial(whole, least=0, most=2**53))("max_replicates", max_replicates)
     hearings = [Hearing(claim, error, claim.most if most is None else min(most, claim.most)) for claim in chosen]
-    checked_seed("seed", seed)
+    seed, progress = checked_seed("seed", seed), optional(flag)("progress", progress)
     with _pool(executor) as pool, _bar(len(hearings), progress) as bar:
         for look in range(max(hearing.looks for hearing in hearings)):
-            for hearing, blocks in _heard(hearings, look, seed, pool):
+            for hearing, blocks in _blocks_of(hearings, look, seed, pool):
                 for found in blocks:
                     hearing.add(found)
                 hearing.look()
@@ -129,10 +131,10 @@ def check_claims(
 
 
 def chosen_claims(claims: Any) -> list[Claim]:
-    """The claims that are meant, each once."""
+    """The claims to judge, each once."""
     if claims is None:
         claims = CLAIMS.values()
-    given = [claims] if isinstance(claims, str | Claim) else list(claims)
+    given = several("claims", claims)
     found = [c if isinstance(c, Claim) else named("claim", c, CLAIMS, "a bn.claims.Claim") for c in given]
     identifiers = [claim.identifier for claim in found]
     double = {name for name in identifiers if identifiers.count(name) > 1}
@@ -141,7 +143,7 @@ def chosen_claims(claims: Any) -> list[Claim]:
     return found
 
 
-def _heard(
+def _blocks_of(
     hearings: Sequence[Hearing], look: int, seed: int, pool: Executor
 ) -> Iterator[tuple[Hearing, list[dict[Study, Any]]]]:
     """Each claim that still needs evidence, with its blocks; a block that several claims share is simulated once."""
@@ -169,7 +171,7 @@ def _pool(executor: Executor | int | None) -> Iterator[Executor]:
     if isinstance(executor, Executor):
         yield executor
         return
-    threads = os.cpu_count() if executor is None else whole("executor", executor, least=1)
+    threads = os.cpu_count() if executor is None else whole("executor", executor, least=1, most=MOST_THREADS)
     with threadpool_limits(limits=1), ThreadPoolExecutor(threads) as pool:
         yield pool
         pool.shutdown(cancel_futures=True)

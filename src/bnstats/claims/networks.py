@@ -3,22 +3,36 @@
 from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
+from bnstats._doors import checked
+from bnstats._validation import batch_size, count, instance, interval, optional
 from bnstats.claims.evidence import Measures
 from bnstats.datasets.dataset import Dataset
 from bnstats.datasets.row_batching import RowBatching, Shuffled
 from bnstats.datasets.shifts import Shift
 from bnstats.networks.normalizers.normalizer import Normalizer
 from bnstats.networks.recipe import Recipe
-from bnstats.studies.mismatch.evaluation import Kind, name_of
+from bnstats.studies.mismatch.evaluation import Kind, kind_of, name_of
 from bnstats.studies.mismatch.study import MismatchStudy
 
 ROWS = 16_000
 BOTH = ("batch", "running")
 
 
+_batching = partial(instance, wanted=RowBatching, example="bn.Shuffled()")
+
+
+@checked(
+    batch_size=batch_size,
+    batching=_batching,
+    learning_rate=optional(interval("(0, inf)")),
+    steps=optional(count),
+    shift=optional(partial(instance, wanted=Shift, example="bn.shifts.Noise(0.5)")),
+    test_batching=optional(_batching),
+    test_batch_size=optional(batch_size),
+)
 @dataclass(frozen=True)
 class Networks:
     """Networks trained in one way and tested in one way; their data are loaded when the first of them is trained.
@@ -76,6 +90,10 @@ class Accuracy:
         return (*condition.key, name_of(self.statistics), "accuracy")
 
 
+@checked(
+    networks=partial(instance, wanted=Networks, example="bn.claims.Networks(batch_size=32)"),
+    statistics=lambda _, given: kind_of(given),
+)
 def accuracy(networks: Networks, statistics: Kind) -> Measures:
     """Share of test rows that networks get right with this kind of statistics, between 0 and 1."""
     return Measures(((Accuracy(networks, statistics), 1.0),))

@@ -17,6 +17,6 @@ from bnstats.claims.entries import (
 
 CLAIMS: dict[str, Claim] = {
     claim.identifier: claim
-    for room in (convergence, meaning, gradients, training, grades, remedies, correction, answers, published)
-    for claim in room.CLAIMS
+    for entries in (convergence, meaning, gradients, training, grades, remedies, correction, answers, published)
+    for claim in entries.CLAIMS
 }

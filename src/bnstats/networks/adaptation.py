@@ -10,7 +10,8 @@ import numpy as np
 
 from bnstats._arrays import IntArray, RealArray
 from bnstats._validation import number, whole
-from bnstats.networks.network import Network, Statistics
+from bnstats.networks.layer_statistics import Statistics
+from bnstats.networks.network import Network
 from bnstats.statistics.conventions import smooth
 
 Pair = tuple[RealArray, RealArray]

@@ -5,34 +5,29 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import pairwise
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.random import Generator
 
 from bnstats._arrays import Float32Array, FloatArray, IntArray, RealArray
-from bnstats._validation import whole
+from bnstats._doors import CheckedMethods
+from bnstats._real_arrays import classes_of_rows, rows_of_inputs
+from bnstats._validation import LARGEST_BATCH, count, generator, instance, whole
 from bnstats.networks.kernels import training
 from bnstats.networks.kernels.calls import Callbacks
 from bnstats.networks.kernels.layers import LayerViews, layers_of, parts_of, table_of
 from bnstats.networks.kernels.passes import Plan
+from bnstats.networks.layer_statistics import Statistics, rows_of_batches, statistics_of
 from bnstats.networks.recipe import Recipe
 
 LayerStatistics = Callable[[int, RealArray], tuple[RealArray, RealArray]]
 
 
 @dataclass(frozen=True, eq=False)
-class Statistics:
-    """What each hidden layer is normalised with: mean and variance of its units, or of each batch (batches, units)."""
-
-    mean: tuple[Float32Array, ...]
-    var: tuple[Float32Array, ...]
-
-
-@dataclass(frozen=True, eq=False)
-class Network:
+class Network(CheckedMethods):
     """A classifier, with all that further training needs.
 
     Attributes
@@ -62,6 +57,17 @@ class Network:
     True
     """
 
+    checks: ClassVar = {
+        "recipe": partial(instance, wanted=Recipe, example="bn.networks.Recipe(hidden=(64,))"),
+        "inputs": count,
+        "classes": partial(whole, least=2, most=LARGEST_BATCH),
+        "rng": generator,
+        "x": rows_of_inputs,
+        "y": classes_of_rows,
+        "batches": rows_of_batches,
+        "statistics": statistics_of,
+    }
+
     recipe: Recipe
     sizes: tuple[int, ...]
     parameters: Float32Array
@@ -71,6 +77,7 @@ class Network:
 
     def __post_init__(self) -> None:
         """Compiled code trusts these shapes, whoever made the network, `dataclasses.replace` too."""
+        instance("recipe", self.recipe, Recipe, "bn.networks.Recipe(hidden=(64,))")
         object.__setattr__(self, "steps", whole("steps", self.steps, least=0))
         object.__setattr__(self, "sizes", self.recipe.sizes(self.sizes))
         numbers = sum((fan_in + 2) * units for fan_in, units in pairwise(self.sizes)) - self.sizes[-1]
@@ -79,7 +86,7 @@ class Network:
             if not isinstance(held, np.ndarray) or held.dtype != np.float32 or held.shape != (numbers,):
                 raise ValueError(
                     f"{name} is a float32 array of shape ({numbers},) in a network of sizes {self.sizes}; got "
-                    f"{getattr(held, 'dtype', type(held).__name__)} of shape {np.shape(held)}."
+                    f"{getattr(held, 'dtype', type(held).__name__)} of shape {getattr(held, 'shape', '()')}."
                 )
             object.__setattr__(self, name, np.ascontiguousarray(held))
         self._check_statistics(self.running)
@@ -180,17 +187,17 @@ class Network:
         return self.evaluate(x, lambda k, _: (used.mean[k], used.var[k]), layer)
 
     @np.errstate(all="ignore")  # a network that has diverged says so by its logits
-    def evaluate(self, x: RealArray, statistics: LayerStatistics, layer: int | None = None) -> RealArray:
-        """Logits of x, shape (..., inputs), or what a hidden layer normalises.
+    def evaluate(self, values: RealArray, normalised_by: LayerStatistics, layer: int | None = None) -> RealArray:
+        """Logits of values of shape (..., inputs), or what a hidden layer normalises.
 
-        `statistics(k, z)` says by which mean and variance layer k's values z are normalised, where any are needed.
+        `normalised_by(k, z)` returns the mean and variance by which layer k normalises z, where any are needed.
         """
-        recipe, values = self.recipe, x
+        recipe = self.recipe
         for k in range(len(recipe.hidden)):
             z = values @ self.weights[k]
             if k == layer:
                 return np.asarray(z)
-            mean, var = statistics(k, z) if recipe.normalizer.uses_batch else (0.0, 1.0)
+            mean, var = normalised_by(k, z) if recipe.normalizer.uses_batch else (0.0, 1.0)
             z = recipe.normalizer.evaluate(z, mean, var, recipe.convention.eps)
             z *= self.scale[k]
             z += self.shift[k]
@@ -267,20 +274,20 @@ class Network:
         calls.raise_error()
 
     def _check_statistics(self, statistics: Statistics) -> None:
+        instance("running", statistics, Statistics, "network.running")
         shapes = [np.shape(values) for values in (*statistics.mean, *statistics.var)]
         if shapes != 2 * [(units,) for units in self.recipe.hidden]:
             raise ValueError(f"statistics have a value for each of {self.recipe.hidden} units; got shapes {shapes}.")
 
     def _classes(self, x: Float32Array, given: Any) -> IntArray:
-        y: IntArray = np.ascontiguousarray(given, dtype=np.int64)
+        y: IntArray = np.ascontiguousarray(given)
         if y.shape != x.shape[:1] or not (0 <= y.min() <= y.max() < self.sizes[-1]):
             raise ValueError(f"y holds a class from 0 to {self.sizes[-1] - 1} for each of the {len(x)} rows of x.")
         return y
 
     def _checked(self, x: Any, batches: Any, evaluating: bool = False) -> tuple[Float32Array, IntArray]:
         """Arrays as compiled code needs them, which checks no bounds."""
-        x = np.ascontiguousarray(x, dtype=np.float32)
-        batches = np.ascontiguousarray(batches, dtype=np.int64)
+        x, batches = np.ascontiguousarray(x), np.ascontiguousarray(batches)
         if x.ndim != 2 or x.shape[1] != self.sizes[0]:
             raise ValueError(f"x has shape (rows, {self.sizes[0]}) for this network; got {x.shape}.")
         if batches.ndim != 2 or not batches.size or not (0 <= batches.min() <= batches.max() < len(x)):

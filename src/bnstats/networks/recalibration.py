@@ -11,7 +11,8 @@ from collections.abc import Callable
 import numpy as np
 
 from bnstats._arrays import IntArray, RealArray
-from bnstats.networks.network import Network, Statistics
+from bnstats.networks.layer_statistics import Statistics
+from bnstats.networks.network import Network
 
 
 def precise(network: Network, x: RealArray, batches: IntArray) -> Statistics:

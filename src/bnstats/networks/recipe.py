@@ -63,7 +63,7 @@ class Recipe:
     def sizes(self, given: Any) -> tuple[int, ...]:
         """Inputs, hidden units and classes of a network by this recipe; ValueError if those given are not."""
         if not isinstance(given, tuple) or len(given) < 2 or given[1:-1] != self.hidden:
-            raise ValueError(f"sizes are (inputs, *{self.hidden}, classes) for this recipe; got {given!r}.")
+            raise ValueError(f"sizes are (inputs, *{self.hidden}, classes) for this recipe; got {shown(given)}.")
         self.normalizer.check(self.normalizer.set_rows(2), self.hidden)  # whatever the batch size: do groups fit
         return whole("inputs", given[0], least=1), *self.hidden, whole("classes", given[-1], least=1)
 

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from bnstats._doors import checked
+from bnstats._validation import instance, interval, named, number, optional, word
+from bnstats.plots.arguments import as_many, axes, color, column, table_with
 from bnstats.plots.elements import panels, theme
 
 if TYPE_CHECKING:
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+@checked(name=word)
 def spoken(name: str) -> str:
     """A correction's name as figures have it.
 
@@ -25,6 +29,7 @@ def spoken(name: str) -> str:
     return name.replace("_", " ").replace("(", " (").replace("=", " ")
 
 
+@checked(change=number)
 def signed(change: float) -> str:
     """A change in whole numbers, with its sign.
 
@@ -34,6 +39,7 @@ def signed(change: float) -> str:
     return f"{change:+.0f}".replace("-", "−")
 
 
+@checked(share=interval("[-inf, inf]"))
 def percent(share: float) -> str:
     """By how many percent something is larger, with as many digits as tell it from 0.
 
@@ -45,6 +51,7 @@ def percent(share: float) -> str:
     return f"+{100 * share:.0f}%" if share >= 0.0095 else f"+{100 * share:.1f}%" if share >= 0.0005 else "<0.1%"
 
 
+@checked(ax=axes, rows=table_with("winner", "clear", numbers=("value", "margin")), x=word, y=word)
 def winner_map(ax: Axes, rows: pd.DataFrame, x: str, y: str, colors: Mapping[str, Any]) -> None:
     """A cell a condition: the winner, and by how many percent of its value the second best is worse.
 
@@ -56,11 +63,16 @@ def winner_map(ax: Axes, rows: pd.DataFrame, x: str, y: str, colors: Mapping[str
         x, y, winner, value, margin, clear.
     colors : mapping of winners to colours
     """
+    from matplotlib.colors import to_rgb
+
+    column("x", x, rows), column("y", y, rows)
+    instance("colors", colors, Mapping, "{'center': 'C0', 'none': 'C1'}")
+    colors = {name: color("each of colors", named("winner", name, colors, "none")) for name in rows["winner"].unique()}
     across, up = sorted(rows[x].unique()), sorted(rows[y].unique())
     image = np.ones((len(up), len(across), 4))
     for _, row in rows.iterrows():
         place = up.index(row[y]), across.index(row[x])
-        image[place] = [*colors[row["winner"]][:3], 0.55 if row["clear"] else 0.2]
+        image[place] = [*to_rgb(colors[row["winner"]]), 0.55 if row["clear"] else 0.2]
         share = row["margin"] / abs(row["value"]) if row["value"] != 0 else np.inf
         text = percent(share) if row["clear"] else "≈"
         ax.text(
@@ -77,13 +89,17 @@ def winner_map(ax: Axes, rows: pd.DataFrame, x: str, y: str, colors: Mapping[str
     ax.grid(visible=False)
 
 
+CONDITIONS = ("effect", "effect_size", "smoothness", "labels", "design")
+
+
+@checked(rows=table_with(*CONDITIONS, "winner", "clear", numbers=("batch_size", "value", "margin")))
 def regions(rows: pd.DataFrame) -> Figure:
     """Maps of winners over batch sizes and effect sizes, or smoothness if that takes more values: `Corrected.regions`.
 
     A panel for each other condition; what all of them share is not named.
     """
     up = max(("effect_size", "smoothness"), key=lambda column: rows[column].nunique())
-    others = [c for c in ("effect", "effect_size", "smoothness", "labels", "design") if c != up]
+    others = [c for c in CONDITIONS if c != up]
     named = [c for c in others if rows[c].nunique() > 1]
     parts = [(name, part) for name, part in rows.groupby(others, sort=False)]
     with theme() as palette:
@@ -99,14 +115,16 @@ def regions(rows: pd.DataFrame) -> Figure:
     return figure
 
 
+@checked(ax=axes, rows=table_with(numbers=("value", "low", "high")), about=optional(number))
 def intervals(
     ax: Axes, rows: pd.DataFrame, labels: Sequence[str], colors: Sequence[Any], about: float | None = 0.0
 ) -> None:
     """One line per row from the top: column `value` as a point, `low` to `high` as a bar, about a line at `about`."""
-    height = -np.arange(len(rows))
+    height, labels = -np.arange(len(rows)), as_many("labels", labels, len(rows))
+    colors = [color("each of colors", one) for one in as_many("colors", colors, len(rows))]
     if about is not None:
         ax.axvline(about, color="0.35", linewidth=1, zorder=1)
-    for y, color, (_, row) in zip(height, colors, rows.iterrows(), strict=True):
-        ax.plot([row["low"], row["high"]], [y, y], color=color, linewidth=2.2, zorder=2)
-        ax.plot(row["value"], y, "o", color=color, markersize=6, zorder=3)
+    for y, own, (_, row) in zip(height, colors, rows.iterrows(), strict=True):
+        ax.plot([row["low"], row["high"]], [y, y], color=own, linewidth=2.2, zorder=2)
+        ax.plot(row["value"], y, "o", color=own, markersize=6, zorder=3)
     ax.set_yticks(height, labels, fontsize=8)

@@ -10,6 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from bnstats._doors import checked
+from bnstats._validation import batch_sizes, flag, interval, optional, word
+from bnstats.plots.arguments import axes, color, column, marker, panel_count, table_with
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -32,6 +36,19 @@ def theme() -> Iterator[list[Any]]:
         yield [palette[i] for i in (0, 1, 2, 4, 3, 5, 7, 8, 9, 6)]
 
 
+ESTIMATES = ("value", "mcse", "exact")
+
+
+@checked(
+    ax=axes,
+    frame=table_with(numbers=ESTIMATES),
+    x=word,
+    color=color,
+    marker=marker,
+    label=optional(word),
+    bars=interval("[0, inf)"),
+    joined=flag,
+)
 def series(
     ax: Axes,
     frame: pd.DataFrame,
@@ -48,7 +65,7 @@ def series(
     Where both are known, the line must run through the points: what the eye checks is the theory. Points that no theory
     goes with can be `joined`, to lead the eye.
     """
-    frame = frame.sort_values(x)
+    frame = frame.sort_values(column("x", x, frame))
     value, error = frame["value"].to_numpy(float), bars * frame["mcse"].to_numpy(float)
     shown = np.isfinite(value) & np.isfinite(error)
     ax.errorbar(
@@ -68,6 +85,7 @@ def series(
         ax.plot(frame[x][known], frame["exact"][known], color=color, linewidth=1.2, alpha=0.8, zorder=2, gid=EXACT)
 
 
+@checked(count=panel_count, width=interval("(0, 100]"), height=interval("(0, 100]"), columns=panel_count)
 def panels(
     count: int, *, width: float = 4.2, height: float = 3.6, columns: int = 4, **kwargs: Any
 ) -> tuple[Figure, list[Axes]]:
@@ -107,11 +125,13 @@ def explain(figure: Figure, axes: Sequence[Axes], title: str | None = None) -> N
     figure.supxlabel(fill(f"Points: simulated, with bars of 2 standard errors; {lines}.", int(wide)), fontsize=8)
 
 
+@checked(rows=table_with(numbers=ESTIMATES))
 def in_percent(rows: pd.DataFrame) -> pd.DataFrame:
     """The rows with `value`, `mcse` and `exact` in percent."""
     return rows.assign(**{column: 100 * rows[column] for column in ("value", "mcse", "exact")})
 
 
+@checked(ax=axes, sizes=batch_sizes)
 def log2_ticks(ax: Axes, sizes: Sequence[int]) -> None:
     """A logarithmic axis of batch sizes, marked at some of them."""
     from matplotlib.ticker import NullLocator
@@ -123,6 +143,7 @@ def log2_ticks(ax: Axes, sizes: Sequence[int]) -> None:
     ax.xaxis.set_minor_locator(NullLocator())
 
 
+@checked(ax=axes)
 def log_errors(ax: Axes) -> None:
     """A logarithmic axis of errors, with numbers that can be read."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter

@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from bnstats._doors import checked
 from bnstats._validation import choice
+from bnstats.plots.arguments import table_with
 from bnstats.plots.elements import MARKERS, explain, log2_ticks, log_errors, panels, say_if_empty, series, theme
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+ESTIMATES = ("value", "mcse", "exact")
 MEASURES = {
     "bias": "bias",
     "se": "standard error",
@@ -23,6 +26,7 @@ MEASURES = {
 }
 
 
+@checked(table=table_with("population", "batching", "estimator", "measure", numbers=("batch_size", *ESTIMATES)))
 def convergence(table: pd.DataFrame, measure: str = "rmse") -> Figure:
     """Error against batch size, a panel an estimator, a colour a population: the table of `measure_convergence`."""
     rows = _rows_of(table, measure)
@@ -45,6 +49,7 @@ def convergence(table: pd.DataFrame, measure: str = "rmse") -> Figure:
     return figure
 
 
+@checked(table=table_with(numbers=ESTIMATES))
 def numbers(table: pd.DataFrame) -> Figure:
     """The numbers of any tidy table against the parameter that takes most values, one panel for each measure."""
     names = list(table.columns[: table.columns.get_loc("value")])
@@ -79,12 +84,15 @@ SCORES = {
 }
 
 
+@checked(
+    table=table_with("dataset", "statistics", "metric", numbers=("batch_size", "test_batch_size", *ESTIMATES, "best"))
+)
 def mismatch(table: pd.DataFrame, metric: str = "accuracy") -> Figure:
     """A score against batch size, a colour a kind of statistics, a panel a condition: the table of `measure_mismatch`.
 
     Where the table has a single training batch size, against the size of test batches.
     """
-    choice("metric", metric, tuple(SCORES))
+    choice("metric", metric, [known for known in SCORES if known in set(table["metric"])])
     rows = table[table["metric"] == metric]
     x = "batch_size" if rows["batch_size"].nunique() > 1 else "test_batch_size"
     conditions = list(rows.columns[: rows.columns.get_loc("statistics")])
@@ -111,6 +119,7 @@ def mismatch(table: pd.DataFrame, metric: str = "accuracy") -> Figure:
     return figure
 
 
+@checked(table=table_with("statistic", "measure", "convention", numbers=("momentum", "step", *ESTIMATES)))
 def running(table: pd.DataFrame, measure: str = "rmse") -> Figure:
     """Error against steps, a panel a statistic, a colour a convention: the table of `measure_running`."""
     rows = _rows_of(table, measure)
@@ -130,6 +139,9 @@ def running(table: pd.DataFrame, measure: str = "rmse") -> Figure:
     return figure
 
 
+@checked(
+    table=table_with("normalizer", "activation", "width", "depth", "step", numbers=("batch_size", "layer", *ESTIMATES))
+)
 def gradients(table: pd.DataFrame) -> Figure:
     """Squared gradient norm against the layer, one line per batch size and one panel per other condition.
 
@@ -153,5 +165,5 @@ def gradients(table: pd.DataFrame) -> Figure:
 
 
 def _rows_of(table: pd.DataFrame, measure: str) -> pd.DataFrame:
-    choice("measure", measure, tuple(MEASURES))
+    choice("measure", measure, [known for known in MEASURES if known in set(table["measure"])])
     return table[table["measure"] == measure]

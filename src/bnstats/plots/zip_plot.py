@@ -8,10 +8,18 @@ import numpy as np
 import pandas as pd
 from statsmodels.stats.proportion import proportion_confint
 
+from bnstats._doors import checked
+from bnstats._validation import probability
+from bnstats.plots.arguments import as_many, axes, color, table_with
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
+INTERVALS = table_with(numbers=("low", "high", "target"))
+
+
+@checked(frame=INTERVALS)
 def ranked(frame: pd.DataFrame) -> pd.DataFrame:
     """The intervals in increasing order of how far they are from the target, in units of their own half width.
 
@@ -38,6 +46,7 @@ def ranked(frame: pd.DataFrame) -> pd.DataFrame:
     return placed.assign(centile=(np.arange(len(placed)) + 0.5) / len(placed), holds=holds)
 
 
+@checked(ax=axes, frame=INTERVALS, level=probability)
 def zip_plot(ax: Axes, frame: pd.DataFrame, *, level: float = 0.95, colors: tuple[Any, Any] = ("C0", "C3")) -> None:
     """Draw intervals as horizontal lines, as `ranked`, so that the zip opens where they miss the target.
 
@@ -53,11 +62,11 @@ def zip_plot(ax: Axes, frame: pd.DataFrame, *, level: float = 0.95, colors: tupl
     colors : two colours
         Of intervals that hold the target, and of those that miss it.
     """
-    rows = ranked(frame)
-    for holds, color in zip((True, False), colors, strict=True):
+    rows, pair = ranked(frame), [color("each of colors", one) for one in as_many("colors", colors, 2)]
+    for holds, own in zip((True, False), pair, strict=True):
         part = rows[rows["holds"] == holds]
         label = f"{len(part) / len(rows):.1%} {'hold' if holds else 'miss'} it"
-        ax.hlines(part["centile"], part["low"], part["high"], color=color, linewidth=0.7, label=label)
+        ax.hlines(part["centile"], part["low"], part["high"], color=own, linewidth=0.7, label=label)
     low, high = proportion_confint(round(level * len(rows)), len(rows), method="beta")
     ax.axhspan(low, high, color="0.5", alpha=0.25, linewidth=0)
     ax.axhline(level, color="0.2", linewidth=1, linestyle=":")

@@ -9,7 +9,7 @@ from functools import wraps
 from pathlib import Path
 from typing import Any, ParamSpec, TypedDict, TypeVar
 
-from bnstats._validation import flag, number, path, seed, shown, whole
+from bnstats._validation import MOST_THREADS, flag, number, path, seed, shown, whole
 from bnstats.simulation.share import Share
 
 P = ParamSpec("P")
@@ -116,7 +116,7 @@ def _executor(given: Any) -> Executor | Share | int | None:
         executor: Executor | Share | None = given
         return executor
     try:
-        return whole("executor", given, least=1)
+        return whole("executor", given, least=1, most=MOST_THREADS)
     except ValueError:
         raise ValueError(
             "executor is None, a number of threads of at least 1, or a concurrent.futures.Executor; got "

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bnstats._validation import whole
 from bnstats._warnings import SHOWN, NotFiniteWarning, PrecisionWarning, first_of, notify
 from bnstats.simulation.cell_run import CellRun
 from bnstats.simulation.checks import check, distinct
@@ -59,6 +60,7 @@ class Simulation(Result):
 
     def leaving_out(self, row: int) -> NDArray[np.float64]:
         """The value of one row without each of the independent groups of its blocks, shape (GROUPS,)."""
+        row = whole("row", row, least=0, most=len(self.samples) - 1)
         return self.summaries[row].leaving_out(self.samples[row])
 
 

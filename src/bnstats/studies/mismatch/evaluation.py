@@ -15,7 +15,8 @@ from bnstats.datasets.dataset import Dataset, Split
 from bnstats.datasets.row_batching import RowBatching
 from bnstats.datasets.shifts import Shift
 from bnstats.networks.adaptation import ADAPTATIONS, Adaptation
-from bnstats.networks.network import Network, Statistics
+from bnstats.networks.layer_statistics import Statistics
+from bnstats.networks.network import Network
 from bnstats.networks.recalibration import RECALIBRATIONS
 from bnstats.networks.recipe import Recipe
 from bnstats.networks.scores import scores

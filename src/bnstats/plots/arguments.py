@@ -1,0 +1,82 @@
+"""Checks of what figures are drawn from: axes, tables with certain columns, colours and labels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import pandas as pd
+
+from bnstats._doors import Check
+from bnstats._validation import choice, instance, shown, whole
+
+MOST_PANELS = 256
+
+
+def axes(name: str, given: Any) -> Any:
+    """Axes of Matplotlib."""
+    from matplotlib.axes import Axes
+
+    return instance(name, given, Axes, "plt.gca()")
+
+
+def table(name: str, given: Any, columns: Sequence[str] = (), numbers: Sequence[str] = ()) -> pd.DataFrame:
+    """A table that has these columns, some of them numbers, and at least one row.
+
+    >>> table("table", pd.DataFrame({"value": [1.0]}), numbers=("value", "mcse"))
+    Traceback (most recent call last):
+        ...
+    ValueError: table is a DataFrame with rows and the columns value, mcse; it lacks mcse.
+    """
+    wanted = f"{name} is a DataFrame with rows and the columns {', '.join([*columns, *numbers])}"
+    if not isinstance(given, pd.DataFrame):
+        raise ValueError(f"{wanted}; got {shown(given)}.")
+    missing = [column for column in (*columns, *numbers) if column not in given]
+    if missing or given.empty:
+        raise ValueError(f"{wanted}; it lacks {', '.join(missing) or 'rows'}.")
+    words = [column for column in numbers if not pd.api.types.is_numeric_dtype(given[column])]
+    if words:
+        raise ValueError(f"{wanted}; {', '.join(words)} of it holds other things than numbers.")
+    return given
+
+
+def table_with(*columns: str, numbers: Sequence[str] = ()) -> Check:
+    """A check for tables with these columns."""
+    return partial(table, columns=columns, numbers=numbers)
+
+
+def color(name: str, given: Any) -> Any:
+    """A colour, as Matplotlib takes it."""
+    from matplotlib.colors import is_color_like
+
+    try:
+        known = is_color_like(given)
+    except Exception:  # an object's own methods may raise anything
+        known = False
+    if not known:
+        raise ValueError(f"{name} is a colour of Matplotlib, such as 'C0'; got {shown(given)}.")
+    return given
+
+
+def marker(name: str, given: Any) -> str:
+    """A marker of points, as Matplotlib names it."""
+    from matplotlib.markers import MarkerStyle
+
+    return choice(name, given, [known for known in MarkerStyle.markers if isinstance(known, str)])
+
+
+def column(name: str, given: Any, rows: pd.DataFrame) -> str:
+    """A column of the table."""
+    return choice(name, given, [str(known) for known in rows.columns])
+
+
+def as_many(name: str, given: Any, count: int) -> list[Any]:
+    """A list of so many things, such as one label for each row."""
+    if isinstance(given, str | Mapping) or not isinstance(given, Sequence) or len(given) != count:
+        raise ValueError(f"{name} is a list of {count}; got {shown(given)}.")
+    return list(given)
+
+
+panel_count = partial(whole, least=1, most=MOST_PANELS)
+"""A check for how many panels a figure has."""
