@@ -253,6 +253,7 @@ BY_CALL: dict[str, dict[str, Callable[[], Any]]] = {
     "claims.Proportion.check": {"x": lambda: np.array([0.0, 1.0])},
     "claims.Proportion.interval": {"x": lambda: np.array([0.0, 1.0])},
     "claims.Bounded.check": {"x": lambda: np.array([0.5, 0.1])},
+    "claims.Bounded.interval": {"x": lambda: np.array([0.5, 0.1])},
     "plots.winner_map": {"x": lambda: "batch_size", "y": lambda: "effect_size", "colors": lambda: {"none": "C0"}},
     "plots.series": {"x": lambda: "batch_size"},
     "plots.intervals": {"labels": lambda: ["a", "b"]},
