@@ -45,7 +45,7 @@ DRAWS = {"10 million": 10**7, "1000 million": 10**9}
 
 def of_cells(setting: Setting) -> Measured:
     numbers = setting.of((200, 2000), (2, 4))
-    run = "from benchmarks.memory import ManyCells, bn; bn.run(ManyCells({}), max_replicates=16000, executor=2)"
+    run = "from benchmarks.memory import ManyCells, bn; bn.run(ManyCells({}), max_replicates=8000, executor=2)"
     few, many = (peak(run.format(number)) for number in numbers)
     each = (many - few) * 1024 / (numbers[1] - numbers[0]) / 2
     return {"memory, 2000 cells": [many], "memory, per cell and measure": [each]}
@@ -63,7 +63,7 @@ BENCHMARKS = (
     Benchmark(
         "cells",
         (
-            Row("memory, 2000 cells", "peak of a process with two measures, 16 blocks per cell", "MB", at_most=400),
+            Row("memory, 2000 cells", "peak of a process with two measures, 8 blocks per cell", "MB", at_most=400),
             Row("memory, per cell and measure", "from 200 to 2000 cells", "kB", at_most=40),
         ),
         of_cells,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -29,6 +30,7 @@ class _InverseStd(stats.rv_continuous):
         return at_sigma * (1 + first), at_sigma**2 * (second - first**2), None, None
 
 
+@lru_cache(maxsize=256)  # mean and standard deviation both ask
 def _inverse_std_errors(n: float, eps: float) -> tuple[float, float]:
     """Mean and mean square of the relative error of 1 / sqrt(V + eps), for V with the law of chi²(n - 1) / n.
 
