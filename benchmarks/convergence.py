@@ -91,7 +91,7 @@ def vectorised(replicates: int) -> None:
 
 
 def against_draws(setting: Setting) -> Measured:
-    sets = setting.of(512, SETS_PER_BLOCK)
+    sets = setting.of(256, SETS_PER_BLOCK)
     ways = {
         f"{name} {threads}": partial(way, sets, threads)
         for threads in (1, CORES)
@@ -122,7 +122,7 @@ def against_loops(setting: Setting) -> Measured:
 def by_mkl(setting: Setting) -> Measured:
     """Draws in arrays that stay in cache, with NumPy and with Intel's library; and convergence with the latter."""
     fast = [bn.Population.of(name, sampler="mkl") for name in SAMPLERS]
-    sets, repeats, out = setting.of(512, SETS_PER_BLOCK), setting.of(100, 1), np.empty(DRAWS_PER_SET)
+    sets, repeats, out = setting.of(256, SETS_PER_BLOCK), setting.of(100, 1), np.empty(DRAWS_PER_SET)
     rng = Generator(SFC64(0))
 
     def draw(population: bn.Population) -> None:

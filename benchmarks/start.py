@@ -8,8 +8,6 @@ import sys
 import tempfile
 from functools import partial
 
-import numpy as np
-
 from benchmarks.frame import Benchmark, Measured, Row, Setting, seconds, timed
 
 USE = "import bnstats as bn; bn.measure_convergence"
@@ -42,11 +40,10 @@ def importing(setting: Setting) -> Measured:
 
 
 def first_call(setting: Setting) -> Measured:
+    """The first process fills an empty folder with compiled code, the others load it."""
     with tempfile.TemporaryDirectory() as folder:
-        caches = [os.path.join(folder, str(r)) for r in range(min(setting.rounds, 2))]
-        compiling = [seconds(partial(child, CALL, cache)) for cache in caches]
-        compiled = [seconds(lambda: child(CALL, caches[0])) for _ in range(setting.rounds)]
-    return {"first call, compiling": compiling, "first call, compiled before": np.array(compiled)}
+        first, *others = (seconds(partial(child, CALL, folder)) for _ in range(1 + setting.rounds))
+    return {"first call, compiling": [first], "first call, compiled before": others}
 
 
 BENCHMARKS = (

@@ -96,7 +96,7 @@ BENCHMARKS = (
             "time of a training step of one network where blocks of networks are trained by vmap, over ours",
             dict.fromkeys(DEPTHS, (1.5,) * 4),
         ),
-        partial(_against, VMAP, torch_vmap, (8, 64)),
+        partial(_against, VMAP, torch_vmap, (32,)),
         needs=("torch",),
     ),
     Benchmark(
