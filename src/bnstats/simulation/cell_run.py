@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+from bnstats.simulation.control_variates import contradicted
 from bnstats.simulation.evidence import Sample
 from bnstats.simulation.frozen_cell import FrozenCell
 from bnstats.simulation.stopping import Case, Number, blocks_at, judge, settled
 from bnstats.simulation.storage.fingerprint import cell_key
 from bnstats.simulation.study import Cell, Study
-from bnstats.simulation.summaries import Summary, summary_of
+from bnstats.simulation.summaries import SUMMARIES, Summary, summary_of
 from bnstats.simulation.tally import Account, Tally
 
 Key = tuple[Any, ...]
@@ -47,6 +48,7 @@ class CellRun:
         self.account: Account | None = None
         self.settled: dict[Key, list[Row]] = {}
         self.worst = math.inf
+        self.contradicted: set[Any] = set()
 
     @cached_property
     def key(self) -> str:
@@ -65,7 +67,7 @@ class CellRun:
     def add(self, block: int, tally: Tally) -> None:
         """Add the next block."""
         if self.account is None:
-            self.keys, self.account = tally.keys, Account(len(tally.keys))
+            self.keys, self.account = tally.keys, Account(len(tally.keys), tally.joint.shape[1:])
             self._check_summaries(tally)
         if tally.keys != self.keys:
             raise ValueError(
@@ -115,16 +117,28 @@ class CellRun:
             elif several:
                 names["summary"] = summary.name
             number = judge(self.study, self.cell, name, summary, evidence, most)
-            rows.append(Row(names, summary, number, sample, int(evidence.n)))
+            kept = sample if number.variance_ratio > 1 else sample.without_controls()
+            rows.append(Row(names, summary, number, kept, int(evidence.n)))
         return rows
 
     def _sample(self, key: Key) -> Sample:
         """The replicates of a measure, with what the study says of them."""
         assert self.account is not None
-        sample = self.account.sample(self.keys.index(key))
+        sample = self.account.sample(self.keys.index(key), self._controls(key))
         model = self._model_key(key)
         model_se = self.account.sample(self.keys.index(model)) if model in self.keys else None
         return replace(sample, span=self.study.span(self.cell, self._name(key)), model_se=model_se)
+
+    def _controls(self, key: Key) -> list[int]:
+        """The places of the control variates of a measure that have a variance, and mean 0 as far as one can tell."""
+        assert self.account is not None
+        place, named = self.keys.index(key), self.study.controls(self.cell, self._name(key))
+        n = self.account.moments[:, 0, place]
+        tails = [self.study.tail_index(self.cell, name, int(n.sum())) for name in named]
+        usable = [i for i, tail in enumerate(tails) if tail > SUMMARIES["mean"].order]
+        wrong = {i for i in usable if contradicted(n, self.account.joint[:, place])[i]}
+        self.contradicted |= {named[i] for i in wrong}
+        return [i for i in usable if i not in wrong]
 
     def _summaries(self, key: Key) -> tuple[str | Summary, ...]:
         return self.study.summaries_of(self.cell, self._name(key))

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bnstats._arrays import FloatArray
 from bnstats.simulation.central_moments import merge_groups
+from bnstats.simulation.control_variates import Controlled, halves
 from bnstats.simulation.histogram import BINS, EDGES, Histogram
 
 # A power of two, so that groups merge as a tree.
 GROUPS = 16
+# A variance that is a smaller part of the mean square has too few digits left in the difference of mean squares.
+SMALLEST_SPREAD = 1e-6
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,8 @@ class Sample:
     atoms : array, shape (A,)
         In increasing order.
     atom_counts : int array, shape (GROUPS, A)
+    joint : array, shape (GROUPS, D + 1, D)
+        With control variates, see `bnstats.simulation.control_variates`; D = 0 where none are used.
     span : float
         The most by which two replicates can differ: 0 where all are known to be the same, inf where nothing is known.
     model_se : Sample, optional
@@ -50,6 +55,7 @@ class Sample:
     high: FloatArray
     atoms: FloatArray
     atom_counts: NDArray[np.int64]
+    joint: FloatArray = field(default_factory=partial(np.zeros, (GROUPS, 1, 0)))
     span: float = math.inf
     model_se: Sample | None = field(default=None, repr=False)
 
@@ -58,11 +64,21 @@ class Sample:
         """How many groups hold replicates."""
         return int(np.count_nonzero(self.moments[:, 0]))
 
+    @property
+    def controlled(self) -> bool:
+        """Whether control variates are used."""
+        return self.joint.size > 0
+
+    def without_controls(self) -> Sample:
+        """The same replicates without control variates."""
+        return replace(self, joint=np.zeros((len(self.moments), 1, 0)))
+
     def whole(self) -> Evidence:
         """All replicates."""
         counts = self.counts.sum(axis=0, dtype=np.int64)
         model_se = self.model_se.whole() if self.model_se else None
-        return self._evidence(merge_groups(self.moments.T), counts, self.atom_counts.sum(axis=0), model_se)
+        held = halves(self.moments[:, 0], self.joint)
+        return self._evidence(merge_groups(self.moments.T), counts, self.atom_counts.sum(axis=0), held, model_se)
 
     @property
     def left_out(self) -> list[Evidence]:
@@ -71,20 +87,24 @@ class Sample:
         merged = merge_groups(np.moveaxis(np.where(each[..., None], 0.0, self.moments), -1, 0)).T
         counts = self.counts.sum(axis=0, dtype=np.int64) - self.counts
         atoms = self.atom_counts.sum(axis=0) - self.atom_counts
+        n = np.where(each, 0.0, self.moments[:, 0])
+        held = zip(*halves(n, np.where(each[..., None, None], 0.0, self.joint)), strict=True)
         models = self.model_se.left_out if self.model_se else [None] * len(self.moments)
-        return [self._evidence(*parts) for parts in zip(merged, counts, atoms, models, strict=True)]
+        return [self._evidence(*parts) for parts in zip(merged, counts, atoms, held, models, strict=True)]
 
     def _evidence(
         self,
         moments: FloatArray,
         counts: NDArray[np.int64],
         atom_counts: NDArray[np.int64],
+        halves: tuple[FloatArray, FloatArray],
         model_se: Evidence | None,
     ) -> Evidence:
         all_counts, low, high = np.zeros(BINS, np.int64), np.full(BINS, np.inf), np.full(BINS, -np.inf)
         all_counts[self.bins], low[self.bins], high[self.bins] = counts, self.low, self.high
         histogram = Histogram(EDGES, all_counts, low, high, self.atoms, atom_counts)
-        return Evidence(moments, histogram, min(self.span, 1.0) if self.events else self.span, model_se)
+        span = min(self.span, 1.0) if self.events else self.span
+        return Evidence(moments, histogram, halves if self.controlled else None, span, model_se)
 
 
 @dataclass(frozen=True)
@@ -97,6 +117,8 @@ class Evidence:
         As in `Tally`.
     values : Histogram
         Of e; empty where only moments are kept.
+    halves : count and joint moments of the blocks with even and odd numbers, shapes (2,) and (2, D + 1, D), optional
+        With control variates, see `bnstats.simulation.control_variates`.
     span : float
         As in `Sample`; at most 1 for events.
     model_se : Evidence, optional
@@ -105,6 +127,7 @@ class Evidence:
 
     moments: FloatArray
     values: Histogram
+    halves: tuple[FloatArray, FloatArray] | None = None
     span: float = math.inf
     model_se: Evidence | None = None
 
@@ -126,6 +149,23 @@ class Evidence:
     def mean_square(self) -> float:
         """Mean of e²."""
         return self.central(2) + self.mean**2
+
+    @cached_property
+    def controlled(self) -> tuple[Evidence, FloatArray] | None:
+        """The same with control variates, and the covariance of mean and mean square; None where they say nothing.
+
+        Its count n is that of replicates without control variates that would know the mean as well, so that the
+        variance with denominator n - 1 is unbiased, too. It has no moments of orders 3 and 4.
+        """
+        found = None if self.halves is None or self.all_equal else Controlled.of(*self.halves)
+        if found is None:
+            return None
+        second = found.mean_square - found.mean**2
+        if not second > SMALLEST_SPREAD * found.mean_square:
+            return None
+        n = 1 + second / found.covariance[0, 0]
+        moments = np.array([n, found.mean, n * second, np.nan, np.nan])
+        return replace(self, moments=moments, halves=None), found.covariance
 
     @property
     def all_equal(self) -> bool:

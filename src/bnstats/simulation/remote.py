@@ -9,9 +9,14 @@ from __future__ import annotations
 import hashlib
 import pickle
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from bnstats._arrays import FloatArray
 from bnstats.simulation.blocks import replicates, text_of
 from bnstats.simulation.checks import distinct
 from bnstats.simulation.frozen_cell import FrozenCell
@@ -77,12 +82,33 @@ def simulated(study: Study, cell: Cell, seed: int, blocks: Sequence[int]) -> Wor
     try:
         for block in blocks:
             found = replicates(study, cell, block, seed)
-            keys = [study.key_of(key if isinstance(key, tuple) else (key,)) for key in found]
-            origins = [study.origin(cell, key) for key in keys]
-            tallies.append(Tally.of(found, origins, histogram(study.summaries)))
+            tallies.append(_tally(study, cell, found))
     except Exception as error:  # the user's own code may raise anything
         return Work(tallies, error=error)
     return Work(tallies, (time.perf_counter() - start) / len(blocks))
+
+
+def _tally(study: Study, cell: Cell, found: Mapping[Any, NDArray[Any]]) -> Tally:
+    """The tally of one block's replicates, each measure beside its control variates."""
+    names = {key: study.key_of(key if isinstance(key, tuple) else (key,)) for key in found}
+    controls = {key: study.controls(cell, name) for key, name in names.items()}
+    beside_others = set().union(*controls.values())
+    measures = {key: values for key, values in found.items() if names[key] not in beside_others}
+    beside: dict[Any, FloatArray] = {}
+    stacked: dict[tuple[Any, ...], FloatArray] = {}
+    for key, values in measures.items():
+        wanted = tuple(controls[key])
+        if any(control not in found or found[control].size != values.size for control in wanted):
+            raise ValueError(
+                f"{type(study).__name__}.controls names {wanted} for {key!r}; return as many replicates of each of "
+                "them as of that measure."
+            )
+        if wanted and wanted not in stacked:
+            stacked[wanted] = np.stack([np.ravel(found[control]) for control in wanted]).astype(float, copy=False)
+        if wanted:
+            beside[key] = stacked[wanted]
+    origins = [study.origin(cell, names[key]) for key in measures]
+    return Tally.of(measures, origins, histogram(study.summaries), beside)
 
 
 def simulated_elsewhere(

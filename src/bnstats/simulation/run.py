@@ -41,7 +41,8 @@ class Simulation(Result):
         reached, whether the relative mcse is as small as asked, or nothing was asked of that number. Infinite values
         are not estimated and have no mcse; mcse is inf where the replicates' tails are too heavy for it to exist, and
         where they are all equal and nothing bounds what others would be (`Study.span`); it is 0 only where they are
-        known to be all the same.
+        known to be all the same. Of a study with control variates also variance_ratio: so many times as many
+        replicates would have been needed without them; 1 where they were not used.
     samples, summaries : list
         The tally behind each row, and how it was summarised.
     looks : int
@@ -130,11 +131,14 @@ def _simulation(cells: Sequence[CellRun], looks: int, precision: float | None) -
     rows = [row for cell in cells for key in cell.keys for row in cell.settled[key]]
     table = pd.DataFrame([row.columns for row in rows])
     table["reached"] = [row.number.reached(precision) for row in rows]
+    if type(cells[0].study).controls is not Study.controls:
+        table["variance_ratio"] = [row.number.variance_ratio for row in rows]
     if precision is not None:
         missed, asked = ~table["reached"], np.array([row.number.asked for row in rows], dtype=bool)
         _report_missed(table[missed & asked], len(table), precision)
         _report_without_error(table[missed & ~asked & np.isinf(table["mcse"])], len(table))
     _report_not_finite(cells)
+    _report_contradicted(cells)
     return Simulation(table, [row.sample for row in rows], [row.summary for row in rows], looks)
 
 
@@ -154,6 +158,15 @@ def _report_without_error(rows: pd.DataFrame, of: int) -> None:
             "replicates' tails are too heavy, and no limit on replicates would help; a median always has one. "
             f"{first_of(rows)}",
             PrecisionWarning,
+        )
+
+
+def _report_contradicted(cells: Sequence[CellRun]) -> None:
+    wrong = sorted({str(name) for cell in cells for name in cell.contradicted})
+    if wrong:
+        notify(
+            f"{len(wrong)} control variates were not used, as the means of their replicates are not 0; let simulate "
+            f"subtract what is expected of them. The first of them: {', '.join(wrong[:SHOWN])}."
         )
 
 

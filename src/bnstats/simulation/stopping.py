@@ -59,6 +59,8 @@ class Number:
         Whether the study wants it to be precise.
     improves : bool
         Whether more replicates make it more precise.
+    variance_ratio : float
+        So many times as many replicates would make it as precise without control variates; 1 where none were used.
     """
 
     value: float
@@ -68,6 +70,7 @@ class Number:
     case: Case
     wanted: bool
     improves: bool
+    variance_ratio: float = 1.0
 
     @property
     def asked(self) -> bool:
@@ -98,9 +101,14 @@ def judge(study: Study, cell: Cell, key: Any, summary: Summary, evidence: Eviden
         case = Case.AT_A_GAP
     else:
         case = Case.ESTIMATED
+    ratio = 1.0
+    controlled = summary.of_controlled(evidence) if case is Case.ESTIMATED and math.isnan(exact) else None
+    if controlled is not None:
+        ratio = (mcse / controlled[1]) ** 2
+        value, mcse, relative = controlled
     patient = case is Case.HEAVY_TAILED and study.patient and known_at(most)
     improves = case is Case.ESTIMATED or patient
-    return Number(value, mcse, exact, relative, case, study.wanted(cell, key, summary.name), improves)
+    return Number(value, mcse, exact, relative, case, study.wanted(cell, key, summary.name), improves, ratio)
 
 
 def looks(most_blocks: int, precision: float | None) -> int:

@@ -101,6 +101,16 @@ class Study(ABC):
         """The measure that holds the standard errors which a model gave for the estimates in this one."""
         return None
 
+    def controls(self, cell: Cell, key: Any) -> Sequence[Any]:
+        """Control variates of this measure: measures whose expectation is known to be 0, and which vary with it.
+
+        They are among what `simulate` returns, replicate by replicate beside those of this measure, and are no rows of
+        the table. Where they make a mean, bias, standard error or RMSE of which no exact value is known more precise,
+        they are used; the table says so in a column `variance_ratio`. Those whose `tail_index` is not above 2 are not
+        used. See `bnstats.simulation.control_variates`.
+        """
+        return ()
+
     def span(self, cell: Cell, key: Any) -> float:
         """The most by which two replicates can differ: 0 where all are known to be the same, inf where it is not known.
 

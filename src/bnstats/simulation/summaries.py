@@ -20,6 +20,7 @@ import numpy as np
 
 from bnstats._arrays import FloatArray
 from bnstats._validation import named
+from bnstats.simulation.control_variates import LEAST_GAIN
 from bnstats.simulation.evidence import Evidence, Sample
 from bnstats.simulation.histogram import DISTANCES, Histogram
 
@@ -48,6 +49,9 @@ class Summary:
         Whether it is a share of replicates that are True.
     of_model_se : bool
         Whether it compares with standard errors that a model gave, see `Study.model_se`.
+    gradient : callable (Evidence) -> pair of floats, optional
+        Its derivatives by the mean and the mean square of e, if it is a function of these: it can have control
+        variates then.
     """
 
     name: str
@@ -59,6 +63,7 @@ class Summary:
     at_gap: Callable[[Evidence], bool] | None = None
     of_events: bool = False
     of_model_se: bool = False
+    gradient: Callable[[Evidence], tuple[float, float]] | None = None
 
     def of(self, evidence: Evidence) -> tuple[float, float, float]:
         """Value, MCSE and relative MCSE."""
@@ -66,15 +71,36 @@ class Summary:
             value = float(self.value(evidence))
             if evidence.span == 0:
                 return value, 0.0, 0.0
-            mcse, scale = float(self.mcse(evidence)), abs(float((self.scale or self.value)(evidence)))
+            return value, *self._errors(evidence, float(self.mcse(evidence)))
+
+    def of_controlled(self, evidence: Evidence) -> tuple[float, float, float] | None:
+        """The same with control variates, by the delta method; None where there are none, or they are of no use."""
+        if self.gradient is None or evidence.controlled is None:
+            return None
+        controlled, covariance = evidence.controlled
+        with np.errstate(all="ignore"):
+            slope = np.array(self.gradient(controlled))
+            value, mcse = float(self.value(controlled)), float(np.sqrt(slope @ covariance @ slope))
+            plain = float(self.mcse(evidence))
+            if not (math.isfinite(value) and mcse**2 * LEAST_GAIN < plain**2):
+                return None
+            return value, *self._errors(controlled, mcse)
+
+    def _errors(self, evidence: Evidence, mcse: float) -> tuple[float, float]:
+        """The MCSE, and relative to the scale."""
+        scale = abs(float((self.scale or self.value)(evidence)))
         if mcse == 0:
-            return value, mcse, 0.0
-        return value, mcse, mcse / scale if scale > 0 else np.inf
+            return mcse, 0.0
+        return mcse, mcse / scale if scale > 0 else np.inf
 
     def leaving_out(self, sample: Sample) -> FloatArray:
-        """The value without each of the groups in turn."""
+        """The value without each of the groups in turn, with control variates where the sample has any."""
+        evidence = sample.left_out
+        if sample.controlled and self.gradient is not None:
+            controlled = [e.controlled[0] for e in evidence if e.controlled]
+            evidence = controlled if len(controlled) == len(evidence) else evidence
         with np.errstate(all="ignore"):
-            return np.array([self.value(evidence) for evidence in sample.left_out])
+            return np.array([self.value(e) for e in evidence])
 
 
 def _mean(e: Evidence) -> float:
@@ -90,6 +116,10 @@ def _share_mcse(e: Evidence) -> float:
     return e.missed * e.span if e.all_equal else math.sqrt(e.central(2) / e.n)
 
 
+def _gradient_of_mean(_: Evidence) -> tuple[float, float]:
+    return 1.0, 0.0
+
+
 def _se(e: Evidence) -> float:
     return float(np.sqrt(e.central(2) * e.n / np.float64(e.n - 1)))
 
@@ -101,6 +131,10 @@ def _se_mcse(e: Evidence) -> float:
     second = e.central(2)
     variance = (e.central(4) - second**2 * (e.n - 3) / (e.n - 1)) / e.n
     return float(np.sqrt(np.maximum(variance, 0.0) / (4 * second)))
+
+
+def _gradient_of_se(e: Evidence) -> tuple[float, float]:
+    return -e.mean / _se(e), 1 / (2 * _se(e))
 
 
 def _rmse(e: Evidence) -> float:
@@ -117,6 +151,10 @@ def _rmse_mcse(e: Evidence) -> float:
     return float(np.sqrt(np.maximum(variance, 0.0) / e.n / (4 * e.mean_square)))
 
 
+def _gradient_of_rmse(e: Evidence) -> tuple[float, float]:
+    return 0.0, 1 / (2 * _rmse(e))
+
+
 def _root_mean(e: Evidence) -> float:
     return float(np.sqrt(e.mean))
 
@@ -126,6 +164,10 @@ def _root_mean_mcse(e: Evidence) -> float:
     if e.all_equal:
         return float(np.sqrt(e.mean + e.missed * e.span)) - root
     return _mean_mcse(e) / (2 * root)
+
+
+def _gradient_of_root_mean(e: Evidence) -> tuple[float, float]:
+    return 1 / (2 * _root_mean(e)), 0.0
 
 
 def _model_se(e: Evidence) -> float:
@@ -205,11 +247,11 @@ def quantile(chance: float) -> Summary:
 SUMMARIES: dict[str, Summary] = {
     summary.name: summary
     for summary in (
-        Summary("mean", _mean, _mean_mcse, order=2),
-        Summary("bias", _mean, _mean_mcse, order=2, scale=_rmse),
-        Summary("se", _se, _se_mcse, order=4),
-        Summary("rmse", _rmse, _rmse_mcse, order=4),
-        Summary("root_mean", _root_mean, _root_mean_mcse, order=2),
+        Summary("mean", _mean, _mean_mcse, order=2, gradient=_gradient_of_mean),
+        Summary("bias", _mean, _mean_mcse, order=2, scale=_rmse, gradient=_gradient_of_mean),
+        Summary("se", _se, _se_mcse, order=4, gradient=_gradient_of_se),
+        Summary("rmse", _rmse, _rmse_mcse, order=4, gradient=_gradient_of_rmse),
+        Summary("root_mean", _root_mean, _root_mean_mcse, order=2, gradient=_gradient_of_root_mean),
         _of_quantile("median_abs_error", _magnitudes, 0.5),
         *map(quantile, (0.05, 0.5, 0.95)),
         Summary("coverage", _mean, _share_mcse, order=2, of_events=True),

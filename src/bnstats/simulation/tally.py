@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from bnstats._arrays import FloatArray
 from bnstats._compiled import compiled
 from bnstats.simulation.central_moments import merge_moments
+from bnstats.simulation.control_variates import joint_moments, merge_joint
 from bnstats.simulation.evidence import GROUPS, Sample
 from bnstats.simulation.histogram import BIN_SHIFT, BINS, FIRST_BIN, MAGNITUDE_BINS, atoms_of, identity_of
 
@@ -28,6 +30,7 @@ _KINDS = {
     "low": "f",
     "high": "f",
     "atoms": "f",
+    "joint": "f",
 }
 
 
@@ -52,6 +55,9 @@ class Tally:
         Smallest and largest value - origin of a bin, so that the median of a discrete quantity is exact.
     atoms : array, shape (3, A)
         Repeated values of value - origin: measure, value, how often.
+    joint : array, shape (K, D + 1, D)
+        Means of e = value - origin, of e² and of the control variates, and below the sums of products of their
+        deviations, filled up with zeros where a measure has fewer control variates than others. D = 0 if none has any.
     """
 
     keys: tuple[tuple[Any, ...], ...]
@@ -63,10 +69,18 @@ class Tally:
     low: FloatArray
     high: FloatArray
     atoms: FloatArray
+    joint: FloatArray
 
     @staticmethod
-    def of(replicates: Mapping[Any, NDArray[Any]], origins: Sequence[float], histogram: bool = True) -> Tally:
+    def of(
+        replicates: Mapping[Any, NDArray[Any]],
+        origins: Sequence[float],
+        histogram: bool = True,
+        controls: Mapping[Any, FloatArray] = MappingProxyType({}),
+    ) -> Tally:
         """Tally arrays of replicates, each about its own origin, with a histogram or without.
+
+        The control variates of a measure are the rows of an array, a column for each replicate.
 
         >>> Tally.of({"x": np.array([1.0, 3.0])}, [1.0]).moments[:, 0]
         array([2., 1., 2., 0., 2.])
@@ -77,9 +91,14 @@ class Tally:
         events = np.array([np.asarray(values).dtype == np.bool_ for values in replicates.values()], np.int8)
         counts, low, high = np.zeros(shape, np.int32), np.empty(shape), np.empty(shape)
         atoms = [np.empty((3, 0))]
-        for k, (values, origin) in enumerate(zip(replicates.values(), origins, strict=True)):
+        most = max((2 + len(arrays) for arrays in controls.values()), default=0)
+        joint = np.zeros((len(keys), most + 1, most))
+        for k, (key, values, origin) in enumerate(zip(replicates, replicates.values(), origins, strict=True)):
             flat = np.ascontiguousarray(values, dtype=np.float64).ravel()
             error = _count(flat, origin, moments[:, k], counts[k], low[k], high[k])
+            if key in controls:
+                d = 2 + len(controls[key])
+                joint[k, : d + 1, :d] = joint_moments(error, controls[key])
             if histogram:
                 value, count = atoms_of(error)
                 atoms.append(np.stack([np.full(value.size, float(k)), value, count]))
@@ -87,11 +106,11 @@ class Tally:
                 missing[:, k] = np.isnan(flat).sum(), np.isinf(flat).sum()
         bins = np.flatnonzero(counts)
         held = counts.ravel()[bins], low.ravel()[bins], high.ravel()[bins], np.concatenate(atoms, axis=1)
-        return Tally(keys, moments, missing, events, bins, *held)
+        return Tally(keys, moments, missing, events, bins, *held, joint)
 
     def check(self) -> None:
         """ValueError for arrays that do not fit each other, as no simulation makes them."""
-        k, b, a = len(self.keys), self.bins.size, self.atoms.shape[-1]
+        k, b, a, d = len(self.keys), self.bins.size, self.atoms.shape[-1], self.joint.shape[-1]
         kinds = "".join(getattr(self, name).dtype.kind for name in _KINDS)
         found = [
             array.shape
@@ -101,7 +120,7 @@ class Tally:
             k == 0
             or kinds != "".join(_KINDS.values())
             or found != [(5, k), (2, k), (k,), (b,), (b,), (b,), (b,)]
-            or self.atoms.shape != (3, a)
+            or (self.atoms.shape, self.joint.shape) != ((3, a), (k, d + 1, d))
         ):
             raise ValueError(f"arrays of kinds {kinds} and shapes {found} for {k} measures")
         known = np.isin(self.events, (0, 1)).all()
@@ -153,8 +172,9 @@ def _count(
 class Account:
     """The blocks of a cell, added in order; block i goes to group i mod GROUPS, for errors by leaving groups out."""
 
-    def __init__(self, measures: int) -> None:
+    def __init__(self, measures: int, joint: tuple[int, ...] = (1, 0)) -> None:
         self.moments = np.zeros((GROUPS, 5, measures))
+        self.joint = np.zeros((GROUPS, measures, *joint))
         self.missing = np.zeros((2, measures), np.int64)
         self.events = np.ones(measures, np.int8)
         # Of the bins that any block has filled, as in `Tally`: most bins stay empty, and a run may have many cells.
@@ -166,6 +186,7 @@ class Account:
     def add(self, block: int, tally: Tally) -> None:
         """Merge the tally of one block."""
         group = block % GROUPS
+        _, self.joint[group] = merge_joint(self.moments[group, 0], self.joint[group], tally.moments[0], tally.joint)
         self.moments[group] = merge_moments(self.moments[group], tally.moments)
         self.missing += tally.missing
         self.events &= tally.events
@@ -189,15 +210,17 @@ class Account:
             self.low, self.high = _widened(self.low, held, np.inf), _widened(self.high, held, -np.inf)
         return place
 
-    def sample(self, k: int) -> Sample:
-        """The replicates of measure k so far."""
+    def sample(self, k: int, controls: Sequence[int] = ()) -> Sample:
+        """The replicates of measure k so far, beside those of its control variates that have these places."""
         atoms = sorted(self.atoms[k].values(), key=itemgetter(0))
         values = np.array([value for value, _ in atoms])
         each = np.array([count for _, count in atoms], np.int64).reshape(-1, GROUPS).T
         own = slice(*np.searchsorted(self.bins, [k * BINS, (k + 1) * BINS]))
         histogram = self.bins[own] - k * BINS, self.counts[own].T.copy(), self.low[own].copy(), self.high[own].copy()
         moments, missing = self.moments[:, :, k].copy(), self.missing[:, k].copy()
-        return Sample(moments, missing, bool(self.events[k]), *histogram, values, each)
+        d = [0, 1, *(2 + place for place in controls)] if controls else []
+        joint = self.joint[:, k][:, [0, *(1 + i for i in d)]][:, :, d]
+        return Sample(moments, missing, bool(self.events[k]), *histogram, values, each, joint)
 
 
 def _widened(array: NDArray[Any], held: NDArray[np.bool_], new: Any) -> NDArray[Any]:

@@ -67,13 +67,12 @@ def sampling(population: Any, batch_size: int, estimator: str | Estimator, batch
     """
     population, estimator = Population.of(population), estimator_of(estimator)
     batching.check(population, batch_size)
-    source = batching.source(population)
-    variance_of_mean = batching.variance_of_mean(population, batch_size)
-    if variance_of_mean == 0 and estimator.averages != 0:
+    batches = batches_of(population, batch_size, batching)
+    source = batches.source
+    if batches.variance_of_mean == 0 and estimator.averages != 0:
         return _of_whole(source, estimator)
     bias = se = median = np.nan
     if estimator.theory is not None:
-        batches = Batches(source, int(batch_size), variance_of_mean, isinstance(batching, IID))
         target = estimator.population_value(source)
         bias, se = estimator.theory.moments(batches)
         bias += estimator.theory.limit(source) - target
@@ -81,6 +80,12 @@ def sampling(population: Any, batch_size: int, estimator: str | Estimator, batch
     if estimator.order is not None and source.tail_index <= 2 * estimator.order:
         se = np.inf
     return Sampling(bias, se, median)
+
+
+def batches_of(population: Population, batch_size: int, batching: Batching) -> Batches:
+    """How a rule draws batches, as the theory of an estimator needs to know."""
+    variance_of_mean = batching.variance_of_mean(population, batch_size)
+    return Batches(batching.source(population), int(batch_size), variance_of_mean, isinstance(batching, IID))
 
 
 def _of_whole(source: Population, estimator: Estimator) -> Sampling:
@@ -111,7 +116,7 @@ def law(population: Any, batch_size: int, estimator: str | Estimator) -> Any:
     'chi2'
     """
     source, known = Population.of(population), estimator_of(estimator).theory
-    batches = Batches(source, batch_size, IID().variance_of_mean(source, batch_size), independent=True)
+    batches = batches_of(source, batch_size, IID())
     return None if known is None else known.law_of(batches)
 
 
@@ -182,10 +187,9 @@ def _is_unbiased(estimator: Estimator, population: Population, batching: Batchin
     """Whether the bias is 0 at every batch size: known of an estimator with a theory; an average itself has none."""
     if estimator.theory is None:
         return estimator.order == estimator.averages
-    size = 64
-    source, variance_of_mean = batching.source(population), batching.variance_of_mean(population, size)
-    bias, _ = estimator.theory.moments(Batches(source, size, variance_of_mean, isinstance(batching, IID)))
-    return bool(abs(bias) <= ROUNDING * abs(estimator.theory.limit(source)))
+    batches = batches_of(population, 64, batching)
+    bias, _ = estimator.theory.moments(batches)
+    return bool(abs(bias) <= ROUNDING * abs(estimator.theory.limit(batches.source)))
 
 
 @checked(population=population_of, estimator=estimator_named, rmse=interval("(0, inf)"), batching=rule)

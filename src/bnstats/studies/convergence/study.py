@@ -18,7 +18,8 @@ from bnstats.simulation.study import Cell, Study
 from bnstats.statistics import theory
 from bnstats.statistics.estimators import Estimator
 from bnstats.statistics.moments import Moments, pyramid
-from bnstats.studies.convergence.visible_tails import visible_tail_index
+from bnstats.studies.convergence.control_variates import ORDERS, control_variates, names
+from bnstats.studies.convergence.visible_tails import visible_index_of_values, visible_tail_index
 
 # One replicate of the frame is a set of 2^16 draws, in cache at once: 32768 pairs, ..., 16 batches of 4096, ...
 # Of batches that are larger, a replicate is one of them.
@@ -98,7 +99,8 @@ class ConvergenceStudy(Study):
                 estimates.append(estimator(values.reshape(n, -1)[:, :BATCHES_PER_SET], axis=0))
 
         levels = pyramid(fill, sets, DRAWS_PER_SET, BATCHES_PER_SET, int(np.log2(max(wanted))))
-        parts = [self._of_moments(population, rng, level) for level in levels if level.n in wanted]
+        cell = {"population": population, "batching": IID()}
+        parts = [self._of_moments(cell, rng, level) for level in levels if level.n in wanted]
         return {k: v for part in parts for k, v in part.items()} | {
             ConvergenceKey(e.name, n): np.concatenate(estimates) for e, n, estimates in raw
         }
@@ -125,28 +127,44 @@ class ConvergenceStudy(Study):
                 raw[ConvergenceKey(estimator.name, n)].append(estimator(values))
         source = batching.source(population)
         moments = Moments(n, *(np.concatenate([getattr(level, name) for level in levels]) for name in ("mean", "m2")))
-        estimates = self._of_moments(source, rng, moments) | {k: np.concatenate(v) for k, v in raw.items()}
+        cell = {"population": population, "batching": batching}
+        estimates = self._of_moments(cell, rng, moments) | {k: np.concatenate(v) for k, v in raw.items()}
         if batching.variance_of_mean(population, n) > 0:
             return estimates
         return {key: self._estimator(key.estimator).of_whole(source, v) for key, v in estimates.items()}
 
-    def _of_moments(self, source: Population, rng: Generator, moments: Moments) -> dict[ConvergenceKey, FloatArray]:
+    def _of_moments(self, cell: Cell, rng: Generator, moments: Moments) -> dict[ConvergenceKey, FloatArray]:
+        """Estimates that are functions of moments, and the control variates of all."""
         n = int(np.max(moments.n))
+        batches = theory.batches_of(cell["population"], n, cell["batching"])
 
         @lru_cache
         def fresh() -> FloatArray:
             out = np.empty(moments.mean.shape)
-            source.fill(side_stream(rng, n), out)
+            batches.source.fill(side_stream(rng, n), out)
             return out
 
-        return {
-            ConvergenceKey(e.name, n): e.from_moments(moments, fresh)
-            for e in self.estimators
-            if e.of_moments is not None
-        }
+        found: dict[str, FloatArray] = {}
+        for e in self.estimators:
+            if e.of_moments is not None:
+                found[e.name] = e.from_moments(moments, fresh)
+            wanted = self.controls(cell, ConvergenceKey(e.name, n))
+            if wanted and wanted[0].estimator not in found:
+                found |= control_variates(batches, moments, fresh() if _takes_fresh(e) else None)
+        return {ConvergenceKey(name, n): values for name, values in found.items()}
 
     def _estimator(self, name: str) -> Estimator:
         return next(e for e in self.estimators if e.name == name)
+
+    def controls(self, cell: Cell, key: ConvergenceKey) -> list[ConvergenceKey]:
+        """Of estimators of which bias or standard error are not known."""
+        if key.estimator in ORDERS:
+            return []
+        known = self._known(cell, key)
+        if not (math.isnan(known.bias) or math.isnan(known.se)):
+            return []
+        independent, fresh = isinstance(cell["batching"], IID), _takes_fresh(self._estimator(key.estimator))
+        return [ConvergenceKey(name, key.batch_size) for name in names(independent, fresh)]
 
     def origin(self, cell: Cell, key: ConvergenceKey) -> float:
         return self._estimator(key.estimator).population_value(cell["batching"].source(cell["population"]))
@@ -167,8 +185,15 @@ class ConvergenceStudy(Study):
         return theory.rate(source, self._estimator(estimator), measure, rule)
 
     def tail_index(self, cell: Cell, key: ConvergenceKey, replicates: int) -> float:
-        estimator = self._estimator(key.estimator)
-        return _visible_tail_index(cell["population"], cell["batching"], estimator, key.batch_size, replicates)
+        drawn = cell["population"], cell["batching"]
+        if key.estimator in ORDERS:
+            return visible_index_of_values(*drawn, key.batch_size, replicates) / ORDERS[key.estimator]
+        return _visible_tail_index(*drawn, self._estimator(key.estimator), key.batch_size, replicates)
+
+
+def _takes_fresh(estimator: Estimator) -> bool:
+    """Whether it is of a value that is not in the batch."""
+    return estimator.of_moments is not None and estimator.averages == 0
 
 
 # What many numbers of a table ask for.

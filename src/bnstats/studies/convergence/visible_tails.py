@@ -17,6 +17,12 @@ SEEN_TIMES = 100
 NEGLIGIBLE_TIMES = 1e-9
 
 
+def visible_index_of_values(population: Population, batching: Batching, n: int, replicates: int) -> float:
+    """Tail index of the values in so many batches of n."""
+    draws = replicates * batching.independent_draws(population, n)
+    return batching.source(population).local_tail_index(1 / draws)
+
+
 def visible_tail_index(
     population: Population, batching: Batching, estimator: Estimator, n: int, replicates: int
 ) -> float:
@@ -25,8 +31,7 @@ def visible_tail_index(
     Outliers of the population are one reason for a heavy tail. The other is batches of nearly equal values, for an
     estimator that divides by their spread: too rare to occur among the replicates, yet too large to be neglected.
     """
-    source = batching.source(population)
-    values = source.local_tail_index(1 / (replicates * batching.independent_draws(population, n)))
+    source, values = batching.source(population), visible_index_of_values(population, batching, n, replicates)
     if estimator.order is not None:
         outliers = values / estimator.order if estimator.order > 0 else np.inf
         power = 0.0 if estimator.eps is None else 1.0

@@ -1,0 +1,133 @@
+"""Control variates: measures of known mean 0 whose chance deviations tell part of those of an estimate.
+
+The mean of e less c times that of a control variate w has the same expectation as the mean of e, whatever c is, as long
+as c does not depend on the same replicates; its variance is smallest where c is the slope of e on w. So slopes are
+fitted on the blocks with even numbers and applied to those with odd numbers, and the other way round. The error then
+follows from what is left of each replicate, e - c w, and counts that c was estimated.
+
+Kept of a block are the means of e, e² and the control variates, and the sums of products of their deviations.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bnstats._arrays import FloatArray
+from bnstats._compiled import compiled
+
+# Replicates of which products are taken at once.
+IN_CACHE = 512
+# Replicates, in either half of the blocks, for each slope that is fitted.
+LEAST_PER_SLOPE = 100
+# Control variates are used where they are worth at least so many times as many replicates: less may be chance.
+LEAST_GAIN = 1.05
+# Of the size of a control variate: what differs by less from others together is rounding.
+COLLINEAR = 1e-10
+# Of a variance: as little of it left is rounding, and no number is said to be known better.
+ROUNDING = 1e-12
+# A mean that is so many standard errors from 0 is none of a control variate.
+CONTRADICTED = 10.0
+
+
+@compiled
+def joint_moments(error: FloatArray, controls: FloatArray) -> FloatArray:
+    """Means (first row) and sums of products of deviations of e, e² and the control variates, shape (D + 1, D).
+
+    >>> joint_moments(np.array([1.0, 3.0]), np.array([[-2.0, 2.0]])).tolist()
+    [[2.0, 5.0, 0.0], [2.0, 8.0, 4.0], [8.0, 32.0, 16.0], [4.0, 16.0, 8.0]]
+    """
+    n, d = error.size, 2 + len(controls)
+    out, part = np.zeros((d + 1, d)), np.empty((d, IN_CACHE))
+    mean = out[0]
+    mean[0] = error.mean()
+    mean[1] = (error * error).mean()
+    for i in range(2, d):
+        mean[i] = controls[i - 2].mean()
+    for start in range(0, n, IN_CACHE):
+        size = min(IN_CACHE, n - start)
+        e = error[start : start + size]
+        for r in range(size):
+            part[0, r] = e[r] - mean[0]
+            part[1, r] = e[r] * e[r] - mean[1]
+        for i in range(2, d):
+            w = controls[i - 2, start : start + size]
+            for r in range(size):
+                part[i, r] = w[r] - mean[i]
+        for i in range(d):
+            for j in range(i + 1):
+                a, b, total = part[i], part[j], 0.0
+                for r in range(size):
+                    total += a[r] * b[r]
+                out[1 + i, j] += total
+    for i in range(d):
+        for j in range(i):
+            out[1 + j, i] = out[1 + i, j]
+    return out
+
+
+@np.errstate(invalid="ignore", over="ignore")
+def merge_joint(na: FloatArray, a: FloatArray, nb: FloatArray, b: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Count and joint moments of the union of disjoint replicates; shapes (...,) and (..., D + 1, D)."""
+    n = np.asarray(na + nb)
+    share = np.asarray(nb / np.maximum(n, 1))[..., None]
+    difference = b[..., 0, :] - a[..., 0, :]
+    between = difference[..., :, None] * difference[..., None, :] * (na[..., None] * share)[..., None]
+    mean = a[..., 0, :] + share * difference
+    return n, np.concatenate([mean[..., None, :], a[..., 1:, :] + b[..., 1:, :] + between], axis=-2)
+
+
+def halves(n: FloatArray, joint: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Groups merged to those with even and those with odd numbers: shapes (..., G) and (..., G, D + 1, D) -> G = 2."""
+    while n.shape[-1] > 2:
+        half = n.shape[-1] // 2
+        n, joint = merge_joint(n[..., :half], joint[..., :half, :, :], n[..., half:], joint[..., half:, :, :])
+    return n, joint
+
+
+@dataclass(frozen=True)
+class Controlled:
+    """What control variates say of e and of e².
+
+    Attributes
+    ----------
+    mean, mean_square : float
+    covariance : array, shape (2, 2)
+        Of these two as estimates.
+    """
+
+    mean: float
+    mean_square: float
+    covariance: FloatArray
+
+    @staticmethod
+    def of(n: FloatArray, joint: FloatArray) -> Controlled | None:
+        """Of the two halves of the blocks; None where these are too few, or not finite."""
+        if n.min() < LEAST_PER_SLOPE * (joint.shape[-1] - 2) or not np.isfinite(joint).all():
+            return None
+        means, covariance = np.zeros(2), np.zeros((2, 2))
+        for own, other in ((0, 1), (1, 0)):
+            weight = n[own] / n.sum()
+            left = np.hstack([np.eye(2), -_slopes(joint[other, 1:])])
+            means += weight * (left @ joint[own, 0])
+            rest = left @ joint[own, 1:] @ left.T + ROUNDING * np.diag(np.diag(joint[own, 1:])[:2])
+            covariance += weight**2 * rest / (n[own] * (n[own] - 1))
+        return Controlled(float(means[0]), float(means[1]), covariance)
+
+
+def _slopes(products: FloatArray) -> FloatArray:
+    """Of e and e² on the control variates, shape (2, D - 2), by least squares."""
+    size = np.sqrt(np.diag(products)[2:])
+    size[size == 0] = 1.0
+    slopes = np.linalg.lstsq(products[2:, 2:] / np.outer(size, size), products[2:, :2] / size[:, None], COLLINEAR)[0]
+    return np.asarray((slopes / size[:, None]).T)
+
+
+def contradicted(n: FloatArray, joint: FloatArray) -> NDArray[np.bool_]:
+    """Which control variates cannot have the mean 0; of groups, shapes (G,) and (G, D + 1, D) -> (D - 2,)."""
+    counts, held = halves(n, joint)
+    total, whole = merge_joint(counts[0], held[0], counts[1], held[1])
+    error = np.sqrt(np.diag(whole[1:])[2:]) / total
+    return np.asarray(np.abs(whole[0, 2:]) > CONTRADICTED * error)
