@@ -1,11 +1,15 @@
-"""Control variates: measures of known mean 0 whose chance deviations tell part of those of an estimate.
+"""Control variates: measures of known mean 0 whose chance deviations explain part of those of an estimate.
 
-The mean of e less c times that of a control variate w has the same expectation as the mean of e, whatever c is, as long
-as c does not depend on the same replicates; its variance is smallest where c is the slope of e on w. So slopes are
-fitted on the blocks with even numbers and applied to those with odd numbers, and the other way round. The error then
-follows from what is left of each replicate, e - c w, and counts that c was estimated.
+The mean of e - c w, where w is a control variate, has the expectation of e for every c that does not depend on the
+same replicates; its variance is smallest where c is the slope of e on w. So slopes are fitted on the blocks with even
+numbers and applied to those with odd numbers, and the other way round (the splitting scheme of Avramidis & Wilson
+1993): no mean is biased, whatever the law of the replicates. The error follows from the spread of e - c w in the blocks
+to which c is applied, so it allows for the error of c.
 
-Kept of a block are the means of e, e² and the control variates, and the sums of products of their deviations.
+The choice between the plain and the adjusted number is made by their errors, so from the same replicates. It could bias
+only where chance decides it; there e and w are hardly correlated, and the two numbers hardly differ.
+
+A tally keeps the means of e, e² and the control variates, and the sums of products of their deviations.
 """
 
 from __future__ import annotations
@@ -22,7 +26,7 @@ from bnstats._compiled import compiled
 IN_CACHE = 512
 # Replicates, in either half of the blocks, for each slope that is fitted.
 LEAST_PER_SLOPE = 100
-# Control variates are used where they are worth at least so many times as many replicates: less may be chance.
+# Control variates are used where they are worth so many times as many replicates or more: less may be chance.
 LEAST_GAIN = 1.05
 # Of the size of a control variate: what differs by less from others together is rounding.
 COLLINEAR = 1e-10

@@ -61,6 +61,12 @@ class Result:
             lines.append(f"Monte Carlo standard errors: half are below {100 * np.median(known):.2g} % of their number.")
         if "reached" in table and not table["reached"].all():
             lines.append(f"{int((~table['reached'].astype(bool)).sum())} numbers are less precise than was asked.")
+        ratios = table["variance_ratio"] if "variance_ratio" in table else pd.Series(dtype=float)
+        if (ratios > 1).any():
+            lines.append(
+                f"Control variates make {(ratios > 1).sum()} numbers more precise; half of these as much as "
+                f"{ratios[ratios > 1].median():.2g} times as many replicates, or more."
+            )
         away = (table["value"] - table["exact"]).abs() / table["mcse"] if "exact" in table else pd.Series(dtype=float)
         away = away[np.isfinite(away)]
         if len(away):

@@ -50,6 +50,13 @@ def measure_convergence(
     -------
     Convergence
 
+    Notes
+    -----
+    Where no exact bias, standard error or RMSE is known, the errors of each batch's mean and variance and products of
+    these, whose expectations are known, serve as control variates: the column `variance_ratio` says how many times as
+    many draws they are worth, 1 where they are not used. Of independent values their slopes leave errors of third order
+    in 1 / sqrt(n). Median absolute errors have none.
+
     Examples
     --------
     >>> c = measure_convergence("normal", batch_sizes=[2, 32], estimators=["var"])

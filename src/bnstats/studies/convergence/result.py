@@ -24,7 +24,7 @@ class Convergence(Result):
     ----------
     table : DataFrame
         population, batching, estimator, batch_size, measure (bias, se, rmse, median_abs_error), value, mcse, exact,
-        replicates, reached. See `Simulation`.
+        replicates, reached, variance_ratio. See `Simulation`.
     """
 
     alternatives: ClassVar = {"estimator": True, "batching": False, "population": False}
