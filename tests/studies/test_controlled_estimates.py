@@ -13,6 +13,7 @@ from itertools import combinations, product
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 import bnstats as bn
 from bnstats.statistics import theory
@@ -147,6 +148,14 @@ def test_what_is_known_exactly_has_none_and_what_tails_forbid_is_left_out() -> N
     assert usable["t3"] == names(True, False)[:1]
     assert usable["t5"] == names(True, False)[:3]
     assert usable["exponential"] == names(True, False)
+
+
+@pytest.mark.parametrize("given", [("cauchy", bn.IID()), ([1.0, 2.0, 6.0], bn.WithoutReplacement())], ids=repr)
+def test_batches_without_a_variance_of_their_mean_have_none(given: tuple) -> None:
+    population, rule = stats.cauchy() if given[0] == "cauchy" else [given[0]], given[1]
+    own = replace(bn.ESTIMATORS["median"], theory=None) if given[0] == "cauchy" else unknown("fresh_normalized")
+    found = measured(population, batch_sizes=[3], estimators=[own], batching=rule)
+    assert (found["variance_ratio"] == 1).all()
 
 
 def test_an_estimate_that_they_tell_whole_is_known_to_rounding() -> None:

@@ -157,13 +157,15 @@ class ConvergenceStudy(Study):
         return next(e for e in self.estimators if e.name == name)
 
     def controls(self, cell: Cell, key: ConvergenceKey) -> list[ConvergenceKey]:
-        """Of estimators of which bias or standard error are not known."""
+        """Of estimators whose bias or standard error is not known, where batches have means of finite variance."""
         if key.estimator in ORDERS:
             return []
-        known = self._known(cell, key)
+        known, rule = self._known(cell, key), cell["batching"]
         if not (math.isnan(known.bias) or math.isnan(known.se)):
             return []
-        independent, fresh = isinstance(cell["batching"], IID), _takes_fresh(self._estimator(key.estimator))
+        if not 0 < rule.variance_of_mean(cell["population"], key.batch_size) < math.inf:
+            return []
+        independent, fresh = isinstance(rule, IID), _takes_fresh(self._estimator(key.estimator))
         return [ConvergenceKey(name, key.batch_size) for name in names(independent, fresh)]
 
     def origin(self, cell: Cell, key: ConvergenceKey) -> float:
