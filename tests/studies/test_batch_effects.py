@@ -305,7 +305,7 @@ def test_either_of_two_may_look_the_best() -> None:
     for t, clear in ((stats.t.isf(0.05, 15) + 0.1, False), (stats.t.isf(0.025, 15) + 0.1, True)):
         values = np.zeros(16), each + t / 4
         samples = [
-            Sample(np.column_stack([np.ones(16), v, np.zeros((16, 3))]), blank, False, *[blank] * 5) for v in values
+            Sample(np.column_stack([np.ones(16), v, np.zeros((16, 3))]), blank, False, *[blank] * 6) for v in values
         ]
         table = pd.DataFrame([dict.fromkeys(names, 0) | {"correction": c, "measure": "accuracy"} for c in "ab"])
         row = winners(table.assign(value=[v.mean() for v in values]), samples, "accuracy").iloc[0]
