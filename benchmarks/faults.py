@@ -52,7 +52,7 @@ def measured(study: str, executor: Executor | int, store: Path | None) -> pd.Dat
 
 
 def run(study: str, kind: str, store: Path) -> None:
-    """One run to its end; lost workers end it with status 3."""
+    """One run to its end; workers that are lost, or killed before they start, end it with status 3."""
     try:
         if kind == "threads":
             measured(study, 2, store)
@@ -63,7 +63,11 @@ def run(study: str, kind: str, store: Path) -> None:
             from distributed import Client, LocalCluster
 
             options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None, "silence_logs": 50}
-            with LocalCluster(**options, local_directory=str(store.parent)) as cluster, Client(cluster) as client:
+            try:
+                cluster = LocalCluster(**options, local_directory=str(store.parent))
+            except RuntimeError:  # a worker was killed before it had started
+                os._exit(3)
+            with cluster, Client(cluster) as client:
                 measured(study, client.get_executor(), store)
     except WorkersLostError:
         os._exit(3)
