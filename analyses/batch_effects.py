@@ -209,7 +209,7 @@ def _draw_real(ax: Axes, rows: pd.DataFrame, colors: dict) -> None:
 
 
 def _real_title(center: pd.DataFrame) -> str:
-    """What centring changes where there are many batches, and whether few batches can tell."""
+    """What centring changes where there are many batches, and whether few batches can show it."""
     few = center[center["batches"] == center["batches"].min()]
     said = []
     for _, row in center.drop(few.index).iterrows():

@@ -26,7 +26,7 @@ def correction_name(name: str) -> str:
 
 
 def best_correction(row: pd.Series) -> str:
-    """The winner, and the second best where Monte Carlo error does not tell them apart.
+    """The winner, and the second best where they differ by less than Monte Carlo error.
 
     >>> best_correction(pd.Series({"winner": "center", "runner_up": "spline", "clear": 0.0}))
     'centring or a spline'

@@ -12,7 +12,7 @@ from scipy import stats
 
 @dataclass(frozen=True)
 class SufficientSize:
-    """A size, and the interval of sizes that chance does not tell from it.
+    """A size, and the interval of sizes that chance does not separate from it.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""Arguments are checked at the door: a function, class or family of classes says by name which check each one gets."""
+"""Arguments are checked before a call: a function, class or family of classes says which check each one gets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checks of arrays: real, finite, of the shape that is wanted; what would lose information is refused."""
+"""Checks of arrays: real, finite, of the right shape; what would lose information is refused."""
 
 from __future__ import annotations
 

@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from bnstats._validation import instance
+
 _PACKAGE = __name__.partition(".")[0]
 # Larger arrays are variables of the reader's.
 SMALL = 8
@@ -66,8 +68,8 @@ class Written:
 
     def where(self) -> str:
         """What the variables are, to go behind a sentence; empty if there are none."""
-        told = [f"{name} is {_told(value)}" for name, value in self._variables.items()]
-        return f", where {' and '.join(told)}" if told else ""
+        explained = [f"{name} is {_described(value)}" for name, value in self._variables.items()]
+        return f", where {' and '.join(explained)}" if explained else ""
 
     def _container(self, value: Any, name: str) -> str:
         if isinstance(value, dict):
@@ -151,8 +153,8 @@ def _is_made_of_its_fields(kind: type) -> bool:
     return generated and all(field.init for field in dataclasses.fields(kind))
 
 
-def _told(value: Any) -> str:
-    """What the reader knows a variable's value by."""
+def _described(value: Any) -> str:
+    """How a variable's value is described to the reader."""
     if isinstance(value, np.ndarray):
         return f"your array of shape {value.shape} and type {value.dtype}"
     if isinstance(value, FunctionType):
@@ -161,3 +163,9 @@ def _told(value: Any) -> str:
     if isinstance(value, type):
         return f"your class {value.__qualname__}"
     return f"your object of class {type(value).__qualname__}"
+
+
+def written_of(name: str, given: Any) -> Written:
+    """What collects a line of code, and nothing else."""
+    written: Written = instance(name, given, Written, "bnstats._written.Written()")
+    return written

@@ -78,6 +78,8 @@ def test_what_a_note_advises_removes_it(plan: dict[str, object]) -> None:
     (note,) = advise(**plan).notes  # type: ignore[arg-type]
     number = float(note.split("momentum")[1].split(",")[0].split()[-1])
     assert advise(**{**plan, "momentum": number}).notes == ()  # type: ignore[arg-type]
+    beyond = number + (-0.002 if "steps" in plan else 0.002)  # no more than is needed is advised
+    assert advise(**{**plan, "momentum": beyond}).notes  # type: ignore[arg-type]
 
 
 def test_batches_of_two_pass_no_gradient_and_three_have_no_expectation() -> None:

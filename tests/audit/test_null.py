@@ -8,6 +8,7 @@ Seeds are the models' numbers.
 
 from dataclasses import replace
 from functools import cache
+from itertools import permutations
 from types import SimpleNamespace
 from typing import Any
 
@@ -159,6 +160,15 @@ def test_running_statistics_over_shuffled_epochs_vary_less() -> None:
     measured = np.var(batches @ weights[-epochs * per_epoch :]) / np.var(batches)
     assert measured == pytest.approx(epoch_variance(weights, per_epoch), rel=5 * 0.022)
     assert np.square(weights).sum() > 1.5 * measured
+
+
+def test_the_variance_over_a_shuffled_epoch_is_that_of_all_its_orders():
+    """Three batches in each of their six orders; two epochs are independent of each other."""
+    batches, weights = np.array([1.0, 2.0, 6.0]), np.array([0.1, 0.2, 0.7])
+    averages = [weights @ np.array(order) for order in permutations(batches)]
+    exact = np.var(averages) / np.var(batches)
+    assert epoch_variance(weights, 3) == pytest.approx(exact, rel=1e-12)
+    assert epoch_variance(np.concatenate([weights, weights]), 3) == pytest.approx(2 * exact, rel=1e-12)
 
 
 def test_batches_that_do_not_vary_leave_nothing_to_chance() -> None:

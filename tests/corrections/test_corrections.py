@@ -494,6 +494,7 @@ LONE = ["a", "a", "b7"]
         ("none", [], [], "at least one row"),
         ("none", np.ones((2, 0)), ["a", "b7"], r"shapes \(2, 0\) and \(2,\)"),
         ("moving_average", [1, 2, 3], [1, 2, 3], "window=9 holds all 3 distinct times"),
+        ("moving_average", [1, 2, 3, 4, 5], [1, 2, 3, 4, 5], "window=9 holds all 5 distinct times"),
         ("trailing_average", [1, 2, 3], [4, 4, 4], "takes 2 distinct times or more; got 1, first 4.0"),
         ("exponential_average", [1, 2, 3], [4, 4, 4], "takes 2 distinct times or more"),
         ("polynomial", [1, 2, 3], [4, 4, 5], "degree 2 takes 3 distinct times"),

@@ -363,6 +363,11 @@ def test_required_batch_size_is_the_smallest(estimator: str, rmse: float) -> Non
     assert n == 2 or theory.sampling("normal", n - 1, estimator).rmse > rmse
 
 
+def test_required_batch_size_may_reach_the_error_exactly() -> None:
+    """1 / sqrt(100) is 0.1 to the bit, and 100 lies between the powers of two."""
+    assert theory.required_batch_size("normal", "mean", rmse=0.1) == 100
+
+
 def test_required_batch_size_refuses_what_cannot_be() -> None:
     with pytest.raises(ValueError, match="median absolute error"):
         theory.required_batch_size("t3", "var", rmse=0.1)

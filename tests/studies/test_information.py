@@ -14,8 +14,16 @@ import pytest
 from scipy import integrate, stats
 
 import bnstats as bn
+from bnstats.sampling.populations import Population
 from bnstats.statistics.normalized import normalized
-from bnstats.studies.information.label_rules import Lesson, _normal_beliefs, class_index, exact_information, rule_for
+from bnstats.studies.information.label_rules import (
+    Lesson,
+    _normal_beliefs,
+    class_index,
+    class_shares,
+    exact_information,
+    rule_for,
+)
 
 FALSE_ALARM = 1e-8
 
@@ -246,3 +254,10 @@ def test_a_class_that_is_too_rare_to_have_a_share_is_named():
     for rare in (1, 3, 7, -4):
         with pytest.raises(ValueError, match=f"labels gave {rare}, a class rarer than 1 in 65536"):
             class_index(classes, np.array([0, rare, 2]))
+
+
+def test_a_value_on_a_cut_belongs_to_the_class_above():
+    """Of a law with atoms, too: P(x < 1) of a Bernoulli(0.1) value is 0.9."""
+    classes, share = class_shares(Population.of("bernoulli"), (1.0,))
+    assert classes.tolist() == [0, 1]
+    np.testing.assert_allclose(share, [0.9, 0.1])

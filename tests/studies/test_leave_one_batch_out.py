@@ -124,7 +124,7 @@ def test_corrections_along_time(refit: bool) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"x": [1.0, 2.0]}, "one value a row"),
+        ({"x": [1.0, 2.0]}, "one value per row"),
         ({"x": [1.0, np.nan, 3.0, 4.0, 5.0, 6.0]}, "1 rows have no finite x"),
         ({"batch": ["a", "a", "a", "b", "b", "b"]}, "takes 3 of them; got 2"),
         ({"batch": ["a", None, "b", "b", "c", "c"]}, "1 rows have no finite x or outcome, or no batch"),

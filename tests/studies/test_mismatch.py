@@ -372,7 +372,7 @@ def test_figures() -> None:
 
 def test_a_gap_needs_all_four_kinds() -> None:
     m = measure_mismatch(SMALL, statistics=["batch", "running"], **FEW)
-    with pytest.raises(ValueError, match=r"^the gap is taken apart by batch, running, .*\.$"):
+    with pytest.raises(ValueError, match=r"^the parts of the gap need batch, running, .*\.$"):
         m.gap()
 
 

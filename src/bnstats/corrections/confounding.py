@@ -1,4 +1,4 @@
-"""Whether a correction for the batch would take the label with it."""
+"""Whether a correction for the batch would also remove differences between labels."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def check_confounding(batch: ArrayLike, label: ArrayLike) -> None:
     Raises
     ------
     ValueError
-        If some labels occur only in batches where the others never do: what tells them apart is then also what tells
-        the batches apart, and a correction removes both.
+        If some labels occur only in batches where the others never do: what distinguishes them is then also what
+        distinguishes the batches, and a correction removes both.
 
     Warns
     -----
@@ -44,7 +44,7 @@ def check_confounding(batch: ArrayLike, label: ArrayLike) -> None:
     batch, label = plain_array("batch", batch), plain_array("label", label)
     if batch.shape != label.shape or batch.ndim != 1:
         raise ValueError(
-            f"batch and label are one value a row, shape (rows,); got shapes {batch.shape} and {label.shape}."
+            f"batch and label are one value per row, shape (rows,); got shapes {batch.shape} and {label.shape}."
         )
     rows, batches = pd.factorize(batch, sort=True)
     columns, labels = pd.factorize(label, sort=True)
@@ -57,8 +57,8 @@ def check_confounding(batch: ArrayLike, label: ArrayLike) -> None:
         ours, theirs = np.split(part == part[0], [len(batches)])
         raise ValueError(
             f"batch {listed(batches[ours])} holds only label {listed(labels[theirs])}, which no other batch holds: "
-            "correcting for the batch would remove what tells these labels from the rest; spread the labels over the "
-            "batches, or leave the batch uncorrected."
+            "correcting for the batch would remove what distinguishes these labels from the rest; spread the labels "
+            "over the batches, or leave the batch uncorrected."
         )
     alone = pd.Series(columns).groupby(rows).nunique().to_numpy() == 1
     if len(labels) > 1 and alone.any():

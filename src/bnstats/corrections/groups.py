@@ -84,7 +84,7 @@ class Groups:
         return self.average(self.mean)
 
     def average(self, values: FloatArray) -> FloatArray:
-        """Average of one value a group, weighted by its rows."""
+        """Average of one value per group, weighted by its rows."""
         return np.asarray((self.n * values).sum(axis=0) / self.n.sum())
 
     def var_within(self) -> FloatArray:
@@ -135,7 +135,7 @@ def _checked_keys(key: ArrayLike, along: str, x: FloatArray) -> NDArray[Any]:
     keys = plain_array(along, key)
     if x.ndim not in (1, 2) or not x.size or keys.shape != x.shape[:1]:
         raise ValueError(
-            f"x has shape (rows,) or (rows, features) with at least one row, and {along} one value a row; got shapes "
+            f"x has shape (rows,) or (rows, features) with at least one row, and {along} one value per row; got shapes "
             f"{x.shape} and {keys.shape}."
         )
     if along == "batch":

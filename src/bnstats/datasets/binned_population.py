@@ -1,4 +1,4 @@
-"""A single input whose class is the interval it lies in: grades as numbers, and letters to be told from them."""
+"""A single input whose class is the interval it lies in: grades as numbers, and the letters that they stand for."""
 
 from __future__ import annotations
 

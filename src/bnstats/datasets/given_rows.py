@@ -1,4 +1,4 @@
-"""Rows and labels of the user's own, checked at the door."""
+"""Rows and labels of the user's own, checked before anything is learned from them."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def _numbered(y: NDArray[Any]) -> tuple[NDArray[Any], IntArray]:
     if (classes != classes).any():
         raise ValueError("labels y hold NaN; drop the rows without a label.")
     if classes.size < 2:
-        raise ValueError(f"labels y hold one class only, {classes.tolist()[0]!r}; give two or more to tell apart.")
+        raise ValueError(f"labels y hold one class only, {classes.tolist()[0]!r}; give two or more to learn.")
     return classes, numbers.astype(np.int64)
 
 

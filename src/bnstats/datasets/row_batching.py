@@ -1,4 +1,4 @@
-"""Batching rules of labelled rows: which rows a network gets together, in training or in a test.
+"""Batching rules of labelled rows: which rows a network gets together, in training or in testing.
 
 A rule turns the labels of all rows into row numbers, shape (steps, batch size); the same rules serve training and test
 batches.
@@ -17,7 +17,7 @@ from bnstats._arrays import IntArray
 from bnstats._doors import CheckedMethods, checked
 from bnstats._real_arrays import classes_of_rows
 from bnstats._validation import batch_size, count, generator, interval
-from bnstats.sampling.batching import _shuffle_partly
+from bnstats.sampling.partial_shuffle import partial_shuffle
 
 
 @dataclass(frozen=True)
@@ -168,7 +168,7 @@ def _epochs(rng: Generator, members: IntArray, batch_size: int, steps: int) -> I
     """Batches of `members` in shuffled epochs."""
     whole = members.size // batch_size
     epochs = np.empty((-(-steps // whole), whole * batch_size))
-    _shuffle_partly(rng.random(epochs.shape), members.astype(np.float64), epochs)
+    partial_shuffle(rng.random(epochs.shape), members.astype(np.float64), epochs)
     return epochs.reshape(-1, batch_size)[:steps].astype(np.int64)
 
 

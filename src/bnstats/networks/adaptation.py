@@ -21,7 +21,7 @@ Pair = tuple[RealArray, RealArray]
 class Adaptation(ABC):
     """How a layer's statistics are adapted to the values that it gets at test time.
 
-    A subclass has a name and `adapt`, about ten lines; an entry in `ADAPTATIONS` lets tests and studies find it.
+    A subclass has a name and `adapt`; an entry in `ADAPTATIONS` lets tests and studies find it.
     """
 
     remembers: ClassVar[bool] = False

@@ -1,7 +1,7 @@
 """Statistics for evaluation mode that need no retraining: estimated anew, or mixed with those of what is tested.
 
-A network hands on layer by layer, so what a layer's statistics should be depends on those of the layers below. Where
-no statistics of batches enter (layer normalisation, say), there is nothing to estimate and nothing to mix.
+What a layer's statistics should be depends on those of the layers below, whose output it gets. Where no statistics of
+batches enter (layer normalisation, say), there is nothing to estimate and nothing to mix.
 """
 
 from __future__ import annotations

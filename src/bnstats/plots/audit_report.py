@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# With a p of at most this a layer's statistics are off by more than chance: one healthy layer in a thousand is.
+# A layer is off by more than chance where its p is at most this: one healthy layer in a thousand is.
 RARE = 0.001
 
 
@@ -76,5 +76,5 @@ def _distances(ax: Axes, layers: pd.DataFrame, names: list[str], palette: list[A
 
 
 def _shown(name: str) -> str:
-    """A layer's name, with its end, which tells it from others, where it is long."""
+    """A layer's name; of a long one the end, which differs from layer to layer."""
     return name if len(name) <= 24 else f"…{name[-23:]}"

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @checked(name=word)
 def spoken(name: str) -> str:
-    """A correction's name as figures have it.
+    """A correction's name as figures show it.
 
     >>> spoken("moving_average(window=3)")
     'moving average (window 3)'
@@ -41,7 +41,7 @@ def signed(change: float) -> str:
 
 @checked(share=interval("[-inf, inf]"))
 def percent(share: float) -> str:
-    """By how many percent something is larger, with as many digits as tell it from 0.
+    """By how many percent something is larger, with enough digits to distinguish it from 0.
 
     >>> percent(0.284), percent(0.004), percent(0.0002), percent(np.inf)
     ('+28%', '+0.4%', '<0.1%', 'exact')
@@ -53,7 +53,7 @@ def percent(share: float) -> str:
 
 @checked(ax=axes, rows=table_with("winner", "clear", numbers=("value", "margin")), x=word, y=word)
 def winner_map(ax: Axes, rows: pd.DataFrame, x: str, y: str, colors: Mapping[str, Any]) -> None:
-    """A cell a condition: the winner, and by how many percent of its value the second best is worse.
+    """One cell per condition: the winner, and by how many percent of its value the second best is worse.
 
     Pale, with a sign of equality, where the margin is within Monte Carlo error.
 
@@ -96,7 +96,7 @@ CONDITIONS = ("effect", "effect_size", "smoothness", "labels", "design")
 def regions(rows: pd.DataFrame) -> Figure:
     """Maps of winners over batch sizes and effect sizes, or smoothness if that takes more values: `Corrected.regions`.
 
-    A panel for each other condition; what all of them share is not named.
+    One panel per other condition; what all of them share is not named.
     """
     up = max(("effect_size", "smoothness"), key=lambda column: rows[column].nunique())
     others = [c for c in CONDITIONS if c != up]

@@ -17,10 +17,10 @@ GROUNDS = ("exact", "proportion", "bounded", "moment")
 
 
 def ledger(table: pd.DataFrame) -> Figure:
-    """A row for each claim: how far its interval lies inside (right of 0) or outside its region, and the verdict.
+    """One row per claim: how far its interval lies inside (right of 0) or outside its region, and the verdict.
 
-    The scale is that of the quantity; distances are to the nearer edge of the region. Colours and marks tell verdicts
-    apart, in grey print too.
+    The scale is that of the quantity; distances are to the nearer edge of the region. Colours and marks
+    distinguish verdicts, in grey print too.
     """
     rows = pd.concat([_placed(row) for _, row in table.iterrows()], axis=1).T.reset_index(drop=True)
     with theme() as palette:

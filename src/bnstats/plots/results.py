@@ -28,7 +28,7 @@ MEASURES = {
 
 @checked(table=table_with("population", "batching", "estimator", "measure", numbers=("batch_size", *ESTIMATES)))
 def convergence(table: pd.DataFrame, measure: str = "rmse") -> Figure:
-    """Error against batch size, a panel an estimator, a colour a population: the table of `measure_convergence`."""
+    """Error against batch size, one panel per estimator and one colour per population: from `measure_convergence`."""
     rows = _rows_of(table, measure)
     series_of = ["population", "batching"] if rows["batching"].nunique() > 1 else ["population"]
     estimators = list(dict.fromkeys(rows["estimator"]))
@@ -88,7 +88,7 @@ SCORES = {
     table=table_with("dataset", "statistics", "metric", numbers=("batch_size", "test_batch_size", *ESTIMATES, "best"))
 )
 def mismatch(table: pd.DataFrame, metric: str = "accuracy") -> Figure:
-    """A score against batch size, a colour a kind of statistics, a panel a condition: the table of `measure_mismatch`.
+    """A score against batch size, one colour per kind of statistics, one panel per condition: from `measure_mismatch`.
 
     Where the table has a single training batch size, against the size of test batches.
     """
@@ -98,8 +98,8 @@ def mismatch(table: pd.DataFrame, metric: str = "accuracy") -> Figure:
     conditions = list(rows.columns[: rows.columns.get_loc("statistics")])
     if (rows["test_batch_size"] == rows["batch_size"]).all():
         conditions.remove("test_batch_size")
-    told = [c for c in conditions if c != x and rows[c].nunique(dropna=False) > 1]
-    parts = [((), rows)] if not told else list(rows.groupby(told, sort=False, dropna=False))
+    varied = [c for c in conditions if c != x and rows[c].nunique(dropna=False) > 1]
+    parts = [((), rows)] if not varied else list(rows.groupby(varied, sort=False, dropna=False))
     kinds = {kind: i for i, kind in enumerate(dict.fromkeys(rows["statistics"]))}
     with theme() as palette:
         figure, axes = panels(len(parts), sharey=True)
@@ -111,7 +111,7 @@ def mismatch(table: pd.DataFrame, metric: str = "accuracy") -> Figure:
             if np.isfinite(best):
                 ax.axhline(best, color="0.3", linestyle=":", label="best possible")
             log2_ticks(ax, part[x].tolist())
-            title = ", ".join(f"{c.replace('_', ' ')} {v}" for c, v in zip(told, values, strict=True))
+            title = ", ".join(f"{c.replace('_', ' ')} {v}" for c, v in zip(varied, values, strict=True))
             ax.set(title=fill(title or str(rows["dataset"].iloc[0]), 34), xlabel=x.replace("_", " "))
             say_if_empty(ax, part)
         axes[0].set_ylabel(fill(SCORES[metric], 34))
@@ -121,7 +121,7 @@ def mismatch(table: pd.DataFrame, metric: str = "accuracy") -> Figure:
 
 @checked(table=table_with("statistic", "measure", "convention", numbers=("momentum", "step", *ESTIMATES)))
 def running(table: pd.DataFrame, measure: str = "rmse") -> Figure:
-    """Error against steps, a panel a statistic, a colour a convention: the table of `measure_running`."""
+    """Error against steps, one panel per statistic, one colour per convention: the table of `measure_running`."""
     rows = _rows_of(table, measure)
     statistics = list(dict.fromkeys(rows["statistic"]))
     with theme() as palette:
@@ -147,8 +147,8 @@ def gradients(table: pd.DataFrame) -> Figure:
 
     The rows are those of `measure_gradients` with measure squared_norm.
     """
-    told = [c for c in ("normalizer", "activation", "width", "depth", "step") if table[c].nunique() > 1]
-    parts = list(table.groupby(told, sort=False)) if told else [((), table)]
+    varied = [c for c in ("normalizer", "activation", "width", "depth", "step") if table[c].nunique() > 1]
+    parts = list(table.groupby(varied, sort=False)) if varied else [((), table)]
     with theme() as palette:
         figure, axes = panels(len(parts), sharey=True)
         for ax, (values, part) in zip(axes, parts, strict=True):
@@ -157,7 +157,7 @@ def gradients(table: pd.DataFrame) -> Figure:
                 drawn = one.assign(mcse=one["mcse"].where(np.isfinite(one["mcse"]), 0.0))
                 color, marker = palette[i % len(palette)], MARKERS[i % len(MARKERS)]
                 series(ax, drawn, "layer", color=color, marker=marker, label=str(size), joined=True)
-            title = ", ".join(f"{column} {value}" for column, value in zip(told, values, strict=True))
+            title = ", ".join(f"{column} {value}" for column, value in zip(varied, values, strict=True))
             ax.set(title=title or str(part["normalizer"].iloc[0]), xlabel="hidden layer, from the input", yscale="log")
         axes[0].set_ylabel("squared norm of the weights' gradient")
         axes[-1].legend(fontsize=8, title="batch size")

@@ -20,6 +20,7 @@ from bnstats._compiled import compiled
 from bnstats._doors import CheckedMethods, checked
 from bnstats._real_arrays import batches_buffer
 from bnstats._validation import batch_size, generator, instance, interval, optional, sample_size, share, whole
+from bnstats.sampling.partial_shuffle import partial_shuffle
 from bnstats.sampling.populations import Population, population_of
 
 
@@ -44,15 +45,15 @@ class Batching(CheckedMethods, ABC):
         """Exact variance of a batch's mean; inf or nan as the population's own."""
 
     def chance_all_equal(self, population: Population, batch_size: int) -> float:
-        """Chance of a batch of equal values, to the leading term; of independent values, that of the largest atom."""
+        """Chance of a batch of equal values, to the leading term; for independent values, that of the largest atom."""
         return population.largest_atom**batch_size
 
     def fewest_draws(self, batch_size: int, chance: float) -> int:
-        """So many independent draws are at least in a batch, fewer with a probability below `chance`."""
+        """The fewest independent draws in a batch: there are fewer with a probability below `chance`."""
         return batch_size
 
     def independent_draws(self, population: Population, batch_size: int) -> float:
-        """So many independent values tell as much of rare ones as a batch does."""
+        """How many independent values would show as much of rare ones as a batch does."""
         with np.errstate(divide="ignore", invalid="ignore"):
             draws = np.divide(population.var, self.variance_of_mean(population, batch_size))
         return float(draws) if np.isfinite(draws) else float(batch_size)
@@ -136,7 +137,7 @@ class WithoutReplacement(Batching):
 
     def fill(self, population: Population, rng: Generator, out: FloatArray) -> None:
         values = self._enough(population, out.shape[1])  # the compiled loop checks no bounds
-        _shuffle_partly(rng.random(out.shape), values.copy(), out)
+        partial_shuffle(rng.random(out.shape), values.copy(), out)
 
     def independent_draws(self, population: Population, batch_size: int) -> float:
         """Of a batch that leaves few values out, its error is that of these."""
@@ -152,16 +153,6 @@ class WithoutReplacement(Batching):
 
 # Inverting a distribution function can take seconds, and every block asks for it.
 _finite = lru_cache(maxsize=64)(Population.quantiles)
-
-
-@compiled
-def _shuffle_partly(uniform: FloatArray, values: FloatArray, out: FloatArray) -> None:
-    """Fisher-Yates, stopped after a batch; from whatever order the batch before has left, each draw is as random."""
-    for i in range(out.shape[0]):
-        for j in range(out.shape[1]):
-            k = j + int(uniform[i, j] * (values.size - j))
-            values[j], values[k] = values[k], values[j]
-            out[i, j] = values[j]
 
 
 @checked(icc=share)

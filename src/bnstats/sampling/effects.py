@@ -1,4 +1,4 @@
-"""Batch effects: what moves rows apart by batch or over time, drawn apart from the signal that they are added to."""
+"""Batch effects: what shifts rows by batch or over time, drawn independently of the signal to which it is added."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ class RandomWalk(Effect):
 @checked(periods=interval("(0, inf)"))
 @dataclass(frozen=True)
 class Sinusoid(Effect):
-    """A wave with so many periods over the batches, amplitude sqrt(2) and a random phase."""
+    """A wave with this many periods over the batches, amplitude sqrt(2) and a random phase."""
 
     periods: float = 1.0
 

@@ -14,8 +14,9 @@ from scipy import stats
 from bnstats._arrays import FloatArray
 from bnstats._doors import CheckedMethods
 from bnstats._real_arrays import float_buffer, real_array
-from bnstats._validation import batch_size, generator, instance, named, optional, probability, shown, word
-from bnstats._written import Written
+from bnstats._validation import batch_size, generator, named, optional, probability, shown, word
+from bnstats._written import Written, written_of
+from bnstats.sampling.atoms import atoms_of_law, largest_atom_of_law
 from bnstats.sampling.mkl_generator import MKLGenerator, mark, sampler_of
 from bnstats.sampling.named_laws import NAMED, family, parameters
 from bnstats.sampling.population_sources import checked_law, checked_values, digest, label, law_mean, law_moments
@@ -24,13 +25,6 @@ from bnstats.sampling.tails import binned, law_tail_index, slope_at, visible_ord
 
 # The values that stand for a distribution where its crowding is asked for.
 STAND_INS = 2**11
-# Rarer values of a discrete distribution are left out of its table.
-RARE = 1e-13
-
-
-def _written(name: str, given: Any) -> Written:
-    written: Written = instance(name, given, Written, "bnstats._written.Written()")
-    return written
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +61,7 @@ class Population(CheckedMethods):
         "out": float_buffer,
         "probability": probability,
         "size": batch_size,
-        "written": _written,
+        "written": written_of,
     }
 
     name: str
@@ -108,7 +102,7 @@ class Population(CheckedMethods):
         """The family and its parameters, or a digest of the values.
 
         Families of the user's own, and tables, may share a name: a digest of their quantiles and of the chances of
-        these tells them apart.
+        these distinguishes them.
         """
         if self.values is not None:
             return ("array", self.values.size, digest(self.values))
@@ -176,26 +170,14 @@ class Population(CheckedMethods):
         visible = np.inf if self._atoms is None else visible_order(*self._atoms, 1 / probability)
         if self.values is not None:
             return visible
-        slope = _slope(self, probability)
-        return min(slope, self.tail_index, visible)
+        return min(_slope(self, probability), self.tail_index, visible)
 
     @cached_property
     def _atoms(self) -> tuple[FloatArray, FloatArray] | None:
         """Sizes of the deviations from the mean, and their shares; None where the law is not discrete."""
         if self.values is not None:
             return binned(self.values - self.mean, np.ones(self.values.size))
-        if not hasattr(self.law, "pmf"):
-            return None
-        dist, (shapes, _, _) = self.law.dist, parameters(self.law)
-        try:
-            low, high = float(dist.ppf(RARE, *shapes)), float(dist.isf(RARE, *shapes))
-        except (OverflowError, RuntimeError):  # SciPy gave up its search
-            return None
-        if not high - low < 2**20:
-            return None
-        values = np.arange(low, high + 1)
-        chance = np.asarray(dist.pmf(values, *shapes))
-        return binned(values - values @ chance, chance)
+        return atoms_of_law(self.law)
 
     @cached_property
     def ordered(self) -> FloatArray:
@@ -213,10 +195,7 @@ class Population(CheckedMethods):
         """
         if self.values is not None:
             return float(np.unique(self.values, return_counts=True)[1].max() / self.values.size)
-        if hasattr(self.law, "pmf"):
-            return float(self.law.pmf(self.law.ppf(np.linspace(0.005, 0.995, 199))).max())
-        lowest = self.law.support()[0]
-        return float(self.law.cdf(np.nextafter(lowest, np.inf))) if np.isfinite(lowest) else 0.0
+        return largest_atom_of_law(self.law)
 
     @cached_property
     def mean(self) -> float:
@@ -281,7 +260,7 @@ class Population(CheckedMethods):
 
     @cached_property
     def median(self) -> float:
-        """The middle of all values that as many lie above as below: of a finite population as `np.median` has it.
+        """The median: the mean of the two middle values of an even number, as `np.median` has it.
 
         >>> Population.of([1.0, 2.0, 6.0, 7.0]).median, Population.of(stats.bernoulli(0.5)).median
         (4.0, 0.5)
@@ -296,9 +275,7 @@ class Population(CheckedMethods):
     @cached_property
     def support(self) -> tuple[float, float]:
         """The smallest and the largest value; -inf and inf where there is none."""
-        if self.values is not None:
-            return float(self.values.min()), float(self.values.max())
-        low, high = self.law.support()
+        low, high = self.law.support() if self.values is None else (self.values.min(), self.values.max())
         return float(low), float(high)
 
     def quantiles(self, size: int) -> Population:

@@ -1,6 +1,6 @@
 """How to draw fast: every law and every data set becomes one function, `fill(rng, out)`.
 
-All drawing goes through this seam. A faster sampler for a family is one more entry in `STANDARD`; families without
+All drawing goes through this function. A faster sampler for a family is one more entry in `STANDARD`; families without
 an entry are drawn by numerical inversion (`scipy.stats.sampling`), and by their own `rvs` where that fails.
 """
 

@@ -1,4 +1,4 @@
-"""How heavy tails are, by theory and as a simulation of so many draws meets them."""
+"""How heavy tails are, by theory, and as a simulation with a finite number of draws meets them."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _CLOSED: dict[str, Callable[[tuple[float, ...]], float]] = {
     "betanbinom": lambda shapes: shapes[1],
     "kappa4": lambda shapes: _kappa4(*shapes),
 }
-# A moment is known if it consists of at least so many effective draws.
+# A moment is known if at least this many effective draws contribute to it.
 EFFECTIVE = 100.0
 # No summary asks for moments of higher order.
 HIGHEST = 64.0

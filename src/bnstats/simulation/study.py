@@ -74,7 +74,7 @@ class Study(ABC):
         """
 
     def content(self, cell: Cell) -> Mapping[str, Any]:
-        """What, in the `grid` fields, decides what a block holds: a store tells blocks apart by it, streams do not."""
+        """What, in the `grid` fields, decides what a block holds: stores distinguish blocks by it, streams do not."""
         return {}
 
     def size(self, cell: Cell) -> int:

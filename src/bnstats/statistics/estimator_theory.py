@@ -107,7 +107,7 @@ def variance_of_variance(population: Population, batch_size: int) -> float:
     return (population.fourth_moment - population.var**2 * (n - 3) / (n - 1)) / n
 
 
-# Named functions, no lambdas: an estimator travels to other processes.
+# Named functions, no lambdas: an estimator is sent to other processes.
 
 
 def mean_of(population: Population) -> float:

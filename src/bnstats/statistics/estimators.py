@@ -1,4 +1,4 @@
-"""Estimators: what a batch says about its population, with the population value that it should say."""
+"""Estimators: functions of a batch, each with the population value that it estimates."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from bnstats._arrays import FloatArray
 from bnstats._doors import CheckedMethods, checked
 from bnstats._real_arrays import real_array
-from bnstats._validation import batch_size, function, instance, interval, named, number, optional, word
-from bnstats._written import Written
+from bnstats._validation import batch_size, function, interval, named, number, optional, word
+from bnstats._written import Written, written_of
 from bnstats.sampling.populations import Population, population_of
 from bnstats.simulation.streams import digest
 from bnstats.statistics import order_statistics
@@ -37,13 +37,8 @@ from bnstats.statistics.moments import Moments, moments_of
 
 Fresh = Callable[[], FloatArray]
 
-# Differences of so many units in the last place are rounding.
+# Relative differences up to this, 64 units in the last place, are rounding.
 ROUNDING = 64 * float(np.finfo(float).eps)
-
-
-def _written(name: str, given: Any) -> Written:
-    written: Written = instance(name, given, Written, "bnstats._written.Written()")
-    return written
 
 
 def _function(name: str, given: Any) -> Any:
@@ -101,7 +96,7 @@ class Estimator(CheckedMethods):
         "moments": moments_of,
         "fresh": _function,
         "estimates": real_array,
-        "written": _written,
+        "written": written_of,
     }
 
     name: str
@@ -170,7 +165,7 @@ class Estimator(CheckedMethods):
         return f"{written(Estimator)}({', '.join(given)})"
 
     def population_value(self, population: Population) -> float:
-        """What the estimator should say of the population; nan where that does not exist."""
+        """The population's value that it estimates; nan where that does not exist."""
         return float(self.target(population) if callable(self.target) else self.target)
 
 
@@ -178,7 +173,7 @@ def _no_fresh() -> FloatArray:
     raise ValueError("this estimator needs a fresh value for each batch: use it in a study.")
 
 
-# Named functions, no lambdas: an estimator travels to other processes.
+# Named functions, no lambdas: an estimator is sent to other processes.
 
 
 def _mean(moments: Moments, _: Fresh) -> FloatArray:

@@ -17,7 +17,7 @@ from bnstats._arrays import FloatArray
 from bnstats.sampling.populations import Population
 from bnstats.statistics.estimator_theory import Batches, Theory
 
-# A chance below it is that of a number next to the end of the support, and of no atom.
+# A smaller chance is not that of an atom, but of a number next to the end of the support.
 TINY = 1e-12
 
 

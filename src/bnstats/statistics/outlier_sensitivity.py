@@ -1,4 +1,4 @@
-"""How a user's own estimator grows: tried out, on batches with outliers and on batches of nearly equal values."""
+"""How fast a user's own estimator grows, tried out on batches with outliers and on batches of nearly equal values."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from bnstats._arrays import FloatArray
 from bnstats.statistics.estimators import Estimator
 
-# So many outliers are tried: together they are rarer than any moment asks for.
+# The most outliers in a batch that is tried: more are too rare to matter for any moment.
 MOST_OUTLIERS = 16
 # In standard deviations.
 OUTLIER_SIZES = (1e5, 1e7)

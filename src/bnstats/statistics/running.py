@@ -33,7 +33,7 @@ class RunningStats:
     steps : int
         Batches so far.
     mean, var : array
-        One value a feature, in the data's unit and its square; before the first batch the convention's start.
+        One value per feature, in the data's unit and its square; before the first batch the convention's start.
 
     Examples
     --------
@@ -82,7 +82,7 @@ class RunningStats:
         if not np.isfinite(x).all():
             raise ValueError(
                 f"a batch holds finite values; got {np.count_nonzero(~np.isfinite(x))} NaN or infinite, which no later "
-                "batch would ever wash out: drop these rows."
+                "batch would ever remove: drop these rows."
             )
         weight = self.convention.weight(self.steps + 1)
         self.mean = np.asarray(smooth(self.mean, moments.mean, weight))

@@ -36,7 +36,7 @@ def running_error(
     momentum: Momentum = "default",
     training_size: int | None = None,
 ) -> Sampling:
-    """Exact error of a running mean or variance against the population, after so many steps; nan where not known.
+    """Exact error of a running mean or variance against the population, after this many steps; nan where not known.
 
     Parameters
     ----------
@@ -66,8 +66,8 @@ def running_error(
     -----
     V(n) is the variance of a batch statistic, W the weight of all batches together, A the sum of their squared weights.
     The variance is A V(n) for fresh batches. A batch from a training set of M is itself a sample of the population, two
-    of them share the set, so by the law of total variance it is W² V(M) + A (V(n) - V(M)), which goes to V(M) and not
-    to zero.
+    of them share the set, so that by the law of total variance it is W² V(M) + A (V(n) - V(M)), which goes to V(M) and
+    not to zero.
     """
     population, convention = Population.of(population), Convention.of(convention, momentum)
     check(population, batch_size, steps, training_size)

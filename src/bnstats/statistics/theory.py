@@ -1,4 +1,4 @@
-"""Exact values: what simulation is held against, and what needs no simulation at all.
+"""Exact values: simulation is compared with them, or not needed at all.
 
 n is the batch size, sigma² the population variance, mu_k a central moment, s² the variance with ddof 1.
 """
@@ -175,7 +175,7 @@ def rate(population: Any, estimator: str | Estimator, measure: str = "rmse", bat
     if tail > 2:
         return -1.0 if measure == "bias" else -0.5
     if not 1 < tail < 2:
-        return np.nan  # at 2 the power law bears a logarithm
+        return np.nan  # at 2 the power law has a logarithmic factor
     if measure == "median_abs_error":
         return float(1 / tail - 1)
     if estimator.order == estimator.averages:  # the average itself

@@ -148,7 +148,7 @@ def _check_variance(estimator: Estimator, source: Population, batching: Batching
 
 
 def _interval(moments: np.ndarray[Any, Any], error: float) -> tuple[float, float]:
-    """The bias, and half the width of its interval; inf where all estimates are the same, which tells nothing."""
+    """The bias, and half the width of its interval; inf where all estimates are the same, which shows no spread."""
     n, mean, squares = (float(m) for m in moments[:3])
     if squares == 0 or not math.isfinite(squares):
         return mean, math.inf
@@ -158,6 +158,6 @@ def _interval(moments: np.ndarray[Any, Any], error: float) -> tuple[float, float
 def _what_would_decide(bias: float, margin: float, tolerance: float, replicates: int, batch_size: int) -> str:
     times = surplus(bias, margin, tolerance)
     if not math.isfinite(times):
-        return "All estimates are the same, or infinite: no number of draws tells how often others occur"
+        return "All estimates are the same, or infinite: no number of draws shows how often others occur"
     looks = math.ceil(math.log2(replicates * times / FIRST_LOOK_ESTIMATES))
     return f"Change tolerance, or raise max_draws to {(FIRST_LOOK_ESTIMATES << looks) * batch_size}"

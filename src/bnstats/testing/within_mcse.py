@@ -91,14 +91,14 @@ def assert_within_mcse(
         exact = True
     value, true, error = _family(estimate, truth, mcse)
     count = _replicates(replicates, value)
-    size, told = (np.broadcast_to(np.asarray(x, float), value.shape) for x in (scale, exact))
+    size, known_exactly = (np.broadcast_to(np.asarray(x, float), value.shape) for x in (scale, exact))
     require(bool((size >= 0).all()), "scale", scale, "the size of numbers, at least 0")
     rounding = ROUNDING * np.maximum(np.maximum(np.abs(value), np.abs(true)), size)
-    unseen = (error == 0) & (told == 0) & (np.abs(value - true) > rounding)
+    unseen = (error == 0) & (known_exactly == 0) & (np.abs(value - true) > rounding)
     if unseen.any():
         raise InsufficientPower(
             f"mcse is 0 in {np.count_nonzero(unseen)} of {error.size} cells where estimate and truth differ: that "
-            "tells nothing of events that were not seen. Give exact=True where the estimates are known exactly, else "
+            "shows nothing of events that were not seen. Give exact=True where the estimates are known exactly, else "
             "an mcse of what may have been missed, such as 3 / replicates for an event."
         )
     below, above = bounds(value, error, count, false_alarm / (2 * value.size))

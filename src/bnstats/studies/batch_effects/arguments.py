@@ -1,4 +1,4 @@
-"""What a study of batch effects is asked for, checked before anything is simulated."""
+"""Checks of the arguments of a study of batch effects, before anything is simulated."""
 
 from __future__ import annotations
 

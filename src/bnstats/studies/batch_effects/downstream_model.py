@@ -1,4 +1,4 @@
-"""What becomes of corrected rows: those of later batches as a deployment has them, and a logistic model on top."""
+"""Corrected rows as a deployment has them, batch after batch, and a logistic model that is fitted to them."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def logistic(x: FloatArray, label: NDArray[np.bool_]) -> FloatArray:
 
 
 def accuracies(rows: FloatArray, label: NDArray[np.bool_], further: int) -> tuple[FloatArray, FloatArray]:
-    """Share of labels predicted right by a logistic model of each replicate: of new batches, and of the fitted ones.
+    """Share of labels that a logistic model of each replicate predicts correctly: of new batches, and of fitted ones.
 
     Parameters
     ----------
@@ -104,5 +104,5 @@ def accuracies(rows: FloatArray, label: NDArray[np.bool_], further: int) -> tupl
     x = rows.reshape(size, features, -1).transpose(0, 2, 1)
     coefficients = np.stack([logistic(x[i, :first], label[i, :first]) for i in range(size)])
     predicted = np.einsum("rif,rf->ri", x, coefficients[:, 1:]) + coefficients[:, :1] > 0
-    right = predicted == label
-    return right[:, first:].mean(axis=1), right[:, :first].mean(axis=1)
+    correct = predicted == label
+    return correct[:, first:].mean(axis=1), correct[:, :first].mean(axis=1)

@@ -1,7 +1,8 @@
 """What a correction leaves, exactly: mean squared errors where it is linear, or shrinks by an estimated variance.
 
-Errors are taken about their mean over all rows, as no data can tell a shift of all batches from the signal. J batches
-of n rows, of variance 1 within and of effects with variance tau² between; corrected = x - effect, up to a constant.
+Errors are taken about their mean over all rows, as no data can separate a shift of all batches from the signal. J
+batches of n rows, of variance 1 within and of effects with variance tau² between; corrected = x - effect, up to a
+constant.
 """
 
 from __future__ import annotations

@@ -77,7 +77,7 @@ def leave_one_batch_out(
 
     Examples
     --------
-    Batches differ in x by a nuisance ten times what is told by x:
+    Batches differ in x by a nuisance that is ten times as large as the signal:
 
     >>> rng = np.random.default_rng(0)
     >>> batch, signal = np.repeat(np.arange(10), 20), rng.normal(size=200)
@@ -131,12 +131,12 @@ def _checked(x: ArrayLike, outcome: ArrayLike, batch: ArrayLike) -> tuple[FloatA
     key = plain_array("batch", batch)
     if values.ndim != 1 or not values.shape == target.shape == key.shape:
         raise ValueError(
-            f"x, outcome and batch are one value a row; got shapes {values.shape}, {target.shape} and {key.shape}."
+            f"x, outcome and batch are one value per row; got shapes {values.shape}, {target.shape} and {key.shape}."
         )
     wrong = ~np.isfinite(values) | ~np.isfinite(target) | pd.isna(key)
     if wrong.any():
         raise ValueError(f"{wrong.sum()} rows have no finite x or outcome, or no batch: drop them.")
     batches = len(pd.unique(key))
     if batches < 3:
-        raise ValueError(f"to leave one out and still tell batches apart takes 3 of them; got {batches}.")
+        raise ValueError(f"to leave one batch out and still compare batches takes 3 of them; got {batches}.")
     return values, target, key

@@ -12,9 +12,9 @@ from bnstats._arrays import FloatArray
 from bnstats.simulation.evidence import Sample
 
 CONDITIONS = ("effect", "effect_size", "smoothness", "batch_size", "labels", "design")
-# Of a wrong claim that a correction is the best, over all conditions.
+# Probability of a wrong claim that a correction is the best, over all conditions.
 FALSE_CLAIM = 0.05
-# Of values with a standard deviation of 1: two names for one correction differ by it.
+# Two names for one correction differ by at most this, where values have a standard deviation of 1.
 ROUNDING = 1e-9
 
 

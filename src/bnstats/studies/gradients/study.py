@@ -88,7 +88,7 @@ class GradientStudy(Study):
     def tail_index(self, cell: Cell, key: GradientKey, replicates: int) -> float:
         """Squared norms go as one over a batch's variance, chi-square with n - 1 degrees of freedom.
 
-        Of batches of 2 and 3 the mean exists by virtue of eps alone, and no number of networks would tell its error.
+        Of batches of 2 and 3 the mean exists by virtue of eps alone, and no number of networks would show its error.
         """
         if key.measure == LOG_FACTOR or not cell["recipe"].normalizer.uses_batch:
             return math.inf

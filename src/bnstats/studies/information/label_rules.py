@@ -1,4 +1,4 @@
-"""What a normalised value tells of its label: the best rule, exact where the population is normal, else learned."""
+"""The best rule for the label of a normalised value: exact where the population is normal, else learned."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Rule:
     prior: FloatArray
 
     def __call__(self, z: FloatArray) -> FloatArray:
-        """Beliefs, shape (*z.shape, classes). Seven decimals of z are used: rounding errors must not tell anything."""
+        """Beliefs, shape (*z.shape, classes). Seven decimals of z are used, so that rounding errors mean nothing."""
         return self.belief[np.searchsorted(self.edges, np.round(z, 7), side="right")]
 
 
@@ -94,7 +94,7 @@ def exact_information(population: Any, cuts: Sequence[float], batch_size: int) -
 
     Examples
     --------
-    In a batch of two, z tells which value is the larger; for the sign of x that is right three times in four.
+    In a batch of two, z shows which value is the larger; for the sign of x that is right three times in four.
 
     >>> accuracy, bits = exact_information("normal", [0.0], 2)
     >>> round(accuracy, 9), round(bits, 9)
@@ -148,7 +148,7 @@ def checked_cuts(given: Any) -> tuple[float, ...]:
 
 @dataclass(frozen=True)
 class Lesson:
-    """What a rule is learned for; two of them are equal if their content is."""
+    """What a rule is learned from; two of them are equal if their content is."""
 
     population: Population = field(compare=False)
     labels: Labels = field(compare=False)

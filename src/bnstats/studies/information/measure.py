@@ -68,7 +68,7 @@ def measure_information(
     labels = labels if callable(labels) else checked_cuts(labels)
     _, prior = class_shares(population, labels)
     if np.count_nonzero(prior) < 2:
-        raise ValueError(f"labels give one class only on population {population.name}; give two or more to tell apart.")
+        raise ValueError(f"labels give one class only on population {population.name}; give two or more.")
     study = InformationStudy(population, labels, checked_sizes(batch_sizes), options["seed"])
     simulation = run(study, **options)
     return Information(simulation.table, float(prior.max()), entropy_bits(prior), simulation)

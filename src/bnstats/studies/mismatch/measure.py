@@ -160,7 +160,7 @@ def _mismatch(study: MismatchStudy, simulation: Simulation) -> Mismatch:
     table = simulation.table.drop(columns="measure").astype({"momentum": float})
     part = table["statistics"].isin(PARTS)
     parts = table[part].drop(columns=["exact", "reached"]).rename(columns={"statistics": "part"})
-    # In other batches, rows tell of each other's classes, and a shift makes another problem of it.
+    # In other batches, rows reveal each other's classes, and with a shift the best accuracy is another.
     alone = (table["shift"] == NO_SHIFT) & table["test_batching"].isin([repr(Shuffled()), repr(WithReplacement())])
     best = np.where(alone & (table["metric"] == "accuracy"), study.dataset.bayes, np.nan)
     table.insert(table.columns.get_loc("exact") + 1, "best", best)

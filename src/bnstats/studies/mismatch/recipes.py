@@ -1,4 +1,4 @@
-"""From what stands for one or several conditions of training to all of their combinations, checked one by one."""
+"""Conditions of training: all combinations of what was given for each of their parts, checked one by one."""
 
 from __future__ import annotations
 

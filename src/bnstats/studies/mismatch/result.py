@@ -1,4 +1,4 @@
-"""How well networks do with each kind of statistics at test time: the table, and the gap taken apart."""
+"""How well networks do with each kind of statistics at test time: the table, and the parts of the gap."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Mismatch(Result):
         return self.rows[row]
 
     def gap(self) -> pd.DataFrame:
-        """The gap between training and evaluation mode taken apart, for accuracy and nll.
+        """The parts of the gap between training and evaluation mode, for accuracy and nll.
 
         Each part is a difference of two kinds of statistics on the same networks and test rows, so that
         batch - running = (batch - population) + (population - precise) + (precise - running): what the noise of batches
@@ -52,13 +52,13 @@ class Mismatch(Result):
         """
         if not set(PARTS) <= set(self.parts["part"]):
             raise ValueError(
-                "the gap is taken apart by batch, running, precise and population statistics; measure all four, as by "
+                "the parts of the gap need batch, running, precise and population statistics; measure all four, as by "
                 "default."
             )
         return self.parts
 
     def plot(self, metric: str = "accuracy") -> Figure:
-        """A score against batch size, a colour a kind of statistics."""
+        """A score against batch size, one colour per kind of statistics."""
         from bnstats.plots.results import mismatch
 
         return mismatch(self.table, metric)

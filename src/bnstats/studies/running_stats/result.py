@@ -33,7 +33,7 @@ class Running(Result):
     simulation: Simulation = field(repr=False)
 
     def plot(self, measure: str = "rmse") -> Figure:
-        """Error against steps, a panel a statistic: Monte Carlo as points with bars, exact values as lines."""
+        """Error against steps, one panel per statistic: Monte Carlo as points with bars, exact values as lines."""
         from bnstats.plots.results import running
 
         return running(self.table, measure)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache, partial
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.random import Generator
@@ -19,15 +19,11 @@ from bnstats.simulation.study import Cell, Study
 from bnstats.statistics.conventions import Convention, smooth
 from bnstats.statistics.running_error import STATISTICS, running_error
 
-if TYPE_CHECKING:
-    pass
-
-
 # Draws that are held at once: 2 MB, which stays in cache.
 DRAWS_AT_ONCE = 2**18
 
 
-# Steps at which the running statistics are looked at.
+# How many steps are recorded.
 RECORDED_STEPS = 25
 
 
