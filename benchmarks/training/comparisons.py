@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from functools import partial
 from itertools import product
 
@@ -22,37 +22,34 @@ CONDITIONS = tuple(product(DEPTHS, BATCH_SIZES))
 # Side of the matrices whose product is the machine's rate.
 SQUARE = 512
 
-Way = tuple[type[Threads] | type[Processes], Contestant, tuple[float, ...]]
-
 
 def _name(what: str, depth: int, n: int) -> str:
     return f"{what}, {depth} layer{'s' * (depth > 1)}, batches of {n}"
 
 
-def _times(ways: Mapping[str, Way], rounds: int) -> dict[str, FloatArray]:
+def _times(runs: Mapping[str, Threads | Processes], rounds: int) -> dict[str, FloatArray]:
     """Seconds per step and network of each, in rounds that begin when all are warm."""
-    with ExitStack() as stack, threadpool_limits(1):
-        runs = {}
-        for name, (workers, contestant, arguments) in ways.items():
-            runs[name] = workers(contestant, *arguments)
-            stack.callback(runs[name].close)
-        for run in runs.values():
-            run()
-        return turns(runs, rounds)
+    for run in runs.values():
+        run()
+    return turns(runs, rounds)
 
 
 def _against(what: str, contestant: Contestant, blocks: tuple[int, ...], setting: Setting) -> Measured:
     """Ratios of its time to ours; if it trains several networks at a time, so many as are best for it."""
     least = setting.of(0.2, 0.001)
+    tried: list[tuple[float, ...]] = [(block,) for block in setting.of(blocks, blocks[:1])] or [()]
     found = {}
-    for depth, n in setting.of(CONDITIONS, CONDITIONS[:1]):
-        tried = setting.of(blocks, blocks[:1])
-        given: list[tuple[float, ...]] = [(block, depth, n, least) for block in tried] or [(depth, n, least)]
-        theirs: dict[str, Way] = {str(arguments): (Processes, contestant, arguments) for arguments in given}
-        times = _times({"ours": (Threads, ours, (depth, n, least)), **theirs}, setting.rounds)
-        best = min(np.median(times[name]) for name in theirs)
-        theirs_best = next(times[name] for name in theirs if np.median(times[name]) == best)
-        found[_name(what, depth, n)] = theirs_best / times["ours"]
+    with ExitStack() as stack, threadpool_limits(1):
+        theirs = {block: stack.enter_context(closing(Processes())) for block in tried}
+        for depth, n in setting.of(CONDITIONS, CONDITIONS[:1]):
+            for block, processes in theirs.items():
+                processes.begin(contestant, *block, depth, n, least)
+            with closing(Threads(ours, depth, n, least)) as threads:
+                runs: dict[str, Threads | Processes] = {"ours": threads}
+                runs |= {str(block): run for block, run in theirs.items()}
+                times = _times(runs, setting.rounds)
+            best = min((times[str(block)] for block in tried), key=np.median)
+            found[_name(what, depth, n)] = best / times["ours"]
     return found
 
 
@@ -60,13 +57,11 @@ def _share_of_sgemm(what: str, setting: Setting) -> Measured:
     """Operations per second of our steps over those of large products."""
     least = setting.of(0.2, 0.001)
     found = {}
-    for depth, n in setting.of(CONDITIONS, CONDITIONS[:1]):
-        ways: dict[str, Way] = {
-            "ours": (Threads, ours, (depth, n, least)),
-            "sgemm": (Threads, sgemm, (SQUARE, least / 2)),
-        }
-        times = _times(ways, setting.rounds)
-        found[_name(what, depth, n)] = products(depth, n) / times["ours"] * times["sgemm"] / (2.0 * SQUARE**3)
+    with threadpool_limits(1):
+        for depth, n in setting.of(CONDITIONS, CONDITIONS[:1]):
+            with closing(Threads(ours, depth, n, least)) as mine, closing(Threads(sgemm, SQUARE, least / 2)) as best:
+                times = _times({"ours": mine, "sgemm": best}, setting.rounds)
+            found[_name(what, depth, n)] = products(depth, n) / times["ours"] * times["sgemm"] / (2.0 * SQUARE**3)
     return found
 
 

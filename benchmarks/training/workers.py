@@ -35,24 +35,34 @@ _mine: Iterator[float]
 _barrier: Any
 
 
-def _begin(contestant: Contestant, barrier: Any, *arguments: float) -> None:
-    global _mine, _barrier
+def _join(barrier: Any) -> None:
+    global _barrier
     os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
-    _mine, _barrier = contestant(*arguments), barrier
+    _barrier = barrier
+
+
+def _begin(contestant: Contestant, *arguments: float) -> None:
+    global _mine
+    _barrier.wait()  # so that each process takes one task, and all begin together
+    _mine = contestant(*arguments)
     next(_mine)
 
 
 def _go(_: int) -> float:
-    _barrier.wait()  # so that each process takes one task, and all begin together
+    _barrier.wait()
     return next(_mine)
 
 
 class Processes:
-    """For everybody else."""
+    """For everybody else; they are started once, as importing takes long, and begin anew with other arguments."""
 
-    def __init__(self, contestant: Contestant, *arguments: float) -> None:
+    def __init__(self) -> None:
         context = multiprocessing.get_context("spawn")
-        self._pool: Pool = context.Pool(CORES, _begin, (contestant, context.Barrier(CORES), *arguments))
+        self._pool: Pool = context.Pool(CORES, _join, (context.Barrier(CORES),))
+
+    def begin(self, contestant: Contestant, *arguments: float) -> None:
+        """Let each process warm up."""
+        self._pool.starmap(_begin, [(contestant, *arguments)] * CORES, chunksize=1)
 
     def __call__(self) -> float:
         """Seconds per step and network of all workers together."""
