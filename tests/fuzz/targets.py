@@ -25,8 +25,8 @@ BATCH = np.repeat(np.arange(6), 10)
 SLOW = ("measure_", "run", "assert_", "show_versions", "leave_one_batch_out", "plot", "summary", "compare", "audit")
 SLOW += ("recalibrate", "check_claims", "merge_stores", "convergence", "gradients", "mismatch", "numbers", "running")
 SLOW += ("regions", "intervals", "winner_map", "series", "panels", "zip_plot", "log2_ticks", "log_errors", "to_html")
-# It takes what a study's author writes, or what the author of an adaptation does.
-LEFT_OUT = {"Study", "networks.Network.evaluate"}
+# They take what the author of a study or of an adaptation writes, or nothing, and print.
+LEFT_OUT = {"Study", "networks.Network.evaluate", "show_versions"}
 # What others return and nobody makes by hand; its methods are called.
 MADE_BY_OTHERS = {"corrections.Fitted", "corrections.Correction.made_by", "theory.Sampling", "theory.Theory"}
 MADE_BY_OTHERS |= {"Population"}

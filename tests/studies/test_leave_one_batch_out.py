@@ -140,3 +140,13 @@ def test_bad_input(change: dict, message: str) -> None:
     given = {"x": [1.0, 2, 3, 4, 5, 6], "outcome": [1.0, 2, 3, 4, 5, 7], "batch": ["a", "a", "b", "b", "c", "c"]}
     with pytest.raises(ValueError, match=message):
         leave_one_batch_out(**(given | change))
+
+
+def test_a_result_speaks_for_itself() -> None:
+    rng = np.random.default_rng(0)
+    batch, signal = np.repeat(np.arange(6), 10), rng.normal(size=60)
+    left = leave_one_batch_out(signal + 5 * rng.normal(size=6)[batch], signal, batch, ["none", "center"])
+    assert "squared error -" in left.summary()
+    assert max(map(len, repr(left).splitlines())) <= 80
+    assert "<table" in left._repr_html_()
+    assert len(left.plot().axes[0].get_yticks()) == 2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -17,8 +17,11 @@ from bnstats._validation import flag, probability, several
 from bnstats.corrections import Correction, correction_of
 from bnstats.studies.batch_effects.downstream_model import deployed
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class LeftOut:
     """Errors of prediction in batches that were left out.
 
@@ -33,6 +36,33 @@ class LeftOut:
 
     table: pd.DataFrame
     errors: pd.DataFrame
+
+    def summary(self) -> str:
+        """By how much each correction changes the squared error in a batch that was left out, in words."""
+        first, *others = self.table.itertuples()
+        lines = [f"{first.correction}: error {first.rmse:.4g} in {first.batches} batches that were left out."]
+        for row in others:
+            interval = f"{100 * row.low:+.3g} to {100 * row.high:+.3g} %"
+            lines.append(f"{row.correction}: squared error {100 * row.change:+.3g} % ({interval}).")
+        return "\n".join(lines)
+
+    def plot(self) -> Figure:
+        """The change of the squared error by each correction, with its interval, in percent of the first one's."""
+        from bnstats.plots.comparisons import intervals
+        from bnstats.plots.elements import panels, theme
+
+        rows = self.table[["change", "low", "high"]].mul(100).rename(columns={"change": "value"})
+        with theme() as palette:
+            figure, (ax,) = panels(1, width=6.0, height=1.5 + 0.3 * len(rows))
+            intervals(ax, rows, self.table["correction"].tolist(), [palette[0]] * len(rows))
+            ax.set(title="Prediction in batches that were left out", xlabel="change of the squared error (%)")
+        return figure
+
+    def __repr__(self) -> str:
+        return self.summary()
+
+    def _repr_html_(self) -> str:
+        return str(self.table.to_html(index=False, float_format=lambda x: f"{x:.4g}"))
 
 
 def leave_one_batch_out(
