@@ -51,3 +51,11 @@ def test_a_colour_may_have_a_name() -> None:
     bn.plots.winner_map(ax(), WINS, "n", "size", {"center": "C0"})
     bn.plots.series(ax(), ROWS, "n", color="C0")
     bn.plots.intervals(ax(), ROWS, ["a", "b"], ["C0", "C1"])
+
+
+def test_a_logarithmic_axis_has_depths_and_scales_too() -> None:
+    drawn = ax()
+    bn.plots.log2_ticks(drawn, (0.25, 1, 2, 1, 2**20))
+    assert [label.get_text() for label in drawn.get_xticklabels()] == ["0.25", "1", "2", "1048576"]
+    with pytest.raises(ValueError, match="each of sizes is a number, above 0 and finite; got 0"):
+        bn.plots.log2_ticks(drawn, [0])

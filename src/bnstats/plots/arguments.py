@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from bnstats._doors import Check
-from bnstats._validation import choice, instance, shown, whole
+from bnstats._validation import choice, each, instance, number, shown, whole
 
 MOST_PANELS = 256
 
@@ -19,6 +19,20 @@ def axes(name: str, given: Any) -> Any:
     from matplotlib.axes import Axes
 
     return instance(name, given, Axes, "plt.gca()")
+
+
+def positive(name: str, given: Any) -> tuple[float, ...]:
+    """Numbers above 0, as they were given: batch sizes, depths or scales that a logarithmic axis can have.
+
+    >>> positive("sizes", [0.25, 1])
+    (0.25, 1)
+    """
+
+    def checked(value: Any) -> Any:
+        number(f"each of {name}", value, "(0, inf)")
+        return value
+
+    return each(name, given, checked)
 
 
 def table(name: str, given: Any, columns: Sequence[str] = (), numbers: Sequence[str] = ()) -> pd.DataFrame:

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from bnstats._doors import checked
-from bnstats._validation import batch_sizes, flag, interval, optional, word
-from bnstats.plots.arguments import axes, color, column, marker, panel_count, table_with
+from bnstats._validation import flag, interval, optional, word
+from bnstats.plots.arguments import axes, color, column, marker, panel_count, positive, table_with
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -131,9 +131,9 @@ def in_percent(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.assign(**{column: 100 * rows[column] for column in ("value", "mcse", "exact")})
 
 
-@checked(ax=axes, sizes=batch_sizes)
-def log2_ticks(ax: Axes, sizes: Sequence[int]) -> None:
-    """A logarithmic axis of batch sizes, marked at some of them."""
+@checked(ax=axes, sizes=positive)
+def log2_ticks(ax: Axes, sizes: Sequence[float]) -> None:
+    """A logarithmic axis of batch sizes, depths or scales, marked at some of them."""
     from matplotlib.ticker import NullLocator
 
     ax.set_xscale("log", base=2)
