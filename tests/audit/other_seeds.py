@@ -5,8 +5,8 @@
 Each seed has its own split of the digits, weights and batches. Of a healthy training any finding is a false alarm. Of a
 training at a constant rate a finding is right if its mend helps on fresh rows: the half of the test rows that the audit
 does not see. Of a broken training the cause that is named first is right or not. Prints the counts and keeps a row per
-model in `tests/data/other_seeds.csv`, which `test_other_seeds.py` judges; given one training and one network, it makes
-only their rows anew.
+model in `tests/data/other_seeds.csv`; given one training and one network, it makes only their rows anew. The file holds
+the healthy trainings and those at a constant rate, which `test_other_seeds.py` judges; broken ones were not yet run.
 """
 
 import re

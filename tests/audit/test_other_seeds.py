@@ -1,4 +1,4 @@
-"""What was measured over other seeds (`other_seeds.py`): false alarms of healthy models, and which causes are named.
+"""What was measured over other seeds (`other_seeds.py`): false alarms of healthy models, and findings that help.
 
 The rows were measured once; one of them is measured again. At most 3 false alarms in 100 are allowed; where none was
 seen, their true share is below .03 with 95 % confidence.

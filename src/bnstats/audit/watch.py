@@ -99,10 +99,9 @@ class Runner:
         try:
             self.layers, self.never_called = find_layers(model, lambda: self.output(first))
         except Exception as error:  # the user's own model may raise anything
-            raise ValueError(
-                f"the model cannot be called with the first batch: {type(error).__name__}, {text_of(error, str)}; give "
-                "forward=, a function (model, batch) -> output."
-            ) from error
+            how = "mend forward=" if forward else "give forward=, a function (model, batch) -> output"
+            text = f"{type(error).__name__}, {text_of(error, str)}"
+            raise ValueError(f"the model cannot be called with the first batch: {text}; {how}.") from error
         self._names = {id(tensors[0]): layer.name for layer in self.layers if (tensors := layer.tensors())}
         self._own = {layer.name: layer for layer in self.layers if not layer.normalises}
         # Calls of all others are known by the buffer that they hand over.
