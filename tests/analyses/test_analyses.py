@@ -251,8 +251,7 @@ def test_an_analysis_has_its_own_defaults_and_the_command_line_the_last_word(tmp
     assert wanted.study("x", full=full, quick=quick) == held | {"precision": 0.5, "steps": 10}
 
 
-# The ledger takes longer than all other analyses together; the docs have its verdicts.
-@pytest.mark.parametrize("name", [name for name in everything.MODULES if name != "claims"])
+@pytest.mark.parametrize("name", everything.MODULES)
 def test_every_committed_figure_has_its_numbers_and_was_made_in_full(name: str) -> None:
     for ending in ("png", "csv", "json"):
         assert (ROOT / "figures" / f"{name}.{ending}").exists()

@@ -110,8 +110,6 @@ def links(text: str) -> list[str]:
 
 
 def test_the_ledger_is_sorted_and_filtered_by_keyboard(site: Path, browser: Any) -> None:
-    if not (ROOT / "figures" / "claims.csv").exists():
-        pytest.skip("the ledger has no table yet: python -m analyses claims makes it")
     page = opened(browser, site / "ledger.html")
     keys = pytest.importorskip("selenium.webdriver.common.keys").Keys
     rows = "[...document.querySelectorAll('#ledger tbody tr')]"
