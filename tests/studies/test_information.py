@@ -7,6 +7,7 @@ than one run in 10 million. Power: each wrong claim lies at least 5 standard err
 from __future__ import annotations
 
 from concurrent.futures import ProcessPoolExecutor
+from fractions import Fraction
 from multiprocessing import get_context
 
 import numpy as np
@@ -236,7 +237,7 @@ def test_batches_count_as_often_as_members_of_them_fit() -> None:
             r"increasing finite cuts.* got \[False, True\]",
         ),
         (lambda: bn.measure_information("normal", labels=[0.0], batch_sizes=None), "of at least 2; got None"),
-        (lambda: bn.measure_raw_behind("normal", "0"), "one finite number; got '0'"),
+        (lambda: bn.measure_raw_behind("normal", "0"), "z is a normalised value, finite; got '0'"),
         (lambda: bn.measure_raw_behind("normal", 3.0, batch_sizes=[4]), r"\|z\| is below"),
         (lambda: bn.measure_raw_behind("normal", 0.0, batch_sizes=[2]), "at least 3"),
         (lambda: bn.measure_raw_behind("uniform", 0.0, width=0.0), "above 0"),
@@ -261,3 +262,10 @@ def test_a_value_on_a_cut_belongs_to_the_class_above():
     classes, share = class_shares(Population.of("bernoulli"), (1.0,))
     assert classes.tolist() == [0, 1]
     np.testing.assert_allclose(share, [0.9, 0.1])
+
+
+@pytest.mark.parametrize("z", [Fraction(1, 3), np.float32(0.5), np.array(0.5), 0])
+def test_a_normalised_value_may_be_a_number_of_any_type(z):
+    assert len(bn.measure_raw_behind("normal", z, batch_sizes=[4], max_replicates=64, precision=None).table) == 2
+    with pytest.raises(ValueError, match="z is a normalised value, finite"):
+        bn.measure_raw_behind("normal", 10**400, batch_sizes=[4])

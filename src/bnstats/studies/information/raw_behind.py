@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from numbers import Real
 from typing import Any, ClassVar, Unpack
 
 import numpy as np
@@ -12,6 +11,7 @@ import pandas as pd
 from numpy.random import Generator
 
 from bnstats._arrays import FloatArray
+from bnstats._validation import number
 from bnstats.sampling.populations import Population
 from bnstats.simulation.options import RunOptions, run_options
 from bnstats.simulation.result import Result
@@ -139,16 +139,13 @@ def measure_raw_behind(
     """
     population = checked_population(population)
     sizes = checked_sizes(batch_sizes)
-    if not isinstance(z, Real) or not np.isfinite(z):
-        raise ValueError(f"z is a normalised value, one finite number; got {z!r}.")
+    z, width = number("z", z, meaning="a normalised value"), number("width", width, "(0, inf]", "a distance from z")
     if abs(z) >= theory.normalized_member_bound(min(sizes)) or min(sizes) == 2:
         raise ValueError(
             f"batches of {min(sizes)} have no range of normalised values around z={z}: batch sizes are at least 3, and "
             "|z| is below sqrt(batch size - 1)."
         )
-    if not isinstance(width, Real) or not width > 0:
-        raise ValueError(f"width is a distance from z, above 0; got {width!r}.")
-    simulation = run(RawBehindStudy(population, float(z), sizes, float(width)), **options)
+    simulation = run(RawBehindStudy(population, z, sizes, width), **options)
     table = simulation.table.drop(columns="variable")
     from_mean = table["measure"] == "bias"
     table.loc[from_mean, ["value", "exact"]] += population.mean
