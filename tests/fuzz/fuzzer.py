@@ -88,8 +88,8 @@ def judge(target: Target, given: dict[str, Any]) -> str | None:
     stray = [w for w in warned if not issubclass(w.category, OWN_WARNINGS) and not _ours(w)]
     if stray:
         return f"stray {stray[0].category.__name__}: {str(stray[0].message)[:60]}"
-    told = "nan" in (inspect.getdoc(function) or "").lower()
-    if not (warned or told or _has_nan(given)) and any(x != x for x in numbers(found)):
+    documented = "nan" in (inspect.getdoc(function) or "").lower()
+    if not (warned or documented or _has_nan(given)) and any(x != x for x in numbers(found)):
         return "NaN without a word"
     return None
 

@@ -11,7 +11,7 @@ from tqdm.auto import tqdm
 from bnstats._validation import flag, function, number, shown, whole
 from bnstats.audit import kinds
 from bnstats.audit.adapted import adaptation_table, adaptations_of
-from bnstats.audit.batches import Draws, check_loader, count_rows, joined, labels_of, taken
+from bnstats.audit.batches import Draws, check_loader, count_rows, joined, labels_of, rows_of, taken
 from bnstats.audit.bench import Bench
 from bnstats.audit.case import Case, Options
 from bnstats.audit.causes import find
@@ -153,7 +153,7 @@ def _audit(runner: Runner, reading: Reading, found: dict[int, bool], options: Op
         return _one_value(runner, str(error), draws.size)
     made, held = reading.halves(seed)
     scorer = _scorer(options.score, runner.evaluate([draws.first])[0], draws.first)
-    test = None if options.test is None else joined(list(options.test))
+    test = None if options.test is None else rows_of("test", options.test)
     case = Case(
         runner=runner,
         full=Full(draws),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -111,10 +112,7 @@ class Draws:
         self._loader, self._count, self._seed = loader, count, seed
         self._states = [(generator, get_state(generator)) for generator in generators(loader)]
         seed_all(seed)
-        try:
-            self.first = next(iter(loader), None)
-        except Exception as error:  # a user's own loader may raise anything
-            raise ValueError(f"{name} cannot be read: {type(error).__name__}, {text_of(error, str)}.") from error
+        self.first = next(iter(read(name, loader, most=1)), None)
         if self.first is None:
             raise ValueError(f"{name} holds batches of rows; it is empty: give it some.")
         self.size = count_rows(self.first)
@@ -144,6 +142,22 @@ def same(a: Any, b: Any) -> bool:
     """Whether two batches are equal in every value."""
     pairs = list(zip(tensors(a), tensors(b), strict=False))
     return all(x.shape == y.shape and bool(torch.equal(x, y)) for x, y in pairs)
+
+
+def read(name: str, loader: Any, most: int | None = None) -> list[Any]:
+    """The batches of a loader, up to so many; ValueError where it cannot be read."""
+    try:
+        return list(islice(loader, most))
+    except Exception as error:  # a user's own loader may raise anything
+        raise ValueError(f"{name} cannot be read: {type(error).__name__}, {text_of(error, str)}.") from error
+
+
+def rows_of(name: str, loader: Any) -> Any:
+    """All rows of a loader, as one batch."""
+    batches = read(name, loader)
+    if not batches:
+        raise ValueError(f"{name} holds batches of rows; it is empty: give it some.")
+    return joined(batches)
 
 
 def check_loader(name: str, loader: Any) -> None:

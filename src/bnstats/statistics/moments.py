@@ -62,7 +62,10 @@ class Moments(CheckedMethods):
     @staticmethod
     @np.errstate(invalid="ignore", over="ignore")  # of infinite values, and of squares beyond all floats
     def of(x: ArrayLike, axis: int | tuple[int, ...] | None = -1) -> Moments:
-        """Moments along `axis`; the sum of squares is taken of deviations, so a large mean costs no digits."""
+        """Moments along `axis`; the sum of squares is taken of deviations, so a large mean costs no digits.
+
+        Where values are infinite, or sums or squares of them beyond all floats, moments are infinite or NaN.
+        """
         x = real_array("x", x, finite=False)
         along = axes_of("axis", axis, x.ndim)
         mean = x.mean(axis=along, keepdims=True)
@@ -74,7 +77,7 @@ class Moments(CheckedMethods):
 
     @np.errstate(invalid="ignore", over="ignore")
     def merge(self, other: Moments) -> Moments:
-        """Moments of the union of two disjoint batches (Chan, Golub & LeVeque 1979)."""
+        """Moments of the union of two disjoint batches (Chan, Golub & LeVeque 1979); NaN where both are infinite."""
         n = np.add(self.n, other.n)
         delta = other.mean - self.mean
         share = np.divide(other.n, n)
