@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
@@ -45,6 +46,10 @@ def test_what_cannot_be_drawn_is_refused(what: str) -> None:
     call, message = BAD[what]
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_a_size_may_be_an_array_without_axes() -> None:
+    bn.plots.log2_ticks(ax(), [2, np.array(4)])  # type: ignore[list-item]
 
 
 def test_a_colour_may_have_a_name() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from bnstats._doors import Check
@@ -30,7 +31,7 @@ def positive(name: str, given: Any) -> tuple[float, ...]:
 
     def checked(value: Any) -> Any:
         number(f"each of {name}", value, "(0, inf)")
-        return value
+        return value.item() if isinstance(value, np.ndarray) else value
 
     return each(name, given, checked)
 
