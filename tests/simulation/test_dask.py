@@ -174,10 +174,12 @@ def test_a_scheduler_that_is_gone_is_said_and_what_is_finished_is_kept(tmp_path)
 
 
 CLIENT = """
+import signal
 import sys
 import distributed
 from benchmarks.damage import Means, bn
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
     client = distributed.Client(sys.argv[1], set_as_default=False)
     bn.run(Means(pause=0.02), max_replicates=2400, executor=client.get_executor(), store="s")
 """
