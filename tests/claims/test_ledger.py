@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -166,6 +168,16 @@ def test_replicates_that_their_grounds_rule_out_are_refused():
         check_claims(claim(Region.above(0.5), Proportion(), mean_of("uniform")))
     with pytest.raises(ValueError, match="lie from"):
         check_claims(claim(Region.above(0.5), Exact(), Enumerated(lambda: np.array([np.nan]))))
+
+
+def test_claims_are_made_without_the_package_that_holds_their_data():
+    """In a process of its own, where scikit-learn cannot be imported: only what is judged needs data."""
+    code = (
+        "import sys; sys.modules['sklearn'] = sys.modules['sklearn.datasets'] = None; import bnstats as bn; "
+        "print(len(bn.claims.CLAIMS), bn.check_claims('zero-at-3').table['verdict'].item())"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert said.split() == [str(len(CLAIMS)), "supported"]
 
 
 def test_bad_arguments():

@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from inspect import getattr_static
 from typing import Any, Protocol
 
 import numpy as np
@@ -70,7 +71,8 @@ def _terms(name: str, given: Any) -> tuple[tuple[Source, float], ...]:
     if not pairs or not all(isinstance(pair, tuple) and len(pair) == 2 for pair in pairs):
         raise ValueError(f"{name} is a tuple of pairs (source, factor), at least one; got {shown(given)}.")
     for source, _ in pairs:
-        if not (hasattr(source, "study") and hasattr(source, "key")):
+        # Looked up, not asked for: a study may need data, which are loaded when it is.
+        if None in (getattr_static(source, name, None) for name in ("study", "key")):
             raise ValueError(f"each source of {name} has a study and the key of a measure; got {shown(source)}.")
     return tuple((source, number(f"each factor of {name}", factor)) for source, factor in pairs)
 
