@@ -1,6 +1,7 @@
 """Advice on planned configurations: every number against a formula of its own."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -68,18 +69,18 @@ def test_units_of_the_population_do_not_matter() -> None:
         ({"batch_size": 64, "layers": 20, "convention": "keras"}, []),
     ],
 )
-def test_notes_name_what_is_wrong_and_nothing_else(plan: dict[str, object], causes: list[str]) -> None:
-    notes = advise(**plan).notes  # type: ignore[arg-type]
+def test_notes_name_what_is_wrong_and_nothing_else(plan: dict[str, Any], causes: list[str]) -> None:
+    notes = advise(**plan).notes
     assert [note.partition(":")[0] for note in notes] == causes
 
 
 @pytest.mark.parametrize("plan", [{"batch_size": 256, "momentum": 0.01, "steps": 100}, {"batch_size": 16}])
-def test_what_a_note_advises_removes_it(plan: dict[str, object]) -> None:
-    (note,) = advise(**plan).notes  # type: ignore[arg-type]
+def test_what_a_note_advises_removes_it(plan: dict[str, Any]) -> None:
+    (note,) = advise(**plan).notes
     number = float(note.split("momentum")[1].split(",")[0].split()[-1])
-    assert advise(**{**plan, "momentum": number}).notes == ()  # type: ignore[arg-type]
+    assert advise(**{**plan, "momentum": number}).notes == ()
     beyond = number + (-0.002 if "steps" in plan else 0.002)  # no more than is needed is advised
-    assert advise(**{**plan, "momentum": beyond}).notes  # type: ignore[arg-type]
+    assert advise(**{**plan, "momentum": beyond}).notes
 
 
 def test_batches_of_two_pass_no_gradient_and_three_have_no_expectation() -> None:
@@ -106,9 +107,9 @@ def test_it_speaks_for_itself() -> None:
         ({"batch_size": 8, "steps": 2.5}, "steps is a whole number"),
     ],
 )
-def test_bad_plans_are_refused_in_a_sentence(plan: dict[str, object], message: str) -> None:
+def test_bad_plans_are_refused_in_a_sentence(plan: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        advise(**plan)  # type: ignore[arg-type]
+        advise(**plan)
 
 
 def test_what_no_member_of_a_small_batch_reaches_is_said() -> None:

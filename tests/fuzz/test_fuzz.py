@@ -17,9 +17,14 @@ import bnstats as bn
 CALLS = 1200
 
 
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    """A store or a report may be written under any name."""
+    monkeypatch.chdir(tmp_path)
+
+
 @pytest.mark.filterwarnings("default")
-def test_no_call_ends_in_a_traceback_from_inside_a_silent_nan_or_a_stray_warning(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)  # a store may be opened under any name
+def test_no_call_ends_in_a_traceback_from_inside_a_silent_nan_or_a_stray_warning():
     # How long a call may take depends on the machine: that is for the script to say.
     found = [(name, what) for name, _, what in fuzz(CALLS, today()) if what and what != "takes too long"]
     wrong = [f"{name}: {what}" for name, what in found]
