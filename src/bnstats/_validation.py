@@ -18,6 +18,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from bnstats._raised import raised
+
 T = TypeVar("T")
 
 LARGEST_BATCH = 2**27
@@ -225,7 +227,7 @@ def several(name: str, given: Any) -> tuple[Any, ...]:
     try:
         things = (given,) if one else tuple(islice(given, MOST_THINGS + 1))
     except Exception as error:  # an iterator may raise anything
-        raise ValueError(f"{name} cannot be listed: {type(error).__name__}, {error}.") from error
+        raise ValueError(f"{name} cannot be listed: {raised(error)}.") from error
     if not things:
         raise ValueError(f"{name} is empty: give at least one.")
     if len(things) > MOST_THINGS:

@@ -8,10 +8,10 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the audit needs PyTorch: pip install 'bnstats[torch]'")
 
-from broken_models import healthy, shifted  # noqa: E402
-from torch import nn  # noqa: E402
+from broken_models import healthy, shifted
+from torch import nn
 
-import bnstats as bn  # noqa: E402
+import bnstats as bn
 
 
 @pytest.mark.parametrize("network", ["dense", "convolutional"])

@@ -8,9 +8,9 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the audit needs PyTorch: pip install 'bnstats[torch]'")
 
-from torch import nn  # noqa: E402
+from torch import nn
 
-import bnstats as bn  # noqa: E402
+import bnstats as bn
 
 
 class Counted:

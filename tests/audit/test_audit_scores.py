@@ -13,13 +13,13 @@ from scipy import stats
 
 torch = pytest.importorskip("torch", reason="the audit needs PyTorch: pip install 'bnstats[torch]'")
 
-from audited_networks import loader, split, unseen  # noqa: E402
-from broken_models import stored  # noqa: E402
-from torch import nn  # noqa: E402
+from audited_networks import loader, split, unseen
+from broken_models import stored
+from torch import nn
 
-import bnstats as bn  # noqa: E402
-from bnstats.audit.between import class_mix, row_mean_f  # noqa: E402
-from bnstats.audit.scores import Estimate, divergence, estimate  # noqa: E402
+import bnstats as bn
+from bnstats.audit.between import class_mix, row_mean_f
+from bnstats.audit.scores import Estimate, divergence, estimate
 
 REPLICATES = 2000
 

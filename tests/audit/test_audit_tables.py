@@ -11,13 +11,13 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the audit needs PyTorch: pip install 'bnstats[torch]'")
 
-from broken_models import healthy  # noqa: E402
-from torch import nn  # noqa: E402
+from broken_models import healthy
+from torch import nn
 
-import bnstats as bn  # noqa: E402
-from bnstats.audit import kinds  # noqa: E402
-from bnstats.audit.causes import NOTICED  # noqa: E402
-from bnstats.audit.scores import Estimate  # noqa: E402
+import bnstats as bn
+from bnstats.audit import kinds
+from bnstats.audit.causes import NOTICED
+from bnstats.audit.scores import Estimate
 
 COUNT, ROWS, CHANNELS = 60, 16, 3
 

@@ -13,12 +13,12 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the audit needs PyTorch: pip install 'bnstats[torch]'")
 
-from torch import nn  # noqa: E402
-from torch.nn import functional  # noqa: E402
-from torch.nn.utils import parametrizations, spectral_norm  # noqa: E402
-from torch.utils.checkpoint import checkpoint  # noqa: E402
+from torch import nn
+from torch.nn import functional
+from torch.nn.utils import parametrizations, spectral_norm
+from torch.utils.checkpoint import checkpoint
 
-import bnstats as bn  # noqa: E402
+import bnstats as bn
 
 CHANNELS, CLASSES = 6, 3
 

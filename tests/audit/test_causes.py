@@ -11,12 +11,12 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the audit needs PyTorch: pip install 'bnstats[torch]'")
 
-from audited_networks import loader, norms, split, unseen  # noqa: E402
-from broken_models import BREAKS, audited, averaged, healthy, stored  # noqa: E402
-from torch import nn  # noqa: E402
+from audited_networks import loader, norms, split, unseen
+from broken_models import BREAKS, audited, averaged, healthy, stored
+from torch import nn
 
-import bnstats as bn  # noqa: E402
-from bnstats.audit.report import CAUSES  # noqa: E402
+import bnstats as bn
+from bnstats.audit.report import CAUSES
 
 # Broken, but at no cost that these rows show: nothing is to be named.
 HARMLESS = {("eps", "residual"), ("eps", "dense")}

@@ -14,10 +14,10 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the audit needs PyTorch: pip install 'bnstats[torch]'")
 
-from audited_networks import loader, split  # noqa: E402
-from broken_models import stored  # noqa: E402
+from audited_networks import loader, split
+from broken_models import stored
 
-import bnstats as bn  # noqa: E402
+import bnstats as bn
 
 BATCHES, ROWS, WITHIN = 400, 32, 4 * 0.036
 

@@ -18,12 +18,12 @@ from scipy import stats
 
 torch = pytest.importorskip("torch", reason="the audit needs PyTorch: pip install 'bnstats[torch]'")
 
-from torch import nn  # noqa: E402
+from torch import nn
 
-from bnstats.audit.null import Comparison, compare, epoch_variance, update_weights  # noqa: E402
-from bnstats.audit.tables import depth_trend  # noqa: E402
-from bnstats.audit.untouched import untouched  # noqa: E402
-from bnstats.audit.watch import Runner  # noqa: E402
+from bnstats.audit.null import Comparison, compare, epoch_variance, update_weights
+from bnstats.audit.tables import depth_trend
+from bnstats.audit.untouched import untouched
+from bnstats.audit.watch import Runner
 
 MODELS, STEPS, K, ROWS, FALSE_ALARMS = 200, 60, 100, 8, 1e-4
 

@@ -10,8 +10,8 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the audit needs PyTorch: pip install 'bnstats[torch]'")
 
-from audited_networks import NETWORKS  # noqa: E402
-from other_seeds import TRIED, one, saved  # noqa: E402
+from audited_networks import NETWORKS
+from other_seeds import TRIED, one, saved
 
 
 def rows_of(training: str, network: str) -> Any:

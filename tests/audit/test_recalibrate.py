@@ -8,11 +8,11 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the audit needs PyTorch: pip install 'bnstats[torch]'")
 
-from audited_networks import convolutional, dense, norms, split  # noqa: E402
-from torch import nn  # noqa: E402
+from audited_networks import convolutional, dense, norms, split
+from torch import nn
 
-import bnstats as bn  # noqa: E402
-from bnstats.audit import kinds  # noqa: E402
+import bnstats as bn
+from bnstats.audit import kinds
 
 
 def batches(rows: int = 320, size: int = 32) -> list[Any]:

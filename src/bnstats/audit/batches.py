@@ -15,8 +15,8 @@ except ModuleNotFoundError as error:
     raise ModuleNotFoundError("the audit needs PyTorch: pip install 'bnstats[torch]'.", name="torch") from error
 
 from bnstats._arrays import IntArray
+from bnstats._raised import raised
 from bnstats.audit.untouched import generators, get_state, seed_all, set_state
-from bnstats.simulation.blocks import text_of
 
 LABELS = ("y", "label", "labels", "target", "targets")
 
@@ -149,7 +149,7 @@ def read(name: str, loader: Any, most: int | None = None) -> list[Any]:
     try:
         return list(islice(loader, most))
     except Exception as error:  # a user's own loader may raise anything
-        raise ValueError(f"{name} cannot be read: {type(error).__name__}, {text_of(error, str)}.") from error
+        raise ValueError(f"{name} cannot be read, {raised(error)}.") from error
 
 
 def rows_of(name: str, loader: Any) -> Any:

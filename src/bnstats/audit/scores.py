@@ -12,10 +12,10 @@ from scipy import stats
 from torch import Tensor
 
 from bnstats._arrays import FloatArray, IntArray
+from bnstats._raised import raised
 from bnstats._real_arrays import real_array
 from bnstats.audit.batches import labels_of
 from bnstats.audit.layers import to_numpy
-from bnstats.simulation.blocks import text_of
 
 LEVEL = 0.95
 # A gain is material if it is this large in the score's own unit (nats, for classes) ...
@@ -135,7 +135,7 @@ def own_scorer(score: Callable[[Any, Any], Any]) -> Scorer:
         try:
             values = score(output, batch)
         except Exception as error:  # the user's own function may raise anything
-            raise ValueError(f"score raises {type(error).__name__}: {text_of(error, str)}.") from error
+            raise ValueError(f"score raises {raised(error)}.") from error
         rows = (
             to_numpy(values) if isinstance(values, Tensor) else real_array("what score returns", values, finite=False)
         )

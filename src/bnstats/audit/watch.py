@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from bnstats._arrays import FloatArray, IntArray
+from bnstats._raised import raised
 from bnstats.audit.batches import inputs_of, moved
 from bnstats.audit.layers import (
     BatchNormCalls,
@@ -28,7 +29,6 @@ from bnstats.audit.layers import (
     find_layers,
     to_numpy,
 )
-from bnstats.simulation.blocks import text_of
 from bnstats.statistics.moments import Moments
 
 Moment = tuple[Tensor, Tensor, float]
@@ -100,8 +100,7 @@ class Runner:
             self.layers, self.never_called = find_layers(model, lambda: self.output(first))
         except Exception as error:  # the user's own model may raise anything
             how = "mend forward=" if forward else "give forward=, a function (model, batch) -> output"
-            text = f"{type(error).__name__}, {text_of(error, str)}"
-            raise ValueError(f"the model cannot be called with the first batch: {text}; {how}.") from error
+            raise ValueError(f"the model cannot be called with the first batch, {raised(error)}; {how}.") from error
         self._names = {id(tensors[0]): layer.name for layer in self.layers if (tensors := layer.tensors())}
         self._own = {layer.name: layer for layer in self.layers if not layer.normalises}
         # Calls of all others are known by the buffer that they hand over.

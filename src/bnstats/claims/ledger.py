@@ -12,7 +12,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-from threadpoolctl import threadpool_limits
 from tqdm.auto import tqdm
 
 from bnstats._validation import MOST_THREADS, flag, named, optional, probability, several, whole
@@ -20,13 +19,17 @@ from bnstats._validation import seed as checked_seed
 from bnstats.claims.claim import Claim
 from bnstats.claims.hearing import REFUTED, SUPPORTED, UNDECIDED, Hearing
 from bnstats.claims.registry import CLAIMS
-from bnstats.simulation.blocks import failure, replicates
+from bnstats.simulation.blocks import failure
+from bnstats.simulation.remote import attempted
+from bnstats.simulation.single_thread import single_thread
 from bnstats.simulation.study import Study
+from bnstats.simulation.workers import guarded
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 FALSE_VERDICTS = 1e-3
+LOST = "blocks of a claim"
 
 
 @dataclass(frozen=True)
@@ -106,6 +109,10 @@ def check_claims(
     ------
     ValueError
         For bad arguments, and for replicates that the grounds of their claim rule out.
+    BlockError
+        If a study fails.
+    WorkersLostError
+        If workers were lost.
 
     Examples
     --------
@@ -149,7 +156,7 @@ def _blocks_of(
     """Each claim that still needs evidence, with its blocks; a block that several claims share is simulated once."""
     wanted = [(hearing, hearing.blocks_until(look)) for hearing in hearings]
     uses = [(study, b) for hearing, blocks in wanted for study in hearing.claim.evidence.studies for b in blocks]
-    pending = {use: pool.submit(replicates, use[0], use[0].cells()[0], use[1], seed) for use in dict.fromkeys(uses)}
+    pending = {use: guarded(partial(pool.submit, attempted, *use, seed), LOST) for use in dict.fromkeys(uses)}
     for hearing, blocks in wanted:
         if len(blocks):
             yield (
@@ -159,10 +166,10 @@ def _blocks_of(
 
 
 def _result(work: Future[Any], study: Study, block: int, seed: int) -> Any:
-    try:
-        return work.result()
-    except Exception as error:  # a study of the user's may raise anything
-        raise failure(study, study.cells()[0], block, seed, error) from error
+    found = guarded(work.result, LOST)
+    if isinstance(found, Exception):
+        raise failure(study, study.cells()[0], block, seed, found) from found
+    return found
 
 
 @contextmanager
@@ -172,7 +179,7 @@ def _pool(executor: Executor | int | None) -> Iterator[Executor]:
         yield executor
         return
     threads = os.cpu_count() if executor is None else whole("executor", executor, least=1, most=MOST_THREADS)
-    with threadpool_limits(limits=1), ThreadPoolExecutor(threads) as pool:
+    with single_thread(), ThreadPoolExecutor(threads) as pool:
         yield pool
         pool.shutdown(cancel_futures=True)
 

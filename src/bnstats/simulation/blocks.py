@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from numpy.typing import NDArray
 
+from bnstats._raised import raised, text_of
 from bnstats._real_arrays import plain_array
 from bnstats._validation import instance, whole
 from bnstats._validation import seed as checked_seed
@@ -75,16 +76,8 @@ def failure(study: Study, cell: Cell, block: int, seed: int, error: BaseExceptio
     written = Written()
     call = f"{written(run_block)}({written(study, 'study')}, cell={place}, block={block}, seed={seed})"
     return BlockError(
-        f"block {block} of cell {place} ({named}) failed: {type(error).__name__}: {text_of(error, str)}\n"
+        f"block {block} of cell {place} ({named}) failed: {raised(error)}\n"
         f"Run it alone with this line{written.where()}:\n"
         f"{written.line(call)}",
         study,
     )
-
-
-def text_of(value: Any, how: Callable[[Any], str]) -> str:
-    """Its text, whatever the user's own method for that does."""
-    try:
-        return how(value)
-    except Exception as error:  # a method of the user's may raise anything
-        return f"<{type(value).__name__} without a text: {type(error).__name__}>"

@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bnstats._arrays import FloatArray
-from bnstats.simulation.blocks import replicates, text_of
+from bnstats._raised import raised
+from bnstats.simulation.blocks import replicates
 from bnstats.simulation.checks import distinct
 from bnstats.simulation.frozen_cell import FrozenCell
 from bnstats.simulation.single_thread import single_thread
@@ -69,8 +70,8 @@ class Parcel:
                 content = pickle.dumps(study)
         except Exception as error:  # pickling fails with errors of many kinds, and each means the same here
             raise ValueError(
-                f"the study cannot be sent to another process ({error}): define its functions at the top of a module, "
-                "or use threads."
+                f"the study cannot be sent to another process ({raised(error)}): define its functions at the top of a "
+                "module, or use threads."
             ) from error
         return Parcel(hashlib.sha256(content).hexdigest(), content)
 
@@ -111,6 +112,15 @@ def _tally(study: Study, cell: Cell, found: Mapping[Any, NDArray[Any]]) -> Tally
     return Tally.of(measures, origins, histogram(study.summaries), beside)
 
 
+def attempted(study: Study, block: int, seed: int) -> Mapping[Any, NDArray[Any]] | Exception:
+    """The replicates of a block of the first cell, here or elsewhere; an error in the study is returned, as above."""
+    with single_thread():
+        try:
+            return replicates(study, study.cells()[0], block, seed)
+        except Exception as error:  # the user's own code may raise anything
+            return _portable(error)
+
+
 def simulated_elsewhere(
     digest: str, content: bytes | None, place: int, seed: int, blocks: Sequence[int]
 ) -> Work | None:
@@ -133,5 +143,5 @@ def _portable(error: Exception) -> Exception:
     try:
         pickle.loads(pickle.dumps(error))
     except Exception:  # the error's own methods may raise anything
-        return RuntimeError(f"{type(error).__name__}: {text_of(error, str)}")
+        return RuntimeError(raised(error))
     return error

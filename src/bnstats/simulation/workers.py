@@ -11,6 +11,7 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import Any, TypeVar
 
+from bnstats._raised import raised
 from bnstats.simulation.cell_run import CellRun
 from bnstats.simulation.remote import Parcel, Work, simulated, simulated_elsewhere
 from bnstats.simulation.single_thread import single_thread
@@ -139,14 +140,18 @@ class Task:
             return None
 
     def _guarded(self, step: Callable[[], T]) -> T:
-        try:
-            return step()
-        except (Exception, asyncio.CancelledError) as error:  # executors raise errors of many kinds
-            raise WorkersLostError(
-                f"blocks {self.blocks[0]} to {self.blocks[-1]} of a cell found no worker that finished them "
-                f"({type(error).__name__}: {error}): workers were lost, or cannot load the study. Finished blocks are "
-                "kept if the run has a store; start workers anew and run again."
-            ) from error
+        return guarded(step, f"blocks {self.blocks[0]} to {self.blocks[-1]} of a cell")
+
+
+def guarded(step: Callable[[], T], work: str) -> T:
+    """What an executor does or returns. Errors are the executor's: those of a study are returned, not raised."""
+    try:
+        return step()
+    except (Exception, asyncio.CancelledError) as error:  # executors raise errors of many kinds
+        raise WorkersLostError(
+            f"{work} found no worker that finished them ({raised(error)}): workers were lost, or cannot load the "
+            "study. Finished blocks are kept if the run has a store; start workers anew and run again."
+        ) from error
 
 
 def _workers_of(executor: Executor, client: Any) -> int:

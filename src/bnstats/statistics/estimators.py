@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from bnstats._arrays import FloatArray
 from bnstats._doors import CheckedMethods, checked
+from bnstats._raised import raised
 from bnstats._real_arrays import real_array
 from bnstats._validation import batch_size, function, interval, named, number, optional, word
 from bnstats._written import Written, written_of
@@ -131,8 +132,7 @@ class Estimator(CheckedMethods):
             shapes = self(batches, axis=-1).shape, self(batches.T, axis=0).shape
         except Exception as error:  # the user's own function may raise anything
             raise ValueError(
-                f"{self.name} cannot be called as f(x, axis=-1), as np.mean can: it raises {type(error).__name__}, "
-                f"{error}."
+                f"{self.name} cannot be called as f(x, axis=-1), as np.mean can: it raises {raised(error)}."
             ) from error
         if shapes != ((count,), (count,)):
             raise ValueError(

@@ -7,6 +7,7 @@ from functools import lru_cache
 import numpy as np
 
 from bnstats._arrays import FloatArray, IntArray
+from bnstats._raised import raised
 from bnstats.networks.kernels.layers import LayerState
 from bnstats.networks.normalizers.normalizer import Normalizer
 
@@ -48,8 +49,7 @@ def _call(normalizer: Normalizer, name: str, *arguments: FloatArray | LayerState
     try:
         returned = getattr(normalizer, name)(*arguments)
     except Exception as error:  # the user's own function may raise anything
-        text = " ".join(str(error).split())
-        raise ValueError(f"{name} of normalizer {normalizer.name!r} raises {type(error).__name__}: {text}.") from error
+        raise ValueError(f"{name} of normalizer {normalizer.name!r} raises {raised(error)}.") from error
     if returned is not None:
         raise ValueError(
             f"{name} of normalizer {normalizer.name!r} returns {type(returned).__name__}; it changes its first "
