@@ -45,7 +45,8 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", type=_known, help=available)
     chosen = parser.parse_intermixed_args(argv, namespace=Options())
     default = [name for name in MODULES if chosen.quick or name not in asked_for]
-    run_all({name: (MODULES[name].simulate, MODULES[name].plot) for name in chosen.names or default}, chosen)
+    wanted = {name: (MODULES[name].simulate, MODULES[name].plot) for name in chosen.names or default}
+    run_all(wanted, chosen, last=[name for name in wanted if hasattr(MODULES[name], "SOURCES")])
 
 
 if __name__ == "__main__":

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import copy
 import math
+import multiprocessing
 import os
+import signal
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +31,7 @@ def options() -> argparse.ArgumentParser:
     parser.add_argument("--quick", action="store_true", help="a small version in seconds, written to OUT/quick")
     parser.add_argument("--seed", type=_seed, default=0, help="seed of all random streams (default: %(default)s)")
     parser.add_argument(
-        "--jobs", type=_jobs, default=None, help="threads; results do not depend on it (default: all cores)"
+        "--jobs", type=_jobs, default=None, help="threads in all; results do not depend on it (default: all cores)"
     )
     parser.add_argument(
         "--out",
@@ -80,6 +84,7 @@ class Options(argparse.Namespace):
     precision: float | None
     store: Path | None
     replot: bool
+    progress: bool | None = None
 
     @property
     def folder(self) -> Path:
@@ -96,7 +101,8 @@ class Options(argparse.Namespace):
         defaults = dict(own) if isinstance(own, Mapping) else {"precision": own}
         wanted = {} if self.precision is None else {"precision": self.precision}
         store = None if self.store is None else self.store / f"{name}{'-quick' if self.quick else ''}.sqlite"
-        return {"seed": self.seed, "executor": self.jobs, "store": store} | defaults | wanted
+        given = {"seed": self.seed, "executor": self.jobs, "store": store}
+        return given | ({} if self.progress is None else {"progress": self.progress}) | defaults | wanted
 
 
 def run(
@@ -108,8 +114,10 @@ def run(
     return run_all({name: (simulate, plot)}, chosen)[0]
 
 
-def run_all(chosen: Mapping[str, tuple[Simulate, Plot]], given: Options) -> list[Path]:
-    """Write the figures of some analyses, one after the other.
+def run_all(chosen: Mapping[str, tuple[Simulate, Plot]], given: Options, last: Collection[str] = ()) -> list[Path]:
+    """Write the figures of some analyses, as many at a time as there are threads, those in `last` after all others.
+
+    One analysis uses several threads less well than several analyses use one each: here and there it has a step alone.
 
     Raises
     ------
@@ -122,10 +130,42 @@ def run_all(chosen: Mapping[str, tuple[Simulate, Plot]], given: Options) -> list
     if not given.replot:
         print(_duration({name: expected_seconds(name) for name in chosen}, given), flush=True)
     try:
-        return [_written(name, *functions, given) for name, functions in chosen.items()]
+        first = {name: functions for name, functions in chosen.items() if name not in last}
+        rest = {name: functions for name, functions in chosen.items() if name in last}
+        at_once = 1 if given.replot else min(len(first), given.jobs or os.cpu_count() or 1)
+        written = _one_by_one(first, given) if at_once < 2 else _at_once(first, given, at_once)
+        return written + _one_by_one(rest, given)
     except KeyboardInterrupt:
         kept = "finished blocks are kept in --store" if given.store else "with --store FOLDER, a run can be resumed"
         raise SystemExit(f"interrupted; figures that were finished are written, and {kept}") from None
+
+
+def _one_by_one(chosen: Mapping[str, tuple[Simulate, Plot]], given: Options) -> list[Path]:
+    return [_written(name, *functions, given) for name, functions in chosen.items()]
+
+
+def _at_once(chosen: Mapping[str, tuple[Simulate, Plot]], given: Options, processes: int) -> list[Path]:
+    """In processes of their own, the longest first, so that they end together."""
+    own = copy.copy(given)
+    own.jobs, own.progress = max(1, (given.jobs or os.cpu_count() or 1) // processes), False
+    longest_first = sorted(chosen, key=lambda name: -(expected_seconds(name) or math.inf))
+    idle = signal.SIGINT, signal.SIG_IGN
+    with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), signal.signal, idle) as pool:
+        pending = [pool.submit(_interruptible, name, *chosen[name], own) for name in longest_first]
+        try:
+            return [work.result() for work in as_completed(pending)]
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _interruptible(name: str, simulate: Simulate, plot: Plot, given: Options) -> Path:
+    """Write a figure in another process, which Ctrl-C reaches while it works, and only then."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return _written(name, simulate, plot, given)
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _make_writable(option: str, folder: Path) -> None:

@@ -6,7 +6,12 @@ import importlib
 import importlib.util
 import io
 import json
+import os
 import re
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -135,6 +140,32 @@ def test_ctrl_c_ends_in_a_sentence(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
         everything.main([*given, "--store", str(tmp_path)])
 
 
+def test_analyses_at_once_write_what_they_write_one_by_one(tmp_path: Path) -> None:
+    names = ["letter_grades", "running_stats"]
+    for jobs in "12":
+        everything.main([*names, "--quick", "--jobs", jobs, "--out", str(tmp_path / jobs)])
+    for name in names:
+        one, two = ((tmp_path / jobs / "quick" / f"{name}.csv").read_bytes() for jobs in "12")
+        assert one == two
+
+
+def test_ctrl_c_ends_analyses_that_run_at_once(tmp_path: Path) -> None:
+    """The signal goes to all of them, as a terminal sends it; Python's handler is set, which background jobs lack."""
+    code = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from analyses.__main__ import main; "
+        f"main(['breaking', 'mismatch', '--jobs', '2', '--out', {str(tmp_path)!r}])"
+    )
+    running = subprocess.Popen(
+        [sys.executable, "-c", code], cwd=ROOT, start_new_session=True, stderr=subprocess.PIPE, text=True
+    )
+    time.sleep(15)
+    os.killpg(running.pid, signal.SIGINT)
+    said = running.communicate(timeout=60)[1]
+    assert said.splitlines()[-1].startswith("interrupted; figures that were finished are written")
+    assert "Traceback" not in said
+    assert running.returncode == 1
+
+
 @pytest.mark.usefixtures("tiny")
 def test_a_run_says_beforehand_about_how_long_it_takes(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
@@ -200,6 +231,7 @@ def tiny(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[str, com
     for name, module in everything.MODULES.items():
         monkeypatch.setattr(module, "simulate", stand_in(name))
         monkeypatch.setattr(module, "plot", lambda _: Figure())
+    monkeypatch.setattr(command_line.os, "cpu_count", lambda: 1)  # other processes would not note it here
     monkeypatch.chdir(tmp_path)
     return ran
 
