@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import bnstats as bn
+from bnstats import _numbers as w
 from bnstats import _validation as v
 from bnstats._real_arrays import plain_array, real_array
 
@@ -27,15 +28,24 @@ NO_NUMBER = [True, np.True_, "64", None, 64 + 0j, [64], np.array([64]), {}, Rude
 
 @pytest.mark.parametrize("value", SIXTY_FOUR, ids=repr)
 def test_every_kind_of_64_is_64(value):
-    for found in (v.whole("n", value, 2), v.batch_size("n", value), *v.batch_sizes("n", value), v.seed("n", value)):
+    for found in (
+        w.whole("n", value, 2),
+        w.batch_size("n", value),
+        *w.batch_sizes("n", value),
+        w.seed("n", value),
+    ):
         assert found == 64
         assert type(found) is int
-    assert type(v.number("n", value)) is float
+    assert type(w.number("n", value)) is float
 
 
 @pytest.mark.parametrize("value", NO_NUMBER, ids=lambda value: type(value).__name__)
 def test_what_is_no_number_is_refused_in_one_sentence(value):
-    for check in (lambda x: v.whole("n", x, 2), lambda x: v.number("n", x), lambda x: v.probability("n", x)):
+    for check in (
+        lambda x: w.whole("n", x, 2),
+        lambda x: w.number("n", x),
+        lambda x: w.probability("n", x),
+    ):
         with pytest.raises(ValueError, match=r"^n is a .*; got .*\.$") as e:
             check(value)
         assert len(str(e.value)) < 200
@@ -44,21 +54,25 @@ def test_what_is_no_number_is_refused_in_one_sentence(value):
 @pytest.mark.parametrize("value", [2.5, 1, -3, np.nan, np.inf, -np.inf, 2**40, 10**400, np.float64(1e300)], ids=repr)
 def test_no_batch_size(value):
     with pytest.raises(ValueError, match=r"each of n is a whole number (of at least 2|from 2 to 134217728); got"):
-        v.batch_sizes("n", [2, value])
+        w.batch_sizes("n", [2, value])
 
 
 def test_intervals_hold_the_ends_that_their_brackets_say():
-    assert [v.number("x", 0, "[0, 1)"), v.number("x", 1, "(0, 1]"), v.number("x", np.inf, "[0, inf]")] == [0, 1, np.inf]
+    assert [
+        w.number("x", 0, "[0, 1)"),
+        w.number("x", 1, "(0, 1]"),
+        w.number("x", np.inf, "[0, inf]"),
+    ] == [0, 1, np.inf]
     outside = [(1, "[0, 1)"), (0, "(0, 1]"), (np.inf, "[0, inf)"), (np.nan, "[-inf, inf]"), (-(10**400), "(-inf, inf)")]
     for value, within in outside:
         with pytest.raises(ValueError, match="x is a "):
-            v.number("x", value, within)
+            w.number("x", value, within)
 
 
 def test_an_interval_without_ends_needs_no_words():
-    assert v.number("x", 10**400, "[-inf, inf]") == np.inf
+    assert w.number("x", 10**400, "[-inf, inf]") == np.inf
     with pytest.raises(ValueError, match="x is a number; got 'a'"):
-        v.number("x", "a", "[-inf, inf]")
+        w.number("x", "a", "[-inf, inf]")
 
 
 def test_lists_of_things():

@@ -19,7 +19,7 @@ def checked(**checks: Check) -> Callable[[T], T]:
 
     Examples
     --------
-    >>> from bnstats._validation import batch_size
+    >>> from bnstats._numbers import batch_size
     >>> @checked(batch_size=batch_size)
     ... def half(batch_size):
     ...     return batch_size // 2

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bnstats._arrays import Float32Array, FloatArray, IntArray
-from bnstats._validation import shown, whole
+from bnstats._numbers import whole
+from bnstats._validation import shown
 
 _MENDS = {
     "c": "take its real part, or its size, with .real or abs",

@@ -1,13 +1,12 @@
 """Checks of arguments: each kind in one place, so that the same value is accepted or refused everywhere.
 
 Each takes the argument's name and what was given, and returns it as the rest of the code wants it, or raises a
-ValueError of one sentence. Arrays are checked in `bnstats._real_arrays`.
+ValueError of one sentence. Numbers are checked in `bnstats._numbers`, arrays in `bnstats._real_arrays`.
 """
 
 from __future__ import annotations
 
 import difflib
-import math
 import os
 import reprlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -22,13 +21,10 @@ from bnstats._raised import raised
 
 T = TypeVar("T")
 
-LARGEST_BATCH = 2**27
-"""Values in a batch, at most, where batches are simulated: one gigabyte."""
 MOST_THINGS = 10_000
 """Things in a list of arguments, at most: an iterator may never end."""
 NAMES_LISTED = 30
 """Known names that a refusal lists whole; of more it lists the first."""
-MOST_THREADS = 2**16
 
 _REPR = reprlib.Repr()
 _REPR.maxstring = _REPR.maxother = 80  # characters
@@ -47,100 +43,6 @@ def shown(value: Any) -> str:
     return " ".join(text.split())
 
 
-def whole(name: str, value: Any, least: int, most: int | None = None) -> int:
-    """A whole number of at least `least`, of any type: 64.0 is one, True is none.
-
-    >>> whole("batch_size", 64.0, least=2), whole("batch_size", np.int8(3), least=2)
-    (64, 3)
-    >>> whole("steps", 2.5, least=1)
-    Traceback (most recent call last):
-        ...
-    ValueError: steps is a whole number of at least 1; got 2.5.
-    """
-    given = _scalar(value)
-    fits = isinstance(given, Integral) or (given is not None and _float(given).is_integer())
-    if not fits or given < least or (most is not None and given > most):
-        too_large = fits and most is not None and given > most
-        allowed = f"from {least} to {most}" if too_large else f"of at least {least}"
-        raise ValueError(f"{name} is a whole number {allowed}; got {shown(value)}.")
-    return int(given)
-
-
-def batch_size(name: str, value: Any, least: int = 2, most: int = LARGEST_BATCH) -> int:
-    """How many values, or rows, a batch has.
-
-    >>> batch_size("batch_size", 2**40)
-    Traceback (most recent call last):
-        ...
-    ValueError: batch_size is a whole number from 2 to 134217728; got 1099511627776.
-    """
-    return whole(name, value, least, most)
-
-
-def sample_size(name: str, value: Any) -> int:
-    """How many values a formula speaks of: nothing is drawn, so that there may be more than memory holds.
-
-    >>> sample_size("batch_size", 1e12)
-    1000000000000
-    """
-    return whole(name, value, least=1, most=2**53)
-
-
-def batch_sizes(name: str, given: Any, least: int = 2) -> tuple[int, ...]:
-    """One batch size or several, each once.
-
-    >>> batch_sizes("batch_sizes", [2, 64.0, 2])
-    (2, 64)
-    """
-    return each(name, given, lambda n: batch_size(f"each of {name}", n, least))
-
-
-def number(name: str, value: Any, within: str = "(-inf, inf)", meaning: str = "a number") -> float:
-    """A number in an interval, which is written as in mathematics: "[0, 1)" has 0 and not 1.
-
-    >>> number("phi", 1, within="[0, 1)")
-    Traceback (most recent call last):
-        ...
-    ValueError: phi is a number, at least 0 and below 1; got 1.
-    >>> number("momentum", "0.1")
-    Traceback (most recent call last):
-        ...
-    ValueError: momentum is a number, finite; got '0.1'.
-    """
-    given = _scalar(value)
-    if given is None or not _within(_float(given), within):
-        allowed = ", ".join(filter(None, (meaning, _spoken(within))))
-        raise ValueError(f"{name} is {allowed}; got {shown(value)}.")
-    return _float(given)
-
-
-def count(name: str, value: Any) -> int:
-    """How many of something: a whole number of at least 1."""
-    return whole(name, value, least=1, most=LARGEST_BATCH)
-
-
-def share(name: str, value: Any) -> float:
-    """A part of a whole, from none to all.
-
-    >>> share("smoothness", 2)
-    Traceback (most recent call last):
-        ...
-    ValueError: smoothness is a share, from 0 to 1; got 2.
-    """
-    return number(name, value, "[0, 1]", "a share")
-
-
-def probability(name: str, value: Any) -> float:
-    """A probability that is neither 0 nor 1, as a confidence or the chance of a false alarm.
-
-    >>> probability("confidence", 1.5)
-    Traceback (most recent call last):
-        ...
-    ValueError: confidence is a probability, above 0 and below 1; got 1.5.
-    """
-    return number(name, value, "(0, 1)", "a probability")
-
-
 def flag(name: str, value: Any) -> bool:
     """True or False, and nothing that merely counts as one of them.
 
@@ -154,11 +56,6 @@ def flag(name: str, value: Any) -> bool:
     return bool(value)
 
 
-def seed(name: str, value: Any) -> int:
-    """What streams of random numbers start from: a whole number of at least 0."""
-    return whole(name, value, least=0)
-
-
 def generator(name: str, value: Any) -> np.random.Generator:
     """A generator of random numbers: the one given, or a new one from a seed, or from None.
 
@@ -169,7 +66,7 @@ def generator(name: str, value: Any) -> np.random.Generator:
     """
     if isinstance(value, np.random.Generator):
         return value
-    given = _scalar(value)
+    given = scalar(value)
     if value is not None and not (isinstance(given, Integral) and int(given) >= 0):
         allowed = "a numpy.random.Generator, a whole number of at least 0, or None"
         raise ValueError(f"{name} is {allowed}; got {shown(value)}.")
@@ -223,7 +120,7 @@ def several(name: str, given: Any) -> tuple[Any, ...]:
     >>> several("momentum", 0.1), several("momentum", [0.1, None])
     ((0.1,), (0.1, None))
     """
-    one = isinstance(given, str | bytes | Mapping) or not isinstance(given, Iterable) or _is_scalar(given)
+    one = isinstance(given, str | bytes | Mapping) or not isinstance(given, Iterable) or isscalar(given)
     try:
         things = (given,) if one else tuple(islice(given, MOST_THINGS + 1))
     except Exception as error:  # an iterator may raise anything
@@ -238,8 +135,8 @@ def several(name: str, given: Any) -> tuple[Any, ...]:
 def each(name: str, given: Any, check: Callable[[Any], T]) -> tuple[T, ...]:
     """What `check` makes of one thing, or of each of several, each once.
 
-    >>> each("steps", [2, 4.0, 2], lambda n: whole("each of steps", n, least=1))
-    (2, 4)
+    >>> each("names", ["a", "b", "a"], lambda name: word("each of names", name))
+    ('a', 'b')
     """
     return tuple(dict.fromkeys(check(thing) for thing in several(name, given)))
 
@@ -265,19 +162,10 @@ def choices(name: str, given: Any, known: Sequence[str]) -> tuple[str, ...]:
 def optional(check: Callable[[str, Any], T]) -> Callable[[str, Any], T | None]:
     """The same check of what may be left out with None.
 
-    >>> optional(share)("icc", None) is None
+    >>> optional(word)("name", None) is None
     True
     """
     return lambda name, value: None if value is None else check(name, value)
-
-
-def interval(within: str, meaning: str = "a number") -> Callable[[str, Any], float]:
-    """A check for numbers of an interval, see `number`.
-
-    >>> interval("(0, 1]")("weight", 1)
-    1.0
-    """
-    return lambda name, value: number(name, value, within, meaning)
 
 
 def word(name: str, value: Any) -> str:
@@ -321,40 +209,12 @@ def _listed(known: Iterable[str]) -> str:
     return f"{', '.join(names[:10])} and {len(names) - 10} more"
 
 
-def _scalar(value: Any) -> Any:
+def scalar(value: Any) -> Any:
     """The number in an array without axes; None for what is no number."""
-    if _is_scalar(value) and not isinstance(value, np.ma.MaskedArray):
+    if isscalar(value) and not isinstance(value, np.ma.MaskedArray):
         value = value[()]
     return None if isinstance(value, bool) or not isinstance(value, Real) else value
 
 
-def _float(given: Any) -> float:
-    try:
-        return float(given)
-    except OverflowError:  # a whole number or fraction beyond all floats
-        return math.inf if given > 0 else -math.inf
-
-
-def _is_scalar(given: Any) -> bool:
+def isscalar(given: Any) -> bool:
     return isinstance(given, np.ndarray) and given.ndim == 0
-
-
-def _spoken(interval: str) -> str:
-    """An interval in words.
-
-    >>> _spoken("(0, 1]"), _spoken("[0, 2]"), _spoken("[0, inf)"), _spoken("(-inf, inf)")
-    ('above 0 and at most 1', 'from 0 to 2', 'at least 0 and finite', 'finite')
-    """
-    low, high = interval[1:-1].split(", ")
-    if interval[0] == "[" and interval[-1] == "]" and low != "-inf" and high != "inf":
-        return f"from {low} to {high}"
-    above = "" if low == "-inf" else f"{'at least' if interval[0] == '[' else 'above'} {low}"
-    below = f"{'at most' if interval[-1] == ']' else 'below'} {high}"
-    below = {"at most inf": "", "below inf": "finite"}.get(below, below)
-    return " and ".join(part for part in (above, below) if part)
-
-
-def _within(given: float, interval: str) -> bool:
-    low, high = (float(end) for end in interval[1:-1].split(","))
-    above = given >= low if interval[0] == "[" else given > low
-    return above and (given <= high if interval[-1] == "]" else given < high)

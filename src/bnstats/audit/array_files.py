@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, TensorDataset
 
-from bnstats._validation import whole
+from bnstats._numbers import whole
 
 
 def loaders(file: Path, batch_size: int) -> tuple[DataLoader[Any], DataLoader[Any] | None]:

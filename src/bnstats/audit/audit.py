@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from tqdm.auto import tqdm
 
-from bnstats._validation import flag, function, number, shown, whole
+from bnstats._numbers import number, whole
+from bnstats._validation import flag, function, shown
 from bnstats.audit import kinds
 from bnstats.audit.adapted import adaptation_table, adaptations_of
 from bnstats.audit.batches import Draws, check_loader, count_rows, joined, labels_of, rows_of, taken

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bnstats._validation import function, named, several, whole
+from bnstats._numbers import whole
+from bnstats._validation import function, named, several
 from bnstats.audit import kinds
 from bnstats.audit.batches import Draws, check_loader, joined
 from bnstats.audit.kinds import Kind

@@ -8,7 +8,8 @@ from functools import partial
 from typing import ClassVar
 
 from bnstats._doors import CheckedMethods, checked
-from bnstats._validation import instance, interval, number, whole, word
+from bnstats._numbers import interval, number, whole
+from bnstats._validation import instance, word
 from bnstats.claims.evidence import Evidence
 from bnstats.claims.grounds import Grounds
 

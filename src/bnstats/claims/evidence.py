@@ -15,7 +15,8 @@ from numpy.random import Generator
 
 from bnstats._arrays import FloatArray
 from bnstats._doors import checked
-from bnstats._validation import batch_size, function, instance, interval, number, shown
+from bnstats._numbers import batch_size, interval, number
+from bnstats._validation import function, instance, shown
 from bnstats.sampling.batching import IID, Batching, rule
 from bnstats.sampling.populations import Population, population_of
 from bnstats.simulation.study import Cell, Study

@@ -14,8 +14,8 @@ from statsmodels.stats.proportion import proportion_confint
 
 from bnstats._arrays import FloatArray
 from bnstats._doors import CheckedMethods, checked
+from bnstats._numbers import interval, number, probability
 from bnstats._real_arrays import real_array
-from bnstats._validation import interval, number, probability
 from bnstats.claims import betting
 
 Interval = tuple[float, float]

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from tqdm.auto import tqdm
 
-from bnstats._validation import MOST_THREADS, flag, named, optional, probability, several, whole
-from bnstats._validation import seed as checked_seed
+from bnstats._numbers import MOST_THREADS, probability, whole
+from bnstats._numbers import seed as checked_seed
+from bnstats._validation import flag, named, optional, several
 from bnstats.claims.claim import Claim
 from bnstats.claims.hearing import REFUTED, SUPPORTED, UNDECIDED, Hearing
 from bnstats.claims.registry import CLAIMS

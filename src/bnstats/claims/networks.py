@@ -7,7 +7,8 @@ from functools import cache, partial
 from typing import Any
 
 from bnstats._doors import checked
-from bnstats._validation import batch_size, count, instance, interval, optional
+from bnstats._numbers import batch_size, count, interval
+from bnstats._validation import instance, optional
 from bnstats.claims.evidence import Measures
 from bnstats.datasets.dataset import Dataset
 from bnstats.datasets.row_batching import RowBatching, Shuffled

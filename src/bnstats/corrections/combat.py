@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 
 from bnstats._arrays import FloatArray
-from bnstats._validation import whole
+from bnstats._numbers import whole
 from bnstats.corrections.batchwise import check_pairs
 from bnstats.corrections.correction import Correction, Rule
 from bnstats.corrections.groups import Groups, shown

@@ -15,7 +15,7 @@ from statsmodels.regression.mixed_linear_model import MixedLM
 from statsmodels.tools.sm_exceptions import ConvergenceWarning
 
 from bnstats._arrays import FloatArray
-from bnstats._validation import number
+from bnstats._numbers import number
 from bnstats.corrections.batchwise import check_spread
 from bnstats.corrections.correction import Correction, Rule, centred
 from bnstats.corrections.groups import Groups

@@ -16,7 +16,7 @@ from scipy.signal import lfilter
 from statsmodels.nonparametric.smoothers_lowess import lowess as statsmodels_lowess
 
 from bnstats._arrays import FloatArray
-from bnstats._validation import number, whole
+from bnstats._numbers import number, whole
 from bnstats.corrections.correction import Correction, Rule, centred
 from bnstats.corrections.groups import Groups, shown
 from bnstats.corrections.smoothing_spline import smoothing_spline

@@ -16,7 +16,8 @@ from scipy import integrate, stats
 
 from bnstats._arrays import Float32Array, IntArray
 from bnstats._doors import CheckedMethods, checked
-from bnstats._validation import count, generator, interval, named, optional, word
+from bnstats._numbers import count, interval
+from bnstats._validation import generator, named, optional, word
 from bnstats.datasets.given_rows import checked_rows
 from bnstats.datasets.loaders import digits, package
 

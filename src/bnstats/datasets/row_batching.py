@@ -15,8 +15,9 @@ from numpy.random import Generator
 
 from bnstats._arrays import IntArray
 from bnstats._doors import CheckedMethods, checked
+from bnstats._numbers import batch_size, count, interval
 from bnstats._real_arrays import classes_of_rows
-from bnstats._validation import batch_size, count, generator, interval
+from bnstats._validation import generator
 from bnstats.sampling.partial_shuffle import partial_shuffle
 
 

@@ -14,8 +14,9 @@ from numpy.random import Generator
 
 from bnstats._arrays import Float32Array, IntArray
 from bnstats._doors import CheckedMethods
+from bnstats._numbers import number
 from bnstats._real_arrays import classes_of_rows, rows_of_inputs
-from bnstats._validation import generator, number
+from bnstats._validation import generator
 from bnstats.datasets.dataset import chosen
 
 

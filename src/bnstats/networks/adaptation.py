@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from bnstats._arrays import IntArray, RealArray
-from bnstats._validation import number, whole
+from bnstats._numbers import number, whole
 from bnstats.networks.layer_statistics import Statistics
 from bnstats.networks.network import Network
 from bnstats.statistics.conventions import smooth

@@ -14,8 +14,9 @@ from numpy.random import Generator
 
 from bnstats._arrays import Float32Array, FloatArray, IntArray, RealArray
 from bnstats._doors import CheckedMethods
+from bnstats._numbers import LARGEST_BATCH, count, whole
 from bnstats._real_arrays import classes_of_rows, rows_of_inputs
-from bnstats._validation import LARGEST_BATCH, count, generator, instance, whole
+from bnstats._validation import generator, instance
 from bnstats.networks.kernels import training
 from bnstats.networks.kernels.calls import Callbacks
 from bnstats.networks.kernels.layers import LayerViews, layers_of, parts_of, table_of

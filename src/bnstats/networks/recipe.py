@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from bnstats._validation import choice, number, shown, whole
+from bnstats._numbers import number, whole
+from bnstats._validation import choice, shown
 from bnstats.networks.kernels.passes import Descent
 from bnstats.networks.normalizers.batch import Batch
 from bnstats.networks.normalizers.gradient_check import check_gradient

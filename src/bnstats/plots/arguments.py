@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from bnstats._doors import Check
-from bnstats._validation import choice, each, instance, number, shown, whole
+from bnstats._numbers import number, whole
+from bnstats._validation import choice, each, instance, shown
 
 MOST_PANELS = 256
 

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from bnstats._doors import checked
-from bnstats._validation import instance, interval, named, number, optional, word
+from bnstats._numbers import interval, number
+from bnstats._validation import instance, named, optional, word
 from bnstats.plots.arguments import as_many, axes, color, column, table_with
 from bnstats.plots.elements import panels, theme
 

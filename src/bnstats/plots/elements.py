@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 
 from bnstats._doors import checked
-from bnstats._validation import flag, interval, optional, word
+from bnstats._numbers import interval
+from bnstats._validation import flag, optional, word
 from bnstats.plots.arguments import axes, color, column, marker, panel_count, positive, table_with
 
 if TYPE_CHECKING:

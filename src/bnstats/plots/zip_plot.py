@@ -9,7 +9,7 @@ import pandas as pd
 from statsmodels.stats.proportion import proportion_confint
 
 from bnstats._doors import checked
-from bnstats._validation import probability
+from bnstats._numbers import probability
 from bnstats.plots.arguments import as_many, axes, color, table_with
 
 if TYPE_CHECKING:

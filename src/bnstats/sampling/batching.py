@@ -18,8 +18,9 @@ from scipy import special, stats
 from bnstats._arrays import FloatArray
 from bnstats._compiled import compiled
 from bnstats._doors import CheckedMethods, checked
+from bnstats._numbers import batch_size, interval, sample_size, share, whole
 from bnstats._real_arrays import batches_buffer
-from bnstats._validation import batch_size, generator, instance, interval, optional, sample_size, share, whole
+from bnstats._validation import generator, instance, optional
 from bnstats.sampling.partial_shuffle import partial_shuffle
 from bnstats.sampling.populations import Population, population_of
 

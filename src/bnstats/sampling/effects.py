@@ -12,7 +12,8 @@ from numpy.random import Generator
 
 from bnstats._arrays import FloatArray
 from bnstats._doors import CheckedMethods, checked
-from bnstats._validation import count, generator, instance, interval, named, share, whole
+from bnstats._numbers import count, interval, share, whole
+from bnstats._validation import generator, instance, named
 
 MOST_BATCHES = 2**20
 """Batches, and rows in one, at most: a root has the square of their product in it."""

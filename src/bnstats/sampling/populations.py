@@ -13,8 +13,9 @@ from scipy import stats
 
 from bnstats._arrays import FloatArray
 from bnstats._doors import CheckedMethods
+from bnstats._numbers import batch_size, probability
 from bnstats._real_arrays import float_buffer, real_array
-from bnstats._validation import batch_size, generator, named, optional, probability, shown, word
+from bnstats._validation import generator, named, optional, shown, word
 from bnstats._written import Written, written_of
 from bnstats.sampling.atoms import atoms_of_law, largest_atom_of_law
 from bnstats.sampling.mkl_generator import MKLGenerator, mark, sampler_of

@@ -7,10 +7,11 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from bnstats._numbers import seed as checked_seed
+from bnstats._numbers import whole
 from bnstats._raised import raised, text_of
 from bnstats._real_arrays import plain_array
-from bnstats._validation import instance, whole
-from bnstats._validation import seed as checked_seed
+from bnstats._validation import instance
 from bnstats._written import Written
 from bnstats.simulation.frozen_cell import FrozenCell
 from bnstats.simulation.streams import digest, stream

@@ -9,7 +9,8 @@ from functools import wraps
 from pathlib import Path
 from typing import Any, ParamSpec, TypedDict, TypeVar
 
-from bnstats._validation import MOST_THREADS, flag, number, path, seed, shown, whole
+from bnstats._numbers import MOST_THREADS, number, seed, whole
+from bnstats._validation import flag, path, shown
 from bnstats.simulation.share import Share
 
 P = ParamSpec("P")

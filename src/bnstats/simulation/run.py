@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bnstats._validation import whole
+from bnstats._numbers import whole
 from bnstats._warnings import SHOWN, NotFiniteWarning, PrecisionWarning, first_of, notify
 from bnstats.simulation.cell_run import CellRun
 from bnstats.simulation.checks import check, distinct

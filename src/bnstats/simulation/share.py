@@ -7,7 +7,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from bnstats._validation import whole
+from bnstats._numbers import whole
 
 if TYPE_CHECKING:
     from bnstats.simulation.cell_run import CellRun

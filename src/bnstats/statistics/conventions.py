@@ -15,8 +15,9 @@ from numpy.typing import ArrayLike
 
 from bnstats._arrays import FloatArray
 from bnstats._doors import CheckedMethods, checked
+from bnstats._numbers import count, interval, number, whole
 from bnstats._real_arrays import real_array
-from bnstats._validation import count, flag, interval, named, number, shown, whole, word
+from bnstats._validation import flag, named, shown, word
 
 Momentum = float | None | Literal["default"]
 

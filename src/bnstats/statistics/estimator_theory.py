@@ -15,7 +15,7 @@ import numpy as np
 from scipy import stats
 
 from bnstats._doors import checked
-from bnstats._validation import whole
+from bnstats._numbers import whole
 from bnstats.sampling.populations import Population, population_of
 from bnstats.statistics.inverse_std_law import inverse_std
 

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from bnstats._arrays import FloatArray
 from bnstats._doors import CheckedMethods, checked
+from bnstats._numbers import batch_size, interval, number
 from bnstats._raised import raised
 from bnstats._real_arrays import real_array
-from bnstats._validation import batch_size, function, interval, named, number, optional, word
+from bnstats._validation import function, named, optional, word
 from bnstats._written import Written, written_of
 from bnstats.sampling.populations import Population, population_of
 from bnstats.simulation.streams import digest

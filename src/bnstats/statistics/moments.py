@@ -14,8 +14,9 @@ from numpy.typing import ArrayLike
 from bnstats._arrays import FloatArray
 from bnstats._compiled import compiled
 from bnstats._doors import CheckedMethods, checked
+from bnstats._numbers import whole
 from bnstats._real_arrays import axes_of, real_array
-from bnstats._validation import instance, shown, whole
+from bnstats._validation import instance, shown
 
 
 def moments_of(name: str, given: Any) -> Moments:

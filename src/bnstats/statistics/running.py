@@ -12,8 +12,9 @@ from numpy.typing import ArrayLike
 
 from bnstats._arrays import FloatArray
 from bnstats._doors import checked
+from bnstats._numbers import whole
 from bnstats._real_arrays import axes_of, real_array
-from bnstats._validation import shown, whole
+from bnstats._validation import shown
 from bnstats.statistics.conventions import Convention, Momentum, smooth
 from bnstats.statistics.moments import Moments
 

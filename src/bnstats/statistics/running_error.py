@@ -10,7 +10,8 @@ import numpy as np
 from scipy import stats
 
 from bnstats._doors import checked
-from bnstats._validation import batch_size, choice, count, optional
+from bnstats._numbers import batch_size, count
+from bnstats._validation import choice, optional
 from bnstats.sampling.populations import Population, population_of
 from bnstats.statistics.conventions import Convention, Momentum
 from bnstats.statistics.estimator_theory import variance_of_variance

@@ -13,7 +13,8 @@ import numpy as np
 from scipy import optimize, stats
 
 from bnstats._doors import checked
-from bnstats._validation import choice, interval, number, sample_size, whole
+from bnstats._numbers import interval, number, sample_size, whole
+from bnstats._validation import choice
 from bnstats.sampling.batching import IID, Batching, Clustered, WithoutReplacement, rule
 from bnstats.sampling.populations import Population, population_of
 from bnstats.statistics.estimator_theory import Batches

@@ -12,9 +12,9 @@ from numpy.random import Generator
 from statsmodels.stats.proportion import proportion_confint
 
 from bnstats._doors import checked
-from bnstats._validation import batch_size as sizes_of_batches
-from bnstats._validation import interval, probability, whole
-from bnstats._validation import seed as checked_seed
+from bnstats._numbers import batch_size as sizes_of_batches
+from bnstats._numbers import interval, probability, whole
+from bnstats._numbers import seed as checked_seed
 from bnstats.sampling.batching import IID, Batching, rule
 from bnstats.sampling.populations import Population
 from bnstats.simulation.streams import stream

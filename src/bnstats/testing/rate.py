@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
 from bnstats._doors import checked
-from bnstats._validation import batch_sizes as sizes_of_batches
-from bnstats._validation import choice, interval, number, whole
-from bnstats._validation import seed as checked_seed
+from bnstats._numbers import batch_sizes as sizes_of_batches
+from bnstats._numbers import interval, number, whole
+from bnstats._numbers import seed as checked_seed
+from bnstats._validation import choice
 from bnstats.sampling.batching import IID, Batching, rule
 from bnstats.sampling.populations import Population
 from bnstats.statistics import theory
 from bnstats.statistics.estimators import Estimator
 from bnstats.studies.convergence.measure import measure_convergence
-from bnstats.studies.convergence.rates import slope
+from bnstats.studies.convergence.rates import Slope, slope
 from bnstats.studies.convergence.study import DRAWS_PER_SET, SETS_PER_BLOCK
 from bnstats.testing.claims import (
     MOST_DRAWS,
@@ -114,22 +115,16 @@ def assert_rate(
         | {"batching": batching, "false_alarm": false_alarm, "seed": seed, "max_draws": max_draws},
     )
     least, most = rate - tolerance, rate + tolerance
-    given: dict[str, Any] = {"batch_sizes": batch_sizes, "estimators": [chosen], "batching": batching, "seed": seed}
-    for share in SHARES_OF_DRAWS:
-        measured = measure_convergence(
-            source, precision=None, max_replicates=int(share * max_draws) // DRAWS_PER_SET, progress=False, **given
-        )
-        fitted = slope(measured.table[measured.table["measure"] == measure], measured.simulation)
+    what = f"{measure} of {chosen.name} on {source.name}"
+    for fitted in _slopes(chosen, source, batching, batch_sizes, measure, max_draws, seed):
         # A true claim fails on one side only, and so does a false one pass.
         low, high = fitted.interval(false_alarm / len(SHARES_OF_DRAWS))
+        found = f"{what} falls as n^{fitted.rate:.4g}, interval {low:.4g} to {high:.4g}"
         if least <= low and high <= most:
             return
         if high < least or low > most:
-            break
-    what = f"{measure} of {chosen.name} on {source.name}"
-    found = f"{what} falls as n^{fitted.rate:.4g}, interval {low:.4g} to {high:.4g}"
-    if high < least or low > most:
-        raise AssertionError(f"{found}: not n^{rate:g} to within {tolerance:g} (false alarm {false_alarm:g}).\n{again}")
+            text = f"{found}: not n^{rate:g} to within {tolerance:g} (false alarm {false_alarm:g})."
+            raise AssertionError(f"{text}\n{again}")
     if math.isnan(low):
         raise InsufficientPower(
             f"{max_draws} draws do not show how the {what} falls: it is smaller than its Monte Carlo error, or "
@@ -137,6 +132,23 @@ def assert_rate(
         )
     advice = _what_would_decide(fitted.rate - rate, high - fitted.rate, tolerance, max_draws)
     raise InsufficientPower(f"{found}: that neither lies within {least:g} to {most:g} nor outside. {advice}.\n{again}")
+
+
+def _slopes(
+    estimator: Estimator,
+    source: Population,
+    batching: Batching,
+    sizes: Sequence[int],
+    measure: str,
+    max_draws: int,
+    seed: int,
+) -> Iterator[Slope]:
+    """The slope at each look."""
+    given: dict[str, Any] = {"batch_sizes": sizes, "estimators": [estimator], "batching": batching, "seed": seed}
+    for share in SHARES_OF_DRAWS:
+        replicates = int(share * max_draws) // DRAWS_PER_SET
+        measured = measure_convergence(source, precision=None, max_replicates=replicates, progress=False, **given)
+        yield slope(measured.table[measured.table["measure"] == measure], measured.simulation)
 
 
 def _what_would_decide(off: float, margin: float, tolerance: float, max_draws: int) -> str:

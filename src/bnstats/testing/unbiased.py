@@ -10,9 +10,9 @@ import numpy as np
 
 from bnstats._arrays import FloatArray
 from bnstats._doors import checked
-from bnstats._validation import batch_size as sizes_of_batches
-from bnstats._validation import interval, whole
-from bnstats._validation import seed as checked_seed
+from bnstats._numbers import batch_size as sizes_of_batches
+from bnstats._numbers import interval, whole
+from bnstats._numbers import seed as checked_seed
 from bnstats.sampling.batching import IID, Batching, rule
 from bnstats.sampling.populations import Population
 from bnstats.simulation.central_moments import merge_moments

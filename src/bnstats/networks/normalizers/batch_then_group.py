@@ -8,7 +8,7 @@ import numpy as np
 
 from bnstats._arrays import FloatArray, IntArray, RealArray
 from bnstats._compiled import compiled
-from bnstats._validation import whole
+from bnstats._numbers import whole
 from bnstats.networks.kernels.layers import LayerState
 from bnstats.networks.normalizers.batch import standardize, standardize_back
 from bnstats.networks.normalizers.group import Group, check_groups, standardize_groups, standardize_groups_back

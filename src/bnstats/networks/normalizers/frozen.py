@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from bnstats._arrays import FloatArray, IntArray, RealArray
 from bnstats._compiled import compiled
-from bnstats._validation import whole
+from bnstats._numbers import whole
 from bnstats.networks.kernels.layers import LayerState
 from bnstats.networks.normalizers import batch
 from bnstats.networks.normalizers.normalizer import Normalizer

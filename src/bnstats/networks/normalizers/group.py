@@ -8,7 +8,7 @@ import numpy as np
 
 from bnstats._arrays import FloatArray, IntArray, RealArray
 from bnstats._compiled import compiled
-from bnstats._validation import whole
+from bnstats._numbers import whole
 from bnstats.networks.kernels.layers import LayerState
 from bnstats.networks.normalizers.normalizer import Normalizer
 

@@ -12,8 +12,9 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from bnstats._arrays import FloatArray
+from bnstats._numbers import probability
 from bnstats._real_arrays import plain_array, real_array
-from bnstats._validation import flag, probability, several
+from bnstats._validation import flag, several
 from bnstats.corrections import Correction, correction_of
 from bnstats.studies.batch_effects.downstream_model import deployed
 

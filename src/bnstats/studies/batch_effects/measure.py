@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Unpack
 
-from bnstats._validation import batch_sizes as batch_sizes_of
-from bnstats._validation import choices, each, flag, number, several, share, whole
+from bnstats._numbers import batch_sizes as batch_sizes_of
+from bnstats._numbers import number, share, whole
+from bnstats._validation import choices, each, flag, several
 from bnstats.corrections import Correction, correction_of
 from bnstats.sampling.effects import Effect
 from bnstats.simulation.options import RunOptions, run_options

@@ -8,7 +8,7 @@ from typing import Any, Unpack
 
 import numpy as np
 
-from bnstats._validation import batch_sizes as batch_sizes_of
+from bnstats._numbers import batch_sizes as batch_sizes_of
 from bnstats._validation import several
 from bnstats.sampling.batching import IID, Batching, rule
 from bnstats.sampling.populations import Population

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from bnstats._validation import probability
+from bnstats._numbers import probability
 from bnstats.simulation.evidence import GROUPS
 from bnstats.simulation.run import Simulation
 

@@ -13,8 +13,8 @@ from collections.abc import Callable
 import numpy as np
 from scipy import integrate, special, stats
 
-from bnstats._validation import batch_size as checked_size
-from bnstats._validation import number
+from bnstats._numbers import batch_size as checked_size
+from bnstats._numbers import number
 from bnstats.networks.recipe import Recipe
 
 RELU_LIMIT = math.pi / (math.pi - 1)

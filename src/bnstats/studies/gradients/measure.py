@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from itertools import product
 from typing import Any, Unpack
 
-from bnstats._validation import batch_sizes as checked_sizes
-from bnstats._validation import choices, each, instance, number, whole
+from bnstats._numbers import batch_sizes as checked_sizes
+from bnstats._numbers import number, whole
+from bnstats._validation import choices, each, instance
 from bnstats.datasets.dataset import Dataset
 from bnstats.datasets.row_batching import RowBatching, Shuffled
 from bnstats.networks.normalizers.normalizer import Normalizer

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bnstats._arrays import FloatArray
-from bnstats._validation import batch_sizes
+from bnstats._numbers import batch_sizes
 from bnstats.sampling.populations import Population
 from bnstats.simulation.options import RunOptions, run_options
 from bnstats.simulation.run import run

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.random import Generator
 
 from bnstats._arrays import FloatArray
-from bnstats._validation import number
+from bnstats._numbers import number
 from bnstats.sampling.populations import Population
 from bnstats.simulation.options import RunOptions, run_options
 from bnstats.simulation.result import Result

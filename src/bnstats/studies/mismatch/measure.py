@@ -8,8 +8,9 @@ from typing import Any, Unpack
 import numpy as np
 import pandas as pd
 
-from bnstats._validation import batch_sizes as checked_sizes
-from bnstats._validation import each, instance, shown, whole
+from bnstats._numbers import batch_sizes as checked_sizes
+from bnstats._numbers import whole
+from bnstats._validation import each, instance, shown
 from bnstats._warnings import first_of, notify
 from bnstats.datasets.dataset import Dataset
 from bnstats.datasets.row_batching import RowBatching, Shuffled, WithReplacement

@@ -5,7 +5,8 @@ from __future__ import annotations
 from itertools import product
 from typing import Any
 
-from bnstats._validation import each, number, whole
+from bnstats._numbers import number, whole
+from bnstats._validation import each
 from bnstats.networks.normalizers.normalizer import Normalizer
 from bnstats.networks.recipe import Recipe
 from bnstats.statistics.conventions import Convention
