@@ -197,7 +197,7 @@ def fails(x, axis):
         ({"batch_sizes": None}, "whole number .* got None"),
         ({"batch_sizes": [np.nan]}, "whole number .* got nan"),
         ({"estimators": np.median}, "estimator takes a name .* or a bn.Estimator.* got <function median"),
-        ({"estimators": [bn.Estimator("own", fails, 0.0)]}, "own cannot be called .* IndexError, no such"),
+        ({"estimators": [bn.Estimator("own", fails, 0.0)]}, "own cannot be called .* IndexError: no such"),
         ({"estimators": [bn.Estimator("own", np.sort, 0.0)]}, "own does not reduce the axis"),
         ({"populations": {"one": "normal", "two": stats.norm()}}, r"two of \['one', 'two'\] are the same population"),
         ({"populations": None}, "NoneType .* is none of these"),
