@@ -10,8 +10,9 @@ import os
 import signal
 import tempfile
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -149,11 +150,18 @@ def _at_once(chosen: Mapping[str, tuple[Simulate, Plot]], given: Options, proces
     own = copy.copy(given)
     own.jobs, own.progress = max(1, (given.jobs or os.cpu_count() or 1) // processes), False
     longest_first = sorted(chosen, key=lambda name: -(expected_seconds(name) or math.inf))
+    with process_pool(processes) as pool:
+        pending = [pool.submit(_interruptible, name, *chosen[name], own) for name in longest_first]
+        return [work.result() for work in as_completed(pending)]
+
+
+@contextmanager
+def process_pool(processes: int) -> Iterator[ProcessPoolExecutor]:
+    """Processes that Ctrl-C does not reach, and that an error here, Ctrl-C too, spares what has not begun."""
     idle = signal.SIGINT, signal.SIG_IGN
     with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), signal.signal, idle) as pool:
-        pending = [pool.submit(_interruptible, name, *chosen[name], own) for name in longest_first]
         try:
-            return [work.result() for work in as_completed(pending)]
+            yield pool
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise

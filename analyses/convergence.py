@@ -32,7 +32,7 @@ def simulate(options: Options) -> pd.DataFrame:
         "real": {**pixel_columns(), **hidden_preactivations()},
     }
     for panel, populations in groups.items():
-        full, quick = {"precision": 0.01, "max_replicates": 2**13}, {"precision": 0.04, "max_replicates": 2**10}
+        full, quick = {"precision": 0.01, "max_replicates": 2**11}, {"precision": 0.04, "max_replicates": 2**10}
         settings = options.study(f"convergence-{panel}", full=full, quick=quick)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", bn.exceptions.PrecisionWarning)  # inf in the table

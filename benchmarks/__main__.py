@@ -14,7 +14,7 @@ from benchmarks.frame import Setting
 from benchmarks.machine import machine
 from benchmarks.registry import BENCHMARKS
 
-MEASURED = Path(__file__).parent / "measured"
+MEASURED = Path(__file__).parent / "measured" / "speed"
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -23,7 +23,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--rounds", type=int, default=5, help="in which all ways take turns (default: %(default)s)")
     parser.add_argument("--tiny", action="store_true", help="least work, to see that it runs; the numbers mean nothing")
     parser.add_argument(
-        "--to", type=Path, help="save TO.csv and TO.json (default: benchmarks/measured if all are run, else nowhere)"
+        "--to", type=Path, help="save TO.csv and TO.json (default: in benchmarks/measured if all are run)"
     )
     chosen = parser.parse_intermixed_args(argv)
     unknown = [name for name in chosen.names if name not in BENCHMARKS]
@@ -35,6 +35,7 @@ def main(argv: list[str] | None = None) -> None:
     record = {"rounds": chosen.rounds} | machine()
     table = run(chosen.names or list(BENCHMARKS), Setting(chosen.rounds, chosen.tiny))
     if to is not None:
+        to.parent.mkdir(parents=True, exist_ok=True)
         table.to_csv(to.with_suffix(".csv"), index=False, float_format="%.4g")
         to.with_suffix(".json").write_text(json.dumps(record, indent=2) + "\n")
 

@@ -1,6 +1,6 @@
 """Damages a store in random ways, and looks whether a run with it changes a number in silence.
 
-    python benchmarks/damage.py --flips 10000 --truncations 2000 --kills 300
+    python -m benchmarks.damage --flips 10000 --truncations 2000 --kills 300
 
 Allowed are the same numbers, with a warning or without, and one sentence that says what is wrong with the file.
 """
@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
 import bnstats as bn
+from benchmarks import campaigns
 
 
 @dataclass(frozen=True)
@@ -159,16 +160,29 @@ def _blocks(path: Path) -> int:
         return 0
 
 
+FAULTS = {
+    "flips": "one bit of a store flipped",
+    "truncations": "a store cut off",
+    "kills": "SIGKILL while a store is written",
+}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for what, number in (("flips", 500), ("truncations", 100), ("kills", 30), ("seed", 0)):
         parser.add_argument(f"--{what}", type=int, default=number)
+    campaigns.add_to(parser)
     chosen = parser.parse_args()
+    said = f"python -m benchmarks.damage --seed {chosen.seed}"
+    rows = []
     for kind in (flips, truncations, kills):
         with tempfile.TemporaryDirectory() as folder:
             number, start = getattr(chosen, kind.__name__), time.monotonic()
             found = kind(Path(folder), number, np.random.default_rng(chosen.seed))
-            print(f"{number} {kind.__name__}: {dict(found)} in {time.monotonic() - start:.0f} s", flush=True)
+            took = time.monotonic() - start
+            print(f"{number} {kind.__name__}: {dict(found)} in {took:.0f} s", flush=True)
+            rows += campaigns.rows(f"{said} --{kind.__name__} {number}", FAULTS[kind.__name__], found, took)
+    campaigns.save(chosen.to, rows)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """SIGKILL at random moments, over three studies, with threads, processes and Dask: the numbers stay the same.
 
-    python benchmarks/faults.py --kills 1000
+    python -m benchmarks.faults --kills 1000
 
 A run with a store is killed at a random moment (with processes and Dask, now and then only one of its workers), and
 begun again with the same store, until it ends by itself. Then its table is compared, bit for bit, with that of a run on
@@ -30,6 +30,7 @@ import psutil
 from tqdm.auto import tqdm
 
 import bnstats as bn
+from benchmarks import campaigns
 from bnstats.exceptions import WorkersLostError
 
 Measure = Callable[..., Any]
@@ -76,7 +77,7 @@ def run(study: str, kind: str, store: Path) -> None:
 def started(study: str, kind: str, store: Path) -> int:
     """A process of its own, and group, for such a run; its number."""
     if kind == "dask":  # its threads and loops cannot be forked
-        command = [sys.executable, __file__, "--run", study, kind, str(store)]
+        command = [sys.executable, "-m", "benchmarks.faults", "--run", study, kind, str(store)]
         return os.posix_spawn(sys.executable, command, dict(os.environ), setpgroup=0)
     tqdm.set_lock(threading.RLock())  # its own is shared with children, and a killed one never gives it back
     child = os.fork()
@@ -144,6 +145,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--executors", nargs="+", default=EXECUTORS, choices=EXECUTORS)
     parser.add_argument("--run", nargs=3, help=argparse.SUPPRESS)
+    campaigns.add_to(parser)
     chosen = parser.parse_args()
     if chosen.run:
         run(chosen.run[0], chosen.run[1], Path(chosen.run[2]))
@@ -151,7 +153,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         start = time.monotonic()
         found = campaign(Path(folder), chosen.kills, np.random.default_rng(chosen.seed), tuple(chosen.executors))
-        print(f"{found.total()} kills in {time.monotonic() - start:.0f} s, all tables the same: {dict(found)}")
+        took = time.monotonic() - start
+    print(f"{found.total()} kills in {took:.0f} s, all tables the same: {dict(found)}")
+    said = f"python -m benchmarks.faults --seed {chosen.seed} --kills {chosen.kills}"
+    counts = {f"same table ({where})": number for where, number in found.items()}
+    campaigns.save(chosen.to, campaigns.rows(said, "SIGKILL while a study runs", counts, took))
 
 
 if __name__ == "__main__":

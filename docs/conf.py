@@ -9,10 +9,11 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
 
 import bnstats  # noqa: E402
-from docs.pages import write_api, write_ledger  # noqa: E402
+from docs.pages import write_api, write_ledger, write_measured  # noqa: E402
 
 write_api(HERE / "api")
 write_ledger(HERE / "ledger_table.html")
+write_measured(HERE / "measured")
 
 project = "bnstats"
 author = "the bnstats developers"

@@ -11,6 +11,14 @@ import pandas as pd
 import bnstats as bn
 
 FIGURES = Path(__file__).resolve().parent.parent / "figures"
+BENCHMARKS = FIGURES.parent / "benchmarks" / "measured"
+COUNTS = ("fault", "outcome", "number")
+MEASURED = {
+    "speed": ("what", "unit", "median", "minimum", "maximum", "target", "reached"),
+    "kills": COUNTS,
+    "damage": COUNTS,
+    "calls": COUNTS,
+}
 SHOWN = (
     "verdict",
     "claim",
@@ -74,6 +82,22 @@ def write_ledger(path: Path) -> None:
         f'<div class="wide" tabindex="0" role="region" aria-label="The ledger"><table id="ledger">\n'
         f"<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody></table></div>\n",
     )
+
+
+def write_measured(folder: Path) -> None:
+    """The tables of the last full run of the benchmarks and of each campaign of faults, as pages include them."""
+    folder.mkdir(exist_ok=True)
+    for name, columns in MEASURED.items():
+        _write(folder / f"{name}.html", _measured(BENCHMARKS / f"{name}.csv", columns))
+
+
+def _measured(saved: Path, columns: tuple[str, ...]) -> str:
+    table = pd.read_csv(saved, usecols=list(columns), keep_default_na=False)
+    numbers = table.select_dtypes("number").columns
+    table[numbers] = table[numbers].map("{:.4g}".format)
+    headings = {name: name.replace("_", " ") for name in columns}
+    shown = table[list(columns)].rename(columns=headings).to_html(index=False, border=0)
+    return f'<div class="wide" tabindex="0" role="region" aria-label="{saved.stem}">{shown}</div>\n'
 
 
 def _row(row: pd.Series) -> str:

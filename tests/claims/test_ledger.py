@@ -13,7 +13,7 @@ from scipy import stats
 from bnstats.claims.claim import Claim, Region
 from bnstats.claims.evidence import BatchStatistic, Enumerated, Measures
 from bnstats.claims.grounds import Bounded, Exact, Grounds, Moment, Proportion
-from bnstats.claims.hearing import FIRST_LOOK, Hearing, verdict
+from bnstats.claims.hearing import Hearing, verdict
 from bnstats.claims.ledger import check_claims
 from bnstats.claims.registry import CLAIMS
 
@@ -86,6 +86,14 @@ def test_a_rule_that_does_not_split_its_error_is_found_out(grounds):
     assert wrong_verdicts(grounds, wrong=16) > int(stats.binom.isf(1e-4, 2000, 0.05))
 
 
+class Drawn(Enumerated):
+    """Any number of blocks, each drawn anew."""
+
+    @property
+    def blocks(self) -> float:
+        return np.inf
+
+
 def wrong_verdicts(kind: str, ledgers: int = 2000, wrong: float = 1.0) -> int:
     """Ledgers with a verdict, of claims "at most the mean" and "at least the mean" in turn."""
     laws = {
@@ -98,12 +106,11 @@ def wrong_verdicts(kind: str, ledgers: int = 2000, wrong: float = 1.0) -> int:
     blocks = 160 if kind == "moment" else 64
     for i in range(ledgers):
         region = Region.below(mean) if i % 2 else Region.above(mean)
-        hearing = Hearing(claim(region, grounds, Enumerated(lambda: draw(rng))), 0.05 * wrong, most=blocks)
-        hearing.blocks, hearing.looks = blocks, 1 + int(np.ceil(np.log2(blocks / FIRST_LOOK)))
-        for look in range(hearing.looks):
-            for _ in hearing.blocks_until(look):
+        hearing = Hearing(claim(region, grounds, Drawn(lambda: draw(rng))), 0.05 * wrong, most=blocks)
+        for step in range(len(hearing.ends)):
+            for _ in hearing.blocks_of(step):
                 hearing.add({})
-            hearing.look()
+            hearing.end(step)
         count += hearing.verdict != "undecided"
     return count
 

@@ -1,6 +1,6 @@
 """Calls everything public with valid arguments of which one or two are replaced by odd values, and judges the outcome.
 
-`python tests/fuzz/fuzzer.py --calls 100000` prints how many calls failed, and how; `--seed` repeats a run.
+`PYTHONPATH=. python tests/fuzz/fuzzer.py --calls 100000` prints how many calls failed, and how; `--seed` repeats a run.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import inspect
 import linecache
 import math
 import signal
+import time
 import traceback
 import warnings
 from collections import Counter
@@ -29,6 +30,7 @@ from odd_values import ODD
 from targets import Target, targets
 
 import bnstats as bn
+from benchmarks import campaigns
 
 PACKAGE = str(Path(bn.__file__).parent)
 LIMIT = 20
@@ -170,8 +172,10 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=today())
     parser.add_argument("--shown", type=int, default=40)
     parser.add_argument("--only", default="", help="targets whose name begins with this")
+    campaigns.add_to(parser)
     asked = parser.parse_args()
     wrong: Counter[str] = Counter()
+    start = time.monotonic()
     with TemporaryDirectory() as folder, chdir(folder):  # a store may be opened under any name
         for name, _, what in fuzz(asked.calls, asked.seed, asked.only):
             if what:
@@ -179,6 +183,10 @@ def main() -> None:
     print(f"{sum(wrong.values())} of {asked.calls} calls went wrong in {len(wrong)} ways (seed {asked.seed})")
     for what, times in wrong.most_common(asked.shown):
         print(f"{times:6d}  {what}")
+    judged = Counter(what.partition(": ")[2] for what in wrong.elements())
+    judged["as it should"] = asked.calls - wrong.total()
+    said = f"PYTHONPATH=. python tests/fuzz/fuzzer.py --calls {asked.calls} --seed {asked.seed}"
+    campaigns.save(asked.to, campaigns.rows(said, "a call with odd arguments", judged, time.monotonic() - start))
 
 
 if __name__ == "__main__":

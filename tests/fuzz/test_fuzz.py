@@ -1,6 +1,7 @@
 """Everything public, called with odd values: it works, or refuses in one sentence of this package's own.
 
-New calls every day (the seed is the date), and the same ones all day. `python tests/fuzz/fuzzer.py` makes 100,000.
+New calls every day (the seed is the date), and the same ones all day. `python tests/fuzz/fuzzer.py` makes 100,000, with
+`PYTHONPATH=.`.
 """
 
 from __future__ import annotations

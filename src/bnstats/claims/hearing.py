@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count
 
 import numpy as np
 
@@ -12,8 +14,9 @@ from bnstats.claims.claim import Claim, Region
 from bnstats.claims.evidence import Blocks
 from bnstats.claims.grounds import Interval
 
-# Blocks before the first look; they double from one look to the next.
-FIRST_LOOK = 8
+# Blocks before the first look. Then three steps double them; on grounds that are valid at all looks together each step
+# ends with a look, and on others, among whose looks the error is split, each doubling.
+FIRST_LOOK, STEPS_PER_DOUBLING = 8, 3
 SUPPORTED, REFUTED, UNDECIDED = "supported", "refuted", "undecided"
 
 
@@ -29,6 +32,20 @@ def verdict(interval: Interval, region: Region) -> str:
     return REFUTED if high < region.low or region.high < low else UNDECIDED
 
 
+def _ends(blocks: int) -> Iterator[int]:
+    """How many blocks there are after each step, the last one with all.
+
+    >>> list(_ends(40)), list(_ends(5)), list(_ends(0))
+    ([8, 10, 13, 16, 20, 25, 32, 40], [5], [0])
+    """
+    for step in count():
+        end = round(FIRST_LOOK * 2 ** (step / STEPS_PER_DOUBLING))
+        if end >= blocks:
+            yield blocks
+            return
+        yield end
+
+
 @dataclass
 class Hearing:
     """One claim while it is judged; its verdict is wrong with a probability of at most `error`."""
@@ -39,8 +56,11 @@ class Hearing:
 
     def __post_init__(self) -> None:
         evidence = self.claim.evidence
-        self.blocks = int(min(evidence.blocks, math.ceil(self.most / evidence.size)))
-        self.looks = 1 + max(0, math.ceil(math.log2(max(self.blocks, 1) / FIRST_LOOK)))
+        blocks = int(min(evidence.blocks, math.ceil(self.most / evidence.size)))
+        self.ends = list(_ends(blocks))
+        every = 1 if self.claim.grounds.any_look else STEPS_PER_DOUBLING
+        last = len(self.ends) - 1
+        self.looks = {step for step in range(last + 1) if step % every == 0 or step == last}
         self.values: FloatArray = np.empty(0)
         self.added: list[FloatArray] = []
         self.interval: Interval = (-math.inf, math.inf)
@@ -50,12 +70,11 @@ class Hearing:
         """What the interval shows; without evidence it is the whole line, and nothing is decided."""
         return verdict(self.interval, self.claim.region)
 
-    def blocks_until(self, look: int) -> range:
-        """The blocks to add before this look."""
-        if self.verdict != UNDECIDED or look >= self.looks:
+    def blocks_of(self, step: int) -> range:
+        """The blocks to add in this step."""
+        if self.verdict != UNDECIDED or step >= len(self.ends):
             return range(0)
-        last = look == self.looks - 1
-        return range(FIRST_LOOK << (look - 1) if look else 0, self.blocks if last else FIRST_LOOK << look)
+        return range(self.ends[step - 1] if step else 0, self.ends[step])
 
     def add(self, found: Blocks) -> None:
         """Add the replicates of the next block."""
@@ -67,8 +86,10 @@ class Hearing:
                 raise ValueError(f"claim {self.claim.identifier!r}: {error}") from None
         self.added.append(values)
 
-    def look(self) -> None:
-        """Take the interval from all replicates so far, at this look's share of the error."""
+    def end(self, step: int) -> None:
+        """Look at all replicates so far, where a step ends with a look, at this look's share of the error."""
+        if step not in self.looks:
+            return
         grounds = self.claim.grounds
         self.values, self.added = np.concatenate([self.values, *self.added]), []
         if self.values.size and self.values.size >= grounds.needed(self.share):
@@ -77,7 +98,7 @@ class Hearing:
     @property
     def share(self) -> float:
         """The error of one look."""
-        return self.error if self.claim.grounds.any_look else self.error / self.looks
+        return self.error if self.claim.grounds.any_look else self.error / len(self.looks)
 
     def needed(self) -> float:
         """Replicates that would decide an undecided claim, if the estimate stays where it is; inf on the border."""

@@ -129,11 +129,11 @@ def check_claims(
     hearings = [Hearing(claim, error, claim.most if most is None else min(most, claim.most)) for claim in chosen]
     seed, progress = checked_seed("seed", seed), optional(flag)("progress", progress)
     with _pool(executor) as pool, _bar(len(hearings), progress) as bar:
-        for look in range(max(hearing.looks for hearing in hearings)):
-            for hearing, blocks in _blocks_of(hearings, look, seed, pool):
+        for step in range(max(len(hearing.ends) for hearing in hearings)):
+            for hearing, blocks in _blocks_of(hearings, step, seed, pool):
                 for found in blocks:
                     hearing.add(found)
-                hearing.look()
+                hearing.end(step)
                 bar.update(sum(h.verdict != UNDECIDED for h in hearings) - bar.n)
     return Ledger(pd.DataFrame([_row(hearing) for hearing in hearings]), false_verdicts)
 
@@ -152,10 +152,10 @@ def chosen_claims(claims: Any) -> list[Claim]:
 
 
 def _blocks_of(
-    hearings: Sequence[Hearing], look: int, seed: int, pool: Executor
+    hearings: Sequence[Hearing], step: int, seed: int, pool: Executor
 ) -> Iterator[tuple[Hearing, list[dict[Study, Any]]]]:
     """Each claim that still needs evidence, with its blocks; a block that several claims share is simulated once."""
-    wanted = [(hearing, hearing.blocks_until(look)) for hearing in hearings]
+    wanted = [(hearing, hearing.blocks_of(step)) for hearing in hearings]
     uses = [(study, b) for hearing, blocks in wanted for study in hearing.claim.evidence.studies for b in blocks]
     pending = {use: guarded(partial(pool.submit, attempted, *use, seed), LOST) for use in dict.fromkeys(uses)}
     for hearing, blocks in wanted:

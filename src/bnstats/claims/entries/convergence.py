@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fractions import Fraction
+from functools import partial
 from itertools import product
 from typing import Any
 
@@ -21,15 +22,11 @@ ANSWER = "answer: statistics of batches are estimates of the data's"
 SQUARE, SEVEN_SQUARES = 8**0.5, (8 / 7) ** 0.5
 
 
-def _grows(estimator: Callable[..., Any], target: float, small: int, rate: float) -> Callable[[FloatArray], Any]:
+def _grows(batches: FloatArray, estimator: Callable[..., Any], target: float, small: int, rate: float) -> Any:
     """Whether n^rate |error| is larger in the rest of the values than in the first `small`, each a batch."""
-
-    def larger(batches: FloatArray) -> Any:
-        parts = batches[:, :small], batches[:, small:]
-        one, other = (part.shape[1] ** rate * abs(estimator(part, axis=1) - target) for part in parts)
-        return other > one
-
-    return larger
+    parts = batches[:, :small], batches[:, small:]
+    one, other = (part.shape[1] ** rate * abs(estimator(part, axis=1) - target) for part in parts)
+    return other > one
 
 
 def _variance(x: FloatArray, axis: int) -> FloatArray:
@@ -40,6 +37,7 @@ def _rate(
     name: str, statement: str, population: str, estimator: Any, target: float, rate: float, region: Region, sizes: Any
 ) -> Claim:
     small, large = sizes
+    larger = partial(_grows, estimator=estimator, target=target, small=small, rate=rate)
     return Claim(
         name,
         statement,
@@ -47,7 +45,7 @@ def _rate(
         f"chance that n^{rate:.3g} |error| is larger at n = {large} than at n = {small}",
         region,
         Proportion(),
-        BatchStatistic(population, small + large, _grows(estimator, target, small, rate)).evidence,
+        BatchStatistic(population, small + large, larger).evidence,
         most=2**15,
     )
 
@@ -79,12 +77,10 @@ def _running_means(batches: FloatArray, n: int, momentum: float | None, steps: t
     return found
 
 
-def _settles(momentum: float | None) -> Callable[[FloatArray], Any]:
-    def smaller(batches: FloatArray) -> Any:
-        early, late = _running_means(batches, 4, momentum, (50, 200))
-        return abs(late) < abs(early)
-
-    return smaller
+def _settles(batches: FloatArray, momentum: float | None) -> Any:
+    """Whether the running mean after 200 batches is nearer to the population's than after 50."""
+    early, late = _running_means(batches, 4, momentum, (50, 200))
+    return abs(late) < abs(early)
 
 
 def _fluctuation(batches: FloatArray) -> FloatArray:
@@ -171,7 +167,7 @@ CLAIMS = (
         "chance that the running mean is nearer after 200 batches than after 50, momentum 0.1",
         Region.near(0.5, 0.03),
         Proportion(),
-        BatchStatistic("normal", 800, _settles(0.1)).evidence,
+        BatchStatistic("normal", 800, partial(_settles, momentum=0.1)).evidence,
         most=2**14,
     ),
     Claim(
@@ -181,7 +177,7 @@ CLAIMS = (
         "chance that the running mean is nearer after 200 batches than after 50, momentum 0.1",
         Region.above(0.6),
         Proportion(),
-        BatchStatistic("normal", 800, _settles(0.1)).evidence,
+        BatchStatistic("normal", 800, partial(_settles, momentum=0.1)).evidence,
         most=2**14,
     ),
     Claim(
@@ -191,7 +187,7 @@ CLAIMS = (
         "chance that the running mean is nearer after 200 batches than after 50, momentum 1/t",
         Region.above(0.6),
         Proportion(),
-        BatchStatistic("normal", 800, _settles(None)).evidence,
+        BatchStatistic("normal", 800, partial(_settles, momentum=None)).evidence,
         most=2**14,
     ),
     Claim(

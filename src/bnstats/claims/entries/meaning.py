@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import partial
 from itertools import combinations
 from typing import Any
 
@@ -45,9 +45,9 @@ def _sizes_at_two() -> FloatArray:
     return np.asarray(abs(normalized(pairs)[0]).ravel())
 
 
-def _zero_differs(n: int) -> Callable[[FloatArray], Any]:
+def _zero_differs(values: FloatArray, n: int) -> Any:
     """Whether the grades behind a 0 in two batches of n are more than a letter apart."""
-    return lambda values: abs(values[:, :n].mean(axis=1) - values[:, n:].mean(axis=1)) > LETTER
+    return abs(values[:, :n].mean(axis=1) - values[:, n:].mean(axis=1)) > LETTER
 
 
 def _like_whole(batches: FloatArray) -> Any:
@@ -68,7 +68,7 @@ def _zero(n: int, statement: str, region: Region) -> Claim:
         f"chance that the grades behind a 0 in two batches of {n} differ by more than a letter, grades N(72, 10)",
         region,
         Proportion(),
-        BatchStatistic(GRADES, 2 * n, _zero_differs(n)).evidence,
+        BatchStatistic(GRADES, 2 * n, partial(_zero_differs, n=n)).evidence,
     )
 
 
