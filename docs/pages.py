@@ -92,12 +92,15 @@ def write_measured(folder: Path) -> None:
 
 
 def _measured(saved: Path, columns: tuple[str, ...]) -> str:
-    table = pd.read_csv(saved, usecols=list(columns), keep_default_na=False)
+    if not saved.exists():
+        return "<p>Not measured with this version yet.</p>\n"
+    table = pd.read_csv(saved, keep_default_na=False)
+    made = "".join(f"<p><code>{html.escape(c)}</code></p>" for c in table.get("command", pd.Series()).drop_duplicates())
     numbers = table.select_dtypes("number").columns
     table[numbers] = table[numbers].map("{:.4g}".format)
     headings = {name: name.replace("_", " ") for name in columns}
     shown = table[list(columns)].rename(columns=headings).to_html(index=False, border=0)
-    return f'<div class="wide" tabindex="0" role="region" aria-label="{saved.stem}">{shown}</div>\n'
+    return f'{made}<div class="wide" tabindex="0" role="region" aria-label="{saved.stem}">{shown}</div>\n'
 
 
 def _row(row: pd.Series) -> str:

@@ -12,9 +12,11 @@ import pandas as pd
 import pytest
 
 import benchmarks
+from benchmarks import campaigns
 from benchmarks.__main__ import main, printed
 from benchmarks.frame import Benchmark, Row, Setting
 from benchmarks.registry import BENCHMARKS
+from docs import pages
 
 TINY = Setting(rounds=1, tiny=True)
 # Under a few seconds each; the others start processes that import much, or a cluster.
@@ -95,3 +97,15 @@ def test_rows_that_are_not_measured_are_an_error():
         benchmark({"fast": [1.0]}).table(Setting())
     with pytest.raises(ValueError, match="its rows are"):
         benchmark({"quick": [1.0]}).table(TINY)
+
+
+def test_a_campaign_is_kept_as_rows_that_the_site_shows(tmp_path):
+    found = campaigns.rows("a command", "SIGKILL", {"refused": 1, "same": 2}, 0.4)
+    campaigns.save(tmp_path / "kills.csv", found)
+    table = pd.read_csv(tmp_path / "kills.csv")
+    assert table["outcome"].tolist() == ["same", "refused"]
+    assert table["number"].tolist() == [2, 1]
+    page = pages._measured(tmp_path / "kills.csv", pages.COUNTS)
+    assert "<code>a command</code>" in page
+    assert page.count("<tr") == 3
+    assert "Not measured" in pages._measured(tmp_path / "none.csv", pages.COUNTS)

@@ -13,7 +13,7 @@ import numpy as np
 from bnstats._arrays import FloatArray
 
 # Largest share of the capital that is staked on one value.
-LARGEST_STAKE = 0.9
+LARGEST_STAKE = 0.98
 # Halvings of the interval in the search for its end.
 HALVINGS = 40
 
