@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from typing import Any
@@ -15,6 +16,7 @@ from bnstats.claims.claim import Claim, Region
 from bnstats.claims.evidence import BatchStatistic
 from bnstats.claims.grounds import Bounded
 from bnstats.claims.ledger import check_claims
+from bnstats.claims.registry import CLAIMS
 from bnstats.exceptions import BlockError, WorkersLostError
 from bnstats.simulation.single_thread import single_thread
 
@@ -55,6 +57,14 @@ def test_a_study_that_fails_is_a_failing_block(processes: bool) -> None:
 def test_a_study_that_cannot_be_sent_is_said() -> None:
     with ProcessPoolExecutor(1) as pool, pytest.raises(WorkersLostError, match="cannot load the study"):
         check_claims(claim(lambda x: x.mean(axis=1)), executor=pool)
+
+
+def test_built_in_claims_can_be_judged_by_processes() -> None:
+    pytest.importorskip("sklearn")  # for their data
+    studies = {study for claim in CLAIMS.values() for study in claim.evidence.studies}
+    assert len(studies) > 50
+    for study in studies:
+        assert pickle.loads(pickle.dumps(study)).size(study.cells()[0]) == study.size(study.cells()[0])
 
 
 OTHER_RUN = ExitStack()
