@@ -23,7 +23,9 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--rounds", type=int, default=5, help="in which all ways take turns (default: %(default)s)")
     parser.add_argument("--tiny", action="store_true", help="least work, to see that it runs; the numbers mean nothing")
     parser.add_argument(
-        "--to", type=Path, help="save TO.csv and TO.json (default: in benchmarks/measured if all are run)"
+        "--to",
+        type=Path,
+        help="save TO.csv, beside rows of other benchmarks, and TO.json (default: if all are run, the committed ones)",
     )
     chosen = parser.parse_intermixed_args(argv)
     unknown = [name for name in chosen.names if name not in BENCHMARKS]
@@ -36,7 +38,7 @@ def main(argv: list[str] | None = None) -> None:
     table = run(chosen.names or list(BENCHMARKS), Setting(chosen.rounds, chosen.tiny))
     if to is not None:
         to.parent.mkdir(parents=True, exist_ok=True)
-        table.to_csv(to.with_suffix(".csv"), index=False, float_format="%.4g")
+        _joined(to.with_suffix(".csv"), table).to_csv(to.with_suffix(".csv"), index=False, float_format="%.4g")
         to.with_suffix(".json").write_text(json.dumps(record, indent=2) + "\n")
 
 
@@ -49,6 +51,17 @@ def run(names: list[str], setting: Setting) -> pd.DataFrame:
         print(f"\n{name}, {time.perf_counter() - start:.0f} s", flush=True)
         print(printed(tables[-1]), flush=True)
     return pd.concat(tables, ignore_index=True)
+
+
+def _joined(saved: Path, table: pd.DataFrame) -> pd.DataFrame:
+    """The rows with those of other benchmarks that the file holds already, in the order of the registry."""
+    if saved.exists():
+        old = pd.read_csv(
+            saved, keep_default_na=False, na_values={name: [""] for name in table.select_dtypes("number")}
+        )
+        table = pd.concat([old[~old["benchmark"].isin(table["benchmark"])], table], ignore_index=True)
+    place = {name: i for i, name in enumerate(BENCHMARKS)}
+    return table.sort_values("benchmark", key=lambda names: names.map(place), kind="stable", ignore_index=True)
 
 
 def printed(table: pd.DataFrame) -> str:

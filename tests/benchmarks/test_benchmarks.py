@@ -99,6 +99,14 @@ def test_rows_that_are_not_measured_are_an_error():
         benchmark({"quick": [1.0]}).table(TINY)
 
 
+def test_rows_of_other_benchmarks_are_kept(tmp_path):
+    for names in (["sgemm"], ["cells"], ["sgemm"]):
+        main([*names, "--rounds", "1", "--tiny", "--to", str(tmp_path / "found")])
+    table = pd.read_csv(tmp_path / "found.csv")
+    assert table["benchmark"].drop_duplicates().tolist() == ["sgemm", "cells"]
+    assert not table["comparison"].duplicated().any()
+
+
 def test_a_campaign_is_kept_as_rows_that_the_site_shows(tmp_path):
     found = campaigns.rows("a command", "SIGKILL", {"refused": 1, "same": 2}, 0.4)
     campaigns.save(tmp_path / "kills.csv", found)
