@@ -123,9 +123,9 @@ def kills(folder: Path, number: int, rng: np.random.Generator) -> Counter[str]:
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
         held = _blocks(path)
-        found["empty" if held == 0 else "complete" if held == 30 else "part"] += 1
+        found[f"killed with {'no' if held == 0 else 'all' if held == 30 else 'some'} blocks kept"] += 1
         if held == 30 or rng.random() < 0.2:
-            found[outcome(path, truth)] += 1
+            found[f"run again: {outcome(path, truth)}"] += 1
             path.unlink()
     return found
 

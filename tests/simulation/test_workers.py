@@ -6,6 +6,7 @@ import pickle
 import threading
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from benchmarks.damage import Means
 from bnstats.exceptions import BlockError, WorkersLostError
 from bnstats.simulation import remote
 from bnstats.simulation.single_thread import single_thread
-from bnstats.simulation.workers import TASKS_PER_WORKER, Workers
+from bnstats.simulation.workers import TASKS_PER_WORKER, Workers, finished
 
 
 def blas_threads() -> list[int]:
@@ -289,3 +290,12 @@ def test_tasks_of_processes_have_more_blocks_the_shorter_these_are_and_fewer_tow
     with Workers(2, Means(), 0, []) as threads:
         threads.took(0.001)
         assert threads.share(10_000) == 1
+
+
+def test_a_task_that_never_ends_is_lost_once_its_client_is_closed():
+    """As Dask's is, if its scheduler ends while a task is on its way."""
+    with pytest.raises(ConnectionError, match="closed"):
+        finished(Future(), SimpleNamespace(status="closed"))
+    work = Future()
+    work.set_result(3)
+    assert finished(work, SimpleNamespace(status="closed")) == 3

@@ -7,7 +7,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from typing import Any, TypeVar
 
@@ -21,10 +21,10 @@ T = TypeVar("T")
 
 # Tasks per worker that are not finished: one that is simulated, and some that wait.
 TASKS_PER_WORKER = 4
-# Seconds that a task should take at least, and besides for each worker, so that a scheduler which spends half a
-# millisecond on a task keeps up with a thousand workers.
-SHORTEST_TASK, LONGER_PER_WORKER = 0.1, 0.001
-# Seconds after which the workers are counted again.
+# Seconds that a task should take at least, and besides for each worker, so that a scheduler which spends five
+# milliseconds on a task (`python -m benchmarks cluster`) keeps up with any number of workers.
+SHORTEST_TASK, LONGER_PER_WORKER = 0.1, 0.005
+# Seconds after which the workers are counted again, and the connection to them is looked at.
 COUNT_EVERY = 2.0
 
 
@@ -53,10 +53,10 @@ class Workers:
         self._given, self._study, self._seed = executor, study, seed
         self._places = {run.key: place for place, run in enumerate(cells)}
         self._exit = ExitStack()
-        self._client = getattr(executor, "_client", None)  # Dask's, which knows the workers
+        self.client = getattr(executor, "_client", None)  # Dask's, which knows the workers
         self._parcel: Parcel | None = None
         if not (executor is None or isinstance(executor, int | ThreadPoolExecutor)):
-            self._parcel = Parcel.of(study, by_value=self._client is not None)
+            self._parcel = Parcel.of(study, by_value=self.client is not None)
         self._sent = 0
         self._seconds = math.inf  # per block
         self._count, self._asked = 1, -math.inf
@@ -78,7 +78,7 @@ class Workers:
     def count(self) -> int:
         """How many blocks are simulated at a time; more or fewer as workers come and go."""
         if time.monotonic() - self._asked > COUNT_EVERY:
-            self._count = _workers_of(self._executor, self._client) or self._count
+            self._count = _workers_of(self._executor, self.client) or self._count
             self._asked = time.monotonic()
         return self._count
 
@@ -106,7 +106,7 @@ class Workers:
         self._sent += 1
         given = self._parcel.digest, self._parcel.content if along else None, self._places[run.key], self._seed, blocks
         # Dask would take two tasks of the same arguments for one.
-        options: dict[str, Any] = {} if self._client is None else {"pure": False}
+        options: dict[str, Any] = {} if self.client is None else {"pure": False}
         return self._executor.submit(simulated_elsewhere, *given, **options)
 
     def took(self, seconds: float) -> None:
@@ -124,10 +124,10 @@ class Task:
 
     def result(self) -> Work:
         """Wait for the work; WorkersLostError if no worker does it."""
-        work = self._guarded(self._future.result)
+        work = self._guarded(lambda: finished(self._future, self._workers.client))
         while work is None:
             self._future = self._guarded(lambda: self._workers.start(self.run, self.blocks, again=True))
-            work = self._guarded(self._future.result)
+            work = self._guarded(lambda: finished(self._future, self._workers.client))
         if work.error is None:
             self._workers.took(work.seconds)
         return work
@@ -141,6 +141,15 @@ class Task:
 
     def _guarded(self, step: Callable[[], T]) -> T:
         return guarded(step, f"blocks {self.blocks[0]} to {self.blocks[-1]} of a cell")
+
+
+def finished(work: Future[T], client: Any) -> T:
+    """What a task returns. A Dask client that loses its scheduler closes, and may leave tasks that never end."""
+    while client is not None and not work.done():
+        wait([work], timeout=COUNT_EVERY)
+        if client.status == "closed" and not work.done():
+            raise ConnectionError("the client was closed")
+    return work.result()
 
 
 def guarded(step: Callable[[], T], work: str) -> T:
