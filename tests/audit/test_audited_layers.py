@@ -316,8 +316,8 @@ def test_the_name_means_the_same_whatever_was_imported_before() -> None:
         ((nn.BatchNorm1d(2), [torch.randn(4, 2)] * 60), {"score": lambda output, _: output}, "per row"),
         ((nn.BatchNorm1d(2), [torch.randn(4, 2)] * 60), {"test": iter([])}, "only once"),
         ((nn.BatchNorm1d(2), [torch.randn(4, 2)] * 60), {"test": []}, "test holds batches of rows; it is empty"),
-        ((nn.BatchNorm1d(2), [torch.randn(4, 2)] * 60), {"test": np.array(5.0)}, "test cannot be read: TypeError"),
-        ((nn.BatchNorm1d(2), np.array(5.0)), {}, "loader cannot be read: TypeError"),
+        ((nn.BatchNorm1d(2), [torch.randn(4, 2)] * 60), {"test": np.array(5.0)}, "test cannot be read, TypeError"),
+        ((nn.BatchNorm1d(2), np.array(5.0)), {}, "loader cannot be read, TypeError"),
     ],
 )
 def test_bad_input_is_refused_in_a_sentence(arguments: Any, options: Any, message: str) -> None:

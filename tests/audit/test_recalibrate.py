@@ -143,7 +143,7 @@ def test_debiased_and_biased() -> None:
         ({"seed": 1.5}, "seed"),
         ({"device": "moon"}, "device is one of"),
         ({"forward": 3}, "forward can be called"),
-        ({"forward": lambda model, _: model("x")}, "the model cannot be called with the first batch: TypeError"),
+        ({"forward": lambda model, _: model("x")}, "the model cannot be called with the first batch, TypeError"),
     ],
 )
 def test_bad_input_is_refused(options: Any, message: str) -> None:

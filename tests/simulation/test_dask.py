@@ -181,7 +181,7 @@ from benchmarks.damage import Means, bn
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
     client = distributed.Client(sys.argv[1], set_as_default=False)
-    bn.run(Means(pause=0.02), max_replicates=2400, executor=client.get_executor(), store="s")
+    bn.run(Means(pause=0.1), max_replicates=2400, executor=client.get_executor(), store="s")
 """
 
 
