@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
+import bnstats
+from docs.pages import write_api, write_ledger, write_measured
+
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE.parent))
-
-import bnstats  # noqa: E402
-from docs.pages import write_api, write_ledger, write_measured  # noqa: E402
-
 write_api(HERE / "api")
 write_ledger(HERE / "ledger_table.html")
 write_measured(HERE / "measured")
