@@ -24,7 +24,7 @@ from bnstats.simulation.blocks import failure
 from bnstats.simulation.remote import attempted
 from bnstats.simulation.single_thread import single_thread
 from bnstats.simulation.study import Study
-from bnstats.simulation.workers import finished, guarded
+from bnstats.simulation.workers import client_of, finished, guarded
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -155,7 +155,7 @@ def _blocks_of(
     hearings: Sequence[Hearing], step: int, seed: int, pool: Executor
 ) -> Iterator[tuple[Hearing, list[dict[Study, Any]]]]:
     """Each claim that still needs evidence, with its blocks; a block that several claims share is simulated once."""
-    client = getattr(pool, "_client", None)  # Dask's
+    client = client_of(pool)
     wanted = [(hearing, hearing.blocks_of(step)) for hearing in hearings]
     uses = [(study, b) for hearing, blocks in wanted for study in hearing.claim.evidence.studies for b in blocks]
     pending = {use: guarded(partial(pool.submit, attempted, *use, seed), LOST) for use in dict.fromkeys(uses)}

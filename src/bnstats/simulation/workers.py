@@ -53,7 +53,7 @@ class Workers:
         self._given, self._study, self._seed = executor, study, seed
         self._places = {run.key: place for place, run in enumerate(cells)}
         self._exit = ExitStack()
-        self.client = getattr(executor, "_client", None)  # Dask's, which knows the workers
+        self.client = client_of(executor)
         self._parcel: Parcel | None = None
         if not (executor is None or isinstance(executor, int | ThreadPoolExecutor)):
             self._parcel = Parcel.of(study, by_value=self.client is not None)
@@ -141,6 +141,11 @@ class Task:
 
     def _guarded(self, step: Callable[[], T]) -> T:
         return guarded(step, f"blocks {self.blocks[0]} to {self.blocks[-1]} of a cell")
+
+
+def client_of(executor: object) -> Any:
+    """Dask's client, which knows the workers and the scheduler; None of other executors."""
+    return getattr(executor, "_client", None)
 
 
 def finished(work: Future[T], client: Any) -> T:
