@@ -1,10 +1,12 @@
 """Networks: whole trainings against PyTorch's, algebra, and what they refuse.
 
 Nothing here can fail by chance beyond rounding. Tolerances for float32 trainings: loss within 1e-4 at each of 50 steps,
-running statistics within 1e-5, above 1 of their size. Power: `test_other_recipes_do_not_equal_torch`.
+running statistics within 1e-5 (`TOLERANCE` says where more), above 1 of their size. Power:
+`test_other_recipes_do_not_equal_torch`.
 """
 
 import importlib.util
+import itertools
 import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -16,7 +18,7 @@ from scipy.special import log_softmax, softmax
 from threadpoolctl import threadpool_limits
 
 from bnstats.networks.kernels.loss import cross_entropy, exponential
-from bnstats.networks.kernels.products import accumulate, multiply, multiply_transposed
+from bnstats.networks.kernels.products import SMALL, accumulate, multiply, multiply_transposed
 from bnstats.networks.layer_statistics import Statistics
 from bnstats.networks.network import Network
 from bnstats.networks.recipe import Recipe
@@ -89,6 +91,11 @@ def errors(chosen, reference):
     ]
 
 
+# Of running statistics. Four normalised values of a group may nearly agree, which magnifies rounding: if initial
+# weights move by half a unit of their last place, 1.3e-6 to 2.1e-5 in 40 trials; with other normalizers up to 2e-6.
+TOLERANCE = {"batch then group": 4e-5}
+
+
 def stored(kind, optimizer):
     return {name: REFERENCE[f"{kind}-{optimizer}-{name}"] for name in ("initial", "losses", "running", "logits")}
 
@@ -98,7 +105,7 @@ def stored(kind, optimizer):
 def test_training_equals_torch_step_by_step(kind, optimizer):
     loss, running, logits = errors(recipe(kind, optimizer), stored(kind, optimizer))
     assert loss < 1e-4
-    assert running < 1e-5
+    assert running < TOLERANCE.get(kind, 1e-5)
     assert logits < 1e-3
 
 
@@ -112,7 +119,7 @@ def test_training_equals_live_torch(kind, optimizer):
     reference = torch_side.train(kind, optimizer)
     loss, running, logits = errors(recipe(kind, optimizer), reference | {"running": reference["running"][9::10]})
     assert loss < 1e-4
-    assert running < 1e-5
+    assert running < TOLERANCE.get(kind, 1e-5)
     assert logits < 1e-3
 
 
@@ -326,17 +333,51 @@ def test_cross_entropy_equals_scipy():
     np.testing.assert_allclose(gradient, expected, atol=1e-7)
 
 
-@pytest.mark.parametrize("shape", [(1, 1, 1), (2, 64, 10), (7, 3, 5), (128, 64, 64), (300, 33, 17)])
-def test_products_equal_numpy(shape):
-    n, inputs, units = shape
+SIZES = (1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 40, 65)
+
+
+def surrounded(values):
+    """A copy that stands between other numbers, and these."""
+    around = np.full(values.size + 64, 7.0, np.float32)
+    inner = around[32:-32].reshape(values.shape)
+    inner[:] = values
+    return inner, around
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3, 4, 5, 8, 9, 17, 33])
+def test_products_of_all_small_sizes_equal_numpy_and_write_nothing_else(rows):
+    rng = np.random.default_rng(rows)
+    for inputs, units in itertools.product(SIZES, SIZES):
+        a, b, c = (rng.normal(size=s).astype(np.float32) for s in ((rows, inputs), (inputs, units), (rows, units)))
+        (forward, _), (back, _), (total, _) = found = surrounded(0 * c), surrounded(0 * a), surrounded(b)
+        multiply(a, b, forward)
+        multiply_transposed(c, b, back)
+        accumulate(a, c, np.float32(-0.5), np.float32(0.9), total)
+        for made, expected in ((forward, a @ b), (back, c @ b.T), (total, 0.9 * b - 0.5 * a.T @ c)):
+            np.testing.assert_allclose(made, expected, atol=1e-4)
+        for _, around in found:
+            assert (around[:32] == 7).all()
+            assert (around[-32:] == 7).all()
+
+
+@pytest.mark.parametrize("rows", [SMALL // 2**12, SMALL // 2**12 + 1])
+def test_products_by_the_library_equal_those_by_tiles(rows):
     rng = np.random.default_rng(0)
-    a, b, c = (rng.normal(size=s).astype(np.float32) for s in ((n, inputs), (inputs, units), (n, units)))
-    forward, back, total = np.empty_like(c), np.empty_like(a), b.copy()
+    a, b, c = (rng.normal(size=s).astype(np.float32) for s in ((rows, 64), (64, 64), (rows, 64)))
+    forward, back, total = np.full_like(c, np.nan), np.full_like(a, np.nan), b.copy()
     multiply(a, b, forward)
     multiply_transposed(c, b, back)
     accumulate(a, c, np.float32(-0.5), np.float32(0.9), total)
-    for found, expected in ((forward, a @ b), (back, c @ b.T), (total, 0.9 * b - 0.5 * a.T @ c)):
-        np.testing.assert_allclose(found, expected, atol=1e-4)
+    for made, expected in ((forward, a @ b), (back, c @ b.T), (total, 0.9 * b - 0.5 * a.T @ c)):
+        np.testing.assert_allclose(made, expected, atol=1e-3)
+
+
+def test_a_product_with_what_is_not_a_number_is_none():
+    a, b = np.ones((3, 5), np.float32), np.ones((5, 9), np.float32)
+    a[1, 2] = np.nan
+    out = np.empty((3, 9), np.float32)
+    multiply(a, b, out)
+    np.testing.assert_array_equal(np.isnan(out), [[False] * 9, [True] * 9, [False] * 9])
 
 
 # ---- bad input

@@ -15,12 +15,20 @@ from numba.extending import get_cython_function_address
 
 from bnstats._arrays import Float32Array
 from bnstats._compiled import compiled, intrinsic
+from bnstats.networks.kernels.tiles import DOTS, LANES, NARROW, WIDE, dots_tile, product_tile, turn, turned_tile
 
 # By name, not by address: addresses change from one process to the next, and compiled code is kept on disk.
 binding.add_symbol("bnstats_sgemm", get_cython_function_address("scipy.linalg.cython_blas", "sgemm"))
 _sgemm = types.ExternalFunction("bnstats_sgemm", types.void(*[types.uintp] * 13))
 _AS_IS, _TRANSPOSED = ord("N"), ord("T")
 _ZERO, _ONE = np.float32(0), np.float32(1)
+# Up to so many multiplications, tiles that need no packing are faster than the library, or as fast.
+SMALL = 2**21
+# Of a product with transposed weights, rows up to which dot products are faster than a tile as high as a vector.
+ROWS_OF_DOTS = 4
+_wide, _narrow = product_tile(WIDE), product_tile(NARROW, partial=True)
+_wide_added = product_tile(WIDE, of_transposed=True, adds=True)
+_narrow_added = product_tile(NARROW, of_transposed=True, adds=True, partial=True)
 
 
 @intrinsic
@@ -64,18 +72,53 @@ def _gemm(
 
 
 @compiled
+def _is_small(rows: int, weights: Float32Array) -> bool:
+    return rows * weights.size <= SMALL
+
+
+@compiled
 def multiply(a: Float32Array, b: Float32Array, out: Float32Array) -> None:
     """out = a b."""
-    _gemm(_AS_IS, _AS_IS, a.shape[1], _ONE, a, b, _ZERO, out)
+    if not _is_small(a.shape[0], b):
+        _gemm(_AS_IS, _AS_IS, a.shape[1], _ONE, a, b, _ZERO, out)
+        return
+    whole = out.shape[1] - out.shape[1] % WIDE[1]
+    for j in range(0, whole, WIDE[1]):
+        for i in range(0, out.shape[0], WIDE[0]):
+            _wide(a, i, b, j, _ONE, _ZERO, out)
+    for j in range(whole, out.shape[1], NARROW[1]):
+        for i in range(0, out.shape[0], NARROW[0]):
+            _narrow(a, i, b, j, _ONE, _ZERO, out)
 
 
 @compiled
 def multiply_transposed(a: Float32Array, b: Float32Array, out: Float32Array) -> None:
     """out = a b'."""
-    _gemm(_AS_IS, _TRANSPOSED, a.shape[1], _ONE, a, b, _ZERO, out)
+    rows, columns = out.shape
+    if not _is_small(rows, b):
+        _gemm(_AS_IS, _TRANSPOSED, a.shape[1], _ONE, a, b, _ZERO, out)
+    elif rows <= ROWS_OF_DOTS:
+        for i in range(0, rows, DOTS[0]):
+            for j in range(0, columns, DOTS[1]):
+                dots_tile(a, i, b, j, out)
+    else:
+        turned = np.empty((a.shape[1], LANES), np.float32)
+        for i in range(0, rows, LANES):
+            turn(a, i, turned)
+            for j in range(0, columns, LANES):
+                turned_tile(a, i, turned, b, j, out)
 
 
 @compiled
 def accumulate(a: Float32Array, b: Float32Array, factor: np.float32, kept: np.float32, out: Float32Array) -> None:
     """out = kept out + factor a' b."""
-    _gemm(_TRANSPOSED, _AS_IS, a.shape[0], factor, a, b, kept, out)
+    if not _is_small(a.shape[0], out):
+        _gemm(_TRANSPOSED, _AS_IS, a.shape[0], factor, a, b, kept, out)
+        return
+    whole = out.shape[1] - out.shape[1] % WIDE[1]
+    for i in range(0, out.shape[0], WIDE[0]):
+        for j in range(0, whole, WIDE[1]):
+            _wide_added(a, i, b, j, factor, kept, out)
+    for i in range(0, out.shape[0], NARROW[0]):
+        for j in range(whole, out.shape[1], NARROW[1]):
+            _narrow_added(a, i, b, j, factor, kept, out)

@@ -1,0 +1,264 @@
+"""Tiles of products of matrices: some rows and columns of the output, summed up in vector registers.
+
+A library packs its operands first, which takes longer than the product where a batch has few rows. These tiles read
+them where they are. They are written for LLVM, eight lanes of float32 at a time, which it turns into what the
+processor has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from llvmlite import ir
+from numba.core import cgutils, types
+
+from bnstats._compiled import intrinsic
+
+LANES = 8
+# Rows and columns of a tile: as many sums as hide the time that each addition takes.
+WIDE, NARROW, DOTS = (2, 4 * LANES), (4, 2 * LANES), (2, 4)
+_FLOAT, _INT = ir.FloatType(), ir.IntType(32)
+_VECTOR = ir.VectorType(_FLOAT, LANES)
+_ZEROS = ir.Constant(_VECTOR, [0.0] * LANES)
+_FAST = ("contract", "reassoc", "nsz")
+
+
+def product_tile(shape: tuple[int, int], of_transposed: bool = False, adds: bool = False, partial: bool = False) -> Any:
+    """A function (a, i, b, j, factor, kept, out) for the tile of a b from row i and column j of `out`.
+
+    Where `of_transposed`, it is a' b; where it `adds`, kept out + factor a b. Rows that `out` has not are left out, and
+    columns too where it is `partial`.
+    """
+
+    @intrinsic
+    def tile(_: Any, a: Any, i: Any, b: Any, j: Any, factor: Any, kept: Any, out: Any) -> Any:
+        def generate(context: Any, builder: Any, __: Any, given: Any) -> Any:
+            write = _Writer(builder)
+            left, right, result = (
+                _Matrix(context, write, *pair) for pair in ((a, given[0]), (b, given[2]), (out, given[6]))
+            )
+            i, scale, share = given[1], write.spread(given[4]), write.spread(given[5])
+            columns = [builder.add(given[3], given[3].type(v)) for v in range(0, shape[1], LANES)]
+            counts = [builder.sub(result.columns, column) if partial else None for column in columns]
+            totals = _summed(write, left, i, right, columns, counts, shape[0], of_transposed)
+            for r, sums in enumerate(totals):
+                row = builder.add(i, i.type(r))
+                with builder.if_then(builder.icmp_signed("<", row, result.rows)):
+                    for column, count, value in zip(columns, counts, sums, strict=True):
+                        place = result.at(row, column)
+                        if adds:
+                            value = write.multiply(scale, value)
+                            value = write.multiply_add(share, write.load(place, count), value)
+                        write.store(value, place, count)
+            return context.get_dummy_value()
+
+        return types.void(a, i, b, j, factor, kept, out), generate
+
+    return tile
+
+
+@intrinsic
+def turned_tile(_: Any, a: Any, i: Any, turned: Any, b: Any, j: Any, out: Any) -> Any:
+    """The tile of a b' from row i and column j of `out`, of which `turned` is the transposed of the rows of a."""
+
+    def generate(context: Any, builder: Any, __: Any, given: Any) -> Any:
+        write = _Writer(builder)
+        across, left, result = (
+            _Matrix(context, write, *pair) for pair in ((turned, given[2]), (b, given[3]), (out, given[5]))
+        )
+        i, j = given[1], given[4]
+        totals = _summed(write, left, j, across, [i.type(0)], [None], LANES, False)
+        count = builder.sub(result.columns, j)
+        for r, value in enumerate(write.turned([sums[0] for sums in totals])):
+            row = builder.add(i, i.type(r))
+            with builder.if_then(builder.icmp_signed("<", row, result.rows)):
+                write.store(value, result.at(row, j), count)
+        return context.get_dummy_value()
+
+    return types.void(a, i, turned, b, j, out), generate
+
+
+@intrinsic
+def turn(_: Any, a: Any, i: Any, out: Any) -> Any:
+    """Out = the transposed of `LANES` rows of a from row i, the last one in place of those that it has not."""
+
+    def generate(context: Any, builder: Any, __: Any, given: Any) -> Any:
+        write = _Writer(builder)
+        source, result = (_Matrix(context, write, *pair) for pair in ((a, given[0]), (out, given[2])))
+        i = given[1]
+        rows = [write.least(builder.add(i, i.type(r)), source.last) for r in range(LANES)]
+        with cgutils.for_range_slice(builder, i.type(0), source.columns, i.type(LANES)) as (j, _):
+            count = builder.sub(source.columns, j)
+            for c, value in enumerate(write.turned([write.load(source.at(row, j), count) for row in rows])):
+                column = builder.add(j, j.type(c))
+                with builder.if_then(builder.icmp_signed("<", column, source.columns)):
+                    write.store(value, result.at(column, i.type(0)))
+        return context.get_dummy_value()
+
+    return types.void(a, i, out), generate
+
+
+def _summed(
+    write: _Writer, left: _Matrix, i: Any, right: _Matrix, columns: Any, counts: Any, rows: int, of_transposed: bool
+) -> list[list[Any]]:
+    """The sums over the products' inner index of each row and vector of columns."""
+    builder, zero = write.builder, i.type(0)
+    last = builder.sub(left.columns if of_transposed else left.rows, i.type(1))
+    beginning = [write.least(builder.add(i, i.type(r)), last) for r in range(rows)]
+    starts = [left.at(zero, row) if of_transposed else left.at(row, zero) for row in beginning]
+    totals = [[write.zeros() for _ in columns] for _ in range(rows)]
+    with cgutils.for_range(builder, right.rows) as loop:
+        along = builder.mul(loop.index, left.columns) if of_transposed else loop.index
+        factors = [
+            write.load(right.at(loop.index, column), count) for column, count in zip(columns, counts, strict=True)
+        ]
+        for start, sums in zip(starts, totals, strict=True):
+            value = write.spread(builder.load(builder.gep(start, [along])))
+            for vector, total in zip(factors, sums, strict=True):
+                write.add_product(value, vector, total)
+    return [[builder.load(total) for total in sums] for sums in totals]
+
+
+@intrinsic
+def dots_tile(_: Any, a: Any, i: Any, b: Any, j: Any, out: Any) -> Any:
+    """The tile of a b' from row i and column j of `out`, by dot products of rows; what `out` has not is left out."""
+
+    def generate(context: Any, builder: Any, __: Any, given: Any) -> Any:
+        write = _Writer(builder)
+        left, right, result = (
+            _Matrix(context, write, *pair) for pair in ((a, given[0]), (b, given[2]), (out, given[4]))
+        )
+        i, j = given[1], given[3]
+        rows = [write.least(builder.add(i, i.type(r)), left.last) for r in range(DOTS[0])]
+        others = [write.least(builder.add(j, j.type(c)), right.last) for c in range(DOTS[1])]
+        totals = [[write.zeros() for _ in others] for _ in rows]
+
+        def add(k: Any, count: Any = None) -> None:
+            vectors = [write.load(left.at(row, k), count) for row in rows]
+            for c, other in enumerate(others):
+                weights = write.load(right.at(other, k), count)
+                for vector, sums in zip(vectors, totals, strict=True):
+                    write.add_product(vector, weights, sums[c])
+
+        whole = builder.and_(left.columns, i.type(-LANES))
+        with cgutils.for_range_slice(builder, i.type(0), whole, i.type(LANES)) as (k, _):
+            add(k)
+        with builder.if_then(builder.icmp_signed("<", whole, left.columns)):
+            add(whole, builder.sub(left.columns, whole))
+        dots = write.sums([builder.load(total) for sums in totals for total in sums])
+        for lane, (row, c) in enumerate((row, c) for row in rows for c in range(DOTS[1])):
+            with builder.if_then(builder.icmp_signed("<", builder.add(j, j.type(c)), right.rows)):
+                builder.store(builder.extract_element(dots, _INT(lane)), result.at(row, others[c]))
+        return context.get_dummy_value()
+
+    return types.void(a, i, b, j, out), generate
+
+
+class _Matrix:
+    """An array as LLVM sees it, its rows one after the other."""
+
+    def __init__(self, context: Any, write: _Writer, kind: Any, value: Any) -> None:
+        array = context.make_array(kind)(context, write.builder, value)
+        self._builder, self._data = write.builder, array.data
+        self.rows, self.columns = cgutils.unpack_tuple(write.builder, array.shape)
+        self.last = write.builder.sub(self.rows, self.rows.type(1))
+
+    def at(self, i: Any, j: Any) -> Any:
+        """Where an element stands."""
+        return self._builder.gep(self._data, [self._builder.add(self._builder.mul(i, self.columns), j)])
+
+
+class _Writer:
+    """Writes the instructions that tiles are made of; `count` says how many lanes are used, where not all may be."""
+
+    def __init__(self, builder: Any) -> None:
+        self.builder = builder
+
+    def least(self, a: Any, b: Any) -> Any:
+        return self.builder.select(self.builder.icmp_signed("<", a, b), a, b)
+
+    def zeros(self) -> Any:
+        """A place on the stack, which becomes a register."""
+        place = cgutils.alloca_once(self.builder, _VECTOR)
+        self.builder.store(_ZEROS, place)
+        return place
+
+    def spread(self, number: Any) -> Any:
+        """The number in each lane."""
+        empty = ir.Constant(ir.VectorType(number.type, LANES), ir.Undefined)
+        return self.builder.shuffle_vector(
+            self.builder.insert_element(empty, number, _INT(0)), empty, _constants(_INT, [0] * LANES)
+        )
+
+    def load(self, pointer: Any, count: Any = None) -> Any:
+        place = self.builder.bitcast(pointer, _VECTOR.as_pointer())
+        if count is None:
+            return self.builder.load(place, align=4)
+        mask = self.builder.icmp_signed("<", _constants(count.type, range(LANES)), self.spread(count))
+        kind = ir.FunctionType(_VECTOR, [place.type, _INT, mask.type, _VECTOR])
+        function = cgutils.get_or_insert_function(
+            self.builder.module, kind, f"llvm.masked.load.v{LANES}f32.p0v{LANES}f32"
+        )
+        return self.builder.call(function, [place, _INT(4), mask, _ZEROS])
+
+    def store(self, value: Any, pointer: Any, count: Any = None) -> None:
+        """One by one where not all lanes are used: some processors take far longer for a store with a mask."""
+
+        def store_all() -> None:
+            self.builder.store(value, self.builder.bitcast(pointer, _VECTOR.as_pointer()), align=4)
+
+        if count is None:
+            store_all()
+            return
+        with self.builder.if_else(self.builder.icmp_signed(">=", count, count.type(LANES))) as (whole, some):
+            with whole:
+                store_all()
+            with some:
+                for lane in range(LANES - 1):
+                    with self.builder.if_then(self.builder.icmp_signed(">", count, count.type(lane))):
+                        place = self.builder.gep(pointer, [_INT(lane)])
+                        self.builder.store(self.builder.extract_element(value, _INT(lane)), place)
+
+    def multiply(self, a: Any, b: Any) -> Any:
+        return self.builder.fmul(a, b, flags=_FAST)
+
+    def multiply_add(self, a: Any, b: Any, c: Any) -> Any:
+        return self.builder.fadd(self.multiply(a, b), c, flags=_FAST)
+
+    def add_product(self, a: Any, b: Any, total: Any) -> None:
+        self.builder.store(self.multiply_add(a, b, self.builder.load(total)), total)
+
+    def sums(self, vectors: list[Any]) -> Any:
+        """The sums of the lanes of eight vectors, as a vector."""
+        while len(vectors) > 2:
+            vectors = [self._neighbours(*vectors[k : k + 2]) for k in range(0, len(vectors), 2)]
+        x, y = vectors
+        return self._add_picked(x, y, (0, 1, 2, 3, 8, 9, 10, 11), (4, 5, 6, 7, 12, 13, 14, 15))
+
+    def turned(self, vectors: list[Any]) -> list[Any]:
+        """The transposed of eight vectors: exchange blocks of four lanes, of two, and single ones."""
+        for width in (4, 2, 1):
+            lower = [lane for lane in range(LANES) if not lane & width]
+            first = [lane if lane in lower else lane - width + LANES for lane in range(LANES)]
+            second = [lane + width if lane in lower else lane + LANES for lane in range(LANES)]
+            pairs = [(vectors[k], vectors[k + width]) for k in lower]
+            vectors = list(vectors)
+            for k, (x, y) in zip(lower, pairs, strict=True):
+                vectors[k], vectors[k + width] = self._pick(x, y, first), self._pick(x, y, second)
+        return vectors
+
+    def _neighbours(self, x: Any, y: Any) -> Any:
+        return self._add_picked(x, y, (0, 2, 8, 10, 4, 6, 12, 14), (1, 3, 9, 11, 5, 7, 13, 15))
+
+    def _add_picked(self, x: Any, y: Any, first: tuple[int, ...], second: tuple[int, ...]) -> Any:
+        return self.builder.fadd(self._pick(x, y, first), self._pick(x, y, second), flags=_FAST)
+
+    def _pick(self, x: Any, y: Any, lanes: Iterable[int]) -> Any:
+        """Lanes of two vectors, those of the second counted on."""
+        return self.builder.shuffle_vector(x, y, _constants(_INT, lanes))
+
+
+def _constants(kind: Any, values: Iterable[int]) -> Any:
+    held = list(values)
+    return ir.Constant(ir.VectorType(kind, len(held)), held)
