@@ -1,14 +1,15 @@
 """A cluster of Dask on this machine against threads, and what its parts cost.
 
 Convergence on two populations, batch sizes 2 to 4096, without a stopping rule; as many worker processes as threads.
-From the parts of a block and of a task follows how many workers one scheduler and one client can feed.
+With the times of a block and of a task, runs of 10^12 draws on more workers than there are here are simulated
+(`benchmarks.scheduler`).
 """
 
 from __future__ import annotations
 
 import pickle
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from functools import partial
 from typing import Any
@@ -18,15 +19,18 @@ import numpy as np
 import bnstats as bn
 from benchmarks.convergence import CORES, ours
 from benchmarks.frame import Benchmark, Measured, Row, Setting, seconds
+from benchmarks.scheduler import Costs, simulated_run
 from bnstats._arrays import FloatArray
 from bnstats.simulation.remote import simulated
 from bnstats.simulation.tally import Account
-from bnstats.simulation.workers import LONGER_PER_WORKER, SHORTEST_TASK
 from bnstats.studies.convergence.measure import DYADIC
-from bnstats.studies.convergence.study import SETS_PER_BLOCK, ConvergenceStudy
+from bnstats.studies.convergence.study import DRAWS_PER_SET, SETS_PER_BLOCK, ConvergenceStudy
 
 POPULATIONS = ("normal", "exponential")
-MANY_WORKERS = 1000
+# Runs that are simulated: workers, and draws as a power of ten.
+LARGE_RUNS = ((100, 12), (1000, 12), (1000, 14))
+# Assumed: by which tasks of the same number of blocks differ in time.
+SPREAD = 0.1
 
 
 def cpu() -> float:
@@ -96,9 +100,30 @@ def against_threads(setting: Setting) -> Measured:
         "Dask / threads": wall[:, 1] / wall[:, 0],
         "Dask / threads, CPU": net[:, 1] / net[:, 0],
         "Dask, empty task": task * 1e3,
-        "Dask, scheduler with 1000 workers": MANY_WORKERS * task / (SHORTEST_TASK + LONGER_PER_WORKER * MANY_WORKERS),
         "Dask, workers per client": [costs["simulate"] / (costs["unpickle"] + costs["merge"])],
+    } | {
+        name: [large_run(workers, power, each, costs, merges) for each in task]
+        for (workers, power, merges), name in _LARGE_NAMES.items()
     }
+
+
+def large_run(workers: int, power: int, task: float, costs: Mapping[str, float], merges: bool) -> float:
+    """Time of a simulated run over that of its draws divided among the workers."""
+    blocks = 10**power // (SETS_PER_BLOCK * DRAWS_PER_SET)
+    merge = costs["unpickle"] + costs["merge"] if merges else 0.0
+    run = simulated_run(workers, blocks, Costs(task, costs["simulate"], merge, SPREAD))
+    return run.seconds / run.ideal
+
+
+_LARGE_NAMES = {
+    (
+        workers,
+        power,
+        merges,
+    ): f"simulated, {workers} workers, 10^{power} draws, {'all costs' if merges else 'scheduler'}"
+    for workers, power in LARGE_RUNS
+    for merges in (False, True)
+}
 
 
 BENCHMARKS = (
@@ -108,8 +133,16 @@ BENCHMARKS = (
             Row("Dask / threads", "time on the wall, as many worker processes as threads", at_most=1.15),
             Row("Dask / threads, CPU", "time of all processes, less what an idle cluster takes", at_most=1.15),
             Row("Dask, empty task", "client, scheduler and worker", "ms"),
-            Row("Dask, scheduler with 1000 workers", "share of the time that it is busy", "share", at_most=1),
             Row("Dask, workers per client", "whose blocks one client can merge", "workers"),
+            *(
+                Row(
+                    name,
+                    "a run with these times of task and block, over its draws divided among workers; "
+                    + ("one client merges" if merges else "merging costs nothing"),
+                    at_most=None if merges else 1.02,
+                )
+                for (*_, merges), name in _LARGE_NAMES.items()
+            ),
         ),
         against_threads,
         needs=("distributed", "psutil"),

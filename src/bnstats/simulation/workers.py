@@ -88,11 +88,10 @@ class Workers:
         return TASKS_PER_WORKER * self.count
 
     def share(self, left: int) -> int:
-        """How many blocks to give to the next task, where so many are left: fewer towards the end, one to threads."""
+        """How many blocks to give to the next task, where so many are left; one to threads."""
         if self._parcel is None or math.isinf(self._seconds):
             return 1
-        enough = math.ceil((SHORTEST_TASK + LONGER_PER_WORKER * self.count) / max(self._seconds, 1e-9))
-        return max(1, min(enough, left // (2 * self.window)))
+        return blocks_of_task(left, self.count, self._seconds)
 
     def submit(self, run: CellRun, blocks: Sequence[int]) -> Task:
         """Have blocks of a cell simulated."""
@@ -141,6 +140,12 @@ class Task:
 
     def _guarded(self, step: Callable[[], T]) -> T:
         return guarded(step, f"blocks {self.blocks[0]} to {self.blocks[-1]} of a cell")
+
+
+def blocks_of_task(left: int, workers: int, seconds: float) -> int:
+    """Blocks of the next task, where so many are left and each takes so long: at last, what is one worker's share."""
+    enough = math.ceil((SHORTEST_TASK + LONGER_PER_WORKER * workers) / max(seconds, 1e-9))
+    return max(1, min(enough, left // workers))
 
 
 def client_of(executor: object) -> Any:
