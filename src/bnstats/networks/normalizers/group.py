@@ -20,15 +20,17 @@ def standardize_groups(z: RealArray, groups: int, inverse: RealArray, eps: float
     zero, one, share = z.dtype.type(0), z.dtype.type(1), z.dtype.type(1 / size)
     for i in range(z.shape[0]):
         for g in range(groups):
+            part = z[i, g * size : (g + 1) * size]
             mean = var = zero
-            for j in range(g * size, (g + 1) * size):
-                mean += z[i, j]
+            for j in range(size):
+                mean += part[j]
             mean *= share
-            for j in range(g * size, (g + 1) * size):
-                var += (z[i, j] - mean) * (z[i, j] - mean)
-            inverse[i, g] = one / np.sqrt(var * share + z.dtype.type(eps))
-            for j in range(g * size, (g + 1) * size):
-                z[i, j] = (z[i, j] - mean) * inverse[i, g]
+            for j in range(size):
+                var += (part[j] - mean) * (part[j] - mean)
+            factor = one / np.sqrt(var * share + z.dtype.type(eps))
+            for j in range(size):
+                part[j] = (part[j] - mean) * factor
+            inverse[i, g] = factor
 
 
 @compiled
@@ -38,14 +40,16 @@ def standardize_groups_back(gradient: RealArray, value: RealArray, groups: int, 
     zero, share = gradient.dtype.type(0), gradient.dtype.type(1 / size)
     for i in range(gradient.shape[0]):
         for g in range(groups):
+            part, own = gradient[i, g * size : (g + 1) * size], value[i, g * size : (g + 1) * size]
             total = dot = zero
-            for j in range(g * size, (g + 1) * size):
-                total += gradient[i, j]
-                dot += gradient[i, j] * value[i, j]
+            for j in range(size):
+                total += part[j]
+                dot += part[j] * own[j]
             total *= share
             dot *= share
-            for j in range(g * size, (g + 1) * size):
-                gradient[i, j] = inverse[i, g] * (gradient[i, j] - total - value[i, j] * dot)
+            factor = inverse[i, g]
+            for j in range(size):
+                part[j] = factor * (part[j] - total - own[j] * dot)
 
 
 @compiled
