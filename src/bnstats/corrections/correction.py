@@ -219,11 +219,15 @@ class Fitted:
 
 def centred(rule: Callable[[Groups], FloatArray], groups: Groups) -> Rule:
     """A rule of effects that average 0 over the rows of `groups`, so that the mean of all rows stays; factors are 1."""
-    return partial(_shifted, rule=rule, shift=groups.average(rule(groups)))
+    effects = rule(groups)
+    shift = groups.average(effects)
+    return partial(_shifted, rule=rule, shift=shift, fitted=groups, effects=effects - shift)
 
 
-def _shifted(groups: Groups, rule: Callable[[Groups], FloatArray], shift: FloatArray) -> tuple[FloatArray, FloatArray]:
-    effects = rule(groups) - shift
+def _shifted(
+    groups: Groups, rule: Callable[[Groups], FloatArray], shift: FloatArray, fitted: Groups, effects: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    effects = effects if groups is fitted else rule(groups) - shift  # a curve takes long
     return effects, np.ones_like(effects)
 
 

@@ -20,6 +20,7 @@ def standardize_groups(z: RealArray, groups: int, inverse: RealArray, eps: float
     zero, one, share = z.dtype.type(0), z.dtype.type(1), z.dtype.type(1 / size)
     for i in range(z.shape[0]):
         for g in range(groups):
+            # A slice, so that indices begin at 0: LLVM vectorises no loop over an index that may be negative.
             part = z[i, g * size : (g + 1) * size]
             mean = var = zero
             for j in range(size):
