@@ -148,6 +148,7 @@ def _climb(
                 m2[i] += m2[i + half] + weight * delta * delta
             weight *= 2
         width = min(most, half)
-        mean_out[end : end + width] = mean[:width]
-        m2_out[end : end + width] = m2[:width]
+        # Number by number: a copy of slices takes seconds to compile, for its error messages.
+        for i in range(width):
+            mean_out[end + i], m2_out[end + i] = mean[i], m2[i]
         end += width

@@ -147,3 +147,12 @@ def layer_at(table: IntArray, number: int, eps: np.float32) -> LayerViews:
             eps,
         ),
     )
+
+
+@compiled
+def most_units(table: IntArray) -> int:
+    """Units of the widest layer; a loop, as NumPy's maximum takes a second to compile."""
+    most = 0
+    for k in range(len(table)):
+        most = max(most, table[k, 2])
+    return most

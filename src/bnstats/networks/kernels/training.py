@@ -9,7 +9,7 @@ import numpy as np
 
 from bnstats._arrays import Float32Array, FloatArray, IntArray
 from bnstats._compiled import compiled
-from bnstats.networks.kernels.layers import layer_at
+from bnstats.networks.kernels.layers import layer_at, most_units
 from bnstats.networks.kernels.loss import cross_entropy
 from bnstats.networks.kernels.passes import Descent, Plan, backward, follow, forward, gather, hand_down, learn
 from bnstats.networks.kernels.products import accumulate
@@ -33,7 +33,7 @@ def train(
     """
     losses = np.empty(len(batches), np.float32)
     first, last = layer_at(plan.table, 0, plan.eps), layer_at(plan.table, len(plan.table) - 1, plan.eps)
-    widest = plan.table[:, 2].max()
+    widest = most_units(plan.table)
     scale_gradient, shift_gradient = np.empty(widest, np.float32), np.empty(widest, np.float32)
     for t in range(len(batches)):
         for j in range(settings.shape[1]):
@@ -102,7 +102,7 @@ def square_sum(values: Float32Array) -> float:
 def gradient_norms(plan: Plan, x: Float32Array, y: IntArray, batches: IntArray) -> FloatArray:
     """Squared norms of the loss's gradient at each layer's products and weights, shape (2, batches, layers)."""
     first, last = layer_at(plan.table, 0, plan.eps), layer_at(plan.table, len(plan.table) - 1, plan.eps)
-    widest = plan.table[:, 2].max()
+    widest = most_units(plan.table)
     scale, shift = np.empty(widest, np.float32), np.empty(widest, np.float32)
     found = np.empty((2, len(batches), len(plan.table)))
     for b in range(len(batches)):

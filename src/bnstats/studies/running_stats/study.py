@@ -159,5 +159,7 @@ def _update(
             for c in range(conventions):
                 state[r, c, 0] = _smooth(state[r, c, 0], mean, weights[t, c])
                 state[r, c, 1] = _smooth(state[r, c, 1], m2 / divisors[c], weights[t, c])
-        if place[t] >= 0:
-            kept[place[t]] = state
+        if place[t] >= 0:  # number by number: a copy of slices takes seconds to compile, for its error messages
+            for r in range(replicates):
+                for c in range(conventions):
+                    kept[place[t], r, c, 0], kept[place[t], r, c, 1] = state[r, c, 0], state[r, c, 1]
