@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from functools import partial
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -102,8 +103,8 @@ def against_threads(setting: Setting) -> Measured:
         "Dask, empty task": task * 1e3,
         "Dask, workers per client": [costs["simulate"] / (costs["unpickle"] + costs["merge"])],
     } | {
-        name: [large_run(workers, power, each, costs, merges) for each in task]
-        for (workers, power, merges), name in _LARGE_NAMES.items()
+        _large_name(*size, merges): [large_run(*size, each, costs, merges) for each in task]
+        for size, merges in product(LARGE_RUNS, (False, True))
     }
 
 
@@ -115,15 +116,8 @@ def large_run(workers: int, power: int, task: float, costs: Mapping[str, float],
     return run.seconds / run.ideal
 
 
-_LARGE_NAMES = {
-    (
-        workers,
-        power,
-        merges,
-    ): f"simulated, {workers} workers, 10^{power} draws, {'all costs' if merges else 'scheduler'}"
-    for workers, power in LARGE_RUNS
-    for merges in (False, True)
-}
+def _large_name(workers: int, power: int, merges: bool) -> str:
+    return f"simulated, {workers} workers, 10^{power} draws, {'all costs' if merges else 'scheduler'}"
 
 
 BENCHMARKS = (
@@ -136,12 +130,12 @@ BENCHMARKS = (
             Row("Dask, workers per client", "whose blocks one client can merge", "workers"),
             *(
                 Row(
-                    name,
+                    _large_name(*size, merges),
                     "a run with these times of task and block, over its draws divided among workers; "
                     + ("one client merges" if merges else "merging costs nothing"),
                     at_most=None if merges else 1.02,
                 )
-                for (*_, merges), name in _LARGE_NAMES.items()
+                for size, merges in product(LARGE_RUNS, (False, True))
             ),
         ),
         against_threads,

@@ -1,6 +1,6 @@
-"""Matrix products of compiled code: SciPy's BLAS, called without the interpreter, at any size without overhead.
+"""Matrix products of compiled code: small ones by tiles, large ones by SciPy's BLAS, without the interpreter.
 
-`sgemm` also scales the old values, so that a gradient is added to the weights by the very product that makes it.
+Both also scale the old values, so that a gradient is added to the weights by the very product that makes it.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ def accumulate(a: Float32Array, b: Float32Array, factor: np.float32, kept: np.fl
         _gemm(_TRANSPOSED, _AS_IS, a.shape[0], factor, a, b, kept, out)
         return
     whole = out.shape[1] - out.shape[1] % WIDE[1]
-    for i in range(0, out.shape[0], WIDE[0]):
+    for i in range(0, out.shape[0], WIDE[0]):  # row by row, as the weights are read and written
         for j in range(0, whole, WIDE[1]):
             _wide_added(a, i, b, j, factor, kept, out)
     for i in range(0, out.shape[0], NARROW[0]):
