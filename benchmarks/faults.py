@@ -39,12 +39,20 @@ STUDIES: dict[str, tuple[Measure, tuple[Any, ...], dict[str, Any]]] = {
     "convergence": (
         bn.measure_convergence,
         (["normal", [1.0, 2.0, 4.0]],),
-        {"batch_sizes": [3, 8], "estimators": ["var"], "max_replicates": 192},
+        {"batch_sizes": [3, 8], "estimators": ["var"], "max_replicates": 1024},
     ),
-    "mismatch": (bn.measure_mismatch, ("gaussians",), {"batch_sizes": [4, 8], "steps": 50, "max_replicates": 32}),
-    "correction": (bn.measure_correction, (), {"batch_sizes": [4, 8], "max_replicates": 64, "corrections": ["center"]}),
+    "mismatch": (bn.measure_mismatch, ("gaussians",), {"batch_sizes": [4, 8], "steps": 100, "max_replicates": 256}),
+    "correction": (
+        bn.measure_correction,
+        (),
+        {"batch_sizes": [4, 8], "max_replicates": 1024, "corrections": ["center"]},
+    ),
 }
 EXECUTORS = ("threads", "processes", "dask")
+# Seconds before a kill: at least, and at random more.
+WAIT = {"threads": (0.0, 1.0), "processes": (0.1, 1.0), "dask": (2.0, 5.0)}
+# Kills of one run before it may end undisturbed.
+KILLS_PER_RUN = 10
 
 
 def measured(study: str, executor: Executor | int, store: Path | None) -> pd.DataFrame:
@@ -93,21 +101,18 @@ def started(study: str, kind: str, store: Path) -> int:
 
 
 def disturbed(study: str, kind: str, store: Path, kills: int, rng: np.random.Generator) -> Counter[str]:
-    """Run with so many kills, then to the end."""
+    """Run with at most so many kills, then to the end; one that has ended before it was to be killed is not counted."""
     found: Counter[str] = Counter()
-    startup, length = {"threads": (0, 2.0), "processes": (0.1, 2.0), "dask": (4, 8.0)}[kind]
+    least, more = WAIT[kind]
     while True:
-        child = started(study, kind, store)
+        child, worker = started(study, kind, store), False
         if found.total() < kills:
-            time.sleep(startup + float(rng.uniform(0, length)))
-            workers = psutil.Process(child).children(recursive=True) if psutil.pid_exists(child) else []
-            if workers and rng.random() < 0.3:
-                found["a worker"] += 1
-                _kill(workers[int(rng.integers(len(workers)))].pid)
-            else:
-                found["the run"] += 1
-                _kill(child)
+            time.sleep(least + float(rng.uniform(0, more)))
+            workers = psutil.Process(child).children(recursive=True)  # none of one that has ended, until waited for
+            worker = bool(workers) and rng.random() < 0.3
+            _kill(workers[int(rng.integers(len(workers)))].pid if worker else child)
         status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        found.update(["a worker"] if worker else ["the run"] if status == -signal.SIGKILL else [])
         _kill(-child)  # what is left of its group
         if status == 0:
             return found
@@ -132,7 +137,7 @@ def campaign(folder: Path, kills: int, rng: np.random.Generator, kinds: tuple[st
         if study not in truth:
             truth[study] = measured(study, 1, None)
         store = folder / f"{study}-{turn}.sqlite"
-        for what, number in disturbed(study, kind, store, 3, rng).items():
+        for what, number in disturbed(study, kind, store, KILLS_PER_RUN, rng).items():
             found[f"{kind}, {what}"] += number
         pd.testing.assert_frame_equal(measured(study, 1, store), truth[study], check_exact=True)
         store.unlink()

@@ -260,6 +260,7 @@ BY_CALL: dict[str, dict[str, Callable[[], Any]]] = {
     "results.Audit.to_html": {"path": lambda: "report.html"},
     "results.Simulation.leaving_out": {"row": lambda: 0},
     "claims.BatchStatistic": {"statistic": lambda: np.ptp},
+    "check_claims": {"claims": lambda: ["zero-at-3", "variance-biased"]},
     "merge_stores": {"into": lambda: store("into"), "other_store": lambda: store("other")},
     "Moments": {"mean": lambda: 1.0},
     "leave_one_batch_out": {"corrections": lambda: ["none", "center"]},
