@@ -1,4 +1,4 @@
-"""What it would bring to train the networks of two conditions on the same rows, initial weights and batches.
+"""What common random numbers bring: networks of two conditions with the same rows, initial weights and batches.
 
 The difference of two conditions whose networks share nothing has the sum of their variances. Where the two networks of
 a pair begin with the same random numbers, part of the variance cancels. So many times as many networks would be needed
@@ -11,12 +11,11 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-from numpy.random import SFC64, Generator, SeedSequence
 
 from benchmarks.frame import Benchmark, Measured, Row, Setting
 from bnstats._arrays import FloatArray
 from bnstats.claims.networks import Accuracy, Networks
-from bnstats.studies.mismatch.study import MismatchKey
+from bnstats.simulation.blocks import run_block
 
 
 @dataclass(frozen=True)
@@ -42,11 +41,10 @@ HEADLINES = (
 
 @cache
 def accuracies(networks: Networks, first: int, count: int) -> FloatArray:
-    """Of so many networks, each with random numbers of its own, which depend on its number alone."""
+    """Of so many blocks of networks, whose random numbers depend on the number of the block alone."""
     measure = Accuracy(networks, "running")
-    study, cell = measure.study, measure.study.cells()[0]
-    streams = (Generator(SFC64(SeedSequence(number))) for number in range(first, first + count))
-    return np.concatenate([study.simulate(cell, rng, 1)[MismatchKey(*measure.key)] for rng in streams])
+    blocks = (run_block(measure.study, cell=0, block=block) for block in range(first, first + count))
+    return np.concatenate([found[measure.key] for found in blocks])
 
 
 def gain(difference: Difference, first: int, count: int) -> float:
@@ -56,7 +54,7 @@ def gain(difference: Difference, first: int, count: int) -> float:
 
 
 def pairs(setting: Setting) -> Measured:
-    count = setting.of(256, 4)
+    count = setting.of(32, 2)
     return {
         _name(headline): [gain(headline, i * count, count) for i in range(setting.rounds)] for headline in HEADLINES
     }
@@ -70,7 +68,7 @@ BENCHMARKS = (
     Benchmark(
         "pairing",
         tuple(
-            Row(_name(headline), "networks for the same error of a difference, if pairs shared rows, weights, batches")
+            Row(_name(headline), "networks for the same error of a difference, if pairs share rows, weights, batches")
             for headline in HEADLINES
         ),
         pairs,

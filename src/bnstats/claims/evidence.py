@@ -83,8 +83,8 @@ def _terms(name: str, given: Any) -> tuple[tuple[Source, float], ...]:
 class Measures(Evidence):
     """A sum of measures of studies, each times a factor, replicate by replicate.
 
-    Measures of the same study are of the same replicates, so that their difference is paired; those of different
-    studies have streams of their own.
+    Measures of the same study are of the same replicates, so that their difference is paired. Those of different
+    studies are paired where the studies have common random numbers (`Study.stream_of`).
 
     >>> a, b = (BatchStatistic("normal", n, np.ptp) .evidence for n in (2, 3))
     >>> [factor for _, factor in (a - b).terms]

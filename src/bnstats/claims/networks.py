@@ -1,4 +1,8 @@
-"""Evidence from small networks: each replicate is a network with weights, batches and rows of its own."""
+"""Evidence from small networks: each replicate is a network with weights, batches and rows of its own.
+
+The networks of all claims have common random numbers: a difference of two ways to train is one of pairs, whose networks
+begin with the same weights and see the same rows.
+"""
 
 from __future__ import annotations
 
@@ -71,6 +75,7 @@ def _study(networks: Networks) -> MismatchStudy:
         test_batchings=None if networks.test_batching is None else (networks.test_batching,),
         test_batch_sizes=None if networks.test_batch_size is None else (networks.test_batch_size,),
         statistics=networks.statistics,
+        common_random_numbers=True,
     )
 
 

@@ -41,8 +41,8 @@ def run_block(study: Study, *, cell: int, block: int, seed: int = 0) -> Mapping[
 
 def replicates(study: Study, cell: Cell, block: int, seed: int) -> Mapping[Any, NDArray[Any]]:
     """What `study.simulate` returns for this block; ValueError if that is not what a study returns."""
-    size = study.size(cell)
-    returned = study.simulate(FrozenCell(cell), stream(seed, cell, block), size)
+    size, frozen = study.size(cell), FrozenCell(cell)
+    returned = study.simulate(frozen, stream(seed, study.stream_of(frozen), block), size)
     name = f"{type(study).__name__}.simulate"
     if not isinstance(returned, Mapping) or not returned:
         what = "nothing" if returned is None else repr(returned)[:60]

@@ -80,8 +80,9 @@ class Result:
 
         Parameters
         ----------
-        a, b : names, or what has them
-            Two estimators, kinds of statistics, normalizers, corrections or conventions, as they stand in the table.
+        a, b : names, what has them, or numbers
+            Two estimators, kinds of statistics, normalizers, batch sizes, corrections or conventions, as they stand in
+            the table; of several columns that have both, the first.
 
         Returns
         -------
@@ -107,15 +108,19 @@ class Result:
         sides = [side[[*keys, "value", "mcse", "row"]] for side in sides]
         pairs = sides[0].merge(sides[1], on=keys, suffixes=("", "_of_other"))
         errors = [
-            self._error(row, other, self.alternatives[column])
+            self._error(row, other, self._shares_draws(column))
             for row, other in zip(pairs["row"], pairs["row_of_other"], strict=True)
         ]
         found = pairs[keys].assign(value=pairs["value"] - pairs["value_of_other"])
         return found.assign(mcse=[error for error, _ in errors], paired=[paired for _, paired in errors])
 
-    def _column_of(self, a: Any, b: Any) -> tuple[str, tuple[str, str]]:
+    def _shares_draws(self, column: str) -> bool:
+        """Whether rows that differ in this column have the same draws."""
+        return self.alternatives[column]
+
+    def _column_of(self, a: Any, b: Any) -> tuple[str, tuple[Any, Any]]:
         """The column that has both names, and these."""
-        names = tuple(x if isinstance(x, str) else str(getattr(x, "name", None) or shown(x)) for x in (a, b))
+        names = tuple(x if type(x) in (str, int) else str(getattr(x, "name", None) or shown(x)) for x in (a, b))
         for column in self.alternatives:
             if column in self.table and set(names) <= set(self.table[column]) and names[0] != names[1]:
                 return column, (names[0], names[1])

@@ -61,7 +61,7 @@ class Study(ABC):
 
     @abstractmethod
     def cells(self) -> Sequence[Cell]:
-        """One mapping of parameters per condition; a condition has its own random stream.
+        """One mapping of parameters per condition; each has its own random stream unless `stream_of` says otherwise.
 
         Methods get a copy that cannot be changed.
         """
@@ -76,6 +76,14 @@ class Study(ABC):
     def content(self, cell: Cell) -> Mapping[str, Any]:
         """What, in the `grid` fields, decides what a block holds: stores distinguish blocks by it, streams do not."""
         return {}
+
+    def stream_of(self, cell: Cell) -> Cell:
+        """What decides a cell's random stream, by default the cell itself: no two cells share any draws.
+
+        Cells of which it is the same have common random numbers, block by block. That makes a difference of two of them
+        more precise, where the same numbers move both the same way.
+        """
+        return cell
 
     def size(self, cell: Cell) -> int:
         """Replicates in a block."""

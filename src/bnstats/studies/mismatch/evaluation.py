@@ -20,11 +20,16 @@ from bnstats.networks.network import Network
 from bnstats.networks.recalibration import RECALIBRATIONS
 from bnstats.networks.recipe import Recipe
 from bnstats.networks.scores import scores
+from bnstats.simulation.streams import side_stream
 
 Kind = str | Adaptation
 
 # Precise statistics pool one epoch of batches, and at least so many.
 PRECISE_BATCHES = 100
+
+# Streams of a network's own, so that no draw for one purpose moves those for another: networks that begin with the same
+# rows get the same batches, whatever the number of their layers.
+SPLIT, WEIGHTS, BATCHES, POOLED, TESTING = range(5)
 
 # If a favoured class can leave too few rows of another one, at least half of them do: missed with a chance of 2^-32.
 FAVOURED_CLASSES_TRIED = 32
@@ -55,11 +60,12 @@ class Trained:
         recipe: Recipe, dataset: Dataset, batching: RowBatching, batch_size: int, steps: int, rng: Generator
     ) -> Trained:
         """Train one network, with its own split, initial weights and batches."""
-        split = dataset.split(rng)
-        start = Network.initial(recipe, dataset.inputs, dataset.classes, rng)
-        network, _ = start.train(split.x, split.y, batching.rows(rng, split.y, batch_size, steps))
+        split = dataset.split(side_stream(rng, SPLIT))
+        start = Network.initial(recipe, dataset.inputs, dataset.classes, side_stream(rng, WEIGHTS))
+        batches = batching.rows(side_stream(rng, BATCHES), split.y, batch_size, steps)
+        network, _ = start.train(split.x, split.y, batches)
         pooled = max(PRECISE_BATCHES, split.y.size // batch_size)
-        return Trained(network, split, batching.rows(rng, split.y, batch_size, pooled))
+        return Trained(network, split, batching.rows(side_stream(rng, POOLED), split.y, batch_size, pooled))
 
     def statistics(self, kind: str) -> Statistics:
         """Those of a kind that does not depend on what is tested; computed once."""

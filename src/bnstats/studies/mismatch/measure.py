@@ -10,7 +10,7 @@ import pandas as pd
 
 from bnstats._numbers import batch_sizes as checked_sizes
 from bnstats._numbers import whole
-from bnstats._validation import each, instance, shown
+from bnstats._validation import each, flag, instance, shown
 from bnstats._warnings import first_of, notify
 from bnstats.datasets.dataset import Dataset
 from bnstats.datasets.row_batching import RowBatching, Shuffled, WithReplacement
@@ -52,6 +52,7 @@ def measure_mismatch(
     test_batching: RowBatching | Sequence[RowBatching] | None = None,
     test_batch_sizes: int | Sequence[int] | None = None,
     statistics: Any = ("batch", "running", "precise", "population"),
+    common_random_numbers: bool = False,
     **options: Unpack[RunOptions],
 ) -> Mismatch:
     """Measure what batch statistics in training and running statistics in testing cost small classifiers.
@@ -59,7 +60,8 @@ def measure_mismatch(
     Every combination of normalizer, hidden layers, momentum, learning rate, batching and batch size is a condition in
     which networks are trained, each with its own split of the data, initial weights and batches. Each network is then
     tested under every combination of shift, test batching and test batch size, with every kind of statistics on the
-    same rows. So all differences within a condition are paired, and estimates are means over networks.
+    same rows. So all differences within a condition are paired, and estimates are means over networks. With common
+    random numbers those between conditions are paired, too.
 
     Parameters
     ----------
@@ -91,6 +93,10 @@ def measure_mismatch(
         weights. "precise": the same batches pooled, one epoch and at least 100. "population": all training rows, layer
         by layer along the inference path. Or adapted to what is tested, by name or as objects of `bn.adaptation`:
         "prediction-time", "mixed", "weighed", "mean only", "variance only", "continued".
+    common_random_numbers : bool
+        Whether networks with the same number have the same split of the data, initial weights and order of rows in all
+        conditions. Then `compare` needs fewer networks for a difference between conditions; but the errors of different
+        rows of the table are correlated.
     **options : RunOptions
         A replicate is a network. Precision is asked of every accuracy; the other scores and the parts of the gap are of
         the same networks, and no precision is asked of them.
@@ -130,6 +136,7 @@ def measure_mismatch(
         None if test_batching is None else _rules("test_batching", test_batching),
         None if test_batch_sizes is None else checked_sizes("test_batch_sizes", test_batch_sizes),
         each("statistics", statistics, kind_of),
+        flag("common_random_numbers", common_random_numbers),
     )
     study.check()
     simulation = run(study, **options)
@@ -167,7 +174,8 @@ def _mismatch(study: MismatchStudy, simulation: Simulation) -> Mismatch:
     table.insert(table.columns.get_loc("exact") + 1, "best", best)
     scores = table[~part].reset_index(drop=True)
     _warn(scores[(scores["metric"] == "diverged") & (scores["value"] > 0)])
-    return Mismatch(scores, parts.reset_index(drop=True), simulation, tuple(np.flatnonzero(~part).tolist()))
+    rows = tuple(np.flatnonzero(~part).tolist())
+    return Mismatch(scores, parts.reset_index(drop=True), simulation, rows, study.common_random_numbers)
 
 
 def _warn(diverged: pd.DataFrame) -> None:

@@ -29,18 +29,32 @@ class Mismatch(Result):
         reached. See `Simulation`.
     parts : DataFrame
         What `gap` returns.
+    common_random_numbers : bool
+        Whether conditions share their draws.
     """
 
-    alternatives: ClassVar = {"statistics": True, "normalizer": False, "batching": False, "test_batching": True}
+    alternatives: ClassVar = {
+        "statistics": True,
+        "normalizer": False,
+        "batching": False,
+        "batch_size": False,
+        "hidden": False,
+        "test_batching": True,
+        "test_batch_size": True,
+    }
 
     table: pd.DataFrame
     parts: pd.DataFrame
     simulation: Simulation
     rows: tuple[int, ...]
     """Where the simulation has each row of the table."""
+    common_random_numbers: bool = False
 
     def _row(self, row: int) -> int:
         return self.rows[row]
+
+    def _shares_draws(self, column: str) -> bool:
+        return self.common_random_numbers or super()._shares_draws(column)
 
     def gap(self) -> pd.DataFrame:
         """The parts of the gap between training and evaluation mode, for accuracy and nll.

@@ -20,7 +20,7 @@ from bnstats.networks.normalizers.registry import NORMALIZERS
 from bnstats.networks.recipe import Recipe
 from bnstats.simulation.streams import side_stream
 from bnstats.simulation.study import Cell, Study
-from bnstats.studies.mismatch.evaluation import PARTS, Condition, Kind, Trained
+from bnstats.studies.mismatch.evaluation import PARTS, TESTING, Condition, Kind, Trained
 
 CELL_COLUMNS = ("dataset", "normalizer", "batching", "batch_size", "hidden", "momentum", "learning_rate")
 
@@ -53,6 +53,7 @@ class MismatchStudy(Study):
     test_batchings: tuple[RowBatching, ...] | None
     test_batch_sizes: tuple[int, ...] | None
     statistics: tuple[Kind, ...]
+    common_random_numbers: bool = False
 
     def cells(self) -> list[dict[str, Any]]:
         return [
@@ -74,6 +75,9 @@ class MismatchStudy(Study):
         )
         return dict(zip(CELL_COLUMNS, values, strict=True))
 
+    def stream_of(self, cell: Cell) -> Cell:
+        return {"networks": "of all conditions"} if self.common_random_numbers else cell
+
     def size(self, cell: Cell) -> int:
         return 4
 
@@ -90,11 +94,11 @@ class MismatchStudy(Study):
         return [Condition(*condition) for condition in product(self.shifts, batchings, sizes)]
 
     def simulate(self, cell: Cell, rng: Generator, size: int) -> dict[MismatchKey, FloatArray]:
-        found = [self._network(cell, rng, i) for i in range(size)]
+        found = [self._network(cell, side_stream(rng, number)) for number in range(size)]
         return {key: np.array([scores[key] for scores in found]) for key in found[0]}
 
     @np.errstate(all="ignore")  # what diverges is counted
-    def _network(self, cell: Cell, rng: Generator, number: int) -> dict[MismatchKey, float]:
+    def _network(self, cell: Cell, rng: Generator) -> dict[MismatchKey, float]:
         trained = Trained.of(
             cell["recipe"], self.dataset, cell["batching"], cell["batch_size"], self.steps_of(cell), rng
         )
@@ -102,7 +106,7 @@ class MismatchStudy(Study):
             MismatchKey(*condition.key, *key): value
             for condition in self.conditions(cell)
             # The same draws for each condition: what differs between them is the condition.
-            for key, value in condition.test(trained, self.statistics, side_stream(rng, number)).items()
+            for key, value in condition.test(trained, self.statistics, side_stream(rng, TESTING)).items()
         }
 
     def wanted(self, cell: Cell, key: MismatchKey, summary: str) -> bool:
