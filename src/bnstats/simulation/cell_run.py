@@ -136,7 +136,8 @@ class CellRun:
         n = self.account.moments[:, 0, place]
         tails = [self.study.tail_index(self.cell, name, int(n.sum())) for name in named]
         usable = [i for i, tail in enumerate(tails) if tail > SUMMARIES["mean"].order]
-        wrong = {i for i in usable if contradicted(n, self.account.joint[:, place])[i]}
+        found = contradicted(n, self.account.joint[:, place]) if usable else ()
+        wrong = {i for i in usable if found[i]}
         self.contradicted |= {named[i] for i in wrong}
         return [i for i in usable if i not in wrong]
 

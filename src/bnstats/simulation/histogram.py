@@ -20,6 +20,8 @@ BINS = 2 * MAGNITUDE_BINS
 # A magnitude's bits without these, less the first, are its bin.
 BIN_SHIFT = 52 - 3
 FIRST_BIN = (1023 - 128) << 3
+# All bits of a number but that of its sign.
+WITHOUT_SIGN = (1 << 63) - 1
 MAGNITUDE_EDGES: FloatArray = ((np.arange(MAGNITUDE_BINS + 1) + FIRST_BIN) << BIN_SHIFT).view(np.float64)
 EDGES: FloatArray = np.concatenate([-MAGNITUDE_EDGES[:0:-1], [0.0], MAGNITUDE_EDGES[1:]])
 

@@ -19,7 +19,7 @@ from bnstats._compiled import compiled
 from bnstats.simulation.central_moments import merge_moments
 from bnstats.simulation.control_variates import joint_moments, merge_joint
 from bnstats.simulation.evidence import GROUPS, Sample
-from bnstats.simulation.histogram import BIN_SHIFT, BINS, FIRST_BIN, MAGNITUDE_BINS, atoms_of, identity_of
+from bnstats.simulation.histogram import BIN_SHIFT, BINS, FIRST_BIN, MAGNITUDE_BINS, WITHOUT_SIGN, atoms_of, identity_of
 
 _KINDS = {
     "moments": "f",
@@ -86,27 +86,30 @@ class Tally:
         array([2., 1., 2., 0., 2.])
         """
         keys = tuple(tuple(key) if isinstance(key, tuple) else (key,) for key in replicates)
-        moments, shape = np.zeros((5, len(keys))), (len(keys), BINS if histogram else 0)
-        missing = np.zeros((2, len(keys)), np.int64)
+        moments, missing = np.zeros((5, len(keys))), np.zeros((2, len(keys)), np.int64)
         events = np.array([np.asarray(values).dtype == np.bool_ for values in replicates.values()], np.int8)
-        counts, low, high = np.zeros(shape, np.int32), np.empty(shape), np.empty(shape)
+        counts = np.zeros(BINS if histogram else 0, np.int32)  # of one measure at a time, so that they stay in cache
+        low, high = np.empty(counts.size), np.empty(counts.size)
+        filled: list[tuple[NDArray[Any], ...]] = []
         atoms = [np.empty((3, 0))]
         most = max((2 + len(arrays) for arrays in controls.values()), default=0)
         joint = np.zeros((len(keys), most + 1, most))
         for k, (key, values, origin) in enumerate(zip(replicates, replicates.values(), origins, strict=True)):
             flat = np.ascontiguousarray(values, dtype=np.float64).ravel()
-            error = _count(flat, origin, moments[:, k], counts[k], low[k], high[k])
+            error = _count(flat, origin, moments[:, k], counts, low, high)
             if key in controls:
                 d = 2 + len(controls[key])
                 joint[k, : d + 1, :d] = joint_moments(error, controls[key])
-            if histogram:
-                value, count = atoms_of(error)
+            own = np.flatnonzero(counts)
+            filled.append((own + k * BINS, counts[own], low[own], high[own]))
+            counts[own] = 0
+            value, count = atoms_of(error) if histogram else (np.empty(0), np.empty(0))
+            if value.size:
                 atoms.append(np.stack([np.full(value.size, float(k)), value, count]))
             if not np.isfinite(moments[1, k]):
                 missing[:, k] = np.isnan(flat).sum(), np.isinf(flat).sum()
-        bins = np.flatnonzero(counts)
-        held = counts.ravel()[bins], low.ravel()[bins], high.ravel()[bins], np.concatenate(atoms, axis=1)
-        return Tally(keys, moments, missing, events, bins, *held, joint)
+        held = [np.concatenate(part) for part in zip(*filled, strict=True)]
+        return Tally(keys, moments, missing, events, *held, np.concatenate(atoms, axis=1), joint)
 
     def check(self) -> None:
         """ValueError for arrays that do not fit each other, as no simulation makes them."""
@@ -157,10 +160,10 @@ def _count(
     moments[4] = fourth
     if counts.size == 0:
         return error
-    bits = np.abs(error).view(np.int64)
+    bits = error.view(np.int64)
     for i in range(error.size):
         error[i] = np.inf if np.isnan(error[i]) else error[i] + 0.0  # no -0
-        magnitude = min(max((bits[i] >> BIN_SHIFT) - FIRST_BIN, 0), MAGNITUDE_BINS - 1)
+        magnitude = min(max(((bits[i] & WITHOUT_SIGN) >> BIN_SHIFT) - FIRST_BIN, 0), MAGNITUDE_BINS - 1)
         b = MAGNITUDE_BINS + magnitude if error[i] >= 0 else MAGNITUDE_BINS - 1 - magnitude
         first = counts[b] == 0
         counts[b] += 1

@@ -23,6 +23,9 @@ class _InverseStd(stats.rv_continuous):
     def _cdf(self, y: Any, n: Any, sigma: Any, eps: Any) -> Any:
         return stats.chi2.sf((1 / y**2 - eps) * n / sigma**2, n - 1)
 
+    def _ppf(self, q: Any, n: Any, sigma: Any, eps: Any) -> Any:
+        return 1 / np.sqrt(sigma**2 * stats.chi2.isf(q, n - 1) / n + eps)
+
     def _stats(self, n: Any, sigma: Any, eps: Any, moments: str = "mv") -> Any:
         size, scale, e = (float(np.ravel(v)[0]) for v in (n, sigma, eps))
         at_sigma = 1 / math.sqrt(scale**2 + e)
