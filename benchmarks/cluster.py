@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import pickle
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from functools import partial
 from itertools import product
@@ -28,25 +28,31 @@ from bnstats.studies.convergence.measure import DYADIC
 from bnstats.studies.convergence.study import DRAWS_PER_SET, SETS_PER_BLOCK, ConvergenceStudy
 
 POPULATIONS = ("normal", "exponential")
+ROLES = ("scheduler", "client", "worker")
 # Runs that are simulated: workers, and draws as a power of ten.
 LARGE_RUNS = ((100, 12), (1000, 12), (1000, 14))
 # Assumed: by which tasks of the same number of blocks differ in time.
 SPREAD = 0.1
 
 
-def cpu() -> float:
+def cpu(processes: Sequence[Any]) -> float:
+    """Seconds of CPU that these have used."""
+    return float(sum(sum(process.cpu_times()[:2]) for process in processes))
+
+
+def cpu_of_all() -> float:
     """Seconds of CPU of this process and all below it."""
     import psutil
 
     this = psutil.Process()
-    return float(sum(sum(process.cpu_times()[:2]) for process in [this, *this.children(recursive=True)]))
+    return cpu([this, *this.children(recursive=True)])
 
 
 def clock(work: Callable[[], object]) -> FloatArray:
     """Seconds on the wall and of CPU."""
-    used = cpu()
+    used = cpu_of_all()
     wall = seconds(work)
-    return np.array([wall, cpu() - used])
+    return np.array([wall, cpu_of_all() - used])
 
 
 def nothing(number: int) -> int:
@@ -56,6 +62,26 @@ def nothing(number: int) -> int:
 def empty_task(executor: Executor, number: int) -> float:
     """Seconds on the wall for a task that does nothing."""
     return seconds(lambda: [f.result() for f in [executor.submit(nothing, i) for i in range(number)]]) / number
+
+
+def task_costs(number: int) -> dict[str, float]:
+    """Seconds of CPU that scheduler, client and worker spend on a task that does nothing, each a process of its own."""
+    import psutil
+    from distributed import Client, SubprocessCluster
+
+    this = psutil.Process()
+    options = {"n_workers": CORES, "threads_per_worker": 1, "dashboard_address": None}
+    with SubprocessCluster(**options) as cluster, Client(cluster) as client:
+        client.wait_for_workers(CORES)
+        executor = client.get_executor(pure=False)
+        empty_task(executor, number // 10 + 1)
+        below = this.children(recursive=True)
+        scheduler = [process for process in below if "distributed.Scheduler" in " ".join(process.cmdline())]
+        workers = [process for process in below if process not in scheduler]
+        roles = {"scheduler": scheduler, "client": [this], "worker": workers}
+        before = {role: cpu(processes) for role, processes in roles.items()}
+        empty_task(executor, number)
+        return {role: (cpu(processes) - before[role]) / number for role, processes in roles.items()}
 
 
 def block_costs(repeats: int) -> dict[str, float]:
@@ -96,23 +122,25 @@ def against_threads(setting: Setting) -> Measured:
         task = np.array([empty_task(plain, setting.of(2000, 20)) for _ in range(setting.rounds)])
     wall, used = np.moveaxis(np.array(rounds), -1, 0)
     net = used - idle[1] / idle[0] * wall
+    of_task = [task_costs(setting.of(2000, 20)) for _ in range(setting.rounds)]
     costs = block_costs(setting.of(20, 2))
     return {
         "Dask / threads": wall[:, 1] / wall[:, 0],
         "Dask / threads, CPU": net[:, 1] / net[:, 0],
         "Dask, empty task": task * 1e3,
+        **{f"Dask, empty task, {role}": [each[role] * 1e3 for each in of_task] for role in ROLES},
         "Dask, workers per client": [costs["simulate"] / (costs["unpickle"] + costs["merge"])],
     } | {
-        _large_name(*size, merges): [large_run(*size, each, costs, merges) for each in task]
+        _large_name(*size, merges): [large_run(*size, each, costs, merges) for each in of_task]
         for size, merges in product(LARGE_RUNS, (False, True))
     }
 
 
-def large_run(workers: int, power: int, task: float, costs: Mapping[str, float], merges: bool) -> float:
+def large_run(workers: int, power: int, task: Mapping[str, float], costs: Mapping[str, float], merges: bool) -> float:
     """Time of a simulated run over that of its draws divided among the workers."""
     blocks = 10**power // (SETS_PER_BLOCK * DRAWS_PER_SET)
     merge = costs["unpickle"] + costs["merge"] if merges else 0.0
-    run = simulated_run(workers, blocks, Costs(task, costs["simulate"], merge, SPREAD))
+    run = simulated_run(workers, blocks, Costs(**task, block=costs["simulate"], merge=merge, spread=SPREAD))
     return run.seconds / run.ideal
 
 
@@ -126,7 +154,8 @@ BENCHMARKS = (
         (
             Row("Dask / threads", "time on the wall, as many worker processes as threads", at_most=1.15),
             Row("Dask / threads, CPU", "time of all processes, less what an idle cluster takes", at_most=1.15),
-            Row("Dask, empty task", "client, scheduler and worker", "ms"),
+            Row("Dask, empty task", "on the wall, client, scheduler and workers on one machine", "ms"),
+            *(Row(f"Dask, empty task, {role}", "CPU, as a process of its own", "ms") for role in ROLES),
             Row("Dask, workers per client", "whose blocks one client can merge", "workers"),
             *(
                 Row(

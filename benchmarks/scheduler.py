@@ -1,9 +1,9 @@
 """A run of 10^12 draws on many workers, event by event: what one scheduler, and one client that merges, make of it.
 
-Three kinds of servers: a scheduler, which spends a fixed time on every task; workers, which simulate the blocks of a
-task; and a client, which merges the blocks of finished tasks in the order in which it sent them, as a run does. A task
-is as long, and as many are under way, as `bnstats.simulation.workers` makes them. Networks and
-disks cost nothing in it.
+Three kinds of servers, each of which spends a fixed time on every task: a scheduler; workers, which simulate the blocks
+of a task; and a client, which merges the blocks of finished tasks in the order in which it sent them, as a run does. A
+task is as long, and as many are under way, as `bnstats.simulation.workers` makes them. Networks and disks cost nothing
+in it.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ class Costs:
 
     Attributes
     ----------
-    task : float
-        Of the scheduler, for a task without work.
+    scheduler, client, worker : float
+        Of each, for a task without work.
     block : float
         Of a worker, for a block.
     merge : float
@@ -34,7 +34,9 @@ class Costs:
         Standard deviation of the time of a task over its mean.
     """
 
-    task: float
+    scheduler: float
+    client: float
+    worker: float
     block: float
     merge: float
     spread: float
@@ -70,9 +72,11 @@ def simulated_run(workers: int, blocks: int, costs: Costs, seed: int = 0) -> Run
     while sizes or under_way:
         while sizes and len(under_way) < window:
             size = sizes.popleft()
-            scheduler = max(scheduler, client) + costs.task
-            busy_scheduler += costs.task
-            start = max(scheduler, heapq.heappop(free))
+            client += costs.client
+            scheduler = max(scheduler, client) + costs.scheduler
+            busy_client += costs.client
+            busy_scheduler += costs.scheduler
+            start = max(scheduler, heapq.heappop(free)) + costs.worker
             end = start + size * costs.block * max(0.1, 1 + costs.spread * rng.standard_normal())
             heapq.heappush(free, end)
             under_way.append((end, size))

@@ -1,10 +1,13 @@
 """The simulated scheduler: known limits, each server alone, and what a run can never be faster than."""
 
+from dataclasses import replace
+
 import pytest
 
 from benchmarks.scheduler import Costs, simulated_run
+from bnstats.simulation.workers import blocks_of_task
 
-FREE = Costs(task=0.0, block=0.04, merge=0.0, spread=0.0)
+FREE = Costs(scheduler=0.0, client=0.0, worker=0.0, block=0.04, merge=0.0, spread=0.0)
 
 
 @pytest.mark.parametrize("workers", [1, 10, 100])
@@ -17,19 +20,28 @@ def test_without_costs_the_draws_are_divided_among_the_workers(workers):
 
 
 def test_a_slow_client_takes_as_long_as_it_merges():
-    run = simulated_run(1000, 100_000, Costs(task=0.0, block=0.04, merge=0.01, spread=0.1))
+    run = simulated_run(1000, 100_000, replace(FREE, merge=0.01, spread=0.1))
     assert run.seconds == pytest.approx(100_000 * 0.01, rel=0.02)
     assert run.client > 0.98
 
 
 def test_a_slow_scheduler_takes_as_long_as_its_tasks():
-    slow = Costs(task=1.0, block=0.04, merge=0.0, spread=0.1)
+    slow = replace(FREE, scheduler=1.0, spread=0.1)
     run = simulated_run(100, 20_000, slow)
     assert run.scheduler > 0.9
     assert run.seconds > 10 * run.ideal
 
 
-def test_time_goes_up_with_each_cost():
-    base = simulated_run(100, 50_000, Costs(0.005, 0.04, 0.0003, 0.1)).seconds
-    for costs in (Costs(0.05, 0.04, 0.0003, 0.1), Costs(0.005, 0.05, 0.0003, 0.1), Costs(0.005, 0.04, 0.003, 0.1)):
-        assert simulated_run(100, 50_000, costs).seconds > base
+def test_a_worker_loses_what_each_of_its_tasks_takes():
+    """Of 100 workers, each has at least as many tasks as blocks over those of the longest task."""
+    run = simulated_run(100, 100_000, replace(FREE, worker=0.1))
+    longest = blocks_of_task(100_000, 100, FREE.block)
+    assert run.seconds >= run.ideal + 0.1 * 100_000 / 100 / longest
+
+
+@pytest.mark.parametrize(
+    "more", [{"scheduler": 0.05}, {"client": 0.05}, {"worker": 0.05}, {"block": 0.05}, {"merge": 0.003}]
+)
+def test_time_goes_up_with_each_cost(more):
+    base = Costs(scheduler=0.003, client=0.001, worker=0.002, block=0.04, merge=0.0003, spread=0.1)
+    assert simulated_run(100, 50_000, replace(base, **more)).seconds > simulated_run(100, 50_000, base).seconds
