@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 # Tasks per worker that are not finished: one that is simulated, and some that wait.
 TASKS_PER_WORKER = 4
-# Seconds that a task should take at least, and besides for each worker, so that a client and a scheduler which spend some
+# Seconds that a task should take at least, and besides for each worker, so that a client and a scheduler which spend
 # milliseconds on a task (`python -m benchmarks cluster`) keep up with any number of workers.
 SHORTEST_TASK, LONGER_PER_WORKER = 0.1, 0.005
 # Seconds after which the workers are counted again, and the connection to them is looked at.
