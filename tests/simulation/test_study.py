@@ -65,6 +65,14 @@ class Coins(bn.Study):  # a user's own
         return cell["chance"]
 
 
+@dataclass(frozen=True)
+class Alike(Averages):
+    """All batch sizes from one stream."""
+
+    def stream_of(self, cell):
+        return {"stream": "of all sizes"}
+
+
 def same(a, b):
     pd.testing.assert_frame_equal(a.reset_index(drop=True), b.reset_index(drop=True), check_exact=True)
 
@@ -718,3 +726,13 @@ def test_no_replicates_are_added_for_a_median_between_atoms():
     smooth = bn.run(Tied(spread=1.0), precision=1e-3, max_replicates=2**20).table.iloc[0]
     assert smooth["replicates"] > 8000
     assert smooth["reached"]
+
+
+@pytest.mark.parametrize(
+    ("study", "known"), [(Averages(), lambda cell: cell), (Alike(), lambda _: {"stream": "of all sizes"})]
+)
+def test_cells_have_common_random_numbers_where_their_stream_is_the_same(study, known):
+    for place, cell in enumerate(study.cells()):
+        found = bn.run_block(study, cell=place, block=3, seed=7)["mean"]
+        expected = stream(7, known(cell), 3).standard_normal((100, cell["size"])).mean(axis=1)
+        np.testing.assert_array_equal(found, expected)
