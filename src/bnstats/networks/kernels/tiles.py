@@ -24,12 +24,11 @@ _ZEROS = ir.Constant(_VECTOR, [0.0] * LANES)
 _FAST = ("contract", "reassoc", "nsz")
 
 
-def product_tile(shape: tuple[int, int], of_transposed: bool = False, adds: bool = False, few: bool = False) -> Any:
+def product_tile(shape: tuple[int, int], of_transposed: bool = False, adds: bool = False, partial: bool = False) -> Any:
     """A function (a, i, b, j, factor, kept, out) for the tile of a b from row i and column j of `out`.
 
-    Where `of_transposed`, it is a' b; where it `adds`, kept out + factor a b. Rows that `out` has not are left out. Of
-    columns there are `LANES` at least, or `few`, which is slower; where `out` ends before the tile does, vectors
-    overlap, and put the same numbers there.
+    Where `of_transposed`, it is a' b; where it `adds`, kept out + factor a b. Rows that `out` has not are left out, and
+    columns too where it is `partial`.
     """
 
     @intrinsic
@@ -40,21 +39,17 @@ def product_tile(shape: tuple[int, int], of_transposed: bool = False, adds: bool
                 _Matrix(context, write, *pair) for pair in ((a, given[0]), (b, given[2]), (out, given[6]))
             )
             i, scale, share = given[1], write.spread(given[4]), write.spread(given[5])
-            columns = [builder.add(given[3], given[3].type(v)) for v in range(0, LANES if few else shape[1], LANES)]
-            counts = [builder.sub(result.columns, column) if few else None for column in columns]
-            if not few:
-                furthest = builder.sub(result.columns, i.type(LANES))
-                columns[1:] = [write.least(column, furthest) for column in columns[1:]]
+            columns = [builder.add(given[3], given[3].type(v)) for v in range(0, shape[1], LANES)]
+            counts = [builder.sub(result.columns, column) if partial else None for column in columns]
             totals = _summed(write, left, i, right, columns, counts, shape[0], of_transposed)
             for r, sums in enumerate(totals):
                 row = builder.add(i, i.type(r))
                 with builder.if_then(builder.icmp_signed("<", row, result.rows)):
-                    places = [result.at(row, column) for column in columns]
-                    if adds:  # all are read before any is written
-                        scaled = [write.multiply(scale, value) for value in sums]
-                        old = [write.load(place, count) for place, count in zip(places, counts, strict=True)]
-                        sums = [write.multiply_add(share, *pair) for pair in zip(old, scaled, strict=True)]
-                    for place, count, value in zip(places, counts, sums, strict=True):
+                    for column, count, value in zip(columns, counts, sums, strict=True):
+                        place = result.at(row, column)
+                        if adds:
+                            value = write.multiply(scale, value)
+                            value = write.multiply_add(share, write.load(place, count), value)
                         write.store(value, place, count)
             return context.get_dummy_value()
 
