@@ -193,7 +193,8 @@ def named(kind: str, name: object, known: Mapping[str, T], otherwise: str) -> T:
         raise ValueError(f"{kind} takes a name ({_listed(known)}) or {otherwise}; got {shown(name)}.")
     if name not in known:
         near = difflib.get_close_matches(name, known, n=1, cutoff=0.0)
-        raise ValueError(f"{kind} {shown(name)} is not known; did you mean {near[0]!r}? Known: {_listed(known)}.")
+        said = f"did you mean {near[0]!r}? Known: {_listed(known)}" if near else f"none is; give {otherwise}"
+        raise ValueError(f"{kind} {shown(name)} is not known; {said}.")
     return known[name]
 
 

@@ -11,7 +11,7 @@ import warnings
 import numpy as np
 import pytest
 from fuzzer import fuzz, judge, today
-from targets import Target, public, targets
+from targets import Target, axes, public, table, targets
 
 import bnstats as bn
 
@@ -67,3 +67,60 @@ def test_the_judge_condemns_what_it_should(kind, said):
 def test_the_judge_acquits_a_refusal_in_one_sentence():
     target = Target("IID.check", lambda: bn.IID().check, {}, ("population", "batch_size"))
     assert judge(target, {"population": "normal", "batch_size": "4"}) is None
+
+
+class NoArray:
+    """What cannot be made an array, and says so in its own way."""
+
+    def __array__(self, *_, **__):
+        raise RuntimeError("is no array")
+
+
+def raises(_):
+    raise KeyError("inside a function of the user's")
+
+
+# What a million calls found, beside what was found before.
+FOUND = {
+    "wide": (lambda: bn.measure_mismatch("digits", hidden=(2**40,)), "network of .* numbers; at most"),
+    "deep": (lambda: bn.measure_gradients(depths=2**40), "each of depths is a whole number from 3 to 10000"),
+    "wide and deep": (lambda: bn.measure_gradients(widths=2**20, depths=3), "network of .* numbers; at most"),
+    "long": (lambda: bn.measure_mismatch("digits", steps=2**40), "rows in a training; at most"),
+    "long, too": (lambda: bn.measure_gradients(steps=2**40), "rows in a training; at most"),
+    "many batches": (lambda: bn.measure_correction(batches=2**40), "values at a time; at most"),
+    "very many": (lambda: bn.measure_correction(new_batches=10**400), "values at a time; at most"),
+    "large effect": (
+        lambda: bn.measure_correction(effect_size=1e300),
+        r"effect_size is tau / sigma, from 0 to 1e\+100",
+    ),
+    "large values": (lambda: bn.corrections.center().fit([1e308, -1e308], ["a", "b"]), r"at most 1e\+150 in size"),
+    "no array": (lambda: bn.measure_running("normal", momentum=NoArray()), "momentum is"),
+    "several momenta": (lambda: bn.measure_mismatch("digits", momentum=np.ones((2, 2))), "momentum is"),
+    "labels": (lambda: bn.measure_information("normal", labels=raises), "labels cannot be called .* raises KeyError"),
+    "no colours": (
+        lambda: bn.plots.winner_map(axes(), table(), "batch_size", "step", {}),
+        "winner 'none' is not known",
+    ),
+    "r_max": (lambda: bn.normalizers.Renorm(r_max=0.5, d_max=np.arange(999)), "r_max is at least 1 and d_max"),
+    "no study": (lambda: bn.run("x" * 9999), "study is an object of a class derived"),
+    "units": (lambda: bn.measure_mismatch("digits", hidden="x" * 9999), "hidden has the units of each hidden layer"),
+}
+
+
+@pytest.mark.parametrize("name", FOUND)
+def test_what_a_million_calls_found_is_refused_in_a_sentence(name):
+    call, said = FOUND[name]
+    with pytest.raises(ValueError, match=said) as refused:
+        call()
+    assert len(str(refused.value)) < 600
+
+
+def test_a_whole_number_is_one_of_any_type():
+    how = {"batch_size": 4, "steps": 4, "precision": None, "max_replicates": 64}
+    tables = [bn.measure_running("normal", training_size=size, **how).table for size in (64, 64.0)]
+    assert tables[0].equals(tables[1])
+
+
+def test_running_statistics_that_no_batch_moves_have_no_error():
+    exact = bn.theory.running_error("normal", "mean", 4, batch_size=4, momentum=1e-300)
+    assert (exact.se, exact.median_abs_error) == (0, abs(exact.bias))

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from bnstats._numbers import number, whole
+from bnstats._validation import shown
 from bnstats.sampling.populations import Population
 from bnstats.statistics import theory
 from bnstats.statistics.conventions import Convention, Momentum
@@ -232,7 +233,7 @@ def _with_variance(given: Any) -> Population:
 
 def _tolerance(given: Any) -> float:
     if not 0 < number("tolerance", given) < math.inf:
-        raise ValueError(f"tolerance is an error in standard deviations, above 0 and finite; got {given!r}.")
+        raise ValueError(f"tolerance is an error in standard deviations, above 0 and finite; got {shown(given)}.")
     return float(given)
 
 

@@ -13,6 +13,9 @@ from numpy.typing import ArrayLike, NDArray
 from bnstats._arrays import FloatArray
 from bnstats._real_arrays import plain_array, real_array
 
+# The sum of the squares of many such values is a float.
+LARGEST = 1e150
+
 
 @dataclass(frozen=True, eq=False)
 class Groups:
@@ -61,6 +64,8 @@ class Groups:
                 f"{along} {shown(labels[index[np.argmin(finite)]])} holds NaN or infinite values, "
                 f"{np.count_nonzero(~finite)} rows do in all: drop these rows."
             )
+        if not np.abs(x).max(initial=0.0) <= LARGEST:
+            raise ValueError(f"x holds numbers of at most {LARGEST:g} in size, as they are squared; rescale it.")
         return Groups(along, x, labels, index)
 
     @cached_property

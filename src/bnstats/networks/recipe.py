@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,11 @@ from bnstats.networks.normalizers.gradient_check import check_gradient
 from bnstats.networks.normalizers.normalizer import Normalizer
 from bnstats.networks.normalizers.registry import is_builtin
 from bnstats.statistics.conventions import Convention
+
+LARGEST_NETWORK = 2**28
+"""Parameters of a network, at most: one gigabyte, and as much again for their velocities."""
+MOST_ROWS_SEEN = 2**28
+"""In a training, at most: their numbers take two gigabytes."""
 
 # The slope below 0 of each activation, which is v for v > 0.
 ACTIVATIONS = {"relu": 0.0, "linear": 1.0}
@@ -67,6 +73,19 @@ class Recipe:
             raise ValueError(f"sizes are (inputs, *{self.hidden}, classes) for this recipe; got {shown(given)}.")
         self.normalizer.check(self.normalizer.set_rows(2), self.hidden)  # whatever the batch size: do groups fit
         return whole("inputs", given[0], least=1), *self.hidden, whole("classes", given[-1], least=1)
+
+    def check_training(self, inputs: int, classes: int, rows_seen: int) -> None:
+        """Raise ValueError for a training that would not fit into memory; a row counts each time that it is seen."""
+        numbers = sum((before + 2) * units for before, units in pairwise((inputs, *self.hidden, classes)))
+        if numbers > LARGEST_NETWORK:
+            raise ValueError(
+                f"hidden layers of {shown(self.hidden)} units make a network of {shown(numbers)} numbers; at most "
+                f"{LARGEST_NETWORK} are simulated."
+            )
+        if rows_seen > MOST_ROWS_SEEN:
+            raise ValueError(
+                f"batches and steps see {shown(rows_seen)} rows in a training; at most {MOST_ROWS_SEEN} are simulated."
+            )
 
     @property
     def slope(self) -> float:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from numbers import Integral
 from typing import Any
 
+from bnstats._validation import shown
 from bnstats.simulation.streams import digest
 from bnstats.simulation.study import Cell, Study
 from bnstats.simulation.summaries import summary_of
@@ -17,12 +18,14 @@ NUMBER_COLUMNS = ("measure", "summary", "value", "mcse", "exact", "replicates", 
 def check(study: Any) -> Sequence[Cell]:
     """The cells of the study; ValueError if it is none."""
     if not isinstance(study, Study):
-        raise ValueError(f"study is an object of a class derived from bn.Study; got {study!r}.")
+        raise ValueError(f"study is an object of a class derived from bn.Study; got {shown(study)}.")
     for summary in study.summaries:
         summary_of(summary)
     cells = study.cells()
     if not isinstance(cells, Sequence) or not all(isinstance(cell, Mapping) for cell in cells):
-        raise ValueError(f"{type(study).__name__}.cells returns a list of mappings, one per condition; got {cells!r}.")
+        raise ValueError(
+            f"{type(study).__name__}.cells returns a list of mappings, one per condition; got {shown(cells)}."
+        )
     if not cells:
         raise ValueError("the study has no cells: give at least one condition.")
     for cell in cells:
@@ -33,7 +36,7 @@ def check(study: Any) -> Sequence[Cell]:
             )
     for size in map(study.size, cells):
         if not isinstance(size, Integral) or size < 1:
-            raise ValueError(f"{type(study).__name__}.size returns a whole number of at least 1; got {size!r}.")
+            raise ValueError(f"{type(study).__name__}.size returns a whole number of at least 1; got {shown(size)}.")
     return cells
 
 

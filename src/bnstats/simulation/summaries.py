@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from bnstats._arrays import FloatArray
-from bnstats._validation import named
+from bnstats._validation import named, shown
 from bnstats.simulation.control_variates import LEAST_GAIN
 from bnstats.simulation.evidence import Evidence, Sample
 from bnstats.simulation.histogram import DISTANCES, Histogram
@@ -240,7 +240,7 @@ def quantile(chance: float) -> Summary:
     'quantile(0.9)'
     """
     if not 0 < chance < 1:
-        raise ValueError(f"a quantile has a probability above 0 and below 1 below it; got {chance!r}.")
+        raise ValueError(f"a quantile has a probability above 0 and below 1 below it; got {shown(chance)}.")
     return _of_quantile(f"quantile({chance:g})", _values, chance)
 
 

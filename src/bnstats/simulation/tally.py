@@ -108,8 +108,9 @@ class Tally:
                 atoms.append(np.stack([np.full(value.size, float(k)), value, count]))
             if not np.isfinite(moments[1, k]):
                 missing[:, k] = np.isnan(flat).sum(), np.isinf(flat).sum()
-        held = [np.concatenate(part) for part in zip(*filled, strict=True)]
-        return Tally(keys, moments, missing, events, *held, np.concatenate(atoms, axis=1), joint)
+        bins, held, lowest, highest = (np.concatenate(part) for part in zip(*filled, strict=True))
+        repeated = np.concatenate(atoms, axis=1)
+        return Tally(keys, moments, missing, events, bins, held, lowest, highest, repeated, joint)
 
     def check(self) -> None:
         """ValueError for arrays that do not fit each other, as no simulation makes them."""

@@ -87,6 +87,8 @@ def running_error(
     shared = 0.0 if training_size is None else variance(training_size)
     se = math.sqrt(batches**2 * shared + squares * (variance(batch_size) - shared))
     normal = statistic == "mean" and training_size is None and population.family == "norm"
+    if se == 0:
+        return Sampling(bias, se, abs(bias))
     return Sampling(bias, se, float(stats.foldnorm.median(abs(bias) / se, scale=se)) if normal else np.nan)
 
 

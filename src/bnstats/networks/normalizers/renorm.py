@@ -72,12 +72,15 @@ class Renorm(Normalizer):
 
     def __post_init__(self) -> None:
         if not (number("r_max", self.r_max) >= 1 and number("d_max", self.d_max) >= 0):
-            raise ValueError(f"r_max is at least 1 and d_max at least 0; got {self.r_max} and {self.d_max}.")
+            raise ValueError(
+                f"r_max is at least 1 and d_max at least 0; got {shown(self.r_max)} and {shown(self.d_max)}."
+            )
         if not isinstance(self.schedule, tuple) or len(self.schedule) != 3:
             raise ValueError(f"schedule is three steps, as in schedule=(100, 500, 800); got {shown(self.schedule)}.")
         if whole("the first step of schedule", self.schedule[0], least=0) > min(self.schedule[1:]):
             raise ValueError(
-                f"schedule is (start, d_max reached, r_max reached), the first step the smallest; got {self.schedule}."
+                f"schedule is (start, d_max reached, r_max reached), the first step the smallest; got "
+                f"{shown(self.schedule)}."
             )
 
     def settings(self, step: IntArray) -> FloatArray:

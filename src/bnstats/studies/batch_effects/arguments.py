@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from bnstats._numbers import LARGEST_BATCH
+from bnstats._validation import shown
 from bnstats.studies.batch_effects.downstream_model import corrected
 from bnstats.studies.batch_effects.study import CorrectionStudy
+
+LARGEST_EFFECT = 1e100
 
 
 def check(study: CorrectionStudy) -> None:
@@ -17,12 +21,20 @@ def check(study: CorrectionStudy) -> None:
         raise ValueError(f"batches is even, as confounded designs treat one half as the other; got {study.batches}.")
     if not 0 <= study.noise < 1:
         raise ValueError(f"noise is a share of the variance, at least 0 and below 1; got {study.noise}.")
-    if not all(0 <= tau < np.inf for tau in study.effect_size):
-        raise ValueError(f"effect_size is tau / sigma, at least 0 and finite; got {study.effect_size}.")
+    if not all(0 <= tau <= LARGEST_EFFECT for tau in study.effect_size):
+        raise ValueError(
+            f"effect_size is tau / sigma, from 0 to {LARGEST_EFFECT:g}; got {shown(list(study.effect_size))}."
+        )
     if not all(0 <= share <= 1 for share in study.smoothness):
         raise ValueError(f"smoothness is a share of the effect's variance, from 0 to 1; got {study.smoothness}.")
     if not study.cells():
         raise ValueError("effect, effect_size, smoothness or batch_sizes is empty: give at least one of each.")
+    largest = max(map(study.draws, study.cells()))
+    if largest > LARGEST_BATCH:
+        raise ValueError(
+            f"features, batches and batch_sizes make {shown(largest)} values at a time; at most {LARGEST_BATCH} are "
+            "simulated."
+        )
     shape = 1, study.features, study.batches + study.new_batches, min(study.batch_size)
     probe = np.random.default_rng(0).normal(size=shape)
     for correction in study.corrections:

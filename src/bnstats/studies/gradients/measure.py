@@ -19,6 +19,9 @@ from bnstats.statistics.conventions import Convention
 from bnstats.studies.gradients.result import Gradients
 from bnstats.studies.gradients.study import GradientStudy
 
+# Hidden layers of a network, at most.
+DEEPEST = 10_000
+
 
 @run_options(precision=None, max_replicates=64)
 def measure_gradients(
@@ -87,7 +90,7 @@ def measure_gradients(
             each("normalizers", normalizers, Normalizer.of),
             choices("activations", activations, tuple(ACTIVATIONS)),
             each("widths", widths, lambda n: whole("each of widths", n, least=1)),
-            each("depths", depths, lambda n: whole("each of depths", n, least=3)),
+            each("depths", depths, lambda n: whole("each of depths", n, least=3, most=DEEPEST)),
         )
     ]
     study = GradientStudy(

@@ -99,7 +99,9 @@ class GradientStudy(Study):
         """Refuse batches that cannot be drawn or normalised; how many rows a class has is the same in every split."""
         split = self.dataset.split(np.random.default_rng(0))
         for cell in self.cells():
-            cell["recipe"].check(cell["batch_size"])
+            recipe = cell["recipe"]
+            recipe.check(cell["batch_size"])
+            recipe.check_training(self.dataset.inputs, self.dataset.classes, self.draws(cell))
             self.batching.check(split.y, cell["batch_size"])
 
     def wanted(self, cell: Cell, key: GradientKey, summary: str) -> bool:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy import special, stats
 
 from bnstats._arrays import FloatArray
+from bnstats._raised import raised
 from bnstats._real_arrays import plain_array
 from bnstats._validation import shown
 from bnstats.sampling.populations import Population
@@ -117,7 +118,10 @@ def classify(labels: Labels, x: FloatArray) -> NDArray[np.int64]:
     """The class of each raw value."""
     if isinstance(labels, tuple):
         return np.searchsorted(labels, x, side="right")
-    given = np.asarray(labels(x))
+    try:
+        given = np.asarray(labels(x))
+    except Exception as error:  # the user's own function may raise anything
+        raise ValueError(f"labels cannot be called with an array of values: it raises {raised(error)}.") from error
     if given.shape != x.shape or not np.issubdtype(given.dtype, np.integer):
         raise ValueError(
             f"labels is a function from an array to whole numbers of the same shape {x.shape}; it gave {given.dtype} "

@@ -6,7 +6,7 @@ from itertools import product
 from typing import Any
 
 from bnstats._numbers import number, whole
-from bnstats._validation import each
+from bnstats._validation import each, shown
 from bnstats.networks.normalizers.normalizer import Normalizer
 from bnstats.networks.recipe import Recipe
 from bnstats.statistics.conventions import Convention
@@ -45,9 +45,10 @@ def recipes(
 
 def _units(given: Any) -> tuple[int, ...]:
     if not isinstance(given, list | tuple):
-        raise ValueError(f"hidden has the units of each hidden layer, as in hidden=(64, 64); got {given!r}.")
+        raise ValueError(f"hidden has the units of each hidden layer, as in hidden=(64, 64); got {shown(given)}.")
     return tuple(whole("each of hidden", units, least=1) for units in given)
 
 
 def _convention(source: Any, momentum: Any) -> Convention:
-    return Convention.of(source, momentum if momentum in (None, "default") else number("momentum", momentum))
+    named = momentum is None or (isinstance(momentum, str) and momentum == "default")
+    return Convention.of(source, momentum if named else number("momentum", momentum))

@@ -127,6 +127,7 @@ class MismatchStudy(Study):
         for cell in self.cells():
             recipe, n = cell["recipe"], cell["batch_size"]
             recipe.check(n)
+            recipe.check_training(self.dataset.inputs, self.dataset.classes, self.draws(cell))
             cell["batching"].check(split.y, n)
             for condition in self.conditions(cell):
                 with _about_testing():

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, Unpack
 
-import numpy as np
-
+from bnstats._validation import several
 from bnstats.sampling.populations import Population
 from bnstats.simulation.options import RunOptions, run_options
 from bnstats.simulation.run import run
@@ -62,6 +61,7 @@ def measure_running(
     """
     population = Population.of(population)
     check(population, batch_size, steps, training_size)
+    training_size = None if training_size is None else int(training_size)
     study = RunningStudy(population, int(batch_size), _conventions(convention, momentum), int(steps), training_size)
     simulation = run(study, **options)
     return Running(simulation.table, study, simulation)
@@ -69,10 +69,7 @@ def measure_running(
 
 def _conventions(given: Any, momentum: Any) -> tuple[Convention, ...]:
     """Each convention with each momentum, once."""
-    sources = [given] if isinstance(given, str | Convention) or not isinstance(given, Iterable) else list(given)
-    momenta: list[Momentum] = [momentum] if np.ndim(momentum) == 0 else list(momentum)
-    if not sources or not momenta:
-        raise ValueError("convention or momentum is empty: give at least one.")
+    sources, momenta = several("convention", given), several("momentum", momentum)
     conventions = tuple(dict.fromkeys(Convention.of(source, m) for source in sources for m in momenta))
     names = [(c.name, c.momentum) for c in conventions]
     if len(set(names)) < len(names):
