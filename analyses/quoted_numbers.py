@@ -10,10 +10,13 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+import pandas as pd
+
 from analyses import remedies, running_stats, shift
 from analyses.breaking import best, kinds
 from analyses.figure_files import ROOT
 from analyses.quotes import Quote, numbers_of, unaccounted, value
+from analyses.sufficient_size import SufficientSize
 from bnstats.plots.elements import in_percent
 
 Number = Callable[[], float | str]
@@ -102,10 +105,19 @@ def _wrong(normalizer: str) -> Number:
 
 def _sufficient(end: str) -> Number:
     def found() -> float:
-        choice, report = (numbers_of("remedies").query(f"stage == '{stage}'") for stage in ("choice", "report"))
-        return float(getattr(remedies.losses(report, choice, "equal rows")[1], end))
+        return float(getattr(_losses()[1], end))
 
     return found
+
+
+def _losses() -> tuple[pd.DataFrame, SufficientSize]:
+    return remedies.losses(numbers_of("remedies").query("stage == 'report'"), "equal rows")
+
+
+def _twice_as_many(column: str) -> Number:
+    """What 128 rows bring over 64, and two standard errors of that."""
+    factor = {"value": -1, "mcse": 2}[column]
+    return lambda: factor * float(_losses()[0][column].iloc[-1])
 
 
 def _signs(verdict: str | None = None) -> Number:
@@ -243,8 +255,9 @@ QUOTES: Mapping[str, Sequence[Quote]] = {
             "batches of 2: {:.0f} % wrong with batch norm, {:.0f} % with group norm", (_wrong("batch"), _wrong("group"))
         ),
         Quote(
-            "batch norm loses half a point below {:.1f} rows ({:.1f} to {:.1f}), and 64 are enough",
-            tuple(_sufficient(end) for end in ("size", "low", "high")),
+            "batch norm loses half a point against batches of 64 below {:.1f} rows ({:.1f} to {:.1f}); 128 rows bring "
+            "{:+.1f} ± {:.1f} points",
+            (*(_sufficient(end) for end in ("size", "low", "high")), *map(_twice_as_many, ("value", "mcse"))),
         ),
         Quote(
             "of {:.0f} published differences, the sign is opposite here in {:.0f}, undecided in {:.0f}, the same in "

@@ -19,7 +19,7 @@ from analyses.learning_rates import best_rate, tried_rates
 from analyses.sufficient_size import SufficientSize, sufficient_size
 from bnstats.plots.elements import MARKERS, in_percent, log2_ticks, log_errors, panels, series, theme
 
-SIZES, FEW = (2, 4, 8, 16, 32, 64, 128), (2, 16, 128)
+SIZES, FEW = (2, 4, 8, 16, 32, 64, 128), (2, 64, 128)
 ROWS, STEPS = 16_000, 500
 MARGIN, ASKED = 0.005, 64
 # Whose loss in small batches is sought, and how the figure calls it.
@@ -126,7 +126,7 @@ def _at_most(count: int) -> dict[str, Any]:
 
 def plot(frame: pd.DataFrame) -> Figure:
     """Three panels: normalizers that use the batch, normalizers that do not, and what small batches lose."""
-    choice, report = (frame[frame["stage"] == stage] for stage in ("choice", "report"))
+    report = frame[frame["stage"] == "report"]
     errors = report[report["question"] == "equal rows"]
     errors = in_percent(errors.assign(value=1 - errors["value"]))
     error = errors.pivot(index="size", columns="normalizer", values="value")
@@ -139,7 +139,7 @@ def plot(frame: pd.DataFrame) -> Figure:
         (few, many) = (error.loc[n, "group"] for n in (2, SIZES[-1]))
         axes[1].set_title(f"Group norm: {few:.1f} % wrong in batches of 2,\n{many:.1f} % in batches of {SIZES[-1]}")
         axes[1].sharey(axes[0])
-        _draw_losses(axes[2], report, choice, palette)
+        _draw_losses(axes[2], report, palette)
         figure.suptitle(
             f"Handwritten digits, {ROWS} rows seen, each learning rate tuned: "
             "batch norm loses in small batches, norms within a row do not"
@@ -159,36 +159,37 @@ def _draw_errors(ax: Axes, rows: pd.DataFrame, names: dict[str, str], palette: S
     ax.legend(fontsize=8, loc="upper right")
 
 
-def _draw_losses(ax: Axes, report: pd.DataFrame, choice: pd.DataFrame, palette: Sequence[Any]) -> None:
-    found = {question: losses(report, choice, question) for question in QUESTIONS}
+def _draw_losses(ax: Axes, report: pd.DataFrame, palette: Sequence[Any]) -> None:
+    found = {question: losses(report, question) for question in QUESTIONS}
     for i, (question, (lost, small)) in enumerate(found.items()):
         label = f"{QUESTIONS[question][1]}: {small}"
         series(ax, lost, "size", color=palette[i], marker=MARKERS[i], label=label, joined=True)
     ax.axhline(100 * MARGIN, color="0.3", linestyle="--", linewidth=1)
     log2_ticks(ax, SIZES)
     lost, small = found["equal rows"]
-    at = lost[lost["size"] >= ASKED].iloc[0]
-    loses = f"loses {abs(at['value']):.1f} ± {2 * at['mcse']:.1f} points" if at["mcse"] > 0 else "is the best"
-    said = f"with {at['size']:.0f} rows it {loses}"
-    ax.set(yscale="symlog", ylim=(-0.45, 20_000))  # room for the legend
+    most = lost.iloc[-1]
+    gain = f"{-most['value']:+.1f}".replace("-", "−")
+    said = f"{most['size']:.0f} rows bring {gain} ± {2 * most['mcse']:.1f} points over {ASKED}"
+    ax.set(yscale="symlog", ylim=(-0.9, 20_000))  # room for the legend
     ax.set_title(f"Batch norm loses half a point below {small.size:.1f} rows;\n{said}")
     ax.set_yticks(POINTS, [f"{y:g}" for y in POINTS])
-    ax.set(xlabel="rows that share a mean and variance", ylabel="accuracy lost against the best size (points)")
+    ax.set(xlabel="rows that share a mean and variance", ylabel=f"accuracy lost against {ASKED} rows (points)")
     title = "rows below which half a point is lost (95 % interval)"
     ax.legend(fontsize=8, loc="upper right", title=title, title_fontsize=8)
 
 
-def losses(report: pd.DataFrame, choice: pd.DataFrame, question: str) -> tuple[pd.DataFrame, SufficientSize]:
-    """Points lost against the size at which the networks that chose were best, and the size that is sufficient."""
-    rows, chose = (
-        stage[(stage["question"] == question) & (stage["normalizer"] == QUESTIONS[question][0])].sort_values("size")
-        for stage in (report, choice)
-    )
-    best = chose.loc[chose["value"].idxmax(), "size"]
-    small = sufficient_size(rows["size"], rows["value"], rows["mcse"], best=best, margin=MARGIN)
-    at_best = rows[rows["size"] == best].iloc[0]
-    error = np.hypot(rows["mcse"], at_best["mcse"]).where(rows["size"] != best, 0.0)
-    return in_percent(rows.assign(value=at_best["value"] - rows["value"], mcse=error)), small
+def losses(report: pd.DataFrame, question: str) -> tuple[pd.DataFrame, SufficientSize]:
+    """Points lost against 64 rows, and the size from which on half a point is not lost.
+
+    The reference is the size that is asked about: from 8 rows on all are nearly as good, so that the best one of few
+    networks is another one each time. What another choice of learning rates would change is not in the errors.
+    """
+    rows = report[(report["question"] == question) & (report["normalizer"] == QUESTIONS[question][0])]
+    rows = rows.sort_values("size")
+    small = sufficient_size(rows["size"], rows["value"], rows["mcse"], reference=ASKED, margin=MARGIN)
+    asked = rows[rows["size"] == ASKED].iloc[0]
+    error = np.hypot(rows["mcse"], asked["mcse"]).where(rows["size"] != ASKED, 0.0)
+    return in_percent(rows.assign(value=asked["value"] - rows["value"], mcse=error)), small
 
 
 def main(argv: Sequence[str] | None = None) -> Path:

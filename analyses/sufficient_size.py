@@ -1,4 +1,4 @@
-"""The smallest sufficient size: from where on the loss against the best size is within a margin, with an interval."""
+"""The smallest sufficient size: from where on the loss against a reference is within a margin, with an interval."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class SufficientSize:
     Attributes
     ----------
     size, low, high : float
-        nan if no size up to the best one comes that near to the margin, or none stays outside of it.
+        nan if no size up to the reference comes that near to the margin, or none stays outside of it.
     """
 
     size: float
@@ -29,9 +29,9 @@ class SufficientSize:
 
 
 def sufficient_size(
-    sizes: ArrayLike, value: ArrayLike, mcse: ArrayLike, *, best: Any, margin: float, confidence: float = 0.95
+    sizes: ArrayLike, value: ArrayLike, mcse: ArrayLike, *, reference: Any, margin: float, confidence: float = 0.95
 ) -> SufficientSize:
-    """The smallest size from which on, up to the best, the value is within `margin` of its value at the best size.
+    """The smallest size from which on, up to a reference, the value is within `margin` of its value there.
 
     Between the sizes the value is interpolated in log size. The interval holds the sizes at which the loss does not
     differ from the margin by more than its Monte Carlo error allows (a test inverted, as Fieller did it).
@@ -41,21 +41,21 @@ def sufficient_size(
     sizes : (k,) numbers, increasing
     value, mcse : (k,) floats
         Independent, unbiased and normal estimates, and their standard errors.
-    best : one of sizes
-        Chosen on other data than `value`, else the best value is too good, and the size too large.
+    reference : one of sizes
+        Chosen without looking at `value`: the largest of several values is too good, and would make the size too large.
     margin : float
     confidence : float
 
     Examples
     --------
-    >>> found = sufficient_size([2, 8, 32, 128], [0.90, 0.96, 0.98, 0.98], [0.001] * 4, best=128, margin=0.01)
+    >>> found = sufficient_size([2, 8, 32, 128], [0.90, 0.96, 0.98, 0.98], [0.001] * 4, reference=128, margin=0.01)
     >>> round(found.size, 6), found.low < 16 < found.high
     (16.0, True)
     """
     everything = np.asarray(sizes, dtype=float)
-    if not (everything == best).any():
-        raise ValueError(f"best is one of the sizes {everything.tolist()}; got {best}.")
-    up_to = everything <= best
+    if not (everything == reference).any():
+        raise ValueError(f"reference is one of the sizes {everything.tolist()}; got {reference}.")
+    up_to = everything <= reference
     k, mean, error = (np.asarray(a, dtype=float)[up_to] for a in (np.log2(everything), value, mcse))
     fine = np.linspace(k[0], k[-1], 2001)
     weights = np.eye(k.size)[-1] - np.transpose([np.interp(fine, k, one) for one in np.eye(k.size)])

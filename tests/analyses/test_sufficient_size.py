@@ -19,7 +19,7 @@ TRUTH = 2 ** (3 + (0.97 - 0.962) / (0.975 - 0.962))
 def covered(confidence: float, times: int) -> int:
     """How often the interval for a loss of 0.01 holds the true size."""
     drawn = np.random.default_rng(0).normal(VALUE, ERROR, (times, SIZES.size))
-    found = [sufficient_size(SIZES, value, ERROR, best=32, margin=0.01, confidence=confidence) for value in drawn]
+    found = [sufficient_size(SIZES, value, ERROR, reference=32, margin=0.01, confidence=confidence) for value in drawn]
     return sum(one.low <= TRUTH <= one.high for one in found)
 
 
@@ -32,23 +32,23 @@ def test_intervals_hold_the_truth_as_often_as_they_say() -> None:
 
 
 def test_without_noise_it_is_where_the_line_crosses() -> None:
-    exact = sufficient_size(SIZES, VALUE, np.full(6, 1e-5), best=32, margin=0.01)
+    exact = sufficient_size(SIZES, VALUE, np.full(6, 1e-5), reference=32, margin=0.01)
     assert exact.size == pytest.approx(TRUTH, rel=2e-3)
     assert exact.low < TRUTH < exact.high < 1.01 * exact.low
 
 
 def test_what_comes_after_the_best_size_does_not_count() -> None:
     worse = np.where(SIZES > 32, 0.5, VALUE)
-    assert sufficient_size(SIZES, worse, ERROR, best=32, margin=0.01) == sufficient_size(
-        SIZES, VALUE, ERROR, best=32, margin=0.01
+    assert sufficient_size(SIZES, worse, ERROR, reference=32, margin=0.01) == sufficient_size(
+        SIZES, VALUE, ERROR, reference=32, margin=0.01
     )
 
 
 def test_no_size_is_too_small() -> None:
-    assert math.isnan(sufficient_size(SIZES, np.full(6, 0.9), ERROR / 100, best=32, margin=0.01).size)
+    assert math.isnan(sufficient_size(SIZES, np.full(6, 0.9), ERROR / 100, reference=32, margin=0.01).size)
     assert str(SufficientSize(6.54, 5.93, 7.28)) == "6.5 (5.9 to 7.3)"
 
 
 def test_a_best_size_that_is_none_is_refused() -> None:
     with pytest.raises(ValueError, match="best is one of the sizes"):
-        sufficient_size(SIZES, VALUE, ERROR, best=48, margin=0.01)
+        sufficient_size(SIZES, VALUE, ERROR, reference=48, margin=0.01)
