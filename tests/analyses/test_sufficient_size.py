@@ -37,7 +37,7 @@ def test_without_noise_it_is_where_the_line_crosses() -> None:
     assert exact.low < TRUTH < exact.high < 1.01 * exact.low
 
 
-def test_what_comes_after_the_best_size_does_not_count() -> None:
+def test_what_comes_after_the_reference_does_not_count() -> None:
     worse = np.where(SIZES > 32, 0.5, VALUE)
     assert sufficient_size(SIZES, worse, ERROR, reference=32, margin=0.01) == sufficient_size(
         SIZES, VALUE, ERROR, reference=32, margin=0.01
@@ -49,6 +49,6 @@ def test_no_size_is_too_small() -> None:
     assert str(SufficientSize(6.54, 5.93, 7.28)) == "6.5 (5.9 to 7.3)"
 
 
-def test_a_best_size_that_is_none_is_refused() -> None:
-    with pytest.raises(ValueError, match="best is one of the sizes"):
+def test_a_reference_that_is_no_size_is_refused() -> None:
+    with pytest.raises(ValueError, match="reference is one of the sizes"):
         sufficient_size(SIZES, VALUE, ERROR, reference=48, margin=0.01)
