@@ -320,7 +320,7 @@ SETTINGS = tuple(
         "becomes 0",
         "in batches of 64 that hardly ever happens",
         "replicates are 0 or 1",
-        "0.1 seconds",
+        "0.3 seconds",
         "15 digits",
     )
 )

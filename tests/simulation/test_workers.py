@@ -281,7 +281,7 @@ def test_tasks_of_processes_have_more_blocks_the_shorter_these_are_and_fewer_tow
     with Workers(Asked(_max_workers=2), Means(), 0, []) as workers:
         assert workers.share(10_000) == 1  # nothing is known yet
         workers.took(0.01)
-        assert workers.share(10_000) == 11
+        assert workers.share(10_000) == 31
         assert workers.share(20) == 10
         assert workers.share(3) == 1
         for _ in range(100):

@@ -23,7 +23,7 @@ T = TypeVar("T")
 TASKS_PER_WORKER = 4
 # Seconds that a task should take at least, and besides for each worker, so that a client and a scheduler which spend
 # milliseconds on a task (`python -m benchmarks cluster`) keep up with any number of workers.
-SHORTEST_TASK, LONGER_PER_WORKER = 0.1, 0.005
+SHORTEST_TASK, LONGER_PER_WORKER = 0.3, 0.005
 # Seconds after which the workers are counted again, and the connection to them is looked at.
 COUNT_EVERY = 2.0
 
