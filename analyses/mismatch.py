@@ -109,7 +109,7 @@ def _draw_gap(ax: Axes, parts: pd.DataFrame, palette: Sequence[Any]) -> None:
     where = {"depth": DEEP, "batch_size": SMALL}
     noise, average = (at(parts, "batch size", part, **where) for part in ("batch - population", "precise - running"))
     ax.set_title(
-        f"{DEEP} layers, batches of {SMALL}: batch noise costs training mode\n{abs(noise):.0f} points, "
+        f"{DEEP} layers, batches of {SMALL}: batch noise costs training mode\n{-noise:.0f} points, "
         f"a wrong running average evaluation mode {average:.0f}"
     )
     ax.set(xlabel="batch size in training and testing", ylabel="difference in accuracy (points)")

@@ -129,8 +129,8 @@ def _draw_mixed(ax: Axes, rows: pd.DataFrame, palette: Sequence[Any]) -> None:
     ax.set_xticks(range(len(change)), [f"{kind}\n{max(s.severity for s in SHIFTS[kind]):g}" for kind in change.index])
     alone, mixed, more = change.loc["class mix"]
     ax.set_title(
-        f"A changed class mix costs {abs(alone):.0f} points with the test batch alone,\n"
-        f"{abs(mixed):.0f} with 16 pseudo-rows of training, {abs(more):.0f} with 64"
+        f"A changed class mix costs {-alone:.0f} points with the test batch alone,\n"
+        f"{-mixed:.0f} with 16 pseudo-rows of training, {-more:.0f} with 64"
     )
     ax.set(
         xlabel=f"the severest shift of each kind, test batches of {USUAL}", ylabel="change of test accuracy (points)"
