@@ -60,7 +60,7 @@ def ours(sets: int, executor: Executor | int, names: Sequence[Any] = tuple(SAMPL
 
 def ours_anew(sets: int) -> None:
     """On all cores, with the exact values computed anew, which further calls in a process remember."""
-    for remembered in (study._sampling, study._visible_tail_index, populations._slope):
+    for remembered in (study._known, study._visible_index_of_values, study._visible_tail_index, populations._slope):
         remembered.cache_clear()
     ours(sets, CORES)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -35,9 +34,7 @@ def plain_array(name: str, given: Any) -> NDArray[Any]:
     if hasattr(given, "detach"):  # a tensor that takes part in automatic differentiation
         given = given.detach().cpu()
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            array = np.asarray(given)
+        array = np.asarray(given)
     except Exception as error:  # an object's own `__array__` may raise anything
         raise ValueError(
             f"{name} is an array; got {shown(given)}, whose rows have different lengths or hold what is no number."

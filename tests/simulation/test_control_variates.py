@@ -71,7 +71,7 @@ def test_joint_moments_are_those_of_numpy(count: int) -> None:
     rng = np.random.default_rng(count)
     e, w = rng.gamma(2.0, size=count) + 5, rng.normal(size=(3, count))
     x = np.stack([e, e**2, *w])
-    found = joint_moments(e, w)
+    found = joint_moments(e, tuple(w))
     np.testing.assert_allclose(found[0], x.mean(axis=1), rtol=1e-12, atol=1e-13)
     np.testing.assert_allclose(found[1:], count * np.cov(x, ddof=0), rtol=1e-9, atol=1e-9)
 
@@ -82,22 +82,22 @@ def test_merged_joint_moments_are_those_of_the_union(blocks: int) -> None:
     draws = [rng.gamma(2.0, size=(2, 30 + i)) for i in range(blocks)]
     n, joint = np.zeros(GROUPS), np.zeros((GROUPS, 4, 3))
     for i, (e, w) in enumerate(draws):
-        n[i], joint[i] = e.size, joint_moments(e, w[None])
+        n[i], joint[i] = e.size, joint_moments(e, (w,))
     counts, held = halves(n, joint)
     for half in (0, 1):
         e, w = np.concatenate([np.empty((2, 0)), *draws[half::2]], axis=1)
         assert counts[half] == e.size
         if e.size:
-            np.testing.assert_allclose(held[half], joint_moments(e, w[None]), rtol=1e-11)
-    total, whole = merge_joint(counts[0], held[0], counts[1], held[1])
-    assert total == sum(e.size for e, _ in draws)
-    np.testing.assert_allclose(whole, joint_moments(*(lambda x: (x[0], x[1:]))(np.concatenate(draws, axis=1))))
+            np.testing.assert_allclose(held[half], joint_moments(e, (w,)), rtol=1e-11)
+    assert counts.sum() == sum(e.size for e, _ in draws)
+    whole = merge_joint(counts[:1], held[:1], counts[1:], held[1:])[0]
+    np.testing.assert_allclose(whole, joint_moments(*(lambda x: (x[0], (x[1],)))(np.concatenate(draws, axis=1))))
 
 
-def skewed(rng: Generator, count: int) -> tuple[np.ndarray, np.ndarray]:
+def skewed(rng: Generator, count: int) -> tuple[np.ndarray, tuple[np.ndarray]]:
     """Replicates whose slope on their control variate, fitted to them, goes with that one's mean."""
     w = rng.exponential(size=count) - 1
-    return w**2 - 1, w[None]
+    return w**2 - 1, (w,)
 
 
 def test_slopes_of_other_blocks_do_not_bias() -> None:
@@ -108,7 +108,8 @@ def test_slopes_of_other_blocks_do_not_bias() -> None:
         found = Controlled.of(np.array([100.0, 100.0]), np.stack(parts))
         assert found is not None
         across.append(found.mean)
-        _, whole = merge_joint(np.array(100.0), parts[0], np.array(100.0), parts[1])
+        count, (one, other) = np.array([100.0]), parts
+        whole = merge_joint(count, one[None], count, other[None])[0]
         within.append(whole[0, 0] - whole[1, 2] / whole[3, 2] * whole[0, 2])
     z = [np.mean(x) / np.std(x) * math.sqrt(4000) for x in (across, within)]
     assert abs(z[0]) < 6.2

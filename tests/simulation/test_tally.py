@@ -7,10 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
+from scipy.interpolate import PchipInterpolator
 
 from bnstats.simulation.central_moments import merge_moments
 from bnstats.simulation.evidence import GROUPS
 from bnstats.simulation.histogram import bins_of
+from bnstats.simulation.increasing_cubic import increasing_cubic
 from bnstats.simulation.storage.packing import pack, unpack
 from bnstats.simulation.summaries import SUMMARIES
 from bnstats.simulation.tally import Account, Tally
@@ -234,3 +236,13 @@ def test_infinite_huge_and_missing_replicates_do_not_stop_a_run(x):
         SUMMARIES[name].leaving_out(held)
     assert 0.0 <= summary("median_abs_error", x)[0] <= 2.0
     assert not np.isfinite(summary("bias", x)[0]) or np.isfinite(x).all()
+
+
+@given(st.integers(2, 9), st.integers(0, 2**32 - 1))
+@settings(deadline=None)
+def test_quantiles_are_interpolated_as_by_scipy(points, seed):
+    rng = np.random.default_rng(seed)
+    x, y = np.cumsum(rng.exponential(size=(2, points)) ** 3 + 1e-6, axis=1)
+    at = rng.uniform(x[0], x[-1], 20)
+    expected = PchipInterpolator(x, y)(at)
+    np.testing.assert_allclose(increasing_cubic(x, y, at), expected, rtol=1e-12, atol=1e-12 * y[-1])

@@ -5,9 +5,35 @@ from __future__ import annotations
 import numpy as np
 
 from bnstats._arrays import FloatArray
+from bnstats._compiled import compiled
 
 
-@np.errstate(invalid="ignore", over="ignore")
+@compiled
+def _merge(a: FloatArray, b: FloatArray, out: FloatArray) -> None:
+    """Of K measures, shapes (5, K); `out` may be `a`."""
+    for k in range(a.shape[1]):
+        na, nb = a[0, k], b[0, k]
+        d = b[1, k] - a[1, k]
+        dn = d / max(na + nb, 1.0)
+        a2, b2, a3, b3 = a[2, k], b[2, k], a[3, k], b[3, k]
+        fourth = na * nb * (na**2 - na * nb + nb**2) * d * dn**3
+        fourth += 6 * dn**2 * (na**2 * b2 + nb**2 * a2) + 4 * dn * (na * b3 - nb * a3)
+        out[4, k] = a[4, k] + b[4, k] + fourth
+        out[3, k] = a3 + b3 + na * nb * (na - nb) * d * dn**2 + 3 * dn * (na * b2 - nb * a2)
+        out[2, k] = a2 + b2 + na * nb * d * dn
+        out[1, k] = a[1, k] + nb * dn
+        out[0, k] = na + nb
+
+
+@compiled
+def _merge_tree(moments: FloatArray) -> None:
+    step = 1
+    while step < len(moments):
+        for i in range(0, len(moments), 2 * step):
+            _merge(moments[i], moments[i + step], moments[i])
+        step *= 2
+
+
 def merge_moments(a: FloatArray, b: FloatArray) -> FloatArray:
     """Moments to order four of the union (Pébay 2008); shapes (5, ...); a count of zero is allowed.
 
@@ -15,26 +41,13 @@ def merge_moments(a: FloatArray, b: FloatArray) -> FloatArray:
     >>> merge_moments(one, three).tolist()
     [2.0, 2.0, 2.0, 0.0, 2.0]
     """
-    na, nb = a[0], b[0]
-    n = na + nb
-    safe = np.maximum(n, 1)
-    d = b[1] - a[1]
-    dn = d / safe
-    mean = a[1] + nb * dn
-    second = a[2] + b[2] + na * nb * d * dn
-    third = a[3] + b[3] + na * nb * (na - nb) * d * dn**2 + 3 * dn * (na * b[2] - nb * a[2])
-    fourth = (
-        a[4]
-        + b[4]
-        + na * nb * (na**2 - na * nb + nb**2) * d * dn**3
-        + 6 * dn**2 * (na**2 * b[2] + nb**2 * a[2])
-        + 4 * dn * (na * b[3] - nb * a[3])
-    )
-    return np.stack([n, mean, second, third, fourth])
+    merged = np.array(a).reshape(5, -1)
+    _merge(merged, np.ascontiguousarray(b).reshape(5, -1), merged)
+    return merged.reshape(a.shape)
 
 
 def merge_groups(moments: FloatArray) -> FloatArray:
-    """Merge along the last axis, as a tree; shapes (5, ..., groups) -> (5, ...)."""
-    while moments.shape[-1] > 1:
-        moments = merge_moments(moments[..., ::2], moments[..., 1::2])
-    return moments[..., 0]
+    """Merge a power of two of groups along the first axis, as a tree; shapes (groups, 5, K) -> (5, K)."""
+    merged: FloatArray = np.array(moments, order="C")
+    _merge_tree(merged)
+    return np.asarray(merged[0])

@@ -37,58 +37,90 @@ CONTRADICTED = 10.0
 
 
 @compiled
-def joint_moments(error: FloatArray, controls: FloatArray) -> FloatArray:
+def joint_moments(error: FloatArray, controls: tuple[FloatArray, ...]) -> FloatArray:
     """Means (first row) and sums of products of deviations of e, e² and the control variates, shape (D + 1, D).
 
-    >>> joint_moments(np.array([1.0, 3.0]), np.array([[-2.0, 2.0]])).tolist()
+    Deviations are first taken from the means of a part, which are near those of all, so that values are read once.
+
+    >>> joint_moments(np.array([1.0, 3.0]), (np.array([-2.0, 2.0]),)).tolist()
     [[2.0, 5.0, 0.0], [2.0, 8.0, 4.0], [8.0, 32.0, 16.0], [4.0, 16.0, 8.0]]
     """
     n, d = error.size, 2 + len(controls)
     out, part = np.zeros((d + 1, d)), np.empty((d, IN_CACHE))
-    mean = out[0]
-    mean[0] = error.mean()
-    mean[1] = (error * error).mean()
-    for i in range(2, d):
-        mean[i] = controls[i - 2].mean()
+    near, left = np.zeros(d), np.zeros(d)
     for start in range(0, n, IN_CACHE):
         size = min(IN_CACHE, n - start)
         e = error[start : start + size]
+        if start == 0:
+            near[0], near[1] = e.mean(), (e * e).mean()
+            for i in range(2, d):
+                near[i] = controls[i - 2][:size].mean()
         for r in range(size):
-            part[0, r] = e[r] - mean[0]
-            part[1, r] = e[r] * e[r] - mean[1]
+            part[0, r] = e[r] - near[0]
+            part[1, r] = e[r] * e[r] - near[1]
         for i in range(2, d):
-            w = controls[i - 2, start : start + size]
+            w = controls[i - 2][start : start + size]
             for r in range(size):
-                part[i, r] = w[r] - mean[i]
+                part[i, r] = w[r] - near[i]
         for i in range(d):
+            a, total = part[i], 0.0
+            for r in range(size):
+                total += a[r]
+            left[i] += total
             for j in range(i + 1):
-                a, b, total = part[i], part[j], 0.0
+                b, total = part[j], 0.0
                 for r in range(size):
                     total += a[r] * b[r]
                 out[1 + i, j] += total
     for i in range(d):
-        for j in range(i):
+        out[0, i] = near[i] + left[i] / n
+        for j in range(i + 1):
+            out[1 + i, j] -= left[i] * left[j] / n
             out[1 + j, i] = out[1 + i, j]
     return out
 
 
-@np.errstate(invalid="ignore", over="ignore")
-def merge_joint(na: FloatArray, a: FloatArray, nb: FloatArray, b: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Count and joint moments of the union of disjoint replicates; shapes (...,) and (..., D + 1, D)."""
-    n = np.asarray(na + nb)
-    share = np.asarray(nb / np.maximum(n, 1))[..., None]
-    difference = b[..., 0, :] - a[..., 0, :]
-    between = difference[..., :, None] * difference[..., None, :] * (na[..., None] * share)[..., None]
-    mean = a[..., 0, :] + share * difference
-    return n, np.concatenate([mean[..., None, :], a[..., 1:, :] + b[..., 1:, :] + between], axis=-2)
+@compiled
+def _merge(na: float, a: FloatArray, nb: float, b: FloatArray, out: FloatArray) -> None:
+    """Of one measure, shapes (D + 1, D); `out` may be `a`."""
+    d = a.shape[1]
+    share = nb / max(na + nb, 1.0)
+    for i in range(d):
+        by = (b[0, i] - a[0, i]) * na * share
+        for j in range(d):
+            out[1 + i, j] = a[1 + i, j] + b[1 + i, j] + by * (b[0, j] - a[0, j])
+    for i in range(d):
+        out[0, i] = a[0, i] + share * (b[0, i] - a[0, i])
+
+
+@compiled
+def _merge_each(na: FloatArray, a: FloatArray, nb: FloatArray, b: FloatArray, out: FloatArray) -> None:
+    for k in range(na.size):
+        _merge(na[k], a[k], nb[k], b[k], out[k])
+
+
+@compiled
+def _to_halves(n: FloatArray, joint: FloatArray) -> None:
+    half = n.size // 2
+    while half > 1:
+        for i in range(half):
+            _merge(n[i], joint[i], n[i + half], joint[i + half], joint[i])
+            n[i] += n[i + half]
+        half //= 2
+
+
+def merge_joint(na: FloatArray, a: FloatArray, nb: FloatArray, b: FloatArray) -> FloatArray:
+    """Joint moments of the union of disjoint replicates, of K measures; shapes (K,) and (K, D + 1, D)."""
+    out = np.empty(a.shape)
+    _merge_each(na, a, nb, b, out)
+    return out
 
 
 def halves(n: FloatArray, joint: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Groups merged to those with even and those with odd numbers: shapes (..., G) and (..., G, D + 1, D) -> G = 2."""
-    while n.shape[-1] > 2:
-        half = n.shape[-1] // 2
-        n, joint = merge_joint(n[..., :half], joint[..., :half, :, :], n[..., half:], joint[..., half:, :, :])
-    return n, joint
+    """Groups, a power of two, merged to those with even and those with odd numbers: (G,), (G, D + 1, D) -> G = 2."""
+    n, joint = np.array(n, order="C"), np.array(joint, order="C")
+    _to_halves(n, joint)
+    return n[:2], joint[:2]
 
 
 @dataclass(frozen=True)
@@ -132,6 +164,6 @@ def _slopes(products: FloatArray) -> FloatArray:
 def contradicted(n: FloatArray, joint: FloatArray) -> NDArray[np.bool_]:
     """Which control variates cannot have the mean 0; of groups, shapes (G,) and (G, D + 1, D) -> (D - 2,)."""
     counts, held = halves(n, joint)
-    total, whole = merge_joint(counts[0], held[0], counts[1], held[1])
-    error = np.sqrt(np.diag(whole[1:])[2:]) / total
+    whole = merge_joint(counts[:1], held[:1], counts[1:], held[1:])[0]
+    error = np.sqrt(np.diag(whole[1:])[2:]) / counts.sum()
     return np.asarray(np.abs(whole[0, 2:]) > CONTRADICTED * error)

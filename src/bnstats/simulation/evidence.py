@@ -77,18 +77,18 @@ class Sample:
         """All replicates."""
         counts = self.counts.sum(axis=0, dtype=np.int64)
         model_se = self.model_se.whole() if self.model_se else None
-        held = halves(self.moments[:, 0], self.joint)
-        return self._evidence(merge_groups(self.moments.T), counts, self.atom_counts.sum(axis=0), held, model_se)
+        moments, held = merge_groups(self.moments[..., None])[:, 0], halves(self.moments[:, 0], self.joint)
+        return self._evidence(moments, counts, self.atom_counts.sum(axis=0), held, model_se)
 
     @property
     def left_out(self) -> list[Evidence]:
         """All replicates but those of each group in turn."""
-        each = np.eye(len(self.moments), dtype=bool)
-        merged = merge_groups(np.moveaxis(np.where(each[..., None], 0.0, self.moments), -1, 0)).T
+        kept = ~np.eye(len(self.moments), dtype=bool)
+        merged = merge_groups(np.where(kept[:, None], self.moments[..., None], 0.0)).T
+        joint = np.where(kept[..., None, None], self.joint, 0.0)
+        held = map(halves, np.where(kept, self.moments[:, 0], 0.0), joint)
         counts = self.counts.sum(axis=0, dtype=np.int64) - self.counts
         atoms = self.atom_counts.sum(axis=0) - self.atom_counts
-        n = np.where(each, 0.0, self.moments[:, 0])
-        held = zip(*halves(n, np.where(each[..., None, None], 0.0, self.joint)), strict=True)
         models = self.model_se.left_out if self.model_se else [None] * len(self.moments)
         return [self._evidence(*parts) for parts in zip(merged, counts, atoms, held, models, strict=True)]
 

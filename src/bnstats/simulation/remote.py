@@ -95,19 +95,16 @@ def _tally(study: Study, cell: Cell, found: Mapping[Any, NDArray[Any]]) -> Tally
     controls = {key: study.controls(cell, name) for key, name in names.items()}
     beside_others = set().union(*controls.values())
     measures = {key: values for key, values in found.items() if names[key] not in beside_others}
-    beside: dict[Any, FloatArray] = {}
-    stacked: dict[tuple[Any, ...], FloatArray] = {}
+    beside: dict[Any, tuple[FloatArray, ...]] = {}
     for key, values in measures.items():
-        wanted = tuple(controls[key])
+        wanted = controls[key]
         if any(control not in found or found[control].size != values.size for control in wanted):
             raise ValueError(
                 f"{type(study).__name__}.controls names {wanted} for {key!r}; return as many replicates of each of "
                 "them as of that measure."
             )
-        if wanted and wanted not in stacked:
-            stacked[wanted] = np.stack([np.ravel(found[control]) for control in wanted]).astype(float, copy=False)
         if wanted:
-            beside[key] = stacked[wanted]
+            beside[key] = tuple(np.ascontiguousarray(found[control], np.float64).ravel() for control in wanted)
     origins = [study.origin(cell, names[key]) for key in measures]
     return Tally.of(measures, origins, histogram(study.summaries), beside)
 

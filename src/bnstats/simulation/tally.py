@@ -19,7 +19,16 @@ from bnstats._compiled import compiled
 from bnstats.simulation.central_moments import merge_moments
 from bnstats.simulation.control_variates import joint_moments, merge_joint
 from bnstats.simulation.evidence import GROUPS, Sample
-from bnstats.simulation.histogram import BIN_SHIFT, BINS, FIRST_BIN, MAGNITUDE_BINS, WITHOUT_SIGN, atoms_of, identity_of
+from bnstats.simulation.histogram import (
+    BIN_SHIFT,
+    BINS,
+    FIRST_BIN,
+    INFINITE,
+    MAGNITUDE_BINS,
+    WITHOUT_SIGN,
+    atoms_of,
+    identity_of,
+)
 
 _KINDS = {
     "moments": "f",
@@ -76,11 +85,11 @@ class Tally:
         replicates: Mapping[Any, NDArray[Any]],
         origins: Sequence[float],
         histogram: bool = True,
-        controls: Mapping[Any, FloatArray] = MappingProxyType({}),
+        controls: Mapping[Any, tuple[FloatArray, ...]] = MappingProxyType({}),
     ) -> Tally:
         """Tally arrays of replicates, each about its own origin, with a histogram or without.
 
-        The control variates of a measure are the rows of an array, a column for each replicate.
+        A control variate of a measure is an array with a number for each replicate.
 
         >>> Tally.of({"x": np.array([1.0, 3.0])}, [1.0]).moments[:, 0]
         array([2., 1., 2., 0., 2.])
@@ -88,26 +97,27 @@ class Tally:
         keys = tuple(tuple(key) if isinstance(key, tuple) else (key,) for key in replicates)
         moments, missing = np.zeros((5, len(keys))), np.zeros((2, len(keys)), np.int64)
         events = np.array([np.asarray(values).dtype == np.bool_ for values in replicates.values()], np.int8)
-        counts = np.zeros(BINS if histogram else 0, np.int32)  # of one measure at a time, so that they stay in cache
-        low, high = np.empty(counts.size), np.empty(counts.size)
-        filled: list[tuple[NDArray[Any], ...]] = []
+        # Of one measure at a time, so that they stay in cache.
+        every = np.zeros(BINS, np.int32), np.full(BINS, np.inf), np.full(BINS, -np.inf)
+        filled: list[tuple[NDArray[Any], ...]] = [(np.empty(0, int), np.empty(0, np.int32), np.empty(0), np.empty(0))]
         atoms = [np.empty((3, 0))]
         most = max((2 + len(arrays) for arrays in controls.values()), default=0)
         joint = np.zeros((len(keys), most + 1, most))
         for k, (key, values, origin) in enumerate(zip(replicates, replicates.values(), origins, strict=True)):
             flat = np.ascontiguousarray(values, dtype=np.float64).ravel()
-            error = _count(flat, origin, moments[:, k], counts, low, high)
+            error = _errors(flat, origin, moments[:, k])
             if key in controls:
                 d = 2 + len(controls[key])
                 joint[k, : d + 1, :d] = joint_moments(error, controls[key])
-            own = np.flatnonzero(counts)
-            filled.append((own + k * BINS, counts[own], low[own], high[own]))
-            counts[own] = 0
-            value, count = atoms_of(error) if histogram else (np.empty(0), np.empty(0))
-            if value.size:
-                atoms.append(np.stack([np.full(value.size, float(k)), value, count]))
             if not np.isfinite(moments[1, k]):
                 missing[:, k] = np.isnan(flat).sum(), np.isinf(flat).sum()
+            if histogram:
+                _count(error, *every)
+                own, *rest = _emptied(*every)
+                filled.append((own + k * BINS, *rest))
+                value, count = atoms_of(error)
+                if value.size:
+                    atoms.append(np.stack([np.full(value.size, float(k)), value, count]))
         bins, held, lowest, highest = (np.concatenate(part) for part in zip(*filled, strict=True))
         repeated = np.concatenate(atoms, axis=1)
         return Tally(keys, moments, missing, events, bins, held, lowest, highest, repeated, joint)
@@ -136,9 +146,8 @@ class Tally:
 
 
 @compiled
-def _count(
-    values: FloatArray, origin: float, moments: FloatArray, counts: NDArray[np.int32], low: FloatArray, high: FloatArray
-) -> FloatArray:
+def _errors(values: FloatArray, origin: float, moments: FloatArray) -> FloatArray:
+    """Values less the origin, and their moments as in `Tally`."""
     error = values - origin
     mean = error.mean()
     first = second = third = fourth = 0.0
@@ -159,18 +168,39 @@ def _count(
     moments[2] = second
     moments[3] = third
     moments[4] = fourth
-    if counts.size == 0:
-        return error
+    return error
+
+
+@compiled
+def _count(error: FloatArray, counts: NDArray[np.int32], low: FloatArray, high: FloatArray) -> None:
+    """Count errors in bins; NaN becomes infinite, and -0 becomes 0."""
     bits = error.view(np.int64)
     for i in range(error.size):
-        error[i] = np.inf if np.isnan(error[i]) else error[i] + 0.0  # no -0
-        magnitude = min(max(((bits[i] & WITHOUT_SIGN) >> BIN_SHIFT) - FIRST_BIN, 0), MAGNITUDE_BINS - 1)
-        b = MAGNITUDE_BINS + magnitude if error[i] >= 0 else MAGNITUDE_BINS - 1 - magnitude
-        first = counts[b] == 0
+        size = bits[i] & WITHOUT_SIGN
+        if size == 0 or size > INFINITE:
+            bits[i] = size = min(size, INFINITE)
+        magnitude = min(max((size >> BIN_SHIFT) - FIRST_BIN, 0), MAGNITUDE_BINS - 1)
+        b = MAGNITUDE_BINS + magnitude if bits[i] >= 0 else MAGNITUDE_BINS - 1 - magnitude
         counts[b] += 1
-        low[b] = error[i] if first else min(low[b], error[i])
-        high[b] = error[i] if first else max(high[b], error[i])
-    return error
+        low[b] = min(low[b], error[i])
+        high[b] = max(high[b], error[i])
+
+
+@compiled
+def _emptied(counts: NDArray[np.int32], low: FloatArray, high: FloatArray) -> tuple[NDArray[Any], ...]:
+    """The bins that hold something, how much, and the smallest and largest value in each; then none holds anything."""
+    filled = 0
+    for b in range(counts.size):
+        filled += counts[b] > 0
+    bins, held = np.empty(filled, np.int64), np.empty(filled, np.int32)
+    lowest, highest = np.empty(filled), np.empty(filled)
+    i = 0
+    for b in range(counts.size):
+        if counts[b] > 0:
+            bins[i], held[i], lowest[i], highest[i] = b, counts[b], low[b], high[b]
+            counts[b], low[b], high[b] = 0, np.inf, -np.inf
+            i += 1
+    return bins, held, lowest, highest
 
 
 class Account:
@@ -190,7 +220,7 @@ class Account:
     def add(self, block: int, tally: Tally) -> None:
         """Merge the tally of one block."""
         group = block % GROUPS
-        _, self.joint[group] = merge_joint(self.moments[group, 0], self.joint[group], tally.moments[0], tally.joint)
+        self.joint[group] = merge_joint(self.moments[group, 0], self.joint[group], tally.moments[0], tally.joint)
         self.moments[group] = merge_moments(self.moments[group], tally.moments)
         self.missing += tally.missing
         self.events &= tally.events

@@ -110,6 +110,9 @@ class Estimator(CheckedMethods):
     eps: float | None = None
     theory: Theory | None = None
 
+    def __hash__(self) -> int:
+        return hash(self.name)  # of all fields it takes longer than what is looked up by it
+
     def __call__(self, x: NDArray[Any], axis: int = -1) -> FloatArray:
         """The estimates of the batches that lie along `axis`."""
         if self.function is not None:
@@ -190,17 +193,17 @@ def _var_unbiased(moments: Moments, _: Fresh) -> FloatArray:
 
 
 def _std(moments: Moments, _: Fresh) -> FloatArray:
-    return np.sqrt(moments.var())
+    return np.sqrt(moments.biased_var)
 
 
 def _inv_std(moments: Moments, _: Fresh, eps: float) -> FloatArray:
     with np.errstate(divide="ignore"):
-        return 1 / np.sqrt(moments.var() + eps)
+        return 1 / np.sqrt(moments.biased_var + eps)
 
 
 def _fresh_normalized(moments: Moments, fresh: Fresh, eps: float) -> FloatArray:
     with np.errstate(divide="ignore", invalid="ignore"):  # a batch of equal values, where eps is 0
-        return (fresh() - moments.mean) / np.sqrt(moments.var() + eps)
+        return (fresh() - moments.mean) / np.sqrt(moments.biased_var + eps)
 
 
 _eps = interval("[0, inf)", "a number that is added to a variance")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from itertools import pairwise
 from typing import Any, ClassVar
 
@@ -89,6 +89,13 @@ class Moments(CheckedMethods):
         if ddof >= np.min(self.n):
             raise ValueError(f"ddof is below the number of values, {np.min(self.n):g}; got {ddof}.")
         return np.asarray(self.m2 / np.subtract(self.n, ddof))
+
+    @cached_property
+    def biased_var(self) -> FloatArray:
+        """`var()`, computed once and read-only."""
+        found = self.var()
+        found.flags.writeable = False
+        return found
 
 
 def pyramid(fill: Callable[[FloatArray], None], sets: int, size: int, most: int, levels: int) -> list[Moments]:

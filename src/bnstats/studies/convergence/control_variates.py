@@ -40,7 +40,7 @@ def control_variates(batches: Batches, moments: Moments, fresh: FloatArray | Non
     mean, sign, variance_of_mean = moments.mean - source.mean, 1, batches.variance_of_mean
     if fresh is not None:
         mean, sign, variance_of_mean = fresh - moments.mean, -1, source.var + variance_of_mean
-    variance, biased = moments.var() - (source.var - batches.variance_of_mean), (n - 1) / n
+    variance, biased = moments.biased_var - (source.var - batches.variance_of_mean), (n - 1) / n
     found = [mean, variance, mean**2 - variance_of_mean]
     if batches.independent:
         found.append(mean * variance - sign * biased * covariance_of_mean_and_variance(source, n))

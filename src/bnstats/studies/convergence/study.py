@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache, reduce
 from typing import Any, ClassVar, NamedTuple
@@ -156,29 +157,20 @@ class ConvergenceStudy(Study):
     def _estimator(self, name: str) -> Estimator:
         return next(e for e in self.estimators if e.name == name)
 
-    def controls(self, cell: Cell, key: ConvergenceKey) -> list[ConvergenceKey]:
-        """Of estimators whose bias or standard error is not known, where batches have means of finite variance."""
-        if key.estimator in ORDERS:
-            return []
-        known, rule = self._known(cell, key), cell["batching"]
-        if not (math.isnan(known.bias) or math.isnan(known.se)):
-            return []
-        if not 0 < rule.variance_of_mean(cell["population"], key.batch_size) < math.inf:
-            return []
-        independent, fresh = isinstance(rule, IID), _takes_fresh(self._estimator(key.estimator))
-        return [ConvergenceKey(name, key.batch_size) for name in names(independent, fresh)]
+    def controls(self, cell: Cell, key: ConvergenceKey) -> Sequence[ConvergenceKey]:
+        return () if key.estimator in ORDERS else self._known(cell, key).controls
 
     def origin(self, cell: Cell, key: ConvergenceKey) -> float:
-        return self._estimator(key.estimator).population_value(cell["batching"].source(cell["population"]))
+        return self._known(cell, key).target
 
     def span(self, cell: Cell, key: ConvergenceKey) -> float:
-        return 0.0 if self._known(cell, key).se == 0 else math.inf
+        return 0.0 if self._known(cell, key).sampling.se == 0 else math.inf
 
     def exact(self, cell: Cell, key: ConvergenceKey, summary: str) -> float:
-        return float(getattr(self._known(cell, key), summary))
+        return float(getattr(self._known(cell, key).sampling, summary))
 
-    def _known(self, cell: Cell, key: ConvergenceKey) -> theory.Sampling:
-        return _sampling(cell["population"], key.batch_size, self._estimator(key.estimator), cell["batching"])
+    def _known(self, cell: Cell, key: ConvergenceKey) -> _Known:
+        return _known(cell["population"], cell["batching"], self._estimator(key.estimator), key.batch_size)
 
     def rate(self, population: str, batching: str, estimator: str, measure: str) -> float:
         """`theory.rate` of what has these names in the table."""
@@ -189,7 +181,7 @@ class ConvergenceStudy(Study):
     def tail_index(self, cell: Cell, key: ConvergenceKey, replicates: int) -> float:
         drawn = cell["population"], cell["batching"]
         if key.estimator in ORDERS:
-            return visible_index_of_values(*drawn, key.batch_size, replicates) / ORDERS[key.estimator]
+            return _visible_index_of_values(*drawn, key.batch_size, replicates) / ORDERS[key.estimator]
         return _visible_tail_index(*drawn, self._estimator(key.estimator), key.batch_size, replicates)
 
 
@@ -198,6 +190,31 @@ def _takes_fresh(estimator: Estimator) -> bool:
     return estimator.of_moments is not None and estimator.averages == 0
 
 
-# What many numbers of a table ask for.
-_sampling = lru_cache(maxsize=4096)(theory.sampling)
+class _Known(NamedTuple):
+    """What is known of an estimate before anything is simulated."""
+
+    target: float
+    sampling: theory.Sampling
+    controls: tuple[ConvergenceKey, ...]
+
+
+@lru_cache(maxsize=4096)  # every number of a table, and every block, asks for it
+def _known(population: Population, batching: Batching, estimator: Estimator, n: int) -> _Known:
+    target = estimator.population_value(batching.source(population))
+    sampling = theory.sampling(population, n, estimator, batching)
+    return _Known(target, sampling, tuple(_controls(population, batching, estimator, n, sampling)))
+
+
+def _controls(
+    population: Population, batching: Batching, estimator: Estimator, n: int, sampling: theory.Sampling
+) -> list[ConvergenceKey]:
+    """For estimators whose bias or standard error is not known, where batches have means of finite variance."""
+    if not (math.isnan(sampling.bias) or math.isnan(sampling.se)):
+        return []
+    if not 0 < batching.variance_of_mean(population, n) < math.inf:
+        return []
+    return [ConvergenceKey(name, n) for name in names(isinstance(batching, IID), _takes_fresh(estimator))]
+
+
+_visible_index_of_values = lru_cache(maxsize=4096)(visible_index_of_values)
 _visible_tail_index = lru_cache(maxsize=4096)(visible_tail_index)
