@@ -78,8 +78,10 @@ def real_array(
     if raw.dtype.kind not in "biuf":
         mend = _MENDS.get(raw.dtype.kind, "give numbers")
         raise ValueError(f"{name} holds real numbers; got {raw.dtype}: {mend}.")
-    with np.errstate(over="ignore"):  # of a longer float, which is then infinite
-        values = raw.astype(np.float64, copy=False)
+    values: FloatArray = raw
+    if raw.dtype != np.float64:
+        with np.errstate(over="ignore"):  # of a longer float, which is then infinite
+            values = raw.astype(np.float64)
     if axes is not None and values.ndim != axes:
         raise ValueError(f"{name} has {AXES[axes]}; got shape {values.shape}.")
     if values.size < least:

@@ -108,16 +108,17 @@ class CellRun:
         sample, name = self._sample(key), self._name(key)
         evidence = sample.whole()
         most = self.most / self.blocks * evidence.n
-        several = len(self._summaries(key)) > 1
+        without = sample.without_controls()
+        columns, several = self._columns(key), len(self._summaries(key)) > 1
         rows = []
         for summary in map(summary_of, self._summaries(key)):
-            names = self._columns(key)
+            names = columns.copy()
             if "measure" not in self.study.key_columns:
                 names["measure"] = summary.name
             elif several:
                 names["summary"] = summary.name
             number = judge(self.study, self.cell, name, summary, evidence, most)
-            kept = sample if number.variance_ratio > 1 else sample.without_controls()
+            kept = sample if number.variance_ratio > 1 else without
             rows.append(Row(names, summary, number, kept, int(evidence.n)))
         return rows
 

@@ -10,7 +10,7 @@ from bnstats._compiled import compiled
 
 @compiled
 def _merge(a: FloatArray, b: FloatArray, out: FloatArray) -> None:
-    """Of K measures, shapes (5, K); `out` may be `a`."""
+    """Of K measures, shapes (5, K)."""
     for k in range(a.shape[1]):
         na, nb = a[0, k], b[0, k]
         d = b[1, k] - a[1, k]
@@ -25,15 +25,6 @@ def _merge(a: FloatArray, b: FloatArray, out: FloatArray) -> None:
         out[0, k] = na + nb
 
 
-@compiled
-def _merge_tree(moments: FloatArray) -> None:
-    step = 1
-    while step < len(moments):
-        for i in range(0, len(moments), 2 * step):
-            _merge(moments[i], moments[i + step], moments[i])
-        step *= 2
-
-
 def merge_moments(a: FloatArray, b: FloatArray) -> FloatArray:
     """Moments to order four of the union (Pébay 2008); shapes (5, ...); a count of zero is allowed.
 
@@ -41,13 +32,13 @@ def merge_moments(a: FloatArray, b: FloatArray) -> FloatArray:
     >>> merge_moments(one, three).tolist()
     [2.0, 2.0, 2.0, 0.0, 2.0]
     """
-    merged = np.array(a).reshape(5, -1)
-    _merge(merged, np.ascontiguousarray(b).reshape(5, -1), merged)
-    return merged.reshape(a.shape)
+    merged = np.empty(a.shape)
+    _merge(np.ascontiguousarray(a).reshape(5, -1), np.ascontiguousarray(b).reshape(5, -1), merged.reshape(5, -1))
+    return merged
 
 
 def merge_groups(moments: FloatArray) -> FloatArray:
-    """Merge a power of two of groups along the first axis, as a tree; shapes (groups, 5, K) -> (5, K)."""
-    merged: FloatArray = np.array(moments, order="C")
-    _merge_tree(merged)
-    return np.asarray(merged[0])
+    """Merge a power of two of groups along the last axis, as a tree; shapes (5, ..., groups) -> (5, ...)."""
+    while moments.shape[-1] > 1:
+        moments = merge_moments(moments[..., ::2], moments[..., 1::2])
+    return moments[..., 0]

@@ -48,20 +48,23 @@ def joint_moments(error: FloatArray, controls: tuple[FloatArray, ...]) -> FloatA
     n, d = error.size, 2 + len(controls)
     out, part = np.zeros((d + 1, d)), np.empty((d, IN_CACHE))
     near, left = np.zeros(d), np.zeros(d)
+    # Number by number: means of slices take seconds to compile.
+    for r in range(min(IN_CACHE, n)):
+        near[0] += error[r]
+        near[1] += error[r] * error[r]
+        for i in range(2, d):
+            near[i] += controls[i - 2][r]
+    near /= min(IN_CACHE, n)
+    first, second = near[0], near[1]
     for start in range(0, n, IN_CACHE):
         size = min(IN_CACHE, n - start)
         e = error[start : start + size]
-        if start == 0:
-            near[0], near[1] = e.mean(), (e * e).mean()
-            for i in range(2, d):
-                near[i] = controls[i - 2][:size].mean()
         for r in range(size):
-            part[0, r] = e[r] - near[0]
-            part[1, r] = e[r] * e[r] - near[1]
+            part[0, r], part[1, r] = e[r] - first, e[r] * e[r] - second
         for i in range(2, d):
-            w = controls[i - 2][start : start + size]
+            w, mean = controls[i - 2][start : start + size], near[i]
             for r in range(size):
-                part[i, r] = w[r] - near[i]
+                part[i, r] = w[r] - mean
         for i in range(d):
             a, total = part[i], 0.0
             for r in range(size):
@@ -81,46 +84,30 @@ def joint_moments(error: FloatArray, controls: tuple[FloatArray, ...]) -> FloatA
 
 
 @compiled
-def _merge(na: float, a: FloatArray, nb: float, b: FloatArray, out: FloatArray) -> None:
-    """Of one measure, shapes (D + 1, D); `out` may be `a`."""
-    d = a.shape[1]
-    share = nb / max(na + nb, 1.0)
-    for i in range(d):
-        by = (b[0, i] - a[0, i]) * na * share
-        for j in range(d):
-            out[1 + i, j] = a[1 + i, j] + b[1 + i, j] + by * (b[0, j] - a[0, j])
-    for i in range(d):
-        out[0, i] = a[0, i] + share * (b[0, i] - a[0, i])
-
-
-@compiled
-def _merge_each(na: FloatArray, a: FloatArray, nb: FloatArray, b: FloatArray, out: FloatArray) -> None:
+def _merge(na: FloatArray, a: FloatArray, nb: FloatArray, b: FloatArray, out: FloatArray) -> None:
     for k in range(na.size):
-        _merge(na[k], a[k], nb[k], b[k], out[k])
-
-
-@compiled
-def _to_halves(n: FloatArray, joint: FloatArray) -> None:
-    half = n.size // 2
-    while half > 1:
-        for i in range(half):
-            _merge(n[i], joint[i], n[i + half], joint[i + half], joint[i])
-            n[i] += n[i + half]
-        half //= 2
+        share = nb[k] / max(na[k] + nb[k], 1.0)
+        for i in range(a.shape[2]):
+            by = (b[k, 0, i] - a[k, 0, i]) * na[k] * share
+            out[k, 0, i] = a[k, 0, i] + share * (b[k, 0, i] - a[k, 0, i])
+            for j in range(a.shape[2]):
+                out[k, 1 + i, j] = a[k, 1 + i, j] + b[k, 1 + i, j] + by * (b[k, 0, j] - a[k, 0, j])
 
 
 def merge_joint(na: FloatArray, a: FloatArray, nb: FloatArray, b: FloatArray) -> FloatArray:
     """Joint moments of the union of disjoint replicates, of K measures; shapes (K,) and (K, D + 1, D)."""
     out = np.empty(a.shape)
-    _merge_each(na, a, nb, b, out)
+    _merge(na, a, nb, b, out)
     return out
 
 
 def halves(n: FloatArray, joint: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Groups, a power of two, merged to those with even and those with odd numbers: (G,), (G, D + 1, D) -> G = 2."""
-    n, joint = np.array(n, order="C"), np.array(joint, order="C")
-    _to_halves(n, joint)
-    return n[:2], joint[:2]
+    n, joint = np.ascontiguousarray(n), np.ascontiguousarray(joint)
+    while len(n) > 2:
+        half = len(n) // 2
+        n, joint = n[:half] + n[half:], merge_joint(n[:half], joint[:half], n[half:], joint[half:])
+    return n, joint
 
 
 @dataclass(frozen=True)

@@ -71,20 +71,20 @@ class Sample:
 
     def without_controls(self) -> Sample:
         """The same replicates without control variates."""
-        return replace(self, joint=np.zeros((len(self.moments), 1, 0)))
+        return replace(self, joint=np.zeros((len(self.moments), 1, 0))) if self.controlled else self
 
     def whole(self) -> Evidence:
         """All replicates."""
         counts = self.counts.sum(axis=0, dtype=np.int64)
         model_se = self.model_se.whole() if self.model_se else None
-        moments, held = merge_groups(self.moments[..., None])[:, 0], halves(self.moments[:, 0], self.joint)
+        moments, held = merge_groups(self.moments.T), halves(self.moments[:, 0], self.joint)
         return self._evidence(moments, counts, self.atom_counts.sum(axis=0), held, model_se)
 
     @property
     def left_out(self) -> list[Evidence]:
         """All replicates but those of each group in turn."""
         kept = ~np.eye(len(self.moments), dtype=bool)
-        merged = merge_groups(np.where(kept[:, None], self.moments[..., None], 0.0)).T
+        merged = merge_groups(np.moveaxis(np.where(kept[..., None], self.moments, 0.0), -1, 0)).T
         joint = np.where(kept[..., None, None], self.joint, 0.0)
         held = map(halves, np.where(kept, self.moments[:, 0], 0.0), joint)
         counts = self.counts.sum(axis=0, dtype=np.int64) - self.counts

@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bnstats._arrays import FloatArray
-from bnstats._compiled import compiled
 from bnstats.simulation.increasing_cubic import increasing_cubic
 
 # For magnitudes; a histogram of values with a sign has twice as many.
@@ -23,8 +22,6 @@ BIN_SHIFT = 52 - 3
 FIRST_BIN = (1023 - 128) << 3
 # All bits of a number but that of its sign.
 WITHOUT_SIGN = (1 << 63) - 1
-# The bits of an infinite number.
-INFINITE = 0x7FF << 52
 MAGNITUDE_EDGES: FloatArray = ((np.arange(MAGNITUDE_BINS + 1) + FIRST_BIN) << BIN_SHIFT).view(np.float64)
 EDGES: FloatArray = np.concatenate([-MAGNITUDE_EDGES[:0:-1], [0.0], MAGNITUDE_EDGES[1:]])
 
@@ -36,9 +33,6 @@ _ROUNDING_BITS = 16
 # Atoms are looked for among the first values of a block; one with a smaller share of all counts as part of the density.
 VALUES_SEARCHED = 1024
 SMALLEST_ATOM_SHARE = 1 / 512
-# No identity has so many bits. The odd factor spreads identities in a hash table (Knuth 1998, section 6.4).
-NO_IDENTITY = 1 << 62
-SPREADING = 0x1E3779B97F4A7C15
 
 
 def identity_of(values: FloatArray) -> NDArray[np.int64]:
@@ -52,26 +46,13 @@ def atoms_of(values: FloatArray) -> tuple[FloatArray, FloatArray]:
     >>> atoms_of(np.array([0.5, 0.5, -0.5, 0.7, 0.1, 0.1, -0.5]))
     (array([-0.5,  0.1,  0.5]), array([2., 2., 2.]))
     """
-    if not _any_repeated(identity_of(values[:VALUES_SEARCHED])):
+    some = np.sort(identity_of(values[:VALUES_SEARCHED]))
+    if not (some[1:] == some[:-1]).any():
         return np.empty(0), np.empty(0)
     _, first, count = np.unique(identity_of(values), return_index=True, return_counts=True)
     often = count >= max(2, SMALLEST_ATOM_SHARE * values.size)
     order = np.argsort(values[first[often]])
     return values[first[often]][order], count[often][order].astype(np.float64)
-
-
-@compiled
-def _any_repeated(identities: NDArray[np.int64]) -> bool:
-    """Whether any two of at most VALUES_SEARCHED are the same, by a hash table that stays at most a quarter full."""
-    table = np.full(4 * VALUES_SEARCHED, NO_IDENTITY)
-    for one in identities:
-        slot = ((one * SPREADING) >> 52) & (table.size - 1)  # the highest bits, as values on a lattice share the lowest
-        while table[slot] != NO_IDENTITY:
-            if table[slot] == one:
-                return True
-            slot = (slot + 1) & (table.size - 1)
-        table[slot] = one
-    return False
 
 
 def bins_of(values: FloatArray) -> NDArray[np.int64]:

@@ -19,16 +19,7 @@ from bnstats._compiled import compiled
 from bnstats.simulation.central_moments import merge_moments
 from bnstats.simulation.control_variates import joint_moments, merge_joint
 from bnstats.simulation.evidence import GROUPS, Sample
-from bnstats.simulation.histogram import (
-    BIN_SHIFT,
-    BINS,
-    FIRST_BIN,
-    INFINITE,
-    MAGNITUDE_BINS,
-    WITHOUT_SIGN,
-    atoms_of,
-    identity_of,
-)
+from bnstats.simulation.histogram import BIN_SHIFT, BINS, FIRST_BIN, MAGNITUDE_BINS, WITHOUT_SIGN, atoms_of, identity_of
 
 _KINDS = {
     "moments": "f",
@@ -111,7 +102,9 @@ class Tally:
                 joint[k, : d + 1, :d] = joint_moments(error, controls[key])
             if not np.isfinite(moments[1, k]):
                 missing[:, k] = np.isnan(flat).sum(), np.isinf(flat).sum()
+                error[np.isnan(error)] = np.inf
             if histogram:
+                error += 0.0  # no -0
                 _count(error, *every)
                 own, *rest = _emptied(*every)
                 filled.append((own + k * BINS, *rest))
@@ -148,8 +141,11 @@ class Tally:
 @compiled
 def _errors(values: FloatArray, origin: float, moments: FloatArray) -> FloatArray:
     """Values less the origin, and their moments as in `Tally`."""
-    error = values - origin
-    mean = error.mean()
+    error, mean = np.empty(values.size), 0.0
+    for i in range(values.size):
+        error[i] = values[i] - origin
+        mean += error[i]
+    mean /= values.size
     first = second = third = fourth = 0.0
     for i in range(error.size):
         d = error[i] - mean
@@ -173,17 +169,14 @@ def _errors(values: FloatArray, origin: float, moments: FloatArray) -> FloatArra
 
 @compiled
 def _count(error: FloatArray, counts: NDArray[np.int32], low: FloatArray, high: FloatArray) -> None:
-    """Count errors in bins; NaN becomes infinite, and -0 becomes 0."""
     bits = error.view(np.int64)
     for i in range(error.size):
-        size = bits[i] & WITHOUT_SIGN
-        if size == 0 or size > INFINITE:
-            bits[i] = size = min(size, INFINITE)
-        magnitude = min(max((size >> BIN_SHIFT) - FIRST_BIN, 0), MAGNITUDE_BINS - 1)
+        magnitude = min(max(((bits[i] & WITHOUT_SIGN) >> BIN_SHIFT) - FIRST_BIN, 0), MAGNITUDE_BINS - 1)
         b = MAGNITUDE_BINS + magnitude if bits[i] >= 0 else MAGNITUDE_BINS - 1 - magnitude
+        e = error[i]
         counts[b] += 1
-        low[b] = min(low[b], error[i])
-        high[b] = max(high[b], error[i])
+        low[b] = min(low[b], e)
+        high[b] = max(high[b], e)
 
 
 @compiled

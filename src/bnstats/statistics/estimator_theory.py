@@ -84,9 +84,9 @@ class Theory:
         """The distribution of the estimates; None where it is not known."""
         return self.law(batches) if self.law is not None else None
 
-    def moments(self, batches: Batches) -> tuple[float, float]:
-        """Bias against `limit`, and standard deviation; nan where not known."""
-        law = self.law_of(batches)
+    def moments(self, batches: Batches, law: Any = None) -> tuple[float, float]:
+        """Bias against `limit`, and standard deviation; nan where not known. A law that is at hand is not made anew."""
+        law = self.law_of(batches) if law is None else law
         bias = self.bias(batches) if self.bias is not None else math.nan
         se = self.se(batches) if self.se is not None else math.nan
         if law is not None and math.isnan(bias) and self.bias is None:

@@ -30,6 +30,8 @@ def _array(name: str, given: Any) -> FloatArray:
 
 
 def _count(name: str, given: Any) -> Any:
+    if type(given) in (int, float) and given >= 0:
+        return given
     if not (_array(name, given) >= 0).all():
         raise ValueError(f"{name} counts values, at least 0; got {shown(given)}.")
     return given if np.ndim(given) == 0 else _array(name, given)
@@ -86,8 +88,9 @@ class Moments(CheckedMethods):
 
     def var(self, ddof: int = 0) -> FloatArray:
         """Variance with the denominator n - ddof."""
-        if ddof >= np.min(self.n):
-            raise ValueError(f"ddof is below the number of values, {np.min(self.n):g}; got {ddof}.")
+        least = self.n if isinstance(self.n, int | float) else np.min(self.n)
+        if ddof >= least:
+            raise ValueError(f"ddof is below the number of values, {least:g}; got {ddof}.")
         return np.asarray(self.m2 / np.subtract(self.n, ddof))
 
     @cached_property

@@ -75,9 +75,10 @@ def sampling(population: Any, batch_size: int, estimator: str | Estimator, batch
     bias = se = median = np.nan
     if estimator.theory is not None:
         target = estimator.population_value(source)
-        bias, se = estimator.theory.moments(batches)
+        known = estimator.theory.law_of(batches)
+        bias, se = estimator.theory.moments(batches, known)
         bias += estimator.theory.limit(source) - target
-        median = _median_abs_error(estimator.theory.law_of(batches), target)
+        median = _median_abs_error(known, target)
     if estimator.order is not None and source.tail_index <= 2 * estimator.order:
         se = np.inf
     return Sampling(bias, se, median)
