@@ -218,17 +218,14 @@ class Account:
         self.missing += tally.missing
         self.events &= tally.events
         place = self._places(tally.bins)
-        self.counts[place, group] += tally.counts
-        self.low[place] = np.minimum(self.low[place], tally.low)
-        self.high[place] = np.maximum(self.high[place], tally.high)
+        _add_bins(self.counts, self.low, self.high, place, group, tally.counts, tally.low, tally.high)
         for k, value, count, name in zip(*tally.atoms.tolist(), identity_of(tally.atoms[1]).tolist(), strict=True):
             _, held = self.atoms[int(k)].setdefault(name, (value, np.zeros(GROUPS, np.int64)))
             held[group] += int(count)
 
     def _places(self, bins: NDArray[np.int64]) -> NDArray[np.intp]:
         """Where these bins are among those that are held, which from now on they are."""
-        place = np.searchsorted(self.bins, bins)
-        new = np.append(self.bins, -1)[place] != bins
+        place, new = _found(self.bins, bins)
         if new.any():
             held = np.ones(self.bins.size + np.count_nonzero(new), np.bool_)
             place += np.cumsum(new) - new
@@ -248,6 +245,35 @@ class Account:
         d = [0, 1, *(2 + place for place in controls)] if controls else []
         joint = self.joint[:, k][:, [0, *(1 + i for i in d)]][:, :, d]
         return Sample(moments, missing, bool(self.events[k]), *histogram, values, each, joint)
+
+
+@compiled
+def _found(held: NDArray[np.int64], bins: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Where each bin stands among those held, or would stand, and whether it is new; both increase."""
+    place, new, at = np.empty(bins.size, np.int64), np.empty(bins.size, np.bool_), 0
+    for i in range(bins.size):
+        while at < held.size and held[at] < bins[i]:
+            at += 1
+        place[i], new[i] = at, at == held.size or held[at] != bins[i]
+    return place, new
+
+
+@compiled
+def _add_bins(
+    counts: NDArray[np.int32],
+    low: FloatArray,
+    high: FloatArray,
+    place: NDArray[np.int64],
+    group: int,
+    new_counts: NDArray[np.int32],
+    new_low: FloatArray,
+    new_high: FloatArray,
+) -> None:
+    for i in range(place.size):
+        p = place[i]
+        counts[p, group] += new_counts[i]
+        low[p] = min(low[p], new_low[i])
+        high[p] = max(high[p], new_high[i])
 
 
 def _widened(array: NDArray[Any], held: NDArray[np.bool_], new: Any) -> NDArray[Any]:
