@@ -22,8 +22,8 @@ from benchmarks.convergence import CORES, ours
 from benchmarks.frame import Benchmark, Measured, Row, Setting, seconds
 from benchmarks.scheduler import Costs, simulated_run
 from bnstats._arrays import FloatArray
+from bnstats.simulation.account import CHAPTER, Chapters
 from bnstats.simulation.remote import simulated
-from bnstats.simulation.tally import Account
 from bnstats.studies.convergence.measure import DYADIC
 from bnstats.studies.convergence.study import DRAWS_PER_SET, SETS_PER_BLOCK, ConvergenceStudy
 
@@ -89,13 +89,13 @@ def block_costs(repeats: int) -> dict[str, float]:
     estimators = tuple(bn.ESTIMATORS[name] for name in ("mean", "var", "std", "inv_std"))
     study = ConvergenceStudy((bn.POPULATIONS["normal"],), (bn.IID(),), DYADIC, estimators)
     cell = study.cells()[0]
-    work = simulated(study, cell, 0, [0])
-    sent, account = pickle.dumps(work), Account(len(work.tallies[0].keys))
+    work, chapter = simulated(study, cell, 0, [0]), simulated(study, cell, 0, range(CHAPTER), merged=True)
+    sent, sent_merged, chapters = pickle.dumps(work), pickle.dumps(chapter), Chapters()
     blocks = iter(range(10**6))
     parts: dict[str, Callable[[], Any]] = {
-        "simulate": lambda: simulated(study, cell, 0, [1]),
-        "unpickle": lambda: pickle.loads(sent),
-        "merge": lambda: account.add(next(blocks), work.tallies[0]),
+        "block": lambda: simulated(study, cell, 0, [1]),
+        "merge": lambda: chapters.add(next(blocks), pickle.loads(sent).tallies[0]),
+        "chapter": lambda: chapters.add(0, pickle.loads(sent_merged).tallies[0]),
     }
     costs = {}
     for name, part in parts.items():
@@ -123,13 +123,14 @@ def against_threads(setting: Setting) -> Measured:
     wall, used = np.moveaxis(np.array(rounds), -1, 0)
     net = used - idle[1] / idle[0] * wall
     of_task = [task_costs(setting.of(2000, 20)) for _ in range(setting.rounds)]
-    costs = block_costs(setting.of(20, 2))
+    costs = block_costs(setting.of(2 * CHAPTER, 2))
     return {
         "Dask / threads": wall[:, 1] / wall[:, 0],
         "Dask / threads, CPU": net[:, 1] / net[:, 0],
         "Dask, empty task": task * 1e3,
         **{f"Dask, empty task, {role}": [each[role] * 1e3 for each in of_task] for role in ROLES},
-        "Dask, workers per client": [costs["simulate"] / (costs["unpickle"] + costs["merge"])],
+        "Dask, workers per client": [costs["block"] / costs["merge"]],
+        "Dask, workers per client, chapters": [CHAPTER * costs["block"] / costs["chapter"]],
     } | {
         _large_name(*size, merges): [large_run(*size, each, costs, merges) for each in of_task]
         for size, merges in product(LARGE_RUNS, (False, True))
@@ -139,8 +140,8 @@ def against_threads(setting: Setting) -> Measured:
 def large_run(workers: int, power: int, task: Mapping[str, float], costs: Mapping[str, float], merges: bool) -> float:
     """Time of a simulated run over that of its draws divided among the workers."""
     blocks = 10**power // (SETS_PER_BLOCK * DRAWS_PER_SET)
-    merge = costs["unpickle"] + costs["merge"] if merges else 0.0
-    run = simulated_run(workers, blocks, Costs(**task, block=costs["simulate"], merge=merge, spread=SPREAD))
+    free = {} if merges else {"merge": 0.0, "chapter": 0.0}
+    run = simulated_run(workers, blocks, Costs(**{**task, **costs, **free}, spread=SPREAD))
     return run.seconds / run.ideal
 
 
@@ -156,7 +157,8 @@ BENCHMARKS = (
             Row("Dask / threads, CPU", "time of all processes, less what an idle cluster takes", at_most=1.15),
             Row("Dask, empty task", "on the wall, client, scheduler and workers on one machine", "ms"),
             *(Row(f"Dask, empty task, {role}", "CPU, as a process of its own", "ms") for role in ROLES),
-            Row("Dask, workers per client", "whose blocks one client can merge", "workers"),
+            Row("Dask, workers per client", "whose blocks one client can merge, one by one", "workers"),
+            Row("Dask, workers per client, chapters", "whose merged chapters one client can merge", "workers"),
             *(
                 Row(
                     _large_name(*size, merges),

@@ -5,9 +5,10 @@ from dataclasses import replace
 import pytest
 
 from benchmarks.scheduler import Costs, simulated_run
+from bnstats.simulation.account import CHAPTER
 from bnstats.simulation.workers import blocks_of_task
 
-FREE = Costs(scheduler=0.0, client=0.0, worker=0.0, block=0.04, merge=0.0, spread=0.0)
+FREE = Costs(scheduler=0.0, client=0.0, worker=0.0, block=0.04, merge=0.0, chapter=0.0, spread=0.0)
 
 
 @pytest.mark.parametrize("workers", [1, 10, 100])
@@ -20,9 +21,13 @@ def test_without_costs_the_draws_are_divided_among_the_workers(workers):
 
 
 def test_a_slow_client_takes_as_long_as_it_merges():
-    run = simulated_run(1000, 100_000, replace(FREE, merge=0.01, spread=0.1))
+    slow = replace(FREE, merge=0.01, chapter=0.01 * CHAPTER, spread=0.1)
+    run = simulated_run(1000, 100_000, slow)
     assert run.seconds == pytest.approx(100_000 * 0.01, rel=0.02)
     assert run.client > 0.98
+    merged = simulated_run(1000, 1_000_000, replace(slow, chapter=0.01))
+    assert merged.seconds < 1_000_000 * 0.01 / 10
+    assert simulated_run(100, 50_000, replace(slow, chapter=9.0)).seconds == pytest.approx(500, rel=0.02)  # short tasks
 
 
 def test_a_slow_scheduler_takes_as_long_as_its_tasks():
@@ -43,5 +48,5 @@ def test_a_worker_loses_what_each_of_its_tasks_takes():
     "more", [{"scheduler": 0.05}, {"client": 0.05}, {"worker": 0.05}, {"block": 0.05}, {"merge": 0.003}]
 )
 def test_time_goes_up_with_each_cost(more):
-    base = Costs(scheduler=0.003, client=0.001, worker=0.002, block=0.04, merge=0.0003, spread=0.1)
+    base = Costs(scheduler=0.003, client=0.001, worker=0.002, block=0.04, merge=0.0003, chapter=0.001, spread=0.1)
     assert simulated_run(100, 50_000, replace(base, **more)).seconds > simulated_run(100, 50_000, base).seconds

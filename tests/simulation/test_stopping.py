@@ -12,11 +12,12 @@ import pandas as pd
 import pytest
 
 import bnstats as bn
+from bnstats.simulation.account import Account
 from bnstats.simulation.evidence import Sample
 from bnstats.simulation.frozen_cell import FrozenCell
 from bnstats.simulation.stopping import Case, judge, looks, settled
 from bnstats.simulation.summaries import SUMMARIES
-from bnstats.simulation.tally import Account, Tally
+from bnstats.simulation.tally import Tally
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class Impatient(Told):
 
 
 def sample(x: np.ndarray) -> Sample:
-    account = Account(1)
+    account = Account((("x",),))
     account.add(0, Tally.of({"x": x}, [0.0]))
     return account.sample(0)
 

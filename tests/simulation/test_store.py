@@ -447,7 +447,7 @@ def test_an_interruption_between_blocks_keeps_what_is_finished(tmp_path, monkeyp
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Bar, "block", interrupted)
+    monkeypatch.setattr(Bar, "blocks", interrupted)
     with pytest.raises(KeyboardInterrupt):
         counted(tmp_path / "s")
     assert stored(tmp_path / "s") >= 1

@@ -17,9 +17,10 @@ import pytest
 from scipy import stats
 
 import bnstats as bn
+from bnstats.simulation.account import Account
 from bnstats.simulation.evidence import Sample
 from bnstats.simulation.summaries import SUMMARIES, quantile, summary_of
-from bnstats.simulation.tally import Account, Tally
+from bnstats.simulation.tally import Tally
 
 SETS, REPLICATES = 400, 2000
 NORMAL = stats.norm(0.3, 1.0)
@@ -47,7 +48,7 @@ def sample(x: np.ndarray, model: np.ndarray | None = None, span: float = math.in
     """The replicates, in 16 blocks where there are as many."""
 
     def one(values: np.ndarray) -> Sample:
-        account = Account(1)
+        account = Account((("x",),))
         for i, block in enumerate(np.array_split(values, min(16, len(values)))):
             account.add(i, Tally.of({"x": block}, [0.0]))
         return account.sample(0)

@@ -18,7 +18,9 @@ import bnstats as bn
 from benchmarks.damage import Means
 from bnstats.exceptions import BlockError, WorkersLostError
 from bnstats.simulation import remote
+from bnstats.simulation.account import CHAPTER
 from bnstats.simulation.single_thread import single_thread
+from bnstats.simulation.tally import Tally
 from bnstats.simulation.workers import TASKS_PER_WORKER, Workers, finished
 
 
@@ -41,6 +43,7 @@ class Elsewhere(Executor):
         self._max_workers = processes
         self.known: list[dict[str, Any]] = [{} for _ in range(processes)]
         self.sent: list[int] = []
+        self.merged: set[int] = set()  # how many blocks, at most, came as one
 
     def submit(self, function: Any, /, *given: Any, **_: Any) -> Future[Any]:
         travels = pickle.dumps((function, given))
@@ -49,7 +52,10 @@ class Elsewhere(Executor):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(remote, "_known", self.known[len(self.sent) % len(self.known)])
             function, given = pickle.loads(travels)
-            future.set_result(pickle.loads(pickle.dumps(function(*given))))
+            work = pickle.loads(pickle.dumps(function(*given)))
+        if work is not None:
+            self.merged |= {1 if isinstance(part, Tally) else CHAPTER for part in work.tallies}
+        future.set_result(work)
         return future
 
 
@@ -279,17 +285,40 @@ def test_blocks_before_one_that_fails_in_the_same_task_are_kept(tmp_path, monkey
 
 def test_tasks_of_processes_have_more_blocks_the_shorter_these_are_and_fewer_towards_the_end():
     with Workers(Asked(_max_workers=2), Means(), 0, []) as workers:
-        assert workers.share(10_000) == 1  # nothing is known yet
+        assert workers.share(0, 10_000) == 1  # nothing is known yet
         workers.took(0.01)
-        assert workers.share(10_000) == 31
-        assert workers.share(20) == 10
-        assert workers.share(3) == 1
+        assert workers.share(0, 10_000) == 31
+        assert workers.share(0, 20) == 10
+        assert workers.share(0, 3) == 1
         for _ in range(100):
             workers.took(1.0)
-        assert workers.share(10_000) == 1
+        assert workers.share(0, 10_000) == 1
     with Workers(2, Means(), 0, []) as threads:
         threads.took(0.001)
-        assert threads.share(10_000) == 1
+        assert threads.share(0, 10_000) == 1
+
+
+def test_tasks_end_with_a_chapter_where_that_is_sent_merged():
+    with Workers(Asked(_max_workers=2), Means(), 0, [], merge=True) as workers:
+        workers.took(0.004)  # 78 blocks take 0.31 seconds
+        assert (workers.share(0, 10_000), workers.share(5, 10_000), workers.share(64, 10_000)) == (64, 59, 64)
+        assert workers.share(0, 62) == 31  # less than a chapter for each of two workers
+
+
+def test_chapters_that_other_processes_merge_change_no_bit(tmp_path):
+    """Of 200 blocks of well below 10 ms, so that tasks are long; what is stored are blocks."""
+    elsewhere = Elsewhere()
+    found = bn.run(Means(), max_replicates=60 * 200, executor=elsewhere)
+    assert CHAPTER in elsewhere.merged
+    here, stored = (
+        bn.run(Means(), max_replicates=60 * 200, **options)
+        for options in ({"executor": 1}, {"executor": Elsewhere(), "store": tmp_path / "s"})
+    )
+    again = bn.run(Means(), max_replicates=60 * 200, executor=1, store=tmp_path / "s")
+    for other in (here, stored, again):
+        pd.testing.assert_frame_equal(found.table, other.table, check_exact=True)
+        for row in range(len(found.table)):
+            np.testing.assert_array_equal(found.leaving_out(row), other.leaving_out(row))
 
 
 def test_a_task_that_never_ends_is_lost_once_its_client_is_closed():

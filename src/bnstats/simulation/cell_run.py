@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+from bnstats.simulation.account import CHAPTER, Account, Chapters
 from bnstats.simulation.control_variates import contradicted
 from bnstats.simulation.evidence import Sample
 from bnstats.simulation.frozen_cell import FrozenCell
@@ -14,7 +15,7 @@ from bnstats.simulation.stopping import Case, Number, blocks_at, judge, settled
 from bnstats.simulation.storage.fingerprint import cell_key
 from bnstats.simulation.study import Cell, Study
 from bnstats.simulation.summaries import SUMMARIES, Summary, summary_of
-from bnstats.simulation.tally import Account, Tally
+from bnstats.simulation.tally import Tally
 
 Key = tuple[Any, ...]
 
@@ -45,7 +46,8 @@ class CellRun:
         self.most = math.ceil(study.at_most(self.cell, max_replicates) / study.size(self.cell))
         self.blocks = 0
         self.keys: tuple[Key, ...] = ()
-        self.account: Account | None = None
+        self.chapters = Chapters()
+        self.account: Account | None = None  # of all blocks at a look
         self.settled: dict[Key, list[Row]] = {}
         self.worst = math.inf
         self.contradicted: set[Any] = set()
@@ -64,28 +66,28 @@ class CellRun:
         """The blocks to simulate before this look."""
         return range(self.blocks, blocks_at(look, self.most, last))
 
-    def add(self, block: int, tally: Tally) -> None:
-        """Add the next block."""
-        if self.account is None:
-            self.keys, self.account = tally.keys, Account(len(tally.keys), tally.joint.shape[1:])
-            self._check_summaries(tally)
-        if tally.keys != self.keys:
+    def add(self, block: int, part: Tally | Account) -> None:
+        """Add the next block, or the next chapter of blocks, which begins with that one."""
+        if not self.keys:
+            self.keys = part.keys
+            self._check_summaries(part)
+        if part.keys != self.keys:
             raise ValueError(
-                f"{type(self.study).__name__}.simulate has measures {tally.keys} in block {block} and {self.keys} in "
+                f"{type(self.study).__name__}.simulate has measures {part.keys} in block {block} and {self.keys} in "
                 "block 0; return the same ones in each block of a cell."
             )
-        self.account.add(block, tally)
-        self.blocks = block + 1
+        self.chapters.add(block, part)
+        self.blocks = block + (1 if isinstance(part, Tally) else CHAPTER)
 
-    def _check_summaries(self, tally: Tally) -> None:
-        for key, events in zip(tally.keys, tally.events.tolist(), strict=True):
+    def _check_summaries(self, part: Tally | Account) -> None:
+        for key, events in zip(part.keys, part.events.tolist(), strict=True):
             for summary in map(summary_of, self._summaries(key)):
                 if summary.of_events and not events:
                     raise ValueError(
                         f"{summary.name} is a share of replicates that are True; {type(self.study).__name__}.simulate "
                         f"returned numbers as {self._name(key)!r}: return an array of booleans, such as low < target."
                     )
-                if summary.of_model_se and self._model_key(key) not in tally.keys:
+                if summary.of_model_se and self._model_key(key) not in part.keys:
                     raise ValueError(
                         f"{summary.name} needs the standard errors by the model; let "
                         f"{type(self.study).__name__}.model_se say which measure they are of {self._name(key)!r}."
@@ -96,12 +98,14 @@ class CellRun:
 
         So a row does not depend on what else is asked for, and a grid can be extended without changing a bit.
         """
+        self.account = self.chapters.so_far()
         rows = {key: self._rows(key) for key in self.keys if key not in self.settled}
         worst = {key: max((r.number.relative for r in rows[key] if r.number.asked), default=0.0) for key in rows}
         self.worst = max(worst.values())
         self.settled |= {key: rows[key] for key in settled(worst, self.study.paired, precision, last)}
+        self.account = None  # the rows keep what they need
         if self.done:
-            self.account = None  # the rows keep what they need
+            self.chapters = Chapters()
 
     def _rows(self, key: Key) -> list[Row]:
         """A row for each summary of one measure."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +35,7 @@ class Sample:
     bins : int array, shape (B,)
         Those of the histogram that are not empty; none of them if only moments are kept.
     counts : int array, shape (GROUPS, B)
+        Of the smallest type that holds them.
     low, high : array, shape (B,)
     atoms : array, shape (A,)
         In increasing order.
@@ -50,7 +52,7 @@ class Sample:
     missing: NDArray[np.int64]
     events: bool
     bins: NDArray[np.int64]
-    counts: NDArray[np.int32]
+    counts: NDArray[Any]
     low: FloatArray
     high: FloatArray
     atoms: FloatArray

@@ -26,9 +26,9 @@ class Bar:
     def __exit__(self, *_: object) -> None:
         self._bar.close()
 
-    def block(self, cell: Cell) -> None:
-        """Count a finished block of this cell."""
-        self._draws += self._study.size(cell) * self._study.draws(cell)
+    def blocks(self, cell: Cell, finished: int) -> None:
+        """Count so many finished blocks of this cell."""
+        self._draws += finished * self._study.size(cell) * self._study.draws(cell)
         self._show()
 
     def look(self, cells: Sequence[CellRun]) -> None:

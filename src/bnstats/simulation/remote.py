@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from bnstats._arrays import FloatArray
 from bnstats._raised import raised
+from bnstats.simulation.account import Account, in_chapters
 from bnstats.simulation.blocks import replicates
 from bnstats.simulation.checks import distinct
 from bnstats.simulation.frozen_cell import FrozenCell
@@ -38,15 +39,15 @@ class Work:
 
     Attributes
     ----------
-    tallies : list of Tally
-        Of its blocks, up to the first that failed.
+    tallies : list of Tally or Account
+        Of its blocks, or of whole chapters of these; where a block failed, of those before it.
     seconds : float
         Per block.
     error : Exception, optional
         Why the next block failed.
     """
 
-    tallies: list[Tally]
+    tallies: Sequence[Tally | Account]
     seconds: float = 0.0
     error: Exception | None = None
 
@@ -76,8 +77,11 @@ class Parcel:
         return Parcel(hashlib.sha256(content).hexdigest(), content)
 
 
-def simulated(study: Study, cell: Cell, seed: int, blocks: Sequence[int]) -> Work:
-    """The tallies of blocks; an error in the study is returned, so that one that is raised comes from the workers."""
+def simulated(study: Study, cell: Cell, seed: int, blocks: Sequence[int], merged: bool = False) -> Work:
+    """The tallies of blocks, in whole chapters if `merged`.
+
+    An error in the study is returned, so that one that is raised comes from the workers.
+    """
     tallies: list[Tally] = []
     start = time.perf_counter()
     try:
@@ -86,7 +90,7 @@ def simulated(study: Study, cell: Cell, seed: int, blocks: Sequence[int]) -> Wor
             tallies.append(_tally(study, cell, found))
     except Exception as error:  # the user's own code may raise anything
         return Work(tallies, error=error)
-    return Work(tallies, (time.perf_counter() - start) / len(blocks))
+    return Work(in_chapters(blocks, tallies) if merged else tallies, (time.perf_counter() - start) / len(blocks))
 
 
 def _tally(study: Study, cell: Cell, found: Mapping[Any, NDArray[Any]]) -> Tally:
@@ -119,7 +123,7 @@ def attempted(study: Study, block: int, seed: int) -> Mapping[Any, NDArray[Any]]
 
 
 def simulated_elsewhere(
-    digest: str, content: bytes | None, place: int, seed: int, blocks: Sequence[int]
+    digest: str, content: bytes | None, place: int, seed: int, blocks: Sequence[int], merged: bool
 ) -> Work | None:
     """The same for the cell at that place among the distinct ones; None if this process does not know the study."""
     if digest not in _known:
@@ -131,7 +135,7 @@ def simulated_elsewhere(
         _known[digest] = study, list(map(FrozenCell, distinct(study.cells())))
     study, cells = _known[digest]
     with single_thread():
-        work = simulated(study, cells[place], seed, blocks)
+        work = simulated(study, cells[place], seed, blocks, merged)
     return Work(work.tallies, work.seconds, work.error and _portable(work.error))
 
 

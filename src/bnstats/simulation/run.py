@@ -103,7 +103,7 @@ def run(
     if share.of > 1:
         share.limit(cells)
     most_looks = looks(max(c.most for c in cells), precision)
-    workers = Workers(share.executor, study, seed, cells)
+    workers = Workers(share.executor, study, seed, cells, merge=store is None)
     with ExitStack() as stack:
         blocks = None
         if store is not None:
@@ -116,9 +116,10 @@ def run(
             own = {c: c.blocks_until(look, last) for c in cells if not c.done}
             wanted = [(c, share.blocks(numbers)) for c, numbers in own.items()]
             with closing(tallies(study, seed, wanted, workers, blocks)) as finished:
-                for cell, block, tally in finished:
-                    cell.add(block // share.of, tally)
-                    bar.block(cell.cell)
+                for cell, block, part in finished:
+                    before = cell.blocks
+                    cell.add(block // share.of, part)
+                    bar.blocks(cell.cell, cell.blocks - before)
                     if cell.blocks == own[cell].stop:  # judged while workers simulate the next cell
                         cell.settle(precision, last)
             for cell in [c for c, numbers in own.items() if not numbers]:  # all that are allowed were judged before

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
 
+from bnstats.simulation.account import CHAPTER, Account
 from bnstats.simulation.blocks import failure
 from bnstats.simulation.cell_run import CellRun
 from bnstats.simulation.storage.store import Store
@@ -12,13 +13,15 @@ from bnstats.simulation.study import Study
 from bnstats.simulation.tally import Tally
 from bnstats.simulation.workers import Task, Workers
 
-Block = tuple[CellRun, int, Tally]
+Block = tuple[CellRun, int, Tally | Account]
 
 
 def tallies(
     study: Study, seed: int, wanted: Sequence[tuple[CellRun, range]], workers: Workers, store: Store | None
 ) -> Generator[Block]:
     """The tallies of the wanted blocks of each cell, in that order, as (cell, block, tally).
+
+    Without a store, an account may stand for the chapter of blocks that begins with that one.
 
     Few tasks are under way at a time, so memory does not grow with their number. What is finished when a block fails,
     or when the run is interrupted, is stored.
@@ -45,7 +48,7 @@ def _pieces(wanted: Sequence[tuple[CellRun, range]], workers: Workers, store: St
         missing: list[int] = []
         for block in blocks:
             held = store.get(run.key, block) if store else None
-            if missing and (held or len(missing) >= workers.share(left)):
+            if missing and (held or len(missing) >= workers.share(missing[0], left)):
                 yield workers.submit(run, missing)
                 missing = []
             if held:
@@ -66,11 +69,14 @@ def _finished(study: Study, seed: int, piece: Task | Block, store: Store | None)
         _keep(store, piece, work.tallies)
     if work.error:
         raise failure(study, piece.run.cell, piece.blocks[len(work.tallies)], seed, work.error) from work.error
-    for block, tally in zip(piece.blocks, work.tallies, strict=True):
-        yield piece.run, block, tally
+    place = 0
+    for part in work.tallies:
+        yield piece.run, piece.blocks[place], part
+        place += 1 if isinstance(part, Tally) else CHAPTER
 
 
-def _keep(store: Store, task: Task | Block, done: Sequence[Tally]) -> None:
+def _keep(store: Store, task: Task | Block, done: Sequence[Tally | Account]) -> None:
     assert isinstance(task, Task)
     for block, tally in zip(task.blocks, done, strict=False):
+        assert isinstance(tally, Tally)
         store.put(task.run.key, block, tally)

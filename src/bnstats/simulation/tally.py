@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from operator import itemgetter
 from types import MappingProxyType
 from typing import Any
 
@@ -16,10 +15,8 @@ from numpy.typing import NDArray
 
 from bnstats._arrays import FloatArray
 from bnstats._compiled import compiled
-from bnstats.simulation.central_moments import merge_moments
-from bnstats.simulation.control_variates import joint_moments, merge_joint
-from bnstats.simulation.evidence import GROUPS, Sample
-from bnstats.simulation.histogram import BIN_SHIFT, BINS, FIRST_BIN, MAGNITUDE_BINS, WITHOUT_SIGN, atoms_of, identity_of
+from bnstats.simulation.control_variates import joint_moments
+from bnstats.simulation.histogram import BIN_SHIFT, BINS, FIRST_BIN, MAGNITUDE_BINS, WITHOUT_SIGN, atoms_of
 
 _KINDS = {
     "moments": "f",
@@ -194,90 +191,3 @@ def _emptied(counts: NDArray[np.int32], low: FloatArray, high: FloatArray) -> tu
             counts[b], low[b], high[b] = 0, np.inf, -np.inf
             i += 1
     return bins, held, lowest, highest
-
-
-class Account:
-    """The blocks of a cell, added in order; block i goes to group i mod GROUPS, for errors by leaving groups out."""
-
-    def __init__(self, measures: int, joint: tuple[int, ...] = (1, 0)) -> None:
-        self.moments = np.zeros((GROUPS, 5, measures))
-        self.joint = np.zeros((GROUPS, measures, *joint))
-        self.missing = np.zeros((2, measures), np.int64)
-        self.events = np.ones(measures, np.int8)
-        # Of the bins that any block has filled, as in `Tally`: most bins stay empty, and a run may have many cells.
-        self.bins = np.empty(0, np.int64)
-        self.counts = np.empty((0, GROUPS), np.int32)
-        self.low, self.high = np.empty(0), np.empty(0)
-        self.atoms: list[dict[int, tuple[float, NDArray[np.int64]]]] = [{} for _ in range(measures)]
-
-    def add(self, block: int, tally: Tally) -> None:
-        """Merge the tally of one block."""
-        group = block % GROUPS
-        self.joint[group] = merge_joint(self.moments[group, 0], self.joint[group], tally.moments[0], tally.joint)
-        self.moments[group] = merge_moments(self.moments[group], tally.moments)
-        self.missing += tally.missing
-        self.events &= tally.events
-        place = self._places(tally.bins)
-        _add_bins(self.counts, self.low, self.high, place, group, tally.counts, tally.low, tally.high)
-        for k, value, count, name in zip(*tally.atoms.tolist(), identity_of(tally.atoms[1]).tolist(), strict=True):
-            _, held = self.atoms[int(k)].setdefault(name, (value, np.zeros(GROUPS, np.int64)))
-            held[group] += int(count)
-
-    def _places(self, bins: NDArray[np.int64]) -> NDArray[np.intp]:
-        """Where these bins are among those that are held, which from now on they are."""
-        place, new = _found(self.bins, bins)
-        if new.any():
-            held = np.ones(self.bins.size + np.count_nonzero(new), np.bool_)
-            place += np.cumsum(new) - new
-            held[place[new]] = False
-            self.bins, self.counts = _widened(self.bins, held, bins[new]), _widened(self.counts, held, 0)
-            self.low, self.high = _widened(self.low, held, np.inf), _widened(self.high, held, -np.inf)
-        return place
-
-    def sample(self, k: int, controls: Sequence[int] = ()) -> Sample:
-        """The replicates of measure k so far, beside those of its control variates that have these places."""
-        atoms = sorted(self.atoms[k].values(), key=itemgetter(0))
-        values = np.array([value for value, _ in atoms])
-        each = np.array([count for _, count in atoms], np.int64).reshape(-1, GROUPS).T
-        own = slice(*np.searchsorted(self.bins, [k * BINS, (k + 1) * BINS]))
-        histogram = self.bins[own] - k * BINS, self.counts[own].T.copy(), self.low[own].copy(), self.high[own].copy()
-        moments, missing = self.moments[:, :, k].copy(), self.missing[:, k].copy()
-        d = [0, 1, *(2 + place for place in controls)] if controls else []
-        joint = self.joint[:, k][:, [0, *(1 + i for i in d)]][:, :, d]
-        return Sample(moments, missing, bool(self.events[k]), *histogram, values, each, joint)
-
-
-@compiled
-def _found(held: NDArray[np.int64], bins: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Where each bin stands among those held, or would stand, and whether it is new; both increase."""
-    place, new, at = np.empty(bins.size, np.int64), np.empty(bins.size, np.bool_), 0
-    for i in range(bins.size):
-        while at < held.size and held[at] < bins[i]:
-            at += 1
-        place[i], new[i] = at, at == held.size or held[at] != bins[i]
-    return place, new
-
-
-@compiled
-def _add_bins(
-    counts: NDArray[np.int32],
-    low: FloatArray,
-    high: FloatArray,
-    place: NDArray[np.int64],
-    group: int,
-    new_counts: NDArray[np.int32],
-    new_low: FloatArray,
-    new_high: FloatArray,
-) -> None:
-    for i in range(place.size):
-        p = place[i]
-        counts[p, group] += new_counts[i]
-        low[p] = min(low[p], new_low[i])
-        high[p] = max(high[p], new_high[i])
-
-
-def _widened(array: NDArray[Any], held: NDArray[np.bool_], new: Any) -> NDArray[Any]:
-    """The array with `new` in the places where it holds nothing yet."""
-    wide = np.empty((held.size, *array.shape[1:]), array.dtype)
-    wide[held], wide[~held] = array, new
-    return wide

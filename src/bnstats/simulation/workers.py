@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from typing import Any, TypeVar
 
 from bnstats._raised import raised
+from bnstats.simulation.account import CHAPTER
 from bnstats.simulation.cell_run import CellRun
 from bnstats.simulation.remote import Parcel, Work, simulated, simulated_elsewhere
 from bnstats.simulation.single_thread import single_thread
@@ -42,6 +43,8 @@ class Workers:
     study, seed : Study, int
     cells : list of CellRun
         All cells of the run.
+    merge : bool
+        Whether other processes send whole chapters of blocks merged, so that no block can be stored by itself.
 
     Raises
     ------
@@ -49,8 +52,10 @@ class Workers:
         If the study cannot be sent to another process.
     """
 
-    def __init__(self, executor: Executor | int | None, study: Study, seed: int, cells: Sequence[CellRun]) -> None:
-        self._given, self._study, self._seed = executor, study, seed
+    def __init__(
+        self, executor: Executor | int | None, study: Study, seed: int, cells: Sequence[CellRun], merge: bool = False
+    ) -> None:
+        self._given, self._study, self._seed, self._merge = executor, study, seed, merge
         self._places = {run.key: place for place, run in enumerate(cells)}
         self._exit = ExitStack()
         self.client = client_of(executor)
@@ -87,11 +92,15 @@ class Workers:
         """How many tasks are sent at a time, so that memory does not grow with their number."""
         return TASKS_PER_WORKER * self.count
 
-    def share(self, left: int) -> int:
-        """How many blocks to give to the next task, where so many are left; one to threads."""
+    def share(self, first: int, left: int) -> int:
+        """How many blocks to give to the next task, which begins with `first`, where so many are left; one to threads.
+
+        If it may be a chapter or more, it ends with one.
+        """
         if self._parcel is None or math.isinf(self._seconds):
             return 1
-        return blocks_of_task(left, self.count, self._seconds)
+        blocks = blocks_of_task(left, self.count, self._seconds)
+        return to_end_of_chapter(first, blocks) if self._merge else blocks
 
     def submit(self, run: CellRun, blocks: Sequence[int]) -> Task:
         """Have blocks of a cell simulated."""
@@ -103,7 +112,8 @@ class Workers:
             return self._executor.submit(simulated, self._study, run.cell, self._seed, blocks)
         along = again or self._sent < self.count
         self._sent += 1
-        given = self._parcel.digest, self._parcel.content if along else None, self._places[run.key], self._seed, blocks
+        study = self._parcel.digest, self._parcel.content if along else None
+        given = *study, self._places[run.key], self._seed, blocks, self._merge
         # Dask would take two tasks of the same arguments for one.
         options: dict[str, Any] = {} if self.client is None else {"pure": False}
         return self._executor.submit(simulated_elsewhere, *given, **options)
@@ -146,6 +156,11 @@ def blocks_of_task(left: int, workers: int, seconds: float) -> int:
     """Blocks of the next task, where so many are left and each takes so long: at last, what is one worker's share."""
     enough = math.ceil((SHORTEST_TASK + LONGER_PER_WORKER * workers) / max(seconds, 1e-9))
     return max(1, min(enough, left // workers))
+
+
+def to_end_of_chapter(first: int, blocks: int) -> int:
+    """How many of so many blocks from `first` on end with a chapter, if that is possible."""
+    return blocks - (first + blocks) % CHAPTER if blocks >= CHAPTER else blocks
 
 
 def client_of(executor: object) -> Any:
