@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bnstats.simulation.account import CHAPTER
-from bnstats.simulation.workers import TASKS_PER_WORKER, blocks_of_task, to_end_of_chapter
+from bnstats.simulation.workers import TASKS_PER_WORKER, blocks_of_task
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,8 @@ def _tasks(workers: int, blocks: int, block: float) -> Iterator[range]:
     """The blocks of each task."""
     first = 0
     while first < blocks:
-        size = to_end_of_chapter(first, blocks_of_task(blocks - first, workers, block))
+        left = blocks - first
+        size = min(left, blocks_of_task(left, workers, block, first))
         yield range(first, first + size)
         first += size
 

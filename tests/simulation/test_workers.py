@@ -303,6 +303,9 @@ def test_tasks_end_with_a_chapter_where_that_is_sent_merged():
         workers.took(0.004)  # 78 blocks take 0.31 seconds
         assert (workers.share(0, 10_000), workers.share(5, 10_000), workers.share(64, 10_000)) == (64, 59, 64)
         assert workers.share(0, 62) == 31  # less than a chapter for each of two workers
+        for _ in range(100):
+            workers.took(0.015)
+        assert (workers.share(0, 10_000), workers.share(5, 10_000)) == (32, 27)  # 21 blocks take 0.31 seconds
 
 
 def test_chapters_that_other_processes_merge_change_no_bit(tmp_path):

@@ -23,8 +23,9 @@ T = TypeVar("T")
 # Tasks per worker that are not finished: one that is simulated, and some that wait.
 TASKS_PER_WORKER = 4
 # Seconds that a task should take at least, and besides for each worker, so that a client and a scheduler which spend
-# milliseconds on a task (`python -m benchmarks cluster`) keep up with any number of workers.
-SHORTEST_TASK, LONGER_PER_WORKER = 0.3, 0.005
+# milliseconds on a task (`python -m benchmarks cluster`) keep up with any number of workers; of the latter the part
+# that is kept when the blocks that are left would make shorter tasks.
+SHORTEST_TASK, LONGER_PER_WORKER, LAST_TASKS = 0.3, 0.005, 0.25
 # Seconds after which the workers are counted again, and the connection to them is looked at.
 COUNT_EVERY = 2.0
 
@@ -99,8 +100,7 @@ class Workers:
         """
         if self._parcel is None or math.isinf(self._seconds):
             return 1
-        blocks = blocks_of_task(left, self.count, self._seconds)
-        return to_end_of_chapter(first, blocks) if self._merge else blocks
+        return blocks_of_task(left, self.count, self._seconds, first if self._merge else None)
 
     def submit(self, run: CellRun, blocks: Sequence[int]) -> Task:
         """Have blocks of a cell simulated."""
@@ -152,15 +152,18 @@ class Task:
         return guarded(step, f"blocks {self.blocks[0]} to {self.blocks[-1]} of a cell")
 
 
-def blocks_of_task(left: int, workers: int, seconds: float) -> int:
-    """Blocks of the next task, where so many are left and each takes so long: at last, what is one worker's share."""
-    enough = math.ceil((SHORTEST_TASK + LONGER_PER_WORKER * workers) / max(seconds, 1e-9))
-    return max(1, min(enough, left // workers))
+def blocks_of_task(left: int, workers: int, seconds: float, chapters_from: int | None = None) -> int:
+    """Blocks of the next task, where so many are left and each takes so long: towards the end, one worker's share.
 
-
-def to_end_of_chapter(first: int, blocks: int) -> int:
-    """How many of so many blocks from `first` on end with a chapter, if that is possible."""
-    return blocks - (first + blocks) % CHAPTER if blocks >= CHAPTER else blocks
+    Where workers merge whole chapters, a task from block `chapters_from` on ends with a chapter if it may be as long.
+    """
+    per_worker, seconds = LONGER_PER_WORKER * workers, max(seconds, 1e-9)
+    enough, least = math.ceil((SHORTEST_TASK + per_worker) / seconds), math.ceil(LAST_TASKS * per_worker / seconds)
+    if chapters_from is None:
+        return max(least, min(enough, left // workers))
+    enough, least = (CHAPTER if CHAPTER / 2 <= blocks < CHAPTER else blocks for blocks in (enough, least))
+    blocks = max(least, min(enough, left // workers))
+    return blocks if blocks < CHAPTER else blocks - (chapters_from + blocks) % CHAPTER
 
 
 def client_of(executor: object) -> Any:
