@@ -161,6 +161,7 @@ SETTINGS = tuple(
         "in batches of 64 that hardly ever happens",
         "replicates are 0 or 1",
         "0.3 seconds",
+        "chapters of 32 blocks",
         "15 digits",
     )
 )
