@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import sys
 import warnings
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import RLock
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -12,6 +15,7 @@ if TYPE_CHECKING:
 _PACKAGE = __name__.partition(".")[0]
 # Rows that a warning names.
 SHOWN = 5
+_FILTERS = RLock()
 
 
 class PrecisionWarning(UserWarning):
@@ -28,6 +32,21 @@ def notify(message: str, category: type[Warning] = UserWarning) -> None:
     while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] == _PACKAGE:
         frame, level = frame.f_back, level + 1
     warnings.warn(message, category, stacklevel=level)
+
+
+@contextmanager
+def warnings_are(action: Literal["ignore", "error"], category: type[Warning] = Warning) -> Iterator[None]:
+    """Ignore warnings, or raise them, of all threads while it lasts.
+
+    Filters belong to the process: of two threads that change them for a while, the one that is slower would restore
+    what the other had set, for ever. So one thread at a time does.
+
+    >>> with warnings_are("ignore"):
+    ...     warnings.warn("not seen")
+    """
+    with _FILTERS, warnings.catch_warnings():
+        warnings.simplefilter(action, category)
+        yield
 
 
 def first_of(rows: pd.DataFrame) -> str:

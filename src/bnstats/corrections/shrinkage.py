@@ -5,7 +5,6 @@ The model is x = level + effect of the batch + the rest, with variance tau² bet
 
 from __future__ import annotations
 
-import warnings
 from functools import partial
 
 import numpy as np
@@ -16,6 +15,7 @@ from statsmodels.tools.sm_exceptions import ConvergenceWarning
 
 from bnstats._arrays import FloatArray
 from bnstats._numbers import number
+from bnstats._warnings import warnings_are
 from bnstats.corrections.batchwise import check_spread
 from bnstats.corrections.correction import Correction, Rule, centred
 from bnstats.corrections.groups import Groups
@@ -138,8 +138,7 @@ def _random_intercept(groups: Groups) -> Rule:
 
 def _reml_icc(x: FloatArray, index: NDArray[np.intp]) -> float:
     x = (x - x.mean()) / x.std()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # of tau² = 0, which is an estimate like any other
+    with warnings_are("ignore", ConvergenceWarning):  # of tau² = 0, which is an estimate like any other
         # Gradients vanish at tau² = 0, where the default optimisers stop short or fail; Powell's method has none.
         fitted = MixedLM(x, np.ones((len(x), 1)), groups=index).fit(reml=True, method="powell")
     tau2 = float(np.asarray(fitted.cov_re)[0, 0])

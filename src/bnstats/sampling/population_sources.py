@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import warnings
 from typing import Any
 
 import numpy as np
@@ -11,14 +10,15 @@ from numpy.typing import ArrayLike
 
 from bnstats._arrays import FloatArray
 from bnstats._real_arrays import plain_array
+from bnstats._warnings import warnings_are
 from bnstats.sampling.named_laws import parameters
 from bnstats.sampling.quantile_moments import moments_by_quantiles
 
 
 def law_mean(law: Any) -> float:
     """The mean: SciPy's, or by integrating the quantiles where it has none."""
-    with np.errstate(all="ignore"), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # SciPy's integration says where it has failed, and so does what it returns
+    # SciPy's integration says where it has failed, and so does what it returns.
+    with np.errstate(all="ignore"), warnings_are("ignore"):
         mean = float(law.mean())
     return mean if np.isfinite(mean) or hasattr(law, "pmf") else moments_by_quantiles(law)[0]
 
@@ -27,8 +27,7 @@ def law_moments(law: Any, tail: float) -> tuple[float, float, float]:
     """Central moments of order 2, 3, 4, with inf and nan where they do not exist: SciPy's, where it has them."""
     if tail <= 2:
         return (np.inf if tail > 1 else np.nan), np.nan, np.nan
-    with np.errstate(all="ignore"), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with np.errstate(all="ignore"), warnings_are("ignore"):
         var, skewness, excess = (float(moment) for moment in law.stats("vsk"))
     found = var, skewness * var**1.5, (excess + 3) * var**2
     if not np.isfinite(found[: 1 + (tail > 3) + (tail > 4)]).all() and not hasattr(law, "pmf"):

@@ -6,7 +6,6 @@ an entry are drawn by numerical inversion (`scipy.stats.sampling`), and by their
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +14,7 @@ from numpy.random import Generator
 from scipy.stats import rv_continuous, sampling
 
 from bnstats._arrays import FloatArray
+from bnstats._warnings import warnings_are
 from bnstats.sampling.named_laws import family, parameters
 
 Fill = Callable[[Any, FloatArray], None]
@@ -128,8 +128,7 @@ def _inversion(law: Any) -> Callable[..., None] | None:
     """Draws by a table of the inverse distribution function; None where no table can be made."""
     continuous = isinstance(law.dist, rv_continuous)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
+        with warnings_are("error"):
             inverse = (sampling.NumericalInversePolynomial if continuous else sampling.DiscreteGuideTable)(law)
     except Exception:  # UNU.RAN refuses for many reasons (no density, no bounded table); `rvs` always works
         return None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 from scipy import optimize
 
 from bnstats._arrays import FloatArray
+from bnstats._warnings import warnings_are
 
 
 def _kappa4(h: float, k: float) -> float:
@@ -75,8 +75,7 @@ def _limiting_slope(dist: Any, shapes: tuple[float, ...]) -> float:
 def slope_at(dist: Any, shapes: tuple[float, ...], probability: float) -> float:
     """Slope -d log P(|X - median| > x) / d log x where that is `probability`, of the heavier tail; inf if bounded."""
     chance = np.array([10 * probability, probability])
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with warnings_are("ignore"):
         middle = dist.ppf(0.5, *shapes)
         return min(_slope(quantile, chance, shapes, middle) for quantile in (dist.isf, dist.ppf))
 

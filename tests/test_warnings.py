@@ -1,0 +1,71 @@
+"""Threads leave the filters of warnings as they were: these belong to the process, not to a thread."""
+
+import warnings
+from threading import Event, Thread
+
+import numpy as np
+
+from bnstats._real_arrays import real_array
+from bnstats._warnings import warnings_are
+
+# Seconds that a thread waits for the other, which may not be let in.
+WAIT = 0.2
+
+
+class Overlap:
+    """Two threads, of which the second begins while the first is under way, and ends after it."""
+
+    def __init__(self):
+        self.first_in, self.second_in, self.first_out = Event(), Event(), Event()
+
+    def first(self):
+        self.first_in.set()
+        self.second_in.wait(WAIT)
+
+    def second(self):
+        self.second_in.set()
+        self.first_out.wait(WAIT)
+
+    def run(self, work):
+        def one():
+            work(self.first)
+            self.first_out.set()
+
+        def other():
+            self.first_in.wait()
+            work(self.second)
+
+        threads = [Thread(target=one), Thread(target=other)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+
+def test_filters_are_restored_by_threads_that_change_them_at_a_time():
+    """Without the lock, the second thread restores what the first has set."""
+
+    def quietly(meet):
+        with warnings_are("ignore"):
+            meet()
+            warnings.warn("not seen", stacklevel=1)
+
+    before = list(warnings.filters)
+    Overlap().run(quietly)
+    assert warnings.filters == before
+
+
+def test_a_check_of_an_array_changes_no_filters():
+    """Workers check what a study returns: a filter that they left behind made later warnings of the user errors."""
+
+    class Slow:
+        def __init__(self, meet):
+            self.meet = meet
+
+        def __array__(self, dtype=None, copy=None):
+            self.meet()
+            return np.ones(3)
+
+    before = list(warnings.filters)
+    Overlap().run(lambda meet: real_array("x", Slow(meet)))
+    assert warnings.filters == before
