@@ -103,8 +103,8 @@ class Account:
 class Chapters:
     """The blocks of a cell so far: whole chapters of CHAPTER blocks that are merged, and the one under way.
 
-    A worker may simulate a whole chapter and send it merged, which takes a tenth of the time of merging its blocks one
-    by one. The order of additions is the same, so the bits are.
+    A worker may simulate a whole chapter and send it merged, so that one process can merge what a thousand send. The
+    order of additions is the same, so the bits are.
     """
 
     def __init__(self) -> None:
