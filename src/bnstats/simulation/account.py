@@ -52,8 +52,7 @@ class Account:
         self.moments[group] = merge_moments(self.moments[group], tally.moments)
         self.missing += tally.missing
         self.events &= tally.events
-        place = self._places(tally.bins)
-        _add_bins(self.counts, self.low, self.high, place, group, tally.counts[:, None], tally.low, tally.high)
+        self._add_bins(tally.bins, group, tally.counts[:, None], tally.low, tally.high)
         for k, value, count, name in zip(*tally.atoms.tolist(), identity_of(tally.atoms[1]).tolist(), strict=True):
             _, held = self.atoms[int(k)].setdefault(name, (value, np.zeros(GROUPS, np.int64)))
             held[group] += int(count)
@@ -67,23 +66,20 @@ class Account:
         self.moments = np.ascontiguousarray(moments.swapaxes(0, 1))
         self.missing += later.missing
         self.events &= later.events
-        place = self._places(later.bins)
-        _add_bins(self.counts, self.low, self.high, place, 0, later.counts, later.low, later.high)
+        self._add_bins(later.bins, 0, later.counts, later.low, later.high)
         for own, others in zip(self.atoms, later.atoms, strict=True):
             for name, (value, counts) in others.items():
                 _, held = own.setdefault(name, (value, np.zeros(GROUPS, np.int64)))
                 held += counts
 
-    def _places(self, bins: NDArray[np.int64]) -> NDArray[np.intp]:
-        """Where these bins are among those that are held, which from now on they are."""
-        place, new = _found(self.bins, bins)
-        if new.any():
-            held = np.ones(self.bins.size + np.count_nonzero(new), np.bool_)
-            place += np.cumsum(new) - new
-            held[place[new]] = False
-            self.bins, self.counts = _widened(self.bins, held, bins[new]), _widened(self.counts, held, 0)
+    def _add_bins(self, bins: NDArray[np.int64], group: int, *more: NDArray[Any]) -> None:
+        """Add counts of this group, or of all from it on, and the smallest and largest values."""
+        if not _added(self.bins, self.counts, self.low, self.high, bins, group, *more):
+            wide = np.union1d(self.bins, bins)
+            held = np.isin(wide, self.bins, assume_unique=True)
+            self.bins, self.counts = wide, _widened(self.counts, held, 0)
             self.low, self.high = _widened(self.low, held, np.inf), _widened(self.high, held, -np.inf)
-        return place
+            _added(self.bins, self.counts, self.low, self.high, bins, group, *more)
 
     def sample(self, k: int, controls: Sequence[int] = ()) -> Sample:
         """The replicates of measure k so far, beside those of its control variates that have these places."""
@@ -159,38 +155,35 @@ def in_chapters(blocks: Sequence[int], tallies: Sequence[Tally]) -> list[Tally |
 
 
 @compiled
-def _found(held: NDArray[np.int64], bins: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Where each bin stands among those held, or would stand, and whether it is new; both increase."""
-    place, new, at = np.empty(bins.size, np.int64), np.empty(bins.size, np.bool_), 0
-    for i in range(bins.size):
-        while at < held.size and held[at] < bins[i]:
-            at += 1
-        place[i], new[i] = at, at == held.size or held[at] != bins[i]
-    return place, new
-
-
-@compiled
-def _add_bins(
+def _added(
+    held: NDArray[np.int64],
     counts: NDArray[np.int64],
     low: FloatArray,
     high: FloatArray,
-    place: NDArray[np.int64],
+    bins: NDArray[np.int64],
     group: int,
     more: NDArray[Any],
     more_low: FloatArray,
     more_high: FloatArray,
-) -> None:
-    """Add counts of this group, or of all from it on."""
-    for i in range(place.size):
-        p = place[i]
-        for g in range(more.shape[1]):
-            counts[p, group + g] += more[i, g]
-        low[p] = min(low[p], more_low[i])
-        high[p] = max(high[p], more_high[i])
+) -> bool:
+    """Add to the bins that are held, unless some of these are not; both increase."""
+    for adds in (False, True):
+        p = 0
+        for i in range(bins.size):
+            while p < held.size and held[p] < bins[i]:
+                p += 1
+            if p == held.size or held[p] != bins[i]:
+                return False
+            if adds:
+                for g in range(more.shape[1]):
+                    counts[p, group + g] += more[i, g]
+                low[p] = min(low[p], more_low[i])
+                high[p] = max(high[p], more_high[i])
+    return True
 
 
-def _widened(array: NDArray[Any], held: NDArray[np.bool_], new: Any) -> NDArray[Any]:
+def _widened(array: NDArray[Any], held: NDArray[np.bool_], new: float) -> NDArray[Any]:
     """The array with `new` in the places where it holds nothing yet."""
-    wide = np.empty((held.size, *array.shape[1:]), array.dtype)
-    wide[held], wide[~held] = array, new
+    wide = np.full((held.size, *array.shape[1:]), new, array.dtype)
+    wide[held] = array
     return wide

@@ -31,6 +31,10 @@ _KINDS = {
 }
 
 
+# Named here, as looking it up takes half a second to compile.
+EPSILON = float(np.finfo(np.float64).eps)
+
+
 @dataclass(frozen=True)
 class Tally:
     """The replicates of one block, for each of K measures.
@@ -86,31 +90,29 @@ class Tally:
         moments, missing = np.zeros((5, len(keys))), np.zeros((2, len(keys)), np.int64)
         events = np.array([np.asarray(values).dtype == np.bool_ for values in replicates.values()], np.int8)
         # Of one measure at a time, so that they stay in cache.
-        every = np.zeros(BINS, np.int32), np.full(BINS, np.inf), np.full(BINS, -np.inf)
+        bins = BINS if histogram else 0
+        every = np.zeros(bins, np.int32), np.full(bins, np.inf), np.full(bins, -np.inf)
         filled: list[tuple[NDArray[Any], ...]] = [(np.empty(0, int), np.empty(0, np.int32), np.empty(0), np.empty(0))]
         atoms = [np.empty((3, 0))]
         most = max((2 + len(arrays) for arrays in controls.values()), default=0)
         joint = np.zeros((len(keys), most + 1, most))
         for k, (key, values, origin) in enumerate(zip(replicates, replicates.values(), origins, strict=True)):
-            flat = np.ascontiguousarray(values, dtype=np.float64).ravel()
-            error = _errors(flat, origin, moments[:, k])
+            flat = np.ravel(values) + 0.0  # no -0
+            error = _counted(flat, origin, moments[:, k], *every)
             if key in controls:
                 d = 2 + len(controls[key])
                 joint[k, : d + 1, :d] = joint_moments(error, controls[key])
             if not np.isfinite(moments[1, k]):
                 missing[:, k] = np.isnan(flat).sum(), np.isinf(flat).sum()
-                error[np.isnan(error)] = np.inf
             if histogram:
-                error += 0.0  # no -0
-                _count(error, *every)
                 own, *rest = _emptied(*every)
                 filled.append((own + k * BINS, *rest))
                 value, count = atoms_of(error)
                 if value.size:
                     atoms.append(np.stack([np.full(value.size, float(k)), value, count]))
-        bins, held, lowest, highest = (np.concatenate(part) for part in zip(*filled, strict=True))
+        filled_bins, held, lowest, highest = (np.concatenate(part) for part in zip(*filled, strict=True))
         repeated = np.concatenate(atoms, axis=1)
-        return Tally(keys, moments, missing, events, bins, held, lowest, highest, repeated, joint)
+        return Tally(keys, moments, missing, events, filled_bins, held, lowest, highest, repeated, joint)
 
     def check(self) -> None:
         """ValueError for arrays that do not fit each other, as no simulation makes them."""
@@ -136,8 +138,10 @@ class Tally:
 
 
 @compiled
-def _errors(values: FloatArray, origin: float, moments: FloatArray) -> FloatArray:
-    """Values less the origin, and their moments as in `Tally`."""
+def _counted(
+    values: FloatArray, origin: float, moments: FloatArray, counts: NDArray[np.int32], low: FloatArray, high: FloatArray
+) -> FloatArray:
+    """Values less the origin, NaN as infinite; their moments as in `Tally`; and, if there are any bins, in these."""
     error, mean = np.empty(values.size), 0.0
     for i in range(values.size):
         error[i] = values[i] - origin
@@ -154,26 +158,24 @@ def _errors(values: FloatArray, origin: float, moments: FloatArray) -> FloatArra
     slip = first / error.size  # the mean is rounded
     mean += slip
     second -= error.size * slip**2
-    if second <= error.size * (4 * np.finfo(np.float64).eps * mean) ** 2:
+    if second <= error.size * (4 * EPSILON * mean) ** 2:
         second = third = fourth = 0.0  # equal values, but for the rounding of their mean
     moments[0] = error.size
     moments[1] = mean
     moments[2] = second
     moments[3] = third
     moments[4] = fourth
-    return error
-
-
-@compiled
-def _count(error: FloatArray, counts: NDArray[np.int32], low: FloatArray, high: FloatArray) -> None:
     bits = error.view(np.int64)
-    for i in range(error.size):
+    for i in range(error.size if counts.size else 0):
+        e = error[i]
+        if np.isnan(e):
+            error[i] = e = np.inf
         magnitude = min(max(((bits[i] & WITHOUT_SIGN) >> BIN_SHIFT) - FIRST_BIN, 0), MAGNITUDE_BINS - 1)
         b = MAGNITUDE_BINS + magnitude if bits[i] >= 0 else MAGNITUDE_BINS - 1 - magnitude
-        e = error[i]
         counts[b] += 1
         low[b] = min(low[b], e)
         high[b] = max(high[b], e)
+    return error
 
 
 @compiled
