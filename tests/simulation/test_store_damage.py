@@ -16,8 +16,8 @@ import pytest
 
 import bnstats as bn
 from benchmarks.damage import Means, flips, forked, kills, measured, outcome, truncations
+from bnstats.simulation.histogram import BINS
 from bnstats.simulation.storage.packing import LARGEST, unpack
-from bnstats.simulation.tally import BINS
 
 
 @pytest.mark.parametrize(("damage", "number"), [(flips, 60), (truncations, 25), (kills, 10)])

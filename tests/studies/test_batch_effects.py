@@ -27,7 +27,7 @@ from bnstats.corrections import (
     trailing_average,
 )
 from bnstats.sampling.effects import EFFECTS, Distinct, Mixture, RandomWalk, Trend
-from bnstats.simulation.tally import Sample
+from bnstats.simulation.evidence import Sample
 from bnstats.studies.batch_effects.downstream_model import corrected, logistic
 from bnstats.studies.batch_effects.exact import _effect_left, _noise_left, contrast_lost, mean_square_error
 from bnstats.studies.batch_effects.measure import MEASURES, measure_correction
