@@ -8,11 +8,13 @@ With the times of a block and of a task, runs of 10^12 draws on more workers tha
 from __future__ import annotations
 
 import pickle
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from functools import partial
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,10 +26,12 @@ from benchmarks.scheduler import Costs, simulated_run
 from bnstats._arrays import FloatArray
 from bnstats.simulation.account import CHAPTER, Chapters
 from bnstats.simulation.remote import simulated
+from bnstats.simulation.storage.store import Store
 from bnstats.studies.convergence.measure import DYADIC
 from bnstats.studies.convergence.study import DRAWS_PER_SET, SETS_PER_BLOCK, ConvergenceStudy
 
 POPULATIONS = ("normal", "exponential")
+ESTIMATORS = tuple(bn.ESTIMATORS[name] for name in ("mean", "var", "std", "inv_std"))
 ROLES = ("scheduler", "client", "worker")
 # Runs that are simulated: workers, and draws as a power of ten.
 LARGE_RUNS = ((100, 12), (1000, 12), (1000, 14))
@@ -86,8 +90,7 @@ def task_costs(number: int) -> dict[str, float]:
 
 def block_costs(repeats: int) -> dict[str, float]:
     """Seconds of CPU of the parts of a block."""
-    estimators = tuple(bn.ESTIMATORS[name] for name in ("mean", "var", "std", "inv_std"))
-    study = ConvergenceStudy((bn.POPULATIONS["normal"],), (bn.IID(),), DYADIC, estimators)
+    study = ConvergenceStudy((bn.POPULATIONS["normal"],), (bn.IID(),), DYADIC, ESTIMATORS)
     cell = study.cells()[0]
     work, chapter = simulated(study, cell, 0, [0]), simulated(study, cell, 0, range(CHAPTER), merged=True)
     sent, sent_merged, chapters = pickle.dumps(work), pickle.dumps(chapter), Chapters()
@@ -97,14 +100,27 @@ def block_costs(repeats: int) -> dict[str, float]:
         "merge": lambda: chapters.add(next(blocks), pickle.loads(sent).tallies[0]),
         "chapter": lambda: chapters.add(0, pickle.loads(sent_merged).tallies[0]),
     }
-    costs = {}
-    for name, part in parts.items():
+    return {name: cpu_of(part, repeats) for name, part in parts.items()}
+
+
+def storing_cost(repeats: int) -> float:
+    """Seconds of CPU that a client spends on a block that a worker has packed, besides merging."""
+    study = ConvergenceStudy((bn.POPULATIONS["normal"],), (bn.IID(),), DYADIC, ESTIMATORS)
+    (payload,) = simulated(study, study.cells()[0], 0, [0], packed=True).payloads
+    with tempfile.TemporaryDirectory() as folder:
+        store, blocks = Store(Path(folder) / "store", {}), iter(range(10**6))
+        cost = cpu_of(lambda: store.put("cell", {next(blocks): payload}), repeats)
+        store.close()
+    return cost
+
+
+def cpu_of(part: Callable[[], object], repeats: int) -> float:
+    """Seconds of CPU of one of these."""
+    part()
+    start = time.process_time()
+    for _ in range(repeats):
         part()
-        start = time.process_time()
-        for _ in range(repeats):
-            part()
-        costs[name] = (time.process_time() - start) / repeats
-    return costs
+    return (time.process_time() - start) / repeats
 
 
 def against_threads(setting: Setting) -> Measured:
@@ -131,6 +147,7 @@ def against_threads(setting: Setting) -> Measured:
         **{f"Dask, empty task, {role}": [each[role] * 1e3 for each in of_task] for role in ROLES},
         "Dask, workers per client": [costs["block"] / costs["merge"]],
         "Dask, workers per client, chapters": [CHAPTER * costs["block"] / costs["chapter"]],
+        "Dask, workers per client, with a store": [costs["block"] / storing_cost(setting.of(200, 2))],
     } | {
         _large_name(*size, merges): [large_run(*size, each, costs, merges) for each in of_task]
         for size, merges in product(LARGE_RUNS, (False, True))
@@ -159,6 +176,7 @@ BENCHMARKS = (
             *(Row(f"Dask, empty task, {role}", "CPU, as a process of its own", "ms") for role in ROLES),
             Row("Dask, workers per client", "whose blocks one client can merge, one by one", "workers"),
             Row("Dask, workers per client, chapters", "whose merged chapters one client can merge", "workers"),
+            Row("Dask, workers per client, with a store", "whose packed blocks one client can write", "workers"),
             *(
                 Row(
                     _large_name(*size, merges),

@@ -65,7 +65,7 @@ def test_blocks_that_differ_in_their_last_digits_are_kept_and_said(tmp_path):
 
     with closing(Store(tmp_path / "b", _definition(tmp_path / "b"))) as other:
         cell = other.places()[0][0]
-        other.put_payload(cell, 0, other.payload(cell, 1))
+        other.put(cell, {0: other.payload(cell, 1)})
     before = blocks(tmp_path / "a")
     with pytest.warns(UserWarning, match=r"1 blocks of .*b' differ from those that .*a' has already, which are kept"):
         assert merge_stores(tmp_path / "a", tmp_path / "b") == 0

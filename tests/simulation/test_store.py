@@ -22,6 +22,7 @@ import pytest
 
 import bnstats as bn
 from bnstats.simulation.storage.fingerprint import cell_key, definition
+from bnstats.simulation.storage.packing import pack
 from bnstats.simulation.storage.store import Store
 from bnstats.simulation.streams import digest
 from bnstats.simulation.tally import Tally
@@ -395,7 +396,7 @@ def test_a_full_disk_keeps_what_is_finished(tmp_path):
 
     def fill():
         for block in range(1000):
-            held.put("cell", block, Tally.of({"x": rng.normal(size=500)}, [0.0]))
+            held.put("cell", {block: pack(Tally.of({"x": rng.normal(size=500)}, [0.0]))})
 
     with pytest.raises(OSError, match=r"full; blocks stored before are kept; free space"):
         fill()
@@ -410,12 +411,12 @@ def test_a_full_disk_keeps_what_is_finished(tmp_path):
 def test_a_full_disk_in_a_run_is_an_oserror_and_the_run_goes_on_later(tmp_path, monkeypatch):
     put, full = Store.put, []
 
-    def limited(self, cell, block, tally):
+    def limited(self, cell, payloads):
         if not full:
             used = self._db.execute("PRAGMA page_count").fetchone()[0]
             self._db.execute(f"PRAGMA max_page_count = {used + 3}")
             full.append(True)
-        put(self, cell, block, tally)
+        put(self, cell, payloads)
 
     monkeypatch.setattr(Store, "put", limited)
     with pytest.raises(OSError, match="blocks stored before are kept"):

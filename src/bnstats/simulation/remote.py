@@ -10,7 +10,7 @@ import hashlib
 import pickle
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,7 @@ from bnstats.simulation.blocks import replicates
 from bnstats.simulation.checks import distinct
 from bnstats.simulation.frozen_cell import FrozenCell
 from bnstats.simulation.single_thread import single_thread
+from bnstats.simulation.storage.packing import pack
 from bnstats.simulation.study import Cell, Study
 from bnstats.simulation.summaries import histogram
 from bnstats.simulation.tally import Tally
@@ -41,6 +42,8 @@ class Work:
     ----------
     tallies : list of Tally or Account
         Of its blocks, or of whole chapters of these; where a block failed, of those before it.
+    payloads : list of bytes
+        Of each finished block what a store keeps, if there is one.
     seconds : float
         Per block.
     error : Exception, optional
@@ -48,6 +51,7 @@ class Work:
     """
 
     tallies: Sequence[Tally | Account]
+    payloads: Sequence[bytes] = ()
     seconds: float = 0.0
     error: Exception | None = None
 
@@ -77,20 +81,26 @@ class Parcel:
         return Parcel(hashlib.sha256(content).hexdigest(), content)
 
 
-def simulated(study: Study, cell: Cell, seed: int, blocks: Sequence[int], merged: bool = False) -> Work:
-    """The tallies of blocks, in whole chapters if `merged`.
+def simulated(
+    study: Study, cell: Cell, seed: int, blocks: Sequence[int], merged: bool = False, packed: bool = False
+) -> Work:
+    """The tallies of blocks, in whole chapters if `merged`, and if `packed` what a store keeps of each.
 
     An error in the study is returned, so that one that is raised comes from the workers.
     """
     tallies: list[Tally] = []
+    payloads: list[bytes] = []
     start = time.perf_counter()
     try:
         for block in blocks:
             found = replicates(study, cell, block, seed)
             tallies.append(_tally(study, cell, found))
+            if packed:
+                payloads.append(pack(tallies[-1]))
     except Exception as error:  # the user's own code may raise anything
-        return Work(tallies, error=error)
-    return Work(in_chapters(blocks, tallies) if merged else tallies, (time.perf_counter() - start) / len(blocks))
+        return Work(tallies, payloads, error=error)
+    seconds = (time.perf_counter() - start) / len(blocks)
+    return Work(in_chapters(blocks, tallies) if merged else tallies, payloads, seconds)
 
 
 def _tally(study: Study, cell: Cell, found: Mapping[Any, NDArray[Any]]) -> Tally:
@@ -123,7 +133,7 @@ def attempted(study: Study, block: int, seed: int) -> Mapping[Any, NDArray[Any]]
 
 
 def simulated_elsewhere(
-    digest: str, content: bytes | None, place: int, seed: int, blocks: Sequence[int], merged: bool
+    digest: str, content: bytes | None, place: int, seed: int, blocks: Sequence[int], merged: bool, packed: bool
 ) -> Work | None:
     """The same for the cell at that place among the distinct ones; None if this process does not know the study."""
     if digest not in _known:
@@ -135,8 +145,8 @@ def simulated_elsewhere(
         _known[digest] = study, list(map(FrozenCell, distinct(study.cells())))
     study, cells = _known[digest]
     with single_thread():
-        work = simulated(study, cells[place], seed, blocks, merged)
-    return Work(work.tallies, work.seconds, work.error and _portable(work.error))
+        work = simulated(study, cells[place], seed, blocks, merged, packed)
+    return replace(work, error=work.error and _portable(work.error))
 
 
 def _portable(error: Exception) -> Exception:

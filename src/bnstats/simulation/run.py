@@ -103,7 +103,7 @@ def run(
     if share.of > 1:
         share.limit(cells)
     most_looks = looks(max(c.most for c in cells), precision)
-    workers = Workers(share.executor, study, seed, cells, merge=store is None)
+    workers = Workers(share.executor, study, seed, cells, merge=share.of == 1, pack=store is not None)
     with ExitStack() as stack:
         blocks = None
         if store is not None:

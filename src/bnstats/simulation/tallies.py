@@ -8,6 +8,7 @@ from collections.abc import Generator, Iterator, Sequence
 from bnstats.simulation.account import CHAPTER, Account
 from bnstats.simulation.blocks import failure
 from bnstats.simulation.cell_run import CellRun
+from bnstats.simulation.remote import Work
 from bnstats.simulation.storage.store import Store
 from bnstats.simulation.study import Study
 from bnstats.simulation.tally import Tally
@@ -21,7 +22,7 @@ def tallies(
 ) -> Generator[Block]:
     """The tallies of the wanted blocks of each cell, in that order, as (cell, block, tally).
 
-    Without a store, an account may stand for the chapter of blocks that begins with that one.
+    An account may stand for the chapter of blocks that begins with that one.
 
     Few tasks are under way at a time, so memory does not grow with their number. What is finished when a block fails,
     or when the run is interrupted, is stored.
@@ -38,7 +39,7 @@ def tallies(
         for piece in pending:
             work = piece.abandon() if isinstance(piece, Task) else None
             if work and store:
-                _keep(store, piece, work.tallies)
+                _keep(store, piece, work)
 
 
 def _pieces(wanted: Sequence[tuple[CellRun, range]], workers: Workers, store: Store | None) -> Iterator[Task | Block]:
@@ -66,7 +67,7 @@ def _finished(study: Study, seed: int, piece: Task | Block, store: Store | None)
         return
     work = piece.result()
     if store:
-        _keep(store, piece, work.tallies)
+        _keep(store, piece, work)
     if work.error:
         raise failure(study, piece.run.cell, piece.blocks[len(work.tallies)], seed, work.error) from work.error
     place = 0
@@ -75,8 +76,6 @@ def _finished(study: Study, seed: int, piece: Task | Block, store: Store | None)
         place += 1 if isinstance(part, Tally) else CHAPTER
 
 
-def _keep(store: Store, task: Task | Block, done: Sequence[Tally | Account]) -> None:
+def _keep(store: Store, task: Task | Block, work: Work) -> None:
     assert isinstance(task, Task)
-    for block, tally in zip(task.blocks, done, strict=False):
-        assert isinstance(tally, Tally)
-        store.put(task.run.key, block, tally)
+    store.put(task.run.key, dict(zip(task.blocks, work.payloads, strict=False)))

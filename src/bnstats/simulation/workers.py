@@ -45,7 +45,9 @@ class Workers:
     cells : list of CellRun
         All cells of the run.
     merge : bool
-        Whether other processes send whole chapters of blocks merged, so that no block can be stored by itself.
+        Whether other processes send whole chapters of blocks merged.
+    pack : bool
+        Whether workers also pack each block for a store.
 
     Raises
     ------
@@ -54,9 +56,15 @@ class Workers:
     """
 
     def __init__(
-        self, executor: Executor | int | None, study: Study, seed: int, cells: Sequence[CellRun], merge: bool = False
+        self,
+        executor: Executor | int | None,
+        study: Study,
+        seed: int,
+        cells: Sequence[CellRun],
+        merge: bool = False,
+        pack: bool = False,
     ) -> None:
-        self._given, self._study, self._seed, self._merge = executor, study, seed, merge
+        self._given, self._study, self._seed, self._merge, self._pack = executor, study, seed, merge, pack
         self._places = {run.key: place for place, run in enumerate(cells)}
         self._exit = ExitStack()
         self.client = client_of(executor)
@@ -109,11 +117,11 @@ class Workers:
     def start(self, run: CellRun, blocks: Sequence[int], again: bool = False) -> Future[Work | None]:
         """Send a task; the study travels with the first ones, one per worker, and `again` to a process without it."""
         if self._parcel is None:
-            return self._executor.submit(simulated, self._study, run.cell, self._seed, blocks)
+            return self._executor.submit(simulated, self._study, run.cell, self._seed, blocks, packed=self._pack)
         along = again or self._sent < self.count
         self._sent += 1
         study = self._parcel.digest, self._parcel.content if along else None
-        given = *study, self._places[run.key], self._seed, blocks, self._merge
+        given = *study, self._places[run.key], self._seed, blocks, self._merge, self._pack
         # Dask would take two tasks of the same arguments for one.
         options: dict[str, Any] = {} if self.client is None else {"pure": False}
         return self._executor.submit(simulated_elsewhere, *given, **options)

@@ -75,7 +75,7 @@ def _copy(store: Store, path: Path, definition: dict[str, object]) -> int:
                 continue
             held = store.payload(cell, block)
             if held is None:
-                store.put_payload(cell, block, payload)
+                store.put(cell, {block: payload})
                 new += 1
             other += held not in (None, payload)
     if other:

@@ -10,15 +10,15 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext, suppress
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 from bnstats._validation import path as checked_path
 from bnstats._warnings import notify
-from bnstats.simulation.storage.packing import LARGEST, pack, unpack
+from bnstats.simulation.storage.packing import LARGEST, unpack
 from bnstats.simulation.tally import Tally
 
 FORMAT = 3
@@ -151,20 +151,16 @@ class Store:
         mark.update(payload)
         return mark.digest()
 
-    def put(self, cell: str, block: int, tally: Tally) -> None:
-        """Commit the tally of one block."""
-        self.put_payload(cell, block, pack(tally))
-
-    def put_payload(self, cell: str, block: int, payload: bytes) -> None:
-        """Commit the bytes of one block."""
-        if self._read_only:
+    def put(self, cell: str, payloads: Mapping[int, bytes]) -> None:
+        """Commit packed blocks of a cell by their numbers, all or nothing."""
+        if self._read_only and payloads:
             raise OSError(
-                f"store {str(self.path)!r} may not be written to, and lacks block {block} of cell {cell}; copy it to "
-                "a folder that may be written to, and give that path."
+                f"store {str(self.path)!r} may not be written to, and lacks block {min(payloads)} of cell {cell}; copy "
+                "it to a folder that may be written to, and give that path."
             )
-        row = cell, block, self._checksum(cell, block, payload), payload
-        with self._errors():
-            self._db.execute("INSERT OR REPLACE INTO blocks VALUES (?, ?, ?, ?)", row)
+        rows = [(cell, block, self._checksum(cell, block, packed), packed) for block, packed in payloads.items()]
+        with nullcontext() if self._db.in_transaction else self.together(), self._errors():
+            self._db.executemany("INSERT OR REPLACE INTO blocks VALUES (?, ?, ?, ?)", rows)
 
     def places(self) -> list[tuple[str, int]]:
         """Cell and block of all that is stored."""
@@ -179,7 +175,8 @@ class Store:
         try:
             yield
         except BaseException:
-            self._db.execute("ROLLBACK")
+            if self._db.in_transaction:  # SQLite itself may have ended it, as where a disk is full
+                self._db.execute("ROLLBACK")
             raise
         with self._errors():
             self._db.execute("COMMIT")
