@@ -76,6 +76,15 @@ def test_joint_moments_are_those_of_numpy(count: int) -> None:
     np.testing.assert_allclose(found[1:], count * np.cov(x, ddof=0), rtol=1e-9, atol=1e-9)
 
 
+def test_joint_moments_of_sorted_values_far_from_zero_keep_their_digits() -> None:
+    """Deviations are taken from the mean of the first values, which here are the smallest."""
+    rng = np.random.default_rng(8)
+    e, w = np.sort(rng.normal(1e4, 1.0, 100_000)), np.sort(rng.normal(size=100_000))
+    w[0] = -1e6
+    x = np.stack([e, e**2, w])
+    np.testing.assert_allclose(joint_moments(e, (w,))[1:], 1e5 * np.cov(x, ddof=0), rtol=1e-7)
+
+
 @pytest.mark.parametrize("blocks", [1, 2, 7, 16])
 def test_merged_joint_moments_are_those_of_the_union(blocks: int) -> None:
     rng = np.random.default_rng(blocks)

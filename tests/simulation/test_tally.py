@@ -283,3 +283,18 @@ def test_counts_of_many_blocks_do_not_overflow():
     for block in (0, GROUPS):
         account.add(block, many)
     assert account.sample(0).whole().values.counts.sum() == 2**32 - 2
+
+
+@pytest.mark.parametrize("kind", [bool, np.int8, np.uint64, np.float16, np.float32, np.longdouble])
+def test_replicates_of_any_type_are_counted_as_floats(kind):
+    x = np.array([0, 1, 1, 0, 1, 1]).astype(kind)
+    got, expected = (Tally.of({"x": values}, [0.1]) for values in (x, x.astype(float)))
+    for name in ("moments", "bins", "counts", "low", "high", "atoms"):
+        np.testing.assert_array_equal(getattr(got, name), getattr(expected, name))
+
+
+def test_minus_zero_and_nan_are_counted_as_zero_and_infinite():
+    tally = Tally.of({"x": np.array([-0.0, 0.0, np.nan, -np.nan, 1.0])}, [0.0])
+    np.testing.assert_array_equal(tally.bins, bins_of(np.array([0.0, 1.0, np.inf])))
+    np.testing.assert_array_equal(tally.counts, [2, 1, 2])
+    assert not np.signbit(tally.low).any()

@@ -47,7 +47,6 @@ class CellRun:
         self.blocks = 0
         self.keys: tuple[Key, ...] = ()
         self.chapters = Chapters()
-        self.account: Account | None = None  # of all blocks at a look
         self.settled: dict[Key, list[Row]] = {}
         self.worst = math.inf
         self.contradicted: set[Any] = set()
@@ -98,18 +97,17 @@ class CellRun:
 
         So a row does not depend on what else is asked for, and a grid can be extended without changing a bit.
         """
-        self.account = self.chapters.so_far()
-        rows = {key: self._rows(key) for key in self.keys if key not in self.settled}
+        account = self.chapters.so_far()
+        rows = {key: self._rows(account, key) for key in self.keys if key not in self.settled}
         worst = {key: max((r.number.relative for r in rows[key] if r.number.asked), default=0.0) for key in rows}
         self.worst = max(worst.values())
         self.settled |= {key: rows[key] for key in settled(worst, self.study.paired, precision, last)}
-        self.account = None  # the rows keep what they need
         if self.done:
-            self.chapters = Chapters()
+            self.chapters = Chapters()  # the rows keep what they need
 
-    def _rows(self, key: Key) -> list[Row]:
+    def _rows(self, account: Account, key: Key) -> list[Row]:
         """A row for each summary of one measure."""
-        sample, name = self._sample(key), self._name(key)
+        sample, name = self._sample(account, key), self._name(key)
         evidence = sample.whole()
         most = self.most / self.blocks * evidence.n
         without = sample.without_controls()
@@ -126,22 +124,20 @@ class CellRun:
             rows.append(Row(names, summary, number, kept, int(evidence.n)))
         return rows
 
-    def _sample(self, key: Key) -> Sample:
+    def _sample(self, account: Account, key: Key) -> Sample:
         """The replicates of a measure, with what the study says of them."""
-        assert self.account is not None
-        sample = self.account.sample(self.keys.index(key), self._controls(key))
+        sample = account.sample(self.keys.index(key), self._controls(account, key))
         model = self._model_key(key)
-        model_se = self.account.sample(self.keys.index(model)) if model in self.keys else None
+        model_se = account.sample(self.keys.index(model)) if model in self.keys else None
         return replace(sample, span=self.study.span(self.cell, self._name(key)), model_se=model_se)
 
-    def _controls(self, key: Key) -> list[int]:
+    def _controls(self, account: Account, key: Key) -> list[int]:
         """The places of the control variates of a measure that have a variance, and mean 0 as far as one can tell."""
-        assert self.account is not None
         place, named = self.keys.index(key), self.study.controls(self.cell, self._name(key))
-        n = self.account.moments[:, 0, place]
+        n = account.moments[:, 0, place]
         tails = [self.study.tail_index(self.cell, name, int(n.sum())) for name in named]
         usable = [i for i, tail in enumerate(tails) if tail > SUMMARIES["mean"].order]
-        found = contradicted(n, self.account.joint[:, place]) if usable else ()
+        found = contradicted(n, account.joint[:, place]) if usable else ()
         wrong = {i for i in usable if found[i]}
         self.contradicted |= {named[i] for i in wrong}
         return [i for i in usable if i not in wrong]

@@ -97,7 +97,7 @@ class Tally:
         most = max((2 + len(arrays) for arrays in controls.values()), default=0)
         joint = np.zeros((len(keys), most + 1, most))
         for k, (key, values, origin) in enumerate(zip(replicates, replicates.values(), origins, strict=True)):
-            flat = np.ravel(values) + 0.0  # no -0
+            flat = np.add(np.ravel(values), 0.0, dtype=np.float64)  # no -0
             error = _counted(flat, origin, moments[:, k], *every)
             if key in controls:
                 d = 2 + len(controls[key])
