@@ -20,7 +20,6 @@ from bnstats.exceptions import BlockError, WorkersLostError
 from bnstats.simulation import remote
 from bnstats.simulation.account import CHAPTER
 from bnstats.simulation.single_thread import single_thread
-from bnstats.simulation.tally import Tally
 from bnstats.simulation.workers import TASKS_PER_WORKER, Workers, finished
 
 
@@ -54,7 +53,7 @@ class Elsewhere(Executor):
             function, given = pickle.loads(travels)
             work = pickle.loads(pickle.dumps(function(*given)))
         if work is not None:
-            self.merged |= {1 if isinstance(part, Tally) else CHAPTER for part in work.tallies}
+            self.merged |= {part.blocks for part in work.tallies}
         future.set_result(work)
         return future
 

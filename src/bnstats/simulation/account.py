@@ -34,7 +34,7 @@ class Account:
     """
 
     def __init__(self, keys: tuple[Any, ...], joint: tuple[int, ...] = (1, 0)) -> None:
-        self.keys, measures = keys, len(keys)
+        self.keys, self.blocks, measures = keys, 0, len(keys)
         self.moments = np.zeros((GROUPS, 5, measures))
         self.joint = np.zeros((GROUPS, measures, *joint))
         self.missing = np.zeros((2, measures), np.int64)
@@ -48,6 +48,7 @@ class Account:
     def add(self, block: int, tally: Tally) -> None:
         """Merge the tally of one block."""
         group = block % GROUPS
+        self.blocks += 1
         self.joint[group] = merge_joint(self.moments[group, 0], self.joint[group], tally.moments[0], tally.joint)
         self.moments[group] = merge_moments(self.moments[group], tally.moments)
         self.missing += tally.missing
@@ -64,6 +65,7 @@ class Account:
         self.joint = merge_joint(n, mine, count, theirs).reshape(self.joint.shape)
         moments = merge_moments(self.moments.swapaxes(0, 1), later.moments.swapaxes(0, 1))
         self.moments = np.ascontiguousarray(moments.swapaxes(0, 1))
+        self.blocks += later.blocks
         self.missing += later.missing
         self.events &= later.events
         self._add_bins(later.bins, 0, later.counts, later.low, later.high)
@@ -147,10 +149,9 @@ def in_chapters(blocks: Sequence[int], tallies: Sequence[Tally]) -> list[Tally |
             for block, tally in zip(blocks[first:], chapter, strict=False):
                 merged.add(block, tally)
             parts.append(merged)
-            first += CHAPTER
         else:
             parts.append(tallies[first])
-            first += 1
+        first += parts[-1].blocks
     return parts
 
 

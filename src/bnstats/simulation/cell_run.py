@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from bnstats.simulation.account import CHAPTER, Account, Chapters
+from bnstats.simulation.account import Account, Chapters
 from bnstats.simulation.control_variates import contradicted
 from bnstats.simulation.evidence import Sample
 from bnstats.simulation.frozen_cell import FrozenCell
@@ -76,7 +76,7 @@ class CellRun:
                 "block 0; return the same ones in each block of a cell."
             )
         self.chapters.add(block, part)
-        self.blocks = block + (1 if isinstance(part, Tally) else CHAPTER)
+        self.blocks = block + part.blocks
 
     def _check_summaries(self, part: Tally | Account) -> None:
         for key, events in zip(part.keys, part.events.tolist(), strict=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
 
-from bnstats.simulation.account import CHAPTER, Account
+from bnstats.simulation.account import Account
 from bnstats.simulation.blocks import failure
 from bnstats.simulation.cell_run import CellRun
 from bnstats.simulation.remote import Work
@@ -73,7 +73,7 @@ def _finished(study: Study, seed: int, piece: Task | Block, store: Store | None)
     place = 0
     for part in work.tallies:
         yield piece.run, piece.blocks[place], part
-        place += 1 if isinstance(part, Tally) else CHAPTER
+        place += part.blocks
 
 
 def _keep(store: Store, task: Task | Block, work: Work) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,6 +60,8 @@ class Tally:
         Means of e = value - origin, of e² and of the control variates, and below the sums of products of their
         deviations, filled up with zeros where a measure has fewer control variates than others. D = 0 if none has any.
     """
+
+    blocks: ClassVar[int] = 1
 
     keys: tuple[tuple[Any, ...], ...]
     moments: FloatArray
