@@ -58,11 +58,11 @@ def ours(sets: int, executor: Executor | int, names: Sequence[Any] = tuple(SAMPL
     bn.measure_convergence(list(names), precision=None, max_replicates=sets, executor=executor, progress=False)
 
 
-def ours_anew(sets: int) -> None:
+def ours_anew(sets: int, sampler: str = "numpy") -> None:
     """On all cores, with the exact values computed anew, which further calls in a process remember."""
     for remembered in (study._known, study._visible_index_of_values, study._visible_tail_index, populations._slope):
         remembered.cache_clear()
-    ours(sets, CORES)
+    ours(sets, CORES, _populations(sampler))
 
 
 def loop(replicates: int) -> None:
@@ -109,19 +109,29 @@ def against_loops(setting: Setting) -> Measured:
     """The loops take their turns on a few replicates."""
     few = setting.of(512, 8)
     sets = {words: setting.of(full, SETS_PER_BLOCK) for words, full in SETS.items()}
-    ways = {words: partial(ours_anew, number) for words, number in sets.items()}
+    ways = {
+        _against(words, sampler): partial(ours_anew, number, sampler)
+        for words, number in sets.items()
+        for sampler in ("numpy", "compiled")
+    }
     times = timed(ways | {"loop": partial(loop, few), "vectorised": partial(vectorised, few)}, setting.rounds)
     found = {}
     for words, number in sets.items():
         scale = number * DRAWS_PER_SET / DYADIC[-1] / few
-        for name in ("loop", "vectorised"):
-            found[f"{name} / ours, {words} draws"] = scale * times[name] / times[words]
+        for sampler in ("numpy", "compiled"):
+            for name in ("loop", "vectorised"):
+                against = _against(words, sampler)
+                found[f"{name} / {against}"] = scale * times[name] / times[against]
     return found
 
 
-def by_mkl(setting: Setting) -> Measured:
-    """Draws in arrays that stay in cache, with NumPy and with Intel's library; and convergence with the latter."""
-    fast = [bn.Population.of(name, sampler="mkl") for name in SAMPLERS]
+def _against(draws: str, sampler: str) -> str:
+    return f"ours, {draws} draws" if sampler == "numpy" else f"ours, {draws} {sampler} draws"
+
+
+def by(sampler: str, setting: Setting) -> Measured:
+    """Draws in arrays that stay in cache, with NumPy and with another sampler; and convergence with the latter."""
+    fast = _populations(sampler)
     sets, repeats, out = setting.of(256, SETS_PER_BLOCK), setting.of(100, 1), np.empty(DRAWS_PER_SET)
     rng = Generator(SFC64(0))
 
@@ -131,15 +141,27 @@ def by_mkl(setting: Setting) -> Measured:
 
     found = {}
     for population in fast:
-        ways = {"numpy": partial(draw, bn.POPULATIONS[population.name]), "mkl": partial(draw, population)}
+        ways = {"numpy": partial(draw, bn.POPULATIONS[population.name]), sampler: partial(draw, population)}
         times = timed(ways, setting.rounds)
-        found[_faster(population.name)] = times["numpy"] / times["mkl"]
-    times = timed({"draws": partial(draws, sets, CORES), "ours": partial(ours, sets, CORES, fast)}, setting.rounds)
-    return found | {"ours with mkl / bare draws, all cores": times["ours"] / times["draws"]}
+        found[_faster(population.name, sampler)] = times["numpy"] / times[sampler]
+    for threads, words in ((1, "one thread"), (CORES, "all cores")):
+        times = timed(
+            {"draws": partial(draws, sets, threads), "ours": partial(ours, sets, threads, fast)}, setting.rounds
+        )
+        found[_over_draws(sampler, words)] = times["ours"] / times["draws"]
+    return found
 
 
-def _faster(name: str) -> str:
-    return f"draws by NumPy / by mkl, {name}"
+def _populations(sampler: str) -> list[bn.Population]:
+    return [bn.Population.of(name, sampler=sampler) for name in SAMPLERS]
+
+
+def _faster(name: str, sampler: str) -> str:
+    return f"draws by NumPy / {sampler}, {name}"
+
+
+def _over_draws(sampler: str, threads: str) -> str:
+    return f"ours with {sampler} draws / bare draws, {threads}"
 
 
 _WORK = "errors of mean, var, std and inv_std of five populations at twelve batch sizes"
@@ -153,20 +175,34 @@ BENCHMARKS = (
         ),
         against_draws,
     ),
-    Benchmark(
-        "mkl",
-        (
-            *(Row(_faster(name), "time of a draw, with the extra bnstats[mkl]", at_least=1) for name in SAMPLERS),
-            Row("ours with mkl / bare draws, all cores", f"{_WORK}, over NumPy's draws alone", at_most=0.6),
-        ),
-        by_mkl,
-        needs=("mkl_random",),
+    *(
+        Benchmark(
+            sampler,
+            (
+                *(Row(_faster(name, sampler), f"time of a draw, with {what}", at_least=1) for name in SAMPLERS),
+                *(
+                    Row(_over_draws(sampler, threads), f"{_WORK}, over NumPy's draws alone", at_most=target)
+                    for threads in ("one thread", "all cores")
+                ),
+            ),
+            partial(by, sampler),
+            needs=needs,
+        )
+        for sampler, what, target, needs in (
+            ("compiled", "loops of our own on NumPy's uniform numbers", 1.2, ()),
+            ("mkl", "the extra bnstats[mkl]", 0.6, ("mkl_random",)),
+        )
     ),
     Benchmark(
         "loops",
         tuple(
-            Row(f"{name} / ours, {draws} draws", f"{what}, over {_WORK}; draws for each population", at_least=target)
+            Row(
+                f"{name} / {_against(draws, sampler)}",
+                f"{what}, over {_WORK}; draws for each population",
+                at_least=target,
+            )
             for draws in SETS
+            for sampler in ("numpy", "compiled")
             for name, what, target in (
                 ("loop", "a loop that takes one mean and one variance of each batch", 8),
                 ("vectorised", "the same on arrays", None),

@@ -51,8 +51,22 @@ def compiled(function: Callable[P, R]) -> Callable[P, R]:
     >>> compiled(lambda x: x + 1)(1)
     2
     """
-    fast = {"reassoc", "contract", "nsz"}
-    options = {"nogil": True, "forceinline": True, "error_model": "numpy", "fastmath": fast}
+    return _jitted(function, fastmath={"reassoc", "contract", "nsz"})
+
+
+def compiled_as_written(function: Callable[P, R]) -> Callable[P, R]:
+    """Compile `function`, whose operations are rounded one by one, in the order in which they are written.
+
+    For arithmetic that counts on its rounding; the result is the same on every processor.
+
+    >>> compiled_as_written(lambda x: (x + 2.0**52) - 2.0**52)(1.4)
+    1.0
+    """
+    return _jitted(function, fastmath=False)
+
+
+def _jitted(function: Callable[P, R], fastmath: Any) -> Callable[P, R]:
+    options = {"nogil": True, "forceinline": True, "error_model": "numpy", "fastmath": fastmath}
     jitted: Callable[P, R]
     try:
         jitted = numba.njit(**options, cache=True)(function)

@@ -2,38 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
-from functools import cache
-from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 from numpy.random import Generator
 
 from bnstats._arrays import FloatArray
-from bnstats._validation import choice
 
-SAMPLERS = ("numpy", "mkl")
 # Values that are drawn at once, in cache.
 AT_ONCE = 2**13
-
-
-def sampler_of(name: str, given: Any) -> str:
-    """One of `SAMPLERS`, which is installed.
-
-    >>> sampler_of("sampler", "numpy")
-    'numpy'
-    """
-    sampler = choice(name, given, SAMPLERS)
-    if sampler == "mkl" and importlib.util.find_spec("mkl_random") is None:
-        raise ValueError(f"{name} 'mkl' needs the package mkl-random: pip install 'bnstats[mkl]', or give 'numpy'.")
-    return sampler
-
-
-@cache
-def mark() -> tuple[str, str]:
-    """What the draws of this sampler depend on besides the law."""
-    return ("mkl", version("mkl-random"))
 
 
 class MKLGenerator:

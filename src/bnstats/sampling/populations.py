@@ -18,7 +18,7 @@ from bnstats._real_arrays import float_buffer, real_array
 from bnstats._validation import generator, named, optional, shown, word
 from bnstats._written import Written, written_of
 from bnstats.sampling.atoms import atoms_of_law, largest_atom_of_law
-from bnstats.sampling.mkl_generator import MKLGenerator, mark, sampler_of
+from bnstats.sampling.generators import generator_by, mark, sampler_of
 from bnstats.sampling.named_laws import NAMED, family, parameters
 from bnstats.sampling.population_sources import checked_law, checked_values, digest, label, law_mean, law_moments
 from bnstats.sampling.samplers import Fill, array_filler, law_filler
@@ -39,9 +39,11 @@ class Population(CheckedMethods):
     law : frozen SciPy distribution, or None
     values : 1-D float array, or None
         A finite population, each value equally likely; exactly one of `law` and `values` is given.
-    sampler : "numpy" or "mkl"
-        Who draws: NumPy, or Intel's library, which is faster, draws other values, and may round them otherwise on
-        another processor. It needs the extra `bnstats[mkl]`.
+    sampler : "numpy", "compiled" or "mkl"
+        Who draws. "compiled" turns NumPy's uniform numbers into normal, exponential, t and other values by compiled
+        loops, faster (`python -m benchmarks compiled`), and rounds alike on every processor. "mkl" is Intel's library,
+        which needs the extra `bnstats[mkl]`, and may round otherwise on another processor. Each draws other values
+        than NumPy.
 
     Examples
     --------
@@ -96,7 +98,7 @@ class Population(CheckedMethods):
     @cached_property
     def identity(self) -> tuple[Any, ...]:
         """What the draws depend on: its law, and who draws if that is not NumPy."""
-        return self.law_identity if self.sampler == "numpy" else (*mark(), *self.law_identity)
+        return (*mark(self.sampler), *self.law_identity)
 
     @cached_property
     def law_identity(self) -> tuple[Any, ...]:
@@ -143,7 +145,7 @@ class Population(CheckedMethods):
 
     def fill(self, rng: Generator, out: FloatArray) -> None:
         """Fill `out` (float64, contiguous, any shape) with independent draws."""
-        self._fill(rng if self.sampler == "numpy" else MKLGenerator(rng), out)
+        self._fill(generator_by(self.sampler, rng), out)
 
     def __getstate__(self) -> dict[str, Any]:
         return {key: self.__dict__[key] for key in ("name", "law", "values", "sampler")}

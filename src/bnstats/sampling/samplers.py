@@ -20,6 +20,11 @@ from bnstats.sampling.named_laws import family, parameters
 Fill = Callable[[Any, FloatArray], None]
 
 
+def _exp(rng: Any, x: FloatArray) -> None:
+    """In place, by the generator if it knows how."""
+    getattr(rng, "exp", np.exp)(x, out=x)
+
+
 def _normal(rng: Generator, out: FloatArray) -> None:
     rng.standard_normal(out=out)
 
@@ -34,7 +39,7 @@ def _exponential(rng: Generator, out: FloatArray) -> None:
 
 def _lognormal(rng: Generator, out: FloatArray, s: float) -> None:
     rng.standard_normal(out=out)
-    np.exp(np.multiply(out, s, out=out), out=out)
+    _exp(rng, np.multiply(out, s, out=out))
 
 
 def _laplace(rng: Generator, out: FloatArray) -> None:
@@ -44,14 +49,14 @@ def _laplace(rng: Generator, out: FloatArray) -> None:
 
 def _pareto(rng: Generator, out: FloatArray, b: float) -> None:
     rng.standard_exponential(out=out)
-    np.exp(np.divide(out, b, out=out), out=out)
+    _exp(rng, np.divide(out, b, out=out))
 
 
 def _mixture(rng: Generator, out: FloatArray, weight: float, shift: float, spread: float) -> None:
     rng.standard_normal(out=out)
     second = rng.random(out.shape) >= weight
-    np.multiply(out, spread, out=out, where=second)
-    np.add(out, shift, out=out, where=second)
+    out *= np.where(second, spread, 1.0)  # the argument `where` of np.multiply takes three times as long
+    out += np.where(second, shift, 0.0)
 
 
 def _rectified(rng: Generator, out: FloatArray, shift: float) -> None:

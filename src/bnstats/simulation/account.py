@@ -77,10 +77,10 @@ class Account:
     def _add_bins(self, bins: NDArray[np.int64], group: int, *more: NDArray[Any]) -> None:
         """Add counts of this group, or of all from it on, and the smallest and largest values."""
         if not _added(self.bins, self.counts, self.low, self.high, bins, group, *more):
-            wide = np.union1d(self.bins, bins)
-            held = np.isin(wide, self.bins, assume_unique=True)
-            self.bins, self.counts = wide, _widened(self.counts, held, 0)
-            self.low, self.high = _widened(self.low, held, np.inf), _widened(self.high, held, -np.inf)
+            wide, place = _united(self.bins, bins)
+            self.bins, self.counts = wide, _widened(self.counts, place, wide.size, 0)
+            self.low = _widened(self.low, place, wide.size, np.inf)
+            self.high = _widened(self.high, place, wide.size, -np.inf)
             _added(self.bins, self.counts, self.low, self.high, bins, group, *more)
 
     def sample(self, k: int, controls: Sequence[int] = ()) -> Sample:
@@ -183,8 +183,25 @@ def _added(
     return True
 
 
-def _widened(array: NDArray[Any], held: NDArray[np.bool_], new: float) -> NDArray[Any]:
-    """The array with `new` in the places where it holds nothing yet."""
-    wide = np.full((held.size, *array.shape[1:]), new, array.dtype)
-    wide[held] = array
+@compiled
+def _united(first: NDArray[np.int64], second: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The numbers of two increasing lists in one, and the places of the first one's in it."""
+    both, place = np.empty(first.size + second.size, np.int64), np.empty(first.size, np.int64)
+    size = j = 0
+    for i in range(first.size + 1):
+        while j < second.size and (i == first.size or second[j] <= first[i]):
+            if i == first.size or second[j] < first[i]:
+                both[size] = second[j]
+                size += 1
+            j += 1
+        if i < first.size:
+            both[size], place[i] = first[i], size
+            size += 1
+    return both[:size].copy(), place
+
+
+def _widened(array: NDArray[Any], place: NDArray[np.int64], size: int, new: float) -> NDArray[Any]:
+    """An array of this size with the old numbers in these places, and `new` in the others."""
+    wide = np.full((size, *array.shape[1:]), new, array.dtype)
+    wide[place] = array
     return wide
