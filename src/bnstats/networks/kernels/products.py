@@ -26,9 +26,11 @@ _ZERO, _ONE = np.float32(0), np.float32(1)
 SMALL = 2**21
 # Of a product with transposed weights, rows up to which dot products are faster than a tile as high as a vector.
 ROWS_OF_DOTS = 4
-_wide, _narrow = product_tile(WIDE), product_tile(NARROW, partial=True)
+_wide = product_tile(WIDE)
+_narrow, _single = product_tile(NARROW, least_columns=LANES), product_tile(NARROW, least_columns=1)
 _wide_added = product_tile(WIDE, of_transposed=True, adds=True)
-_narrow_added = product_tile(NARROW, of_transposed=True, adds=True, partial=True)
+_narrow_added = product_tile(NARROW, of_transposed=True, adds=True, least_columns=LANES)
+_single_added = product_tile(NARROW, of_transposed=True, adds=True, least_columns=1)
 
 
 @intrinsic
@@ -88,7 +90,10 @@ def multiply(a: Float32Array, b: Float32Array, out: Float32Array) -> None:
             _wide(a, i, b, j, _ONE, _ZERO, out)
     for j in range(whole, out.shape[1], NARROW[1]):
         for i in range(0, out.shape[0], NARROW[0]):
-            _narrow(a, i, b, j, _ONE, _ZERO, out)
+            if out.shape[1] - j >= LANES:
+                _narrow(a, i, b, j, _ONE, _ZERO, out)
+            else:
+                _single(a, i, b, j, _ONE, _ZERO, out)
 
 
 @compiled
@@ -121,4 +126,7 @@ def accumulate(a: Float32Array, b: Float32Array, factor: np.float32, kept: np.fl
             _wide_added(a, i, b, j, factor, kept, out)
     for i in range(0, out.shape[0], NARROW[0]):
         for j in range(whole, out.shape[1], NARROW[1]):
-            _narrow_added(a, i, b, j, factor, kept, out)
+            if out.shape[1] - j >= LANES:
+                _narrow_added(a, i, b, j, factor, kept, out)
+            else:
+                _single_added(a, i, b, j, factor, kept, out)

@@ -24,11 +24,18 @@ _ZEROS = ir.Constant(_VECTOR, [0.0] * LANES)
 _FAST = ("contract", "reassoc", "nsz")
 
 
-def product_tile(shape: tuple[int, int], of_transposed: bool = False, adds: bool = False, partial: bool = False) -> Any:
+def product_tile(
+    shape: tuple[int, int], of_transposed: bool = False, adds: bool = False, least_columns: int | None = None
+) -> Any:
     """A function (a, i, b, j, factor, kept, out) for the tile of a b from row i and column j of `out`.
 
-    Where `of_transposed`, it is a' b; where it `adds`, kept out + factor a b. Rows that `out` has not are left out, and
-    columns too where it is `partial`.
+    Where `of_transposed`, it is a' b; where it `adds`, kept out + factor a b. Rows that `out` has not are left out.
+
+    Parameters
+    ----------
+    least_columns : int, optional
+        So many columns `out` has for certain; by default all of the tile. With `LANES` of them, the tile ends with the
+        last ones, which two vectors may share; with fewer, single columns are left out, which takes longer.
     """
 
     @intrinsic
@@ -40,16 +47,23 @@ def product_tile(shape: tuple[int, int], of_transposed: bool = False, adds: bool
             )
             i, scale, share = given[1], write.spread(given[4]), write.spread(given[5])
             columns = [builder.add(given[3], given[3].type(v)) for v in range(0, shape[1], LANES)]
-            counts = [builder.sub(result.columns, column) if partial else None for column in columns]
+            counts: list[Any] = [None] * len(columns)
+            if least_columns == LANES:
+                columns = [write.least(column, builder.sub(result.columns, column.type(LANES))) for column in columns]
+            elif least_columns is not None:
+                counts = [builder.sub(result.columns, column) for column in columns]
             totals = _summed(write, left, i, right, columns, counts, shape[0], of_transposed)
             for r, sums in enumerate(totals):
                 row = builder.add(i, i.type(r))
                 with builder.if_then(builder.icmp_signed("<", row, result.rows)):
-                    for column, count, value in zip(columns, counts, sums, strict=True):
-                        place = result.at(row, column)
-                        if adds:
-                            value = write.multiply(scale, value)
-                            value = write.multiply_add(share, write.load(place, count), value)
+                    places = [(result.at(row, column), count) for column, count in zip(columns, counts, strict=True)]
+                    if adds:  # all are loaded before any is stored, as vectors may share columns
+                        held = [write.load(place, count) for place, count in places]
+                        sums = [
+                            write.multiply_add(share, old, write.multiply(scale, new))
+                            for old, new in zip(held, sums, strict=True)
+                        ]
+                    for value, (place, count) in zip(sums, places, strict=True):
                         write.store(value, place, count)
             return context.get_dummy_value()
 
@@ -141,15 +155,20 @@ def dots_tile(_: Any, a: Any, i: Any, b: Any, j: Any, out: Any) -> Any:
                 for vector, sums in zip(vectors, totals, strict=True):
                     write.add_product(vector, weights, sums[c])
 
-        whole = builder.and_(left.columns, i.type(-LANES))
-        with cgutils.for_range_slice(builder, i.type(0), whole, i.type(LANES)) as (k, _):
+        in_vectors = builder.and_(left.columns, i.type(-LANES))
+        with cgutils.for_range_slice(builder, i.type(0), in_vectors, i.type(LANES)) as (k, _):
             add(k)
-        with builder.if_then(builder.icmp_signed("<", whole, left.columns)):
-            add(whole, builder.sub(left.columns, whole))
+        with builder.if_then(builder.icmp_signed("<", in_vectors, left.columns)):
+            add(in_vectors, builder.sub(left.columns, in_vectors))
         dots = write.sums([builder.load(total) for sums in totals for total in sums])
-        for lane, (row, c) in enumerate((row, c) for row in rows for c in range(DOTS[1])):
-            with builder.if_then(builder.icmp_signed("<", builder.add(j, j.type(c)), right.rows)):
-                builder.store(builder.extract_element(dots, _INT(lane)), result.at(row, others[c]))
+        with builder.if_else(builder.icmp_signed("<=", builder.add(j, j.type(DOTS[1])), right.rows)) as (whole, some):
+            with whole:
+                for r, row in enumerate(rows):
+                    write.store_part(dots, r * DOTS[1], DOTS[1], result.at(row, j))
+            with some:
+                for lane, (row, c) in enumerate((row, c) for row in rows for c in range(DOTS[1])):
+                    with builder.if_then(builder.icmp_signed("<", builder.add(j, j.type(c)), right.rows)):
+                        builder.store(builder.extract_element(dots, _INT(lane)), result.at(row, others[c]))
         return context.get_dummy_value()
 
     return types.void(a, i, b, j, out), generate
@@ -219,6 +238,11 @@ class _Writer:
                     with self.builder.if_then(self.builder.icmp_signed(">", count, count.type(lane))):
                         place = self.builder.gep(pointer, [_INT(lane)])
                         self.builder.store(self.builder.extract_element(value, _INT(lane)), place)
+
+    def store_part(self, value: Any, first: int, size: int, pointer: Any) -> None:
+        """So many lanes from the first on."""
+        part = self._pick(value, value, range(first, first + size))
+        self.builder.store(part, self.builder.bitcast(pointer, part.type.as_pointer()), align=4)
 
     def multiply(self, a: Any, b: Any) -> Any:
         return self.builder.fmul(a, b, flags=_FAST)
