@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from scipy.interpolate import PchipInterpolator
 
-from bnstats.simulation.account import CHAPTER, Account, Chapters, _united, in_chapters
+from bnstats.simulation.account import CHAPTER, Account, Chapters, _unite, in_chapters
 from bnstats.simulation.central_moments import merge_moments
 from bnstats.simulation.evidence import GROUPS
 from bnstats.simulation.histogram import bins_of
@@ -304,6 +304,7 @@ def test_the_union_of_bins_is_numpys():
     rng = np.random.default_rng(0)
     for _ in range(500):
         first, second = (np.unique(rng.integers(0, 30, rng.integers(0, 12))) for _ in range(2))
-        both, place = _united(first, second)
-        np.testing.assert_array_equal(both, np.union1d(first, second))
+        both, place = np.empty(first.size + second.size, np.int64), np.empty(first.size, np.int64)
+        size = _unite(first, second, both, place)
+        np.testing.assert_array_equal(both[:size], np.union1d(first, second))
         np.testing.assert_array_equal(both[place], first)

@@ -77,10 +77,10 @@ class Account:
     def _add_bins(self, bins: NDArray[np.int64], group: int, *more: NDArray[Any]) -> None:
         """Add counts of this group, or of all from it on, and the smallest and largest values."""
         if not _added(self.bins, self.counts, self.low, self.high, bins, group, *more):
-            wide, place = _united(self.bins, bins)
-            self.bins, self.counts = wide, _widened(self.counts, place, wide.size, 0)
-            self.low = _widened(self.low, place, wide.size, np.inf)
-            self.high = _widened(self.high, place, wide.size, -np.inf)
+            place, both = np.empty(self.bins.size, np.int64), np.empty(self.bins.size + bins.size, np.int64)
+            size = _unite(self.bins, bins, both, place)
+            self.bins, self.counts = both[:size].copy(), _widened(self.counts, place, size, 0)
+            self.low, self.high = _widened(self.low, place, size, np.inf), _widened(self.high, place, size, -np.inf)
             _added(self.bins, self.counts, self.low, self.high, bins, group, *more)
 
     def sample(self, k: int, controls: Sequence[int] = ()) -> Sample:
@@ -184,9 +184,10 @@ def _added(
 
 
 @compiled
-def _united(first: NDArray[np.int64], second: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The numbers of two increasing lists in one, and the places of the first one's in it."""
-    both, place = np.empty(first.size + second.size, np.int64), np.empty(first.size, np.int64)
+def _unite(
+    first: NDArray[np.int64], second: NDArray[np.int64], both: NDArray[np.int64], place: NDArray[np.int64]
+) -> int:
+    """Write the numbers of two increasing lists as one, and the places of the first one's in it; how many there are."""
     size = j = 0
     for i in range(first.size + 1):
         while j < second.size and (i == first.size or second[j] <= first[i]):
@@ -197,7 +198,7 @@ def _united(first: NDArray[np.int64], second: NDArray[np.int64]) -> tuple[NDArra
         if i < first.size:
             both[size], place[i] = first[i], size
             size += 1
-    return both[:size].copy(), place
+    return size
 
 
 def _widened(array: NDArray[Any], place: NDArray[np.int64], size: int, new: float) -> NDArray[Any]:
