@@ -1,4 +1,4 @@
-"""What campaigns of faults found, as rows that the site shows: `benchmarks/measured/NAME.csv`."""
+"""What campaigns found, as rows that the site shows: `benchmarks/measured/NAME.csv`."""
 
 from __future__ import annotations
 
@@ -32,4 +32,4 @@ def save(to: Path | None, found: list[dict[str, object]]) -> None:
     """Write the rows, with the processor they were measured on."""
     if to is not None:
         to.parent.mkdir(parents=True, exist_ok=True)
-        pd.DataFrame(found, columns=list(COLUMNS)).assign(processor=machine()["processor"]).to_csv(to, index=False)
+        pd.DataFrame(found).assign(processor=machine()["processor"]).to_csv(to, index=False)

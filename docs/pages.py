@@ -18,6 +18,7 @@ MEASURED = {
     "kills": COUNTS,
     "damage": COUNTS,
     "calls": COUNTS,
+    "tails": ("law", "what", "expected", "found", "p_value"),
 }
 SHOWN = (
     "verdict",

@@ -12,7 +12,8 @@ import pandas as pd
 import pytest
 
 import benchmarks
-from benchmarks import campaigns
+import bnstats as bn
+from benchmarks import campaigns, tails
 from benchmarks.__main__ import main, printed
 from benchmarks.frame import Benchmark, Row, Setting
 from benchmarks.registry import BENCHMARKS
@@ -42,6 +43,25 @@ def test_cheap_benchmarks_run(name):
     measured = table[table["rounds"] > 0]
     assert len(measured) > 0
     assert np.isfinite(measured["median"]).all()
+
+
+def test_draws_are_counted_in_parts_and_tails(tmp_path, monkeypatch):
+    """One of 45 p values is below 1e-9 once in 20 million runs; of t with 3 degrees of freedom for 5, most are."""
+    monkeypatch.setattr(tails, "LAWS", ("normal", "exponential", "t5"))
+    tails.main(["--draws", str(2**21), "--to", str(tmp_path / "tails.csv")])
+    table = pd.read_csv(tmp_path / "tails.csv")
+    assert len(table) == 3 * (1 + 2 * len(tails.CHANCES))
+    assert table["p_value"].min() > 1e-9
+    np.testing.assert_allclose(table.loc[table["what"] == "below the quantile of 1e-02", "expected"], 2**21 / 100)
+
+    class Wrong(tails.Law):
+        def __init__(self, name, sampler):
+            super().__init__(name, sampler)
+            self.population = bn.Population.of("t3", sampler=sampler)
+
+    monkeypatch.setattr(tails, "Law", Wrong)
+    wrong = pd.DataFrame(tails.judged("t5", "compiled", 2**21, 2026))
+    assert (wrong["p_value"] < 1e-9).mean() > 0.5
 
 
 def test_no_two_rows_have_the_same_name():
