@@ -42,8 +42,8 @@ class Population(CheckedMethods):
     sampler : "numpy", "compiled" or "mkl"
         Who draws. "compiled" turns NumPy's uniform numbers into normal, exponential, t and other values by compiled
         loops, faster (`python -m benchmarks compiled`), and rounds alike on every processor. "mkl" is Intel's library,
-        which needs the extra `bnstats[mkl]`, and may round otherwise on another processor. Each draws other values
-        than NumPy.
+        which needs the extra `bnstats[mkl]`, and may round otherwise on another processor. Values are others than
+        NumPy's.
 
     Examples
     --------
