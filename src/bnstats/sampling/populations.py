@@ -43,7 +43,7 @@ class Population(CheckedMethods):
         Who draws. "compiled" turns NumPy's uniform numbers into normal, exponential, t and other values by compiled
         loops, faster (`python -m benchmarks compiled`), and rounds alike on every processor. "mkl" is Intel's library,
         which needs the extra `bnstats[mkl]`, and may round otherwise on another processor. Values are others than
-        NumPy's.
+        NumPy's; those of "compiled" are the same where only uniform numbers are needed, as for arrays.
 
     Examples
     --------
