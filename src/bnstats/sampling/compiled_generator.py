@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import numpy as np
-from numpy.random import Generator
+from numpy.random import SFC64, Generator
+from numpy.typing import NDArray
 
 from bnstats._arrays import FloatArray
 from bnstats._compiled import compiled_as_written
 from bnstats.sampling.elementary import cosine_and_sine, exp, expm1, log
+from bnstats.sampling.sfc64 import fill_uniform
 
 # Values that are drawn at once, in cache; an even number, as normal values come in pairs.
 AT_ONCE = 2**13
@@ -62,23 +63,70 @@ def _exponentiate(x: FloatArray) -> None:
         x[i] = exp(x[i])
 
 
+@compiled_as_written
+def _draw_uniform(state: NDArray[np.uint64], out: FloatArray) -> None:
+    for start in range(0, out.size, AT_ONCE):
+        fill_uniform(state, out[start : start + AT_ONCE])
+
+
+@compiled_as_written
+def _draw_exponential(state: NDArray[np.uint64], out: FloatArray) -> None:
+    for start in range(0, out.size, AT_ONCE):
+        part = out[start : start + AT_ONCE]
+        fill_uniform(state, part)
+        _to_exponential(part)
+
+
+@compiled_as_written
+def _draw_normal(state: NDArray[np.uint64], out: FloatArray) -> None:
+    """The last of an odd number is the first of a pair."""
+    even = out.size // 2 * 2
+    for start in range(0, even, AT_ONCE):
+        part = out[start : min(start + AT_ONCE, even)]
+        fill_uniform(state, part)
+        _to_normal(part)
+    if even < out.size:
+        pair = np.empty(2)
+        fill_uniform(state, pair)
+        _to_normal(pair)
+        out[even] = pair[0]
+
+
+@compiled_as_written
+def _draw_t(state: NDArray[np.uint64], df: float, out: FloatArray) -> None:
+    turns = np.empty(min(AT_ONCE, out.size))
+    for start in range(0, out.size, AT_ONCE):
+        part = out[start : start + AT_ONCE]
+        fill_uniform(state, part)
+        fill_uniform(state, turns[: part.size])
+        _to_t(part, turns, df)
+
+
 class CompiledGenerator:
-    """The methods of a NumPy generator that laws are drawn with, on the uniform numbers of that generator."""
+    """The methods of a NumPy generator that laws are drawn with, on the uniform numbers of that generator.
+
+    These are numbers of SFC64; a generator of another kind seeds one. An array is one call of compiled code, during
+    which other threads hold the interpreter.
+    """
 
     def __init__(self, rng: Generator) -> None:
-        self.numpy = rng
+        self.numpy = rng if isinstance(rng.bit_generator, SFC64) else Generator(SFC64(rng.integers(2**63, size=4)))
+
+    def random(self, size: Any = None, out: FloatArray | None = None) -> FloatArray:
+        """Uniform on [0, 1): the numbers of NumPy."""
+        return self._filled(_draw_uniform, size, out)
 
     def standard_exponential(self, size: Any = None, out: FloatArray | None = None) -> FloatArray:
         """Mean 1."""
-        return self._filled(_to_exponential, size, out)
+        return self._filled(_draw_exponential, size, out)
 
     def standard_normal(self, size: Any = None, out: FloatArray | None = None) -> FloatArray:
         """Mean 0, variance 1."""
-        return self._filled(self._normal, size, out)
+        return self._filled(_draw_normal, size, out)
 
     def standard_t(self, df: float, size: Any = None) -> FloatArray:
         """A normal value over the root of an independent chi-square one by its degrees of freedom."""
-        return self._filled(partial(self._t, df), size, None)
+        return self._filled(lambda state, flat: _draw_t(state, float(df), flat), size, None)
 
     @staticmethod
     def exp(x: FloatArray, out: FloatArray) -> FloatArray:
@@ -88,24 +136,13 @@ class CompiledGenerator:
         _exponentiate(out.reshape(-1))
         return out
 
-    def _normal(self, uniform: FloatArray) -> None:
-        even = uniform.size // 2 * 2
-        _to_normal(uniform[:even])
-        if even < uniform.size:
-            pair = np.array([uniform[-1], self.numpy.random()])
-            _to_normal(pair)
-            uniform[-1] = pair[0]
-
-    def _t(self, df: float, uniform: FloatArray) -> None:
-        _to_t(uniform, self.numpy.random(uniform.size), float(df))
-
-    def _filled(self, turn: Callable[[FloatArray], None], size: Any, out: FloatArray | None) -> FloatArray:
-        filled = np.empty(size) if out is None else out
-        flat = filled.reshape(-1)
-        for start in range(0, flat.size, AT_ONCE):
-            part = flat[start : start + AT_ONCE]
-            self.numpy.random(out=part)
-            turn(part)
+    def _filled(
+        self, draw: Callable[[NDArray[np.uint64], FloatArray], None], size: Any, out: FloatArray | None
+    ) -> FloatArray:
+        filled = np.empty(() if size is None else size) if out is None else out
+        state = self.numpy.bit_generator.state
+        draw(state["state"]["state"], filled.reshape(-1))
+        self.numpy.bit_generator.state = state
         return filled
 
     def __getattr__(self, name: str) -> Any:

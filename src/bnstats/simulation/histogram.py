@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bnstats._arrays import FloatArray
+from bnstats._compiled import compiled
 from bnstats.simulation.increasing_cubic import increasing_cubic
 
 # For magnitudes; a histogram of values with a sign has twice as many.
@@ -33,6 +34,8 @@ _ROUNDING_BITS = 16
 # Atoms are looked for among the first values of a block; one with a smaller share of all counts as part of the density.
 VALUES_SEARCHED = 1024
 SMALLEST_ATOM_SHARE = 1 / 512
+# An identity has 48 bits. A product with an odd number without a pattern scatters what are neighbours over a table.
+NO_IDENTITY, SCATTER = 2**63 - 1, 0x9E3779B97F4A7C15 - 2**64
 
 
 def identity_of(values: FloatArray) -> NDArray[np.int64]:
@@ -46,13 +49,30 @@ def atoms_of(values: FloatArray) -> tuple[FloatArray, FloatArray]:
     >>> atoms_of(np.array([0.5, 0.5, -0.5, 0.7, 0.1, 0.1, -0.5]))
     (array([-0.5,  0.1,  0.5]), array([2., 2., 2.]))
     """
-    some = np.sort(identity_of(values[:VALUES_SEARCHED]))
-    if not (some[1:] == some[:-1]).any():
-        return np.empty(0), np.empty(0)
     _, first, count = np.unique(identity_of(values), return_index=True, return_counts=True)
     often = count >= max(2, SMALLEST_ATOM_SHARE * values.size)
     order = np.argsort(values[first[often]])
     return values[first[often]][order], count[often][order].astype(np.float64)
+
+
+@compiled
+def any_repeated(values: FloatArray) -> bool:
+    """Whether one of the first `VALUES_SEARCHED` values is an atom: they are put into a table, by their identities.
+
+    >>> any_repeated(np.array([0.5, 0.7, 0.5 + 1e-14])), any_repeated(np.array([0.5, 0.7, -0.5]))
+    (True, False)
+    """
+    table, last = np.full(4 * VALUES_SEARCHED, NO_IDENTITY), 4 * VALUES_SEARCHED - 1
+    bits = values.view(np.int64)
+    for i in range(min(VALUES_SEARCHED, values.size)):
+        identity = bits[i] >> _ROUNDING_BITS
+        place = (identity * SCATTER >> 40) & last
+        while table[place] != NO_IDENTITY:
+            if table[place] == identity:
+                return True
+            place = (place + 1) & last
+        table[place] = identity
+    return False
 
 
 def bins_of(values: FloatArray) -> NDArray[np.int64]:

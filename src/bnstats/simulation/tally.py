@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from bnstats._arrays import FloatArray
 from bnstats._compiled import compiled
 from bnstats.simulation.control_variates import joint_moments
-from bnstats.simulation.histogram import BIN_SHIFT, BINS, FIRST_BIN, MAGNITUDE_BINS, WITHOUT_SIGN, atoms_of
+from bnstats.simulation.histogram import BIN_SHIFT, BINS, FIRST_BIN, MAGNITUDE_BINS, WITHOUT_SIGN, any_repeated, atoms_of
 
 _KINDS = {
     "moments": "f",
@@ -33,6 +33,7 @@ _KINDS = {
 
 # Named here, as looking it up takes half a second to compile.
 EPSILON = float(np.finfo(np.float64).eps)
+MINUS_ZERO = -(2**63)
 
 
 @dataclass(frozen=True)
@@ -99,22 +100,21 @@ class Tally:
         most = max((2 + len(arrays) for arrays in controls.values()), default=0)
         joint = np.zeros((len(keys), most + 1, most))
         for k, (key, values, origin) in enumerate(zip(replicates, replicates.values(), origins, strict=True)):
-            flat = np.add(np.ravel(values), 0.0, dtype=np.float64)  # no -0
-            error = _counted(flat, origin, moments[:, k], *every)
+            flat = np.ascontiguousarray(values, np.float64).ravel()
+            error, repeated, own, *rest = _counted(flat, origin, moments[:, k], *every)
             if key in controls:
                 d = 2 + len(controls[key])
                 joint[k, : d + 1, :d] = joint_moments(error, controls[key])
             if not np.isfinite(moments[1, k]):
                 missing[:, k] = np.isnan(flat).sum(), np.isinf(flat).sum()
             if histogram:
-                own, *rest = _emptied(*every)
                 filled.append((own + k * BINS, *rest))
+            if repeated:
                 value, count = atoms_of(error)
-                if value.size:
-                    atoms.append(np.stack([np.full(value.size, float(k)), value, count]))
+                atoms.append(np.stack([np.full(value.size, float(k)), value, count]))
         filled_bins, held, lowest, highest = (np.concatenate(part) for part in zip(*filled, strict=True))
-        repeated = np.concatenate(atoms, axis=1)
-        return Tally(keys, moments, missing, events, filled_bins, held, lowest, highest, repeated, joint)
+        every_atom = np.concatenate(atoms, axis=1)
+        return Tally(keys, moments, missing, events, filled_bins, held, lowest, highest, every_atom, joint)
 
     def check(self) -> None:
         """ValueError for arrays that do not fit each other, as no simulation makes them."""
@@ -142,8 +142,21 @@ class Tally:
 @compiled
 def _counted(
     values: FloatArray, origin: float, moments: FloatArray, counts: NDArray[np.int32], low: FloatArray, high: FloatArray
-) -> FloatArray:
-    """Values less the origin, NaN as infinite; their moments as in `Tally`; and, if there are any bins, in these."""
+) -> tuple[FloatArray, bool, NDArray[np.int64], NDArray[np.int32], FloatArray, FloatArray]:
+    """Values less the origin; whether some are repeated; and what is in which bin, if there are any bins.
+
+    One call for all: where threads take turns at the interpreter, several short ones would each wait for it.
+    """
+    error = _less(values, origin, moments)
+    if counts.size:
+        _fill(error, counts, low, high)
+    bins, held, lowest, highest = _emptied(counts, low, high)
+    return error, counts.size > 0 and any_repeated(error), bins, held, lowest, highest
+
+
+@compiled
+def _less(values: FloatArray, origin: float, moments: FloatArray) -> FloatArray:
+    """Values less the origin, and their moments as in `Tally`."""
     error, mean = np.empty(values.size), 0.0
     for i in range(values.size):
         error[i] = values[i] - origin
@@ -167,8 +180,16 @@ def _counted(
     moments[2] = second
     moments[3] = third
     moments[4] = fourth
+    return error
+
+
+@compiled
+def _fill(error: FloatArray, counts: NDArray[np.int32], low: FloatArray, high: FloatArray) -> None:
+    """Count values in bins; NaN becomes infinite, and -0 becomes 0."""
     bits = error.view(np.int64)
-    for i in range(error.size if counts.size else 0):
+    for i in range(error.size):
+        if bits[i] == MINUS_ZERO:
+            bits[i] = 0
         e = error[i]
         if np.isnan(e):
             error[i] = e = np.inf
@@ -177,7 +198,6 @@ def _counted(
         counts[b] += 1
         low[b] = min(low[b], e)
         high[b] = max(high[b], e)
-    return error
 
 
 @compiled
