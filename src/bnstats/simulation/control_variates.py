@@ -130,19 +130,21 @@ class Controlled:
         """Of the two halves of the blocks; None where these are too few, or not finite."""
         if n.min() < LEAST_PER_SLOPE * (joint.shape[-1] - 2) or not np.isfinite(joint).all():
             return None
-        means, covariance = np.zeros(2), np.zeros((2, 2))
+        means, covariance, left = np.zeros(2), np.zeros((2, 2)), np.eye(2, joint.shape[-1])
+        whole = n.sum()
         for own, other in ((0, 1), (1, 0)):
-            weight = n[own] / n.sum()
-            left = np.hstack([np.eye(2), -_slopes(joint[other, 1:])])
+            weight, products = n[own] / whole, joint[own, 1:]
+            left[:, 2:] = -_slopes(joint[other, 1:])
             means += weight * (left @ joint[own, 0])
-            rest = left @ joint[own, 1:] @ left.T + ROUNDING * np.diag(np.diag(joint[own, 1:])[:2])
+            rest = left @ products @ left.T
+            rest.flat[::3] += ROUNDING * products.diagonal()[:2]
             covariance += weight**2 * rest / (n[own] * (n[own] - 1))
         return Controlled(float(means[0]), float(means[1]), covariance)
 
 
 def _slopes(products: FloatArray) -> FloatArray:
     """Of e and e² on the control variates, shape (2, D - 2), by least squares."""
-    size = np.sqrt(np.diag(products)[2:])
+    size = np.sqrt(products.diagonal()[2:])
     size[size == 0] = 1.0
     slopes = np.linalg.lstsq(products[2:, 2:] / np.outer(size, size), products[2:, :2] / size[:, None], COLLINEAR)[0]
     return np.asarray((slopes / size[:, None]).T)
@@ -152,5 +154,5 @@ def contradicted(n: FloatArray, joint: FloatArray) -> NDArray[np.bool_]:
     """Which control variates cannot have the mean 0; of groups, shapes (G,) and (G, D + 1, D) -> (D - 2,)."""
     counts, held = halves(n, joint)
     whole = merge_joint(counts[:1], held[:1], counts[1:], held[1:])[0]
-    error = np.sqrt(np.diag(whole[1:])[2:]) / counts.sum()
+    error = np.sqrt(whole[1:].diagonal()[2:]) / counts.sum()
     return np.asarray(np.abs(whole[0, 2:]) > CONTRADICTED * error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import Any
@@ -79,16 +80,18 @@ class Sample:
         """All replicates."""
         counts = self.counts.sum(axis=0, dtype=np.int64)
         model_se = self.model_se.whole() if self.model_se else None
-        moments, held = merge_groups(self.moments.T), halves(self.moments[:, 0], self.joint)
-        return self._evidence(moments, counts, self.atom_counts.sum(axis=0), held, model_se)
+        held = halves(self.moments[:, 0], self.joint) if self.controlled else None
+        return self._evidence(merge_groups(self.moments), counts, self.atom_counts.sum(axis=0), held, model_se)
 
     @property
     def left_out(self) -> list[Evidence]:
         """All replicates but those of each group in turn."""
         kept = ~np.eye(len(self.moments), dtype=bool)
-        merged = merge_groups(np.moveaxis(np.where(kept[..., None], self.moments, 0.0), -1, 0)).T
-        joint = np.where(kept[..., None, None], self.joint, 0.0)
-        held = map(halves, np.where(kept, self.moments[:, 0], 0.0), joint)
+        moments = np.where(kept[..., None], self.moments, 0.0)
+        merged = merge_groups(moments.transpose(1, 2, 0)).T
+        held: Iterable[Any] = [None] * len(moments)
+        if self.controlled:
+            held = map(halves, moments[..., 0], np.where(kept[..., None, None], self.joint, 0.0))
         counts = self.counts.sum(axis=0, dtype=np.int64) - self.counts
         atoms = self.atom_counts.sum(axis=0) - self.atom_counts
         models = self.model_se.left_out if self.model_se else [None] * len(self.moments)
@@ -99,14 +102,14 @@ class Sample:
         moments: FloatArray,
         counts: NDArray[np.int64],
         atom_counts: NDArray[np.int64],
-        halves: tuple[FloatArray, FloatArray],
+        halves: tuple[FloatArray, FloatArray] | None,
         model_se: Evidence | None,
     ) -> Evidence:
         all_counts, low, high = np.zeros(BINS, np.int64), np.full(BINS, np.inf), np.full(BINS, -np.inf)
         all_counts[self.bins], low[self.bins], high[self.bins] = counts, self.low, self.high
         histogram = Histogram(EDGES, all_counts, low, high, self.atoms, atom_counts)
         span = min(self.span, 1.0) if self.events else self.span
-        return Evidence(moments, histogram, halves if self.controlled else None, span, model_se)
+        return Evidence(moments, histogram, halves, span, model_se)
 
 
 @dataclass(frozen=True)

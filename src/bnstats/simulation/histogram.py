@@ -5,6 +5,7 @@ Bins are an eighth of an octave wide, by the top bits of a number, from 2^-128 t
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -106,9 +107,7 @@ class Histogram:
 
     def magnitudes(self) -> Histogram:
         """The histogram of the values without their signs."""
-        plus, minus = slice(MAGNITUDE_BINS, None), slice(MAGNITUDE_BINS - 1, None, -1)
-        counts = self.counts[plus] + self.counts[minus]
-        low, high = np.minimum(self.low[plus], -self.high[minus]), np.maximum(self.high[plus], -self.low[minus])
+        counts, low, high = _folded(self.counts, self.low, self.high)
         size, held = np.abs(self.atoms), self.atom_counts
         if size.size:
             _, first, which = np.unique(identity_of(size), return_index=True, return_inverse=True)
@@ -123,32 +122,65 @@ class Histogram:
 
     def _around(self, chance: float) -> tuple[float, FloatArray, FloatArray]:
         n = self.counts.sum()
-        step = DISTANCES * np.sqrt(chance * (1 - chance) / n)
-        beside = np.clip([chance - step, chance + step], 0.5 / n, 1 - 0.5 / n)
-        found = self._quantiles(np.append(chance, beside.ravel()) * n)
-        lower, upper = found[1:].reshape(2, -1)
-        return float(found[0]), lower, upper
+        step = DISTANCES * math.sqrt(chance * (1 - chance) / n)
+        beside = np.minimum(np.maximum(np.concatenate([chance - step, chance + step]), 0.5 / n), 1 - 0.5 / n)
+        found = self._quantiles(np.concatenate([[chance], beside]) * n)
+        return float(found[0]), found[1 : 1 + step.size], found[1 + step.size :]
 
     def _quantiles(self, ranks: FloatArray) -> FloatArray:
         """The values with these ranks, between 0 and the number of all values."""
         if not self.atoms.size:
-            return self._smooth_quantiles(ranks, np.cumsum(self.counts))
+            return self._between_edges(ranks, np.cumsum(self.counts))
         place = bins_of(self.atoms) - (BINS - len(self.counts))
         below = np.cumsum(self.counts - np.bincount(place, self.atom_counts, len(self.counts)))
         before = np.cumsum(self.atom_counts) - self.atom_counts
         rank = np.interp(self.atoms, self.edges, np.append(0, below)) + before
         j = np.searchsorted(rank, ranks) - 1  # the last atom that begins below, -1 if there is none
         values, ends = np.append(self.atoms, -np.inf), np.append(rank + self.atom_counts, 0.0)
-        smooth = self._smooth_quantiles(ranks - np.append(before + self.atom_counts, 0.0)[j], below)
+        smooth = self._between_edges(ranks - np.append(before + self.atom_counts, 0.0)[j], below)
         smooth = np.clip(smooth, values[j], np.append(self.atoms, np.inf)[j + 1])
         return np.where((j >= 0) & (ranks <= ends[j]), values[j], smooth)
 
-    def _smooth_quantiles(self, ranks: FloatArray, below: NDArray[Any]) -> FloatArray:
-        """Monotone cubic interpolation between the edges of the bins; within a bin of one value, that value."""
-        bins = np.minimum(np.searchsorted(below, ranks), len(below) - 1)
-        near = np.arange(max(bins.min() - 3, 0), min(bins.max() + 4, len(below)))
-        rising = near[np.diff(below[near], prepend=-1) > 0]
-        value = self.high[bins]
-        if len(rising) > 1:
-            value = increasing_cubic(below[rising].astype(np.float64), self.edges[rising + 1], ranks)
-        return np.clip(value, self.low[bins], self.high[bins])
+    def _between_edges(self, ranks: FloatArray, below: NDArray[Any]) -> FloatArray:
+        return _smooth_quantiles(ranks, below, self.edges, self.low, self.high)
+
+
+@compiled
+def _folded(
+    counts: NDArray[np.int64], low: FloatArray, high: FloatArray
+) -> tuple[NDArray[np.int64], FloatArray, FloatArray]:
+    """Counts, smallest and largest values of magnitudes, from those of values with a sign."""
+    half = counts.size // 2
+    both, smallest, largest = np.empty(half, np.int64), np.empty(half), np.empty(half)
+    for b in range(half):
+        plus, minus = half + b, half - 1 - b
+        both[b] = counts[plus] + counts[minus]
+        smallest[b] = min(low[plus], -high[minus])
+        largest[b] = max(high[plus], -low[minus])
+    return both, smallest, largest
+
+
+@compiled
+def _smooth_quantiles(
+    ranks: FloatArray, below: NDArray[np.int64], edges: FloatArray, low: FloatArray, high: FloatArray
+) -> FloatArray:
+    """Monotone cubic interpolation between the edges of the bins; within a bin of one value, that value.
+
+    Of the bins, those of these ranks and a few beside them; `below` is how many values each and all before it hold.
+    """
+    bins = np.empty(ranks.size, np.int64)
+    first, last = below.size - 1, 0
+    for k in range(ranks.size):
+        b = np.searchsorted(below, ranks[k])
+        bins[k] = min(b, below.size - 1)
+        first, last = min(first, bins[k]), max(last, bins[k])
+    first, last = max(first - 3, 0), min(last + 3, below.size - 1)
+    x, y, points = np.empty(last - first + 1), np.empty(last - first + 1), 0
+    for b in range(first, last + 1):
+        if b == first or below[b] > below[b - 1]:
+            x[points], y[points] = below[b], edges[b + 1]
+            points += 1
+    values = increasing_cubic(x[:points], y[:points], ranks) if points > 1 else high[bins]
+    for k in range(ranks.size):
+        values[k] = min(max(values[k], low[bins[k]]), high[bins[k]])
+    return values

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache, reduce
+from functools import cached_property, lru_cache, reduce
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -155,7 +155,11 @@ class ConvergenceStudy(Study):
         return {ConvergenceKey(name, n): values for name, values in found.items()}
 
     def _estimator(self, name: str) -> Estimator:
-        return next(e for e in self.estimators if e.name == name)
+        return self._estimators_by_name[name]
+
+    @cached_property
+    def _estimators_by_name(self) -> dict[str, Estimator]:
+        return {e.name: e for e in self.estimators}
 
     def controls(self, cell: Cell, key: ConvergenceKey) -> Sequence[ConvergenceKey]:
         return () if key.estimator in ORDERS else self._known(cell, key).controls
