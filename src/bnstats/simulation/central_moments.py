@@ -25,16 +25,6 @@ def _merge(a: FloatArray, b: FloatArray, out: FloatArray) -> None:
         out[0, k] = na + nb
 
 
-@compiled
-def _merge_all(moments: FloatArray) -> None:
-    """Of K measures in a power of two of groups, shape (G, 5, K), into those of group 0, two by two, as a tree."""
-    step = 1
-    while step < moments.shape[0]:
-        for g in range(0, moments.shape[0], 2 * step):
-            _merge(moments[g], moments[g + step], moments[g])
-        step *= 2
-
-
 def merge_moments(a: FloatArray, b: FloatArray) -> FloatArray:
     """Moments to order four of the union (Pébay 2008); shapes (5, ...); a count of zero is allowed.
 
@@ -48,7 +38,7 @@ def merge_moments(a: FloatArray, b: FloatArray) -> FloatArray:
 
 
 def merge_groups(moments: FloatArray) -> FloatArray:
-    """Merge a power of two of groups along the first axis, as a tree; shapes (groups, 5, ...) -> (5, ...)."""
-    held = np.array(moments)
-    _merge_all(held.reshape(*held.shape[:2], -1))
-    return held[0]
+    """Merge a power of two of groups along the last axis, as a tree; shapes (5, ..., groups) -> (5, ...)."""
+    while moments.shape[-1] > 1:
+        moments = merge_moments(moments[..., ::2], moments[..., 1::2])
+    return moments[..., 0]

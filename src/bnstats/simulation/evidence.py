@@ -81,14 +81,14 @@ class Sample:
         counts = self.counts.sum(axis=0, dtype=np.int64)
         model_se = self.model_se.whole() if self.model_se else None
         held = halves(self.moments[:, 0], self.joint) if self.controlled else None
-        return self._evidence(merge_groups(self.moments), counts, self.atom_counts.sum(axis=0), held, model_se)
+        return self._evidence(merge_groups(self.moments.T), counts, self.atom_counts.sum(axis=0), held, model_se)
 
     @property
     def left_out(self) -> list[Evidence]:
         """All replicates but those of each group in turn."""
         kept = ~np.eye(len(self.moments), dtype=bool)
         moments = np.where(kept[..., None], self.moments, 0.0)
-        merged = merge_groups(moments.transpose(1, 2, 0)).T
+        merged = merge_groups(moments.transpose(2, 0, 1)).T
         held: Iterable[Any] = [None] * len(moments)
         if self.controlled:
             held = map(halves, moments[..., 0], np.where(kept[..., None, None], self.joint, 0.0))

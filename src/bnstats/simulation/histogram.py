@@ -34,6 +34,7 @@ DISTANCES: FloatArray = np.arange(1.0, 5.5, 0.5)
 _ROUNDING_BITS = 16
 # Atoms are looked for among the first values of a block; one with a smaller share of all counts as part of the density.
 VALUES_SEARCHED = 1024
+TABLE = 4 * VALUES_SEARCHED
 SMALLEST_ATOM_SHARE = 1 / 512
 # An identity has 48 bits. A product with an odd number without a pattern scatters what are neighbours over a table.
 NO_IDENTITY, SCATTER = 2**63 - 1, 0x9E3779B97F4A7C15 - 2**64
@@ -57,21 +58,24 @@ def atoms_of(values: FloatArray) -> tuple[FloatArray, FloatArray]:
 
 
 @compiled
-def any_repeated(values: FloatArray) -> bool:
-    """Whether one of the first `VALUES_SEARCHED` values is an atom: they are put into a table, by their identities.
+def any_repeated(bits: NDArray[np.int64], table: NDArray[np.int64]) -> bool:
+    """Whether one of the first `VALUES_SEARCHED` values is an atom: a table of size `TABLE` gets their identities.
 
-    >>> any_repeated(np.array([0.5, 0.7, 0.5 + 1e-14])), any_repeated(np.array([0.5, 0.7, -0.5]))
-    (True, False)
+    >>> table = np.empty(TABLE, np.int64)
+    >>> any_repeated(np.array([0.5, 0.7, 0.5 + 1e-14]).view(np.int64), table)
+    True
+    >>> any_repeated(np.array([0.5, 0.7, -0.5]).view(np.int64), table)
+    False
     """
-    table, last = np.full(4 * VALUES_SEARCHED, NO_IDENTITY), 4 * VALUES_SEARCHED - 1
-    bits = values.view(np.int64)
-    for i in range(min(VALUES_SEARCHED, values.size)):
+    for place in range(TABLE):
+        table[place] = NO_IDENTITY
+    for i in range(min(VALUES_SEARCHED, bits.size)):
         identity = bits[i] >> _ROUNDING_BITS
-        place = (identity * SCATTER >> 40) & last
+        place = (identity * SCATTER >> 40) & (TABLE - 1)
         while table[place] != NO_IDENTITY:
             if table[place] == identity:
                 return True
-            place = (place + 1) & last
+            place = (place + 1) & (TABLE - 1)
         table[place] = identity
     return False
 
@@ -107,7 +111,9 @@ class Histogram:
 
     def magnitudes(self) -> Histogram:
         """The histogram of the values without their signs."""
-        counts, low, high = _folded(self.counts, self.low, self.high)
+        plus, minus = slice(MAGNITUDE_BINS, None), slice(MAGNITUDE_BINS - 1, None, -1)
+        counts = self.counts[plus] + self.counts[minus]
+        low, high = np.minimum(self.low[plus], -self.high[minus]), np.maximum(self.high[plus], -self.low[minus])
         size, held = np.abs(self.atoms), self.atom_counts
         if size.size:
             _, first, which = np.unique(identity_of(size), return_index=True, return_inverse=True)
@@ -130,57 +136,24 @@ class Histogram:
     def _quantiles(self, ranks: FloatArray) -> FloatArray:
         """The values with these ranks, between 0 and the number of all values."""
         if not self.atoms.size:
-            return self._between_edges(ranks, np.cumsum(self.counts))
+            return self._smooth_quantiles(ranks, np.cumsum(self.counts))
         place = bins_of(self.atoms) - (BINS - len(self.counts))
         below = np.cumsum(self.counts - np.bincount(place, self.atom_counts, len(self.counts)))
         before = np.cumsum(self.atom_counts) - self.atom_counts
         rank = np.interp(self.atoms, self.edges, np.append(0, below)) + before
         j = np.searchsorted(rank, ranks) - 1  # the last atom that begins below, -1 if there is none
         values, ends = np.append(self.atoms, -np.inf), np.append(rank + self.atom_counts, 0.0)
-        smooth = self._between_edges(ranks - np.append(before + self.atom_counts, 0.0)[j], below)
+        smooth = self._smooth_quantiles(ranks - np.append(before + self.atom_counts, 0.0)[j], below)
         smooth = np.clip(smooth, values[j], np.append(self.atoms, np.inf)[j + 1])
         return np.where((j >= 0) & (ranks <= ends[j]), values[j], smooth)
 
-    def _between_edges(self, ranks: FloatArray, below: NDArray[Any]) -> FloatArray:
-        return _smooth_quantiles(ranks, below, self.edges, self.low, self.high)
-
-
-@compiled
-def _folded(
-    counts: NDArray[np.int64], low: FloatArray, high: FloatArray
-) -> tuple[NDArray[np.int64], FloatArray, FloatArray]:
-    """Counts, smallest and largest values of magnitudes, from those of values with a sign."""
-    half = counts.size // 2
-    both, smallest, largest = np.empty(half, np.int64), np.empty(half), np.empty(half)
-    for b in range(half):
-        plus, minus = half + b, half - 1 - b
-        both[b] = counts[plus] + counts[minus]
-        smallest[b] = min(low[plus], -high[minus])
-        largest[b] = max(high[plus], -low[minus])
-    return both, smallest, largest
-
-
-@compiled
-def _smooth_quantiles(
-    ranks: FloatArray, below: NDArray[np.int64], edges: FloatArray, low: FloatArray, high: FloatArray
-) -> FloatArray:
-    """Monotone cubic interpolation between the edges of the bins; within a bin of one value, that value.
-
-    Of the bins, those of these ranks and a few beside them; `below` is how many values each and all before it hold.
-    """
-    bins = np.empty(ranks.size, np.int64)
-    first, last = below.size - 1, 0
-    for k in range(ranks.size):
-        b = np.searchsorted(below, ranks[k])
-        bins[k] = min(b, below.size - 1)
-        first, last = min(first, bins[k]), max(last, bins[k])
-    first, last = max(first - 3, 0), min(last + 3, below.size - 1)
-    x, y, points = np.empty(last - first + 1), np.empty(last - first + 1), 0
-    for b in range(first, last + 1):
-        if b == first or below[b] > below[b - 1]:
-            x[points], y[points] = below[b], edges[b + 1]
-            points += 1
-    values = increasing_cubic(x[:points], y[:points], ranks) if points > 1 else high[bins]
-    for k in range(ranks.size):
-        values[k] = min(max(values[k], low[bins[k]]), high[bins[k]])
-    return values
+    def _smooth_quantiles(self, ranks: FloatArray, below: NDArray[Any]) -> FloatArray:
+        """Monotone cubic interpolation between the edges of the bins; within a bin of one value, that value."""
+        bins = np.minimum(np.searchsorted(below, ranks), below.size - 1)
+        first, last = max(bins.min() - 3, 0), min(bins.max() + 3, below.size - 1)
+        near = below[first : last + 1]
+        rising = first + np.flatnonzero(np.concatenate([[True], near[1:] > near[:-1]]))
+        value = self.high[bins]
+        if rising.size > 1:
+            value = increasing_cubic(below[rising].astype(np.float64), self.edges[rising + 1], ranks)
+        return np.minimum(np.maximum(value, self.low[bins]), self.high[bins])

@@ -16,7 +16,16 @@ from numpy.typing import NDArray
 from bnstats._arrays import FloatArray
 from bnstats._compiled import compiled
 from bnstats.simulation.control_variates import joint_moments
-from bnstats.simulation.histogram import BIN_SHIFT, BINS, FIRST_BIN, MAGNITUDE_BINS, WITHOUT_SIGN, any_repeated, atoms_of
+from bnstats.simulation.histogram import (
+    BIN_SHIFT,
+    BINS,
+    FIRST_BIN,
+    MAGNITUDE_BINS,
+    TABLE,
+    WITHOUT_SIGN,
+    any_repeated,
+    atoms_of,
+)
 
 _KINDS = {
     "moments": "f",
@@ -95,20 +104,22 @@ class Tally:
         # Of one measure at a time, so that they stay in cache.
         bins = BINS if histogram else 0
         every = np.zeros(bins, np.int32), np.full(bins, np.inf), np.full(bins, -np.inf)
+        table = np.empty(TABLE, np.int64)
         filled: list[tuple[NDArray[Any], ...]] = [(np.empty(0, int), np.empty(0, np.int32), np.empty(0), np.empty(0))]
         atoms = [np.empty((3, 0))]
         most = max((2 + len(arrays) for arrays in controls.values()), default=0)
         joint = np.zeros((len(keys), most + 1, most))
         for k, (key, values, origin) in enumerate(zip(replicates, replicates.values(), origins, strict=True)):
-            flat = np.ascontiguousarray(values, np.float64).ravel()
-            error, repeated, own, *rest = _counted(flat, origin, moments[:, k], *every)
+            error = np.subtract(np.ravel(values), origin, dtype=np.float64)
+            repeated, own = _counted(error, error.view(np.int64), moments[:, k], *every, table)
             if key in controls:
                 d = 2 + len(controls[key])
                 joint[k, : d + 1, :d] = joint_moments(error, controls[key])
             if not np.isfinite(moments[1, k]):
-                missing[:, k] = np.isnan(flat).sum(), np.isinf(flat).sum()
+                given = np.asarray(values, np.float64)
+                missing[:, k] = np.isnan(given).sum(), np.isinf(given).sum()
             if histogram:
-                filled.append((own + k * BINS, *rest))
+                filled.append((own[0] + k * BINS, *own[1:]))
             if repeated:
                 value, count = atoms_of(error)
                 atoms.append(np.stack([np.full(value.size, float(k)), value, count]))
@@ -141,27 +152,30 @@ class Tally:
 
 @compiled
 def _counted(
-    values: FloatArray, origin: float, moments: FloatArray, counts: NDArray[np.int32], low: FloatArray, high: FloatArray
-) -> tuple[FloatArray, bool, NDArray[np.int64], NDArray[np.int32], FloatArray, FloatArray]:
-    """Values less the origin; whether some are repeated; and what is in which bin, if there are any bins.
+    error: FloatArray,
+    bits: NDArray[np.int64],
+    moments: FloatArray,
+    counts: NDArray[np.int32],
+    low: FloatArray,
+    high: FloatArray,
+    table: NDArray[np.int64],
+) -> tuple[bool, tuple[NDArray[Any], ...]]:
+    """Write moments as in `Tally`; return whether values are repeated, and what is in which bin, if there are any bins.
 
     One call for all: where threads take turns at the interpreter, several short ones would each wait for it.
     """
-    error = _less(values, origin, moments)
+    _take_moments(error, moments)
     if counts.size:
-        _fill(error, counts, low, high)
-    bins, held, lowest, highest = _emptied(counts, low, high)
-    return error, counts.size > 0 and any_repeated(error), bins, held, lowest, highest
+        _fill(error, bits, counts, low, high)
+    return counts.size > 0 and any_repeated(bits, table), _emptied(counts, low, high)
 
 
 @compiled
-def _less(values: FloatArray, origin: float, moments: FloatArray) -> FloatArray:
-    """Values less the origin, and their moments as in `Tally`."""
-    error, mean = np.empty(values.size), 0.0
-    for i in range(values.size):
-        error[i] = values[i] - origin
+def _take_moments(error: FloatArray, moments: FloatArray) -> None:
+    mean = 0.0
+    for i in range(error.size):
         mean += error[i]
-    mean /= values.size
+    mean /= error.size
     first = second = third = fourth = 0.0
     for i in range(error.size):
         d = error[i] - mean
@@ -180,13 +194,13 @@ def _less(values: FloatArray, origin: float, moments: FloatArray) -> FloatArray:
     moments[2] = second
     moments[3] = third
     moments[4] = fourth
-    return error
 
 
 @compiled
-def _fill(error: FloatArray, counts: NDArray[np.int32], low: FloatArray, high: FloatArray) -> None:
-    """Count values in bins; NaN becomes infinite, and -0 becomes 0."""
-    bits = error.view(np.int64)
+def _fill(
+    error: FloatArray, bits: NDArray[np.int64], counts: NDArray[np.int32], low: FloatArray, high: FloatArray
+) -> None:
+    """Count values in bins; NaN becomes infinite, and -0 becomes 0. `bits` is a view of the same numbers."""
     for i in range(error.size):
         if bits[i] == MINUS_ZERO:
             bits[i] = 0
