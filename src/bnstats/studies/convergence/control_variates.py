@@ -41,11 +41,8 @@ def control_variates(batches: Batches, moments: Moments, fresh: FloatArray | Non
     if fresh is not None:
         mean, sign, variance_of_mean = fresh - moments.mean, -1, source.var + variance_of_mean
     variance, biased = moments.biased_var - (source.var - batches.variance_of_mean), (n - 1) / n
-    found, expected = [mean, variance, mean**2], [variance_of_mean]
+    found = [mean, variance, mean**2 - variance_of_mean]
     if batches.independent:
-        found += [mean * variance, variance**2]
-        expected += [sign * biased * covariance_of_mean_and_variance(source, n)]
-        expected += [biased**2 * variance_of_variance(source, n)]
-    for product, expectation in zip(found[2:], expected, strict=True):
-        product -= expectation
+        found.append(mean * variance - sign * biased * covariance_of_mean_and_variance(source, n))
+        found.append(variance**2 - biased**2 * variance_of_variance(source, n))
     return dict(zip(names(batches.independent, fresh is not None), found, strict=True))
