@@ -13,7 +13,7 @@ from scipy.interpolate import PchipInterpolator
 from bnstats.simulation.account import CHAPTER, Account, Chapters, _unite, in_chapters
 from bnstats.simulation.central_moments import merge_moments
 from bnstats.simulation.evidence import GROUPS
-from bnstats.simulation.histogram import bins_of
+from bnstats.simulation.histogram import TABLE, VALUES_SEARCHED, any_repeated, bins_of, identity_of
 from bnstats.simulation.increasing_cubic import increasing_cubic
 from bnstats.simulation.storage.packing import pack, unpack
 from bnstats.simulation.summaries import SUMMARIES
@@ -298,6 +298,19 @@ def test_minus_zero_and_nan_are_counted_as_zero_and_infinite():
     np.testing.assert_array_equal(tally.bins, bins_of(np.array([0.0, 1.0, np.inf])))
     np.testing.assert_array_equal(tally.counts, [2, 1, 2])
     assert not np.signbit(tally.low).any()
+
+
+@given(st.integers(1, 2 * VALUES_SEARCHED), st.integers(0, 2**32 - 1), st.booleans())
+@settings(deadline=None)
+def test_repeated_values_are_found_among_the_first(size, seed, near):
+    """Of whole numbers, some of which fall into the same places of the table, and of neighbours that are no atom."""
+    rng = np.random.default_rng(seed)
+    x = rng.integers(0, rng.integers(1, 2**20), size) * 0.5
+    if near:
+        x = 1.0 + np.arange(size) * 2.0**-36
+    identities = identity_of(x[:VALUES_SEARCHED])
+    repeated = any_repeated(x.view(np.int64), np.empty(TABLE, np.int64))
+    assert repeated == (np.unique(identities).size < identities.size)
 
 
 def test_the_union_of_bins_is_numpys():

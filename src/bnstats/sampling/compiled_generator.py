@@ -105,8 +105,8 @@ def _draw_t(state: NDArray[np.uint64], df: float, out: FloatArray) -> None:
 class CompiledGenerator:
     """The methods of a NumPy generator that laws are drawn with, on the uniform numbers of that generator.
 
-    These are numbers of SFC64; a generator of another kind seeds one. An array is one call of compiled code, during
-    which other threads hold the interpreter.
+    Streams of this package are made by SFC64; a generator of another kind seeds one. An array is one call of compiled
+    code, which does not hold the interpreter: threads would wait for each other between several short ones.
     """
 
     def __init__(self, rng: Generator) -> None:
@@ -140,9 +140,11 @@ class CompiledGenerator:
         self, draw: Callable[[NDArray[np.uint64], FloatArray], None], size: Any, out: FloatArray | None
     ) -> FloatArray:
         filled = np.empty(() if size is None else size) if out is None else out
-        state = self.numpy.bit_generator.state
-        draw(state["state"]["state"], filled.reshape(-1))
-        self.numpy.bit_generator.state = state
+        bits = self.numpy.bit_generator
+        with bits.lock:  # as NumPy does, should threads share a generator
+            state = bits.state
+            draw(state["state"]["state"], filled.reshape(-1))
+            bits.state = state
         return filled
 
     def __getattr__(self, name: str) -> Any:
