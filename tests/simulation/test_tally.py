@@ -1,6 +1,7 @@
 """Tallies and their summaries: what is kept of replicates is what NumPy would say of them."""
 
 import pickle
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -298,6 +299,14 @@ def test_minus_zero_and_nan_are_counted_as_zero_and_infinite():
     np.testing.assert_array_equal(tally.bins, bins_of(np.array([0.0, 1.0, np.inf])))
     np.testing.assert_array_equal(tally.counts, [2, 1, 2])
     assert not np.signbit(tally.low).any()
+
+
+def test_differences_beyond_all_floats_are_infinite_without_a_warning():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        tally = Tally.of({"x": np.array([1.7e308, 1.0, np.inf])}, [-1.7e308])
+    np.testing.assert_array_equal(tally.missing[:, 0], [0, 1])
+    assert tally.high[-1] == np.inf
 
 
 @given(st.integers(1, 2 * VALUES_SEARCHED), st.integers(0, 2**32 - 1), st.booleans())

@@ -8,10 +8,8 @@ from __future__ import annotations
 import numpy as np
 
 from bnstats._arrays import FloatArray
-from bnstats._compiled import compiled
 
 
-@compiled
 def increasing_cubic(x: FloatArray, y: FloatArray, at: FloatArray) -> FloatArray:
     """Values at these places of the increasing cubic spline through two or more points, which increase strictly.
 
@@ -21,24 +19,17 @@ def increasing_cubic(x: FloatArray, y: FloatArray, at: FloatArray) -> FloatArray
     >>> increasing_cubic(np.array([0.0, 1.0, 2.0]), np.array([0.0, 1.0, 4.0]), np.array([0.5, 1.0, 1.5]))
     array([0.3125, 1.    , 2.1875])
     """
-    lines = x.size - 1
-    width, line, slope = np.empty(lines), np.empty(lines), np.empty(x.size)
-    for i in range(lines):
-        width[i] = x[i + 1] - x[i]
-        line[i] = (y[i + 1] - y[i]) / width[i]
-    slope[0], slope[lines] = line[0], line[lines - 1]
-    if lines > 1:
-        for i in range(1, lines):
-            before, after = width[i] + 2 * width[i - 1], 2 * width[i] + width[i - 1]
-            slope[i] = (before + after) / (after / line[i - 1] + before / line[i])
-        for end, near, far in ((0, 0, 1), (lines, lines - 1, lines - 2)):
-            slope[end] = max(0.0, line[near] + (line[near] - line[far]) * width[near] / (width[near] + width[far]))
-    out = np.empty(at.size)
-    for k in range(at.size):
-        i = 0
-        while i < lines - 1 and x[i + 1] <= at[k]:
-            i += 1
-        step, left, right = at[k] - x[i], slope[i], slope[i + 1]
-        bend = (left + right - 2 * line[i]) / width[i]
-        out[k] = y[i] + step * (left + step * ((line[i] - left) / width[i] - bend + step * bend / width[i]))
-    return out
+    width = x[1:] - x[:-1]
+    line = (y[1:] - y[:-1]) / width
+    slope = np.empty(x.size)
+    slope[0], slope[-1] = line[0], line[-1]
+    if line.size > 1:
+        before, after = width[1:] + 2 * width[:-1], 2 * width[1:] + width[:-1]
+        slope[1:-1] = (before + after) / (after / line[:-1] + before / line[1:])
+        for end, near, far in ((0, 0, 1), (-1, -1, -2)):
+            parabola = line[near] + (line[near] - line[far]) * width[near] / (width[near] + width[far])
+            slope[end] = max(parabola, 0.0)
+    i = np.clip(np.searchsorted(x, at, side="right") - 1, 0, line.size - 1)
+    step, width, line, left, right = at - x[i], width[i], line[i], slope[i], slope[i + 1]
+    bend = (left + right - 2 * line) / width
+    return np.asarray(y[i] + step * (left + step * ((line - left) / width - bend + step * bend / width)))

@@ -85,6 +85,7 @@ class Tally:
     joint: FloatArray
 
     @staticmethod
+    @np.errstate(invalid="ignore", over="ignore")  # of infinite values, and of differences beyond all floats
     def of(
         replicates: Mapping[Any, NDArray[Any]],
         origins: Sequence[float],
@@ -162,16 +163,9 @@ def _counted(
 ) -> tuple[bool, tuple[NDArray[Any], ...]]:
     """Write moments as in `Tally`; return whether values are repeated, and what is in which bin, if there are any bins.
 
-    One call for all: where threads take turns at the interpreter, several short ones would each wait for it.
+    `bits` is a view of the same numbers, of which NaN becomes infinite, and -0 becomes 0. One call for all: where
+    threads take turns at the interpreter, several short ones would each wait for it.
     """
-    _take_moments(error, moments)
-    if counts.size:
-        _fill(error, bits, counts, low, high)
-    return counts.size > 0 and any_repeated(bits, table), _emptied(counts, low, high)
-
-
-@compiled
-def _take_moments(error: FloatArray, moments: FloatArray) -> None:
     mean = 0.0
     for i in range(error.size):
         mean += error[i]
@@ -194,14 +188,7 @@ def _take_moments(error: FloatArray, moments: FloatArray) -> None:
     moments[2] = second
     moments[3] = third
     moments[4] = fourth
-
-
-@compiled
-def _fill(
-    error: FloatArray, bits: NDArray[np.int64], counts: NDArray[np.int32], low: FloatArray, high: FloatArray
-) -> None:
-    """Count values in bins; NaN becomes infinite, and -0 becomes 0. `bits` is a view of the same numbers."""
-    for i in range(error.size):
+    for i in range(error.size if counts.size else 0):
         if bits[i] == MINUS_ZERO:
             bits[i] = 0
         e = error[i]
@@ -212,6 +199,7 @@ def _fill(
         counts[b] += 1
         low[b] = min(low[b], e)
         high[b] = max(high[b], e)
+    return counts.size > 0 and any_repeated(bits, table), _emptied(counts, low, high)
 
 
 @compiled
