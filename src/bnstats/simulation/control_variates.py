@@ -137,7 +137,7 @@ class Controlled:
             left[:, 2:] = -_slopes(joint[other, 1:])
             means += weight * (left @ joint[own, 0])
             rest = left @ products @ left.T
-            rest.flat[::3] += ROUNDING * products.diagonal()[:2]
+            rest[[0, 1], [0, 1]] += ROUNDING * products.diagonal()[:2]
             covariance += weight**2 * rest / (n[own] * (n[own] - 1))
         return Controlled(float(means[0]), float(means[1]), covariance)
 
