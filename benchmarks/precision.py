@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import pandas as pd
 
@@ -36,8 +37,8 @@ def cost(study: ConvergenceStudy, sets: int, seeds: list[int]) -> pd.Series:
     """Seconds times squared error of each number of the table, with the next seed."""
     tables: list[pd.DataFrame] = []
     seed = seeds.pop()
-    given = {"precision": None, "max_replicates": sets, "executor": os.cpu_count(), "progress": False}
-    taken = seconds(lambda: tables.append(bn.run(study, seed=seed, **given).table))
+    options: Any = {"precision": None, "max_replicates": sets, "executor": os.cpu_count(), "progress": False}
+    taken = seconds(lambda: tables.append(bn.run(study, seed=seed, **options).table))
     return taken * tables[0].set_index(["measure", "batch_size"])["mcse"] ** 2
 
 
