@@ -66,6 +66,10 @@ def opened(browser: Any, page: Path, width: str = "desktop") -> Any:
     metrics = {"width": size[0], "height": size[1], "deviceScaleFactor": 1, "mobile": width == "phone"}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
     browser.get(page.as_uri())
+    # On a busy machine the driver may return before the page is there.
+    there = "return location.href === arguments[0] && document.readyState === 'complete'"
+    wait = pytest.importorskip("selenium.webdriver.support.ui").WebDriverWait
+    wait(browser, 30).until(lambda b: b.execute_script(there, page.as_uri()))
     return browser
 
 
