@@ -6,12 +6,17 @@ import os
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from benchmarks.frame import Benchmark, Measured, Row, Setting, seconds, timed
 
 USE = "import bnstats as bn; bn.measure_convergence"
 CALL = f"{USE}('normal', precision=None, max_replicates=32, progress=False)"
+TRAINING = (
+    "import bnstats as bn; bn.measure_mismatch('digits', batch_sizes=8, steps=50, precision=None, max_replicates=8, "
+    "progress=False)"
+)
 # What bnstats cannot do without, and most scripts have imported anyway.
 USUAL = "import numpy, pandas, scipy.stats"
 
@@ -41,9 +46,14 @@ def importing(setting: Setting) -> Measured:
 
 def first_call(setting: Setting) -> Measured:
     """The first process fills an empty folder with compiled code, the others load it."""
-    with tempfile.TemporaryDirectory() as folder:
-        first, *others = (seconds(partial(child, CALL, folder)) for _ in range(1 + setting.rounds))
-    return {"first call, compiling": [first], "first call, compiled before": others}
+    found: dict[str, list[float]] = {}
+    for name, call in {"convergence": CALL, "training": TRAINING}.items():
+        with tempfile.TemporaryDirectory() as folder:
+            first, *others = (seconds(partial(child, call, folder)) for _ in range(1 + setting.rounds))
+        found |= {f"first call, {name}, compiling": [first], f"first call, {name}, compiled before": others}
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(3) as pool:
+        at_once = seconds(lambda: list(pool.map(lambda _: child(TRAINING, folder), range(3))))
+    return found | {"first call, training, three processes at once": [at_once]}
 
 
 BENCHMARKS = (
@@ -59,8 +69,15 @@ BENCHMARKS = (
     Benchmark(
         "first-call",
         (
-            Row("first call, compiling", "a process that measures convergence, nothing compiled yet", "s", at_most=10),
-            Row("first call, compiled before", "the same with compiled code on disk", "s", at_most=5),
+            Row(
+                "first call, convergence, compiling", f"a process with `{CALL}`, nothing compiled yet", "s", at_most=10
+            ),
+            Row("first call, convergence, compiled before", "the same with compiled code on disk", "s", at_most=5),
+            Row(
+                "first call, training, compiling", f"a process with `{TRAINING}`, nothing compiled yet", "s", at_most=10
+            ),
+            Row("first call, training, compiled before", "the same with compiled code on disk", "s", at_most=5),
+            Row("first call, training, three processes at once", "the same, nothing compiled yet", "s", at_most=62),
         ),
         first_call,
     ),

@@ -1,10 +1,16 @@
 """Compiled code that is kept on disk: the same bits as when it was compiled, and never older than its source."""
 
+import gc
 import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+
+import numba
+import pytest
+from numba import types
+from numba.extending import intrinsic
 
 import bnstats
 
@@ -43,3 +49,36 @@ def test_what_is_kept_has_the_bits_of_what_was_compiled_and_the_formulas_of_the_
     assert changed != source
     called.write_text(changed)
     assert run() != compiled
+
+
+@pytest.mark.parametrize("collecting", [True, False])
+@pytest.mark.parametrize("fails", [True, False])
+@pytest.mark.parametrize("module", ["bnstats.networks", "mine", "bnstats_mine"])
+def test_no_garbage_is_collected_while_this_package_compiles_and_then_as_before(
+    module: str, fails: bool, collecting: bool
+) -> None:
+    seen = []
+
+    @intrinsic
+    def ask(_):
+        seen.append(gc.isenabled())
+        if fails:
+            raise numba.core.errors.TypingError("not now")
+        return types.int64(), lambda context, *_: context.get_constant(types.int64, 1)
+
+    def function():
+        return ask()
+
+    function.__module__ = module
+    before = gc.isenabled()
+    (gc.enable if collecting else gc.disable)()
+    try:
+        if fails:
+            with pytest.raises(numba.core.errors.TypingError):
+                numba.njit(function)()
+        else:
+            assert numba.njit(function)() == 1
+        assert gc.isenabled() == collecting
+        assert set(seen) == {collecting and not module.startswith("bnstats.")}
+    finally:
+        (gc.enable if before else gc.disable)()

@@ -360,6 +360,18 @@ def test_products_of_all_small_sizes_equal_numpy_and_write_nothing_else(rows):
             assert (around[-32:] == 7).all()
 
 
+@pytest.mark.parametrize("rows", [1, 2])
+def test_weights_that_few_rows_update_are_rounded_as_by_more_rows(rows):
+    """To the bit: rows of zeros change nothing."""
+    rng = np.random.default_rng(rows)
+    for inputs, units in itertools.product((1, 5, 64), (9, 10, 16, 32, 42, 65)):
+        a, c, b = (rng.normal(size=s).astype(np.float32) for s in ((rows, inputs), (rows, units), (inputs, units)))
+        few, more = b.copy(), b.copy()
+        accumulate(a, c, np.float32(-0.3), np.float32(0.9), few)
+        accumulate(*(np.pad(part, ((0, 3), (0, 0))) for part in (a, c)), np.float32(-0.3), np.float32(0.9), more)
+        np.testing.assert_array_equal(few, more)
+
+
 @pytest.mark.parametrize("rows", [SMALL // 2**12, SMALL // 2**12 + 1])
 def test_products_by_the_library_equal_those_by_tiles(rows):
     rng = np.random.default_rng(0)

@@ -20,7 +20,7 @@ from bnstats._validation import generator, instance
 from bnstats.networks.kernels import training
 from bnstats.networks.kernels.calls import Callbacks
 from bnstats.networks.kernels.layers import LayerViews, layers_of, parts_of, table_of
-from bnstats.networks.kernels.passes import Plan
+from bnstats.networks.kernels.passes import Plan, plan_of
 from bnstats.networks.layer_statistics import Statistics, rows_of_batches, statistics_of
 from bnstats.networks.recipe import Recipe
 
@@ -270,8 +270,7 @@ class Network(CheckedMethods):
         """The network for compiled code; an error that a plain function raises there is raised afterwards."""
         recipe, normalizer = self.recipe, self.recipe.normalizer
         calls = Callbacks(normalizer.forward, normalizer.backward, layers)
-        eps, slope = np.float32(recipe.convention.eps), np.float32(recipe.slope)
-        yield Plan(table_of(layers), calls.addresses, normalizer.learns_scale, eps, slope)
+        yield plan_of(table_of(layers), calls.addresses, normalizer.learns_scale, recipe.convention.eps, recipe.slope)
         calls.raise_error()
 
     def _check_statistics(self, statistics: Statistics) -> None:

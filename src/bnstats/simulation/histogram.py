@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bnstats._arrays import FloatArray
-from bnstats._compiled import compiled
+from bnstats._compiled import inlined
 from bnstats.simulation.increasing_cubic import increasing_cubic
 
 # For magnitudes; a histogram of values with a sign has twice as many.
@@ -57,7 +57,7 @@ def atoms_of(values: FloatArray) -> tuple[FloatArray, FloatArray]:
     return values[first[often]][order], count[often][order].astype(np.float64)
 
 
-@compiled
+@inlined
 def any_repeated(bits: NDArray[np.int64], table: NDArray[np.int64]) -> bool:
     """Whether one of the first `VALUES_SEARCHED` values is an atom: a table of size `TABLE` gets their identities.
 

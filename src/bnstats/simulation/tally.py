@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bnstats._arrays import FloatArray
-from bnstats._compiled import compiled
+from bnstats._compiled import compiled, inlined
 from bnstats.simulation.control_variates import joint_moments
 from bnstats.simulation.histogram import (
     BIN_SHIFT,
@@ -202,7 +202,7 @@ def _counted(
     return counts.size > 0 and any_repeated(bits, table), _emptied(counts, low, high)
 
 
-@compiled
+@inlined
 def _emptied(counts: NDArray[np.int32], low: FloatArray, high: FloatArray) -> tuple[NDArray[Any], ...]:
     """The bins that hold something, how much, and the smallest and largest value in each; then none holds anything."""
     filled = 0

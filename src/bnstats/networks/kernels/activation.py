@@ -8,10 +8,10 @@ from __future__ import annotations
 from typing import Any
 
 from bnstats._arrays import RealArray
-from bnstats._compiled import compiled
+from bnstats._compiled import inlined
 
 
-@compiled
+@inlined
 def activate(value: RealArray, scale: RealArray, shift: RealArray, slope: Any, out: RealArray) -> None:
     """out = activation(scale value + shift)."""
     below = value.dtype.type(slope)
@@ -21,7 +21,7 @@ def activate(value: RealArray, scale: RealArray, shift: RealArray, slope: Any, o
             out[i, j] = below * v if v <= 0 else v  # so nan stays nan
 
 
-@compiled
+@inlined
 def activate_back(
     value: RealArray,
     scale: RealArray,

@@ -1,4 +1,4 @@
-"""Calls from compiled code to a normalizer's own functions, compiled or plain Python, through their addresses."""
+"""Calls from compiled code to other compiled functions, or a normalizer's plain ones, through their addresses."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Callbacks:
             None if is_compiled(backward) else _PLAIN(lambda k: self._call(backward, k, "gradient", "values")),
         ]
         first, second = (
-            (ctypes.cast(held, ctypes.c_void_p).value or 0, True) if held else (_address(function, signature), False)
+            (ctypes.cast(held, ctypes.c_void_p).value or 0, True) if held else (address_of(function, signature), False)
             for held, function, signature in zip(self._held, (forward, backward), (_FORWARD, _BACKWARD), strict=True)
         )
         self.addresses = Addresses(*first, *second)
@@ -70,7 +70,8 @@ def is_compiled(function: Callable[..., None]) -> bool:
 
 
 @cache
-def _address(function: Any, signature: Any) -> int:
+def address_of(function: Any, signature: Any) -> int:
+    """Where the function that Numba has compiled, or now compiles, for these arguments stands."""
     result = function.get_compile_result(signature)
     return int(result.library.get_pointer_to_function(result.fndesc.llvm_func_name))
 

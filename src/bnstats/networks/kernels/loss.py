@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from bnstats._arrays import Float32Array, IntArray
-from bnstats._compiled import compiled
+from bnstats._compiled import inlined
 
 _LOWEST = np.float32(-87.0)  # below, e^x is no normal float32
 _LOG2E = np.float32(1 / math.log(2))
@@ -16,7 +16,7 @@ _LN2_LOW = np.float32(math.log(2) - 0.693359375)
 _TAYLOR = tuple(np.float32(1 / math.factorial(k)) for k in range(8))
 
 
-@compiled
+@inlined
 def exponential(x: np.float32) -> np.float32:
     """e^x for x <= 0, to 5e-7 relative: 2^k by setting bits, times a Taylor series on [-ln 2 / 2, ln 2 / 2]."""
     x = _LOWEST if x < _LOWEST else x  # so nan stays nan
@@ -34,7 +34,7 @@ def exponential(x: np.float32) -> np.float32:
     return np.float32(value * power)
 
 
-@compiled
+@inlined
 def cross_entropy(logits: Float32Array, labels: IntArray, rows: IntArray, gradient: Float32Array) -> float:
     """Mean loss in nats of a batch, row i of which has the class labels[rows[i]], and its gradient at the logits."""
     share = np.float32(1 / logits.shape[0])

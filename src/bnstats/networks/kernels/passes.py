@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from functools import cache
+from typing import Any, NamedTuple
 
 import numpy as np
+from numba import typeof, types
 
 from bnstats._arrays import Float32Array, IntArray
-from bnstats._compiled import compiled
+from bnstats._compiled import compiled, inlined
+from bnstats.networks.kernels import layers
 from bnstats.networks.kernels.activation import activate, activate_back
-from bnstats.networks.kernels.calls import Addresses, call, call_plain
-from bnstats.networks.kernels.layers import LayerViews, layer_at
+from bnstats.networks.kernels.calls import Addresses, address_of, call, call_plain
 from bnstats.networks.kernels.products import accumulate, multiply, multiply_transposed
+
+
+class Passes(NamedTuple):
+    """Addresses of `forward` and `learn`: they are compiled once, not again as a part of each function with a pass."""
+
+    forward: int
+    learn: int
 
 
 class Plan(NamedTuple):
@@ -22,6 +31,7 @@ class Plan(NamedTuple):
     learns_scale: bool
     eps: np.float32
     slope: np.float32  # of the activation below 0
+    passes: Passes
 
 
 class Descent(NamedTuple):
@@ -32,7 +42,7 @@ class Descent(NamedTuple):
     decay: np.float32
 
 
-@compiled
+@inlined
 def gather(x: Float32Array, rows: IntArray, out: Float32Array) -> None:
     """out = x[rows]."""
     for i in range(rows.size):
@@ -41,7 +51,7 @@ def gather(x: Float32Array, rows: IntArray, out: Float32Array) -> None:
             out[i, j] = x[row, j]
 
 
-@compiled
+@inlined
 def add_row(row: Float32Array, out: Float32Array) -> None:
     """out = out + row, in each row."""
     for i in range(out.shape[0]):
@@ -49,7 +59,7 @@ def add_row(row: Float32Array, out: Float32Array) -> None:
             out[i, j] += row[j]
 
 
-@compiled
+@inlined
 def sum_rows(rows: Float32Array, out: Float32Array) -> None:
     """out = sum of the rows."""
     out[:] = 0
@@ -61,22 +71,22 @@ def sum_rows(rows: Float32Array, out: Float32Array) -> None:
 @compiled
 def forward(plan: Plan) -> None:
     """From the inputs of the first layer to the logits, which are the values of the last."""
-    last = len(plan.table) - 1
+    table = plan.table
+    last = len(table) - 1
     for k in range(last + 1):
-        layer = layer_at(plan.table, k, plan.eps)
-        multiply(layer.inputs, layer.weights, layer.values)
+        values, shift = layers.values(table, k), layers.shift(table, k)
+        multiply(layers.inputs(table, k), layers.weights(table, k), values)
         if k == last:
-            add_row(layer.shift, layer.values)
+            add_row(shift, values)
         else:
             if plan.normalizer.forward_is_plain:
                 call_plain(plan.normalizer.forward, k)
             else:
-                call(plan.normalizer.forward, (layer.values, layer.state))
-            following = layer_at(plan.table, k + 1, plan.eps)
-            activate(layer.values, layer.scale, layer.shift, plan.slope, following.inputs)
+                call(plan.normalizer.forward, (values, layers.state_of(table, k, plan.eps)))
+            activate(values, layers.scale(table, k), shift, plan.slope, layers.inputs(table, k + 1))
 
 
-@compiled
+@inlined
 def descend(gradient: Float32Array, descent: Descent, parameters: Float32Array, velocity: Float32Array) -> None:
     """Stochastic gradient descent as PyTorch defines it; velocity is times minus the learning rate."""
     rate, momentum, decay = descent.learning_rate, descent.momentum, descent.decay
@@ -85,67 +95,58 @@ def descend(gradient: Float32Array, descent: Descent, parameters: Float32Array, 
         parameters[j] += velocity[j]
 
 
-@compiled
+@inlined
 def descend_product(
     a: Float32Array, b: Float32Array, descent: Descent, weights: Float32Array, velocity: Float32Array
 ) -> None:
     """The same where the gradient is a' b, which is never written down."""
-    if descent.momentum == 0:
-        accumulate(a, b, np.float32(-descent.learning_rate), np.float32(1 - descent.decay), weights)
-        return
-    accumulate(a, b, np.float32(-descent.learning_rate), descent.momentum, velocity)
-    for i in range(weights.shape[0]):
+    plain = descent.momentum == 0
+    kept = np.float32(1 - descent.decay) if plain else descent.momentum
+    accumulate(a, b, np.float32(-descent.learning_rate), kept, weights if plain else velocity)
+    for i in range(0 if plain else weights.shape[0]):
         for j in range(weights.shape[1]):
             velocity[i, j] -= descent.decay * weights[i, j]
             weights[i, j] += velocity[i, j]
 
 
-@compiled
-def backward(plan: Plan, layer: LayerViews, k: int, scale_gradient: Float32Array, shift_gradient: Float32Array) -> None:
+@inlined
+def backward(plan: Plan, k: int, scale_gradient: Float32Array, shift_gradient: Float32Array) -> None:
     """From the gradient at what layer `k` hands on to that at its products, and those of its scale and shift."""
-    if k == len(plan.table) - 1:
-        sum_rows(layer.gradient, shift_gradient)
+    table = plan.table
+    values, gradient = layers.values(table, k), layers.gradient(table, k)
+    if k == len(table) - 1:
+        sum_rows(gradient, shift_gradient)
         return
-    out = layer_at(plan.table, k + 1, plan.eps).inputs
-    activate_back(layer.values, layer.scale, plan.slope, out, layer.gradient, scale_gradient, shift_gradient)
+    handed_on = layers.inputs(table, k + 1)
+    activate_back(values, layers.scale(table, k), plan.slope, handed_on, gradient, scale_gradient, shift_gradient)
     if plan.normalizer.backward_is_plain:
         call_plain(plan.normalizer.backward, k)
     else:
-        call(plan.normalizer.backward, (layer.gradient, layer.values, layer.state))
-
-
-@compiled
-def hand_down(plan: Plan, layer: LayerViews, k: int) -> None:
-    """The gradient at what the layer below hands on."""
-    if k > 0:
-        multiply_transposed(layer.gradient, layer.weights, layer_at(plan.table, k - 1, plan.eps).gradient)
+        call(plan.normalizer.backward, (gradient, values, layers.state_of(table, k, plan.eps)))
 
 
 @compiled
 def learn(plan: Plan, descent: Descent, scale_gradient: Float32Array, shift_gradient: Float32Array) -> None:
     """From the gradient at the logits to new parameters, last layer first."""
-    for k in range(len(plan.table) - 1, -1, -1):
-        layer = layer_at(plan.table, k, plan.eps)
-        units = len(layer.shift)
-        scale, shift = scale_gradient[:units], shift_gradient[:units]
-        backward(plan, layer, k, scale, shift)
-        if plan.learns_scale and k < len(plan.table) - 1:
-            descend(scale, descent, layer.scale, layer.scale_velocity)
-        descend(shift, descent, layer.shift, layer.shift_velocity)
-        hand_down(plan, layer, k)
-        descend_product(layer.inputs, layer.gradient, descent, layer.weights, layer.weights_velocity)
+    table = plan.table
+    for k in range(len(table) - 1, -1, -1):
+        units = table[k, layers.UNITS]
+        of_scale, of_shift = scale_gradient[:units], shift_gradient[:units]
+        backward(plan, k, of_scale, of_shift)
+        if plan.learns_scale and k < len(table) - 1:
+            descend(of_scale, descent, layers.scale(table, k), layers.scale_velocity(table, k))
+        descend(of_shift, descent, layers.shift(table, k), layers.shift_velocity(table, k))
+        gradient, weights = layers.gradient(table, k), layers.weights(table, k)
+        if k > 0:
+            multiply_transposed(gradient, weights, layers.gradient(table, k - 1))
+        descend_product(layers.inputs(table, k), gradient, descent, weights, layers.weights_velocity(table, k))
 
 
-@compiled
-def follow(
-    weight: np.float32,
-    unbiased: np.float32,
-    new_mean: Float32Array,
-    new_var: Float32Array,
-    mean: Float32Array,
-    var: Float32Array,
-) -> None:
+@inlined
+def follow(table: IntArray, k: int, weight: np.float32, unbiased: np.float32) -> None:
     """Move a layer's running statistics towards those of a batch, the average over its sets."""
+    mean, var = layers.running_mean(table, k), layers.running_var(table, k)
+    new_mean, new_var = layers.mean(table, k), layers.var(table, k)
     kept, share = np.float32(1 - weight), np.float32(weight / len(new_mean))
     for j in range(len(mean)):
         mean[j] *= kept
@@ -154,3 +155,17 @@ def follow(
         for j in range(len(mean)):
             mean[j] += share * new_mean[s, j]
             var[j] += share * unbiased * new_var[s, j]
+
+
+def plan_of(table: IntArray, normalizer: Addresses, learns_scale: bool, eps: float, slope: float) -> Plan:
+    """With the addresses of both passes, which are compiled if they were not."""
+    plan = Plan(table, normalizer, learns_scale, np.float32(eps), np.float32(slope), Passes(0, 0))
+    return plan._replace(
+        passes=_passes(*map(typeof, (plan, Descent(*np.zeros(3, np.float32)), np.empty(0, np.float32))))
+    )
+
+
+@cache
+def _passes(plan: Any, descent: Any, vector: Any) -> Passes:
+    """For arguments of these types."""
+    return Passes(address_of(forward, types.void(plan)), address_of(learn, types.void(plan, descent, vector, vector)))

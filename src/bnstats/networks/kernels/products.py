@@ -14,8 +14,19 @@ from numba.core import cgutils
 from numba.extending import get_cython_function_address
 
 from bnstats._arrays import Float32Array
-from bnstats._compiled import compiled, intrinsic
-from bnstats.networks.kernels.tiles import DOTS, LANES, NARROW, WIDE, dots_tile, product_tile, turn, turned_tile
+from bnstats._compiled import inlined, intrinsic
+from bnstats.networks.kernels.tiles import (
+    DOTS,
+    LANES,
+    NARROW,
+    SINGLE,
+    WIDE,
+    columns_tile,
+    dots_tile,
+    product_tile,
+    turn,
+    turned_tile,
+)
 
 # By name, not by address: addresses change from one process to the next, and compiled code is kept on disk.
 binding.add_symbol("bnstats_sgemm", get_cython_function_address("scipy.linalg.cython_blas", "sgemm"))
@@ -26,11 +37,14 @@ _ZERO, _ONE = np.float32(0), np.float32(1)
 SMALL = 2**21
 # Of a product with transposed weights, rows up to which dot products are faster than a tile as high as a vector.
 ROWS_OF_DOTS = 4
+# Rows of a batch of which all columns of a tile stay in registers while the weights pass by.
+FEW = 2
 _wide = product_tile(WIDE)
-_narrow, _single = product_tile(NARROW, least_columns=LANES), product_tile(NARROW, least_columns=1)
+_narrow, _single = product_tile(NARROW, least_columns=LANES), product_tile(SINGLE, least_columns=1)
+_wide_columns_added, _narrow_columns_added = columns_tile(FEW, WIDE[1]), columns_tile(FEW, NARROW[1], LANES)
 _wide_added = product_tile(WIDE, of_transposed=True, adds=True)
 _narrow_added = product_tile(NARROW, of_transposed=True, adds=True, least_columns=LANES)
-_single_added = product_tile(NARROW, of_transposed=True, adds=True, least_columns=1)
+_single_added = product_tile(SINGLE, of_transposed=True, adds=True, least_columns=1)
 
 
 @intrinsic
@@ -44,7 +58,7 @@ def _address(_: Any, value: Any) -> Any:
     return types.uintp(value), generate
 
 
-@compiled
+@inlined
 def _gemm(
     flip_a: int,
     flip_b: int,
@@ -73,12 +87,12 @@ def _gemm(
     )
 
 
-@compiled
+@inlined
 def _is_small(rows: int, weights: Float32Array) -> bool:
     return rows * weights.size <= SMALL
 
 
-@compiled
+@inlined
 def multiply(a: Float32Array, b: Float32Array, out: Float32Array) -> None:
     """out = a b."""
     if not _is_small(a.shape[0], b):
@@ -96,7 +110,7 @@ def multiply(a: Float32Array, b: Float32Array, out: Float32Array) -> None:
                 _single(a, i, b, j, _ONE, _ZERO, out)
 
 
-@compiled
+@inlined
 def multiply_transposed(a: Float32Array, b: Float32Array, out: Float32Array) -> None:
     """out = a b'."""
     rows, columns = out.shape
@@ -114,19 +128,26 @@ def multiply_transposed(a: Float32Array, b: Float32Array, out: Float32Array) -> 
                 turned_tile(a, i, turned, b, j, out)
 
 
-@compiled
+@inlined
 def accumulate(a: Float32Array, b: Float32Array, factor: np.float32, kept: np.float32, out: Float32Array) -> None:
     """out = kept out + factor a' b."""
     if not _is_small(a.shape[0], out):
         _gemm(_TRANSPOSED, _AS_IS, a.shape[0], factor, a, b, kept, out)
         return
     whole = out.shape[1] - out.shape[1] % WIDE[1]
-    for i in range(0, out.shape[0], WIDE[0]):  # row by row, as the weights are read and written
+    few = a.shape[0] <= FEW
+    for i in range(0, 0 if few else out.shape[0], WIDE[0]):  # row by row, as the weights are read and written
         for j in range(0, whole, WIDE[1]):
             _wide_added(a, i, b, j, factor, kept, out)
-    for i in range(0, out.shape[0], NARROW[0]):
-        for j in range(whole, out.shape[1], NARROW[1]):
-            if out.shape[1] - j >= LANES:
+    for j in range(0, whole if few else 0, WIDE[1]):
+        _wide_columns_added(a, b, j, factor, kept, out)
+    for j in range(whole, out.shape[1], NARROW[1]):
+        vectors = out.shape[1] - j >= LANES
+        if few and vectors:
+            _narrow_columns_added(a, b, j, factor, kept, out)
+            continue
+        for i in range(0, out.shape[0], NARROW[0]):
+            if vectors:
                 _narrow_added(a, i, b, j, factor, kept, out)
             else:
                 _single_added(a, i, b, j, factor, kept, out)

@@ -17,7 +17,7 @@ from bnstats._compiled import intrinsic
 
 LANES = 8
 # Rows and columns of a tile: as many sums as hide the time that each addition takes.
-WIDE, NARROW, DOTS = (2, 4 * LANES), (4, 2 * LANES), (2, 4)
+WIDE, NARROW, SINGLE, DOTS = (2, 4 * LANES), (4, 2 * LANES), (4, LANES), (2, 4)
 _FLOAT, _INT = ir.FloatType(), ir.IntType(32)
 _VECTOR = ir.VectorType(_FLOAT, LANES)
 _ZEROS = ir.Constant(_VECTOR, [0.0] * LANES)
@@ -68,6 +68,49 @@ def product_tile(
             return context.get_dummy_value()
 
         return types.void(a, i, b, j, factor, kept, out), generate
+
+    return tile
+
+
+def columns_tile(most_rows: int, width: int, least_columns: int | None = None) -> Any:
+    """A function (a, b, j, factor, kept, out): out = kept out + factor a' b in `width` columns from column j.
+
+    Of at most so many rows of b, that part stays in registers while all of `out` passes by. Rows that b has not count
+    as zeros. `least_columns` is None or `LANES`, as of `product_tile`.
+    """
+
+    @intrinsic
+    def tile(_: Any, a: Any, b: Any, j: Any, factor: Any, kept: Any, out: Any) -> Any:
+        def generate(context: Any, builder: Any, __: Any, given: Any) -> Any:
+            write = _Writer(builder)
+            left, right, result = (
+                _Matrix(context, write, *pair) for pair in ((a, given[0]), (b, given[1]), (out, given[5]))
+            )
+            scale, share = write.spread(given[3]), write.spread(given[4])
+            columns = [builder.add(given[2], given[2].type(v)) for v in range(0, width, LANES)]
+            if least_columns == LANES:
+                columns = [write.least(column, builder.sub(result.columns, column.type(LANES))) for column in columns]
+            rows = [write.least(given[2].type(k), right.last) for k in range(most_rows)]
+            held = []
+            for k, row in enumerate(rows):
+                exists = builder.icmp_signed("<", row.type(k), right.rows)
+                vectors = [write.load(right.at(row, column)) for column in columns]
+                held.append([builder.select(exists, vector, _ZEROS) for vector in vectors])
+            starts = [left.at(row, row.type(0)) for row in rows]
+            with cgutils.for_range(builder, result.rows) as loop:
+                totals = [_ZEROS for _ in columns]
+                for start, vectors in zip(starts, held, strict=True):
+                    value = write.spread(builder.load(builder.gep(start, [loop.index])))
+                    totals = [
+                        write.in_order(value, vector, total) for vector, total in zip(vectors, totals, strict=True)
+                    ]
+                places = [result.at(loop.index, column) for column in columns]
+                before = [write.load(place) for place in places]  # all before any is stored, as in `product_tile`
+                for total, old, place in zip(totals, before, places, strict=True):
+                    write.store(write.in_order(share, old, builder.fmul(scale, total)), place)
+            return context.get_dummy_value()
+
+        return types.void(a, b, j, factor, kept, out), generate
 
     return tile
 
@@ -249,6 +292,12 @@ class _Writer:
 
     def multiply_add(self, a: Any, b: Any, c: Any) -> Any:
         return self.builder.fadd(self.multiply(a, b), c, flags=_FAST)
+
+    def in_order(self, a: Any, b: Any, c: Any) -> Any:
+        """The same where no sum may be reordered, so that all tiles round alike."""
+        kind = ir.FunctionType(_VECTOR, [_VECTOR] * 3)
+        function = cgutils.get_or_insert_function(self.builder.module, kind, f"llvm.fmuladd.v{LANES}f32")
+        return self.builder.call(function, [a, b, c])
 
     def add_product(self, a: Any, b: Any, total: Any) -> None:
         self.builder.store(self.multiply_add(a, b, self.builder.load(total)), total)

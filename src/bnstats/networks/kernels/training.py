@@ -8,11 +8,12 @@ from __future__ import annotations
 import numpy as np
 
 from bnstats._arrays import Float32Array, FloatArray, IntArray
-from bnstats._compiled import compiled
-from bnstats.networks.kernels.layers import layer_at, most_units
+from bnstats._compiled import compiled, inlined
+from bnstats.networks.kernels import layers
+from bnstats.networks.kernels.calls import call
 from bnstats.networks.kernels.loss import cross_entropy
-from bnstats.networks.kernels.passes import Descent, Plan, backward, follow, forward, gather, hand_down, learn
-from bnstats.networks.kernels.products import accumulate
+from bnstats.networks.kernels.passes import Descent, Plan, backward, follow, gather
+from bnstats.networks.kernels.products import accumulate, multiply_transposed
 
 
 @compiled
@@ -32,63 +33,63 @@ def train(
     normalizer's numbers.
     """
     losses = np.empty(len(batches), np.float32)
-    first, last = layer_at(plan.table, 0, plan.eps), layer_at(plan.table, len(plan.table) - 1, plan.eps)
-    widest = most_units(plan.table)
+    table = plan.table
+    last, widest = len(table) - 1, layers.most_units(table)
+    first_inputs, logits, logits_gradient = (
+        layers.inputs(table, 0),
+        layers.values(table, last),
+        layers.gradient(table, last),
+    )
     scale_gradient, shift_gradient = np.empty(widest, np.float32), np.empty(widest, np.float32)
     for t in range(len(batches)):
         for j in range(settings.shape[1]):
-            first.state.settings[j] = settings[t, j]
-        gather(x, batches[t], first.inputs)
-        forward(plan)
-        losses[t] = cross_entropy(last.values, y, batches[t], last.gradient)
-        learn(plan, descent, scale_gradient, shift_gradient)
+            layers.settings(table, 0)[j] = settings[t, j]
+        gather(x, batches[t], first_inputs)
+        call(plan.passes.forward, (plan,))
+        losses[t] = cross_entropy(logits, y, batches[t], logits_gradient)
+        call(plan.passes.learn, (plan, descent, scale_gradient, shift_gradient))
         if weights[t] > 0:
-            for k in range(len(plan.table) - 1):
-                state = layer_at(plan.table, k, plan.eps).state
-                follow(weights[t], unbiased, state.mean, state.var, state.running_mean, state.running_var)
+            for k in range(last):
+                follow(table, k, weights[t], unbiased)
     return losses
-
-
-@compiled
-def copy(values: Float32Array, out: Float32Array) -> None:
-    """out = values; NumPy's way of saying it compiles for two seconds, for its error messages."""
-    for i in range(values.shape[0]):
-        for j in range(values.shape[1]):
-            out[i, j] = values[i, j]
 
 
 @compiled
 def logits(plan: Plan, x: Float32Array, batches: IntArray) -> Float32Array:
     """Logits of each of the batches in training mode, shape (batches, batch size, classes)."""
-    first, last = layer_at(plan.table, 0, plan.eps), layer_at(plan.table, len(plan.table) - 1, plan.eps)
-    out = np.empty((*batches.shape, len(last.shift)), np.float32)
+    table, last = plan.table, len(plan.table) - 1
+    out = np.empty((*batches.shape, table[last, layers.UNITS]), np.float32)
     for b in range(len(batches)):
-        gather(x, batches[b], first.inputs)
-        forward(plan)
-        copy(last.values, out[b])
+        gather(x, batches[b], layers.inputs(table, 0))
+        call(plan.passes.forward, (plan,))
+        values = layers.values(table, last)
+        for i in range(values.shape[0]):  # NumPy's way of saying it compiles for two seconds, for its error messages
+            for j in range(values.shape[1]):
+                out[b, i, j] = values[i, j]
     return out
 
 
 @compiled
 def batch_moments(plan: Plan, x: Float32Array, batches: IntArray) -> Float32Array:
     """Statistics of every set of every batch, hidden layers side by side, shape (2, batches, sets, units)."""
-    first = layer_at(plan.table, 0, plan.eps)
-    sets, units = plan.table[0, 3], plan.table[:-1, 2].sum()
-    out = np.empty((2, len(batches), sets, units), np.float32)
+    table, units = plan.table, 0
+    for k in range(len(table) - 1):
+        units += table[k, layers.UNITS]
+    out = np.empty((2, len(batches), table[0, layers.SETS], units), np.float32)
     for b in range(len(batches)):
-        gather(x, batches[b], first.inputs)
-        forward(plan)
+        gather(x, batches[b], layers.inputs(table, 0))
+        call(plan.passes.forward, (plan,))
         before = 0
-        for k in range(len(plan.table) - 1):
-            state = layer_at(plan.table, k, plan.eps).state
-            after = before + state.mean.shape[1]
-            copy(state.mean, out[0, b, :, before:after])
-            copy(state.var, out[1, b, :, before:after])
-            before = after
+        for k in range(len(table) - 1):
+            mean, var = layers.mean(table, k), layers.var(table, k)
+            for s in range(mean.shape[0]):
+                for j in range(mean.shape[1]):
+                    out[0, b, s, before + j], out[1, b, s, before + j] = mean[s, j], var[s, j]
+            before += mean.shape[1]
     return out
 
 
-@compiled
+@inlined
 def square_sum(values: Float32Array) -> float:
     """Sum of squares, in double precision."""
     total = 0.0
@@ -101,20 +102,21 @@ def square_sum(values: Float32Array) -> float:
 @compiled
 def gradient_norms(plan: Plan, x: Float32Array, y: IntArray, batches: IntArray) -> FloatArray:
     """Squared norms of the loss's gradient at each layer's products and weights, shape (2, batches, layers)."""
-    first, last = layer_at(plan.table, 0, plan.eps), layer_at(plan.table, len(plan.table) - 1, plan.eps)
-    widest = most_units(plan.table)
+    table = plan.table
+    last, widest = len(table) - 1, layers.most_units(table)
     scale, shift = np.empty(widest, np.float32), np.empty(widest, np.float32)
-    found = np.empty((2, len(batches), len(plan.table)))
+    found = np.empty((2, len(batches), len(table)))
     for b in range(len(batches)):
-        gather(x, batches[b], first.inputs)
-        forward(plan)
-        cross_entropy(last.values, y, batches[b], last.gradient)
-        for k in range(len(plan.table) - 1, -1, -1):
-            layer = layer_at(plan.table, k, plan.eps)
-            units = len(layer.shift)
-            backward(plan, layer, k, scale[:units], shift[:units])
-            hand_down(plan, layer, k)
-            of_weights = np.zeros(layer.weights.shape, np.float32)
-            accumulate(layer.inputs, layer.gradient, np.float32(1), np.float32(0), of_weights)
-            found[0, b, k], found[1, b, k] = square_sum(layer.gradient), square_sum(of_weights)
+        gather(x, batches[b], layers.inputs(table, 0))
+        call(plan.passes.forward, (plan,))
+        cross_entropy(layers.values(table, last), y, batches[b], layers.gradient(table, last))
+        for k in range(last, -1, -1):
+            units = table[k, layers.UNITS]
+            backward(plan, k, scale[:units], shift[:units])
+            gradient, weights = layers.gradient(table, k), layers.weights(table, k)
+            if k > 0:
+                multiply_transposed(gradient, weights, layers.gradient(table, k - 1))
+            of_weights = np.zeros(weights.shape, np.float32)
+            accumulate(layers.inputs(table, k), gradient, np.float32(1), np.float32(0), of_weights)
+            found[0, b, k], found[1, b, k] = square_sum(gradient), square_sum(of_weights)
     return found

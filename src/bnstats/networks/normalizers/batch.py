@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from bnstats._arrays import RealArray
-from bnstats._compiled import compiled
+from bnstats._compiled import compiled, inlined
 from bnstats.networks.kernels.layers import LayerState
 from bnstats.networks.normalizers.normalizer import Normalizer
 
 
-@compiled
+@inlined
 def standardize(z: RealArray, mean: RealArray, var: RealArray, inverse: RealArray, eps: float) -> None:
     """z becomes (z - mean) / s in each column, s² = var + eps; writes mean, biased variance and 1 / s."""
     share, one = z.dtype.type(1 / z.shape[0]), z.dtype.type(1)
@@ -34,7 +34,7 @@ def standardize(z: RealArray, mean: RealArray, var: RealArray, inverse: RealArra
             z[i, j] = (z[i, j] - mean[j]) * inverse[j]
 
 
-@compiled
+@inlined
 def standardize_back(
     gradient: RealArray, value: RealArray, inverse: RealArray, total: RealArray, dot: RealArray
 ) -> None:
