@@ -32,7 +32,7 @@ class _Compiling(event.Listener):
     def on_start(self, compilation: Any) -> None:
         if self.depth == 0 and compilation.data["dispatcher"].py_func.__module__.startswith("bnstats."):
             if not self.said and sys.stderr.isatty():
-                print("bnstats: compiling, once after installation; a few seconds", file=sys.stderr)
+                print("bnstats: compiling, once after installation; this takes a while", file=sys.stderr)
             self.said = True
             self.resumes = gc.isenabled()
             gc.disable()
