@@ -46,11 +46,9 @@ def product_tile(
                 _Matrix(context, write, *pair) for pair in ((a, given[0]), (b, given[2]), (out, given[6]))
             )
             i, scale, share = given[1], write.spread(given[4]), write.spread(given[5])
-            columns = [builder.add(given[3], given[3].type(v)) for v in range(0, shape[1], LANES)]
+            columns = _columns(write, given[3], shape[1], result, least_columns)
             counts: list[Any] = [None] * len(columns)
-            if least_columns == LANES:
-                columns = [write.least(column, builder.sub(result.columns, column.type(LANES))) for column in columns]
-            elif least_columns is not None:
+            if least_columns not in (None, LANES):
                 counts = [builder.sub(result.columns, column) for column in columns]
             totals = _summed(write, left, i, right, columns, counts, shape[0], of_transposed)
             for r, sums in enumerate(totals):
@@ -87,9 +85,7 @@ def columns_tile(most_rows: int, width: int, least_columns: int | None = None) -
                 _Matrix(context, write, *pair) for pair in ((a, given[0]), (b, given[1]), (out, given[5]))
             )
             scale, share = write.spread(given[3]), write.spread(given[4])
-            columns = [builder.add(given[2], given[2].type(v)) for v in range(0, width, LANES)]
-            if least_columns == LANES:
-                columns = [write.least(column, builder.sub(result.columns, column.type(LANES))) for column in columns]
+            columns = _columns(write, given[2], width, result, least_columns)
             rows = [write.least(given[2].type(k), right.last) for k in range(most_rows)]
             held = []
             for k, row in enumerate(rows):
@@ -154,6 +150,14 @@ def turn(_: Any, a: Any, i: Any, out: Any) -> Any:
         return context.get_dummy_value()
 
     return types.void(a, i, out), generate
+
+
+def _columns(write: _Writer, j: Any, width: int, result: _Matrix, least_columns: int | None) -> list[Any]:
+    """Where the vectors of a tile from column j begin; with `LANES` columns for certain, none goes beyond the last."""
+    columns = [write.builder.add(j, j.type(v)) for v in range(0, width, LANES)]
+    if least_columns != LANES:
+        return columns
+    return [write.least(column, write.builder.sub(result.columns, j.type(LANES))) for column in columns]
 
 
 def _summed(

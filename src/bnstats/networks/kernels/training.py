@@ -35,18 +35,14 @@ def train(
     losses = np.empty(len(batches), np.float32)
     table = plan.table
     last, widest = len(table) - 1, layers.most_units(table)
-    first_inputs, logits, logits_gradient = (
-        layers.inputs(table, 0),
-        layers.values(table, last),
-        layers.gradient(table, last),
-    )
+    first_inputs, logits, gradient = layers.inputs(table, 0), layers.values(table, last), layers.gradient(table, last)
     scale_gradient, shift_gradient = np.empty(widest, np.float32), np.empty(widest, np.float32)
     for t in range(len(batches)):
         for j in range(settings.shape[1]):
             layers.settings(table, 0)[j] = settings[t, j]
         gather(x, batches[t], first_inputs)
         call(plan.passes.forward, (plan,))
-        losses[t] = cross_entropy(logits, y, batches[t], logits_gradient)
+        losses[t] = cross_entropy(logits, y, batches[t], gradient)
         call(plan.passes.learn, (plan, descent, scale_gradient, shift_gradient))
         if weights[t] > 0:
             for k in range(last):
