@@ -91,6 +91,18 @@ def test_leaving_out_a_group_is_the_summary_of_the_rest(name: str) -> None:
     assert 0.4 < spread / SUMMARIES[name].of(held.whole())[1] < 2.0  # a jackknife of 16 groups; factors of 3 are seen
 
 
+@pytest.mark.parametrize("name", ["mean", "rmse", "median_abs_error", "quantile(0.05)", "coverage"])
+def test_nothing_is_left_without_the_only_group(name: str) -> None:
+    """The other groups hold nothing, so leaving them out changes nothing."""
+    x = np.arange(1000) < 950 if name == "coverage" else np.linspace(-1.0, 2.0, 1000)
+    account = Account((("x",),))
+    account.add(0, Tally.of({"x": x}, [0.0]))
+    held = account.sample(0)
+    found = SUMMARIES[name].leaving_out(held)
+    assert np.isnan(found[0])
+    assert (found[1:] == SUMMARIES[name].of(held.whole())[0]).all()
+
+
 def test_shares_have_the_formula_of_table_6() -> None:
     x = np.arange(1000) < 950
     for name in ("coverage", "rejection_rate"):

@@ -65,3 +65,19 @@ def test_points_that_are_four_standard_errors_from_zero_are_fitted() -> None:
         changed.loc[at, "mcse"] = changed.loc[at, "value"] / ratio
         dropped = slope(changed, measured.simulation).rate
         assert dropped == slope(rows[rows["batch_size"] < 512], measured.simulation).rate
+
+
+@pytest.mark.parametrize("max_replicates", [32, 64])  # one block, and two
+def test_a_run_of_one_block_has_rates_without_intervals(max_replicates: int) -> None:
+    """Nothing is left without its only group; the slopes need none of that, those of a median included."""
+    measured = bn.measure_convergence(
+        "normal", estimators=["var"], precision=None, max_replicates=max_replicates, progress=False
+    )
+    rates = measured.rates()
+    assert np.isfinite(rates[["rate", "exact"]].to_numpy(float)).all()
+    assert np.isnan(rates[["low", "high"]].to_numpy(float)).all() == (max_replicates == 32)
+    part = measured.table.query("measure == 'median_abs_error' and batch_size >= 8")
+    n, weight = part["batch_size"].to_numpy(float), (part["value"] / part["mcse"]).to_numpy()
+    terms = np.column_stack([np.ones_like(n), np.log(n), 1 / n])
+    fit = np.linalg.lstsq(terms * weight[:, None], np.log(part["value"].to_numpy()) * weight)[0]
+    assert rates.set_index("measure").loc["median_abs_error", "rate"] == pytest.approx(fit[1], rel=1e-9)

@@ -94,13 +94,16 @@ class Summary:
         return mcse, mcse / scale if scale > 0 else np.inf
 
     def leaving_out(self, sample: Sample) -> FloatArray:
-        """The value without each of the groups in turn, with control variates where the sample has any."""
+        """The value without each of the groups in turn, with control variates where the sample has any.
+
+        NaN without the only group that holds replicates.
+        """
         evidence = sample.left_out
         if sample.controlled and self.gradient is not None:
             controlled = [e.controlled[0] for e in evidence if e.controlled]
             evidence = controlled if len(controlled) == len(evidence) else evidence
         with np.errstate(all="ignore"):
-            return np.array([self.value(e) for e in evidence])
+            return np.array([self.value(e) if e.n > 0 else math.nan for e in evidence])
 
 
 def _mean(e: Evidence) -> float:
@@ -214,6 +217,8 @@ def _quantile_mcse(e: Evidence, histogram: Callable[[Evidence], Histogram], chan
 def _between_atoms(e: Evidence, histogram: Callable[[Evidence], Histogram], chance: float) -> bool:
     """Whether a value near the quantile is an atom, and another one is not the same."""
     held = histogram(e)
+    if not held.atoms.size:
+        return False
     center, lower, upper = held.around(chance)
     near = (center, lower[-1], upper[-1])
     return bool(lower[-1] < upper[-1] and np.isin(near, held.atoms).any())

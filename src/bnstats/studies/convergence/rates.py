@@ -100,15 +100,16 @@ def slope(part: pd.DataFrame, simulation: Simulation) -> Slope:
     n = fitted["batch_size"].to_numpy(float)
     weight = np.abs(fitted["value"] / fitted["mcse"]).to_numpy(float)
     terms = [np.ones_like(n), np.log(n), *([1 / n] if curved else [])]
-    left_out = np.stack([simulation.leaving_out(row) for row in fitted.index])
-    values = np.column_stack([fitted[["value", "exact"]].to_numpy(float), left_out])
+    groups = min(simulation.samples[row].groups for row in fitted.index)
+    values = fitted[["value", "exact"]].to_numpy(float)
+    if groups >= 2:
+        values = np.column_stack([values, [simulation.leaving_out(row) for row in fitted.index]])
     with np.errstate(divide="ignore", invalid="ignore"):
         logs = np.log(np.abs(values))
     known = np.isfinite(logs[:, 1]).all()
     logs[:, 1] = logs[:, 1] if known else 0.0
     slopes = np.linalg.lstsq(np.stack(terms, axis=1) * weight[:, None], logs * weight[:, None])[0][1]
     rate, exact = float(slopes[0]), float(slopes[1]) if known else np.nan
-    groups = min(simulation.samples[row].groups for row in fitted.index)
     if groups < 2:
         return Slope(rate, exact=exact)
     spread = slopes[2:] - slopes[2:].mean()
