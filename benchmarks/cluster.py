@@ -7,6 +7,7 @@ With the times of a block and of a task, runs of 10^12 draws on more workers tha
 
 from __future__ import annotations
 
+import os
 import pickle
 import tempfile
 import time
@@ -16,6 +17,7 @@ from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 
@@ -27,14 +29,23 @@ from bnstats._arrays import FloatArray
 from bnstats.simulation.account import CHAPTER, Chapters
 from bnstats.simulation.remote import simulated
 from bnstats.simulation.storage.store import Store
+from bnstats.simulation.workers import TOGETHER, submitted
 from bnstats.studies.convergence.measure import DYADIC
 from bnstats.studies.convergence.study import DRAWS_PER_SET, SETS_PER_BLOCK, ConvergenceStudy
 
 POPULATIONS = ("normal", "exponential")
 ESTIMATORS = tuple(bn.ESTIMATORS[name] for name in ("mean", "var", "std", "inv_std"))
-ROLES = ("scheduler", "client", "worker")
+PARTS = {
+    "scheduler_begins": "scheduler, until it is with a worker",
+    "scheduler_ends": "scheduler, once it is finished",
+    "client_begins": "client, to send it",
+    "client_ends": "client, to receive its result",
+    "worker": "worker",
+}
+# Seconds: after which a scheduler has handed out tasks, besides 2 ms for each; of a task that does not end meanwhile.
+SETTLED, LONG = 2.0, 600.0
 # Runs that are simulated: workers, and draws as a power of ten.
-LARGE_RUNS = ((100, 12), (1000, 12), (1000, 14))
+LARGE_RUNS = ((100, 12), (1000, 12), (1000, 13))
 # Assumed: by which tasks of the same number of blocks differ in time.
 SPREAD = 0.1
 
@@ -63,29 +74,60 @@ def nothing(number: int) -> int:
     return number
 
 
-def empty_task(executor: Executor, number: int) -> float:
-    """Seconds on the wall for a task that does nothing."""
-    return seconds(lambda: [f.result() for f in [executor.submit(nothing, i) for i in range(number)]]) / number
+def sent(executor: Executor, function: Callable[..., Any], given: Any, number: int) -> list[Any]:
+    """The futures of so many tasks, sent together as a run does."""
+    parts = [min(TOGETHER, number - first) for first in range(0, number, TOGETHER)]
+    return [future for part in parts for future in submitted(executor, function, [(given,)] * part)]
+
+
+def empty_tasks(executor: Executor, number: int) -> float:
+    """Seconds on the wall for each of so many tasks that do nothing."""
+    return seconds(lambda: [future.result() for future in sent(executor, nothing, 0, number)]) / number
 
 
 def task_costs(number: int) -> dict[str, float]:
-    """Seconds of CPU that scheduler, client and worker spend on a task that does nothing, each a process of its own."""
+    """Seconds of CPU of a task that does nothing, one of so many, by who spends them.
+
+    Scheduler, client and workers are processes of their own, and every task is at once with a worker, as on a cluster
+    with a worker for each. What scheduler and client spend until then is seen from tasks that do not end meanwhile.
+    """
     import psutil
     from distributed import Client, SubprocessCluster
 
     this = psutil.Process()
     options = {"n_workers": CORES, "threads_per_worker": 1, "dashboard_address": None}
-    with SubprocessCluster(**options) as cluster, Client(cluster) as client:
+    at_once = {"DASK_DISTRIBUTED__SCHEDULER__WORKER_SATURATION": "inf"}
+    with patch.dict(os.environ, at_once), SubprocessCluster(**options) as cluster, Client(cluster) as client:
         client.wait_for_workers(CORES)
-        executor = client.get_executor(pure=False)
-        empty_task(executor, number // 10 + 1)
+        executor = client.get_executor()
+        empty_tasks(executor, number // 10 + 1)
         below = this.children(recursive=True)
         scheduler = [process for process in below if "distributed.Scheduler" in " ".join(process.cmdline())]
-        workers = [process for process in below if process not in scheduler]
-        roles = {"scheduler": scheduler, "client": [this], "worker": workers}
-        before = {role: cpu(processes) for role, processes in roles.items()}
-        empty_task(executor, number)
-        return {role: (cpu(processes) - before[role]) / number for role, processes in roles.items()}
+        roles = {"scheduler": scheduler, "client": [this], "worker": [p for p in below if p not in scheduler]}
+
+        def spent(work: Callable[[], object]) -> dict[str, float]:
+            before = {role: cpu(processes) for role, processes in roles.items()}
+            work()
+            return {role: cpu(processes) - before[role] for role, processes in roles.items()}
+
+        pause = SETTLED + 0.002 * number
+        idle = spent(lambda: time.sleep(pause))
+        whole = {role: used / number for role, used in spent(lambda: empty_tasks(executor, number)).items()}
+        waiting: list[Any] = []
+
+        def begin() -> None:
+            waiting.extend(sent(executor, time.sleep, LONG, number))
+            time.sleep(pause)
+
+        begun = {role: max(0.0, used - idle[role]) / number for role, used in spent(begin).items()}
+    ends = {role: max(0.0, whole[role] - begun[role]) for role in ("scheduler", "client")}
+    return {
+        "scheduler_begins": begun["scheduler"],
+        "scheduler_ends": ends["scheduler"],
+        "client_begins": begun["client"],
+        "client_ends": ends["client"],
+        "worker": whole["worker"],
+    }
 
 
 def block_costs(repeats: int) -> dict[str, float]:
@@ -129,22 +171,22 @@ def against_threads(setting: Setting) -> Measured:
     sets, least = setting.of(2048, SETS_PER_BLOCK), setting.of(128, SETS_PER_BLOCK)
     options = {"n_workers": CORES, "threads_per_worker": 1, "dashboard_address": None}
     with LocalCluster(**options) as cluster, Client(cluster) as client:
-        executor, plain = client.get_executor(), client.get_executor(pure=False)
+        executor = client.get_executor()
         ways: tuple[Executor | int, ...] = (CORES, executor)
         for way in ways:
             ours(least, way, POPULATIONS)
         idle = clock(lambda: time.sleep(setting.of(5, 0.1)))
         rounds = [[clock(partial(ours, sets, way, POPULATIONS)) for way in ways] for _ in range(setting.rounds)]
-        task = np.array([empty_task(plain, setting.of(2000, 20)) for _ in range(setting.rounds)])
+        task = np.array([empty_tasks(executor, setting.of(1000, 20)) for _ in range(setting.rounds)])
     wall, used = np.moveaxis(np.array(rounds), -1, 0)
     net = used - idle[1] / idle[0] * wall
-    of_task = [task_costs(setting.of(2000, 20)) for _ in range(setting.rounds)]
+    of_task = [task_costs(setting.of(1000, 20)) for _ in range(setting.rounds)]
     costs = block_costs(setting.of(2 * CHAPTER, 2))
     return {
         "Dask / threads": wall[:, 1] / wall[:, 0],
         "Dask / threads, CPU": net[:, 1] / net[:, 0],
         "Dask, empty task": task * 1e3,
-        **{f"Dask, empty task, {role}": [each[role] * 1e3 for each in of_task] for role in ROLES},
+        **{f"Dask, empty task, {part}": [each[name] * 1e3 for each in of_task] for name, part in PARTS.items()},
         "Dask, workers per client": [costs["block"] / costs["merge"]],
         "Dask, workers per client, chapters": [CHAPTER * costs["block"] / costs["chapter"]],
         "Dask, workers per client, with a store": [costs["block"] / storing_cost(setting.of(200, 2))],
@@ -172,8 +214,12 @@ BENCHMARKS = (
         (
             Row("Dask / threads", "time on the wall, as many worker processes as threads", at_most=1.15),
             Row("Dask / threads, CPU", "time of all processes, less what an idle cluster takes", at_most=1.15),
-            Row("Dask, empty task", "on the wall, client, scheduler and workers on one machine", "ms"),
-            *(Row(f"Dask, empty task, {role}", "CPU, as a process of its own", "ms") for role in ROLES),
+            Row(
+                "Dask, empty task",
+                "on the wall, of many sent together, all processes on one machine",
+                "ms",
+            ),
+            *(Row(f"Dask, empty task, {part}", "CPU, as a process of its own", "ms") for part in PARTS.values()),
             Row("Dask, workers per client", "whose blocks one client can merge, one by one", "workers"),
             Row("Dask, workers per client, chapters", "whose merged chapters one client can merge", "workers"),
             Row("Dask, workers per client, with a store", "whose packed blocks one client can write", "workers"),

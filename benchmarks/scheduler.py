@@ -1,22 +1,26 @@
 """A run of 10^12 draws on many workers, event by event: what one scheduler, and one client that merges, make of it.
 
 Three kinds of servers, each of which spends a fixed time on every task: a scheduler; workers, which simulate the blocks
-of a task; and a client, which merges the blocks of finished tasks in the order in which it sent them, as a run does. A
-task is as long, and as many are under way, as `bnstats.simulation.workers` makes them, and workers send whole chapters
-of blocks merged. Networks and disks cost nothing in it.
+of a task; and a client, which merges the blocks of finished tasks in the order in which it sent them. The client is the
+one of every run, `bnstats.simulation.workers`, with tasks as long and as many under way as it makes them; only its
+executor is one of simulated time. Workers send whole chapters of blocks merged. Networks and disks cost nothing.
 """
 
 from __future__ import annotations
 
 import heapq
-from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 
 from bnstats.simulation.account import CHAPTER
-from bnstats.simulation.workers import TASKS_PER_WORKER, blocks_of_task
+from bnstats.simulation.remote import Work
+from bnstats.simulation.tallies import tallies
+from bnstats.simulation.workers import Workers
 
 
 @dataclass(frozen=True)
@@ -25,18 +29,22 @@ class Costs:
 
     Attributes
     ----------
-    scheduler, client, worker : float
-        Of each, for a task without work.
-    block : float
-        Of a worker, for a block.
+    scheduler_begins, scheduler_ends : float
+        Of the scheduler, until a task is with its worker, and once it is finished.
+    client_begins, client_ends : float
+        Of the client, to send a task, and to receive what became of it.
+    worker, block : float
+        Of a worker, for a task without work, and for a block.
     merge, chapter : float
         Of the client, for a block, and for a chapter that a worker has merged.
     spread : float
         Standard deviation of the time of a task over its mean.
     """
 
-    scheduler: float
-    client: float
+    scheduler_begins: float
+    scheduler_ends: float
+    client_begins: float
+    client_ends: float
     worker: float
     block: float
     merge: float
@@ -63,43 +71,94 @@ class Run:
     client: float
 
 
+class Server:
+    """Does one thing after the other."""
+
+    def __init__(self) -> None:
+        self.free = self.busy = 0.0
+
+    def spend(self, seconds: float, after: float = 0.0) -> float:
+        """When it is done, if it can begin after that time."""
+        self.free = max(self.free, after) + seconds
+        self.busy += seconds
+        return self.free
+
+
+class Finished(Future[Work]):
+    """The work of a task; to wait for it takes simulated time."""
+
+    def __init__(self, blocks: range, received: Callable[[Finished], None]) -> None:
+        super().__init__()
+        self.blocks, self.known_at, self._received = blocks, -1.0, received
+        self.set_result(Work(()))
+
+    def result(self, timeout: float | None = None) -> Work:
+        self._received(self)
+        chapters = [b for b in self.blocks[::CHAPTER] if b % CHAPTER == 0 and b + CHAPTER <= self.blocks.stop]
+        whole = range(chapters[0], chapters[-1] + CHAPTER) if chapters else range(0)
+        sizes = [CHAPTER] * len(chapters) + [1] * (len(self.blocks) - len(whole))
+        return Work([SimpleNamespace(blocks=size) for size in sizes], seconds=self.took)  # type: ignore[misc]
+
+    took = 0.0
+
+
+class Cluster(Executor):
+    """Dask's executor, with its client and its scheduler, in simulated time."""
+
+    status = "running"
+
+    def __init__(self, workers: int, costs: Costs, seed: int = 0) -> None:
+        self.scheduler, self.client = Server(), Server()
+        self._client, self._workers, self._costs = self, workers, costs
+        self._free = [0.0] * workers
+        self._running: list[tuple[float, int, Finished]] = []
+        self._rng = np.random.default_rng(seed)
+        self._sent = 0
+
+    def nthreads(self) -> dict[str, int]:
+        """As a client says how many workers there are."""
+        return {"all": self._workers}
+
+    def submit(self, function: Any, /, *given: Any, **_: Any) -> Future[Any]:
+        return self.map(function, *([each] for each in given))[0]
+
+    def map(self, _: Any, *given: Any, **__: Any) -> list[Finished]:  # type: ignore[override]
+        """The tasks begin once the scheduler knows all of them."""
+        tasks = [Finished(each[4], self._receive) for each in zip(*given, strict=True)]
+        sent = self.client.spend(self._costs.client_begins * len(tasks))
+        while self._running and self._running[0][0] <= sent:
+            self._end()
+        begun = self.scheduler.spend(self._costs.scheduler_begins * len(tasks), sent)
+        for task in tasks:
+            task.took = self._costs.block * max(0.1, 1 + self._costs.spread * self._rng.standard_normal())
+            start = max(begun, heapq.heappop(self._free)) + self._costs.worker
+            end = start + len(task.blocks) * task.took
+            heapq.heappush(self._free, end)
+            heapq.heappush(self._running, (end, self._sent, task))
+            self._sent += 1
+        return tasks
+
+    def _wrap_future(self, future: Future[Any]) -> Future[Any]:
+        return future
+
+    def _end(self) -> None:
+        """The scheduler hears of the task that is finished next."""
+        end, _, task = heapq.heappop(self._running)
+        task.known_at = self.scheduler.spend(self._costs.scheduler_ends, end)
+
+    def _receive(self, task: Finished) -> None:
+        while task.known_at < 0:
+            self._end()
+        self.client.spend(self._costs.client_ends, task.known_at)
+
+
 def simulated_run(workers: int, blocks: int, costs: Costs, seed: int = 0) -> Run:
     """A run of so many blocks, from the first task that is sent to the last block that is merged."""
-    rng = np.random.default_rng(seed)
-    window = TASKS_PER_WORKER * workers
-    tasks = deque(_tasks(workers, blocks, costs.block))
-    free = [0.0] * workers
-    scheduler = client = busy_scheduler = busy_client = 0.0
-    under_way: deque[tuple[float, range]] = deque()
-    while tasks or under_way:
-        while tasks and len(under_way) < window:
-            task = tasks.popleft()
-            client += costs.client
-            scheduler = max(scheduler, client) + costs.scheduler
-            busy_client += costs.client
-            busy_scheduler += costs.scheduler
-            start = max(scheduler, heapq.heappop(free)) + costs.worker
-            end = start + len(task) * costs.block * max(0.1, 1 + costs.spread * rng.standard_normal())
-            heapq.heappush(free, end)
-            under_way.append((end, task))
-        end, task = under_way.popleft()
-        merging = _merging(task, costs)
-        client = max(client, end) + merging
-        busy_client += merging
-    return Run(client, blocks * costs.block / workers, busy_scheduler / client, busy_client / client)
-
-
-def _tasks(workers: int, blocks: int, block: float) -> Iterator[range]:
-    """The blocks of each task."""
-    first = 0
-    while first < blocks:
-        left = blocks - first
-        size = min(left, blocks_of_task(left, workers, block, first))
-        yield range(first, first + size)
-        first += size
-
-
-def _merging(task: range, costs: Costs) -> float:
-    """What the client spends on a finished task."""
-    chapters = max(0, task.stop // CHAPTER - -(-task.start // CHAPTER))
-    return chapters * costs.chapter + (len(task) - chapters * CHAPTER) * costs.merge
+    cluster, cell = Cluster(workers, costs, seed), SimpleNamespace(key="cell", cell=None)
+    study: Any = SimpleNamespace()
+    cells: list[Any] = [cell]
+    with Workers(cluster, study, 0, cells, merge=True) as own:
+        for _, _, part in tallies(study, 0, [(cells[0], range(blocks))], own, None):
+            cluster.client.spend(costs.chapter if part.blocks == CHAPTER else costs.merge)
+    seconds = cluster.client.free
+    return Run(seconds, blocks * costs.block / workers, cluster.scheduler.busy / seconds, cluster.client.busy / seconds)

@@ -5,10 +5,21 @@ from dataclasses import replace
 import pytest
 
 from benchmarks.scheduler import Costs, simulated_run
+from bnstats.simulation import workers
 from bnstats.simulation.account import CHAPTER
 from bnstats.simulation.workers import blocks_of_task
 
-FREE = Costs(scheduler=0.0, client=0.0, worker=0.0, block=0.04, merge=0.0, chapter=0.0, spread=0.0)
+FREE = Costs(
+    scheduler_begins=0.0,
+    scheduler_ends=0.0,
+    client_begins=0.0,
+    client_ends=0.0,
+    worker=0.0,
+    block=0.04,
+    merge=0.0,
+    chapter=0.0,
+    spread=0.0,
+)
 
 
 @pytest.mark.parametrize("workers", [1, 10, 100])
@@ -31,10 +42,32 @@ def test_a_slow_client_takes_as_long_as_it_merges():
 
 
 def test_a_slow_scheduler_takes_as_long_as_its_tasks():
-    slow = replace(FREE, scheduler=1.0, spread=0.1)
+    slow = replace(FREE, scheduler_ends=1.0, spread=0.1)
     run = simulated_run(100, 20_000, slow)
     assert run.scheduler > 0.9
     assert run.seconds > 10 * run.ideal
+
+
+def test_workers_wait_until_the_scheduler_has_begun_with_each_of_them():
+    """Half a second on average, where each begun task takes a millisecond; the run ends within a last task."""
+    run = simulated_run(1000, 1_000_000, replace(FREE, scheduler_begins=0.001))
+    assert run.ideal + 0.5 <= run.seconds < run.ideal + 0.5 + CHAPTER * FREE.block + 0.1
+    one = simulated_run(1, 1000, replace(FREE, scheduler_begins=0.01))
+    assert one.seconds == pytest.approx(one.ideal + 0.01, rel=0.01)
+
+
+def test_tasks_that_are_sent_together_begin_together(monkeypatch):
+    one = simulated_run(1000, 1_000_000, replace(FREE, scheduler_begins=0.001)).seconds
+    monkeypatch.setattr(workers, "TOGETHER", 1000)
+    assert simulated_run(1000, 1_000_000, replace(FREE, scheduler_begins=0.001)).seconds > one + 0.3
+
+
+def test_few_tasks_have_one_block_as_long_as_its_time_is_not_known(monkeypatch):
+    """A task of one block for each worker would take the scheduler a second to end, before any other begins."""
+    costs = replace(FREE, scheduler_begins=0.001, scheduler_ends=0.001)
+    few = simulated_run(1000, 1_000_000, costs)
+    monkeypatch.setattr(workers, "FIRST_TASKS", 1000)
+    assert simulated_run(1000, 1_000_000, costs).seconds > few.seconds + 0.9
 
 
 def test_a_worker_loses_what_each_of_its_tasks_takes():
@@ -45,8 +78,27 @@ def test_a_worker_loses_what_each_of_its_tasks_takes():
 
 
 @pytest.mark.parametrize(
-    "more", [{"scheduler": 0.05}, {"client": 0.05}, {"worker": 0.05}, {"block": 0.05}, {"merge": 0.003}]
+    "more",
+    [
+        {"scheduler_begins": 0.05},
+        {"scheduler_ends": 0.05},
+        {"client_begins": 0.05},
+        {"client_ends": 0.05},
+        {"worker": 0.05},
+        {"block": 0.05},
+        {"merge": 0.003},
+    ],
 )
 def test_time_goes_up_with_each_cost(more):
-    base = Costs(scheduler=0.003, client=0.001, worker=0.002, block=0.04, merge=0.0003, chapter=0.001, spread=0.1)
+    base = Costs(
+        scheduler_begins=0.0003,
+        scheduler_ends=0.001,
+        client_begins=0.0001,
+        client_ends=0.0005,
+        worker=0.002,
+        block=0.04,
+        merge=0.0003,
+        chapter=0.001,
+        spread=0.1,
+    )
     assert simulated_run(100, 50_000, replace(base, **more)).seconds > simulated_run(100, 50_000, base).seconds

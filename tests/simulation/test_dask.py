@@ -15,6 +15,7 @@ import pytest
 import bnstats as bn
 from benchmarks.damage import Means, _blocks, measured
 from bnstats.exceptions import WorkersLostError
+from bnstats.simulation.workers import Workers
 
 distributed = pytest.importorskip("distributed", reason="needs Dask: pip install bnstats[dask]")
 dask = pytest.importorskip("dask")
@@ -100,7 +101,7 @@ def test_a_worker_that_is_killed_in_the_middle_of_a_run_changes_nothing(tmp_path
 
 @dataclass(frozen=True)
 class Waiting(Means):
-    """Its last cell is not begun before there is a file of that name, for a minute."""
+    """Its last cell goes on once there is a file of that name, or after a minute."""
 
     gate: str = ""
 
@@ -111,12 +112,24 @@ class Waiting(Means):
         return super().simulate(cell, rng, size)
 
 
-def test_a_worker_that_comes_in_the_middle_of_a_run_takes_part(tmp_path, cluster, client):
+def test_a_worker_that_comes_in_the_middle_of_a_run_takes_part(tmp_path, cluster, client, monkeypatch):
+    again, send = [], Workers.send
+    monkeypatch.setattr(Workers, "send", lambda self, tasks, again=False: seen(self, tasks, again))
+
+    def seen(workers, tasks, undone):
+        again.extend([tasks] * undone)
+        return send(workers, tasks, undone)
+
     before, study = set(client.nthreads()), Waiting(pause=0.01, gate=str(tmp_path / "gate"))
 
     def grow():
         cluster.scale(3)
         client.wait_for_workers(3, timeout=60)
+        end = time.monotonic() + 30
+        while not any(tasks for name, tasks in client.processing().items() if name not in before):
+            if time.monotonic() > end:
+                break  # the others do all of it
+            time.sleep(0.1)
         (tmp_path / "gate").touch()
 
     given = {"max_replicates": 60 * 150, "executor": client.get_executor(), "store": tmp_path / "s"}
@@ -124,6 +137,8 @@ def test_a_worker_that_comes_in_the_middle_of_a_run_takes_part(tmp_path, cluster
         found = bn.run(study, **given).table
     new = set(client.nthreads()) - before
     assert list(client.run(known_studies, workers=list(new)).values()) == [1]
+    assert again == []  # it asked the scheduler for the study, and sent no task back undone
+    assert list(client.get_metadata(["bnstats"]).values()) == [None]  # which is gone from there now
     same(found, bn.run(study, **given | {"executor": 1, "store": None}).table)
 
 

@@ -20,7 +20,7 @@ from bnstats.exceptions import BlockError, WorkersLostError
 from bnstats.simulation import remote
 from bnstats.simulation.account import CHAPTER
 from bnstats.simulation.single_thread import single_thread
-from bnstats.simulation.workers import TASKS_PER_WORKER, Workers, finished
+from bnstats.simulation.workers import FIRST_TASKS, TASKS_PER_WORKER, TOGETHER, Workers, finished, submitted
 
 
 def blas_threads() -> list[int]:
@@ -71,12 +71,13 @@ class Holding(Means):
         return {"size": cell["size"]}
 
 
-def test_a_users_arrays_travel_once_per_worker():
+def test_a_users_arrays_travel_once_per_worker(monkeypatch):
     """8 MB for each of 2 workers, however many blocks and cells there are."""
+    monkeypatch.setattr(Workers, "share", lambda *_: 1)
     elsewhere = Elsewhere()
     found = bn.run(Holding(), max_replicates=60 * 40, executor=elsewhere).table
     large = [size for size in elsewhere.sent if size > 100_000]
-    assert len(elsewhere.sent) >= 20
+    assert len(elsewhere.sent) >= 100
     assert 2 <= len(large) <= 3
     assert max(large) < 9e6
     assert max(size for size in elsewhere.sent if size <= 100_000) < 1000
@@ -122,7 +123,10 @@ def test_the_window_is_of_the_executors_workers_not_of_this_machine():
         ({}, os.cpu_count()),
     ]:
         with Workers(Asked(**told), Means(), 0, []) as workers:
+            assert workers.window == min(FIRST_TASKS, number)  # nothing is known yet
+            workers.took(0.1)
             assert workers.window == TASKS_PER_WORKER * number
+            assert workers.together == (number if "_client" in told else 1)
 
 
 @pytest.mark.usefixtures("two_threads")
@@ -321,6 +325,91 @@ def test_chapters_that_other_processes_merge_change_no_bit(tmp_path):
         pd.testing.assert_frame_equal(found.table, other.table, check_exact=True)
         for row in range(len(found.table)):
             np.testing.assert_array_equal(found.leaving_out(row), other.leaving_out(row))
+
+
+class Slow(Elsewhere):
+    """No task ends before somebody waits for it, as where workers have to load the study first."""
+
+    def __init__(self, processes: int) -> None:
+        super().__init__(processes)
+        self.given: list[Any] = []
+        self.asked_after: int | None = None
+
+    def submit(self, function: Any, /, *given: Any, **_: Any) -> Future[Any]:
+        self.given.append(given)
+        future, result = Future[Any](), super().submit(function, *given).result()
+
+        def wait():
+            if self.asked_after is None:
+                self.asked_after = len(self.given)
+            return result
+
+        future.result = wait  # type: ignore[method-assign]
+        return future
+
+
+@pytest.mark.parametrize("executor", [Elsewhere(20), Slow(20)])
+def test_few_tasks_show_how_long_a_block_takes_and_all_workers_get_one_if_that_takes_long(executor, monkeypatch):
+    """Each with the study; the tasks that follow have several blocks."""
+    monkeypatch.setattr("bnstats.simulation.workers.PATIENCE", 0.01)
+    content = []
+    submit = type(executor).submit
+
+    def watched(self, function, /, *given, **_):
+        content.append((given[1] is not None, len(given[4])))
+        return submit(self, function, *given)
+
+    monkeypatch.setattr(type(executor), "submit", watched)
+    found = bn.run(Means(), max_replicates=60 * 400, executor=executor).table
+    pd.testing.assert_frame_equal(found, bn.run(Means(), max_replicates=60 * 400, executor=1).table, check_exact=True)
+    first = 20 if isinstance(executor, Slow) else FIRST_TASKS
+    assert [blocks for _, blocks in content[:first]] == [1] * first
+    assert min(blocks for _, blocks in content[first : first + 10]) > 1
+    assert [sent for sent, _ in content[: FIRST_TASKS + 20]] == [True] * min(len(content), FIRST_TASKS + 20)
+    assert not any(sent for sent, _ in content[FIRST_TASKS + 20 :])
+    if isinstance(executor, Slow):
+        assert executor.asked_after == 20
+
+
+class Together(Elsewhere):
+    """As Dask's executor, which has a client that can send several tasks at once."""
+
+    def __init__(self, wraps: bool = True) -> None:
+        super().__init__()
+        self._client, self._kwargs, self.status = self, {"workers": "some"}, "running"
+        self.alone, self.maps, self.options = 0, [], []
+        if wraps:
+            self._wrap_future = lambda future: future
+
+    def nthreads(self):
+        return {"a": 100}
+
+    def submit(self, function: Any, /, *given: Any, **options: Any) -> Future[Any]:
+        assert options == {"pure": False}
+        self.alone += 1
+        return super().submit(function, *given)
+
+    def map(self, function, *given, **options):
+        self.maps.append(len(given[0]))
+        self.options.append(options)
+        return [Elsewhere.submit(self, function, *each) for each in zip(*given, strict=True)]
+
+
+@pytest.mark.parametrize("wraps", [True, False])  # without what is private to Dask's executor, one by one
+def test_tasks_go_to_dask_together_with_the_executors_options_and_change_no_bit(wraps):
+    dask = Together(wraps)
+    found = bn.run(Means(), max_replicates=60 * 2000, executor=dask).table
+    pd.testing.assert_frame_equal(found, bn.run(Means(), max_replicates=60 * 2000, executor=1).table, check_exact=True)
+    if wraps:
+        assert max(dask.maps) == TOGETHER - 1
+        assert all(options == {"workers": "some", "pure": False} for options in dask.options)
+    else:
+        assert (dask.maps, dask.alone > TOGETHER) == ([], True)
+
+
+def test_tasks_come_back_in_the_order_in_which_they_are_sent(pool):
+    given = [(i, 1) for i in range(5)]
+    assert [f.result() for f in submitted(pool, divmod, given)] == [(i, 0) for i in range(5)]
 
 
 def test_a_task_that_never_ends_is_lost_once_its_client_is_closed():

@@ -1,13 +1,15 @@
 """Simulates some blocks of a cell, here or in another process, to which a study and its data are sent once.
 
-A task that is sent has a few numbers and the digest of the study. A process that does not know that digest says so;
-the task is sent again with the study, and the process keeps it.
+A task that is sent has a few numbers and the digest of the study. A process that does not know that digest asks Dask's
+scheduler, if it has one, where the client left the study; else it says so, and the task is sent again with the study.
+It keeps what it was sent.
 """
 
 from __future__ import annotations
 
 import hashlib
 import pickle
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -137,6 +139,7 @@ def simulated_elsewhere(
 ) -> Work | None:
     """The same for the cell at that place among the distinct ones; None if this process does not know the study."""
     if digest not in _known:
+        content = content or _left_with_scheduler(digest)
         if content is None:
             return None
         while len(_known) >= STUDIES_KEPT:
@@ -147,6 +150,26 @@ def simulated_elsewhere(
     with single_thread():
         work = simulated(study, cells[place], seed, blocks, merged, packed)
     return replace(work, error=work.error and _portable(work.error))
+
+
+def _left_with_scheduler(digest: str) -> bytes | None:
+    """The study that a client of Dask left there under its digest; None elsewhere.
+
+    A worker that joins a run would else give back in no time all tasks that wait, undone.
+    """
+    dask = sys.modules.get("distributed")
+    try:
+        if dask is None or dask.get_worker() is None:
+            return None
+        content: bytes | None = dask.get_client().get_metadata(place_of(digest), default=None)
+    except Exception:  # no worker of Dask, or no scheduler at the moment: errors of many kinds
+        return None
+    return content
+
+
+def place_of(digest: str) -> list[str]:
+    """Where a client of Dask leaves the study with this digest, among the scheduler's metadata."""
+    return ["bnstats", digest]
 
 
 def _portable(error: Exception) -> Exception:

@@ -28,11 +28,19 @@ def tallies(
     or when the run is interrupted, is stored.
     """
     pending: deque[Task | Block] = deque()
+    new: list[Task] = []
     try:
         for piece in _pieces(wanted, workers, store):
             pending.append(piece)
-            while len(pending) >= workers.window:
-                yield from _finished(study, seed, pending.popleft(), store)
+            if isinstance(piece, Task):
+                new.append(piece)
+            if len(new) >= workers.together or len(pending) >= workers.window:
+                workers.send(new)
+                new.clear()
+            if len(pending) >= workers.window:
+                while len(pending) > workers.window - workers.together:
+                    yield from _finished(study, seed, pending.popleft(), store)
+        workers.send(new)
         while pending:
             yield from _finished(study, seed, pending.popleft(), store)
     finally:
@@ -46,19 +54,20 @@ def _pieces(wanted: Sequence[tuple[CellRun, range]], workers: Workers, store: St
     """Stored blocks, and tasks for the blocks that are not stored, each of consecutive blocks of a cell."""
     left = sum(len(blocks) for _, blocks in wanted)
     for run, blocks in wanted:
-        missing: list[int] = []
-        for block in blocks:
-            held = store.get(run.key, block) if store else None
-            if missing and (held or len(missing) >= workers.share(missing[0], left)):
-                yield workers.submit(run, missing)
-                missing = []
-            if held:
-                yield run, block, held
-            else:
-                missing.append(block)
-            left -= 1
-        if missing:
-            yield workers.submit(run, missing)
+        start = 0
+        while start < len(blocks):
+            part = blocks[start : start + workers.share(blocks[start], left)]
+            start, left = start + len(part), left - len(part)
+            missing = 0
+            for i, block in enumerate(part):
+                held = store.get(run.key, block) if store else None
+                if held:
+                    if missing < i:
+                        yield Task(workers, run, part[missing:i])
+                    yield run, block, held
+                    missing = i + 1
+            if missing < len(part):
+                yield Task(workers, run, part[missing:])
 
 
 def _finished(study: Study, seed: int, piece: Task | Block, store: Store | None) -> Iterator[Block]:

@@ -7,14 +7,15 @@ import math
 import os
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
-from contextlib import ExitStack
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack, suppress
+from functools import partial
 from typing import Any, TypeVar
 
 from bnstats._raised import raised
 from bnstats.simulation.account import CHAPTER
 from bnstats.simulation.cell_run import CellRun
-from bnstats.simulation.remote import Parcel, Work, simulated, simulated_elsewhere
+from bnstats.simulation.remote import Parcel, Work, place_of, simulated, simulated_elsewhere
 from bnstats.simulation.single_thread import single_thread
 from bnstats.simulation.study import Study
 
@@ -22,6 +23,11 @@ T = TypeVar("T")
 
 # Tasks per worker that are not finished: one that is simulated, and some that wait.
 TASKS_PER_WORKER = 4
+# Tasks that are sent at once, at most, where that costs much less than one by one: more would begin later.
+TOGETHER = 32
+# Tasks that are sent first, of one block each, to see how long that takes; if no answer comes within these seconds, as
+# workers have to load the study and what it needs, each of them is sent one.
+FIRST_TASKS, PATIENCE = 8, 0.25
 # Seconds that a task should take at least, and besides for each worker, so that a client and a scheduler which spend
 # milliseconds on a task (`python -m benchmarks cluster`) keep up with any number of workers; of the latter the part
 # that is kept when the blocks that are left would make shorter tasks.
@@ -73,6 +79,7 @@ class Workers:
             self._parcel = Parcel.of(study, by_value=self.client is not None)
         self._sent = 0
         self._seconds = math.inf  # per block
+        self._slow_start = False
         self._count, self._asked = 1, -math.inf
 
     def __enter__(self) -> Workers:
@@ -83,7 +90,17 @@ class Workers:
             self._executor = self._given
         if self._parcel is None:
             self._exit.enter_context(single_thread())
+        elif self.client:
+            self._leave(self._parcel.content)
+            self._exit.callback(self._leave, None)
         return self
+
+    def _leave(self, content: bytes | None) -> None:
+        """Leave the study with Dask's scheduler, for workers that come later, or take it away."""
+        assert self._parcel is not None
+        with suppress(Exception):  # no scheduler at the moment: what is sent to it will say so
+            if self.client.status == "running":
+                self.client.set_metadata(place_of(self._parcel.digest), content)
 
     def __exit__(self, *_: object) -> None:
         self._exit.close()
@@ -97,66 +114,94 @@ class Workers:
         return self._count
 
     @property
+    def _learning(self) -> bool:
+        """Whether nothing is known of how long other processes take for a block."""
+        return self._parcel is not None and math.isinf(self._seconds)
+
+    @property
     def window(self) -> int:
-        """How many tasks are sent at a time, so that memory does not grow with their number."""
+        """How many tasks may be under way, so that memory does not grow with their number."""
+        if self._learning:
+            return self.count if self._slow_start else min(FIRST_TASKS, self.count)
         return TASKS_PER_WORKER * self.count
+
+    @property
+    def together(self) -> int:
+        """How many tasks are sent at once, as far as that costs less: to Dask's scheduler."""
+        if self._learning:
+            return self.window
+        return min(TOGETHER, self.count) if self.client else 1
 
     def share(self, first: int, left: int) -> int:
         """How many blocks to give to the next task, which begins with `first`, where so many are left; one to threads.
 
         If it may be a chapter or more, it ends with one.
         """
-        if self._parcel is None or math.isinf(self._seconds):
+        if self._parcel is None or self._learning:
             return 1
         return blocks_of_task(left, self.count, self._seconds, first if self._merge else None)
 
-    def submit(self, run: CellRun, blocks: Sequence[int]) -> Task:
-        """Have blocks of a cell simulated."""
-        return Task(self, run, blocks)
+    def send(self, tasks: Sequence[Task], again: bool = False) -> None:
+        """Have them simulated; the study travels with the first ones, and `again` to processes without it."""
+        if not tasks:
+            return
+        for task, future in zip(tasks, tasks[0].guarded(lambda: self._futures(tasks, again)), strict=True):
+            task.future = future
+        if self._learning:
+            first = [task.future for task in tasks if task.future]
+            self._slow_start = not wait(first, PATIENCE, FIRST_COMPLETED).done
 
-    def start(self, run: CellRun, blocks: Sequence[int], again: bool = False) -> Future[Work | None]:
-        """Send a task; the study travels with the first ones, one per worker, and `again` to a process without it."""
+    def _futures(self, tasks: Sequence[Task], again: bool) -> list[Future[Work | None]]:
         if self._parcel is None:
-            return self._executor.submit(simulated, self._study, run.cell, self._seed, blocks, packed=self._pack)
-        along = again or self._sent < self.count
-        self._sent += 1
-        study = self._parcel.digest, self._parcel.content if along else None
-        given = *study, self._places[run.key], self._seed, blocks, self._merge, self._pack
-        # Dask would take two tasks of the same arguments for one.
-        options: dict[str, Any] = {} if self.client is None else {"pure": False}
-        return self._executor.submit(simulated_elsewhere, *given, **options)
+            work = partial(simulated, self._study, seed=self._seed, packed=self._pack)
+            return [self._executor.submit(work, task.run.cell, blocks=task.blocks) for task in tasks]
+        given = []
+        # One for each worker, besides the first ones where these are fewer than the workers.
+        copies = self.count if self.count <= FIRST_TASKS else FIRST_TASKS + self.count
+        for task in tasks:
+            along = again or self._sent < copies
+            self._sent += 1
+            parcel = self._parcel.digest, self._parcel.content if along else None
+            given.append((*parcel, self._places[task.run.key], self._seed, task.blocks, self._merge, self._pack))
+        return submitted(self._executor, simulated_elsewhere, given)
 
     def took(self, seconds: float) -> None:
-        """Note how long a block took."""
-        self._seconds = seconds if math.isinf(self._seconds) else 0.8 * self._seconds + 0.2 * seconds
+        """Note how long a block took; the first ones may have taken longer than all others, as code was loaded."""
+        self._seconds = seconds if seconds < self._seconds else 0.8 * self._seconds + 0.2 * seconds
 
 
 class Task:
-    """Some blocks of a cell that workers simulate."""
+    """Some blocks of a cell that workers simulate, once it is sent to them."""
 
-    def __init__(self, workers: Workers, run: CellRun, blocks: Sequence[int]) -> None:
+    def __init__(self, workers: Workers, run: CellRun, blocks: range) -> None:
         self.run, self.blocks = run, blocks
+        self.future: Future[Work | None] | None = None
         self._workers = workers
-        self._future = self._guarded(lambda: workers.start(run, blocks))
 
     def result(self) -> Work:
         """Wait for the work; WorkersLostError if no worker does it."""
-        work = self._guarded(lambda: finished(self._future, self._workers.client))
+        work = self._wait()
         while work is None:
-            self._future = self._guarded(lambda: self._workers.start(self.run, self.blocks, again=True))
-            work = self._guarded(lambda: finished(self._future, self._workers.client))
+            self._workers.send([self], again=True)
+            work = self._wait()
         if work.error is None:
             self._workers.took(work.seconds)
         return work
 
+    def _wait(self) -> Work | None:
+        future = self.future
+        assert future is not None
+        return self.guarded(lambda: finished(future, self._workers.client))
+
     def abandon(self) -> Work | None:
         """Cancel it; the work if it is finished already, or cannot be stopped."""
         try:
-            return None if self._future.cancel() else self._future.result()
+            return None if self.future is None or self.future.cancel() else self.future.result()
         except (Exception, asyncio.CancelledError):  # the error that ended the run is raised instead
             return None
 
-    def _guarded(self, step: Callable[[], T]) -> T:
+    def guarded(self, step: Callable[[], T]) -> T:
+        """What the executor does or returns for it; WorkersLostError instead of its errors."""
         return guarded(step, f"blocks {self.blocks[0]} to {self.blocks[-1]} of a cell")
 
 
@@ -177,6 +222,19 @@ def blocks_of_task(left: int, workers: int, seconds: float, chapters_from: int |
 def client_of(executor: object) -> Any:
     """Dask's client, which knows the workers and the scheduler; None of other executors."""
     return getattr(executor, "_client", None)
+
+
+def submitted(executor: Executor, function: Callable[..., T], given: Sequence[Sequence[Any]]) -> list[Future[T]]:
+    """A task for each of these arguments; Dask's executor, which sends one at a time, is passed by."""
+    client, wrapped = client_of(executor), getattr(executor, "_wrap_future", None)
+    if client is None:
+        return [executor.submit(function, *each) for each in given]
+    # Dask would take two tasks of the same arguments for one. The first says whether the executor is open.
+    first = executor.submit(function, *given[0], pure=False)
+    if wrapped is None or len(given) == 1:
+        return [first, *(executor.submit(function, *each, pure=False) for each in given[1:])]
+    options = getattr(executor, "_kwargs", {}) | {"pure": False}
+    return [first, *map(wrapped, client.map(function, *zip(*given[1:], strict=True), **options))]
 
 
 def finished(work: Future[T], client: Any) -> T:
