@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -206,7 +207,14 @@ def test_a_client_that_ends_goes_on_from_its_store(tmp_path, cluster, client, en
     (tmp_path / "client.py").write_text(CLIENT)
     command = [sys.executable, "client.py", cluster.scheduler_address]
     process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.DEVNULL)
-    with Meanwhile(store, lambda: process.send_signal(end)):
+
+    def stop():
+        process.send_signal(end)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=2)
+        process.send_signal(end)  # once more, as one would press the keys again; nothing happens if it has ended
+
+    with Meanwhile(store, stop):
         assert process.wait() != 0
     kept = _blocks(store)
     assert 10 <= kept < 120
