@@ -78,28 +78,34 @@ class Server:
         self.free = self.busy = 0.0
 
     def spend(self, seconds: float, after: float = 0.0) -> float:
-        """When it is done, if it can begin after that time."""
+        """Spend these seconds, from that time on at the earliest; when it is done."""
         self.free = max(self.free, after) + seconds
         self.busy += seconds
         return self.free
 
 
 class Finished(Future[Work]):
-    """The work of a task; to wait for it takes simulated time."""
+    """The work of a task of these blocks; to wait for it takes simulated time.
+
+    Attributes
+    ----------
+    blocks : range
+    took : float
+        Seconds of a block.
+    known_at : float
+        When the scheduler has heard that it is finished; below 0 before.
+    """
 
     def __init__(self, blocks: range, received: Callable[[Finished], None]) -> None:
         super().__init__()
-        self.blocks, self.known_at, self._received = blocks, -1.0, received
+        self.blocks, self.took, self.known_at, self._received = blocks, 0.0, -1.0, received
         self.set_result(Work(()))
 
     def result(self, timeout: float | None = None) -> Work:
         self._received(self)
-        chapters = [b for b in self.blocks[::CHAPTER] if b % CHAPTER == 0 and b + CHAPTER <= self.blocks.stop]
-        whole = range(chapters[0], chapters[-1] + CHAPTER) if chapters else range(0)
-        sizes = [CHAPTER] * len(chapters) + [1] * (len(self.blocks) - len(whole))
+        chapters = max(0, self.blocks.stop // CHAPTER - -(-self.blocks.start // CHAPTER))
+        sizes = [CHAPTER] * chapters + [1] * (len(self.blocks) - CHAPTER * chapters)
         return Work([SimpleNamespace(blocks=size) for size in sizes], seconds=self.took)  # type: ignore[misc]
-
-    took = 0.0
 
 
 class Cluster(Executor):
