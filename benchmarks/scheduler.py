@@ -105,17 +105,31 @@ class Finished(Future[Work]):
         self._received(self)
         chapters = max(0, self.blocks.stop // CHAPTER - -(-self.blocks.start // CHAPTER))
         sizes = [CHAPTER] * chapters + [1] * (len(self.blocks) - CHAPTER * chapters)
-        return Work([SimpleNamespace(blocks=size) for size in sizes], seconds=self.took)  # type: ignore[misc]
+        parts: list[Any] = [SimpleNamespace(blocks=size) for size in sizes]
+        return Work(parts, seconds=self.took)
 
 
-class Cluster(Executor):
-    """Dask's executor, with its client and its scheduler, in simulated time."""
+class Dask(Executor):
+    """Its executor, in simulated time."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._client = cluster
+
+    def submit(self, function: Any, /, *given: Any, **_: Any) -> Future[Any]:
+        return self._client.map(function, *([each] for each in given))[0]
+
+    def _wrap_future(self, future: Future[Any]) -> Future[Any]:
+        return future
+
+
+class Cluster:
+    """Workers, a scheduler and a client, in simulated time."""
 
     status = "running"
 
     def __init__(self, workers: int, costs: Costs, seed: int = 0) -> None:
         self.scheduler, self.client = Server(), Server()
-        self._client, self._workers, self._costs = self, workers, costs
+        self._workers, self._costs = workers, costs
         self._free = [0.0] * workers
         self._running: list[tuple[float, int, Finished]] = []
         self._rng = np.random.default_rng(seed)
@@ -125,10 +139,7 @@ class Cluster(Executor):
         """As a client says how many workers there are."""
         return {"all": self._workers}
 
-    def submit(self, function: Any, /, *given: Any, **_: Any) -> Future[Any]:
-        return self.map(function, *([each] for each in given))[0]
-
-    def map(self, _: Any, *given: Any, **__: Any) -> list[Finished]:  # type: ignore[override]
+    def map(self, _: Any, *given: Any, **__: Any) -> list[Finished]:
         """The tasks begin once the scheduler knows all of them."""
         tasks = [Finished(each[4], self._receive) for each in zip(*given, strict=True)]
         sent = self.client.spend(self._costs.client_begins * len(tasks))
@@ -144,9 +155,6 @@ class Cluster(Executor):
             self._sent += 1
         return tasks
 
-    def _wrap_future(self, future: Future[Any]) -> Future[Any]:
-        return future
-
     def _end(self) -> None:
         """The scheduler hears of the task that is finished next."""
         end, _, task = heapq.heappop(self._running)
@@ -160,11 +168,11 @@ class Cluster(Executor):
 
 def simulated_run(workers: int, blocks: int, costs: Costs, seed: int = 0) -> Run:
     """A run of so many blocks, from the first task that is sent to the last block that is merged."""
-    cluster, cell = Cluster(workers, costs, seed), SimpleNamespace(key="cell", cell=None)
+    cluster = Cluster(workers, costs, seed)
     study: Any = SimpleNamespace()
-    cells: list[Any] = [cell]
-    with Workers(cluster, study, 0, cells, merge=True) as own:
-        for _, _, part in tallies(study, 0, [(cells[0], range(blocks))], own, None):
+    cell: Any = SimpleNamespace(key="cell", cell=None)
+    with Workers(Dask(cluster), study, 0, [cell], merge=True) as own:
+        for _, _, part in tallies(study, 0, [(cell, range(blocks))], own, None):
             cluster.client.spend(costs.chapter if part.blocks == CHAPTER else costs.merge)
     seconds = cluster.client.free
     return Run(seconds, blocks * costs.block / workers, cluster.scheduler.busy / seconds, cluster.client.busy / seconds)

@@ -1,6 +1,6 @@
 """The simulated scheduler: known limits, each server alone, and what a run can never be faster than."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import pytest
 
@@ -9,17 +9,7 @@ from bnstats.simulation import workers
 from bnstats.simulation.account import CHAPTER
 from bnstats.simulation.workers import blocks_of_task
 
-FREE = Costs(
-    scheduler_begins=0.0,
-    scheduler_ends=0.0,
-    client_begins=0.0,
-    client_ends=0.0,
-    worker=0.0,
-    block=0.04,
-    merge=0.0,
-    chapter=0.0,
-    spread=0.0,
-)
+FREE = Costs(**dict.fromkeys((cost.name for cost in fields(Costs)), 0.0) | {"block": 0.04})
 
 
 @pytest.mark.parametrize("workers", [1, 10, 100])
@@ -90,15 +80,6 @@ def test_a_worker_loses_what_each_of_its_tasks_takes():
     ],
 )
 def test_time_goes_up_with_each_cost(more):
-    base = Costs(
-        scheduler_begins=0.0003,
-        scheduler_ends=0.001,
-        client_begins=0.0001,
-        client_ends=0.0005,
-        worker=0.002,
-        block=0.04,
-        merge=0.0003,
-        chapter=0.001,
-        spread=0.1,
-    )
+    tasks = {"scheduler_begins": 0.0003, "scheduler_ends": 0.001, "client_begins": 0.0001, "client_ends": 0.0005}
+    base = replace(FREE, **tasks, worker=0.002, merge=0.0003, chapter=0.001, spread=0.1)
     assert simulated_run(100, 50_000, replace(base, **more)).seconds > simulated_run(100, 50_000, base).seconds

@@ -327,6 +327,14 @@ def test_chapters_that_other_processes_merge_change_no_bit(tmp_path):
             np.testing.assert_array_equal(found.leaving_out(row), other.leaving_out(row))
 
 
+class Late(Future):
+    """It ends when somebody waits for it."""
+
+    def __init__(self, ends):
+        super().__init__()
+        self.result = ends
+
+
 class Slow(Elsewhere):
     """No task ends before somebody waits for it, as where workers have to load the study first."""
 
@@ -337,15 +345,13 @@ class Slow(Elsewhere):
 
     def submit(self, function: Any, /, *given: Any, **_: Any) -> Future[Any]:
         self.given.append(given)
-        future, result = Future[Any](), super().submit(function, *given).result()
+        result = super().submit(function, *given).result()
 
-        def wait():
-            if self.asked_after is None:
-                self.asked_after = len(self.given)
+        def ends():
+            self.asked_after = self.asked_after or len(self.given)
             return result
 
-        future.result = wait  # type: ignore[method-assign]
-        return future
+        return Late(ends)
 
 
 @pytest.mark.parametrize("executor", [Elsewhere(20), Slow(20)])
@@ -410,6 +416,28 @@ def test_tasks_go_to_dask_together_with_the_executors_options_and_change_no_bit(
 def test_tasks_come_back_in_the_order_in_which_they_are_sent(pool):
     given = [(i, 1) for i in range(5)]
     assert [f.result() for f in submitted(pool, divmod, given)] == [(i, 0) for i in range(5)]
+
+
+class Leaving(Elsewhere):
+    """Each time it is asked it has fewer workers."""
+
+    left = 12
+
+    @property
+    def _max_workers(self):
+        self.left = max(2, self.left - 1)
+        return self.left
+
+    @_max_workers.setter
+    def _max_workers(self, _):
+        """Its own number is not used."""
+
+
+def test_workers_may_leave_at_any_moment(monkeypatch):
+    """Between two looks at how many there are, too: no task is waited for that is not sent."""
+    monkeypatch.setattr("bnstats.simulation.workers.COUNT_EVERY", -1.0)
+    found = bn.run(Means(), max_replicates=60 * 400, executor=Leaving(12)).table
+    pd.testing.assert_frame_equal(found, bn.run(Means(), max_replicates=60 * 400, executor=1).table, check_exact=True)
 
 
 def test_a_task_that_never_ends_is_lost_once_its_client_is_closed():

@@ -37,7 +37,7 @@ def tallies(
             if len(new) >= workers.together or len(pending) >= workers.window:
                 workers.send(new)
                 new.clear()
-            if len(pending) >= workers.window:
+            if not new and len(pending) >= workers.window:  # with fewer workers than a moment ago, some are not sent
                 while len(pending) > workers.window - workers.together:
                     yield from _finished(study, seed, pending.popleft(), store)
         workers.send(new)
