@@ -18,13 +18,13 @@ from bnstats._compiled import inlined, intrinsic
 from bnstats.networks.kernels.tiles import (
     DOTS,
     LANES,
+    MOST_LANES,
     NARROW,
     SINGLE,
     WIDE,
     columns_tile,
     dots_tile,
     product_tile,
-    turn,
     turned_tile,
 )
 
@@ -35,14 +35,15 @@ _AS_IS, _TRANSPOSED = ord("N"), ord("T")
 _ZERO, _ONE = np.float32(0), np.float32(1)
 # Up to so many multiplications, tiles that need no packing are faster than the library, or as fast.
 SMALL = 2**21
-# Of a product with transposed weights, rows up to which dot products are faster than a tile as high as a vector.
+# Of a product with transposed weights, rows up to which dot products are faster than to transpose the weights first.
 ROWS_OF_DOTS = 4
 # Rows of a batch of which all columns of a tile stay in registers while the weights pass by.
 FEW = 2
-_wide = product_tile(WIDE)
+_wide = product_tile(WIDE, lanes=MOST_LANES)
 _narrow, _single = product_tile(NARROW, least_columns=LANES), product_tile(SINGLE, least_columns=1)
-_wide_columns_added, _narrow_columns_added = columns_tile(FEW, WIDE[1]), columns_tile(FEW, NARROW[1], LANES)
-_wide_added = product_tile(WIDE, of_transposed=True, adds=True)
+_wide_columns_added = columns_tile(FEW, WIDE[1], lanes=MOST_LANES)
+_narrow_columns_added = columns_tile(FEW, NARROW[1], LANES)
+_wide_added = product_tile(WIDE, of_transposed=True, adds=True, lanes=MOST_LANES)
 _narrow_added = product_tile(NARROW, of_transposed=True, adds=True, least_columns=LANES)
 _single_added = product_tile(SINGLE, of_transposed=True, adds=True, least_columns=1)
 
@@ -121,11 +122,23 @@ def multiply_transposed(a: Float32Array, b: Float32Array, out: Float32Array) -> 
             for j in range(0, columns, DOTS[1]):
                 dots_tile(a, i, b, j, out)
     else:
-        turned = np.empty((a.shape[1], LANES), np.float32)
-        for i in range(0, rows, LANES):
-            turn(a, i, turned)
-            for j in range(0, columns, LANES):
-                turned_tile(a, i, turned, b, j, out)
+        turned = np.empty((b.shape[1], b.shape[0]), np.float32)
+        _transpose(b, turned)
+        multiply(a, turned, out)
+
+
+@inlined
+def _transpose(a: Float32Array, out: Float32Array) -> None:
+    """Out = a'; the last tiles end with the last row and column, and may share some with the ones before."""
+    rows, columns = a.shape[0] - MOST_LANES, a.shape[1] - MOST_LANES
+    if rows < 0 or columns < 0:
+        for i in range(a.shape[0]):
+            for j in range(a.shape[1]):
+                out[j, i] = a[i, j]
+        return
+    for i in range(0, a.shape[0], MOST_LANES):
+        for j in range(0, a.shape[1], MOST_LANES):
+            turned_tile(a, min(i, rows), min(j, columns), out)
 
 
 @inlined

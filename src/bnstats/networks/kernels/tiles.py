@@ -1,31 +1,46 @@
 """Tiles of products of matrices: some rows and columns of the output, summed up in vector registers.
 
 A library packs its operands first, which takes longer than the product where a batch has few rows. These tiles read
-them where they are. They are written for LLVM, eight lanes of float32 at a time, which it turns into what the
-processor has.
+them where they are. They are written for LLVM, in vectors of eight float32, or sixteen where the processor has these.
+Each number of a product is summed up in the same order, whatever the vectors, so their size changes no bit.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
-from llvmlite import ir
-from numba.core import cgutils, types
+from llvmlite import binding, ir
+from numba.core import cgutils, config, types
 
 from bnstats._compiled import intrinsic
 
 LANES = 8
+
+
+def _most_lanes() -> int:
+    """Numbers in the largest vector of this processor, or of what Numba is told to compile for."""
+    features = config.CPU_FEATURES
+    if features is None and config.CPU_NAME is None:
+        with suppress(RuntimeError):  # not known of every processor
+            features = binding.get_host_cpu_features().flatten()
+    return 16 if "+avx512f" in (features or "").split(",") else LANES
+
+
+MOST_LANES = _most_lanes()
 # Rows and columns of a tile: as many sums as hide the time that each addition takes.
-WIDE, NARROW, SINGLE, DOTS = (2, 4 * LANES), (4, 2 * LANES), (4, LANES), (2, 4)
+WIDE, NARROW, SINGLE, DOTS = (MOST_LANES // 4, 4 * LANES), (4, 2 * LANES), (4, LANES), (2, 4)
 _FLOAT, _INT = ir.FloatType(), ir.IntType(32)
-_VECTOR = ir.VectorType(_FLOAT, LANES)
-_ZEROS = ir.Constant(_VECTOR, [0.0] * LANES)
 _FAST = ("contract", "reassoc", "nsz")
 
 
 def product_tile(
-    shape: tuple[int, int], of_transposed: bool = False, adds: bool = False, least_columns: int | None = None
+    shape: tuple[int, int],
+    of_transposed: bool = False,
+    adds: bool = False,
+    least_columns: int | None = None,
+    lanes: int = LANES,
 ) -> Any:
     """A function (a, i, b, j, factor, kept, out) for the tile of a b from row i and column j of `out`.
 
@@ -36,12 +51,14 @@ def product_tile(
     least_columns : int, optional
         So many columns `out` has for certain; by default all of the tile. With `LANES` of them, the tile ends with the
         last ones, which two vectors may share; with fewer, single columns are left out, which takes longer.
+    lanes : int
+        Numbers in a vector.
     """
 
     @intrinsic
     def tile(_: Any, a: Any, i: Any, b: Any, j: Any, factor: Any, kept: Any, out: Any) -> Any:
         def generate(context: Any, builder: Any, __: Any, given: Any) -> Any:
-            write = _Writer(builder)
+            write = _Writer(builder, lanes)
             left, right, result = (
                 _Matrix(context, write, *pair) for pair in ((a, given[0]), (b, given[2]), (out, given[6]))
             )
@@ -70,17 +87,17 @@ def product_tile(
     return tile
 
 
-def columns_tile(most_rows: int, width: int, least_columns: int | None = None) -> Any:
+def columns_tile(most_rows: int, width: int, least_columns: int | None = None, lanes: int = LANES) -> Any:
     """A function (a, b, j, factor, kept, out): out = kept out + factor a' b in `width` columns from column j.
 
     Of at most so many rows of b, that part stays in registers while all of `out` passes by. Rows that b has not count
-    as zeros. `least_columns` is None or `LANES`, as of `product_tile`.
+    as zeros. `least_columns` is None or `LANES`; it and `lanes` are as of `product_tile`.
     """
 
     @intrinsic
     def tile(_: Any, a: Any, b: Any, j: Any, factor: Any, kept: Any, out: Any) -> Any:
         def generate(context: Any, builder: Any, __: Any, given: Any) -> Any:
-            write = _Writer(builder)
+            write = _Writer(builder, lanes)
             left, right, result = (
                 _Matrix(context, write, *pair) for pair in ((a, given[0]), (b, given[1]), (out, given[5]))
             )
@@ -91,10 +108,10 @@ def columns_tile(most_rows: int, width: int, least_columns: int | None = None) -
             for k, row in enumerate(rows):
                 exists = builder.icmp_signed("<", row.type(k), right.rows)
                 vectors = [write.load(right.at(row, column)) for column in columns]
-                held.append([builder.select(exists, vector, _ZEROS) for vector in vectors])
+                held.append([builder.select(exists, vector, write.nothing) for vector in vectors])
             starts = [left.at(row, row.type(0)) for row in rows]
             with cgutils.for_range(builder, result.rows) as loop:
-                totals = [_ZEROS for _ in columns]
+                totals = [write.nothing for _ in columns]
                 for start, vectors in zip(starts, held, strict=True):
                     value = write.spread(builder.load(builder.gep(start, [loop.index])))
                     totals = [
@@ -112,49 +129,24 @@ def columns_tile(most_rows: int, width: int, least_columns: int | None = None) -
 
 
 @intrinsic
-def turned_tile(_: Any, a: Any, i: Any, turned: Any, b: Any, j: Any, out: Any) -> Any:
-    """The tile of a b' from row i and column j of `out`, of which `turned` is the transposed of the rows of a."""
+def turned_tile(_: Any, a: Any, i: Any, j: Any, out: Any) -> Any:
+    """Write the transposed of the square with `MOST_LANES` rows and columns of a, from row i and column j, to `out`."""
 
     def generate(context: Any, builder: Any, __: Any, given: Any) -> Any:
-        write = _Writer(builder)
-        across, left, result = (
-            _Matrix(context, write, *pair) for pair in ((turned, given[2]), (b, given[3]), (out, given[5]))
-        )
-        i, j = given[1], given[4]
-        totals = _summed(write, left, j, across, [i.type(0)], [None], LANES, False)
-        count = builder.sub(result.columns, j)
-        for r, value in enumerate(write.turned([sums[0] for sums in totals])):
-            row = builder.add(i, i.type(r))
-            with builder.if_then(builder.icmp_signed("<", row, result.rows)):
-                write.store(value, result.at(row, j), count)
+        write = _Writer(builder, MOST_LANES)
+        source, result = (_Matrix(context, write, *pair) for pair in ((a, given[0]), (out, given[3])))
+        i, j = given[1:3]
+        rows = [write.load(source.at(builder.add(i, i.type(r)), j)) for r in range(MOST_LANES)]
+        for c, value in enumerate(write.turned(rows)):
+            write.store(value, result.at(builder.add(j, j.type(c)), i))
         return context.get_dummy_value()
 
-    return types.void(a, i, turned, b, j, out), generate
-
-
-@intrinsic
-def turn(_: Any, a: Any, i: Any, out: Any) -> Any:
-    """Out = the transposed of `LANES` rows of a from row i, the last one in place of those that it has not."""
-
-    def generate(context: Any, builder: Any, __: Any, given: Any) -> Any:
-        write = _Writer(builder)
-        source, result = (_Matrix(context, write, *pair) for pair in ((a, given[0]), (out, given[2])))
-        i = given[1]
-        rows = [write.least(builder.add(i, i.type(r)), source.last) for r in range(LANES)]
-        with cgutils.for_range_slice(builder, i.type(0), source.columns, i.type(LANES)) as (j, _):
-            count = builder.sub(source.columns, j)
-            for c, value in enumerate(write.turned([write.load(source.at(row, j), count) for row in rows])):
-                column = builder.add(j, j.type(c))
-                with builder.if_then(builder.icmp_signed("<", column, source.columns)):
-                    write.store(value, result.at(column, i.type(0)))
-        return context.get_dummy_value()
-
-    return types.void(a, i, out), generate
+    return types.void(a, i, j, out), generate
 
 
 def _columns(write: _Writer, j: Any, width: int, result: _Matrix, least_columns: int | None) -> list[Any]:
     """Where the vectors of a tile from column j begin; with `LANES` columns for certain, none goes beyond the last."""
-    columns = [write.builder.add(j, j.type(v)) for v in range(0, width, LANES)]
+    columns = [write.builder.add(j, j.type(v)) for v in range(0, width, write.lanes)]
     if least_columns != LANES:
         return columns
     return [write.least(column, write.builder.sub(result.columns, j.type(LANES))) for column in columns]
@@ -186,7 +178,7 @@ def dots_tile(_: Any, a: Any, i: Any, b: Any, j: Any, out: Any) -> Any:
     """The tile of a b' from row i and column j of `out`, by dot products of rows; what `out` has not is left out."""
 
     def generate(context: Any, builder: Any, __: Any, given: Any) -> Any:
-        write = _Writer(builder)
+        write = _Writer(builder, LANES)
         left, right, result = (
             _Matrix(context, write, *pair) for pair in ((a, given[0]), (b, given[2]), (out, given[4]))
         )
@@ -238,50 +230,52 @@ class _Matrix:
 class _Writer:
     """Writes the instructions that tiles are made of; `count` says how many lanes are used, where not all may be."""
 
-    def __init__(self, builder: Any) -> None:
-        self.builder = builder
+    def __init__(self, builder: Any, lanes: int) -> None:
+        self.builder, self.lanes = builder, lanes
+        self._vector = ir.VectorType(_FLOAT, lanes)
+        self.nothing = ir.Constant(self._vector, [0.0] * lanes)
 
     def least(self, a: Any, b: Any) -> Any:
         return self.builder.select(self.builder.icmp_signed("<", a, b), a, b)
 
     def zeros(self) -> Any:
         """A place on the stack, which becomes a register."""
-        place = cgutils.alloca_once(self.builder, _VECTOR)
-        self.builder.store(_ZEROS, place)
+        place = cgutils.alloca_once(self.builder, self._vector)
+        self.builder.store(self.nothing, place)
         return place
 
     def spread(self, number: Any) -> Any:
         """The number in each lane."""
-        empty = ir.Constant(ir.VectorType(number.type, LANES), ir.Undefined)
+        empty = ir.Constant(ir.VectorType(number.type, self.lanes), ir.Undefined)
         return self.builder.shuffle_vector(
-            self.builder.insert_element(empty, number, _INT(0)), empty, _constants(_INT, [0] * LANES)
+            self.builder.insert_element(empty, number, _INT(0)), empty, _constants(_INT, [0] * self.lanes)
         )
 
     def load(self, pointer: Any, count: Any = None) -> Any:
-        place = self.builder.bitcast(pointer, _VECTOR.as_pointer())
+        place = self.builder.bitcast(pointer, self._vector.as_pointer())
         if count is None:
             return self.builder.load(place, align=4)
-        mask = self.builder.icmp_signed("<", _constants(count.type, range(LANES)), self.spread(count))
-        kind = ir.FunctionType(_VECTOR, [place.type, _INT, mask.type, _VECTOR])
+        mask = self.builder.icmp_signed("<", _constants(count.type, range(self.lanes)), self.spread(count))
+        kind = ir.FunctionType(self._vector, [place.type, _INT, mask.type, self._vector])
         function = cgutils.get_or_insert_function(
-            self.builder.module, kind, f"llvm.masked.load.v{LANES}f32.p0v{LANES}f32"
+            self.builder.module, kind, f"llvm.masked.load.v{self.lanes}f32.p0v{self.lanes}f32"
         )
-        return self.builder.call(function, [place, _INT(4), mask, _ZEROS])
+        return self.builder.call(function, [place, _INT(4), mask, self.nothing])
 
     def store(self, value: Any, pointer: Any, count: Any = None) -> None:
         """One by one where not all lanes are used: some processors take far longer for a store with a mask."""
 
         def store_all() -> None:
-            self.builder.store(value, self.builder.bitcast(pointer, _VECTOR.as_pointer()), align=4)
+            self.builder.store(value, self.builder.bitcast(pointer, self._vector.as_pointer()), align=4)
 
         if count is None:
             store_all()
             return
-        with self.builder.if_else(self.builder.icmp_signed(">=", count, count.type(LANES))) as (whole, some):
+        with self.builder.if_else(self.builder.icmp_signed(">=", count, count.type(self.lanes))) as (whole, some):
             with whole:
                 store_all()
             with some:
-                for lane in range(LANES - 1):
+                for lane in range(self.lanes - 1):
                     with self.builder.if_then(self.builder.icmp_signed(">", count, count.type(lane))):
                         place = self.builder.gep(pointer, [_INT(lane)])
                         self.builder.store(self.builder.extract_element(value, _INT(lane)), place)
@@ -299,8 +293,8 @@ class _Writer:
 
     def in_order(self, a: Any, b: Any, c: Any) -> Any:
         """The same where no sum may be reordered, so that all tiles round alike."""
-        kind = ir.FunctionType(_VECTOR, [_VECTOR] * 3)
-        function = cgutils.get_or_insert_function(self.builder.module, kind, f"llvm.fmuladd.v{LANES}f32")
+        kind = ir.FunctionType(self._vector, [self._vector] * 3)
+        function = cgutils.get_or_insert_function(self.builder.module, kind, f"llvm.fmuladd.v{self.lanes}f32")
         return self.builder.call(function, [a, b, c])
 
     def add_product(self, a: Any, b: Any, total: Any) -> None:
@@ -314,11 +308,13 @@ class _Writer:
         return self._add_picked(x, y, (0, 1, 2, 3, 8, 9, 10, 11), (4, 5, 6, 7, 12, 13, 14, 15))
 
     def turned(self, vectors: list[Any]) -> list[Any]:
-        """The transposed of eight vectors: exchange blocks of four lanes, of two, and single ones."""
-        for width in (4, 2, 1):
-            lower = [lane for lane in range(LANES) if not lane & width]
-            first = [lane if lane in lower else lane - width + LANES for lane in range(LANES)]
-            second = [lane + width if lane in lower else lane + LANES for lane in range(LANES)]
+        """The transposed of as many vectors as lanes: exchange halves, then quarters, and so on."""
+        width = self.lanes
+        while width > 1:
+            width //= 2
+            lower = [lane for lane in range(self.lanes) if not lane & width]
+            first = [lane if lane in lower else lane - width + self.lanes for lane in range(self.lanes)]
+            second = [lane + width if lane in lower else lane + self.lanes for lane in range(self.lanes)]
             pairs = [(vectors[k], vectors[k + width]) for k in lower]
             vectors = list(vectors)
             for k, (x, y) in zip(lower, pairs, strict=True):
