@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
+from dataclasses import replace
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -191,21 +192,32 @@ def against_threads(setting: Setting) -> Measured:
         "Dask, workers per client, chapters": [CHAPTER * costs["block"] / costs["chapter"]],
         "Dask, workers per client, with a store": [costs["block"] / storing_cost(setting.of(200, 2))],
     } | {
-        _large_name(*size, merges): [large_run(*size, each, costs, merges) for each in of_task]
-        for size, merges in product(LARGE_RUNS, (False, True))
+        _large_name(*size, what): [run[what] for run in runs]
+        for size in LARGE_RUNS
+        for runs in [[large_run(*size, each, costs) for each in of_task]]
+        for what in LARGE_ROWS
     }
 
 
-def large_run(workers: int, power: int, task: Mapping[str, float], costs: Mapping[str, float], merges: bool) -> float:
-    """Time of a simulated run over that of its draws divided among the workers."""
+def large_run(workers: int, power: int, task: Mapping[str, float], costs: Mapping[str, float]) -> dict[str, float]:
+    """The ratios of `LARGE_ROWS`."""
     blocks = 10**power // (SETS_PER_BLOCK * DRAWS_PER_SET)
-    free = {} if merges else {"merge": 0.0, "chapter": 0.0}
-    run = simulated_run(workers, blocks, Costs(**{**task, **costs, **free}, spread=SPREAD))
-    return run.seconds / run.ideal
+    whole = Costs(**{**task, **costs}, spread=SPREAD)
+    unmerged = replace(whole, merge=0.0, chapter=0.0)
+    free = replace(unmerged, **dict.fromkeys(task, 0.0))
+    run, scheduled, unscheduled = (simulated_run(workers, blocks, each) for each in (whole, unmerged, free))
+    return {"scheduling": scheduled.seconds / unscheduled.seconds, "all costs": run.seconds / run.ideal}
 
 
-def _large_name(workers: int, power: int, merges: bool) -> str:
-    return f"simulated, {workers} workers, 10^{power} draws, {'all costs' if merges else 'scheduler'}"
+# What is said of them, and the most that is asked.
+LARGE_ROWS = {
+    "scheduling": ("a run with these times of a task, over the same run if a task took but its blocks' time", 1.02),
+    "all costs": ("a run with these times of task, block and merging, over its draws divided among workers", None),
+}
+
+
+def _large_name(workers: int, power: int, what: str) -> str:
+    return f"simulated, {workers} workers, 10^{power} draws, {what}"
 
 
 BENCHMARKS = (
@@ -224,13 +236,8 @@ BENCHMARKS = (
             Row("Dask, workers per client, chapters", "whose merged chapters one client can merge", "workers"),
             Row("Dask, workers per client, with a store", "whose packed blocks one client can write", "workers"),
             *(
-                Row(
-                    _large_name(*size, merges),
-                    "a run with these times of task and block, over its draws divided among workers; "
-                    + ("one client merges" if merges else "merging costs nothing"),
-                    at_most=None if merges else 1.02,
-                )
-                for size, merges in product(LARGE_RUNS, (False, True))
+                Row(_large_name(*size, what), words, at_most=most)
+                for size, (what, (words, most)) in product(LARGE_RUNS, LARGE_ROWS.items())
             ),
         ),
         against_threads,

@@ -7,7 +7,7 @@ import pytest
 from benchmarks.scheduler import Costs, simulated_run
 from bnstats.simulation import workers
 from bnstats.simulation.account import CHAPTER
-from bnstats.simulation.workers import blocks_of_task
+from bnstats.simulation.workers import blocks_of_task, in_whole_chapters
 
 FREE = Costs(**dict.fromkeys((cost.name for cost in fields(Costs)), 0.0) | {"block": 0.04})
 
@@ -63,8 +63,18 @@ def test_few_tasks_have_one_block_as_long_as_its_time_is_not_known(monkeypatch):
 def test_a_worker_loses_what_each_of_its_tasks_takes():
     """Of 100 workers, each has at least as many tasks as blocks over those of the longest task."""
     run = simulated_run(100, 100_000, replace(FREE, worker=0.1))
-    longest = blocks_of_task(100_000, 100, FREE.block, 0)
+    _, most = blocks_of_task(100_000, 100, FREE.block)
+    longest = in_whole_chapters(most, most, 0)
     assert run.seconds >= run.ideal + 0.1 * 100_000 / 100 / longest
+
+
+def test_rounds_of_shorter_tasks_even_out_what_longer_ones_leave_uneven(monkeypatch):
+    """Of a thousand uneven tasks of a round, the last ends three standard deviations after the mean."""
+    uneven = replace(FREE, block=0.004, spread=0.1)
+    run = simulated_run(1000, 2_000_000, uneven)
+    assert run.seconds < run.ideal + 0.4
+    monkeypatch.setattr(workers, "LAST_TASKS", 1.0)
+    assert simulated_run(1000, 2_000_000, uneven).seconds > run.ideal + 0.8
 
 
 @pytest.mark.parametrize(

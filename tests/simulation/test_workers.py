@@ -1,5 +1,7 @@
 """Workers: what travels to them, what is left as it was, and what is said when they are lost."""
 
+import heapq
+import math
 import multiprocessing
 import os
 import pickle
@@ -290,25 +292,44 @@ def test_tasks_of_processes_have_more_blocks_the_shorter_these_are_and_fewer_tow
     with Workers(Asked(_max_workers=2), Means(), 0, []) as workers:
         assert workers.share(0, 10_000) == 1  # nothing is known yet
         workers.took(0.01)
-        assert workers.share(0, 10_000) == 31
-        assert workers.share(0, 20) == 10
-        assert workers.share(0, 3) == 1
+        assert [workers.share(0, 10_000 - 31 * i) for i in range(3)] == [31] * 3
         for _ in range(100):
             workers.took(1.0)
-        assert workers.share(0, 10_000) == 1
+        assert [workers.share(0, 9_000 - i) for i in range(3)] == [31, 1, 1]  # the second task of its round is first
     with Workers(2, Means(), 0, []) as threads:
         threads.took(0.001)
         assert threads.share(0, 10_000) == 1
 
 
+@pytest.mark.parametrize("merge", [False, True])
+@pytest.mark.parametrize(
+    ("seconds", "count"), [(0.001, 2), (0.01, 2), (0.1, 2), (0.01, 100), (0.01, 1000), (0.04, 1000)]
+)
+@pytest.mark.parametrize("blocks", [1, 7, 1000, 100_000, 1_000_000])
+def test_each_worker_has_as_many_blocks_but_for_one_or_a_chapter(merge, seconds, count, blocks):
+    """If the worker that is free first takes the next task, none works much longer than another."""
+    with Workers(Asked(_max_workers=count), Means(), 0, [], merge=merge) as workers:
+        workers.took(seconds)
+        first, busy, tasks = 0, [0] * count, 0
+        while first < blocks:
+            task = min(workers.share(first, blocks - first), blocks - first)
+            assert task >= 1
+            heapq.heapreplace(busy, busy[0] + task)
+            first, tasks = first + task, tasks + 1
+    assert max(busy) <= math.ceil(blocks / count) + (CHAPTER if merge else 0)
+    longest = 0.3 + 0.005 * count
+    assert tasks <= 1.3 * blocks * seconds / longest + count * math.log2(4 + longest / seconds)
+
+
 def test_tasks_end_with_a_chapter_where_that_is_sent_merged():
     with Workers(Asked(_max_workers=2), Means(), 0, [], merge=True) as workers:
         workers.took(0.004)  # 78 blocks take 0.31 seconds
-        assert (workers.share(0, 10_000), workers.share(5, 10_000), workers.share(64, 10_000)) == (64, 59, 64)
-        assert workers.share(0, 62) == 31  # less than a chapter for each of two workers
-        for _ in range(100):
-            workers.took(0.015)
+        assert (workers.share(0, 10_000), workers.share(5, 10_000)) == (64, 91)
+        assert workers.share(64, 20_000) == 64
+    with Workers(Asked(_max_workers=2), Means(), 0, [], merge=True) as workers:
+        workers.took(0.015)
         assert (workers.share(0, 10_000), workers.share(5, 10_000)) == (32, 27)  # 21 blocks take 0.31 seconds
+        assert [workers.share(0, 30) for _ in range(2)] == [8, 8]  # too little for a chapter for each of two workers
 
 
 def test_chapters_that_other_processes_merge_change_no_bit(tmp_path):

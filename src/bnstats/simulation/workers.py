@@ -31,7 +31,7 @@ FIRST_TASKS, PATIENCE = 8, 0.25
 # Seconds that a task should take at least, and besides for each worker, so that a client and a scheduler which spend
 # milliseconds on a task (`python -m benchmarks cluster`) keep up with any number of workers; of the latter the part
 # that is kept when the blocks that are left would make shorter tasks.
-SHORTEST_TASK, LONGER_PER_WORKER, LAST_TASKS = 0.3, 0.005, 0.25
+SHORTEST_TASK, LONGER_PER_WORKER, LAST_TASKS = 0.3, 0.005, 0.06
 # Seconds after which the workers are counted again, and the connection to them is looked at.
 COUNT_EVERY = 2.0
 
@@ -80,6 +80,7 @@ class Workers:
         self._sent = 0
         self._seconds = math.inf  # per block
         self._slow_start = False
+        self._blocks_of_task, self._tasks_of_round, self._left = (1, 1), 0, 0
         self._count, self._asked = 1, -math.inf
 
     def __enter__(self) -> Workers:
@@ -135,11 +136,16 @@ class Workers:
     def share(self, first: int, left: int) -> int:
         """How many blocks to give to the next task, which begins with `first`, where so many are left; one to threads.
 
-        If it may be a chapter or more, it ends with one.
+        As many to each worker in a round, then fewer (factoring, Hummel, Schonberg & Flynn 1992).
         """
         if self._parcel is None or self._learning:
             return 1
-        return blocks_of_task(left, self.count, self._seconds, first if self._merge else None)
+        if self._tasks_of_round == 0 or left > self._left:
+            self._tasks_of_round = self.count
+            self._blocks_of_task = blocks_of_task(left, self.count, self._seconds)
+        self._tasks_of_round, self._left = self._tasks_of_round - 1, left
+        blocks, most = self._blocks_of_task
+        return in_whole_chapters(blocks, most, first) if self._merge else blocks
 
     def send(self, tasks: Sequence[Task], again: bool = False) -> None:
         """Have them simulated; the study travels with the first ones, and `again` to processes without it."""
@@ -205,18 +211,27 @@ class Task:
         return guarded(step, f"blocks {self.blocks[0]} to {self.blocks[-1]} of a cell")
 
 
-def blocks_of_task(left: int, workers: int, seconds: float, chapters_from: int | None = None) -> int:
-    """Blocks of the next task, where so many are left and each takes so long: towards the end, one worker's share.
+def blocks_of_task(left: int, workers: int, seconds: float) -> tuple[int, int]:
+    """Blocks of each task of the next round, where so many are left and each takes so long; and of the longest task.
 
-    Where workers merge whole chapters, a task from block `chapters_from` on ends with a chapter if it may be as long.
+    Half of what is left, so that later rounds even out what earlier ones have left uneven; all of it in the last one.
     """
     per_worker, seconds = LONGER_PER_WORKER * workers, max(seconds, 1e-9)
-    enough, least = math.ceil((SHORTEST_TASK + per_worker) / seconds), math.ceil(LAST_TASKS * per_worker / seconds)
-    if chapters_from is None:
-        return max(least, min(enough, left // workers))
-    enough, least = (CHAPTER if CHAPTER / 2 <= blocks < CHAPTER else blocks for blocks in (enough, least))
-    blocks = max(least, min(enough, left // workers))
-    return blocks if blocks < CHAPTER else blocks - (chapters_from + blocks) % CHAPTER
+    most, least = math.ceil((SHORTEST_TASK + per_worker) / seconds), LAST_TASKS * per_worker / seconds
+    share = left / workers
+    return max(1, min(most, math.ceil(share / 2 if share > 2 * least else share))), most
+
+
+def in_whole_chapters(blocks: int, most: int, first: int) -> int:
+    """About so many blocks from `first` on, to the end of a chapter; fewer are as they are, of at most `most`.
+
+    What is sent block by block costs the client time, a whole chapter at the end of a run keeps the others waiting: it
+    may, where it takes little of the time of the longest task.
+    """
+    if blocks < (CHAPTER / 8 if most >= 3 * CHAPTER else CHAPTER / 2):
+        return blocks
+    end = round((first + blocks) / CHAPTER) * CHAPTER
+    return end - first if end > first else end - first + CHAPTER
 
 
 def client_of(executor: object) -> Any:
