@@ -326,7 +326,7 @@ def test_cross_entropy_equals_scipy():
     rng = np.random.default_rng(0)
     logits, labels, rows = 20 * rng.normal(size=(9, 7)).astype(np.float32), rng.integers(7, size=30), np.arange(9) * 3
     gradient = np.empty_like(logits)
-    loss = cross_entropy(logits, labels, rows, gradient)
+    loss = cross_entropy(logits, labels, rows, gradient, gradient.reshape(-1))
     each = log_softmax(logits.astype(np.float64), axis=1)
     assert loss == pytest.approx(-each[np.arange(9), labels[rows]].mean(), rel=1e-6)
     expected = (softmax(logits.astype(np.float64), axis=1) - np.eye(7)[labels[rows]]) / 9

@@ -35,21 +35,30 @@ def exponential(x: np.float32) -> np.float32:
 
 
 @inlined
-def cross_entropy(logits: Float32Array, labels: IntArray, rows: IntArray, gradient: Float32Array) -> float:
-    """Mean loss in nats of a batch, row i of which has the class labels[rows[i]], and its gradient at the logits."""
+def cross_entropy(
+    logits: Float32Array, labels: IntArray, rows: IntArray, gradient: Float32Array, powers: Float32Array
+) -> float:
+    """Mean loss in nats of a batch, row i of which has the class labels[rows[i]], and its gradient at the logits.
+
+    `powers` is `gradient` as one row.
+    """
     share = np.float32(1 / logits.shape[0])
     loss = 0.0
     for i in range(logits.shape[0]):
-        top, total = logits[i, 0], np.float32(0)
+        top = logits[i, 0]
         for j in range(logits.shape[1]):
             top = top if logits[i, j] <= top else logits[i, j]
         for j in range(logits.shape[1]):
-            gradient[i, j] = exponential(logits[i, j] - top)
+            gradient[i, j] = logits[i, j] - top
+        loss -= gradient[i, labels[rows[i]]]
+    for k in range(powers.size):  # of all rows at once, as one alone may be shorter than a vector
+        powers[k] = exponential(powers[k])
+    for i in range(logits.shape[0]):
+        total = np.float32(0)
         for j in range(logits.shape[1]):
             total += gradient[i, j]
         for j in range(logits.shape[1]):
             gradient[i, j] *= share / total
-        label = labels[rows[i]]
-        loss += math.log(total) - (logits[i, label] - top)
-        gradient[i, label] -= share
+        loss += math.log(total)
+        gradient[i, labels[rows[i]]] -= share
     return float(loss / logits.shape[0])

@@ -36,13 +36,14 @@ def train(
     table = plan.table
     last, widest = len(table) - 1, layers.most_units(table)
     first_inputs, logits, gradient = layers.inputs(table, 0), layers.values(table, last), layers.gradient(table, last)
+    powers = gradient.reshape(gradient.size)
     scale_gradient, shift_gradient = np.empty(widest, np.float32), np.empty(widest, np.float32)
     for t in range(len(batches)):
         for j in range(settings.shape[1]):
             layers.settings(table, 0)[j] = settings[t, j]
         gather(x, batches[t], first_inputs)
         call(plan.passes.forward, (plan,))
-        losses[t] = cross_entropy(logits, y, batches[t], gradient)
+        losses[t] = cross_entropy(logits, y, batches[t], gradient, powers)
         call(plan.passes.learn, (plan, descent, scale_gradient, shift_gradient))
         if weights[t] > 0:
             for k in range(last):
@@ -105,7 +106,8 @@ def gradient_norms(plan: Plan, x: Float32Array, y: IntArray, batches: IntArray) 
     for b in range(len(batches)):
         gather(x, batches[b], layers.inputs(table, 0))
         call(plan.passes.forward, (plan,))
-        cross_entropy(layers.values(table, last), y, batches[b], layers.gradient(table, last))
+        of_logits = layers.gradient(table, last)
+        cross_entropy(layers.values(table, last), y, batches[b], of_logits, of_logits.reshape(of_logits.size))
         for k in range(last, -1, -1):
             units = table[k, layers.UNITS]
             backward(plan, k, scale[:units], shift[:units])
