@@ -99,14 +99,18 @@ def _jitted(function: Callable[P, R], fastmath: Any, inline: str = "never") -> C
 
 
 def _watch(jitted: Any) -> None:
-    """Compile again after any change of what is compiled; Numba looks at a function's own file, not at its callees'."""
+    """Compile again after any change of what is compiled; Numba looks at a function's own file, not at its callees'.
+
+    As part of the version: what another version has kept is then not even read, as it may name classes that are gone.
+    """
     with suppress(AttributeError):  # should Numba rename these, it goes by the own file again
         held = jitted._cache._cache_file
-        held._source_stamp = held._source_stamp, _source()
+        held._version = f"{held._version} {_source()}"
 
 
 @cache
 def _source() -> str:
-    """A digest of all files of this package with compiled functions."""
+    """A digest of all files of this package with compiled functions, or what these are made of."""
     texts = (path.read_bytes() for path in sorted(Path(__file__).parent.rglob("*.py")))
-    return hashlib.blake2b(b"".join(text for text in texts if b"bnstats._compiled" in text), digest_size=8).hexdigest()
+    used = (text for text in texts if b"bnstats._compiled" in text or b"llvmlite" in text)
+    return hashlib.blake2b(b"".join(used), digest_size=8).hexdigest()

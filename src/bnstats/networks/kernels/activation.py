@@ -9,6 +9,8 @@ from typing import Any
 
 from bnstats._arrays import RealArray
 from bnstats._compiled import inlined
+from bnstats.networks.kernels.columns import WIDTH, activate_back_columns, activate_back_last
+from bnstats.networks.kernels.vectors import MOST_LANES
 
 
 @inlined
@@ -32,15 +34,10 @@ def activate_back(
     shift_gradient: RealArray,
 ) -> None:
     """Turn the gradient at `out` into that at `value`, and write those of scale and shift."""
-    below, one = value.dtype.type(slope), value.dtype.type(1)
-    scale_gradient[:] = 0
-    shift_gradient[:] = 0
-    # Short loops: LLVM vectorises only where it has few arrays to keep apart.
-    for i in range(value.shape[0]):
-        for j in range(value.shape[1]):
-            gradient[i, j] *= one if out[i, j] > 0 else below
-        for j in range(value.shape[1]):
-            shift_gradient[j] += gradient[i, j]
-            scale_gradient[j] += gradient[i, j] * value[i, j]
-        for j in range(value.shape[1]):
-            gradient[i, j] *= scale[j]
+    arrays = (gradient, value, out, scale, scale_gradient, shift_gradient)
+    numbers = (value.dtype.type(slope), value.dtype.type(1))
+    whole = value.shape[1] - value.shape[1] % WIDTH
+    for j in range(0, whole, WIDTH):
+        activate_back_columns(j, arrays, numbers)
+    for j in range(whole, value.shape[1], MOST_LANES):
+        activate_back_last(j, arrays, numbers)

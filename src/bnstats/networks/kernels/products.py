@@ -17,8 +17,6 @@ from bnstats._arrays import Float32Array
 from bnstats._compiled import inlined, intrinsic
 from bnstats.networks.kernels.tiles import (
     DOTS,
-    LANES,
-    MOST_LANES,
     NARROW,
     SINGLE,
     WIDE,
@@ -27,6 +25,7 @@ from bnstats.networks.kernels.tiles import (
     product_tile,
     turned_tile,
 )
+from bnstats.networks.kernels.vectors import LANES, MOST_LANES
 
 # By name, not by address: addresses change from one process to the next, and compiled code is kept on disk.
 binding.add_symbol("bnstats_sgemm", get_cython_function_address("scipy.linalg.cython_blas", "sgemm"))

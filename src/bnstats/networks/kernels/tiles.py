@@ -7,32 +7,17 @@ Each number of a product is summed up in the same order, whatever the vectors, s
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from contextlib import suppress
 from typing import Any
 
-from llvmlite import binding, ir
-from numba.core import cgutils, config, types
+from llvmlite import ir
+from numba.core import cgutils, types
 
 from bnstats._compiled import intrinsic
+from bnstats.networks.kernels.vectors import LANES, MOST_LANES, Matrix, Writer
 
-LANES = 8
-
-
-def _most_lanes() -> int:
-    """Numbers in the largest vector of this processor, or of what Numba is told to compile for."""
-    features = config.CPU_FEATURES
-    if features is None and config.CPU_NAME is None:
-        with suppress(RuntimeError):  # not known of every processor
-            features = binding.get_host_cpu_features().flatten()
-    return 16 if "+avx512f" in (features or "").split(",") else LANES
-
-
-MOST_LANES = _most_lanes()
 # Rows and columns of a tile: as many sums as hide the time that each addition takes.
 WIDE, NARROW, SINGLE, DOTS = (MOST_LANES // 4, 4 * LANES), (4, 2 * LANES), (4, LANES), (2, 4)
-_FLOAT, _INT = ir.FloatType(), ir.IntType(32)
-_FAST = ("contract", "reassoc", "nsz")
+_INT = ir.IntType(32)
 
 
 def product_tile(
@@ -58,9 +43,9 @@ def product_tile(
     @intrinsic
     def tile(_: Any, a: Any, i: Any, b: Any, j: Any, factor: Any, kept: Any, out: Any) -> Any:
         def generate(context: Any, builder: Any, __: Any, given: Any) -> Any:
-            write = _Writer(builder, lanes)
+            write = Writer(builder, lanes)
             left, right, result = (
-                _Matrix(context, write, *pair) for pair in ((a, given[0]), (b, given[2]), (out, given[6]))
+                Matrix(context, write, *pair) for pair in ((a, given[0]), (b, given[2]), (out, given[6]))
             )
             i, scale, share = given[1], write.spread(given[4]), write.spread(given[5])
             columns = _columns(write, given[3], shape[1], result, least_columns)
@@ -97,9 +82,9 @@ def columns_tile(most_rows: int, width: int, least_columns: int | None = None, l
     @intrinsic
     def tile(_: Any, a: Any, b: Any, j: Any, factor: Any, kept: Any, out: Any) -> Any:
         def generate(context: Any, builder: Any, __: Any, given: Any) -> Any:
-            write = _Writer(builder, lanes)
+            write = Writer(builder, lanes)
             left, right, result = (
-                _Matrix(context, write, *pair) for pair in ((a, given[0]), (b, given[1]), (out, given[5]))
+                Matrix(context, write, *pair) for pair in ((a, given[0]), (b, given[1]), (out, given[5]))
             )
             scale, share = write.spread(given[3]), write.spread(given[4])
             columns = _columns(write, given[2], width, result, least_columns)
@@ -133,8 +118,8 @@ def turned_tile(_: Any, a: Any, i: Any, j: Any, out: Any) -> Any:
     """Write the transposed of the square with `MOST_LANES` rows and columns of a, from row i and column j, to `out`."""
 
     def generate(context: Any, builder: Any, __: Any, given: Any) -> Any:
-        write = _Writer(builder, MOST_LANES)
-        source, result = (_Matrix(context, write, *pair) for pair in ((a, given[0]), (out, given[3])))
+        write = Writer(builder, MOST_LANES)
+        source, result = (Matrix(context, write, *pair) for pair in ((a, given[0]), (out, given[3])))
         i, j = given[1:3]
         rows = [write.load(source.at(builder.add(i, i.type(r)), j)) for r in range(MOST_LANES)]
         for c, value in enumerate(write.turned(rows)):
@@ -144,7 +129,7 @@ def turned_tile(_: Any, a: Any, i: Any, j: Any, out: Any) -> Any:
     return types.void(a, i, j, out), generate
 
 
-def _columns(write: _Writer, j: Any, width: int, result: _Matrix, least_columns: int | None) -> list[Any]:
+def _columns(write: Writer, j: Any, width: int, result: Matrix, least_columns: int | None) -> list[Any]:
     """Where the vectors of a tile from column j begin; with `LANES` columns for certain, none goes beyond the last."""
     columns = [write.builder.add(j, j.type(v)) for v in range(0, width, write.lanes)]
     if least_columns != LANES:
@@ -153,7 +138,7 @@ def _columns(write: _Writer, j: Any, width: int, result: _Matrix, least_columns:
 
 
 def _summed(
-    write: _Writer, left: _Matrix, i: Any, right: _Matrix, columns: Any, counts: Any, rows: int, of_transposed: bool
+    write: Writer, left: Matrix, i: Any, right: Matrix, columns: Any, counts: Any, rows: int, of_transposed: bool
 ) -> list[list[Any]]:
     """The sums over the products' inner index of each row and vector of columns."""
     builder, zero = write.builder, i.type(0)
@@ -178,9 +163,9 @@ def dots_tile(_: Any, a: Any, i: Any, b: Any, j: Any, out: Any) -> Any:
     """The tile of a b' from row i and column j of `out`, by dot products of rows; what `out` has not is left out."""
 
     def generate(context: Any, builder: Any, __: Any, given: Any) -> Any:
-        write = _Writer(builder, LANES)
+        write = Writer(builder, LANES)
         left, right, result = (
-            _Matrix(context, write, *pair) for pair in ((a, given[0]), (b, given[2]), (out, given[4]))
+            Matrix(context, write, *pair) for pair in ((a, given[0]), (b, given[2]), (out, given[4]))
         )
         i, j = given[1], given[3]
         rows = [write.least(builder.add(i, i.type(r)), left.last) for r in range(DOTS[0])]
@@ -211,127 +196,3 @@ def dots_tile(_: Any, a: Any, i: Any, b: Any, j: Any, out: Any) -> Any:
         return context.get_dummy_value()
 
     return types.void(a, i, b, j, out), generate
-
-
-class _Matrix:
-    """An array as LLVM sees it, its rows one after the other."""
-
-    def __init__(self, context: Any, write: _Writer, kind: Any, value: Any) -> None:
-        array = context.make_array(kind)(context, write.builder, value)
-        self._builder, self._data = write.builder, array.data
-        self.rows, self.columns = cgutils.unpack_tuple(write.builder, array.shape)
-        self.last = write.builder.sub(self.rows, self.rows.type(1))
-
-    def at(self, i: Any, j: Any) -> Any:
-        """Where an element stands."""
-        return self._builder.gep(self._data, [self._builder.add(self._builder.mul(i, self.columns), j)])
-
-
-class _Writer:
-    """Writes the instructions that tiles are made of; `count` says how many lanes are used, where not all may be."""
-
-    def __init__(self, builder: Any, lanes: int) -> None:
-        self.builder, self.lanes = builder, lanes
-        self._vector = ir.VectorType(_FLOAT, lanes)
-        self.nothing = ir.Constant(self._vector, [0.0] * lanes)
-
-    def least(self, a: Any, b: Any) -> Any:
-        return self.builder.select(self.builder.icmp_signed("<", a, b), a, b)
-
-    def zeros(self) -> Any:
-        """A place on the stack, which becomes a register."""
-        place = cgutils.alloca_once(self.builder, self._vector)
-        self.builder.store(self.nothing, place)
-        return place
-
-    def spread(self, number: Any) -> Any:
-        """The number in each lane."""
-        empty = ir.Constant(ir.VectorType(number.type, self.lanes), ir.Undefined)
-        return self.builder.shuffle_vector(
-            self.builder.insert_element(empty, number, _INT(0)), empty, _constants(_INT, [0] * self.lanes)
-        )
-
-    def load(self, pointer: Any, count: Any = None) -> Any:
-        place = self.builder.bitcast(pointer, self._vector.as_pointer())
-        if count is None:
-            return self.builder.load(place, align=4)
-        mask = self.builder.icmp_signed("<", _constants(count.type, range(self.lanes)), self.spread(count))
-        kind = ir.FunctionType(self._vector, [place.type, _INT, mask.type, self._vector])
-        function = cgutils.get_or_insert_function(
-            self.builder.module, kind, f"llvm.masked.load.v{self.lanes}f32.p0v{self.lanes}f32"
-        )
-        return self.builder.call(function, [place, _INT(4), mask, self.nothing])
-
-    def store(self, value: Any, pointer: Any, count: Any = None) -> None:
-        """One by one where not all lanes are used: some processors take far longer for a store with a mask."""
-
-        def store_all() -> None:
-            self.builder.store(value, self.builder.bitcast(pointer, self._vector.as_pointer()), align=4)
-
-        if count is None:
-            store_all()
-            return
-        with self.builder.if_else(self.builder.icmp_signed(">=", count, count.type(self.lanes))) as (whole, some):
-            with whole:
-                store_all()
-            with some:
-                for lane in range(self.lanes - 1):
-                    with self.builder.if_then(self.builder.icmp_signed(">", count, count.type(lane))):
-                        place = self.builder.gep(pointer, [_INT(lane)])
-                        self.builder.store(self.builder.extract_element(value, _INT(lane)), place)
-
-    def store_part(self, value: Any, first: int, size: int, pointer: Any) -> None:
-        """So many lanes from the first on."""
-        part = self._pick(value, value, range(first, first + size))
-        self.builder.store(part, self.builder.bitcast(pointer, part.type.as_pointer()), align=4)
-
-    def multiply(self, a: Any, b: Any) -> Any:
-        return self.builder.fmul(a, b, flags=_FAST)
-
-    def multiply_add(self, a: Any, b: Any, c: Any) -> Any:
-        return self.builder.fadd(self.multiply(a, b), c, flags=_FAST)
-
-    def in_order(self, a: Any, b: Any, c: Any) -> Any:
-        """The same where no sum may be reordered, so that all tiles round alike."""
-        kind = ir.FunctionType(self._vector, [self._vector] * 3)
-        function = cgutils.get_or_insert_function(self.builder.module, kind, f"llvm.fmuladd.v{self.lanes}f32")
-        return self.builder.call(function, [a, b, c])
-
-    def add_product(self, a: Any, b: Any, total: Any) -> None:
-        self.builder.store(self.multiply_add(a, b, self.builder.load(total)), total)
-
-    def sums(self, vectors: list[Any]) -> Any:
-        """The sums of the lanes of eight vectors, as a vector."""
-        while len(vectors) > 2:
-            vectors = [self._neighbours(*vectors[k : k + 2]) for k in range(0, len(vectors), 2)]
-        x, y = vectors
-        return self._add_picked(x, y, (0, 1, 2, 3, 8, 9, 10, 11), (4, 5, 6, 7, 12, 13, 14, 15))
-
-    def turned(self, vectors: list[Any]) -> list[Any]:
-        """The transposed of as many vectors as lanes: exchange halves, then quarters, and so on."""
-        width = self.lanes
-        while width > 1:
-            width //= 2
-            lower = [lane for lane in range(self.lanes) if not lane & width]
-            first = [lane if lane in lower else lane - width + self.lanes for lane in range(self.lanes)]
-            second = [lane + width if lane in lower else lane + self.lanes for lane in range(self.lanes)]
-            pairs = [(vectors[k], vectors[k + width]) for k in lower]
-            vectors = list(vectors)
-            for k, (x, y) in zip(lower, pairs, strict=True):
-                vectors[k], vectors[k + width] = self._pick(x, y, first), self._pick(x, y, second)
-        return vectors
-
-    def _neighbours(self, x: Any, y: Any) -> Any:
-        return self._add_picked(x, y, (0, 2, 8, 10, 4, 6, 12, 14), (1, 3, 9, 11, 5, 7, 13, 15))
-
-    def _add_picked(self, x: Any, y: Any, first: tuple[int, ...], second: tuple[int, ...]) -> Any:
-        return self.builder.fadd(self._pick(x, y, first), self._pick(x, y, second), flags=_FAST)
-
-    def _pick(self, x: Any, y: Any, lanes: Iterable[int]) -> Any:
-        """Lanes of two vectors, those of the second counted on."""
-        return self.builder.shuffle_vector(x, y, _constants(_INT, lanes))
-
-
-def _constants(kind: Any, values: Iterable[int]) -> Any:
-    held = list(values)
-    return ir.Constant(ir.VectorType(kind, len(held)), held)

@@ -19,7 +19,7 @@ from bnstats.networks.normalizers.normalizer import Normalizer
 def forward(z: RealArray, state: LayerState) -> None:
     """Each unit over the batch, then each group of each row; the memory holds what is between the two."""
     rows = len(z)
-    between, inverse = state.memory[3 : 3 + rows], state.memory[3 + rows :]
+    between, inverse = state.memory[1 : 1 + rows], state.memory[1 + rows :]
     standardize(z, state.mean[0], state.var[0], state.memory[0], state.eps)
     for i in range(rows):
         for j in range(z.shape[1]):
@@ -31,9 +31,9 @@ def forward(z: RealArray, state: LayerState) -> None:
 def backward(gradient: RealArray, value: RealArray, state: LayerState) -> None:
     """Back through the groups, then through the batch."""
     rows = len(value)
-    between, inverse = state.memory[3 : 3 + rows], state.memory[3 + rows :]
+    between, inverse = state.memory[1 : 1 + rows], state.memory[1 + rows :]
     standardize_groups_back(gradient, value, int(state.settings[0]), inverse)
-    standardize_back(gradient, between, state.memory[0], state.memory[1], state.memory[2])
+    standardize_back(gradient, between, state.memory[0])
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class BatchThenGroup(Normalizer):
         return np.full((*step.shape, 1), float(self.groups))
 
     def memory_rows(self, rows: int) -> int:
-        return 3 + 2 * rows
+        return 1 + 2 * rows
 
     def check(self, batch_size: int, hidden: tuple[int, ...]) -> None:
         super().check(batch_size, hidden)

@@ -25,10 +25,10 @@ def forward(z: RealArray, state: LayerState) -> None:
 @compiled
 def backward(gradient: RealArray, value: RealArray, state: LayerState) -> None:
     """As batch normalisation, in each ghost batch."""
-    size, sets = int(state.settings[0]), len(state.mean)
-    for s in range(sets):
+    size = int(state.settings[0])
+    for s in range(len(state.mean)):
         rows = slice(s * size, (s + 1) * size)
-        standardize_back(gradient[rows], value[rows], state.memory[s], state.memory[sets], state.memory[sets + 1])
+        standardize_back(gradient[rows], value[rows], state.memory[s])
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from bnstats.networks.kernels.layers import LayerState
 from bnstats.networks.normalizers.batch import standardize, standardize_back
 from bnstats.networks.normalizers.normalizer import Normalizer
 
-# Rows of the memory: r / s, r, d, and scratch.
-INVERSE, R, D, TOTAL, DOT = range(5)
+# Rows of the memory: r / s, r and d.
+INVERSE, R, D = range(3)
 
 
 @compiled
@@ -43,7 +43,7 @@ def backward(gradient: RealArray, value: RealArray, state: LayerState) -> None:
     for i in range(gradient.shape[0]):
         for j in range(gradient.shape[1]):
             value[i, j] = (value[i, j] - d[j]) * r[j]
-    standardize_back(gradient, value, state.memory[INVERSE], state.memory[TOTAL], state.memory[DOT])
+    standardize_back(gradient, value, state.memory[INVERSE])
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,163 @@
+"""Loops down the rows of a batch, with some vectors of columns at a time, whose sums stay in registers.
+
+Written for LLVM: in a loop of Numba over rows and columns, sums go to memory and back with each row. Each column is
+summed up in the order of its rows, so the size of vectors changes no bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from numba.core import cgutils, types
+
+from bnstats._compiled import intrinsic
+from bnstats.networks.kernels.vectors import MOST_LANES, Matrix, Writer
+
+# Vectors of columns at a time: as many sums as hide the time that each addition takes.
+VECTORS = 4
+WIDTH = VECTORS * MOST_LANES
+
+Vectors = list[Any]
+
+
+class Columns:
+    """Vectors of columns, one beside the other, of arrays of the same width; `numbers` are in each lane."""
+
+    def __init__(self, write: Writer, arrays: list[Any], numbers: list[Any], starts: list[Any]) -> None:
+        self.write, self.arrays, self.numbers, self._starts = write, arrays, numbers, starts
+
+    def load(self, array: Any, row: Any) -> Vectors:
+        """Of a row of a matrix."""
+        return [self.write.load(array.at(row, start), count) for start, count in self._starts]
+
+    def store(self, values: Vectors, array: Any, row: Any) -> None:
+        """Of a row of a matrix."""
+        for value, (start, count) in zip(values, self._starts, strict=True):
+            self.write.store(value, array.at(row, start), count)
+
+    def store_row(self, values: Vectors, array: Any) -> None:
+        """Of an array of one axis."""
+        for value, (start, count) in zip(values, self._starts, strict=True):
+            self.write.store(value, self.write.builder.gep(array.data, [start]), count)
+
+    def load_row(self, array: Any) -> Vectors:
+        """Of an array of one axis."""
+        return [self.write.load(self.write.builder.gep(array.data, [start]), count) for start, count in self._starts]
+
+    @contextmanager
+    def each_row(self) -> Iterator[Any]:
+        """A loop over the rows of the first array."""
+        with cgutils.for_range(self.write.builder, self.arrays[0].rows) as loop:
+            yield loop.index
+
+    def sums(self, add: Callable[..., tuple[Vectors, ...]], count: int) -> list[Vectors]:
+        """So many sums over the rows: add(row, *sums so far) are the sums with that row."""
+        builder = self.write.builder
+        places = [[self.write.zeros() for _ in self._starts] for _ in range(count)]
+        with self.each_row() as row:
+            added = add(row, *([builder.load(place) for place in each] for each in places))
+            for values, each in zip(added, places, strict=True):
+                for value, place in zip(values, each, strict=True):
+                    builder.store(value, place)
+        return [[builder.load(place) for place in each] for each in places]
+
+
+def each(operation: Callable[..., Any], *operands: Vectors) -> Vectors:
+    """The operation on each of some vectors."""
+    return [operation(*values) for values in zip(*operands, strict=True)]
+
+
+def columns_kernel(body: Callable[[Columns], None], whole: bool) -> Any:
+    """A function (j, arrays, numbers) that runs `body` on the columns from j on: `WIDTH`, or those of one vector.
+
+    The first of the arrays is a matrix; the numbers have the type of its elements.
+    """
+
+    @intrinsic
+    def kernel(_: Any, j: Any, arrays: Any, numbers: Any) -> Any:
+        def generate(context: Any, builder: Any, __: Any, given: Any) -> Any:
+            write = Writer(builder, MOST_LANES, context.get_data_type(arrays[0].dtype))
+            seen = [_seen(context, write, kind, builder.extract_value(given[1], i)) for i, kind in enumerate(arrays)]
+            values = [write.spread(builder.extract_value(given[2], i)) for i in range(len(numbers))]
+            first = given[0]
+            starts: list[Any] = [(first, builder.sub(seen[0].columns, first))]
+            if whole:
+                starts = [(builder.add(first, first.type(v)), None) for v in range(0, WIDTH, MOST_LANES)]
+            body(Columns(write, seen, values, starts))
+            return context.get_dummy_value()
+
+        return types.void(j, arrays, numbers), generate
+
+    return kernel
+
+
+def _seen(context: Any, write: Writer, kind: Any, value: Any) -> Any:
+    return (
+        Matrix(context, write, kind, value)
+        if kind.ndim == 2
+        else context.make_array(kind)(context, write.builder, value)
+    )
+
+
+def _standardize(c: Columns) -> None:
+    """Arrays: values, mean, variance, inverse; numbers: 1 / rows, eps, 1."""
+    write = c.write
+    values, *statistics = c.arrays
+    share, eps, one = c.numbers
+
+    def add_squares(row: Any, before: Vectors) -> tuple[Vectors]:
+        deviations = each(write.subtract, c.load(values, row), mean)
+        return (each(write.in_order, deviations, deviations, before),)
+
+    (total,) = c.sums(lambda row, before: (each(write.add, before, c.load(values, row)),), 1)
+    mean = [write.times(vector, share) for vector in total]
+    (squares,) = c.sums(add_squares, 1)
+    var = [write.times(vector, share) for vector in squares]
+    inverse = [write.over(one, write.sqrt(write.add(vector, eps))) for vector in var]
+    with c.each_row() as row:
+        c.store(each(write.times, each(write.subtract, c.load(values, row), mean), inverse), values, row)
+    for vectors, array in zip((mean, var, inverse), statistics, strict=True):
+        c.store_row(vectors, array)
+
+
+def _standardize_back(c: Columns) -> None:
+    """Arrays: gradient, values, inverse; number: 1 / rows."""
+    write = c.write
+    gradients, values, inverses = c.arrays
+    (share,) = c.numbers
+
+    def add(row: Any, total: Vectors, dot: Vectors) -> tuple[Vectors, Vectors]:
+        gradient = c.load(gradients, row)
+        return each(write.add, total, gradient), each(write.in_order, gradient, c.load(values, row), dot)
+
+    total, dot = ([write.times(vector, share) for vector in sums] for sums in c.sums(add, 2))
+    inverse = c.load_row(inverses)
+    with c.each_row() as row:
+        means = each(write.in_order, c.load(values, row), dot, total)
+        c.store(each(write.times, inverse, each(write.subtract, c.load(gradients, row), means)), gradients, row)
+
+
+def _activate_back(c: Columns) -> None:
+    """Arrays: gradient, values, outputs, scale, gradients of scale and shift; numbers: slope below 0, 1."""
+    write, builder = c.write, c.write.builder
+    gradients, values, outputs, scales, of_scale, of_shift = c.arrays
+    below, one = c.numbers
+    scale = c.load_row(scales)
+
+    def add(row: Any, by_scale: Vectors, by_shift: Vectors) -> tuple[Vectors, Vectors]:
+        slopes = [
+            builder.select(builder.fcmp_ordered(">", out, write.nothing), one, below) for out in c.load(outputs, row)
+        ]
+        gradient = each(write.times, c.load(gradients, row), slopes)
+        c.store(each(write.times, gradient, scale), gradients, row)
+        return each(write.in_order, gradient, c.load(values, row), by_scale), each(write.add, by_shift, gradient)
+
+    for vectors, array in zip(c.sums(add, 2), (of_scale, of_shift), strict=True):
+        c.store_row(vectors, array)
+
+
+standardize_columns, standardize_last = (columns_kernel(_standardize, whole) for whole in (True, False))
+standardize_back_columns, standardize_back_last = (columns_kernel(_standardize_back, whole) for whole in (True, False))
+activate_back_columns, activate_back_last = (columns_kernel(_activate_back, whole) for whole in (True, False))
