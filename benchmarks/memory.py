@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 import bnstats as bn
-from benchmarks.frame import Benchmark, Measured, Row, Setting
+from benchmarks.frame import Benchmark, Measured, Row, Setting, turns
 from benchmarks.start import peak
 from bnstats.studies.convergence.study import DRAWS_PER_SET, SETS_PER_BLOCK
 
@@ -35,9 +36,12 @@ class ManyCells(bn.Study):
 
 def of_draws(setting: Setting) -> Measured:
     sets = {words: setting.of(draws, SETS_PER_BLOCK * DRAWS_PER_SET) // DRAWS_PER_SET for words, draws in DRAWS.items()}
-    found = {f"memory, {words} draws": [peak(f"import bnstats as bn; {RUN.format(n)}")] for words, n in sets.items()}
-    least, most = (found[f"memory, {words} draws"][0] for words in ("10 million", "1000 million"))
-    return found | {"memory, 1000 million / 10 million draws": [most / least]}
+    ways = {
+        f"memory, {words} draws": partial(peak, f"import bnstats as bn; {RUN.format(n)}") for words, n in sets.items()
+    }
+    found = turns(ways, setting.rounds)
+    least, most = (found[f"memory, {words} draws"] for words in ("10 million", "1000 million"))
+    return found | {"memory, 1000 million / 10 million draws": most / least}
 
 
 DRAWS = {"10 million": 10**7, "1000 million": 10**9}
