@@ -14,6 +14,11 @@ from fuzzer import fuzz, judge, today
 from targets import Target, axes, public, table, targets
 
 import bnstats as bn
+from bnstats.claims.claim import Claim, Region
+from bnstats.claims.evidence import BatchStatistic
+from bnstats.claims.grounds import Moment
+from bnstats.claims.hearing import Hearing
+from bnstats.testing.claims import surplus
 
 CALLS = 1200
 
@@ -124,3 +129,16 @@ def test_a_whole_number_is_one_of_any_type():
 def test_running_statistics_that_no_batch_moves_have_no_error():
     exact = bn.theory.running_error("normal", "mean", 4, batch_size=4, momentum=1e-300)
     assert (exact.se, exact.median_abs_error) == (0, abs(exact.bias))
+
+
+@pytest.mark.parametrize("tiny", [1e-300, 5e-324])
+def test_what_no_number_of_replicates_decides_takes_infinitely_many(tiny):
+    """Without an error or a warning from numbers beyond all floats."""
+    assert surplus(0.0, 1.0, tiny) == np.inf
+    with pytest.raises(bn.testing.InsufficientPower, match="Take inf times"):
+        bn.testing.assert_within_mcse([1.0], [1.0], mcse=[1.0], detect=tiny)
+    evidence = BatchStatistic("normal", 2, lambda x: np.sign(x[:, 0]) * np.sqrt(tiny)).evidence
+    claim = Claim("tiny", "A claim.", "this test", "a number", Region.above(tiny), Moment(), evidence, most=2**10)
+    hearing = Hearing(claim, error=0.01, most=2**10)
+    hearing.values, hearing.interval = np.array([0.0, 0.0]), (-1.0, 1.0)
+    assert hearing.needed() == np.inf

@@ -112,4 +112,5 @@ class Hearing:
         distance = min(abs(estimate - edge) for edge in (region.low, region.high) if math.isfinite(edge))
         if distance == 0:
             return math.inf
-        return float(math.ceil(self.values.size * max(((high - low) / 2 / distance) ** 2, 1.0) + 1))
+        narrower = max((high - low) / 2 / distance, 1.0)
+        return float(np.ceil(self.values.size * (narrower * narrower) + 1))

@@ -59,7 +59,10 @@ def surplus(estimate: float, margin: float, tolerance: float) -> float:
     (True, True)
     """
     distance = tolerance if margin > tolerance else abs(abs(estimate) - tolerance)
-    return (SURPLUS * margin / distance) ** 2 if distance > 0 else math.inf
+    if distance == 0:
+        return math.inf
+    narrower = SURPLUS * margin / distance
+    return narrower * narrower  # inf beyond all floats, where a power is an error
 
 
 def repeat_with(name: str, estimator: Any, population: Any, arguments: dict[str, Any]) -> str:

@@ -171,8 +171,10 @@ def _check_power(wanted: FloatArray, detectable: FloatArray, error: FloatArray, 
     __tracebackhide__ = True
     require(bool((wanted > 0).all()), "detect", wanted, "a discrepancy above 0")
     if (detectable > wanted).any():
-        worst = np.unravel_index(np.argmax(detectable / wanted), wanted.shape)
-        wish, mcse, times = wanted[worst], error[worst], (detectable[worst] / wanted[worst]) ** 2
+        with np.errstate(over="ignore"):  # of a discrepancy that no number of replicates detects
+            ratio = detectable / wanted
+            worst = np.unravel_index(np.argmax(ratio), wanted.shape)
+            wish, mcse, times = wanted[worst], error[worst], ratio[worst] ** 2
         raise InsufficientPower(
             f"a discrepancy of {wish:g} could be overlooked: with an mcse of {mcse:.3g} only {detectable[worst]:.3g} "
             f"and more is detected with a probability of {1 - false_alarm:.8g}. Take {times:.3g} times as many "
