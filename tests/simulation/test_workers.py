@@ -5,6 +5,9 @@ import math
 import multiprocessing
 import os
 import pickle
+import signal
+import struct
+import sys
 import threading
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from dataclasses import dataclass, field
@@ -463,8 +466,42 @@ def test_workers_may_leave_at_any_moment(monkeypatch):
 
 def test_a_task_that_never_ends_is_lost_once_its_client_is_closed():
     """As Dask's is, if its scheduler ends while a task is on its way."""
-    with pytest.raises(ConnectionError, match="closed"):
-        finished(Future(), SimpleNamespace(status="closed"))
+    closed = Asked(_client=SimpleNamespace(status="closed"))
+    with pytest.raises(ConnectionError, match="is gone"):
+        finished(Future(), closed)
     work = Future()
     work.set_result(3)
-    assert finished(work, SimpleNamespace(status="closed")) == 3
+    assert finished(work, closed) == 3
+
+
+@dataclass(frozen=True)
+class DeadlyWhileSending(Means):
+    """One process is killed when it has sent a part of a result, with the lock of the pipe in its hands."""
+
+    def simulate(self, cell, rng, size):
+        if cell["size"] == 5:
+            frame = sys._getframe()
+            while "result_queue" not in frame.f_locals:
+                frame = frame.f_back
+            queue = frame.f_locals["result_queue"]
+            queue._wlock.acquire()
+            os.write(queue._writer.fileno(), struct.pack("!i", 100) + b"some")
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().simulate(cell, rng, size)
+
+
+# The pool of Python 3.11, once it can go on, cannot fail tasks that were cancelled meanwhile.
+@pytest.mark.filterwarnings("ignore:.*:pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_worker_that_is_killed_while_it_sends_a_result_is_said_to_be_lost(tmp_path):
+    """The pool waits without end for the rest of the result: the others cannot send theirs."""
+    pool = ProcessPoolExecutor(2, multiprocessing.get_context("fork"))
+    try:
+        with pytest.raises(WorkersLostError, match=r"is gone.*workers were lost.*Finished blocks are kept"):
+            bn.run(DeadlyWhileSending(), max_replicates=600, executor=pool, store=tmp_path / "s")
+        with pytest.raises(WorkersLostError, match="is gone"):
+            bn.run(Means(), max_replicates=600, executor=pool)
+    finally:
+        for process in pool._processes.values():
+            process.kill()
+        os.write(pool._result_queue._writer.fileno(), bytes(96))  # the rest, so that the pool can end
+        pool.shutdown()

@@ -24,7 +24,7 @@ from bnstats.simulation.blocks import failure
 from bnstats.simulation.remote import attempted
 from bnstats.simulation.single_thread import single_thread
 from bnstats.simulation.study import Study
-from bnstats.simulation.workers import client_of, finished, guarded
+from bnstats.simulation.workers import finished, guarded
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -155,7 +155,6 @@ def _blocks_of(
     hearings: Sequence[Hearing], step: int, seed: int, pool: Executor
 ) -> Iterator[tuple[Hearing, list[dict[Study, Any]]]]:
     """Each claim that still needs evidence, with its blocks; a block that several claims share is simulated once."""
-    client = client_of(pool)
     wanted = [(hearing, hearing.blocks_of(step)) for hearing in hearings]
     uses = [(study, b) for hearing, blocks in wanted for study in hearing.claim.evidence.studies for b in blocks]
     pending = {use: guarded(partial(pool.submit, attempted, *use, seed), LOST) for use in dict.fromkeys(uses)}
@@ -163,15 +162,12 @@ def _blocks_of(
         if len(blocks):
             yield (
                 hearing,
-                [
-                    {s: _result(pending[s, b], client, s, b, seed) for s in hearing.claim.evidence.studies}
-                    for b in blocks
-                ],
+                [{s: _result(pending[s, b], pool, s, b, seed) for s in hearing.claim.evidence.studies} for b in blocks],
             )
 
 
-def _result(work: Future[Any], client: Any, study: Study, block: int, seed: int) -> Any:
-    found = guarded(lambda: finished(work, client), LOST)
+def _result(work: Future[Any], pool: Executor, study: Study, block: int, seed: int) -> Any:
+    found = guarded(lambda: finished(work, pool), LOST)
     if isinstance(found, Exception):
         raise failure(study, study.cells()[0], block, seed, found) from found
     return found

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, suppress
 from functools import partial
+from multiprocessing import connection
 from typing import Any, TypeVar
 
 from bnstats._raised import raised
@@ -82,13 +83,14 @@ class Workers:
         self._slow_start = False
         self._blocks_of_task, self._tasks_of_round, self._left = (1, 1), 0, 0
         self._count, self._asked = 1, -math.inf
+        self.lost = False
 
     def __enter__(self) -> Workers:
         if self._given is None or isinstance(self._given, int):
-            self._executor: Executor = ThreadPoolExecutor(self._given or os.cpu_count())
-            self._exit.callback(self._executor.shutdown, cancel_futures=True)
+            self.executor: Executor = ThreadPoolExecutor(self._given or os.cpu_count())
+            self._exit.callback(self.executor.shutdown, cancel_futures=True)
         else:
-            self._executor = self._given
+            self.executor = self._given
         if self._parcel is None:
             self._exit.enter_context(single_thread())
         elif self.client:
@@ -110,7 +112,7 @@ class Workers:
     def count(self) -> int:
         """How many blocks are simulated at a time; more or fewer as workers come and go."""
         if time.monotonic() - self._asked > COUNT_EVERY:
-            self._count = _workers_of(self._executor, self.client) or self._count
+            self._count = _workers_of(self.executor, self.client) or self._count
             self._asked = time.monotonic()
         return self._count
 
@@ -160,7 +162,7 @@ class Workers:
     def _futures(self, tasks: Sequence[Task], again: bool) -> list[Future[Work | None]]:
         if self._parcel is None:
             work = partial(simulated, self._study, seed=self._seed, packed=self._pack)
-            return [self._executor.submit(work, task.run.cell, blocks=task.blocks) for task in tasks]
+            return [self.executor.submit(work, task.run.cell, blocks=task.blocks) for task in tasks]
         given = []
         # One for each worker, besides the first ones where these are fewer than the workers.
         copies = self.count if self.count <= FIRST_TASKS else FIRST_TASKS + self.count
@@ -169,7 +171,7 @@ class Workers:
             self._sent += 1
             parcel = self._parcel.digest, self._parcel.content if along else None
             given.append((*parcel, self._places[task.run.key], self._seed, task.blocks, self._merge, self._pack))
-        return submitted(self._executor, simulated_elsewhere, given)
+        return submitted(self.executor, simulated_elsewhere, given)
 
     def took(self, seconds: float) -> None:
         """Note how long a block took; the first ones may have taken longer than all others, as code was loaded."""
@@ -197,13 +199,20 @@ class Task:
     def _wait(self) -> Work | None:
         future = self.future
         assert future is not None
-        return self.guarded(lambda: finished(future, self._workers.client))
+        try:
+            return self.guarded(lambda: finished(future, self._workers.executor))
+        except WorkersLostError:
+            self._workers.lost = True
+            raise
 
     def abandon(self) -> Work | None:
         """Cancel it; the work if it is finished already, or cannot be stopped."""
+        future = self.future
+        if future is None or future.cancel() or (self._workers.lost and not future.done()):
+            return None
         try:
-            return None if self.future is None or self.future.cancel() else self.future.result()
-        except (Exception, asyncio.CancelledError):  # the error that ended the run is raised instead
+            return self._wait()
+        except WorkersLostError:  # the error that ended the run is raised instead
             return None
 
     def guarded(self, step: Callable[[], T]) -> T:
@@ -252,13 +261,35 @@ def submitted(executor: Executor, function: Callable[..., T], given: Sequence[Se
     return [first, *map(wrapped, client.map(function, *zip(*given[1:], strict=True), **options))]
 
 
-def finished(work: Future[T], client: Any) -> T:
-    """What a task returns. A Dask client that loses its scheduler closes, and may leave tasks that never end."""
-    while client is not None and not work.done():
+def finished(work: Future[T], executor: Executor) -> T:
+    """What a task returns; ConnectionError if its executor has lost it and does not say so.
+
+    A Dask client that loses its scheduler closes, and may leave tasks that never end. So does a pool of processes of
+    which one is killed while it sends a result: it waits for the rest.
+    """
+    if client_of(executor) is None and not _processes_of(executor):
+        return work.result()
+    lost = set[Any]()
+    while not work.done():
+        before = lost
         wait([work], timeout=COUNT_EVERY)
-        if client.status == "closed" and not work.done():
-            raise ConnectionError("the client was closed")
+        lost = _lost_by(executor)
+        if lost & before and not work.done():  # since the look before: it has had its time to say so itself
+            raise ConnectionError("its worker or scheduler is gone")
     return work.result()
+
+
+def _lost_by(executor: Executor) -> set[Any]:
+    """The client, if it is closed; the processes of a pool that have ended."""
+    client = client_of(executor)
+    if client is not None:
+        return {"client"} if client.status == "closed" else set()
+    return set(connection.wait([process.sentinel for process in _processes_of(executor)], timeout=0))
+
+
+def _processes_of(executor: Executor) -> list[Any]:
+    """The workers of a pool of processes."""
+    return list((getattr(executor, "_processes", None) or {}).values())
 
 
 def guarded(step: Callable[[], T], work: str) -> T:
