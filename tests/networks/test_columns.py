@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numba.core.errors import TypingError
 
 from bnstats._compiled import compiled
 from bnstats.networks.kernels.activation import activate_back
@@ -98,3 +99,9 @@ def test_a_gradient_goes_back_through_the_activation_as_by_numpy(kind: type, row
     np.testing.assert_allclose(found, inner * scale, **tolerance)
     np.testing.assert_allclose(of_scale, (inner * value).sum(axis=0), **tolerance)
     np.testing.assert_allclose(of_shift, inner.sum(axis=0), **tolerance)
+
+
+def test_arrays_with_gaps_are_refused() -> None:
+    z = np.ones((4, 6), np.float32)[:, ::2]
+    with pytest.raises(TypingError, match="rows lie one after the other"):
+        forward(z, *np.ones((3, 3), np.float32))

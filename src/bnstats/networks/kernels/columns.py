@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from numba.core import cgutils, types
+from numba.core import cgutils, errors, types
 
 from bnstats._compiled import intrinsic
 from bnstats.networks.kernels.vectors import MOST_LANES, Matrix, Writer
@@ -57,11 +57,10 @@ class Columns:
         builder = self.write.builder
         places = [[self.write.zeros() for _ in self._starts] for _ in range(count)]
         with self.each_row() as row:
-            added = add(row, *([builder.load(place) for place in each] for each in places))
-            for values, each in zip(added, places, strict=True):
-                for value, place in zip(values, each, strict=True):
-                    builder.store(value, place)
-        return [[builder.load(place) for place in each] for each in places]
+            added = add(row, *([builder.load(place) for place in total] for total in places))
+            for values, total in zip(added, places, strict=True):
+                each(builder.store, values, total)
+        return [[builder.load(place) for place in total] for total in places]
 
 
 def each(operation: Callable[..., Any], *operands: Vectors) -> Vectors:
@@ -77,6 +76,9 @@ def columns_kernel(body: Callable[[Columns], None], whole: bool) -> Any:
 
     @intrinsic
     def kernel(_: Any, j: Any, arrays: Any, numbers: Any) -> Any:
+        if any(array.layout != "C" for array in arrays):
+            raise errors.TypingError("columns are of arrays whose rows lie one after the other")
+
         def generate(context: Any, builder: Any, __: Any, given: Any) -> Any:
             write = Writer(builder, MOST_LANES, context.get_data_type(arrays[0].dtype))
             seen = [_seen(context, write, kind, builder.extract_value(given[1], i)) for i, kind in enumerate(arrays)]
