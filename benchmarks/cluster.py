@@ -183,6 +183,10 @@ def against_threads(setting: Setting) -> Measured:
     net = used - idle[1] / idle[0] * wall
     of_task = [task_costs(setting.of(1000, 20)) for _ in range(setting.rounds)]
     costs = block_costs(setting.of(2 * CHAPTER, 2))
+    large: dict[str, list[float]] = {}
+    for size in LARGE_RUNS:
+        runs = [large_run(*size, each, costs) for each in of_task]
+        large |= {_large_name(*size, what): [run[what] for run in runs] for what in LARGE_ROWS}
     return {
         "Dask / threads": wall[:, 1] / wall[:, 0],
         "Dask / threads, CPU": net[:, 1] / net[:, 0],
@@ -191,11 +195,7 @@ def against_threads(setting: Setting) -> Measured:
         "Dask, workers per client": [costs["block"] / costs["merge"]],
         "Dask, workers per client, chapters": [CHAPTER * costs["block"] / costs["chapter"]],
         "Dask, workers per client, with a store": [costs["block"] / storing_cost(setting.of(200, 2))],
-    } | {
-        _large_name(*size, what): [run[what] for run in runs]
-        for size in LARGE_RUNS
-        for runs in [[large_run(*size, each, costs) for each in of_task]]
-        for what in LARGE_ROWS
+        **large,
     }
 
 
@@ -203,9 +203,9 @@ def large_run(workers: int, power: int, task: Mapping[str, float], costs: Mappin
     """The ratios of `LARGE_ROWS`."""
     blocks = 10**power // (SETS_PER_BLOCK * DRAWS_PER_SET)
     whole = Costs(**{**task, **costs}, spread=SPREAD)
-    unmerged = replace(whole, merge=0.0, chapter=0.0)
-    free = replace(unmerged, **dict.fromkeys(task, 0.0))
-    run, scheduled, unscheduled = (simulated_run(workers, blocks, each) for each in (whole, unmerged, free))
+    merging_free = replace(whole, merge=0.0, chapter=0.0)
+    all_free = replace(merging_free, **dict.fromkeys(task, 0.0))
+    run, scheduled, unscheduled = (simulated_run(workers, blocks, each) for each in (whole, merging_free, all_free))
     return {"scheduling": scheduled.seconds / unscheduled.seconds, "all costs": run.seconds / run.ideal}
 
 

@@ -162,7 +162,7 @@ def _left_with_scheduler(digest: str) -> bytes | None:
         if dask is None or dask.get_worker() is None:
             return None
         content: bytes | None = dask.get_client().get_metadata(place_of(digest), default=None)
-    except Exception:  # of many kinds, such as no worker of Dask, or no scheduler now: the study is sent again
+    except (ValueError, OSError, RuntimeError):  # no worker of Dask, no connection, a closed client: it is sent again
         return None
     return content
 
