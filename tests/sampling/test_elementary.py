@@ -110,7 +110,13 @@ def test_the_ends_of_the_exponential_function():
     np.testing.assert_array_equal(of_each(elementary.expm1, x), [-1, -1, 0, 0, math.inf, math.inf, math.inf, -1])
 
 
+def compiled_afresh(function):
+    """The same without the cache: code that an earlier run has left there cannot be inspected."""
+    return numba.jit(**function.targetoptions)(function.py_func)
+
+
 def test_no_operations_are_fused_so_that_every_processor_rounds_alike():
+    @compiled_afresh
     @compiled_as_written
     def all_of_them(x):
         for i in range(x.size):
