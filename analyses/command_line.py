@@ -19,7 +19,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from analyses.figure_files import FIGURES, draw_again, expected_seconds, produce
+from analyses.figure_files import FIGURES, as_committed, draw_again, expected_seconds, produce
 
 Defaults = Mapping[str, Any]
 Simulate = Callable[["Options"], pd.DataFrame]
@@ -214,5 +214,6 @@ def _written(name: str, simulate: Simulate, plot: Plot, given: Options) -> Path:
         if given.replot
         else produce(name, lambda: simulate(given), plot, given.folder, arguments)
     )
-    print(f"{name}: {path} ({time.perf_counter() - start:.1f} s)", flush=True)
+    same = ", the same to the byte as committed" if as_committed(path) else ""
+    print(f"{name}: {path}{same} ({time.perf_counter() - start:.1f} s)", flush=True)
     return path

@@ -36,16 +36,42 @@ def produce(
 ) -> Path:
     """Simulate, and write NAME.csv, NAME.json and NAME.png, which is drawn from the CSV; returns the last.
 
-    The provenance holds the arguments, the commit, versions, and the processor time that it took.
+    The provenance holds the arguments, the commit, versions, and the processor time that it took. Where the numbers are
+    those that were there, their provenance stays.
     """
     start = _processor_time()
-    numbers = simulate()
+    numbers = as_csv(simulate())
     seconds = _processor_time() - start
-    _write(folder / f"{name}.csv", lambda path: path.write_text(as_csv(numbers)))
-    record = {"analysis": name, "arguments": dict(arguments), "commit": _commit()}
-    record |= {"cpu_seconds": float(f"{seconds:.2g}"), "versions": {"python": platform.python_version(), **_versions()}}
-    _write(folder / f"{name}.json", lambda path: path.write_text(json.dumps(record, indent=2) + "\n"))
-    return _draw(name, plot, pd.read_csv(folder / f"{name}.csv"), folder, arguments["quick"])
+    saved, provenance = folder / f"{name}.csv", folder / f"{name}.json"
+    if not _made_before(saved, provenance, numbers, arguments):
+        _write(saved, lambda path: path.write_bytes(numbers.encode()))
+        record = {"analysis": name, "arguments": dict(arguments), "commit": _commit()}
+        record |= {"cpu_seconds": float(f"{seconds:.2g}")}
+        record |= {"versions": {"python": platform.python_version(), **_versions()}}
+        _write(provenance, lambda path: path.write_text(json.dumps(record, indent=2) + "\n"))
+    return _draw(name, plot, pd.read_csv(saved), folder, arguments["quick"])
+
+
+def _made_before(saved: Path, provenance: Path, numbers: str, arguments: Mapping[str, Any]) -> bool:
+    """Whether the same numbers, from the same arguments, are there with their provenance."""
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        made_with = json.loads(provenance.read_text())["arguments"]
+        return saved.read_bytes() == numbers.encode() and dict(made_with) == dict(arguments)
+    return False
+
+
+def as_committed(figure: Path) -> bool:
+    """Whether figure, numbers and provenance are, to the byte, those of the commit that is checked out."""
+    files = [figure.with_suffix(ending) for ending in (".png", ".csv", ".json")]
+    return all(file.read_bytes() == _committed(file) for file in files)
+
+
+def _committed(file: Path) -> bytes | None:
+    """What the file holds in the commit that is checked out; None if it is not in a repository, or not committed."""
+    command = ["git", "-C", str(file.parent), "show", f"HEAD:./{file.name}"]
+    with suppress(OSError, subprocess.CalledProcessError):
+        return subprocess.run(command, capture_output=True, check=True).stdout
+    return None
 
 
 def _processor_time() -> float:

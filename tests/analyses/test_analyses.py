@@ -180,6 +180,49 @@ def test_a_run_says_beforehand_about_how_long_it_takes(
     assert capsys.readouterr().out.startswith("shift: a quick version, in seconds\n")
 
 
+@pytest.fixture
+def committed(tiny: list[tuple[str, command_line.Options]], tmp_path: Path) -> Callable[..., str]:
+    """Makes `shift`, and returns what git says of its files; they were made with seed 1, by a commit called old."""
+    assert tiny == []
+    everything.main(["shift", "--seed", "1", "--out", str(tmp_path)])
+    record = json.loads((tmp_path / "shift.json").read_text())
+    (tmp_path / "shift.json").write_text(json.dumps(record | {"commit": "old"}))
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@example.org"]
+    for command in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "made"]):
+        subprocess.run([*git, *command], check=True)
+
+    def again(*given: str) -> str:
+        everything.main(["shift", "--out", str(tmp_path), *given])
+        return subprocess.run([*git, "status", "--porcelain"], capture_output=True, text=True, check=True).stdout
+
+    return again
+
+
+def test_where_the_numbers_are_the_same_provenance_stays_and_the_run_says_so(
+    committed: Callable[..., str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert committed("--seed", "1") == ""
+    assert "shift.png, the same to the byte as committed (" in capsys.readouterr().out
+    assert "shift.json" in committed("--seed", "2")
+    assert "as committed" not in capsys.readouterr().out
+
+
+def test_provenance_is_written_where_it_is_of_other_arguments_or_damaged(
+    committed: Callable[..., str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The same numbers with another precision, in a picture that was edited, and with a provenance that is none."""
+    assert committed("--seed", "1", "--precision", "0.5").split() == ["M", "shift.json"]
+    (tmp_path / "shift.png").write_bytes(b"edited")
+    assert committed("--seed", "1").split() == ["M", "shift.json"]  # as it lacks the name of its commit, old
+    assert "as committed" not in capsys.readouterr().out
+    for damaged in ("", "[]", '{"arguments": 3}', "\\xff"):
+        (tmp_path / "shift.json").write_text(damaged)
+        committed("--seed", "1")
+        assert json.loads((tmp_path / "shift.json").read_text())["arguments"]["seed"] == 1
+    (tmp_path / "shift.json").unlink()
+    assert committed("--seed", "1").split() == ["M", "shift.json"]
+
+
 def test_numbers_are_written_without_their_last_digits() -> None:
     """What another order of sums or another machine changes does not show, and six digits stay."""
     rng = np.random.default_rng(0)
