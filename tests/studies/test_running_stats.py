@@ -458,3 +458,11 @@ def test_bad_studies_are_refused_before_simulating(what):
 def test_a_population_without_variance_is_refused():
     with pytest.raises(ValueError, match="no finite variance"):
         measure_running(scipy.stats.t(2))
+
+
+def test_the_summary_says_the_momentum_without_the_digits_of_rounding() -> None:
+    result = bn.measure_running("normal", convention="keras", steps=4, precision=None, max_replicates=64)
+    assert "momentum 0.01," in result.summary() or "momentum 0.01." in result.summary()
+    both = bn.measure_running("normal", momentum=[0.1, 1 - 0.99], steps=4, precision=None, max_replicates=64)
+    assert "00000009" not in both.summary()
+    assert "0.010000000000000009" not in repr(result)

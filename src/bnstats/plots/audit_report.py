@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from bnstats.plots.comparisons import intervals
-from bnstats.plots.elements import theme
+from bnstats.plots.elements import shown_once, theme
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 RARE = 0.001
 
 
+@shown_once
 def audit_report(layers: pd.DataFrame, scores: pd.DataFrame, title: str) -> Figure:
     """Three panels: distance of running statistics, gain of each layer's mend, scores by kind of statistics.
 

@@ -13,7 +13,7 @@ from bnstats._doors import checked
 from bnstats._numbers import interval, number
 from bnstats._validation import instance, named, optional, word
 from bnstats.plots.arguments import as_many, axes, color, column, table_with
-from bnstats.plots.elements import panels, theme
+from bnstats.plots.elements import panels, shown_once, theme
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -93,6 +93,7 @@ def winner_map(ax: Axes, rows: pd.DataFrame, x: str, y: str, colors: Mapping[str
 CONDITIONS = ("effect", "effect_size", "smoothness", "labels", "design")
 
 
+@shown_once
 @checked(rows=table_with(*CONDITIONS, "winner", "clear", numbers=("batch_size", "value", "margin")))
 def regions(rows: pd.DataFrame) -> Figure:
     """Maps of winners over batch sizes and effect sizes, or smoothness if that takes more values: `Corrected.regions`.

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import wraps
 from textwrap import fill
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ParamSpec
 
 import numpy as np
 import pandas as pd
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+P = ParamSpec("P")
 
 MARKERS = "osD^vPX*<>hdp"
 EXACT = "exact"
@@ -28,13 +30,37 @@ EXACT = "exact"
 @contextmanager
 def theme() -> Iterator[list[Any]]:
     """The package's look: yields the palette, colours that differ in hue and in lightness."""
-    import matplotlib.pyplot as plt
+    import matplotlib as mpl
     import seaborn as sns
 
     settings: dict[Any, Any] = {"axes.titlesize": 11, "axes.labelsize": 10, "figure.dpi": 110, "savefig.dpi": 150}
     palette = sns.color_palette("colorblind")
-    with sns.axes_style("ticks", {"axes.grid": True, "grid.alpha": 0.3}), plt.rc_context(settings):
-        yield [palette[i] for i in (0, 1, 2, 4, 3, 5, 7, 8, 9, 6)]
+    before = {name: mpl.rcParams[name] for name in settings}
+    with sns.axes_style("ticks", {"axes.grid": True, "grid.alpha": 0.3}):
+        mpl.rcParams.update(settings)
+        try:
+            yield [palette[i] for i in (0, 1, 2, 4, 3, 5, 7, 8, 9, 6)]
+        finally:
+            # Only these: the first figure may load a notebook's backend, which makes the session interactive.
+            mpl.rcParams.update(before)
+
+
+def shown_once(draw: Callable[P, Figure]) -> Callable[P, Figure]:
+    """Show the figure that a function returns once in a notebook, as the value of its cell.
+
+    The inline backend would show it again, at the end of the cell, as one of pyplot's open figures.
+    """
+
+    @wraps(draw)
+    def drawing(*args: P.args, **kwargs: P.kwargs) -> Figure:
+        import matplotlib.pyplot as plt
+
+        figure = draw(*args, **kwargs)
+        if "inline" in plt.get_backend():
+            plt.close(figure)
+        return figure
+
+    return drawing
 
 
 ESTIMATES = ("value", "mcse", "exact")

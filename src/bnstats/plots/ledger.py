@@ -9,13 +9,14 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from bnstats.plots.elements import panels, theme
+from bnstats.plots.elements import panels, shown_once, theme
 
 COLOURS = {"supported": 0, "refuted": 3, "undecided": 7}
 MARKERS = {"supported": "o", "refuted": "X", "undecided": "s"}
 GROUNDS = ("exact", "proportion", "bounded", "moment")
 
 
+@shown_once
 def ledger(table: pd.DataFrame) -> Figure:
     """One row per claim: how far its interval lies inside (right of 0) or outside its region, and the verdict.
 

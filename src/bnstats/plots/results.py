@@ -11,7 +11,17 @@ import pandas as pd
 from bnstats._doors import checked
 from bnstats._validation import choice
 from bnstats.plots.arguments import table_with
-from bnstats.plots.elements import MARKERS, explain, log2_ticks, log_errors, panels, say_if_empty, series, theme
+from bnstats.plots.elements import (
+    MARKERS,
+    explain,
+    log2_ticks,
+    log_errors,
+    panels,
+    say_if_empty,
+    series,
+    shown_once,
+    theme,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -26,6 +36,7 @@ MEASURES = {
 }
 
 
+@shown_once
 @checked(table=table_with("population", "batching", "estimator", "measure", numbers=("batch_size", *ESTIMATES)))
 def convergence(table: pd.DataFrame, measure: str = "rmse") -> Figure:
     """Error against batch size, one panel per estimator and one colour per population: from `measure_convergence`."""
@@ -49,6 +60,7 @@ def convergence(table: pd.DataFrame, measure: str = "rmse") -> Figure:
     return figure
 
 
+@shown_once
 @checked(table=table_with(numbers=ESTIMATES))
 def numbers(table: pd.DataFrame) -> Figure:
     """The numbers of any tidy table against the parameter that takes most values, one panel for each measure."""
@@ -84,6 +96,7 @@ SCORES = {
 }
 
 
+@shown_once
 @checked(
     table=table_with("dataset", "statistics", "metric", numbers=("batch_size", "test_batch_size", *ESTIMATES, "best"))
 )
@@ -119,6 +132,7 @@ def mismatch(table: pd.DataFrame, metric: str = "accuracy") -> Figure:
     return figure
 
 
+@shown_once
 @checked(table=table_with("statistic", "measure", "convention", numbers=("momentum", "step", *ESTIMATES)))
 def running(table: pd.DataFrame, measure: str = "rmse") -> Figure:
     """Error against steps, one panel per statistic, one colour per convention: the table of `measure_running`."""
@@ -139,6 +153,7 @@ def running(table: pd.DataFrame, measure: str = "rmse") -> Figure:
     return figure
 
 
+@shown_once
 @checked(
     table=table_with("normalizer", "activation", "width", "depth", "step", numbers=("batch_size", "layer", *ESTIMATES))
 )

@@ -166,7 +166,7 @@ class Result:
     def _heading(self) -> str:
         """How many numbers there are, and what they all share."""
         same = [name for name in self._names() if self.table[name].nunique(dropna=False) == 1]
-        shared = ", ".join(f"{name.replace('_', ' ')} {self.table[name].iloc[0]}" for name in same)
+        shared = ", ".join(f"{name.replace('_', ' ')} {short(self.table[name].iloc[0])}" for name in same)
         return f"{type(self).__name__}: {len(self.table)} numbers" + (
             f"; the same for all: {shared}." if shared else "."
         )
@@ -215,6 +215,15 @@ def with_error(value: float, mcse: float) -> str:
     return f"{value:.6g} ± {mcse:.2g}"
 
 
+def short(value: Any) -> str:
+    """Return a value of a factor without the digits that rounding has left.
+
+    >>> short(1 - 0.99), short(0.1), short(100000.0), short(64), short("normal")
+    ('0.01', '0.1', '100000', '64', 'normal')
+    """
+    return f"{value:.6g}" if isinstance(value, float | np.floating) else str(value)
+
+
 def _range(measure: str, part: pd.DataFrame, names: list[str]) -> str:
     """Where a measure is smallest and largest."""
     finite = part[np.isfinite(part["value"].to_numpy(float))]
@@ -224,7 +233,7 @@ def _range(measure: str, part: pd.DataFrame, names: list[str]) -> str:
     varying = [name for name in names if part[name].nunique(dropna=False) > 1]
 
     def described(row: pd.Series) -> str:
-        where = ", ".join(f"{name.replace('_', ' ')} {row[name]}" for name in varying)
+        where = ", ".join(f"{name.replace('_', ' ')} {short(row[name])}" for name in varying)
         return with_error(row["value"], row["mcse"]) + (f" ({where})" if where else "")
 
     without = f"; infinite, or not known, in {len(part) - len(finite)} more" if len(finite) < len(part) else ""

@@ -21,7 +21,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     1 claims: 1 supported, 0 refuted, 0 undecided; any of the verdicts is wrong with a probability of at most 0.001.
     0
     """
-    arguments = _parser().parse_args(argv)
+    parser = _parser()
+    arguments = parser.parse_args(argv)
+    if arguments.command is None:
+        parser.print_help()
+        return 0
     try:
         return int(arguments.run(arguments))
     except (ValueError, OSError, ImportError) as error:
@@ -38,7 +42,8 @@ def _in_words(error: Exception) -> str:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="bnstats", description="What batch statistics do to networks and data.")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    parser.add_argument("--version", action="version", version=f"bnstats {bn.__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
 
     claims = _command(commands, _claims, "judge the claims of the ledger by evidence", seeded=True)
     claims.add_argument("names", nargs="*", metavar="CLAIM", help="claims to judge (default: all)")

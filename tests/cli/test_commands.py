@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +22,20 @@ def test_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
         main([command, "--help"])
     assert stop.value.code == 0
     assert f"bnstats {command}" in capsys.readouterr().out
+
+
+def test_a_bare_call_prints_the_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 0
+    assert "convergence" in capsys.readouterr().out
+
+
+def test_version_and_python_m() -> None:
+    run = [sys.executable, "-m", "bnstats"]
+    version = subprocess.run([*run, "--version"], capture_output=True, text=True, check=True)
+    assert version.stdout == f"bnstats {bn.__version__}\n"
+    unknown = subprocess.run([*run, "convergence", "missing.npy"], capture_output=True, text=True, check=False)
+    assert unknown.returncode == 2
+    assert unknown.stderr.startswith("bnstats convergence: missing.npy")
 
 
 def test_claims(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
