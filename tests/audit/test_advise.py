@@ -26,7 +26,7 @@ def test_the_numbers_are_those_of_the_textbook() -> None:
     assert value(advice, "scale of the last layer in evaluation mode") == pytest.approx((15 / 16) ** 1.5)
     assert value(advice, "growth of squared gradients per linear layer") == pytest.approx(14 / 13)
     c4 = stats.chi.mean(15) / math.sqrt(15)
-    expected = math.sqrt(1 / 16 + 4 * (1 - c4**2))
+    expected = math.sqrt(1 / 16 + 4 * (1 - c4**2) * 15 / 16)
     assert value(advice, "spread of the raw value behind a normalised 2") == pytest.approx(expected)
 
 
@@ -113,8 +113,19 @@ def test_bad_plans_are_refused_in_a_sentence(plan: dict[str, Any], message: str)
 
 
 def test_what_no_member_of_a_small_batch_reaches_is_said() -> None:
-    """A member is at most (n - 1) / sqrt(n) from the mean: 1.5 in batches of 4, 2.04 in batches of 6."""
-    quantity = "spread of the raw value behind a normalised 2"
-    assert math.isnan(value(advise(batch_size=4), quantity))
-    assert value(advise(batch_size=6), quantity) > 0
-    assert f"{quantity}: cannot occur (sd)" in advise(batch_size=4).summary()
+    """A member's size is below sqrt(n - 1): 2 in batches of 5; a member of a batch of 2 is -1 or +1, never 0."""
+    two, zero = (f"spread of the raw value behind a normalised {z}" for z in (2, 0))
+    for n in (2, 4, 5):
+        assert math.isnan(value(advise(batch_size=n), two))
+        assert math.isnan(value(advise(batch_size=n), zero)) == (n == 2)
+    assert value(advise(batch_size=6), two) == pytest.approx(0.694, abs=5e-4)
+    assert f"{two}: cannot occur (sd)" in advise(batch_size=4).summary()
+    assert f"{zero}: cannot occur, or 0.1768 (sd)" in advise(batch_size=2, spatial=16).summary()
+
+
+def test_a_spread_that_is_known_of_normal_values_alone_is_not_given_of_others() -> None:
+    quantity = "spread of the raw value behind a normalised 0"
+    advice = advise(batch_size=8, population="exponential")
+    assert math.isnan(value(advice, quantity))
+    assert f"{quantity}: not known for this population (sd)" in advice.summary()
+    assert value(advise(batch_size=16, population=stats.norm(70, 12)), quantity) == pytest.approx(1 / 4)

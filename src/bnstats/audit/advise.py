@@ -90,13 +90,8 @@ def _running_error(plan: Plan, size: int) -> float:
 
 
 def _raw_value(z: float) -> Any:
-    """Spread of the raw value behind z; nan in batches so small that z cannot occur."""
-
-    def spread(_: Plan, size: int) -> float:
-        occurs = z <= (size - 1) / math.sqrt(size)
-        return theory.raw_behind("normal", z, size)[1] if occurs else math.nan
-
-    return spread
+    """Spread of the raw value behind z; nan where z cannot occur, and for a population that is not normal."""
+    return lambda plan, size: theory.raw_behind(plan.population, z, size)[1] / plan.population.std
 
 
 def _gradient(_: Plan, size: int) -> float:
@@ -140,7 +135,9 @@ class Advice:
 
     def summary(self) -> str:
         """The table and the notes in plain words."""
-        lines = [f"{row.quantity}: {_span(row.low, row.high)} ({row.unit})" for row in self.table.itertuples()]
+        normal = self.plan.population.family == "norm"
+        missing = "cannot occur" if normal else "not known for this population"
+        lines = [f"{row.quantity}: {_span(row.low, row.high, missing)} ({row.unit})" for row in self.table.itertuples()]
         return "\n".join([*lines, "", *(self.notes or ("Nothing in this plan needs to be changed.",))])
 
     def __repr__(self) -> str:
@@ -204,8 +201,9 @@ def advise(
     -----
     Errors of a batch mean and variance are those of independent values (see `bnstats.theory.sampling`); an exponential
     average of weight a has a / (2 - a) times their variance, and keeps (1 - a)^t of its start. The raw value behind a
-    normalised one has standard deviation sqrt(1/n + z² (1 - c4²)) for normal values. An unbiased running variance is
-    larger than the one that training normalises by, by n / (n - 1) in every layer.
+    normalized z (ddof 0) has standard deviation sqrt(1/n + z² (1 - c4²) (n - 1)/n) for normal values, see
+    `bnstats.theory.raw_behind`; for other populations the table has nan. An unbiased running variance is larger than
+    the one that training normalises by, by n / (n - 1) in every layer.
     """
     plan = Plan(
         whole("batch_size", batch_size, least=2, most=2**27),
@@ -277,7 +275,8 @@ def _rounded_down(momentum: float) -> float:
     return math.floor(momentum * 1000) / 1000
 
 
-def _span(low: float, high: float) -> str:
+def _span(low: float, high: float, missing: str) -> str:
+    """The two bounds, or what it means that they are missing."""
     if math.isnan(low):
-        return "cannot occur" if math.isnan(high) else f"cannot occur, or {high:.4g}"
+        return missing if math.isnan(high) else f"{missing}, or {high:.4g}"
     return f"{low:.4g}" if low == high else f"{low:.4g} to {high:.4g}"

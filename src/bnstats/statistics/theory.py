@@ -10,14 +10,14 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from scipy import optimize, stats
+from scipy import optimize
 
 from bnstats._doors import checked
 from bnstats._numbers import interval, number, sample_size, whole
 from bnstats._validation import choice
 from bnstats.sampling.batching import IID, Batching, Clustered, WithoutReplacement, rule
 from bnstats.sampling.populations import Population, population_of
-from bnstats.statistics.estimator_theory import Batches
+from bnstats.statistics.estimator_theory import Batches, variance_of_chi
 from bnstats.statistics.estimators import ROUNDING, Estimator, estimator_named, estimator_of
 
 MEASURES = ("rmse", "se", "median_abs_error", "bias")
@@ -246,21 +246,53 @@ def normalized_member_bound(batch_size: int) -> float:
     return float(np.sqrt(batch_size - 1))
 
 
+def normalized_value_occurs(z: float, batch_size: int) -> bool:
+    """Return whether a member of a batch of continuous values can have the normalized value z (ddof 0).
+
+    Its size is below sqrt(n - 1), and exactly 1 in batches of 2.
+
+    >>> normalized_value_occurs(1.9, 5), normalized_value_occurs(2.0, 5), normalized_value_occurs(0.0, 2)
+    (True, False, False)
+    """
+    return abs(z) == 1 if batch_size == 2 else bool(abs(z) < normalized_member_bound(batch_size))
+
+
 @checked(population=population_of, z=number, batch_size=batch_size_of_theory)
 def raw_behind(population: Any, z: float, batch_size: int) -> tuple[float, float]:
-    """Mean and standard deviation of the raw value behind a normalised value z, of a normal population; else nan.
+    """Return mean and standard deviation of the raw value of a member whose normalized value is z, normal population.
 
-    By Basu's theorem a normalised member z is independent of the batch's mean and s; given z the raw value
-    mean + s z has mean mu + c4 sigma z and variance sigma² (1/n + z² (1 - c4²)). z is formed with ddof 1.
+    z is formed with ddof 0, as batch normalization and `measure_raw_behind` do.
 
+    Parameters
+    ----------
+    population : whatever `Population.of` takes
+    z : float
+    batch_size : int
+        At least 2.
+
+    Returns
+    -------
+    mean, std : float
+        Both are nan for a population that is not normal, and where no member of a batch has this z: its size is below
+        sqrt(n - 1), and exactly 1 in batches of 2.
+
+    Examples
+    --------
     >>> raw_behind("normal", 0.0, 4)
     (0.0, 0.5)
+    >>> [round(value, 3) for value in raw_behind("normal", 2.0, 6)]
+    [1.737, 0.694]
+    >>> raw_behind("normal", 2.0, 5)
+    (nan, nan)
+
+    Notes
+    -----
+    By Basu's theorem z is independent of the batch's mean and standard deviation s (ddof 0). Given z, the raw value
+    mean + s z has the mean mu + c4 sigma z sqrt((n - 1)/n) and the variance sigma² (1/n + z² (1 - c4²) (n - 1)/n).
     """
-    population, most = Population.of(population), (batch_size - 1) / np.sqrt(batch_size)
-    if abs(z) > most:
-        raise ValueError(f"z is at most {most:.4g} in size in batches of {batch_size}; got {z}.")
-    if population.family != "norm":
+    population, n = Population.of(population), batch_size
+    if population.family != "norm" or not normalized_value_occurs(z, n):
         return np.nan, np.nan
-    c4 = float(stats.chi.mean(batch_size - 1)) / np.sqrt(batch_size - 1)
-    spread = np.sqrt(1 / batch_size + z**2 * (1 - c4**2))
-    return float(population.mean + c4 * population.std * z), float(population.std * spread)
+    variance = variance_of_chi(n - 1)
+    mean = population.mean + population.std * z * np.sqrt((n - 1 - variance) / n)
+    return float(mean), float(population.std * np.sqrt((1 + z**2 * variance) / n))

@@ -82,8 +82,7 @@ class RawBehindStudy(Study):
         return self.population.mean
 
     def exact(self, cell: Cell, key: Any, summary: str) -> float:
-        n = cell["batch_size"]
-        mean, std = theory.raw_behind(self.population, self.z * np.sqrt((n - 1) / n), n)
+        mean, std = theory.raw_behind(self.population, self.z, cell["batch_size"])
         return mean - self.population.mean if summary == "bias" else std
 
 
@@ -117,9 +116,8 @@ def measure_raw_behind(
     population : whatever `Population.of` takes
         Of the raw values, drawn independently. Needs a finite variance.
     z : float
-        Less than sqrt(n - 1) in size, the largest that a batch of n allows.
-    batch_sizes : ints of at least 3
-        In a batch of two, z is -1 or +1 whatever the values, or 0 if they are equal.
+        The value is formed with ddof 0. Its size is below sqrt(n - 1) in batches of n, and exactly 1 in batches of 2.
+    batch_sizes : ints of at least 2
     width : float
         Batches are taken of which one given member has a normalised value within `width` of z. It makes no difference
         to a normal population, of which all are taken: z is independent of mean and standard deviation (Basu).
@@ -140,10 +138,11 @@ def measure_raw_behind(
     population = checked_population(population)
     sizes = checked_sizes(batch_sizes)
     z, width = number("z", z, meaning="a normalised value"), number("width", width, "(0, inf]", "a distance from z")
-    if abs(z) >= theory.normalized_member_bound(min(sizes)) or min(sizes) == 2:
+    refused = [n for n in sizes if not theory.normalized_value_occurs(z, n)]
+    if refused:
         raise ValueError(
-            f"batches of {min(sizes)} have no range of normalised values around z={z}: batch sizes are at least 3, and "
-            "|z| is below sqrt(batch size - 1)."
+            f"no member of a batch of {refused[0]} has the normalized value z={z}: |z| is below sqrt(batch size - 1), "
+            "and exactly 1 in batches of 2; choose another z or other batch sizes."
         )
     simulation = run(RawBehindStudy(population, z, sizes, width), **options)
     table = simulation.table.drop(columns="variable")
