@@ -93,6 +93,9 @@ class Drawn(Enumerated):
     def blocks(self) -> float:
         return np.inf
 
+    def values(self, found: object) -> np.ndarray:
+        return np.asarray(self.cases())
+
 
 def wrong_verdicts(kind: str, ledgers: int = 2000, wrong: float = 1.0) -> int:
     """Ledgers with a verdict, of claims "at most the mean" and "at least the mean" in turn."""

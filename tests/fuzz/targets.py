@@ -199,6 +199,7 @@ BY_NAME: dict[str, Callable[[], Any]] = {
     "measures": lambda: bn.claims.BatchStatistic("normal", 3, np.ptp).evidence,
     "value": lambda: 0.0,
     "margin": lambda: 0.1,
+    "skewness": lambda: 1.0,
     "low": lambda: 0.0,
     "high": lambda: 1.0,
     "error": lambda: 0.01,
@@ -333,7 +334,7 @@ OBJECTS: dict[str, Callable[[], Any]] = {
     "claims.Exact": lambda: bn.claims.Exact(),
     "claims.Proportion": lambda: bn.claims.Proportion(),
     "claims.Bounded": lambda: bn.claims.Bounded(),
-    "claims.Moment": lambda: bn.claims.Moment(),
+    "claims.Moment": lambda: bn.claims.Moment(1.0),
 }
 if has_torch():
     OBJECTS["results.Audit"] = audited

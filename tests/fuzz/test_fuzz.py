@@ -138,7 +138,7 @@ def test_what_no_number_of_replicates_decides_takes_infinitely_many(tiny):
     with pytest.raises(bn.testing.InsufficientPower, match="Take inf times"):
         bn.testing.assert_within_mcse([1.0], [1.0], mcse=[1.0], detect=tiny)
     evidence = BatchStatistic("normal", 2, lambda x: np.sign(x[:, 0]) * np.sqrt(tiny)).evidence
-    claim = Claim("tiny", "A claim.", "this test", "a number", Region.above(tiny), Moment(), evidence, most=2**10)
+    claim = Claim("tiny", "A claim.", "this test", "a number", Region.above(tiny), Moment(0.0), evidence, most=2**10)
     hearing = Hearing(claim, error=0.01, most=2**10)
     hearing.values, hearing.interval = np.array([0.0, 0.0]), (-1.0, 1.0)
     assert hearing.needed() == np.inf

@@ -10,8 +10,8 @@ from typing import ClassVar
 from bnstats._doors import CheckedMethods, checked
 from bnstats._numbers import interval, number, whole
 from bnstats._validation import instance, word
-from bnstats.claims.evidence import Evidence
-from bnstats.claims.grounds import Grounds
+from bnstats.claims.evidence import Enumerated, Evidence
+from bnstats.claims.grounds import Exact, Grounds
 
 _end = interval("[-inf, inf]")
 
@@ -117,6 +117,11 @@ class Claim:
     most: int = 2**17
 
     def __post_init__(self) -> None:
+        if isinstance(self.grounds, Exact) and not isinstance(self.evidence, Enumerated):
+            raise ValueError(
+                f"claim {self.identifier!r}: Exact() takes bn.claims.Enumerated(cases), all cases and none drawn; got "
+                f"{type(self.evidence).__name__}; give that, or grounds that are valid for what is drawn."
+            )
         low, high = self.grounds.range
         inside = max(low, self.region.low), min(high, self.region.high)
         if inside[0] > inside[1] or inside == (low, high):

@@ -16,6 +16,7 @@ from numpy.random import Generator
 from bnstats._arrays import FloatArray
 from bnstats._doors import checked
 from bnstats._numbers import batch_size, interval, number
+from bnstats._real_arrays import real_array
 from bnstats._validation import function, instance, shown
 from bnstats.sampling.batching import IID, Batching, rule
 from bnstats.sampling.populations import Population, population_of
@@ -146,7 +147,7 @@ class Within(Evidence):
 @checked(cases=partial(function, example="cases(), which returns an array"))
 @dataclass(frozen=True)
 class Enumerated(Evidence):
-    """All cases that there are: the quantity of each, computed and not drawn."""
+    """All cases that there are: the quantity of each, computed and not drawn, so the same at every call."""
 
     cases: Callable[[], FloatArray]
 
@@ -163,7 +164,14 @@ class Enumerated(Evidence):
         return 1
 
     def values(self, found: Blocks) -> FloatArray:
-        return np.asarray(self.cases(), dtype=np.float64)
+        first, second = (self._computed() for _ in range(2))
+        if not np.array_equal(first, second, equal_nan=True):
+            raise ValueError("cases() returned other values at the second call; compute all cases, do not draw them.")
+        return first
+
+    def _computed(self) -> FloatArray:
+        """A copy, as a function may fill the same array again."""
+        return real_array("what cases() returns", self.cases(), axes=1, least=0, finite=False).copy()
 
 
 @checked(

@@ -19,6 +19,8 @@ from bnstats._real_arrays import real_array
 from bnstats.claims import betting
 
 Interval = tuple[float, float]
+# Values that differ by less, relative to their size, are equal but for rounding.
+ROUNDING = 16 * float(np.finfo(np.float64).eps)
 
 
 @dataclass(frozen=True)
@@ -135,19 +137,21 @@ class Moment(Grounds):
 
     Far out, the chance that Student's statistic of n values exceeds z is (1 - Phi(z)) exp(-z³ skewness / (3 sqrt(n))),
     to the leading term (Jing, Shao & Wang 2003, Annals of Probability 31). So the error is at most twice the nominal
-    one where n is at least (z³ skewness / (3 log 2))², and half of it is asked for.
+    one where n is at least (z³ skewness / (3 log 2))², and half of it is asked for. Replicates that are all equal, but
+    for rounding, decide nothing: a spread of 0 says nothing about values that were not drawn.
 
     Parameters
     ----------
     skewness : float
-        A bound for the size of the third standardised moment of a replicate, known beforehand and not estimated.
+        A bound for the size of the third standardised moment of a replicate, known beforehand and not estimated. For a
+        value that is large once in k replicates, and else 0, it is about the root of k.
 
     >>> Moment(skewness=8**0.5).needed(error=1e-5)          # squares of normal values
     16739
     """
 
     name = "moment"
-    skewness: float = 0.0
+    skewness: float
 
     def _z(self, error: float) -> float:
         return float(stats.norm.isf(error / 4))
@@ -161,5 +165,7 @@ class Moment(Grounds):
         self.check(x)
         if x.size < 2:
             raise ValueError("the spread of replicates takes two of them; got one.")
+        if np.ptp(x) <= ROUNDING * abs(x).max():
+            return -math.inf, math.inf
         mean, half = float(x.mean()), self._z(error) * float(x.std(ddof=1)) / math.sqrt(x.size)
         return mean - half, mean + half

@@ -78,12 +78,12 @@ class Hearing:
 
     def add(self, found: Blocks) -> None:
         """Add the replicates of the next block."""
-        values = self.claim.evidence.values(found)
-        if values.size:
-            try:
+        try:
+            values = self.claim.evidence.values(found)
+            if values.size:
                 self.claim.grounds.check(values)
-            except ValueError as error:
-                raise ValueError(f"claim {self.claim.identifier!r}: {error}") from None
+        except ValueError as error:
+            raise ValueError(f"claim {self.claim.identifier!r}: {error}") from None
         self.added.append(values)
 
     def end(self, step: int) -> None:
@@ -107,7 +107,8 @@ class Hearing:
             return math.nan
         least = self.claim.grounds.needed(self.share)
         if not self.values.size or math.isinf(high - low):
-            return float(max(least, FIRST_LOOK * self.claim.evidence.size))
+            few = self.values.size < least
+            return float(max(least, FIRST_LOOK * self.claim.evidence.size)) if few else math.inf
         estimate, region = float(self.values.mean()), self.claim.region
         distance = min(abs(estimate - edge) for edge in (region.low, region.high) if math.isfinite(edge))
         if distance == 0:
