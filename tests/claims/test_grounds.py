@@ -21,14 +21,14 @@ DRAWN = BatchStatistic("uniform", 2, lambda x: x.mean(axis=1)).evidence
 @pytest.mark.parametrize("evidence", [DRAWN, DRAWN - DRAWN, Within(DRAWN, 0.0, 0.5)])
 def test_drawn_evidence_is_no_algebra(evidence: Evidence) -> None:
     """All means of 2**14 pairs of uniform values lie between 0 and 1; that the mean is in 0 to 1 is no algebra."""
-    with pytest.raises(ValueError, match="takes bn.claims.Enumerated.*or grounds that are valid for what is drawn"):
+    with pytest.raises(ValueError, match=r"takes bn.claims.Enumerated.*or grounds that are valid for what is drawn"):
         claim(Region(0.1, 0.9), Exact(), evidence)
 
 
 def test_cases_that_are_drawn_are_no_enumeration() -> None:
     """A few normal values are all below 6; "each is below 6" is false, and must not be supported."""
     rng = np.random.default_rng(0)
-    with pytest.raises(ValueError, match="claim 'own': cases.* other values at the second call"):
+    with pytest.raises(ValueError, match=r"claim 'own': cases.* other values at the second call"):
         check_claims(claim(Region.below(6.0), Exact(), Enumerated(lambda: rng.normal(size=8))))
 
 
@@ -45,7 +45,7 @@ def test_cases_that_reuse_their_memory_are_compared_as_they_were() -> None:
 
 @pytest.mark.parametrize("cases", [lambda: 1.0, lambda: "one", lambda: np.ones((2, 2)), lambda: [1 + 1j]])
 def test_cases_are_one_real_array(cases: object) -> None:
-    with pytest.raises(ValueError, match="claim 'own': what cases\\(\\) returns"):
+    with pytest.raises(ValueError, match=r"claim 'own': what cases\(\) returns"):
         check_claims(claim(Region.below(6.0), Exact(), Enumerated(cases)))  # type: ignore[arg-type]
 
 
