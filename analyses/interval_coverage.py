@@ -51,8 +51,8 @@ class Intervals(bn.Study):
     def model_se(self, cell: Mapping[str, Any], key: str) -> str | None:
         return "se" if key == "mean" else None
 
-    def origin(self, cell: Mapping[str, Any], key: str) -> float:
-        return bn.POPULATIONS[cell["population"]].mean if key == "mean" else 0.0
+    def target(self, condition: Mapping[str, Any], key: str) -> float:
+        return bn.POPULATIONS[condition["population"]].mean if key == "mean" else 0.0
 
     def tail_index(self, cell: Mapping[str, Any], key: str, replicates: int) -> float:
         return bn.POPULATIONS[cell["population"]].tail_index if key in ("mean", "se") else math.inf

@@ -170,7 +170,7 @@ def test_another_study_is_refused_with_the_difference_and_left_as_it_was(tmp_pat
         counted(tmp_path / "s", scale=2.0)
     for method, code in [
         ("simulate", lambda *given: {"mean": given[2].normal(size=50)}),
-        ("origin", lambda *_: 1.0),
+        ("target", lambda *_: 1.0),
         ("a_part_of_simulate", lambda *_: None),
     ]:
         monkeypatch.setattr(Counted, method, code, raising=False)

@@ -27,7 +27,7 @@ def sample(*blocks, origin=0.0):
     account = Account((("x",),))
     for i, block in enumerate(blocks):
         account.add(i, Tally.of({"x": np.asarray(block)}, [origin]))
-    return account.sample(0)
+    return replace(account.sample(0), target=origin)
 
 
 def summary(name, x, origin=0.0):
@@ -62,7 +62,7 @@ def test_merging_is_tallying_the_union(x, y):
     np.testing.assert_allclose(merge_moments(np.zeros(5), a), a, rtol=1e-15)
 
 
-def test_the_origin_is_what_errors_are_measured_from():
+def test_moments_are_about_the_origin():
     x = np.random.default_rng(0).normal(10.0, 1.0, 500)
     np.testing.assert_allclose(Tally.of({"x": x}, [10.0]).moments[:, 0], expected(x, 10.0), rtol=1e-11)
 

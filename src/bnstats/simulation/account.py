@@ -143,7 +143,7 @@ def in_chapters(blocks: Sequence[int], tallies: Sequence[Tally]) -> list[Tally |
     first = 0
     while first < len(tallies):
         chapter = tallies[first : first + CHAPTER]
-        alike = all(t.keys == chapter[0].keys and t.joint.shape == chapter[0].joint.shape for t in chapter)
+        alike = all(_alike(t, chapter[0]) for t in chapter)
         if blocks[first] % CHAPTER == 0 and len(chapter) == CHAPTER and alike:
             merged = Account(chapter[0].keys, chapter[0].joint.shape[1:])
             for block, tally in zip(blocks[first:], chapter, strict=False):
@@ -153,6 +153,11 @@ def in_chapters(blocks: Sequence[int], tallies: Sequence[Tally]) -> list[Tally |
             parts.append(tallies[first])
         first += parts[-1].blocks
     return parts
+
+
+def _alike(a: Tally, b: Tally) -> bool:
+    """Return whether two tallies are of the same measures, so that they can be merged."""
+    return a.keys == b.keys and a.joint.shape == b.joint.shape and np.array_equal(a.events, b.events)
 
 
 @compiled

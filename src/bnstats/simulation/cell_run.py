@@ -7,7 +7,10 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+
 from bnstats.simulation.account import Account, Chapters
+from bnstats.simulation.checks import target_of
 from bnstats.simulation.control_variates import contradicted
 from bnstats.simulation.evidence import Sample
 from bnstats.simulation.frozen_cell import FrozenCell
@@ -46,6 +49,7 @@ class CellRun:
         self.most = math.ceil(study.at_most(self.cell, max_replicates) / study.size(self.cell))
         self.blocks = 0
         self.keys: tuple[Key, ...] = ()
+        self.events = np.empty(0, np.int8)
         self.chapters = Chapters()
         self.settled: dict[Key, list[Row]] = {}
         self.worst = math.inf
@@ -68,12 +72,17 @@ class CellRun:
     def add(self, block: int, part: Tally | Account) -> None:
         """Add the next block, or the next chapter of blocks, which begins with that one."""
         if not self.keys:
-            self.keys = part.keys
+            self.keys, self.events = part.keys, part.events
             self._check_summaries(part)
         if part.keys != self.keys:
             raise ValueError(
                 f"{type(self.study).__name__}.simulate has measures {part.keys} in block {block} and {self.keys} in "
                 "block 0; return the same ones in each block of a cell."
+            )
+        if not np.array_equal(part.events, self.events):
+            raise ValueError(
+                f"{type(self.study).__name__}.simulate returns a measure as booleans in one block and as numbers in "
+                "another one; return the same type in each block of a cell."
             )
         self.chapters.add(block, part)
         self.blocks = block + part.blocks
@@ -128,8 +137,12 @@ class CellRun:
         """The replicates of a measure, with what the study says of them."""
         sample = account.sample(self.keys.index(key), self._controls(account, key))
         model = self._model_key(key)
-        model_se = account.sample(self.keys.index(model)) if model in self.keys else None
-        return replace(sample, span=self.study.span(self.cell, self._name(key)), model_se=model_se)
+        model_se = None
+        if model in self.keys:
+            target = target_of(self.study, self.cell, self._name(model))
+            model_se = replace(account.sample(self.keys.index(model)), target=target)
+        span = self.study.span(self.cell, self._name(key))
+        return replace(sample, span=span, model_se=model_se, target=target_of(self.study, self.cell, self._name(key)))
 
     def _controls(self, account: Account, key: Key) -> list[int]:
         """The places of the control variates of a measure that have a variance, and mean 0 as far as one can tell."""

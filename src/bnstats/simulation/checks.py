@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any
 
 from bnstats._validation import shown
@@ -19,6 +19,11 @@ def check(study: Any) -> Sequence[Cell]:
     """The cells of the study; ValueError if it is none."""
     if not isinstance(study, Study):
         raise ValueError(f"study is an object of a class derived from bn.Study; got {shown(study)}.")
+    if callable(getattr(study, "origin", None)):
+        raise ValueError(
+            f"{type(study).__name__} has a method origin, which is now called target: rename it, and let it return the "
+            "true value of what the replicates estimate."
+        )
     for summary in study.summaries:
         summary_of(summary)
     cells = study.cells()
@@ -38,6 +43,17 @@ def check(study: Any) -> Sequence[Cell]:
         if not isinstance(size, Integral) or size < 1:
             raise ValueError(f"{type(study).__name__}.size returns a whole number of at least 1; got {shown(size)}.")
     return cells
+
+
+def target_of(study: Study, condition: Cell, key: Any) -> float:
+    """Return `study.target` of a measure; ValueError if it is no number."""
+    target = study.target(condition, key)
+    if isinstance(target, bool) or not isinstance(target, Real):
+        raise ValueError(
+            f"{type(study).__name__}.target returns a number, the true value of what {key!r} estimates, or nan; got "
+            f"{shown(target)}."
+        )
+    return float(target)
 
 
 def distinct(cells: Sequence[Cell]) -> list[Cell]:

@@ -47,6 +47,8 @@ class Sample:
         The most by which two replicates can differ: 0 where all are known to be the same, inf where nothing is known.
     model_se : Sample, optional
         The standard errors that a model gave for these estimates.
+    target : float
+        The true value of what is estimated, see `Study.target`.
     """
 
     moments: FloatArray
@@ -61,6 +63,12 @@ class Sample:
     joint: FloatArray = field(default_factory=partial(np.zeros, (GROUPS, 1, 0)))
     span: float = math.inf
     model_se: Sample | None = field(default=None, repr=False)
+    target: float = 0.0
+
+    @property
+    def origin(self) -> float:
+        """The number that moments and histogram are about."""
+        return origin_of(self.target, self.events)
 
     @property
     def groups(self) -> int:
@@ -109,24 +117,26 @@ class Sample:
         all_counts[self.bins], low[self.bins], high[self.bins] = counts, self.low, self.high
         histogram = Histogram(EDGES, all_counts, low, high, self.atoms, atom_counts)
         span = min(self.span, 1.0) if self.events else self.span
-        return Evidence(moments, histogram, halves, span, model_se)
+        return Evidence(moments, histogram, halves, span, model_se, self.target, self.origin)
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """Replicates of one measure in the form that summaries take: e = value - origin.
+    """Replicates of one measure in the form that summaries take.
 
     Attributes
     ----------
     moments : array, shape (5,)
-        As in `Tally`.
+        Those of value - origin, as in `Tally`.
     values : Histogram
-        Of e; empty where only moments are kept.
+        That of value - origin; empty where only moments are kept.
     halves : count and joint moments of the blocks with even and odd numbers, shapes (2,) and (2, D + 1, D), optional
         With control variates, see `bnstats.simulation.control_variates`.
     span : float
         As in `Sample`; at most 1 for events.
     model_se : Evidence, optional
+        As in `Sample`.
+    target, origin : float
         As in `Sample`.
     """
 
@@ -135,6 +145,8 @@ class Evidence:
     halves: tuple[FloatArray, FloatArray] | None = None
     span: float = math.inf
     model_se: Evidence | None = None
+    target: float = 0.0
+    origin: float = 0.0
 
     @property
     def n(self) -> float:
@@ -142,18 +154,33 @@ class Evidence:
         return np.float64(self.moments[0])
 
     @property
-    def mean(self) -> float:
-        """Mean of e."""
+    def from_origin(self) -> float:
+        """Mean of value - origin."""
         return np.float64(self.moments[1])
 
+    @property
+    def mean(self) -> float:
+        """Mean of the values."""
+        return self.from_origin + self.origin
+
+    @property
+    def bias(self) -> float:
+        """Mean of the errors, value - target; nan where no target is known."""
+        return self.from_origin + (self.origin - self.target)
+
     def central(self, order: int) -> float:
-        """Central moment of e of order 2, 3 or 4, with denominator n."""
+        """Central moment of order 2, 3 or 4, with denominator n."""
         return np.float64(self.moments[order] / self.moments[0])
 
     @property
     def mean_square(self) -> float:
-        """Mean of e²."""
+        """Mean of the squared values."""
         return self.central(2) + self.mean**2
+
+    @property
+    def mean_squared_error(self) -> float:
+        """Mean of the squared errors."""
+        return self.central(2) + self.bias**2
 
     @cached_property
     def controlled(self) -> tuple[Evidence, FloatArray] | None:
@@ -184,5 +211,17 @@ class Evidence:
 
     @cached_property
     def magnitudes(self) -> Histogram:
-        """Of |e|."""
-        return self.values.magnitudes()
+        """The histogram of the errors without their signs."""
+        moved = self.origin - self.target
+        return self.values.moved(moved if math.isfinite(moved) else 0.0).magnitudes()
+
+
+def origin_of(target: float, events: bool) -> float:
+    """Return the number that replicates are tallied about, so that sums of estimates lose no digits.
+
+    It is the target where one is known, and 0 for events, which are counted as they are.
+
+    >>> origin_of(3.5, events=False), origin_of(3.5, events=True), origin_of(math.nan, events=False)
+    (3.5, 0.0, 0.0)
+    """
+    return 0.0 if events or not math.isfinite(target) else target

@@ -109,6 +109,19 @@ class Histogram:
     atom_counts: NDArray[np.int64]
     _found: dict[float, tuple[float, FloatArray, FloatArray]] = field(default_factory=dict, repr=False)
 
+    def moved(self, by: float) -> Histogram:
+        """Return the histogram of the values plus a number, which is exact where each bin holds a single value."""
+        if by == 0:
+            return self
+        filled = np.flatnonzero(self.counts)
+        low, high = self.low[filled] + by, self.high[filled] + by
+        counts, lowest, highest = np.zeros(BINS, np.int64), np.full(BINS, np.inf), np.full(BINS, -np.inf)
+        place = bins_of(low)
+        np.add.at(counts, place, self.counts[filled])
+        np.minimum.at(lowest, place, low)
+        np.maximum.at(highest, place, high)
+        return Histogram(self.edges, counts, lowest, highest, self.atoms + by, self.atom_counts)
+
     def magnitudes(self) -> Histogram:
         """The histogram of the values without their signs."""
         plus, minus = slice(MAGNITUDE_BINS, None), slice(MAGNITUDE_BINS - 1, None, -1)

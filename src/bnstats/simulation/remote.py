@@ -22,7 +22,8 @@ from bnstats._arrays import FloatArray
 from bnstats._raised import raised
 from bnstats.simulation.account import Account, in_chapters
 from bnstats.simulation.blocks import replicates
-from bnstats.simulation.checks import distinct
+from bnstats.simulation.checks import distinct, target_of
+from bnstats.simulation.evidence import origin_of
 from bnstats.simulation.frozen_cell import FrozenCell
 from bnstats.simulation.single_thread import single_thread
 from bnstats.simulation.storage.packing import pack
@@ -121,7 +122,10 @@ def _tally(study: Study, cell: Cell, found: Mapping[Any, NDArray[Any]]) -> Tally
             )
         if wanted:
             beside[key] = tuple(np.ascontiguousarray(found[control], np.float64).ravel() for control in wanted)
-    origins = [study.origin(cell, names[key]) for key in measures]
+    origins = [
+        origin_of(target_of(study, cell, names[key]), np.asarray(values).dtype == np.bool_)
+        for key, values in measures.items()
+    ]
     return Tally.of(measures, origins, histogram(study.summaries), beside)
 
 

@@ -97,8 +97,12 @@ class Study(ABC):
         """How many random numbers a replicate takes, for the progress bar."""
         return 1
 
-    def origin(self, cell: Cell, key: Any) -> float:
-        """What replicates are measured from: the target, if they are estimates."""
+    def target(self, condition: Cell, key: Any) -> float:
+        """Return the true value of what the replicates of this measure estimate; nan where nothing is estimated.
+
+        Only bias, RMSE and median absolute error use the target: they summarize value - target. All other summaries
+        are of the values themselves. With the default, 0, the replicates are themselves errors.
+        """
         return 0.0
 
     def summaries_of(self, cell: Cell, key: Any) -> tuple[str | Summary, ...]:

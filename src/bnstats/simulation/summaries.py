@@ -1,8 +1,8 @@
 """From replicates to numbers: each summary has a value and a Monte Carlo standard error in closed form.
 
-e is value - origin: the error of an estimate if the origin is its target. The formulas are those of Morris, White &
-Crowther (2019, Table 6), with the fourth moment of the replicates in place of normality in those of standard errors,
-and the delta method for roots.
+Bias, RMSE and median absolute error are of the errors, value - target; all other summaries are of the values. The
+formulas are those of Morris, White & Crowther (2019, Table 6), with the fourth moment of the replicates in place of
+normality in those of standard errors, and the delta method for roots.
 
 An error is 0 only where the replicates are known to be all the same. Where they merely happen to be, others may have
 been missed: at 95 %, none of n replicates shows an event of probability 3 / n, and the error is what it would change.
@@ -37,7 +37,7 @@ class Summary:
     name : str
     value, mcse : callable (Evidence) -> float
     order : float
-        The MCSE exists if the moment of |e| of this order does.
+        The MCSE exists if the moment of |value| of this order does.
     scale : callable (Evidence) -> float, optional
         What the MCSE is divided by for a relative precision; by default the value.
     histogram : bool
@@ -50,8 +50,8 @@ class Summary:
     of_model_se : bool
         Whether it compares with standard errors that a model gave, see `Study.model_se`.
     gradient : callable (Evidence) -> pair of floats, optional
-        Its derivatives by the mean and the mean square of e, if it is a function of these: it can have control
-        variates then.
+        The derivatives by the mean and the mean square of value - origin, if the summary is a function of these: it
+        can have control variates then.
     """
 
     name: str
@@ -110,6 +110,10 @@ def _mean(e: Evidence) -> float:
     return e.mean
 
 
+def _bias(e: Evidence) -> float:
+    return e.bias
+
+
 def _mean_mcse(e: Evidence) -> float:
     return e.missed * e.span if e.all_equal else _se(e) / math.sqrt(e.n)
 
@@ -137,25 +141,31 @@ def _se_mcse(e: Evidence) -> float:
 
 
 def _gradient_of_se(e: Evidence) -> tuple[float, float]:
-    return -e.mean / _se(e), 1 / (2 * _se(e))
+    return -e.from_origin / _se(e), 1 / (2 * _se(e))
 
 
 def _rmse(e: Evidence) -> float:
-    return float(np.sqrt(e.mean_square))
+    return float(np.sqrt(e.mean_squared_error))
 
 
 def _rmse_mcse(e: Evidence) -> float:
-    b, second = e.mean, e.central(2)
-    variance = e.central(4) - second**2 + 4 * b * e.central(3) + 4 * b**2 * second  # of e²
-    one_size = second > 1e-6 * e.mean_square and variance <= ROUNDING * e.mean_square**2
+    return _root_mean_square_mcse(e, e.bias)
+
+
+def _root_mean_square_mcse(e: Evidence, mean: float) -> float:
+    """MCSE of the root mean square of values that were moved so that this is their mean."""
+    second = e.central(2)
+    square = second + mean**2
+    variance = e.central(4) - second**2 + 4 * mean * e.central(3) + 4 * mean**2 * second  # of the squares
+    one_size = second > 1e-6 * square and variance <= ROUNDING * square**2
     if e.all_equal or one_size:
-        root = _rmse(e)
+        root = float(np.sqrt(square))
         return float(np.sqrt(root**2 + e.missed * ((root + e.span) ** 2 - root**2))) - root
-    return float(np.sqrt(np.maximum(variance, 0.0) / e.n / (4 * e.mean_square)))
+    return float(np.sqrt(np.maximum(variance, 0.0) / e.n / (4 * square)))
 
 
 def _gradient_of_rmse(e: Evidence) -> tuple[float, float]:
-    return 0.0, 1 / (2 * _rmse(e))
+    return (e.origin - e.target) / _rmse(e), 1 / (2 * _rmse(e))
 
 
 def _root_mean(e: Evidence) -> float:
@@ -175,7 +185,7 @@ def _gradient_of_root_mean(e: Evidence) -> tuple[float, float]:
 
 def _model_se(e: Evidence) -> float:
     """Root of the mean of squared standard errors by the model."""
-    return _rmse(e.model_se) if e.model_se else math.nan
+    return float(np.sqrt(e.model_se.mean_square)) if e.model_se else math.nan
 
 
 def _model_ratio(e: Evidence) -> float:
@@ -190,11 +200,16 @@ def _relative_error_mcse(e: Evidence) -> float:
     """Of the ratio of two standard errors, as if they were independent."""
     if e.model_se is None or e.all_equal or e.model_se.all_equal:
         return math.inf
-    return _model_ratio(e) * math.hypot(_rmse_mcse(e.model_se) / _model_se(e), _se_mcse(e) / _se(e))
+    error_of_model = _root_mean_square_mcse(e.model_se, e.model_se.mean)
+    return _model_ratio(e) * math.hypot(error_of_model / _model_se(e), _se_mcse(e) / _se(e))
 
 
-def _quantile(e: Evidence, histogram: Callable[[Evidence], Histogram], chance: float) -> float:
-    return histogram(e).around(chance)[0]
+def _quantile(e: Evidence, chance: float) -> float:
+    return e.values.around(chance)[0] + e.origin
+
+
+def _median_abs_error(e: Evidence) -> float:
+    return e.magnitudes.around(0.5)[0] if math.isfinite(e.target) else abs(e.bias)
 
 
 def _quantile_mcse(e: Evidence, histogram: Callable[[Evidence], Histogram], chance: float) -> float:
@@ -232,9 +247,11 @@ def _magnitudes(e: Evidence) -> Histogram:
     return e.magnitudes
 
 
-def _of_quantile(name: str, histogram: Callable[[Evidence], Histogram], chance: float) -> Summary:
+def _of_quantile(
+    name: str, value: Callable[[Evidence], float], histogram: Callable[[Evidence], Histogram], chance: float
+) -> Summary:
     of: dict[str, Any] = {"histogram": histogram, "chance": chance}
-    value, mcse, at_gap = partial(_quantile, **of), partial(_quantile_mcse, **of), partial(_between_atoms, **of)
+    mcse, at_gap = partial(_quantile_mcse, **of), partial(_between_atoms, **of)
     return Summary(name, value, mcse, order=0, histogram=True, at_gap=at_gap)
 
 
@@ -246,18 +263,18 @@ def quantile(chance: float) -> Summary:
     """
     if not 0 < chance < 1:
         raise ValueError(f"a quantile has a probability above 0 and below 1 below it; got {shown(chance)}.")
-    return _of_quantile(f"quantile({chance:g})", _values, chance)
+    return _of_quantile(f"quantile({chance:g})", partial(_quantile, chance=chance), _values, chance)
 
 
 SUMMARIES: dict[str, Summary] = {
     summary.name: summary
     for summary in (
         Summary("mean", _mean, _mean_mcse, order=2, gradient=_gradient_of_mean),
-        Summary("bias", _mean, _mean_mcse, order=2, scale=_rmse, gradient=_gradient_of_mean),
+        Summary("bias", _bias, _mean_mcse, order=2, scale=_rmse, gradient=_gradient_of_mean),
         Summary("se", _se, _se_mcse, order=4, gradient=_gradient_of_se),
         Summary("rmse", _rmse, _rmse_mcse, order=4, gradient=_gradient_of_rmse),
         Summary("root_mean", _root_mean, _root_mean_mcse, order=2, gradient=_gradient_of_root_mean),
-        _of_quantile("median_abs_error", _magnitudes, 0.5),
+        _of_quantile("median_abs_error", _median_abs_error, _magnitudes, 0.5),
         *map(quantile, (0.05, 0.5, 0.95)),
         Summary("coverage", _mean, _share_mcse, order=2, of_events=True),
         Summary("rejection_rate", _mean, _share_mcse, order=2, of_events=True),

@@ -92,7 +92,7 @@ class Tally:
         histogram: bool = True,
         controls: Mapping[Any, tuple[FloatArray, ...]] = MappingProxyType({}),
     ) -> Tally:
-        """Tally arrays of replicates, each about its own origin, with a histogram or without.
+        """Tally arrays of replicates, each about its own origin (see `origin_of`), with a histogram or without.
 
         A control variate of a measure is an array with a number for each replicate.
 

@@ -164,8 +164,8 @@ class ConvergenceStudy(Study):
     def controls(self, cell: Cell, key: ConvergenceKey) -> Sequence[ConvergenceKey]:
         return () if key.estimator in ORDERS else self._known(cell, key).controls
 
-    def origin(self, cell: Cell, key: ConvergenceKey) -> float:
-        return self._known(cell, key).target
+    def target(self, condition: Cell, key: ConvergenceKey) -> float:
+        return self._known(condition, key).target
 
     def span(self, cell: Cell, key: ConvergenceKey) -> float:
         return 0.0 if self._known(cell, key).sampling.se == 0 else math.inf

@@ -78,7 +78,7 @@ class RawBehindStudy(Study):
         near = np.count_nonzero(np.abs(batches, out=batches) <= self.width * std[:, None], axis=1)
         return near.astype(np.float64), raw
 
-    def origin(self, cell: Cell, key: Any) -> float:
+    def target(self, condition: Cell, key: Any) -> float:
         return self.population.mean
 
     def exact(self, cell: Cell, key: Any, summary: str) -> float:

@@ -110,7 +110,7 @@ class RunningStudy(Study):
             _update(state, batches, divisors, weights[now], place[now], kept)
         return kept
 
-    def origin(self, cell: Cell, key: RunningKey) -> float:
+    def target(self, condition: Cell, key: RunningKey) -> float:
         return self.population.mean if key.statistic == "mean" else self.population.var
 
     def exact(self, cell: Cell, key: RunningKey, summary: str) -> float:
