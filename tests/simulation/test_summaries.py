@@ -250,18 +250,45 @@ class Estimates(bn.Study):
 def test_a_study_of_intervals_in_a_few_lines() -> None:
     """Exact: no bias, no error of the model, coverage 0.95, and a chi law of standard errors. False alarm 1e-6."""
     table = bn.run(Estimates(), max_replicates=100_000).table
-    assert "summary" in table.columns
-    rows = table.set_index(["measure", table["summary"].fillna("")])
+    rows = table.set_index(["measure", "summary"])
     exact = pd.Series(
         [0.0, 0.0, math.sqrt(stats.chi2.ppf(0.9, 9) / 9 / 10), 0.95],
         index=pd.MultiIndex.from_tuples(
-            [("mean", "bias"), ("mean", "relative_error_of_model_se"), ("se", ""), ("interval", "")]
+            [
+                ("mean", "bias"),
+                ("mean", "relative_error_of_model_se"),
+                ("se", "quantile(0.9)"),
+                ("interval", "coverage"),
+            ]
         ),
     )
     rows = rows.loc[exact.index]
     bn.testing.assert_within_mcse(rows["value"], exact, rows["mcse"])
     with pytest.raises(AssertionError):  # power: the normal quantile instead of the t law's covers 0.918
         bn.testing.assert_within_mcse(rows["value"].iloc[-1], 0.918, rows["mcse"].iloc[-1])
+
+
+@dataclass(frozen=True)
+class OneThenTwo(bn.Study):
+    """One summary of the first measure, and several of the second one from the second condition on."""
+
+    counts: tuple[int, ...]
+
+    def cells(self):
+        return [{"count": count} for count in self.counts]
+
+    def simulate(self, cell, rng, size):
+        return {"a": rng.random(size), "b": rng.random(size)}
+
+    def summaries_of(self, cell, key):
+        return ("mean", "se", "rmse")[: 1 if key == "a" else cell["count"]]
+
+
+def test_every_row_says_which_summary_it_is_where_any_measure_has_several() -> None:
+    table = bn.run(OneThenTwo((1, 2)), max_replicates=1000).table
+    assert list(table.columns[:4]) == ["count", "measure", "summary", "value"]
+    assert table["summary"].tolist() == ["mean", "mean", "mean", "mean", "se"]
+    assert "summary" not in bn.run(OneThenTwo((1, 1)), max_replicates=1000).table
 
 
 @dataclass(frozen=True)

@@ -33,12 +33,11 @@ class Row:
     sample: Sample
     replicates: int
 
-    @property
-    def columns(self) -> dict[str, Any]:
-        """The columns of the table, by name."""
+    def columns(self, by_summary: bool) -> dict[str, Any]:
+        """Return the columns of the table, by name, with the summary's name among them if asked for."""
         number = self.number
         numbers = {"value": number.value, "mcse": number.mcse, "exact": number.exact, "replicates": self.replicates}
-        return self.names | numbers
+        return self.names | ({"summary": self.summary.name} if by_summary else {}) | numbers
 
 
 class CellRun:
@@ -120,14 +119,12 @@ class CellRun:
         evidence = sample.whole()
         most = self.most / self.blocks * evidence.n
         without = sample.without_controls()
-        columns, several = self._columns(key), len(self._summaries(key)) > 1
+        columns = self._columns(key)
         rows = []
         for summary in map(summary_of, self._summaries(key)):
             names = columns.copy()
             if "measure" not in self.study.key_columns:
                 names["measure"] = summary.name
-            elif several:
-                names["summary"] = summary.name
             number = judge(self.study, self.cell, name, summary, evidence, most)
             kept = sample if number.variance_ratio > 1 else without
             rows.append(Row(names, summary, number, kept, int(evidence.n)))

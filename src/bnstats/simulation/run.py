@@ -38,11 +38,12 @@ class Simulation(Result):
     ----------
     table : DataFrame
         One row per cell, measure and summary: value, mcse (Monte Carlo standard error), exact, replicates, and
-        reached, whether the relative mcse is as small as asked, or nothing was asked of that number. Infinite values
-        are not estimated and have no mcse; mcse is inf where the replicates' tails are too heavy for it to exist, and
-        where they are all equal and nothing bounds what others would be (`Study.span`); it is 0 only where they are
-        known to be all the same. Of a study with control variates also variance_ratio: so many times as many
-        replicates would have been needed without them; 1 where they were not used.
+        reached, whether the relative mcse is as small as asked, or nothing was asked of that number. The column summary
+        is there if a measure has several. Infinite values are not estimated and have no mcse; mcse is inf where the
+        replicates' tails are too heavy for it to exist, and where they are all equal and nothing bounds what others
+        would be (`Study.span`); it is 0 only where they are known to be all the same. Of a study with control variates
+        also variance_ratio: so many times as many replicates would have been needed without them; 1 where they were
+        not used.
     samples, summaries : list
         The tally behind each row, and how it was summarised.
     looks : int
@@ -129,8 +130,10 @@ def run(
 
 
 def _simulation(cells: Sequence[CellRun], looks: int, precision: float | None) -> Simulation:
-    rows = [row for cell in cells for key in cell.keys for row in cell.settled[key]]
-    table = pd.DataFrame([row.columns for row in rows])
+    measures = [cell.settled[key] for cell in cells for key in cell.keys]
+    rows = [row for measure in measures for row in measure]
+    by_summary = "measure" in cells[0].study.key_columns and any(len(measure) > 1 for measure in measures)
+    table = pd.DataFrame([row.columns(by_summary) for row in rows])
     table["reached"] = [row.number.reached(precision) for row in rows]
     if type(cells[0].study).controls is not Study.controls:
         table["variance_ratio"] = [row.number.variance_ratio for row in rows]
