@@ -42,6 +42,12 @@ def test_a_model_without_statistics_is_named_and_reported(data: Path, capsys: py
     assert pd.read_csv("layers.csv")["channels"].tolist() == [8]
 
 
+def test_options_that_say_nothing_are_refused(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("pairs.py").write_text("def made():\n    return None, None\n")
+    assert main(["audit", "pairs:made", "--data", str(data), "--batch-size", "20"]) == 2
+    assert "pairs:made returned (model, loader); leave out --data and --batch-size." in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -52,6 +58,10 @@ def test_a_model_without_statistics_is_named_and_reported(data: Path, capsys: py
         (["--data", "words.npz", "--batch-size", "8"], "holds real numbers"),
         (["--data", "uneven.npz", "--batch-size", "8"], "as many in x as in y"),
         (["--data", "named.npz", "--batch-size", "8"], "has an array x"),
+        (["--data", "objects.npz", "--batch-size", "8"], "objects.npz is none, or a damaged one."),
+        (["--data", "empty.npz", "--batch-size", "8"], "empty.npz is none, or a damaged one."),
+        (["--data", "cut.npz", "--batch-size", "8"], "cut.npz is none, or a damaged one."),
+        (["--data", "flipped.npz", "--batch-size", "8"], "flipped.npz is none, or a damaged one."),
     ],
 )
 @pytest.mark.usefixtures("data")
@@ -61,5 +71,11 @@ def test_bad_files_are_refused_in_a_sentence(
     np.savez("words.npz", x=np.array([["a"], ["b"]]))
     np.savez("uneven.npz", x=np.zeros((4, 2)), y=np.zeros(3))
     np.savez("named.npz", inputs=np.zeros((4, 2)))
+    np.savez("objects.npz", x=np.array([{}]))
+    Path("empty.npz").touch()
+    np.savez_compressed("flipped.npz", x=np.random.default_rng(0).normal(size=(40, 2)))
+    whole = Path("flipped.npz").read_bytes()
+    Path("cut.npz").write_bytes(whole[:-30])
+    Path("flipped.npz").write_bytes(whole[:100] + bytes(byte ^ 255 for byte in whole[100:120]) + whole[120:])
     assert main(["audit", "own_model:reset", *change]) == 2
     assert message in capsys.readouterr().err

@@ -47,13 +47,17 @@ def test_claims(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["claims", "zero-at-3", "--max-replicates", "0"]) == 1
     assert main(["claims", "--list"]) == 0
     assert "zero-at-64: In batches of 64" in capsys.readouterr().out
+    assert main(["claims", "--list", "zero-at-3"]) == 0
+    assert capsys.readouterr().out.count("\n") == 1
+    assert main(["claims", "--list", "--out", str(tmp_path / "list.csv")]) == 2
+    assert "--list judges nothing" in capsys.readouterr().err
 
 
 def test_convergence_of_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     x = np.random.default_rng(0).normal(size=200)
     np.save(tmp_path / "x.npy", x)
     pd.DataFrame({"x": x, "y": 2 * x, "name": "a"}).to_csv(tmp_path / "x.csv", index=False)
-    how = ["--batch-sizes", "2", "8", "--precision", "0.1", "--quiet", "--out", str(tmp_path / "t.csv")]
+    how = ["--batch-sizes", "2", "8", "--precision", "0.1", "--quiet", "--overwrite", "--out", str(tmp_path / "t.csv")]
     assert main(["convergence", str(tmp_path / "x.npy"), *how]) == 0
     from_array = pd.read_csv(tmp_path / "t.csv")
     assert main(["convergence", str(tmp_path / "x.csv"), "--column", "x", *how]) == 0
@@ -61,7 +65,7 @@ def test_convergence_of_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     expected = bn.measure_convergence({"x": x}, batch_sizes=[2, 8], precision=0.1).table
     assert np.allclose(from_array["value"], expected["value"], equal_nan=True)
     assert main(["convergence", str(tmp_path / "x.csv"), *how]) == 2
-    assert "--column: x, y" in capsys.readouterr().err
+    assert "x, y; choose one with --column" in capsys.readouterr().err
 
 
 def test_mismatch(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -88,7 +92,7 @@ def test_versions(capsys: pytest.CaptureFixture[str]) -> None:
     [
         (["mismatch", "digit"], "did you mean 'digits'"),
         (["convergence", "missing.npy"], "missing.npy"),
-        (["convergence", "values.txt"], "a .npy or a .csv file"),
+        (["convergence", "values.xlsx"], "FILE ends in .csv, .tsv"),
         (["claims", "no-such-claim"], "is not known"),
         (["audit", "json"], "give MODULE:FUNCTION"),
         (["audit", "json:nothing"], "has no function 'nothing'"),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -32,10 +34,13 @@ def loaders(file: Path, batch_size: int) -> tuple[DataLoader[Any], DataLoader[An
     """
     whole("batch size", batch_size, least=2)
     try:
-        with np.load(file, allow_pickle=False) as held:
+        with file.open("rb") as opened:  # NumPy leaves it open where it is damaged
+            held = np.load(opened, allow_pickle=False)
             arrays = dict(held) if isinstance(held, np.lib.npyio.NpzFile) else {}
-    except (ValueError, EOFError) as error:
-        raise ValueError(f"--data is a .npz file of numbers, with arrays x and y; {file} is none ({error}).") from None
+    except (ValueError, EOFError, BadZipFile, NotImplementedError, zlib.error):
+        raise ValueError(
+            f"--data is a .npz file of numbers, with arrays x and y; {file} is none, or a damaged one."
+        ) from None
     if "x" not in arrays:
         raise ValueError(
             f"--data has an array x, one row per example, and y, their labels; {file} has {sorted(arrays)}."

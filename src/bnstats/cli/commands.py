@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 import bnstats as bn
+from bnstats.cli.column_file import ENDINGS, Options, read_column
+from bnstats.cli.output_file import check_outputs, write_text
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -27,10 +27,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.print_help()
         return 0
     try:
+        _check_outputs(arguments)
         return int(arguments.run(arguments))
     except (ValueError, OSError, ImportError) as error:
         print(f"bnstats {arguments.command}: {_in_words(error)}", file=sys.stderr)
         return 2
+
+
+def _check_outputs(arguments: argparse.Namespace, *others: Path) -> None:
+    """Check the files that a command is to write, beside those that it reads, `others` too."""
+    given = {f"--{name}": getattr(arguments, name, None) for name in ("out", "html")}
+    read = (getattr(arguments, name, None) for name in ("file", "data"))
+    outputs = {option: path for option, path in given.items() if path is not None}
+    check_outputs(
+        outputs, [*(path for path in read if path is not None), *others], getattr(arguments, "overwrite", False)
+    )
 
 
 def _in_words(error: Exception) -> str:
@@ -51,8 +62,16 @@ def _parser() -> argparse.ArgumentParser:
     claims.add_argument("--max-replicates", type=int, help="of each claim, at most")
 
     convergence = _command(commands, _convergence, "how fast batch statistics of your values converge", seeded=True)
-    convergence.add_argument("file", type=Path, metavar="FILE", help="numbers in a .npy file, or a column of a .csv")
-    convergence.add_argument("--column", help="of a .csv with several")
+    convergence.add_argument("file", type=Path, metavar="FILE", help=f"numbers: {', '.join(ENDINGS)}")
+    convergence.add_argument("--column", metavar="NAME", help="name or number (from 1 on) of the column")
+    convergence.add_argument("--sep", metavar="CHAR", help="separator of cells, or its name (default: detected)")
+    convergence.add_argument(
+        "--decimal", choices=(".", ","), metavar="MARK", help="decimal mark, . or , (default: detected)"
+    )
+    convergence.add_argument(
+        "--header", action=argparse.BooleanOptionalAction, help="the first row names the columns (default: detected)"
+    )
+    convergence.add_argument("--missing", nargs="+", default=[], metavar="CELL", help="further cells that are missing")
     convergence.add_argument("--batch-sizes", type=int, nargs="+", default=[2, 8, 32, 128, 512], metavar="N")
     convergence.add_argument("--precision", type=float, default=0.02, help="relative Monte Carlo standard error")
 
@@ -89,6 +108,7 @@ def _command(
     parser.set_defaults(run=run)
     if run not in (_merge, _versions):
         parser.add_argument("--out", type=Path, metavar="FILE.csv", help="where to write the table")
+        parser.add_argument("--overwrite", action="store_true", help="replace files that exist")
     if seeded:
         parser.add_argument("--seed", type=int, default=0, help="of all random streams (default: %(default)s)")
         parser.add_argument("--jobs", type=int, help="threads; results do not depend on it (default: all cores)")
@@ -101,49 +121,46 @@ def _options(arguments: argparse.Namespace) -> dict[str, Any]:
     return {"seed": arguments.seed, "executor": arguments.jobs, "progress": progress}
 
 
-def _show(text: str, table: Any, out: Path | None) -> None:
+def _show(text: str, table: Any, arguments: argparse.Namespace) -> None:
+    """Print what was found, and write the table; if that fails, print the table, too."""
     print(text)
-    if out is not None:
-        table.to_csv(out, index=False)
+    if arguments.out is None:
+        return
+    rows = table.to_csv(index=False)
+    try:
+        write_text(arguments.out, rows, arguments.overwrite)
+    except OSError:
+        print(rows)
+        raise
 
 
 def _claims(arguments: argparse.Namespace) -> int:
+    from bnstats.claims.ledger import chosen_claims
+
     if arguments.list:
-        for claim in bn.claims.CLAIMS.values():
+        if arguments.out is not None:
+            raise ValueError("--list judges nothing, so there is no table for --out; leave out one of them.")
+        for claim in chosen_claims(arguments.names or None):
             print(f"{claim.identifier}: {claim.statement}")
         return 0
     ledger = bn.check_claims(arguments.names or None, max_replicates=arguments.max_replicates, **_options(arguments))
-    _show(ledger.summary(), ledger.table, arguments.out)
+    _show(ledger.summary(), ledger.table, arguments)
     return int((ledger.table["verdict"] == "undecided").any())
 
 
 def _convergence(arguments: argparse.Namespace) -> int:
+    missing = tuple(arguments.missing)
+    how = Options(arguments.column, arguments.sep, arguments.decimal, arguments.header, missing)
+    column = read_column(arguments.file, how)
+    print(column.described)
     result = bn.measure_convergence(
-        {arguments.file.stem: _numbers(arguments.file, arguments.column)},
+        {arguments.file.name.partition(".")[0] or arguments.file.name: column.values},
         batch_sizes=arguments.batch_sizes,
         precision=arguments.precision,
         **_options(arguments),
     )
-    _show(result.table.to_string(index=False), result.table, arguments.out)
+    _show(result.table.to_string(index=False), result.table, arguments)
     return 0
-
-
-def _numbers(file: Path, column: str | None) -> Any:
-    """The values in a file: an array, or a column of a table; nothing in it is evaluated."""
-    if file.suffix == ".npy":
-        return np.load(file, allow_pickle=False).ravel()
-    if file.suffix != ".csv":
-        raise ValueError(f"FILE is a .npy or a .csv file; got {file}.")
-    import pandas as pd
-
-    table = pd.read_csv(file)
-    names = list(table.select_dtypes("number"))
-    if column is None and len(names) != 1:
-        raise ValueError(f"{file} has {len(names)} columns of numbers; choose one with --column: {', '.join(names)}.")
-    chosen = names[0] if column is None else column
-    if chosen not in names:
-        raise ValueError(f"--column is one of {', '.join(names)}; got {column!r}.")
-    return table[chosen].to_numpy()
 
 
 def _mismatch(arguments: argparse.Namespace) -> int:
@@ -157,7 +174,7 @@ def _mismatch(arguments: argparse.Namespace) -> int:
     )
     shown = result.table.query("metric == 'accuracy'")
     wide = shown.pivot_table(index=["normalizer", "batch_size"], columns="statistics", values="value", sort=False)
-    _show(f"accuracy by statistics at test time:\n{wide.round(3).to_string()}", result.table, arguments.out)
+    _show(f"accuracy by statistics at test time:\n{wide.round(3).to_string()}", result.table, arguments)
     return 0
 
 
@@ -166,19 +183,26 @@ def _audit(arguments: argparse.Namespace) -> int:
     if not module or not function:
         raise ValueError(f"give MODULE:FUNCTION, as in my_model:trained; got {arguments.source!r}.")
     sys.path.insert(0, "")
-    make = getattr(importlib.import_module(module), function, None)
+    imported = importlib.import_module(module)
+    make = getattr(imported, function, None)
     if not callable(make):
         raise ValueError(f"module {module!r} has no function {function!r} that returns (model, loader).")
+    if imported.__file__ is not None:
+        _check_outputs(arguments, Path(imported.__file__))
     report = bn.audit(**_audited(make(), arguments), seed=arguments.seed)
+    _show(report.summary(), report.layers, arguments)
     if arguments.html is not None:
-        report.to_html(arguments.html)
-    _show(report.summary(), report.layers, arguments.out)
+        from bnstats.audit.page import page
+
+        write_text(arguments.html, page(report), arguments.overwrite)
     return 0
 
 
 def _audited(made: Any, arguments: argparse.Namespace) -> dict[str, Any]:
     """Model and batches, from what the user's function made and the files that were named."""
     if isinstance(made, tuple) and len(made) == 2:
+        if arguments.data is not None or arguments.batch_size is not None:
+            raise ValueError(f"{arguments.source} returned (model, loader); leave out --data and --batch-size.")
         return {"model": made[0], "loader": made[1]}
     if arguments.data is None or arguments.batch_size is None:
         raise ValueError(f"{arguments.source} returned no pair (model, loader); name --data and --batch-size.")

@@ -1,0 +1,185 @@
+"""Tables in text files, as cells of text: separator and header are found, or named by the user."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import re
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import pandas as pd
+
+from bnstats._validation import shown
+
+SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
+NAMED = {name: mark for mark, name in SEPARATORS.items()} | {"\\t": "\t", "space": " "}
+# Rows by which a separator is chosen.
+SAMPLE = 1000
+# A character that stands in no text: with it, a row is a single cell.
+NONE = "\x1f"
+# Numbers with either decimal mark.
+NUMBER = {
+    mark: re.compile(rf"[+-]?([0-9]+{re.escape(mark)}?[0-9]*|{re.escape(mark)}[0-9]+)([eE][+-]?[0-9]+)?")
+    for mark in ".,"
+}
+# What looks like a number, in whatever country it was written.
+_NUMERIC = re.compile(r"[+-]?[0-9.,' ]*[0-9][0-9.,' ]*([eE][+-]?[0-9]+)?")
+
+
+@dataclass(frozen=True)
+class TextTable:
+    """The cells of a table, as text, stripped.
+
+    Attributes
+    ----------
+    cells : list of Series
+        The cells of each column, below the header; the index counts rows of the file from 0 on.
+    names : list of str
+        Column names, or numbers from 1 on where there is no header.
+    above : int
+        Rows above the first cell: 1 with a header, else 0.
+    sep : str or None
+        The separator; None where each row is one cell.
+    """
+
+    cells: list[pd.Series]
+    names: list[str]
+    above: int
+    sep: str | None
+
+
+def text_table(file: Path, sep: str | None = None, header: bool | None = None) -> TextTable:
+    """Read a table from a text file, perhaps compressed by gzip.
+
+    Parameters
+    ----------
+    file : path
+        UTF-8, UTF-16 with its mark, or Latin-1. Rows without any character are left out.
+    sep : str, optional
+        One character, or the name of one in `NAMED`. By default the one of comma, semicolon, tab and bar that makes
+        rows of equal length; of several, the one that makes more cells look like numbers.
+    header : bool, optional
+        Does the first row name the columns? By default it does unless all of its cells are numbers.
+
+    Raises
+    ------
+    ValueError
+        For a file that is no table, and for one that can be read in several ways.
+    OSError
+        Where it cannot be read.
+    """
+    text = _text(file)
+    if not text.strip():
+        raise ValueError(f"{file} is empty.")
+    mark = _separator(file, text) if sep is None else _named(sep)
+    rows = _rows(file, text, mark)
+    first = [str(cell) for cell in rows.iloc[0]]
+    named = _is_header(file, first) if header is None else header
+    names = [name or str(i + 1) for i, name in enumerate(first)] if named else [str(i + 1) for i in range(len(first))]
+    below = rows.iloc[int(named) :]
+    return TextTable([below[i] for i in range(len(first))], names, int(named), mark)
+
+
+def _text(file: Path) -> str:
+    raw = file.read_bytes()
+    if raw[:2] == b"\x1f\x8b":
+        try:
+            raw = gzip.decompress(raw)
+        except (OSError, EOFError, zlib.error) as error:
+            raise ValueError(f"{file} is a damaged .gz file ({error}).") from None
+    if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        text = raw.decode("utf-16", errors="replace")
+    else:
+        try:
+            text = raw.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            text = raw.decode("latin-1")
+    if "\0" in text:
+        raise ValueError(f"{file} is no text file: it holds zero bytes.")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _named(sep: str) -> str:
+    r"""Return the separator that the user names.
+
+    >>> _named("tab"), _named(";")
+    ('\t', ';')
+    """
+    mark = NAMED.get(sep, sep)
+    if len(mark) != 1 or mark in '"\n\r\0':
+        raise ValueError(f"--sep is one character, or one of {', '.join(NAMED)}; got {shown(sep)}.")
+    return mark
+
+
+def _separator(file: Path, text: str) -> str | None:
+    """Return what makes rows of equal length, of at least two cells; None if nothing does."""
+    found = {}
+    for mark in SEPARATORS:
+        try:
+            rows = list(islice(_split(text, mark), SAMPLE))
+        except csv.Error:
+            continue
+        if rows and {len(row) for row in rows} == {len(rows[0])} != {1}:
+            found[mark] = [cell.strip() for row in rows for cell in row]
+    numeric = {mark: sum(map(looks_numeric, cells)) / len(cells) for mark, cells in found.items()}
+    best = [mark for mark, share in numeric.items() if share == max(numeric.values())]
+    if len(best) == 2 and best[0] == "," and _decimal_commas_alone(found[best[1]]):
+        return best[1]
+    if len(best) > 1:
+        names = " and ".join(SEPARATORS[mark] for mark in best)
+        raise ValueError(f"{file}: {names} both make rows of equal length; choose with --sep.")
+    return best[0] if best else None
+
+
+def _decimal_commas_alone(cells: list[str]) -> bool:
+    """Is each comma in the cells the decimal mark of a number?"""
+    return all(NUMBER[","].fullmatch(cell) for cell in cells if "," in cell)
+
+
+def looks_numeric(cell: str) -> bool:
+    """Is the cell a number, with or without decimal or thousands marks?
+
+    >>> looks_numeric("1.234,5"), looks_numeric("-3e5"), looks_numeric("2nd"), looks_numeric("")
+    (True, True, False, False)
+    """
+    return _NUMERIC.fullmatch(cell) is not None
+
+
+def _rows(file: Path, text: str, mark: str | None) -> pd.DataFrame:
+    sep = {None: NONE, " ": r"\s+"}.get(mark, mark)
+    try:
+        rows = pd.read_csv(io.StringIO(text), sep=sep, header=None, dtype=str, na_filter=False, engine="c")
+    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        said = " ".join(str(error).split()).removeprefix("Error tokenizing data. C error: ")
+        raise ValueError(_unequal(file, said)) from None
+    if rows.shape[1] > 1 and (rows.iloc[:, -1] == "").any():  # cells may be missing at the end of a row
+        for row, cells in enumerate(_split(text, mark)):
+            if len(cells) < rows.shape[1]:
+                raise ValueError(_unequal(file, f"row {row + 1} has {len(cells)}, row 1 has {rows.shape[1]}"))
+    return rows.apply(lambda cells: cells.str.strip())
+
+
+def _split(text: str, mark: str | None) -> Iterator[list[str]]:
+    """Return the cells of each row that has any, as they stand in the text."""
+    lines = io.StringIO(text)
+    rows = (line.split() for line in lines) if mark == " " else csv.reader(lines, delimiter=mark or NONE)
+    return (row for row in rows if row)
+
+
+def _unequal(file: Path, reason: str) -> str:
+    return f"{file} is no table whose rows have equal numbers of cells ({reason}); correct it, or name another --sep."
+
+
+def _is_header(file: Path, first: list[str]) -> bool:
+    numbers = [cell for cell in first if looks_numeric(cell)]
+    if numbers and len(numbers) < len(first):
+        raise ValueError(
+            f"the first row of {file} has numbers and other cells ({shown(first)}); say --header if it names the "
+            "columns, and --no-header if it does not."
+        )
+    return not numbers
