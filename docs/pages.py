@@ -18,6 +18,7 @@ MEASURED = {
     "kills": COUNTS,
     "damage": COUNTS,
     "calls": COUNTS,
+    "left_out_coverage": ("shift", "batches", "correction", "data_sets", "change", "coverage", "mcse"),
     "tails": ("law", "what", "expected", "found", "p_value"),
 }
 SHOWN = (
