@@ -93,7 +93,7 @@ def plot(frame: pd.DataFrame) -> Figure:
         handles = {label: h for ax in axes for h, label in zip(*ax.get_legend_handles_labels(), strict=True)}
         figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=len(LINES), fontsize=9)
         figure.suptitle(
-            "Batch norm needs batches of mixed classes: with one class per batch it learns what evaluation mode undoes",
+            "Batch norm needs batches of mixed classes: with one class per batch it is broken, most in evaluation mode",
             fontweight="bold",
         )
     return figure

@@ -9,6 +9,7 @@ from types import ModuleType
 import pandas as pd
 
 import bnstats as bn
+from bnstats.claims.counts import counts
 
 FIGURES = Path(__file__).resolve().parent.parent / "figures"
 BENCHMARKS = FIGURES.parent / "benchmarks" / "measured"
@@ -25,6 +26,8 @@ SHOWN = (
     "verdict",
     "claim",
     "statement",
+    "quantity",
+    "scope",
     "grounds",
     "region",
     "estimate",
@@ -75,11 +78,13 @@ def write_ledger(path: Path) -> None:
         _write(path, "<p>Run <code>python -m analyses claims</code> first.</p>\n")
         return
     table = pd.read_csv(saved)
+    said = "".join(f"<li>{html.escape(sentence)}</li>" for sentence in counts(table))
     table["interval"] = [f"{low:.4g} to {high:.4g}" for low, high in zip(table["low"], table["high"], strict=True)]
     head = "".join(f'<th scope="col"><button type="button">{name.replace("_", " ")}</button></th>' for name in SHOWN)
     rows = "\n".join(_row(row) for _, row in table.iterrows())
     _write(
         path,
+        f"<ul>{said}</ul>\n"
         '<p><label for="ledger-filter">Show rows that contain </label><input id="ledger-filter" type="search"></p>\n'
         f'<div class="wide" tabindex="0" role="region" aria-label="The ledger"><table id="ledger">\n'
         f"<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody></table></div>\n",
@@ -108,10 +113,10 @@ def _measured(saved: Path, columns: tuple[str, ...]) -> str:
 def _row(row: pd.Series) -> str:
     cells = []
     for name in SHOWN:
-        value = row[name]
+        value = row.get(name, "")  # a column that the last full run did not have yet
         text = f"{value:.4g}" if isinstance(value, float) else str(value)
         cells.append(f"<td>{html.escape(text)}</td>")
-    return f'<tr class="{row["verdict"]}">{"".join(cells)}</tr>'
+    return f'<tr class="{row["verdict"].split()[0]}">{"".join(cells)}</tr>'
 
 
 def _write(path: Path, text: str) -> None:

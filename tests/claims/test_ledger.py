@@ -149,7 +149,7 @@ def test_proportion_covers_exactly():
 
 def test_a_farther_quantity_would_have_been_found_out():
     """The smallest departure is honest: shift the region by it beyond the estimate's interval, and it is refuted."""
-    row = check_claims("zero-at-8").table.iloc[0]
+    row = check_claims("variance-biased").table.iloc[0]
     shifted = Region.above(row["low"] + row["smallest_departure"] + 1e-9)
     assert verdict((row["low"], row["high"]), shifted) == "refuted"
 
@@ -232,4 +232,56 @@ def test_every_claim_is_complete():
         assert name == name.lower()
         assert entry.statement.endswith("."), name
         assert all((entry.source, entry.quantity)), name
-    assert {entry.grounds.name for entry in CLAIMS.values()} == {"exact", "proportion", "bounded", "moment"}
+    assert {entry.grounds.name for entry in CLAIMS.values()} == {"by algebra", "proportion", "bounded", "moment"}
+
+
+def test_every_claim_says_its_scope():
+    """The data and the networks, from the evidence itself, without loading any data."""
+    for name, entry in CLAIMS.items():
+        assert entry.evidence.scope, name
+    differ = CLAIMS["very-small-batches-are-bad"].evidence.scope.split("; ")
+    assert differ[0] == "digits"
+    assert [phrase.rpartition(", ")[2] for phrase in differ[-2:]] == ["batches of 64", "batches of 2"]
+
+
+def test_a_zero_means_what_a_simulation_that_knows_no_formula_finds():
+    """The grades behind a 0 in 200 000 pairs of batches, drawn and solved for the value whose normalized one is 0.
+
+    False alarm: 4.5 standard errors for each of three sizes, 2e-5. Power: a chance that is off by 3 % at n = 3 is seen
+    with 0.98; at n = 64, where it is 1.5e-8, more than 10 in 200 000 would be.
+    """
+    rng = np.random.default_rng(0)
+    for n in (3, 8, 64):
+        claimed = CLAIMS[f"zero-at-{n}"].evidence.values({}).item()
+        differ = total = 0
+        for _ in range(20):
+            pair = rng.normal(72, 10, size=(10_000, 2, n))
+            z = (pair - pair.mean(axis=2, keepdims=True)) / pair.std(axis=2, keepdims=True)
+            # The line through two of a batch's points (z, grade), at z = 0.
+            slope = (pair[..., 1] - pair[..., 0]) / (z[..., 1] - z[..., 0])
+            grade = pair[..., 0] - slope * z[..., 0]
+            differ, total = differ + int((abs(grade[:, 0] - grade[:, 1]) > 10).sum()), total + 10_000
+        assert abs(differ / total - claimed) < 4.5 * np.sqrt(claimed * (1 - claimed) / total) + 1e-7
+
+
+@pytest.mark.xfail
+def test_claims_by_algebra_and_published_signs_are_counted_apart():
+    ledger = check_claims(
+        ["zero-at-3", "zero-at-64", "same-as-whole-data-at-3", "group-norm-at-2"], max_replicates=2**12
+    )
+    assert ledger.table["grounds"].tolist() == ["by algebra", "by algebra", "proportion", "bounded"]
+    assert ledger.summary().splitlines()[:4] == [
+        "1 claim by evidence: 0 supported, 1 refuted, 0 undecided.",
+        "2 claims by algebra: 2 supported, 0 refuted.",
+        "1 published sign: 1 the same here, 0 opposite here, 0 undecided here.",
+        "Any of the verdicts is wrong with a probability of at most 0.001.",
+    ]
+
+
+def test_what_is_so_by_construction_is_marked():
+    """Claims that no data could make false."""
+    algebra = {name for name, entry in CLAIMS.items() if entry.grounds.name == "by algebra"}
+    assert algebra == {
+        "variance-biased-exactly", "question-zeros", "equal-values-become-zeros", "only-order-survives-at-2",
+        "normalised-batches-comparable", "zero-at-3", "zero-at-8", "zero-at-64",
+    }  # fmt: skip

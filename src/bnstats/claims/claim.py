@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
+from types import MappingProxyType
 from typing import ClassVar
 
 from bnstats._doors import CheckedMethods, checked
@@ -13,6 +15,8 @@ from bnstats._validation import instance, word
 from bnstats.claims.evidence import Enumerated, Evidence
 from bnstats.claims.grounds import Exact, Grounds
 
+SUPPORTED, REFUTED, UNDECIDED = "supported", "refuted", "undecided"
+VERDICTS = MappingProxyType({verdict: verdict for verdict in (SUPPORTED, REFUTED, UNDECIDED)})
 _end = interval("[-inf, inf]")
 
 
@@ -87,6 +91,8 @@ class Claim:
         The study that measures it.
     most : int
         Replicates at most, rounded up to whole blocks.
+    words : mapping
+        The words of the ledger for "supported", "refuted" and "undecided".
 
     Examples
     --------
@@ -115,6 +121,7 @@ class Claim:
     grounds: Grounds
     evidence: Evidence
     most: int = 2**17
+    words: ClassVar[Mapping[str, str]] = VERDICTS
 
     def __post_init__(self) -> None:
         if isinstance(self.grounds, Exact) and not isinstance(self.evidence, Enumerated):

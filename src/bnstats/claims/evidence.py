@@ -17,13 +17,15 @@ from bnstats._arrays import FloatArray
 from bnstats._doors import checked
 from bnstats._numbers import batch_size, interval, number
 from bnstats._real_arrays import real_array
-from bnstats._validation import function, instance, shown
+from bnstats._validation import function, instance, shown, word
 from bnstats.sampling.batching import IID, Batching, rule
 from bnstats.sampling.populations import Population, population_of
 from bnstats.simulation.study import Cell, Study
 
 Blocks = Mapping[Study, Mapping[Any, Any]]
 """What one block of each study returned."""
+PHRASE = "; "
+"""Between the phrases of a scope."""
 
 
 class Evidence(ABC):
@@ -44,13 +46,25 @@ class Evidence(ABC):
         """How many blocks there are."""
         return math.inf
 
+    @property
+    def scope(self) -> str:
+        """The data and networks that the evidence is about, in phrases."""
+        return ""
+
     @abstractmethod
     def values(self, found: Blocks) -> FloatArray:
         """One block's replicates of the quantity."""
 
 
+def _phrases(name: str, given: Any) -> str:
+    return word(name, given) if given != "" else ""
+
+
 class Source(Protocol):
-    """One measure of a study. The study may be made when it is first asked for, as those that need data are."""
+    """One measure of a study, and perhaps its `scope`.
+
+    The study may be made when it is first asked for, as those that need data are.
+    """
 
     @property
     def study(self) -> Study: ...
@@ -59,12 +73,14 @@ class Source(Protocol):
     def key(self) -> Any: ...
 
 
+@checked(scope=_phrases)
 @dataclass(frozen=True)
 class Measure:
-    """One measure of a study that stands ready."""
+    """One measure of a study that stands ready, and its scope: data and networks, in phrases between semicolons."""
 
     study: Study
     key: Any
+    scope: str = ""
 
 
 def _terms(name: str, given: Any) -> tuple[tuple[Source, float], ...]:
@@ -101,6 +117,12 @@ class Measures(Evidence):
     @property
     def size(self) -> int:
         return min(study.size(study.cells()[0]) for study in self.studies)
+
+    @property
+    def scope(self) -> str:
+        """The phrases of all sources, each once."""
+        phrases = (phrase for source, _ in self.terms for phrase in getattr(source, "scope", "").split(PHRASE))
+        return PHRASE.join(dict.fromkeys(filter(None, phrases)))
 
     def values(self, found: Blocks) -> FloatArray:
         total = np.zeros(self.size)
@@ -139,17 +161,22 @@ class Within(Evidence):
     def size(self) -> int:
         return self.measures.size
 
+    @property
+    def scope(self) -> str:
+        return self.measures.scope
+
     def values(self, found: Blocks) -> FloatArray:
         value = self.measures.values(found)
         return ((self.low <= value) & (value <= self.high)).astype(np.float64)
 
 
-@checked(cases=partial(function, example="cases(), which returns an array"))
+@checked(cases=partial(function, example="cases(), which returns an array"), scope=_phrases)
 @dataclass(frozen=True)
 class Enumerated(Evidence):
     """All cases that there are: the quantity of each, computed and not drawn, so the same at every call."""
 
     cases: Callable[[], FloatArray]
+    scope: str = ""
 
     @property
     def studies(self) -> tuple[Study, ...]:
@@ -213,4 +240,5 @@ class BatchStatistic(Study):
     @property
     def evidence(self) -> Measures:
         """The number computed from each batch."""
-        return Measures(((Measure(self, "value"), 1.0),))
+        name = Population.of(self.population).name
+        return Measures(((Measure(self, "value", f"{name} values"), 1.0),))

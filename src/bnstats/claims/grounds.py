@@ -19,6 +19,7 @@ from bnstats._real_arrays import real_array
 from bnstats.claims import betting
 
 Interval = tuple[float, float]
+BY_ALGEBRA = "by algebra"
 # Values that differ by less, relative to their size, are equal but for rounding.
 ROUNDING = 16 * float(np.finfo(np.float64).eps)
 
@@ -59,13 +60,13 @@ class Grounds(CheckedMethods, ABC):
 @checked(rounding=interval("[0, inf)"))
 @dataclass(frozen=True)
 class Exact(Grounds):
-    """All cases are computed, by enumeration or algebra; each is right to within `rounding`.
+    """All cases are computed, by enumeration, quadrature or a formula; each is right to within `rounding`.
 
     >>> Exact().interval(np.array([1.0, 3.0]), error=0.001)
     (1.0, 3.0)
     """
 
-    name = "exact"
+    name = BY_ALGEBRA
     any_look = True
     rounding: float = 0.0
 

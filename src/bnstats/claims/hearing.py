@@ -10,14 +10,13 @@ from itertools import count
 import numpy as np
 
 from bnstats._arrays import FloatArray
-from bnstats.claims.claim import Claim, Region
+from bnstats.claims.claim import REFUTED, SUPPORTED, UNDECIDED, Claim, Region
 from bnstats.claims.evidence import Blocks
 from bnstats.claims.grounds import Interval
 
 # Blocks before the first look. Then three steps double them; on grounds that are valid at all looks together each step
 # ends with a look, and on others, among whose looks the error is split, each doubling.
 FIRST_LOOK, STEPS_PER_DOUBLING = 8, 3
-SUPPORTED, REFUTED, UNDECIDED = "supported", "refuted", "undecided"
 
 
 def verdict(interval: Interval, region: Region) -> str:

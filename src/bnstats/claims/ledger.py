@@ -17,8 +17,9 @@ from tqdm.auto import tqdm
 from bnstats._numbers import MOST_THREADS, probability, whole
 from bnstats._numbers import seed as checked_seed
 from bnstats._validation import flag, named, optional, several
-from bnstats.claims.claim import Claim
-from bnstats.claims.hearing import REFUTED, SUPPORTED, UNDECIDED, Hearing
+from bnstats.claims.claim import UNDECIDED, Claim
+from bnstats.claims.counts import counts, undecided
+from bnstats.claims.hearing import Hearing
 from bnstats.claims.registry import CLAIMS
 from bnstats.simulation.blocks import failure
 from bnstats.simulation.remote import attempted
@@ -40,11 +41,12 @@ class Ledger:
     Attributes
     ----------
     table : DataFrame
-        claim, statement, source, quantity, grounds, region, estimate, low, high (an interval that holds the quantity in
-        all rows together with the probability asked for), replicates, verdict (supported, refuted or undecided),
-        smallest_departure (a quantity farther than that outside the region, with replicates that scatter as much, would
-        have been detected: the width of the interval), needed (replicates that would decide an undecided claim, else
-        nan).
+        claim, statement, source, quantity, scope (the data and networks it was measured with), grounds ("by algebra"
+        where all cases are computed), region, estimate, low, high (an interval that holds the quantity in all rows
+        together with the probability asked for), replicates, verdict (supported, refuted or undecided; of a published
+        sign: the same here, opposite here or undecided here), smallest_departure (a quantity farther than that outside
+        the region, with replicates that scatter as much, would have been detected: the width of the interval), needed
+        (replicates that would decide an undecided claim, else nan).
     false_verdicts : float
         Chance, at most, that any of the verdicts is wrong.
     """
@@ -53,15 +55,13 @@ class Ledger:
     false_verdicts: float
 
     def summary(self) -> str:
-        """How many claims are supported, refuted and undecided, and what would decide the last ones."""
-        counts = self.table["verdict"].value_counts()
-        parts = ", ".join(f"{counts.get(kind, 0)} {kind}" for kind in (SUPPORTED, REFUTED, UNDECIDED))
-        chance = f"any of the verdicts is wrong with a probability of at most {self.false_verdicts:g}"
+        """How many claims of each kind have each verdict, and what would decide those that are not decided."""
+        chance = f"Any of the verdicts is wrong with a probability of at most {self.false_verdicts:g}."
         missing = [
             f"{row.claim}: about {row.needed:.3g} replicates are needed, there were {row.replicates}."
-            for row in self.table[self.table["verdict"] == UNDECIDED].itertuples()
+            for row in undecided(self.table).itertuples()
         ]
-        return "\n".join([f"{len(self.table)} claims: {parts}; {chance}.", *missing])
+        return "\n".join([*counts(self.table), chance, *missing])
 
     def plot(self) -> Figure:
         """Each claim's interval about the edge of its region, in units of what would have been noticed."""
@@ -117,9 +117,9 @@ def check_claims(
 
     Examples
     --------
-    >>> ledger = check_claims(["zero-at-3", "variance-biased-exactly"])
+    >>> ledger = check_claims(["variance-biased", "zero-at-3"])
     >>> ledger.table[["claim", "grounds", "verdict"]].values.tolist()
-    [['zero-at-3', 'proportion', 'supported'], ['variance-biased-exactly', 'exact', 'supported']]
+    [['variance-biased', 'moment', 'supported'], ['zero-at-3', 'by algebra', 'supported']]
     >>> check_claims("zero-at-3", max_replicates=0).table["verdict"].item()
     'undecided'
     """
@@ -199,13 +199,14 @@ def _row(hearing: Hearing) -> dict[str, Any]:
         "statement": claim.statement,
         "source": claim.source,
         "quantity": claim.quantity,
+        "scope": claim.evidence.scope,
         "grounds": claim.grounds.name,
         "region": str(claim.region),
         "estimate": float(hearing.values.mean()) if hearing.values.size else math.nan,
         "low": low,
         "high": high,
         "replicates": hearing.values.size,
-        "verdict": hearing.verdict,
+        "verdict": claim.words[hearing.verdict],
         "smallest_departure": high - low,
         "needed": hearing.needed(),
     }

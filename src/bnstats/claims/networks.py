@@ -13,7 +13,7 @@ from typing import Any
 from bnstats._doors import checked
 from bnstats._numbers import batch_size, count, interval
 from bnstats._validation import instance, optional
-from bnstats.claims.evidence import Measures
+from bnstats.claims.evidence import PHRASE, Measures
 from bnstats.datasets.dataset import Dataset
 from bnstats.datasets.row_batching import RowBatching, Shuffled
 from bnstats.datasets.shifts import Shift
@@ -27,6 +27,14 @@ BOTH = ("batch", "running")
 
 
 _batching = partial(instance, wanted=RowBatching, example="bn.Shuffled()")
+_shift = partial(instance, wanted=Shift, example="bn.shifts.Noise(0.5)")
+
+
+def _shifts(name: str, given: Any) -> Any:
+    """A shift, several in a tuple, or none."""
+    if isinstance(given, tuple) and given:
+        return tuple(_shift(f"each of {name}", shift) for shift in given)
+    return optional(_shift)(name, given)
 
 
 @checked(
@@ -34,7 +42,7 @@ _batching = partial(instance, wanted=RowBatching, example="bn.Shuffled()")
     batching=_batching,
     learning_rate=optional(interval("(0, inf)")),
     steps=optional(count),
-    shift=optional(partial(instance, wanted=Shift, example="bn.shifts.Noise(0.5)")),
+    shift=_shifts,
     test_batching=optional(_batching),
     test_batch_size=optional(batch_size),
 )
@@ -43,7 +51,8 @@ class Networks:
     """Networks trained in one way and tested in one way; their data are loaded when the first of them is trained.
 
     By default they see 16 000 rows, at a learning rate that is proportional to the batch size, 0.3 at 32 rows and at
-    most 1 (Goyal et al. 2017), and are tested in batches drawn as those of training.
+    most 1 (Goyal et al. 2017), and are tested in batches drawn as those of training. Of several shifts, each network is
+    tested under each.
     """
 
     dataset: Dataset | str = "digits"
@@ -54,16 +63,36 @@ class Networks:
     hidden: tuple[int, ...] = (32,)
     learning_rate: float | None = None
     steps: int | None = None
-    shift: Shift | None = None
+    shift: Shift | tuple[Shift, ...] | None = None
     test_batching: RowBatching | None = None
     test_batch_size: int | None = None
     statistics: tuple[Kind, ...] = BOTH
 
+    @property
+    def shifts(self) -> tuple[Shift | None, ...]:
+        """Of the test rows."""
+        return self.shift if isinstance(self.shift, tuple) else (self.shift,)
+
+    @property
+    def rate(self) -> float:
+        """The learning rate."""
+        return self.learning_rate or min(0.3 * self.batch_size / 32, 1.0)
+
+    @property
+    def scope(self) -> str:
+        """The data, the networks and their training, in phrases."""
+        name = self.dataset if isinstance(self.dataset, str) else self.dataset.name
+        seen = f"{ROWS} rows seen" if self.steps is None else f"{self.steps} steps"
+        layers = " and ".join(map(str, self.hidden))
+        kind = Normalizer.of(self.normalizer).name
+        how = "" if self.batching == Shuffled() else f" ({self.batching})"
+        trained = f"normalizer {kind}, learning rate {self.rate:.3g}, batches of {self.batch_size}{how}"
+        return PHRASE.join([name, f"hidden units: {layers}", seen, trained])
+
 
 @cache
 def _study(networks: Networks) -> MismatchStudy:
-    rate = networks.learning_rate or min(0.3 * networks.batch_size / 32, 1.0)
-    recipe = Recipe(networks.hidden, Normalizer.of(networks.normalizer), learning_rate=rate)
+    recipe = Recipe(networks.hidden, Normalizer.of(networks.normalizer), learning_rate=networks.rate)
     return MismatchStudy(
         dataset=Dataset.of(networks.dataset),
         recipes=(recipe,),
@@ -71,7 +100,7 @@ def _study(networks: Networks) -> MismatchStudy:
         batch_sizes=(networks.batch_size,),
         steps=networks.steps,
         rows=None if networks.steps else ROWS,
-        shifts=(networks.shift,),
+        shifts=networks.shifts,
         test_batchings=None if networks.test_batching is None else (networks.test_batching,),
         test_batch_sizes=None if networks.test_batch_size is None else (networks.test_batch_size,),
         statistics=networks.statistics,
@@ -85,6 +114,11 @@ class Accuracy:
 
     networks: Networks
     statistics: Kind
+    shift: Shift | None = None
+
+    @property
+    def scope(self) -> str:
+        return self.networks.scope + ("" if self.shift is None else f"{PHRASE}{self.shift}")
 
     @property
     def study(self) -> MismatchStudy:
@@ -92,14 +126,27 @@ class Accuracy:
 
     @property
     def key(self) -> tuple[Any, ...]:
-        (condition,) = self.study.conditions(self.study.cells()[0])
+        conditions = self.study.conditions(self.study.cells()[0])
+        (condition,) = (one for one in conditions if one.shift == self.shift)
         return (*condition.key, name_of(self.statistics), "accuracy")
 
 
 @checked(
     networks=partial(instance, wanted=Networks, example="bn.claims.Networks(batch_size=32)"),
     statistics=lambda _, given: kind_of(given),
+    shift=_shifts,
 )
-def accuracy(networks: Networks, statistics: Kind) -> Measures:
-    """Share of test rows that networks get right with this kind of statistics, between 0 and 1."""
-    return Measures(((Accuracy(networks, statistics), 1.0),))
+def accuracy(networks: Networks, statistics: Kind, shift: Shift | tuple[Shift, ...] | None = None) -> Measures:
+    """Share of test rows that networks get right with this kind of statistics, between 0 and 1.
+
+    Parameters
+    ----------
+    networks : Networks
+    statistics : name of a kind of statistics, or Adaptation
+    shift : Shift or several, optional
+        Of those of the networks; of several, it is the mean. By default all.
+    """
+    shifts = networks.shifts if shift is None else shift if isinstance(shift, tuple) else (shift,)
+    if missing := [one for one in shifts if one not in networks.shifts]:
+        raise ValueError(f"shift is one that the networks are tested under: {networks.shifts}; got {missing[0]}.")
+    return Measures(tuple((Accuracy(networks, statistics, one), 1 / len(shifts)) for one in shifts))

@@ -17,8 +17,9 @@ from bnstats.cli.output_file import check_outputs, write_text
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; 0 if all went well, 1 if a claim is undecided, 2 for bad arguments.
 
-    >>> main(["claims", "zero-at-3"])
-    1 claims: 1 supported, 0 refuted, 0 undecided; any of the verdicts is wrong with a probability of at most 0.001.
+    >>> main(["claims", "same-as-whole-data-at-3"])
+    1 claim by evidence: 0 supported, 1 refuted, 0 undecided.
+    Any of the verdicts is wrong with a probability of at most 0.001.
     0
     """
     parser = _parser()
@@ -144,8 +145,10 @@ def _claims(arguments: argparse.Namespace) -> int:
             print(f"{claim.identifier}: {claim.statement}")
         return 0
     ledger = bn.check_claims(arguments.names or None, max_replicates=arguments.max_replicates, **_options(arguments))
+    from bnstats.claims.counts import undecided  # as late as all that a command does not need
+
     _show(ledger.summary(), ledger.table, arguments)
-    return int((ledger.table["verdict"] == "undecided").any())
+    return int(len(undecided(ledger.table)) > 0)
 
 
 def _convergence(arguments: argparse.Namespace) -> int:

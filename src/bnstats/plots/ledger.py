@@ -11,9 +11,9 @@ from matplotlib.figure import Figure
 
 from bnstats.plots.elements import panels, shown_once, theme
 
-COLOURS = {"supported": 0, "refuted": 3, "undecided": 7}
-MARKERS = {"supported": "o", "refuted": "X", "undecided": "s"}
-GROUNDS = ("exact", "proportion", "bounded", "moment")
+# Colour and mark of each verdict: of claims, and of published signs.
+CLAIMS = {"supported": (0, "o"), "refuted": (3, "X"), "undecided": (7, "s")}
+SIGNS = {"the same here": (2, "^"), "opposite here": (4, "v"), "undecided here": (7, "D")}
 
 
 @shown_once
@@ -25,12 +25,19 @@ def ledger(table: pd.DataFrame) -> Figure:
     """
     rows = pd.concat([_placed(row) for _, row in table.iterrows()], axis=1).T.reset_index(drop=True)
     with theme() as palette:
-        figure, (ax,) = panels(1, width=10.5, height=0.22 * len(rows) + 1.2)
+        figure, (ax,) = panels(1, width=10.5, height=0.22 * len(rows) + 1.5)
         _draw(ax, rows, palette)
-        counts = table["verdict"].value_counts()
-        said = ", ".join(f"{counts.get(kind, 0)} {kind}" for kind in COLOURS)
-        ax.set_title(f"{len(table)} claims: {said}")
+        figure.legend(loc="outside lower center", ncols=6, fontsize=8)
+        ax.set_title("\n".join(filter(None, (_counted(table, CLAIMS, "claims"), _counted(table, SIGNS, "signs")))))
     return figure
+
+
+def _counted(table: pd.DataFrame, verdicts: dict[str, Any], name: str) -> str:
+    """As in "2 claims: 1 supported, 1 refuted, 0 undecided", empty where there are none."""
+    counts = table["verdict"].value_counts()
+    found = {verdict: int(counts.get(verdict, 0)) for verdict in verdicts}
+    said = ", ".join(f"{number} {verdict}" for verdict, number in found.items())
+    return f"{sum(found.values())} {name}: {said}" if any(found.values()) else ""
 
 
 def _placed(row: pd.Series) -> pd.Series:
@@ -51,12 +58,13 @@ def _draw(ax: Axes, rows: pd.DataFrame, palette: Any) -> None:
     place = np.arange(len(rows))[::-1]
     ax.axvspan(0, 2, color="0.5", alpha=0.12, linewidth=0, zorder=0)
     ax.axvline(0, color="0.3", linewidth=1, zorder=1)
-    for kind, colour in COLOURS.items():
+    for kind, (colour, mark) in (CLAIMS | SIGNS).items():
         chosen = (rows["verdict"] == kind).to_numpy()
         part, y = rows[chosen], place[chosen]
         low, high = (part[end].astype(float).clip(-2, 2) for end in ("from", "to"))
         ax.hlines(y, low, high, color=palette[colour % len(palette)], linewidth=2)
-        ax.plot(part["at"].astype(float), y, MARKERS[kind], color=palette[colour % len(palette)], label=kind, ls="none")
+        if chosen.any():
+            ax.plot(part["at"].astype(float), y, mark, color=palette[colour % len(palette)], label=kind, ls="none")
     ax.set_yticks(place, rows["claim"], fontsize=7)
     ax.set_xscale("symlog", linthresh=0.01)
     ax.set(
@@ -65,4 +73,3 @@ def _draw(ax: Axes, rows: pd.DataFrame, palette: Any) -> None:
         xlabel="distance into the claim's region (shaded), in the quantity's unit",
     )
     ax.set_xticks([-1, -0.1, -0.01, 0, 0.01, 0.1, 1], ["−1", "−0.1", "−0.01", "edge", "0.01", "0.1", "1"])
-    ax.legend(loc="lower left", fontsize=8)

@@ -42,7 +42,7 @@ def _rate(
         name,
         statement,
         ANSWER,
-        f"chance that n^{rate:.3g} |error| is larger at n = {large} than at n = {small}",
+        f"chance that n^{rate:.3g} |error| is larger at n = {large} than at n = {small}, {population} values",
         region,
         Proportion(),
         BatchStatistic(population, small + large, larger).evidence,
@@ -113,17 +113,17 @@ def _error_against_population(batches: FloatArray) -> FloatArray:
 CLAIMS = (
     _rate(
         "mean-converges",
-        "The mean of a batch converges to the population's as n^(-1/2).",
+        "The mean of a batch of normal values converges to the population's as n^(-1/2).",
         "normal", np.mean, 0.0, 0.5, Region.near(0.5, 0.02), (16, 1024),
     ),
     _rate(
         "variance-converges",
-        "With a fourth moment, the variance of a batch converges to the population's as n^(-1/2).",
+        "The variance of a batch of normal values, which have a fourth moment, converges as n^(-1/2).",
         "normal", _variance, 1.0, 0.5, Region.near(0.5, 0.02), (64, 1024),
     ),
     _rate(
         "variance-slower-without-fourth-moment",
-        "Without a fourth moment, the variance of a batch converges more slowly than n^(-1/2).",
+        "The variance of a batch of t3 values, which have no fourth moment, converges more slowly than n^(-1/2).",
         "t3", _variance, 3.0, 0.5, Region.above(0.52), (64, 1024),
     ),
     _rate(
@@ -138,7 +138,7 @@ CLAIMS = (
         "(1 - 1/n) variance - mean of biased variances, points squared",
         Region(0.0, 0.0),
         Exact(),
-        Enumerated(_biased_variances),
+        Enumerated(_biased_variances, "the grades 60, 70, 80 and 95"),
     ),
     Claim(
         "variance-biased",
@@ -152,7 +152,7 @@ CLAIMS = (
     ),
     Claim(
         "running-mean-fluctuates",
-        "With a constant momentum a, running statistics go on fluctuating: their variance is a/(2 - a) of a batch's.",
+        "With a constant momentum of 0.1, running means go on fluctuating: with 0.1/1.9 of a batch mean's variance.",
         ANSWER,
         "variance of the running mean after 100 batches over that of a batch mean, momentum 0.1",
         Region.near(0.1 / 1.9, 0.003),
@@ -162,7 +162,7 @@ CLAIMS = (
     ),
     Claim(
         "running-mean-does-not-settle",
-        "With a constant momentum, four times as many steps bring running statistics no nearer.",
+        "With a constant momentum of 0.1, four times as many steps bring the running mean no nearer.",
         ANSWER,
         "chance that the running mean is nearer after 200 batches than after 50, momentum 0.1",
         Region.near(0.5, 0.03),
@@ -172,7 +172,7 @@ CLAIMS = (
     ),
     Claim(
         "running-mean-converges",
-        "Running statistics converge to the population's.",
+        "With a constant momentum of 0.1, the running mean converges to the population's.",
         ANSWER,
         "chance that the running mean is nearer after 200 batches than after 50, momentum 0.1",
         Region.above(0.6),
@@ -182,7 +182,7 @@ CLAIMS = (
     ),
     Claim(
         "cumulative-mean-settles",
-        "With equal weights (momentum 1/t), running statistics do converge.",
+        "With equal weights (momentum 1/t), the running mean does converge to the population's.",
         ANSWER,
         "chance that the running mean is nearer after 200 batches than after 50, momentum 1/t",
         Region.above(0.6),

@@ -19,7 +19,8 @@ YANG = "Yang et al. 2019, arXiv 1902.08129: gradients grow from layer to layer"
 def _measure(n: int, width: int, depth: int, layer: int, name: str, activation: str = "relu") -> Measures:
     recipe = Recipe(hidden=(width,) * depth, activation=activation)
     study = GradientStudy(Dataset.of("gaussians"), (recipe,), Shuffled(), (n,), (0,))
-    return Measures(((Measure(study, (0, layer, name)), 1.0),))
+    scope = f"gaussians; untrained networks; hidden units: {depth} times {width}; activation: {activation}"
+    return Measures(((Measure(study, (0, layer, name), scope), 1.0),))
 
 
 # Squared norms next to the input: that with batches of 2 less a tenth of that with batches of 8.

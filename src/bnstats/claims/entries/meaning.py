@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from functools import partial
-from itertools import combinations
+from itertools import combinations, combinations_with_replacement
 from typing import Any
 
 import numpy as np
+from scipy import special
 
 from bnstats._arrays import FloatArray
 from bnstats.claims.claim import Claim, Region
@@ -45,9 +46,12 @@ def _sizes_at_two() -> FloatArray:
     return np.asarray(abs(normalized(pairs)[0]).ravel())
 
 
-def _zero_differs(values: FloatArray, n: int) -> Any:
-    """Whether the grades behind a 0 in two batches of n are more than a letter apart."""
-    return abs(values[:, :n].mean(axis=1) - values[:, n:].mean(axis=1)) > LETTER
+def _zero_differs(n: int) -> FloatArray:
+    """The chance that the grades behind a 0 in two batches of n are more than a letter apart.
+
+    A 0 is a batch's mean. The difference of two means is normal, of variance 2 sigma²/n.
+    """
+    return np.asarray(special.erfc([LETTER / (2 * GRADES.std / np.sqrt(n))]))
 
 
 def _like_whole(batches: FloatArray) -> Any:
@@ -55,9 +59,11 @@ def _like_whole(batches: FloatArray) -> Any:
     return abs(normalized(batches)[0][:, 0] - batches[:, 0]) <= 0.2
 
 
-def _comparable(batches: FloatArray) -> Any:
-    z = normalized(batches)[0]
-    return (abs(z.mean(axis=1)) < 1e-6) & (abs(z.var(axis=1) - 1) < 1e-6)
+def _comparable() -> FloatArray:
+    """Mean, and variance less 1, of each normalised batch of three whole grades that are not all equal."""
+    batches = np.array(list(combinations_with_replacement(range(101), 3)), dtype=np.float64)
+    z = normalized(batches[np.ptp(batches, axis=1) > 0])[0]
+    return np.concatenate([z.mean(axis=1), z.var(axis=1) - 1])
 
 
 def _zero(n: int, statement: str, region: Region) -> Claim:
@@ -67,15 +73,15 @@ def _zero(n: int, statement: str, region: Region) -> Claim:
         QUESTION,
         f"chance that the grades behind a 0 in two batches of {n} differ by more than a letter, grades N(72, 10)",
         region,
-        Proportion(),
-        BatchStatistic(GRADES, 2 * n, partial(_zero_differs, n=n)).evidence,
+        Exact(rounding=1e-15),
+        Enumerated(partial(_zero_differs, n), "normal grades of mean 72 and standard deviation 10"),
     )
 
 
 def _whole(n: int) -> Claim:
     return Claim(
         f"same-as-whole-data-at-{n}",
-        f"Normalising a batch of {n} is the same as normalising the whole data: within 0.2, for 95 % of values.",
+        f"Normalizing a batch of {n} normal values is the same as normalizing all: within 0.2, for 95 % of values.",
         WHOLE,
         "chance that a value normalised by its batch is within 0.2 of that normalised by the population",
         Region.above(0.95),
@@ -93,7 +99,7 @@ CLAIMS = (
         "the normalised values of that B and of those three D",
         Region(0.0, 0.0),
         Exact(),
-        Enumerated(_question_zeros),
+        Enumerated(_question_zeros, "the two batches of the question"),
     ),
     _zero(3, "In batches of 3, a 0 means grades more than a letter apart one time in five or more.", Region.above(0.2)),
     _zero(8, "In batches of 8, a 0 means grades more than a letter apart one time in 20.", Region.near(0.05, 0.01)),
@@ -105,7 +111,7 @@ CLAIMS = (
         "logits of untrained networks for batches of equal rows, which are those of zeros",
         Region.near(0.0, 1e-3),
         Exact(rounding=1e-7),
-        Enumerated(_equal_values),
+        Enumerated(_equal_values, "batches of 2, 3, 8 and 64 equal whole grades; hidden units: 16 and 16; untrained"),
     ),
     Claim(
         "only-order-survives-at-2",
@@ -114,17 +120,16 @@ CLAIMS = (
         "size of the normalised values in every batch of two different whole grades from 0 to 100",
         Region.near(1.0, 1e-9),
         Exact(rounding=1e-12),
-        Enumerated(_sizes_at_two),
+        Enumerated(_sizes_at_two, "pairs of whole grades from 0 to 100"),
     ),
     Claim(
         "normalised-batches-comparable",
-        "Normalised batches have comparable means and variances: 0 and 1.",
+        "Normalized batches have comparable means and variances, 0 and 1, unless their values are all equal.",
         "answer: what normalising does make alike",
-        "chance that a normalised batch of 16 grades has mean 0 and variance 1 to within 1e-6",
-        Region.above(0.999),
-        Proportion(),
-        BatchStatistic(GRADES, 16, _comparable).evidence,
-        most=2**15,
+        "mean, and variance less 1, of each normalized batch of three whole grades that are not all equal",
+        Region.near(0.0, 1e-9),
+        Exact(rounding=1e-12),
+        Enumerated(_comparable, "batches of three whole grades from 0 to 100"),
     ),
     _whole(3),
     _whole(512),

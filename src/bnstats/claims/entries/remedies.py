@@ -32,13 +32,13 @@ def _lost(kind: str) -> Measures:
 CLAIMS = tuple(
     Claim(
         f"{kind}-less-sensitive",
-        f"{name} is less sensitive to small batches than batch normalisation, by a point or more.",
+        f"On digits, {name} is less sensitive to small batches than batch normalization, by a point or more.",
         IOFFE,
-        "share of test digits lost from batches of 64 to batches of 2: by batch normalisation less by the other",
+        f"share of test digits lost from batches of 64 to batches of 2: by batch normalization less by {name}",
         Region.above(0.01),
         Bounded(-2, 2),
         _lost("batch") - _lost(kind),
         most=2**12,
     )
-    for kind, name in (("renorm", "Batch renormalization"), ("layer", "Layer normalisation"))
+    for kind, name in (("renorm", "batch renormalization"), ("layer", "layer normalization"))
 )
