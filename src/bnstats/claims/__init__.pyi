@@ -2,7 +2,7 @@
 
 from .claim import Claim as Claim, Region as Region
 from .evidence import BatchStatistic as BatchStatistic, Enumerated as Enumerated, Measure as Measure
-from .evidence import Measures as Measures, Within as Within
+from .evidence import Measures as Measures, Squared as Squared, Within as Within
 from .grades import letter_grades as letter_grades
 from .grounds import Bounded as Bounded, Exact as Exact, Grounds as Grounds, Moment as Moment, Proportion as Proportion
 from .networks import Networks as Networks, accuracy as accuracy

@@ -170,6 +170,29 @@ class Within(Evidence):
         return ((self.low <= value) & (value <= self.high)).astype(np.float64)
 
 
+@checked(measures=partial(instance, wanted=Measures, example="bn.claims.BatchStatistic(...).evidence"))
+@dataclass(frozen=True)
+class Squared(Evidence):
+    """The square of a sum of measures, replicate by replicate."""
+
+    measures: Measures
+
+    @property
+    def studies(self) -> tuple[Study, ...]:
+        return self.measures.studies
+
+    @property
+    def size(self) -> int:
+        return self.measures.size
+
+    @property
+    def scope(self) -> str:
+        return self.measures.scope
+
+    def values(self, found: Blocks) -> FloatArray:
+        return self.measures.values(found) ** 2
+
+
 @checked(cases=partial(function, example="cases(), which returns an array"), scope=_phrases)
 @dataclass(frozen=True)
 class Enumerated(Evidence):

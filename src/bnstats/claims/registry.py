@@ -7,16 +7,32 @@ from bnstats.claims.entries import (
     answers,
     convergence,
     correction,
+    fixed_batches,
     grades,
     gradients,
     meaning,
+    new_data,
     published,
     remedies,
     training,
+    values,
 )
 
 CLAIMS: dict[str, Claim] = {
     claim.identifier: claim
-    for entries in (convergence, meaning, gradients, training, grades, remedies, correction, answers, published)
+    for entries in (
+        convergence,
+        fixed_batches,
+        meaning,
+        values,
+        gradients,
+        training,
+        grades,
+        remedies,
+        correction,
+        answers,
+        new_data,
+        published,
+    )
     for claim in entries.CLAIMS
 }

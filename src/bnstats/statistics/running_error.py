@@ -1,23 +1,28 @@
-"""How far running statistics are from the population's: exact theory."""
+"""How far running statistics are from the population's, or from the training set's own: exact theory."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
 from scipy import stats
 
+from bnstats._arrays import FloatArray
 from bnstats._doors import checked
 from bnstats._numbers import batch_size, count
-from bnstats._validation import choice, optional
+from bnstats._validation import choice, flag, optional
 from bnstats.sampling.populations import Population, population_of
 from bnstats.statistics.conventions import Convention, Momentum
 from bnstats.statistics.estimator_theory import variance_of_variance
 from bnstats.statistics.theory import Sampling
 
 STATISTICS = ("mean", "var")
+REFERENCES = ("population", "training set")
+# Below it, the root of a sum of squared differences of weights is rounding: the weights are the same.
+ROUNDING = 1e-12
 
 
 @checked(
@@ -26,6 +31,8 @@ STATISTICS = ("mean", "var")
     steps=count,
     batch_size=batch_size,
     training_size=optional(batch_size),
+    fixed_batches=flag,
+    reference=partial(choice, known=REFERENCES),
 )
 def running_error(
     population: Any,
@@ -36,8 +43,10 @@ def running_error(
     convention: str | Convention = "torch",
     momentum: Momentum = "default",
     training_size: int | None = None,
+    fixed_batches: bool = False,
+    reference: str = "population",
 ) -> Sampling:
-    """Exact error of a running mean or variance against the population, after this many steps; nan where not known.
+    """Exact error of a running mean or variance after this many steps; nan where not known.
 
     Parameters
     ----------
@@ -53,6 +62,10 @@ def running_error(
     training_size : int, optional
         Batches are drawn again and again, each without replacement, from one random training set of so many values;
         else afresh from the population.
+    fixed_batches : bool
+        True if the training set is cut into batches once, and they are visited in the same order again and again.
+    reference : {"population", "training set"}
+        The error is the distance from the population's mean or variance, or from those of the training set (ddof 1).
 
     Examples
     --------
@@ -63,37 +76,107 @@ def running_error(
     >>> round(running_error("normal", "mean", 1000, batch_size=32, momentum=0.01).se, 4)
     0.0125
 
+    The same four batches of 8, visited again and again with equal weights, against their own 32 values:
+
+    >>> same = {"batch_size": 8, "momentum": None, "training_size": 32, "fixed_batches": True}
+    >>> [round(running_error("normal", s, 400, reference="training set", **same).se, 4) for s in ("mean", "var")]
+    [0.0, 0.0831]
+
     Notes
     -----
     V(n) is the variance of a batch statistic, W the weight of all batches together, A the sum of their squared weights.
     The variance is A V(n) for fresh batches. A batch from a training set of M is itself a sample of the population, two
     of them share the set, so that by the law of total variance it is W² V(M) + A (V(n) - V(M)), which goes to V(M) and
-    not to zero.
+    not to zero; about the set's own statistic it is (W - 1)² V(M) + A (V(n) - V(M)).
+
+    Of B fixed batches, the k-th has the weight W_k in all its visits together. They are independent, so that the
+    variance is V(n) times the sum of W_k². The set's own statistic T is symmetric in all values and unbiased, as each
+    batch's is, so that its covariance with each of them is V(M) = Var(T): about T the variance is
+    V(n) sum of (W_k - 1/B)² + (2 W - 1)(V(n)/B - V(M)). With equal weights the first part goes. The second is 0 for the
+    mean and 2 sigma^4 / M (1/(n - 1) - 1/(M - 1)) for the variance, however long the batches are visited: the mean of
+    their variances lacks the variance between their means.
     """
     population, convention = Population.of(population), Convention.of(convention, momentum)
-    check(population, batch_size, steps, training_size)
+    check(population, batch_size, steps, training_size, fixed_batches=fixed_batches, reference=reference)
     shares = convention.shares(steps)
-    start, batches, squares = shares[0], shares[1:].sum(), np.square(shares[1:]).sum()
+    start, weights = shares[0], shares[1:]
     which = STATISTICS.index(statistic)
     target = (population.mean, population.var)[which]
     scale = 1.0 if statistic == "mean" or convention.ddof == 1 else (batch_size - 1) / batch_size
-    bias = float(start * convention.start[which] + batches * scale * target - target)
-    if population.tail_index <= (2, 4)[which]:
-        return Sampling(bias, np.inf)
+    # The start weighs what the batches do not: without a start, nothing of the target is left to be rounded.
+    bias = float(start * (convention.start[which] - scale * target) + (scale - 1) * target)
 
-    def variance(n: int) -> float:
-        return population.var / n if statistic == "mean" else scale**2 * variance_of_variance(population, n)
-
-    shared = 0.0 if training_size is None else variance(training_size)
-    se = math.sqrt(batches**2 * shared + squares * (variance(batch_size) - shared))
-    normal = statistic == "mean" and training_size is None and population.family == "norm"
+    known = _BatchVariance(population, statistic)
+    squared = known.of_running(scale * weights, batch_size, training_size, fixed_batches, reference == "training set")
+    if math.isinf(squared):
+        return Sampling(bias, math.inf)
+    se = math.sqrt(squared)
     if se == 0:
         return Sampling(bias, se, abs(bias))
+    linear = statistic == "mean" and (training_size is None or fixed_batches)
+    normal = linear and population.family == "norm"
     return Sampling(bias, se, float(stats.foldnorm.median(abs(bias) / se, scale=se)) if normal else np.nan)
 
 
-@checked(batch_size=batch_size, training_size=optional(count))
-def check(population: Population, batch_size: int, steps: int, training_size: int | None) -> None:
+@dataclass(frozen=True)
+class _BatchVariance:
+    """The variance of a batch's mean or variance, and of weighted sums of these."""
+
+    population: Population
+    statistic: str
+
+    def __call__(self, n: int) -> float:
+        """V(n), inf where it does not exist."""
+        if self.population.tail_index <= (2, 4)[STATISTICS.index(self.statistic)]:
+            return math.inf
+        return self.population.var / n if self.statistic == "mean" else variance_of_variance(self.population, n)
+
+    def of_running(self, weights: FloatArray, n: int, size: int | None, fixed: bool, about_set: bool) -> float:
+        """The variance of the sum of batch statistics with these weights, see `running_error`."""
+        if size is None:
+            return self(n) * float(np.square(weights).sum())
+        if fixed:
+            return self._of_fixed_batches(visits(weights, size // n), n, size, about_set)
+        if math.isinf(self(n)):
+            return math.inf
+        shared = (weights.sum() - about_set) ** 2 * self(size)
+        return float(shared + np.square(weights).sum() * (self(n) - self(size)))
+
+    def _of_fixed_batches(self, weights: FloatArray, n: int, size: int, about_set: bool) -> float:
+        if not about_set:
+            return self(n) * float(np.square(weights).sum())
+        apart = float(np.square(weights - 1 / len(weights)).sum())
+        unequal = 0.0 if apart < ROUNDING**2 else self(n) * apart
+        if self.statistic == "mean":
+            return unequal
+        between = 2 * self.population.var**2 / size * (1 / (n - 1) - 1 / (size - 1))
+        return float(unequal + (2 * weights.sum() - 1) * between)
+
+
+def visits(weights: FloatArray, batches: int) -> FloatArray:
+    """The weight of each of so many batches, visited in turn, in all its visits together.
+
+    >>> visits(np.array([0.1, 0.2, 0.7]), 2)
+    array([0.8, 0.2])
+    """
+    return np.asarray(np.bincount(np.arange(len(weights)) % batches, weights, minlength=batches), np.float64)
+
+
+@checked(
+    batch_size=batch_size,
+    training_size=optional(count),
+    fixed_batches=flag,
+    reference=partial(choice, known=REFERENCES),
+)
+def check(
+    population: Population,
+    batch_size: int,
+    steps: int,
+    training_size: int | None,
+    *,
+    fixed_batches: bool = False,
+    reference: str = "population",
+) -> None:
     """Raise ValueError if running statistics cannot be kept so, or have nothing to converge to."""
     if not np.isfinite(population.var):
         raise ValueError(
@@ -105,4 +188,12 @@ def check(population: Population, batch_size: int, steps: int, training_size: in
         raise ValueError(
             f"a batch of {batch_size} cannot be drawn without replacement from a training set of {training_size}; give "
             f"at least {batch_size}, or None to draw afresh from the population."
+        )
+    if training_size is None and (fixed_batches or reference == "training set"):
+        what = "fixed_batches=True" if fixed_batches else 'reference="training set"'
+        raise ValueError(f"{what} needs a training set; give training_size, as in training_size={4 * batch_size}.")
+    if training_size is not None and fixed_batches and (training_size % batch_size or training_size == batch_size):
+        raise ValueError(
+            f"a training set of {training_size} cannot be cut into two or more batches of {batch_size}; give a "
+            f"multiple of {batch_size}, as in training_size={4 * batch_size}."
         )

@@ -192,7 +192,7 @@ CLAIMS = (
     ),
     Claim(
         "running-mean-of-training-set",
-        "Running over the same mini-batches converges to the training set's moments.",
+        "Running over batches drawn anew from a training set, with weights 1/t, the mean goes to that set's mean.",
         ANSWER,
         "chance that the mean over 64 batches of 8 is nearer to its 32 training values' than to the population's",
         Region.above(0.8),

@@ -24,9 +24,11 @@ def measure_running(
     momentum: Momentum | Sequence[Momentum] = "default",
     steps: int = 1000,
     training_size: int | None = None,
+    fixed_batches: bool = False,
+    reference: str = "population",
     **options: Unpack[RunOptions],
 ) -> Running:
-    """Measure how far running statistics are from the population's mean and variance, over steps.
+    """Measure how far running statistics are from the population's or training set's moments, over steps.
 
     Parameters
     ----------
@@ -43,6 +45,11 @@ def measure_running(
     training_size : int, optional
         Each replicate draws a training set of so many values, and then every batch anew without replacement from it:
         the error stops at the training set's own. By default batches come afresh from the population.
+    fixed_batches : bool
+        True if the training set is cut into batches once, which are visited in the same order again and again.
+    reference : {"population", "training set"}
+        The error is the distance from the population's mean and variance, or from those of the training set itself
+        (ddof 1).
     **options : RunOptions
         A replicate is a run of `steps` steps. The precision of a bias is relative to the RMSE.
 
@@ -58,11 +65,21 @@ def measure_running(
     [0.0811, 0.0354]
     >>> bool((abs(r.table.value - r.table.exact) < 6 * r.table.mcse)[r.table.exact.notna()].all())
     True
+
+    The same four batches of 8, again and again: their running variance stays away from that of their 32 values.
+
+    >>> same = {"training_size": 32, "fixed_batches": True, "reference": "training set"}
+    >>> r = measure_running("normal", batch_size=8, momentum=None, steps=400, **same)
+    >>> r.table.query("step == 400 and measure == 'rmse'")[["statistic", "exact"]].round(4).values.tolist()
+    [['mean', 0.0], ['var', 0.0831]]
     """
     population = Population.of(population)
-    check(population, batch_size, steps, training_size)
+    check(population, batch_size, steps, training_size, fixed_batches=fixed_batches, reference=reference)
     training_size = None if training_size is None else int(training_size)
-    study = RunningStudy(population, int(batch_size), _conventions(convention, momentum), int(steps), training_size)
+    conventions = _conventions(convention, momentum)
+    study = RunningStudy(
+        population, int(batch_size), conventions, int(steps), training_size, bool(fixed_batches), reference
+    )
     simulation = run(study, **options)
     return Running(simulation.table, study, simulation)
 

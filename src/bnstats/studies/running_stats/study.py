@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache, partial
+from itertools import count
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -18,6 +20,7 @@ from bnstats.sampling.populations import Population
 from bnstats.simulation.study import Cell, Study
 from bnstats.statistics.conventions import Convention, smooth
 from bnstats.statistics.running_error import STATISTICS, running_error
+from bnstats.statistics.theory import Sampling
 
 # Draws that are held at once: 2 MB, which stays in cache.
 DRAWS_AT_ONCE = 2**18
@@ -48,6 +51,8 @@ class RunningStudy(Study):
     conventions: tuple[Convention, ...]
     steps: int
     training_size: int | None
+    fixed_batches: bool = False
+    reference: str = "population"
 
     def cells(self) -> list[dict[str, Any]]:
         return [{"population": self.population, "batch_size": self.batch_size, "training_size": self.training_size}]
@@ -67,25 +72,57 @@ class RunningStudy(Study):
         return sorted({round(step) for step in np.geomspace(1, self.steps, RECORDED_STEPS)})
 
     def simulate(self, cell: Cell, rng: Generator, size: int) -> dict[RunningKey, FloatArray]:
-        kept = self._afresh(rng, size) if self.training_size is None else self._again(rng, size)
-        return {
+        if self.training_size is None:
+            kept = self._follow(partial(self.population.fill, rng), size)
+        else:
+            kept, sets = (self._same_batches if self.fixed_batches else self._drawn_again)(rng, size)
+            if self.reference == "training set":
+                kept -= np.stack([sets.mean(axis=1), sets.var(axis=1, ddof=1)], axis=1)[:, None, :]
+        found = {
             RunningKey(convention.name, convention.momentum, step, statistic): kept[i, :, c, s]
             for c, convention in enumerate(self.conventions)
             for i, step in enumerate(self.recorded)
             for s, statistic in enumerate(STATISTICS)
         }
+        return {key: self._rounded(values) if self._same_as_set(key) else values for key, values in found.items()}
 
-    def _afresh(self, rng: Generator, size: int) -> FloatArray:
-        return self._follow(partial(self.population.fill, rng), size)
-
-    def _again(self, rng: Generator, size: int) -> FloatArray:
-        kept = []
-        for _ in range(size):
-            values = np.empty(self.training_size or 0)
+    def _drawn_again(self, rng: Generator, size: int) -> tuple[FloatArray, FloatArray]:
+        """Every batch is drawn anew, without replacement, from the replicate's training set; those stand in rows."""
+        kept, sets = [], np.empty((size, self.training_size or 0))
+        for values in sets:
             self.population.fill(rng, values)
             training_set = Population("training set", values=values)
             kept.append(self._follow(partial(WithoutReplacement().fill, training_set, rng), 1))
-        return np.concatenate(kept, axis=1)
+        return np.concatenate(kept, axis=1), sets
+
+    def _same_batches(self, rng: Generator, size: int) -> tuple[FloatArray, FloatArray]:
+        """The replicate's training set is cut into batches, which are visited in turn, again and again."""
+        sets = np.empty((size, self.training_size or 0))
+        self.population.fill(rng, sets)
+        batches = sets.reshape(size, -1, self.batch_size).swapaxes(0, 1)
+        visits = count()
+
+        def fill(out: FloatArray) -> None:
+            for visited in out.reshape(-1, size, self.batch_size):
+                visited[:] = batches[next(visits) % len(batches)]
+
+        return self._follow(fill, size), sets
+
+    def _same_as_set(self, key: RunningKey) -> bool:
+        """Whether the mean is the training set's own by algebra: all batches have the same weight."""
+        if not self.fixed_batches or self.reference == "population" or key.statistic == "var":
+            return False
+        return key.momentum is None and key.step % ((self.training_size or 0) // self.batch_size) == 0
+
+    def _of_products(self, key: RunningKey) -> bool:
+        """Whether squares of values cancel in the difference to the training set's variance, so that products stay."""
+        equal = self._same_as_set(key._replace(statistic="mean"))
+        return equal and self._convention(key).ddof == 1
+
+    def _rounded(self, difference: FloatArray) -> FloatArray:
+        """Differences that are 0 but for rounding become 0; larger ones would be a mistake and stay."""
+        rounding = 2**6 * np.finfo(float).eps * (abs(self.population.mean) + self.population.std)
+        return np.where(abs(difference) < rounding, 0.0, difference)
 
     @cached_property
     def _plan(self) -> tuple[FloatArray, FloatArray, FloatArray, NDArray[np.int64]]:
@@ -111,13 +148,18 @@ class RunningStudy(Study):
         return kept
 
     def target(self, condition: Cell, key: RunningKey) -> float:
+        if self.reference == "training set":  # replicates are differences
+            return 0.0
         return self.population.mean if key.statistic == "mean" else self.population.var
 
     def exact(self, cell: Cell, key: RunningKey, summary: str) -> float:
-        known = _exact(
-            self.population, key.statistic, key.step, self.batch_size, self._convention(key), self.training_size
-        )
-        return float(getattr(known, summary))
+        return float(getattr(_exact(self, key), summary))
+
+    def span(self, cell: Cell, key: RunningKey) -> float:
+        return 0.0 if self._same_as_set(key) else math.inf
+
+    def wanted(self, cell: Cell, key: RunningKey, summary: str) -> bool:
+        return not self._same_as_set(key)
 
     def _convention(self, key: RunningKey) -> Convention:
         return next(c for c in self.conventions if (c.name, c.momentum) == (key.convention, key.momentum))
@@ -126,13 +168,22 @@ class RunningStudy(Study):
         shares = self._convention(key).shares(key.step)[1:]
         batches = shares.sum() ** 2 / np.square(shares).sum()  # as many of equal weight would be worth
         seen = min(batches * self.batch_size, self.training_size or np.inf)
-        order = 1 if key.statistic == "mean" else 2
+        order = 1 if key.statistic == "mean" or self._of_products(key) else 2
         return self.population.local_tail_index(1 / (replicates * seen)) / order
 
 
 @lru_cache(maxsize=4096)
-def _exact(population: Population, statistic: str, step: int, n: int, convention: Convention, size: int | None) -> Any:
-    return running_error(population, statistic, step, batch_size=n, convention=convention, training_size=size)
+def _exact(study: RunningStudy, key: RunningKey) -> Sampling:
+    return running_error(
+        study.population,
+        key.statistic,
+        key.step,
+        batch_size=study.batch_size,
+        convention=study._convention(key),
+        training_size=study.training_size,
+        fixed_batches=study.fixed_batches,
+        reference=study.reference,
+    )
 
 
 _smooth = compiled(smooth)
