@@ -163,6 +163,8 @@ BY_NAME: dict[str, Callable[[], Any]] = {
     "severity": lambda: 0.5,
     "truth": lambda: np.zeros(3),
     "statistic": lambda: "mean",
+    "fixed_batches": lambda: False,
+    "reference": lambda: "population",
     "hidden": lambda: (3,),
     "inputs": lambda: 4,
     "recipe": lambda: bn.networks.Recipe(hidden=(3,)),

@@ -30,7 +30,10 @@ _STUDY = RunningStudy(NORMAL, N, (EQUAL, CONSTANT), max(LENGTHS), N * BATCHES, T
 
 def _distance(statistic: str, steps: int, convention: Convention = EQUAL) -> Measures:
     """Of the running statistic from that of all values in the batches."""
-    return Measures(((Measure(_STUDY, RunningKey(convention.name, convention.momentum, steps, statistic)), 1.0),))
+    key = RunningKey(convention.name, convention.momentum, steps, statistic)
+    weights = "weights 1/t" if convention.momentum is None else f"momentum {convention.momentum}"
+    scope = f"normal values; the same {BATCHES} batches of {N}, visited in turn; {weights}"
+    return Measures(((Measure(_STUDY, key, scope), 1.0),))
 
 
 def _mean_square(statistic: str, steps: int, convention: Convention = EQUAL) -> float:
@@ -95,7 +98,7 @@ CLAIMS = (
         "running mean less mean of the training set, points",
         Region(0.0, 0.0),
         Exact(),
-        Enumerated(_rounds),
+        Enumerated(_rounds, "the grades 60, 70, 80 and 95; the same two batches of 2, visited in turn; weights 1/t"),
     ),
     Claim(
         "same-batches-show-variance",

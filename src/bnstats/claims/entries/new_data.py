@@ -57,7 +57,11 @@ def _rows(one: str, other: str, *, n: int, size: float = 0.0, spread: float = 0.
         ticks=4,
         measures=("accuracy",),
     )
-    return Measures(((Measure(study, (one, "accuracy")), 1.0), (Measure(study, (other, "accuracy")), -1.0)))
+    what = f"simulated rows; 20 batches of {n}, 5 new ones; features: {features}"
+    scope = f"{what}; nuisance: shifts of {size:g}, spreads with a log-sd of {spread:g}"
+    return Measures(
+        tuple((Measure(study, (name, "accuracy"), scope), sign) for name, sign in ((one, 1.0), (other, -1.0)))
+    )
 
 
 def _difference(
@@ -90,6 +94,11 @@ def _better(name: str, training: str, **how: Any) -> Claim:
     )
 
 
+_CORRECTED = Measure(
+    BatchStatistic("normal", BATCHES * (1 + 2 * ROWS), _gain_of_correcting_new),
+    "value",
+    f"simulated rows of one feature; {BATCHES} batches of {ROWS}; distinct effects of 1, a nuisance",
+)
 _CEILING = exact_information(GRADES, CUTS, 3)[0]
 
 CLAIMS = (
@@ -136,7 +145,7 @@ CLAIMS = (
         f"share of new rows classified right, centered less as they are; batches of {ROWS} that differ by one standard "
         "deviation",
         Region.above(0.0),
-        BatchStatistic("normal", BATCHES * (1 + 2 * ROWS), _gain_of_correcting_new).evidence,
+        Measures(((_CORRECTED, 1.0),)),
     ),
     _difference(
         "same-statistics-on-new-data",
