@@ -283,6 +283,6 @@ def test_what_is_so_by_construction_is_marked():
     algebra = {name for name, entry in CLAIMS.items() if entry.grounds.name == "by algebra"}
     assert algebra == {
         "variance-biased-exactly", "question-zeros", "equal-values-become-zeros", "only-order-survives-at-2",
-        "normalised-batches-comparable", "zero-at-3", "zero-at-8", "zero-at-64", "same-batches-show-mean", "spread-at-3",
-        "spread-at-64", "tenth-at-3", "tenth-at-64",
+        "normalised-batches-comparable", "zero-at-3", "zero-at-8", "zero-at-64", "same-batches-show-mean",
+        "spread-at-3", "spread-at-64", "tenth-at-3", "tenth-at-64",
     }  # fmt: skip

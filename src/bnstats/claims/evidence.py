@@ -57,7 +57,7 @@ class Evidence(ABC):
 
 
 def _phrases(name: str, given: Any) -> str:
-    return word(name, given) if given != "" else ""
+    return "" if isinstance(given, str) and not given else word(name, given)
 
 
 class Source(Protocol):
