@@ -10,7 +10,7 @@ import os
 import signal
 import tempfile
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,7 +19,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from analyses.figure_files import FIGURES, as_committed, draw_again, expected_seconds, produce
+from analyses.figure_files import FIGURES, as_committed, belongs_to, draw_again, expected_seconds, produce
 
 Defaults = Mapping[str, Any]
 Simulate = Callable[["Options"], pd.DataFrame]
@@ -46,6 +46,9 @@ def options() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--store", type=Path, default=None, help="folder for SQLite files, so that a run can be resumed"
+    )
+    parser.add_argument(
+        "--overwrite", action="store_true", help="replace files in OUT that no analysis of that name has made"
     )
     parser.add_argument("--replot", action="store_true", help="draw again from the saved CSV, without simulating")
     return parser
@@ -85,6 +88,7 @@ class Options(argparse.Namespace):
     precision: float | None
     store: Path | None
     replot: bool
+    overwrite: bool
     progress: bool | None = None
 
     @property
@@ -123,11 +127,13 @@ def run_all(chosen: Mapping[str, tuple[Simulate, Plot]], given: Options, last: C
     Raises
     ------
     SystemExit
-        With a sentence, before anything is simulated, for folders that cannot be written; and at Ctrl-C.
+        With a sentence, before anything is simulated, for folders that cannot be written, and for files in them that
+        no analysis has made; and at Ctrl-C.
     """
     for option, folder in (("--out", given.folder), ("--store", given.store)):
         if folder is not None:
             _make_writable(option, folder)
+    _check_files(chosen, given)
     if not given.replot:
         print(_duration({name: expected_seconds(name) for name in chosen}, given), flush=True)
     try:
@@ -184,6 +190,18 @@ def _make_writable(option: str, folder: Path) -> None:
     except OSError as error:
         reason = error.strerror or str(error)
         raise SystemExit(f"{option} {folder} is no folder that can be written ({reason}); name another one") from None
+
+
+def _check_files(names: Iterable[str], given: Options) -> None:
+    """Refuse to replace what no analysis has made."""
+    endings = ("png",) if given.replot else ("csv", "json", "png")
+    for name in names:
+        for file in (given.folder / f"{name}.{ending}" for ending in endings):
+            if file.exists() and not file.is_file():
+                raise SystemExit(f"{file} is in the way of a figure; move it, or name another folder with --out")
+            own = given.overwrite or given.out.resolve() == FIGURES.resolve() or belongs_to(name, given.folder)
+            if file.exists() and not own:
+                raise SystemExit(f"{file} was made by no analysis; name another folder with --out, or say --overwrite")
 
 
 def _duration(seconds: Mapping[str, float | None], given: Options) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
 import os
 import platform
 import re
 import subprocess
-import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, requires, version
@@ -19,8 +20,12 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
+from analyses.file_sets import place
+
 ROOT = Path(__file__).resolve().parent.parent
 FIGURES = ROOT / "figures"
+# Where a provenance has SHA-256 of the numbers and of the picture.
+DIGESTS = "sha256"
 # Fewer than a float holds, so that what another machine rounds otherwise does not show.
 DIGITS, DECIMALS = 6, 12
 # A quick version claims nothing for all of what it shows.
@@ -36,27 +41,53 @@ def produce(
 ) -> Path:
     """Simulate, and write NAME.csv, NAME.json and NAME.png, which is drawn from the CSV; returns the last.
 
-    The provenance holds the arguments, the commit, versions, and the processor time that it took. Where the numbers are
-    those that were there, their provenance stays.
+    The provenance holds the arguments, the commit, versions, the processor time that it took, and digests of the other
+    two files. Where the numbers are those that were there, their provenance stays. All three are put in place together.
     """
     start = _processor_time()
     numbers = as_csv(simulate())
     seconds = _processor_time() - start
-    saved, provenance = folder / f"{name}.csv", folder / f"{name}.json"
-    if not _made_before(saved, provenance, numbers, arguments):
-        _write(saved, lambda path: path.write_bytes(numbers.encode()))
+    record = _kept(name, folder, numbers.encode(), arguments)
+    if record is None:
         record = {"analysis": name, "arguments": dict(arguments), "commit": _commit()}
         record |= {"cpu_seconds": float(f"{seconds:.2g}")}
-        record |= {"versions": {"python": platform.python_version(), **_versions()}}
-        _write(provenance, lambda path: path.write_text(json.dumps(record, indent=2) + "\n"))
-    return _draw(name, plot, pd.read_csv(saved), folder, arguments["quick"])
+        record |= {"versions": {"python": platform.python_version(), **_versions()}, DIGESTS: {}}
+    picture = _drawn(plot, pd.read_csv(io.StringIO(numbers)), arguments["quick"])
+    return _placed(name, folder, {"csv": numbers.encode(), "png": picture}, record)
 
 
-def _made_before(saved: Path, provenance: Path, numbers: str, arguments: Mapping[str, Any]) -> bool:
-    """Whether the same numbers, from the same arguments, are there with their provenance."""
+def _kept(name: str, folder: Path, numbers: bytes, arguments: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The provenance of the same numbers from the same arguments, if that is there."""
     with suppress(OSError, ValueError, KeyError, TypeError):
-        made_with = json.loads(provenance.read_text())["arguments"]
-        return saved.read_bytes() == numbers.encode() and dict(made_with) == dict(arguments)
+        record = _record(name, folder)
+        same = (folder / f"{name}.csv").read_bytes() == numbers and dict(record["arguments"]) == dict(arguments)
+        return record if same and _describes(record, "csv", numbers) else None
+    return None
+
+
+def _record(name: str, folder: Path) -> dict[str, Any]:
+    return dict(json.loads((folder / f"{name}.json").read_text()))
+
+
+def _describes(record: Mapping[str, Any], ending: str, content: bytes) -> bool:
+    """Whether a provenance is of this content, as far as it says."""
+    return DIGESTS not in record or record[DIGESTS].get(ending) == hashlib.sha256(content).hexdigest()
+
+
+def _placed(name: str, folder: Path, contents: Mapping[str, bytes], record: Mapping[str, Any]) -> Path:
+    """Put files in place together, the provenance last; it gets their digests, unless it is one that has none."""
+    if DIGESTS in record:
+        digests = {ending: hashlib.sha256(content).hexdigest() for ending, content in contents.items()}
+        record = {**record, DIGESTS: {**record[DIGESTS], **digests}}
+    files = {folder / f"{name}.{ending}": content for ending, content in contents.items()}
+    place(files | {folder / f"{name}.json": (json.dumps(record, indent=2) + "\n").encode()})
+    return folder / f"{name}.png"
+
+
+def belongs_to(name: str, folder: Path) -> bool:
+    """Whether files called NAME in a folder are those of this analysis, as their provenance says."""
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        return bool(_record(name, folder)["analysis"] == name)
     return False
 
 
@@ -90,13 +121,22 @@ def draw_again(name: str, plot: Callable[[pd.DataFrame], Figure], folder: Path, 
     saved = folder / f"{name}.csv"
     if not saved.exists():
         raise SystemExit(f"{name}: --replot needs {saved}, which is not there; run once without --replot")
+    record: dict[str, Any] | None = None
+    with suppress(OSError, ValueError, TypeError):
+        record = _record(name, folder)
+    if record is not None and not _describes(record, "csv", saved.read_bytes()):
+        raise SystemExit(f"{name}: {saved} is not what {name}.json describes; run once without --replot")
     try:
-        return _draw(name, plot, pd.read_csv(saved), folder, quick)
+        picture = _drawn(plot, pd.read_csv(saved), quick)
     except Exception as error:  # a table that was edited may lack anything
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
         raise SystemExit(
             f"{name}: {saved} is not a table that this analysis writes ({reason}); run once without --replot"
         ) from error
+    if record is None:
+        place({folder / f"{name}.png": picture})
+        return folder / f"{name}.png"
+    return _placed(name, folder, {"png": picture}, record)
 
 
 def expected_seconds(name: str) -> float | None:
@@ -122,14 +162,15 @@ def _rounded(value: float) -> str:
     return f"{short:.0f}" if short.is_integer() else f"{short:.{DIGITS}g}"
 
 
-def _draw(name: str, plot: Callable[[pd.DataFrame], Figure], numbers: pd.DataFrame, folder: Path, quick: bool) -> Path:
+def _drawn(plot: Callable[[pd.DataFrame], Figure], numbers: pd.DataFrame, quick: bool) -> bytes:
+    """The picture, as a PNG file has it."""
     mpl.use("Agg")
-    figure = plot(numbers)
+    figure, held = plot(numbers), io.BytesIO()
     if quick:
         figure.suptitle(QUICK_TITLE)
-    _write(folder / f"{name}.png", lambda path: figure.savefig(path, format="png", metadata={"Software": None}))
+    figure.savefig(held, format="png", metadata={"Software": None})
     plt.close(figure)
-    return folder / f"{name}.png"
+    return held.getvalue()
 
 
 def _commit() -> str | None:
@@ -154,15 +195,3 @@ def _versions() -> dict[str, str]:
         with suppress(PackageNotFoundError):
             found[package] = version(package)
     return found
-
-
-def _write(path: Path, write: Callable[[Path], Any]) -> None:
-    """Write beside the target and rename, so that a reader or an interruption never meets half a file."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-    os.close(handle)
-    try:
-        write(Path(temporary))
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    finally:
-        Path(temporary).unlink(missing_ok=True)

@@ -192,7 +192,7 @@ def committed(tiny: list[tuple[str, command_line.Options]], tmp_path: Path) -> C
         subprocess.run([*git, *command], check=True)
 
     def again(*given: str) -> str:
-        everything.main(["shift", "--out", str(tmp_path), *given])
+        everything.main(["shift", "--overwrite", "--out", str(tmp_path), *given])
         return subprocess.run([*git, "status", "--porcelain"], capture_output=True, text=True, check=True).stdout
 
     return again
