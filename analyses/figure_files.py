@@ -59,14 +59,19 @@ def produce(
 def _kept(name: str, folder: Path, numbers: bytes, arguments: Mapping[str, Any]) -> dict[str, Any] | None:
     """The provenance of the same numbers from the same arguments, if that is there."""
     with suppress(OSError, ValueError, KeyError, TypeError):
-        record = _record(name, folder)
+        record = dict(_record(name, folder) or {})
         same = (folder / f"{name}.csv").read_bytes() == numbers and dict(record["arguments"]) == dict(arguments)
         return record if same and _describes(record, "csv", numbers) else None
     return None
 
 
-def _record(name: str, folder: Path) -> dict[str, Any]:
-    return dict(json.loads((folder / f"{name}.json").read_text()))
+def _record(name: str, folder: Path) -> dict[str, Any] | None:
+    """The provenance that is there; None if there is none, or a damaged one."""
+    with suppress(OSError, ValueError):
+        record = json.loads((folder / f"{name}.json").read_text())
+        readable = isinstance(record, dict) and isinstance(record.get(DIGESTS, {}), dict)
+        return record if readable else None
+    return None
 
 
 def _describes(record: Mapping[str, Any], ending: str, content: bytes) -> bool:
@@ -80,15 +85,16 @@ def _placed(name: str, folder: Path, contents: Mapping[str, bytes], record: Mapp
         digests = {ending: hashlib.sha256(content).hexdigest() for ending, content in contents.items()}
         record = {**record, DIGESTS: {**record[DIGESTS], **digests}}
     files = {folder / f"{name}.{ending}": content for ending, content in contents.items()}
-    place(files | {folder / f"{name}.json": (json.dumps(record, indent=2) + "\n").encode()})
+    if record != _record(name, folder):
+        files |= {folder / f"{name}.json": (json.dumps(record, indent=2) + "\n").encode()}
+    place(files)
     return folder / f"{name}.png"
 
 
 def belongs_to(name: str, folder: Path) -> bool:
     """Whether files called NAME in a folder are those of this analysis, as their provenance says."""
-    with suppress(OSError, ValueError, KeyError, TypeError):
-        return bool(_record(name, folder)["analysis"] == name)
-    return False
+    record = _record(name, folder)
+    return record is not None and record.get("analysis") == name
 
 
 def as_committed(figure: Path) -> bool:
@@ -121,9 +127,7 @@ def draw_again(name: str, plot: Callable[[pd.DataFrame], Figure], folder: Path, 
     saved = folder / f"{name}.csv"
     if not saved.exists():
         raise SystemExit(f"{name}: --replot needs {saved}, which is not there; run once without --replot")
-    record: dict[str, Any] | None = None
-    with suppress(OSError, ValueError, TypeError):
-        record = _record(name, folder)
+    record = _record(name, folder)
     if record is not None and not _describes(record, "csv", saved.read_bytes()):
         raise SystemExit(f"{name}: {saved} is not what {name}.json describes; run once without --replot")
     try:

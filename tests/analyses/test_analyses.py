@@ -173,7 +173,7 @@ def test_a_run_says_beforehand_about_how_long_it_takes(
     monkeypatch.setattr(figure_files, "FIGURES", tmp_path)
     everything.main(["shift", "--jobs", "2", "--out", str(tmp_path)])
     assert capsys.readouterr().out.startswith("shift: how long it takes is known once its figure was made in full\n")
-    (tmp_path / "shift.json").write_text('{"cpu_seconds": 240.0}')
+    (tmp_path / "shift.json").write_text('{"analysis": "shift", "cpu_seconds": 240.0}')
     everything.main(["shift", "--jobs", "2", "--out", str(tmp_path)])
     assert capsys.readouterr().out.startswith("shift: about 2.0 minutes with 2 threads\n")
     everything.main(["shift", "--quick", "--out", str(tmp_path)])
@@ -215,7 +215,7 @@ def test_provenance_is_written_where_it_is_of_other_arguments_or_damaged(
     (tmp_path / "shift.png").write_bytes(b"edited")
     assert committed("--seed", "1").split() == ["M", "shift.json"]  # as it lacks the name of its commit, old
     assert "as committed" not in capsys.readouterr().out
-    for damaged in ("", "[]", '{"arguments": 3}', "\\xff"):
+    for damaged in ("", "[]", '{"arguments": 3}', '{"sha256": 3}', "\\xff"):
         (tmp_path / "shift.json").write_text(damaged)
         committed("--seed", "1")
         assert json.loads((tmp_path / "shift.json").read_text())["arguments"]["seed"] == 1
