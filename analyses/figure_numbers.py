@@ -46,7 +46,8 @@ def network_on_grades(mode: str) -> Number:
 def letters_named(size: int) -> Number:
     return percent(
         "letter_grades",
-        f"panel == 'letters named' and population == 'exam grades' and measure == 'accuracy' and batch_size == {size}",
+        "panel == 'letters named' and population == 'course grades' and measure == 'accuracy' and "
+        f"batch_size == {size}",
     )
 
 
@@ -167,12 +168,8 @@ def gradient_factor(batch_size: int) -> Number:
     return lambda: value("gradients", query)
 
 
-def harm_on_exams(batches: str) -> Number:
-    def found() -> float:
-        rows = numbers_of("batch_effects").query("panel == 'real' and correction == 'center'")
-        return 100 * float(rows.loc[rows["dataset"].str.endswith(batches), "value"].item())
-
-    return found
+def changed_by_centring(dataset: str) -> Number:
+    return percent("batch_effects", f"panel == 'real' and correction == 'center' and dataset == '{dataset}'")
 
 
 def new_batches(measure: str) -> Number:

@@ -13,7 +13,7 @@ from scipy import stats
 
 import bnstats as bn
 from analyses.command_line import Options, run
-from analyses.exam_data import exam_grades
+from analyses.exam_data import course_grades
 from bnstats.claims import letter_grades
 from bnstats.plots.elements import MARKERS, in_percent, log2_ticks, panels, series, theme
 
@@ -22,7 +22,7 @@ BESIDE = 8
 TRAINING = {"hidden": (32,), "learning_rate": 0.1, "statistics": ("batch", "running")}
 RULES = {"shuffled": bn.Shuffled(), "one letter\na batch": bn.OneClass(), "rows sorted\nby letter": bn.Sorted()}
 MODES = {"running": "evaluation mode", "ceiling": "the most a batch leaves", "batch": "training mode"}
-NAMES = {"normal grades": "Normal grades", "real grades": "233 real grades"}
+NAMES = {"normal grades": "Normal grades", "real grades": "856 real grades"}
 
 
 def simulate(options: Options) -> pd.DataFrame:
@@ -31,7 +31,7 @@ def simulate(options: Options) -> pd.DataFrame:
     Rows are fresh draws for every network, in training and in testing, as those of the ceiling are: the comparison is
     exact. The ceiling is that of a grade by itself: of normal grades, the rest of the batch adds nothing.
     """
-    real = bn.Population.of(exam_grades()["course_grade"].to_numpy(), "real grades")
+    real = bn.Population.of(course_grades()["grade"].to_numpy(), "real grades")
     normal = bn.Population.of(stats.norm(real.mean, real.std), "normal grades")
     sizes = (2, 8, 64) if options.quick else SIZES
     frames = []

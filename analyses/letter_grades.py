@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from scipy import stats
 
 from analyses.command_line import Options, run
-from analyses.exam_data import exam_grades
+from analyses.exam_data import course_grades
 from bnstats import plots
 from bnstats.exceptions import PrecisionWarning
 from bnstats.sampling.populations import Population
@@ -31,7 +31,7 @@ SIZES = (2, 3, 4, 6, 8, 16, 32, 64, 128, 256, 512)
 
 def simulate(options: Options) -> pd.DataFrame:
     """The question's two batches; then real grades, and normal ones of the same mean and standard deviation."""
-    real = Population.of(exam_grades()["course_grade"].to_numpy(), "exam grades")
+    real = Population.of(course_grades()["grade"].to_numpy(), "course grades")
     normal = Population.of(stats.norm(real.mean, real.std), "normal")
     sizes = SHOWN if options.quick else SIZES
     frames = [_question()]
@@ -130,12 +130,12 @@ def _draw_behind(ax: Axes, rows: pd.DataFrame, palette: list) -> None:
     ax.text(2.08, 41.5, "batches of 2:\nnever 0, only −1 and +1", fontsize=8, color="0.25", va="bottom")
     plots.log2_ticks(ax, SHOWN)
     ax.set(ylim=(40, 100), xlim=(1.8, 900), xlabel="batch size", ylabel="raw grade behind a normalised 0 (points)")
-    ax.set_title(_spread(rows[rows["population"] == "exam grades"]))
+    ax.set_title(_spread(rows[rows["population"] == "course grades"]))
     ax.grid(axis="y", visible=False)
     ax.legend(loc="upper left", fontsize=8)
 
 
-_NAMES = {"normal": "normal grades", "exam grades": "233 real course grades"}
+_NAMES = {"normal": "normal grades", "course grades": "856 real course grades"}
 
 
 def _spread(rows: pd.DataFrame) -> str:

@@ -12,7 +12,7 @@ import pytest
 
 from analyses import letter_grades, remedies
 from analyses.command_line import Options, options
-from analyses.exam_data import exam_grades
+from analyses.exam_data import course_grades
 from analyses.quoted_numbers import QUOTES
 from bnstats.normalizers import Batch, Group, Normalizer
 from bnstats.sampling.populations import Population
@@ -32,7 +32,7 @@ def other_seed() -> Options:
 
 @pytest.mark.filterwarnings("ignore:1 of 6 numbers did not reach")  # the bits of batches of 2, which nothing quotes
 def test_letters_that_can_be_named(other_seed: Options) -> None:
-    population = Population.of(exam_grades()["course_grade"].to_numpy(), "exam grades")
+    population = Population.of(course_grades()["grade"].to_numpy(), "course grades")
     settings = other_seed.study("letters", full=0.002, quick=0.02)
     found = measure_information(population, labels=letter_grades.CUTS, batch_sizes=(2, 4, 64), **settings)
     right = 100 * found.table.query("measure == 'accuracy'").set_index("batch_size")["value"]

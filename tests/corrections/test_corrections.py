@@ -19,10 +19,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 from scipy.interpolate import make_smoothing_spline
+from statsmodels.formula.api import ols
 from statsmodels.nonparametric.smoothers_lowess import lowess as statsmodels_lowess
 from statsmodels.regression.mixed_linear_model import MixedLM
+from statsmodels.stats.anova import anova_lm
 
-from analyses.exam_data import exam_grades
+from analyses.exam_data import school_tests
 from bnstats import corrections
 from bnstats.corrections import CORRECTIONS, check_confounding, correction_of
 from bnstats.corrections.correction import TRANSFERRING
@@ -89,10 +91,15 @@ def test_intraclass_correlation_is_that_of_the_f_statistic():
     )
 
 
-def test_semesters_explain_an_exam_and_not_the_course_grade():
-    grades = exam_grades().dropna()
-    icc = anova_icc(Groups.of(grades[["exam1", "course_grade"]], grades["semester"], "batch"))
-    np.testing.assert_allclose(icc, [0.23, 0.04], atol=0.01)
+def test_intraclass_correlation_of_real_pass_rates_is_that_of_the_table_of_variances():
+    schools = school_tests(2001)
+    icc = anova_icc(Groups.of(schools[["math4", "read4"]], schools["district"], "batch"))
+    for name, found in zip(("math4", "read4"), icc, strict=True):
+        table = anova_lm(ols(f"{name} ~ C(district)", schools).fit())
+        between, within = table["mean_sq"]
+        sizes = schools["district"].value_counts()
+        size = (sizes.sum() - (sizes**2).sum() / sizes.sum()) / (len(sizes) - 1)
+        assert found == pytest.approx((between - within) / (between + (size - 1) * within))
 
 
 def test_random_intercept_is_the_blup_of_mixedlm_and_shrinkage_with_its_variances():

