@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import copy
 import math
-import multiprocessing
 import os
 import signal
 import tempfile
@@ -13,6 +12,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
+from multiprocessing.context import SpawnContext, SpawnProcess
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from analyses.figure_files import FIGURES, as_committed, belongs_to, draw_again, expected_seconds, produce
+from bnstats.cli.interrupts import STATUS
 
 Defaults = Mapping[str, Any]
 Simulate = Callable[["Options"], pd.DataFrame]
@@ -164,13 +165,51 @@ def _at_once(chosen: Mapping[str, tuple[Simulate, Plot]], given: Options, proces
 @contextmanager
 def process_pool(processes: int) -> Iterator[ProcessPoolExecutor]:
     """Processes that Ctrl-C does not reach, and that an error here, Ctrl-C too, spares what has not begun."""
-    idle = signal.SIGINT, signal.SIG_IGN
-    with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), signal.signal, idle) as pool:
+    with ProcessPoolExecutor(processes, _Uninterrupted(), _begin) as pool:
         try:
             yield pool
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
+
+
+class _Uninterrupted(SpawnContext):
+    """Starts processes whom a Ctrl-C does not reach while they import modules, before they can say what to do then."""
+
+    class Process(SpawnProcess):
+        def start(self) -> None:
+            with _interrupts_wait():
+                super().start()
+
+
+@contextmanager
+def _interrupts_wait() -> Iterator[None]:
+    """Handle a Ctrl-C that comes meanwhile at the end; processes that are started meanwhile have it wait, too."""
+    came: list[int] = []
+    handler = signal.getsignal(signal.SIGINT)
+    if callable(handler):
+        signal.signal(signal.SIGINT, lambda *_: came.append(1))
+    held = _mask(signal.SIG_BLOCK)  # which new processes have from the one that starts them
+    try:
+        yield
+    finally:
+        _mask(signal.SIG_SETMASK, held)
+        if callable(handler):
+            signal.signal(signal.SIGINT, handler)
+    if came and callable(handler):
+        handler(signal.SIGINT, None)
+
+
+def _begin() -> None:
+    """End if a Ctrl-C came while modules were imported; ignore those to come."""
+    signal.signal(signal.SIGINT, lambda *_: os._exit(STATUS))
+    _mask(signal.SIG_UNBLOCK)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _mask(how: int, signals: Collection[int] = (signal.SIGINT,)) -> Collection[int]:
+    """Change which signals have to wait, and return those that had to; on Windows none can."""
+    return signal.pthread_sigmask(how, signals) if hasattr(signal, "pthread_sigmask") else ()
 
 
 def _interruptible(name: str, simulate: Simulate, plot: Plot, given: Options) -> Path:

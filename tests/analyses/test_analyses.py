@@ -6,12 +6,8 @@ import importlib
 import importlib.util
 import io
 import json
-import os
 import re
-import signal
 import subprocess
-import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -147,23 +143,6 @@ def test_analyses_at_once_write_what_they_write_one_by_one(tmp_path: Path) -> No
     for name in names:
         one, two = ((tmp_path / jobs / "quick" / f"{name}.csv").read_bytes() for jobs in "12")
         assert one == two
-
-
-def test_ctrl_c_ends_analyses_that_run_at_once(tmp_path: Path) -> None:
-    """The signal goes to all of them, as a terminal sends it; Python's handler is set, which background jobs lack."""
-    code = (
-        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from analyses.__main__ import main; "
-        f"main(['breaking', 'mismatch', '--jobs', '2', '--out', {str(tmp_path)!r}])"
-    )
-    running = subprocess.Popen(
-        [sys.executable, "-c", code], cwd=ROOT, start_new_session=True, stderr=subprocess.PIPE, text=True
-    )
-    time.sleep(15)
-    os.killpg(running.pid, signal.SIGINT)
-    said = running.communicate(timeout=60)[1]
-    assert said.splitlines()[-1].startswith("interrupted; figures that were finished are written")
-    assert "Traceback" not in said
-    assert running.returncode == 1
 
 
 @pytest.mark.usefixtures("tiny")

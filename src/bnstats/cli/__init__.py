@@ -1,3 +1,27 @@
 """The command line: the package's functions, each with its options, a progress bar and a table."""
 
-from bnstats.cli.commands import main as main
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from bnstats.cli.interrupts import STATUS, interruptible
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; 0 if all went well, 1 if a claim is undecided, 2 for bad arguments, 130 after a Ctrl-C.
+
+    >>> main(["claims", "same-as-whole-data-at-3"])
+    1 claim by evidence: 0 supported, 1 refuted, 0 undecided.
+    Any of the verdicts is wrong with a probability of at most 0.001.
+    0
+    """
+    if argv is None:
+        interruptible("bnstats")
+    try:
+        from bnstats.cli.commands import main as run
+
+        return run(argv)
+    except KeyboardInterrupt:
+        print("\nbnstats: interrupted", file=sys.stderr)
+        return STATUS

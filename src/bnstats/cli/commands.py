@@ -15,13 +15,7 @@ from bnstats.cli.output_file import check_outputs, write_text
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; 0 if all went well, 1 if a claim is undecided, 2 for bad arguments.
-
-    >>> main(["claims", "same-as-whole-data-at-3"])
-    1 claim by evidence: 0 supported, 1 refuted, 0 undecided.
-    Any of the verdicts is wrong with a probability of at most 0.001.
-    0
-    """
+    """Run a command; 0 if all went well, 1 if a claim is undecided, 2 for bad arguments."""
     parser = _parser()
     arguments = parser.parse_args(argv)
     if arguments.command is None:
