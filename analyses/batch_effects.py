@@ -89,7 +89,7 @@ def _real() -> pd.DataFrame:
     }
     for year in (1995, 2001):
         schools = school_tests(year)
-        name = f"mathematics by reading {year}, {{}} districts"
+        name = f"math by reading {year}, {{}} districts"
         given[name] = (schools["read4"], schools["math4"], schools["district"])
     found = []
     for name, (x, outcome, batch) in given.items():

@@ -27,7 +27,7 @@ QUOTES: Mapping[str, Sequence[Quote]] = {
         Quote("the same network names {:.0f} %", (numbers.network_on_grades("running"),)),
     ),
     "docs/gallery/index.md": (
-        Quote("in batches of 3 a 0 is anything from D to B, in batches of 512 a C"),
+        Quote("in batches of 3 a 0 is anything from F to B, in batches of 512 a C"),
         Quote(
             "{:.0f} % of letters can be named right in batches of 2 (always guessing C: {:.0f} %), about {:.0f} % in "
             "batches of 64",
@@ -122,7 +122,7 @@ QUOTES: Mapping[str, Sequence[Quote]] = {
             "the years it lowers that of pass rates by poverty, by {:.0f} %",
             (
                 numbers.changed_by_centring("grade 7 by grade 4, 7 years"),
-                numbers.changed_by_centring("mathematics by reading 2001, 240 districts"),
+                numbers.changed_by_centring("math by reading 2001, 240 districts"),
                 lambda: -float(numbers.changed_by_centring("grade 7 by poverty, 7 years")()),
             ),
         ),
