@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import reprlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice
@@ -25,6 +26,9 @@ MOST_THINGS = 10_000
 """Things in a list of arguments, at most: an iterator may never end."""
 NAMES_LISTED = 30
 """Known names that a refusal lists whole; of more it lists the first."""
+
+# As in file:x?mode=memory and sqlite:///x, of whose slashes a path keeps one; C: is a drive.
+_ADDRESS = re.compile(r"file:|[a-z][a-z0-9+.-]+:/", re.IGNORECASE)
 
 _REPR = reprlib.Repr()
 _REPR.maxstring = _REPR.maxother = 80  # characters
@@ -99,6 +103,27 @@ def path(name: str, value: Any) -> Path:
     if not isinstance(text, str) or not text or "\0" in text:
         raise ValueError(f"{name} is the path of a file; got {shown(value)}.")
     return Path(text)
+
+
+def store_path(name: str, value: Any) -> Path:
+    """Return the path of a store: a file that is there, or that can be made, on a disk.
+
+    SQLite's own names for databases in memory, and addresses of any kind, are no paths.
+
+    >>> store_path("store", "file:x?mode=memory")
+    Traceback (most recent call last):
+        ...
+    ValueError: store is the path of a file; got 'file:x?mode=memory', which is an address. Give the path alone.
+    """
+    found = path(name, value)
+    if str(found).casefold() == ":memory:":
+        raise ValueError(f"{name} is the path of a file; got {shown(value)}, which does not outlive the run.")
+    if _ADDRESS.match(str(found)):
+        raise ValueError(f"{name} is the path of a file; got {shown(value)}, which is an address. Give the path alone.")
+    if os.path.exists(found) and not os.path.isfile(found):
+        kind = "a folder" if os.path.isdir(found) else "no regular file"
+        raise OSError(f"{name} {str(found)!r} is {kind}; give another path, of a file.")
+    return found
 
 
 def instance(name: str, value: Any, wanted: type[Any], example: str) -> Any:

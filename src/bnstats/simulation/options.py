@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypedDict, TypeVar
 
 from bnstats._numbers import MOST_THREADS, number, seed, whole
-from bnstats._validation import flag, path, shown
+from bnstats._validation import flag, shown, store_path
 from bnstats.simulation.share import Share
 
 P = ParamSpec("P")
@@ -106,7 +106,7 @@ def checked(options: dict[str, Any]) -> dict[str, Any]:
         "precision": precision,
         "seed": seed("seed", options["seed"]),
         "executor": _executor(executor),
-        "store": None if store is None else path("store", store),
+        "store": None if store is None else store_path("store", store),
         "progress": None if progress is None else flag("progress", progress),
         "max_replicates": whole("max_replicates", options["max_replicates"], least=2, most=2**53),
     }

@@ -7,8 +7,7 @@ from contextlib import closing
 from os import PathLike
 from pathlib import Path
 
-from bnstats._validation import path as checked_path
-from bnstats._validation import shown
+from bnstats._validation import shown, store_path
 from bnstats._warnings import notify
 from bnstats.simulation.storage.store import Store, about, connected, definition_text
 
@@ -40,12 +39,12 @@ def merge_stores(into: str | PathLike[str], *others: str | PathLike[str]) -> int
     >>> merge_stores("all.sqlite", *(f"part-{job}.sqlite" for job in range(12)))  # doctest: +SKIP
     4096
     """
-    target = checked_path("into", into)
+    target = store_path("into", into)
     if not others:
         raise ValueError(
             f"merge_stores takes the stores to copy from, one or more, after {shown(str(into))}; got none."
         )
-    sources = [checked_path("store", other) for other in others]
+    sources = [store_path("store", other) for other in others]
     for source in sources:
         if not source.is_file():
             raise OSError(f"store {str(source)!r} does not exist; give the path of a store that a run has made.")

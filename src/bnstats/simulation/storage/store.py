@@ -16,7 +16,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from bnstats._validation import path as checked_path
+from bnstats._validation import store_path
 from bnstats._warnings import notify
 from bnstats.simulation.storage.packing import LARGEST, unpack
 from bnstats.simulation.tally import Tally
@@ -63,9 +63,7 @@ class Store:
     """
 
     def __init__(self, path: str | PathLike[str], definition: dict[str, Any]) -> None:
-        self.path = checked_path("store", path)
-        if str(self.path) == ":memory:":
-            raise ValueError("store is the path of a file; got ':memory:', which does not outlive the run.")
+        self.path = store_path("store", path)
         self._text = json.dumps({"format": FORMAT, **definition}, sort_keys=True)
         self._mark = hashlib.sha256(self._text.encode())
         self._read_only = False
@@ -188,7 +186,10 @@ class Store:
 
 def connected(address: str | Path) -> sqlite3.Connection:
     """A connection that trusts nothing that the file says; a `str` is a URI."""
-    db = sqlite3.connect(address, timeout=PATIENCE, isolation_level=None, uri=isinstance(address, str))
+    uri = isinstance(address, str)
+    # An absolute path: many builds of SQLite take a relative file:x for a URI, whatever is said.
+    place = address if uri else Path(address).absolute()
+    db = sqlite3.connect(place, timeout=PATIENCE, isolation_level=None, uri=uri)
     db.text_factory = lambda text: text.decode(errors="replace")
     db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LARGEST)
     db.execute("PRAGMA trusted_schema=OFF")
