@@ -8,6 +8,9 @@ from functools import wraps
 from types import FunctionType
 from typing import Any, ClassVar, TypeVar
 
+from bnstats._labels import aligned
+from bnstats._tables import is_labeled, like
+
 Check = Callable[[str, Any], Any]
 """Takes the name of an argument and what was given; returns it as it is used, or raises a ValueError."""
 T = TypeVar("T")
@@ -40,13 +43,37 @@ def checked(**checks: Check) -> Callable[[T], T]:
     return decorate
 
 
+def aligned_by_label(*rows: str) -> Callable[[T], T]:
+    """Align arguments that have a value for each row, before a call; above `checked`, whose checks take labels away.
+
+    >>> import pandas as pd
+    >>> @aligned_by_label("x", "y")
+    ... def pairs(x, y):
+    ...     return list(zip(x, y))
+    >>> pairs(pd.Series([1, 2], index=["a", "b"]), y=pd.Series([3, 4], index=["b", "a"]))
+    [(1, 4), (2, 3)]
+    """
+
+    def decorate(thing: Any) -> Any:
+        if isinstance(thing, type):
+            thing.__init__ = _with_labels(thing.__init__, rows)  # type: ignore[misc]
+            return thing
+        return _with_labels(thing, rows)
+
+    return decorate
+
+
 class CheckedMethods:
     """A family of classes, whose public methods check the arguments that have a name in `checks`.
 
-    It holds for the classes of this package; methods of a user's own class are only called by it.
+    Those that have a name in `per_row` have a value for each row, and are aligned by label. What a method returns for
+    those in `gives_back` is of pandas, with its labels, if they are. It holds for the classes of this package; methods
+    of a user's own class are only called by it.
     """
 
     checks: ClassVar[Mapping[str, Check]] = {}
+    per_row: ClassVar[tuple[str, ...]] = ()
+    gives_back: ClassVar[tuple[str, ...]] = ()
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -56,8 +83,31 @@ class CheckedMethods:
             function = member.__func__ if isinstance(member, staticmethod | classmethod) else member
             if name.startswith("_") or not isinstance(function, FunctionType):
                 continue
-            door = _with_checks(function, cls.checks)
+            door = _with_labels(_with_checks(function, cls.checks), cls.per_row, cls.gives_back)
             setattr(cls, name, door if function is member else type(member)(door))
+
+
+def _with_labels(function: Callable[..., Any], rows: tuple[str, ...], back: tuple[str, ...] = ()) -> Callable[..., Any]:
+    names = list(inspect.signature(function).parameters)
+    wanted = [(name, names.index(name)) for name in rows if name in names]
+    if len(wanted) < 2:
+        return function
+
+    @wraps(function)
+    def door(*args: Any, **kwargs: Any) -> Any:
+        __tracebackhide__ = True
+        here = {name: place for name, place in wanted if place < len(args)}
+        given = {name: args[here[name]] if name in here else kwargs.get(name) for name, _ in wanted}
+        if sum(map(is_labeled, given.values())) > 1:
+            given, listed = aligned(given), list(args)
+            for name, place in here.items():
+                listed[place] = given[name]
+            args, kwargs = tuple(listed), {**kwargs, **{name: given[name] for name in given if name in kwargs}}
+        found = function(*args, **kwargs)
+        return tuple(like(given[name], part) for name, part in zip(back, found, strict=True)) if back else found
+
+    door.per_row = tuple(name for name, _ in wanted)  # type: ignore[attr-defined]
+    return door
 
 
 def _with_checks(function: Callable[..., Any], checks: Mapping[str, Check]) -> Callable[..., Any]:

@@ -9,32 +9,35 @@ from numpy.typing import NDArray
 
 from bnstats._arrays import Float32Array, FloatArray, IntArray
 from bnstats._numbers import whole
+from bnstats._objects import days, durations, mend_of, numbers_in
+from bnstats._tables import finite_only, is_lazy, one_column, readable, variable, without, wordy_columns
 from bnstats._validation import shown
 
-_MENDS = {
-    "c": "take its real part, or its size, with .real or abs",
-    "O": "give numbers, as many in each row",
-    "M": "give numbers, as (t - t[0]) / np.timedelta64(1, 'D')",
-    "m": "give numbers, as t / np.timedelta64(1, 'D')",
-}
 MOST_CLASSES = 1_000_000
 AXES = {0: "no axes", 1: "one axis", 2: "two axes"}
 
 
 def plain_array(name: str, given: Any) -> NDArray[Any]:
-    """What was given as a NumPy array that lost nothing on the way: masked arrays and ragged lists are refused.
+    """Return what was given as a NumPy array that lost nothing on the way: masked arrays and ragged lists are refused.
+
+    Tables and columns of pandas, polars and Arrow are arrays, too: nullable numbers are floats, with NaN where one is
+    missing.
 
     >>> plain_array("x", [[1, 2], [3]])
     Traceback (most recent call last):
         ...
     ValueError: x is an array; got [[1, 2], [3]], whose rows have different lengths or hold what is no number.
     """
+    if type(given) is np.ndarray and given.dtype.isnative:  # as it is nearly always
+        return given
     if isinstance(given, np.ma.MaskedArray):
         raise ValueError(f"{name} is a masked array, whose mask would be lost; give x.compressed(), or fill it.")
     if hasattr(given, "detach"):  # a tensor that takes part in automatic differentiation
         given = given.detach().cpu()
+    if is_lazy(given):
+        raise ValueError(f"{name} is a LazyFrame, which holds no values yet; give {variable(name)}.collect().")
     try:
-        array = np.asarray(given)
+        array = np.asarray(readable(given))
     except Exception as error:  # an object's own `__array__` may raise anything
         raise ValueError(
             f"{name} is an array; got {shown(given)}, whose rows have different lengths or hold what is no number."
@@ -69,15 +72,13 @@ def real_array(
     Traceback (most recent call last):
         ...
     ValueError: x holds real numbers; got complex128: take its real part, or its size, with .real or abs.
-    >>> real_array("x", [0.0, np.nan])
+    >>> real_array("x", np.array([0.0, np.nan]))
     Traceback (most recent call last):
         ...
-    ValueError: x holds finite numbers; got 1 NaN or infinite of 2: drop them with x[np.isfinite(x)].
+    ValueError: x holds finite numbers; got 1 NaN or infinite of 2: keep the others with x[np.isfinite(x)].
     """
-    raw = plain_array(name, given)
-    if raw.dtype.kind not in "biuf":
-        mend = _MENDS.get(raw.dtype.kind, "give numbers")
-        raise ValueError(f"{name} holds real numbers; got {raw.dtype}: {mend}.")
+    given = one_column(given) if axes == 1 else given
+    raw = real_numbers(name, given)
     values: FloatArray = raw
     if raw.dtype != np.float64:
         with np.errstate(over="ignore"):  # of a longer float, which is then infinite
@@ -92,9 +93,57 @@ def real_array(
         bad = np.count_nonzero(~np.isfinite(values))
         raise ValueError(
             f"{name} holds finite numbers; got {bad} NaN or infinite of {values.size}: "
-            "drop them with x[np.isfinite(x)]."
+            f"keep the others with {finite_only(name, given, values.ndim)}."
         )
     return values
+
+
+def real_numbers(name: str, given: Any) -> NDArray[Any]:
+    """Return an array of real numbers of any type, NaN where one is missing.
+
+    >>> real_numbers("x", [1, None])
+    array([ 1., nan])
+    >>> real_numbers("x", ["1", "2"])
+    Traceback (most recent call last):
+        ...
+    ValueError: x holds real numbers; got <U1: give numbers, as pd.to_numeric(x) makes of text.
+    """
+    raw = plain_array(name, given)
+    if raw.dtype.kind == "O":
+        numbers = numbers_in(raw)
+        raw = raw if numbers is None else numbers
+    if raw.dtype.kind in "biuf":
+        return raw
+    words = wordy_columns(given)
+    if words:
+        raise ValueError(
+            f"{name} holds real numbers; got columns of other kinds, {shown(words)}: drop them with "
+            f"{without(name, given, words)}."
+        )
+    raise ValueError(f"{name} holds real numbers; got {raw.dtype}: {_mend(raw, variable(name))}.")
+
+
+def _mend(raw: NDArray[Any], x: str) -> str:
+    """What to do about values of this type where numbers are due."""
+    if raw.dtype.kind == "O":
+        return mend_of(raw, x)
+    mends = {
+        "c": "take its real part, or its size, with .real or abs",
+        "M": days(f"pd.to_datetime({x})"),
+        "m": durations(x),
+        "U": f"give numbers, as pd.to_numeric({x}) makes of text",
+    }
+    return mends.get(raw.dtype.kind, "give numbers")
+
+
+def labels_of_rows(name: str, given: Any) -> NDArray[Any]:
+    """Return a label, or another value, of each row, one axis: a table with one column is that column.
+
+    >>> import pandas as pd
+    >>> labels_of_rows("batch", pd.DataFrame({"batch": ["a", "b"]})).tolist()
+    ['a', 'b']
+    """
+    return plain_array(name, one_column(given))
 
 
 def float_buffer(name: str, out: Any) -> FloatArray:

@@ -45,9 +45,13 @@ def check_pairs(groups: Groups) -> None:
 def check_spread(groups: Groups) -> None:
     """Raise ValueError naming the batches that have no variance, or one of 0."""
     check_pairs(groups)
-    equal = (groups.m2 <= groups.n * (groups.n * np.finfo(float).eps * groups.mean) ** 2).any(axis=1)
+    equal = groups.m2 <= groups.n * (groups.n * np.finfo(float).eps * groups.mean) ** 2
     if equal.any():
-        raise ValueError(f"{groups.named(equal)} holds equal values only, which no scale makes vary: use 'center'.")
+        batches = groups.named(equal.any(axis=1))
+        where, mend = "", "use 'center'"
+        if equal.shape[1] > 1:
+            where, mend = f" of {groups.features(equal.any(axis=0))}", "drop what does not vary, or use 'center'"
+        raise ValueError(f"{batches} holds equal values only{where}, which no scale makes vary: {mend}.")
 
 
 def _no_rule(_: Groups) -> Rule:

@@ -10,7 +10,7 @@ from bnstats._arrays import FloatArray
 from bnstats._numbers import whole
 from bnstats.corrections.batchwise import check_pairs
 from bnstats.corrections.correction import Correction, Rule
-from bnstats.corrections.groups import Groups, shown
+from bnstats.corrections.groups import Groups
 
 
 def combat(ddof: int = 1) -> Correction:
@@ -41,7 +41,7 @@ def _combat(groups: Groups, ddof: int) -> Rule:
     check_pairs(groups)
     sd = np.sqrt(groups.m2.sum(axis=0) / groups.n.sum())
     if (sd == 0).any():
-        raise ValueError(f"feature {shown(np.argmin(sd))} does not vary within any batch: drop it.")
+        raise ValueError(f"{groups.features(sd == 0)} does not vary within any batch: drop it.")
     return partial(_adjusted, level=groups.level, sd=sd, ddof=ddof)
 
 

@@ -8,11 +8,13 @@ from numpy.typing import ArrayLike
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from bnstats._real_arrays import plain_array
+from bnstats._doors import aligned_by_label
+from bnstats._real_arrays import labels_of_rows
 from bnstats._warnings import notify
 from bnstats.corrections.groups import listed
 
 
+@aligned_by_label("batch", "label")
 def check_confounding(batch: ArrayLike, label: ArrayLike) -> None:
     """Check that correcting for the batch leaves the differences between labels: each must be seen within a batch.
 
@@ -21,7 +23,8 @@ def check_confounding(batch: ArrayLike, label: ArrayLike) -> None:
 
     Parameters
     ----------
-    batch, label : array, shape (rows,)
+    batch, label : array or Series, shape (rows,)
+        Two Series are aligned by their labels.
 
     Raises
     ------
@@ -41,7 +44,7 @@ def check_confounding(batch: ArrayLike, label: ArrayLike) -> None:
     Traceback (most recent call last):
     ValueError: batch 'b1' holds only label 'pass', which no other batch holds: ...
     """
-    batch, label = plain_array("batch", batch), plain_array("label", label)
+    batch, label = labels_of_rows("batch", batch), labels_of_rows("label", label)
     if batch.shape != label.shape or batch.ndim != 1:
         raise ValueError(
             f"batch and label are one value per row, shape (rows,); got shapes {batch.shape} and {label.shape}."

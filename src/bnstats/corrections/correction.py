@@ -13,7 +13,10 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from bnstats._arrays import FloatArray
-from bnstats._real_arrays import plain_array, real_array
+from bnstats._doors import aligned_by_label
+from bnstats._labels import column_order
+from bnstats._real_arrays import labels_of_rows, real_array
+from bnstats._tables import like, one_column, rows_like
 from bnstats.corrections.groups import Groups, shown
 
 Along = Literal["batch", "time"]
@@ -73,28 +76,31 @@ class Correction:
         name = f"{factory.__name__}({changed})" if changed else factory.__name__
         return Correction(name, along, transfers, estimate, tuple(given.items()))
 
+    @aligned_by_label("x", "key")
     def fit(self, x: ArrayLike, key: ArrayLike) -> Fitted:
         """Estimate the effects.
 
         Parameters
         ----------
-        x : array, shape (rows,) or (rows, features)
+        x : array, Series or DataFrame, shape (rows,) or (rows, features)
             Each feature is corrected by itself; ComBat alone shares strength over features.
-        key : array, shape (rows,)
-            The batch or the time of each row; dates count in days.
+        key : array or Series, shape (rows,)
+            The batch or the time of each row; dates count in days. If x has labels, too, it is aligned by them.
 
         Raises
         ------
         ValueError
-            For values that are not finite, keys that do not match the rows, or a batch that this correction cannot
-            estimate: the message names it.
+            For values that are not finite, labels that do not match, keys that do not match the rows, or a batch that
+            this correction cannot estimate: the message names it.
         """
         groups = Groups.of(x, key, self.along)
         rule = self.estimate(groups, **dict(self.parameters))
-        return Fitted(self, groups.level, rule, groups.labels, *rule(groups), flat=np.ndim(x) == 1)
+        flat = np.ndim(x) == 1
+        return Fitted(self, groups.level, rule, groups.labels, *rule(groups), flat=flat, columns=groups.columns)
 
-    def __call__(self, x: ArrayLike, key: ArrayLike) -> FloatArray:
-        """The corrected values of the rows that the correction is fitted on."""
+    @aligned_by_label("x", "key")
+    def __call__(self, x: ArrayLike, key: ArrayLike) -> Any:
+        """The corrected values of the rows that the correction is fitted on, as `x` was given; see `Fitted.apply`."""
         return self.fit(x, key).apply(x, key)
 
 
@@ -114,6 +120,8 @@ class Fitted:
         corrected = level + (x - level - effect) * factor; where the factor is 1 that is x - effect.
     flat : bool
         Whether it was fitted on x of shape (rows,).
+    columns : list, optional
+        Names of the features; a table that is corrected later has the same ones, in any order.
     """
 
     correction: Correction
@@ -123,9 +131,11 @@ class Fitted:
     effects: FloatArray
     factors: FloatArray
     flat: bool
+    columns: list[Any] | None = None
 
-    def apply(self, x: ArrayLike, key: ArrayLike) -> FloatArray:
-        """Corrected values, in the shape of `x`.
+    @aligned_by_label("x", "key")
+    def apply(self, x: ArrayLike, key: ArrayLike) -> Any:
+        """Corrected values, in the shape of `x`: floats, in a Series or a DataFrame of pandas or polars if `x` is one.
 
         Effects of batches and times that were fitted stay as they were fitted. A new time gets the fitted curve's
         value. A new batch gets, where the correction transfers, the effect that the fitted variances make of the rows
@@ -137,28 +147,35 @@ class Fitted:
             For a new batch or time, where the correction does not transfer; `adapt` estimates new batches afresh.
         """
         groups = self._groups(x, key)
-        effects, factors = (values[groups.index].reshape(np.shape(x)) for values in self._of(groups))
-        level = self.level[0] if self.flat else self.level
-        moved = np.asarray(x, dtype=np.float64) - effects
-        return np.asarray(moved + (moved - level) * (factors - 1))
+        effects, factors = (values[groups.index] for values in self._of(groups))
+        moved = groups.x - effects
+        corrected = moved + (moved - self.level) * (factors - 1)
+        order = column_order("x", x, self.columns, f"the {self.correction.name} was fitted on")
+        if order is not None:
+            corrected = corrected[:, np.argsort(order)]
+        return like(x, corrected.reshape(np.shape(x)))
 
-    def effect(self, key: ArrayLike) -> FloatArray:
+    def effect(self, key: ArrayLike) -> Any:
         """What is subtracted from each row, shape (rows,) or (rows, features), in the data's unit.
+
+        If `key` has labels, so have the effects.
 
         Raises
         ------
         ValueError
             For a new batch, whose effect is estimated from its rows, or a new time where the fit says nothing of it.
         """
-        rows = plain_array("key", key).shape
+        rows = labels_of_rows("key", key).shape
         blank = np.zeros(rows if self.flat else (*rows, len(self.level)))
         groups = self._groups(blank, key)
         if self.correction.along == "batch" and (self._at(groups) < 0).any():
             raise ValueError(
                 f"{self._new(groups)} was not fitted, and its effect depends on its rows: use apply or adapt."
             )
-        return np.asarray(self._of(groups)[0][groups.index].reshape(blank.shape))
+        effects = self._of(groups)[0][groups.index].reshape(blank.shape)
+        return rows_like(one_column(key), effects, self.columns)
 
+    @aligned_by_label("x", "key")
     def adapt(self, x: ArrayLike, key: ArrayLike) -> Fitted:
         """The fit of other rows at the level of this one: new batches, each by its own rows; or all times so far.
 
@@ -181,12 +198,13 @@ class Fitted:
 
     def _groups(self, x: ArrayLike, key: ArrayLike) -> Groups:
         features = () if self.flat else (len(self.level),)
+        order = column_order("x", x, self.columns, f"the {self.correction.name} was fitted on")
         x = real_array("x", x, finite=False, least=0)
         if np.shape(x)[1:] != features:
             raise ValueError(
                 f"the {self.correction.name} was fitted on x of shape {('rows', *features)}; got shape {np.shape(x)}."
             )
-        return Groups.of(x, key, self.correction.along)
+        return Groups.of(x if order is None else x[:, order], key, self.correction.along)
 
     def _at(self, groups: Groups) -> NDArray[np.intp]:
         found = pd.Index(self.labels, tupleize_cols=False).get_indexer(pd.Index(groups.labels, tupleize_cols=False))

@@ -11,7 +11,9 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from bnstats._arrays import FloatArray
-from bnstats._real_arrays import plain_array, real_array
+from bnstats._objects import dates_in, numbers_in
+from bnstats._real_arrays import labels_of_rows, real_array
+from bnstats._tables import columns_of
 
 # The sum of the squares of many such values is a float.
 LARGEST = 1e150
@@ -29,6 +31,8 @@ class Groups:
         Sorted.
     index : array of int, shape (rows,)
         The group of each row.
+    columns : list, optional
+        Names of the features.
 
     Examples
     --------
@@ -41,6 +45,7 @@ class Groups:
     x: FloatArray
     labels: NDArray[Any]
     index: NDArray[np.intp]
+    columns: list[Any] | None = None
 
     @staticmethod
     def of(x: ArrayLike, key: ArrayLike, along: str) -> Groups:
@@ -52,7 +57,7 @@ class Groups:
             For keys that do not match the rows, a missing label, a time that is no finite number, or values that are
             not finite.
         """
-        x = real_array("x", x, least=0, finite=False)
+        columns, x = columns_of(x), real_array("x", x, least=0, finite=False)
         keys = _checked_keys(key, along, x)
         x = x.reshape(len(x), -1)
         index, labels = pd.factorize(keys, sort=True)
@@ -66,7 +71,7 @@ class Groups:
             )
         if not np.abs(x).max(initial=0.0) <= LARGEST:
             raise ValueError(f"x holds numbers of at most {LARGEST:g} in size, as they are squared; rescale it.")
-        return Groups(along, x, labels, index)
+        return Groups(along, x, labels, index, columns)
 
     @cached_property
     def n(self) -> FloatArray:
@@ -116,6 +121,16 @@ class Groups:
         """
         return f"{self.along} {listed(self.labels[np.asarray(which)])}"
 
+    def features(self, which: ArrayLike) -> str:
+        """The features of a mask, for a message: the first three by name, or by number.
+
+        >>> Groups.of([[1, 2], [3, 4]], ["a", "b"], "batch").features([False, True])
+        'feature 1'
+        """
+        numbers = np.flatnonzero(which)
+        names = np.array(self.columns, dtype=object)[numbers] if self.columns else numbers
+        return f"feature {listed(names)}"
+
 
 def shown(label: Any) -> str:
     """A label as its user wrote it.
@@ -137,7 +152,7 @@ def listed(labels: NDArray[Any], most: int = 3) -> str:
 
 
 def _checked_keys(key: ArrayLike, along: str, x: FloatArray) -> NDArray[Any]:
-    keys = plain_array(along, key)
+    keys = labels_of_rows(along, key)
     if x.ndim not in (1, 2) or not x.size or keys.shape != x.shape[:1]:
         raise ValueError(
             f"x has shape (rows,) or (rows, features) with at least one row, and {along} one value per row; got shapes "
@@ -156,6 +171,10 @@ def _checked_keys(key: ArrayLike, along: str, x: FloatArray) -> NDArray[Any]:
 
 def _times(keys: NDArray[Any]) -> FloatArray:
     """Numbers as they are; dates and durations in days, whatever unit they come in."""
+    if keys.dtype.kind == "O":
+        numbers = numbers_in(keys)
+        stamps = dates_in(keys) if numbers is None else None
+        keys = next((found for found in (numbers, stamps) if found is not None), keys)
     if keys.dtype.kind in "mM":
         start = np.datetime64(0, "D") if keys.dtype.kind == "M" else np.timedelta64(0, "D")
         return np.asarray((keys - start) / np.timedelta64(1, "D"), dtype=np.float64)

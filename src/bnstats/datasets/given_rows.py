@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from bnstats._arrays import FloatArray, IntArray
-from bnstats._real_arrays import plain_array
+from bnstats._labels import aligned, column_order
+from bnstats._real_arrays import labels_of_rows, real_numbers
+from bnstats._tables import columns_of, finite_only
 
 
 def checked_rows(source: Any, test: Any) -> tuple[FloatArray, IntArray, tuple[FloatArray, IntArray] | None]:
@@ -24,13 +27,13 @@ def checked_rows(source: Any, test: Any) -> tuple[FloatArray, IntArray, tuple[Fl
     >>> checked_rows(([[1.0], [2.0], [3.0], [4.0]], ["b", "a", "b", "a"]), None)[1].tolist()
     [1, 0, 1, 0]
     """
-    x, labels = _pair(source, "dataset")
+    x, labels, rows = _pair(source, "dataset")
     classes, y = _numbered(labels)
     constant = np.flatnonzero(np.ptp(x, axis=0) == 0)
     if constant.size:
         raise ValueError(
             f"{constant.size} columns of x are constant, the first is column {constant[0]}: drop them with "
-            "x[:, np.ptp(x, axis=0) > 0]."
+            f"{_varying(rows)}."
         )
     with np.errstate(over="ignore", under="ignore"):
         spread = x.std(axis=0)
@@ -41,7 +44,7 @@ def checked_rows(source: Any, test: Any) -> tuple[FloatArray, IntArray, tuple[Fl
             f"{odd[0]}: give them in another unit."
         )
     if test is not None:
-        return x, y, _test(*_pair(test, "test"), x.shape[1], classes)
+        return x, y, _test(test, x.shape[1], columns_of(rows), classes)
     count = np.bincount(y)
     if count.min() < 2:
         raise ValueError(
@@ -51,8 +54,13 @@ def checked_rows(source: Any, test: Any) -> tuple[FloatArray, IntArray, tuple[Fl
     return x, y, None
 
 
-def _pair(source: Any, argument: str) -> tuple[FloatArray, NDArray[Any]]:
-    """Finite rows and as many labels."""
+def _varying(rows: Any) -> str:
+    """Code that keeps the columns that vary."""
+    return "x.loc[:, x.nunique() > 1]" if hasattr(rows, "loc") else "x[:, np.ptp(x, axis=0) > 0]"
+
+
+def _pair(source: Any, argument: str) -> tuple[FloatArray, NDArray[Any], Any]:
+    """Finite rows, as many labels, and the rows as they were given."""
     try:
         rows, labels = source
     except Exception:  # an object of the user's may raise anything when it is unpacked
@@ -60,20 +68,23 @@ def _pair(source: Any, argument: str) -> tuple[FloatArray, NDArray[Any]]:
             f"{argument} is a pair (x, y): numbers of shape (rows, inputs) and labels of shape (rows,); "
             f"got {type(source).__name__}, which is none."
         ) from None
-    x, y = plain_array(f"x of {argument}", rows), plain_array(f"y of {argument}", labels)
+    names = f"x of {argument}", f"y of {argument}"
+    rows, labels = aligned(dict(zip(names, (rows, labels), strict=True))).values()
+    x, y = real_numbers(names[0], rows), labels_of_rows(names[1], labels)
     if x.ndim != 2 or y.shape != x.shape[:1] or not x.size:
         raise ValueError(
             f"{argument} needs x of shape (rows, inputs) and a label for each row; got x {x.shape} and y {y.shape}."
         )
-    if x.dtype.kind not in "biuf":
-        raise ValueError(f"{argument} needs x of real numbers; got {x.dtype}: convert it with x.astype(float).")
     bad = ~np.isfinite(x).all(axis=1)
     if bad.any():
         raise ValueError(
-            f"{argument} holds finite values; {np.count_nonzero(bad)} rows have NaN or infinite ones: keep those with "
-            "np.isfinite(x).all(axis=1)."
+            f"{argument} holds finite values; {np.count_nonzero(bad)} rows of x have NaN or infinite ones: keep the "
+            f"others with {finite_only(names[0], rows, axes=2)}, and their y."
         )
-    return x.astype(np.float64), y
+    missing = np.count_nonzero(pd.isna(y))
+    if missing:
+        raise ValueError(f"labels y hold NaN; {missing} of {y.size} are missing: drop the rows without a label.")
+    return x.astype(np.float64), y, rows
 
 
 def _numbered(y: NDArray[Any]) -> tuple[NDArray[Any], IntArray]:
@@ -82,14 +93,15 @@ def _numbered(y: NDArray[Any]) -> tuple[NDArray[Any], IntArray]:
         classes, numbers = np.unique(y, return_inverse=True)
     except TypeError:
         raise ValueError("labels y are of one kind, numbers or strings; got a mixture: is one missing?") from None
-    if (classes != classes).any():
-        raise ValueError("labels y hold NaN; drop the rows without a label.")
     if classes.size < 2:
         raise ValueError(f"labels y hold one class only, {classes.tolist()[0]!r}; give two or more to learn.")
     return classes, numbers.astype(np.int64)
 
 
-def _test(x: FloatArray, y: NDArray[Any], inputs: int, classes: NDArray[Any]) -> tuple[FloatArray, IntArray]:
+def _test(test: Any, inputs: int, columns: list[Any] | None, classes: NDArray[Any]) -> tuple[FloatArray, IntArray]:
+    x, y, rows = _pair(test, "test")
+    order = column_order("x of test", rows, columns, "the training rows")
+    x = x if order is None else x[:, order]
     if x.shape[1] != inputs:
         raise ValueError(f"test has {x.shape[1]} columns, the training rows {inputs}; give both the same columns.")
     known = classes.tolist()

@@ -30,6 +30,8 @@ class Shift(CheckedMethods, ABC):
     """
 
     checks: ClassVar = {"rng": generator, "x": rows_of_inputs, "y": classes_of_rows}
+    per_row: ClassVar = ("x", "y")
+    gives_back: ClassVar = ("x", "y")
 
     severity: float
 
@@ -49,7 +51,10 @@ class Shift(CheckedMethods, ABC):
 
     @abstractmethod
     def apply(self, rng: Generator, x: Float32Array, y: IntArray) -> tuple[Float32Array, IntArray]:
-        """Shifted rows and their labels, in new arrays or the old ones; nothing is changed in place."""
+        """Shifted rows and their labels, in new arrays or the old ones; nothing is changed in place.
+
+        They are of pandas or polars if what is given is.
+        """
 
 
 @dataclass(frozen=True)

@@ -68,6 +68,7 @@ class Network(CheckedMethods):
         "batches": rows_of_batches,
         "statistics": statistics_of,
     }
+    per_row: ClassVar = ("x", "y")
 
     recipe: Recipe
     sizes: tuple[int, ...]

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from bnstats._arrays import FloatArray
-from bnstats._real_arrays import plain_array
+from bnstats._real_arrays import plain_array, real_numbers
+from bnstats._tables import finite_only, one_column
 from bnstats._warnings import warnings_are
 from bnstats.sampling.named_laws import parameters
 from bnstats.sampling.quantile_moments import moments_by_quantiles
@@ -62,13 +63,16 @@ def checked_law(law: Any) -> Any:
 
 def checked_values(source: ArrayLike) -> FloatArray:
     """A copy of the array, if it is a finite population; else ValueError."""
+    source = one_column(source)
     raw = plain_array("a population", source)
-    if raw.dtype.kind not in "biuf":
+    if raw.ndim == 0 and raw.dtype.kind not in "biuf":
         raise ValueError(
             "a population is a frozen SciPy distribution, a 1-D array of real numbers or a name; "
-            f"{type(source).__name__} ({raw.dtype}) is none of these."
+            f"{type(source).__name__} is none of these."
         )
-    values = np.array(raw, dtype=np.float64)  # a copy: what the caller does to the array later does not touch it
+    values = np.array(
+        real_numbers("a population", source), dtype=np.float64
+    )  # a copy: what the caller does to the array later does not touch it
     if values.ndim != 1:
         raise ValueError(f"an array population is 1-D; got shape {values.shape}: pass x.ravel().")
     if values.size < 2:
@@ -76,7 +80,7 @@ def checked_values(source: ArrayLike) -> FloatArray:
     if not np.isfinite(values).all():
         raise ValueError(
             f"an array population holds finite values; got {np.count_nonzero(~np.isfinite(values))} NaN or infinite: "
-            "drop them with x[np.isfinite(x)]."
+            f"keep the others with {finite_only('x', source, axes=1)}."
         )
     with np.errstate(over="ignore"):
         spread = np.ptp(values)

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 
 from bnstats._arrays import FloatArray
 from bnstats._compiled import compiled
-from bnstats._doors import CheckedMethods, checked
+from bnstats._doors import CheckedMethods, aligned_by_label, checked
 from bnstats._numbers import whole
 from bnstats._real_arrays import axes_of, real_array
 from bnstats._validation import instance, shown
@@ -37,6 +37,7 @@ def _count(name: str, given: Any) -> Any:
     return given if np.ndim(given) == 0 else _array(name, given)
 
 
+@aligned_by_label("n", "mean", "m2")
 @checked(n=_count, mean=_array, m2=_array)
 @dataclass(frozen=True)
 class Moments(CheckedMethods):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -11,9 +11,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from bnstats._arrays import FloatArray
-from bnstats._doors import checked
+from bnstats._doors import aligned_by_label, checked
+from bnstats._labels import column_order
 from bnstats._numbers import whole
 from bnstats._real_arrays import axes_of, real_array
+from bnstats._tables import columns_of, like
 from bnstats._validation import shown
 from bnstats.statistics.conventions import Convention, Momentum, smooth
 from bnstats.statistics.moments import Moments
@@ -23,6 +25,7 @@ def _convention(_: str, given: Any) -> Convention:
     return Convention.of(given)
 
 
+@aligned_by_label("mean", "var")
 @checked(convention=_convention, steps=partial(whole, least=0), mean=real_array, var=real_array)
 @dataclass(eq=False)
 class RunningStats:
@@ -49,6 +52,7 @@ class RunningStats:
     steps: int
     mean: FloatArray
     var: FloatArray
+    _columns: list[Any] | None = field(default=None, init=False, repr=False)
 
     @staticmethod
     def like(convention: str | Convention, momentum: Momentum = "default") -> RunningStats:
@@ -78,7 +82,10 @@ class RunningStats:
         >>> RunningStats.like("torch", momentum=1.0).update(images, axis=(0, 2, 3)).mean
         array([ 7.5, 11.5, 15.5])
         """
+        columns = columns_of(batch) if axis == 0 else None
         x = real_array("batch", batch, least=0, finite=False)
+        order = column_order("batch", batch, columns and self._columns, "earlier batches")
+        x = x if order is None else x[:, order]
         moments = self._moments(x, axis)
         if not np.isfinite(x).all():
             raise ValueError(
@@ -89,24 +96,28 @@ class RunningStats:
         self.mean = np.asarray(smooth(self.mean, moments.mean, weight))
         self.var = np.asarray(smooth(self.var, moments.var(self.convention.ddof), weight))
         self.steps += 1
+        self._columns = self._columns or columns
         return self
 
-    def normalize(self, x: ArrayLike, axis: int | tuple[int, ...] = 0) -> FloatArray:
-        """What evaluation mode makes of `x`: (x - mean) / sqrt(var + eps); `axis` as for `update`.
+    def normalize(self, x: ArrayLike, axis: int | tuple[int, ...] = 0) -> Any:
+        """What evaluation mode makes of `x`: (x - mean) / sqrt(var + eps), as `x` was given; `axis` as for `update`.
 
         >>> RunningStats.like("torch").normalize([[3.0, 4.0]]).round(3)
         array([[3., 4.]])
         """
         values = real_array("x", x, finite=False)
+        order = column_order("x", x, self._columns if axis == 0 else None, "the batches so far")
+        values = values if order is None else values[:, order]
         kept = self.mean.ndim and values.ndim > self.mean.ndim  # one row needs no axis for the rows
         try:
             mean, var = (np.expand_dims(v, axis) if kept else v for v in (self.mean, self.var))
-            return np.asarray((values - mean) / np.sqrt(var + self.convention.eps))
+            found = np.asarray((values - mean) / np.sqrt(var + self.convention.eps))
         except (OverflowError, TypeError, ValueError) as error:  # NumPy's AxisError is a ValueError
             raise ValueError(
                 f"x of shape {values.shape} does not fit statistics of shape {self.mean.shape} kept over axis="
                 f"{shown(axis)}."
             ) from error
+        return like(x, found if order is None else found[:, np.argsort(order)])
 
     def _moments(self, x: FloatArray, axis: Any) -> Moments:
         """Of a batch with enough values, and the features of earlier batches."""

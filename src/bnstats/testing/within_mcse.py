@@ -10,13 +10,15 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from bnstats._arrays import FloatArray
-from bnstats._doors import checked
+from bnstats._doors import aligned_by_label, checked
 from bnstats._real_arrays import real_array
+from bnstats._tables import like
 from bnstats.statistics.estimators import ROUNDING
 from bnstats.testing.claims import InsufficientPower, false_alarm_rate, require
 from bnstats.testing.error_bounds import bounds, quantile
 
 
+@aligned_by_label("estimate", "truth", "mcse", "replicates", "exact", "detect", "scale")
 @checked(false_alarm=false_alarm_rate)
 def assert_within_mcse(
     estimate: ArrayLike | pd.DataFrame,
@@ -34,9 +36,9 @@ def assert_within_mcse(
     Parameters
     ----------
     estimate, truth, mcse : float or array
-        Broadcast to a family of cells. A table of this package may be given alone: its columns value, exact, mcse and
-        replicates are read, an mcse of 0 there is of what is known exactly, and rows without a finite exact value or
-        a finite mcse are left out.
+        Broadcast to a family of cells. All that are a Series are aligned by their labels. A table of this package may
+        be given alone: its columns value, exact, mcse and replicates are read, an mcse of 0 there is of what is known
+        exactly, and rows without a finite exact value or a finite mcse are left out.
     false_alarm : float
         Chance that the family fails although every estimate is normal around its truth. It is split evenly over the
         cells (Bonferroni), so it holds whatever their dependence.
@@ -56,8 +58,9 @@ def assert_within_mcse(
 
     Returns
     -------
-    float or array
-        The smallest discrepancy of each cell that is detected with a probability of at least 1 - `false_alarm`.
+    float, array or Series
+        The smallest discrepancy of each cell, with the labels of `estimate`, that is detected with a probability of at
+        least 1 - `false_alarm`.
 
     Raises
     ------
@@ -111,7 +114,9 @@ def assert_within_mcse(
     detectable = np.maximum(below, above) + rounding + power * error
     if detect is not None:
         _check_power(np.broadcast_to(np.asarray(detect, float), value.shape), detectable, error, false_alarm)
-    return detectable if detectable.ndim else float(detectable)
+    if np.shape(estimate) == detectable.shape:
+        detectable = like(estimate, detectable)
+    return detectable if np.ndim(detectable) else float(detectable)
 
 
 def _of_table(table: pd.DataFrame) -> tuple[pd.Series, ...]:

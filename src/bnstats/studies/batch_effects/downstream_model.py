@@ -60,8 +60,8 @@ def deployed(fitted: Fitted, x: FloatArray, key: NDArray[Any], new: NDArray[np.b
     given = x[new], key[new]
     if fitted.correction.along == "time":
         known = fitted.correction.transfers and not refit
-        return (fitted if known else fitted.adapt(x, key)).apply(*given)
-    return (fitted if fitted.correction.transfers else fitted.adapt(*given)).apply(*given)
+        return np.asarray((fitted if known else fitted.adapt(x, key)).apply(*given))
+    return np.asarray((fitted if fitted.correction.transfers else fitted.adapt(*given)).apply(*given))
 
 
 def logistic(x: FloatArray, label: NDArray[np.bool_]) -> FloatArray:

@@ -11,8 +11,9 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from bnstats._arrays import FloatArray
+from bnstats._doors import aligned_by_label
 from bnstats._numbers import probability
-from bnstats._real_arrays import plain_array, real_array
+from bnstats._real_arrays import labels_of_rows, real_array
 from bnstats._validation import flag, several
 from bnstats.corrections import Correction, correction_of
 from bnstats.studies.batch_effects.left_out_errors import Rows, errors_left_out, errors_without
@@ -66,6 +67,7 @@ class LeftOut:
         return str(self.table.to_html(index=False, float_format=lambda x: f"{x:.4g}"))
 
 
+@aligned_by_label("x", "outcome", "batch")
 def leave_one_batch_out(
     x: ArrayLike,
     outcome: ArrayLike,
@@ -83,8 +85,9 @@ def leave_one_batch_out(
 
     Parameters
     ----------
-    x, outcome : array, shape (rows,)
-    batch : array, shape (rows,)
+    x, outcome : array or Series, shape (rows,)
+        All that have labels are aligned by them.
+    batch : array or Series, shape (rows,)
         Label, or time if corrections along time are asked for.
     corrections : names in `CORRECTIONS`, or `Correction`
         The first is what the others are compared with.
@@ -145,8 +148,8 @@ def leave_one_batch_out(
 
 
 def _checked(x: ArrayLike, outcome: ArrayLike, batch: ArrayLike) -> tuple[FloatArray, FloatArray, NDArray[Any]]:
-    values, target = real_array("x", x, finite=False), real_array("outcome", outcome, finite=False)
-    key = plain_array("batch", batch)
+    values, target = (real_array(n, v, finite=False, axes=1) for n, v in (("x", x), ("outcome", outcome)))
+    key = labels_of_rows("batch", batch)
     if values.ndim != 1 or not values.shape == target.shape == key.shape:
         raise ValueError(
             f"x, outcome and batch are one value per row; got shapes {values.shape}, {target.shape} and {key.shape}."
