@@ -97,7 +97,9 @@ def judge(target: Target, given: dict[str, Any]) -> str | None:
 
 
 def _has_nan(given: dict[str, Any]) -> bool:
-    """Whether NaN or infinite values were given: then NaN is no surprise."""
+    """Whether NaN, missing or infinite values were given: then NaN is no surprise."""
+    if any(isinstance(value, list) and any(part is None for part in value) for value in given.values()):
+        return True
     return not all(math.isfinite(x) for value in given.values() for x in numbers(value))
 
 

@@ -82,7 +82,7 @@ class RunningStats:
         >>> RunningStats.like("torch", momentum=1.0).update(images, axis=(0, 2, 3)).mean
         array([ 7.5, 11.5, 15.5])
         """
-        columns = columns_of(batch) if axis == 0 else None
+        columns = columns_of(batch) if _over_rows(axis) else None
         x = real_array("batch", batch, least=0, finite=False)
         order = column_order("batch", batch, columns and self._columns, "earlier batches")
         x = x if order is None else x[:, order]
@@ -106,7 +106,7 @@ class RunningStats:
         array([[3., 4.]])
         """
         values = real_array("x", x, finite=False)
-        order = column_order("x", x, self._columns if axis == 0 else None, "the batches so far")
+        order = column_order("x", x, self._columns if _over_rows(axis) else None, "the batches so far")
         values = values if order is None else values[:, order]
         kept = self.mean.ndim and values.ndim > self.mean.ndim  # one row needs no axis for the rows
         try:
@@ -134,3 +134,8 @@ class RunningStats:
         if self.steps and features != self.mean.shape:
             raise ValueError(f"batches so far had features of shape {self.mean.shape}; this one has {features}.")
         return Moments.of(x, axes)
+
+
+def _over_rows(axis: Any) -> bool:
+    """Whether the statistics are of columns, which may have names."""
+    return isinstance(axis, int) and axis == 0
