@@ -41,11 +41,26 @@ NAMES = ("convergence", "running", "information", "raw_behind", "mismatch", "cor
 each = pytest.mark.parametrize("name", NAMES)
 
 
+def test_other_tables_of_results_have_degrees_of_freedom_beside_their_errors(results):
+    compared = results["convergence"].compare("var", "std"), results["mismatch"].gap(), results["correction"].regions()
+    for table in (*compared, results["convergence"].rates()):
+        at = table.columns.get_loc("mcse")
+        assert table.columns[at + 1] == "mcse_df"
+        assert (table["mcse_df"].isna() | (table["mcse_df"] > 0)).all()
+
+
 @each
 def test_every_result_has_the_same_doors(name, results):
     result = results[name]
     assert isinstance(result, Result)
-    assert {"value", "mcse"} <= set(result.table)
+    at = result.table.columns.get_loc("value")
+    assert list(result.table.columns[at : at + 3]) == ["value", "mcse", "mcse_df"]
+    known = result.table[np.isfinite(result.table["mcse"]) & (result.table["mcse"] > 0)]
+    assert len(known)
+    assert ((known["mcse_df"] > 0) & (known["mcse_df"] < known["replicates"])).all()
+    exact = result.table[result.table["mcse"] == 0]
+    assert (exact["mcse_df"] == np.inf).all()
+    assert result.table.loc[~np.isfinite(result.table["mcse"]), "mcse_df"].isna().all()
     lines = repr(result).splitlines()
     assert max(map(len, lines)) <= 80
     assert "±" in repr(result)
@@ -79,7 +94,7 @@ def test_a_comparison_is_the_difference_of_two_numbers_of_the_table(name, a, b, 
     result = results[name]
     found = result.compare(a, b)
     column = next(c for c in result.alternatives if a in set(result.table[c]))
-    keys = [c for c in found.columns if c not in ("value", "mcse", "paired")]
+    keys = [c for c in found.columns if c not in ("value", "mcse", "mcse_df", "paired")]
     sides = [result.table[result.table[column] == x].set_index(keys) for x in (a, b)]
     plain = (sides[0]["value"] - sides[1]["value"]).to_numpy()
     both = (sides[0]["mcse"] + sides[1]["mcse"]).to_numpy()
@@ -87,8 +102,7 @@ def test_a_comparison_is_the_difference_of_two_numbers_of_the_table(name, a, b, 
     assert found["paired"].all()
     np.testing.assert_allclose(found["value"], plain, rtol=1e-12)
     sure = np.isfinite(both) & (both > 0)
-    # A jackknife over 16 groups has a standard error of 18 %; three times the sum of both is far beyond it.
-    assert (found["mcse"].to_numpy()[sure] < 3 * both[sure]).all()
+    assert (found["mcse"].to_numpy()[sure] <= both[sure] * (1 + 1e-12)).all()
     reverse = result.compare(b, a)
     np.testing.assert_allclose(reverse["value"], -found["value"])
     np.testing.assert_allclose(reverse["mcse"], found["mcse"])

@@ -85,7 +85,7 @@ def measured(executor, **kwargs):
 def test_a_users_study_is_ten_lines():
     """Family of two cells; a wrong chance, off by 2 %, is seen."""
     table = bn.run(Coins((0.1, 0.5)), precision=0.005).table
-    assert list(table.columns) == ["chance", "measure", "value", "mcse", "exact", "replicates", "reached"]
+    assert list(table.columns) == ["chance", "measure", "value", "mcse", "mcse_df", "exact", "replicates", "reached"]
     assert table["reached"].all()
     assert_within_mcse(table["value"], table["exact"], table["mcse"], false_alarm=1e-8)
     with pytest.raises(AssertionError):

@@ -208,7 +208,7 @@ def test_without_normalisation_gradients_keep_their_size(activation: str) -> Non
 def test_table_has_a_row_for_each_layer_and_measure() -> None:
     table = bn.measure_gradients(**SMALL).table
     assert " ".join(table.columns) == (
-        "normalizer activation width depth batch_size step layer measure value mcse exact replicates reached"
+        "normalizer activation width depth batch_size step layer measure value mcse mcse_df exact replicates reached"
     )
     one = table[table["batch_size"] == 8]
     assert one[one["measure"] == "squared_norm"]["layer"].tolist() == [1, 2, 3, 4]

@@ -56,7 +56,7 @@ def test_table_has_a_row_for_each_kind_and_score() -> None:
     table = digits().table
     assert " ".join(table.columns) == (
         "dataset normalizer batching batch_size hidden momentum learning_rate shift test_batching test_batch_size "
-        "statistics metric value mcse exact best replicates reached"
+        "statistics metric value mcse mcse_df exact best replicates reached"
     )
     assert list(dict.fromkeys(table["statistics"])) == KINDS
     assert list(dict.fromkeys(table["metric"])) == ["accuracy", "nll", "ece", "flips", "diverged"]
@@ -96,7 +96,9 @@ def test_common_random_numbers_make_networks_that_are_trained_alike_the_same() -
     for common in (True, False):
         found = measure_mismatch(SMALL, **alike, common_random_numbers=common).compare("batch", repr(Ghost(4)))
         assert (found["paired"] == common).all()
-        assert (found[found["metric"] == "nll"][["value", "mcse"]] == 0).all(axis=None) == common
+        nll = found[found["metric"] == "nll"]
+        assert (nll["value"] == 0).all() == common
+        assert (nll["mcse"] > 0).all()  # nobody has said that it must be so
 
 
 def test_rows_weights_and_batches_have_random_numbers_of_their_own() -> None:

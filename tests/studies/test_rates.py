@@ -68,14 +68,20 @@ def test_points_that_are_four_standard_errors_from_zero_are_fitted() -> None:
 
 
 @pytest.mark.parametrize("max_replicates", [32, 64])  # one block, and two
-def test_a_run_of_one_block_has_rates_without_intervals(max_replicates: int) -> None:
-    """Nothing is left without its only group; the slopes need none of that, those of a median included."""
+def test_a_run_of_few_blocks_has_rates_with_wide_intervals(max_replicates: int) -> None:
+    """The only block is split into 16 parts; two blocks have one degree of freedom."""
     measured = bn.measure_convergence(
         "normal", estimators=["var"], precision=None, max_replicates=max_replicates, progress=False
     )
     rates = measured.rates()
     assert np.isfinite(rates[["rate", "exact"]].to_numpy(float)).all()
-    assert np.isnan(rates[["low", "high"]].to_numpy(float)).all() == (max_replicates == 32)
+    assert (rates["mcse_df"] == {32: 15, 64: 1}[max_replicates]).all()
+    level = 0.025 / len(rates)
+    half = rates["mcse"] * stats.t.isf(level, rates["mcse_df"])
+    np.testing.assert_allclose(rates["low"], rates["rate"] - half, rtol=1e-12)
+    np.testing.assert_allclose(rates["high"], rates["rate"] + half, rtol=1e-12)
+    exact = rates[rates["exact"].notna()]
+    assert ((exact["low"] < exact["exact"]) & (exact["exact"] < exact["high"])).all()
     part = measured.table.query("measure == 'median_abs_error' and batch_size >= 8")
     n, weight = part["batch_size"].to_numpy(float), (part["value"] / part["mcse"]).to_numpy()
     terms = np.column_stack([np.ones_like(n), np.log(n), 1 / n])

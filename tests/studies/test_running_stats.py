@@ -452,7 +452,7 @@ def test_the_table_has_its_columns_and_steps():
     ).table
     assert list(table) == [
         *("convention", "momentum", "step", "statistic", "measure"),
-        *("value", "mcse", "exact", "replicates", "reached"),
+        *("value", "mcse", "mcse_df", "exact", "replicates", "reached"),
     ]
     assert table["momentum"].unique()[0] == 0.1
     assert table["momentum"].isna().sum() == len(table) / 2

@@ -20,4 +20,4 @@ def test_the_error_of_a_slope_is_a_jackknife_over_groups_of_blocks():
         squares = (m2 + n * mean**2).sum(axis=1) / n.sum(axis=1)
         slopes.append(np.polyfit(log_n, np.log(squares) / 2, 1, w=weight)[0])
     jackknife = np.sqrt((len(slopes) - 1) / len(slopes) * np.sum((slopes - np.mean(slopes)) ** 2))
-    assert (fitted.se, fitted.freedom) == (pytest.approx(jackknife, rel=1e-6), len(slopes) - 1)
+    assert (fitted.error.mcse, fitted.error.df) == (pytest.approx(jackknife, rel=1e-6), len(slopes) - 1)

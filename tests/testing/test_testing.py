@@ -564,3 +564,18 @@ def test_converges_decides_claims_just_true_and_just_false(offset):
     exact = float(1 - 2 * stats.norm.sf(0.4 * 5))
     claim = {"within": 0.4, "batch_size": 25, "confidence": exact + offset, "false_alarm": CHANCE}
     assert verdict(assert_converges, "mean", "normal", **claim) == ("passed" if offset < 0 else "failed")
+
+
+def test_within_mcse_takes_the_degrees_of_freedom_of_errors():
+    """At 5 %, the bound is that of the t law: 12.7 standard errors for one degree, 2.13 for 15, 1.96 for inf."""
+    for df, bound in ((1, 12.706), (15, 2.131), (np.inf, 1.96)):
+        assert_within_mcse(0.999 * bound, 0.0, 1.0, 0.05, mcse_df=df)
+        assert verdict(assert_within_mcse, 1.001 * bound, 0.0, 1.0, 0.05, mcse_df=df) == "failed"
+    table = pd.DataFrame({"value": [9.0], "exact": [0.0], "mcse": [1.0], "replicates": [10**6]})
+    assert verdict(assert_within_mcse, table.assign(mcse_df=2.0)) == "passed"
+    assert verdict(assert_within_mcse, table.assign(mcse_df=999.0)) == "failed"
+    with pytest.raises(AssertionError, match=r"mcse_df=15.0\)$"):
+        assert_within_mcse(90.0, 0.0, 1.0, mcse_df=15)
+    for wrong in (0.0, -1.0, np.nan):
+        with pytest.raises(ValueError, match="mcse_df"):
+            assert_within_mcse(0.0, 0.0, 1.0, mcse_df=wrong)

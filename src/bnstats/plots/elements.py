@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any, ParamSpec
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
+from bnstats._arrays import FloatArray
 from bnstats._doors import checked
 from bnstats._numbers import interval
 from bnstats._validation import flag, optional, word
@@ -89,11 +91,12 @@ def series(
 ) -> None:
     """Draw one series: column `value` as points with bars of `bars` times `mcse`, column `exact` as a line.
 
+    Where there is a column `mcse_df`, bars are wider by the t law: they hold the truth as often as with a known error.
     Where both are known, the line must run through the points: what the eye checks is the theory. Points that no theory
     goes with can be `joined`, to lead the eye.
     """
     frame = frame.sort_values(column("x", x, frame))
-    value, error = frame["value"].to_numpy(float), bars * frame["mcse"].to_numpy(float)
+    value, error = frame["value"].to_numpy(float), _half_width(frame, bars)
     shown = np.isfinite(value) & np.isfinite(error)
     ax.errorbar(
         frame[x].to_numpy()[shown],
@@ -110,6 +113,14 @@ def series(
     known = np.isfinite(frame["exact"].to_numpy(float))
     if known.any():
         ax.plot(frame[x][known], frame["exact"][known], color=color, linewidth=1.2, alpha=0.8, zorder=2, gid=EXACT)
+
+
+def _half_width(frame: pd.DataFrame, bars: float) -> FloatArray:
+    """So many standard errors, by the t law where their degrees of freedom are known."""
+    mcse = frame["mcse"].to_numpy(float)
+    df = frame["mcse_df"].to_numpy(float) if "mcse_df" in frame else np.full(mcse.shape, np.inf)
+    df = np.where(np.isnan(df), np.inf, df)
+    return np.asarray(mcse * stats.t.isf(stats.norm.sf(bars), df))
 
 
 @checked(count=panel_count, width=interval("(0, 100]"), height=interval("(0, 100]"), columns=panel_count)
@@ -149,7 +160,9 @@ def explain(figure: Figure, axes: Sequence[Axes], title: str | None = None) -> N
     exact = any(line.get_gid() == EXACT for ax in axes for line in ax.get_lines())
     lines = "lines: exact values" if exact else "no exact values are known"
     wide = figure.get_figwidth() * 13
-    figure.supxlabel(fill(f"Points: simulated, with bars of 2 standard errors; {lines}.", int(wide)), fontsize=8)
+    figure.supxlabel(
+        fill(f"Points: simulated, with bars of 2 standard errors (by the t law); {lines}.", int(wide)), fontsize=8
+    )
 
 
 @checked(rows=table_with(numbers=ESTIMATES))

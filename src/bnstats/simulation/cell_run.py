@@ -36,8 +36,9 @@ class Row:
     def columns(self, by_summary: bool) -> dict[str, Any]:
         """Return the columns of the table, by name, with the summary's name among them if asked for."""
         number = self.number
-        numbers = {"value": number.value, "mcse": number.mcse, "exact": number.exact, "replicates": self.replicates}
-        return self.names | ({"summary": self.summary.name} if by_summary else {}) | numbers
+        numbers = {"value": number.value, "mcse": number.mcse, "mcse_df": number.df, "exact": number.exact}
+        summary = {"summary": self.summary.name} if by_summary else {}
+        return self.names | summary | numbers | {"replicates": self.replicates}
 
 
 class CellRun:
@@ -129,6 +130,11 @@ class CellRun:
             kept = sample if number.variance_ratio > 1 else without
             rows.append(Row(names, summary, number, kept, int(evidence.n)))
         return rows
+
+    def samples(self) -> dict[Key, Sample]:
+        """The replicates of each measure so far."""
+        account = self.chapters.so_far()
+        return {key: self._sample(account, key) for key in self.keys}
 
     def _sample(self, account: Account, key: Key) -> Sample:
         """The replicates of a measure, with what the study says of them."""

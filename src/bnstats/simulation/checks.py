@@ -12,7 +12,7 @@ from bnstats.simulation.study import Cell, Study
 from bnstats.simulation.summaries import summary_of
 
 # Columns of every table: no parameter of a cell may have one of these names.
-NUMBER_COLUMNS = ("measure", "summary", "value", "mcse", "exact", "replicates", "reached", "variance_ratio")
+NUMBER_COLUMNS = ("measure", "summary", "value", "mcse", "mcse_df", "exact", "replicates", "reached", "variance_ratio")
 
 
 def check(study: Any) -> Sequence[Cell]:

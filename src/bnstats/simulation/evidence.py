@@ -91,18 +91,25 @@ class Sample:
         held = halves(self.moments[:, 0], self.joint) if self.controlled else None
         return self._evidence(merge_groups(self.moments.T), counts, self.atom_counts.sum(axis=0), held, model_se)
 
+    def counts_of(self, groups: int) -> FloatArray:
+        """How many replicates each of so many groups has, where the others join them in turn."""
+        return np.bincount(np.arange(len(self.moments)) % groups, self.moments[:, 0], groups).astype(np.float64)
+
     @property
     def left_out(self) -> list[Evidence]:
         """All replicates but those of each group in turn."""
-        kept = ~np.eye(len(self.moments), dtype=bool)
+        return self.without_each_of(len(self.moments))
+
+    def without_each_of(self, groups: int) -> list[Evidence]:
+        """All replicates but those of each of so many groups in turn, where the others join them."""
+        kept = np.arange(len(self.moments)) % groups != np.arange(groups)[:, None]
         moments = np.where(kept[..., None], self.moments, 0.0)
         merged = merge_groups(moments.transpose(2, 0, 1)).T
-        held: Iterable[Any] = [None] * len(moments)
+        held: Iterable[Any] = [None] * groups
         if self.controlled:
             held = map(halves, moments[..., 0], np.where(kept[..., None, None], self.joint, 0.0))
-        counts = self.counts.sum(axis=0, dtype=np.int64) - self.counts
-        atoms = self.atom_counts.sum(axis=0) - self.atom_counts
-        models = self.model_se.left_out if self.model_se else [None] * len(self.moments)
+        counts, atoms = (kept.astype(np.int64) @ x.astype(np.int64) for x in (self.counts, self.atom_counts))
+        models = self.model_se.without_each_of(groups) if self.model_se else [None] * groups
         return [self._evidence(*parts) for parts in zip(merged, counts, atoms, held, models, strict=True)]
 
     def _evidence(
@@ -171,6 +178,18 @@ class Evidence:
     def central(self, order: int) -> float:
         """Central moment of order 2, 3 or 4, with denominator n."""
         return np.float64(self.moments[order] / self.moments[0])
+
+    @property
+    def skewness(self) -> float:
+        """Of the values; nan where all are equal."""
+        with np.errstate(all="ignore"):
+            return float(self.central(3) / self.central(2) ** 1.5)
+
+    @property
+    def kurtosis(self) -> float:
+        """Of the values, 3 for normal ones; nan where all are equal."""
+        with np.errstate(all="ignore"):
+            return float(self.central(4) / self.central(2) ** 2)
 
     @property
     def mean_square(self) -> float:

@@ -97,7 +97,7 @@ def simulated(
     try:
         for block in blocks:
             found = replicates(study, cell, block, seed)
-            tallies.append(_tally(study, cell, found))
+            tallies.append(tally_of(study, cell, found))
             if packed:
                 payloads.append(pack(tallies[-1]))
     except Exception as error:  # the user's own code may raise anything
@@ -106,7 +106,7 @@ def simulated(
     return Work(in_chapters(blocks, tallies) if merged else tallies, payloads, seconds)
 
 
-def _tally(study: Study, cell: Cell, found: Mapping[Any, NDArray[Any]]) -> Tally:
+def tally_of(study: Study, cell: Cell, found: Mapping[Any, NDArray[Any]]) -> Tally:
     """The tally of one block's replicates, each measure beside its control variates."""
     names = {key: study.key_of(key if isinstance(key, tuple) else (key,)) for key in found}
     controls = {key: study.controls(cell, name) for key, name in names.items()}

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import pandas as pd
 
-from bnstats._arrays import FloatArray
 from bnstats._validation import shown
+from bnstats.simulation.paired_errors import Error, error_of_difference, independent_difference
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -87,9 +87,10 @@ class Result:
         Returns
         -------
         DataFrame
-            The other columns that name a number; value, the difference; mcse; and paired: where both come from the same
-            draws, the error is that of the paired difference, over independent groups of blocks, else that of a
-            difference of independent numbers.
+            The other columns that name a number; value, the difference; mcse and mcse_df; and paired: where both come
+            from the same draws, the error is that of the paired difference, over independent groups of blocks, else
+            that of a difference of independent numbers. Of a run of one block, that block is simulated again, and the
+            groups are parts of it.
 
         Examples
         --------
@@ -112,7 +113,11 @@ class Result:
             for row, other in zip(pairs["row"], pairs["row_of_other"], strict=True)
         ]
         found = pairs[keys].assign(value=pairs["value"] - pairs["value_of_other"])
-        return found.assign(mcse=[error for error, _ in errors], paired=[paired for _, paired in errors])
+        return found.assign(
+            mcse=[error.mcse for error, _ in errors],
+            mcse_df=[error.df for error, _ in errors],
+            paired=[paired for _, paired in errors],
+        )
 
     def _shares_draws(self, column: str) -> bool:
         """Whether rows that differ in this column have the same draws."""
@@ -133,24 +138,16 @@ class Result:
             f"got {shown(names[0])} and {shown(names[1])}."
         )
 
-    def _error(self, row: int, other: int, together: bool) -> tuple[float, bool]:
-        """Standard error of the difference of two rows, and whether it is that of paired numbers."""
-        samples = [self.simulation.samples[self._row(i)] for i in (row, other)]
-        groups = samples[0].groups
-        if together and groups == samples[1].groups and groups >= 2:
-            difference = (self._leaving_out(row) - self._leaving_out(other))[:groups]
-            spread = difference - difference.mean()
-            return float(np.sqrt((groups - 1) / groups * np.sum(spread**2))), True
-        errors = self.table["mcse"].to_numpy(float)[[row, other]]
-        return float(np.hypot(*errors)), False
+    def _error(self, row: int, other: int, together: bool) -> tuple[Error, bool]:
+        """Error of the difference of two rows, and whether it is that of paired numbers."""
+        if together:
+            return error_of_difference(self.simulation, self._row(row), self._row(other)), True
+        errors = self.table[["mcse", "mcse_df"]].to_numpy(float)
+        return independent_difference(Error(*errors[row]), Error(*errors[other])), False
 
     def _row(self, row: int) -> int:
         """Where the simulation has a row of the table."""
         return row
-
-    def _leaving_out(self, row: int) -> FloatArray:
-        """The number in a row of the table without each of the groups of blocks."""
-        return self.simulation.leaving_out(self._row(row))
 
     def _names(self) -> list[str]:
         """The columns that name a number."""

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
-from typing import Unpack
+from typing import Any, Unpack
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,7 @@ from bnstats._warnings import SHOWN, NotFiniteWarning, PrecisionWarning, first_o
 from bnstats.simulation.cell_run import CellRun
 from bnstats.simulation.checks import check, distinct
 from bnstats.simulation.evidence import Sample
+from bnstats.simulation.first_block import FirstBlock
 from bnstats.simulation.options import RunOptions, run_options
 from bnstats.simulation.progress import Bar
 from bnstats.simulation.result import Result
@@ -37,23 +38,27 @@ class Simulation(Result):
     Attributes
     ----------
     table : DataFrame
-        One row per cell, measure and summary: value, mcse (Monte Carlo standard error), exact, replicates, and
-        reached, whether the relative mcse is as small as asked, or nothing was asked of that number. The column summary
-        is there if a measure has several. Infinite values are not estimated and have no mcse; mcse is inf where the
-        replicates' tails are too heavy for it to exist, and where they are all equal and nothing bounds what others
-        would be (`Study.span`); it is 0 only where they are known to be all the same. Of a study with control variates
-        also variance_ratio: so many times as many replicates would have been needed without them; 1 where they were
-        not used.
+        One row per cell, measure and summary: value, mcse (Monte Carlo standard error), mcse_df, exact, replicates,
+        and reached, whether the relative mcse is as small as asked, or nothing was asked of that number. The column
+        summary is there if a measure has several. Infinite values are not estimated and have no mcse; mcse is inf where the replicates' tails are too heavy for it to
+        exist, and where they are all equal and nothing bounds what others would be (`Study.span`); it is 0 only where
+        they are known to be all the same. mcse_df are its degrees of freedom: an interval of 95 % is value ± t mcse,
+        where Student's law with these exceeds t with 2.5 %. They are inf where mcse is 0, and nan where there is none.
+        Of a study with control variates also variance_ratio: so many times as many replicates would have been needed
+        without them; 1 where they were not used.
     samples, summaries : list
         The tally behind each row, and how it was summarised.
     looks : int
         How often, at most, the precision was checked.
+    places : list of (FirstBlock, key)
+        The condition and measure of each row.
     """
 
     table: pd.DataFrame
     samples: Sequence[Sample] = dataclasses.field(repr=False)
     summaries: Sequence[Summary] = dataclasses.field(repr=False)
     looks: int = 1
+    places: Sequence[tuple[FirstBlock, tuple[Any, ...]]] = dataclasses.field(default=(), repr=False)
 
     @property
     def simulation(self) -> Simulation:  # type: ignore[override]
@@ -126,10 +131,10 @@ def run(
             for cell in [c for c, numbers in own.items() if not numbers]:  # all that are allowed were judged before
                 cell.settle(precision, last)
             bar.look(cells)
-    return _simulation(cells, most_looks, precision)
+    return _simulation(cells, most_looks, precision, seed)
 
 
-def _simulation(cells: Sequence[CellRun], looks: int, precision: float | None) -> Simulation:
+def _simulation(cells: Sequence[CellRun], looks: int, precision: float | None, seed: int) -> Simulation:
     measures = [cell.settled[key] for cell in cells for key in cell.keys]
     rows = [row for measure in measures for row in measure]
     by_summary = "measure" in cells[0].study.key_columns and any(len(measure) > 1 for measure in measures)
@@ -143,7 +148,9 @@ def _simulation(cells: Sequence[CellRun], looks: int, precision: float | None) -
         _report_without_error(table[missed & ~asked & np.isinf(table["mcse"])], len(table))
     _report_not_finite(cells)
     _report_contradicted(cells)
-    return Simulation(table, [row.sample for row in rows], [row.summary for row in rows], looks)
+    blocks = [(FirstBlock(cell.study, cell.cell, seed), cell) for cell in cells]
+    places = [(block, key) for block, cell in blocks for key in cell.keys for _ in cell.settled[key]]
+    return Simulation(table, [row.sample for row in rows], [row.summary for row in rows], looks, places)
 
 
 def _report_missed(missed: pd.DataFrame, of: int, precision: float) -> None:

@@ -27,6 +27,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+import numpy as np
+
 from bnstats.simulation.evidence import Evidence
 from bnstats.simulation.study import Cell, Study
 from bnstats.simulation.summaries import Summary
@@ -52,6 +54,8 @@ class Number:
     Attributes
     ----------
     value, mcse, exact : float
+    df : float
+        Degrees of freedom of the MCSE: inf where it is 0, nan where there is none.
     relative : float
         MCSE over the summary's scale; 0 for an infinite value, of which nothing is estimated.
     case : Case
@@ -65,6 +69,7 @@ class Number:
 
     value: float
     mcse: float
+    df: float
     exact: float
     relative: float
     case: Case
@@ -108,7 +113,9 @@ def judge(study: Study, cell: Cell, key: Any, summary: Summary, evidence: Eviden
         value, mcse, relative = controlled
     patient = case is Case.HEAVY_TAILED and study.patient and known_at(most)
     improves = case is Case.ESTIMATED or patient
-    return Number(value, mcse, exact, relative, case, study.wanted(cell, key, summary.name), improves, ratio)
+    with np.errstate(all="ignore"):
+        df = math.inf if mcse == 0 else float(summary.df(evidence)) if math.isfinite(mcse) else math.nan
+    return Number(value, mcse, df, exact, relative, case, study.wanted(cell, key, summary.name), improves, ratio)
 
 
 def looks(most_blocks: int, precision: float | None) -> int:

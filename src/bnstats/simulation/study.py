@@ -131,6 +131,10 @@ class Study(ABC):
         """
         return math.inf
 
+    def always_equal(self, cell: Cell, key: Any, other: Any) -> bool:
+        """Whether two measures are the same in every replicate: then their difference is known to be 0."""
+        return False
+
     def exact(self, cell: Cell, key: Any, summary: str) -> float:
         """The exact value, nan where it is not known, inf where it is infinite."""
         return math.nan

@@ -20,12 +20,41 @@ import numpy as np
 
 from bnstats._arrays import FloatArray
 from bnstats._validation import named, shown
+from bnstats.simulation import degrees_of_freedom
 from bnstats.simulation.control_variates import LEAST_GAIN
 from bnstats.simulation.evidence import Evidence, Sample
 from bnstats.simulation.histogram import DISTANCES, Histogram
 
 # A relative difference of squares below this is rounding.
 ROUNDING = 1e-12
+
+
+def _df_of_mean(e: Evidence) -> float:
+    return degrees_of_freedom.of_mean(e.n, e.skewness, e.kurtosis)
+
+
+def _df_of_variance(e: Evidence) -> float:
+    return degrees_of_freedom.of_variance(e.n, e.kurtosis)
+
+
+def _df_of_rmse(e: Evidence) -> float:
+    return _df_of_mean_square(e, e.bias)
+
+
+def _df_of_mean_square(e: Evidence, mean: float) -> float:
+    """Of squares by their relative variance, as if they had a gamma law."""
+    variance = e.central(4) - e.central(2) ** 2 + 4 * mean * e.central(3) + 4 * mean**2 * e.central(2)
+    return degrees_of_freedom.of_variance(e.n, 1 + float(np.divide(variance, (e.central(2) + mean**2) ** 2)))
+
+
+def _df_of_relative_error(e: Evidence) -> float:
+    """Of the less certain of both standard errors."""
+    model = _df_of_mean_square(e.model_se, e.model_se.mean) if e.model_se else math.nan
+    return min(_df_of_variance(e), model)
+
+
+def _df_of_quantile(e: Evidence, chance: float) -> float:
+    return degrees_of_freedom.of_quantile(float(e.n), chance, 1.0)
 
 
 @dataclass(frozen=True)
@@ -36,6 +65,8 @@ class Summary:
     ----------
     name : str
     value, mcse : callable (Evidence) -> float
+    df : callable (Evidence) -> float
+        Degrees of freedom of the MCSE; by default those of a mean.
     order : float
         The MCSE exists if the moment of |value| of this order does.
     scale : callable (Evidence) -> float, optional
@@ -64,6 +95,7 @@ class Summary:
     of_events: bool = False
     of_model_se: bool = False
     gradient: Callable[[Evidence], tuple[float, float]] | None = None
+    df: Callable[[Evidence], float] = _df_of_mean
 
     def of(self, evidence: Evidence) -> tuple[float, float, float]:
         """Value, MCSE and relative MCSE."""
@@ -93,12 +125,12 @@ class Summary:
             return mcse, 0.0
         return mcse, mcse / scale if scale > 0 else np.inf
 
-    def leaving_out(self, sample: Sample) -> FloatArray:
+    def leaving_out(self, sample: Sample, groups: int | None = None) -> FloatArray:
         """The value without each of the groups in turn, with control variates where the sample has any.
 
-        NaN without the only group that holds replicates.
+        NaN without the only group that holds replicates. Of fewer `groups`, the further ones join the first in turn.
         """
-        evidence = sample.left_out
+        evidence = sample.left_out if groups is None else sample.without_each_of(groups)
         if sample.controlled and self.gradient is not None:
             controlled = [e.controlled[0] for e in evidence if e.controlled]
             evidence = controlled if len(controlled) == len(evidence) else evidence
@@ -252,7 +284,8 @@ def _of_quantile(
 ) -> Summary:
     of: dict[str, Any] = {"histogram": histogram, "chance": chance}
     mcse, at_gap = partial(_quantile_mcse, **of), partial(_between_atoms, **of)
-    return Summary(name, value, mcse, order=0, histogram=True, at_gap=at_gap)
+    df = partial(_df_of_quantile, chance=chance)
+    return Summary(name, value, mcse, order=0, histogram=True, at_gap=at_gap, df=df)
 
 
 def quantile(chance: float) -> Summary:
@@ -271,8 +304,8 @@ SUMMARIES: dict[str, Summary] = {
     for summary in (
         Summary("mean", _mean, _mean_mcse, order=2, gradient=_gradient_of_mean),
         Summary("bias", _bias, _mean_mcse, order=2, scale=_rmse, gradient=_gradient_of_mean),
-        Summary("se", _se, _se_mcse, order=4, gradient=_gradient_of_se),
-        Summary("rmse", _rmse, _rmse_mcse, order=4, gradient=_gradient_of_rmse),
+        Summary("se", _se, _se_mcse, order=4, gradient=_gradient_of_se, df=_df_of_variance),
+        Summary("rmse", _rmse, _rmse_mcse, order=4, gradient=_gradient_of_rmse, df=_df_of_rmse),
         Summary("root_mean", _root_mean, _root_mean_mcse, order=2, gradient=_gradient_of_root_mean),
         _of_quantile("median_abs_error", _median_abs_error, _magnitudes, 0.5),
         *map(quantile, (0.05, 0.5, 0.95)),
@@ -285,6 +318,7 @@ SUMMARIES: dict[str, Summary] = {
             order=4,
             scale=_model_ratio,
             of_model_se=True,
+            df=_df_of_relative_error,
         ),
     )
 }

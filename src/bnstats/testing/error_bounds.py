@@ -12,27 +12,29 @@ from bnstats._arrays import FloatArray
 ROUNDING = 1e-9
 
 
-def quantile(error: float, replicates: FloatArray) -> FloatArray:
-    """What an estimate over its standard error exceeds with a probability of `error`: t law, normal for inf replicates.
+def quantile(error: float, df: FloatArray) -> FloatArray:
+    """What an estimate over its standard error exceeds with a probability of `error`: t law, normal for df of inf.
 
-    >>> quantile(0.025, np.array([5.0, np.inf])).round(3).tolist()
+    >>> quantile(0.025, np.array([4.0, np.inf])).round(3).tolist()
     [2.776, 1.96]
     """
-    return np.asarray(stats.t.isf(error, np.maximum(replicates - 1, 1)))
+    return np.asarray(stats.t.isf(error, df))
 
 
-def bounds(value: FloatArray, mcse: FloatArray, replicates: FloatArray, error: float) -> tuple[FloatArray, FloatArray]:
+def bounds(
+    value: FloatArray, mcse: FloatArray, df: FloatArray, replicates: FloatArray, error: float
+) -> tuple[FloatArray, FloatArray]:
     """How far below and above the estimate the truth may lie, beyond with a probability of `error` on either side.
 
     Examples
     --------
     An event that was not seen in 100 replicates, by the binomial law (Clopper & Pearson 1934):
 
-    >>> below, above = bounds(np.array([0.0]), np.array([0.03]), np.array([100.0]), 0.025)
+    >>> below, above = bounds(np.array([0.0]), np.array([0.03]), np.array([99.0]), np.array([100.0]), 0.025)
     >>> below.tolist(), above.round(4).tolist()
     ([0.0], [0.0362])
     """
-    margin = quantile(error, replicates) * mcse
+    margin = quantile(error, df) * mcse
     share = _is_share(value, mcse, replicates)
     n = np.where(share, replicates, 1.0)
     seen = np.where(share, np.round(value * n), 0.0)

@@ -16,6 +16,7 @@ from bnstats._numbers import seed as checked_seed
 from bnstats.sampling.batching import IID, Batching, rule
 from bnstats.sampling.populations import Population
 from bnstats.simulation.central_moments import merge_moments
+from bnstats.simulation.degrees_of_freedom import of_mean
 from bnstats.simulation.streams import stream
 from bnstats.simulation.tally import Tally
 from bnstats.statistics import theory
@@ -152,7 +153,9 @@ def _interval(moments: np.ndarray[Any, Any], error: float) -> tuple[float, float
     n, mean, squares = (float(m) for m in moments[:3])
     if squares == 0 or not math.isfinite(squares):
         return mean, math.inf
-    return mean, float(quantile(error, np.array(n))) * math.sqrt(squares / (n - 1) / n)
+    third, fourth = (float(m) / n for m in moments[3:])
+    df = of_mean(n, third / (squares / n) ** 1.5, fourth / (squares / n) ** 2)
+    return mean, float(quantile(error, np.array(df))) * math.sqrt(squares / (n - 1) / n)
 
 
 def _what_would_decide(bias: float, margin: float, tolerance: float, replicates: int, batch_size: int) -> str:

@@ -18,7 +18,7 @@ from bnstats.testing.claims import InsufficientPower, false_alarm_rate, require
 from bnstats.testing.error_bounds import bounds, quantile
 
 
-@aligned_by_label("estimate", "truth", "mcse", "replicates", "exact", "detect", "scale")
+@aligned_by_label("estimate", "truth", "mcse", "replicates", "mcse_df", "exact", "detect", "scale")
 @checked(false_alarm=false_alarm_rate)
 def assert_within_mcse(
     estimate: ArrayLike | pd.DataFrame,
@@ -27,6 +27,7 @@ def assert_within_mcse(
     false_alarm: float = 1e-6,
     *,
     replicates: ArrayLike | None = None,
+    mcse_df: ArrayLike | None = None,
     exact: ArrayLike = False,
     detect: ArrayLike | None = None,
     scale: ArrayLike = 0.0,
@@ -37,8 +38,8 @@ def assert_within_mcse(
     ----------
     estimate, truth, mcse : float or array
         Broadcast to a family of cells. All that are a Series are aligned by their labels. A table of this package may
-        be given alone: its columns value, exact, mcse and replicates are read, an mcse of 0 there is of what is known
-        exactly, and rows without a finite exact value or a finite mcse are left out.
+        be given alone: its columns value, exact, mcse, mcse_df and replicates are read, an mcse of 0 there is of what
+        is known exactly, and rows without a finite exact value or a finite mcse are left out.
     false_alarm : float
         Chance that the family fails although every estimate is normal around its truth. It is split evenly over the
         cells (Bonferroni), so it holds whatever their dependence.
@@ -46,6 +47,9 @@ def assert_within_mcse(
         From which mcse was estimated: then the bounds are those of the t law, and of the binomial law for a share of
         events, which an mcse of sqrt(p (1 - p) / replicates) shows. By default mcse is taken as known, so that few
         replicates raise more false alarms: at 0.05, those of 5, 10 and 30 raise 0.11, 0.07 and 0.06.
+    mcse_df : float or array, optional
+        Degrees of freedom of mcse, inf where it is known: then the bounds are those of the t law with these. By default
+        replicates - 1.
     exact : bool or array
         Whether an mcse of 0 says that the estimate is known to be exact, so that it differs from the truth by rounding
         at most. Else nothing is decided by an mcse of 0 where they differ: an event may not have been seen.
@@ -90,10 +94,11 @@ def assert_within_mcse(
         require(
             truth is None and mcse is None, "truth and mcse", (truth, mcse), "left out with a table, which has them"
         )
-        estimate, truth, mcse, replicates = _of_table(estimate)
+        estimate, truth, mcse, replicates, mcse_df = _of_table(estimate)
         exact = True
     value, true, error = _family(estimate, truth, mcse)
     count = _replicates(replicates, value)
+    df = np.maximum(count - 1, 1) if mcse_df is None else _freedom(mcse_df, value)
     size, known_exactly = (np.broadcast_to(np.asarray(x, float), value.shape) for x in (scale, exact))
     require(bool((size >= 0).all()), "scale", scale, "the size of numbers, at least 0")
     rounding = ROUNDING * np.maximum(np.maximum(np.abs(value), np.abs(true)), size)
@@ -104,13 +109,13 @@ def assert_within_mcse(
             "shows nothing of events that were not seen. Give exact=True where the estimates are known exactly, else "
             "an mcse of what may have been missed, such as 3 / replicates for an event."
         )
-    below, above = bounds(value, error, count, false_alarm / (2 * value.size))
+    below, above = bounds(value, error, df, count, false_alarm / (2 * value.size))
     low, high = value - below - rounding, value + above + rounding
     wrong = (true < low) | (true > high)
     if wrong.any():
-        cells = _cells(value, true, error, low, high, count, estimate)
+        cells = _cells(value, true, error, low, high, count, df, estimate)
         raise AssertionError(_discrepancy(cells[wrong.ravel()], value.size, false_alarm))
-    power = quantile(false_alarm, count)
+    power = quantile(false_alarm, df)
     detectable = np.maximum(below, above) + rounding + power * error
     if detect is not None:
         _check_power(np.broadcast_to(np.asarray(detect, float), value.shape), detectable, error, false_alarm)
@@ -119,8 +124,8 @@ def assert_within_mcse(
     return detectable if np.ndim(detectable) else float(detectable)
 
 
-def _of_table(table: pd.DataFrame) -> tuple[pd.Series, ...]:
-    """Estimates, true values, their errors and the number of replicates, of the rows that can be judged."""
+def _of_table(table: pd.DataFrame) -> tuple[Any, ...]:
+    """Estimates, true values, their errors, replicates and degrees of freedom, of the rows that can be judged."""
     columns = ["value", "exact", "mcse", "replicates"]
     missing = [name for name in columns if name not in table]
     require(not missing, "a table", list(table.columns), f"one of this package, with the columns {', '.join(columns)}")
@@ -128,7 +133,7 @@ def _of_table(table: pd.DataFrame) -> tuple[pd.Series, ...]:
     require(
         len(judged) > 0, "a table", f"{len(table)} rows without", "one with a finite exact value and mcse in some row"
     )
-    return tuple(judged[name] for name in columns)
+    return (*(judged[name] for name in columns), judged.get("mcse_df"))
 
 
 def _replicates(given: ArrayLike | None, value: FloatArray) -> FloatArray:
@@ -142,6 +147,17 @@ def _replicates(given: ArrayLike | None, value: FloatArray) -> FloatArray:
         return np.broadcast_to(count, value.shape)
     except ValueError:
         raise ValueError(f"replicates of shape {count.shape} do not fit estimates of shape {value.shape}.") from None
+
+
+def _freedom(given: ArrayLike, value: FloatArray) -> FloatArray:
+    """Degrees of freedom of each cell's mcse."""
+    __tracebackhide__ = True
+    df = real_array("mcse_df", given, finite=False, least=0)
+    require(bool((df > 0).all()), "mcse_df", given, "a number above 0 for each estimate")
+    try:
+        return np.broadcast_to(df, value.shape)
+    except ValueError:
+        raise ValueError(f"mcse_df of shape {df.shape} do not fit estimates of shape {value.shape}.") from None
 
 
 def _family(
@@ -194,6 +210,7 @@ def _cells(
     low: FloatArray,
     high: FloatArray,
     count: FloatArray,
+    df: FloatArray,
     given: Any,
 ) -> pd.DataFrame:
     """One row per cell, named by its place in the array or by the index of the given Series."""
@@ -202,7 +219,8 @@ def _cells(
     names = [place[0] if not named and len(place) == 1 else place for place in places]
     with np.errstate(divide="ignore", invalid="ignore"):
         z = (value - true) / error
-    columns = {"estimate": value, "truth": true, "mcse": error, "low": low, "high": high, "z": z, "replicates": count}
+    columns = {"estimate": value, "truth": true, "mcse": error, "low": low, "high": high, "z": z}
+    columns |= {"replicates": count, "mcse_df": df}
     index = [f"cell {name}" if value.ndim else "" for name in names]
     return pd.DataFrame({name: column.ravel() for name, column in columns.items()}, index=index)
 
@@ -210,11 +228,13 @@ def _cells(
 def _discrepancy(wrong: pd.DataFrame, size: int, false_alarm: float) -> str:
     worst = wrong.sort_values("z", key=np.abs, ascending=False).head(5)
     estimate, truth, mcse = (float(x) for x in worst.iloc[0, :3])
-    count = float(worst["replicates"].iloc[0])
+    count, df = (float(worst[name].iloc[0]) for name in ("replicates", "mcse_df"))
     further = f", replicates={count:.0f}" if math.isfinite(count) else ""
+    further += f", mcse_df={df!r}" if math.isfinite(df) and df != count - 1 else ""
     further += ", exact=True" if mcse == 0 else ""
+    shown = worst.drop(columns=["replicates", "mcse_df"]).to_string(float_format="{:.5g}".format)
     return (
         f"not within Monte Carlo error of the truth: {len(wrong)} of {size} estimates (false alarm {false_alarm:g} "
-        f"in all), the worst:\n{worst.drop(columns='replicates').to_string(float_format='{:.5g}'.format)}\n"
+        f"in all), the worst:\n{shown}\n"
         f"Reproduce: assert_within_mcse({estimate!r}, {truth!r}, {mcse!r}, false_alarm={false_alarm / size!r}{further})"
     )

@@ -31,8 +31,8 @@ _KNOWN_BY_VERSION = ("numpy", "scipy")
 _COVERED = {_PACKAGE, *_KNOWN_BY_VERSION, *sys.stdlib_module_names}
 # What these methods of a study say does not change a block.
 _DESCRIBE = (
-    *("cells", "columns", "content", "draws", "exact", "grid", "key_columns", "model_se", "paired", "patient", "span"),
-    *("summaries", "summaries_of", "tail_index", "wanted"),
+    *("always_equal", "cells", "columns", "content", "draws", "exact", "grid", "key_columns", "model_se", "paired"),
+    *("patient", "span", "summaries", "summaries_of", "tail_index", "wanted"),
 )
 
 Part = tuple[str, Any]

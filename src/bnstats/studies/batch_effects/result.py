@@ -23,7 +23,7 @@ class Corrected(Result):
     Attributes
     ----------
     table : DataFrame
-        effect, effect_size, smoothness, batch_size, labels, design, correction, measure, value, mcse, exact,
+        effect, effect_size, smoothness, batch_size, labels, design, correction, measure, value, mcse, mcse_df, exact,
         replicates, reached. See `Simulation`.
     """
 
@@ -36,8 +36,9 @@ class Corrected(Result):
         """Which correction is the best under each condition, and by how much: one row per condition.
 
         The margin to the second best is a paired difference, as all corrections see the same rows; its Monte Carlo
-        standard error `mcse` is that over independent groups of blocks. `clear` says whether the best one is beyond
-        Monte Carlo error of every other, family-wise at 5 % (one-sided t, Bonferroni over conditions and corrections).
+        standard error `mcse` is that over independent groups of blocks, with `mcse_df` degrees of freedom. `clear` says
+        whether the best one is beyond Monte Carlo error of every other, family-wise at 5 % (one-sided t, Bonferroni
+        over conditions and corrections).
 
         Parameters
         ----------
@@ -47,10 +48,11 @@ class Corrected(Result):
         Returns
         -------
         DataFrame
-            effect, effect_size, smoothness, batch_size, labels, design, winner, value, runner_up, margin, mcse, clear.
+            effect, effect_size, smoothness, batch_size, labels, design, winner, value, runner_up, margin, mcse,
+            mcse_df, clear.
         """
         choice("measure", measure, self.table["measure"].unique().tolist())
-        return winners(self.table, self.simulation.samples, measure)
+        return winners(self.simulation, measure)
 
     def plot(self, measure: str = "rmse") -> Figure:
         """Maps of the `regions`: over batch sizes and effect sizes or smoothness, a panel for each other condition."""

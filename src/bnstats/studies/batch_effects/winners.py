@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from bnstats._arrays import FloatArray
-from bnstats.simulation.evidence import Sample
+from bnstats.simulation.paired_errors import Error, error_of_difference
+from bnstats.simulation.run import Simulation
 
 CONDITIONS = ("effect", "effect_size", "smoothness", "batch_size", "labels", "design")
 # Probability of a wrong claim that a correction is the best, over all conditions.
@@ -18,9 +16,9 @@ FALSE_CLAIM = 0.05
 ROUNDING = 1e-9
 
 
-def winners(table: pd.DataFrame, samples: Sequence[Sample], measure: str) -> pd.DataFrame:
+def winners(simulation: Simulation, measure: str) -> pd.DataFrame:
     """One row per condition: the best correction, the second, and the paired margin. See `Corrected.regions`."""
-    rows = table[table["measure"] == measure]
+    rows = simulation.table[simulation.table["measure"] == measure]
     conditions = rows.groupby(list(CONDITIONS), sort=False)
     corrections = rows["correction"].nunique()
     if corrections == 1:
@@ -29,38 +27,24 @@ def winners(table: pd.DataFrame, samples: Sequence[Sample], measure: str) -> pd.
     level = FALSE_CLAIM / (corrections * conditions.ngroups)
     found = []
     for condition, part in conditions:
-        loss = -part["value"] if measure in ("accuracy", "training_accuracy", "correlation") else part["value"].abs()
+        loss = pd.Series(_loss(part["value"].to_numpy(float), measure), part.index)
         best, *rest = loss.sort_values(kind="stable").index
-        margins = [_margin(samples[best], samples[other], measure) for other in rest]
+        margins = [_margin(simulation, best, other, measure) for other in rest]
         value = {"winner": part.loc[best, "correction"], "value": part.loc[best, "value"]}
         value |= {"runner_up": part.loc[rest[0], "correction"], "margin": loss[rest[0]] - loss[best]}
         clear = all(
-            loss[i] - loss[best] > max(stats.t.isf(level, max(free, 1)) * error, ROUNDING)
-            for i, (error, free) in zip(rest, margins, strict=True)
+            loss[i] - loss[best] > max(error.margin(level), ROUNDING) for i, error in zip(rest, margins, strict=True)
         )
-        found.append(dict(zip(CONDITIONS, condition, strict=True)) | value | {"mcse": margins[0][0], "clear": clear})
+        value |= {"mcse": margins[0].mcse, "mcse_df": margins[0].df, "clear": clear}
+        found.append(dict(zip(CONDITIONS, condition, strict=True)) | value)
     return pd.DataFrame(found)
 
 
-def _margin(a: Sample, b: Sample, measure: str) -> tuple[float, int]:
-    """Standard error of a paired difference over independent groups of blocks, and its degrees of freedom.
-
-    One of them may have been settled with fewer replicates: its groups are then fewer, and the other's are joined.
-    """
-    groups = min(a.groups, b.groups)
-    if groups < 2:
-        return np.inf, 0
-    difference = _values(a, groups, measure) - _values(b, groups, measure)
-    return float(difference.std(ddof=1) / np.sqrt(groups)), groups - 1
+def _loss(values: FloatArray, measure: str) -> FloatArray:
+    """What the best correction has least of."""
+    return -values if measure in ("accuracy", "training_accuracy", "correlation") else np.abs(values)
 
 
-def _values(sample: Sample, groups: int, measure: str) -> FloatArray:
-    """The measure in each of so many groups."""
-    n, total = (np.zeros(groups) for _ in range(2))
-    at = np.arange(len(sample.moments)) % groups
-    np.add.at(n, at, sample.moments[:, 0])
-    np.add.at(total, at, sample.moments[:, 0] * sample.moments[:, 1])
-    mean = total / n
-    if measure == "rmse":
-        return np.asarray(np.sqrt(mean))
-    return np.asarray(mean * np.sign(total.sum()) if measure == "bias" else mean)
+def _margin(simulation: Simulation, best: int, other: int, measure: str) -> Error:
+    """Error of how much larger the loss of another correction is, from the same rows."""
+    return error_of_difference(simulation, best, other, lambda v: _loss(v[1], measure) - _loss(v[0], measure))

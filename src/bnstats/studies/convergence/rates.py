@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
+from bnstats._arrays import FloatArray
 from bnstats._numbers import probability
-from bnstats.simulation.evidence import GROUPS
+from bnstats.simulation.paired_errors import NONE, Error, error_of
 from bnstats.simulation.run import Simulation
 
 # Below this size the terms in 1 / n² matter; the fit has a term in 1 / n.
@@ -25,22 +25,20 @@ class Slope:
 
     Attributes
     ----------
-    rate, se : float
+    rate : float
         nan where there is none.
-    freedom : int
-        Degrees of freedom of `se`; 0 where there is none.
+    error : Error
     exact : float
         The same fit to the exact errors; nan where one of them is not known.
     """
 
     rate: float = np.nan
-    se: float = np.nan
-    freedom: int = 0
+    error: Error = NONE
     exact: float = np.nan
 
     def interval(self, error: float) -> tuple[float, float]:
         """Bounds beyond which the rate lies with a probability of `error` on either side."""
-        margin = self.se * float(stats.t.isf(error, self.freedom)) if self.freedom > 0 else np.nan
+        margin = self.error.margin(error)
         return self.rate - margin, self.rate + margin
 
 
@@ -50,7 +48,7 @@ def rates(simulation: Simulation, expected: Callable[..., float], confidence: fl
     The model is log error = a + rate log n + b / n, over sizes from 8 on, up to the first that is not four standard
     errors from zero (all sizes, and no b, where fewer than five are from 8 on), by least squares weighted with the
     Monte Carlo errors. Batch sizes share draws, so the error of a slope comes from leaving out each independent group
-    of blocks in turn, for all sizes at once, and refitting (jackknife).
+    of blocks in turn, for all sizes at once, and refitting (jackknife); of a run of one block these are parts of it.
 
     Parameters
     ----------
@@ -64,11 +62,11 @@ def rates(simulation: Simulation, expected: Callable[..., float], confidence: fl
     Returns
     -------
     DataFrame
-        population, batching, estimator, measure, rate, low, high, exact, expected. The interval from low to high is
-        for `exact`, the slope of the same weighted fit to the exact errors at these batch sizes (nan where they are not
-        known). `expected` is another number, the limit for large n (`theory.rate`), which is reached only slowly with
-        heavy tails or where the leading term nearly vanishes. rate is nan where the error is infinite, or smaller
-        than its Monte Carlo error (the bias of an unbiased estimator).
+        population, batching, estimator, measure, rate, mcse, mcse_df, low, high, exact, expected. The interval from
+        low to high is for `exact`, the slope of the same weighted fit to the exact errors at these batch sizes (nan
+        where they are not known). `expected` is another number, the limit for large n (`theory.rate`), which is reached
+        only slowly with heavy tails or where the leading term nearly vanishes. rate is nan where the error is infinite,
+        or smaller than its Monte Carlo error (the bias of an unbiased estimator).
 
     Examples
     --------
@@ -84,8 +82,9 @@ def rates(simulation: Simulation, expected: Callable[..., float], confidence: fl
     rows = []
     for key, part in groups:
         fitted = slope(part, simulation)
-        rows.append((*key, fitted.rate, *fitted.interval(error), fitted.exact, expected(*key)))
-    return pd.DataFrame(rows, columns=[*names, "rate", "low", "high", "exact", "expected"])
+        found = (fitted.rate, fitted.error.mcse, fitted.error.df, *fitted.interval(error), fitted.exact)
+        rows.append((*key, *found, expected(*key)))
+    return pd.DataFrame(rows, columns=[*names, "rate", "mcse", "mcse_df", "low", "high", "exact", "expected"])
 
 
 def slope(part: pd.DataFrame, simulation: Simulation) -> Slope:
@@ -100,17 +99,15 @@ def slope(part: pd.DataFrame, simulation: Simulation) -> Slope:
     n = fitted["batch_size"].to_numpy(float)
     weight = np.abs(fitted["value"] / fitted["mcse"]).to_numpy(float)
     terms = [np.ones_like(n), np.log(n), *([1 / n] if curved else [])]
-    groups = min(simulation.samples[row].groups for row in fitted.index)
-    values = fitted[["value", "exact"]].to_numpy(float)
-    if groups >= 2:
-        values = np.column_stack([values, [simulation.leaving_out(row) for row in fitted.index]])
-    with np.errstate(divide="ignore", invalid="ignore"):
-        logs = np.log(np.abs(values))
-    known = np.isfinite(logs[:, 1]).all()
-    logs[:, 1] = logs[:, 1] if known else 0.0
-    slopes = np.linalg.lstsq(np.stack(terms, axis=1) * weight[:, None], logs * weight[:, None])[0][1]
-    rate, exact = float(slopes[0]), float(slopes[1]) if known else np.nan
-    if groups < 2:
-        return Slope(rate, exact=exact)
-    spread = slopes[2:] - slopes[2:].mean()
-    return Slope(rate, float(np.sqrt((GROUPS - 1) / GROUPS * np.sum(spread**2))), groups - 1, exact)
+    design = np.stack(terms, axis=1) * weight[:, None]
+
+    def slopes(values: FloatArray) -> FloatArray:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            logs = np.log(np.abs(values)) * weight[:, None]
+        found = np.full(values.shape[1], np.nan)
+        known = np.isfinite(logs).all(axis=0)
+        found[known] = np.linalg.lstsq(design, logs[:, known])[0][1]
+        return found
+
+    rate, exact = slopes(fitted[["value", "exact"]].to_numpy(float)).tolist()
+    return Slope(rate, error_of(simulation, list(fitted.index), slopes), exact)

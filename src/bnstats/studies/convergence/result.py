@@ -23,8 +23,8 @@ class Convergence(Result):
     Attributes
     ----------
     table : DataFrame
-        population, batching, estimator, batch_size, measure (bias, se, rmse, median_abs_error), value, mcse, exact,
-        replicates, reached, variance_ratio. See `Simulation`.
+        population, batching, estimator, batch_size, measure (bias, se, rmse, median_abs_error), value, mcse, mcse_df,
+        exact, replicates, reached, variance_ratio. See `Simulation`.
     """
 
     alternatives: ClassVar = {"estimator": True, "batching": False, "population": False}

@@ -27,7 +27,7 @@ class Gradients(Result):
     table : DataFrame
         normalizer, activation, width, depth, batch_size, step, layer (1 next to the input; 0: the average over layers),
         measure (squared_norm; factor, the squared norm of layer 2, 3, ... over that of the layer above; log_factor, the
-        mean of its logarithm), value, mcse, exact (the expected factor of a wide network, where it is known),
+        mean of its logarithm), value, mcse, mcse_df, exact (the expected factor of a wide network, where it is known),
         replicates, reached.
         The MCSE of a factor or squared norm is infinite for batches of up to 5 rows: so is its variance, but for eps.
     """
@@ -43,14 +43,15 @@ class Gradients(Result):
         Returns
         -------
         DataFrame
-            One row per condition: factor and mcse (geometric mean over layers and networks), mean (the arithmetic one,
-            larger where rare values dominate it), exact (the expectation in wide networks; nan where not known),
-            replicates.
+            One row per condition: factor, mcse and mcse_df (geometric mean over layers and networks), mean (the
+            arithmetic one, larger where rare values dominate it), exact (the expectation in wide networks; nan where
+            not known), replicates.
         """
         rows = self.table[self.table["layer"] == ALL_LAYERS].set_index(CONDITION)
         log, mean = (rows[rows["measure"] == name] for name in (LOG_FACTOR, FACTOR))
         factor = np.exp(log["value"])
-        found = {"factor": factor, "mcse": factor * log["mcse"], "mean": mean["value"], "exact": mean["exact"]}
+        found = {"factor": factor, "mcse": factor * log["mcse"], "mcse_df": log["mcse_df"]}
+        found |= {"mean": mean["value"], "exact": mean["exact"]}
         return pd.DataFrame(found | {"replicates": log["replicates"]}).reset_index()
 
     def plot(self) -> Figure:

@@ -93,7 +93,7 @@ class RawBehind(Result):
     Attributes
     ----------
     table : DataFrame
-        batch_size, measure (raw_mean, raw_sd), value, mcse, exact, replicates, reached. See `Simulation`.
+        batch_size, measure (raw_mean, raw_sd), value, mcse, mcse_df, exact, replicates, reached. See `Simulation`.
     """
 
     table: pd.DataFrame

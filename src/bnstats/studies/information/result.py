@@ -17,7 +17,7 @@ class Information(Result):
     Attributes
     ----------
     table : DataFrame
-        batch_size, measure (accuracy, bits), value, mcse, exact, replicates, reached. See `Simulation`.
+        batch_size, measure (accuracy, bits), value, mcse, mcse_df, exact, replicates, reached. See `Simulation`.
     guess : float
         Accuracy without looking: the share of the most frequent class.
     entropy : float

@@ -17,6 +17,7 @@ from bnstats.datasets.row_batching import RowBatching, Shuffled, WithReplacement
 from bnstats.datasets.shifts import Shift
 from bnstats.networks.normalizers.normalizer import Normalizer
 from bnstats.simulation.options import RunOptions, run_options
+from bnstats.simulation.paired_errors import Error, difference
 from bnstats.simulation.run import Simulation, run
 from bnstats.statistics.conventions import Convention, Momentum
 from bnstats.studies.mismatch.evaluation import NO_SHIFT, PARTS, kind_of
@@ -175,7 +176,22 @@ def _mismatch(study: MismatchStudy, simulation: Simulation) -> Mismatch:
     scores = table[~part].reset_index(drop=True)
     _warn(scores[(scores["metric"] == "diverged") & (scores["value"] > 0)])
     rows = tuple(np.flatnonzero(~part).tolist())
-    return Mismatch(scores, parts.reset_index(drop=True), simulation, rows, study.common_random_numbers)
+    parts = _of_at_most_the_sum(parts.reset_index(drop=True), scores)
+    return Mismatch(scores, parts, simulation, rows, study.common_random_numbers)
+
+
+def _of_at_most_the_sum(parts: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
+    """The parts of the gap, of which the error of none is above the sum of those of the two scores it is made of."""
+    keys = [name for name in parts.columns[: parts.columns.get_loc("value")] if name != "part"]
+    columns = ["mcse", "mcse_df"]
+    found = [Error(*pair) for pair in parts[columns].to_numpy(float)]
+    sides = []
+    for side in (0, 1):
+        wanted = parts.assign(statistics=[PARTS[part][side] for part in parts["part"]])[[*keys, "statistics"]]
+        errors = wanted.merge(scores[[*keys, "statistics", *columns]], "left", [*keys, "statistics"])[columns]
+        sides.append([Error(*pair) for pair in errors.to_numpy(float)])
+    capped = [own if own.mcse == 0 else difference(own, a, b) for own, a, b in zip(found, *sides, strict=True)]
+    return parts.assign(mcse=[error.mcse for error in capped], mcse_df=[error.df for error in capped])
 
 
 def _warn(diverged: pd.DataFrame) -> None:

@@ -25,8 +25,8 @@ class Mismatch(Result):
         dataset, normalizer, batching, batch_size, hidden, momentum (nan for 1/t), learning_rate, shift, test_batching,
         test_batch_size, statistics, metric (accuracy; nll in nats; ece; flips, the share of test rows whose predicted
         class is another than with population statistics; diverged, the share of networks whose logits are not finite),
-        value, mcse, exact (nan), best (accuracy of the Bayes rule for a row by itself, where it is known), replicates,
-        reached. See `Simulation`.
+        value, mcse, mcse_df, exact (nan), best (accuracy of the Bayes rule for a row by itself, where it is known),
+        replicates, reached. See `Simulation`.
     parts : DataFrame
         What `gap` returns.
     common_random_numbers : bool
@@ -62,7 +62,8 @@ class Mismatch(Result):
         Each part is a difference of two kinds of statistics on the same networks and test rows, so that
         batch - running = (batch - population) + (population - precise) + (precise - running): what the noise of batches
         does to predictions, what composing layers does, what lag and noise of the running average do. Instead of
-        statistics, metric and best the table has part and metric.
+        statistics, metric and best the table has part and metric. The error of a part is at most the sum of those of
+        the two scores; 0 where the normalizer makes both the same.
         """
         if not set(PARTS) <= set(self.parts["part"]):
             raise ValueError(

@@ -121,6 +121,12 @@ class MismatchStudy(Study):
             return math.inf
         return 2.0 if part else 1.0
 
+    def always_equal(self, cell: Cell, key: MismatchKey, other: MismatchKey) -> bool:
+        """Kinds of statistics are the same where rows do not depend on their batch."""
+        kinds = not {key.statistics, other.statistics} & set(PARTS)
+        alike = key._replace(statistics="") == other._replace(statistics="")
+        return kinds and alike and not cell["recipe"].normalizer.uses_batch
+
     def check(self) -> None:
         """Refuse batches that cannot be drawn or normalised; how many rows a class has is the same in every split."""
         split = self.dataset.split(np.random.default_rng(0))

@@ -23,7 +23,7 @@ class Running(Result):
     ----------
     table : DataFrame
         convention, momentum (nan for 1/t), step, statistic (mean, var), measure (bias, se, rmse, median_abs_error),
-        value, mcse, exact, replicates, reached. See `Simulation`.
+        value, mcse, mcse_df, exact, replicates, reached. See `Simulation`.
     """
 
     alternatives: ClassVar = {"convention": True}

@@ -1,0 +1,67 @@
+"""Degrees of freedom of errors: exact for normal replicates, and against simulations that share no formula."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from matplotlib import pyplot as plt
+from scipy import stats
+
+from bnstats.plots.elements import series
+from bnstats.simulation.degrees_of_freedom import of_mean
+
+SETS = 20_000
+
+
+def found(x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Means, standard errors and degrees of freedom of the rows."""
+    n = x.shape[1]
+    d = x - x.mean(axis=1, keepdims=True)
+    m2, m3, m4 = ((d**k).mean(axis=1) for k in (2, 3, 4))
+    df = np.array([of_mean(n, *shape) for shape in zip(m3 / m2**1.5, m4 / m2**2, strict=True)])
+    return x.mean(axis=1), x.std(axis=1, ddof=1) / math.sqrt(n), df
+
+
+@pytest.mark.parametrize("n", [4, 10, 100])
+def test_normal_replicates_have_all_degrees_of_freedom_but_one(n: int) -> None:
+    """Nearly all of them: what is taken off for skewness of 4 replicates is chance."""
+    df = found(np.random.default_rng(n).standard_normal((2000, n)))[2]
+    assert (df <= n - 1).all()
+    assert np.median(df) > 0.8 * (n - 1)
+
+
+@pytest.mark.parametrize(
+    ("draw", "true"),
+    [
+        (lambda rng, size: rng.exponential(size=size), 1.0),
+        (lambda rng, size: rng.exponential(size=size) ** 2, 2.0),
+        (lambda rng, size: rng.random(size) < 0.05, 0.05),
+    ],
+    ids=["exponential", "its square", "rare events"],
+)
+def test_skewed_replicates_have_fewer(draw, true: float) -> None:
+    """Intervals of 95 % from 250 replicates hold a mean in 93 %, counted in 20 000 sets (standard error .18 %).
+
+    Power: with all degrees of freedom, those of the square and of rare events hold it in less than 93 %.
+    """
+    value, mcse, df = found(draw(np.random.default_rng(2), (SETS, 250)).astype(float))
+    held = {
+        name: np.mean(np.abs(value - true) < mcse * stats.t.isf(0.025, f)) for name, f in (("df", df), ("all", 249))
+    }
+    assert held["df"] > 0.93 + 3 * 0.0018
+    assert true == 1.0 or held["all"] < 0.93
+
+
+def test_bars_of_figures_follow_the_t_law() -> None:
+    import pandas as pd
+
+    frame = pd.DataFrame({"x": [1, 2, 3], "value": 0.0, "mcse": 1.0, "exact": np.nan, "mcse_df": [1.0, 15.0, np.inf]})
+    ax = plt.figure().add_subplot()
+    series(ax, frame, "x", color="C0")
+    series(ax, frame.drop(columns="mcse_df"), "x", color="C1")
+    lengths = [np.ptp(np.array(bars.get_segments())[:, :, 1], axis=1) / 2 for bars in ax.collections]
+    np.testing.assert_allclose(lengths[0], stats.t.isf(stats.norm.sf(2.0), frame["mcse_df"]))
+    np.testing.assert_allclose(lengths[1], 2.0)
+    plt.close(ax.figure)
