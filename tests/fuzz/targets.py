@@ -156,6 +156,7 @@ BY_NAME: dict[str, Callable[[], Any]] = {
     "within": lambda: 0.5,
     "confidence": lambda: 0.5,
     "false_alarm": lambda: 0.01,
+    "mcse_df": lambda: 15.0,
     "max_draws": lambda: 2**23,
     "estimate": lambda: np.zeros(3),
     "exact": lambda: np.zeros(3),
