@@ -40,12 +40,12 @@ class Simulation(Result):
     table : DataFrame
         One row per cell, measure and summary: value, mcse (Monte Carlo standard error), mcse_df, exact, replicates,
         and reached, whether the relative mcse is as small as asked, or nothing was asked of that number. The column
-        summary is there if a measure has several. Infinite values are not estimated and have no mcse; mcse is inf where the replicates' tails are too heavy for it to
-        exist, and where they are all equal and nothing bounds what others would be (`Study.span`); it is 0 only where
-        they are known to be all the same. mcse_df are its degrees of freedom: an interval of 95 % is value ± t mcse,
-        where Student's law with these exceeds t with 2.5 %. They are inf where mcse is 0, and nan where there is none.
-        Of a study with control variates also variance_ratio: so many times as many replicates would have been needed
-        without them; 1 where they were not used.
+        summary is there if a measure has several. Infinite values are not estimated and have no mcse; mcse is inf where
+        the replicates' tails are too heavy for it to exist, and where they are all equal and nothing bounds what others
+        would be (`Study.span`); it is 0 only where they are known to be all the same. mcse_df are its degrees of
+        freedom: an interval of 95 % is value ± t mcse, where Student's law with these exceeds t with 2.5 %. They are
+        inf where mcse is 0, and nan where there is none. Of a study with control variates also variance_ratio: so many
+        times as many replicates would have been needed without them; 1 where they were not used.
     samples, summaries : list
         The tally behind each row, and how it was summarised.
     looks : int
