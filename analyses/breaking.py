@@ -12,7 +12,8 @@ from matplotlib.figure import Figure
 
 import bnstats as bn
 from analyses.command_line import Options, run
-from analyses.ioffe_batches import PairsOfClasses
+from bnstats.claims.entries.ioffe_batches import PairsOfClasses
+from bnstats.claims.entries.published import CLASSES
 from bnstats.plots.elements import MARKERS, in_percent, panels, series, theme
 
 SIZE, STEPS = 20, 2000
@@ -29,7 +30,7 @@ RULES = {
 # Ioffe 2017 had 16 classes with 2 rows each, of 1000: as many, of 100, in networks of three hidden layers.
 MANY_CLASSES = "Two rows of each of 16 of 100 classes"
 MANY_TRAINING = {
-    "dataset": bn.Gaussians(classes=100, inputs=100, separation=6.0, rows=4000, test_rows=1000),
+    "dataset": CLASSES,
     "batch_sizes": 32,
     "hidden": (64, 64, 64),
     "steps": 2000,

@@ -1,7 +1,9 @@
-"""Which published differences have the same sign in the small networks here: one table, those that disagree first."""
+"""Which published differences have the same sign in the small networks here: one table, opposite signs first."""
 
 from __future__ import annotations
 
+import json
+import os
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,103 +14,21 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analyses.command_line import Options, run
-from analyses.measured_differences import SOURCES, measured
-from analyses.verdicts import VERDICTS, verdicts
-from bnstats.claims.published import accuracy_gain
+from analyses.command_line import Options, process_pool, run
+from bnstats.claims.claim import REFUTED, SUPPORTED, UNDECIDED
+from bnstats.claims.counts import SIGNS
+from bnstats.claims.ledger import FALSE_VERDICTS, check_claims
+from bnstats.claims.published import PublishedSign
+from bnstats.claims.registry import CLAIMS
 from bnstats.plots.elements import panels, theme
 
-# claim -> what was published (reference, setting before, setting after), and what is measured here (figure, key).
-Sources = tuple[tuple[str, str, str], ...]
-CLAIMS: dict[str, tuple[Sources, tuple[str, ...]]] = {
-    **{
-        f"group norm − batch norm, batches of {n}": (
-            (("Wu & He 2018", f"batch norm; {n} images", f"group norm; {n} images"),),
-            ("remedies", "group", "batch", str(n)),
-        )
-        for n in (2, 4, 8, 16, 32)
-    },
-    "batch norm, batches of 32 − 2": (
-        (
-            ("Wu & He 2018", "batch norm; 2 images", "batch norm; 32 images"),
-            ("Yan et al. 2020", "batch norm; batch 2", "batch norm; batch 32"),
-        ),
-        ("remedies sizes", "batch", "32", "2"),
-    ),
-    "renormalization − batch norm, batches of 2": (
-        (("Yan et al. 2020", "batch norm; batch 2", "batch renorm; batch 2"),),
-        ("remedies", "renorm", "batch", "2"),
-    ),
-    **{
-        f"renormalization − batch norm, batches of {n}": (
-            (("Ioffe 2017", f"iid; {kind} {n}; batch norm", f"iid; {kind} {n}; batch renorm"),),
-            ("remedies", "renorm", "batch", str(n)),
-        )
-        for n, kind in ((4, "microbatch"), (32, "batch"))
-    },
-    **{
-        f"pairs of classes: {name}": (
-            (("Ioffe 2017", "16 labels x 2; batch norm; running", f"16 labels x 2; {setting}"),),
-            ("breaking", *key),
-        )
-        for name, setting, key in (
-            ("test-batch − running statistics", "batch norm; statistics of same", ("batch", "batch")),
-            ("normalised by halves − whole batches", "batch norm; normalised over half", ("ghost", "running")),
-            ("renormalization − batch norm", "batch renorm; running", ("renorm", "running")),
-        )
-    },
-    "precise − running statistics, batches of 2": (
-        (
-            (
-                "Wu & Johnson 2021",
-                "normalization batch 2; exp",
-                "normalization batch 2; precise statistics pooled over batches of 2",
-            ),
-        ),
-        ("mismatch", "precise - running", "2"),
-    ),
-    "population − precise statistics, batches of 2": (
-        (
-            (
-                "Wu & Johnson 2021",
-                "normalization batch 2; precise statistics pooled over batches of 2",
-                "normalization batch 2; precise statistics pooled over batches of 1000",
-            ),
-        ),
-        ("mismatch", "population - precise", "2"),
-    ),
-    "precise − running statistics, batches of 32": (
-        (("Wu & Johnson 2021", "normalization batch 32; exp", "normalization batch 32; precise"),),
-        ("mismatch", "precise - running", "32"),
-    ),
-    "lost contrast: test-batch − running statistics": (
-        (
-            ("Wu & Johnson 2021", "contrast corruption; clean", "contrast corruption; statistics"),
-            ("Wang et al. 2021", "contrast; source", "contrast; test-batch"),
-        ),
-        ("shift", "batch", "shuffled", "64", "contrast"),
-    ),
-    "noise: test-batch − running statistics": (
-        (("Wu & Johnson 2021", "gaussian noise; clean", "gaussian noise; statistics"),),
-        ("shift", "batch", "shuffled", "64", "noise"),
-    ),
-    "other shifts: test-batch − running statistics": (
-        (
-            ("Schneider et al. 2020", "no adaptation", "full adaptation"),
-            ("Gong et al. 2022", "iid test stream; running", "iid test stream; test-batch"),
-            ("Wang et al. 2021", "source statistics", "test-batch statistics"),
-        ),
-        ("shift", "batch", "shuffled", "64", "gain", "offset"),
-    ),
-    "all shifts, batches of 8: mixed − running statistics": (
-        (("Schneider et al. 2020", "no adaptation", "partial adaptation"),),
-        ("shift", "mixed 16", "shuffled", "8", "gain", "offset", "contrast", "noise"),
-    ),
-    "correlated stream: test-batch − running statistics": (
-        (("Gong et al. 2022", "iid test stream; running", "temporally correlated test stream; test-batch"),),
-        ("shift", "batch", "correlated", "64", "gain", "offset", "contrast", "noise"),
-    ),
-}
+# The ledger judges published signs; where it has not been made, they are judged here, as it would judge them.
+SOURCES = ("claims",)
+PUBLISHED = {name: claim for name, claim in CLAIMS.items() if isinstance(claim, PublishedSign)}
+# Opposite signs come first.
+VERDICTS = (SIGNS[REFUTED], SIGNS[UNDECIDED], SIGNS[SUPPORTED])
+QUICK_NETWORKS = 8
+
 # Published rows that nothing here can be set beside, and why.
 NOT_MEASURED = {
     ("Yan et al. 2020", "moving average batch norm"): "there is no moving-average batch norm here",
@@ -119,39 +39,62 @@ NOT_MEASURED = {
         "normalization batch 2; precise statistics pooled over batches of 10",
     ): "over 2 or all",
 }
-# Why small networks differ, by how a claim begins.
+# Why small networks may differ, by how a claim's name begins.
 FEW_VALUES = "a unit of these networks has one value per row, a channel of a convolution thousands"
+NO_LOSS = "one hidden layer: batch norm loses next to nothing from 8 rows on"
 WHY = {
-    "pairs of classes": f"tried: 5 of 10 digits, 16 of 100 Gaussian classes, every learning rate; {FEW_VALUES}",
-    "precise − running statistics, batches of 32": "a running average over batches of 32 has next to no error here",
-    "group norm − batch norm": "one hidden layer: batch norm loses next to nothing from 8 rows on",
-    "renormalization − batch norm": "one hidden layer: batch norm loses next to nothing from 8 rows on",
-    "noise": "noise of each pixel hardly moves the mean and variance of a hidden unit",
+    "few-classes": f"tried: 5 of 10 digits, 16 of 100 Gaussian classes, several learning rates; {FEW_VALUES}",
+    "precise-statistics-at-32": "a running average over batches of 32 has next to no error here",
+    "group-norm": NO_LOSS,
+    "renorm": NO_LOSS,
+    "test-batch-noise": "noise of each pixel hardly moves the mean and variance of a hidden unit",
 }
 
 
 def simulate(options: Options) -> pd.DataFrame:
-    """A row for each difference that is published and measured, from the numbers of the figures that measured it."""
-    found = {}
-    for name in SOURCES:
-        path = options.folder / f"{name}.csv"
-        if not path.exists():
-            raise SystemExit(f"published_signs: the numbers of {path} are needed; run python -m analyses {name} first")
-        found[name] = pd.read_csv(path)
-    rows = []
-    for claim, (sources, key) in CLAIMS.items():
-        if (difference := measured(found, key)) is not None:
-            gains = [accuracy_gain(reference, after, before) for reference, before, after in sources]
-            papers = "; ".join(source[0] for source in sources)
-            values = {"published": np.mean(gains), "least": min(gains), "most": max(gains), "papers": papers}
-            rows.append({"claim": claim, **values, "value": difference[0], "mcse": difference[1]})
-    table = verdicts(pd.DataFrame(rows))
-    return table.assign(why=[_why(row) for _, row in table.iterrows()])
+    """A row for each difference that is published: what was published, what is measured, and the ledger's verdict."""
+    judged = _ledger(options)
+    rows = [_row(PUBLISHED[row["claim"]], row) for _, row in judged.iterrows()]
+    table = pd.DataFrame(rows)
+    return table.sort_values("verdict", key=lambda column: column.map(VERDICTS.index), kind="stable", ignore_index=True)
 
 
-def _why(row: pd.Series) -> str:
-    reasons = [reason for start, reason in WHY.items() if row["claim"].startswith(start)]
-    return reasons[0] if reasons and row["verdict"] != "agrees" else ""
+def _ledger(options: Options) -> pd.DataFrame:
+    """The rows of published signs in the ledger of this seed, or those that it would have."""
+    saved = options.folder / "claims.csv"
+    if saved.exists() and _seed(saved.with_suffix(".json")) == options.seed:
+        found = pd.read_csv(saved)
+        if set(PUBLISHED) <= set(found["claim"]):
+            return found[found["claim"].isin(PUBLISHED)]
+    how: dict[str, Any] = {
+        "seed": options.seed,
+        "false_verdicts": FALSE_VERDICTS * len(PUBLISHED) / len(CLAIMS),
+        "max_replicates": QUICK_NETWORKS if options.quick else None,
+    }
+    if options.quick:
+        return check_claims(list(PUBLISHED), executor=options.jobs, progress=options.progress, **how).table
+    with process_pool(options.jobs or os.cpu_count() or 1) as pool:
+        return check_claims(list(PUBLISHED), executor=pool, progress=options.progress, **how).table
+
+
+def _seed(provenance: Path) -> int | None:
+    return json.loads(provenance.read_text())["arguments"]["seed"] if provenance.exists() else None
+
+
+def _row(claim: PublishedSign, judged: pd.Series) -> dict[str, Any]:
+    reasons = [reason for start, reason in WHY.items() if claim.identifier.startswith(start)]
+    return {
+        "claim": claim.identifier,
+        "difference": claim.quantity.partition(": ")[2],
+        "published": np.mean(claim.gains),
+        "least": min(claim.gains),
+        "most": max(claim.gains),
+        "papers": claim.source,
+        **{column: 100 * judged[column] for column in ("estimate", "low", "high")},
+        "replicates": judged["replicates"],
+        "verdict": judged["verdict"],
+        "why": reasons[0] if reasons and judged["verdict"] != SIGNS[SUPPORTED] else "",
+    }
 
 
 def plot(frame: pd.DataFrame) -> Figure:
@@ -159,10 +102,10 @@ def plot(frame: pd.DataFrame) -> Figure:
     with theme() as palette:
         figure, (ax,) = panels(1, width=13.5, height=0.4 * len(frame) + 1.8)
         _draw(ax, frame, palette)
-        count = {verdict: int((frame["verdict"] == verdict).sum()) for verdict in VERDICTS}
+        opposite, open_, same = (int((frame["verdict"] == verdict).sum()) for verdict in VERDICTS)
         ax.set_title(
-            f"Of {len(frame)} published differences, {count['agrees']} have the same sign in small networks,\n"
-            f"{count['disagrees']} the opposite one, and of {count['undecided']} the sign is not clear"
+            f"Of {len(frame)} published differences, {same} have the same sign in small networks,\n"
+            f"{opposite} the opposite one, and of {open_} the sign is not decided"
         )
         figure.legend(loc="outside lower center", ncols=4, fontsize=9)
     return figure
@@ -170,7 +113,7 @@ def plot(frame: pd.DataFrame) -> Figure:
 
 def _draw(ax: Axes, rows: pd.DataFrame, palette: Sequence[Any]) -> None:
     """One line per claim from the top: published differences open, the measured one filled, with its interval."""
-    looks = {"disagrees": (palette[4], "X"), "undecided": ("0.45", "s"), "agrees": (palette[2], "o")}
+    looks = dict(zip(VERDICTS, ((palette[4], "X"), ("0.45", "s"), (palette[2], "o")), strict=True))
     place = -np.arange(len(rows))
     ax.axvline(0, color="0.35", linewidth=1, zorder=1)
     ax.hlines(place, rows["least"], rows["most"], color="0.2", linewidth=1)
@@ -180,15 +123,15 @@ def _draw(ax: Axes, rows: pd.DataFrame, palette: Sequence[Any]) -> None:
         here = (rows["verdict"] == verdict).to_numpy()
         part = rows[here]
         if len(part):
-            bars = [part["value"] - part["low"], part["high"] - part["value"]]
-            ax.errorbar(part["value"], place[here], xerr=bars, fmt=marker, color=color, label=f"here: {verdict}")
-    labels = [f"{row['claim']}\n{row['papers']}" for _, row in rows.iterrows()]
+            bars = [part["estimate"] - part["low"], part["high"] - part["estimate"]]
+            ax.errorbar(part["estimate"], place[here], xerr=bars, fmt=marker, color=color, label=verdict)
+    labels = [f"{row['difference']}\n{row['papers']}" for _, row in rows.iterrows()]
     ax.set_yticks(place, labels, fontsize=7.5)
     ax.set_ylim(-len(rows) + 0.4, 0.6)
     ax.set_xscale("symlog")
     ticks = (-30, -10, -3, -1, 0, 1, 3, 10, 30)
     ax.set_xticks(ticks, [f"{x:+g}".replace("-", "−") if x else "0" for x in ticks])
-    ax.set_xlabel("difference of test accuracy (points); intervals: 95 % for all lines together")
+    ax.set_xlabel("difference of test accuracy (points); intervals: those of the ledger, 99.9 % for all of its claims")
     why = ax.secondary_yaxis("right")
     why.set_yticks(place, [textwrap.fill(text, 62) for text in rows["why"].fillna("")], fontsize=6.5)
     why.tick_params(length=0)

@@ -94,7 +94,10 @@ QUOTES: Mapping[str, Sequence[Quote]] = {
         Quote(
             "of {:.0f} published differences, the sign is opposite here in {:.0f}, undecided in {:.0f}, the same in "
             "{:.0f}",
-            (numbers.signs(), *(numbers.signs(verdict) for verdict in ("disagrees", "undecided", "agrees"))),
+            (
+                numbers.signs(),
+                *(numbers.signs(verdict) for verdict in ("opposite here", "undecided here", "the same here")),
+            ),
         ),
         Quote(
             "with three quarters of the contrast lost, test batches of 64 gain more than {:.0f} points",

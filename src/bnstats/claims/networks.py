@@ -81,7 +81,8 @@ class Networks:
     @property
     def scope(self) -> str:
         """The data, the networks and their training, in phrases."""
-        name = self.dataset if isinstance(self.dataset, str) else self.dataset.name
+        data = self.dataset
+        name = data if isinstance(data, str) else f"{data.name} of {data.classes} classes and {data.inputs} inputs"
         seen = f"{ROWS} rows seen" if self.steps is None else f"{self.steps} steps"
         layers = " and ".join(map(str, self.hidden))
         kind = Normalizer.of(self.normalizer).name

@@ -1,11 +1,39 @@
-"""Published numbers to set beside those measured here: orderings and signs compare, values do not."""
+"""Published numbers to set beside those measured here: signs are compared, values are not."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from types import MappingProxyType
+from typing import ClassVar
 
 import pandas as pd
+
+from bnstats.claims.claim import Claim
+from bnstats.claims.counts import SIGNS
+
+Setting = tuple[str, str, str]
+"""A published gain: reference, the setting that is said to be ahead, the other one."""
+
+
+@dataclass(frozen=True)
+class PublishedSign(Claim):
+    """A claim that a difference has here the sign that others published; its verdict is about small networks alone.
+
+    Attributes
+    ----------
+    sources : tuple of (reference, setting, other setting)
+        Published, once or several times.
+    """
+
+    sources: tuple[Setting, ...] = ()
+    words: ClassVar = MappingProxyType(SIGNS)
+
+    @property
+    def gains(self) -> tuple[float, ...]:
+        """Points of accuracy by which each first setting was published to be ahead."""
+        return tuple(accuracy_gain(*source) for source in self.sources)
 
 
 def published(reference: str, setting: str = "") -> pd.DataFrame:

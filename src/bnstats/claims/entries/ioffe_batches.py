@@ -1,7 +1,4 @@
-"""Ioffe's batches: two rows of each of a few classes, so that each half of a batch has one row of each.
-
-A module of its own, so that its name, and with it the random streams, is the same however an analysis is started.
-"""
+"""Ioffe's batches: two rows of each of a few classes, so that each half of a batch has one row of each."""
 
 from __future__ import annotations
 
@@ -11,11 +8,11 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-import bnstats as bn
+from bnstats.datasets.row_batching import ClassBalanced
 
 
 @dataclass(frozen=True)
-class PairsOfClasses(bn.ClassBalanced):
+class PairsOfClasses(ClassBalanced):
     """`classes` with two rows each, one of them in each half of the batch (Ioffe 2017).
 
     >>> y = np.repeat(np.arange(10), 4)
