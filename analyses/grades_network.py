@@ -9,20 +9,29 @@ from typing import Any
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from scipy import stats
 
 import bnstats as bn
 from analyses.command_line import Options, run
 from analyses.exam_data import course_grades
 from bnstats.claims import letter_grades
+from bnstats.claims.grades import GRADES
 from bnstats.plots.elements import MARKERS, in_percent, log2_ticks, panels, series, theme
 
 SIZES = (2, 3, 4, 8, 64, 512)
 BESIDE = 8
-TRAINING = {"hidden": (32,), "learning_rate": 0.1, "statistics": ("batch", "running")}
+# The networks of the ledger's claims about grades, and more of them: they have the same random numbers.
+TRAINING = {
+    "hidden": (32,),
+    "learning_rate": 0.1,
+    "statistics": ("batch", "running"),
+    "common_random_numbers": True,
+}
+# Networks per condition: many where a headline rests on them, which small batches make cheap.
+MANY, FEW, STEPS = 256, 48, 4000
 RULES = {"shuffled": bn.Shuffled(), "one letter\na batch": bn.OneClass(), "rows sorted\nby letter": bn.Sorted()}
 MODES = {"running": "evaluation mode", "ceiling": "the most a batch leaves", "batch": "training mode"}
-NAMES = {"normal grades": "Normal grades", "real grades": "856 real grades"}
+NORMAL = "normal grades"
+NAMES = {NORMAL: "Normal grades N(72, 10)", "real grades": "856 real grades"}
 
 
 def simulate(options: Options) -> pd.DataFrame:
@@ -32,31 +41,30 @@ def simulate(options: Options) -> pd.DataFrame:
     exact. The ceiling is that of a grade by itself: of normal grades, the rest of the batch adds nothing.
     """
     real = bn.Population.of(course_grades()["grade"].to_numpy(), "real grades")
-    normal = bn.Population.of(stats.norm(real.mean, real.std), "normal grades")
     sizes = (2, 8, 64) if options.quick else SIZES
+    few = options.study("grades_network", full=_networks(FEW, STEPS), quick=_networks(8, 1000))
+    many = options.study("grades_network-many", full=_networks(MANY, STEPS), quick=_networks(8, 1000))
     frames = []
-    for population in (normal, real):
-        data = letter_grades(population, population.name)
-        how = options.study(f"grades_network-{population.name}", full=_networks(48, 4000), quick=_networks(8, 1000))
-        found = bn.measure_mismatch(data, batch_sizes=sizes, **TRAINING, **how).table
+    for population, name in ((GRADES, NORMAL), (real, real.name)):
+        data = letter_grades(population, name)
+        found = [
+            bn.measure_mismatch(data, batch_sizes=n, **TRAINING, **(many if n <= BESIDE else few)).table for n in sizes
+        ]
         ceiling = bn.measure_information(
             population, labels=data.cuts, batch_sizes=sizes, seed=options.seed, executor=options.jobs,
             precision=0.02 if options.quick else 0.003,
         )  # fmt: skip
         frames += [
-            found[found["metric"] == "accuracy"].assign(panel="sizes", population=population.name),
-            ceiling.table.query("measure == 'accuracy'").assign(
-                panel="sizes", population=population.name, statistics="ceiling"
-            ),
-            pd.DataFrame([{"panel": "guess", "population": population.name, "value": ceiling.guess}]),
+            pd.concat(found).query("metric == 'accuracy'").assign(panel="sizes", population=name),
+            ceiling.table.query("measure == 'accuracy'").assign(panel="sizes", population=name, statistics="ceiling"),
+            pd.DataFrame([{"panel": "guess", "population": name, "value": ceiling.guess}]),
         ]
-    how = options.study("grades_network-rules", full=_networks(48, 4000), quick=_networks(8, 1000))
     for normalizer in ("batch", "none"):
-        data = letter_grades(normal, "normal grades")
         found = bn.measure_mismatch(
-            data, normalizers=normalizer, batch_sizes=BESIDE, batching=list(RULES.values()), **TRAINING, **how
-        ).table
-        frames.append(found[found["metric"] == "accuracy"].assign(panel="rules", population="normal grades"))
+            letter_grades(GRADES, NORMAL), normalizers=normalizer, batch_sizes=BESIDE, batching=list(RULES.values()),
+            **TRAINING, **few,
+        )  # fmt: skip
+        frames.append(found.table.query("metric == 'accuracy'").assign(panel="rules", population=NORMAL))
     columns = ["panel", "population", "normalizer", "batching", "batch_size", "statistics"]
     return pd.concat(frames, ignore_index=True)[[*columns, "value", "mcse", "exact", "replicates"]]
 
@@ -118,7 +126,10 @@ def _draw_rules(ax: Axes, rows: pd.DataFrame, palette: list[Any]) -> None:
     value = rows.set_index(["normalizer", "statistics", "batching"])["value"]
     one, mixed = (value["batch", "running", repr(RULES[name])] for name in ("one letter\na batch", "shuffled"))
     ax.set(
-        ylim=(0, 102), xlim=(-0.5, 2.5), ylabel="letters named right (%)", xlabel=f"batches of {BESIDE}, normal grades"
+        ylim=(0, 102),
+        xlim=(-0.5, 2.5),
+        ylabel="letters named right (%)",
+        xlabel=f"batches of {BESIDE}, grades N(72, 10)",
     )
     ax.set_title(f"Batches of one letter: {one:.0f} % in evaluation\nmode, where shuffled ones give {mixed:.0f} %")
     ax.legend(loc="lower left", fontsize=8)

@@ -89,10 +89,10 @@ def plot(frame: pd.DataFrame) -> Figure:
         ahead = -at(parts, "batch size", "batch - running", depth=1, batch_size=SMALL)
         shallow.set_title(f"One hidden layer, batches of {SMALL}: evaluation mode\n{_ahead(ahead)} of training mode")
         short = at(parts, "batch size", "precise - running", depth=DEEP, batch_size=SMALL)
-        two = at(scores, "batch size", "precise", depth=DEEP, batch_size=2)
+        two = {kind: at(scores, "batch size", kind, depth=DEEP, batch_size=2) for kind in ("running", "precise")}
         deep.set_title(
             f"{DEEP} layers: running statistics cost {short:.0f} points in batches of {SMALL};\n"
-            f"in batches of 2 hardly anything is learned ({two:.0f} % right)"
+            f"batches of 2: evaluation mode {two['running']:.0f} % right, precise statistics {two['precise']:.0f} %"
         )
         for ax, draw in zip(rest, (_draw_gap, _draw_depth, _draw_momentum, _draw_steps), strict=True):
             draw(ax, parts, palette)

@@ -17,8 +17,8 @@ QUOTES: Mapping[str, Sequence[Quote]] = {
     "README.md": (
         Quote("(Python 3.11 or later)"),
         Quote(
-            "with batches of 3, a network names {:.0f} % of the letters right in training mode; a grade that its "
-            "batch has normalised allows {:.0f} %",
+            "with grades N(72, 10) and batches of 3, a network names {:.0f} % of the letters right in training mode; "
+            "a grade that its batch has normalised allows {:.0f} %",
             (
                 numbers.network_on_grades("batch"),
                 numbers.percent("grades_network", f"{numbers.AT_3} and statistics == 'ceiling'", "exact"),
