@@ -92,7 +92,7 @@ def plot(frame: pd.DataFrame) -> Figure:
         two = {kind: at(scores, "batch size", kind, depth=DEEP, batch_size=2) for kind in ("running", "precise")}
         deep.set_title(
             f"{DEEP} layers: running statistics cost {short:.0f} points in batches of {SMALL};\n"
-            f"batches of 2: evaluation mode {two['running']:.0f} % right, precise statistics {two['precise']:.0f} %"
+            f"batches of 2: evaluation mode {two['running']:.0f} % right, precise {two['precise']:.0f} %"
         )
         for ax, draw in zip(rest, (_draw_gap, _draw_depth, _draw_momentum, _draw_steps), strict=True):
             draw(ax, parts, palette)
