@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from scipy import stats
 
 from analyses.command_line import Options, run
 from analyses.exam_data import course_grades
 from bnstats import plots
-from bnstats.claims.grades import CUTS, GRADES
 from bnstats.exceptions import PrecisionWarning
 from bnstats.sampling.populations import Population
 from bnstats.statistics.normalized import normalized
@@ -23,15 +23,16 @@ from bnstats.studies.information.measure import measure_information
 from bnstats.studies.information.raw_behind import measure_raw_behind
 
 LETTERS = "FDCBA"
+CUTS = (60.0, 70.0, 80.0, 90.0)
 BATCHES = ((90.0, 80.0, 70.0), (60.0, 60.0, 60.0))
 SHOWN = (2, 3, 8, 64, 512)
 SIZES = (2, 3, 4, 6, 8, 16, 32, 64, 128, 256, 512)
 
 
 def simulate(options: Options) -> pd.DataFrame:
-    """The question's two batches; then the normal grades of the ledger's claims, and 856 real ones."""
+    """The question's two batches; then real grades, and normal ones of the same mean and standard deviation."""
     real = Population.of(course_grades()["grade"].to_numpy(), "course grades")
-    normal = Population.of(GRADES.law, "normal")
+    normal = Population.of(stats.norm(real.mean, real.std), "normal")
     sizes = SHOWN if options.quick else SIZES
     frames = [_question()]
     for population in (normal, real):
@@ -134,7 +135,7 @@ def _draw_behind(ax: Axes, rows: pd.DataFrame, palette: list) -> None:
     ax.legend(loc="upper left", fontsize=8)
 
 
-_NAMES = {"normal": "normal grades N(72, 10)", "course grades": "856 real course grades"}
+_NAMES = {"normal": "normal, same mean and sd", "course grades": "856 real course grades"}
 
 
 def _spread(rows: pd.DataFrame) -> str:

@@ -26,9 +26,6 @@ def test_grades_have_mean_72_and_standard_deviation_10() -> None:
 def test_the_ceilings_of_the_figure_are_those_of_the_claims(n: int) -> None:
     (ceiling,) = numbers_of("grades_network").query(f"{AT} and statistics == 'ceiling' and batch_size == {n}")["exact"]
     assert ceiling == pytest.approx(_ceiling(n), abs=1e-6)
-    rows = "panel == 'letters named' and population == 'normal' and measure == 'accuracy'"
-    (named,) = numbers_of("letter_grades").query(f"{rows} and batch_size == {n}")["exact"]
-    assert named == pytest.approx(_ceiling(n), abs=1e-6)
 
 
 def test_the_networks_of_the_figure_are_those_of_the_claims() -> None:
