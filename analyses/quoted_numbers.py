@@ -172,6 +172,7 @@ SETTINGS = tuple(
         "0.3 seconds",
         "chapters of 32 blocks",
         "15 digits",
+        "an interval of 95 %",
     )
 )
 # Pages without results: of formulas and their sources, and of data sets, whose numbers a test compares with them.
