@@ -23,6 +23,7 @@ SHOWN = (2, 4, 8, 64)
 DATA, UNITS, STEPS = "digits", 64, 1000
 DEPTHS, TRAINED = (4, 8, 16, 32), (4, 8, 32)
 HALF = 0.5
+LINEAR_LIMIT = "linear, wide layers: (r − 1)/(r − 2)"
 EPS = bn.Convention.of("torch").eps
 
 
@@ -102,14 +103,18 @@ def _norms(ax: Axes, rows: pd.DataFrame, palette: Sequence[Any]) -> None:
 
 
 def _factors(ax: Axes, rows: pd.DataFrame, palette: Sequence[Any]) -> None:
-    """Growth per layer against batch size, beside what is known exactly."""
+    """Growth per layer against batch size, beside the limits of wide layers."""
     normed = rows[(rows["normalizer"] == "batch") & (rows["batch_size"] > 2)]
-    for i, (activation, label) in enumerate((("linear", "linear; line (n − 2)/(n − 3)"), ("relu", "ReLU"))):
+    for i, (activation, label) in enumerate((("linear", "linear"), ("relu", "ReLU"))):
         part = normed[normed["activation"] == activation]
         series(ax, part, "batch_size", color=palette[i], marker=MARKERS[i], label=label)
+    linear = normed[normed["activation"] == "linear"]
+    ax.plot(
+        linear["batch_size"], linear["wide_limit"], color=palette[0], linestyle="--", linewidth=1, label=LINEAR_LIMIT
+    )
     ax.axhline(RELU_LIMIT, color=palette[1], linestyle="--", linewidth=1, label="π/(π − 1): ReLU, n → ∞")
     none = rows[rows["normalizer"] == "none"].iloc[0]
-    ax.axhline(1, color="0.4", linestyle=":", linewidth=1.2, label=f"not normalised: 1 (measured {none['value']:.2f})")
+    ax.axhline(1, color="0.4", linestyle=":", linewidth=1.2, label=f"1 (not normalised, ReLU: {none['value']:.2f})")
     log2_ticks(ax, normed["batch_size"].astype(int).tolist())
     at = normed[normed["activation"] == "relu"].set_index("batch_size")["value"]
     ax.set(

@@ -9,6 +9,9 @@ from scipy import stats
 
 import bnstats as bn
 from bnstats.audit.advise import Advice, advise
+from bnstats.statistics.conventions import Convention
+
+GROWTH = "growth of squared gradients per linear layer, wide limit"
 
 
 def value(advice: Advice, quantity: str, bound: str = "low") -> float:
@@ -24,7 +27,7 @@ def test_the_numbers_are_those_of_the_textbook() -> None:
     assert value(advice, "error of the running mean by noise") == pytest.approx(math.sqrt(noise) / 4)
     assert value(advice, "steps until the start values weigh 1 %") == 44  # 0.9^43 = .0108, 0.9^44 = .0097
     assert value(advice, "scale of the last layer in evaluation mode") == pytest.approx((15 / 16) ** 1.5)
-    assert value(advice, "growth of squared gradients per linear layer") == pytest.approx(14 / 13)
+    assert value(advice, GROWTH) == pytest.approx(14 / 13, rel=1e-5)
     c4 = stats.chi.mean(15) / math.sqrt(15)
     expected = math.sqrt(1 / 16 + 4 * (1 - c4**2) * 15 / 16)
     assert value(advice, "spread of the raw value behind a normalised 2") == pytest.approx(expected)
@@ -83,9 +86,21 @@ def test_what_a_note_advises_removes_it(plan: dict[str, Any]) -> None:
     assert advise(**{**plan, "momentum": beyond}).notes
 
 
-def test_batches_of_two_pass_no_gradient_and_three_have_no_expectation() -> None:
-    assert value(advise(batch_size=2), "growth of squared gradients per linear layer") == 0
-    assert value(advise(batch_size=3), "growth of squared gradients per linear layer") == math.inf
+@pytest.mark.parametrize("convention", ["torch", "keras"])
+@pytest.mark.parametrize("n", [2, 3, 16])
+def test_the_growth_of_gradients_is_the_limit_that_a_measurement_names(n: int, convention: str) -> None:
+    given = {"activations": "linear", "widths": 4, "depths": 3, "max_replicates": 4, "precision": None}
+    factors = bn.measure_gradients(batch_sizes=n, convention=convention, **given).factors()
+    assert value(advise(batch_size=n, convention=convention), GROWTH) == factors["wide_limit"].item()
+
+
+def test_the_growth_of_gradients_is_not_given_where_no_formula_holds() -> None:
+    """Positions share weights, or values vanish by a large eps."""
+    image = advise(batch_size=16, spatial=4)
+    assert math.isnan(value(image, GROWTH))
+    assert math.isnan(value(image, GROWTH, "high"))
+    assert f"{GROWTH}: not known for this plan (factor)" in image.summary()
+    assert math.isnan(value(advise(batch_size=16, convention=Convention("own", 0.1, eps=2.0)), GROWTH))
 
 
 def test_it_speaks_for_itself() -> None:

@@ -1,9 +1,10 @@
 """Squared gradient norms: the compiled passes against a step of training and PyTorch, the exact factors, the study.
 
-Means are held against Student's t quantile at 1e-9; with the dozen of them here, chance raises an alarm with a
-probability below 1e-7. Where a network's width is finite, 4 % are allowed on top, for the exact factors are those of
-infinite width and the error falls as one over it. Power: in each of these tests a factor that is wrong by a term lies
-at least 10 standard errors beyond the bound, and it is asserted that it is rejected.
+Means are held against Student's t quantile at 1e-9; with the thirty of them here, chance raises an alarm with a
+probability below 1e-7. Where a network's width is finite, 4 % are allowed on top, for the factors of theory are limits
+of infinite width and the error falls as one over it; or two widths are extrapolated, and 0.5 % are allowed. Power: in
+each of these tests a factor that is wrong by a term lies at least 10 standard errors beyond the bound, and it is
+asserted that it is rejected.
 """
 
 from __future__ import annotations
@@ -102,6 +103,27 @@ def test_without_eps_a_unit_multiplies_the_squared_gradient(n: int) -> None:
         assert not sampled(found, wrong)
 
 
+@pytest.mark.parametrize(("n", "r"), [(16, 6), (64, 10), (64, 63)])
+def test_rows_that_span_fewer_directions_multiply_the_squared_gradient_in_these(n: int, r: int) -> None:
+    """By (r - 1) / (r - 2): units have products in a random subspace. Wrong: as if they had n - 1 directions, or r + 1.
+
+    The gradients of units are any ones; the factor is of their part in the subspace, as weights can change no other.
+    """
+    rng, units = np.random.default_rng(n + r), 200_000
+    rows = rng.normal(size=(n, r))
+    basis, _ = np.linalg.qr(rows - rows.mean(axis=0))
+    z = basis @ rng.normal(size=(r, units)) * math.sqrt(n / r)
+    gradient = rng.gamma(2.0, size=(n, units))
+    state = Batch().state(n, units, 1e-12, np.float64)
+    Batch().forward(z, state)
+    back = gradient.copy()
+    Batch().backward(back, z, state)
+    found = np.square(basis.T @ back).sum(axis=0) / np.square(basis.T @ gradient).sum(axis=0).mean()
+    assert sampled(found, linear_factor(n, directions=r))
+    for wrong in ({r + 1, n - 1} - {r}) if r < n - 1 else {r // 2}:
+        assert not sampled(found, (wrong - 1) / (wrong - 2))
+
+
 @pytest.mark.parametrize("n", [2, 3, 4])
 def test_with_eps_small_batches_have_a_finite_factor(n: int) -> None:
     """eps is so large that no rare unit dominates. Wrong: without the term of pairs of nearly equal values."""
@@ -123,8 +145,19 @@ def _rho(n: int, eps: float) -> float:
 
 def test_in_pairs_the_factor_grows_as_one_over_the_root_of_eps() -> None:
     """eps² E[1 / (d² + eps)³] with d normal is 3 / 8 sqrt(pi / 2 / eps) for small eps."""
-    for eps in (1e-6, 1e-8):
+    for eps in (1e-6, 1e-8, 1e-30):
         assert linear_factor(2, eps) == pytest.approx(3 / 8 * math.sqrt(math.pi / 2 / eps), rel=0.01)
+
+
+@pytest.mark.parametrize("n", [2, 5, 10**4, 2**27])
+def test_a_factor_is_found_for_any_eps(n: int) -> None:
+    """With eps near 1 nearly all variance is lost and nothing is normalized: the factor is 1."""
+    assert linear_factor(n, 1 - 1e-6) == pytest.approx(1, abs=1e-9)
+    factors = [linear_factor(n, eps) for eps in (1e-9, 1e-5, 1e-3, 0.1, 0.5, 0.99)]
+    assert np.all(np.diff(factors) < 0)
+    assert n < 10**4 or factors[0] - 1 == pytest.approx(1 / n, rel=1e-3)
+    with pytest.raises(ValueError, match="eps is a number, at least 0 and below 1"):
+        linear_factor(n, 1.0)
 
 
 def test_what_eps_lets_pass_of_a_pair() -> None:
@@ -157,12 +190,85 @@ def measured() -> pd.DataFrame:
 
 
 @pytest.mark.parametrize("n", [8, 16])
-def test_wide_linear_networks_have_the_exact_factor(n: int) -> None:
+def test_wide_linear_networks_are_near_the_limit(n: int) -> None:
     row = measured().loc["linear", n]
-    assert row["exact"] == pytest.approx((n - 2) / (n - 3), rel=1e-4)
-    assert agrees(row["factor"], row["mcse"], 32, row["exact"], WIDTH_ERROR)
+    assert row["wide_limit"] == pytest.approx((n - 2) / (n - 3), rel=1e-4)
+    assert agrees(row["factor"], row["mcse"], 32, row["wide_limit"], WIDTH_ERROR)
     for wrong in (RELU_LIMIT, 1.0 if n == 8 else 1.3):
         assert not agrees(row["factor"], row["mcse"], 32, wrong, WIDTH_ERROR)
+
+
+def test_nothing_of_a_network_of_finite_width_is_called_exact() -> None:
+    """Linear layers on 32 inputs, 512 units, batches of 64 have 1.040 (.003), and once had an exact 1.016.
+
+    Over widths, batch sizes, inputs, activations and normalizers: what is called exact has to be within the quantile at
+    1e-9 of what is measured. By the former rule two of these rows are beyond it: batches of 64 in linear layers, and in
+    ReLU layers without normalization, where the limit of wide layers is 0.83 and not 1.
+    """
+    found = []
+    for inputs, width, sizes in ((32, 256, [64]), (256, 32, [8])):
+        data = bn.Gaussians(inputs=inputs)
+        for normalizers, activations in (("batch", "linear"), ("none", ["linear", "relu"])):
+            given = {"normalizers": normalizers, "activations": activations, "widths": width, "batch_sizes": sizes}
+            found.append(bn.measure_gradients(data, **given, max_replicates=64, precision=None).table)
+    factors = pd.concat(found).query("layer == 0 and measure == 'factor'")
+    bound = stats.t.isf(FALSE_ALARM / 2, 63) * factors["mcse"]
+    former = [1.0 if kind == "none" else (n - 2) / (n - 3) for kind, n in factors[["normalizer", "batch_size"]].values]
+    assert (abs(factors["value"] - former) > bound).sum() >= 2
+    known = factors["exact"].notna()
+    assert (abs(factors["value"] - factors["exact"]) < bound)[known].all()
+    assert not known.any()
+
+
+LIMITS = {
+    "more inputs than rows": (256, 8, 7),
+    "many rows on few inputs": (6, 128, 6),
+}
+
+
+@pytest.mark.parametrize("case", LIMITS)
+def test_factors_tend_to_the_limit_as_layers_become_wide(case: str) -> None:
+    """Twice the factor at 128 units, less that at 64, against the limit. Wrong: no growth; n - 1 directions of 6.
+
+    Inputs are alike in all directions, as both classes have the same mean.
+    """
+    inputs, n, r = LIMITS[case]
+    data = bn.Gaussians(classes=2, inputs=inputs, separation=0.0, rows=1024)
+    given = {"activations": "linear", "batch_sizes": n, "depths": 8, "precision": None}
+    found = [bn.measure_gradients(data, widths=w, max_replicates=512, **given) for w in (64, 128)]
+    limits = {float(f.factors()["wide_limit"].item()) for f in found}
+    assert limits == {linear_factor(n, EPS, r)}
+    narrow, wide = (f.table.query("layer == 0 and measure == 'factor'").iloc[0] for f in found)
+    value = 2 * wide["value"] - narrow["value"]
+    mcse = math.hypot(2 * wide["mcse"], narrow["mcse"])
+    assert agrees(value, mcse, 512, (r - 1) / (r - 2), 0.005)
+    assert not agrees(value, mcse, 512, 1.0 if r == n - 1 else (n - 2) / (n - 3), 0.005)
+
+
+def test_narrow_layers_are_below_the_limit_by_about_a_tenth_of_rows_to_units() -> None:
+    """Batches of 32, 64 units: 5 %, of which 2 % are allowed either way. Wrong: the limit itself."""
+    data = bn.Gaussians(classes=2, inputs=512, separation=0.0, rows=1024)
+    given = {"activations": "linear", "widths": 64, "depths": 6, "max_replicates": 512, "precision": None}
+    row = bn.measure_gradients(data, batch_sizes=32, **given).table.query("layer == 0 and measure == 'factor'").iloc[0]
+    limit = linear_factor(32)
+    assert agrees(row["value"], row["mcse"], 512, limit * (1 - 0.1 * 32 / 64), 0.02)
+    assert not agrees(row["value"], row["mcse"], 512, limit)
+
+
+def test_a_limit_is_known_only_where_batches_span_as_many_directions() -> None:
+    """Digits have pixels that differ in some batches only; copies of one row span less; ReLU has no limit at one n."""
+    given = {"activations": "linear", "widths": 8, "depths": 3, "max_replicates": 4, "precision": None}
+    digits = bn.measure_gradients("digits", batch_sizes=[4, 64], **given).factors()["wide_limit"]
+    assert digits.round(3).tolist()[:1] == [1.987]
+    assert math.isnan(digits[1])
+    x = np.random.default_rng(0).normal(size=(64, 3))
+    wide = np.hstack([x, x @ np.ones((3, 5))])
+    one = bn.measure_gradients((wide, np.arange(64) % 2), batch_sizes=[16], **given).factors()
+    assert one["wide_limit"].item() == pytest.approx(2.0, rel=0.01)  # three directions of eight inputs, and eps
+    both = bn.measure_gradients(batch_sizes=8, steps=[0, 5], normalizers=["batch", "none", "layer"], **given).factors()
+    assert both.groupby(["normalizer", "step"])["wide_limit"].first().notna().sum() == 2
+    rectified = bn.measure_gradients(normalizers=["batch", "none"], **SMALL).factors()
+    assert rectified["wide_limit"].isna().all()
 
 
 @pytest.mark.parametrize(("n", "factor"), [(4, 2.78), (8, 1.78), (16, 1.60)])
@@ -181,7 +287,7 @@ def test_rectified_networks_have_the_factors_that_an_independent_trial_found(n: 
         .item(),
         WIDTH_ERROR,
     )
-    assert math.isnan(row["exact"])
+    assert math.isnan(row["wide_limit"])
 
 
 def test_the_factor_of_relu_tends_to_its_limit() -> None:
@@ -200,7 +306,7 @@ def test_without_normalisation_gradients_keep_their_size(activation: str) -> Non
         normalizers="none", activations=activation, widths=128, depths=5, batch_sizes=8, max_replicates=64
     ).factors()
     row = found.iloc[0]
-    assert row["exact"] == 1.0
+    assert row["wide_limit"] == 1.0 or activation == "relu"
     assert agrees(row["factor"], row["mcse"], 64, 1.0, WIDTH_ERROR)
     assert not agrees(row["factor"], row["mcse"], 64, 1.2, WIDTH_ERROR)
 

@@ -15,6 +15,7 @@ from bnstats._validation import shown
 from bnstats.sampling.populations import Population
 from bnstats.statistics import theory
 from bnstats.statistics.conventions import Convention, Momentum
+from bnstats.studies.gradients.exact import linear_factor
 
 # Beyond these limits `Advice.notes` says what to change; the audit of a trained model has the same ones.
 SMALL_BATCH = 4
@@ -94,12 +95,15 @@ def _raw_value(z: float) -> Any:
     return lambda plan, size: theory.raw_behind(plan.population, z, size)[1] / plan.population.std
 
 
-def _gradient(_: Plan, size: int) -> float:
-    """(n - 2) / (n - 3) for a wide linear layer (Yang et al. 2019, arXiv 1902.08129); at n = 2 nothing passes."""
-    if size == 2:
-        return 0.0
-    return math.inf if size == 3 else (size - 2) / (size - 3)
+def _gradient(plan: Plan, size: int) -> float:
+    """As `measure_gradients` has it; nan where positions share weights, of which no formula is known here,
+    and where eps is so large that values vanish layer by layer.
+    """
+    known = plan.positions == 1 and plan.convention.eps < 1
+    return linear_factor(size, plan.convention.eps) if known else math.nan
 
+
+_GROWTH = "growth of squared gradients per linear layer, wide limit"
 
 # Quantity, unit, and its value for a plan and the number of independent values behind a batch statistic.
 _QUANTITIES = (
@@ -112,7 +116,7 @@ _QUANTITIES = (
     ("weight of the start values", "share", lambda plan, _: plan.start_weight),
     ("steps until the start values weigh 1 %", "steps", lambda plan, _: plan.forgetting),
     ("scale of the last layer in evaluation mode", "factor", lambda plan, size: plan.scale(size)),
-    ("growth of squared gradients per linear layer", "factor", _gradient),
+    (_GROWTH, "factor", _gradient),
 )
 
 
@@ -136,8 +140,12 @@ class Advice:
     def summary(self) -> str:
         """The table and the notes in plain words."""
         normal = self.plan.population.family == "norm"
+        unknown = {_GROWTH: "not known for this plan"}
         missing = "cannot occur" if normal else "not known for this population"
-        lines = [f"{row.quantity}: {_span(row.low, row.high, missing)} ({row.unit})" for row in self.table.itertuples()]
+        lines = [
+            f"{row.quantity}: {_span(row.low, row.high, unknown.get(str(row.quantity), missing))} ({row.unit})"
+            for row in self.table.itertuples()
+        ]
         return "\n".join([*lines, "", *(self.notes or ("Nothing in this plan needs to be changed.",))])
 
     def __repr__(self) -> str:
@@ -204,6 +212,11 @@ def advise(
     normalized z (ddof 0) has standard deviation sqrt(1/n + z² (1 - c4²) (n - 1)/n) for normal values, see
     `bnstats.theory.raw_behind`; for other populations the table has nan. An unbiased running variance is larger than
     the one that training normalises by, by n / (n - 1) in every layer.
+
+    The growth of squared gradients is the limit of wide, fully connected layers without an activation, whose inputs
+    span n - 1 directions: of layers that are much wider than n, with at least n inputs, at initialization. In layers of
+    w units the growth is smaller by about 0.1 n / w. In batches of 2 and 3 rare networks dominate it, as far as eps
+    lets them. `measure_gradients` measures the growth, with an activation too.
     """
     plan = Plan(
         whole("batch_size", batch_size, least=2, most=2**27),

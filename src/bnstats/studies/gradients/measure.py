@@ -71,11 +71,19 @@ def measure_gradients(
     -------
     Gradients
 
+    Notes
+    -----
+    No network of finite width has an exact factor. `Gradients.factors` gives the limit of wide linear layers: (r - 1) /
+    (r - 2) with batch normalization, where a batch of n rows spans r directions about its mean, n - 1 or as many as the
+    data have (Yang et al. 2019, arXiv 1902.08129, for r = n - 1). It holds of deep layers, which have become alike in
+    all directions, and of all layers but the first if the data are so. Layers of w units are below it by about
+    0.1 n / w.
+
     Examples
     --------
     >>> g = measure_gradients(batch_sizes=[8], activations="linear", widths=128, depths=6, max_replicates=16)
     >>> row = g.factors().iloc[0]
-    >>> bool(abs(row["factor"] - 1.2) < 0.05), float(row["exact"].round(3))
+    >>> bool(abs(row["factor"] - 1.2) < 0.05), float(row["wide_limit"].round(3))
     (True, 1.2)
     """
     recipes = [
@@ -102,4 +110,4 @@ def measure_gradients(
     )
     study.check()
     simulation = run(study, **options)
-    return Gradients(simulation.table, simulation)
+    return Gradients(simulation.table, simulation, study.wide_limits())

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
+import pandas as pd
 from numpy.random import Generator
 
 from bnstats._arrays import FloatArray
@@ -16,9 +17,10 @@ from bnstats.networks.network import Network
 from bnstats.networks.normalizers.registry import NORMALIZERS
 from bnstats.networks.recipe import Recipe
 from bnstats.simulation.study import Cell, Study
-from bnstats.studies.gradients.exact import expected_factor
+from bnstats.studies.gradients.exact import is_linear_batch_norm, wide_limit
 
 SQUARED_NORM, FACTOR, LOG_FACTOR = "squared_norm", "factor", "log_factor"
+BATCHES_LOOKED_AT = 16
 ALL_LAYERS = 0
 """In place of a layer's number: the average over all of them."""
 
@@ -81,9 +83,21 @@ class GradientStudy(Study):
             found |= {GradientKey(step, *key): value for key, value in _measures(norms[0, :-1]).items()}
         return found
 
-    def exact(self, cell: Cell, key: GradientKey, summary: str) -> float:
-        known = key.step == 0 and key.measure == FACTOR
-        return expected_factor(cell["recipe"], cell["batch_size"]) if known else math.nan
+    def wide_limits(self) -> pd.DataFrame:
+        """What the factor at initialization tends to in each condition as layers become wide; nan where not known."""
+        cells = self.cells()
+        spans = {n: self._directions(n) for n in {c["batch_size"] for c in cells if is_linear_batch_norm(c["recipe"])}}
+        limits = [wide_limit(cell["recipe"], cell["batch_size"], spans.get(cell["batch_size"])) for cell in cells]
+        return pd.DataFrame([self.columns(cell) for cell in cells]).assign(step=0, wide_limit=limits)
+
+    def _directions(self, batch_size: int) -> int | None:
+        """The directions that batches span about their mean, if as many batches as are looked at agree; else None."""
+        rng = np.random.default_rng(0)
+        split = self.dataset.split(rng)
+        found = set()
+        for rows in self.batching.rows(rng, split.y, batch_size, BATCHES_LOOKED_AT):
+            found.add(int(np.linalg.matrix_rank(split.x[rows] - split.x[rows].mean(axis=0))))
+        return found.pop() if len(found) == 1 else None
 
     def tail_index(self, cell: Cell, key: GradientKey, replicates: int) -> float:
         """Squared norms go as one over a batch's variance, chi-square with n - 1 degrees of freedom.
