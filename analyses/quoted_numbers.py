@@ -50,7 +50,7 @@ QUOTES: Mapping[str, Sequence[Quote]] = {
             "with ReLU {:.1f}-fold in batches of 4, {:.1f}-fold in batches of 64",
             tuple(numbers.gradient_factor(n) for n in (4, 64)),
         ),
-        Quote("without an activation by (n − 2)/(n − 3); in batches of 2 next to nothing passes"),
+        Quote("without an activation by about (n − 2)/(n − 3); in batches of 2 next to nothing passes"),
         Quote("an exponential average with momentum 0.1 stays as noisy as 19 batches are"),
         Quote("0.01 is three times as exact, but needs {:.0f} steps to forget its start", (numbers.steps_to_forget,)),
         Quote(
