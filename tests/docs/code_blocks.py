@@ -40,8 +40,3 @@ def blocks() -> Iterator[Block]:
             kind = found[3].strip().partition(" ")[0]
             kind = "doctest" if found[4].lstrip().startswith(">>>") else kind
             yield Block(page.relative_to(ROOT).as_posix(), text[: found.start()].count("\n") + 1, kind, found[4])
-
-
-def programs(page: str) -> list[Block]:
-    """The Python blocks of a page, without those of prompts."""
-    return [block for block in blocks() if block.page == page and block.kind == "python"]

@@ -69,7 +69,7 @@ def opened(browser: Any, page: Path, width: str = "desktop") -> Any:
     # On a busy machine the driver may return before the page is there.
     there = "return location.href === arguments[0] && document.readyState === 'complete'"
     wait = pytest.importorskip("selenium.webdriver.support.ui").WebDriverWait
-    wait(browser, 30).until(lambda b: b.execute_script(there, page.as_uri()))
+    wait(browser, 300).until(lambda b: b.execute_script(there, page.as_uri()))
     return browser
 
 

@@ -1,0 +1,181 @@
+"""Every block of code in README, CONTRIBUTING and the docs runs, or its commands are those that there are."""
+
+from __future__ import annotations
+
+import os
+import re
+import runpy
+import shlex
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from fnmatch import fnmatch
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import pytest
+from code_blocks import ROOT, Block, blocks, pages
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+EXTRAS = PROJECT["project"]["optional-dependencies"]
+# Prompts run as doctests, directives when the site is built; text is only shown.
+OTHERS = {"doctest", "text", "{image}", "{toctree}", "{raw}"}
+# As long as the pages say, some would run for hours.
+SHORTER = {
+    "docs/ledger.md": {"check_claims()": 'check_claims(["zero-at-3", "zero-at-8"])'},
+    "docs/cluster.md": {
+        "precision=0.001": "precision=0.1",
+        '"digits", batch_sizes=[2, 8, 32]': '"digits", batch_sizes=[2], precision=None, max_replicates=4',
+        "max_replicates=2**20": "max_replicates=2**6",
+        "of=100": "of=1",
+    },
+}
+
+
+def test_every_block_is_of_a_kind_that_is_run_or_known() -> None:
+    unknown = {str(block): block.kind for block in blocks() if block.kind not in OTHERS | {"python", "sh"}}
+    assert unknown == {}
+    assert len({block.page for block in blocks() if block.kind == "python"}) > 15
+
+
+def test_prompts_are_on_pages_that_pytest_collects() -> None:
+    options = PROJECT["tool"]["pytest"]["ini_options"]
+    globs = re.findall(r"--doctest-glob=(\S+)", options["addopts"])
+    for page in {block.page for block in blocks() if block.kind == "doctest"}:
+        assert any(fnmatch(page, glob) for glob in globs), page
+        assert any(page == path or page.startswith(f"{path}/") for path in options["testpaths"]), page
+
+
+def parts(page: str) -> list[Block]:
+    """What of a page is run, in its order."""
+    return [block for block in blocks() if block.page == page and block.kind in ("python", "sh")]
+
+
+WITH_PYTHON = sorted({block.page for block in blocks() if block.kind == "python"})
+
+
+@pytest.fixture
+def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An empty folder to run in, no windows, and for pages that need it a cluster of one worker."""
+    monkeypatch.setattr(plt, "show", lambda: None)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SLURM_ARRAY_TASK_ID", "0")
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    return tmp_path
+
+
+@pytest.fixture
+def scheduler(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The address of a scheduler, on pages that name one."""
+    if "tcp://scheduler" not in "".join(block.text for block in parts(request.getfixturevalue("page"))):
+        yield ""
+        return
+    distributed = pytest.importorskip("distributed", reason="needs Dask: pip install bnstats[dask]")
+    options = {"n_workers": 1, "processes": False, "protocol": "tcp", "dashboard_address": None, "silence_logs": 50}
+    with distributed.LocalCluster(**options) as cluster:
+        yield cluster.scheduler_address
+        for client in list(distributed.client._global_clients.values()):
+            client.close()
+
+
+# Under heavy tails some errors are not known, few replicates do not suffice, and Dask warns of ports.
+@pytest.mark.filterwarnings("ignore::bnstats.exceptions.PrecisionWarning")
+@pytest.mark.filterwarnings("ignore:Port .* is already in use")
+@pytest.mark.parametrize("page", WITH_PYTHON)
+def test_the_code_of_a_page_runs_from_its_first_line_to_its_last(
+    page: str, runs: Path, scheduler: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    names: dict[str, object] = {}
+    for number, block in enumerate(parts(page)):
+        code = block.text.replace("tcp://scheduler:8786", scheduler)
+        for long, short in SHORTER.get(page, {}).items():
+            code = code.replace(long, short)
+        if "import torch" in code:
+            pytest.importorskip("torch", reason="needs PyTorch: pip install bnstats[torch]")
+        if block.kind == "sh":
+            subprocess.run(["bash", "-euo", "pipefail", "-c", code], check=True)
+        else:
+            script = runs / f"block_{number}.py"
+            script.write_text(code)
+            names |= runpy.run_path(str(script), init_globals=names)
+        assert "print(" not in code or capfd.readouterr().out.strip()
+
+
+def test_what_is_made_shorter_stands_on_its_page() -> None:
+    for page, changes in SHORTER.items():
+        for long in changes:
+            assert any(long in block.text for block in parts(page)), (page, long)
+
+
+def commands() -> Iterator[tuple[str, str]]:
+    """Where it stands, and a command: of the shell blocks, and in running text those that begin as commands do."""
+    for block in blocks():
+        if block.kind == "sh":
+            for line in block.text.splitlines():
+                for command in re.split("&&|;", line.partition("#")[0]):
+                    if command.strip():
+                        yield str(block), command.strip()
+    for page in pages():
+        prose = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.DOTALL | re.MULTILINE)
+        for command in re.findall(r"`((?:python -m|bnstats|pip install|python -m pip install) [^`]+)`", prose):
+            yield page.name, " ".join(command.split())
+
+
+@cache
+def help_of(*command: str) -> str:
+    """What it says of its options."""
+    done = subprocess.run([*command, "--help"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, (command, done.stderr)
+    return done.stdout
+
+
+def problem(command: str) -> str | None:
+    """What there is not: the program, the file, the extra, or an option; None if all is there."""
+    words = [word for word in shlex.split(command) if not re.fullmatch(r"\w+=\S*", word)]
+    if "pip" in words:
+        wanted = {extra for word in words for extras in re.findall(r"\[(.+)\]", word) for extra in extras.split(",")}
+        return f"no extra {wanted - set(EXTRAS)}" if wanted - set(EXTRAS) else None
+    program, arguments = words[:1], words[1:]
+    if words[0] == "bnstats":
+        program, arguments = [sys.executable, "-m", "bnstats", *words[1:2]], words[2:]
+    elif words[0] == "python":
+        module = words[1] == "-m"
+        target, arguments = (words[2], words[3:]) if module else (words[1], words[2:])
+        if not (find_spec(target) if module else (ROOT / target).exists()):
+            return f"no {target}"
+        program = [sys.executable, *(("-m",) if module else ()), target]
+    elif "/" in words[0]:
+        return None if os.access(ROOT / words[0], os.X_OK) else f"no {words[0]}"
+    elif shutil.which(words[0]) is None:
+        declared = any(re.match(rf"{words[0]}\b", package) for package in EXTRAS["dev"])
+        return None if declared else f"no {words[0]}"
+    options = [word.partition("=")[0] for word in arguments if word.startswith("-")]
+    unknown = [option for option in options if not re.search(rf"(^|[\s,\[]){option}\b", help_of(*program))]
+    return f"no option {unknown}" if unknown else None
+
+
+@pytest.mark.parametrize(("place", "command"), [pytest.param(*c, id=c[1]) for c in dict.fromkeys(commands())])
+def test_a_command_is_one_that_there_is(place: str, command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    assert problem(command) is None, place
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("python -m pip install -e '.[all]'", "no extra"),
+        ("python -m analysis", "no analysis"),
+        ("python -m analyses --fast", "no option"),
+        ("python tests/fuzz/fuzz.py", "no tests/fuzz/fuzz.py"),
+        ("bnstats claims --fast", "no option"),
+        (".ci/walk", "no .ci/walk"),
+        ("rough check .", "no rough"),
+    ],
+)
+def test_a_command_that_there_is_not_is_found(command: str, said: str) -> None:
+    assert (problem(command) or "").startswith(said)
