@@ -89,7 +89,7 @@ def test_a_browser_opens_the_page_without_a_complaint(tmp_path: Path, width: int
     quiet = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
     own = f"--disable-component-update --disable-sync --user-data-dir={tmp_path}/u --window-size={width},900"
     command = ["chromium", *quiet.split(), *own.split(), "--enable-logging=stderr", "--dump-dom", page.as_uri()]
-    seen = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    seen = subprocess.run(command, capture_output=True, text=True, timeout=600, check=True)
     needed, given = map(int, re.search(r"<title>(\d+) (\d+)</title>", seen.stdout).groups())  # type: ignore[union-attr]
     assert needed <= given
     assert "CONSOLE" not in seen.stderr

@@ -24,19 +24,17 @@ dask = pytest.importorskip("dask")
 # Dask warns of ports, of memory and of workers that end; a test that kills workers expects that.
 pytestmark = pytest.mark.filterwarnings("ignore")
 
-QUICK = {
-    "distributed.comm.timeouts.connect": "3s",
-    "distributed.deploy.lost-worker-timeout": "2s",
-    "distributed.logging.distributed": "critical",
-}
+PATHS = os.pathsep.join(map(str, (Path(bn.__file__).parents[1], Path(__file__).parents[2], Path(__file__).parent)))
+QUIET = {"distributed.logging.distributed": "critical"}
+LIMIT = 600
+"""Seconds for what takes a few on an idle machine: tests wait until something has happened."""
 
 
 @pytest.fixture
 def cluster(tmp_path, monkeypatch):
-    paths = [str(Path(bn.__file__).parents[1]), str(Path(__file__).parents[2]), str(Path(__file__).parent)]
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(paths))
+    monkeypatch.setenv("PYTHONPATH", PATHS)
     with (
-        dask.config.set(QUICK),
+        dask.config.set(QUIET),
         distributed.LocalCluster(
             n_workers=2, threads_per_worker=1, dashboard_address=None, local_directory=str(tmp_path), silence_logs=50
         ) as made,
@@ -50,8 +48,16 @@ def client(cluster):
         yield made
 
 
-def run(executor, pause=0.0, blocks=40, **options):
-    return bn.run(Means(pause=pause), max_replicates=60 * blocks, executor=executor, **options).table
+def run(executor, study=Means(), blocks=40, **options):  # noqa: B008
+    return bn.run(study, max_replicates=60 * blocks, executor=executor, **options).table
+
+
+def until(happened):
+    """Wait until this is true."""
+    end = time.monotonic() + LIMIT
+    while not happened():
+        assert time.monotonic() < end
+        time.sleep(0.02)
 
 
 def same(a, b):
@@ -63,18 +69,19 @@ class Meanwhile(threading.Thread):
 
     def __init__(self, store, action, blocks=10):
         super().__init__()
-        self._store, self._action, self._blocks = store, action, blocks
+        self._store, self._action, self._blocks, self._ended = store, action, blocks, threading.Event()
 
     def run(self):
-        while not self._store.exists() or _blocks(self._store) < self._blocks:
-            time.sleep(0.02)
-        self._action()
+        until(lambda: self._ended.is_set() or (self._store.exists() and _blocks(self._store) >= self._blocks))
+        if not self._ended.is_set():  # then an error has ended the run too early
+            self._action()
 
     def __enter__(self):
         self.start()
         return self
 
     def __exit__(self, *_):
+        self._ended.set()
         self.join()
 
 
@@ -89,31 +96,43 @@ def test_the_same_bits_as_one_thread(client):
     same(found, bn.measure_mismatch("gaussians", executor=1, **given).table)
 
 
-def test_a_worker_that_is_killed_in_the_middle_of_a_run_changes_nothing(tmp_path, client):
-    store, victim = tmp_path / "s", client.run(os.getpid)
-
-    def kill():
-        os.kill(next(iter(victim.values())), signal.SIGKILL)
-
-    with Meanwhile(store, kill):
-        found = run(client.get_executor(), pause=0.01, store=store)
-    same(found, run(1))
-
-
 @dataclass(frozen=True)
 class Waiting(Means):
-    """Its last cell goes on once there is a file of that name, or after a minute."""
+    """Its last cell goes on once there is a file of that name: the middle of a run lasts until a test has seen it."""
 
     gate: str = ""
+    grid = ("sizes", "pause", "gate")
 
     def simulate(self, cell, rng, size):
-        end = time.monotonic() + 60
+        end = time.monotonic() + LIMIT
         while cell["size"] == 5 and not Path(self.gate).exists() and time.monotonic() < end:
             time.sleep(0.01)
         return super().simulate(cell, rng, size)
 
 
-def test_a_worker_that_comes_in_the_middle_of_a_run_takes_part(tmp_path, cluster, client, monkeypatch):
+@pytest.fixture
+def gate(tmp_path):
+    """Closed, until a test makes the file; open at its end, so that no worker waits on."""
+    path = tmp_path / "gate"
+    yield path
+    path.touch()
+
+
+def test_a_worker_that_is_killed_in_the_middle_of_a_run_changes_nothing(tmp_path, client, gate):
+    store, victim, killed = tmp_path / "s", client.run(os.getpid), []
+
+    def kill():
+        os.kill(next(iter(victim.values())), signal.SIGKILL)
+        killed.append(_blocks(store))
+        gate.touch()
+
+    with Meanwhile(store, kill):
+        found = run(client.get_executor(), Waiting(gate=str(gate)), store=store)
+    assert 10 <= killed[0] < 120
+    same(found, run(1))
+
+
+def test_a_worker_that_comes_in_the_middle_of_a_run_takes_part(tmp_path, cluster, client, gate, monkeypatch):
     again, send = [], Workers.send
     monkeypatch.setattr(Workers, "send", lambda self, tasks, again=False: seen(self, tasks, again))
 
@@ -121,23 +140,21 @@ def test_a_worker_that_comes_in_the_middle_of_a_run_takes_part(tmp_path, cluster
         again.extend([tasks] * undone)
         return send(workers, tasks, undone)
 
-    before, study = set(client.nthreads()), Waiting(pause=0.01, gate=str(tmp_path / "gate"))
+    before, study = set(client.nthreads()), Waiting(pause=0.01, gate=str(gate))
+
+    def new():
+        return list(set(client.nthreads()) - before)
 
     def grow():
         cluster.scale(3)
-        client.wait_for_workers(3, timeout=60)
-        end = time.monotonic() + 30
-        while not any(tasks for name, tasks in client.processing().items() if name not in before):
-            if time.monotonic() > end:
-                break  # the others do all of it
-            time.sleep(0.1)
-        (tmp_path / "gate").touch()
+        client.wait_for_workers(3, timeout=LIMIT)
+        until(lambda: list(client.run(known_studies, workers=new()).values()) == [1])
+        gate.touch()
 
     given = {"max_replicates": 60 * 150, "executor": client.get_executor(), "store": tmp_path / "s"}
     with Meanwhile(tmp_path / "s", grow):
         found = bn.run(study, **given).table
-    new = set(client.nthreads()) - before
-    assert list(client.run(known_studies, workers=list(new)).values()) == [1]
+    assert list(client.run(known_studies, workers=new()).values()) == [1]
     assert again == []  # it asked the scheduler for the study, and sent no task back undone
     assert list(client.get_metadata(["bnstats"]).values()) == [None]  # which is gone from there now
     same(found, bn.run(study, **given | {"executor": 1, "store": None}).table)
@@ -149,10 +166,9 @@ def known_studies():
     return len(remote._known)
 
 
-def test_a_scheduler_that_is_gone_is_said_and_what_is_finished_is_kept(tmp_path):
+def test_a_scheduler_that_is_gone_is_said_and_what_is_finished_is_kept(tmp_path, gate):
     """Scheduler and worker are processes of their own; both are killed."""
-    paths = os.pathsep.join([str(Path(bn.__file__).parents[1]), str(Path(__file__).parents[2])])
-    environment, file = {**os.environ, "PYTHONPATH": paths}, tmp_path / "scheduler.json"
+    environment, file = {**os.environ, "PYTHONPATH": PATHS}, tmp_path / "scheduler.json"
 
     def start(kind, *given):
         command = [
@@ -167,45 +183,46 @@ def test_a_scheduler_that_is_gone_is_said_and_what_is_finished_is_kept(tmp_path)
 
     started = [start("scheduler", "--host", "127.0.0.1", "--port", "0"), start("worker", "--no-nanny")]
     try:
-        with dask.config.set(QUICK):
-            client = distributed.Client(scheduler_file=str(file), set_as_default=False, timeout=60)
-            client.wait_for_workers(1)
+        client = distributed.Client(scheduler_file=str(file), set_as_default=False, timeout=LIMIT)
+        client.wait_for_workers(1, timeout=LIMIT)
 
-            def kill():
-                for process in started:
-                    process.kill()
+        def kill():
+            for process in started:
+                process.kill()
 
-            with (
-                Meanwhile(tmp_path / "s", kill),
-                pytest.raises(WorkersLostError, match=r"workers were lost.* Finished blocks are kept"),
-            ):
-                run(client.get_executor(), pause=0.01, store=tmp_path / "s")
-            client.close(timeout=1)
+        with (
+            dask.config.set(QUIET | {"distributed.comm.timeouts.connect": "3s"}),  # in which none comes back
+            Meanwhile(tmp_path / "s", kill),
+            pytest.raises(WorkersLostError, match=r"workers were lost.* Finished blocks are kept"),
+        ):
+            run(client.get_executor(), Waiting(gate=str(gate)), store=tmp_path / "s")
+        client.close(timeout=1)
     finally:
         for process in started:
             process.kill()
             process.wait()
-    assert _blocks(tmp_path / "s") >= 10
-    same(run(1, store=tmp_path / "s"), run(1))
+    assert 10 <= _blocks(tmp_path / "s") < 120
+    gate.touch()
+    same(run(1, Waiting(gate=str(gate)), store=tmp_path / "s"), run(1))
 
 
 CLIENT = """
 import signal
 import sys
 import distributed
-from benchmarks.damage import Means, bn
+from test_dask import Waiting, run
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
     client = distributed.Client(sys.argv[1], set_as_default=False)
-    bn.run(Means(pause=0.1), max_replicates=2400, executor=client.get_executor(), store="s")
+    run(client.get_executor(), Waiting(gate=sys.argv[2]), store="s")
 """
 
 
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGKILL], ids=["interrupted", "killed"])
-def test_a_client_that_ends_goes_on_from_its_store(tmp_path, cluster, client, end):
+def test_a_client_that_ends_goes_on_from_its_store(tmp_path, cluster, client, gate, end):
     store = tmp_path / "s"
     (tmp_path / "client.py").write_text(CLIENT)
-    command = [sys.executable, "client.py", cluster.scheduler_address]
+    command = [sys.executable, "client.py", cluster.scheduler_address, str(gate)]
     process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.DEVNULL)
 
     def stop():
@@ -218,7 +235,8 @@ def test_a_client_that_ends_goes_on_from_its_store(tmp_path, cluster, client, en
         assert process.wait() != 0
     kept = _blocks(store)
     assert 10 <= kept < 120
-    same(run(client.get_executor(), store=store), run(1))
+    gate.touch()
+    same(run(client.get_executor(), Waiting(gate=str(gate)), store=store), run(1))
     assert _blocks(store) == 120
 
 

@@ -33,12 +33,24 @@ from dataclasses import dataclass
 from typing import ClassVar
 import bnstats as bn
 
+class Calls:
+    # Those beyond a number wait until the process is killed.
+
+    number = 0
+
+    def __call__(self, most):
+        self.number += 1
+        while self.number > most:
+            time.sleep(0.01)
+
+CALLS = Calls()
+
 @dataclass(frozen=True)
 class Slow(bn.Study):
     summaries: ClassVar = ("bias", "se", "rmse", "median_abs_error")
     sizes: tuple = (2, 3)
-    pause: float = 0.0
-    grid: ClassVar = ("pause",)
+    calls: int = 10**9
+    grid: ClassVar = ("calls",)
 
     def cells(self):
         return [{"size": n} for n in self.sizes]
@@ -47,7 +59,7 @@ class Slow(bn.Study):
         return 100
 
     def simulate(self, cell, rng, size):
-        time.sleep(self.pause)
+        CALLS(self.calls)
         return {"mean": rng.exponential(size=(size, cell["size"])).mean(axis=1)}
 """
 
@@ -105,21 +117,21 @@ def test_a_killed_run_goes_on_where_it_was_to_the_same_bits(tmp_path):
     paths = os.pathsep.join([str(tmp_path), str(Path(bn.__file__).parents[1])])
     environment = {**os.environ, "PYTHONPATH": paths}
 
-    def start(pause, more=""):
-        run = f"table = slow.bn.run(slow.Slow(pause={pause}), max_replicates=4000, {more}).table"
+    def start(calls, more=""):
+        run = f"table = slow.bn.run(slow.Slow(calls={calls}), max_replicates=4000, {more}).table"
         code = f"import slow\n{run}\ntable.to_pickle('table')"
         return subprocess.Popen([sys.executable, "-c", code], env=environment, cwd=tmp_path)
 
-    killed = start(0.03, f"executor=1, store={str(path)!r}")
+    killed = start(40, f"executor=1, store={str(path)!r}")
     while not path.exists() or time.sleep(0.02) or _quiet_count(path) < 10:
         assert killed.poll() is None
     killed.send_signal(signal.SIGKILL)
     killed.wait()
     assert 10 <= stored(path) < 80
-    assert start(0.0, f"store={str(path)!r}").wait() == 0
+    assert start(10**9, f"store={str(path)!r}").wait() == 0
     resumed = pd.read_pickle(tmp_path / "table")
     assert stored(path) == 80
-    assert start(0.0).wait() == 0
+    assert start(10**9).wait() == 0
     pd.testing.assert_frame_equal(resumed, pd.read_pickle(tmp_path / "table"), check_exact=True)
 
 

@@ -473,7 +473,7 @@ def test_in_a_project_of_its_own(tmp_path: Path):
     (tmp_path / "pytest.ini").write_text("[pytest]\n")
     (tmp_path / "test_own.py").write_text(dedent(OUTSIDE))
     command = [sys.executable, "-m", "pytest", "-rA", "-p", "no:cacheprovider", "test_own.py"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 1, done.stdout + done.stderr
     assert re.search(r"6 failed, 1 passed", done.stdout), done.stdout
     assert "PASSED test_own.py::test_correct" in done.stdout
