@@ -6,7 +6,6 @@ ValueError of one sentence. Numbers are checked in `bnstats._numbers`, arrays in
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 import reprlib
@@ -19,6 +18,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from bnstats._raised import raised
+from bnstats._synonyms import meant
 
 T = TypeVar("T")
 
@@ -26,6 +26,8 @@ MOST_THINGS = 10_000
 """Things in a list of arguments, at most: an iterator may never end."""
 NAMES_LISTED = 30
 """Known names that a refusal lists whole; of more it lists the first."""
+LONGEST_NAME = 100
+"""Letters of a name that are compared with the known ones."""
 
 # As in file:x?mode=memory and sqlite:///x, of whose slashes a path keeps one; C: is a drive.
 _ADDRESS = re.compile(r"file:|[a-z][a-z0-9+.-]+:/", re.IGNORECASE)
@@ -209,16 +211,23 @@ def word(name: str, value: Any) -> str:
 def named(kind: str, name: object, known: Mapping[str, T], otherwise: str) -> T:
     """The thing of that name; `otherwise` is what it could be instead of a name.
 
+    A name that is not known is answered with those that may have been meant, if any is near (`_synonyms.meant`).
+
     >>> named("estimator", "men", {"mean": 1, "var": 2}, "a bn.Estimator")
     Traceback (most recent call last):
         ...
     ValueError: estimator 'men' is not known; did you mean 'mean'? Known: mean, var.
+    >>> named("estimator", "mode", {"mean": 1, "var": 2}, "a bn.Estimator")
+    Traceback (most recent call last):
+        ...
+    ValueError: estimator 'mode' is not known; give a bn.Estimator or a known name. Known: mean, var.
     """
     if not isinstance(name, str):
         raise ValueError(f"{kind} takes a name ({_listed(known)}) or {otherwise}; got {shown(name)}.")
     if name not in known:
-        near = difflib.get_close_matches(name, known, n=1, cutoff=0.0)
-        said = f"did you mean {near[0]!r}? Known: {_listed(known)}" if near else f"none is; give {otherwise}"
+        near = " or ".join(map(repr, meant(name[:LONGEST_NAME], known)))
+        listed = f"Known: {_listed(known)}" if known else "None is"
+        said = f"did you mean {near}? {listed}" if near else f"give {otherwise} or a known name. {listed}"
         raise ValueError(f"{kind} {shown(name)} is not known; {said}.")
     return known[name]
 

@@ -6,6 +6,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from threading import RLock
 from typing import TYPE_CHECKING, Literal
 
@@ -16,6 +17,7 @@ _PACKAGE = __name__.partition(".")[0]
 # Rows that a warning names.
 SHOWN = 5
 _FILTERS = RLock()
+_HELD: ContextVar[list[str] | None] = ContextVar("held", default=None)
 
 
 class PrecisionWarning(UserWarning):
@@ -28,10 +30,31 @@ class NotFiniteWarning(RuntimeWarning):
 
 def notify(message: str, category: type[Warning] = UserWarning) -> None:
     """Warn at the line from which this package was called, however deep inside it that is noticed."""
+    held = _HELD.get()
+    if held is not None:
+        held.append(message)
+        return
     frame, level = sys._getframe(1), 2
     while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] == _PACKAGE:
         frame, level = frame.f_back, level + 1
     warnings.warn(message, category, stacklevel=level)
+
+
+@contextmanager
+def notices_held() -> Iterator[list[str]]:
+    """Collect this package's own notices while it lasts, for one that says how many there were.
+
+    >>> with notices_held() as held:
+    ...     notify("a batch has one row")
+    >>> held
+    ['a batch has one row']
+    """
+    held: list[str] = []
+    token = _HELD.set(held)
+    try:
+        yield held
+    finally:
+        _HELD.reset(token)
 
 
 @contextmanager

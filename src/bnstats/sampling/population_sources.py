@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy import stats
 
 from bnstats._arrays import FloatArray
 from bnstats._real_arrays import plain_array, real_numbers
@@ -38,6 +39,8 @@ def law_moments(law: Any, tail: float) -> tuple[float, float, float]:
 
 def label(law: Any) -> str:
     """The distribution as one would write it: its family and parameters."""
+    if law.dist.name == "Distribution":  # as SciPy calls every tabulated law
+        return f"tabulated-{digest(np.asarray(law.ppf(np.arange(1, 64) / 64), dtype=np.float64))[:6]}"
     given = [*map(str, law.args), *(f"{key}={value}" for key, value in law.kwds.items())]
     return f"{law.dist.name}({', '.join(given)})" if given else str(law.dist.name)
 
@@ -45,6 +48,24 @@ def label(law: Any) -> str:
 def digest(values: FloatArray) -> str:
     """A digest of the values, the same in every process."""
     return hashlib.sha256(values.tobytes()).hexdigest()
+
+
+def frozen(source: Any) -> Any:
+    """Return a tabulated law as a frozen one: it has no parameters to give. Families are refused.
+
+    >>> from scipy import stats
+    >>> float(frozen(stats.rv_discrete(values=([0, 5], [0.5, 0.5]))).mean())
+    2.5
+    >>> frozen(stats.norm)
+    Traceback (most recent call last):
+        ...
+    ValueError: norm is a family of distributions; freeze one, as in stats.norm(...).
+    """
+    if isinstance(source, stats.rv_histogram) or hasattr(source, "xk"):
+        return source()
+    public = type(getattr(stats, str(source.name), None)) is type(source)
+    call = f"stats.{source.name}" if public else f"{source.name}"
+    raise ValueError(f"{source.name} is a family of distributions; freeze one, as in {call}(...).")
 
 
 def checked_law(law: Any) -> Any:

@@ -20,7 +20,15 @@ from bnstats._written import Written, written_of
 from bnstats.sampling.atoms import atoms_of_law, largest_atom_of_law
 from bnstats.sampling.generators import generator_by, mark, sampler_of
 from bnstats.sampling.named_laws import NAMED, family, parameters
-from bnstats.sampling.population_sources import checked_law, checked_values, digest, label, law_mean, law_moments
+from bnstats.sampling.population_sources import (
+    checked_law,
+    checked_values,
+    digest,
+    frozen,
+    label,
+    law_mean,
+    law_moments,
+)
 from bnstats.sampling.samplers import Fill, array_filler, law_filler
 from bnstats.sampling.tails import binned, law_tail_index, slope_at, visible_order
 
@@ -89,7 +97,7 @@ class Population(CheckedMethods):
         if isinstance(source, str):
             return Population(name or source, law=named("population", source, NAMED, "a distribution or an array"))
         if isinstance(source, stats.rv_continuous | stats.rv_discrete):
-            raise ValueError(f"{source.name} is a family of distributions; freeze one, as in stats.{source.name}(...).")
+            source = frozen(source)
         if hasattr(source, "dist") and hasattr(source, "rvs"):
             return Population(name or label(source), law=checked_law(source))
         values = checked_values(source)

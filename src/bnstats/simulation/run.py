@@ -22,7 +22,7 @@ from bnstats.simulation.options import RunOptions, run_options
 from bnstats.simulation.progress import Bar
 from bnstats.simulation.result import Result
 from bnstats.simulation.share import share_of
-from bnstats.simulation.stopping import looks
+from bnstats.simulation.stopping import Case, looks
 from bnstats.simulation.storage.fingerprint import definition
 from bnstats.simulation.storage.store import Store
 from bnstats.simulation.study import Study
@@ -145,7 +145,8 @@ def _simulation(cells: Sequence[CellRun], looks: int, precision: float | None, s
     if precision is not None:
         missed, asked = ~table["reached"], np.array([row.number.asked for row in rows], dtype=bool)
         _report_missed(table[missed & asked], len(table), precision)
-        _report_without_error(table[missed & ~asked & np.isinf(table["mcse"])], len(table))
+        heavy = np.array([row.number.case is Case.HEAVY_TAILED for row in rows], dtype=bool)
+        _report_without_error(table[missed & ~asked & heavy], len(table))
     _report_not_finite(cells)
     _report_contradicted(cells)
     blocks = [(FirstBlock(cell.study, cell.cell, seed), cell) for cell in cells]
@@ -186,7 +187,7 @@ def _report_not_finite(cells: Sequence[CellRun]) -> None:
     if lines:
         shown, measures = "\n".join(lines[:SHOWN]), sum(len(cell.keys) for cell in cells)
         notify(
-            f"{len(lines)} of {measures} measures have replicates that are NaN or infinite; "
+            f"{len(lines)} of {measures} measures have replicates that are NaN or infinite, and no value; "
             f"find out why, run_block shows them. The first of them:\n{shown}",
             NotFiniteWarning,
         )

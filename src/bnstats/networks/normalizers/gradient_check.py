@@ -100,16 +100,33 @@ def _compare(normalizer: Normalizer, given: FloatArray, right: FloatArray, place
 
 
 def _diagnosis(given: FloatArray, right: FloatArray, places: IntArray) -> str:
-    """What kind of mistake leaves such errors, if it is one of those that are usual."""
-    error, scale = given - right, np.abs(right).max()
-    factor = float(given @ right / (right @ right))
-    if np.abs(given - factor * right).max() < 1e-3 * abs(factor) * scale:
-        return f"; all entries are {factor:.4g} times the right ones"
+    """Where the wrong entries are, and what kind of mistake leaves such errors, if it is a usual one."""
+    wrong = ~(np.abs(given - right) <= TOLERANCE * np.abs(right).max())
+    where, here = "", np.ones(wrong.size, dtype=bool)
+    for axis, one in ((1, "unit"), (0, "row")):
+        members = np.unique(places[axis][wrong])
+        if members.size <= np.unique(places[axis]).size // 2:
+            named = ", ".join(map(str, members[:5])) + (f" and {members.size - 5} more" if members.size > 5 else "")
+            where, here = f" in {one}{'s' if members.size > 1 else ''} {named} alone", np.isin(places[axis], members)
+            break
+    kind = _kind_of_mistake(given[here], right[here], places[:, here])
+    entries = f"{wrong.sum()} of {wrong.size} entries are wrong"
+    if where:
+        return f"; {entries},{where}{kind and f', where {kind}'}"
+    return f"; {kind or entries}"
+
+
+def _kind_of_mistake(given: FloatArray, right: FloatArray, places: IntArray) -> str:
+    """The kind of mistake that explains all these errors to a thousandth of the largest; empty if none does."""
+    if not np.isfinite(given).all():
+        return ""
+    error, squares = given - right, float(right @ right)
+    explained = 1e-3 * np.abs(error).max()
+    factor = float(given @ right) / squares if squares else 0.0
+    if squares and np.abs(given - factor * right).max() < explained:
+        return f"all entries are {factor:.4g} times the right ones"
     for axis, (others, set_name) in enumerate((("units", "row"), ("rows", "unit"))):
         members = [error[places[axis] == k] for k in np.unique(places[axis])]
-        if max(np.ptp(each) for each in members) < 1e-3 * np.abs(error).max():
-            return (
-                f"; the error is the same in all {others} of a {set_name}, as if the gradient of a mean were left out"
-            )
-    wrong = np.abs(error) > TOLERANCE * scale
-    return f"; {wrong.sum()} of {wrong.size} entries are wrong"
+        if max(map(np.size, members)) > 1 and max(np.ptp(each) for each in members) < explained:
+            return f"the error is the same in all {others} of a {set_name}, as if the gradient of a mean were left out"
+    return ""

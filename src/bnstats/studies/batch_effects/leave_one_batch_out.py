@@ -15,6 +15,7 @@ from bnstats._doors import aligned_by_label
 from bnstats._numbers import probability
 from bnstats._real_arrays import labels_of_rows, real_array
 from bnstats._validation import flag, several
+from bnstats._warnings import notices_held, notify
 from bnstats.corrections import Correction, correction_of
 from bnstats.studies.batch_effects.left_out_errors import Rows, errors_left_out, errors_without
 from bnstats.studies.batch_effects.left_out_interval import interval_of_change
@@ -131,9 +132,12 @@ def leave_one_batch_out(
     rows, batches = Rows(values, target, key), pd.unique(key)
     size = [int(np.count_nonzero(key == b)) for b in batches]
     errors, compared, base, base_without = [], [], None, None
+    alone = []
     for correction in chosen:
-        mse, training = errors_left_out(correction, rows, refit)
-        without = errors_without(correction, rows, refit)
+        with notices_held() as notices:
+            mse, training = errors_left_out(correction, rows, refit)
+            without = errors_without(correction, rows, refit)
+        alone += [correction.name] if notices else []
         if base is None:
             base, base_without = mse, without
         deleted = None if without is None or base_without is None else (without, base_without)
@@ -143,6 +147,11 @@ def leave_one_batch_out(
         compared.append({"correction": correction.name, "batches": len(batches), **roots, **interval})
         by_batch = {"batch": batches, "rows": size, "mse": mse, "training_mse": training}
         errors.append(pd.DataFrame(by_batch).assign(correction=correction.name))
+    if alone:
+        notify(
+            f"{size.count(1)} of {len(batches)} batches have one row, of which {', '.join(alone)} leaves nothing; "
+            "merge these batches with others, drop them, or use 'shrink'."
+        )
     columns = ["correction", "batch", "rows", "mse", "training_mse"]
     return LeftOut(pd.DataFrame(compared), pd.concat(errors, ignore_index=True)[columns])
 
