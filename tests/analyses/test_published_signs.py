@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from analyses import published_signs
-from analyses.breaking import MANY_CLASSES, best, kinds
+from analyses.breaking import MANY_CLASSES, kinds
 from analyses.command_line import Options, options
 from analyses.figure_files import FIGURES
 from analyses.published_signs import NOT_MEASURED, PUBLISHED, VERDICTS
@@ -48,7 +48,7 @@ def test_papers_that_share_a_line_have_the_sign_that_is_claimed() -> None:
 
 
 def test_learning_rates_are_those_that_other_networks_chose() -> None:
-    """Of the same kind, in the figures of remedies and of what breaks training."""
+    """Of the same kind, in the figure of remedies."""
     report = (
         pd.read_csv(FIGURES / "remedies.csv").query("stage == 'report'").set_index(["question", "normalizer", "size"])
     )
@@ -58,6 +58,13 @@ def test_learning_rates_are_those_that_other_networks_chose() -> None:
             assert chosen["equal rows", normalizer, n] == pytest.approx(rate, rel=1e-4), (normalizer, n)
     for n, rate in DEEP_RATES.items():
         assert chosen["deep", "batch", n] == pytest.approx(rate, rel=1e-4), n
+
+
+def test_no_other_learning_rate_is_clearly_better_for_pairs_of_classes() -> None:
+    """One rate for all normalizers there, so that what differs is the normalizer; eight networks tried each of three.
+
+    False alarm: 4.5 standard errors for each of eight comparisons, 3e-5. Power: six points are seen with 0.9.
+    """
     rows = pd.read_csv(FIGURES / "breaking.csv").query(f"panel == '{MANY_CLASSES}'")
     rows = rows.assign(normalizer=kinds(rows))
     for normalizer, statistics in (
@@ -66,7 +73,11 @@ def test_learning_rates_are_those_that_other_networks_chose() -> None:
         ("ghost", "running"),
         ("renorm", "running"),
     ):
-        assert best(rows, normalizer, statistics)["learning_rate"] == CLASSES_RATE, (normalizer, statistics)
+        tried = rows[(rows["normalizer"] == normalizer) & (rows["statistics"] == statistics)].set_index("learning_rate")
+        own = tried.loc[CLASSES_RATE]
+        better = tried["value"] - own["value"] > 4.5 * np.hypot(tried["mcse"], own["mcse"])
+        assert len(tried) == 3
+        assert not better.any(), (normalizer, statistics)
 
 
 def judged(folder: Path, seed: int = 0) -> pd.DataFrame:

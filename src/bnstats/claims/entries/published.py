@@ -2,7 +2,7 @@
 
 Each published difference has one experiment. The ledger judges it, and the figure of published signs shows the verdict.
 Learning rates are tuned: few other networks have chosen them, for the figures of remedies and of what breaks training.
-A test holds that they are the same.
+A test holds that they are the same, or as good.
 """
 
 from __future__ import annotations
