@@ -136,6 +136,24 @@ def test_replicates_that_are_nan_are_called_so(precision: float | None) -> None:
     assert np.isnan(bn.run_block(Holed(), cell=0, block=0)["x"]).any()
 
 
+def clipped(x: np.ndarray, axis: int) -> np.ndarray:
+    """NaN for one batch of 4 in 44."""
+    mean = np.mean(x, axis=axis)
+    return np.where(mean > 1, np.nan, mean)
+
+
+def test_an_estimator_that_makes_nan_is_said_to() -> None:
+    own = bn.Estimator("own", clipped, 0.0)
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        bn.measure_convergence("normal", batch_sizes=4, estimators=own, max_replicates=64, progress=False)
+    assert [w.category for w in warned] == [bn.exceptions.NotFiniteWarning]
+    with pytest.raises(ValueError, match=r"own is NaN for \d+ of 1024 batches of 4 from normal"):
+        bn.testing.assert_unbiased(own, "normal", tolerance=0.1, batch_size=4)
+    mended = bn.Estimator("mended", lambda x, axis: np.nan_to_num(clipped(x, axis), nan=1.0), 0.0, order=1)
+    bn.testing.assert_unbiased(mended, "normal", tolerance=0.1, batch_size=4)
+
+
 # ---- one notice for all left-out batches
 
 

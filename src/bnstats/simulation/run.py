@@ -145,7 +145,8 @@ def _simulation(cells: Sequence[CellRun], looks: int, precision: float | None, s
     if precision is not None:
         missed, asked = ~table["reached"], np.array([row.number.asked for row in rows], dtype=bool)
         _report_missed(table[missed & asked], len(table), precision)
-        heavy = np.array([row.number.case is Case.HEAVY_TAILED for row in rows], dtype=bool)
+        # NaN is no heavy tail, and has a warning of its own.
+        heavy = np.array([row.number.case is Case.HEAVY_TAILED and not row.sample.missing[0] for row in rows], bool)
         _report_without_error(table[missed & ~asked & heavy], len(table))
     _report_not_finite(cells)
     _report_contradicted(cells)

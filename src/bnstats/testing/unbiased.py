@@ -34,6 +34,8 @@ from bnstats.testing.claims import (
 )
 from bnstats.testing.error_bounds import quantile
 
+# Estimates that show whether an estimator makes NaN.
+PROBED = 1024
 # Estimates at the first look, so that their mean is normal; they double from look to look.
 FIRST_LOOK_ESTIMATES = 4096
 
@@ -142,6 +144,13 @@ def _moments_at_looks(
 def _check_variance(estimator: Estimator, source: Population, batching: Batching, n: int, replicates: int) -> None:
     infinite = math.isinf(theory.sampling(source, n, estimator, batching).se)
     if infinite or visible_tail_index(source, batching, estimator, n, replicates) <= 2:
+        estimates = np.concatenate([*estimates_of(estimator, source, batching, np.random.default_rng(0), PROBED, n)])
+        nans = int(np.isnan(estimates).sum())
+        if nans:
+            raise ValueError(
+                f"{estimator.name} is NaN for {nans} of {estimates.size} batches of {n} from {source.name}, so it has "
+                "no bias: give these batches a number too, or take larger ones."
+            )
         raise ValueError(
             f"{estimator.name} of batches of {n} from {source.name} has tails too heavy for a standard error of its "
             "bias: take larger batches, or assert_converges, which needs no moments."
