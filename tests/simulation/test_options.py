@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import bnstats as bn
-from bnstats.simulation.options import DOCUMENTATION, RunOptions
+from bnstats.simulation.options import DOCUMENTATION, RunOptions, run_options
 
 MEASURING = [bn.run, *(getattr(bn, name) for name in dir(bn) if name.startswith("measure_"))]
 every_function = pytest.mark.parametrize("function", MEASURING, ids=lambda f: f.__name__)
@@ -21,6 +21,16 @@ def test_every_function_that_runs_a_study_takes_and_shows_the_same_options(funct
     assert all(parameters[name].kind is inspect.Parameter.KEYWORD_ONLY for name in RunOptions.__annotations__)
     assert DOCUMENTATION in function.__doc__
     assert "**options" not in f"{inspect.signature(function)}{function.__doc__}"
+
+
+def test_options_are_documented_without_the_indentation_of_the_source():
+    """Python takes it out of a docstring from 3.13 on."""
+
+    def measure(**options):
+        return options
+
+    measure.__doc__ = "Measure.\n\nParameters\n----------\n**options : RunOptions\n\nReturns\n-------\ndict\n"
+    assert DOCUMENTATION in run_options(precision=None, max_replicates=2)(measure).__doc__
 
 
 @every_function

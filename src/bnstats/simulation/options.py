@@ -30,23 +30,23 @@ class RunOptions(TypedDict, total=False):
 
 # What is said of a run's options wherever a docstring has a parameter `**options`.
 DOCUMENTATION = """\
-    precision : float, optional
-        Relative Monte Carlo standard error to reach in each number; replicates double until all have reached it or
-        `max_replicates` are spent. None: `max_replicates` are simulated. Stopping when a number looks precise enough
-        moves the share of a rare event up by about precision² of itself: 7 % at 0.3, 0.04 % at 0.02.
-    seed : int
-        Of all random numbers.
-    executor : None, int, concurrent.futures.Executor or Share
-        None: one thread per core; an int: so many threads. Results do not depend on it. A `bn.Share`: this job's share
-        of the blocks.
-    store : path, optional
-        SQLite file in which finished blocks are kept and found again.
-    progress : bool, optional
-        Progress bar; by default on a terminal only.
-    max_replicates : int
-        At most so many replicates per condition, rounded up to whole blocks.
+precision : float, optional
+    Relative Monte Carlo standard error to reach in each number; replicates double until all have reached it or
+    `max_replicates` are spent. None: `max_replicates` are simulated. Stopping when a number looks precise enough
+    moves the share of a rare event up by about precision² of itself: 7 % at 0.3, 0.04 % at 0.02.
+seed : int
+    Of all random numbers.
+executor : None, int, concurrent.futures.Executor or Share
+    None: one thread per core; an int: so many threads. Results do not depend on it. A `bn.Share`: this job's share
+    of the blocks.
+store : path, optional
+    SQLite file in which finished blocks are kept and found again.
+progress : bool, optional
+    Progress bar; by default on a terminal only.
+max_replicates : int
+    At most so many replicates per condition, rounded up to whole blocks.
 """
-_PLACE = "    **options : RunOptions\n"
+_PLACE = "**options : RunOptions\n"
 _DEFAULTS: RunOptions = {"seed": 0, "executor": None, "store": None, "progress": None}
 
 
@@ -80,7 +80,7 @@ def run_options(*, precision: float | None, max_replicates: int) -> Callable[[Ca
             return function(*args, **{**kwargs, **checked(options)})
 
         measuring.__signature__ = signature  # type: ignore[attr-defined]
-        measuring.__doc__ = (function.__doc__ or "").replace(_PLACE, DOCUMENTATION)
+        measuring.__doc__ = inspect.cleandoc(function.__doc__ or "").replace(_PLACE, DOCUMENTATION)
         return measuring
 
     return decorate
