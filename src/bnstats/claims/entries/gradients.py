@@ -41,23 +41,23 @@ def _grows(name: str, statement: str, quantity: str, evidence: Within) -> Claim:
 CLAIMS = (
     _at_2(
         "gradient-mostly-stopped-at-2",
-        "In batches of 2, hardly any gradient passes to the weights below, in most networks.",
+        "In batches of 2, hardly any gradient passes to the weights below, in most untrained networks with ReLU.",
         Region.above(0.5),
     ),
     _at_2(
         "gradient-always-stopped-at-2",
-        "In batches of 2, no gradient passes to the weights below, whatever eps lets through.",
+        "In batches of 2, no gradient passes to the weights below in untrained networks, whatever eps lets through.",
         Region.above(0.99),
     ),
     _grows(
         "gradient-grows-with-relu",
-        "With ReLU, gradients grow from layer to layer towards the input, by about 1.49 at n = 64.",
+        "With ReLU, gradients of untrained networks grow from layer to layer, by about 1.49 at n = 64.",
         "chance that the mean factor per layer is within 0.12 of 1.49, six layers of 128 units",
         Within(_measure(64, 128, 6, ALL_LAYERS, FACTOR), 1.37, 1.61),
     ),
     _grows(
         "gradient-grows-without-relu",
-        "Without activation, gradients grow by (n - 2)/(n - 3) a layer: 1.2 at n = 8.",
+        "Without activation, gradients of untrained networks grow by (n - 2)/(n - 3) a layer: 1.2 at n = 8.",
         "chance that the mean factor per layer is within 0.15 of 1.2, six linear layers of 128 units",
         Within(_measure(8, 128, 6, ALL_LAYERS, FACTOR, "linear"), 1.05, 1.35),
     ),
