@@ -107,7 +107,7 @@ def test_a_correction_that_cannot_be_fitted_to_all_but_two_batches_has_the_inter
 def test_a_constant_x_predicts_the_mean_outcome() -> None:
     """Centred, a batch of one row has nothing left."""
     outcome = np.random.default_rng(7).normal(size=6)
-    with pytest.warns(UserWarning, match="nothing of it is left"):
+    with pytest.warns(UserWarning, match="of which center leaves nothing"):
         left = leave_one_batch_out(np.arange(6.0), outcome, np.arange(6), ["center"])
     others = (outcome.sum() - outcome) / 5
     np.testing.assert_allclose(left.errors["mse"], (outcome - others) ** 2)
