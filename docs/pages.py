@@ -14,6 +14,10 @@ from bnstats.claims.counts import counts
 FIGURES = Path(__file__).resolve().parent.parent / "figures"
 BENCHMARKS = FIGURES.parent / "benchmarks" / "measured"
 COUNTS = ("fault", "outcome", "number")
+COVERAGE = (
+    *("law", "summary", "control_variate", "replicates", "runs", "infinite", "coverage", "by_the_normal_law"),
+    "moment_shown",
+)
 MEASURED = {
     "speed": ("what", "unit", "median", "minimum", "maximum", "target", "reached"),
     "kills": COUNTS,
@@ -21,6 +25,7 @@ MEASURED = {
     "calls": COUNTS,
     "left_out_coverage": ("shift", "batches", "correction", "data_sets", "change", "coverage", "mcse"),
     "tails": ("law", "what", "expected", "found", "p_value"),
+    "coverage": COVERAGE,
 }
 SHOWN = (
     "verdict",

@@ -4,6 +4,7 @@ import importlib
 import json
 import os
 import pkgutil
+import re
 import socket
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import pytest
 
 import benchmarks
 import bnstats as bn
-from benchmarks import campaigns, tails
+from benchmarks import campaigns, coverage, tails
 from benchmarks.__main__ import main, printed
 from benchmarks.frame import Benchmark, Row, Setting
 from benchmarks.registry import BENCHMARKS
@@ -62,6 +63,47 @@ def test_draws_are_counted_in_parts_and_tails(tmp_path, monkeypatch):
     monkeypatch.setattr(tails, "Law", Wrong)
     wrong = pd.DataFrame(tails.judged("t5", "compiled", 2**21, 2026))
     assert (wrong["p_value"] < 1e-9).mean() > 0.5
+
+
+def test_intervals_are_counted(tmp_path, monkeypatch):
+    """Of 20 runs, at least 14 hold the truth but for a chance of 3e-5 a row at 95 %, and 2 rows are judged."""
+    monkeypatch.setattr(coverage, "REPLICATES", (250,))
+    coverage.main(["--runs", "20", "--to", str(tmp_path / "coverage.csv")])
+    table = pd.read_csv(tmp_path / "coverage.csv").set_index(["law", "summary", "control_variate"])
+    assert set(table.index.get_level_values("law")) == set(coverage.LAWS)
+    assert set(table.index.get_level_values("summary")) == set(coverage.SUMMARIES)
+    assert (table["coverage"].loc[[("normal", "mean", False), ("exponential", "se", False)]] >= 0.7).all()
+    wrong = [one.assign(value=one["value"] + 1.0) for one in (coverage.one_run(250, seed) for seed in range(5))]
+    rows = pd.DataFrame(coverage.counted(wrong, 250)).set_index(["law", "summary"])
+    assert (rows.loc[("normal", "mean"), "coverage"] == 0).all()
+
+
+def test_true_values_are_those_of_many_replicates():
+    """Of 10^6 replicates of each law: within 4 %, 7 standard errors of the heaviest; another law is off by more."""
+    rng = np.random.default_rng(0)
+    for law in coverage.LAWS.values():
+        x, control = law.draw(rng, 10**6)
+        found = {"mean": x.mean(), "se": x.std(), "rmse": np.sqrt((x**2).mean())}
+        found |= {"median_abs_error": np.median(np.abs(x)), "quantile(0.5)": np.median(x)}
+        for summary, value in found.items():
+            assert value == pytest.approx(law.true(summary), rel=0.04, abs=0.006), summary
+        assert abs(control.mean()) < 6 * control.std() / 1000
+
+
+def test_the_site_shows_every_row_of_the_table_of_coverage():
+    saved = pages.BENCHMARKS / "coverage.csv"
+    table = pd.read_csv(saved)
+    conditions = {(law, n) for law in coverage.LAWS for n in coverage.REPLICATES}
+    assert set(zip(table["law"], table["replicates"], strict=True)) == conditions
+    assert set(table["summary"]) == set(coverage.SUMMARIES)
+    page = pages._measured(saved, pages.COVERAGE)
+    cells = np.array(re.findall(r"<td>(.*?)</td>", page)).reshape(-1, len(pages.COVERAGE))
+    shown = pd.DataFrame(cells, columns=pages.COVERAGE)
+    assert (shown["law"] == table["law"]).all()
+    assert (shown["summary"] == table["summary"]).all()
+    for name in ("replicates", "runs", "infinite", "coverage", "by_the_normal_law"):
+        np.testing.assert_allclose(pd.to_numeric(shown[name]), table[name], atol=5e-5)
+    assert "measured/coverage.html" in (Path(pages.__file__).parent / "measured.md").read_text()
 
 
 def test_no_two_rows_have_the_same_name():

@@ -250,3 +250,34 @@ def test_leaving_out_groups_is_done_with_control_variates_too() -> None:
         simulation.samples[0], moments=np.where(np.arange(GROUPS)[:, None] < 2, simulation.samples[0].moments, 0)
     )
     assert np.isfinite(simulation.summaries[0].leaving_out(few)[:2]).all()
+
+
+@dataclass(frozen=True)
+class Skewed(bn.Study):
+    """Lognormal replicates of this shape, beside the normal values that they are made from."""
+
+    shape: float
+
+    def cells(self):
+        return [{}]
+
+    def size(self, cell):
+        return 200
+
+    def simulate(self, cell, rng, size):
+        z = rng.standard_normal(size)
+        return {"x": np.exp(self.shape * z), "z": z}
+
+    def controls(self, cell, key):
+        return ("z",) if key == "x" else ()
+
+
+def test_skewed_replicates_need_more_for_each_slope() -> None:
+    """1600 hardly skewed replicates are enough; of strongly skewed ones they are worth fewer than 200 normal ones."""
+    ratios = {
+        (shape, n): bn.run(Skewed(shape), max_replicates=n).table["variance_ratio"].iloc[0]
+        for shape, n in ((0.1, 1600), (1.0, 1600), (1.0, 160_000))
+    }
+    assert ratios[0.1, 1600] > 10
+    assert ratios[1.0, 1600] == 1
+    assert ratios[1.0, 160_000] > 1.5

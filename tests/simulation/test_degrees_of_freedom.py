@@ -10,7 +10,7 @@ from matplotlib import pyplot as plt
 from scipy import stats
 
 from bnstats.plots.elements import series
-from bnstats.simulation.degrees_of_freedom import of_mean
+from bnstats.simulation.degrees_of_freedom import of_largest, of_mean, of_quantile
 
 SETS = 20_000
 
@@ -52,6 +52,38 @@ def test_skewed_replicates_have_fewer(draw, true: float) -> None:
     }
     assert held["df"] > 0.93 + 3 * 0.0018
     assert true == 1.0 or held["all"] < 0.93
+
+
+@pytest.mark.parametrize(
+    "draw", [lambda rng, size: rng.exponential(size=size), lambda rng, size: rng.standard_t(5, size)]
+)
+def test_standard_errors_of_few_replicates_follow_the_largest(draw) -> None:
+    """Squared deviations of 250 exponential or t5 values; of 20 000 intervals 93 % hold the variance, as counted.
+
+    Power: with all degrees of freedom they are fewer than 92 %.
+    """
+    rng = np.random.default_rng(4)
+    x = rng.standard_t(5, (SETS, 250)) if law == "standard_t" else rng.standard_exponential((SETS, 250))
+    true = 1.0 if x.min() > 0 else 5 / 3
+    squares = (x - x.mean(axis=1, keepdims=True)) ** 2
+    variance, spread = squares.mean(axis=1), squares.var(axis=1)
+    largest = np.abs(squares - variance[:, None]).max(axis=1)
+    df = np.array([of_largest(250, *pair) for pair in zip(spread, largest, strict=True)])
+    root, mcse = np.sqrt(variance * 250 / 249), np.sqrt(spread / 250 / (4 * variance))
+    off = np.abs(root - math.sqrt(true))
+    held = {name: np.mean(off < mcse * stats.t.isf(0.025, f)) for name, f in (("df", df), ("all", 249))}
+    assert held["df"] > 0.93
+    assert held["all"] < 0.92
+
+
+def test_the_distance_of_order_statistics_varies_as_told() -> None:
+    """Of uniform numbers: twice the inverse of the relative variance of a squared error, to first order 10 %."""
+    x = np.sort(np.random.default_rng(5).random((SETS, 1000)), axis=1)
+    distance = (
+        x[:, 531] - x[:, 468]
+    ) / 2  # two standard errors of a proportion, 15.8 ranks, to both sides of the median
+    df = 2 / (4 * distance.var() / distance.mean() ** 2)
+    assert of_quantile(1000, 0.5, 2.0) == pytest.approx(df, rel=0.1)
 
 
 def test_bars_of_figures_follow_the_t_law() -> None:

@@ -308,3 +308,26 @@ def test_what_a_summary_needs_is_said() -> None:
         bn.run(Wrong(), max_replicates=1000)
     with pytest.raises(ValueError, match=r"needs the standard errors by the model; let Alone.model_se say"):
         bn.run(Alone(), max_replicates=1000)
+
+
+@pytest.mark.parametrize("chance", [0.05, 0.95])
+def test_a_quantile_that_replicates_do_not_bound_has_no_error(chance: float) -> None:
+    """Two standard errors of a proportion, sqrt(n p (1 - p)), are n p replicates for n p = 4 (1 - p): for n = 76."""
+    x = np.random.default_rng(0).standard_normal(77)
+    assert quantile(chance).of(sample(x[:76]).whole())[1] == math.inf
+    assert math.isfinite(quantile(chance).of(sample(x).whole())[1])
+
+
+@pytest.mark.parametrize(("chance", "n"), [(0.05, 250), (0.05, 1000), (0.5, 250), (0.95, 500)])
+def test_intervals_of_quantiles_hold_the_truth(chance: float, n: int) -> None:
+    """Of 1000 sets of exponential values: fewer than the binomial quantile at 1e-9 for 93 % are no chance.
+
+    Power: with quantiles one standard error away and the normal law, 87 % of 500 values hold the one of 5 %.
+    """
+    rng, held = np.random.default_rng([n, int(100 * chance)]), []
+    for _ in range(1000):
+        evidence = sample(rng.exponential(size=n)).whole()
+        value, mcse, _ = quantile(chance).of(evidence)
+        half = mcse * stats.t.isf(0.025, quantile(chance).df(evidence))
+        held.append(abs(value + math.log1p(-chance)) < half)
+    assert sum(held) > stats.binom.ppf(1e-9, 1000, 0.93)

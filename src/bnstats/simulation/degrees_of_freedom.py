@@ -41,19 +41,19 @@ def of_mean(n: float, skewness: float, kurtosis: float) -> float:
     return (n - 1) / max(1.0, varies, goes_along)
 
 
-def of_variance(n: float, kurtosis: float) -> float:
-    """Degrees of freedom of the standard error of a standard deviation or root mean square, by the same two rules.
+def of_largest(n: float, variance: float, largest: float) -> float:
+    """Degrees of freedom of the standard error of a mean of n numbers, by the largest of their deviations.
 
-    They would need the skewness and kurtosis of squared deviations, so moments of orders six and eight. Those are taken
-    from the gamma law whose relative variance is that of the squared deviations, as it is for a normal law.
+    Where the numbers are squares of replicates, their kurtosis takes moments of order eight, which few replicates show.
+    A bound shows more: the relative variance of a sum of squares is at most the part of it that the largest one has.
 
     Examples
     --------
-    >>> round(of_variance(1001, 3.0)), round(of_variance(1001, 9.0))
-    (134, 37)
+    >>> of_largest(1000, 1.0, 10.0), of_largest(1000, 1.0, 1.0)
+    (20.0, 999)
     """
-    relative = max(kurtosis - 1, 0.0)
-    return of_mean(n, 2 * math.sqrt(relative), 3 + 6 * relative)
+    squared = largest**2
+    return min(n - 1, 2 * n * variance / squared) if squared > 0 else n - 1
 
 
 def of_quantile(n: float, chance: float, distance: float) -> float:

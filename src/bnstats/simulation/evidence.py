@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from bnstats._arrays import FloatArray
 from bnstats.simulation.central_moments import merge_groups
-from bnstats.simulation.control_variates import Controlled, halves
+from bnstats.simulation.control_variates import LEAST_PER_SLOPE, Controlled, halves
+from bnstats.simulation.degrees_of_freedom import of_mean
 from bnstats.simulation.histogram import BINS, EDGES, Histogram
 
 # A power of two, so that groups merge as a tree.
@@ -190,6 +191,27 @@ class Evidence:
         """Of the values, 3 for normal ones; nan where all are equal."""
         with np.errstate(all="ignore"):
             return float(self.central(4) / self.central(2) ** 2)
+
+    @property
+    def extremes(self) -> tuple[float, float]:
+        """Smallest and largest value - origin; nan where only moments are kept."""
+        held = self.values.counts > 0
+        if not held.any():
+            return math.nan, math.nan
+        return float(self.values.low[held].min()), float(self.values.high[held].max())
+
+    @property
+    def enough_for_slopes(self) -> bool:
+        """Whether either half of the blocks is worth enough normal replicates for the slopes on control variates.
+
+        Skewed and heavy-tailed replicates are worth as many as a mean of them has degrees of freedom: the error of an
+        adjusted number is not better known than that of the plain one.
+        """
+        if self.halves is None:
+            return False
+        n, joint = self.halves
+        worth = of_mean(float(self.n), self.skewness, self.kurtosis) / self.n
+        return bool(n.min() * worth >= LEAST_PER_SLOPE * (joint.shape[-1] - 2))
 
     @property
     def mean_square(self) -> float:

@@ -27,6 +27,9 @@ from bnstats.simulation.histogram import DISTANCES, Histogram
 
 # A relative difference of squares below this is rounding.
 ROUNDING = 1e-12
+# Standard errors of a proportion, to both sides of a quantile, of the quantiles that its error is read from.
+WIDTH = 2.0
+_AT_WIDTH = int(np.flatnonzero(DISTANCES == WIDTH)[0])
 
 
 def _df_of_mean(e: Evidence) -> float:
@@ -34,7 +37,7 @@ def _df_of_mean(e: Evidence) -> float:
 
 
 def _df_of_variance(e: Evidence) -> float:
-    return degrees_of_freedom.of_variance(e.n, e.kurtosis)
+    return _df_of_mean_square(e, 0.0)
 
 
 def _df_of_rmse(e: Evidence) -> float:
@@ -42,9 +45,13 @@ def _df_of_rmse(e: Evidence) -> float:
 
 
 def _df_of_mean_square(e: Evidence, mean: float) -> float:
-    """Of squares by their relative variance, as if they had a gamma law."""
-    variance = e.central(4) - e.central(2) ** 2 + 4 * mean * e.central(3) + 4 * mean**2 * e.central(2)
-    return degrees_of_freedom.of_variance(e.n, 1 + float(np.divide(variance, (e.central(2) + mean**2) ** 2)))
+    """Degrees of freedom of the mean square of values that were moved so that this is their mean."""
+    second = e.central(2)
+    square, (low, high) = second + mean**2, (x - e.from_origin + mean for x in e.extremes)
+    variance = e.central(4) - second**2 + 4 * mean * e.central(3) + 4 * mean**2 * second  # of the squares
+    smallest = 0.0 if low <= 0 <= high else min(low**2, high**2)
+    largest = max(max(low**2, high**2) - square, square - smallest)
+    return degrees_of_freedom.of_largest(e.n, variance, largest)
 
 
 def _df_of_relative_error(e: Evidence) -> float:
@@ -54,7 +61,7 @@ def _df_of_relative_error(e: Evidence) -> float:
 
 
 def _df_of_quantile(e: Evidence, chance: float) -> float:
-    return degrees_of_freedom.of_quantile(float(e.n), chance, 1.0)
+    return degrees_of_freedom.of_quantile(float(e.n), chance, WIDTH)
 
 
 @dataclass(frozen=True)
@@ -107,7 +114,7 @@ class Summary:
 
     def of_controlled(self, evidence: Evidence) -> tuple[float, float, float] | None:
         """The same with control variates, by the delta method; None where there are none, or they are of no use."""
-        if self.gradient is None or evidence.controlled is None:
+        if self.gradient is None or evidence.controlled is None or not evidence.enough_for_slopes:
             return None
         controlled, covariance = evidence.controlled
         with np.errstate(all="ignore"):
@@ -245,20 +252,22 @@ def _median_abs_error(e: Evidence) -> float:
 
 
 def _quantile_mcse(e: Evidence, histogram: Callable[[Evidence], Histogram], chance: float) -> float:
-    """Half the distance of the quantiles one standard error of a proportion to both sides (Woodruff 1952).
+    """A quarter of the distance of the quantiles two standard errors of a proportion to both sides (Woodruff 1952).
 
-    Between atoms the quantiles jump: a jump that is k standard errors of a proportion away counts for its k-th part. An
-    atom that holds all quantiles to five standard errors is the quantile itself.
+    So an interval of 95 % is as wide as Woodruff's, but for the t law. Where a quantile two standard errors away is
+    beyond all replicates, these do not bound it, and the error is infinite. Between atoms the quantiles jump: a jump
+    that is k standard errors of a proportion away counts for its k-th part. An atom that holds all quantiles to five
+    standard errors is the quantile itself.
     """
-    if e.n * min(chance, 1 - chance) < 1:
+    away = math.sqrt(e.n * min(chance / (1 - chance), (1 - chance) / chance))  # the ends, in standard errors
+    if away <= WIDTH:
         return math.inf
     held = histogram(e)
     center, lower, upper = held.around(chance)
-    mcse = float(upper[0] - lower[0]) / 2
+    mcse = float(upper[_AT_WIDTH] - lower[_AT_WIDTH]) / (2 * WIDTH)
     if held.atoms.size:
         mcse = max(mcse, float(np.max(np.maximum(upper - center, center - lower) / DISTANCES)))
-    few = e.n * min(chance / (1 - chance), (1 - chance) / chance) <= DISTANCES[-1] ** 2
-    return e.span if mcse == 0 and few else mcse
+    return e.span if mcse == 0 and away <= DISTANCES[-1] else mcse
 
 
 def _between_atoms(e: Evidence, histogram: Callable[[Evidence], Histogram], chance: float) -> bool:
@@ -304,8 +313,8 @@ SUMMARIES: dict[str, Summary] = {
     for summary in (
         Summary("mean", _mean, _mean_mcse, order=2, gradient=_gradient_of_mean),
         Summary("bias", _bias, _mean_mcse, order=2, scale=_rmse, gradient=_gradient_of_mean),
-        Summary("se", _se, _se_mcse, order=4, gradient=_gradient_of_se, df=_df_of_variance),
-        Summary("rmse", _rmse, _rmse_mcse, order=4, gradient=_gradient_of_rmse, df=_df_of_rmse),
+        Summary("se", _se, _se_mcse, order=4, gradient=_gradient_of_se, histogram=True, df=_df_of_variance),
+        Summary("rmse", _rmse, _rmse_mcse, order=4, gradient=_gradient_of_rmse, histogram=True, df=_df_of_rmse),
         Summary("root_mean", _root_mean, _root_mean_mcse, order=2, gradient=_gradient_of_root_mean),
         _of_quantile("median_abs_error", _median_abs_error, _magnitudes, 0.5),
         *map(quantile, (0.05, 0.5, 0.95)),
@@ -318,6 +327,7 @@ SUMMARIES: dict[str, Summary] = {
             order=4,
             scale=_model_ratio,
             of_model_se=True,
+            histogram=True,
             df=_df_of_relative_error,
         ),
     )
