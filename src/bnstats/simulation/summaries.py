@@ -260,7 +260,7 @@ def _quantile_mcse(e: Evidence, histogram: Callable[[Evidence], Histogram], chan
     standard errors is the quantile itself.
     """
     away = math.sqrt(e.n * min(chance / (1 - chance), (1 - chance) / chance))  # the ends, in standard errors
-    if away <= WIDTH:
+    if away <= WIDTH * (1 + ROUNDING):
         return math.inf
     held = histogram(e)
     center, lower, upper = held.around(chance)
