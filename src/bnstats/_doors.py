@@ -10,6 +10,7 @@ from typing import Any, ClassVar, TypeVar
 
 from bnstats._labels import aligned
 from bnstats._tables import is_labeled, like
+from bnstats._user_code import LendsArrays
 
 Check = Callable[[str, Any], Any]
 """Takes the name of an argument and what was given; returns it as it is used, or raises a ValueError."""
@@ -63,12 +64,12 @@ def aligned_by_label(*rows: str) -> Callable[[T], T]:
     return decorate
 
 
-class CheckedMethods:
+class CheckedMethods(LendsArrays):
     """A family of classes, whose public methods check the arguments that have a name in `checks`.
 
     Those that have a name in `per_row` have a value for each row, and are aligned by label. What a method returns for
     those in `gives_back` is of pandas, with its labels, if they are. It holds for the classes of this package; methods
-    of a user's own class are only called by it.
+    of a user's own class are only called by it, with arrays that they cannot write to.
     """
 
     checks: ClassVar[Mapping[str, Check]] = {}

@@ -17,6 +17,7 @@ from bnstats._arrays import FloatArray
 from bnstats._doors import checked
 from bnstats._numbers import batch_size, interval, number
 from bnstats._real_arrays import real_array
+from bnstats._user_code import LendsArrays, called, name_of_function
 from bnstats._validation import function, instance, shown, word
 from bnstats.sampling.batching import IID, Batching, rule
 from bnstats.sampling.populations import Population, population_of
@@ -28,7 +29,7 @@ PHRASE = "; "
 """Between the phrases of a scope."""
 
 
-class Evidence(ABC):
+class Evidence(LendsArrays, ABC):
     """What every kind of evidence offers."""
 
     @property
@@ -258,7 +259,8 @@ class BatchStatistic(Study):
     def simulate(self, cell: Cell, rng: Generator, size: int) -> dict[str, Any]:
         batches = np.empty((size, self.batch_size))
         self.batching.fill(cell["population"], rng, batches)
-        return {"value": self.statistic(batches)}
+        # A copy, as a function may fill the same array again.
+        return {"value": np.array(called(f"statistic {name_of_function(self.statistic)}", self.statistic, batches))}
 
     @property
     def evidence(self) -> Measures:

@@ -17,6 +17,7 @@ from bnstats._doors import aligned_by_label
 from bnstats._labels import column_order
 from bnstats._real_arrays import labels_of_rows, real_array
 from bnstats._tables import like, one_column, rows_like
+from bnstats._user_code import called, guarded, is_own, lent
 from bnstats.corrections.groups import Groups, shown
 
 Along = Literal["batch", "time"]
@@ -94,9 +95,22 @@ class Correction:
             this correction cannot estimate: the message names it.
         """
         groups = Groups.of(x, key, self.along)
-        rule = self.estimate(groups, **dict(self.parameters))
+        rule = self.rule_of(groups)
         flat = np.ndim(x) == 1
-        return Fitted(self, groups.level, rule, groups.labels, *rule(groups), flat=flat, columns=groups.columns)
+        effects = self.by_rule(rule, groups)
+        return Fitted(self, groups.level, rule, groups.labels, *effects, flat=flat, columns=groups.columns)
+
+    def rule_of(self, groups: Groups) -> Rule:
+        """The rule that is estimated from these groups."""
+        rule: Rule = called(f"correction {self.name!r}", self.estimate, groups, **dict(self.parameters))
+        return rule
+
+    def by_rule(self, rule: Rule, groups: Groups) -> tuple[FloatArray, FloatArray]:
+        """Effects and factors of these groups."""
+        if not is_own(self.estimate):
+            return rule(groups)
+        effects, factors = guarded(f"correction {self.name!r}", rule, lent(groups))
+        return effects, factors
 
     @aligned_by_label("x", "key")
     def __call__(self, x: ArrayLike, key: ArrayLike) -> Any:
@@ -191,9 +205,9 @@ class Fitted:
         groups = self._groups(x, key)
         rule = self.rule
         if self.correction.along == "time":
-            again = self.correction.estimate(groups, **dict(self.correction.parameters))
+            again = self.correction.rule_of(groups)
             rule = partial(_relevelled, rule=again, shift=groups.level - self.level)
-        effects, factors = rule(groups)
+        effects, factors = self.correction.by_rule(rule, groups)
         return replace(self, rule=rule, labels=groups.labels, effects=effects, factors=factors)
 
     def _groups(self, x: ArrayLike, key: ArrayLike) -> Groups:
@@ -220,7 +234,7 @@ class Fitted:
             return self.effects[at], self.factors[at]
         if not self.correction.transfers:
             raise ValueError(self._refusal(groups))
-        effects, factors = self.rule(groups)
+        effects, factors = self.correction.by_rule(self.rule, groups)
         return np.where(seen, self.effects[at], effects), np.where(seen, self.factors[at], factors)
 
     def _refusal(self, groups: Groups) -> str:

@@ -14,13 +14,14 @@ from bnstats._arrays import FloatArray
 from bnstats._objects import dates_in, numbers_in
 from bnstats._real_arrays import labels_of_rows, real_array
 from bnstats._tables import columns_of
+from bnstats._user_code import HoldsArrays
 
 # The sum of the squares of many such values is a float.
 LARGEST = 1e150
 
 
 @dataclass(frozen=True, eq=False)
-class Groups:
+class Groups(HoldsArrays):
     """Rows that share a batch or a time, and their moments.
 
     Attributes
@@ -71,22 +72,22 @@ class Groups:
             )
         if not np.abs(x).max(initial=0.0) <= LARGEST:
             raise ValueError(f"x holds numbers of at most {LARGEST:g} in size, as they are squared; rescale it.")
-        return Groups(along, x, labels, index, columns)
+        return Groups(along, _read_only(x), _read_only(labels), _read_only(index), columns)
 
     @cached_property
     def n(self) -> FloatArray:
         """Rows in each group, shape (groups, 1)."""
-        return np.bincount(self.index).astype(np.float64)[:, None]
+        return _read_only(np.bincount(self.index).astype(np.float64)[:, None])
 
     @cached_property
     def mean(self) -> FloatArray:
         """Of each group and feature, shape (groups, features)."""
-        return self._sums(self.x) / self.n
+        return _read_only(self._sums(self.x) / self.n)
 
     @cached_property
     def m2(self) -> FloatArray:
         """Sum of squared deviations from the mean, of each group and feature."""
-        return self._sums((self.x - self.mean[self.index]) ** 2)
+        return _read_only(self._sums((self.x - self.mean[self.index]) ** 2))
 
     @property
     def level(self) -> FloatArray:
@@ -130,6 +131,12 @@ class Groups:
         numbers = np.flatnonzero(which)
         names = np.array(self.columns, dtype=object)[numbers] if self.columns else numbers
         return f"feature {listed(names)}"
+
+
+def _read_only(array: NDArray[Any]) -> NDArray[Any]:
+    view = array.view()
+    view.flags.writeable = False
+    return view
 
 
 def shown(label: Any) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 
 from bnstats._arrays import IntArray, RealArray
 from bnstats._numbers import number, whole
+from bnstats._user_code import LendsArrays
 from bnstats.networks.layer_statistics import Statistics
 from bnstats.networks.network import Network
 from bnstats.statistics.conventions import smooth
@@ -18,7 +19,7 @@ Pair = tuple[RealArray, RealArray]
 
 
 @dataclass(frozen=True)
-class Adaptation(ABC):
+class Adaptation(LendsArrays, ABC):
     """How a layer's statistics are adapted to the values that it gets at test time.
 
     A subclass has a name and `adapt`; an entry in `ADAPTATIONS` lets tests and studies find it.

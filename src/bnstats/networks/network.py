@@ -16,6 +16,7 @@ from bnstats._arrays import Float32Array, FloatArray, IntArray, RealArray
 from bnstats._doors import CheckedMethods
 from bnstats._numbers import LARGEST_BATCH, count, whole
 from bnstats._real_arrays import classes_of_rows, rows_of_inputs
+from bnstats._user_code import called, name_of_function
 from bnstats._validation import generator, instance
 from bnstats.networks.kernels import training
 from bnstats.networks.kernels.calls import Callbacks
@@ -194,12 +195,12 @@ class Network(CheckedMethods):
 
         `normalised_by(k, z)` returns the mean and variance by which layer k normalises z, where any are needed.
         """
-        recipe = self.recipe
+        recipe, said = self.recipe, f"normalised_by {name_of_function(normalised_by)}"
         for k in range(len(recipe.hidden)):
             z = values @ self.weights[k]
             if k == layer:
                 return np.asarray(z)
-            mean, var = normalised_by(k, z) if recipe.normalizer.uses_batch else (0.0, 1.0)
+            mean, var = called(said, normalised_by, k, z) if recipe.normalizer.uses_batch else (0.0, 1.0)
             z = recipe.normalizer.evaluate(z, mean, var, recipe.convention.eps)
             z *= self.scale[k]
             z += self.shift[k]

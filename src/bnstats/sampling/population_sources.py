@@ -109,4 +109,5 @@ def checked_values(source: ArrayLike) -> FloatArray:
         raise ValueError("the differences of an array population's values are too large for a float: scale them.")
     if spread == 0:
         raise ValueError(f"an array population needs two different values; all {values.size} are {values[0]}: drop it.")
+    values.flags.writeable = False  # estimators and rules share it
     return values

@@ -155,8 +155,22 @@ class Population(CheckedMethods):
         """Fill `out` (float64, contiguous, any shape) with independent draws."""
         self._fill(generator_by(self.sampler, rng), out)
 
+    def __post_init__(self) -> None:
+        self._share_values()
+
     def __getstate__(self) -> dict[str, Any]:
         return {key: self.__dict__[key] for key in ("name", "law", "values", "sampler")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._share_values()
+
+    def _share_values(self) -> None:
+        """Make the values read-only, as estimators and rules share them."""
+        if isinstance(self.values, np.ndarray):
+            view = self.values.view()
+            view.flags.writeable = False
+            object.__setattr__(self, "values", view)
 
     @cached_property
     def tail_index(self) -> float:
@@ -195,7 +209,9 @@ class Population(CheckedMethods):
         """The values in increasing order; of a distribution, as many quantiles as stand for it."""
         values = self.values if self.values is not None else self.quantiles(STAND_INS).values
         assert values is not None
-        return np.sort(values)
+        ordered = np.sort(values)
+        ordered.flags.writeable = False
+        return ordered
 
     @cached_property
     def largest_atom(self) -> float:

@@ -11,6 +11,7 @@ from bnstats._numbers import seed as checked_seed
 from bnstats._numbers import whole
 from bnstats._raised import raised, text_of
 from bnstats._real_arrays import plain_array
+from bnstats._user_code import guarded
 from bnstats._validation import instance
 from bnstats._written import Written
 from bnstats.simulation.frozen_cell import FrozenCell
@@ -42,8 +43,8 @@ def run_block(study: Study, *, cell: int, block: int, seed: int = 0) -> Mapping[
 def replicates(study: Study, cell: Cell, block: int, seed: int) -> Mapping[Any, NDArray[Any]]:
     """What `study.simulate` returns for this block; ValueError if that is not what a study returns."""
     size, frozen = study.size(cell), FrozenCell(cell)
-    returned = study.simulate(frozen, stream(seed, study.stream_of(frozen), block), size)
     name = f"{type(study).__name__}.simulate"
+    returned = guarded(name, study.simulate, frozen, stream(seed, study.stream_of(frozen), block), size)
     if not isinstance(returned, Mapping) or not returned:
         what = "nothing" if returned is None else repr(returned)[:60]
         raise ValueError(f'{name} returned {what}; return a mapping such as {{"error": array of {size} replicates}}.')

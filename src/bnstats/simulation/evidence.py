@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bnstats._arrays import FloatArray
+from bnstats._user_code import HoldsArrays
 from bnstats.simulation.central_moments import merge_groups
 from bnstats.simulation.control_variates import LEAST_PER_SLOPE, Controlled, halves
 from bnstats.simulation.degrees_of_freedom import of_mean
@@ -129,7 +130,7 @@ class Sample:
 
 
 @dataclass(frozen=True)
-class Evidence:
+class Evidence(HoldsArrays):
     """Replicates of one measure in the form that summaries take.
 
     Attributes

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from bnstats._arrays import FloatArray
 from bnstats._compiled import inlined
+from bnstats._user_code import HoldsArrays
 from bnstats.simulation.increasing_cubic import increasing_cubic
 
 # For magnitudes; a histogram of values with a sign has twice as many.
@@ -87,7 +88,7 @@ def bins_of(values: FloatArray) -> NDArray[np.int64]:
 
 
 @dataclass(frozen=True)
-class Histogram:
+class Histogram(HoldsArrays):
     """Counts of values.
 
     Attributes

@@ -133,7 +133,9 @@ def attempted(study: Study, block: int, seed: int) -> Mapping[Any, NDArray[Any]]
     """The replicates of a block of the first cell, here or elsewhere; an error in the study is returned, as above."""
     with single_thread():
         try:
-            return replicates(study, study.cells()[0], block, seed)
+            found = replicates(study, study.cells()[0], block, seed)
+            # Copies, as a study may fill the same arrays again while these wait.
+            return {key: np.array(values) for key, values in found.items()}
         except Exception as error:  # the user's own code may raise anything
             return _portable(error)
 

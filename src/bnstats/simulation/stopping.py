@@ -102,7 +102,7 @@ def judge(study: Study, cell: Cell, key: Any, summary: Summary, evidence: Eviden
         case, mcse, relative = Case.UNDEFINED, math.inf, math.inf
     elif not known_at(evidence.n):
         case, mcse, relative = Case.HEAVY_TAILED, math.inf, math.inf
-    elif summary.at_gap is not None and summary.at_gap(evidence):
+    elif summary.chance_decides(evidence):
         case = Case.AT_A_GAP
     else:
         case = Case.ESTIMATED

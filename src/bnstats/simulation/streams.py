@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.random import SFC64, Generator, SeedSequence
 
+from bnstats._user_code import LENDING
+
 _PACKAGE = __name__.partition(".")[0]
 # Whether a function takes *args, takes **kwargs, is a generator.
 _KINDS = inspect.CO_VARARGS | inspect.CO_VARKEYWORDS | inspect.CO_GENERATOR
@@ -120,6 +122,8 @@ def function_of(member: Any) -> Any:
         return function_of(member.__func__)
     if hasattr(member, "py_func"):
         return member.py_func
+    if hasattr(member, LENDING):
+        return member.__wrapped__
     if isinstance(member, property):
         return member.fget
     return member.func if isinstance(member, functools.cached_property) else member

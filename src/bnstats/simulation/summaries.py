@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from bnstats._arrays import FloatArray
+from bnstats._user_code import called
 from bnstats._validation import named, shown
 from bnstats.simulation import degrees_of_freedom
 from bnstats.simulation.control_variates import LEAST_GAIN
@@ -104,13 +105,20 @@ class Summary:
     gradient: Callable[[Evidence], tuple[float, float]] | None = None
     df: Callable[[Evidence], float] = _df_of_mean
 
+    def _of(self, function: Callable[[Evidence], Any], evidence: Evidence) -> Any:
+        return called(f"summary {self.name!r}", function, evidence)
+
+    def chance_decides(self, evidence: Evidence) -> bool:
+        """Return whether `at_gap` says so."""
+        return self.at_gap is not None and bool(self._of(self.at_gap, evidence))
+
     def of(self, evidence: Evidence) -> tuple[float, float, float]:
         """Value, MCSE and relative MCSE."""
         with np.errstate(all="ignore"):
-            value = float(self.value(evidence))
+            value = float(self._of(self.value, evidence))
             if evidence.span == 0:
                 return value, 0.0, 0.0
-            return value, *self._errors(evidence, float(self.mcse(evidence)))
+            return value, *self._errors(evidence, float(self._of(self.mcse, evidence)))
 
     def of_controlled(self, evidence: Evidence) -> tuple[float, float, float] | None:
         """The same with control variates, by the delta method; None where there are none, or they are of no use."""
@@ -118,16 +126,16 @@ class Summary:
             return None
         controlled, covariance = evidence.controlled
         with np.errstate(all="ignore"):
-            slope = np.array(self.gradient(controlled))
-            value, mcse = float(self.value(controlled)), float(np.sqrt(slope @ covariance @ slope))
-            plain = float(self.mcse(evidence))
+            slope = np.array(self._of(self.gradient, controlled))
+            value, mcse = float(self._of(self.value, controlled)), float(np.sqrt(slope @ covariance @ slope))
+            plain = float(self._of(self.mcse, evidence))
             if not (math.isfinite(value) and mcse**2 * LEAST_GAIN < plain**2):
                 return None
             return value, *self._errors(controlled, mcse)
 
     def _errors(self, evidence: Evidence, mcse: float) -> tuple[float, float]:
         """The MCSE, and relative to the scale."""
-        scale = abs(float((self.scale or self.value)(evidence)))
+        scale = abs(float(self._of(self.scale or self.value, evidence)))
         if mcse == 0:
             return mcse, 0.0
         return mcse, mcse / scale if scale > 0 else np.inf
@@ -142,7 +150,7 @@ class Summary:
             controlled = [e.controlled[0] for e in evidence if e.controlled]
             evidence = controlled if len(controlled) == len(evidence) else evidence
         with np.errstate(all="ignore"):
-            return np.array([self.value(e) if e.n > 0 else math.nan for e in evidence])
+            return np.array([self._of(self.value, e) if e.n > 0 else math.nan for e in evidence])
 
 
 def _mean(e: Evidence) -> float:

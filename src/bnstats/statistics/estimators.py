@@ -16,6 +16,7 @@ from bnstats._doors import CheckedMethods, checked
 from bnstats._numbers import batch_size, interval, number
 from bnstats._raised import raised
 from bnstats._real_arrays import real_array
+from bnstats._user_code import ReadOnlyError, called, is_own, lent
 from bnstats._validation import function, named, optional, word
 from bnstats._written import Written, written_of
 from bnstats.sampling.populations import Population, population_of
@@ -116,14 +117,27 @@ class Estimator(CheckedMethods):
     def __call__(self, x: NDArray[Any], axis: int = -1) -> FloatArray:
         """The estimates of the batches that lie along `axis`."""
         if self.function is not None:
-            return real_array(f"what {self.name} returns", self.function(x, axis=axis), finite=False)
+            found = called(self._said, self.function, x, axis=axis)
+            return real_array(f"what {self.name} returns", self._own_copy(found, self.function), finite=False)
         return self.from_moments(Moments.of(x, axis), _no_fresh)
 
     def from_moments(self, moments: Moments, fresh: Fresh) -> FloatArray:
         """The estimates of batches with these moments; ValueError if the estimator needs the values themselves."""
         if self.of_moments is None:
             raise ValueError(f"estimator {self.name!r} is a function of the values, not of their moments.")
-        return np.asarray(self.of_moments(moments, fresh))
+        if not is_own(self.of_moments):
+            return np.asarray(self.of_moments(moments, fresh))
+        found = called(self._said, self.of_moments, moments, lambda: lent(fresh()))
+        return np.asarray(self._own_copy(found, self.of_moments))
+
+    @property
+    def _said(self) -> str:
+        return f"estimator {self.name!r}"
+
+    @staticmethod
+    def _own_copy(found: Any, function: Callable[..., Any]) -> Any:
+        """What a user's function returned may be an array that it fills again at the next call."""
+        return found.copy() if is_own(function) and isinstance(found, np.ndarray) else found
 
     def check(self, population: Population, batch_size: int) -> None:
         """Try a user's function along either axis; ValueError if it does not reduce the axis that it is given."""
@@ -134,6 +148,8 @@ class Estimator(CheckedMethods):
         population.fill(np.random.default_rng(0), batches)
         try:
             shapes = self(batches, axis=-1).shape, self(batches.T, axis=0).shape
+        except ReadOnlyError:
+            raise
         except Exception as error:  # the user's own function may raise anything
             raise ValueError(
                 f"{self.name} cannot be called as f(x, axis=-1), as np.mean can: it raises {raised(error)}."
@@ -170,7 +186,9 @@ class Estimator(CheckedMethods):
 
     def population_value(self, population: Population) -> float:
         """The population's value that it estimates; nan where that does not exist."""
-        return float(self.target(population) if callable(self.target) else self.target)
+        if not callable(self.target):
+            return float(self.target)
+        return float(called(f"the target of estimator {self.name!r}", self.target, population))
 
 
 def _no_fresh() -> FloatArray:

@@ -16,6 +16,7 @@ from bnstats._compiled import compiled
 from bnstats._doors import CheckedMethods, aligned_by_label, checked
 from bnstats._numbers import whole
 from bnstats._real_arrays import axes_of, real_array
+from bnstats._user_code import HoldsArrays
 from bnstats._validation import instance, shown
 
 
@@ -40,7 +41,7 @@ def _count(name: str, given: Any) -> Any:
 @aligned_by_label("n", "mean", "m2")
 @checked(n=_count, mean=_array, m2=_array)
 @dataclass(frozen=True)
-class Moments(CheckedMethods):
+class Moments(CheckedMethods, HoldsArrays):
     """Count, mean and sum of squared deviations from the mean, of one batch or an array of batches.
 
     Attributes

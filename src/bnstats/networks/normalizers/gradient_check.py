@@ -14,6 +14,7 @@ from bnstats.networks.normalizers.normalizer import Normalizer
 PROBES = 256  # entries of z at which the two are compared
 LEAST_ROWS = 8  # of very few rows the normalised values hardly depend on z
 STEPS = (1e-4, 1e-6)  # the better of the two counts: one of them may straddle a kink, such as that of |z|
+READ = ("running_mean", "running_var", "settings")  # what a normalizer reads of its state and does not write
 TOLERANCE = 1e-4  # relative to the largest entry; rounding leaves 1e-7, the difference formula 1e-12
 
 
@@ -33,7 +34,7 @@ def check_gradient(normalizer: Normalizer, rows: int, units: int, eps: float) ->
     value = _forward(normalizer, z, state)
     _check_forward(normalizer, z, value, state)
     gradient = direction.copy()
-    _call(normalizer, "backward", gradient, value, state)
+    _call(normalizer, "backward", gradient, value.copy(), state)
     places = rng.permutation(z.size)[:PROBES]
     differences = np.array([_difference(normalizer, z, direction, state, place, gradient) for place in places])
     _compare(normalizer, gradient.ravel()[places], differences, np.array(np.unravel_index(places, z.shape)))
@@ -46,6 +47,9 @@ def _forward(normalizer: Normalizer, z: FloatArray, state: LayerState) -> FloatA
 
 
 def _call(normalizer: Normalizer, name: str, *arguments: FloatArray | LayerState) -> None:
+    *_, state = arguments
+    kept = {"value": arguments[1:-1], **{field: (getattr(state, field),) for field in READ}}
+    before = {field: [array.copy() for array in arrays] for field, arrays in kept.items()}
     try:
         returned = getattr(normalizer, name)(*arguments)
     except Exception as error:  # the user's own function may raise anything
@@ -55,6 +59,16 @@ def _call(normalizer: Normalizer, name: str, *arguments: FloatArray | LayerState
             f"{name} of normalizer {normalizer.name!r} returns {type(returned).__name__}; it changes its first "
             "argument in place, as in z -= z.mean(), and returns nothing."
         )
+    for field, arrays in kept.items():
+        if not all(map(_same, arrays, before[field])):
+            raise ValueError(
+                f"{name} of normalizer {normalizer.name!r} writes into {field}, which others read: let it copy the "
+                "array first, as in x = x.copy()."
+            )
+
+
+def _same(a: FloatArray, b: FloatArray) -> bool:
+    return np.array_equal(a, b, equal_nan=True)
 
 
 def _check_forward(normalizer: Normalizer, z: FloatArray, value: FloatArray, state: LayerState) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from bnstats._numbers import LARGEST_BATCH
+from bnstats._user_code import ReadOnlyError
 from bnstats._validation import shown
 from bnstats.studies.batch_effects.downstream_model import corrected
 from bnstats.studies.batch_effects.study import CorrectionStudy
@@ -40,5 +41,7 @@ def check(study: CorrectionStudy) -> None:
     for correction in study.corrections:
         try:
             corrected(correction, probe, study.new_batches, study.ticks, refit=study.refit)
+        except ReadOnlyError:
+            raise
         except ValueError as error:
             raise ValueError(f"batches of {shape[3]} cannot be corrected by {correction.name}: {error}") from error

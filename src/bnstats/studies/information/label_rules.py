@@ -15,6 +15,7 @@ from scipy import special, stats
 from bnstats._arrays import FloatArray
 from bnstats._raised import raised
 from bnstats._real_arrays import plain_array
+from bnstats._user_code import ReadOnlyError, called, name_of_function
 from bnstats._validation import shown
 from bnstats.sampling.populations import Population
 from bnstats.simulation.streams import digest, stream
@@ -119,7 +120,9 @@ def classify(labels: Labels, x: FloatArray) -> NDArray[np.int64]:
     if isinstance(labels, tuple):
         return np.searchsorted(labels, x, side="right")
     try:
-        given = np.asarray(labels(x))
+        given = np.asarray(called(f"label rule {name_of_function(labels)}", labels, x))
+    except ReadOnlyError:
+        raise
     except Exception as error:  # the user's own function may raise anything
         raise ValueError(f"labels cannot be called with an array of values: it raises {raised(error)}.") from error
     if given.shape != x.shape or not np.issubdtype(given.dtype, np.integer):

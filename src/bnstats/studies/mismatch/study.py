@@ -13,6 +13,7 @@ import numpy as np
 from numpy.random import Generator
 
 from bnstats._arrays import FloatArray
+from bnstats._user_code import ReadOnlyError
 from bnstats.datasets.dataset import Dataset
 from bnstats.datasets.row_batching import RowBatching
 from bnstats.datasets.shifts import Shift
@@ -147,5 +148,7 @@ class MismatchStudy(Study):
 def _about_testing() -> Iterator[None]:
     try:
         yield
+    except ReadOnlyError:
+        raise
     except ValueError as error:
         raise ValueError(f"give other test_batch_sizes or test_batching: {error}") from None
