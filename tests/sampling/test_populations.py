@@ -469,3 +469,27 @@ BAD = [
 def test_bad_input_is_refused_with_its_mend(source: object, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         bn.Population.of(source)
+
+
+@pytest.mark.parametrize("scale", [1e160, 1e31, 1e-31, 1e-200, 1e-322])
+def test_units_in_which_moments_are_no_floats_are_refused(scale):
+    """Of the error of a variance the fourth moment is taken, so deviations to the eighth power."""
+    for source in (np.arange(5.0) * scale, stats.norm(scale=scale)):
+        with pytest.raises(ValueError, match=r"lies between 1e-30 and 1e\+30, .* give the values in another unit"):
+            bn.Population.of(source)
+
+
+@pytest.mark.parametrize("scale", [1e29, 1e-29])
+@pytest.mark.parametrize("estimator", ["mean", "var", "var_unbiased", "median", "midrange"])
+def test_theory_in_any_unit_that_is_taken_is_that_in_another(scale, estimator):
+    power = 2 if "var" in estimator else 1
+    for source, scaled in ((np.arange(5.0), np.arange(5.0) * scale), (stats.norm(), stats.norm(scale=scale))):
+        one, other = (bn.theory.sampling(s, 4, estimator) for s in (source, scaled))
+        expected = [one.bias * scale**power, one.se * scale**power]
+        np.testing.assert_allclose([other.bias, other.se], expected, rtol=1e-9, atol=1e-12 * scale**power)
+
+
+def test_whole_numbers_that_floats_do_not_tell_apart_are_refused():
+    with pytest.raises(ValueError, match=r"different ones are the same float: subtract the smallest"):
+        bn.Population.of(2**60 + np.arange(5))
+    assert bn.Population.of(2**60 + 2**20 * np.arange(5)).var == 2.0 * 2**40

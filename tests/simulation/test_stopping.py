@@ -131,7 +131,7 @@ def test_a_condition_is_the_same_for_every_block(tmp_path) -> None:
             table = bn.run(Meddling("list"), max_replicates=8000, **options).table
             pd.testing.assert_frame_equal(table, expected, check_exact=True)
     for how in ("item", "array"):
-        with pytest.raises(bn.exceptions.BlockError, match="assignment|writes into a read-only array"):
+        with pytest.raises(bn.exceptions.BlockError, match=r"assignment|writes into a read-only array"):
             bn.run(Meddling(how), max_replicates=2000)
 
 

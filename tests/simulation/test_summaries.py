@@ -331,3 +331,13 @@ def test_intervals_of_quantiles_hold_the_truth(chance: float, n: int) -> None:
         half = mcse * stats.t.isf(0.025, quantile(chance).df(evidence))
         held.append(abs(value + math.log1p(-chance)) < half)
     assert sum(held) > stats.binom.ppf(1e-9, 1000, 0.93)
+
+
+@pytest.mark.parametrize("unit", [1e90, 1e-90])
+@pytest.mark.parametrize("name", ["se", "rmse"])
+def test_an_error_from_fourth_powers_that_are_no_floats_is_inf(name: str, unit: float) -> None:
+    """It was 0, as of numbers that are known exactly, or NaN."""
+    x = unit * np.random.default_rng(3).standard_normal(1000)
+    value, mcse, relative = SUMMARIES[name].of(sample(x).whole())
+    assert value / unit == pytest.approx(SUMMARIES[name].of(sample(x / unit).whole())[0], rel=1e-9)
+    assert mcse == relative == np.inf

@@ -217,3 +217,24 @@ def test_batches_of_neighbours_are_not_those_of_a_pyramid() -> None:
     x = np.random.default_rng(7).normal(size=64)
     level = pyramid(lambda out: np.copyto(out, x), 1, 64, 64, levels=2)[1]
     assert not np.allclose(level.mean, x.reshape(-1, 4).mean(axis=1))
+
+
+EMPTY = Moments(0, np.zeros(2), np.zeros(2))
+
+
+@pytest.mark.parametrize("beside", [0.0, np.nan, np.inf])
+def test_empty_moments_add_nothing(beside):
+    """Whatever stands beside a count of 0, with counts that are numbers or arrays."""
+    x = np.random.default_rng(0).normal(size=(2, 5))
+    full = Moments.of(x)
+    for empty in (EMPTY, Moments(0, np.full(2, beside), np.full(2, beside))):
+        for merged in (full.merge(empty), empty.merge(full), empty.merge(empty).merge(full)):
+            for name in ("n", "mean", "m2"):
+                np.testing.assert_array_equal(getattr(merged, name), getattr(full, name))
+        nothing = empty.merge(empty)
+        assert (nothing.n, nothing.mean.tolist(), nothing.m2.tolist()) == (0, [0.0, 0.0], [0.0, 0.0])
+    some = Moments(np.array([0, 5]), np.array([beside, full.mean[1]]), np.array([beside, full.m2[1]]))
+    both = some.merge(full)
+    np.testing.assert_array_equal(both.n, [5, 10])
+    np.testing.assert_array_equal([both.mean[0], both.m2[0]], [full.mean[0], full.m2[0]])
+    np.testing.assert_allclose([both.mean[1], both.m2[1]], [full.mean[1], 2 * full.m2[1]], rtol=1e-15)

@@ -16,6 +16,9 @@ from bnstats._warnings import warnings_are
 from bnstats.sampling.named_laws import parameters
 from bnstats.sampling.quantile_moments import moments_by_quantiles
 
+# Eighth powers of what lies between are floats: the fourth moment of a variance has them.
+SMALLEST_SCALE, LARGEST_SCALE = 1e-30, 1e30
+
 
 def law_mean(law: Any) -> float:
     """The mean: SciPy's, or by integrating the quantiles where it has none."""
@@ -71,7 +74,7 @@ def frozen(source: Any) -> Any:
 def checked_law(law: Any) -> Any:
     """The distribution, if it is a single one with valid parameters; else ValueError."""
     try:
-        shapes, _, _ = parameters(law)
+        shapes, _, scale = parameters(law)
         valid = bool(np.isfinite([law.ppf([0.25, 0.75]), law.dist.ppf([0.25, 0.75], *shapes)]).all())
     except (TypeError, ValueError):
         valid = False
@@ -79,7 +82,24 @@ def checked_law(law: Any) -> Any:
         raise ValueError(
             f"{label(law)} is not one distribution with valid parameters; give each parameter as one number."
         )
+    if not SMALLEST_SCALE <= scale <= LARGEST_SCALE:
+        raise ValueError(
+            f"the scale of a distribution lies between {SMALLEST_SCALE:g} and {LARGEST_SCALE:g}, as deviations are "
+            f"taken to the eighth power; got {scale:.3g}: give the values in another unit."
+        )
     return law
+
+
+def given_values(source: ArrayLike) -> FloatArray:
+    """A copy of a user's array, if moments of it are floats; else ValueError."""
+    values = checked_values(source)
+    spread = np.ptp(values)
+    if not SMALLEST_SCALE <= spread <= LARGEST_SCALE:
+        raise ValueError(
+            f"the range of an array population's values lies between {SMALLEST_SCALE:g} and {LARGEST_SCALE:g}, as "
+            f"deviations are taken to the eighth power; got {spread:.3g}: give the values in another unit."
+        )
+    return values
 
 
 def checked_values(source: ArrayLike) -> FloatArray:
@@ -105,6 +125,12 @@ def checked_values(source: ArrayLike) -> FloatArray:
         )
     with np.errstate(over="ignore"):
         spread = np.ptp(values)
+    exact = raw.dtype.kind not in "iu" or np.abs(values).max() <= 2**53
+    if not exact and np.unique(values).size < np.unique(raw).size:
+        raise ValueError(
+            "an array population's whole numbers are so large that different ones are the same float: subtract the "
+            "smallest of them first."
+        )
     if not np.isfinite(spread):
         raise ValueError("the differences of an array population's values are too large for a float: scale them.")
     if spread == 0:

@@ -25,6 +25,7 @@ from bnstats.sampling.population_sources import (
     checked_values,
     digest,
     frozen,
+    given_values,
     label,
     law_mean,
     law_moments,
@@ -100,7 +101,7 @@ class Population(CheckedMethods):
             source = frozen(source)
         if hasattr(source, "dist") and hasattr(source, "rvs"):
             return Population(name or label(source), law=checked_law(source))
-        values = checked_values(source)
+        values = given_values(source)
         return Population(name or f"array[{values.size}]-{digest(values)[:6]}", values=values)
 
     @cached_property

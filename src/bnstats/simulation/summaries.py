@@ -31,6 +31,7 @@ ROUNDING = 1e-12
 # Standard errors of a proportion, to both sides of a quantile, of the quantiles that its error is read from.
 WIDTH = 2.0
 _AT_WIDTH = int(np.flatnonzero(DISTANCES == WIDTH)[0])
+SMALLEST_NORMAL = float(np.finfo(np.float64).tiny)
 
 
 def _df_of_mean(e: Evidence) -> float:
@@ -138,6 +139,8 @@ class Summary:
         scale = abs(float(self._of(self.scale or self.value, evidence)))
         if mcse == 0:
             return mcse, 0.0
+        if math.isnan(mcse):  # of fourth powers beyond all floats
+            return math.inf, math.inf
         return mcse, mcse / scale if scale > 0 else np.inf
 
     def leaving_out(self, sample: Sample, groups: int | None = None) -> FloatArray:
@@ -183,6 +186,8 @@ def _se_mcse(e: Evidence) -> float:
     if e.all_equal:
         return math.sqrt(e.missed) * e.span
     second = e.central(2)
+    if e.central(4) < SMALLEST_NORMAL:  # too small for a float that has all its digits
+        return math.inf
     variance = (e.central(4) - second**2 * (e.n - 3) / (e.n - 1)) / e.n
     return float(np.sqrt(np.maximum(variance, 0.0) / (4 * second)))
 

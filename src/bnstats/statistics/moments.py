@@ -82,11 +82,32 @@ class Moments(CheckedMethods, HoldsArrays):
 
     @np.errstate(invalid="ignore", over="ignore")
     def merge(self, other: Moments) -> Moments:
-        """Moments of the union of two disjoint batches (Chan, Golub & LeVeque 1979); NaN where both are infinite."""
+        """Moments of the union of two disjoint batches (Chan, Golub & LeVeque 1979); NaN where both are infinite.
+
+        A count of 0 adds nothing, whatever mean and sum of squares stand beside it.
+        """
         n = np.add(self.n, other.n)
+        if not (np.all(self.n) and np.all(other.n)):
+            return self._merged_with_empty(other, n)
         delta = other.mean - self.mean
         share = np.divide(other.n, n)
         return Moments(n, self.mean + delta * share, self.m2 + other.m2 + delta**2 * np.multiply(self.n, share))
+
+    def _merged_with_empty(self, other: Moments, n: Any) -> Moments:
+        """`merge` where some batches are empty: those are taken from the other side."""
+        a, b = (m._without_empty() for m in (self, other))
+        here, there = np.equal(self.n, 0), np.equal(other.n, 0)
+        mean, m2 = np.where(here, b.mean, a.mean), np.where(here, b.m2, a.m2)
+        both = Moments(np.where(here, 1, self.n), mean, m2).merge(
+            Moments(np.where(there, 1, other.n), np.where(there, a.mean, b.mean), np.where(there, a.m2, b.m2))
+        )
+        some = here | there
+        return Moments(n, np.where(some, mean, both.mean), np.where(some, m2, both.m2))
+
+    def _without_empty(self) -> Moments:
+        """The same with mean and sum of squares 0 where nothing was counted."""
+        empty = np.equal(self.n, 0)
+        return Moments(self.n, np.where(empty, 0.0, self.mean), np.where(empty, 0.0, self.m2))
 
     def var(self, ddof: int = 0) -> FloatArray:
         """Variance with the denominator n - ddof."""
