@@ -52,7 +52,7 @@ def called(name: str, function: Callable[..., Any], *given: Any, **named: Any) -
 
     Examples
     --------
-    >>> called("my rule", lambda x: x.sort(), np.array([2.0, 1.0]))
+    >>> called("my rule", np.ndarray.sort, np.array([2.0, 1.0]))
     Traceback (most recent call last):
         ...
     bnstats._user_code.ReadOnlyError: my rule writes into a read-only array, ...
