@@ -168,7 +168,7 @@ def fails(x, axis):
         ({"populations": stats.cauchy()}, r"cauchy has no mean .* leave it out"),
         ({"populations": "normle"}, "did you mean 'normal'"),
         ({"populations": []}, "populations is empty"),
-        ({"populations": [[1.0, np.nan]]}, r"finite values; got 1 NaN or infinite: drop them"),
+        ({"populations": [[1.0, np.nan]]}, r"finite values; got 1 NaN or infinite: keep the others"),
         ({"populations": [[2.0, 2.0, 2.0]]}, r"two different values; all 3 are 2.0: drop it"),
         ({"populations": [np.ones((2, 2))]}, r"array population is 1-D.*; got shape \(2, 2\): pass x.ravel\(\)"),
         ({"populations": ["normal", "normal"]}, "two populations share a name"),
