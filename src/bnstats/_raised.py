@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from bnstats._terminal import escaped
+
 
 def text_of(value: Any, how: Callable[[Any], str]) -> str:
     """Its text, as `str` or `repr` make it.
@@ -27,5 +29,5 @@ def raised(error: BaseException) -> str:
     >>> raised(ValueError("one,\n two")), raised(KeyError())
     ('ValueError: one, two', 'KeyError')
     """
-    said = " ".join(text_of(error, str).split())
+    said = escaped(" ".join(text_of(error, str).split()))
     return f"{type(error).__name__}: {said}" if said else type(error).__name__

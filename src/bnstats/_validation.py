@@ -19,6 +19,7 @@ import numpy as np
 
 from bnstats._raised import raised
 from bnstats._synonyms import meant
+from bnstats._terminal import escaped
 
 T = TypeVar("T")
 
@@ -46,7 +47,7 @@ def shown(value: Any) -> str:
         text = _REPR.repr(value)
     except Exception:  # a user's own `repr` may raise anything
         text = f"an object of type {type(value).__name__}"
-    return " ".join(text.split())
+    return escaped(" ".join(text.split()))
 
 
 def flag(name: str, value: Any) -> bool:
@@ -177,7 +178,7 @@ def choice(name: str, value: Any, known: Sequence[str]) -> str:
     ValueError: labels is one of relative, global; got 'globl'.
     """
     if not isinstance(value, str) or value not in known:
-        raise ValueError(f"{name} is one of {', '.join(known)}; got {shown(value)}.")
+        raise ValueError(f"{name} is one of {', '.join(map(escaped, known))}; got {shown(value)}.")
     return str(value)
 
 
@@ -238,7 +239,7 @@ def _listed(known: Iterable[str]) -> str:
     >>> _listed(["mean", "var"]), _listed(map(str, range(99)))
     ('mean, var', '0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 89 more')
     """
-    names = list(known)
+    names = list(map(escaped, known))
     if len(names) <= NAMES_LISTED:
         return ", ".join(names)
     return f"{', '.join(names[:10])} and {len(names) - 10} more"

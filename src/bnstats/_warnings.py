@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     import pandas as pd
 
+from bnstats._terminal import escaped, escaped_lines
+
 _PACKAGE = __name__.partition(".")[0]
 # Rows that a warning names.
 SHOWN = 5
@@ -37,7 +39,7 @@ def notify(message: str, category: type[Warning] = UserWarning) -> None:
     frame, level = sys._getframe(1), 2
     while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] == _PACKAGE:
         frame, level = frame.f_back, level + 1
-    warnings.warn(message, category, stacklevel=level)
+    warnings.warn(escaped_lines(message), category, stacklevel=level)
 
 
 @contextmanager
@@ -83,7 +85,7 @@ def first_of(rows: pd.DataFrame) -> str:
     """
     shown = rows.loc[:, :"value"].head(SHOWN)
     lines = [
-        ", ".join(f"{c}={v:g}" if isinstance(v, float) else f"{c}={v}" for c, v in row.items())
+        ", ".join(f"{c}={v:g}" if isinstance(v, float) else f"{c}={escaped(str(v))}" for c, v in row.items())
         for row in shown.to_dict("records")
     ]
     return "\n".join(["The first of them:", *lines])

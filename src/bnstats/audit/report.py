@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from bnstats import _validation
+from bnstats._terminal import printable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -119,7 +120,7 @@ class Audit:
         for name, size in self.helps_from().items():
             helps = f"helps from {size} rows on" if size else "does not help"
             lines.append(f"Statistics adapted to test batches ({name}): {helps}.")
-        return "\n".join(lines)
+        return "\n".join(map(printable, lines))
 
     def helps_from(self) -> dict[str, int | None]:
         """The test batch size from which on each adaptation helps by more than chance; None where it does not."""
@@ -174,7 +175,7 @@ class Audit:
 
     def __repr__(self) -> str:
         found = ", ".join(f"{f.cause} (cost {f.cost:.3g})" for f in self.findings)
-        return f"Audit of {len(self.layers)} batch-norm layers: {found}"
+        return printable(f"Audit of {len(self.layers)} batch-norm layers: {found}")
 
 
 def cost_in_words(finding: Finding) -> str:

@@ -16,6 +16,7 @@ from tqdm.auto import tqdm
 
 from bnstats._numbers import MOST_THREADS, probability, whole
 from bnstats._numbers import seed as checked_seed
+from bnstats._terminal import printable
 from bnstats._validation import flag, named, optional, several
 from bnstats.claims.claim import UNDECIDED, Claim
 from bnstats.claims.counts import counts, undecided
@@ -23,6 +24,7 @@ from bnstats.claims.hearing import Hearing
 from bnstats.claims.registry import CLAIMS
 from bnstats.simulation.blocks import failure
 from bnstats.simulation.remote import attempted
+from bnstats.simulation.result import NO_MARKUP
 from bnstats.simulation.single_thread import single_thread
 from bnstats.simulation.study import Study
 from bnstats.simulation.workers import finished, guarded
@@ -58,7 +60,7 @@ class Ledger:
         """How many claims of each kind have each verdict, and what would decide those that are not decided."""
         chance = f"Any of the verdicts is wrong with a probability of at most {self.false_verdicts:g}."
         missing = [
-            f"{row.claim}: about {row.needed:.3g} replicates are needed, there were {row.replicates}."
+            f"{printable(row.claim)}: about {row.needed:.3g} replicates are needed, there were {row.replicates}."
             for row in undecided(self.table).itertuples()
         ]
         return "\n".join([*counts(self.table), chance, *missing])
@@ -73,7 +75,7 @@ class Ledger:
         return self.summary()
 
     def _repr_html_(self) -> str:
-        return str(self.table.to_html(index=False, float_format=lambda x: f"{x:.4g}"))
+        return str(self.table.to_html(index=False, float_format=lambda x: f"{x:.4g}", classes=NO_MARKUP))
 
 
 def check_claims(

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import bnstats as bn
+from bnstats._terminal import escaped, printable, printable_table
 from bnstats.cli.column_file import ENDINGS, Options, read_column
 from bnstats.cli.output_file import check_outputs, write_text
 
@@ -25,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         _check_outputs(arguments)
         return int(arguments.run(arguments))
     except (ValueError, OSError, ImportError) as error:
-        print(f"bnstats {arguments.command}: {_in_words(error)}", file=sys.stderr)
+        print(f"bnstats {arguments.command}: {escaped(_in_words(error))}", file=sys.stderr)
         return 2
 
 
@@ -125,7 +126,7 @@ def _show(text: str, table: Any, arguments: argparse.Namespace) -> None:
     try:
         write_text(arguments.out, rows, arguments.overwrite)
     except OSError:
-        print(rows)
+        print("\n".join(map(printable, rows.split("\n"))))
         raise
 
 
@@ -136,7 +137,7 @@ def _claims(arguments: argparse.Namespace) -> int:
         if arguments.out is not None:
             raise ValueError("--list judges nothing, so there is no table for --out; leave out one of them.")
         for claim in chosen_claims(arguments.names or None):
-            print(f"{claim.identifier}: {claim.statement}")
+            print(printable(f"{claim.identifier}: {claim.statement}"))
         return 0
     ledger = bn.check_claims(arguments.names or None, max_replicates=arguments.max_replicates, **_options(arguments))
     from bnstats.claims.counts import undecided  # as late as all that a command does not need
@@ -149,14 +150,14 @@ def _convergence(arguments: argparse.Namespace) -> int:
     missing = tuple(arguments.missing)
     how = Options(arguments.column, arguments.sep, arguments.decimal, arguments.header, missing)
     column = read_column(arguments.file, how)
-    print(column.described)
+    print(printable(column.described))
     result = bn.measure_convergence(
         {arguments.file.name.partition(".")[0] or arguments.file.name: column.values},
         batch_sizes=arguments.batch_sizes,
         precision=arguments.precision,
         **_options(arguments),
     )
-    _show(result.table.to_string(index=False), result.table, arguments)
+    _show(printable_table(result.table).to_string(index=False), result.table, arguments)
     return 0
 
 
@@ -213,7 +214,7 @@ def _merge(arguments: argparse.Namespace) -> int:
     from bnstats.simulation.storage.merge import merge_stores
 
     added = merge_stores(arguments.into, *arguments.others)
-    print(f"{added} blocks were new to {arguments.into}.")
+    print(f"{added} blocks were new to {printable(arguments.into)}.")
     return 0
 
 

@@ -11,6 +11,7 @@ import pandas as pd
 
 from bnstats._doors import Check
 from bnstats._numbers import number, whole
+from bnstats._terminal import escaped
 from bnstats._validation import choice, each, instance, shown
 
 MOST_PANELS = 256
@@ -55,6 +56,28 @@ def table(name: str, given: Any, columns: Sequence[str] = (), numbers: Sequence[
     if words:
         raise ValueError(f"{wanted}; {', '.join(words)} of it holds other things than numbers.")
     return given
+
+
+def literal(text: Any) -> str:
+    r"""Return a name as a figure is to show it, character by character: not as a formula, and in legends, too.
+
+    >>> literal("$x$"), literal("_hidden"), literal("\x1b[31mred")
+    ('\\$x\\$', ' _hidden', '\\x1b[31mred')
+    """
+    plain = escaped(str(text)).replace("$", r"\$")
+    return f" {plain}" if plain.startswith("_") else plain
+
+
+def named_table_with(*columns: str, numbers: Sequence[str] = ()) -> Check:
+    """Return a check for tables with these columns, whose names are returned as a figure is to show them."""
+    return lambda name, given: literal_names(table(name, given, columns, numbers))
+
+
+def literal_names(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return a table whose names, in cells and of columns, are literal."""
+    words = [column for column in rows if not pd.api.types.is_numeric_dtype(rows[column])]
+    shown = {column: [literal(cell) if isinstance(cell, str) else cell for cell in rows[column]] for column in words}
+    return rows.assign(**shown).rename(columns=lambda name: literal(name) if isinstance(name, str) else name)
 
 
 def table_with(*columns: str, numbers: Sequence[str] = ()) -> Check:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from bnstats.plots.arguments import literal
 from bnstats.plots.comparisons import intervals
 from bnstats.plots.elements import shown_once, theme
 
@@ -44,9 +45,9 @@ def audit_report(layers: pd.DataFrame, scores: pd.DataFrame, title: str) -> Figu
         if len(scores):
             metric = scores["metric"].iloc[0]
             rows = scores[scores["metric"] == metric]
-            intervals(axes[2], rows, rows["statistics"].tolist(), [palette[1]] * len(rows), about=None)
-            axes[2].set(title="Score by the statistics that normalise", xlabel=f"{metric} (95 % interval)")
-        figure.suptitle(title)
+            intervals(axes[2], rows, rows["statistics"].map(literal).tolist(), [palette[1]] * len(rows), about=None)
+            axes[2].set(title="Score by the statistics that normalise", xlabel=f"{literal(metric)} (95 % interval)")
+        figure.suptitle(literal(title))
     return figure
 
 
@@ -78,4 +79,4 @@ def _distances(ax: Axes, layers: pd.DataFrame, names: list[str], palette: list[A
 
 def _shown(name: str) -> str:
     """A layer's name; of a long one the end, which differs from layer to layer."""
-    return name if len(name) <= 24 else f"…{name[-23:]}"
+    return literal(name if len(name) <= 24 else f"…{name[-23:]}")

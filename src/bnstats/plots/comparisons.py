@@ -12,8 +12,8 @@ import pandas as pd
 from bnstats._doors import checked
 from bnstats._numbers import interval, number
 from bnstats._validation import instance, named, optional, word
-from bnstats.plots.arguments import as_many, axes, color, column, table_with
-from bnstats.plots.elements import panels, shown_once, theme
+from bnstats.plots.arguments import as_many, axes, color, column, literal, table_with
+from bnstats.plots.elements import panels, shown_once, theme, wrapped
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -79,7 +79,7 @@ def winner_map(ax: Axes, rows: pd.DataFrame, x: str, y: str, colors: Mapping[str
         ax.text(
             place[1],
             place[0],
-            "\n".join([*spoken(row["winner"]).split(" ", 1), text]),
+            "\n".join([*literal(spoken(row["winner"])).split(" ", 1), text]),
             ha="center",
             va="center",
             fontsize=6.5,
@@ -110,7 +110,7 @@ def regions(rows: pd.DataFrame) -> Figure:
         for ax, (name, part) in zip(axes, parts, strict=True):
             winner_map(ax, part, "batch_size", up, colors)
             values = dict(zip(others, name, strict=True))
-            ax.set_title(fill(", ".join(f"{c.replace('_', ' ')} {values[c]}" for c in named), 34))
+            ax.set_title(wrapped(", ".join(f"{c.replace('_', ' ')} {literal(values[c])}" for c in named), 34))
             ax.set(xlabel="batch size", ylabel="effect size (σ)" if up == "effect_size" else up)
         title = "The best correction, and by how much the second best is worse"
         figure.suptitle(fill(title, int(figure.get_figwidth() * 9)), fontsize=11)

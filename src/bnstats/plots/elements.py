@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 
+LONG = 40
+"""Characters in a line of a legend, at most."""
 MARKERS = "osD^vPX*<>hdp"
 EXACT = "exact"
 """Mark of lines that are exact values."""
@@ -149,6 +151,15 @@ def say_if_empty(ax: Axes, rows: pd.DataFrame) -> None:
         ax.text(0.03, 0.03, text, transform=ax.transAxes, fontsize=7, va="bottom", color="0.35")
 
 
+def wrapped(text: str, width: int) -> str:
+    r"""Return a text in lines of so many characters; an escaped dollar sign stays so.
+
+    >>> wrapped(r"ab\$", 3)
+    'ab\n\\$'
+    """
+    return fill(text, width).replace("\\\n$", "\n\\$")
+
+
 def explain(figure: Figure, axes: Sequence[Axes], title: str | None = None) -> None:
     """One legend beside the panels, where it covers nothing, and below them what points and lines are."""
     entries: dict[str, Any] = {}
@@ -156,7 +167,8 @@ def explain(figure: Figure, axes: Sequence[Axes], title: str | None = None) -> N
         for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
             entries.setdefault(label, handle)
     if entries:
-        figure.legend([*entries.values()], [*entries], fontsize=8, title=title, loc="outside right upper")
+        labels = [wrapped(label, LONG) for label in entries]
+        figure.legend([*entries.values()], labels, fontsize=8, title=title, loc="outside right upper")
     exact = any(line.get_gid() == EXACT for ax in axes for line in ax.get_lines())
     lines = "lines: exact values" if exact else "no exact values are known"
     wide = figure.get_figwidth() * 13

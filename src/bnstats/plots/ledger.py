@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from bnstats.plots.arguments import literal
 from bnstats.plots.elements import panels, shown_once, theme
 
 # Colour and mark of each verdict: of claims, and of published signs.
@@ -65,7 +66,7 @@ def _draw(ax: Axes, rows: pd.DataFrame, palette: Any) -> None:
         ax.hlines(y, low, high, color=palette[colour % len(palette)], linewidth=2)
         if chosen.any():
             ax.plot(part["at"].astype(float), y, mark, color=palette[colour % len(palette)], label=kind, ls="none")
-    ax.set_yticks(place, rows["claim"], fontsize=7)
+    ax.set_yticks(place, rows["claim"].map(literal), fontsize=7)
     ax.set_xscale("symlog", linthresh=0.01)
     ax.set(
         xlim=(-1.2, 1.2),

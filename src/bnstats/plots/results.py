@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from textwrap import fill
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,7 +9,7 @@ import pandas as pd
 
 from bnstats._doors import checked
 from bnstats._validation import choice
-from bnstats.plots.arguments import table_with
+from bnstats.plots.arguments import named_table_with
 from bnstats.plots.elements import (
     MARKERS,
     explain,
@@ -21,6 +20,7 @@ from bnstats.plots.elements import (
     series,
     shown_once,
     theme,
+    wrapped,
 )
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ MEASURES = {
 
 
 @shown_once
-@checked(table=table_with("population", "batching", "estimator", "measure", numbers=("batch_size", *ESTIMATES)))
+@checked(table=named_table_with("population", "batching", "estimator", "measure", numbers=("batch_size", *ESTIMATES)))
 def convergence(table: pd.DataFrame, measure: str = "rmse") -> Figure:
     """Error against batch size, one panel per estimator and one colour per population: from `measure_convergence`."""
     rows = _rows_of(table, measure)
@@ -61,7 +61,7 @@ def convergence(table: pd.DataFrame, measure: str = "rmse") -> Figure:
 
 
 @shown_once
-@checked(table=table_with(numbers=ESTIMATES))
+@checked(table=named_table_with(numbers=ESTIMATES))
 def numbers(table: pd.DataFrame) -> Figure:
     """The numbers of any tidy table against the parameter that takes most values, one panel for each measure."""
     names = list(table.columns[: table.columns.get_loc("value")])
@@ -98,7 +98,9 @@ SCORES = {
 
 @shown_once
 @checked(
-    table=table_with("dataset", "statistics", "metric", numbers=("batch_size", "test_batch_size", *ESTIMATES, "best"))
+    table=named_table_with(
+        "dataset", "statistics", "metric", numbers=("batch_size", "test_batch_size", *ESTIMATES, "best")
+    )
 )
 def mismatch(table: pd.DataFrame, metric: str = "accuracy") -> Figure:
     """A score against batch size, one colour per kind of statistics, one panel per condition: from `measure_mismatch`.
@@ -125,15 +127,15 @@ def mismatch(table: pd.DataFrame, metric: str = "accuracy") -> Figure:
                 ax.axhline(best, color="0.3", linestyle=":", label="best possible")
             log2_ticks(ax, part[x].tolist())
             title = ", ".join(f"{c.replace('_', ' ')} {v}" for c, v in zip(varied, values, strict=True))
-            ax.set(title=fill(title or str(rows["dataset"].iloc[0]), 34), xlabel=x.replace("_", " "))
+            ax.set(title=wrapped(title or str(rows["dataset"].iloc[0]), 34), xlabel=x.replace("_", " "))
             say_if_empty(ax, part)
-        axes[0].set_ylabel(fill(SCORES[metric], 34))
+        axes[0].set_ylabel(wrapped(SCORES[metric], 34))
         explain(figure, axes, title="statistics of")
     return figure
 
 
 @shown_once
-@checked(table=table_with("statistic", "measure", "convention", numbers=("momentum", "step", *ESTIMATES)))
+@checked(table=named_table_with("statistic", "measure", "convention", numbers=("momentum", "step", *ESTIMATES)))
 def running(table: pd.DataFrame, measure: str = "rmse") -> Figure:
     """Error against steps, one panel per statistic, one colour per convention: the table of `measure_running`."""
     rows = _rows_of(table, measure)
@@ -155,7 +157,9 @@ def running(table: pd.DataFrame, measure: str = "rmse") -> Figure:
 
 @shown_once
 @checked(
-    table=table_with("normalizer", "activation", "width", "depth", "step", numbers=("batch_size", "layer", *ESTIMATES))
+    table=named_table_with(
+        "normalizer", "activation", "width", "depth", "step", numbers=("batch_size", "layer", *ESTIMATES)
+    )
 )
 def gradients(table: pd.DataFrame) -> Figure:
     """Squared gradient norm against the layer, one line per batch size and one panel per other condition.

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import pandas as pd
 
+from bnstats._terminal import plus_minus, printable_table
 from bnstats._validation import shown
 from bnstats.simulation.paired_errors import Error, error_of_difference, independent_difference
 
@@ -22,6 +23,8 @@ ROWS = 10
 """Rows of a table that a short view shows."""
 WIDTH = 80
 """Characters in a line of it."""
+NO_MARKUP = "tex2jax_ignore"
+"""Class of what a notebook shows as it stands: a name with dollar signs is no formula."""
 
 
 class Result:
@@ -50,10 +53,10 @@ class Result:
         Convergence: 8 numbers; the same for all: population normal, batching IID(), estimator mean.
         ...
         """
-        table = self.table
+        table = printable_table(self.table)
         lines = [self._heading()]
-        for measure, part in self._by_measure():
-            lines.append(_range(measure, part, list(self._names())))
+        for measure, part in _by_measure(table):
+            lines.append(_range(measure, part, _names_in(table)))
         with np.errstate(divide="ignore", invalid="ignore"):
             precise = table["mcse"].to_numpy(float) / table["value"].abs().to_numpy(float)
         known = precise[np.isfinite(precise)]
@@ -151,29 +154,22 @@ class Result:
 
     def _names(self) -> list[str]:
         """The columns that name a number."""
-        return list(self.table.columns[: self.table.columns.get_loc("value")])
-
-    def _by_measure(self) -> list[tuple[str, pd.DataFrame]]:
-        """The rows of each measure."""
-        column = next((name for name in ("measure", "metric") if name in self.table), None)
-        if column is None:
-            return [("the number", self.table)]
-        return [(str(name), part) for name, part in self.table.groupby(column, sort=False)]
+        return _names_in(self.table)
 
     def _heading(self) -> str:
         """How many numbers there are, and what they all share."""
-        same = [name for name in self._names() if self.table[name].nunique(dropna=False) == 1]
-        shared = ", ".join(f"{name.replace('_', ' ')} {short(self.table[name].iloc[0])}" for name in same)
-        return f"{type(self).__name__}: {len(self.table)} numbers" + (
-            f"; the same for all: {shared}." if shared else "."
-        )
+        table = printable_table(self.table)
+        same = [name for name in _names_in(table) if table[name].nunique(dropna=False) == 1]
+        shared = ", ".join(f"{name.replace('_', ' ')} {short(table[name].iloc[0])}" for name in same)
+        return f"{type(self).__name__}: {len(table)} numbers" + (f"; the same for all: {shared}." if shared else ".")
 
     def _view(self) -> pd.DataFrame:
         """The table with value and error in one column, without the columns that never change."""
-        varying = [name for name in self._names() if self.table[name].nunique(dropna=False) > 1]
-        view = self.table[varying].copy()
-        view["value ± MCSE"] = [
-            with_error(value, mcse) for value, mcse in zip(self.table["value"], self.table["mcse"], strict=True)
+        table = printable_table(self.table)
+        varying = [name for name in _names_in(table) if table[name].nunique(dropna=False) > 1]
+        view = table[varying].copy()
+        view[f"value {plus_minus()} MCSE"] = [
+            with_error(value, mcse) for value, mcse in zip(table["value"], table["mcse"], strict=True)
         ]
         if "exact" in self.table and self.table["exact"].notna().any():
             view["exact"] = [f"{value:.4g}" for value in self.table["exact"]]
@@ -192,8 +188,21 @@ class Result:
     def _repr_html_(self) -> str:
         from html import escape
 
-        rows: str = self._view().head(6 * ROWS).to_html(index=False, border=0)
-        return f"<p>{escape(self._heading())}</p>{rows}"
+        rows: str = self._view().head(6 * ROWS).to_html(index=False, border=0, classes=NO_MARKUP)
+        return f'<p class="{NO_MARKUP}">{escape(self._heading())}</p>{rows}'
+
+
+def _names_in(table: pd.DataFrame) -> list[str]:
+    """Return the columns that name a number."""
+    return list(table.columns[: table.columns.get_loc("value")])
+
+
+def _by_measure(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
+    """Return the rows of each measure."""
+    column = next((name for name in ("measure", "metric") if name in table), None)
+    if column is None:
+        return [("the number", table)]
+    return [(str(name), part) for name, part in table.groupby(column, sort=False)]
 
 
 def with_error(value: float, mcse: float) -> str:
@@ -202,14 +211,15 @@ def with_error(value: float, mcse: float) -> str:
     >>> with_error(0.10312, 0.00042), with_error(0.5, 0.0), with_error(math.inf, math.nan), with_error(0.675, math.inf)
     ('0.10312 ± 0.00042', '0.5 exact', 'inf', '0.675 ± inf')
     """
+    sign = plus_minus()
     if not (math.isfinite(value) and math.isfinite(mcse)):
-        return f"{value:.4g} ± inf" if math.isinf(mcse) else f"{value:.4g}"
+        return f"{value:.4g} {sign} inf" if math.isinf(mcse) else f"{value:.4g}"
     if mcse == 0:
         return f"{value:.6g} exact"
     digits = 1 - math.floor(math.log10(mcse))
     if 0 <= digits <= 8:
-        return f"{value:.{digits}f} ± {mcse:.{digits}f}"
-    return f"{value:.6g} ± {mcse:.2g}"
+        return f"{value:.{digits}f} {sign} {mcse:.{digits}f}"
+    return f"{value:.6g} {sign} {mcse:.2g}"
 
 
 def short(value: Any) -> str:

@@ -14,9 +14,11 @@ from bnstats._arrays import FloatArray
 from bnstats._doors import aligned_by_label
 from bnstats._numbers import probability
 from bnstats._real_arrays import labels_of_rows, real_array
+from bnstats._terminal import printable
 from bnstats._validation import flag, several
 from bnstats._warnings import notices_held, notify
 from bnstats.corrections import Correction, correction_of
+from bnstats.simulation.result import NO_MARKUP
 from bnstats.studies.batch_effects.left_out_errors import Rows, errors_left_out, errors_without
 from bnstats.studies.batch_effects.left_out_interval import interval_of_change
 
@@ -47,17 +49,18 @@ class LeftOut:
         for row in others:
             interval = f"{100 * row.low:+.3g} to {100 * row.high:+.3g} %"
             lines.append(f"{row.correction}: squared error {100 * row.change:+.3g} % ({interval}).")
-        return "\n".join(lines)
+        return "\n".join(map(printable, lines))
 
     def plot(self) -> Figure:
         """The change of the squared error by each correction, with its interval, in percent of the first one's."""
+        from bnstats.plots.arguments import literal
         from bnstats.plots.comparisons import intervals
         from bnstats.plots.elements import panels, theme
 
         rows = self.table[["change", "low", "high"]].mul(100).rename(columns={"change": "value"})
         with theme() as palette:
             figure, (ax,) = panels(1, width=6.0, height=1.5 + 0.3 * len(rows))
-            intervals(ax, rows, self.table["correction"].tolist(), [palette[0]] * len(rows))
+            intervals(ax, rows, self.table["correction"].map(literal).tolist(), [palette[0]] * len(rows))
             ax.set(title="Prediction in batches that were left out", xlabel="change of the squared error (%)")
         return figure
 
@@ -65,7 +68,7 @@ class LeftOut:
         return self.summary()
 
     def _repr_html_(self) -> str:
-        return str(self.table.to_html(index=False, float_format=lambda x: f"{x:.4g}"))
+        return str(self.table.to_html(index=False, float_format=lambda x: f"{x:.4g}", classes=NO_MARKUP))
 
 
 @aligned_by_label("x", "outcome", "batch")

@@ -1,0 +1,64 @@
+"""Names and numbers as a terminal shows them: names character by character, whatever codes are in them."""
+
+from __future__ import annotations
+
+import sys
+import unicodedata
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def escaped(text: str) -> str:
+    r"""Return a text whose control codes are written out.
+
+    >>> escaped("\x1b[31mred\n"), escaped("naïve")
+    ('\\x1b[31mred\\n', 'naïve')
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or unicodedata.category(c) == "Zs" else _code(c) for c in text)
+
+
+def _code(character: str) -> str:
+    return character.encode("unicode_escape").decode()
+
+
+def escaped_lines(text: str) -> str:
+    """Return a text of several lines whose other control codes are written out."""
+    return "\n".join(map(escaped, text.split("\n")))
+
+
+def printable(text: str) -> str:
+    """Return a text without codes, and without characters that standard output cannot show."""
+    encoding = _encoding()
+    return escaped(text).encode(encoding, "backslashreplace").decode(encoding)
+
+
+def plus_minus() -> str:
+    """Return the sign of an error, as standard output can show it."""
+    return "±" if "±".encode(_encoding(), "ignore") else "+/-"
+
+
+def _encoding() -> str:
+    encoding = getattr(sys.stdout, "encoding", None)
+    try:
+        "".encode(encoding or "utf-8")
+    except (LookupError, TypeError):
+        return "utf-8"
+    return encoding or "utf-8"
+
+
+def printable_table(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table whose names, in cells and of columns, are printable."""
+    texts = {
+        column: [printable(cell) if isinstance(cell, str) else cell for cell in table[column]]
+        for column in table.columns
+        if not _is_number(table[column])
+    }
+    return table.assign(**texts).rename(columns=lambda name: printable(str(name)))
+
+
+def _is_number(column: Any) -> bool:
+    return bool(getattr(column.dtype, "kind", "O") in "fiubc")
