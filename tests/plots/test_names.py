@@ -148,7 +148,7 @@ def test_no_code_reaches_a_terminal(result: Any) -> None:
         assert r"\x1b[31mred" in repr(view)
     assert single.table["population"].unique().tolist() == [name]
     assert r"\x1b[31mred" in shown(name)
-    with pytest.raises(ValueError, match=r"\\x1b\[31mred is not known") as refused:
+    with pytest.raises(ValueError, match=r"estimator: \\x1b\[31mred;") as refused:
         single.compare(name, "other")
     assert "\x1b" not in str(refused.value)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import pandas as pd
 
-from bnstats._terminal import plus_minus, printable_table
+from bnstats._terminal import escaped, plus_minus, printable_table
 from bnstats._validation import shown
 from bnstats.simulation.paired_errors import Error, error_of_difference, independent_difference
 
@@ -135,7 +135,9 @@ class Result:
         known = {
             column: list(dict.fromkeys(self.table[column])) for column in self.alternatives if column in self.table
         }
-        allowed = "; ".join(f"{column}: {', '.join(map(str, values))}" for column, values in known.items())
+        allowed = "; ".join(
+            f"{column}: {', '.join(escaped(str(value)) for value in values)}" for column, values in known.items()
+        )
         raise ValueError(
             f"two different names of one column are compared ({allowed or 'this result has none'}); "
             f"got {shown(names[0])} and {shown(names[1])}."
