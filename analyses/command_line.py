@@ -5,14 +5,15 @@ from __future__ import annotations
 import argparse
 import copy
 import math
+import multiprocessing
 import os
 import signal
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
-from multiprocessing.context import SpawnContext, SpawnProcess
 from pathlib import Path
 from typing import Any
 
@@ -165,7 +166,7 @@ def _at_once(chosen: Mapping[str, tuple[Simulate, Plot]], given: Options, proces
 @contextmanager
 def process_pool(processes: int) -> Iterator[ProcessPoolExecutor]:
     """Processes that Ctrl-C does not reach, and that an error here, Ctrl-C too, spares what has not begun."""
-    with ProcessPoolExecutor(processes, _Uninterrupted(), _begin) as pool:
+    with _Pool(processes, multiprocessing.get_context("spawn"), _begin) as pool:
         try:
             yield pool
         except BaseException:
@@ -173,20 +174,20 @@ def process_pool(processes: int) -> Iterator[ProcessPoolExecutor]:
             raise
 
 
-class _Uninterrupted(SpawnContext):
-    """Starts processes whom a Ctrl-C does not reach while they import modules, before they can say what to do then."""
+class _Pool(ProcessPoolExecutor):
+    """Starts its processes undisturbed, as work is submitted: none is left alone before the pool knows of it."""
 
-    class Process(SpawnProcess):
-        def start(self) -> None:
-            with _interrupts_wait():
-                super().start()
+    def submit(self, *work: Any, **options: Any) -> Future[Any]:
+        with _interrupts_wait():
+            return super().submit(*work, **options)
 
 
 @contextmanager
 def _interrupts_wait() -> Iterator[None]:
     """Handle a Ctrl-C that comes meanwhile at the end; processes that are started meanwhile have it wait, too."""
     came: list[int] = []
-    handler = signal.getsignal(signal.SIGINT)
+    ours = threading.current_thread() is threading.main_thread()
+    handler = signal.getsignal(signal.SIGINT) if ours else None
     if callable(handler):
         signal.signal(signal.SIGINT, lambda *_: came.append(1))
     held = _mask(signal.SIG_BLOCK)  # which new processes have from the one that starts them
