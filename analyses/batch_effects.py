@@ -16,13 +16,13 @@ from analyses.correction_names import correction_name
 from analyses.exam_data import mathpnl, school_tests
 from analyses.training_and_new import draw_training_and_new
 from bnstats import plots
-from bnstats.plots.comparisons import intervals, signed, winner_map
+from bnstats.plots.comparisons import best_correction_map, intervals, signed
 from bnstats.sampling.effects import Distinct
 from bnstats.studies.batch_effects.leave_one_batch_out import leave_one_batch_out
 from bnstats.studies.batch_effects.measure import Corrected, measure_correction
 
 SHIFTS = ("none", "center", "shrink")
-SCALES = ("none", "center", "standardise", "shrink", "shrink_scale")
+SCALES = ("none", "center", "standardize", "shrink", "shrink_scale")
 SIZES, SIZES_QUICK = (2, 4, 8, 16, 32, 128, 512), (2, 8, 32)
 SCALES_SIZES = (4, 8, 32, 128)
 TAUS, TAUS_QUICK = (0.1, 0.2, 0.3, 0.5, 1.0, 2.0), (0.3, 1.0)
@@ -57,7 +57,7 @@ def simulate(options: Options) -> pd.DataFrame:
     signal = measure_correction(
         SHIFTS[:2],
         effect_size=strengths,
-        labels=("relative", "global"),
+        labels=("nuisance", "signal"),
         **used,
         **options.study("batch_effects-use", **precision),
     )
@@ -120,9 +120,9 @@ def plot(frame: pd.DataFrame) -> Figure:
 
 def _headline(frame: pd.DataFrame) -> str:
     value = _accuracies(frame)
-    gain, loss = (value.loc[(kind, 1.0), "center"] - value.loc[(kind, 1.0), "none"] for kind in ("relative", "global"))
+    gain, loss = (value.loc[(kind, 1.0), "center"] - value.loc[(kind, 1.0), "none"] for kind in ("nuisance", "signal"))
     return (
-        "Centring batches whose means differ by one standard deviation changes accuracy on new batches\n"
+        "Centering batches whose means differ by one standard deviation changes accuracy on new batches\n"
         f"by {signed(100 * gain)} points where the difference is nuisance, by {signed(100 * loss)} where it is signal"
     )
 
@@ -143,14 +143,14 @@ def _draw_error(ax: Axes, rows: pd.DataFrame, colors: dict) -> None:
     ax.text(SHOWN_TAU**-2 * 1.08, ax.get_ylim()[1] * 0.97, "n = σ²/τ²", fontsize=8, color="0.25", va="top")
     ax.set(xlabel="batch size n", ylabel="RMSE of corrected values (σ)")
     ax.set_title(
-        f"Nuisance of {SHOWN_TAU} standard deviations: centring pays\n"
+        f"Nuisance of {SHOWN_TAU} standard deviations: centering pays\n"
         f"from batches of {np.ceil(SHOWN_TAU**-2):.0f} on, shrinking sooner"
     )
     ax.legend(fontsize=8, title="correction", title_fontsize=8)
 
 
 def _draw_map(ax: Axes, rows: pd.DataFrame, colors: dict) -> None:
-    winner_map(ax, rows, "batch_size", "effect_size", colors)
+    best_correction_map(ax, rows, "batch_size", "effect_size", colors)
     wins = rows.loc[rows["clear"] == 1, "winner"].value_counts()
     kind = "their means" if rows["panel"].iloc[0] == "shifts" else "mean and scale"
     best = correction_name(wins.index[0]) if len(wins) else "nothing"
@@ -166,18 +166,18 @@ def _draw_signal(ax: Axes, rows: pd.DataFrame, colors: dict) -> None:
     rows = rows[rows["measure"] == "accuracy"]
     for (name, labels), line in rows.groupby(["correction", "labels"], sort=False):
         percent = line.assign(**{c: 100 * line[c] for c in ("value", "mcse")})
-        kind, style, marker = {"relative": ("nuisance", "-", "o"), "global": ("signal", "--", "D")}[labels]
+        style, marker = {"nuisance": ("-", "o"), "signal": ("--", "D")}[labels]
         plots.series(ax, percent, "effect_size", color=colors[name], marker=marker)
         ax.plot(
-            line["effect_size"], percent["value"], style, color=colors[name], label=f"{correction_name(name)}, {kind}"
+            line["effect_size"], percent["value"], style, color=colors[name], label=f"{correction_name(name)}, {labels}"
         )
     value = 100 * _accuracies(rows)
     strongest = max(rows["effect_size"])
-    kept, lost = value.loc[("global", strongest), ["none", "center"]]
+    kept, lost = value.loc[("signal", strongest), ["none", "center"]]
     ax.set(xlabel=f"effect size τ (σ), batches of {SHOWN_SIZE}", ylabel="accuracy on new batches (%)", ylim=(50, 100))
     ax.set_title(
         f"Where differences are signal (dashed), of {strongest:g} sd,\n"
-        f"centring lowers accuracy from {kept:.0f} % to {lost:.0f} %"
+        f"centering lowers accuracy from {kept:.0f} % to {lost:.0f} %"
     )
     ax.legend(fontsize=8, ncols=2, loc="lower left")
 
@@ -192,7 +192,7 @@ def _draw_confounded(ax: Axes, rows: pd.DataFrame, colors: dict) -> None:
     none, center = shown.loc["none"], shown.loc["center"]
     ax.set_title(
         f"Labels that go with batches: from training to new batches,\n{none['training']:.0f} to {none['new']:.0f} % "
-        f"right uncorrected, {center['training']:.0f} to {center['new']:.0f} % centred"
+        f"right uncorrected, {center['training']:.0f} to {center['new']:.0f} % centered"
     )
     ax.legend(fontsize=8, loc="upper left", ncols=2)
 
@@ -209,7 +209,7 @@ def _draw_real(ax: Axes, rows: pd.DataFrame, colors: dict) -> None:
 
 
 def _real_title(center: pd.DataFrame) -> str:
-    """What centring changes, in each set of batches from the least to the most."""
+    """What centering changes, in each set of batches from the least to the most."""
     lines = []
     for where, rows in center.groupby(center["dataset"].str.split().str[-1], sort=False):
         said = [
@@ -217,7 +217,7 @@ def _real_title(center: pd.DataFrame) -> str:
             for _, row in rows.iterrows()
         ]
         lines.append(f"{', '.join(said)} by {where}")
-    return f"Centring pass rates changes the error of predictions:\n{'; '.join(lines)}"
+    return f"Centering pass rates changes the error of predictions:\n{'; '.join(lines)}"
 
 
 def main(argv: Sequence[str] | None = None) -> Path:

@@ -1,4 +1,4 @@
-"""When batch normalisation breaks training: batches of few classes, correlated or sorted rows, at any learning rate."""
+"""When batch normalization breaks training: batches of few classes, correlated or sorted rows, at any learning rate."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 
 import bnstats as bn
 from analyses.command_line import Options, run
-from bnstats.claims.entries.ioffe_batches import PairsOfClasses
-from bnstats.claims.entries.published import CLASSES
+from bnstats.claims.builtin.ioffe_batches import PairsOfClasses
+from bnstats.claims.builtin.published import CLASSES
 from bnstats.plots.elements import MARKERS, in_percent, panels, series, theme
 
 SIZE, STEPS = 20, 2000
@@ -23,8 +23,8 @@ RULES = {
     "Rows in random order": bn.Shuffled(),
     "Nine rows in ten repeat the class before": bn.Correlated(phi=0.9),
     "Rows sorted by class": bn.Sorted(),
-    "Five classes per batch": bn.ClassBalanced(classes=5, each=SIZE // 5),
-    "Two classes per batch": bn.ClassBalanced(classes=2, each=SIZE // 2),
+    "Five classes per batch": bn.ClassBalanced(classes=5, rows_per_class=SIZE // 5),
+    "Two classes per batch": bn.ClassBalanced(classes=2, rows_per_class=SIZE // 2),
     "One class per batch": bn.OneClass(),
 }
 # Ioffe 2017 had 16 classes with 2 rows each, of 1000: as many, of 100, in networks of three hidden layers.
@@ -43,7 +43,7 @@ LINES = {
     ("renorm", "running"): "batch renormalization, evaluation mode",
     ("layer", "running"): "layer norm",
     ("none", "running"): "no normalization",
-    ("ghost", "running"): "normalised by halves of the batch, evaluation mode",
+    ("ghost", "running"): "normalized by halves of the batch, evaluation mode",
 }
 
 

@@ -107,7 +107,7 @@ def _slopes(ax: Axes, rates: pd.DataFrame, palette: Sequence[object]) -> None:
     ax.plot(chosen["expected"], y, "|", color=palette[1], markersize=12, markeredgewidth=2, label="limit for n → ∞")
     ax.plot(chosen["exact"], y, "x", color=palette[2], markersize=6, label="exact at these batch sizes")
     ax.set_yticks(y, chosen["population"])
-    ax.set_title("How fast the variance converges: slopes of −1/2,\nunder heavy tails slowly towards −(1 − 2/α)")
+    ax.set_title("How fast the variance converges: slopes of −1/2,\nunder heavy tails slowly toward −(1 − 2/α)")
     ax.set(xlabel="slope of log median error on log batch size")
     ax.legend(fontsize=7, loc="upper right")
 

@@ -8,8 +8,8 @@ from bnstats.plots.comparisons import spoken
 
 NAMES = {
     "none": "no correction",
-    "center": "centring",
-    "standardise": "standardising",
+    "center": "centering",
+    "standardize": "standardizing",
     "shrink": "shrinking",
     "shrink_scale": "shrinking shift and scale",
     "spline": "a spline",
@@ -20,7 +20,7 @@ def correction_name(name: str) -> str:
     """A correction in a sentence.
 
     >>> correction_name("center"), correction_name("lowess(share=0.2)")
-    ('centring', 'lowess (share 0.2)')
+    ('centering', 'lowess (share 0.2)')
     """
     return NAMES.get(name, spoken(name))
 
@@ -29,7 +29,7 @@ def best_correction(row: pd.Series) -> str:
     """The winner, and the second best where they differ by less than Monte Carlo error.
 
     >>> best_correction(pd.Series({"winner": "center", "runner_up": "spline", "clear": 0.0}))
-    'centring or a spline'
+    'centering or a spline'
     """
     winner, second = (correction_name(row[column]) for column in ("winner", "runner_up"))
     return winner if row["clear"] else f"{winner} or {second}"

@@ -1,4 +1,4 @@
-"""What takes drift out: normalising by batch, or following it in time, as it goes from steps to a smooth curve."""
+"""What takes drift out: normalizing by batch, or following it in time, as it goes from steps to a smooth curve."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from bnstats.corrections import (
     polynomial,
     spline,
 )
-from bnstats.plots.comparisons import intervals, winner_map
+from bnstats.plots.comparisons import best_correction_map, intervals
 from bnstats.studies.batch_effects.leave_one_batch_out import leave_one_batch_out
 from bnstats.studies.batch_effects.measure import measure_correction
 
@@ -38,7 +38,7 @@ SIMULATED = (
     spline(),
     LOCAL,
 )
-STANDING = tuple(c for c in SIMULATED if c.along == "time" and c.transfers)
+STANDING = tuple(c for c in SIMULATED if c.along == "time" and c.applies_to_new)
 YEARLY = (CORRECTIONS["none"], CORRECTIONS["center"], polynomial(degree=1))
 EXTRAPOLATED = (polynomial(degree=1), polynomial(degree=2), spline())
 SIZES, SIZES_QUICK = (4, 16, 64), (4, 16)
@@ -114,7 +114,7 @@ def plot(frame: pd.DataFrame) -> Figure:
     with plots.theme() as palette:
         order = (6, 0, 1, 2, 3, 4, 5)
         colors = {c.name: palette[i] for c, i in zip(SIMULATED, order, strict=True)}
-        # Curves of one kind share a colour, whatever their degree.
+        # Curves of one kind share a color, whatever their degree.
         colors |= dict(zip([c.name for c in EXTRAPOLATED], (palette[2], palette[3], palette[4]), strict=True))
         figure, axes = plots.panels(7, columns=4, width=4.8, height=4.2)
         drawn: tuple[tuple[str, Callable[[Axes, pd.DataFrame, dict], None]], ...] = (
@@ -157,7 +157,8 @@ def _draw_averages(ax: Axes, rows: pd.DataFrame, colors: dict) -> None:
     value = _draw_error(ax, rows, names, colors)
     steps, smooth = value.loc[[0, 1], "center"]
     ax.set_title(
-        f"Batches of {SHOWN_SIZE} that differ by one standard deviation:\ncentring leaves {steps:.2f} of it for steps, "
+        f"Batches of {SHOWN_SIZE} that differ by one standard deviation:\n"
+        f"centering leaves {steps:.2f} of it for steps, "
         f"{smooth:.2f} for a random walk"
     )
 
@@ -186,15 +187,15 @@ def _draw_error(ax: Axes, rows: pd.DataFrame, names: Sequence[str], colors: dict
 
 
 def _draw_smoothness(ax: Axes, rows: pd.DataFrame, colors: dict) -> None:
-    winner_map(ax, rows, "smoothness", "batch_size", colors)
+    best_correction_map(ax, rows, "smoothness", "batch_size", colors)
     ax.set(xlabel="smoothness (+ %: second best; ≈: no clear winner)", ylabel="batch size n")
     wins = ((rows["winner"] == "center") & (rows["clear"] == 1)).sum()
-    ax.set_title(f"Random walk: centring by batch is\nclearly the best in {wins} of {len(rows)} cases")
+    ax.set_title(f"Random walk: centering by batch is\nclearly the best in {wins} of {len(rows)} cases")
 
 
 def _draw_kinds(ax: Axes, rows: pd.DataFrame, colors: dict) -> None:
     numbered = rows.assign(kind=rows["effect"].map({kind: i for i, kind in enumerate(KINDS)}))
-    winner_map(ax, numbered, "kind", "batch_size", colors)
+    best_correction_map(ax, numbered, "kind", "batch_size", colors)
     ax.set_xticks(range(len(KINDS)), [kind.replace("_", " ") for kind in KINDS])
     ax.set(xlabel="drift (+ %: second best; ≈: no clear winner)", ylabel="batch size n")
     trend = rows[rows["effect"] == "trend"].set_index("batch_size").loc[SHOWN_SIZE]
@@ -237,7 +238,7 @@ def _draw_last_year(ax: Axes, rows: pd.DataFrame, colors: dict) -> None:
 
 def _draw_left_out(ax: Axes, rows: pd.DataFrame, colors: dict) -> None:
     percent = rows.assign(**{c: 100 * rows[c] for c in ("value", "low", "high")})
-    kinds = {"center": "centred", polynomial(degree=1).name: "line off"}
+    kinds = {"center": "centered", polynomial(degree=1).name: "line off"}
     labels = [f"{row['dataset']}: {kinds[row['correction']]}" for _, row in percent.iterrows()]
     intervals(ax, percent, labels, [colors[name] for name in percent["correction"]])
     center = percent[percent["correction"] == "center"]
@@ -245,7 +246,7 @@ def _draw_left_out(ax: Axes, rows: pd.DataFrame, colors: dict) -> None:
     ax.set_xlabel("change of squared error, year left out (%, 95 % intervals)")
     unclear = len(center) - helps - hurts
     ax.set_title(
-        f"Real years left out: centring lowers the error in {helps} of\n"
+        f"Real years left out: centering lowers the error in {helps} of\n"
         f"{len(center)} pairs, raises it in {hurts}" + (f", unclear in {unclear}" if unclear else "")
     )
 

@@ -145,8 +145,8 @@ def largest_that_harms() -> float:
     return shift.turning_sizes(rows[rows["test_batching"] == repr(shift.STREAM)])[0]
 
 
-def gain_by_centring(labels: str) -> Number:
-    """Points by which centring changes accuracy on new batches, at differences of one standard deviation."""
+def gain_by_centering(labels: str) -> Number:
+    """Points by which centering changes accuracy on new batches, at differences of one standard deviation."""
     where = f"panel == 'signal' and measure == 'accuracy' and effect_size == 1 and labels == '{labels}'"
     return lambda: (
         100
@@ -168,7 +168,7 @@ def gradient_factor(batch_size: int) -> Number:
     return lambda: value("gradients", query)
 
 
-def changed_by_centring(dataset: str) -> Number:
+def changed_by_centering(dataset: str) -> Number:
     return percent("batch_effects", f"panel == 'real' and correction == 'center' and dataset == '{dataset}'")
 
 

@@ -35,7 +35,7 @@ NAMES = {NORMAL: "Normal grades N(72, 10)", "real grades": "856 real grades"}
 
 
 def simulate(options: Options) -> pd.DataFrame:
-    """Letters named right by networks at each batch size, and the ceiling for a grade normalised by such a batch.
+    """Letters named right by networks at each batch size, and the ceiling for a grade normalized by such a batch.
 
     Rows are fresh draws for every network, in training and in testing, as those of the ceiling are: the comparison is
     exact. The ceiling is that of a grade by itself: of normal grades, the rest of the batch adds nothing.
@@ -84,7 +84,7 @@ def plot(frame: pd.DataFrame) -> Figure:
             _draw_sizes(ax, percent[of & (percent["panel"] == "sizes")], guess, name, palette)
         _draw_rules(axes[2], percent[percent["panel"] == "rules"], palette)
         figure.suptitle(
-            "A network on grades learns what normalised batches leave of a letter, and in evaluation mode knows more",
+            "A network on grades learns what normalized batches leave of a letter, and in evaluation mode knows more",
             fontweight="bold",
         )
     return figure
@@ -115,7 +115,7 @@ def _draw_rules(ax: Axes, rows: pd.DataFrame, palette: list[Any]) -> None:
     lines = {
         ("batch", "running"): "batch norm, evaluation mode",
         ("batch", "batch"): "batch norm, training mode",
-        ("none", "running"): "no normalisation",
+        ("none", "running"): "no normalization",
     }
     place = {repr(rule): i for i, rule in enumerate(RULES.values())}
     for i, (key, label) in enumerate(lines.items()):

@@ -1,4 +1,4 @@
-"""What batch normalisation does to gradients: how fast they grow from layer to layer, and where learning stops."""
+"""What batch normalization does to gradients: how fast they grow from layer to layer, and where learning stops."""
 
 from __future__ import annotations
 
@@ -91,13 +91,13 @@ def _norms(ax: Axes, rows: pd.DataFrame, palette: Sequence[Any]) -> None:
         part = relu[kind] if size == "none" else relu[kind & (relu["batch_size"] == size)]
         part = part[part["layer"] > 1].sort_values("layer")
         relative = part.assign(value=part["value"] / part["value"].iloc[-1], mcse=0.0)
-        label = "not normalised" if size == "none" else f"batches of {size}"
+        label = "not normalized" if size == "none" else f"batches of {size}"
         series(ax, relative, "layer", color=palette[i], marker=MARKERS[i], label=label, joined=True)
     ax.set(
         yscale="log",
         xlabel="hidden layer, from the input",
         ylabel="squared gradient norm (last layer: 1)",
-        title="At the start, gradients grow towards the input,\nfastest with small batches",
+        title="At the start, gradients grow toward the input,\nfastest with small batches",
     )
     ax.legend(fontsize=7.5)
 
@@ -114,7 +114,7 @@ def _factors(ax: Axes, rows: pd.DataFrame, palette: Sequence[Any]) -> None:
     )
     ax.axhline(RELU_LIMIT, color=palette[1], linestyle="--", linewidth=1, label="π/(π − 1): ReLU, n → ∞")
     none = rows[rows["normalizer"] == "none"].iloc[0]
-    ax.axhline(1, color="0.4", linestyle=":", linewidth=1.2, label=f"1 (not normalised, ReLU: {none['value']:.2f})")
+    ax.axhline(1, color="0.4", linestyle=":", linewidth=1.2, label=f"1 (not normalized, ReLU: {none['value']:.2f})")
     log2_ticks(ax, normed["batch_size"].astype(int).tolist())
     at = normed[normed["activation"] == "relu"].set_index("batch_size")["value"]
     ax.set(
@@ -127,7 +127,7 @@ def _factors(ax: Axes, rows: pd.DataFrame, palette: Sequence[Any]) -> None:
 
 def _curves(ax: Axes, rows: pd.DataFrame, x: str, palette: Sequence[Any]) -> None:
     for i, ((name, size), part) in enumerate(rows.groupby(["normalizer", "batch_size"], sort=False)):
-        label = f"batches of {size:.0f}" if name == "batch" else {"none": "not normalised", "layer": "layer norm"}[name]
+        label = f"batches of {size:.0f}" if name == "batch" else {"none": "not normalized", "layer": "layer norm"}[name]
         series(ax, part, x, color=palette[i], marker=MARKERS[i], label=label, joined=True)
     ax.set(ylim=(0, 102), ylabel="accuracy in training mode (%)")
 

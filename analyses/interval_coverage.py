@@ -32,38 +32,38 @@ class Intervals(bn.Study):
     populations: tuple[str, ...]
     batch_sizes: tuple[int, ...]
 
-    def cells(self) -> list[dict[str, Any]]:
+    def conditions(self) -> list[dict[str, Any]]:
         return [{"population": name, "batch_size": n} for name in self.populations for n in self.batch_sizes]
 
-    def size(self, cell: Mapping[str, Any]) -> int:
-        return max(ZIPPED_INTERVALS, 2**17 // int(cell["batch_size"]))
+    def size(self, condition: Mapping[str, Any]) -> int:
+        return max(ZIPPED_INTERVALS, 2**17 // int(condition["batch_size"]))
 
-    def simulate(self, cell: Mapping[str, Any], rng: Generator, size: int) -> dict[str, np.ndarray[Any, Any]]:
-        population, n = bn.POPULATIONS[cell["population"]], cell["batch_size"]
+    def simulate(self, condition: Mapping[str, Any], rng: Generator, size: int) -> dict[str, np.ndarray[Any, Any]]:
+        population, n = bn.POPULATIONS[condition["population"]], condition["batch_size"]
         batches = np.empty((size, n))
         population.fill(rng, batches)
         mean, se = batches.mean(axis=1), batches.std(axis=1, ddof=1) / math.sqrt(n)
         return {"mean": mean, "se": se, "holds the mean": np.abs(mean - population.mean) <= margin(n) * se}
 
-    def summaries_of(self, cell: Mapping[str, Any], key: str) -> tuple[str, ...]:
+    def summaries_of(self, condition: Mapping[str, Any], key: str) -> tuple[str, ...]:
         return {"mean": ("bias", "relative_error_of_model_se"), "se": ("bias",)}.get(key, ("coverage",))
 
-    def model_se(self, cell: Mapping[str, Any], key: str) -> str | None:
+    def model_se(self, condition: Mapping[str, Any], key: str) -> str | None:
         return "se" if key == "mean" else None
 
     def target(self, condition: Mapping[str, Any], key: str) -> float:
         return bn.POPULATIONS[condition["population"]].mean if key == "mean" else 0.0
 
-    def tail_index(self, cell: Mapping[str, Any], key: str, replicates: int) -> float:
-        return bn.POPULATIONS[cell["population"]].tail_index if key in ("mean", "se") else math.inf
+    def tail_index(self, condition: Mapping[str, Any], key: str, replicates: int) -> float:
+        return bn.POPULATIONS[condition["population"]].tail_index if key in ("mean", "se") else math.inf
 
-    def wanted(self, cell: Mapping[str, Any], key: str, summary: str) -> bool:
+    def wanted(self, condition: Mapping[str, Any], key: str, summary: str) -> bool:
         return summary == "coverage"
 
-    def exact(self, cell: Mapping[str, Any], key: str, summary: str) -> float:
+    def exact(self, condition: Mapping[str, Any], key: str, summary: str) -> float:
         if key == "mean" and summary == "bias":
             return 0.0
-        return LEVEL if summary == "coverage" and cell["population"] == "normal" else math.nan
+        return LEVEL if summary == "coverage" and condition["population"] == "normal" else math.nan
 
 
 def margin(batch_size: int) -> float:
@@ -78,8 +78,8 @@ def simulate(options: Options) -> pd.DataFrame:
     table = bn.run(study, **options.study("interval-coverage", full=0.001, quick=0.004)).table
     frames = [table.assign(kind="summary")]
     for name in ZIPPED:
-        place = study.cells().index({"population": name, "batch_size": ZIPPED_SIZE})
-        found = bn.run_block(study, cell=place, block=0, seed=options.seed)
+        place = study.conditions().index({"population": name, "batch_size": ZIPPED_SIZE})
+        found = bn.run_block(study, condition=place, block=0, seed=options.seed)
         mean, se = (np.asarray(found[key])[:ZIPPED_INTERVALS] for key in ("mean", "se"))
         half, target = margin(ZIPPED_SIZE) * se, bn.POPULATIONS[name].mean
         intervals = pd.DataFrame({"low": mean - half, "high": mean + half, "target": target, "population": name})

@@ -1,4 +1,4 @@
-"""What letter is a normalised 0? Grades normalised by their own batch, and the letters that can still be named."""
+"""What letter is a normalized 0? Grades normalized by their own batch, and the letters that can still be named."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from bnstats.exceptions import PrecisionWarning
 from bnstats.sampling.populations import Population
 from bnstats.statistics.normalized import normalized
 from bnstats.studies.information.measure import measure_information
-from bnstats.studies.information.raw_behind import measure_raw_behind
+from bnstats.studies.information.raw_given_normalized import measure_raw_given_normalized
 
 LETTERS = "FDCBA"
 CUTS = (60.0, 70.0, 80.0, 90.0)
@@ -37,7 +37,7 @@ def simulate(options: Options) -> pd.DataFrame:
     frames = [_question()]
     for population in (normal, real):
         name = f"letter_grades-{population.name.replace(' ', '_')}"
-        behind = measure_raw_behind(
+        behind = measure_raw_given_normalized(
             population, 0.0, batch_sizes=sizes[1:], **options.study(f"{name}-behind", full=0.005, quick=0.01)
         )
         with few_bits_are_expected():
@@ -75,7 +75,7 @@ def _question() -> pd.DataFrame:
         z = normalized(np.array([batch]))[0][0]
         for raw, value in zip(batch, z, strict=True):
             row = {"panel": "question", "population": ", ".join(f"{x:.0f}" for x in batch), "batch_size": len(batch)}
-            rows.append(row | {"letter": _letter(raw), "raw": raw, "measure": "normalised", "value": value})
+            rows.append(row | {"letter": _letter(raw), "raw": raw, "measure": "normalized", "value": value})
     return pd.DataFrame(rows)
 
 
@@ -107,7 +107,7 @@ def _draw_question(ax: Axes, rows: pd.DataFrame, palette: list) -> None:
     ax.set(
         xlim=(52, 98), ylim=(-1.75, 1.95), title=f"Two batches of three grades: a {' and a '.join(zero)}\nboth become 0"
     )
-    ax.set(xlabel="raw grade (points)", ylabel="normalised grade (standard deviations of the batch)")
+    ax.set(xlabel="raw grade (points)", ylabel="normalized grade (standard deviations of the batch)")
     ax.legend(loc="upper left", fontsize=8)
 
 
@@ -129,7 +129,7 @@ def _draw_behind(ax: Axes, rows: pd.DataFrame, palette: list) -> None:
     ax.axvline(2, color="0.4", linewidth=1, linestyle=":")
     ax.text(2.08, 41.5, "batches of 2:\nnever 0, only −1 and +1", fontsize=8, color="0.25", va="bottom")
     plots.log2_ticks(ax, SHOWN)
-    ax.set(ylim=(40, 100), xlim=(1.8, 900), xlabel="batch size", ylabel="raw grade behind a normalised 0 (points)")
+    ax.set(ylim=(40, 100), xlim=(1.8, 900), xlabel="batch size", ylabel="raw grade behind a normalized 0 (points)")
     ax.set_title(_spread(rows[rows["population"] == "course grades"]))
     ax.grid(axis="y", visible=False)
     ax.legend(loc="upper left", fontsize=8)
@@ -146,7 +146,7 @@ def _spread(rows: pd.DataFrame) -> str:
         mean, sd = value.loc[n, "raw_mean"], value.loc[n, "raw_sd"]
         low, high = _letter(mean - 2 * sd), _letter(mean + 2 * sd)
         said.append(f"{low if low == high else f'{low} to {high}'} at {n:.0f}")
-    return f"The raw grade behind a normalised 0:\n{', '.join(said)} values per batch"
+    return f"The raw grade behind a normalized 0:\n{', '.join(said)} values per batch"
 
 
 def _draw_named(ax: Axes, rows: pd.DataFrame, palette: list) -> None:
@@ -160,7 +160,7 @@ def _draw_named(ax: Axes, rows: pd.DataFrame, palette: list) -> None:
     plots.log2_ticks(ax, SHOWN)
     shown = percent.set_index("batch_size")["value"]
     right = ", ".join(f"{shown[n]:.0f} % at {n}" for n in (2, 64, 512))
-    title = f"Real grades, normalised: letters named right\n{right} per batch"
+    title = f"Real grades, normalized: letters named right\n{right} per batch"
     ax.set(ylim=(0, 100), xlabel="batch size", ylabel="letters named right (%)", title=title)
     ax.legend(loc="lower right", fontsize=8)
 

@@ -33,7 +33,7 @@ QUICK_NETWORKS = 8
 NOT_MEASURED = {
     ("Yan et al. 2020", "moving average batch norm"): "there is no moving-average batch norm here",
     ("Singh & Shrivastava 2019", ""): "there is no correction for a row's own share in its batch here",
-    ("Wang et al. 2021", "jpeg"): "pictures of 64 grey pixels are not compressed",
+    ("Wang et al. 2021", "jpeg"): "pictures of 64 gray pixels are not compressed",
     (
         "Wu & Johnson 2021",
         "normalization batch 2; precise statistics pooled over batches of 10",

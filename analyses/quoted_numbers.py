@@ -20,7 +20,7 @@ QUOTES: Mapping[str, Sequence[Quote]] = {
         Quote("(Python 3.11 or later)"),
         Quote(
             "with grades N(72, 10) and batches of 3, a network names {:.0f} % of the letters right in training mode; "
-            "a grade that its batch has normalised allows {:.0f} %",
+            "a grade that its batch has normalized allows {:.0f} %",
             (
                 numbers.network_on_grades("batch"),
                 numbers.percent("grades_network", f"{numbers.AT_3} and statistics == 'ceiling'", "exact"),
@@ -120,20 +120,20 @@ QUOTES: Mapping[str, Sequence[Quote]] = {
         ),
         Quote("in a correlated stream, test batches of up to {:.0f} rows harm", (numbers.largest_that_harms,)),
         Quote(
-            "batches of 32 that differ by one standard deviation: centring makes accuracy on new batches more than "
+            "batches of 32 that differ by one standard deviation: centering makes accuracy on new batches more than "
             "{:.0f} points better where the difference is nuisance, about {:.0f} points worse where it is signal",
             (
-                numbers.more_than(10, numbers.gain_by_centring("relative")),
-                numbers.rounded_to(5, lambda: -float(numbers.gain_by_centring("global")())),
+                numbers.more_than(10, numbers.gain_by_centering("nuisance")),
+                numbers.rounded_to(5, lambda: -float(numbers.gain_by_centering("signal")())),
             ),
         ),
         Quote(
             "raises the error of one test by another, by {:.0f} % over 7 years and by {:.0f} % in 240 districts; over "
             "the years it lowers that of pass rates by poverty, by {:.0f} %",
             (
-                numbers.changed_by_centring("grade 7 by grade 4, 7 years"),
-                numbers.changed_by_centring("math by reading 2001, 240 districts"),
-                lambda: -float(numbers.changed_by_centring("grade 7 by poverty, 7 years")()),
+                numbers.changed_by_centering("grade 7 by grade 4, 7 years"),
+                numbers.changed_by_centering("math by reading 2001, 240 districts"),
+                lambda: -float(numbers.changed_by_centering("grade 7 by poverty, 7 years")()),
             ),
         ),
         Quote(
@@ -167,7 +167,7 @@ SETTINGS = tuple(
     Quote(text)
     for text in (
         "a 0",
-        "normalised 0",
+        "normalized 0",
         "1/√n",
         "(n − 1)/n",
         "is 64 enough",

@@ -1,4 +1,4 @@
-"""What evaluation mode normalises with: the error of running statistics over steps, and where it stops."""
+"""What evaluation mode normalizes with: the error of running statistics over steps, and where it stops."""
 
 from __future__ import annotations
 

@@ -26,11 +26,11 @@ import bnstats as bn
 from benchmarks.convergence import CORES, ours
 from benchmarks.frame import Benchmark, Measured, Row, Setting, seconds
 from benchmarks.scheduler import Costs, simulated_run
-from bnstats._arrays import FloatArray
-from bnstats.simulation.account import CHAPTER, Chapters
-from bnstats.simulation.remote import simulated
+from bnstats._checks.array_types import FloatArray
+from bnstats.simulation.replicates.accumulator import BLOCKS_MERGED, MergedBlocks
 from bnstats.simulation.storage.store import Store
-from bnstats.simulation.workers import TOGETHER, submitted
+from bnstats.simulation.workers.executors import TOGETHER, submitted
+from bnstats.simulation.workers.remote import simulated
 from bnstats.studies.convergence.measure import DYADIC
 from bnstats.studies.convergence.study import DRAWS_PER_SET, SETS_PER_BLOCK, ConvergenceStudy
 
@@ -134,14 +134,17 @@ def task_costs(number: int) -> dict[str, float]:
 def block_costs(repeats: int) -> dict[str, float]:
     """Seconds of CPU of the parts of a block."""
     study = ConvergenceStudy((bn.POPULATIONS["normal"],), (bn.IID(),), DYADIC, ESTIMATORS)
-    cell = study.cells()[0]
-    work, chapter = simulated(study, cell, 0, [0]), simulated(study, cell, 0, range(CHAPTER), merged=True)
-    sent, sent_merged, chapters = pickle.dumps(work), pickle.dumps(chapter), Chapters()
+    condition = study.conditions()[0]
+    work, chapter = (
+        simulated(study, condition, 0, [0]),
+        simulated(study, condition, 0, range(BLOCKS_MERGED), merged=True),
+    )
+    sent, sent_merged, merged_blocks = pickle.dumps(work), pickle.dumps(chapter), MergedBlocks()
     blocks = iter(range(10**6))
     parts: dict[str, Callable[[], Any]] = {
-        "block": lambda: simulated(study, cell, 0, [1]),
-        "merge": lambda: chapters.add(next(blocks), pickle.loads(sent).tallies[0]),
-        "chapter": lambda: chapters.add(0, pickle.loads(sent_merged).tallies[0]),
+        "block": lambda: simulated(study, condition, 0, [1]),
+        "merge": lambda: merged_blocks.add(next(blocks), pickle.loads(sent).tallies[0]),
+        "chapter": lambda: merged_blocks.add(0, pickle.loads(sent_merged).tallies[0]),
     }
     return {name: cpu_of(part, repeats) for name, part in parts.items()}
 
@@ -149,10 +152,10 @@ def block_costs(repeats: int) -> dict[str, float]:
 def storing_cost(repeats: int) -> float:
     """Seconds of CPU that a client spends on a block that a worker has packed, besides merging."""
     study = ConvergenceStudy((bn.POPULATIONS["normal"],), (bn.IID(),), DYADIC, ESTIMATORS)
-    (payload,) = simulated(study, study.cells()[0], 0, [0], packed=True).payloads
+    (payload,) = simulated(study, study.conditions()[0], 0, [0], packed=True).payloads
     with tempfile.TemporaryDirectory() as folder:
         store, blocks = Store(Path(folder) / "store", {}), iter(range(10**6))
-        cost = cpu_of(lambda: store.put("cell", {next(blocks): payload}), repeats)
+        cost = cpu_of(lambda: store.put("condition", {next(blocks): payload}), repeats)
         store.close()
     return cost
 
@@ -182,7 +185,7 @@ def against_threads(setting: Setting) -> Measured:
     wall, used = np.moveaxis(np.array(rounds), -1, 0)
     net = used - idle[1] / idle[0] * wall
     of_task = [task_costs(setting.of(1000, 20)) for _ in range(setting.rounds)]
-    costs = block_costs(setting.of(2 * CHAPTER, 2))
+    costs = block_costs(setting.of(2 * BLOCKS_MERGED, 2))
     large: dict[str, list[float]] = {}
     for size in LARGE_RUNS:
         runs = [large_run(*size, each, costs) for each in of_task]
@@ -193,7 +196,7 @@ def against_threads(setting: Setting) -> Measured:
         "Dask, empty task": task * 1e3,
         **{f"Dask, empty task, {part}": [each[name] * 1e3 for each in of_task] for name, part in PARTS.items()},
         "Dask, workers per client": [costs["block"] / costs["merge"]],
-        "Dask, workers per client, chapters": [CHAPTER * costs["block"] / costs["chapter"]],
+        "Dask, workers per client, chapters": [BLOCKS_MERGED * costs["block"] / costs["chapter"]],
         "Dask, workers per client, with a store": [costs["block"] / storing_cost(setting.of(200, 2))],
         **large,
     }

@@ -2,7 +2,7 @@
 
 - draws: the same number of values from NumPy's own samplers (SFC64), nothing computed from them;
 - loop: over replicates and batch sizes in Python, with one mean and one variance of each batch;
-- vectorised: the same over arrays of shape (replicates, batch size).
+- vectorized: the same over arrays of shape (replicates, batch size).
 
 The last two have as many replicates of every size as bnstats has of the largest, where it has fewest: equal precision
 there. They run on a fraction of these replicates, and their time, which is proportional to it, is scaled up.
@@ -21,7 +21,7 @@ from numpy.random import SFC64, Generator
 
 import bnstats as bn
 from benchmarks.frame import Benchmark, Measured, Row, Setting, timed
-from bnstats._arrays import FloatArray
+from bnstats._checks.array_types import FloatArray
 from bnstats.sampling import populations
 from bnstats.studies.convergence import study
 from bnstats.studies.convergence.measure import DYADIC
@@ -37,7 +37,7 @@ SAMPLERS: dict[str, Callable[[Generator, int], FloatArray]] = {
 CORES = os.cpu_count() or 1
 # Sets of draws for each population, by the number of draws; the first is what a run looks at first.
 SETS = {"16.8 million": 8 * SETS_PER_BLOCK, "67 million": 32 * SETS_PER_BLOCK}
-# Values that the vectorised way holds at once: 64 MB.
+# Values that the vectorized way holds at once: 64 MB.
 AT_ONCE = 2**23
 
 
@@ -77,7 +77,7 @@ def loop(replicates: int) -> None:
                 squares += np.square([mean, var, np.sqrt(var), 1 / np.sqrt(var + 1e-5)])
 
 
-def vectorised(replicates: int) -> None:
+def vectorized(replicates: int) -> None:
     """One array for each batch size, cut into parts that memory holds."""
     rng = np.random.default_rng(0)
     for sampler in SAMPLERS.values():
@@ -114,12 +114,12 @@ def against_loops(setting: Setting) -> Measured:
         for words, number in sets.items()
         for sampler in ("numpy", "compiled")
     }
-    times = timed(ways | {"loop": partial(loop, few), "vectorised": partial(vectorised, few)}, setting.rounds)
+    times = timed(ways | {"loop": partial(loop, few), "vectorized": partial(vectorized, few)}, setting.rounds)
     found = {}
     for words, number in sets.items():
         scale = number * DRAWS_PER_SET / DYADIC[-1] / few
         for sampler in ("numpy", "compiled"):
-            for name in ("loop", "vectorised"):
+            for name in ("loop", "vectorized"):
                 against = _against(words, sampler)
                 found[f"{name} / {against}"] = scale * times[name] / times[against]
     return found
@@ -205,7 +205,7 @@ BENCHMARKS = (
             for sampler in ("numpy", "compiled")
             for name, what, target in (
                 ("loop", "a loop that takes one mean and one variance of each batch", 8),
-                ("vectorised", "the same on arrays", None),
+                ("vectorized", "the same on arrays", None),
             )
         ),
         against_loops,

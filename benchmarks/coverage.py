@@ -25,8 +25,8 @@ from scipy import stats
 
 import bnstats as bn
 from benchmarks import campaigns
-from bnstats._arrays import FloatArray
-from bnstats.simulation.study import Cell
+from bnstats._checks.array_types import FloatArray
+from bnstats.simulation.study import Condition
 from bnstats.simulation.summaries import SUMMARIES
 
 REPLICATES = (250, 500, 1000, 4000)
@@ -116,31 +116,31 @@ class Replicates(bn.Study):
 
     replicates: int
 
-    def cells(self) -> list[dict[str, Any]]:
+    def conditions(self) -> list[dict[str, Any]]:
         return [{"law": name} for name in LAWS]
 
-    def size(self, cell: Cell) -> int:
+    def size(self, condition: Condition) -> int:
         return self.replicates // BLOCKS
 
-    def simulate(self, cell: Cell, rng: Generator, size: int) -> dict[str, Any]:
-        law = LAWS[cell["law"]]
+    def simulate(self, condition: Condition, rng: Generator, size: int) -> dict[str, Any]:
+        law = LAWS[condition["law"]]
         x, control = law.draw(rng, size)
         model = law.scipy.std() * np.sqrt(rng.chisquare(9, size) / 9)
         found: dict[str, Any] = {"plain": x, "controlled": x, "control": control, "model": model}
-        return found | ({"event": x > 0} if cell["law"] == "events(0.05)" else {})
+        return found | ({"event": x > 0} if condition["law"] == "events(0.05)" else {})
 
-    def controls(self, cell: Cell, key: Any) -> tuple[str, ...]:
+    def controls(self, condition: Condition, key: Any) -> tuple[str, ...]:
         return ("control",) if key == "controlled" else ()
 
-    def model_se(self, cell: Cell, key: Any) -> str | None:
+    def model_se(self, condition: Condition, key: Any) -> str | None:
         return "model" if key == "plain" else None
 
-    def summaries_of(self, cell: Cell, key: Any) -> tuple[str, ...]:
+    def summaries_of(self, condition: Condition, key: Any) -> tuple[str, ...]:
         if key == "model":
             return ("mean",)
         if key == "event":
             return ("coverage", "rejection_rate")
-        return tuple(_summaries(cell["law"], key == "controlled"))
+        return tuple(_summaries(condition["law"], key == "controlled"))
 
 
 def _summaries(law: str, controlled: bool) -> Iterator[str]:

@@ -39,15 +39,15 @@ class Means(bn.Study):
     pause: float = 0.0
     grid: ClassVar[tuple[str, ...]] = ("sizes", "pause")
 
-    def cells(self) -> list[dict[str, int]]:
+    def conditions(self) -> list[dict[str, int]]:
         return [{"size": n} for n in self.sizes]
 
-    def size(self, cell: Any) -> int:
+    def size(self, condition: Any) -> int:
         return 60
 
-    def simulate(self, cell: Any, rng: np.random.Generator, size: int) -> dict[str, NDArray[Any]]:
+    def simulate(self, condition: Any, rng: np.random.Generator, size: int) -> dict[str, NDArray[Any]]:
         time.sleep(self.pause)
-        draws = rng.exponential(size=(size, cell["size"]))
+        draws = rng.exponential(size=(size, condition["size"]))
         return {"mean": draws.mean(axis=1), "whole": rng.integers(0, 3, size)}
 
 
@@ -90,7 +90,7 @@ def outcome(path: Path, truth: pd.DataFrame) -> str:
     return "same, with a warning" if caught else "same"
 
 
-def flips(folder: Path, number: int, rng: np.random.Generator) -> Counter[str]:
+def disagreement(folder: Path, number: int, rng: np.random.Generator) -> Counter[str]:
     """One bit anywhere in the file; half of them where there is no payload, which is most of it."""
     path, truth, whole = _complete(folder)
     places = _outside_payloads(path, whole)
@@ -161,7 +161,7 @@ def _blocks(path: Path) -> int:
 
 
 FAULTS = {
-    "flips": "one bit of a store flipped",
+    "disagreement": "one bit of a store flipped",
     "truncations": "a store cut off",
     "kills": "SIGKILL while a store is written",
 }
@@ -169,13 +169,13 @@ FAULTS = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for what, number in (("flips", 500), ("truncations", 100), ("kills", 30), ("seed", 0)):
+    for what, number in (("disagreement", 500), ("truncations", 100), ("kills", 30), ("seed", 0)):
         parser.add_argument(f"--{what}", type=int, default=number)
     campaigns.add_to(parser)
     chosen = parser.parse_args()
     said = f"python -m benchmarks.damage --seed {chosen.seed}"
     rows = []
-    for kind in (flips, truncations, kills):
+    for kind in (disagreement, truncations, kills):
         with tempfile.TemporaryDirectory() as folder:
             number, start = getattr(chosen, kind.__name__), time.monotonic()
             found = kind(Path(folder), number, np.random.default_rng(chosen.seed))

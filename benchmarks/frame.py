@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bnstats._arrays import FloatArray
+from bnstats._checks.array_types import FloatArray
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import bnstats as bn
 from benchmarks.convergence import CORES, ours
 from benchmarks.frame import Benchmark, Measured, Row, Setting, timed
 from benchmarks.training.task import CLASSES, INPUTS, RATE, UNITS, batches, data
-from bnstats._arrays import FloatArray
+from bnstats._checks.array_types import FloatArray
 from bnstats.networks.network import Network
 from bnstats.networks.recipe import Recipe
 from bnstats.studies.convergence.study import SETS_PER_BLOCK

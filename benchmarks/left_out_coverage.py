@@ -16,7 +16,7 @@ import time
 import numpy as np
 
 from benchmarks import campaigns
-from bnstats._arrays import FloatArray
+from bnstats._checks.array_types import FloatArray
 from bnstats.corrections import correction_of
 from bnstats.simulation.streams import stream
 from bnstats.studies.batch_effects.left_out_errors import Rows, errors_left_out, errors_without
@@ -24,7 +24,7 @@ from bnstats.studies.batch_effects.left_out_interval import interval_of_change
 
 SHIFTS = ("nuisance", "signal")
 BATCHES, ROWS = (4, 6, 20, 40), 10
-CORRECTIONS = ("center", "shrink", "standardise")
+CORRECTIONS = ("center", "shrink", "standardize")
 CONFIDENCE = 0.95
 AT_ONCE = 250
 """Data sets that are corrected in one call."""

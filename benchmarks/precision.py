@@ -16,7 +16,7 @@ import pandas as pd
 import bnstats as bn
 from benchmarks.frame import Benchmark, Measured, Row, Setting, seconds
 from bnstats.sampling.batching import IID
-from bnstats.simulation.study import Cell
+from bnstats.simulation.study import Condition
 from bnstats.studies.convergence.study import SETS_PER_BLOCK, ConvergenceKey, ConvergenceStudy
 
 SIZES = (16, 64, 256)
@@ -32,7 +32,7 @@ PROMISED = {
 class WithoutControls(ConvergenceStudy):
     """The same study without control variates."""
 
-    def controls(self, cell: Cell, key: ConvergenceKey) -> tuple[ConvergenceKey, ...]:
+    def controls(self, condition: Condition, key: ConvergenceKey) -> tuple[ConvergenceKey, ...]:
         return ()
 
 

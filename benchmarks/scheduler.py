@@ -2,8 +2,9 @@
 
 Three kinds of servers, each of which spends a fixed time on every task: a scheduler; workers, which simulate the blocks
 of a task; and a client, which merges the blocks of finished tasks in the order in which it sent them. The client is the
-one of every run, `bnstats.simulation.workers`, with tasks as long and as many under way as it makes them; only its
-executor is one of simulated time. Workers send whole chapters of blocks merged. Networks and disks cost nothing.
+one of every run, `bnstats.simulation.workers.executors`, with tasks as long and as many under way as it makes them;
+only its executor is one of simulated time. Workers send whole chapters of blocks merged. Networks and disks cost
+nothing.
 """
 
 from __future__ import annotations
@@ -17,10 +18,10 @@ from typing import Any
 
 import numpy as np
 
-from bnstats.simulation.account import CHAPTER
-from bnstats.simulation.remote import Work
-from bnstats.simulation.tallies import tallies
-from bnstats.simulation.workers import Workers
+from bnstats.simulation.replicates.accumulator import BLOCKS_MERGED
+from bnstats.simulation.workers.dispatch import tallies
+from bnstats.simulation.workers.executors import Workers
+from bnstats.simulation.workers.remote import Work
 
 
 @dataclass(frozen=True)
@@ -103,8 +104,8 @@ class Finished(Future[Work]):
 
     def result(self, timeout: float | None = None) -> Work:
         self._received(self)
-        chapters = max(0, self.blocks.stop // CHAPTER - -(-self.blocks.start // CHAPTER))
-        sizes = [CHAPTER] * chapters + [1] * (len(self.blocks) - CHAPTER * chapters)
+        merged_blocks = max(0, self.blocks.stop // BLOCKS_MERGED - -(-self.blocks.start // BLOCKS_MERGED))
+        sizes = [BLOCKS_MERGED] * merged_blocks + [1] * (len(self.blocks) - BLOCKS_MERGED * merged_blocks)
         parts: list[Any] = [SimpleNamespace(blocks=size) for size in sizes]
         return Work(parts, seconds=self.took)
 
@@ -170,9 +171,9 @@ def simulated_run(workers: int, blocks: int, costs: Costs, seed: int = 0) -> Run
     """A run of so many blocks, from the first task that is sent to the last block that is merged."""
     cluster = Cluster(workers, costs, seed)
     study: Any = SimpleNamespace()
-    cell: Any = SimpleNamespace(key="cell", cell=None)
-    with Workers(Dask(cluster), study, 0, [cell], merge=True) as own:
-        for _, _, part in tallies(study, 0, [(cell, range(blocks))], own, None):
-            cluster.client.spend(costs.chapter if part.blocks == CHAPTER else costs.merge)
+    condition: Any = SimpleNamespace(key="condition", condition=None)
+    with Workers(Dask(cluster), study, 0, [condition], merge=True) as own:
+        for _, _, part in tallies(study, 0, [(condition, range(blocks))], own, None):
+            cluster.client.spend(costs.chapter if part.blocks == BLOCKS_MERGED else costs.merge)
     seconds = cluster.client.free
     return Run(seconds, blocks * costs.block / workers, cluster.scheduler.busy / seconds, cluster.client.busy / seconds)

@@ -33,12 +33,12 @@ SHOWN = (
     "statement",
     "quantity",
     "scope",
-    "grounds",
+    "interval_method",
     "region",
     "estimate",
     "interval",
     "replicates",
-    "smallest_departure",
+    "min_detectable",
 )
 
 

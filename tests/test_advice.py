@@ -12,7 +12,7 @@ import pytest
 from scipy import stats
 
 import bnstats as bn
-from bnstats._synonyms import meant
+from bnstats._checks.synonyms import meant
 from bnstats.corrections import CORRECTIONS, correction_of
 from bnstats.networks.normalizers.gradient_check import check_gradient
 from bnstats.networks.normalizers.registry import NORMALIZERS
@@ -37,7 +37,7 @@ MEANT = [
     (estimator_of, "sd", ["std"]),
     (bn.Convention.of, "pytorch", ["torch"]),
     (bn.Convention.of, "TensorFlow", ["keras"]),
-    (correction_of, "zscore", ["standardise"]),
+    (correction_of, "zscore", ["standardize"]),
     (correction_of, "loess", ["lowess"]),
     (correction_of, "ewma", ["exponential_average"]),
     (Normalizer.of, "batchnorm", ["batch"]),
@@ -111,13 +111,13 @@ def test_families_are_frozen_as_the_message_says() -> None:
 class Holed(bn.Study):
     """A study of which some replicates are NaN."""
 
-    def cells(self) -> list[dict[str, int]]:
+    def conditions(self) -> list[dict[str, int]]:
         return [{"n": 1}]
 
-    def size(self, cell: Any) -> int:
+    def size(self, condition: Any) -> int:
         return 20
 
-    def simulate(self, cell: Any, rng: np.random.Generator, size: int) -> dict[str, Any]:
+    def simulate(self, condition: Any, rng: np.random.Generator, size: int) -> dict[str, Any]:
         x = rng.normal(size=size)
         x[::7] = np.nan
         return {"x": x}
@@ -133,7 +133,7 @@ def test_replicates_that_are_nan_are_called_so(precision: float | None) -> None:
     assert "measures have replicates that are NaN or infinite" in said
     assert "tails" not in said
     assert "run_block shows them" in said
-    assert np.isnan(bn.run_block(Holed(), cell=0, block=0)["x"]).any()
+    assert np.isnan(bn.run_block(Holed(), condition=0, block=0)["x"]).any()
 
 
 def clipped(x: np.ndarray, axis: int) -> np.ndarray:
@@ -175,9 +175,9 @@ def test_batches_of_one_row_are_warned_of_once() -> None:
 def test_corrections_say_what_does_without_two_rows() -> None:
     x, batch = np.array([1.0, 2.0, 4.0, 9.0, 5.0]), ["a", "a", "b", "b", "c"]
     with pytest.raises(ValueError, match=r"batch 'c' has one row.* merge it with another, or use 'shrink'"):
-        CORRECTIONS["standardise"](x, batch)
+        CORRECTIONS["standardize"](x, batch)
     assert np.isfinite(CORRECTIONS["shrink"](x, batch)).all()
-    assert np.isfinite(CORRECTIONS["standardise"](x, [*batch[:4], "b"])).all()
+    assert np.isfinite(CORRECTIONS["standardize"](x, [*batch[:4], "b"])).all()
 
 
 # ---- a wrong gradient

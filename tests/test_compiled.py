@@ -15,7 +15,7 @@ from numba.extending import intrinsic
 
 import bnstats
 
-# One layer, in a process of its own; ghost batch normalisation calls a function that stands in another file.
+# One layer, in a process of its own; ghost batch normalization calls a function that stands in another file.
 PASS = """
 import numpy as np
 import bnstats

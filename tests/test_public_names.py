@@ -18,8 +18,14 @@ FLAT = {
     *("RunningStats", "Convention", "CONVENTIONS"),
     *("Batching", "IID", "WithoutReplacement", "Clustered", "Autocorrelated"),
     *("RowBatching", "Shuffled", "WithReplacement", "ClassBalanced", "OneClass", "Sorted", "Correlated"),
-    *("measure_convergence", "measure_correction", "measure_information", "measure_mismatch", "measure_raw_behind"),
-    *("Share", "merge_stores"),
+    *(
+        "measure_convergence",
+        "measure_correction",
+        "measure_information",
+        "measure_mismatch",
+        "measure_raw_given_normalized",
+    ),
+    *("JobArray", "merge_stores"),
     *("check_claims", "audit", "recalibrate", "advise"),
     *("measure_running", "measure_gradients", "leave_one_batch_out", "run", "run_block", "show_versions", "advise"),
 }

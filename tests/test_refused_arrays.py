@@ -23,13 +23,13 @@ class Returns(bn.Study):
 
     given: Any
 
-    def cells(self) -> Sequence[dict[str, int]]:
+    def conditions(self) -> Sequence[dict[str, int]]:
         return [{"n": 1}]
 
-    def size(self, cell: Any) -> int:
+    def size(self, condition: Any) -> int:
         return 6
 
-    def simulate(self, cell: Any, rng: Any, size: int) -> dict[str, Any]:
+    def simulate(self, condition: Any, rng: Any, size: int) -> dict[str, Any]:
         return {"x": self.given}
 
 
@@ -47,11 +47,11 @@ NUMBERS: dict[str, Callable[[Any], Any]] = {
     "left out": lambda x: bn.leave_one_batch_out(x, PLAIN, BATCH),
     "outcome": lambda x: bn.leave_one_batch_out(PLAIN, x, BATCH),
     "running": lambda x: bn.RunningStats.like("torch").update(x),
-    "normalised": lambda x: bn.RunningStats.like("torch").normalize(x),
+    "normalized": lambda x: bn.RunningStats.like("torch").normalize(x),
     "moments": bn.Moments.of,
     "estimator": bn.ESTIMATORS["var"],
     "estimator's value": returned,
-    "simulated": lambda x: bn.run_block(Returns(x), cell=0, block=0),
+    "simulated": lambda x: bn.run_block(Returns(x), condition=0, block=0),
     "rows": lambda x: bn.Dataset.of((np.asanyarray(x)[:, None], [0, 0, 0, 1, 1, 1])),
 }
 LABELS: dict[str, Callable[[Any], Any]] = {

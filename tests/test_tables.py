@@ -15,7 +15,7 @@ import pytest
 from test_refused_arrays import LABELS, NUMBERS
 
 import bnstats as bn
-from bnstats._real_arrays import real_array
+from bnstats._checks.arrays import real_array
 from bnstats.corrections import CORRECTIONS, check_confounding
 
 CENTER = CORRECTIONS["center"]
@@ -315,10 +315,10 @@ def test_columns_that_vary_are_kept_as_the_message_says() -> None:
 def test_a_constant_feature_is_named() -> None:
     frame = pd.DataFrame({"dose": VALUES, "plate": [1.0] * 6, "age": VALUES})
     varying = pd.DataFrame({"dose": VALUES, "age": [3.0, 1.0, 4.0, 1.5, 9.0, 2.5]})
-    for name in ("standardise", "shrink_scale", "combat"):
+    for name in ("standardize", "shrink_scale", "combat"):
         with pytest.raises(ValueError, match=r"feature 'plate'.*drop"):
             CORRECTIONS[name](frame, KEY)
         assert np.isfinite(CORRECTIONS[name](varying, KEY)).all(axis=None)
     with pytest.raises(ValueError, match=r"batch 'a', 'b', 'c' holds equal values only of feature 1,"):
-        CORRECTIONS["standardise"](frame.to_numpy(), KEY)
+        CORRECTIONS["standardize"](frame.to_numpy(), KEY)
     assert np.isfinite(CENTER(frame, KEY)).all(axis=None)  # the other advice

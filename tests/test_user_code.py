@@ -17,7 +17,7 @@ import pandas as pd
 import pytest
 
 import bnstats as bn
-from bnstats._user_code import ReadOnlyError
+from bnstats._checks.user_code import ReadOnlyError
 from bnstats.claims.evidence import BatchStatistic, Evidence
 from bnstats.corrections.correction import Correction
 from bnstats.corrections.registry import CORRECTIONS
@@ -182,13 +182,13 @@ def test_a_library_that_takes_no_read_only_arrays_gets_a_writable_copy() -> None
     CALLS.clear()
     study = BatchStatistic("normal", 8, strict)
     for block in range(3):
-        assert bn.run_block(study, cell=0, block=block)["value"].shape == (8192,)
+        assert bn.run_block(study, condition=0, block=block)["value"].shape == (8192,)
     assert CALLS == [False, True, True, True]  # which it is, is remembered
 
 
 def test_a_statistic_and_a_label_rule_that_write_are_named() -> None:
     with pytest.raises(ReadOnlyError, match=rf"statistic overwriting {SENTENCE}"):
-        bn.run_block(BatchStatistic("normal", 8, overwriting), cell=0, block=0)
+        bn.run_block(BatchStatistic("normal", 8, overwriting), condition=0, block=0)
 
     def letters(x):
         x += 0.5
@@ -204,7 +204,7 @@ def test_blocks_of_a_statistic_that_fills_its_own_array_are_kept_apart() -> None
     def largest(batches):
         return np.max(batches, axis=1, out=out)
 
-    blocks = [bn.run_block(BatchStatistic("normal", 8, largest), cell=0, block=i)["value"] for i in range(2)]
+    blocks = [bn.run_block(BatchStatistic("normal", 8, largest), condition=0, block=i)["value"] for i in range(2)]
     assert (blocks[0] != blocks[1]).any()
 
 
@@ -212,10 +212,10 @@ def test_blocks_of_a_statistic_that_fills_its_own_array_are_kept_apart() -> None
 class Uniform(bn.Study):
     summaries: ClassVar = ("mean",)
 
-    def cells(self):
+    def conditions(self):
         return [{"weights": np.array([1.0, 2.0])}]
 
-    def simulate(self, cell, rng, size):
+    def simulate(self, condition, rng, size):
         return {"x": rng.random(size)}
 
 
@@ -237,8 +237,8 @@ def test_a_summary_that_writes_is_named() -> None:
 def test_a_study_that_writes_into_its_condition_is_named() -> None:
     @dataclass(frozen=True)
     class Weighted(Uniform):
-        def simulate(self, cell, rng, size):
-            weights = cell["weights"]
+        def simulate(self, condition, rng, size):
+            weights = condition["weights"]
             weights /= weights.sum()
             return {"x": rng.random(size) * weights[0]}
 
@@ -318,11 +318,13 @@ def test_a_correction_that_writes_is_named_and_changes_no_data() -> None:
 
     x = np.arange(6.0)
     for estimate in (by_x, by_mean):
-        own = Correction("own", "batch", transfers=False, estimate=estimate)
+        own = Correction("own", "batch", applies_to_new=False, estimate=estimate)
         with pytest.raises(ValueError, match=rf"correction 'own' {SENTENCE}"):
             own(x, [0, 0, 0, 1, 1, 1])
     np.testing.assert_array_equal(x, np.arange(6.0))
-    kept = Correction("own", "batch", transfers=False, estimate=lambda _: lambda g: (g.mean - g.level, 1 + 0 * g.mean))
+    kept = Correction(
+        "own", "batch", applies_to_new=False, estimate=lambda _: lambda g: (g.mean - g.level, 1 + 0 * g.mean)
+    )
     np.testing.assert_array_equal(kept(x, [0, 0, 0, 1, 1, 1]), CORRECTIONS["center"](x, [0, 0, 0, 1, 1, 1]))
 
 
@@ -352,7 +354,7 @@ def test_an_adaptation_that_writes_is_named_and_the_network_stays() -> None:
         z -= z.mean(axis=0)
         return 0.0, 1.0
 
-    with pytest.raises(ValueError, match=rf"normalised_by centering {SENTENCE}"):
+    with pytest.raises(ValueError, match=rf"normalized_by centering {SENTENCE}"):
         net.evaluate(x, centering)
 
 

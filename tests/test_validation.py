@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 import bnstats as bn
-from bnstats import _numbers as w
-from bnstats import _validation as v
-from bnstats._real_arrays import plain_array, real_array
+from bnstats._checks import numbers as w
+from bnstats._checks import values as v
+from bnstats._checks.arrays import plain_array, real_array
 
 
 class Rude:
@@ -118,7 +118,7 @@ def test_arrays_that_would_lose_something_are_refused():
         with pytest.raises(ValueError, match=r"x has .* ax[ei]s; got shape"):
             real_array("x", given, axes=axes)
     with pytest.raises(ValueError, match="x has at least 2 values; got 1"):
-        real_array("x", [1.0], least=2)
+        real_array("x", [1.0], minimum=2)
 
 
 def test_arrays_of_any_real_type_become_floats_of_this_machine():

@@ -5,7 +5,7 @@ from threading import Event, Thread
 
 import numpy as np
 
-from bnstats._real_arrays import real_array
+from bnstats._checks.arrays import real_array
 from bnstats._warnings import warnings_are
 
 # Seconds that a thread waits for the other, which a lock keeps out, and where nothing does.

@@ -14,7 +14,7 @@ from benchmarks.frame import Benchmark, Measured, Row, Setting, turns
 from benchmarks.training.contestants import jax_vmap, ours, sgemm, torch_loop, torch_vmap
 from benchmarks.training.task import products
 from benchmarks.training.workers import Contestant, Processes, Threads
-from bnstats._arrays import FloatArray
+from bnstats._checks.array_types import FloatArray
 
 DEPTHS = (1, 4)
 BATCH_SIZES = (2, 8, 32, 128)

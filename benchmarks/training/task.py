@@ -1,4 +1,4 @@
-"""The task: networks of 64 inputs, one or four hidden layers of 64 with batch normalisation, and 10 classes.
+"""The task: networks of 64 inputs, one or four hidden layers of 64 with batch normalization, and 10 classes.
 
 They are trained by stochastic gradient descent on rows that are gathered by index.
 """

@@ -40,7 +40,7 @@ from .sampling.batching import (
 from .sampling.populations import POPULATIONS as POPULATIONS, Population as Population
 from .simulation.blocks import run_block as run_block
 from .simulation.run import run as run
-from .simulation.share import Share as Share
+from .simulation.workers.job_array import JobArray as JobArray
 from .simulation.storage.merge import merge_stores as merge_stores
 from .simulation.study import Study as Study
 from .statistics.conventions import CONVENTIONS as CONVENTIONS, Convention as Convention
@@ -52,7 +52,7 @@ from .studies.batch_effects.measure import measure_correction as measure_correct
 from .studies.convergence.measure import measure_convergence as measure_convergence
 from .studies.gradients.measure import measure_gradients as measure_gradients
 from .studies.information.measure import measure_information as measure_information
-from .studies.information.raw_behind import measure_raw_behind as measure_raw_behind
+from .studies.information.raw_given_normalized import measure_raw_given_normalized as measure_raw_given_normalized
 from .studies.mismatch.measure import measure_mismatch as measure_mismatch
 from .studies.running_stats.measure import measure_running as measure_running
 

@@ -57,7 +57,7 @@ def compiled(function: Callable[P, R]) -> Callable[P, R]:
     """Compile `function` at its first call.
 
     `nogil`: threads run it side by side. `error_model="numpy"` (1/0 is inf, no exception) and the freedom to reorder
-    sums are what lets LLVM vectorise the loops; the order is fixed by the compiled code, so results repeat to the bit.
+    sums are what lets LLVM vectorize the loops; the order is fixed by the compiled code, so results repeat to the bit.
     `forceinline`: a function that compiled code calls becomes part of it. Else the run that compiles would call another
     copy of it, with sums in another order, than later runs that load the caller from the cache.
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     import pandas as pd
 
-from bnstats._terminal import escaped, escaped_lines
+from bnstats._checks.terminal import escaped, escaped_lines
 
 _PACKAGE = __name__.partition(".")[0]
 # Rows that a warning names.
@@ -23,7 +23,7 @@ _HELD: ContextVar[list[str] | None] = ContextVar("held", default=None)
 
 
 class PrecisionWarning(UserWarning):
-    """Some cells did not reach the precision that was asked for."""
+    """Some conditions did not reach the precision that was asked for."""
 
 
 class NotFiniteWarning(RuntimeWarning):

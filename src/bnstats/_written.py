@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from bnstats._validation import instance
+from bnstats._checks.values import instance
 
 _PACKAGE = __name__.partition(".")[0]
 # Larger arrays are variables of the reader's.

@@ -2,7 +2,7 @@
 
 from bnstats._warnings import NotFiniteWarning, PrecisionWarning
 from bnstats.simulation.blocks import BlockError
-from bnstats.simulation.workers import WorkersLostError
+from bnstats.simulation.workers.executors import WorkersLostError
 from bnstats.studies.mismatch.measure import DivergenceWarning
 
 __all__ = ["BlockError", "DivergenceWarning", "NotFiniteWarning", "PrecisionWarning", "WorkersLostError"]

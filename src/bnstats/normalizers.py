@@ -1,4 +1,4 @@
-"""The layers that normalise a network's hidden units, and their common base."""
+"""The layers that normalize a network's hidden units, and their common base."""
 
 from typing import Any
 

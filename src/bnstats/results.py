@@ -8,7 +8,7 @@ from bnstats.studies.batch_effects.leave_one_batch_out import LeftOut
 from bnstats.studies.batch_effects.result import Corrected
 from bnstats.studies.convergence.result import Convergence
 from bnstats.studies.gradients.result import Gradients
-from bnstats.studies.information.raw_behind import RawBehind
+from bnstats.studies.information.raw_given_normalized import RawBehind
 from bnstats.studies.information.result import Information
 from bnstats.studies.mismatch.result import Mismatch
 from bnstats.studies.running_stats.result import Running

@@ -7,7 +7,7 @@ from bnstats.statistics.theory import (
     covariance_of_mean_and_variance,
     normalized_member_bound,
     rate,
-    raw_behind,
+    raw_given_normalized,
     required_batch_size,
     sampling,
 )
@@ -18,7 +18,7 @@ __all__ = [
     "covariance_of_mean_and_variance",
     "normalized_member_bound",
     "rate",
-    "raw_behind",
+    "raw_given_normalized",
     "required_batch_size",
     "running_error",
     "sampling",

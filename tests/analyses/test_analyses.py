@@ -67,7 +67,7 @@ def test_the_title_of_a_quick_version_claims_nothing(figures: Path, name: str, m
 
 @pytest.mark.parametrize("name", WITH_THEORY)
 def test_the_numbers_agree_with_theory(figures: Path, name: str) -> None:
-    """All cells with an exact value: a family-wise false alarm of 1e-8, split evenly.
+    """All conditions with an exact value: a family-wise false alarm of 1e-8, split evenly.
 
     Power: the same numbers with an error of one part in ten are rejected.
     """

@@ -10,7 +10,7 @@ import bnstats as bn
 from analyses import grades_network, letter_grades, mismatch
 from analyses.figure_files import FIGURES
 from analyses.quotes import numbers_of
-from bnstats.claims.entries.grades import DATA, SIZES, _ceiling
+from bnstats.claims.builtin.grades import DATA, SIZES, _ceiling
 from bnstats.claims.grades import GRADES
 
 AT = "panel == 'sizes' and population == 'normal grades'"

@@ -15,7 +15,7 @@ from analyses.breaking import MANY_CLASSES, kinds
 from analyses.command_line import Options, options
 from analyses.figure_files import FIGURES
 from analyses.published_signs import NOT_MEASURED, PUBLISHED, VERDICTS
-from bnstats.claims.entries.published import CLASSES_RATE, DEEP_RATES, RATES, SHIFTS
+from bnstats.claims.builtin.published import CLASSES_RATE, DEEP_RATES, RATES, SHIFTS
 from bnstats.claims.ledger import check_claims
 from bnstats.claims.published import published
 from bnstats.claims.registry import CLAIMS

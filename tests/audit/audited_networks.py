@@ -171,7 +171,7 @@ def averaged(model: nn.Module, batches: Any, steps: int, rate: float) -> nn.Modu
             for old, new in zip(mean.parameters(), current.parameters(), strict=True):
                 old += (new - old) / count
 
-    train(model, batches, steps, rate=rate, decay=False, each=add)
+    train(model, batches, steps, rate=rate, decay=False, rows_per_class=add)
     for old, new in zip(mean.buffers(), model.buffers(), strict=True):
         old.copy_(new)
     return mean

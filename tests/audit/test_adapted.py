@@ -15,7 +15,7 @@ import bnstats as bn
 
 
 @pytest.mark.parametrize("network", ["dense", "convolutional"])
-def test_prediction_time_is_pytorchs_own_batch_normalisation(network: str) -> None:
+def test_prediction_time_is_pytorchs_own_batch_normalization(network: str) -> None:
     broken = healthy(network)
     x, y = (part[:128] for part in broken.test[0])
     report = bn.audit(

@@ -30,7 +30,7 @@ def test_the_numbers_are_those_of_the_textbook() -> None:
     assert value(advice, GROWTH) == pytest.approx(14 / 13, rel=1e-5)
     c4 = stats.chi.mean(15) / math.sqrt(15)
     expected = math.sqrt(1 / 16 + 4 * (1 - c4**2) * 15 / 16)
-    assert value(advice, "spread of the raw value behind a normalised 2") == pytest.approx(expected)
+    assert value(advice, "spread of the raw value behind a normalized 2") == pytest.approx(expected)
 
 
 def test_a_running_mean_errs_as_the_theory_of_running_statistics_says() -> None:
@@ -118,7 +118,7 @@ def test_it_speaks_for_itself() -> None:
         ({"batch_size": 8, "spatial": 0}, "spatial is a whole number of at least 1"),
         ({"batch_size": 8, "momentum": 0}, "momentum is the weight of the new batch"),
         ({"batch_size": 8, "tolerance": -1}, "tolerance is an error in standard deviations"),
-        ({"batch_size": 8, "population": stats.cauchy()}, "nothing to normalise by"),
+        ({"batch_size": 8, "population": stats.cauchy()}, "nothing to normalize by"),
         ({"batch_size": 8, "steps": 2.5}, "steps is a whole number"),
     ],
 )
@@ -129,7 +129,7 @@ def test_bad_plans_are_refused_in_a_sentence(plan: dict[str, Any], message: str)
 
 def test_what_no_member_of_a_small_batch_reaches_is_said() -> None:
     """A member's size is below sqrt(n - 1): 2 in batches of 5; a member of a batch of 2 is -1 or +1, never 0."""
-    two, zero = (f"spread of the raw value behind a normalised {z}" for z in (2, 0))
+    two, zero = (f"spread of the raw value behind a normalized {z}" for z in (2, 0))
     for n in (2, 4, 5):
         assert math.isnan(value(advise(batch_size=n), two))
         assert math.isnan(value(advise(batch_size=n), zero)) == (n == 2)
@@ -139,7 +139,7 @@ def test_what_no_member_of_a_small_batch_reaches_is_said() -> None:
 
 
 def test_a_spread_that_is_known_of_normal_values_alone_is_not_given_of_others() -> None:
-    quantity = "spread of the raw value behind a normalised 0"
+    quantity = "spread of the raw value behind a normalized 0"
     advice = advise(batch_size=8, population="exponential")
     assert math.isnan(value(advice, quantity))
     assert f"{quantity}: not known for this population (sd)" in advice.summary()

@@ -32,7 +32,7 @@ def batches() -> Any:
 
 @pytest.fixture
 def model(batches: Any) -> nn.Module:
-    """A normalised input, its statistics those of the batches at momentum 0.1."""
+    """A normalized input, its statistics those of the batches at momentum 0.1."""
     torch.manual_seed(0)
     made = nn.Sequential(nn.BatchNorm1d(CHANNELS), nn.Linear(CHANNELS, 2))
     with torch.no_grad():

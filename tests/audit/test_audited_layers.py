@@ -98,7 +98,7 @@ class Volume(nn.Module):
 LAYERS = {
     "plain": lambda c: nn.BatchNorm2d(c),
     "3d": Volume,
-    "synchronised": lambda c: nn.SyncBatchNorm(c),
+    "synchronized": lambda c: nn.SyncBatchNorm(c),
     "lazy": lambda _: nn.LazyBatchNorm2d(),
     "subclass": WithActivation,
     "frozen": Frozen,

@@ -5,9 +5,9 @@ from dataclasses import fields, replace
 import pytest
 
 from benchmarks.scheduler import Costs, simulated_run
-from bnstats.simulation import workers
-from bnstats.simulation.account import CHAPTER
-from bnstats.simulation.workers import blocks_of_task, in_whole_chapters
+from bnstats.simulation.replicates.accumulator import BLOCKS_MERGED
+from bnstats.simulation.workers import executors as workers
+from bnstats.simulation.workers.executors import blocks_of_task, in_whole_groups
 
 FREE = Costs(**dict.fromkeys((cost.name for cost in fields(Costs)), 0.0) | {"block": 0.04})
 
@@ -22,7 +22,7 @@ def test_without_costs_the_draws_are_divided_among_the_workers(workers):
 
 
 def test_a_slow_client_takes_as_long_as_it_merges():
-    slow = replace(FREE, merge=0.01, chapter=0.01 * CHAPTER, spread=0.1)
+    slow = replace(FREE, merge=0.01, chapter=0.01 * BLOCKS_MERGED, spread=0.1)
     run = simulated_run(1000, 100_000, slow)
     assert run.seconds == pytest.approx(100_000 * 0.01, rel=0.02)
     assert run.client > 0.98
@@ -41,7 +41,7 @@ def test_a_slow_scheduler_takes_as_long_as_its_tasks():
 def test_workers_wait_until_the_scheduler_has_begun_with_each_of_them():
     """Half a second on average, where each begun task takes a millisecond; the run ends within a last task."""
     run = simulated_run(1000, 1_000_000, replace(FREE, scheduler_begins=0.001))
-    assert run.ideal + 0.5 <= run.seconds < run.ideal + 0.5 + CHAPTER * FREE.block + 0.1
+    assert run.ideal + 0.5 <= run.seconds < run.ideal + 0.5 + BLOCKS_MERGED * FREE.block + 0.1
     one = simulated_run(1, 1000, replace(FREE, scheduler_begins=0.01))
     assert one.seconds == pytest.approx(one.ideal + 0.01, rel=0.01)
 
@@ -64,7 +64,7 @@ def test_a_worker_loses_what_each_of_its_tasks_takes():
     """Of 100 workers, each has at least as many tasks as blocks over those of the longest task."""
     run = simulated_run(100, 100_000, replace(FREE, worker=0.1))
     _, most = blocks_of_task(100_000, 100, FREE.block)
-    longest = in_whole_chapters(most, most, 0)
+    longest = in_whole_groups(most, most, 0)
     assert run.seconds >= run.ideal + 0.1 * 100_000 / 100 / longest
 
 

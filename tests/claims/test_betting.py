@@ -37,8 +37,8 @@ def missed(law: str, error: float, sequences: int, wrong: float = 1.0) -> int:
 @pytest.mark.parametrize("law", LAWS)
 def test_misses_no_more_often_than_said_at_all_looks(law):
     # 300 sequences at an error of 0.1: more than 52 misses have a chance below 1e-4 if the error is right.
-    most = int(stats.binom.isf(1e-4, 300, 0.1))
-    assert missed(law, 0.1, 300) <= most
+    max_replicates = int(stats.binom.isf(1e-4, 300, 0.1))
+    assert missed(law, 0.1, 300) <= max_replicates
 
 
 def test_a_wrong_threshold_is_found_out():

@@ -11,7 +11,7 @@ import pytest
 
 import bnstats as bn
 from bnstats.claims.borders import DIGITS, LETTERS, Task
-from bnstats.claims.entries.remedies import renorm
+from bnstats.claims.builtin.remedies import renorm
 from bnstats.claims.grades import letter_grades
 from bnstats.claims.registry import CLAIMS
 from bnstats.networks.normalizers.registry import NORMALIZERS

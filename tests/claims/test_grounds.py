@@ -7,12 +7,12 @@ import pytest
 
 from bnstats.claims.claim import Claim, Region
 from bnstats.claims.evidence import BatchStatistic, Enumerated, Evidence, Within
-from bnstats.claims.grounds import Bounded, Exact, Grounds, Moment, Proportion
+from bnstats.claims.interval_methods import Bounded, Exact, IntervalMethod, Moment, Proportion
 from bnstats.claims.ledger import check_claims
 
 
-def claim(region: Region, grounds: Grounds, evidence: Evidence, most: int = 2**14) -> Claim:
-    return Claim("own", "statement", "source", "quantity", region, grounds, evidence, most)
+def claim(region: Region, interval_method: IntervalMethod, evidence: Evidence, max_replicates: int = 2**14) -> Claim:
+    return Claim("own", "statement", "source", "quantity", region, interval_method, evidence, max_replicates)
 
 
 DRAWN = BatchStatistic("uniform", 2, lambda x: x.mean(axis=1)).evidence
@@ -58,8 +58,8 @@ def test_a_skewness_is_always_said() -> None:
     with pytest.raises(TypeError, match="skewness"):
         Moment()  # type: ignore[call-arg]
     rare = BatchStatistic("uniform", 2, lambda x: 1e6 * (x[:, 0] < 1e-6)).evidence
-    row = check_claims(claim(Region.below(0.5), Moment(1000.0), rare, most=2**16)).table.iloc[0]
-    assert (row["verdict"], row["needed"] > 1e8) == ("undecided", True)
+    row = check_claims(claim(Region.below(0.5), Moment(1000.0), rare, max_replicates=2**16)).table.iloc[0]
+    assert (row["verdict"], row["replicates_needed"] > 1e8) == ("undecided", True)
 
 
 @pytest.mark.parametrize("value", [0.0, 1e-300, 0.1, -1e9])
@@ -68,15 +68,15 @@ def test_replicates_that_are_all_equal_decide_nothing_on_the_grounds_of_a_moment
     equal = value * (1 + np.resize([0.0, np.finfo(float).eps], 4096))
     assert Moment(0.0).interval(equal, 0.01) == (-np.inf, np.inf)
     evidence = BatchStatistic("uniform", 2, lambda x: np.full(len(x), value)).evidence
-    table = check_claims(claim(Region.near(value, 1e-3), Moment(0.0), evidence, most=2**16)).table
+    table = check_claims(claim(Region.near(value, 1e-3), Moment(0.0), evidence, max_replicates=2**16)).table
     assert table["verdict"].item() == "undecided"
-    assert table["needed"].item() == np.inf
+    assert table["replicates_needed"].item() == np.inf
 
 
 def test_other_grounds_decide_by_equal_replicates_as_far_as_those_go() -> None:
     """Bounds and counts are valid for any replicates: they are no part of the rule above."""
     ones = np.ones(4096)
-    for grounds in (Proportion(), Bounded(0, 1)):
-        low, high = grounds.interval(ones, 0.01)
+    for interval_method in (Proportion(), Bounded(0, 1)):
+        low, high = interval_method.interval(ones, 0.01)
         assert 0.99 < low < 1
         assert high == pytest.approx(1, abs=1e-9)

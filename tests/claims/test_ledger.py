@@ -13,11 +13,11 @@ from scipy import stats
 
 from bnstats.claims.claim import Claim, Region
 from bnstats.claims.evidence import BatchStatistic, Enumerated, Measures
-from bnstats.claims.grounds import Bounded, Exact, Grounds, Moment, Proportion
-from bnstats.claims.hearing import Hearing, verdict
+from bnstats.claims.interval_methods import Bounded, Exact, IntervalMethod, Moment, Proportion
 from bnstats.claims.ledger import Ledger, check_claims
 from bnstats.claims.published import PublishedSign
 from bnstats.claims.registry import CLAIMS
+from bnstats.claims.sequential_test import SequentialTest, verdict
 
 # Cheap claims of every kind of grounds.
 QUICK = (
@@ -30,8 +30,10 @@ def mean_of(law: str, n: int = 4) -> Measures:
     return BatchStatistic(law, n, lambda x: x.mean(axis=1)).evidence
 
 
-def claim(region: Region, grounds: Grounds, evidence: Measures | Enumerated, most: int = 2**14) -> Claim:
-    return Claim("own", "statement", "source", "quantity", region, grounds, evidence, most)
+def claim(
+    region: Region, interval_method: IntervalMethod, evidence: Measures | Enumerated, max_replicates: int = 2**14
+) -> Claim:
+    return Claim("own", "statement", "source", "quantity", region, interval_method, evidence, max_replicates)
 
 
 def elsewhere(region: Region) -> Region:
@@ -62,7 +64,7 @@ def test_without_evidence_nothing_is_decided():
     signs = [isinstance(entry, PublishedSign) for entry in CLAIMS.values()]
     assert table["verdict"].tolist() == ["undecided here" if sign else "undecided" for sign in signs]
     assert (table["replicates"] == 0).all()
-    assert (table["needed"] > 0).all()
+    assert (table["replicates_needed"] > 0).all()
 
 
 def test_a_border_is_undecided_and_says_so():
@@ -70,23 +72,23 @@ def test_a_border_is_undecided_and_says_so():
     row = check_claims(claim(Region.above(0.0), Bounded(-1, 1), evidence)).table.iloc[0]
     assert row["verdict"] == "undecided"
     assert row["low"] < 0 < row["high"]
-    assert row["needed"] > row["replicates"]
+    assert row["replicates_needed"] > row["replicates"]
 
 
-@pytest.mark.parametrize("grounds", ["proportion", "bounded", "moment"])
-def test_verdicts_are_seldom_wrong_on_the_border(grounds):
+@pytest.mark.parametrize("interval_method", ["proportion", "bounded", "moment"])
+def test_verdicts_are_seldom_wrong_on_the_border(interval_method):
     """2000 ledgers of one claim at an error of 0.05 whose quantity is the border itself: any verdict is wrong.
 
     More than 136 wrong ones have a chance below 1e-4 if the error is right; a rule that looks four times without
     splitting its error, or at half its width, has more (next test).
     """
-    assert wrong_verdicts(grounds) <= int(stats.binom.isf(1e-4, 2000, 0.05))
+    assert wrong_verdicts(interval_method) <= int(stats.binom.isf(1e-4, 2000, 0.05))
 
 
-@pytest.mark.parametrize("grounds", ["proportion", "moment"])
-def test_a_rule_that_does_not_split_its_error_is_found_out(grounds):
+@pytest.mark.parametrize("interval_method", ["proportion", "moment"])
+def test_a_rule_that_does_not_split_its_error_is_found_out(interval_method):
     # Error 0.2 at each of the looks: about 0.3 of the ledgers are wrong; power above 0.9999.
-    assert wrong_verdicts(grounds, wrong=16) > int(stats.binom.isf(1e-4, 2000, 0.05))
+    assert wrong_verdicts(interval_method, wrong=16) > int(stats.binom.isf(1e-4, 2000, 0.05))
 
 
 class Drawn(Enumerated):
@@ -107,17 +109,19 @@ def wrong_verdicts(kind: str, ledgers: int = 2000, wrong: float = 1.0) -> int:
         "bounded": (Bounded(0, 1), 0.8, lambda rng: rng.beta(8, 2, size=8)),
         "moment": (Moment(2.0), 1.0, lambda rng: rng.exponential(size=8)),
     }
-    grounds, mean, draw = laws[kind]
+    interval_method, mean, draw = laws[kind]
     rng, count = np.random.default_rng(0), 0
     blocks = 160 if kind == "moment" else 64
     for i in range(ledgers):
         region = Region.below(mean) if i % 2 else Region.above(mean)
-        hearing = Hearing(claim(region, grounds, Drawn(lambda: draw(rng))), 0.05 * wrong, most=blocks)
-        for step in range(len(hearing.ends)):
-            for _ in hearing.blocks_of(step):
-                hearing.add({})
-            hearing.end(step)
-        count += hearing.verdict != "undecided"
+        test = SequentialTest(
+            claim(region, interval_method, Drawn(lambda: draw(rng))), 0.05 * wrong, max_replicates=blocks
+        )
+        for step in range(len(test.ends)):
+            for _ in test.blocks_of(step):
+                test.add({})
+            test.end(step)
+        count += test.verdict != "undecided"
     return count
 
 
@@ -126,8 +130,8 @@ def test_the_moment_grounds_wait_for_their_normal_approximation():
 
     40000 intervals: more than 476 misses have a chance below 1e-4 at 0.01. At a fortieth of the number there are more.
     """
-    grounds, rng = Moment(2.0), np.random.default_rng(0)
-    enough = grounds.needed(0.01)
+    interval_method, rng = Moment(2.0), np.random.default_rng(0)
+    enough = interval_method.needed(0.01)
 
     def misses(n: int) -> int:
         x = rng.exponential(size=(40_000, n))
@@ -135,9 +139,9 @@ def test_the_moment_grounds_wait_for_their_normal_approximation():
         return int((abs(x.mean(axis=1) - 1) > half).sum())
 
     assert 100 < enough < 1000
-    most = int(stats.binom.isf(1e-4, 40_000, 0.01))
-    assert misses(enough) <= most < misses(max(enough // 40, 3))
-    few = check_claims(claim(Region.above(0.5), grounds, mean_of("exponential", 1024), most=64)).table
+    max_replicates = int(stats.binom.isf(1e-4, 40_000, 0.01))
+    assert misses(enough) <= max_replicates < misses(max(enough // 40, 3))
+    few = check_claims(claim(Region.above(0.5), interval_method, mean_of("exponential", 1024), max_replicates=64)).table
     assert few["verdict"].item() == "undecided"
 
 
@@ -153,7 +157,7 @@ def test_proportion_covers_exactly():
 def test_a_farther_quantity_would_have_been_found_out():
     """The smallest departure is honest: shift the region by it beyond the estimate's interval, and it is refuted."""
     row = check_claims("variance-biased").table.iloc[0]
-    shifted = Region.above(row["low"] + row["smallest_departure"] + 1e-9)
+    shifted = Region.above(row["low"] + row["min_detectable"] + 1e-9)
     assert verdict((row["low"], row["high"]), shifted) == "refuted"
 
 
@@ -235,7 +239,12 @@ def test_every_claim_is_complete():
         assert name == name.lower()
         assert entry.statement.endswith("."), name
         assert all((entry.source, entry.quantity)), name
-    assert {entry.grounds.name for entry in CLAIMS.values()} == {"by algebra", "proportion", "bounded", "moment"}
+    assert {entry.interval_method.name for entry in CLAIMS.values()} == {
+        "by algebra",
+        "proportion",
+        "bounded",
+        "moment",
+    }
 
 
 def test_every_claim_says_its_scope():
@@ -271,7 +280,7 @@ def test_claims_by_algebra_and_published_signs_are_counted_apart():
     decided = check_claims(["zero-at-3", "zero-at-64", "same-as-whole-data-at-3"]).table
     sign = check_claims("group-norm-at-2", max_replicates=0).table
     ledger = Ledger(pd.concat([decided, sign], ignore_index=True), 1e-3)
-    assert ledger.table["grounds"].tolist() == ["by algebra", "by algebra", "proportion", "bounded"]
+    assert ledger.table["interval_method"].tolist() == ["by algebra", "by algebra", "proportion", "bounded"]
     assert ledger.summary().splitlines()[:4] == [
         "1 claim by evidence: 0 supported, 1 refuted, 0 undecided.",
         "2 claims by algebra: 2 supported, 0 refuted.",
@@ -284,9 +293,9 @@ def test_claims_by_algebra_and_published_signs_are_counted_apart():
 
 def test_what_is_so_by_construction_is_marked():
     """Claims that no data could make false."""
-    algebra = {name for name, entry in CLAIMS.items() if entry.grounds.name == "by algebra"}
+    algebra = {name for name, entry in CLAIMS.items() if entry.interval_method.name == "by algebra"}
     assert algebra == {
         "variance-biased-exactly", "question-zeros", "equal-values-become-zeros", "only-order-survives-at-2",
-        "normalised-batches-comparable", "zero-at-3", "zero-at-8", "zero-at-64", "same-batches-show-mean",
+        "normalized-batches-comparable", "zero-at-3", "zero-at-8", "zero-at-64", "same-batches-show-mean",
         "spread-at-3", "spread-at-64", "tenth-at-3", "tenth-at-64",
     }  # fmt: skip

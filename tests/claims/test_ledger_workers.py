@@ -14,11 +14,11 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from bnstats.claims.claim import Claim, Region
 from bnstats.claims.evidence import BatchStatistic
-from bnstats.claims.grounds import Bounded
+from bnstats.claims.interval_methods import Bounded
 from bnstats.claims.ledger import check_claims
 from bnstats.claims.registry import CLAIMS
 from bnstats.exceptions import BlockError, WorkersLostError
-from bnstats.simulation.single_thread import single_thread
+from bnstats.simulation.workers.single_thread import single_thread
 
 
 def claim(statistic: Any) -> Claim:
@@ -64,7 +64,7 @@ def test_built_in_claims_can_be_judged_by_processes() -> None:
     studies = {study for claim in CLAIMS.values() for study in claim.evidence.studies}
     assert len(studies) > 50
     for study in studies:
-        assert pickle.loads(pickle.dumps(study)).size(study.cells()[0]) == study.size(study.cells()[0])
+        assert pickle.loads(pickle.dumps(study)).size(study.conditions()[0]) == study.size(study.conditions()[0])
 
 
 OTHER_RUN = ExitStack()

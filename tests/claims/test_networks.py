@@ -18,7 +18,7 @@ BOTH = Networks("digits", shift=(CONTRAST, NOISE), **HOW)
 
 
 def values(evidence: Measures) -> np.ndarray:
-    return evidence.values({study: run_block(study, cell=0, block=0) for study in evidence.studies})
+    return evidence.values({study: run_block(study, condition=0, block=0) for study in evidence.studies})
 
 
 def test_of_several_shifts_evidence_is_the_mean_and_each_alone_is_that_of_networks_with_it_alone() -> None:

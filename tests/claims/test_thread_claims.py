@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from bnstats.claims.builtin import fixed_batches, new_data, values
 from bnstats.claims.claim import Claim, Region
-from bnstats.claims.entries import fixed_batches, new_data, values
 from bnstats.claims.evidence import BatchStatistic, Squared
 from bnstats.claims.grades import CUTS
 from bnstats.claims.ledger import check_claims

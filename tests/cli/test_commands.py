@@ -77,7 +77,7 @@ def test_mismatch(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_merge(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     store = tmp_path / "one.sqlite"
-    bn.measure_raw_behind("normal", batch_sizes=[2**14], precision=None, max_replicates=32, store=store)
+    bn.measure_raw_given_normalized("normal", batch_sizes=[2**14], precision=None, max_replicates=32, store=store)
     assert main(["merge", str(tmp_path / "all.sqlite"), str(store)]) == 0
     assert "2 blocks were new" in capsys.readouterr().out
 

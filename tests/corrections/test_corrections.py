@@ -1,8 +1,9 @@
 """Corrections: independent implementations' numbers, identities, exact theory against simulation, and bad input.
 
 False alarms: only the tests under "exact theory" are random, at 2e-8 and 3e-9 each (normal approximation, split over
-cells), below 3e-8 for the file; seeds are fixed only so that a failure repeats. Power: the first finds discrepancies of
-15 % in any cell (asserted by `detect`), and `test_wrong_theory_is_rejected` fails it on three wrong formulas.
+conditions), below 3e-8 for the file; seeds are fixed only so that a failure repeats. Power: the first finds
+discrepancies of 15 % in any condition (asserted by `detect`), and `test_wrong_theory_is_rejected` fails it on three
+wrong formulas.
 """
 
 from __future__ import annotations
@@ -258,7 +259,7 @@ def test_the_mean_of_all_rows_stays(name):
     np.testing.assert_allclose(CORRECTIONS[name](x, key).mean(axis=0), x.mean(axis=0))
 
 
-@pytest.mark.parametrize("name", ["center", "standardise"])
+@pytest.mark.parametrize("name", ["center", "standardize"])
 def test_batch_means_become_equal(name):
     x, key = rows(name)
     means = pd.DataFrame(CORRECTIONS[name](x, key)).groupby(key).mean()
@@ -266,14 +267,14 @@ def test_batch_means_become_equal(name):
     assert np.ptp(pd.DataFrame(CORRECTIONS["shrink"](x, key)).groupby(key).mean()[0]) > 1e-3
 
 
-def test_standardised_batches_have_the_pooled_standard_deviation():
-    x, key = rows("standardise")
+def test_standardized_batches_have_the_pooled_standard_deviation():
+    x, key = rows("standardize")
     pooled = sum(x[key == b].var(axis=0) * (key == b).sum() for b in np.unique(key)) / (len(x) - len(SIZES))
-    spread = pd.DataFrame(CORRECTIONS["standardise"](x, key)).groupby(key).std()
+    spread = pd.DataFrame(CORRECTIONS["standardize"](x, key)).groupby(key).std()
     np.testing.assert_allclose(spread, np.tile(np.sqrt(pooled), (len(spread), 1)))
 
 
-def test_shrinkage_runs_from_nothing_to_centring():
+def test_shrinkage_runs_from_nothing_to_centering():
     x, key = rows("shrink")
     np.testing.assert_array_equal(corrections.shrink(icc=0)(x, key), x)
     np.testing.assert_allclose(corrections.shrink(icc=1)(x, key), CORRECTIONS["center"](x, key))
@@ -289,7 +290,7 @@ def test_variances_run_from_pooled_to_their_own():
     np.testing.assert_array_equal(corrections.shrink_scale()(alike, batch), CORRECTIONS["shrink"](alike, batch))
     many = np.repeat(np.arange(6), 5000)
     unlike = rng.normal(size=many.size) * (1 + many)
-    own = CORRECTIONS["standardise"](unlike, many)
+    own = CORRECTIONS["standardize"](unlike, many)
     np.testing.assert_allclose(corrections.shrink_scale(icc=1)(unlike, many), own, rtol=0.01, atol=0.01)
     assert not np.allclose(corrections.shrink(icc=1)(unlike, many), own, rtol=0.1, atol=0.1)
 
@@ -330,7 +331,7 @@ def test_a_new_batch_gets_its_own_mean_shrunken_by_the_fitted_variances(name):
 
 
 def test_adapting_on_the_same_rows_is_the_fit():
-    for name in ("center", "standardise", "shrink", "shrink_scale", "combat"):
+    for name in ("center", "standardize", "shrink", "shrink_scale", "combat"):
         x, batch = rows(name)
         fitted = CORRECTIONS[name].fit(x, batch)
         np.testing.assert_array_equal(fitted.adapt(x, batch).apply(x, batch), fitted.apply(x, batch))
@@ -385,11 +386,11 @@ TRUE_ICC = TAU2 / (TAU2 + SIGMA2)
 
 @pytest.fixture(scope="module")
 def simulations() -> np.ndarray:
-    return np.array([simulated(*cell, replicates=160_000 // cell[1]) for cell in CELLS]).T
+    return np.array([simulated(*condition, replicates=160_000 // condition[1]) for condition in CELLS]).T
 
 
-def test_error_variance_left_by_shrinking_centring_and_doing_nothing(simulations):
-    exact = np.array([left(*cell) for cell in CELLS])
+def test_error_variance_left_by_shrinking_centering_and_doing_nothing(simulations):
+    exact = np.array([left(*condition) for condition in CELLS])
     assert TRUE_ICC == 0.2
     assert_within_mcse(simulations[0], exact, simulations[1], false_alarm=2e-8, detect=0.15 * exact)
     for n in (2, 8, 32):  # what the docstring says of known variances
@@ -410,7 +411,9 @@ def test_wrong_theory_is_rejected(simulations):
 
     for wrong in (without_level, with_ddof, share_of_a_row):
         with pytest.raises(AssertionError, match="not within Monte Carlo error"):
-            assert_within_mcse(simulations[0], [wrong(*cell) for cell in CELLS], simulations[1], false_alarm=2e-8)
+            assert_within_mcse(
+                simulations[0], [wrong(*condition) for condition in CELLS], simulations[1], false_alarm=2e-8
+            )
 
 
 @pytest.fixture(scope="module", params=[0.0, 0.5, 50.0])
@@ -430,7 +433,7 @@ def above(one: np.ndarray, other: np.ndarray) -> float:
     return float((one - other).mean() / ((one - other).std() / np.sqrt(one.size)))
 
 
-def test_estimated_shrinkage_is_never_worse_than_centring_and_better_where_batches_differ_little(squared_errors):
+def test_estimated_shrinkage_is_never_worse_than_centering_and_better_where_batches_differ_little(squared_errors):
     """James-Stein dominates with 10 batches. The gains at tau² of 0 and 0.5 are 50 and more standard errors."""
     tau2, errors = squared_errors
     assert above(errors["shrink"], errors["center"]) < (6 if tau2 == 50 else -6)
@@ -476,10 +479,10 @@ LONE = ["a", "a", "b7"]
 @pytest.mark.parametrize(
     ("name", "x", "key", "message"),
     [
-        ("standardise", [1, 2, 3], LONE, "batch 'b7' has one row"),
+        ("standardize", [1, 2, 3], LONE, "batch 'b7' has one row"),
         ("shrink_scale", [1, 2, 3], LONE, "batch 'b7' has one row"),
         ("combat", np.eye(3), LONE, "batch 'b7' has one row"),
-        ("standardise", [1, 2, 0.1, 0.1], PAIRS, "batch 'b7' holds equal values only"),
+        ("standardize", [1, 2, 0.1, 0.1], PAIRS, "batch 'b7' holds equal values only"),
         ("shrink_scale", [1, 2, 0.1, 0.1], PAIRS, "batch 'b7' holds equal values only"),
         ("combat", [[1, 2], [2, 4], [5, 5], [5, 5], [0, 0], [3, 1]], [*PAIRS, "c", "c"], "batch 'b7' has the same var"),
         ("combat", [[1, 2], [2, 2], [5, 2], [7, 2]], PAIRS, "feature 1 does not vary"),
@@ -514,7 +517,7 @@ def test_what_cannot_be_estimated_is_named(name, x, key, message):
         CORRECTIONS[name](x, key)
 
 
-def test_centring_a_batch_of_one_row_is_warned_of():
+def test_centering_a_batch_of_one_row_is_warned_of():
     x = [1.0, 2.0, 3.0]
     fitted = CORRECTIONS["center"].fit(x[:2], LONE[:2])
     for warned in (
@@ -553,7 +556,7 @@ def test_containers_of_pandas_without_labels_in_common_are_read_by_place():
 def test_equal_values_are_no_effect():
     for name in ("center", "shrink", "random_intercept"):
         np.testing.assert_array_equal(CORRECTIONS[name](np.full(4, 0.5), PAIRS), 0.5)
-    np.testing.assert_allclose(CORRECTIONS["random_intercept"]([1, 1, 2, 2], PAIRS), 1.5)  # icc 1: centring
+    np.testing.assert_allclose(CORRECTIONS["random_intercept"]([1, 1, 2, 2], PAIRS), 1.5)  # icc 1: centering
 
 
 @pytest.mark.parametrize("name", CORRECTIONS)
@@ -562,8 +565,8 @@ def test_what_a_fit_says_of_the_unseen(name):
     x, key = rows(name)
     new = np.array(["b7"]) if correction.along == "batch" else np.array([25.0])
     fitted = correction.fit(x, key)
-    assert correction.transfers == (name in TRANSFERRING[correction.along])
-    if correction.transfers:
+    assert correction.applies_to_new == (name in TRANSFERRING[correction.along])
+    if correction.applies_to_new:
         assert np.isfinite(fitted.apply(x[:1], new)).all()
         return
     with pytest.raises(
@@ -588,7 +591,7 @@ def test_curves_go_on_with_the_rows_that_come_at_the_fitted_level(name):
     on, again = fitted.adapt(x, times).apply(x, times), CORRECTIONS[name](x, times)
     np.testing.assert_allclose(on - again, np.tile(x[early].mean(axis=0) - x.mean(axis=0), (len(x), 1)))
     assert np.abs(on - again).max() > 1
-    if fitted.correction.transfers:  # left standing, it does not see that the values have jumped
+    if fitted.correction.applies_to_new:  # left standing, it does not see that the values have jumped
         assert np.abs(fitted.apply(x[~early], times[~early]) - on[~early]).max() > 1
 
 
@@ -646,7 +649,7 @@ def test_corrections_are_told_apart_by_their_parameters():
 def test_names_are_known_or_the_nearest_is_named():
     assert correction_of("center") is CORRECTIONS["center"]
     assert correction_of(CORRECTIONS["spline"]) is CORRECTIONS["spline"]
-    with pytest.raises(ValueError, match="did you mean 'standardise'"):
+    with pytest.raises(ValueError, match="did you mean 'standardize'"):
         correction_of("standardize")
     with pytest.raises(ValueError, match=r"correction takes a name .* or a bn.corrections.Correction; got 3"):
         correction_of(3)

@@ -1,9 +1,9 @@
-"""Labelled rows: what a split promises, the known Bayes accuracy, and bad input.
+"""Labeled rows: what a split promises, the known Bayes accuracy, and bad input.
 
-Counts are held against exact binomial tails at 1e-9 / cells in each test, means of cells against the normal quantile at
-that rate (their replicates are normal, or bounded and many), so that the file raises a false alarm with a probability
-below 1e-8. Power: each wrong claim in a test lies at least 6 standard errors beyond the bound, so that a run misses it
-with a probability below 1e-8; that it is rejected is asserted.
+Counts are held against exact binomial tails at 1e-9 / conditions in each test, means of conditions against the normal
+quantile at that rate (their replicates are normal, or bounded and many), so that the file raises a false alarm with a
+probability below 1e-8. Power: each wrong claim in a test lies at least 6 standard errors beyond the bound, so that a
+run misses it with a probability below 1e-8; that it is rejected is asserted.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ X = np.random.default_rng(0).normal(size=(12, 3))
 Y = np.repeat([0, 1, 2], 4)
 
 
-def surprising(hits: Any, trials: int, chance: Any, cells: int = 1) -> bool:
+def surprising(hits: Any, trials: int, chance: Any, conditions: int = 1) -> bool:
     """Whether any of these counts is beyond the exact two-sided binomial bound."""
     tail = np.minimum(stats.binom.cdf(hits, trials, chance), stats.binom.sf(np.asarray(hits) - 1, trials, chance))
-    return bool((2 * tail < FALSE_ALARM / cells).any())
+    return bool((2 * tail < FALSE_ALARM / conditions).any())
 
 
 def rng(*seed: int) -> np.random.Generator:
@@ -45,7 +45,7 @@ def rng(*seed: int) -> np.random.Generator:
 @given(counts=st.lists(st.integers(2, 23), min_size=2, max_size=6), seed=st.integers(0, 2**32))
 def test_a_split_holds_every_row_once_and_a_quarter_of_each_class_for_the_test(counts: list[int], seed: int) -> None:
     y = rng(seed).permutation(np.repeat(np.arange(len(counts)), counts))
-    split = Table("ids", np.arange(y.size)[:, None], y, standardised=False).split(rng(seed, 1))
+    split = Table("ids", np.arange(y.size)[:, None], y, standardized=False).split(rng(seed, 1))
     ids = np.concatenate([split.x, split.x_test])[:, 0].astype(int)
     np.testing.assert_array_equal(np.sort(ids), np.arange(y.size))
     np.testing.assert_array_equal(y[ids], np.concatenate([split.y, split.y_test]))
@@ -57,20 +57,20 @@ def test_a_split_holds_every_row_once_and_a_quarter_of_each_class_for_the_test(c
 
 def test_each_row_is_set_aside_with_the_same_chance_and_training_rows_come_in_random_order() -> None:
     y, splits = np.repeat([0, 1], [8, 12]), 12_000
-    data = Table("ids", np.arange(20)[:, None], y, standardised=False)
+    data = Table("ids", np.arange(20)[:, None], y, standardized=False)
     drawn = [data.split(rng(seed)) for seed in range(splits)]
     held = np.bincount(np.concatenate([split.x_test[:, 0] for split in drawn]).astype(int), minlength=20)
-    assert not surprising(held, splits, 0.25, cells=20)
+    assert not surprising(held, splits, 0.25, conditions=20)
     together = sum({0, 1} <= set(split.x_test[:, 0]) for split in drawn)
     assert not surprising(together, splits, 2 / 8 * 1 / 7)
     assert surprising(together, splits, 1 / 16)  # if rows were set aside one by one
     for end in (0, -1):
         place = np.bincount([int(split.x[end, 0]) for split in drawn], minlength=20)
-        assert not surprising(place, splits, 1 / 20, cells=40)
+        assert not surprising(place, splits, 1 / 20, conditions=40)
     for part, expected in (("y", 6 / 15), ("y_test", 2 / 5)):
         first = sum(int(getattr(split, part)[0] == 0) for split in drawn)
-        assert not surprising(first, splits, expected, cells=2)
-        assert surprising(first, splits, expected + 0.1, cells=2)
+        assert not surprising(first, splits, expected, conditions=2)
+        assert surprising(first, splits, expected + 0.1, conditions=2)
 
 
 def test_splits_repeat_with_the_generator_and_differ_between_generators() -> None:
@@ -81,11 +81,11 @@ def test_splits_repeat_with_the_generator_and_differ_between_generators() -> Non
         assert not np.array_equal(a.x_test, c.x_test)
 
 
-def test_own_rows_are_standardised_by_the_training_rows_as_scikit_learn_does() -> None:
+def test_own_rows_are_standardized_by_the_training_rows_as_scikit_learn_does() -> None:
     x, y = load_breast_cancer(return_X_y=True)
     for data in (Dataset.of((x, y)), Dataset.of("breast_cancer"), Dataset.of((pd.DataFrame(x), pd.Series(y)))):
         split = data.split(rng(3))
-        ids = Table("ids", np.arange(y.size)[:, None], y, standardised=False).split(rng(3))
+        ids = Table("ids", np.arange(y.size)[:, None], y, standardized=False).split(rng(3))
         train, test = (part[:, 0].astype(int) for part in (ids.x, ids.x_test))
         scaler = StandardScaler().fit(x[train])
         np.testing.assert_allclose(split.x, scaler.transform(x[train]), rtol=1e-5, atol=1e-6)
@@ -164,12 +164,12 @@ def test_gaussian_rows_have_the_stated_means_and_unit_covariance() -> None:
 
 
 def test_any_class_may_have_one_more_test_row() -> None:
-    """Else a network could learn from uneven training rows which class to favour, and beat the bound."""
+    """Else a network could learn from uneven training rows which class to favor, and beat the bound."""
     data = Gaussians(classes=4, inputs=4, rows=5, test_rows=9)
     counts = np.array([np.bincount(data.split(rng(seed, 3)).y_test) for seed in range(2000)])
     assert set(counts.ravel()) == {2, 3}
-    assert not surprising((counts == 3).sum(axis=0), 2000, 1 / 4, cells=4)
-    assert surprising((counts == 3).sum(axis=0), 2000, [1, 0, 0, 0], cells=4)  # as in training rows
+    assert not surprising((counts == 3).sum(axis=0), 2000, 1 / 4, conditions=4)
+    assert surprising((counts == 3).sum(axis=0), 2000, [1, 0, 0, 0], conditions=4)  # as in training rows
 
 
 def accuracy_over_splits(data: Gaussians, classifier: Any, splits: int) -> Moments:

@@ -1,9 +1,9 @@
-"""Batching rules of labelled rows: what each promises, in every run and in distribution, and bad input.
+"""Batching rules of labeled rows: what each promises, in every run and in distribution, and bad input.
 
-Counts of independent events are held against exact binomial tails at 1e-9 / cells in each test, means of independent
-streams (bounded, 2000 of them) against the normal quantile at that rate, so that the file raises a false alarm with a
-probability below 1e-7. Power: each wrong claim in a test lies at least 5 standard errors beyond the bound, so that a
-run misses it with a probability below 1e-6; that it is rejected is asserted.
+Counts of independent events are held against exact binomial tails at 1e-9 / conditions in each test, means of
+independent streams (bounded, 2000 of them) against the normal quantile at that rate, so that the file raises a false
+alarm with a probability below 1e-7. Power: each wrong claim in a test lies at least 5 standard errors beyond the bound,
+so that a run misses it with a probability below 1e-6; that it is rejected is asserted.
 """
 
 from __future__ import annotations
@@ -35,16 +35,16 @@ RULES = {
     "shuffled": Shuffled(),
     "with replacement": WithReplacement(),
     "one class": OneClass(),
-    "balanced": ClassBalanced(classes=2, each=2),
+    "balanced": ClassBalanced(classes=2, rows_per_class=2),
     "sorted": Sorted(),
     "correlated": Correlated(phi=0.7),
 }
 
 
-def surprising(hits: Any, trials: Any, chance: Any, cells: int = 1) -> bool:
+def surprising(hits: Any, trials: Any, chance: Any, conditions: int = 1) -> bool:
     """Whether any of these counts is beyond the exact two-sided binomial bound."""
     tail = np.minimum(stats.binom.cdf(hits, trials, chance), stats.binom.sf(np.asarray(hits) - 1, trials, chance))
-    return bool((2 * tail < FALSE_ALARM / cells).any())
+    return bool((2 * tail < FALSE_ALARM / conditions).any())
 
 
 def rng(*seed: int) -> np.random.Generator:
@@ -113,8 +113,8 @@ def test_sorted_rows_start_anywhere_so_that_no_class_is_left_out_of_a_test() -> 
     """Two batches of 16 out of 40 rows: each row is in them with a chance of 32 / 40. Wrong: from the first row on."""
     drawn = np.array([np.bincount(Sorted().rows(rng(seed), Y, 16, 2).ravel(), minlength=40) for seed in range(2000)])
     assert drawn.max() == 1
-    assert not surprising(drawn.sum(axis=0), 2000, 32 / 40, cells=40)
-    assert surprising(2000 * (np.arange(40) < 32), 2000, 32 / 40, cells=40)
+    assert not surprising(drawn.sum(axis=0), 2000, 32 / 40, conditions=40)
+    assert surprising(2000 * (np.arange(40) < 32), 2000, 32 / 40, conditions=40)
 
 
 @settings(max_examples=60, deadline=None)
@@ -136,12 +136,14 @@ def test_one_class_a_batch_whose_rows_come_in_epochs(y: list[int], data: Any, se
 def test_class_balanced_batches_hold_so_many_classes_with_so_many_rows(y: list[int], data: Any, seed: int) -> None:
     known = np.array(y)
     counts = np.bincount(known)
-    each = data.draw(st.integers(1, counts.min()))
-    classes = data.draw(st.integers(2 if each == 1 else 1, counts.size))
-    rows = ClassBalanced(classes=classes, each=each).rows(rng(seed), known, classes * each, 20)
+    rows_per_class = data.draw(st.integers(1, counts.min()))
+    classes = data.draw(st.integers(2 if rows_per_class == 1 else 1, counts.size))
+    rows = ClassBalanced(classes=classes, rows_per_class=rows_per_class).rows(
+        rng(seed), known, classes * rows_per_class, 20
+    )
     for batch in rows:
         held = np.bincount(known[batch])
-        assert sorted(held[held > 0]) == [each] * classes
+        assert sorted(held[held > 0]) == [rows_per_class] * classes
         assert np.unique(batch).size == batch.size
 
 
@@ -154,8 +156,8 @@ def test_a_row_comes_as_often_as_its_rule_says(name: str) -> None:
     first = np.bincount(first_batches(RULES[name], 4, CALLS)[:, 1], minlength=Y.size)
     equal, by_class = np.full(Y.size, 1 / Y.size), 1 / (COUNTS.size * COUNTS[Y])
     right, wrong = (by_class, equal) if name == "balanced" else (equal, by_class)
-    assert not surprising(first, CALLS, right, cells=Y.size)
-    assert surprising(first, CALLS, wrong, cells=Y.size)
+    assert not surprising(first, CALLS, right, conditions=Y.size)
+    assert surprising(first, CALLS, wrong, conditions=Y.size)
 
 
 @pytest.mark.parametrize("name", [name for name in RULES if name != "sorted"])
@@ -187,9 +189,9 @@ def test_all_orders_of_an_epoch_are_equally_likely_and_epochs_are_independent() 
     pairs = Shuffled().rows(rng(3), np.array([0, 1, 1]), 3, 2 * runs).reshape(runs, 6) @ 3 ** np.arange(6)
     counts = np.unique(pairs, return_counts=True)[1]
     assert counts.size == 36
-    assert not surprising(counts, runs, 1 / 36, cells=36)
+    assert not surprising(counts, runs, 1 / 36, conditions=36)
     naive = np.outer([4, 5, 5, 5, 4, 4], [4, 5, 5, 5, 4, 4]).ravel() / 27**2  # a shuffle that swaps with any place
-    assert surprising(counts, runs, naive, cells=36)
+    assert surprising(counts, runs, naive, conditions=36)
 
 
 def test_the_epochs_dropped_rows_change() -> None:
@@ -197,30 +199,30 @@ def test_the_epochs_dropped_rows_change() -> None:
     epochs = Shuffled().rows(rng(4), np.array([0, 0, 1, 1, 1]), 2, 2 * CALLS).reshape(CALLS, 4)
     dropped = 10 - epochs.sum(axis=1)
     pairs = np.bincount(5 * dropped[0::2] + dropped[1::2], minlength=25)
-    assert not surprising(pairs, CALLS // 2, 1 / 25, cells=25)
+    assert not surprising(pairs, CALLS // 2, 1 / 25, conditions=25)
     never_again = np.where(np.eye(5, dtype=bool), 0, 1 / 20).ravel()
-    assert surprising(pairs, CALLS // 2, never_again, cells=25)
+    assert surprising(pairs, CALLS // 2, never_again, conditions=25)
 
 
 def test_classes_come_one_a_batch_with_their_frequencies() -> None:
     drawn = Y[OneClass().rows(rng(5), Y, 4, CALLS)[:, 0]]
-    assert not surprising(np.bincount(drawn), CALLS, SHARES, cells=4)
-    assert surprising(np.bincount(drawn), CALLS, 1 / 4, cells=4)
+    assert not surprising(np.bincount(drawn), CALLS, SHARES, conditions=4)
+    assert surprising(np.bincount(drawn), CALLS, 1 / 4, conditions=4)
     repeats = np.count_nonzero(drawn[0::2] == drawn[1::2])
     assert not surprising(repeats, CALLS // 2, np.sum(SHARES**2))
     assert surprising(repeats, CALLS // 2, 1 / 4)
 
 
 def test_class_balanced_batches_draw_every_set_of_classes_equally_often() -> None:
-    rows = ClassBalanced(classes=2, each=2).rows(rng(6), Y, 4, CALLS)
+    rows = ClassBalanced(classes=2, rows_per_class=2).rows(rng(6), Y, 4, CALLS)
     sets = np.sort(Y[rows[:, [0, 2]]], axis=1)
     counts = np.array([np.count_nonzero((sets == pair).all(axis=1)) for pair in combinations(range(4), 2)])
     assert counts.sum() == CALLS
-    assert not surprising(counts, CALLS, 1 / 6, cells=6)
+    assert not surprising(counts, CALLS, 1 / 6, conditions=6)
     by_frequency = [
         SHARES[a] * SHARES[b] * (1 / (1 - SHARES[a]) + 1 / (1 - SHARES[b])) for a, b in combinations(range(4), 2)
     ]
-    assert surprising(counts, CALLS, by_frequency, cells=6)
+    assert surprising(counts, CALLS, by_frequency, conditions=6)
 
 
 @pytest.mark.parametrize("phi", [0.0, 0.5, 0.95])
@@ -233,8 +235,8 @@ def test_a_correlated_stream_repeats_its_class_with_the_chance_of_the_process(ph
         assert after.size == visits
         repeats = np.count_nonzero(after == label)
         chance = phi + (1 - phi) * share
-        assert not surprising(repeats, visits, chance, cells=4)
-        assert surprising(repeats, visits, chance - 0.05, cells=4)
+        assert not surprising(repeats, visits, chance, conditions=4)
+        assert surprising(repeats, visits, chance - 0.05, conditions=4)
 
 
 def test_the_repetition_of_a_correlated_stream_over_streams_and_lags() -> None:
@@ -262,9 +264,9 @@ BAD = {
     "half a row": (Sorted(), 2.5, r"at least 2; got 2\.5"),
     "more than all": (Correlated(phi=0.5), 41, "got batch size 41"),
     "more than a class": (OneClass(), 5, "5 rows of one class, of which the smallest has 4"),
-    "other size": (ClassBalanced(classes=2, each=3), 8, "make a batch of 6; got batch size 8"),
-    "too many classes": (ClassBalanced(classes=5, each=2), 10, "at most 4, as many as there are; got 5"),
-    "too many of each": (ClassBalanced(classes=2, each=5), 10, "the smallest has 4"),
+    "other size": (ClassBalanced(classes=2, rows_per_class=3), 8, "make a batch of 6; got batch size 8"),
+    "too many classes": (ClassBalanced(classes=5, rows_per_class=2), 10, "at most 4, as many as there are; got 5"),
+    "too many of each": (ClassBalanced(classes=2, rows_per_class=5), 10, "the smallest has 4"),
 }
 
 
@@ -291,13 +293,13 @@ def test_phi_is_a_probability(phi: float) -> None:
 
 
 def test_classes_and_each_are_at_least_one() -> None:
-    for classes, each in ((0, 4), (4, 0)):
-        with pytest.raises(ValueError, match=r"^(classes|each) is a whole number of at least 1; got 0\.$"):
-            ClassBalanced(classes=classes, each=each)
+    for classes, rows_per_class in ((0, 4), (4, 0)):
+        with pytest.raises(ValueError, match=r"^(classes|rows_per_class) is a whole number of at least 1; got 0\.$"):
+            ClassBalanced(classes=classes, rows_per_class=rows_per_class)
 
 
 def test_classes_may_be_missing() -> None:
     """As test rows whose class mix has shifted: classes without rows are never drawn."""
     y = np.array([0, 0, 3, 3])
-    for rule in (OneClass(), ClassBalanced(classes=1, each=2), Correlated(phi=0.5)):
+    for rule in (OneClass(), ClassBalanced(classes=1, rows_per_class=2), Correlated(phi=0.5)):
         assert set(y[rule.rows(rng(1), y, 2, 200)].ravel()) == {0, 3}

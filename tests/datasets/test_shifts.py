@@ -1,8 +1,8 @@
 """Shifts: severity 0 changes nothing, the others do what they say, against plain NumPy and in distribution.
 
-Counts are held against exact binomial tails, the size of the noise against exact chi-square tails, at 1e-9 / cells in
-each test, so that the file raises a false alarm with a probability below 1e-8. Power: each wrong claim lies at least 6
-standard errors beyond the bound, so that a run misses it with a probability below 1e-8; its rejection is asserted.
+Counts are held against exact binomial tails, the size of the noise against exact chi-square tails, at 1e-9 / conditions
+in each test, so that the file raises a false alarm with a probability below 1e-8. Power: each wrong claim lies at least
+6 standard errors beyond the bound, so that a run misses it with a probability below 1e-8; its rejection is asserted.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ tables = st.tuples(st.integers(1, 8), st.integers(1, 5)).flatmap(
 )
 
 
-def surprising(hits: Any, trials: Any, chance: Any, cells: int = 1) -> bool:
+def surprising(hits: Any, trials: Any, chance: Any, conditions: int = 1) -> bool:
     """Whether any of these counts is beyond the exact two-sided binomial bound."""
     tail = np.minimum(stats.binom.cdf(hits, trials, chance), stats.binom.sf(np.asarray(hits) - 1, trials, chance))
-    return bool((2 * tail < FALSE_ALARM / cells).any())
+    return bool((2 * tail < FALSE_ALARM / conditions).any())
 
 
 def rng(*seed: int) -> np.random.Generator:
@@ -95,11 +95,11 @@ def test_noise_is_independent_normal_with_its_severity_in_spreads() -> None:
     assert surprising(share, noise.size, 1 / np.sqrt(3))  # uniform noise of the same variance
 
 
-def test_class_mix_replaces_rows_by_rows_of_one_favoured_class() -> None:
+def test_class_mix_replaces_rows_by_rows_of_one_favored_class() -> None:
     """Of each other class 0.3 of the rows, each alike; of what replaces them, each row is as likely."""
     y, severity, calls = np.repeat([0, 1, 2], [60, 30, 10]), 0.3, 3000
     x = np.arange(100, dtype=np.float32)[:, None]
-    favoured, chances, replaced = np.zeros(3, dtype=int), np.zeros(100, dtype=int), np.zeros(100, dtype=int)
+    favored, chances, replaced = np.zeros(3, dtype=int), np.zeros(100, dtype=int), np.zeros(100, dtype=int)
     incoming = np.zeros(100, dtype=int)
     for seed in range(calls):
         rows, labels = ClassMix(severity).apply(rng(seed, 5), x, y)
@@ -107,21 +107,21 @@ def test_class_mix_replaces_rows_by_rows_of_one_favoured_class() -> None:
         np.testing.assert_array_equal(labels, y[ids])
         moved = labels != y
         (label,) = np.unique(labels[moved])
-        favoured[label] += 1
+        favored[label] += 1
         kept = np.bincount(y) - np.bincount(y[moved], minlength=3)
         np.testing.assert_array_equal(kept, np.where(np.arange(3) == label, [60, 30, 10], [42, 21, 7]))
         replaced += moved
         chances += y != label
         incoming += np.bincount(ids[moved], minlength=100)
-    assert not surprising(favoured, calls, 1 / 3, cells=3)
-    assert surprising(favoured, calls, [0.6, 0.3, 0.1], cells=3)  # classes favoured by their frequency
-    assert not surprising(replaced, chances, severity, cells=100)
-    assert surprising(replaced, chances, np.where(np.arange(100) % 2, 0.4, 0.2), cells=100)  # some rows sooner
+    assert not surprising(favored, calls, 1 / 3, conditions=3)
+    assert surprising(favored, calls, [0.6, 0.3, 0.1], conditions=3)  # classes favored by their frequency
+    assert not surprising(replaced, chances, severity, conditions=100)
+    assert surprising(replaced, chances, np.where(np.arange(100) % 2, 0.4, 0.2), conditions=100)  # some rows sooner
     for label, count in enumerate((60, 30, 10)):
         hits = incoming[y == label]
-        assert not surprising(hits, hits.sum(), 1 / count, cells=100)
+        assert not surprising(hits, hits.sum(), 1 / count, conditions=100)
         uneven = np.arange(1, count + 1) * 2 / (count * (count + 1))
-        assert surprising(hits, hits.sum(), uneven, cells=100)
+        assert surprising(hits, hits.sum(), uneven, conditions=100)
 
 
 def test_the_full_class_mix_leaves_one_class() -> None:

@@ -38,13 +38,13 @@ class Largest(bn.Study):
 
     sizes: tuple[int, ...] = (4, 8)
 
-    def cells(self):
+    def conditions(self):
         return [{"batch_size": n} for n in self.sizes]
 
-    def simulate(self, cell, rng, size):
-        return {"largest": rng.standard_normal((size, cell["batch_size"])).max(axis=1)}
+    def simulate(self, condition, rng, size):
+        return {"largest": rng.standard_normal((size, condition["batch_size"])).max(axis=1)}
 
-    def size(self, cell):
+    def size(self, condition):
         return 20
 
 
@@ -134,7 +134,7 @@ BY_NAME: dict[str, Callable[[], Any]] = {
     "corrections": lambda: ["none", "center"],
     "source": lambda: "normal",
     "study": lambda: Largest(),
-    "cell": lambda: 0,
+    "condition": lambda: 0,
     "block": lambda: 0,
     "mean": lambda: 0.0,
     "var": lambda: 1.0,
@@ -145,7 +145,7 @@ BY_NAME: dict[str, Callable[[], Any]] = {
     "moments": lambda: bn.Moments.of(np.arange(4.0)),
     "estimates": lambda: np.arange(3.0),
     "along": lambda: "batch",
-    "transfers": lambda: True,
+    "applies_to_new": lambda: True,
     "smooth": lambda: bn.effects.Trend(),
     "message": lambda: "a message",
     "precision": lambda: None,
@@ -195,7 +195,7 @@ BY_NAME: dict[str, Callable[[], Any]] = {
     "statement": lambda: "Something holds.",
     "quantity": lambda: "a number",
     "region": lambda: bn.claims.Region.above(0.0),
-    "grounds": lambda: bn.claims.Exact(),
+    "interval_method": lambda: bn.claims.Exact(),
     "evidence": lambda: bn.claims.Enumerated(lambda: np.zeros(1)),
     "cases": lambda: lambda: np.zeros(1),
     "terms": lambda: bn.claims.BatchStatistic("normal", 3, np.ptp).evidence.terms,
@@ -228,11 +228,11 @@ BY_CALL: dict[str, dict[str, Callable[[], Any]]] = {
     "measure_correction": {
         "batch_sizes": lambda: [2],
         "batches": lambda: 4,
-        "labels": lambda: "relative",
+        "labels": lambda: "nuisance",
         "measures": lambda: ["rmse"],
     },
     "measure_raw_behind": {"z": lambda: 0.0},
-    "theory.raw_behind": {"z": lambda: 0.5},
+    "theory.raw_given_normalized": {"z": lambda: 0.5},
     "theory.rate": {"batching": lambda: bn.IID()},
     "Dataset.of": {"source": lambda: (ROWS, LABELS)},
     "Gaussians.of": {"source": lambda: (ROWS, LABELS)},
@@ -258,7 +258,11 @@ BY_CALL: dict[str, dict[str, Callable[[], Any]]] = {
     "claims.Proportion.interval": {"x": lambda: np.array([0.0, 1.0])},
     "claims.Bounded.check": {"x": lambda: np.array([0.5, 0.1])},
     "claims.Bounded.interval": {"x": lambda: np.array([0.5, 0.1])},
-    "plots.winner_map": {"x": lambda: "batch_size", "y": lambda: "effect_size", "colors": lambda: {"none": "C0"}},
+    "plots.best_correction_map": {
+        "x": lambda: "batch_size",
+        "y": lambda: "effect_size",
+        "colors": lambda: {"none": "C0"},
+    },
     "plots.series": {"x": lambda: "batch_size"},
     "plots.intervals": {"labels": lambda: ["a", "b"]},
     "results.Audit.to_html": {"path": lambda: "report.html"},
@@ -289,7 +293,7 @@ def table() -> Any:
 
     named = {"population": "normal", "batching": "IID()", "estimator": "mean", "measure": "rmse", "metric": "accuracy"}
     named |= {"statistics": "batch", "statistic": "mean", "convention": "torch", "dataset": "digits", "winner": "none"}
-    named |= {"normalizer": "batch", "activation": "relu", "effect": "trend", "labels": "global", "design": "balanced"}
+    named |= {"normalizer": "batch", "activation": "relu", "effect": "trend", "labels": "signal", "design": "balanced"}
     varying = {"batch_size": [2, 4], "test_batch_size": [2, 4], "step": [1, 2], "layer": [1, 2], "effect_size": [1, 2]}
     fixed = {"width": 8, "depth": 3, "momentum": 0.1, "smoothness": 0.5, "best": 0.9, "margin": 0.1, "clear": True}
     numbers = {"value": [1.0, 0.5], "mcse": [0.1, 0.1], "exact": [1.0, 0.5], "low": [0.1, 0.2], "high": [1.1, 1.2]}

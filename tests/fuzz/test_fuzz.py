@@ -16,8 +16,8 @@ from targets import Target, axes, public, table, targets
 import bnstats as bn
 from bnstats.claims.claim import Claim, Region
 from bnstats.claims.evidence import BatchStatistic
-from bnstats.claims.grounds import Moment
-from bnstats.claims.hearing import Hearing
+from bnstats.claims.interval_methods import Moment
+from bnstats.claims.sequential_test import SequentialTest
 from bnstats.testing.claims import surplus
 
 CALLS = 1200
@@ -102,8 +102,8 @@ FOUND = {
     "no array": (lambda: bn.measure_running("normal", momentum=NoArray()), "momentum is"),
     "several momenta": (lambda: bn.measure_mismatch("digits", momentum=np.ones((2, 2))), "momentum is"),
     "labels": (lambda: bn.measure_information("normal", labels=raises), "labels cannot be called .* raises KeyError"),
-    "no colours": (
-        lambda: bn.plots.winner_map(axes(), table(), "batch_size", "step", {}),
+    "no colors": (
+        lambda: bn.plots.best_correction_map(axes(), table(), "batch_size", "step", {}),
         "winner 'none' is not known",
     ),
     "r_max": (lambda: bn.normalizers.Renorm(r_max=0.5, d_max=np.arange(999)), "r_max is at least 1 and d_max"),
@@ -139,6 +139,6 @@ def test_what_no_number_of_replicates_decides_takes_infinitely_many(tiny):
         bn.testing.assert_within_mcse([1.0], [1.0], mcse=[1.0], detect=tiny)
     evidence = BatchStatistic("normal", 2, lambda x: np.sign(x[:, 0]) * np.sqrt(tiny)).evidence
     claim = Claim("tiny", "A claim.", "this test", "a number", Region.above(tiny), Moment(0.0), evidence, most=2**10)
-    hearing = Hearing(claim, error=0.01, most=2**10)
-    hearing.values, hearing.interval = np.array([0.0, 0.0]), (-1.0, 1.0)
-    assert hearing.needed() == np.inf
+    test = SequentialTest(claim, error=0.01, most=2**10)
+    test.values, test.interval = np.array([0.0, 0.0]), (-1.0, 1.0)
+    assert test.needed() == np.inf

@@ -80,7 +80,7 @@ def test_the_order_of_rows_in_a_batch_does_not_matter_and_that_of_batches_only_t
 
 # ---- each against a calculation by hand
 
-# What a batch z, shape (rows, units), is normalised with: right, and wrong.
+# What a batch z, shape (rows, units), is normalized with: right, and wrong.
 RULES: dict[Adaptation, tuple[Callable[..., Any], Callable[..., Any]]] = {
     PredictionTime(): (lambda _m, _v, z: (z.mean(0), z.var(0)), lambda _m, _v, z: (z.mean(0), z.var(0, ddof=1))),
     MeanOnly(): (lambda _m, v, z: (z.mean(0), v), lambda m, _v, z: (m, z.var(0))),
@@ -92,7 +92,7 @@ RULES: dict[Adaptation, tuple[Callable[..., Any], Callable[..., Any]]] = {
 
 
 @pytest.mark.parametrize("adaptation", RULES, ids=repr)
-def test_each_batch_is_normalised_by_the_statistics_named(adaptation: Adaptation) -> None:
+def test_each_batch_is_normalized_by_the_statistics_named(adaptation: Adaptation) -> None:
     network, x, batches = trained(), SPLIT.x_test, np.arange(60).reshape(-1, 5)
     found = adaptation.logits(network, network.running, x, batches)
     for rule, right in zip(RULES[adaptation], (True, False), strict=True):
@@ -101,7 +101,7 @@ def test_each_batch_is_normalised_by_the_statistics_named(adaptation: Adaptation
 
 
 def test_the_running_average_goes_on_over_the_stream() -> None:
-    """By hand, layer by layer and batch by batch. Wrong: biased variances; a batch normalised before its update."""
+    """By hand, layer by layer and batch by batch. Wrong: biased variances; a batch normalized before its update."""
     network, x, batches = trained(), SPLIT.x_test, np.arange(60).reshape(-1, 5)
     found = Continued(0.3).logits(network, network.running, x, batches)
 
@@ -144,7 +144,7 @@ def test_mixing_runs_from_the_test_batch_to_the_source() -> None:
         np.testing.assert_allclose(nothing_new, source, rtol=1e-3, atol=1e-4)
     for other in (alone, source):
         assert not np.allclose(mixed(Mixed(16)), other, rtol=0.05)
-    own = mixed(Weighed(1.0))  # each row normalised by itself is zero, up to rounding errors over the root of eps
+    own = mixed(Weighed(1.0))  # each row normalized by itself is zero, up to rounding errors over the root of eps
     np.testing.assert_allclose(own, np.broadcast_to(own[0, 0], own.shape), atol=1e-3)
 
 
@@ -154,8 +154,8 @@ def by_hand(network: Network, x: np.ndarray, mean_and_var: Any) -> np.ndarray:
     for layer in range(len(HIDDEN)):
         z = values @ network.weights[layer].astype(float)
         mean, var = mean_and_var(network.running.mean[layer], network.running.var[layer], z)
-        normalised = (z - mean) / np.sqrt(var + network.recipe.convention.eps)
-        values = np.maximum(network.scale[layer] * normalised + network.shift[layer], 0)
+        normalized = (z - mean) / np.sqrt(var + network.recipe.convention.eps)
+        values = np.maximum(network.scale[layer] * normalized + network.shift[layer], 0)
     return values @ network.weights[-1].astype(float) + network.bias
 
 

@@ -50,7 +50,7 @@ def column(given: list[np.ndarray], j: int) -> list[np.ndarray]:
 @SHAPES
 @pytest.mark.parametrize("units", [1, MOST_LANES, WIDTH, WIDTH + MOST_LANES + 3])
 @pytest.mark.parametrize(("kernel", "matrices", "vectors"), [(forward, 1, 3), (backward, 2, 1), (through, 0, 0)])
-def test_a_column_does_not_depend_on_its_neighbours(
+def test_a_column_does_not_depend_on_its_neighbors(
     kernel: Any, matrices: int, vectors: int, kind: type, rows: int, units: int
 ) -> None:
     given = arrays(kind, rows, units, matrices, vectors)
@@ -68,7 +68,7 @@ def test_a_column_does_not_depend_on_its_neighbours(
 
 @KINDS
 @SHAPES
-def test_columns_are_standardised_as_by_numpy_and_back(kind: type, rows: int) -> None:
+def test_columns_are_standardized_as_by_numpy_and_back(kind: type, rows: int) -> None:
     """Against float64, of columns of one size, so that one bound of rounding holds for all."""
     rng, units = np.random.default_rng(rows), WIDTH + 5
     tolerance = {"rtol": 400 * np.finfo(kind).eps, "atol": 400 * np.finfo(kind).eps}

@@ -91,7 +91,7 @@ def errors(chosen, reference):
     ]
 
 
-# Of running statistics. Four normalised values of a group may nearly agree, which magnifies rounding: if initial
+# Of running statistics. Four normalized values of a group may nearly agree, which magnifies rounding: if initial
 # weights move by half a unit of their last place, 1.3e-6 to 2.1e-5 in 40 trials; with other normalizers up to 2e-6.
 TOLERANCE = {"batch then group": 4e-5}
 
@@ -208,7 +208,7 @@ def test_evaluation_uses_the_statistics_that_it_is_given():
     assert np.abs(net.logits(x) - net.logits(x, other)).max() > 0.1
 
 
-def test_a_batch_is_normalised_by_its_own_statistics():
+def test_a_batch_is_normalized_by_its_own_statistics():
     net, x, batches = trained(), REFERENCE["x"], REFERENCE["batches"][:6]
     own, logits = net.batch_statistics(x, batches), net.logits_in_batches(x, batches)
     assert logits.shape == (6, 16, CLASSES)

@@ -102,7 +102,7 @@ def test_a_wrong_gradient_is_refused_and_named(name, mistake):
 
 @pytest.mark.parametrize("step", [1, LATE])
 @pytest.mark.parametrize("name", NORMALIZERS)
-def test_normalised_values_have_no_unit(name, step):
+def test_normalized_values_have_no_unit(name, step):
     """Without eps, z in another unit gives the same values, and a gradient in one over that unit; not so with none."""
     normalizer, z, direction, unit = NORMALIZERS[name], values(), values(2), 1024.0
     here, there = state_of(normalizer, step, eps=0.0), state_of(normalizer, step, eps=0.0)
@@ -216,7 +216,7 @@ def test_forward_equals_numpy(normalizer):
 
 
 def test_frozen_statistics_are_constants_in_the_gradient():
-    """With the batch's own statistics as the given ones, forward is that of batch normalisation, backward is not."""
+    """With the batch's own statistics as the given ones, forward is that of batch normalization, backward is not."""
     z, direction, frozen = values(), values(2), Frozen(after=0)
     state = state_of(frozen)
     state.running_mean[:], state.running_var[:] = z.mean(axis=0), z.var(axis=0)
@@ -235,7 +235,7 @@ def test_renormalization_ends_with_running_statistics():
 
 
 def test_renormalization_holds_r_and_d_constant_in_the_gradient():
-    """r times the gradient of batch normalisation. Wrong: without r; that of the running statistics' constants."""
+    """r times the gradient of batch normalization. Wrong: without r; that of the running statistics' constants."""
     clipped = Renorm(r_max=1.5, d_max=0.5, schedule=(0, 0, 0))
     z, direction, state = values(), values(2), state_of(clipped)
     running = np.sqrt(state.running_var + EPS)

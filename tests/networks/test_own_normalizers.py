@@ -26,7 +26,7 @@ def trained(normalizer, steps=BATCHES, **recipe):
     return net.train(DATA.x, DATA.y, steps)
 
 
-def centre(z, _):
+def center(z, _):
     for j in range(z.shape[1]):
         z[:, j] -= z[:, j].mean()
 
@@ -38,19 +38,19 @@ def centre_back(gradient, _value, _state):
 
 @dataclass(frozen=True)
 class Plain(Normalizer):
-    name = "centred rows"
-    forward = centre
+    name = "centered rows"
+    forward = center
     backward = centre_back
 
 
 class Compiled(Normalizer):
-    name = "centred rows"
-    forward = numba.njit(centre)
+    name = "centered rows"
+    forward = numba.njit(center)
     backward = numba.njit(centre_back)
 
 
 class OwnBatch(Normalizer):
-    """Batch normalisation once more."""
+    """Batch normalization once more."""
 
     name = "own batch"
     uses_batch = True
@@ -111,7 +111,7 @@ def test_two_normalizers_of_one_name_are_told_apart_by_what_they_compute():
     assert digest({"normalizer": three}) == digest({"normalizer": times(lambda *_: 3)})
 
 
-def own(forward=centre, backward=centre_back, **members):
+def own(forward=center, backward=centre_back, **members):
     """A user's normalizer with these functions."""
     return type("Mine", (Normalizer,), {"name": "mine", "forward": forward, "backward": backward} | members)()
 
@@ -160,7 +160,7 @@ def test_an_error_in_training_is_the_users_own():
         def forward(z, state):
             if z.dtype == np.float32:
                 raise RuntimeError("only in training")
-            centre(z, state)
+            center(z, state)
 
     with pytest.raises(RuntimeError, match="only in training"):
         trained(Picky())

@@ -1,9 +1,9 @@
 """Scores: against scikit-learn, pandas and plain NumPy, at extreme logits, and on predictors with a known expectation.
 
 Means over independent replicates (bounded or normal-tailed, 4000 of them) are held against the normal quantile at
-1e-9 / (10 cells), so that the file raises a false alarm with a probability below 1e-8. Power: each wrong claim lies at
-least 6 standard errors beyond the bound, so that a run misses it with a probability below 1e-8; that it is rejected is
-asserted.
+1e-9 / (10 conditions), so that the file raises a false alarm with a probability below 1e-8. Power: each wrong claim
+lies at least 6 standard errors beyond the bound, so that a run misses it with a probability below 1e-8; that it is
+rejected is asserted.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def test_scores_are_those_of_scikit_learn_and_pandas(
     log_p = special.log_softmax(logits.astype(np.float64), axis=1)
     assert result["nll"] == pytest.approx(-log_p[np.arange(rows), y].mean(), rel=1e-12, abs=1e-12)
     assert result["ece"] == pytest.approx(ece_by_pandas(probabilities, y), abs=1e-12)
-    assert result["flips"] == pytest.approx(1 - accuracy_score(reference, prediction), abs=1e-12)
+    assert result["disagreement"] == pytest.approx(1 - accuracy_score(reference, prediction), abs=1e-12)
 
 
 def test_nll_is_scikit_learns_log_loss() -> None:
@@ -104,7 +104,7 @@ def test_nll_is_stable_for_huge_logits(size: float) -> None:
     logits = np.array([[size, -size, 0.0], [size, -size, 0.0]], dtype=np.float32)
     result = scores(logits, np.array([0, 1]), np.array([0, 0]))
     assert result["nll"] == pytest.approx(float(logits[0, 0]), rel=1e-12)  # the mean of 0 and 2 size
-    assert (result["accuracy"], result["ece"], result["flips"]) == (0.5, 0.5, 0.0)
+    assert (result["accuracy"], result["ece"], result["disagreement"]) == (0.5, 0.5, 0.0)
     assert scores(logits, np.array([0, 0]))["nll"] == 0.0
 
 
@@ -115,7 +115,7 @@ def test_small_losses_keep_their_digits() -> None:
 
 def test_equal_logits_predict_the_first_class() -> None:
     result = scores(np.zeros((4, 4)), np.arange(4), np.zeros(4, dtype=np.int64))
-    assert result == {"accuracy": 0.25, "nll": pytest.approx(np.log(4), rel=1e-15), "ece": 0.0, "flips": 0.0}
+    assert result == {"accuracy": 0.25, "nll": pytest.approx(np.log(4), rel=1e-15), "ece": 0.0, "disagreement": 0.0}
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])

@@ -17,7 +17,7 @@ from scipy import stats
 
 import bnstats as bn
 from bnstats import plots
-from bnstats._validation import shown
+from bnstats._checks.values import shown
 from bnstats._warnings import notify
 from bnstats.plots.audit_report import audit_report
 from bnstats.plots.ledger import ledger
@@ -36,7 +36,7 @@ def error_table(name: str) -> pd.DataFrame:
 
 
 def condition_table(name: str) -> pd.DataFrame:
-    condition = {"effect": [name, "b"], "effect_size": 0.5, "smoothness": 1.0, "labels": "global", "design": name}
+    condition = {"effect": [name, "b"], "effect_size": 0.5, "smoothness": 1.0, "labels": "signal", "design": name}
     return pd.DataFrame(condition | {"winner": name, "clear": True, "batch_size": [2, 4], "value": 1.0, "margin": 0.5})
 
 
@@ -68,7 +68,7 @@ DRAWN: dict[str, Callable[[str], Figure]] = {
     "gradients": lambda name: plots.gradients(gradient_table(name)),
     "regions": lambda name: plots.regions(condition_table(name)),
     "winner_map": lambda name: own_axes(
-        lambda ax: plots.winner_map(ax, condition_table(name), "batch_size", "effect_size", {name: "C0"})
+        lambda ax: plots.best_correction_map(ax, condition_table(name), "batch_size", "effect_size", {name: "C0"})
     ),
     "ledger": lambda name: ledger(pd.DataFrame([CLAIM | {"claim": name}])),
     "audit_report": lambda name: audit_report(

@@ -1,4 +1,4 @@
-"""Figures refuse, in one sentence, axes, tables, colours, markers and labels that they cannot draw."""
+"""Figures refuse, in one sentence, axes, tables, colors, markers and labels that they cannot draw."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ BAD: dict[str, tuple[Callable[[], Any], str]] = {
     "no rows": (lambda: bn.plots.numbers(ROWS[:0]), "it lacks rows"),
     "words": (lambda: bn.plots.numbers(ROWS.assign(value="a")), "value of it holds other things than numbers"),
     "a column": (lambda: bn.plots.series(ax(), ROWS, "m", color="C0"), "x is one of n, value"),
-    "a colour": (lambda: bn.plots.series(ax(), ROWS, "n", color="no"), "color is a colour of Matplotlib"),
+    "a color": (lambda: bn.plots.series(ax(), ROWS, "n", color="no"), "color is a color of Matplotlib"),
     "a marker": (lambda: bn.plots.series(ax(), ROWS, "n", color="C0", marker="?"), "marker is one of"),
     "labels": (lambda: bn.plots.intervals(ax(), ROWS, ["a"], ["C0", "C1"]), "labels is a list of 2"),
-    "colours": (lambda: bn.plots.intervals(ax(), ROWS, ["a", "b"], "C0"), "colors is a list of 2"),
-    "a winner": (lambda: bn.plots.winner_map(ax(), WINS, "n", "size", {"none": "C0"}), "did you mean 'none'"),
-    "no colours": (lambda: bn.plots.winner_map(ax(), WINS, "n", "size", 3), "colors is an object such as"),
-    "two colours": (lambda: bn.plots.zip_plot(ax(), ROWS.assign(target=1.0), colors=["C0"]), "colors is a list of 2"),
+    "colors": (lambda: bn.plots.intervals(ax(), ROWS, ["a", "b"], "C0"), "colors is a list of 2"),
+    "a winner": (lambda: bn.plots.best_correction_map(ax(), WINS, "n", "size", {"none": "C0"}), "did you mean 'none'"),
+    "no colors": (lambda: bn.plots.best_correction_map(ax(), WINS, "n", "size", 3), "colors is an object such as"),
+    "two colors": (lambda: bn.plots.zip_plot(ax(), ROWS.assign(target=1.0), colors=["C0"]), "colors is a list of 2"),
     "panels": (lambda: bn.plots.panels(2**40), "count is a whole number from 1 to 256"),
 }
 
@@ -52,8 +52,8 @@ def test_a_size_may_be_an_array_without_axes() -> None:
     bn.plots.log2_ticks(ax(), [2, np.array(4)])  # type: ignore[list-item]
 
 
-def test_a_colour_may_have_a_name() -> None:
-    bn.plots.winner_map(ax(), WINS, "n", "size", {"center": "C0"})
+def test_a_color_may_have_a_name() -> None:
+    bn.plots.best_correction_map(ax(), WINS, "n", "size", {"center": "C0"})
     bn.plots.series(ax(), ROWS, "n", color="C0")
     bn.plots.intervals(ax(), ROWS, ["a", "b"], ["C0", "C1"])
 

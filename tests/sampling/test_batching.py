@@ -1,7 +1,7 @@
 """Batching rules: marginals, variances and correlations of the batches drawn against the closed forms, and bad input.
 
-Means over independent batches are held against the normal quantile at 1e-9 / (100 cells) in each test: the factor of a
-hundred pays for the skewness of squares and products, so that each of about 100 tests raises a false alarm with a
+Means over independent batches are held against the normal quantile at 1e-9 / (100 conditions) in each test: the factor
+of a hundred pays for the skewness of squares and products, so that each of about 100 tests raises a false alarm with a
 probability below 1e-9, the file below 1e-7. Marginals are held against the Dvoretzky-Kiefer-Wolfowitz bound (Massart
 1990), counts against exact binomial quantiles, both at the same rate. Power: each wrong formula and each wrong sampler
 lies at least 5 standard errors beyond the bound and is rejected in the test, so a run misses it with a probability
@@ -55,8 +55,8 @@ def z_of(replicates: np.ndarray, claim: float) -> float:
     return float((replicates.mean() - claim) / (replicates.std(ddof=1) / np.sqrt(replicates.size)))
 
 
-def bound(cells: int) -> float:
-    return float(stats.norm.isf(FALSE_ALARM / 100 / 2 / cells))
+def bound(conditions: int) -> float:
+    return float(stats.norm.isf(FALSE_ALARM / 100 / 2 / conditions))
 
 
 def correlation(rule: bn.Batching, n: int, size: int = ARRAY.size) -> np.ndarray:
@@ -160,10 +160,10 @@ def test_batches_are_independent_of_each_other(rule: bn.Batching, name: str) -> 
     """Correlations of every member of a batch with every member of the next, over disjoint pairs of batches."""
     source, n = rule.source(POPULATIONS[name]), 4
     z = (batches(rule, name, n) - source.mean) / source.std
-    cells = [z_of(z[0::2, i] * z[1::2, j], 0.0) for i in range(n) for j in range(n)]
-    assert max(map(abs, cells)) < bound(len(cells))
+    conditions = [z_of(z[0::2, i] * z[1::2, j], 0.0) for i in range(n) for j in range(n)]
+    assert max(map(abs, conditions)) < bound(len(conditions))
     carried = z[0::2, 0] * np.where(np.arange(BATCHES // 2) % 4 == 0, z[0::2, 0], z[1::2, 0])
-    assert abs(z_of(carried, 0.0)) > bound(len(cells)) + 5  # a value carried over to every fourth batch
+    assert abs(z_of(carried, 0.0)) > bound(len(conditions)) + 5  # a value carried over to every fourth batch
 
 
 @pytest.mark.parametrize(("rule", "name"), CASES)

@@ -1,7 +1,8 @@
 """Batch effects: the shifts that are drawn against the covariance that each kind states.
 
-z statistics are held against the normal quantile at 1e-8 / (number of cells), so the file raises a false alarm in less
-than one run in 10 million. Power: the covariance of another kind lies beyond the bound by 5 standard errors or more.
+z statistics are held against the normal quantile at 1e-8 / (number of conditions), so the file raises a false alarm in
+less than one run in 10 million. Power: the covariance of another kind lies beyond the bound by 5 standard errors or
+more.
 """
 
 from __future__ import annotations
@@ -49,16 +50,16 @@ def test_average_variance_over_the_rows_is_one(effect: Effect) -> None:
         root = root - root.mean(axis=0)
     if not isinstance(effect, Mixture):
         assert (root**2).sum() / (BATCHES * N) == pytest.approx(1.0)
-    assert (effect.shift(np.random.default_rng(0), 5, BATCHES, N, further=2)).shape == (5, BATCHES + 2, N)
+    assert (effect.shift(np.random.default_rng(0), 5, BATCHES, N, n_new_batches=2)).shape == (5, BATCHES + 2, N)
 
 
 def test_effects_go_on_in_further_batches() -> None:
     rng = np.random.default_rng(0)
-    line = Trend().shift(rng, 3, BATCHES, N, further=2).reshape(3, -1)
+    line = Trend().shift(rng, 3, BATCHES, N, n_new_batches=2).reshape(3, -1)
     np.testing.assert_allclose(np.diff(line, n=2, axis=1), 0, atol=1e-12)
-    wave = Sinusoid(1.0).shift(rng, 3, BATCHES, N, further=BATCHES)
+    wave = Sinusoid(1.0).shift(rng, 3, BATCHES, N, n_new_batches=BATCHES)
     np.testing.assert_allclose(wave[:, :BATCHES], wave[:, BATCHES:], atol=1e-12)
-    step = np.diff(RandomWalk().shift(rng, 4000, BATCHES, N, further=BATCHES).reshape(4000, -1), axis=1)
+    step = np.diff(RandomWalk().shift(rng, 4000, BATCHES, N, n_new_batches=BATCHES).reshape(4000, -1), axis=1)
     np.testing.assert_allclose(step.std(axis=0), step.std(), rtol=0.1)  # 0.1 is 9 standard errors of each of 23
 
 

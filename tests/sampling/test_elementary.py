@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from bnstats._compiled import compiled_as_written
-from bnstats.sampling import elementary
+from bnstats.sampling.generators import elementary
 
 pytestmark = pytest.mark.quick
 DIGITS = Context(prec=50)

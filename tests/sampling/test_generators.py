@@ -18,7 +18,7 @@ from scipy import stats
 
 import bnstats as bn
 from bnstats._written import Written
-from bnstats.sampling.compiled_generator import AT_ONCE, CompiledGenerator
+from bnstats.sampling.generators.compiled import AT_ONCE, CompiledGenerator
 from bnstats.simulation.streams import stream
 
 DRAWS, FALSE_ALARM = 200_000, 1e-9
@@ -169,7 +169,7 @@ def test_a_generator_of_another_kind_seeds_a_stream():
 
 
 def largest_correlation(first, second):
-    """Of two lists of normal values, of their squares, and of neighbours; in standard errors of independent ones."""
+    """Of two lists of normal values, of their squares, and of neighbors; in standard errors of independent ones."""
     pairs = (first, second), (first**2, second**2), (first[1:], first[:-1])
     return max(abs(np.corrcoef(one, other)[0, 1]) * np.sqrt(one.size) for one, other in pairs)
 

@@ -21,7 +21,7 @@ from hypothesis.extra import numpy as hnp
 from scipy import stats
 
 import bnstats as bn
-from bnstats.sampling import samplers
+from bnstats.sampling.generators import samplers
 from bnstats.sampling.named_laws import family, normal_mixture, rectified_normal
 
 FALSE_ALARM = 1e-9

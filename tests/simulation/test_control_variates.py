@@ -1,6 +1,6 @@
 """Control variates in the frame: nothing is biased, errors are honest, nothing is lost, and bits stay as they are.
 
-Tests of seeds hold standardised errors z of S seeds against 0 and 1: their mean is within 6.2 / sqrt(S) of 0, and their
+Tests of seeds hold standardized errors z of S seeds against 0 and 1: their mean is within 6.2 / sqrt(S) of 0, and their
 spread within 25 % of 1 for S = 400: false alarms below 1e-8. Power is said, and shown, in each.
 """
 
@@ -17,8 +17,8 @@ import pytest
 from numpy.random import Generator
 
 import bnstats as bn
-from bnstats.simulation.control_variates import Controlled, contradicted, halves, joint_moments, merge_joint
-from bnstats.simulation.evidence import GROUPS
+from bnstats.simulation.replicates.control_variates import Controlled, contradicted, halves, joint_moments, merge_joint
+from bnstats.simulation.replicates.sample import GROUPS
 from bnstats.simulation.streams import stream
 
 SEEDS = 400
@@ -35,13 +35,13 @@ class Growth(bn.Study):
     names: tuple[str, ...] = ("u", "u²")
     asked: str = "growth"
 
-    def cells(self):
+    def conditions(self):
         return [{"rate": 1.0}]
 
-    def size(self, cell):
+    def size(self, condition):
         return 200
 
-    def simulate(self, cell, rng, size):
+    def simulate(self, condition, rng, size):
         u = rng.random(size) - 0.5
         beside = {"u": u - self.wrong, "u²": u**2 - 1 / 12, "noise": rng.standard_normal(size)}
         return {"growth": np.exp(u), "few": np.exp(u)} | {name: beside[name] for name in self.names if name in beside}
@@ -49,10 +49,10 @@ class Growth(bn.Study):
     def target(self, condition, key):
         return 1.0
 
-    def controls(self, cell, key):
+    def controls(self, condition, key):
         return self.names if key == self.asked else ()
 
-    def tail_index(self, cell, key, replicates):
+    def tail_index(self, condition, key, replicates):
         return self.tail if key in self.names else math.inf
 
 
@@ -127,8 +127,8 @@ def test_slopes_of_other_blocks_do_not_bias() -> None:
 
 def test_numbers_are_unbiased_and_their_errors_honest() -> None:
     """Power: errors of the plain numbers are at least 3 times as large, which makes the spread at most 0.33."""
-    study, cell = Growth(), {"rate": 1.0}
-    u = np.log(study.simulate(cell, stream(7, cell, 0), 10**5)["growth"])
+    study, condition = Growth(), {"rate": 1.0}
+    u = np.log(study.simulate(condition, stream(7, condition, 0), 10**5)["growth"])
     design = np.column_stack([np.ones(u.size), u, u**2])
     for measure, y in (("mean", np.exp(u)), ("rmse", (np.exp(u) - 1) ** 2)):
         left = y - design @ np.linalg.lstsq(design, y)[0]
@@ -165,7 +165,7 @@ def test_too_few_heavy_tailed_or_known_numbers_have_none() -> None:
     assert (table_of(Growth(tail=2.1))["variance_ratio"] > 1).all()
 
     class Known(Growth):
-        def exact(self, cell, key, summary):
+        def exact(self, condition, key, summary):
             return TRUE[summary] if summary == "mean" else math.nan
 
     assert (table_of(Known())["variance_ratio"] > 1).to_dict() == {
@@ -195,15 +195,15 @@ def test_what_is_no_control_variate_of_this_measure_is_refused() -> None:
 def test_control_variates_are_no_rows_and_their_column_is_the_last() -> None:
     found = bn.run(Growth(), max_replicates=1600).table
     assert set(found["measure"]) == {"growth", "few"}
-    assert list(found.columns[-2:]) == ["reached", "variance_ratio"]
+    assert list(found.columns[-2:]) == ["precision_reached", "variance_ratio"]
     assert (found.loc[found["measure"] == "few", "variance_ratio"] == 1).all()
 
 
 class Errors(Growth):
     """The errors of the same estimates."""
 
-    def simulate(self, cell, rng, size):
-        found = super().simulate(cell, rng, size)
+    def simulate(self, condition, rng, size):
+        found = super().simulate(condition, rng, size)
         return found | {name: found[name] - 1 for name in ("growth", "few")}
 
     def target(self, condition, key):
@@ -258,17 +258,17 @@ class Skewed(bn.Study):
 
     shape: float
 
-    def cells(self):
+    def conditions(self):
         return [{}]
 
-    def size(self, cell):
+    def size(self, condition):
         return 200
 
-    def simulate(self, cell, rng, size):
+    def simulate(self, condition, rng, size):
         z = rng.standard_normal(size)
         return {"x": np.exp(self.shape * z), "z": z}
 
-    def controls(self, cell, key):
+    def controls(self, condition, key):
         return ("z",) if key == "x" else ()
 
 

@@ -16,7 +16,7 @@ import pytest
 import bnstats as bn
 from benchmarks.damage import Means, _blocks, measured
 from bnstats.exceptions import WorkersLostError
-from bnstats.simulation.workers import Workers
+from bnstats.simulation.workers.executors import Workers
 
 distributed = pytest.importorskip("distributed", reason="needs Dask: pip install bnstats[dask]")
 dask = pytest.importorskip("dask")
@@ -98,16 +98,16 @@ def test_the_same_bits_as_one_thread(client):
 
 @dataclass(frozen=True)
 class Waiting(Means):
-    """Its last cell goes on once there is a file of that name: the middle of a run lasts until a test has seen it."""
+    """Its last condition goes on once a file exists: the middle of a run lasts until a test has seen it."""
 
     gate: str = ""
     grid = ("sizes", "pause", "gate")
 
-    def simulate(self, cell, rng, size):
+    def simulate(self, condition, rng, size):
         end = time.monotonic() + LIMIT
-        while cell["size"] == 5 and not Path(self.gate).exists() and time.monotonic() < end:
+        while condition["size"] == 5 and not Path(self.gate).exists() and time.monotonic() < end:
             time.sleep(0.01)
-        return super().simulate(cell, rng, size)
+        return super().simulate(condition, rng, size)
 
 
 @pytest.fixture
@@ -161,7 +161,7 @@ def test_a_worker_that_comes_in_the_middle_of_a_run_takes_part(tmp_path, cluster
 
 
 def known_studies():
-    from bnstats.simulation import remote
+    from bnstats.simulation.workers import remote
 
     return len(remote._known)
 
@@ -252,11 +252,11 @@ SCALE = 2.0
 class Own(bn.Study):
     transform: object = None
 
-    def cells(self):
+    def conditions(self):
         return [{"n": 2, "transform": self.transform}, {"n": 3, "transform": abs}]
 
-    def simulate(self, cell, rng, size):
-        return {"x": SCALE * cell["transform"](rng.normal(size=(size, cell["n"]))).mean(axis=1)}
+    def simulate(self, condition, rng, size):
+        return {"x": SCALE * condition["transform"](rng.normal(size=(size, condition["n"]))).mean(axis=1)}
 
 if __name__ == "__main__":
     client = distributed.Client(sys.argv[1], set_as_default=False)

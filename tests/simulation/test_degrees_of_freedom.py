@@ -10,7 +10,7 @@ from matplotlib import pyplot as plt
 from scipy import stats
 
 from bnstats.plots.elements import series
-from bnstats.simulation.degrees_of_freedom import of_largest, of_mean, of_quantile
+from bnstats.simulation.precision.degrees_of_freedom import of_largest, of_mean, of_quantile
 
 SETS = 20_000
 

@@ -15,7 +15,7 @@ from bnstats.simulation.storage.merge import merge_stores
 
 def blocks(path):
     with closing(sqlite3.connect(path)) as db:
-        return db.execute("SELECT * FROM blocks ORDER BY cell, block").fetchall()
+        return db.execute("SELECT * FROM blocks ORDER BY condition, block").fetchall()
 
 
 def part(path, sizes, replicates=600, seed=0):
@@ -64,8 +64,8 @@ def test_blocks_that_differ_in_their_last_digits_are_kept_and_said(tmp_path):
     from bnstats.simulation.storage.store import Store
 
     with closing(Store(tmp_path / "b", _definition(tmp_path / "b"))) as other:
-        cell = other.places()[0][0]
-        other.put(cell, {0: other.payload(cell, 1)})
+        condition = other.places()[0][0]
+        other.put(condition, {0: other.payload(condition, 1)})
     before = blocks(tmp_path / "a")
     with pytest.warns(UserWarning, match=r"1 blocks of .*b' differ from those that .*a' has already, which are kept"):
         assert merge_stores(tmp_path / "a", tmp_path / "b") == 0
@@ -96,7 +96,9 @@ def test_jobs_share_the_blocks_out_and_their_stores_are_one_run(tmp_path):
     """Each job's own result has its own replicates, and an error larger by about the root of the number of jobs."""
     whole = bn.run(Means(), max_replicates=6000, executor=1).table
     jobs = [
-        bn.run(Means(), max_replicates=6000, store=tmp_path / f"{job}", executor=bn.Share(job, of=3, executor=1)).table
+        bn.run(
+            Means(), max_replicates=6000, store=tmp_path / f"{job}", executor=bn.JobArray(job, of=3, executor=1)
+        ).table
         for job in range(3)
     ]
     assert sum(job["replicates"] for job in jobs).equals(whole["replicates"])
@@ -115,11 +117,11 @@ def test_jobs_share_the_blocks_out_and_their_stores_are_one_run(tmp_path):
 def test_the_block_that_fails_in_a_share_is_named_by_its_number_among_all(tmp_path):
     @dataclass(frozen=True)
     class Failing(Means):
-        def simulate(self, cell, rng, size):
+        def simulate(self, condition, rng, size):
             raise ZeroDivisionError
 
-    with pytest.raises(BlockError, match="block 2 of cell 0"):
-        bn.run(Failing(), max_replicates=6000, store=tmp_path / "s", executor=bn.Share(2, of=3, executor=1))
+    with pytest.raises(BlockError, match="block 2 of condition 0"):
+        bn.run(Failing(), max_replicates=6000, store=tmp_path / "s", executor=bn.JobArray(2, of=3, executor=1))
 
 
 @pytest.mark.parametrize(
@@ -127,7 +129,7 @@ def test_the_block_that_fails_in_a_share_is_named_by_its_number_among_all(tmp_pa
     [
         ((0, 3), {"precision": 0.1, "store": "s"}, "a share needs precision=None, .*; got 0.1"),
         ((0, 3), {}, "a share needs a store, one for each job"),
-        ((0, 60), {"store": "s"}, "60 jobs are too many for a cell that has less than 120 blocks"),
+        ((0, 60), {"store": "s"}, "60 jobs are too many for a condition that has less than 120 blocks"),
         ((3, 3), {}, "index is a whole number from 0 to 2; got 3"),
         ((0, 0), {}, "of is a whole number of at least 1; got 0"),
     ],
@@ -135,5 +137,5 @@ def test_the_block_that_fails_in_a_share_is_named_by_its_number_among_all(tmp_pa
 def test_a_share_that_cannot_be_merged_is_refused(tmp_path, monkeypatch, share, options, message):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ValueError, match=message):
-        bn.run(Means(), max_replicates=6000, executor=bn.Share(*share), **options)
+        bn.run(Means(), max_replicates=6000, executor=bn.JobArray(*share), **options)
     assert not list(tmp_path.iterdir())

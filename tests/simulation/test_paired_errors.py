@@ -17,7 +17,14 @@ import pytest
 from scipy import stats
 
 import bnstats as bn
-from bnstats.simulation.paired_errors import KNOWN, UNKNOWN, Error, difference, independent_difference, jackknife
+from bnstats.simulation.precision.paired_errors import (
+    KNOWN,
+    UNKNOWN,
+    Error,
+    difference,
+    independent_difference,
+    jackknife,
+)
 from bnstats.simulation.result import Result
 from bnstats.simulation.run import Simulation
 
@@ -32,25 +39,25 @@ class Pairs(bn.Study):
     summaries: ClassVar = ("bias", "se", "median_abs_error")
     heavy: bool = False
 
-    def cells(self):
+    def conditions(self):
         return [{"n": 1}]
 
-    def size(self, cell):
+    def size(self, condition):
         return 400
 
-    def simulate(self, cell, rng, size):
+    def simulate(self, condition, rng, size):
         x = rng.exponential(size=size)
         y = 1.1 * x + 0.1 * rng.standard_normal(size)
         rare = {"a": x > 30, "b": x > 31}
         return {"x": x, "y": y, "twin": x, "copy": x, "shifted": 1.0 + x} | rare
 
-    def summaries_of(self, cell, key):
+    def summaries_of(self, condition, key):
         return ("mean",) if key in ("a", "b") else self.summaries
 
-    def tail_index(self, cell, key, replicates):
+    def tail_index(self, condition, key, replicates):
         return 3.0 if self.heavy and key == "y" else math.inf
 
-    def always_equal(self, cell, key, other):
+    def always_equal(self, condition, key, other):
         return {key, other} == {"x", "twin"}
 
 

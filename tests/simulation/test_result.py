@@ -26,7 +26,9 @@ def results():
         "information": bn.measure_information(
             "normal", labels=[0.0], batch_sizes=[2, 8], max_replicates=2**15, **QUICK
         ),
-        "raw_behind": bn.measure_raw_behind("normal", batch_sizes=[4, 8], max_replicates=2**12, **QUICK),
+        "raw_given_normalized": bn.measure_raw_given_normalized(
+            "normal", batch_sizes=[4, 8], max_replicates=2**12, **QUICK
+        ),
         "mismatch": bn.measure_mismatch(
             rows, batch_sizes=[4, 8], hidden=(3,), steps=5, normalizers=["batch", "none"], max_replicates=64, **QUICK
         ),
@@ -37,7 +39,7 @@ def results():
     }
 
 
-NAMES = ("convergence", "running", "information", "raw_behind", "mismatch", "correction", "run")
+NAMES = ("convergence", "running", "information", "raw_given_normalized", "mismatch", "correction", "run")
 each = pytest.mark.parametrize("name", NAMES)
 
 

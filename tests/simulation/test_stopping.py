@@ -12,48 +12,48 @@ import pandas as pd
 import pytest
 
 import bnstats as bn
-from bnstats.simulation.account import Account
-from bnstats.simulation.evidence import Sample
-from bnstats.simulation.frozen_cell import FrozenCell
-from bnstats.simulation.stopping import Case, judge, looks, settled
+from bnstats.simulation.frozen_condition import FrozenCondition
+from bnstats.simulation.precision.stopping import Case, judge, looks, settled
+from bnstats.simulation.replicates.accumulator import Accumulator
+from bnstats.simulation.replicates.sample import Sample
+from bnstats.simulation.replicates.tally import Tally
 from bnstats.simulation.summaries import SUMMARIES
-from bnstats.simulation.tally import Tally
 
 
 @dataclass(frozen=True)
 class Told(bn.Study):
     """A study that says of its numbers what a test asks it to."""
 
-    patient: ClassVar = True
+    sample_heavy_tails: ClassVar = True
     known_value: float = math.nan
     tail: float = math.inf
     tail_at_most: float = math.inf
     asks: bool = True
 
-    def cells(self):
+    def conditions(self):
         return [{}]
 
-    def simulate(self, cell, rng, size):
+    def simulate(self, condition, rng, size):
         return {"x": rng.standard_normal(size)}
 
-    def exact(self, cell, key, summary):
+    def exact(self, condition, key, summary):
         return self.known_value
 
-    def tail_index(self, cell, key, replicates):
+    def tail_index(self, condition, key, replicates):
         return self.tail if replicates <= 1000 else self.tail_at_most
 
-    def wanted(self, cell, key, summary):
+    def precision_required(self, condition, key, summary):
         return self.asks
 
 
 class Impatient(Told):
-    patient: ClassVar = False
+    sample_heavy_tails: ClassVar = False
 
 
 def sample(x: np.ndarray) -> Sample:
-    account = Account((("x",),))
-    account.add(0, Tally.of({"x": x}, [0.0]))
-    return account.sample(0)
+    accumulator = Accumulator((("x",),))
+    accumulator.add(0, Tally.of({"x": x}, [0.0]))
+    return accumulator.sample(0)
 
 
 NORMAL = np.random.default_rng(0).normal(1.0, 1.0, 1000)
@@ -61,7 +61,7 @@ ATOMS = np.repeat([1.0, 2.0], 500)
 
 
 @pytest.mark.parametrize(
-    ("study", "x", "summary", "case", "mcse", "asked", "reached"),
+    ("study", "x", "summary", "case", "mcse", "asked", "precision_reached"),
     [
         (Told(known_value=math.inf), NORMAL, "se", Case.INFINITE, "nan", False, True),
         (Told(), np.append(NORMAL, np.nan), "mean", Case.UNDEFINED, "inf", False, False),
@@ -77,11 +77,11 @@ ATOMS = np.repeat([1.0, 2.0], 500)
         (Told(), np.ones(1000, dtype=bool), "mean", Case.ESTIMATED, "finite", True, True),
     ],
 )
-def test_every_line_of_the_table(study, x, summary, case, mcse, asked, reached) -> None:
+def test_every_line_of_the_table(study, x, summary, case, mcse, asked, precision_reached) -> None:
     number = judge(study, {}, "x", SUMMARIES[summary], sample(x).whole(), 1e6)
     kind = "nan" if math.isnan(number.mcse) else "finite" if math.isfinite(number.mcse) else "inf"
-    assert (number.case, kind, number.asked, number.reached(0.01)) == (case, mcse, asked, reached)
-    assert number.reached(None)
+    assert (number.case, kind, number.asked, number.precision_reached(0.01)) == (case, mcse, asked, precision_reached)
+    assert number.precision_reached(None)
 
 
 def test_measures_settle_alone_or_together() -> None:
@@ -105,21 +105,21 @@ class Meddling(bn.Study):
 
     how: str
 
-    def cells(self):
+    def conditions(self):
         return [{"n": 2, "shifts": [0.0], "weights": np.ones(2)}]
 
-    def simulate(self, cell, rng, size):
-        x = rng.standard_normal(size) + sum(cell["shifts"]) + cell["n"] + cell["weights"].sum()
+    def simulate(self, condition, rng, size):
+        x = rng.standard_normal(size) + sum(condition["shifts"]) + condition["n"] + condition["weights"].sum()
         if self.how == "list":
-            cell["shifts"].append(100.0)
+            condition["shifts"].append(100.0)
         elif self.how == "item":
-            cell["n"] += 1
+            condition["n"] += 1
         elif self.how == "array":
-            cell["weights"][0] = 7.0
+            condition["weights"][0] = 7.0
         return {"x": x}
 
-    def columns(self, cell):
-        return {"n": cell["n"]}
+    def columns(self, condition):
+        return {"n": condition["n"]}
 
 
 def test_a_condition_is_the_same_for_every_block(tmp_path) -> None:
@@ -137,12 +137,12 @@ def test_a_condition_is_the_same_for_every_block(tmp_path) -> None:
 
 def test_a_frozen_cell_is_a_mapping() -> None:
     held = {"n": 2, "nested": {"list": [1, 2]}}
-    cell = FrozenCell(held)
+    condition = FrozenCondition(held)
     held["nested"]["list"].append(3)
-    assert cell == {"n": 2, "nested": {"list": [1, 2]}}
-    assert {**cell, "n": 3} == (cell | {"n": 3})
-    assert cell.get("m", 5) == 5
-    assert repr(cell) == repr(dict(cell))
+    assert condition == {"n": 2, "nested": {"list": [1, 2]}}
+    assert {**condition, "n": 3} == (condition | {"n": 3})
+    assert condition.get("m", 5) == 5
+    assert repr(condition) == repr(dict(condition))
 
 
 @dataclass(frozen=True)
@@ -151,14 +151,14 @@ class Named(bn.Study):
 
     key_columns: ClassVar = ("kind", "power")
 
-    def cells(self):
+    def conditions(self):
         return [{"n": 1}]
 
-    def simulate(self, cell, rng, size):
+    def simulate(self, condition, rng, size):
         u = rng.random(size)
         return {("uniform", power): u**power for power in (1, 2)}
 
-    def exact(self, cell, key, summary):
+    def exact(self, condition, key, summary):
         assert key.kind == "uniform"
         return 1 / (key.power + 1)
 

@@ -21,11 +21,11 @@ import pandas as pd
 import pytest
 
 import bnstats as bn
-from bnstats.simulation.storage.fingerprint import cell_key, definition
+from bnstats.simulation.identity import condition_key, definition
+from bnstats.simulation.replicates.tally import Tally
 from bnstats.simulation.storage.packing import pack
 from bnstats.simulation.storage.store import Store
 from bnstats.simulation.streams import digest
-from bnstats.simulation.tally import Tally
 
 STUDY = """
 import time
@@ -52,15 +52,15 @@ class Slow(bn.Study):
     calls: int = 10**9
     grid: ClassVar = ("calls",)
 
-    def cells(self):
+    def conditions(self):
         return [{"size": n} for n in self.sizes]
 
-    def size(self, cell):
+    def size(self, condition):
         return 100
 
-    def simulate(self, cell, rng, size):
+    def simulate(self, condition, rng, size):
         CALLS(self.calls)
-        return {"mean": rng.exponential(size=(size, cell["size"])).mean(axis=1)}
+        return {"mean": rng.exponential(size=(size, condition["size"])).mean(axis=1)}
 """
 
 
@@ -85,15 +85,15 @@ class Counted(bn.Study):
     scale: float = 1.0
     grid = ("sizes",)
 
-    def cells(self):
+    def conditions(self):
         return [{"size": n} for n in self.sizes]
 
-    def size(self, cell):
+    def size(self, condition):
         return 50
 
-    def simulate(self, cell, rng, size):
-        LOG(cell["size"])
-        return {"mean": self.scale * rng.normal(size=(size, cell["size"])).mean(axis=1)}
+    def simulate(self, condition, rng, size):
+        LOG(condition["size"])
+        return {"mean": self.scale * rng.normal(size=(size, condition["size"])).mean(axis=1)}
 
 
 @pytest.fixture(autouse=True)
@@ -164,7 +164,7 @@ def test_a_damaged_block_is_reported_and_simulated_again(tmp_path, damage):
         bad = {"flip": payload, "cut": payload[:20], "empty": None}[damage]
         db.execute("UPDATE blocks SET payload = ? WHERE rowid = 3", (b"" if bad is None else bytes(bad),))
         db.commit()
-    with pytest.warns(UserWarning, match=r"block 2 of cell \w+ in .* is damaged; simulated again") as warned:
+    with pytest.warns(UserWarning, match=r"block 2 of condition \w+ in .* is damaged; simulated again") as warned:
         again = counted(tmp_path / "s")
     assert warned[0].filename == __file__
     pd.testing.assert_frame_equal(again, first, check_exact=True)
@@ -245,7 +245,7 @@ class Base(bn.Study):
     estimator: object = estimate
     rule: object = Rule(2)
 
-    def cells(self):
+    def conditions(self):
         return [{"size": 2, "within": Rule(3)}]
 
     @cached_property
@@ -254,19 +254,19 @@ class Base(bn.Study):
 
 @dataclass(frozen=True)
 class Users(Base):
-    def simulate(self, cell, rng, size):
+    def simulate(self, condition, rng, size):
         return {"x": self.estimator(Tool.turned(rng.normal(size=(size, 2)))) * self.doubled + 7.0}
 
-    def exact(self, cell, key, summary):
+    def exact(self, condition, key, summary):
         return 8.0
 """
 
 
 def defined(text):
-    """The definition of the study of this module, and the key of its cell."""
+    """The definition of the study of this module, and the key of its condition."""
     scope = types.ModuleType("users").__dict__
     exec(text, scope)
-    return definition(scope["Users"](), 0), cell_key(scope["Users"]().cells()[0])
+    return definition(scope["Users"](), 0), condition_key(scope["Users"]().conditions()[0])
 
 
 @pytest.mark.parametrize(
@@ -331,11 +331,11 @@ def test_a_cell_is_stored_by_its_values_and_the_code_in_them():
     assert key == defined(USERS.replace("+ 7.0", "+ 7.5"))[1]
     for old, new in [("Rule(3)", "Rule(4)"), ("size=self.n) + 5.0", "size=self.n) + 5.5"), ('"size": 2', '"size": 3')]:
         assert key != defined(USERS.replace(old, new))[1]
-    assert cell_key({"size": 2, "rule": bn.IID()}) == digest({"size": 2, "rule": bn.IID()})
+    assert condition_key({"size": 2, "rule": bn.IID()}) == digest({"size": 2, "rule": bn.IID()})
 
 
 def test_a_store_is_of_one_version_of_the_package_and_of_its_libraries(tmp_path, monkeypatch):
-    from bnstats.simulation.storage import fingerprint as module
+    from bnstats.simulation import identity as module
 
     counted(tmp_path / "s")
     monkeypatch.setattr(module, "_source", lambda: "0123")
@@ -350,7 +350,7 @@ def test_a_store_is_of_one_version_of_the_package_and_of_its_libraries(tmp_path,
 
 
 def test_the_source_of_the_package_is_all_of_its_modules(tmp_path, monkeypatch):
-    from bnstats.simulation.storage import fingerprint as module
+    from bnstats.simulation import identity as module
 
     package = tmp_path / "bnstats"
     shutil.copytree(Path(bn.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__"))
@@ -408,7 +408,7 @@ def test_a_full_disk_keeps_what_is_finished(tmp_path):
 
     def fill():
         for block in range(1000):
-            held.put("cell", {block: pack(Tally.of({"x": rng.normal(size=500)}, [0.0]))})
+            held.put("condition", {block: pack(Tally.of({"x": rng.normal(size=500)}, [0.0]))})
 
     with pytest.raises(OSError, match=r"full; blocks stored before are kept; free space"):
         fill()
@@ -416,19 +416,19 @@ def test_a_full_disk_keeps_what_is_finished(tmp_path):
     finished = stored(tmp_path / "s")
     assert 0 < finished < 1000
     again = Store(tmp_path / "s", {"study": "full"})
-    assert all(again.get("cell", block) is not None for block in range(finished))
+    assert all(again.get("condition", block) is not None for block in range(finished))
     again.close()
 
 
 def test_a_full_disk_in_a_run_is_an_oserror_and_the_run_goes_on_later(tmp_path, monkeypatch):
     put, full = Store.put, []
 
-    def limited(self, cell, payloads):
+    def limited(self, condition, payloads):
         if not full:
             used = self._db.execute("PRAGMA page_count").fetchone()[0]
             self._db.execute(f"PRAGMA max_page_count = {used + 3}")
             full.append(True)
-        put(self, cell, payloads)
+        put(self, condition, payloads)
 
     monkeypatch.setattr(Store, "put", limited)
     with pytest.raises(OSError, match="blocks stored before are kept"):

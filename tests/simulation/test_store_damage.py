@@ -15,12 +15,12 @@ import pandas as pd
 import pytest
 
 import bnstats as bn
-from benchmarks.damage import Means, flips, forked, kills, measured, outcome, truncations
-from bnstats.simulation.histogram import BINS
+from benchmarks.damage import Means, disagreement, forked, kills, measured, outcome, truncations
+from bnstats.simulation.replicates.histogram import BINS
 from bnstats.simulation.storage.packing import LARGEST, unpack
 
 
-@pytest.mark.parametrize(("damage", "number"), [(flips, 60), (truncations, 25), (kills, 10)])
+@pytest.mark.parametrize(("damage", "number"), [(disagreement, 60), (truncations, 25), (kills, 10)])
 def test_random_damage_changes_no_number_in_silence(tmp_path, damage, number):
     found = damage(tmp_path, number, np.random.default_rng(0))
     assert sum(found.values()) >= number
@@ -42,7 +42,7 @@ def edited(path, *statements):
 @pytest.mark.parametrize(
     "statement",
     [
-        "UPDATE blocks SET block = block + 1000 WHERE cell = (SELECT min(cell) FROM blocks)",
+        "UPDATE blocks SET block = block + 1000 WHERE condition = (SELECT min(condition) FROM blocks)",
         "UPDATE blocks SET payload = (SELECT payload FROM blocks WHERE rowid = 7) WHERE rowid = 3",
         "UPDATE blocks SET (payload, sha256) = (SELECT payload, sha256 FROM blocks WHERE rowid = 7) WHERE rowid = 3",
         "UPDATE blocks SET sha256 = 'abc' WHERE rowid = 3",
@@ -60,10 +60,10 @@ def sealed(path, payload):
     """This payload in place of each block, with the checksum that fits it."""
     with closing(sqlite3.connect(path)) as db:
         text = db.execute("SELECT text FROM definition").fetchone()[0]
-        for cell, block in db.execute("SELECT cell, block FROM blocks").fetchall():
-            mark = hashlib.sha256(f"{text}\n{cell}\n{block}\n".encode() + payload).digest()
-            db.execute("UPDATE blocks SET (sha256, payload) = (?, ?) WHERE cell = ? AND block = ?",
-                       (mark, payload, cell, block))  # fmt: skip
+        for condition, block in db.execute("SELECT condition, block FROM blocks").fetchall():
+            mark = hashlib.sha256(f"{text}\n{condition}\n{block}\n".encode() + payload).digest()
+            db.execute("UPDATE blocks SET (sha256, payload) = (?, ?) WHERE condition = ? AND block = ?",
+                       (mark, payload, condition, block))  # fmt: skip
         db.commit()
 
 
@@ -156,7 +156,7 @@ def test_a_file_that_another_process_creates_meanwhile_is_waited_for(tmp_path):
     """The lock comes first: whoever looks sees all tables or none."""
     with closing(sqlite3.connect(tmp_path / "s", isolation_level=None, check_same_thread=False)) as db:
         db.execute("BEGIN IMMEDIATE")
-        db.execute("CREATE TABLE blocks (cell TEXT)")
+        db.execute("CREATE TABLE blocks (condition TEXT)")
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("bnstats.simulation.storage.store.PATIENCE", 0.1)
             with pytest.raises(OSError, match="locked; another process keeps it locked; wait for") as caught:
@@ -195,7 +195,9 @@ def test_a_complete_store_in_a_read_only_folder_is_read(tmp_path, store, unprivi
     truth = measured(None)
     unprivileged()
     pd.testing.assert_frame_equal(measured(store), truth, check_exact=True)
-    with pytest.raises(OSError, match=r"may not be written to, and lacks block 10 of cell \w+; copy it to a folder"):
+    with pytest.raises(
+        OSError, match=r"may not be written to, and lacks block 10 of condition \w+; copy it to a folder"
+    ):
         bn.run(Means(), max_replicates=60 * 11, executor=1, store=store)
     with pytest.raises(OSError, match=r"unable to open .* give another path"):
         measured(tmp_path / "new.sqlite")
@@ -212,4 +214,4 @@ def test_a_store_serves_a_longer_grid_of_batch_sizes(tmp_path):
         )
         with closing(sqlite3.connect(tmp_path / "s")) as db:
             held.append(db.execute("SELECT count(*) FROM blocks").fetchone()[0])
-    assert held == [4, 8, 8]  # 2 a cell: pyramid and 3; another pyramid and 5; nothing
+    assert held == [4, 8, 8]  # 2 a condition: pyramid and 3; another pyramid and 5; nothing

@@ -26,7 +26,9 @@ def test_what_would_store_nothing_is_refused_everywhere(
     Path("folder").mkdir()
     Path("one.sqlite").touch()
     measuring = (
-        lambda: bn.measure_raw_behind("normal", batch_sizes=[2**14], precision=None, max_replicates=32, store=given),
+        lambda: bn.measure_raw_given_normalized(
+            "normal", batch_sizes=[2**14], precision=None, max_replicates=32, store=given
+        ),
         lambda: bn.merge_stores(given, "one.sqlite"),
         lambda: bn.merge_stores("all.sqlite", given),
     )
@@ -43,6 +45,6 @@ def test_any_other_name_is_that_of_a_file(name: str, tmp_path: Path, monkeypatch
     monkeypatch.chdir(tmp_path)
     assert checked({**OPTIONS, "store": name})["store"] == Path(name)
     study = {"batch_sizes": [2**14], "precision": None, "max_replicates": 32, "store": name}
-    first = bn.measure_raw_behind("normal", **study).table
+    first = bn.measure_raw_given_normalized("normal", **study).table
     assert [path.name for path in Path().iterdir()] == [name]
-    assert bn.measure_raw_behind("normal", **study).table.equals(first)
+    assert bn.measure_raw_given_normalized("normal", **study).table.equals(first)

@@ -34,20 +34,20 @@ class Averages(bn.Study):
     block: int = 100
     bad_block: float = -1.0
 
-    def cells(self):
+    def conditions(self):
         return [{"size": n} for n in self.sizes]
 
-    def size(self, cell):
+    def size(self, condition):
         return self.block
 
-    def simulate(self, cell, rng, size):
-        x = rng.standard_normal((size, cell["size"]))
+    def simulate(self, condition, rng, size):
+        x = rng.standard_normal((size, condition["size"]))
         if x[0, 0] == self.bad_block:
             raise ZeroDivisionError("a bad draw")
         return {"mean": x.mean(axis=1)}
 
-    def exact(self, cell, key, summary):
-        se = cell["size"] ** -0.5
+    def exact(self, condition, key, summary):
+        se = condition["size"] ** -0.5
         return {"bias": 0.0, "median_abs_error": se * float(stats.norm.ppf(0.75))}.get(summary, se)
 
 
@@ -55,21 +55,21 @@ class Averages(bn.Study):
 class Coins(bn.Study):  # a user's own
     chances: tuple[float, ...]
 
-    def cells(self):
+    def conditions(self):
         return [{"chance": p} for p in self.chances]
 
-    def simulate(self, cell, rng, size):
-        return {"heads": rng.random(size) < cell["chance"]}
+    def simulate(self, condition, rng, size):
+        return {"heads": rng.random(size) < condition["chance"]}
 
-    def exact(self, cell, key, summary):
-        return cell["chance"]
+    def exact(self, condition, key, summary):
+        return condition["chance"]
 
 
 @dataclass(frozen=True)
 class Alike(Averages):
     """All batch sizes from one stream."""
 
-    def stream_of(self, cell):
+    def stream_of(self, condition):
         return {"stream": "of all sizes"}
 
 
@@ -83,10 +83,19 @@ def measured(executor, **kwargs):
 
 
 def test_a_users_study_is_ten_lines():
-    """Family of two cells; a wrong chance, off by 2 %, is seen."""
+    """Family of two conditions; a wrong chance, off by 2 %, is seen."""
     table = bn.run(Coins((0.1, 0.5)), precision=0.005).table
-    assert list(table.columns) == ["chance", "measure", "value", "mcse", "mcse_df", "exact", "replicates", "reached"]
-    assert table["reached"].all()
+    assert list(table.columns) == [
+        "chance",
+        "measure",
+        "value",
+        "mcse",
+        "mcse_df",
+        "exact",
+        "replicates",
+        "precision_reached",
+    ]
+    assert table["precision_reached"].all()
     assert_within_mcse(table["value"], table["exact"], table["mcse"], false_alarm=1e-8)
     with pytest.raises(AssertionError):
         assert_within_mcse(table["value"], 1.04 * table["exact"], table["mcse"], false_alarm=1e-8)
@@ -112,7 +121,7 @@ def test_rows_do_not_depend_on_what_else_is_measured(precision):
     keys = ["population", "estimator", "batch_size", "measure"]
     given = {"precision": precision, "max_replicates": 2**7 if precision is None else 2**11}
     small = bn.measure_convergence("exponential", batch_sizes=[2, 3, 16], estimators=["var"], **given).table
-    # Members of a small clustered batch may all be equal; a fresh value normalised by few others has heavy tails.
+    # Members of a small clustered batch may all be equal; a fresh value normalized by few others has heavy tails.
     unlike = (bn.exceptions.NotFiniteWarning, bn.exceptions.PrecisionWarning)
     with pytest.warns(unlike, match=r"Clustered\(icc=0.1\), estimator=fresh_normalized"):
         large = bn.measure_convergence(
@@ -129,7 +138,7 @@ def test_replicates_double_until_the_precision_is_reached():
     result = bn.run(Averages(), precision=0.01, max_replicates=100 * 2**10)
     table = result.table
     assert result.looks == 8  # after 8, 16, ..., 1024 blocks
-    assert table["reached"].all()
+    assert table["precision_reached"].all()
     assert set(table["replicates"]) <= {800 * 2**k for k in range(8)}
     for _, rows in table.groupby("size"):
         relative = rows["mcse"] / np.where(rows["measure"] == "bias", rows["value"].abs().max(), rows["value"])
@@ -143,7 +152,7 @@ def test_replicates_double_until_the_precision_is_reached():
 def test_a_limit_that_does_not_suffice_is_said_in_the_table_and_by_a_warning():
     with pytest.warns(bn.exceptions.PrecisionWarning, match=r"8 of 8 numbers did not reach .* 0.001; raise the"):
         table = bn.run(Averages(), precision=0.001, max_replicates=2000).table
-    assert not table["reached"].any()
+    assert not table["precision_reached"].any()
     assert (table["replicates"] == 2000).all()
     assert bn.run(Averages(), max_replicates=2001).table["replicates"].eq(2100).all()
 
@@ -157,7 +166,7 @@ def test_a_number_without_a_standard_error_is_said_in_the_table_and_by_a_warning
     ) as warned:
         table = bn.measure_convergence("t3", **given).table.set_index("measure")
     assert len(warned) == 1
-    assert table["reached"].to_dict() == {"bias": True, "se": False, "rmse": False, "median_abs_error": True}
+    assert table["precision_reached"].to_dict() == {"bias": True, "se": False, "rmse": False, "median_abs_error": True}
 
 
 @dataclass(frozen=True)
@@ -166,14 +175,14 @@ class Unequal(bn.Study):
 
     unwanted: tuple[str, ...] = ()
 
-    def cells(self):
+    def conditions(self):
         return [{}]
 
-    def simulate(self, cell, rng, size):
+    def simulate(self, condition, rng, size):
         z = rng.standard_normal(size)
         return {"quiet": 1 + 0.1 * z, "noisy": 1 + 3 * z}
 
-    def wanted(self, cell, key, summary):
+    def precision_required(self, condition, key, summary):
         return key not in self.unwanted
 
 
@@ -181,27 +190,27 @@ def test_what_is_not_wanted_has_its_error_but_holds_nothing_up_and_warns_of_noth
     given = {"precision": 0.002, "max_replicates": 10_000}
     table = bn.run(Unequal(("noisy",)), **given).table.set_index("measure")
     assert table["replicates"].tolist() == [8000, 8000]  # the first look
-    assert table["reached"].all()
+    assert table["precision_reached"].all()
     assert table.loc["noisy", "mcse"] > 10 * 0.002
     with pytest.warns(bn.exceptions.PrecisionWarning, match="1 of 2 numbers") as warned:
         wanted = bn.run(Unequal(), **given).table.set_index("measure")
     assert "noisy" in str(warned[0].message)
-    assert wanted["reached"].tolist() == [True, False]
+    assert wanted["precision_reached"].tolist() == [True, False]
     assert wanted["replicates"].tolist() == [8000, 10_000]
     same(wanted.loc[["quiet"]], table.loc[["quiet"]])
 
 
 @dataclass(frozen=True)
 class Many(Averages):
-    """A hundred measures in a cell, as networks have them."""
+    """A hundred measures in a condition, as networks have them."""
 
     summaries: ClassVar = ("mean",)
 
-    def simulate(self, cell, rng, size):
+    def simulate(self, condition, rng, size):
         x = rng.standard_normal((size, 100)) + 1
         return {str(i): x[:, i] for i in range(100)}
 
-    def exact(self, cell, key, summary):
+    def exact(self, condition, key, summary):
         return 1.0
 
 
@@ -225,11 +234,11 @@ def test_without_a_median_no_histogram_is_kept_and_not_a_bit_changes(tmp_path):
 
 
 def test_a_failing_block_is_named_with_a_line_that_runs_it_alone_wherever_it_is_pasted():
-    draws = bn.run_block(Averages(), cell=1, block=5, seed=3)["mean"]
+    draws = bn.run_block(Averages(), condition=1, block=5, seed=3)["mean"]
     assert draws.shape == (100,)
     bad = float(stream(3, {"size": 8}, 5).standard_normal((100, 8))[0, 0])
     with pytest.raises(
-        bn.exceptions.BlockError, match=r"block 5 of cell 2 \(size=8\) failed: ZeroDivisionError: a bad draw"
+        bn.exceptions.BlockError, match=r"block 5 of condition 2 \(size=8\) failed: ZeroDivisionError: a bad draw"
     ) as e:
         bn.run(Averages(sizes=(2, 2, 8), bad_block=bad), max_replicates=1000, seed=3)
     line = str(e.value).splitlines()[-1]
@@ -244,10 +253,10 @@ def test_a_failing_block_is_named_with_a_line_that_runs_it_alone_wherever_it_is_
 @pytest.mark.parametrize(
     ("place", "message"),
     [
-        ({"cell": -1, "block": 0}, r"cell is a whole number .*; got -1"),
-        ({"cell": 3, "block": 0}, r"cell is a whole number .*; got 3"),
-        ({"cell": 0, "block": -1}, r"block is a whole number .*; got -1"),
-        ({"cell": 0, "block": 0, "seed": -1}, r"seed is a whole number .*; got -1"),
+        ({"condition": -1, "block": 0}, r"condition is a whole number .*; got -1"),
+        ({"condition": 3, "block": 0}, r"condition is a whole number .*; got 3"),
+        ({"condition": 0, "block": -1}, r"block is a whole number .*; got -1"),
+        ({"condition": 0, "block": 0, "seed": -1}, r"seed is a whole number .*; got -1"),
     ],
 )
 def test_a_block_that_no_run_has_is_refused(place, message):
@@ -298,11 +307,11 @@ import bnstats as bn
 class Own(bn.Study):
     bad: int = 3
 
-    def cells(self):
+    def conditions(self):
         return [{"n": 1}, {"n": self.bad}]
 
-    def simulate(self, cell, rng, size):
-        return {"x": rng.normal(size=size) + 1 / (cell["n"] - self.bad)}
+    def simulate(self, condition, rng, size):
+        return {"x": rng.normal(size=size) + 1 / (condition["n"] - self.bad)}
 
 if __name__ == "__main__":
     try:
@@ -321,7 +330,7 @@ def test_the_line_of_a_script_runs_where_the_script_is(tmp_path):
     (tmp_path / "own.py").write_text(SCRIPT)
     done = subprocess.run([sys.executable, tmp_path / "own.py"], capture_output=True, text=True, check=True)
     line, again = done.stdout.splitlines()
-    expected = "import bnstats as bn; from __main__ import Own; bn.run_block(Own(bad=5), cell=1, block=0, seed=0)"
+    expected = "import bnstats as bn; from __main__ import Own; bn.run_block(Own(bad=5), condition=1, block=0, seed=0)"
     assert line == expected
     assert again == "again: division by zero"
 
@@ -351,7 +360,7 @@ def test_an_exception_without_a_text_does_not_hide_the_block():
             raise RuntimeError("none")
 
     error = failure(Averages(), {"size": 2}, 7, 0, Mute())
-    assert "block 7 of cell 0 (size=2) failed: Mute: <Mute without a text: RuntimeError>" in str(error)
+    assert "block 7 of condition 0 (size=2) failed: Mute: <Mute without a text: RuntimeError>" in str(error)
 
 
 ACTIVATIONS = np.random.default_rng(0).normal(size=100)
@@ -398,7 +407,9 @@ def test_the_line_writes_every_study_of_the_package(study, monkeypatch):
     exec(line, scope)
     assert type(scope["again"]) is type(held[0])
     assert digest(scope["again"]) == digest(held[0])
-    assert [digest(cell) for cell in scope["again"].cells()] == [digest(cell) for cell in held[0].cells()]
+    assert [digest(condition) for condition in scope["again"].conditions()] == [
+        digest(condition) for condition in held[0].conditions()
+    ]
 
 
 def test_a_study_of_data_and_rules_is_written_down():
@@ -426,13 +437,13 @@ class Returning(bn.Study):
     what: object = None
     then: object = None
 
-    def cells(self):
+    def conditions(self):
         return [{}]
 
-    def size(self, cell):
+    def size(self, condition):
         return 10
 
-    def simulate(self, cell, rng, size):
+    def simulate(self, condition, rng, size):
         return self.what if self.then is None or rng.random() < 0.5 else self.then
 
 
@@ -463,7 +474,7 @@ class Returning(bn.Study):
     ],
 )
 def test_what_simulate_may_not_return_is_said(what, message):
-    with pytest.raises(bn.exceptions.BlockError, match=f"block 0 of cell 0 .* failed: ValueError: .*{message}"):
+    with pytest.raises(bn.exceptions.BlockError, match=f"block 0 of condition 0 .* failed: ValueError: .*{message}"):
         bn.run(Returning(what))
 
 
@@ -490,7 +501,7 @@ def test_replicates_that_are_not_finite_are_counted_in_a_warning():
 def test_infinite_replicates_of_what_is_infinite_or_of_a_median_need_no_warning():
     @dataclass(frozen=True)
     class Infinite(Returning):
-        def exact(self, cell, key, summary):
+        def exact(self, condition, key, summary):
             return math.inf
 
     @dataclass(frozen=True)
@@ -535,7 +546,7 @@ class Celled(Averages):
     def __init__(self, given):
         object.__setattr__(self, "given", given)
 
-    def cells(self):
+    def conditions(self):
         return self.given
 
 
@@ -568,12 +579,12 @@ class Misspelt(Averages):
         ({"study": None}, "derived from bn.Study; got None"),
         ({"study": Averages(block=0)}, "Averages.size returns a whole number of at least 1; got 0"),
         ({"study": Averages(block=2.5)}, "got 2.5"),
-        ({"study": Celled(5)}, "Celled.cells returns a list of mappings, one per condition; got 5"),
+        ({"study": Celled(5)}, "Celled.conditions returns a list of mappings, one per condition; got 5"),
         ({"study": Celled([(2,)])}, r"got \[\(2,\)\]"),
         ({"study": Misspelt()}, "summary 'medain_abs_error' is not known; did you mean 'median_abs_error'"),
-        ({"study": Averages(sizes=())}, "no cells: give at least one"),
+        ({"study": Averages(sizes=())}, "no conditions: give at least one"),
         *[
-            ({"study": Celled([{name: 1}])}, f"a cell has a column '{name}', as the table has")
+            ({"study": Celled([{name: 1}])}, f"a condition has a column '{name}', as the table has")
             for name in NUMBER_COLUMNS
         ],
     ],
@@ -588,7 +599,7 @@ def test_bad_arguments_are_refused_before_anything_is_simulated(given, message, 
 def test_progress_is_shown_where_it_is_wanted(progress, shown):
     with contextlib.redirect_stderr(io.StringIO()) as err, contextlib.redirect_stdout(io.StringIO()) as out:
         bn.run(Averages(), max_replicates=1000, progress=progress)
-    assert ("cell/s" in err.getvalue()) == shown
+    assert ("condition/s" in err.getvalue()) == shown
     assert out.getvalue() == ""
 
 
@@ -597,11 +608,11 @@ def test_replicates_without_spread_and_infinite_ones_do_not_stop_a_study():
     class Odd(bn.Study):
         summaries: ClassVar = tuple(s.name for s in SUMMARIES.values() if not s.of_events and not s.of_model_se)
 
-        def cells(self):
+        def conditions(self):
             return [{"odd": value} for value in (0.0, 1.0, math.inf, math.nan, 1e300)]
 
-        def simulate(self, cell, rng, size):
-            return {"odd": np.where(np.arange(size) == 0, cell["odd"], 1.0)}
+        def simulate(self, condition, rng, size):
+            return {"odd": np.where(np.arange(size) == 0, condition["odd"], 1.0)}
 
     with pytest.warns(bn.exceptions.NotFiniteWarning, match="2 of 5 measures"):
         table = bn.run(Odd(), max_replicates=20_000).table
@@ -625,17 +636,17 @@ class Draws(bn.Study):
     key_columns: ClassVar = ("value_of",)
     offset: float = 0.3
 
-    def cells(self):
+    def conditions(self):
         return [{"law": name} for name in LAWS]
 
-    def size(self, cell):
+    def size(self, condition):
         return REPLICATES
 
-    def simulate(self, cell, rng, size):
-        return {"draw": LAWS[cell["law"]][1](rng, size) + self.offset}
+    def simulate(self, condition, rng, size):
+        return {"draw": LAWS[condition["law"]][1](rng, size) + self.offset}
 
-    def exact(self, cell, key, summary):
-        law = LAWS[cell["law"]][0]
+    def exact(self, condition, key, summary):
+        law = LAWS[condition["law"]][0]
 
         def chance(m):
             return law.cdf(m - self.offset) - law.cdf(-m - self.offset) - 0.5
@@ -647,14 +658,14 @@ class Draws(bn.Study):
 
 
 def calibration(z):
-    """How far mean and variance of standardised errors are from 0 and 1, in standard errors of their own.
+    """How far mean and variance of standardized errors are from 0 and 1, in standard errors of their own.
 
     The variance's own error is taken from the fourth moment of z, as it is not quite normal.
     """
     return np.array([z.mean() * np.sqrt(z.size), (z.var() - 1) * np.sqrt(z.size / max(np.var((z - z.mean()) ** 2), 2))])
 
 
-def test_standardised_errors_have_mean_0_and_variance_1():
+def test_standardized_errors_have_mean_0_and_variance_1():
     """Two laws, four measures, mean and variance: 16 statistics, normal bound at 1e-7 in all, 5.9 standard errors.
 
     2000 replicates leave a bias of the order 1/sqrt(2000) in z, a third of a standard error of its mean. Power: an MCSE
@@ -677,14 +688,14 @@ def test_standardised_errors_have_mean_0_and_variance_1():
 class Differences(bn.Study):
     """Two measures that differ in their spread, and their difference, of which no precision is asked."""
 
-    def cells(self):
-        return [{"cell": 0}]
+    def conditions(self):
+        return [{"condition": 0}]
 
-    def simulate(self, cell, rng, size):
+    def simulate(self, condition, rng, size):
         a, b = rng.normal(1, 0.01, size), rng.normal(1, 1, size)
         return {"a": a, "b": b, "a - b": a - b}
 
-    def wanted(self, cell, key, summary):
+    def precision_required(self, condition, key, summary):
         return key != "a - b"
 
 
@@ -710,10 +721,10 @@ class Tied(bn.Study):
     summaries = ("median_abs_error",)
     spread: float = 0.0
 
-    def cells(self):
+    def conditions(self):
         return [{"n": 1}]
 
-    def simulate(self, cell, rng, size):
+    def simulate(self, condition, rng, size):
         return {"x": rng.integers(1, 3, size) + self.spread * rng.random(size)}
 
 
@@ -722,17 +733,17 @@ def test_no_replicates_are_added_for_a_median_between_atoms():
     tied = bn.run(Tied(), precision=1e-3, max_replicates=2**20).table.iloc[0]
     assert tied["replicates"] == 8000
     assert tied["mcse"] > 0.1
-    assert not tied["reached"]
+    assert not tied["precision_reached"]
     smooth = bn.run(Tied(spread=1.0), precision=1e-3, max_replicates=2**20).table.iloc[0]
     assert smooth["replicates"] > 8000
-    assert smooth["reached"]
+    assert smooth["precision_reached"]
 
 
 @pytest.mark.parametrize(
-    ("study", "known"), [(Averages(), lambda cell: cell), (Alike(), lambda _: {"stream": "of all sizes"})]
+    ("study", "known"), [(Averages(), lambda condition: condition), (Alike(), lambda _: {"stream": "of all sizes"})]
 )
 def test_cells_have_common_random_numbers_where_their_stream_is_the_same(study, known):
-    for place, cell in enumerate(study.cells()):
-        found = bn.run_block(study, cell=place, block=3, seed=7)["mean"]
-        expected = stream(7, known(cell), 3).standard_normal((100, cell["size"])).mean(axis=1)
+    for place, condition in enumerate(study.conditions()):
+        found = bn.run_block(study, condition=place, block=3, seed=7)["mean"]
+        expected = stream(7, known(condition), 3).standard_normal((100, condition["size"])).mean(axis=1)
         np.testing.assert_array_equal(found, expected)

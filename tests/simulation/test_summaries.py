@@ -1,6 +1,6 @@
 """Summaries: each entry of the registry against a known law, its error against the spread over seeds, and what is 0.
 
-Statistical tests hold 400 independent sets of replicates against a law. The mean of their standardised errors is within
+Statistical tests hold 400 independent sets of replicates against a law. The mean of their standardized errors is within
 6.2 / sqrt(400) of 0 and their spread within 25 % of 1: false alarms below 1e-8 a test. Power: an error that is sqrt(2)
 times too small or too large fails, and so does the law of another summary.
 """
@@ -17,10 +17,10 @@ import pytest
 from scipy import stats
 
 import bnstats as bn
-from bnstats.simulation.account import Account
-from bnstats.simulation.evidence import Sample
+from bnstats.simulation.replicates.accumulator import Accumulator
+from bnstats.simulation.replicates.sample import Sample
+from bnstats.simulation.replicates.tally import Tally
 from bnstats.simulation.summaries import SUMMARIES, quantile, summary_of
-from bnstats.simulation.tally import Tally
 
 SETS, REPLICATES = 400, 2000
 NORMAL = stats.norm(0.3, 1.0)
@@ -44,16 +44,16 @@ TRUE = {
 }
 
 
-def sample(x: np.ndarray, model: np.ndarray | None = None, span: float = math.inf) -> Sample:
+def sample(x: np.ndarray, model: np.ndarray | None = None, value_range: float = math.inf) -> Sample:
     """The replicates, in 16 blocks where there are as many."""
 
     def one(values: np.ndarray) -> Sample:
-        account = Account((("x",),))
+        accumulator = Accumulator((("x",),))
         for i, block in enumerate(np.array_split(values, min(16, len(values)))):
-            account.add(i, Tally.of({"x": block}, [0.0]))
-        return account.sample(0)
+            accumulator.add(i, Tally.of({"x": block}, [0.0]))
+        return accumulator.sample(0)
 
-    return replace(one(np.asarray(x)), span=span, model_se=None if model is None else one(model))
+    return replace(one(np.asarray(x)), value_range=value_range, model_se=None if model is None else one(model))
 
 
 def drawn(name: str, seed: int) -> Sample:
@@ -95,9 +95,9 @@ def test_leaving_out_a_group_is_the_summary_of_the_rest(name: str) -> None:
 def test_nothing_is_left_without_the_only_group(name: str) -> None:
     """The other groups hold nothing, so leaving them out changes nothing."""
     x = np.arange(1000) < 950 if name == "coverage" else np.linspace(-1.0, 2.0, 1000)
-    account = Account((("x",),))
-    account.add(0, Tally.of({"x": x}, [0.0]))
-    held = account.sample(0)
+    accumulator = Accumulator((("x",),))
+    accumulator.add(0, Tally.of({"x": x}, [0.0]))
+    held = accumulator.sample(0)
     found = SUMMARIES[name].leaving_out(held)
     assert np.isnan(found[0])
     assert (found[1:] == SUMMARIES[name].of(held.whole())[0]).all()
@@ -152,7 +152,7 @@ def test_equal_replicates_of_which_nothing_is_known_have_no_finite_error(name: s
 @pytest.mark.parametrize("name", NUMBERS)
 def test_replicates_that_are_known_not_to_vary_have_no_error(name: str) -> None:
     for x in (np.full(20, 3.0), 3.0 + 1e-12 * np.arange(20)):  # the second are rounded
-        assert SUMMARIES[name].of(sample(x, span=0.0).whole())[1:] == (0.0, 0.0)
+        assert SUMMARIES[name].of(sample(x, value_range=0.0).whole())[1:] == (0.0, 0.0)
 
 
 @pytest.mark.parametrize("n", [20, 300, 100_000])
@@ -180,7 +180,7 @@ def test_two_values_as_frequent_have_an_error() -> None:
     x = np.tile([1.0, -1.0], 500)
     assert SUMMARIES["se"].of(sample(x).whole())[1] == pytest.approx(math.sqrt(0.5) / 1000, rel=0.01)
     assert SUMMARIES["rmse"].of(sample(x).whole())[1] == np.inf
-    assert SUMMARIES["rmse"].of(sample(x, span=2.0).whole())[1] == pytest.approx(0.003 * 8 / 2, rel=0.02)
+    assert SUMMARIES["rmse"].of(sample(x, value_range=2.0).whole())[1] == pytest.approx(0.003 * 8 / 2, rel=0.02)
 
 
 @dataclass(frozen=True)
@@ -189,24 +189,24 @@ class Rare(bn.Study):
 
     summaries: ClassVar = ("mean", "bias", "se", "rmse")
 
-    def cells(self):
+    def conditions(self):
         return [{"n": n} for n in (16, 18, 20)]
 
-    def simulate(self, cell, rng, size):
-        event = rng.random(size) < 2.0 ** (1 - cell["n"])
+    def simulate(self, condition, rng, size):
+        event = rng.random(size) < 2.0 ** (1 - condition["n"])
         return {"event": event, "scaled": 100.0 * ~event, "shifted": 3.0 + event}
 
-    def exact(self, cell, key, summary):
+    def exact(self, condition, key, summary):
         if summary != "mean":
             return math.nan
-        p = 2.0 ** (1 - cell["n"])
+        p = 2.0 ** (1 - condition["n"])
         return {"event": p, "scaled": 100 * (1 - p), "shifted": 3 + p}[key]
 
 
 def test_rare_events_raise_no_false_alarm() -> None:
     """At most 0.6 events are expected, so that any that are seen are too few to be far off.
 
-    False alarms: at 1e-6 per family of up to 9 cells, over 20 seeds below 1e-4. Power: an error of 0 of
+    False alarms: at 1e-6 per family of up to 9 conditions, over 20 seeds below 1e-4. Power: an error of 0 of
     equal replicates fails for most seeds.
     """
     for seed in range(20):
@@ -221,7 +221,7 @@ def test_what_was_not_seen_is_not_reached() -> None:
         table = bn.run(Rare(), precision=0.1, max_replicates=8000, seed=5).table
     unseen = table[(table["n"] == 20) & (table["measure"] != "event")]
     assert np.isinf(unseen["mcse"]).all()
-    assert not unseen["reached"].any()
+    assert not unseen["precision_reached"].any()
 
 
 @dataclass(frozen=True)
@@ -230,20 +230,20 @@ class Estimates(bn.Study):
 
     summaries: ClassVar = ("bias", "relative_error_of_model_se", "coverage", quantile(0.9))
 
-    def cells(self):
+    def conditions(self):
         return [{"size": 10}]
 
-    def simulate(self, cell, rng, size):
-        x = rng.standard_normal((size, cell["size"]))
-        mean, se = x.mean(axis=1), x.std(axis=1, ddof=1) / math.sqrt(cell["size"])
-        half = stats.t.ppf(0.975, cell["size"] - 1) * se
+    def simulate(self, condition, rng, size):
+        x = rng.standard_normal((size, condition["size"]))
+        mean, se = x.mean(axis=1), x.std(axis=1, ddof=1) / math.sqrt(condition["size"])
+        half = stats.t.ppf(0.975, condition["size"] - 1) * se
         return {"mean": mean, "se": se, "interval": np.abs(mean) < half}
 
-    def summaries_of(self, cell, key):
+    def summaries_of(self, condition, key):
         kinds = {"mean": ("bias", "relative_error_of_model_se"), "se": (quantile(0.9),), "interval": ("coverage",)}
         return kinds[key]
 
-    def model_se(self, cell, key):
+    def model_se(self, condition, key):
         return "se" if key == "mean" else None
 
 
@@ -274,14 +274,14 @@ class OneThenTwo(bn.Study):
 
     counts: tuple[int, ...]
 
-    def cells(self):
+    def conditions(self):
         return [{"count": count} for count in self.counts]
 
-    def simulate(self, cell, rng, size):
+    def simulate(self, condition, rng, size):
         return {"a": rng.random(size), "b": rng.random(size)}
 
-    def summaries_of(self, cell, key):
-        return ("mean", "se", "rmse")[: 1 if key == "a" else cell["count"]]
+    def summaries_of(self, condition, key):
+        return ("mean", "se", "rmse")[: 1 if key == "a" else condition["count"]]
 
 
 def test_every_row_says_which_summary_it_is_where_any_measure_has_several() -> None:
@@ -293,13 +293,13 @@ def test_every_row_says_which_summary_it_is_where_any_measure_has_several() -> N
 
 @dataclass(frozen=True)
 class Wrong(Estimates):
-    def summaries_of(self, cell, key):
+    def summaries_of(self, condition, key):
         return {"mean": ("coverage",)}.get(key, ("bias",))
 
 
 @dataclass(frozen=True)
 class Alone(Estimates):
-    def model_se(self, cell, key):
+    def model_se(self, condition, key):
         return None
 
 

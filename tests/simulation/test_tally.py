@@ -11,23 +11,23 @@ from hypothesis import strategies as st
 from scipy import stats
 from scipy.interpolate import PchipInterpolator
 
-from bnstats.simulation.account import CHAPTER, Account, Chapters, _unite, in_chapters
-from bnstats.simulation.central_moments import merge_moments
-from bnstats.simulation.evidence import GROUPS
-from bnstats.simulation.histogram import TABLE, VALUES_SEARCHED, any_repeated, bins_of, identity_of
-from bnstats.simulation.increasing_cubic import increasing_cubic
+from bnstats.simulation.replicates.accumulator import BLOCKS_MERGED, Accumulator, MergedBlocks, _unite, in_merged_blocks
+from bnstats.simulation.replicates.central_moments import merge_moments
+from bnstats.simulation.replicates.histogram import TABLE, VALUES_SEARCHED, any_repeated, bins_of, identity_of
+from bnstats.simulation.replicates.increasing_cubic import increasing_cubic
+from bnstats.simulation.replicates.sample import GROUPS
+from bnstats.simulation.replicates.tally import Tally
 from bnstats.simulation.storage.packing import pack, unpack
 from bnstats.simulation.summaries import SUMMARIES
-from bnstats.simulation.tally import Tally
 
 numbers = st.lists(st.floats(-1e6, 1e6, allow_subnormal=False), min_size=1, max_size=40)
 
 
 def sample(*blocks, origin=0.0):
-    account = Account((("x",),))
+    accumulator = Accumulator((("x",),))
     for i, block in enumerate(blocks):
-        account.add(i, Tally.of({"x": np.asarray(block)}, [origin]))
-    return replace(account.sample(0), target=origin)
+        accumulator.add(i, Tally.of({"x": np.asarray(block)}, [origin]))
+    return replace(accumulator.sample(0), target=origin)
 
 
 def summary(name, x, origin=0.0):
@@ -82,22 +82,22 @@ def test_an_account_is_all_blocks_and_leaves_out_each_group(blocks):
 
 @pytest.mark.parametrize("held", ["an account", "a sample"])
 def test_bins_that_are_empty_take_no_memory(held):
-    """4096 bins in 16 groups would take 590 kB for each measure of each cell; a sample lives as long as the result."""
-    draws, account = np.random.default_rng(3).normal(size=(GROUPS, 1000)), Account((("x",),))
+    """4096 bins in 16 groups would take 590 kB a measure and condition; a sample lives as long as the result."""
+    draws, accumulator = np.random.default_rng(3).normal(size=(GROUPS, 1000)), Accumulator((("x",),))
     for i, block in enumerate(draws):
-        account.add(i, Tally.of({"x": block}, [0.0]))
-    parts = vars(account if held == "an account" else account.sample(0))
+        accumulator.add(i, Tally.of({"x": block}, [0.0]))
+    parts = vars(accumulator if held == "an account" else accumulator.sample(0))
     assert sum(getattr(part, "nbytes", 0) for part in parts.values()) < (40_000 if held == "an account" else 12_000)
 
 
 def test_bins_of_later_blocks_find_their_place():
     blocks = [[1.0, 3.0], [-2.0, 1.0], [0.25, 1e9, 3.0]]
     values = np.concatenate(blocks)
-    account = Account((("x",), ("minus",)))
+    accumulator = Accumulator((("x",), ("minus",)))
     for i, block in enumerate(blocks):
-        account.add(i, Tally.of({"x": np.array(block), "minus": -np.array(block)}, [0.0, 0.0]))
+        accumulator.add(i, Tally.of({"x": np.array(block), "minus": -np.array(block)}, [0.0, 0.0]))
     for k, sign in ((0, 1), (1, -1)):
-        held = account.sample(k).whole().values
+        held = accumulator.sample(k).whole().values
         at = bins_of(np.sort(sign * np.unique(values)))
         np.testing.assert_array_equal(np.flatnonzero(held.counts), at)
         np.testing.assert_array_equal(held.counts[at], np.unique(sign * values, return_counts=True)[1])
@@ -255,19 +255,19 @@ def test_chapters_merged_elsewhere_are_the_same_to_the_bit():
     """Of blocks with atoms, joint moments, bins that only some have, missing values and events in all but one."""
     rng = np.random.default_rng(5)
     blocks = []
-    for _ in range(2 * CHAPTER + 7):
+    for _ in range(2 * BLOCKS_MERGED + 7):
         x, w = rng.normal(size=300) * 10.0 ** rng.integers(-3, 3), rng.normal(size=300)
         count = rng.poisson(3.0, 300)
         blocks.append(Tally.of({"x": x, "count": count, "rare": x > 5}, [0.5, 3.0, 0.0], controls={"x": (w, w**2 - 1)}))
-    one_by_one, in_parts = Chapters(), Chapters()
+    one_by_one, in_parts = MergedBlocks(), MergedBlocks()
     for i, tally in enumerate(blocks):
         one_by_one.add(i, tally)
     first = 0
-    for part in in_chapters(range(len(blocks)), blocks):
+    for part in in_merged_blocks(range(len(blocks)), blocks):
         in_parts.add(first, part)
         first += part.blocks
     assert first == len(blocks)
-    assert sum(isinstance(part, Account) for part in in_chapters(range(3, len(blocks)), blocks[3:])) == 1
+    assert sum(isinstance(part, Accumulator) for part in in_merged_blocks(range(3, len(blocks)), blocks[3:])) == 1
     a, b = one_by_one.so_far(), in_parts.so_far()
     for name in ("moments", "joint", "missing", "events", "bins", "counts", "low", "high"):
         np.testing.assert_array_equal(getattr(a, name), getattr(b, name))
@@ -279,11 +279,11 @@ def test_chapters_merged_elsewhere_are_the_same_to_the_bit():
 
 
 def test_counts_of_many_blocks_do_not_overflow():
-    account, tally = Account((("x",),)), Tally.of({"x": np.full(10, 2.0)}, [0.0])
+    accumulator, tally = Accumulator((("x",),)), Tally.of({"x": np.full(10, 2.0)}, [0.0])
     many = replace(tally, counts=np.array([2**31 - 1], np.int32))
     for block in (0, GROUPS):
-        account.add(block, many)
-    assert account.sample(0).whole().values.counts.sum() == 2**32 - 2
+        accumulator.add(block, many)
+    assert accumulator.sample(0).whole().values.counts.sum() == 2**32 - 2
 
 
 @pytest.mark.parametrize("kind", [bool, np.int8, np.uint64, np.float16, np.float32, np.longdouble])
@@ -312,7 +312,7 @@ def test_differences_beyond_all_floats_are_infinite_without_a_warning():
 @given(st.integers(1, 2 * VALUES_SEARCHED), st.integers(0, 2**32 - 1), st.booleans())
 @settings(deadline=None)
 def test_repeated_values_are_found_among_the_first(size, seed, near):
-    """Of whole numbers, some of which fall into the same places of the table, and of neighbours that are no atom."""
+    """Of whole numbers, some of which fall into the same places of the table, and of neighbors that are no atom."""
     rng = np.random.default_rng(seed)
     x = rng.integers(0, rng.integers(1, 2**20), size) * 0.5
     if near:

@@ -23,23 +23,23 @@ class Intervals(bn.Study):
 
     given: Any = TRUE
 
-    def cells(self):
+    def conditions(self):
         return [{"size": SIZE}]
 
-    def simulate(self, cell, rng, size):
-        x = rng.normal(TRUE, 1.0, (size, cell["size"]))
-        mean, se = x.mean(axis=1), x.std(axis=1, ddof=1) / math.sqrt(cell["size"])
+    def simulate(self, condition, rng, size):
+        x = rng.normal(TRUE, 1.0, (size, condition["size"]))
+        mean, se = x.mean(axis=1), x.std(axis=1, ddof=1) / math.sqrt(condition["size"])
         # A z interval of level 0.9 covers less.
         return {"mean": mean, "se": se, "covered": np.abs(mean - TRUE) < 1.6449 * se}
 
-    def summaries_of(self, cell, key):
+    def summaries_of(self, condition, key):
         errors = ("bias", "rmse", "median_abs_error")
         if key == "covered":
             return (*errors, "mean", "se", "coverage", "rejection_rate", quantile(0.3))
         of_model = ("relative_error_of_model_se",) if key == "mean" else ()
         return (*errors, "mean", "se", "root_mean", quantile(0.3), *of_model)
 
-    def model_se(self, cell, key):
+    def model_se(self, condition, key):
         return "se" if key == "mean" else None
 
     def target(self, condition, key):
@@ -63,7 +63,7 @@ def numpys(x: np.ndarray, target: float, model: np.ndarray) -> dict[str, float]:
 
 
 def replicates(study: bn.Study) -> dict[str, np.ndarray]:
-    parts = [bn.run_block(study, cell=0, block=block) for block in range(8)]
+    parts = [bn.run_block(study, condition=0, block=block) for block in range(8)]
     return {key: np.concatenate([part[key] for part in parts]).astype(float) for key in parts[0]}
 
 
@@ -104,7 +104,7 @@ def test_a_target_that_is_no_number_is_refused(target: Any) -> None:
 
 def test_the_former_name_is_refused_as_it_would_be_ignored() -> None:
     class Former(Intervals):
-        def origin(self, cell, key):
+        def origin(self, condition, key):
             return 1.0
 
     with pytest.raises(ValueError, match="Former has a method origin, which is now called target"):
@@ -115,11 +115,11 @@ def test_the_former_name_is_refused_as_it_would_be_ignored() -> None:
 class Changing(Intervals):
     """Events in some blocks, numbers in others."""
 
-    def simulate(self, cell, rng, size):
-        found = super().simulate(cell, rng, size)
+    def simulate(self, condition, rng, size):
+        found = super().simulate(condition, rng, size)
         return found | {"covered": found["covered"] if rng.random() < 0.5 else found["covered"].astype(float)}
 
-    def summaries_of(self, cell, key):
+    def summaries_of(self, condition, key):
         return ("mean",)
 
 
@@ -138,15 +138,15 @@ class Controlled(bn.Study):
 
     given: float
 
-    def cells(self):
+    def conditions(self):
         return [{"rate": 1.0}]
 
-    def simulate(self, cell, rng, size):
+    def simulate(self, condition, rng, size):
         u = rng.random(size) - 0.5
         event = u + 0.1 * rng.standard_normal(size) > 0.2
         return {"growth": np.exp(u), "event": event, "u": u, "u²": u**2 - 1 / 12}
 
-    def controls(self, cell, key):
+    def controls(self, condition, key):
         return () if key in ("u", "u²") else ("u", "u²")
 
     def target(self, condition, key):

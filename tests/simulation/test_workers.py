@@ -22,10 +22,10 @@ from threadpoolctl import ThreadpoolController
 import bnstats as bn
 from benchmarks.damage import Means
 from bnstats.exceptions import BlockError, WorkersLostError
-from bnstats.simulation import remote
-from bnstats.simulation.account import CHAPTER
-from bnstats.simulation.single_thread import single_thread
-from bnstats.simulation.workers import FIRST_TASKS, TASKS_PER_WORKER, TOGETHER, Workers, finished, submitted
+from bnstats.simulation.replicates.accumulator import BLOCKS_MERGED
+from bnstats.simulation.workers import remote
+from bnstats.simulation.workers.executors import FIRST_TASKS, TASKS_PER_WORKER, TOGETHER, Workers, finished, submitted
+from bnstats.simulation.workers.single_thread import single_thread
 
 
 def blas_threads() -> list[int]:
@@ -65,19 +65,19 @@ class Elsewhere(Executor):
 
 @dataclass(frozen=True)
 class Holding(Means):
-    """A study with a million values, and with these in its cells."""
+    """A study with a million values, and with these in its conditions."""
 
     values: Any = field(default_factory=lambda: np.arange(1e6))
 
-    def cells(self):
+    def conditions(self):
         return [{"size": n, "values": self.values} for n in self.sizes]
 
-    def columns(self, cell):
-        return {"size": cell["size"]}
+    def columns(self, condition):
+        return {"size": condition["size"]}
 
 
 def test_a_users_arrays_travel_once_per_worker(monkeypatch):
-    """8 MB for each of 2 workers, however many blocks and cells there are."""
+    """8 MB for each of 2 workers, however many blocks and conditions there are."""
     monkeypatch.setattr(Workers, "share", lambda *_: 1)
     elsewhere = Elsewhere()
     found = bn.run(Holding(), max_replicates=60 * 40, executor=elsewhere).table
@@ -142,11 +142,11 @@ def test_blas_has_its_threads_again_after_a_run_and_after_an_error():
     class Looking(Means):
         fails: bool = False
 
-        def simulate(self, cell, rng, size):
+        def simulate(self, condition, rng, size):
             inside.extend(blas_threads())
             if self.fails:
                 raise ZeroDivisionError
-            return super().simulate(cell, rng, size)
+            return super().simulate(condition, rng, size)
 
     before = threading.active_count()
     bn.run(Looking(), max_replicates=120, executor=2)
@@ -175,7 +175,9 @@ def test_libraries_that_are_loaded_later_are_limited_too(monkeypatch):
     with single_thread():
         pass
     made = []
-    monkeypatch.setattr("bnstats.simulation.single_thread.ThreadpoolController", lambda: made.append(1) or Limited())
+    monkeypatch.setattr(
+        "bnstats.simulation.workers.single_thread.ThreadpoolController", lambda: made.append(1) or Limited()
+    )
 
     class Limited:
         def limit(self, limits):
@@ -209,12 +211,12 @@ def test_a_forked_process_starts_with_no_limit_of_its_own():
 
 @dataclass(frozen=True)
 class Deadly(Means):
-    """Ends the process at a cell."""
+    """Ends the process at a condition."""
 
-    def simulate(self, cell, rng, size):
-        if cell["size"] == 5:
+    def simulate(self, condition, rng, size):
+        if condition["size"] == 5:
             os._exit(1)
-        return super().simulate(cell, rng, size)
+        return super().simulate(condition, rng, size)
 
 
 @pytest.fixture
@@ -258,17 +260,17 @@ class MuteError(Exception):
 class Raising(Means):
     kind: str = "two"
 
-    def simulate(self, cell, rng, size):
-        if cell["size"] == 3:
+    def simulate(self, condition, rng, size):
+        if condition["size"] == 3:
             raise NeedsTwoError(1, 2) if self.kind == "two" else MuteError
-        return super().simulate(cell, rng, size)
+        return super().simulate(condition, rng, size)
 
 
 @pytest.mark.parametrize("processes", [False, True])
 @pytest.mark.parametrize(("kind", "said"), [("two", "NeedsTwoError: 1 and 2"), ("mute", "MuteError without a text")])
 def test_an_exception_that_cannot_travel_or_speak_does_not_hide_the_block(request, processes, kind, said):
     executor = request.getfixturevalue("pool") if processes else 1
-    with pytest.raises(BlockError, match=rf"block 0 of cell 1 \(size=3\) failed: .*{said}"):
+    with pytest.raises(BlockError, match=rf"block 0 of condition 1 \(size=3\) failed: .*{said}"):
         bn.run(Raising(kind=kind), max_replicates=600, executor=executor)
 
 
@@ -278,15 +280,15 @@ def test_blocks_before_one_that_fails_in_the_same_task_are_kept(tmp_path, monkey
 
     @dataclass(frozen=True)
     class Failing(Means):
-        def simulate(self, cell, rng, size):
-            calls.append(cell["size"])
+        def simulate(self, condition, rng, size):
+            calls.append(condition["size"])
             if len(calls) == 3:
                 raise ZeroDivisionError
-            return super().simulate(cell, rng, size)
+            return super().simulate(condition, rng, size)
 
     from benchmarks.damage import _blocks
 
-    with pytest.raises(BlockError, match="block 2 of cell 0"):
+    with pytest.raises(BlockError, match="block 2 of condition 0"):
         bn.run(Failing(), max_replicates=600, executor=1, store=tmp_path / "s")
     assert _blocks(tmp_path / "s") >= 2
 
@@ -319,7 +321,7 @@ def test_each_worker_has_as_many_blocks_but_for_one_or_a_chapter(merge, seconds,
             assert task >= 1
             heapq.heapreplace(busy, busy[0] + task)
             first, tasks = first + task, tasks + 1
-    assert max(busy) <= math.ceil(blocks / count) + (CHAPTER if merge else 0)
+    assert max(busy) <= math.ceil(blocks / count) + (BLOCKS_MERGED if merge else 0)
     longest = 0.3 + 0.005 * count
     assert tasks <= 1.3 * blocks * seconds / longest + count * math.log2(4 + longest / seconds)
 
@@ -339,7 +341,7 @@ def test_chapters_that_other_processes_merge_change_no_bit(tmp_path):
     """Of 200 blocks of well below 10 ms, so that tasks are long; what is stored are blocks."""
     elsewhere = Elsewhere()
     found = bn.run(Means(), max_replicates=60 * 200, executor=elsewhere)
-    assert CHAPTER in elsewhere.merged
+    assert BLOCKS_MERGED in elsewhere.merged
     here, stored = (
         bn.run(Means(), max_replicates=60 * 200, **options)
         for options in ({"executor": 1}, {"executor": Elsewhere(), "store": tmp_path / "s"})
@@ -381,7 +383,7 @@ class Slow(Elsewhere):
 @pytest.mark.parametrize("executor", [Elsewhere(20), Slow(20)])
 def test_few_tasks_show_how_long_a_block_takes_and_all_workers_get_one_if_that_takes_long(executor, monkeypatch):
     """Each with the study; the tasks that follow have several blocks."""
-    monkeypatch.setattr("bnstats.simulation.workers.PATIENCE", 0.01)
+    monkeypatch.setattr("bnstats.simulation.workers.executors.PATIENCE", 0.01)
     content = []
     submit = type(executor).submit
 
@@ -459,7 +461,7 @@ class Leaving(Elsewhere):
 
 def test_workers_may_leave_at_any_moment(monkeypatch):
     """Between two looks at how many there are, too: no task is waited for that is not sent."""
-    monkeypatch.setattr("bnstats.simulation.workers.COUNT_EVERY", -1.0)
+    monkeypatch.setattr("bnstats.simulation.workers.executors.COUNT_EVERY", -1.0)
     found = bn.run(Means(), max_replicates=60 * 400, executor=Leaving(12)).table
     pd.testing.assert_frame_equal(found, bn.run(Means(), max_replicates=60 * 400, executor=1).table, check_exact=True)
 
@@ -478,8 +480,8 @@ def test_a_task_that_never_ends_is_lost_once_its_client_is_closed():
 class DeadlyWhileSending(Means):
     """One process is killed when it has sent a part of a result, with the lock of the pipe in its hands."""
 
-    def simulate(self, cell, rng, size):
-        if cell["size"] == 5:
+    def simulate(self, condition, rng, size):
+        if condition["size"] == 5:
             frame = sys._getframe()
             while "result_queue" not in frame.f_locals:
                 frame = frame.f_back
@@ -487,10 +489,10 @@ class DeadlyWhileSending(Means):
             queue._wlock.acquire()
             os.write(queue._writer.fileno(), struct.pack("!i", 100) + b"some")
             os.kill(os.getpid(), signal.SIGKILL)
-        return super().simulate(cell, rng, size)
+        return super().simulate(condition, rng, size)
 
 
-# The pool of Python 3.11, once it can go on, cannot fail tasks that were cancelled meanwhile.
+# The pool of Python 3.11, once it can go on, cannot fail tasks that were canceled meanwhile.
 @pytest.mark.filterwarnings("ignore:.*:pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_worker_that_is_killed_while_it_sends_a_result_is_said_to_be_lost(tmp_path):
     """The pool waits without end for the rest of the result: the others cannot send theirs."""

@@ -193,7 +193,7 @@ def test_population_values_that_do_not_exist() -> None:
     assert all(np.isnan(estimator_of(name).population_value(cauchy)) for name in ("mean", "var", "std"))
 
 
-def test_a_fresh_value_is_normalised_by_the_batch() -> None:
+def test_a_fresh_value_is_normalized_by_the_batch() -> None:
     rng = np.random.default_rng(2)
     x, fresh = rng.normal(3.0, size=(5, 8)), rng.normal(3.0, size=5)
     for eps in (0.0, 1e-3, 2.0):

@@ -213,7 +213,7 @@ def test_a_pyramid_of_fewer_levels_is_the_foot_of_a_higher_one() -> None:
         np.testing.assert_array_equal(one.m2, other.m2)
 
 
-def test_batches_of_neighbours_are_not_those_of_a_pyramid() -> None:
+def test_batches_of_neighbors_are_not_those_of_a_pyramid() -> None:
     x = np.random.default_rng(7).normal(size=64)
     level = pyramid(lambda out: np.copyto(out, x), 1, 64, 64, levels=2)[1]
     assert not np.allclose(level.mean, x.reshape(-1, 4).mean(axis=1))

@@ -193,7 +193,7 @@ def test_inverse_standard_deviation_of_large_batches(n: int) -> None:
     assert known.se * np.sqrt(2 * n) == pytest.approx(1, abs=4 / n + 1e-7)
 
 
-def test_fresh_value_normalised_by_a_batch() -> None:
+def test_fresh_value_normalized_by_a_batch() -> None:
     """Wrong: variance 1, as if the batch's moments were the population's; and 1 + 1/n, as if only the mean were not."""
     cases = []
     for n in (8, 12, 30):
@@ -209,7 +209,7 @@ def test_fresh_value_normalised_by_a_batch() -> None:
         assert theory.sampling("normal", n, "fresh_normalized").se == np.inf
 
 
-def test_a_member_normalised_by_its_own_batch_is_bounded() -> None:
+def test_a_member_normalized_by_its_own_batch_is_bounded() -> None:
     """At most sqrt(n - 1), attained where all others are equal; of two members always -1 and +1."""
     for n in (2, 3, 8, 64):
         x = batches("t3", n, replicates=2000)
@@ -239,7 +239,7 @@ def raw_values_near(z: float, n: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("n", [2, 3, 5, 6, 30])
-def test_raw_value_behind_a_normalised_value(n: int) -> None:
+def test_raw_value_behind_a_normalized_value(n: int) -> None:
     """Mean and variance of members with this z. Wrong: the formula for a z that is formed with ddof 1.
 
     In batches of 5, 1.9 is a value that occurs with ddof 0 and cannot occur with ddof 1.
@@ -247,7 +247,7 @@ def test_raw_value_behind_a_normalised_value(n: int) -> None:
     cases = []
     for z in {2: (1.0,), 3: (-1.0,), 5: (1.9,), 6: (2.0, 0.0), 30: (1.0,)}[n]:
         raw = 50 + 10 * raw_values_near(z, n)
-        mean, sd = theory.raw_behind(stats.norm(50, 10), z, n)
+        mean, sd = theory.raw_given_normalized(stats.norm(50, 10), z, n)
         c4 = np.sqrt(2 / (n - 1)) * np.exp(lgamma(n / 2) - lgamma((n - 1) / 2))
         cases.append((raw, mean, 50 + 10 * c4 * z if z else None))
         small = z and n < 30  # at 30 the variances differ by 1.6 %
@@ -258,18 +258,18 @@ def test_raw_value_behind_a_normalised_value(n: int) -> None:
 @pytest.mark.parametrize(("z", "n"), [(0.0, 2), (0.99, 2), (1.5, 3), (2.0, 5), (-2.0, 5), (3.0, 4)])
 def test_a_value_that_no_member_has_is_answered_alike(z: float, n: int) -> None:
     """The theory and advice answer with nan, a measurement refuses."""
-    assert np.isnan(theory.raw_behind("normal", z, n)).all()
+    assert np.isnan(theory.raw_given_normalized("normal", z, n)).all()
     with pytest.raises(ValueError, match=f"no member of a batch of {n} has the normalized value"):
-        bn.measure_raw_behind("normal", z, batch_sizes=[n, 100])
+        bn.measure_raw_given_normalized("normal", z, batch_sizes=[n, 100])
     if z in (0.0, 2.0):
         advice = bn.advise(batch_size=n)
-        assert np.isnan(advice.table.set_index("quantity")["low"][f"spread of the raw value behind a normalised {z:g}"])
+        assert np.isnan(advice.table.set_index("quantity")["low"][f"spread of the raw value behind a normalized {z:g}"])
 
 
 @pytest.mark.parametrize("n", [10**3, 10**4 + 1, 10**5, 2**30, 2**51])
 def test_the_spread_of_large_batches_keeps_its_digits(n: int) -> None:
     """Series in 1/n: the variance given z = 2 is (3 - 1/(2n))/n; a batch's std errs by 1/sqrt(2n) and -3/(4n)."""
-    spread = theory.raw_behind("normal", 2.0, n)[1] ** 2 * n
+    spread = theory.raw_given_normalized("normal", 2.0, n)[1] ** 2 * n
     assert spread == pytest.approx(1 + 2.0 - 4 / 8 / n, rel=2 / n**2 + 1e-9)
     known = theory.sampling("normal", n, "std")
     assert known.se * np.sqrt(2 * n) == pytest.approx(1, rel=1 / n)
@@ -373,7 +373,7 @@ def test_a_family_of_ones_own_is_not_normal_by_its_name() -> None:
     pop = bn.Population.of(Mine(name="norm")())
     assert pop.family is None
     assert theory.law(pop, 4, "mean") is None
-    assert np.isnan(theory.raw_behind(pop, 0.0, 4)).all()
+    assert np.isnan(theory.raw_given_normalized(pop, 0.0, 4)).all()
 
 
 def test_rates_of_an_estimator_of_ones_own() -> None:

@@ -1,8 +1,8 @@
 """The study of batch effects, against exact errors, slightly wrong formulas, and computations that share no code.
 
-z statistics are held against the normal quantile at 1e-9 / (number of cells), in each of 7 tests: false alarms in less
-than one run in 10 million. Power: each wrong formula lies at least 4 standard errors beyond the bound, or is placed by
-the theory of its own standard error where that is expected to be 8.
+z statistics are held against the normal quantile at 1e-9 / (number of conditions), in each of 7 tests: false alarms in
+less than one run in 10 million. Power: each wrong formula lies at least 4 standard errors beyond the bound, or is
+placed by the theory of its own standard error where that is expected to be 8.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ from bnstats.corrections import (
     trailing_average,
 )
 from bnstats.sampling.effects import EFFECTS, Distinct, Mixture, RandomWalk, Trend
-from bnstats.simulation.evidence import Sample
-from bnstats.simulation.paired_errors import Error
+from bnstats.simulation.precision.paired_errors import Error
+from bnstats.simulation.replicates.sample import Sample
 from bnstats.simulation.run import Simulation
 from bnstats.simulation.summaries import SUMMARIES
+from bnstats.studies.batch_effects.best_correction import _margin, best_corrections
 from bnstats.studies.batch_effects.downstream_model import corrected, logistic
 from bnstats.studies.batch_effects.exact import _effect_left, _noise_left, contrast_lost, mean_square_error
 from bnstats.studies.batch_effects.measure import MEASURES, measure_correction
 from bnstats.studies.batch_effects.simulated_rows import AffectedRows
-from bnstats.studies.batch_effects.winners import _margin, winners
 
 FALSE_ALARM = 1e-9
 LINEAR = (
@@ -50,8 +50,8 @@ LINEAR = (
 )
 
 
-def bound(cells: int) -> float:
-    return float(stats.norm.isf(FALSE_ALARM / 2 / cells))
+def bound(conditions: int) -> float:
+    return float(stats.norm.isf(FALSE_ALARM / 2 / conditions))
 
 
 def z(table: pd.DataFrame, claim) -> np.ndarray:
@@ -80,7 +80,7 @@ def test_measured_errors_agree_with_exact_ones() -> None:
     formula has a standard deviation of up to 1.7, as its standard error is estimated too, and is skewed to the safe
     side: the smallest of 12 000 simulated ones was bound + 2.9.
     """
-    given = {"batches": 6, "labels": ["relative", "global"], "measures": ["rmse", "bias"], "max_replicates": 512}
+    given = {"batches": 6, "labels": ["nuisance", "signal"], "measures": ["rmse", "bias"], "max_replicates": 512}
     corrections = [*LINEAR, "shrink"]
     steps = measure_correction(corrections, effect_size=[0.5, 1.5], batch_sizes=[2, 7], **given, precision=None)
     smooth = measure_correction(
@@ -164,7 +164,7 @@ def test_matrices_and_closed_forms_agree() -> None:
         matrix = 0.49 * _effect_left(correction, Distinct(), 6, 3, 2, remove) + _noise_left(*given)
         assert matrix == pytest.approx(mean_square_error(correction, Distinct(), 0.7, 6, 3, remove=remove), abs=1e-12)
     assert contrast_lost(CORRECTIONS["center"], 6, 3) == pytest.approx(contrast_lost(shrink(icc=1.0), 6, 3))
-    # An effect that moves within batches leaves centring what it moves there: of a line, (n² - 1) / (N² - 1).
+    # An effect that moves within batches leaves centering what it moves there: of a line, (n² - 1) / (N² - 1).
     line = mean_square_error(CORRECTIONS["center"], Trend(), 1.0, 6, 3) - 5 / 6 / 3
     assert line == pytest.approx((3**2 - 1) / (18**2 - 1))
     assert np.isnan(mean_square_error(CORRECTIONS["spline"], RandomWalk(), 1.0, 6, 3))
@@ -179,10 +179,10 @@ def test_accuracy_without_correction() -> None:
     """
     tau = 0.8
     measured = measure_correction(
-        "none", effect_size=tau, batch_sizes=50, labels=["relative", "global"], measures="accuracy", precision=0.005
+        "none", effect_size=tau, batch_sizes=50, labels=["nuisance", "signal"], measures="accuracy", precision=0.005
     ).table.set_index("labels")
-    for labels, told in (("relative", 0.8), ("global", 0.8 + tau**2)):
-        rho = np.sqrt(told) if labels == "global" else told / np.sqrt(0.8)
+    for labels, told in (("nuisance", 0.8), ("signal", 0.8 + tau**2)):
+        rho = np.sqrt(told) if labels == "signal" else told / np.sqrt(0.8)
         best = 1 - np.arccos(rho / np.sqrt(1 + tau**2)) / np.pi
         value, mcse = measured.loc[labels, ["value", "mcse"]]
         assert best - 0.02 - bound(2) * mcse < value < best + bound(2) * mcse
@@ -190,7 +190,7 @@ def test_accuracy_without_correction() -> None:
 
 
 def test_confounded_batches_look_fine_and_fail() -> None:
-    """Uncorrected, the model learns the batches; new batches are not so. Centring takes true differences away."""
+    """Uncorrected, the model learns the batches; new batches are not so. Centering takes true differences away."""
     measured = measure_correction(
         ["none", "center"], batch_sizes=32, design="confounded", precision=0.02, max_replicates=512
     )
@@ -205,15 +205,17 @@ def test_confounded_batches_look_fine_and_fail() -> None:
         assert told[high] - told[low] > (bound(4) + 4) * np.hypot(error[high], error[low])
     assert told["none", "bias"] > (bound(4) + 4) * error["none", "bias"]
     assert -told["center", "bias"] > (bound(4) + 4) * error["center", "bias"]
-    winners = {m: measured.regions(m).iloc[0] for m in ("accuracy", "training_accuracy", "bias")}
-    assert {m: row["winner"] for m, row in winners.items()} == {
+    best_corrections = {m: measured.regions(m).iloc[0] for m in ("accuracy", "training_accuracy", "bias")}
+    assert {m: row["winner"] for m, row in best_corrections.items()} == {
         "accuracy": "center",
         "training_accuracy": "none",
         "bias": "center",
     }
-    assert winners["accuracy"]["margin"] == pytest.approx(told["center", "accuracy"] - told["none", "accuracy"])
-    assert winners["bias"]["margin"] == pytest.approx(told["none", "bias"] + told["center", "bias"])
-    # The half of batches with higher effects has a mean signal higher by 2 * 0.674 * sqrt(0.8): centring takes it all.
+    assert best_corrections["accuracy"]["margin"] == pytest.approx(
+        told["center", "accuracy"] - told["none", "accuracy"]
+    )
+    assert best_corrections["bias"]["margin"] == pytest.approx(told["none", "bias"] + told["center", "bias"])
+    # The half of batches with higher effects has a mean signal higher by 2 * 0.674 * sqrt(0.8): centering takes it all.
     assert told["center", "rmse"] == pytest.approx(np.sqrt(0.95 / 32 + 0.8 * stats.norm.ppf(0.75) ** 2), rel=0.02)
 
 
@@ -271,14 +273,14 @@ def test_two_groups_of_blocks_have_an_error_and_one_has_none() -> None:
 
 def test_affected_rows() -> None:
     """A batch that is stretched by f and shifted by b is seen as b + f (signal + noise)."""
-    cell = {"effect": Distinct(spread=0.5), "effect_size": 2.0, "smoothness": 0.0, "batch_size": 4000}
+    condition = {"effect": Distinct(spread=0.5), "effect_size": 2.0, "smoothness": 0.0, "batch_size": 4000}
     drawn = {
         labels: AffectedRows.draw(
-            np.random.default_rng(0), cell | {"labels": labels, "design": "balanced"}, 2, 4, 2, 3, noise=0.2
+            np.random.default_rng(0), condition | {"labels": labels, "design": "balanced"}, 2, 4, 2, 3, noise=0.2
         )
-        for labels in ("relative", "global")
+        for labels in ("nuisance", "signal")
     }
-    nuisance, signal = drawn["relative"], drawn["global"]
+    nuisance, signal = drawn["nuisance"], drawn["signal"]
     np.testing.assert_array_equal(nuisance.seen, signal.seen)
     np.testing.assert_array_equal(signal.clean, signal.seen)
     assert nuisance.seen.shape == (2, 3, 6, 4000)
@@ -293,7 +295,7 @@ def test_affected_rows() -> None:
 
 
 def test_no_winner_where_there_is_none() -> None:
-    """Centring, and shrinking all the way, are the same; and at tau² = 1/n centring errs as much as doing nothing."""
+    """Centering, and shrinking all the way, are the same; and at tau² = 1/n centering errs as much as doing nothing."""
     for seed in range(5):  # rounding tells the twins apart, in one run of three far beyond its own standard error
         twins = measure_correction(["center", shrink(icc=1.0)], batch_sizes=[2, 8], seed=seed, precision=0.3)
         assert not any(twins.regions(measure)["clear"].any() for measure in MEASURES)
@@ -324,7 +326,7 @@ def test_either_of_two_may_look_the_best() -> None:
         ]
         table = pd.DataFrame([dict.fromkeys(names, 0) | {"correction": c, "measure": "accuracy"} for c in "ab"])
         table = table.assign(value=[v.mean() for v in values], mcse=9.0, mcse_df=15.0)
-        row = winners(Simulation(table, samples, [SUMMARIES["mean"]] * 2), "accuracy").iloc[0]
+        row = best_corrections(Simulation(table, samples, [SUMMARIES["mean"]] * 2), "accuracy").iloc[0]
         assert (row["winner"], row["margin"] / row["mcse"], bool(row["clear"])) == ("b", pytest.approx(t), clear)
 
 
@@ -356,25 +358,25 @@ def test_trends_are_followed_into_new_batches_or_left_behind() -> None:
 
 def test_deployment_sees_neither_the_future_nor_other_new_batches() -> None:
     seen = np.random.default_rng(0).normal(size=(2, 1, 8, 5))
-    every = *LINEAR, CORRECTIONS["shrink"], CORRECTIONS["standardise"], CORRECTIONS["spline"]
+    every = *LINEAR, CORRECTIONS["shrink"], CORRECTIONS["standardize"], CORRECTIONS["spline"]
     for correction, refit in product(every, (True, False)):
-        done = corrected(correction, seen, further=3, ticks=5, refit=refit)
+        done = corrected(correction, seen, n_new_batches=3, ticks=5, refit=refit)
         changed = seen.copy()
         changed[:, :, 7] += 10
-        other = corrected(correction, changed, further=3, ticks=5, refit=refit)
+        other = corrected(correction, changed, n_new_batches=3, ticks=5, refit=refit)
         np.testing.assert_allclose(other[:, :, :7], done[:, :, :7], atol=1e-12, err_msg=correction.name)
-    center = corrected(CORRECTIONS["center"], seen, further=3, ticks=5)
+    center = corrected(CORRECTIONS["center"], seen, n_new_batches=3, ticks=5)
     np.testing.assert_allclose(center.mean(axis=3), np.repeat(center[:, :, :1].mean(axis=3), 8, axis=2), atol=1e-12)
 
 
 def test_features_are_corrected_as_replicates_are() -> None:
     """With two features one replicate at a time, with one feature all at once: the same numbers."""
     seen = np.random.default_rng(0).normal(size=(4, 1, 6, 3))
-    for correction in (CORRECTIONS["shrink"], moving_average(window=3), CORRECTIONS["standardise"]):
-        together = corrected(correction, seen, further=2, ticks=3)
-        paired = corrected(correction, seen.reshape(2, 2, 6, 3), further=2, ticks=3)
+    for correction in (CORRECTIONS["shrink"], moving_average(window=3), CORRECTIONS["standardize"]):
+        together = corrected(correction, seen, n_new_batches=2, ticks=3)
+        paired = corrected(correction, seen.reshape(2, 2, 6, 3), n_new_batches=2, ticks=3)
         np.testing.assert_allclose(paired.reshape(seen.shape), together, atol=1e-12)
-    assert np.isfinite(corrected(CORRECTIONS["combat"], seen.reshape(2, 2, 6, 3), further=2, ticks=3)).all()
+    assert np.isfinite(corrected(CORRECTIONS["combat"], seen.reshape(2, 2, 6, 3), n_new_batches=2, ticks=3)).all()
 
 
 def test_logistic_model_is_statsmodels_and_survives_separation() -> None:
@@ -405,7 +407,7 @@ def test_results_do_not_depend_on_the_workers() -> None:
 
 
 def test_smoothness_of_a_distinct_effect_is_none() -> None:
-    """Its cells are the same whatever smoothness is asked for; a mixture object brings its own."""
+    """Its conditions are the same whatever smoothness is asked for; a mixture object brings its own."""
     table = measure_correction(
         "none", effect=["distinct", Mixture(Trend(), 0.3)], smoothness=[0.5, 1.0], measures="rmse", precision=0.2
     ).table
@@ -416,7 +418,7 @@ def test_smoothness_of_a_distinct_effect_is_none() -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"corrections": "centre"}, "did you mean 'center'"),
+        ({"corrections": "center"}, "did you mean 'center'"),
         ({"corrections": []}, "corrections is empty"),
         ({"corrections": ["none", "none"]}, "each once"),
         ({"corrections": "combat"}, "batches of 2 cannot be corrected by combat.*one feature"),
@@ -446,16 +448,16 @@ def test_bad_input(given: dict, message: str) -> None:
 
 def test_the_plot_has_a_cell_a_condition_and_a_panel_for_each_other_one() -> None:
     measured = measure_correction(
-        ["none", "center"], effect_size=[0.2, 1.0], batch_sizes=[2, 16], labels=["relative", "global"], precision=0.2
+        ["none", "center"], effect_size=[0.2, 1.0], batch_sizes=[2, 16], labels=["nuisance", "signal"], precision=0.2
     )
     figure = measured.plot("accuracy")
     assert [ax.get_title() for ax in figure.axes] == ["labels relative", "labels global"]
-    winners = measured.regions("accuracy").set_index(["labels", "effect_size", "batch_size"])["winner"]
-    for ax, labels in zip(figure.axes, ("relative", "global"), strict=True):
+    best_corrections = measured.regions("accuracy").set_index(["labels", "effect_size", "batch_size"])["winner"]
+    for ax, labels in zip(figure.axes, ("nuisance", "signal"), strict=True):
         assert len(ax.texts) == 4
         for text in ax.texts:
             x, y = text.get_position()
-            assert text.get_text().startswith(winners[labels, (0.2, 1.0)[y], (2, 16)[x]])
+            assert text.get_text().startswith(best_corrections[labels, (0.2, 1.0)[y], (2, 16)[x]])
     exact = measured.plot("rmse").axes[1]
     assert {text.get_text() for text in exact.texts} == {"none\nexact"}
     plt.close("all")
@@ -472,7 +474,7 @@ def test_bad_questions() -> None:
 def test_a_name_alone_makes_no_correction_exact() -> None:
     """A correction of one's own that is called "none" has the errors that it has, and no exact bias of 0."""
     own = replace(CORRECTIONS["center"], name="none")
-    given = {"batch_sizes": [4], "labels": "global", "measures": ["rmse", "bias"], "precision": None}
+    given = {"batch_sizes": [4], "labels": "signal", "measures": ["rmse", "bias"], "precision": None}
     table = measure_correction([own], **given, max_replicates=64).table.set_index("measure")
     assert (table["mcse"] > 0).all()
     assert table.loc["rmse", "value"] > 0.5

@@ -1,6 +1,6 @@
 """Control variates of estimates: exact expectations, no bias, honest errors, and the factors that they are worth.
 
-Of S seeds the mean of standardised errors is within 6.2 / sqrt(S) of 0, and for S = 200 their spread within 32 % of 1:
+Of S seeds the mean of standardized errors is within 6.2 / sqrt(S) of 0, and for S = 200 their spread within 32 % of 1:
 false alarms below 1e-8 a number. Each test has a wrong formula that fails.
 """
 
@@ -144,14 +144,14 @@ def test_a_users_function_is_as_well_off_as_what_is_computed_from_moments() -> N
 def test_what_is_known_exactly_has_none_and_what_tails_forbid_is_left_out() -> None:
     """Of t(3) the variance's error has no variance, of t(5) that of its square has none."""
     found = measured(["normal", "t3", "t5"], batch_sizes=[3, 16], estimators=["var", "inv_std"])
-    assert list(found.columns[-2:]) == ["reached", "variance_ratio"]
+    assert list(found.columns[-2:]) == ["precision_reached", "variance_ratio"]
     assert (found.loc[found["population"] == "normal", "variance_ratio"] == 1).all()
     study = ConvergenceStudy((), (), (), (bn.ESTIMATORS["inv_std"],))
     usable = {}
     for name in ("t3", "t5", "exponential"):
-        cell = {"population": bn.Population.of(name), "batching": bn.IID()}
-        controls = study.controls(cell, ConvergenceKey("inv_std", 3))
-        usable[name] = [c.estimator for c in controls if study.tail_index(cell, c, 10**5) > 2]
+        condition = {"population": bn.Population.of(name), "batching": bn.IID()}
+        controls = study.controls(condition, ConvergenceKey("inv_std", 3))
+        usable[name] = [c.estimator for c in controls if study.tail_index(condition, c, 10**5) > 2]
     assert usable["t3"] == names(True, False)[:1]
     assert usable["t5"] == names(True, False)[:3]
     assert usable["exponential"] == names(True, False)

@@ -1,4 +1,4 @@
-"""The convergence study: every cell agrees with theory, every rate with its limit, every bad input is named."""
+"""The convergence study: every condition agrees with theory, every rate with its limit, every bad input is named."""
 
 import matplotlib as mpl
 import numpy as np
@@ -9,7 +9,7 @@ from scipy import stats
 import bnstats as bn
 from bnstats.statistics import theory
 
-FALSE_ALARM = 1e-8  # of each test here, over all its cells
+FALSE_ALARM = 1e-8  # of each test here, over all its conditions
 RULES = [bn.IID(), bn.WithoutReplacement(size=200), bn.Clustered(icc=0.1), bn.Autocorrelated(phi=0.5)]
 
 
@@ -18,13 +18,13 @@ def measured(populations, **kwargs):
 
 
 def scores(table):
-    """Standardised errors of the cells that have an exact value and a trusted MCSE."""
+    """Standardised errors of the conditions that have an exact value and a trusted MCSE."""
     known = table[np.isfinite(table["exact"]) & np.isfinite(table["mcse"]) & (table["mcse"] > 0)]
     return (known["value"] - known["exact"]) / known["mcse"]
 
 
-def bound(cells, false_alarm=FALSE_ALARM):
-    return stats.norm.isf(false_alarm / (2 * cells))
+def bound(conditions, false_alarm=FALSE_ALARM):
+    return stats.norm.isf(false_alarm / (2 * conditions))
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,7 @@ def test_infinite_and_untrusted_cells_say_so(everything):
     assert np.isfinite(heavy.loc["median_abs_error", "mcse"]).all()
 
 
-def test_a_fresh_value_normalised_by_the_batch_has_its_exact_variance():
+def test_a_fresh_value_normalized_by_the_batch_has_its_exact_variance():
     """(1 + 1/n) n / (n - 3). Power: without the factor 1 + 1/n it fails."""
     sizes = [8, 12, 32, 100]
     table = measured("normal", batch_sizes=sizes, estimators=["fresh_normalized"]).table
@@ -137,7 +137,7 @@ def test_plot_is_a_figure_with_a_panel_an_estimator():
 def test_the_own_activations_have_names_exact_values_and_reach_the_precision():
     table = bn.measure_convergence({"layer 1": np.arange(50.0) ** 2}, estimators=["mean", "var"]).table
     assert set(table["population"]) == {"layer 1"}
-    assert table["reached"].all()
+    assert table["precision_reached"].all()
     z = scores(table)
     assert z.abs().max() < bound(len(z))
     exact = table.query("measure == 'rmse'")["exact"]

@@ -80,7 +80,7 @@ def test_the_norms_equal_autograd_of_torch() -> None:
 
 
 def passed(n: int, eps: float, units: int = 400_000) -> np.ndarray:
-    """Squared gradient behind one normalised unit over that before it, for many units of a wide linear layer."""
+    """Squared gradient behind one normalized unit over that before it, for many units of a wide linear layer."""
     rng = np.random.default_rng(n)
     z, gradient = (x - x.mean(axis=0) for x in rng.normal(size=(2, n, units)))
     z *= math.sqrt(n / (n - 1))
@@ -161,7 +161,7 @@ def test_a_factor_is_found_for_any_eps(n: int) -> None:
 
 
 def test_what_eps_lets_pass_of_a_pair() -> None:
-    """Against the backward of batch normalisation. Wrong: twice the variance."""
+    """Against the backward of batch normalization. Wrong: twice the variance."""
     eps, units = 1e-3, 200_000
     rng = np.random.default_rng(0)
     half = rng.normal(size=units)
@@ -301,7 +301,7 @@ SMALL: dict[str, Any] = {"widths": 16, "depths": 4, "batch_sizes": [4, 8], "max_
 
 
 @pytest.mark.parametrize("activation", ["linear", "relu"])
-def test_without_normalisation_gradients_keep_their_size(activation: str) -> None:
+def test_without_normalization_gradients_keep_their_size(activation: str) -> None:
     found = bn.measure_gradients(
         normalizers="none", activations=activation, widths=128, depths=5, batch_sizes=8, max_replicates=64
     ).factors()
@@ -348,10 +348,10 @@ def test_the_same_bits_for_any_workers_and_other_numbers_for_another_seed() -> N
     assert (one["value"] != other["value"]).any()
 
 
-class Centred(Normalizer):
+class Centered(Normalizer):
     """Each unit minus its mean over the batch: a gradient passes with a factor of (n - 1) / n."""
 
-    name = "centred"
+    name = "centered"
 
     @staticmethod
     def forward(z: np.ndarray, _: Any) -> None:
@@ -363,8 +363,8 @@ class Centred(Normalizer):
 
 
 def test_a_users_normalizer_is_measured() -> None:
-    rows = bn.measure_gradients(normalizers=Centred(), **SMALL).factors()
-    assert set(rows["normalizer"]) == {"Centred()"}
+    rows = bn.measure_gradients(normalizers=Centered(), **SMALL).factors()
+    assert set(rows["normalizer"]) == {"Centered()"}
     assert np.isfinite(rows["factor"]).all()
 
 

@@ -1,7 +1,7 @@
-"""What is left of a label, and what a normalised value means, against theory and against rules that are wrong.
+"""What is left of a label, and what a normalized value means, against theory and against rules that are wrong.
 
-z statistics are held against the normal quantile at 1e-8 / (number of cells), in each of 8 tests: false alarms in less
-than one run in 10 million. Power: each wrong claim lies at least 5 standard errors beyond the bound.
+z statistics are held against the normal quantile at 1e-8 / (number of conditions), in each of 8 tests: false alarms in
+less than one run in 10 million. Power: each wrong claim lies at least 5 standard errors beyond the bound.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from scipy import integrate, stats
 import bnstats as bn
 from bnstats.sampling.populations import Population
 from bnstats.statistics.normalized import normalized
-from bnstats.studies.information.label_rules import (
-    Lesson,
+from bnstats.studies.information.bayes_classifier import (
+    TrainingSample,
     _normal_beliefs,
     class_index,
     class_shares,
@@ -36,7 +36,7 @@ def judge(z: np.ndarray, wrong: np.ndarray) -> None:
     assert np.abs(wrong).min() > bound + 5
 
 
-def test_normalised_values() -> None:
+def test_normalized_values() -> None:
     x = np.random.default_rng(0).normal(1e8, 1.0, (50, 7))
     z, mean, std = normalized(x)
     np.testing.assert_allclose(z.mean(axis=1), 0, atol=1e-14)
@@ -82,7 +82,7 @@ def test_two_members_tell_which_is_larger() -> None:
 def test_posterior_is_a_tail_of_the_noncentral_t(n: int) -> None:
     """P(x < c | z) = P(T > z sqrt(n - 1)), T noncentral t with n - 1 degrees of freedom and noncentrality c sqrt(n)."""
     population, cut = bn.Population.of("normal"), 0.7
-    rule = rule_for(Lesson.of(population, (cut,), n, 0))
+    rule = rule_for(TrainingSample.of(population, (cut,), n, 0))
     z, _, belief = _normal_beliefs((cut,), n)
     some = slice(500, -500, 501)
     tail = 1 - stats.nct.cdf(z[some] * np.sqrt(n - 1), n - 1, cut * np.sqrt(n))
@@ -93,7 +93,7 @@ def test_posterior_is_a_tail_of_the_noncentral_t(n: int) -> None:
 
 
 @pytest.mark.parametrize("n", [3, 4, 10])
-def test_law_of_a_normalised_member(n: int) -> None:
+def test_law_of_a_normalized_member(n: int) -> None:
     """Thompson's law: z² / (n - 1) is Beta(1/2, (n - 2)/2), so that E max(...) can be integrated independently."""
     accuracy, _ = exact_information("normal", [0.0], n)
 
@@ -127,7 +127,7 @@ def test_a_posterior_that_forgets_the_batch_says_less() -> None:
     below = stats.norm.cdf((cuts - z[:, None]) * np.sqrt(n))
     belief = np.clip(np.diff(below, axis=1, prepend=0, append=1), 1e-12, 1)
     prior = np.diff(stats.norm.cdf([-np.inf, *cuts, np.inf]))
-    exact = rule_for(Lesson.of(bn.Population.of("normal"), tuple(cuts), n, 0))(z)
+    exact = rule_for(TrainingSample.of(bn.Population.of("normal"), tuple(cuts), n, 0))(z)
     every = np.arange(len(z))
     bits = {"exact": np.log2((exact / prior)[every, label]), "forgets": np.log2((belief / prior)[every, label])}
     claim = exact_information("normal", cuts, n)[1]
@@ -140,7 +140,7 @@ def test_bits_of_a_rare_class_are_not_trusted_before_it_is_seen() -> None:
     table = bn.measure_information("normal", max_replicates=2**11, **given).table.set_index("measure")
     assert table.loc["bits", "mcse"] == np.inf
     seen = bn.measure_information("normal", **(given | {"labels": [3.0], "batch_sizes": 8, "precision": 0.05})).table
-    assert (seen["reached"] & (seen["replicates"] > 100 / stats.norm.sf(3.0))).tolist()[1]
+    assert (seen["precision_reached"] & (seen["replicates"] > 100 / stats.norm.sf(3.0))).tolist()[1]
     common = bn.measure_information("normal", max_replicates=2**11, **(given | {"labels": [0.0]})).table
     assert np.isfinite(common["mcse"]).all()
 
@@ -189,10 +189,10 @@ def test_labels_may_be_a_function_and_a_store_serves_more_sizes(tmp_path) -> Non
 
 
 @pytest.mark.parametrize("z", [0.0, 1.0])
-def test_raw_value_behind_a_normalised_one(z: float) -> None:
+def test_raw_value_behind_a_normalized_one(z: float) -> None:
     """Wrong: for z = 0 the spread sigma / sqrt(n - 1), for z = 1 a shift of a whole sigma."""
     sizes = [3, 8, 64]
-    table = bn.measure_raw_behind(stats.norm(70, 10), z, batch_sizes=sizes).table
+    table = bn.measure_raw_given_normalized(stats.norm(70, 10), z, batch_sizes=sizes).table
     right = (table["value"] - table["exact"]) / table["mcse"]
     chosen = table[table["measure"] == ("raw_mean" if z else "raw_sd")]
     claim = 80 if z else 10 / np.sqrt(np.array(sizes) - 1)
@@ -207,7 +207,7 @@ def test_the_smaller_of_two_is_minus_one(population: str, mean: float, second: f
     Four numbers within 6.5 standard errors of at most 0.003: a false alarm once in 3 billion runs, and a mean that is
     wrong by 0.04 (z formed with ddof 1 is wrong by 0.16) is missed less than once in a billion.
     """
-    found = bn.measure_raw_behind(population, -1.0, batch_sizes=2, precision=0.002).table.set_index("measure")
+    found = bn.measure_raw_given_normalized(population, -1.0, batch_sizes=2, precision=0.002).table.set_index("measure")
     claim = pd.Series({"raw_mean": mean, "raw_sd": np.sqrt(second - mean**2)})
     assert (abs(found["value"] - claim) < 6.5 * found["mcse"]).all()
     assert (found["mcse"] < 0.003).all()
@@ -217,7 +217,7 @@ def test_the_smaller_of_two_is_minus_one(population: str, mean: float, second: f
 def test_raw_value_behind_by_acceptance_agrees_with_the_exact_law() -> None:
     """An array of fine normal quantiles, of which batches with |z| < 0.05 are taken; the window adds below 0.2 %."""
     values = stats.norm.ppf((np.arange(20_000) + 0.5) / 20_000)
-    table = bn.measure_raw_behind(values, 0.0, batch_sizes=[8, 32], width=0.05).table
+    table = bn.measure_raw_given_normalized(values, 0.0, batch_sizes=[8, 32], width=0.05).table
     spread = table[table["measure"] == "raw_sd"]
     assert (abs(spread["value"] - 1 / np.sqrt([8, 32])) < 0.004 / np.sqrt([8, 32]) + 6.5 * spread["mcse"]).all()
 
@@ -227,7 +227,7 @@ def test_batches_count_as_often_as_members_of_them_fit() -> None:
 
     Power: to take each batch in which any member fits once gives another mean.
     """
-    row = bn.measure_raw_behind("exponential", 1.0, batch_sizes=4, precision=0.002).table.iloc[0]
+    row = bn.measure_raw_given_normalized("exponential", 1.0, batch_sizes=4, precision=0.002).table.iloc[0]
     x = np.random.default_rng(11).standard_exponential((2_000_000, 4))
     mean, std = x.mean(axis=1), x.std(axis=1)
     fits = np.abs((x - mean[:, None]) / std[:, None] - 1.0) <= 0.1
@@ -252,10 +252,10 @@ def test_batches_count_as_often_as_members_of_them_fit() -> None:
             r"increasing finite cuts.* got \[False, True\]",
         ),
         (lambda: bn.measure_information("normal", labels=[0.0], batch_sizes=None), "of at least 2; got None"),
-        (lambda: bn.measure_raw_behind("normal", "0"), "z is a normalised value, finite; got '0'"),
-        (lambda: bn.measure_raw_behind("normal", 3.0, batch_sizes=[4]), r"\|z\| is below"),
-        (lambda: bn.measure_raw_behind("normal", 0.0, batch_sizes=[2]), "exactly 1 in batches of 2"),
-        (lambda: bn.measure_raw_behind("uniform", 0.0, width=0.0), "above 0"),
+        (lambda: bn.measure_raw_given_normalized("normal", "0"), "z is a normalized value, finite; got '0'"),
+        (lambda: bn.measure_raw_given_normalized("normal", 3.0, batch_sizes=[4]), r"\|z\| is below"),
+        (lambda: bn.measure_raw_given_normalized("normal", 0.0, batch_sizes=[2]), "exactly 1 in batches of 2"),
+        (lambda: bn.measure_raw_given_normalized("uniform", 0.0, width=0.0), "above 0"),
     ],
 )
 def test_bad_input(call, message: str) -> None:
@@ -264,7 +264,7 @@ def test_bad_input(call, message: str) -> None:
 
 
 def test_a_class_that_is_too_rare_to_have_a_share_is_named():
-    """It would be counted as its neighbour."""
+    """It would be counted as its neighbor."""
     classes = np.array([0, 2, 5])
     np.testing.assert_array_equal(class_index(classes, np.array([5, 0, 2, 2])), [2, 0, 1, 1])
     for rare in (1, 3, 7, -4):
@@ -280,7 +280,9 @@ def test_a_value_on_a_cut_belongs_to_the_class_above():
 
 
 @pytest.mark.parametrize("z", [Fraction(1, 3), np.float32(0.5), np.array(0.5), 0])
-def test_a_normalised_value_may_be_a_number_of_any_type(z):
-    assert len(bn.measure_raw_behind("normal", z, batch_sizes=[4], max_replicates=64, precision=None).table) == 2
-    with pytest.raises(ValueError, match="z is a normalised value, finite"):
-        bn.measure_raw_behind("normal", 10**400, batch_sizes=[4])
+def test_a_normalized_value_may_be_a_number_of_any_type(z):
+    assert (
+        len(bn.measure_raw_given_normalized("normal", z, batch_sizes=[4], max_replicates=64, precision=None).table) == 2
+    )
+    with pytest.raises(ValueError, match="z is a normalized value, finite"):
+        bn.measure_raw_given_normalized("normal", 10**400, batch_sizes=[4])

@@ -34,7 +34,7 @@ def test_without_correction_it_is_cross_validation_by_group() -> None:
     assert left.errors["rows"].tolist() == np.bincount(batch).tolist()
 
 
-def test_centring_is_a_fit_on_deviations() -> None:
+def test_centering_is_a_fit_on_deviations() -> None:
     """And so blind to any constant that is added to a batch."""
     x, outcome, batch = batches(np.random.default_rng(1))
     left = leave_one_batch_out(x, outcome, batch, ["center"]).errors
@@ -56,7 +56,7 @@ def hall(t: float, values: np.ndarray) -> float:
 
 
 def log_ratio(x: np.ndarray, outcome: np.ndarray, batch: np.ndarray) -> float:
-    """Of the mean squared error in left-out batches: centred values against uncorrected ones, by plain NumPy."""
+    """Of the mean squared error in left-out batches: centered values against uncorrected ones, by plain NumPy."""
     means = []
     for values in (x - np.array([x[batch == c].mean() for c in batch]), x):
         lines = [(batch == b, np.polyfit(values[batch != b], outcome[batch != b], 1)) for b in np.unique(batch)]
@@ -105,7 +105,7 @@ def test_a_correction_that_cannot_be_fitted_to_all_but_two_batches_has_the_inter
 
 
 def test_a_constant_x_predicts_the_mean_outcome() -> None:
-    """Centred, a batch of one row has nothing left."""
+    """Centered, a batch of one row has nothing left."""
     outcome = np.random.default_rng(7).normal(size=6)
     with pytest.warns(UserWarning, match="of which center leaves nothing"):
         left = leave_one_batch_out(np.arange(6.0), outcome, np.arange(6), ["center"])
@@ -114,7 +114,7 @@ def test_a_constant_x_predicts_the_mean_outcome() -> None:
 
 
 def test_real_pass_rates() -> None:
-    """What years differ by is nuisance beside poverty; what districts differ by is signal, and centring loses it."""
+    """What years differ by is nuisance beside poverty; what districts differ by is signal, and centering loses it."""
     districts = mathpnl()
     few = leave_one_batch_out(districts["lunch"], districts["math4"], districts["year"]).table.set_index("correction")
     assert (few["batches"] == 7).all()
@@ -152,8 +152,8 @@ def test_corrections_along_time(refit: bool) -> None:
         ({"batch": ["a", None, "b", "b", "c", "c"]}, "1 rows have no finite x or outcome, or no batch"),
         ({"corrections": []}, "corrections is empty"),
         ({"corrections": ["none", "none"]}, "name of its own"),
-        ({"corrections": ["centre"]}, "did you mean"),
-        ({"corrections": "centre"}, "did you mean 'center'"),
+        ({"corrections": ["center"]}, "did you mean"),
+        ({"corrections": "center"}, "did you mean 'center'"),
         ({"confidence": 95}, "above 0 and below 1"),
         ({"corrections": ["combat"]}, "one feature"),
     ],

@@ -31,7 +31,7 @@ def test_the_docstring_says_what_was_measured() -> None:
     percent = (100 * table["coverage"]).round()
     shrinks, signal = table["correction"] == "shrink", table["shift"] == "signal"
     for rows, pattern in (
-        (~shrinks, r'of "center" and "standardise" in (\d+) to (\d+) % of 1500 data sets'),
+        (~shrinks, r'of "center" and "standardize" in (\d+) to (\d+) % of 1500 data sets'),
         (shrinks & ~signal, r"in (\d+) to (\d+) % where the shift of a batch is a nuisance"),
         (shrinks & signal, r"in (\d+) to (\d+) % where the shift is signal"),
     ):

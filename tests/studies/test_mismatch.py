@@ -59,11 +59,11 @@ def test_table_has_a_row_for_each_kind_and_score() -> None:
         "statistics metric value mcse mcse_df exact best replicates reached"
     )
     assert list(dict.fromkeys(table["statistics"])) == KINDS
-    assert list(dict.fromkeys(table["metric"])) == ["accuracy", "nll", "ece", "flips", "diverged"]
+    assert list(dict.fromkeys(table["metric"])) == ["accuracy", "nll", "ece", "disagreement", "diverged"]
     assert len(table) == 2 * 4 * 5
     assert (table["test_batch_size"] == table["batch_size"]).all()
     assert (table[table["metric"] == "diverged"]["value"] == 0).all()
-    assert (numbers(digits(), "flips")["population"] == 0).all()
+    assert (numbers(digits(), "disagreement")["population"] == 0).all()
 
 
 def test_parts_of_the_gap_add_up_and_are_the_differences_of_the_table() -> None:
@@ -144,7 +144,7 @@ def test_replicates_stay_paired_when_precision_is_asked_for() -> None:
     m = measure_mismatch("digits", batch_sizes=2, steps=100, hidden=(16,), precision=0.015, max_replicates=400)
     assert m.table["replicates"].nunique() == m.gap()["replicates"].nunique() == 1
     assert m.table["replicates"].iloc[0] == m.gap()["replicates"].iloc[0] > 32
-    assert m.table["reached"].all()
+    assert m.table["precision_reached"].all()
     accuracy = m.table[m.table["metric"] == "accuracy"]
     assert (accuracy["mcse"] <= 0.015 * accuracy["value"]).all()
 
@@ -160,10 +160,10 @@ def test_without_batch_statistics_there_is_no_gap(normalizer: Any) -> None:
 def test_each_kind_is_what_its_name_says() -> None:
     """Two scores of one deep network against plain float64 loops. Wrong: unbiased variances, another network."""
     study = study_of(SMALL, (4,), Recipe(hidden=(8, 6)), (*KINDS, "averaged", Mixed(3), Weighed(0.2)))
-    cell = study.cells()[0]
-    found = bn.run_block(study, cell=0, block=0, seed=5)
-    rng = side_stream(stream(5, cell, 0), 0)
-    trained = Trained.of(cell["recipe"], SMALL, Shuffled(), 4, 40, rng)
+    condition = study.conditions()[0]
+    found = bn.run_block(study, condition=0, block=0, seed=5)
+    rng = side_stream(stream(5, condition, 0), 0)
+    trained = Trained.of(condition["recipe"], SMALL, Shuffled(), 4, 40, rng)
     y = trained.split.y_test
     batches = Shuffled().rows(side_stream(rng, TESTING).spawn(2)[1], y, 4, 12)
     for name, right in by_hand(trained, batches, ddof=0).items():
@@ -374,14 +374,14 @@ def test_as_many_steps_or_as_many_rows() -> None:
     pd.testing.assert_frame_equal(steps.table.iloc[:20], rows.table.iloc[:20])
     assert (steps.table.iloc[20:]["value"] != rows.table.iloc[20:]["value"]).any()
     study = MismatchStudy(SMALL, (Recipe(),), (Shuffled(),), (4, 24), None, 120, (None,), None, None, tuple(KINDS))
-    assert [study.steps_of(cell) for cell in study.cells()] == [30, 5]
+    assert [study.steps_of(condition) for condition in study.conditions()] == [30, 5]
 
 
 def test_divergence_is_counted_and_told() -> None:
     with pytest.warns(DivergenceWarning, match=r"diverged in 1 conditions(.|\n)*learning_rate=1e\+06, value=1$"):
         m = measure_mismatch("digits", learning_rate=[0.1, 1e6], **FEW)
     bad = m.table[m.table["learning_rate"] == 1e6]
-    expected = {"accuracy": 0.1, "nll": np.log(10), "ece": 0.0, "flips": 0.0, "diverged": 1.0}
+    expected = {"accuracy": 0.1, "nll": np.log(10), "ece": 0.0, "disagreement": 0.0, "diverged": 1.0}
     np.testing.assert_allclose(bad["value"], bad["metric"].map(expected), rtol=1e-12)
     good = m.table[(m.table["learning_rate"] == 0.1) & (m.table["metric"] == "diverged")]
     assert (good["value"] == 0).all()
@@ -434,7 +434,13 @@ BAD = {
     "dataset": [3, None, "digit", (np.zeros((4, 2)), [0, 1])],
     "normalizers": ["bach", 3, [], Group(3), Ghost(size=3)],
     "batch_sizes": [1, 0, -2, 2.5, "4", [], [4, 1], None, True, 10_000],
-    "batching": ["shuffled", None, [], ClassBalanced(classes=2, each=3), ClassBalanced(classes=4, each=1)],
+    "batching": [
+        "shuffled",
+        None,
+        [],
+        ClassBalanced(classes=2, rows_per_class=3),
+        ClassBalanced(classes=4, rows_per_class=1),
+    ],
     "hidden": [8, (), (0,), (2.5,), "64", None, [(8,), 3], []],
     "convention": ["torsh", 3, None],
     "momentum": [0, 1.5, "0.1", [], True, {}, [None, "x"]],
@@ -475,17 +481,17 @@ def test_bad_input_is_told_in_a_sentence_before_anything_is_trained(
 
 def test_a_shift_that_leaves_too_few_rows_of_a_class_is_refused() -> None:
     """All rows of one class: no batch of two classes can be drawn, though it could before the shift."""
-    two = {"test_batching": ClassBalanced(classes=2, each=2)}
+    two = {"test_batching": ClassBalanced(classes=2, rows_per_class=2)}
     measure_mismatch(SMALL, **two, **FEW)
     with pytest.raises(ValueError, match=r"^give other test_batch_sizes .*: classes is at most 1, .*\.$"):
         measure_mismatch(SMALL, shift=ClassMix(1.0), **two, **FEW)
 
 
-@pytest.mark.parametrize("favoured", range(3))
-def test_whichever_class_a_shift_favours_too_few_rows_are_refused_before_a_run(favoured: int) -> None:
-    """Of classes with 24, 24 and 6 test rows, half go: 3 are left of the last, unless it is favoured itself."""
+@pytest.mark.parametrize("favored", range(3))
+def test_whichever_class_a_shift_favors_too_few_rows_are_refused_before_a_run(favored: int) -> None:
+    """Of classes with 24, 24 and 6 test rows, half go: 3 are left of the last, unless it is favored itself."""
     y = np.repeat([0, 1, 2], [96, 96, 24])
-    y = (y + favoured) % 3
+    y = (y + favored) % 3
     x = np.random.default_rng(0).normal(size=(216, 4))
     few = FEW | {"shift": ClassMix(0.5), "test_batching": OneClass()}
     with pytest.raises(ValueError, match=r"^give other .* 4 rows of one class, of which the smallest has 3;"):
@@ -518,6 +524,6 @@ def test_an_error_of_0_is_of_what_is_known_to_be_the_same() -> None:
     diverged = m.table.query("metric == 'diverged'")
     assert (diverged["value"] == 0).all()
     np.testing.assert_allclose(diverged["mcse"], 0.75)  # the rule of three: 3 / 4
-    flips = m.table.query("metric == 'flips' and normalizer == 'batch'").set_index("statistics")["mcse"]
-    assert flips["population"] == 0
-    assert flips["batch"] > 0
+    disagreement = m.table.query("metric == 'flips' and normalizer == 'batch'").set_index("statistics")["mcse"]
+    assert disagreement["population"] == 0
+    assert disagreement["batch"] > 0

@@ -1,7 +1,7 @@
 """Running statistics: the frameworks' own numbers, algebra, and exact theory against simulation.
 
 False alarms: only `test_simulation_agrees_with_exact_theory` is random, at 1e-8 for each of its twenty studies (normal
-approximation, split over the cells of a study), 2e-7 for the file. Seeds are the defaults. Its power is shown in
+approximation, split over the conditions of a study), 2e-7 for the file. Seeds are the defaults. Its power is shown in
 `test_wrong_formulas_are_rejected`: the same assertion, on the same tables, fails for each of the wrong formulas.
 """
 
@@ -310,8 +310,8 @@ WRONG = {
 
 @pytest.mark.parametrize("what", WRONG)
 def test_wrong_formulas_are_rejected(what):
-    batching, cells, formula = WRONG[what]
-    table = measured("exponential", batching).query(cells)
+    batching, conditions, formula = WRONG[what]
+    table = measured("exponential", batching).query(conditions)
     wrong = [formula(POPULATIONS["exponential"], row) for _, row in table.iterrows()]
     with pytest.raises(AssertionError):
         assert_within_mcse(table["value"], wrong, table["mcse"], false_alarm=1e-8)
@@ -452,7 +452,7 @@ def test_the_table_has_its_columns_and_steps():
     ).table
     assert list(table) == [
         *("convention", "momentum", "step", "statistic", "measure"),
-        *("value", "mcse", "mcse_df", "exact", "replicates", "reached"),
+        *("value", "mcse", "mcse_df", "exact", "replicates", "precision_reached"),
     ]
     assert table["momentum"].unique()[0] == 0.1
     assert table["momentum"].isna().sum() == len(table) / 2
@@ -489,14 +489,14 @@ BAD_STATS = {
     "no row": (lambda: RunningStats.like("keras").update(np.empty((0, 3))), "at least 1 values"),
     "masked": (lambda: RunningStats.like("keras").update(np.ma.array([1.0, 2.0], mask=[0, 1])), "masked array"),
     "complex": (lambda: RunningStats.like("keras").update([[1j], [2.0]]), "batch holds real numbers"),
-    "normalised complex": (lambda: RunningStats.like("keras").normalize([1j]), "x holds real numbers"),
+    "normalized complex": (lambda: RunningStats.like("keras").normalize([1j]), "x holds real numbers"),
     "no such axis": (
         lambda: RunningStats.like("keras").update(np.eye(3), axis=2),
         "axis is a whole number from -2 to 1",
     ),
     "an axis twice": (lambda: RunningStats.like("keras").update(np.eye(3), axis=(0, -2)), "different axes"),
     "no axis": (lambda: RunningStats.like("keras").update(np.eye(3), axis=()), "different axes"),
-    "normalised over others": (
+    "normalized over others": (
         lambda: RunningStats.like("keras").update(np.zeros((2, 3))).normalize(np.zeros((2, 4))),
         r"x of shape \(2, 4\) does not fit statistics of shape \(3,\)",
     ),

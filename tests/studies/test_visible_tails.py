@@ -16,8 +16,8 @@ import bnstats as bn
 from bnstats.simulation.summaries import SUMMARIES
 from bnstats.statistics.estimators import ESTIMATORS, inv_std
 from bnstats.statistics.outlier_sensitivity import crowding_power, outlier_powers
+from bnstats.studies.convergence.finite_sample_tail_index import finite_sample_tail_index
 from bnstats.studies.convergence.study import DRAWS_PER_SET, ConvergenceStudy
-from bnstats.studies.convergence.visible_tails import visible_tail_index
 
 FALSE_ALARM = 1e-8
 ALL = ("mean", "var", "var_unbiased", "std", "inv_std")
@@ -41,7 +41,7 @@ def trusted(table):
 class Small(ConvergenceStudy):
     """Blocks of 4 sets, so that 200 seeds take seconds."""
 
-    def size(self, cell):
+    def size(self, condition):
         return 4
 
 
@@ -52,7 +52,7 @@ def runs(population, rule, sizes, estimators, seeds=200):
 
 
 def calibration(z):
-    """How far mean and variance of standardised errors are from 0 and 1, in standard errors of their own."""
+    """How far mean and variance of standardized errors are from 0 and 1, in standard errors of their own."""
     return np.array([z.mean() * np.sqrt(z.size), (z.var() - 1) * np.sqrt(z.size / max(np.var((z - z.mean()) ** 2), 2))])
 
 
@@ -67,17 +67,18 @@ CALIBRATED = {
 
 
 @pytest.mark.parametrize("case", CALIBRATED)
-def test_standardised_errors_have_mean_0_and_variance_1(case):
-    """Over 200 seeds, in every cell with an exact value; normal bound at 1e-7, split over five cases and their cells.
+def test_standardized_errors_have_mean_0_and_variance_1(case):
+    """Over 200 seeds, in every condition with an exact value; normal bound at 1e-7, split over five cases and their
+    conditions.
 
     Power: an MCSE that is too small by a factor of 2 makes a variance of 4, 7.5 standard errors by its own spread.
     """
     tables = pd.concat([run.table for run in runs(*CALIBRATED[case])])
     tables = tables[np.isfinite(tables["exact"]) & (tables["measure"] != "median_abs_error")]
-    cells = list(tables.groupby(["estimator", "batch_size", "measure"]))
-    bound = stats.norm.isf(1e-7 / 5 / (4 * len(cells)))
-    assert len(cells) >= 5
-    for name, rows in cells:
+    conditions = list(tables.groupby(["estimator", "batch_size", "measure"]))
+    bound = stats.norm.isf(1e-7 / 5 / (4 * len(conditions)))
+    assert len(conditions) >= 5
+    for name, rows in conditions:
         assert len(rows) == 200
         z = ((rows["value"] - rows["exact"]) / rows["mcse"]).to_numpy()
         assert np.abs(calibration(z)).max() < bound, name
@@ -85,7 +86,7 @@ def test_standardised_errors_have_mean_0_and_variance_1(case):
 
 
 def test_rare_large_values_of_an_array_are_not_trusted_before_they_are_seen():
-    """10^6 draws of t(3): a rule. Its premise: taken at their word, errors of 60 seeds are far from standardised."""
+    """10^6 draws of t(3): a rule. Its premise: taken at their word, errors of 60 seeds are far from standardized."""
     table = measured(HEAVY, [2, 64], ["mean", "var"])
     finite = {row for row in trusted(table) if row[2] != "median_abs_error"}
     assert finite == {("mean", 2, "bias"), ("mean", 64, "bias")}
@@ -133,8 +134,8 @@ def test_values_that_crowd_at_a_pole_make_a_heavy_tail():
     assert low <= narrow <= high
     assert stats.binom.sf(0, wide, 1e-14) < FALSE_ALARM
     for n, index in ((8, 0.8), (16, 1.6), (64, 6.4)):
-        assert visible_tail_index(pole, bn.IID(), inv_std(eps=0.0), n, 2**18) == pytest.approx(index, rel=0.15)
-    assert visible_tail_index(bn.POPULATIONS["normal"], bn.IID(), inv_std(eps=0.0), 16, 2**18) == 15
+        assert finite_sample_tail_index(pole, bn.IID(), inv_std(eps=0.0), n, 2**18) == pytest.approx(index, rel=0.15)
+    assert finite_sample_tail_index(bn.POPULATIONS["normal"], bn.IID(), inv_std(eps=0.0), 16, 2**18) == 15
     table = measured(pole, [16, 64], [inv_std(eps=0.0)])
     assert {(n, measure) for _, n, measure in trusted(table)} == {
         (16, "median_abs_error"),
@@ -184,7 +185,7 @@ def test_large_batches_take_no_more_memory_and_no_more_draws(n):
     """A block in 60 MB; two batches at least, and no more draws than asked for."""
     study = ConvergenceStudy((bn.POPULATIONS["normal"],), (bn.IID(),), (n,), (ESTIMATORS["var"],))
     tracemalloc.start()
-    bn.run_block(study, cell=0, block=0)
+    bn.run_block(study, condition=0, block=0)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 60e6
@@ -198,8 +199,8 @@ def test_batches_drawn_in_pieces_are_batches():
     """n = 2^20 + 3 in two pieces: mean and variance of the batch, to 6 standard errors; half a batch is 300 away."""
     n = 2**20 + 3
     study = ConvergenceStudy((bn.POPULATIONS["exponential"],), (bn.IID(),), (n,), (ESTIMATORS["mean"],))
-    (mean,) = bn.run_block(study, cell=0, block=0).values()
-    assert len(mean) == study.size(study.cells()[0]) == 32 * DRAWS_PER_SET // n
+    (mean,) = bn.run_block(study, condition=0, block=0).values()
+    assert len(mean) == study.size(study.conditions()[0]) == 32 * DRAWS_PER_SET // n
     assert np.abs(mean - 1).max() < 6 / np.sqrt(n)
 
 

@@ -133,7 +133,7 @@ def test_within_mcse_copes_with_a_truth_of_zero():
         assert_within_mcse(0.0, 0.0, 0.0, scale=-1.0)
 
 
-def standardised(replicates: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def standardized(replicates: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Means and their standard errors of so many normal replicates, 4000 times."""
     x = np.random.default_rng(seed).standard_normal((4000, replicates))
     return x.mean(axis=1), x.std(axis=1, ddof=1) / np.sqrt(replicates)
@@ -143,7 +143,7 @@ def standardised(replicates: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
 def test_within_mcse_of_few_replicates_has_its_false_alarm_rate_by_the_t_law(replicates):
     """At 0.05, of 4000 families. Power: taken as known, the same errors raise 0.109, 0.072 and 0.063."""
     low, high = stats.binom(4000, 0.05).ppf(CHANCE), stats.binom(4000, 0.05).isf(CHANCE)
-    cells = list(zip(*standardised(replicates, replicates), strict=True))
+    cells = list(zip(*standardized(replicates, replicates), strict=True))
     alarms = sum(fails(assert_within_mcse, mean, 0.0, se, 0.05, replicates=replicates) for mean, se in cells)
     assert low <= alarms <= high
     known = sum(fails(assert_within_mcse, mean, 0.0, se, 0.05) for mean, se in cells)
@@ -153,7 +153,7 @@ def test_within_mcse_of_few_replicates_has_its_false_alarm_rate_by_the_t_law(rep
 def test_within_mcse_of_few_replicates_says_what_it_detects():
     """Of that size all but 5 % are found, at most; the t law for 10 replicates is exact to a part of that."""
     detectable = float(assert_within_mcse(0.0, 0.0, 1.0, 0.05, replicates=10))
-    mean, se = standardised(10, 1)
+    mean, se = standardized(10, 1)
     found = np.mean(
         [
             fails(assert_within_mcse, m + detectable / np.sqrt(10), 0.0, s, 0.05, replicates=10)

@@ -11,7 +11,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from bnstats._validation import instance, named, several
+from bnstats._checks.values import instance, named, several
 from bnstats.audit.batches import count_rows, taken
 from bnstats.audit.case import Case
 from bnstats.audit.kinds import group_size

@@ -1,4 +1,4 @@
-"""What a planned batch size, momentum and depth imply for batch normalisation, from theory alone."""
+"""What a planned batch size, momentum and depth imply for batch normalization, from theory alone."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bnstats._numbers import number, whole
-from bnstats._validation import shown
+from bnstats._checks.numbers import number, whole
+from bnstats._checks.values import shown
 from bnstats.sampling.populations import Population
 from bnstats.statistics import theory
 from bnstats.statistics.conventions import Convention, Momentum
@@ -26,12 +26,12 @@ SHRUNK = 0.05
 
 @dataclass(frozen=True)
 class Plan:
-    """A planned configuration: one batch-normalised layer after another, fed with independent batches.
+    """A planned configuration: one batch-normalized layer after another, fed with independent batches.
 
     Attributes
     ----------
     rows, positions, layers : int
-        Rows of a batch, values per row that share a channel (1 for fully connected layers), normalised layers.
+        Rows of a batch, values per row that share a channel (1 for fully connected layers), normalized layers.
     steps : int or None
         Updates of the running statistics; None: as many as it takes for the start to be forgotten.
     convention : Convention
@@ -92,7 +92,7 @@ def _running_error(plan: Plan, size: int) -> float:
 
 def _raw_value(z: float) -> Any:
     """Spread of the raw value behind z; nan where z cannot occur, and for a population that is not normal."""
-    return lambda plan, size: theory.raw_behind(plan.population, z, size)[1] / plan.population.std
+    return lambda plan, size: theory.raw_given_normalized(plan.population, z, size)[1] / plan.population.std
 
 
 def _gradient(plan: Plan, size: int) -> float:
@@ -110,8 +110,8 @@ _QUANTITIES = (
     ("independent values behind a batch statistic", "values", lambda _, size: float(size)),
     ("error of a batch mean", "sd", _mean_error),
     ("relative error of a batch variance", "share", _variance_error),
-    ("spread of the raw value behind a normalised 0", "sd", _raw_value(0.0)),
-    ("spread of the raw value behind a normalised 2", "sd", _raw_value(2.0)),
+    ("spread of the raw value behind a normalized 0", "sd", _raw_value(0.0)),
+    ("spread of the raw value behind a normalized 2", "sd", _raw_value(2.0)),
     ("error of the running mean by noise", "sd", _running_error),
     ("weight of the start values", "share", lambda plan, _: plan.start_weight),
     ("steps until the start values weigh 1 %", "steps", lambda plan, _: plan.forgetting),
@@ -167,18 +167,18 @@ def advise(
     population: Any = "normal",
     tolerance: float = 0.05,
 ) -> Advice:
-    """What a planned configuration of batch normalisation implies, from theory alone.
+    """What a planned configuration of batch normalization implies, from theory alone.
 
     Parameters
     ----------
     batch_size : int
-        Rows of a batch that are normalised together, at least 2: of one device, unless statistics are synchronised.
+        Rows of a batch that are normalized together, at least 2: of one device, unless statistics are synchronized.
     momentum : float in (0, 1], None or "default"
         Weight of the new batch in the running statistics, None for 1/t; by default the convention's.
     spatial : int
         Positions of a row that share a channel: height times width of a feature map.
     layers : int
-        Batch-normalised layers, one behind the other.
+        Batch-normalized layers, one behind the other.
     steps : int, optional
         Updates of the running statistics; by default as many as it takes to forget the start values.
     convention : name or Convention
@@ -210,8 +210,8 @@ def advise(
     Errors of a batch mean and variance are those of independent values (see `bnstats.theory.sampling`); an exponential
     average of weight a has a / (2 - a) times their variance, and keeps (1 - a)^t of its start. The raw value behind a
     normalized z (ddof 0) has standard deviation sqrt(1/n + z² (1 - c4²) (n - 1)/n) for normal values, see
-    `bnstats.theory.raw_behind`; for other populations the table has nan. An unbiased running variance is larger than
-    the one that training normalises by, by n / (n - 1) in every layer.
+    `bnstats.theory.raw_given_normalized`; for other populations the table has nan. An unbiased running variance is
+    larger than the one that training normalizes by, by n / (n - 1) in every layer.
 
     The growth of squared gradients is the limit of wide, fully connected layers without an activation, whose inputs
     span n - 1 directions: of layers that are much wider than n, with at least n inputs, at initialization. In layers of
@@ -219,10 +219,10 @@ def advise(
     lets them. `measure_gradients` measures the growth, with an activation too.
     """
     plan = Plan(
-        whole("batch_size", batch_size, least=2, most=2**27),
-        whole("spatial", spatial, least=1, most=2**24),
-        whole("layers", layers, least=1, most=10**6),
-        None if steps is None else whole("steps", steps, least=1, most=10**7),
+        whole("batch_size", batch_size, minimum=2, maximum=2**27),
+        whole("spatial", spatial, minimum=1, maximum=2**24),
+        whole("layers", layers, minimum=1, maximum=10**6),
+        None if steps is None else whole("steps", steps, minimum=1, maximum=10**7),
         Convention.of(convention, momentum),
         _with_variance(population),
         _tolerance(tolerance),
@@ -236,7 +236,7 @@ def _with_variance(given: Any) -> Population:
     population = Population.of(given)
     if not 0 < population.var < math.inf:
         raise ValueError(
-            f"population {population.name} has variance {population.var}, nothing to normalise by; give one with a "
+            f"population {population.name} has variance {population.var}, nothing to normalize by; give one with a "
             "finite variance above 0."
         )
     return population
@@ -257,7 +257,7 @@ def _notes(plan: Plan) -> Iterator[str]:
         yield (
             f"small_batch: batches of {size} give the same raw value a meaning that varies by "
             f"{_mean_error(plan, size):.2f} sd; {enough} rows bring it to 0.125 sd, or take batch renormalization, "
-            "layer or group normalisation."
+            "layer or group normalization."
         )
     if plan.start_weight > START_WEIGHT:
         least = 1 - START_WEIGHT ** (1 / plan.steps) if plan.steps else 0.0

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, TensorDataset
 
-from bnstats._numbers import whole
+from bnstats._checks.numbers import whole
 
 
 def loaders(file: Path, batch_size: int) -> tuple[DataLoader[Any], DataLoader[Any] | None]:
@@ -32,7 +32,7 @@ def loaders(file: Path, batch_size: int) -> tuple[DataLoader[Any], DataLoader[An
     OSError
         Where it cannot be read.
     """
-    whole("batch size", batch_size, least=2)
+    whole("batch size", batch_size, minimum=2)
     try:
         with file.open("rb") as opened:  # NumPy leaves it open where it is damaged
             held = np.load(opened, allow_pickle=False)

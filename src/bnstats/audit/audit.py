@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from tqdm.auto import tqdm
 
-from bnstats._numbers import number, whole
-from bnstats._validation import flag, function, shown
+from bnstats._checks.numbers import number, whole
+from bnstats._checks.values import flag, function, shown
 from bnstats.audit import kinds
 from bnstats.audit.adapted import adaptation_table, adaptations_of
 from bnstats.audit.batches import Draws, check_loader, count_rows, joined, labels_of, rows_of, taken
@@ -109,14 +109,17 @@ def audit(
         test=test,
         score=None if score is None else function("score", score, "lambda output, batch: one number per row"),
         effect=number("effect", effect, "[0, inf)"),
-        steps=None if steps is None else whole("steps", steps, least=1),
+        steps=None if steps is None else whole("steps", steps, minimum=1),
         shares=None if class_shares is None else _shares(class_shares),
-        seed=whole("seed", seed, least=0),
+        seed=whole("seed", seed, minimum=0),
         adaptations=() if adaptations is None else adaptations_of(adaptations),
     )
     if forward is not None:
         function("forward", forward, "lambda model, batch: model(batch)")
-    count, show = whole("batches", batches, least=FEWEST), progress if progress is None else flag("progress", progress)
+    count, show = (
+        whole("batches", batches, minimum=FEWEST),
+        progress if progress is None else flag("progress", progress),
+    )
     check_loader("loader", loader)
     if test is not None:
         check_loader("test", test)
@@ -183,14 +186,14 @@ def _audit(runner: Runner, reading: Reading, found: dict[int, bool], options: Op
 
 
 def frozen_layers(runner: Runner, found: dict[int, bool]) -> tuple[set[str], bool]:
-    """Layers that do not normalise by the batch in training, and whether others do.
+    """Layers that do not normalize by the batch in training, and whether others do.
 
     Those that were found in evaluation mode while others were found training, those that the model's own `train` leaves
     in evaluation mode, and those that always use running statistics.
     """
     modes = {layer.name: found[id(layer.module)] for layer in runner.layers}
     runner.train(())
-    frozen = {layer.name for layer in runner.layers if not layer.normalises or not layer.module.training}
+    frozen = {layer.name for layer in runner.layers if not layer.normalizes or not layer.module.training}
     if len(set(modes.values())) > 1:
         frozen |= {name for name, training in modes.items() if not training}
     return frozen, 0 < len(frozen) < len(runner.layers)

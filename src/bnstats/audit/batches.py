@@ -14,8 +14,8 @@ try:
 except ModuleNotFoundError as error:
     raise ModuleNotFoundError("the audit needs PyTorch: pip install 'bnstats[torch]'.", name="torch") from error
 
-from bnstats._arrays import IntArray
-from bnstats._raised import raised
+from bnstats._checks.array_types import IntArray
+from bnstats._checks.safe_text import raised
 from bnstats.audit.untouched import generators, get_state, seed_all, set_state
 
 LABELS = ("y", "label", "labels", "target", "targets")

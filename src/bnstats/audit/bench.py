@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from bnstats._arrays import FloatArray, IntArray
+from bnstats._checks.array_types import FloatArray, IntArray
 from bnstats.audit.batches import count_rows, taken
 from bnstats.audit.kinds import group_size
 from bnstats.audit.layers import Statistics, to_numpy
@@ -45,7 +45,7 @@ class Bench:
         self.count = count_rows(rows)
         own = any(layer.buffers is None for layer in runner.layers)
         self._chunk = batch_size if own else max(batch_size, min(CHUNK, group_size(rows, batch_size)))
-        self._live = {layer.name for layer in runner.layers if layer.name not in frozen and layer.normalises}
+        self._live = {layer.name for layer in runner.layers if layer.name not in frozen and layer.normalizes}
         self._splits = random_splits(self.count, batch_size, SPLITS, np.random.default_rng(seed))
         self._reference: FloatArray | None = None
         self.batch, self.split_variance = self._batch()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from bnstats._arrays import FloatArray, IntArray
+from bnstats._checks.array_types import FloatArray, IntArray
 
 PERMUTATIONS = 199
 

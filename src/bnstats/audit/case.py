@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from bnstats._arrays import FloatArray, IntArray
+from bnstats._checks.array_types import FloatArray, IntArray
 from bnstats.audit.batches import count_rows, joined, labels_of, taken
 from bnstats.audit.bench import Bench
 from bnstats.audit.between import Between, class_mix, row_mean_f
@@ -139,7 +139,7 @@ class Case:
 
     def mixes(self) -> dict[str, Between]:
         """How far batches differ: in classes or, without labels, at the deepest layer, and at the first layer."""
-        labels, names = self.labels(), [layer.name for layer in self.layers if layer.normalises]
+        labels, names = self.labels(), [layer.name for layer in self.layers if layer.normalizes]
         found: dict[str, Between] = {}
         if labels is not None and len(labels) > 1:
             found["classes"] = class_mix(labels)

@@ -145,7 +145,7 @@ def small_batch(gap: Gap) -> Named | None:
         return None
     text = (
         f"batches of {case.batch_size} rows: variances of batches spread by up to {max(spreads.values()):.2g} of their "
-        "mean, so that what training normalises with is mostly noise."
+        "mean, so that what training normalizes with is mostly noise."
     )
     return "small_batch", left(gap), text, {"spread": spreads, "n": few}
 

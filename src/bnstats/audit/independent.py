@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bnstats._arrays import FloatArray
+from bnstats._checks.array_types import FloatArray
 from bnstats.audit.case import Case
 from bnstats.statistics.moments import Moments
 

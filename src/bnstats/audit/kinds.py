@@ -35,7 +35,7 @@ def averaged(layers: Sequence[Layer], watched: Mapping[str, Watched]) -> Kind:
 
 
 def biased(layers: Sequence[Layer], watched: Mapping[str, Watched]) -> Kind:
-    """Running statistics with the variance divided by n/(n - 1), which PyTorch stores but does not normalise with."""
+    """Running statistics with the variance divided by n/(n - 1), which PyTorch stores but does not normalize with."""
     made = {}
     for layer in layers:
         if layer.running is not None and layer.name in watched and watched[layer.name].n.size:
@@ -61,7 +61,7 @@ def population(runner: Runner, rows: Any, batch_size: int, seed: int, frozen: Co
     """Statistics of all rows, layer by layer along the inference path itself; exact if the rows fit into one batch.
 
     Else rows are put together anew into batches as large as fit, at least as large as in training: each layer's input
-    is then normalised by statistics of so many rows instead of all.
+    is then normalized by statistics of so many rows instead of all.
 
     Parameters
     ----------

@@ -15,7 +15,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.instancenorm import _InstanceNorm
 from torch.overrides import TorchFunctionMode
 
-from bnstats._arrays import FloatArray
+from bnstats._checks.array_types import FloatArray
 
 Statistics = tuple[FloatArray, FloatArray]
 
@@ -34,8 +34,8 @@ class Layer:
         Names of the running mean and variance in the module; None where no running statistics are kept.
     calls : int
         In one forward pass.
-    normalises : bool
-        Whether PyTorch's own batch normalisation does its work; frozen ones scale and shift by themselves.
+    normalizes : bool
+        Whether PyTorch's own batch normalization does its work; frozen ones scale and shift by themselves.
     eps : float
         Added to the variance.
     momentum : float or None
@@ -50,7 +50,7 @@ class Layer:
     module: nn.Module
     buffers: tuple[str, str] | None
     calls: int
-    normalises: bool
+    normalizes: bool
     eps: float
     momentum: float | None
     steps: int | None
@@ -86,7 +86,7 @@ def largest(tensor: Tensor) -> float:
 
 @dataclass(frozen=True, eq=False)
 class Call:
-    """One call of PyTorch's batch normalisation."""
+    """One call of PyTorch's batch normalization."""
 
     input: Tensor
     running_mean: Tensor | None
@@ -132,7 +132,7 @@ _DROPOUTS += [functional.alpha_dropout, functional.feature_alpha_dropout]
 
 
 class BatchNormCalls(TorchFunctionMode):
-    """While active, `handle(name, call)` does every batch normalisation; functional calls are seen, too.
+    """While active, `handle(name, call)` does every batch normalization; functional calls are seen, too.
 
     A layer is known by the buffer that it hands over, or, where it keeps none, by the module that has been entered.
 
@@ -255,7 +255,7 @@ def _layer(
         module,
         pair,
         calls=max(len(calls), entered),
-        normalises=bool(calls),
+        normalizes=bool(calls),
         eps=calls[0].eps if calls else float(getattr(module, "eps", 1e-5)),
         momentum=None if momentum is None else float(momentum),
         steps=None if counter is None or unknown else int(counter),

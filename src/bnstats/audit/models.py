@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from bnstats._validation import shown
+from bnstats._checks.values import shown
 
 
 def unwrapped(model: Any) -> nn.Module:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bnstats._arrays import FloatArray
+from bnstats._checks.array_types import FloatArray
 from bnstats.audit.layers import Layer, Statistics
 from bnstats.audit.watch import Watched
 from bnstats.statistics.conventions import Convention
@@ -121,7 +121,7 @@ def compare(
     Notes
     -----
     The mean of z² is (K - 1)/(K - 3) for K batches of normal statistics. Each resample draws the batches of the running
-    average and the K batches that it is compared with, and studentises anew.
+    average and the K batches that it is compared with, and studentizes anew.
     """
     if layer.running is None or len(watched.batch) < 3:
         return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import stats
 
-from bnstats._arrays import FloatArray, IntArray
+from bnstats._checks.array_types import FloatArray, IntArray
 from bnstats.audit.batches import count_rows, labels_of, taken
 from bnstats.audit.bench import Bench
 from bnstats.audit.case import Case, Gap

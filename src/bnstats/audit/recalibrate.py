@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bnstats._numbers import whole
-from bnstats._validation import function, named, several
+from bnstats._checks.numbers import whole
+from bnstats._checks.values import function, named, several
 from bnstats.audit import kinds
 from bnstats.audit.batches import Draws, check_loader, joined
 from bnstats.audit.kinds import Kind
@@ -76,7 +76,7 @@ def recalibrate(
         For an unknown kind or layer, or a loader that cannot be used.
     """
     named("kind", kind, {k: k for k in KINDS}, "none of another type")
-    count = 10**9 if batches is None else whole("batches", batches, least=1)
+    count = 10**9 if batches is None else whole("batches", batches, minimum=1)
     check_loader("loader", loader)
     if forward is not None:
         function("forward", forward, "lambda model, batch: model(batch)")
@@ -84,7 +84,7 @@ def recalibrate(
     mended = copy.deepcopy(model)
     core = unwrapped(mended)
     place = device_of(core, device)
-    seed = whole("seed", seed, least=0)
+    seed = whole("seed", seed, minimum=0)
     with untouched(core, [loader], seed):
         draws = Draws("loader", loader, count, seed)
         runner = Runner(core, forward, draws.first, place)
@@ -107,7 +107,7 @@ def _make(runner: Runner, layers: list[Layer], rows: Iterable[Any], kind: str, s
         return kinds.population(runner, joined(list(rows)), size, seed)
     if kind == "debiased":
         return kinds.debiased(layers)
-    frozen = {layer.name for layer in layers if not layer.normalises}
+    frozen = {layer.name for layer in layers if not layer.normalizes}
     watched = runner.watch(rows, training=True, frozen=frozen)
     makers: dict[str, Callable[[], Kind]] = {
         "precise": lambda: kinds.precise(watched),

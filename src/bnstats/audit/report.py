@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from bnstats import _validation
-from bnstats._terminal import printable
+from bnstats._checks import values as _validation
+from bnstats._checks.terminal import printable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

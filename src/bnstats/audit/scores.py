@@ -11,9 +11,9 @@ import torch
 from scipy import stats
 from torch import Tensor
 
-from bnstats._arrays import FloatArray, IntArray
-from bnstats._raised import raised
-from bnstats._real_arrays import real_array
+from bnstats._checks.array_types import FloatArray, IntArray
+from bnstats._checks.arrays import real_array
+from bnstats._checks.safe_text import raised
 from bnstats.audit.batches import labels_of
 from bnstats.audit.layers import to_numpy
 
@@ -55,7 +55,7 @@ class Estimate:
 
 
 def estimate(rows: FloatArray, extra_variance: float = 0.0) -> Estimate:
-    """Mean of a value per row, with a studentised interval that holds for skewed and for heavy-tailed values.
+    """Mean of a value per row, with a studentized interval that holds for skewed and for heavy-tailed values.
 
     Parameters
     ----------

@@ -43,7 +43,7 @@ def not_finite(case: Case) -> list[Finding]:
 
 
 def mixed_modes(case: Case, gap: Gap) -> tuple[Finding | None, Kind]:
-    """Some layers normalise by running statistics while others normalise by the batch."""
+    """Some layers normalize by running statistics while others normalize by the batch."""
     if not case.mixed:
         return None, {}
     names = [layer.name for layer in case.layers if layer.name in case.frozen]
@@ -98,7 +98,7 @@ def dead_channels(case: Case) -> list[Finding]:
 
 
 def updated_twice(case: Case) -> list[Finding]:
-    """More updates than optimisation steps, whose number has to be given."""
+    """More updates than optimization steps, whose number has to be given."""
     counted = {layer.name: layer.steps / layer.calls for layer in case.layers if layer.steps}
     if not case.options.steps or not counted:
         return []

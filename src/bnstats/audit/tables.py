@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bnstats._arrays import FloatArray
+from bnstats._checks.array_types import FloatArray
 from bnstats.audit import kinds
 from bnstats.audit.batches import count_rows
 from bnstats.audit.case import Case
@@ -120,8 +120,8 @@ def discrepancies(case: Case, layer: Layer) -> dict[str, float]:
     population_mean, population_var = case.kinds["population"][layer.name]
     noise_sd = compared.se[1] / (2 * np.sqrt(np.maximum(pooled_var, 1e-30)))
 
-    def tid(values: FloatArray, centre: FloatArray, scale: float) -> float:
-        return float(np.mean(np.linalg.norm(values - centre, axis=1)) / max(scale, 1e-30))
+    def tid(values: FloatArray, center: FloatArray, scale: float) -> float:
+        return float(np.mean(np.linalg.norm(values - center, axis=1)) / max(scale, 1e-30))
 
     return {
         "tid_mean": tid(means, mean, unit),

@@ -16,8 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from bnstats._arrays import FloatArray, IntArray
-from bnstats._raised import raised
+from bnstats._checks.array_types import FloatArray, IntArray
+from bnstats._checks.safe_text import raised
 from bnstats.audit.batches import inputs_of, moved
 from bnstats.audit.layers import (
     BatchNormCalls,
@@ -73,7 +73,7 @@ class Watched:
         return all_values.mean, all_values.var()
 
     def updates(self, momentum: float | None) -> Statistics:
-        """What one forward pass moves the running statistics towards, of shape (batches, channels).
+        """What one forward pass moves the running statistics toward, of shape (batches, channels).
 
         A layer that is called several times in a pass updates them several times, and the last call weighs most.
         """
@@ -102,9 +102,9 @@ class Runner:
             how = "mend forward=" if forward else "give forward=, a function (model, batch) -> output"
             raise ValueError(f"the model cannot be called with the first batch, {raised(error)}; {how}.") from error
         self._names = {id(tensors[0]): layer.name for layer in self.layers if (tensors := layer.tensors())}
-        self._own = {layer.name: layer for layer in self.layers if not layer.normalises}
+        self._own = {layer.name: layer for layer in self.layers if not layer.normalizes}
         # Calls of all others are known by the buffer that they hand over.
-        self._entered = {x.name: x.module for x in self.layers if x.buffers is None or not x.normalises}
+        self._entered = {x.name: x.module for x in self.layers if x.buffers is None or not x.normalizes}
         self.drops_out = False
 
     def output(self, batch: Any) -> Any:
@@ -137,7 +137,7 @@ class Runner:
         given : dict of (mean, variance), optional
             Statistics of layers that shall not use their running ones.
         batch_statistics : names
-            Layers that normalise by the batch itself.
+            Layers that normalize by the batch itself.
         eps : dict, optional
             Layers with another eps than their own.
         """
@@ -159,14 +159,14 @@ class Runner:
             return [self.output(batch) for batch in batches]
 
     def with_calls(self, handle: Handler, batch: Any) -> Any:
-        """The output of a batch in evaluation mode, `handle` doing every batch normalisation."""
+        """The output of a batch in evaluation mode, `handle` doing every batch normalization."""
         self.model.eval()
         with self._controlled(handle):
             return self.output(batch)
 
     @contextmanager
     def _controlled(self, handle: Handler, entered: Callable[[str, Any], None] | None = None) -> Iterator[None]:
-        """While active, `handle` does every batch normalisation; `entered` is called with a layer's name and inputs."""
+        """While active, `handle` does every batch normalization; `entered` is called with a layer's name and inputs."""
         mode = BatchNormCalls(self._names, handle)
 
         def enter(name: str, inputs: Any) -> None:
@@ -194,7 +194,7 @@ class Runner:
         training : bool
             In training mode, as training runs; else in evaluation mode with batch statistics, so that dropout is off.
         frozen : names
-            Layers that go on to normalise with their running statistics.
+            Layers that go on to normalize with their running statistics.
         eps : dict, optional
             Layers with another eps than their own.
         """
@@ -284,7 +284,7 @@ def _stacked(batches: list[list[Moment]], calls: int) -> Watched:
 
 @contextmanager
 def _replaced(layers: list[Layer], given: Mapping[str, Statistics]) -> Iterator[None]:
-    """Other statistics in the buffers of layers that normalise by themselves, in the buffers' own precision."""
+    """Other statistics in the buffers of layers that normalize by themselves, in the buffers' own precision."""
     kept = [dict(layer.module._buffers) for layer in layers]
     try:
         for layer in layers:

@@ -4,6 +4,12 @@ from .claim import Claim as Claim, Region as Region
 from .evidence import BatchStatistic as BatchStatistic, Enumerated as Enumerated, Measure as Measure
 from .evidence import Measures as Measures, Squared as Squared, Within as Within
 from .grades import letter_grades as letter_grades
-from .grounds import Bounded as Bounded, Exact as Exact, Grounds as Grounds, Moment as Moment, Proportion as Proportion
+from .interval_methods import (
+    Bounded as Bounded,
+    Exact as Exact,
+    IntervalMethod as IntervalMethod,
+    Moment as Moment,
+    Proportion as Proportion,
+)
 from .networks import Networks as Networks, accuracy as accuracy
 from .registry import CLAIMS as CLAIMS

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bnstats._arrays import FloatArray
+from bnstats._checks.array_types import FloatArray
 
 # Largest share of the capital that is staked on one value.
 LARGEST_STAKE = 0.98

@@ -9,11 +9,11 @@ from functools import partial
 from types import MappingProxyType
 from typing import ClassVar
 
-from bnstats._doors import CheckedMethods, checked
-from bnstats._numbers import interval, number, whole
-from bnstats._validation import instance, word
+from bnstats._checks.arguments import CheckedMethods, checked
+from bnstats._checks.numbers import interval, number, whole
+from bnstats._checks.values import instance, word
 from bnstats.claims.evidence import Enumerated, Evidence
-from bnstats.claims.grounds import Exact, Grounds
+from bnstats.claims.interval_methods import Exact, IntervalMethod
 
 SUPPORTED, REFUTED, UNDECIDED = "supported", "refuted", "undecided"
 VERDICTS = MappingProxyType({verdict: verdict for verdict in (SUPPORTED, REFUTED, UNDECIDED)})
@@ -65,9 +65,9 @@ class Region(CheckedMethods):
     source=word,
     quantity=word,
     region=partial(instance, wanted=Region, example="bn.claims.Region.above(0.5)"),
-    grounds=partial(instance, wanted=Grounds, example="bn.claims.Proportion()"),
+    interval_method=partial(instance, wanted=IntervalMethod, example="bn.claims.Proportion()"),
     evidence=partial(instance, wanted=Evidence, example="bn.claims.Enumerated(cases)"),
-    most=partial(whole, least=1, most=2**53),
+    max_replicates=partial(whole, minimum=1, maximum=2**53),
 )
 @dataclass(frozen=True)
 class Claim:
@@ -85,7 +85,7 @@ class Claim:
         What is measured; the claim is about its expectation.
     region : Region
         Where the quantity lies if the statement is true.
-    grounds : Grounds
+    grounds : IntervalMethod
         Why the interval for the quantity is valid.
     evidence : Evidence
         The study that measures it.
@@ -98,7 +98,7 @@ class Claim:
     --------
     >>> import numpy as np
     >>> from bnstats.claims.evidence import BatchStatistic
-    >>> from bnstats.claims.grounds import Proportion
+    >>> from bnstats.claims.interval_methods import Proportion
     >>> claim = Claim(
     ...     "three-fair-coins",
     ...     "Three fair coins show the same face one time in four.",
@@ -118,18 +118,18 @@ class Claim:
     source: str
     quantity: str
     region: Region
-    grounds: Grounds
+    interval_method: IntervalMethod
     evidence: Evidence
-    most: int = 2**17
+    max_replicates: int = 2**17
     words: ClassVar[Mapping[str, str]] = VERDICTS
 
     def __post_init__(self) -> None:
-        if isinstance(self.grounds, Exact) and not isinstance(self.evidence, Enumerated):
+        if isinstance(self.interval_method, Exact) and not isinstance(self.evidence, Enumerated):
             raise ValueError(
                 f"claim {self.identifier!r}: Exact() takes bn.claims.Enumerated(cases), all cases and none drawn; got "
                 f"{type(self.evidence).__name__}; give that, or grounds that are valid for what is drawn."
             )
-        low, high = self.grounds.range
+        low, high = self.interval_method.range
         inside = max(low, self.region.low), min(high, self.region.high)
         if inside[0] > inside[1] or inside == (low, high):
             never = "false" if inside == (low, high) else "true"

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from bnstats.claims.claim import REFUTED, SUPPORTED, UNDECIDED, VERDICTS
-from bnstats.claims.grounds import BY_ALGEBRA
+from bnstats.claims.interval_methods import BY_ALGEBRA
 
 SIGNS = {SUPPORTED: "the same here", REFUTED: "opposite here", UNDECIDED: "undecided here"}
 """Words for a published sign: small networks here can have another one, and refute nothing that others measured."""
@@ -21,7 +21,7 @@ def counts(table: pd.DataFrame) -> list[str]:
     ['1 claim by evidence: 0 supported, 1 refuted, 0 undecided.', '1 claim by algebra: 1 supported, 0 refuted.']
     """
     sign = table["verdict"].isin(SIGNS.values())
-    algebra = (table["grounds"] == BY_ALGEBRA) & ~sign
+    algebra = (table["interval_method"] == BY_ALGEBRA) & ~sign
     kinds: tuple[tuple[str, pd.Series, Mapping[str, str]], ...] = (
         ("claim{} by evidence", ~algebra & ~sign, VERDICTS),
         ("claim{} by algebra", algebra, VERDICTS),

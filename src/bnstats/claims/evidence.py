@@ -13,15 +13,15 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.random import Generator
 
-from bnstats._arrays import FloatArray
-from bnstats._doors import checked
-from bnstats._numbers import batch_size, interval, number
-from bnstats._real_arrays import real_array
-from bnstats._user_code import LendsArrays, called, name_of_function
-from bnstats._validation import function, instance, shown, word
+from bnstats._checks.arguments import checked
+from bnstats._checks.array_types import FloatArray
+from bnstats._checks.arrays import real_array
+from bnstats._checks.numbers import batch_size, interval, number
+from bnstats._checks.user_code import LendsArrays, called, name_of_function
+from bnstats._checks.values import function, instance, shown, word
 from bnstats.sampling.batching import IID, Batching, rule
 from bnstats.sampling.populations import Population, population_of
-from bnstats.simulation.study import Cell, Study
+from bnstats.simulation.study import Condition, Study
 
 Blocks = Mapping[Study, Mapping[Any, Any]]
 """What one block of each study returned."""
@@ -35,7 +35,7 @@ class Evidence(LendsArrays, ABC):
     @property
     @abstractmethod
     def studies(self) -> tuple[Study, ...]:
-        """The studies whose first cell is simulated, block by block."""
+        """The studies whose first condition is simulated, block by block."""
 
     @property
     @abstractmethod
@@ -117,7 +117,7 @@ class Measures(Evidence):
 
     @property
     def size(self) -> int:
-        return min(study.size(study.cells()[0]) for study in self.studies)
+        return min(study.size(study.conditions()[0]) for study in self.studies)
 
     @property
     def scope(self) -> str:
@@ -222,7 +222,7 @@ class Enumerated(Evidence):
 
     def _computed(self) -> FloatArray:
         """A copy, as a function may fill the same array again."""
-        return real_array("what cases() returns", self.cases(), axes=1, least=0, finite=False).copy()
+        return real_array("what cases() returns", self.cases(), axes=1, minimum=0, finite=False).copy()
 
 
 @checked(
@@ -249,16 +249,16 @@ class BatchStatistic(Study):
     statistic: Callable[[FloatArray], Any]
     batching: Batching = IID()
 
-    def cells(self) -> list[dict[str, Any]]:
+    def conditions(self) -> list[dict[str, Any]]:
         population = Population.of(self.population)
         return [{"population": population, "batch_size": self.batch_size, "batching": self.batching}]
 
-    def size(self, cell: Cell) -> int:
+    def size(self, condition: Condition) -> int:
         return max(64, 2**16 // self.batch_size)
 
-    def simulate(self, cell: Cell, rng: Generator, size: int) -> dict[str, Any]:
+    def simulate(self, condition: Condition, rng: Generator, size: int) -> dict[str, Any]:
         batches = np.empty((size, self.batch_size))
-        self.batching.fill(cell["population"], rng, batches)
+        self.batching.fill(condition["population"], rng, batches)
         # A copy, as a function may fill the same array again.
         return {"value": np.array(called(f"statistic {name_of_function(self.statistic)}", self.statistic, batches))}
 

@@ -1,4 +1,4 @@
-"""The question's own example: predict the letter of a grade of which only the normalised value is seen."""
+"""The question's own example: predict the letter of a grade of which only the normalized value is seen."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import Any
 
 from scipy import stats
 
-from bnstats._doors import checked
-from bnstats._validation import word
+from bnstats._checks.arguments import checked
+from bnstats._checks.values import word
 from bnstats.datasets.binned_population import BinnedPopulation
 from bnstats.sampling.populations import Population, population_of
 

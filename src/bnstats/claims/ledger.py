@@ -14,20 +14,20 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from tqdm.auto import tqdm
 
-from bnstats._numbers import MOST_THREADS, probability, whole
-from bnstats._numbers import seed as checked_seed
-from bnstats._terminal import printable
-from bnstats._validation import flag, named, optional, several
+from bnstats._checks.numbers import MOST_THREADS, probability, whole
+from bnstats._checks.numbers import seed as checked_seed
+from bnstats._checks.terminal import printable
+from bnstats._checks.values import flag, named, optional, several
 from bnstats.claims.claim import UNDECIDED, Claim
 from bnstats.claims.counts import counts, undecided
-from bnstats.claims.hearing import Hearing
 from bnstats.claims.registry import CLAIMS
+from bnstats.claims.sequential_test import SequentialTest
 from bnstats.simulation.blocks import failure
-from bnstats.simulation.remote import attempted
 from bnstats.simulation.result import NO_MARKUP
-from bnstats.simulation.single_thread import single_thread
 from bnstats.simulation.study import Study
-from bnstats.simulation.workers import finished, guarded
+from bnstats.simulation.workers.executors import finished, guarded
+from bnstats.simulation.workers.remote import attempted
+from bnstats.simulation.workers.single_thread import single_thread
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -46,7 +46,7 @@ class Ledger:
         claim, statement, source, quantity, scope (the data and networks it was measured with), grounds ("by algebra"
         where all cases are computed), region, estimate, low, high (an interval that holds the quantity in all rows
         together with the probability asked for), replicates, verdict (supported, refuted or undecided; of a published
-        sign: the same here, opposite here or undecided here), smallest_departure (a quantity farther than that outside
+        sign: the same here, opposite here or undecided here), min_detectable (a quantity farther than that outside
         the region, with replicates that scatter as much, would have been detected: the width of the interval), needed
         (replicates that would decide an undecided claim, else nan).
     false_verdicts : float
@@ -127,17 +127,22 @@ def check_claims(
     """
     chosen = chosen_claims(claims)
     error = probability("false_verdicts", false_verdicts) / len(chosen)
-    most = optional(partial(whole, least=0, most=2**53))("max_replicates", max_replicates)
-    hearings = [Hearing(claim, error, claim.most if most is None else min(most, claim.most)) for claim in chosen]
+    max_replicates = optional(partial(whole, minimum=0, maximum=2**53))("max_replicates", max_replicates)
+    tests = [
+        SequentialTest(
+            claim, error, claim.max_replicates if max_replicates is None else min(max_replicates, claim.max_replicates)
+        )
+        for claim in chosen
+    ]
     seed, progress = checked_seed("seed", seed), optional(flag)("progress", progress)
-    with _pool(executor) as pool, _bar(len(hearings), progress) as bar:
-        for step in range(max(len(hearing.ends) for hearing in hearings)):
-            for hearing, blocks in _blocks_of(hearings, step, seed, pool):
+    with _pool(executor) as pool, _bar(len(tests), progress) as bar:
+        for step in range(max(len(test.ends) for test in tests)):
+            for test, blocks in _blocks_of(tests, step, seed, pool):
                 for found in blocks:
-                    hearing.add(found)
-                hearing.end(step)
-                bar.update(sum(h.verdict != UNDECIDED for h in hearings) - bar.n)
-    return Ledger(pd.DataFrame([_row(hearing) for hearing in hearings]), false_verdicts)
+                    test.add(found)
+                test.end(step)
+                bar.update(sum(h.verdict != UNDECIDED for h in tests) - bar.n)
+    return Ledger(pd.DataFrame([_row(test) for test in tests]), false_verdicts)
 
 
 def chosen_claims(claims: Any) -> list[Claim]:
@@ -154,24 +159,24 @@ def chosen_claims(claims: Any) -> list[Claim]:
 
 
 def _blocks_of(
-    hearings: Sequence[Hearing], step: int, seed: int, pool: Executor
-) -> Iterator[tuple[Hearing, list[dict[Study, Any]]]]:
+    tests: Sequence[SequentialTest], step: int, seed: int, pool: Executor
+) -> Iterator[tuple[SequentialTest, list[dict[Study, Any]]]]:
     """Each claim that still needs evidence, with its blocks; a block that several claims share is simulated once."""
-    wanted = [(hearing, hearing.blocks_of(step)) for hearing in hearings]
-    uses = [(study, b) for hearing, blocks in wanted for study in hearing.claim.evidence.studies for b in blocks]
+    wanted = [(test, test.blocks_of(step)) for test in tests]
+    uses = [(study, b) for test, blocks in wanted for study in test.claim.evidence.studies for b in blocks]
     pending = {use: guarded(partial(pool.submit, attempted, *use, seed), LOST) for use in dict.fromkeys(uses)}
-    for hearing, blocks in wanted:
+    for test, blocks in wanted:
         if len(blocks):
             yield (
-                hearing,
-                [{s: _result(pending[s, b], pool, s, b, seed) for s in hearing.claim.evidence.studies} for b in blocks],
+                test,
+                [{s: _result(pending[s, b], pool, s, b, seed) for s in test.claim.evidence.studies} for b in blocks],
             )
 
 
 def _result(work: Future[Any], pool: Executor, study: Study, block: int, seed: int) -> Any:
     found = guarded(lambda: finished(work, pool), LOST)
     if isinstance(found, Exception):
-        raise failure(study, study.cells()[0], block, seed, found) from found
+        raise failure(study, study.conditions()[0], block, seed, found) from found
     return found
 
 
@@ -181,7 +186,7 @@ def _pool(executor: Executor | int | None) -> Iterator[Executor]:
     if isinstance(executor, Executor):
         yield executor
         return
-    threads = os.cpu_count() if executor is None else whole("executor", executor, least=1, most=MOST_THREADS)
+    threads = os.cpu_count() if executor is None else whole("executor", executor, minimum=1, maximum=MOST_THREADS)
     with single_thread(), ThreadPoolExecutor(threads) as pool:
         yield pool
         pool.shutdown(cancel_futures=True)
@@ -194,21 +199,21 @@ def _bar(claims: int, progress: bool | None) -> Iterator[Any]:
         yield bar
 
 
-def _row(hearing: Hearing) -> dict[str, Any]:
-    claim, (low, high) = hearing.claim, hearing.interval
+def _row(test: SequentialTest) -> dict[str, Any]:
+    claim, (low, high) = test.claim, test.interval
     return {
         "claim": claim.identifier,
         "statement": claim.statement,
         "source": claim.source,
         "quantity": claim.quantity,
         "scope": claim.evidence.scope,
-        "grounds": claim.grounds.name,
+        "interval_method": claim.interval_method.name,
         "region": str(claim.region),
-        "estimate": float(hearing.values.mean()) if hearing.values.size else math.nan,
+        "estimate": float(test.values.mean()) if test.values.size else math.nan,
         "low": low,
         "high": high,
-        "replicates": hearing.values.size,
-        "verdict": claim.words[hearing.verdict],
-        "smallest_departure": high - low,
-        "needed": hearing.needed(),
+        "replicates": test.values.size,
+        "verdict": claim.words[test.verdict],
+        "min_detectable": high - low,
+        "replicates_needed": test.needed(),
     }

@@ -10,9 +10,9 @@ from dataclasses import KW_ONLY, dataclass
 from functools import cache, partial
 from typing import Any
 
-from bnstats._doors import checked
-from bnstats._numbers import batch_size, count, interval
-from bnstats._validation import instance, optional
+from bnstats._checks.arguments import checked
+from bnstats._checks.numbers import batch_size, count, interval
+from bnstats._checks.values import instance, optional
 from bnstats.claims.evidence import PHRASE, Measures
 from bnstats.datasets.dataset import Dataset
 from bnstats.datasets.row_batching import RowBatching, Shuffled
@@ -127,9 +127,9 @@ class Accuracy:
 
     @property
     def key(self) -> tuple[Any, ...]:
-        conditions = self.study.conditions(self.study.cells()[0])
-        (condition,) = (one for one in conditions if one.shift == self.shift)
-        return (*condition.key, name_of(self.statistics), "accuracy")
+        evaluations = self.study.evaluations(self.study.conditions()[0])
+        (evaluation,) = (one for one in evaluations if one.shift == self.shift)
+        return (*evaluation.key, name_of(self.statistics), "accuracy")
 
 
 @checked(

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from bnstats.claims.claim import Claim
-from bnstats.claims.entries import (
+from bnstats.claims.builtin import (
     answers,
     convergence,
     correction,
@@ -17,6 +16,7 @@ from bnstats.claims.entries import (
     training,
     values,
 )
+from bnstats.claims.claim import Claim
 
 CLAIMS: dict[str, Claim] = {
     claim.identifier: claim

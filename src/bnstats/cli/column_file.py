@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from bnstats._arrays import FloatArray
-from bnstats._validation import shown
+from bnstats._checks.array_types import FloatArray
+from bnstats._checks.values import shown
 from bnstats.cli.text_table import NUMBER, SEPARATORS, looks_numeric, text_table
 
 TEXT = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import bnstats as bn
-from bnstats._terminal import escaped, printable, printable_table
+from bnstats._checks.terminal import escaped, printable, printable_table
 from bnstats.cli.column_file import ENDINGS, Options, read_column
 from bnstats.cli.output_file import check_outputs, write_text
 
@@ -84,7 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     audit.add_argument(
         "--data", type=Path, metavar="FILE.npz", help="arrays x and y, and test_x and test_y if you like"
     )
-    audit.add_argument("--batch-size", type=int, help="rows that training normalises together, for --data")
+    audit.add_argument("--batch-size", type=int, help="rows that training normalizes together, for --data")
     audit.add_argument("--html", type=Path, metavar="FILE.html", help="where to write the whole report as a page")
     audit.add_argument("--seed", type=int, default=0, help="of resampling and splits (default: %(default)s)")
 

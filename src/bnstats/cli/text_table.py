@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from bnstats._validation import shown
+from bnstats._checks.values import shown
 
 SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 NAMED = {name: mark for mark, name in SEPARATORS.items()} | {"\\t": "\t", "space": " "}

@@ -1,6 +1,6 @@
 """Corrections for batch effects and drift: one frame, its variants, their registry."""
 
-from bnstats.corrections.batchwise import center, none, standardise
+from bnstats.corrections.batchwise import center, none, standardize
 from bnstats.corrections.combat import combat
 from bnstats.corrections.confounding import check_confounding
 from bnstats.corrections.correction import Correction, Fitted
@@ -32,7 +32,7 @@ __all__ = [
     "shrink",
     "shrink_scale",
     "spline",
-    "standardise",
+    "standardize",
     "trailing_average",
 ]
 

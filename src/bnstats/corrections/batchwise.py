@@ -6,7 +6,7 @@ from functools import partial
 
 import numpy as np
 
-from bnstats._arrays import FloatArray
+from bnstats._checks.array_types import FloatArray
 from bnstats._warnings import notify
 from bnstats.corrections.correction import Correction, Rule
 from bnstats.corrections.groups import Groups
@@ -26,13 +26,13 @@ def center() -> Correction:
     return Correction.made_by(center, "batch", False, _center)
 
 
-def standardise() -> Correction:
-    """Centres, and scales each batch to the pooled within-batch standard deviation.
+def standardize() -> Correction:
+    """Centers, and scales each batch to the pooled within-batch standard deviation.
 
     x' = level + (x - mean_b) s / s_b with s_b² of the batch (ddof 1) and s² = sum (n_b - 1) s_b² / sum (n_b - 1), so
     units are kept. A batch of one row or of equal values is an error.
     """
-    return Correction.made_by(standardise, "batch", False, _standardise)
+    return Correction.made_by(standardize, "batch", False, _standardize)
 
 
 def check_pairs(groups: Groups) -> None:
@@ -69,15 +69,15 @@ def _center(groups: Groups) -> Rule:
 def _centering(groups: Groups, level: FloatArray) -> tuple[FloatArray, FloatArray]:
     lone = groups.n[:, 0] == 1
     if lone.any():
-        notify(f"{groups.named(lone)} has one row: centred, nothing of it is left.")
+        notify(f"{groups.named(lone)} has one row: centered, nothing of it is left.")
     return groups.mean - level, np.ones_like(groups.mean)
 
 
-def _standardise(groups: Groups) -> Rule:
+def _standardize(groups: Groups) -> Rule:
     check_spread(groups)
-    return partial(_standardising, level=groups.level, within=groups.var_within())
+    return partial(_standardizing, level=groups.level, within=groups.var_within())
 
 
-def _standardising(groups: Groups, level: FloatArray, within: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _standardizing(groups: Groups, level: FloatArray, within: FloatArray) -> tuple[FloatArray, FloatArray]:
     check_spread(groups)
     return groups.mean - level, np.sqrt(within * (groups.n - 1) / groups.m2)

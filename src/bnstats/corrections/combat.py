@@ -1,4 +1,4 @@
-"""Parametric ComBat: batch means and variances shrunken towards what they are over all features of the batch."""
+"""Parametric ComBat: batch means and variances shrunken toward what they are over all features of the batch."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from functools import partial
 
 import numpy as np
 
-from bnstats._arrays import FloatArray
-from bnstats._numbers import whole
+from bnstats._checks.array_types import FloatArray
+from bnstats._checks.numbers import whole
 from bnstats.corrections.batchwise import check_pairs
 from bnstats.corrections.correction import Correction, Rule
 from bnstats.corrections.groups import Groups
@@ -28,7 +28,7 @@ def combat(ddof: int = 1) -> Correction:
     ddof : {0, 1}
         Of the variances that the laws are fitted to: 1 in the article and in R's sva, 0 in pyComBat and InMoose.
     """
-    ddof = whole("ddof", ddof, least=0, most=1)
+    ddof = whole("ddof", ddof, minimum=0, maximum=1)
     return Correction.made_by(combat, "batch", False, _combat, ddof=ddof)
 
 

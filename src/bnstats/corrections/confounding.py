@@ -8,8 +8,8 @@ from numpy.typing import ArrayLike
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from bnstats._doors import aligned_by_label
-from bnstats._real_arrays import labels_of_rows
+from bnstats._checks.arguments import aligned_by_label
+from bnstats._checks.arrays import labels_of_rows
 from bnstats._warnings import notify
 from bnstats.corrections.groups import listed
 
@@ -18,7 +18,7 @@ from bnstats.corrections.groups import listed
 def check_confounding(batch: ArrayLike, label: ArrayLike) -> None:
     """Check that correcting for the batch leaves the differences between labels: each must be seen within a batch.
 
-    Two labels can be compared beside batch effects if a chain of batches links them, neighbours in the chain sharing
+    Two labels can be compared beside batch effects if a chain of batches links them, neighbors in the chain sharing
     a label.
 
     Parameters
@@ -35,7 +35,7 @@ def check_confounding(batch: ArrayLike, label: ArrayLike) -> None:
     Warns
     -----
     UserWarning
-        For batches of one label alone: correcting them moves their rows towards those of other labels.
+        For batches of one label alone: correcting them moves their rows toward those of other labels.
 
     Examples
     --------
@@ -66,6 +66,6 @@ def check_confounding(batch: ArrayLike, label: ArrayLike) -> None:
     alone = pd.Series(columns).groupby(rows).nunique().to_numpy() == 1
     if len(labels) > 1 and alone.any():
         notify(
-            f"batch {listed(batches[alone])} holds one label only: correcting for the batch moves its rows towards "
+            f"batch {listed(batches[alone])} holds one label only: correcting for the batch moves its rows toward "
             "those of other labels."
         )

@@ -12,12 +12,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from bnstats._arrays import FloatArray
-from bnstats._doors import aligned_by_label
-from bnstats._labels import column_order
-from bnstats._real_arrays import labels_of_rows, real_array
-from bnstats._tables import like, one_column, rows_like
-from bnstats._user_code import called, guarded, is_own, lent
+from bnstats._checks.arguments import aligned_by_label
+from bnstats._checks.array_types import FloatArray
+from bnstats._checks.arrays import labels_of_rows, real_array
+from bnstats._checks.labels import column_order
+from bnstats._checks.tables import like, one_column, rows_like
+from bnstats._checks.user_code import called, guarded, is_own, lent
 from bnstats.corrections.groups import Groups, shown
 
 Along = Literal["batch", "time"]
@@ -58,13 +58,17 @@ class Correction:
 
     name: str
     along: Along
-    transfers: bool
+    applies_to_new: bool
     estimate: Callable[..., Rule]
     parameters: tuple[tuple[str, Any], ...] = ()
 
     @staticmethod
     def made_by(
-        factory: Callable[..., Correction], along: Along, transfers: bool, estimate: Callable[..., Rule], **given: Any
+        factory: Callable[..., Correction],
+        along: Along,
+        applies_to_new: bool,
+        estimate: Callable[..., Rule],
+        **given: Any,
     ) -> Correction:
         """What a factory returns: named after it and those of its parameters that are not its defaults.
 
@@ -75,7 +79,7 @@ class Correction:
         defaults = inspect.signature(factory).parameters
         changed = ", ".join(f"{name}={value}" for name, value in given.items() if value != defaults[name].default)
         name = f"{factory.__name__}({changed})" if changed else factory.__name__
-        return Correction(name, along, transfers, estimate, tuple(given.items()))
+        return Correction(name, along, applies_to_new, estimate, tuple(given.items()))
 
     @aligned_by_label("x", "key")
     def fit(self, x: ArrayLike, key: ArrayLike) -> Fitted:
@@ -193,7 +197,7 @@ class Fitted:
     def adapt(self, x: ArrayLike, key: ArrayLike) -> Fitted:
         """The fit of other rows at the level of this one: new batches, each by its own rows; or all times so far.
 
-        New batches are estimated with the variances of this fit: what batch normalisation does that goes on using batch
+        New batches are estimated with the variances of this fit: what batch normalization does that goes on using batch
         statistics at test time. Along time the curve is fitted again, so give the rows of old times with the new ones.
 
         >>> from bnstats.corrections import CORRECTIONS
@@ -206,14 +210,14 @@ class Fitted:
         rule = self.rule
         if self.correction.along == "time":
             again = self.correction.rule_of(groups)
-            rule = partial(_relevelled, rule=again, shift=groups.level - self.level)
+            rule = partial(_releveled, rule=again, shift=groups.level - self.level)
         effects, factors = self.correction.by_rule(rule, groups)
         return replace(self, rule=rule, labels=groups.labels, effects=effects, factors=factors)
 
     def _groups(self, x: ArrayLike, key: ArrayLike) -> Groups:
         features = () if self.flat else (len(self.level),)
         order = column_order("x", x, self.columns, f"the {self.correction.name} was fitted on")
-        x = real_array("x", x, finite=False, least=0)
+        x = real_array("x", x, finite=False, minimum=0)
         if np.shape(x)[1:] != features:
             raise ValueError(
                 f"the {self.correction.name} was fitted on x of shape {('rows', *features)}; got shape {np.shape(x)}."
@@ -232,7 +236,7 @@ class Fitted:
         seen = (at >= 0)[:, None]
         if seen.all():
             return self.effects[at], self.factors[at]
-        if not self.correction.transfers:
+        if not self.correction.applies_to_new:
             raise ValueError(self._refusal(groups))
         effects, factors = self.correction.by_rule(self.rule, groups)
         return np.where(seen, self.effects[at], effects), np.where(seen, self.factors[at], factors)
@@ -249,7 +253,7 @@ class Fitted:
         )
 
 
-def centred(rule: Callable[[Groups], FloatArray], groups: Groups) -> Rule:
+def centered(rule: Callable[[Groups], FloatArray], groups: Groups) -> Rule:
     """A rule of effects that average 0 over the rows of `groups`, so that the mean of all rows stays; factors are 1."""
     effects = rule(groups)
     shift = groups.average(effects)
@@ -263,6 +267,6 @@ def _shifted(
     return effects, np.ones_like(effects)
 
 
-def _relevelled(groups: Groups, rule: Rule, shift: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _releveled(groups: Groups, rule: Rule, shift: FloatArray) -> tuple[FloatArray, FloatArray]:
     effects, factors = rule(groups)
     return effects + shift, factors

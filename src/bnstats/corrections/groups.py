@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from bnstats._arrays import FloatArray
-from bnstats._objects import dates_in, numbers_in
-from bnstats._real_arrays import labels_of_rows, real_array
-from bnstats._tables import columns_of
-from bnstats._user_code import HoldsArrays
+from bnstats._checks.array_types import FloatArray
+from bnstats._checks.arrays import labels_of_rows, real_array
+from bnstats._checks.objects import dates_in, numbers_in
+from bnstats._checks.tables import columns_of
+from bnstats._checks.user_code import HoldsArrays
 
 # The sum of the squares of many such values is a float.
 LARGEST = 1e150
@@ -58,7 +58,7 @@ class Groups(HoldsArrays):
             For keys that do not match the rows, a missing label, a time that is no finite number, or values that are
             not finite.
         """
-        columns, x = columns_of(x), real_array("x", x, least=0, finite=False)
+        columns, x = columns_of(x), real_array("x", x, minimum=0, finite=False)
         keys = _checked_keys(key, along, x)
         x = x.reshape(len(x), -1)
         index, labels = pd.factorize(keys, sort=True)

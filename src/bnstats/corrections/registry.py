@@ -12,8 +12,8 @@
 
 from __future__ import annotations
 
-from bnstats._validation import named
-from bnstats.corrections.batchwise import center, none, standardise
+from bnstats._checks.values import named
+from bnstats.corrections.batchwise import center, none, standardize
 from bnstats.corrections.combat import combat
 from bnstats.corrections.correction import Correction
 from bnstats.corrections.shrinkage import random_intercept, shrink, shrink_scale
@@ -31,7 +31,7 @@ CORRECTIONS: dict[str, Correction] = {
     for c in (
         none(),
         center(),
-        standardise(),
+        standardize(),
         shrink(),
         shrink_scale(),
         combat(),

@@ -13,11 +13,11 @@ from scipy.special import digamma, polygamma
 from statsmodels.regression.mixed_linear_model import MixedLM
 from statsmodels.tools.sm_exceptions import ConvergenceWarning
 
-from bnstats._arrays import FloatArray
-from bnstats._numbers import number
+from bnstats._checks.array_types import FloatArray
+from bnstats._checks.numbers import number
 from bnstats._warnings import warnings_are
 from bnstats.corrections.batchwise import check_spread
-from bnstats.corrections.correction import Correction, Rule, centred
+from bnstats.corrections.correction import Correction, Rule, centered
 from bnstats.corrections.groups import Groups
 
 
@@ -26,7 +26,7 @@ def shrink(icc: float | None = None) -> Correction:
 
     effect_b = B_b (mean_b - mu), B_b = n_b icc / (1 + (n_b - 1) icc) = tau² / (tau² + sigma²/n_b), icc = tau² / (tau² +
     sigma²), mu the average of batch means with weights B_b. Effects are moved by a constant so that the mean of all
-    rows stays. The error variance left is tau² (sigma²/n) / (tau² + sigma²/n): never above that of centring (icc=1) or
+    rows stays. The error variance left is tau² (sigma²/n) / (tau² + sigma²/n): never above that of centering (icc=1) or
     of doing nothing (icc=0), where the effects are random and of the variance assumed.
 
     Parameters
@@ -94,7 +94,7 @@ def _shrunken(groups: Groups, icc: FloatArray) -> Rule:
     _need_two(groups)
     weights = groups.n / (1 + (groups.n - 1) * icc)
     mu = (weights * groups.mean).sum(axis=0) / weights.sum(axis=0)
-    return centred(partial(_predicted, icc=icc, mu=mu), groups)
+    return centered(partial(_predicted, icc=icc, mu=mu), groups)
 
 
 def _predicted(groups: Groups, icc: FloatArray, mu: FloatArray) -> FloatArray:
@@ -139,7 +139,7 @@ def _random_intercept(groups: Groups) -> Rule:
 def _reml_icc(x: FloatArray, index: NDArray[np.intp]) -> float:
     x = (x - x.mean()) / x.std()
     with warnings_are("ignore", ConvergenceWarning):  # of tau² = 0, which is an estimate like any other
-        # Gradients vanish at tau² = 0, where the default optimisers stop short or fail; Powell's method has none.
+        # Gradients vanish at tau² = 0, where the default optimizers stop short or fail; Powell's method has none.
         fitted = MixedLM(x, np.ones((len(x), 1)), groups=index).fit(reml=True, method="powell")
     tau2 = float(np.asarray(fitted.cov_re)[0, 0])
     return tau2 / (tau2 + float(fitted.scale))

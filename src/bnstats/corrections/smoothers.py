@@ -1,4 +1,4 @@
-"""Corrections along time: what drifts smoothly is estimated from neighbouring times and taken out.
+"""Corrections along time: what drifts smoothly is estimated from neighboring times and taken out.
 
 Rows of the same time are averaged first, and each average weighs as many rows as it holds. Every effect is the fitted
 curve less the curve's mean over the rows, so that the mean of all rows stays.
@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from scipy.signal import lfilter
 from statsmodels.nonparametric.smoothers_lowess import lowess as statsmodels_lowess
 
-from bnstats._arrays import FloatArray
-from bnstats._numbers import number, whole
-from bnstats.corrections.correction import Correction, Rule, centred
+from bnstats._checks.array_types import FloatArray
+from bnstats._checks.numbers import number, whole
+from bnstats.corrections.correction import Correction, Rule, centered
 from bnstats.corrections.groups import Groups, shown
 from bnstats.corrections.smoothing_spline import smoothing_spline
 
@@ -31,9 +31,9 @@ def moving_average(window: int = 9) -> Correction:
     >>> moving_average(window=3).fit([0.0, 3.0, 0.0, 0.0], [1, 2, 3, 4]).effect([2, 3])
     array([0.125, 0.125])
     """
-    window = whole("window", window, 1, most=2**53)
+    window = whole("window", window, 1, maximum=2**53)
     if window % 2 == 0:
-        raise ValueError(f"a centred window is odd; got {window}: use {window + 1}, or trailing_average.")
+        raise ValueError(f"a centered window is odd; got {window}: use {window + 1}, or trailing_average.")
     return Correction.made_by(moving_average, "time", False, _moving_average, window=window)
 
 
@@ -75,7 +75,7 @@ def spline(penalty: float | None = None) -> Correction:
     ----------
     penalty : float, optional
         Of the squared second derivative, at least 0, in units of time³: 0 interpolates, inf is a line. By default
-        chosen by generalised cross-validation (Craven & Wahba 1979), between all but interpolation and all but a line.
+        chosen by generalized cross-validation (Craven & Wahba 1979), between all but interpolation and all but a line.
     """
     if penalty is not None and not 0 <= number("penalty", penalty) < np.inf:
         raise ValueError(f"penalty is finite and at least 0, or None to choose it; got {penalty}: use polynomial(1).")
@@ -131,7 +131,7 @@ def _polynomial(groups: Groups, degree: int) -> Rule:
     _count(groups, degree + 1, f"a polynomial of degree {degree}")
     fit = partial(_in_unit, domain=groups.labels[[0, -1]])
     basis = np.polynomial.chebyshev.chebfit(fit(groups.labels), groups.mean, degree, w=np.sqrt(groups.n[:, 0]))
-    return centred(partial(_chebyshev, unit=fit, coefficients=basis), groups)
+    return centered(partial(_chebyshev, unit=fit, coefficients=basis), groups)
 
 
 def _in_unit(times: FloatArray, domain: FloatArray) -> FloatArray:
@@ -146,7 +146,7 @@ def _chebyshev(groups: Groups, unit: Callable[[FloatArray], FloatArray], coeffic
 def _spline(groups: Groups, penalty: float | None) -> Rule:
     _count(groups, 5, "a smoothing spline")
     curve = smoothing_spline(groups.labels, groups.mean, groups.n[:, 0], penalty)
-    return centred(partial(_at_times, curve=curve), groups)
+    return centered(partial(_at_times, curve=curve), groups)
 
 
 def _at_times(groups: Groups, curve: Callable[[FloatArray], FloatArray]) -> FloatArray:
@@ -157,7 +157,7 @@ def _lowess(groups: Groups, share: float, iterations: int) -> Rule:
     frac = max(share, 5 / _count(groups, 5, "lowess"))
     unit = partial(_in_unit, domain=groups.labels[[0, -1]])  # statsmodels takes close times for tied ones
     smooth = partial(statsmodels_lowess, exog=unit(groups.labels), frac=frac, it=iterations)
-    return centred(partial(_local_lines, unit=unit, smooth=smooth, mean=groups.mean), groups)
+    return centered(partial(_local_lines, unit=unit, smooth=smooth, mean=groups.mean), groups)
 
 
 def _local_lines(
@@ -171,7 +171,7 @@ def _local_lines(
 
 
 def _stepwise(groups: Groups, values: FloatArray) -> Rule:
-    return centred(partial(_last_of, times=groups.labels, values=values), groups)
+    return centered(partial(_last_of, times=groups.labels, values=values), groups)
 
 
 def _last_of(groups: Groups, times: FloatArray, values: FloatArray) -> FloatArray:

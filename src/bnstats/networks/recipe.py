@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from bnstats._numbers import number, whole
-from bnstats._validation import choice, shown
+from bnstats._checks.numbers import number, whole
+from bnstats._checks.values import choice, shown
 from bnstats.networks.kernels.passes import Descent
 from bnstats.networks.normalizers.batch import Batch
 from bnstats.networks.normalizers.gradient_check import check_gradient
@@ -30,7 +30,7 @@ ACTIVATIONS = {"relu": 0.0, "linear": 1.0}
 class Recipe:
     """How networks are built and trained.
 
-    A hidden layer is x W, normalised, times scale plus shift, activation (with `NoNorm` x W + shift, activation); the
+    A hidden layer is x W, normalized, times scale plus shift, activation (with `NoNorm` x W + shift, activation); the
     output layer has weights and a bias. Loss: cross-entropy, mean over the batch.
 
     Attributes
@@ -62,7 +62,7 @@ class Recipe:
         Normalizer.of(self.normalizer)
         if not isinstance(self.hidden, tuple) or not self.hidden:
             raise ValueError(f"hidden has the units of each layer, as in hidden=(64,); got {shown(self.hidden)}.")
-        object.__setattr__(self, "hidden", tuple(whole("each of hidden", units, least=1) for units in self.hidden))
+        object.__setattr__(self, "hidden", tuple(whole("each of hidden", units, minimum=1) for units in self.hidden))
         choice("activation", self.activation, tuple(ACTIVATIONS))
         for name, within in (("learning_rate", "(0, inf)"), ("sgd_momentum", "[0, 1)"), ("weight_decay", "[0, inf)")):
             object.__setattr__(self, name, number(name, getattr(self, name), within))
@@ -72,7 +72,7 @@ class Recipe:
         if not isinstance(given, tuple) or len(given) < 2 or given[1:-1] != self.hidden:
             raise ValueError(f"sizes are (inputs, *{self.hidden}, classes) for this recipe; got {shown(given)}.")
         self.normalizer.check(self.normalizer.set_rows(2), self.hidden)  # whatever the batch size: do groups fit
-        return whole("inputs", given[0], least=1), *self.hidden, whole("classes", given[-1], least=1)
+        return whole("inputs", given[0], minimum=1), *self.hidden, whole("classes", given[-1], minimum=1)
 
     def check_training(self, inputs: int, classes: int, rows_seen: int) -> None:
         """Raise ValueError for a training that would not fit into memory; a row counts each time that it is seen."""
@@ -104,7 +104,7 @@ class Recipe:
         return Descent(np.float32(rate), np.float32(self.sgd_momentum), np.float32(rate * self.weight_decay))
 
     def check(self, batch_size: int) -> None:
-        """Raise ValueError if batches of this size cannot be normalised so, or a user's own gradient is wrong."""
+        """Raise ValueError if batches of this size cannot be normalized so, or a user's own gradient is wrong."""
         self.normalizer.check(batch_size, self.hidden)
         if not is_builtin(self.normalizer):
             for units in self.hidden:

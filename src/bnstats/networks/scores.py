@@ -50,8 +50,8 @@ def scores(
     accuracy, nll, ece = _scores(logits, y, prediction)
     result = {"accuracy": accuracy, "nll": nll, "ece": ece}
     if reference_prediction is not None:
-        flips = float(np.mean(prediction != reference_prediction))
-        result["flips"] = flips if np.isfinite(nll) else np.nan
+        disagreement = float(np.mean(prediction != reference_prediction))
+        result["disagreement"] = disagreement if np.isfinite(nll) else np.nan
     return result
 
 

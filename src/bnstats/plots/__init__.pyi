@@ -6,7 +6,7 @@ from .comparisons import (
     regions as regions,
     signed as signed,
     spoken as spoken,
-    winner_map as winner_map,
+    best_correction_map as best_correction_map,
 )
 from .elements import (
     MARKERS as MARKERS,

@@ -1,4 +1,4 @@
-"""Checks of what figures are drawn from: axes, tables with certain columns, colours and labels."""
+"""Checks of what figures are drawn from: axes, tables with certain columns, colors and labels."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bnstats._doors import Check
-from bnstats._numbers import number, whole
-from bnstats._terminal import escaped
-from bnstats._validation import choice, each, instance, shown
+from bnstats._checks.arguments import Check
+from bnstats._checks.numbers import number, whole
+from bnstats._checks.terminal import escaped
+from bnstats._checks.values import choice, each, instance, shown
 
 MOST_PANELS = 256
 
@@ -86,7 +86,7 @@ def table_with(*columns: str, numbers: Sequence[str] = ()) -> Check:
 
 
 def color(name: str, given: Any) -> Any:
-    """A colour, as Matplotlib takes it."""
+    """A color, as Matplotlib takes it."""
     from matplotlib.colors import is_color_like
 
     try:
@@ -94,7 +94,7 @@ def color(name: str, given: Any) -> Any:
     except Exception:  # an object's own methods may raise anything
         known = False
     if not known:
-        raise ValueError(f"{name} is a colour of Matplotlib, such as 'C0'; got {shown(given)}.")
+        raise ValueError(f"{name} is a color of Matplotlib, such as 'C0'; got {shown(given)}.")
     return given
 
 
@@ -117,5 +117,5 @@ def as_many(name: str, given: Any, count: int) -> list[Any]:
     return list(given)
 
 
-panel_count = partial(whole, least=1, most=MOST_PANELS)
+panel_count = partial(whole, minimum=1, maximum=MOST_PANELS)
 """A check for how many panels a figure has."""

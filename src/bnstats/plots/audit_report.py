@@ -46,7 +46,7 @@ def audit_report(layers: pd.DataFrame, scores: pd.DataFrame, title: str) -> Figu
             metric = scores["metric"].iloc[0]
             rows = scores[scores["metric"] == metric]
             intervals(axes[2], rows, rows["statistics"].map(literal).tolist(), [palette[1]] * len(rows), about=None)
-            axes[2].set(title="Score by the statistics that normalise", xlabel=f"{literal(metric)} (95 % interval)")
+            axes[2].set(title="Score by the statistics that normalize", xlabel=f"{literal(metric)} (95 % interval)")
         figure.suptitle(literal(title))
     return figure
 

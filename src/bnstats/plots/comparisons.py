@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from bnstats._doors import checked
-from bnstats._numbers import interval, number
-from bnstats._validation import instance, named, optional, word
+from bnstats._checks.arguments import checked
+from bnstats._checks.numbers import interval, number
+from bnstats._checks.values import instance, named, optional, word
 from bnstats.plots.arguments import as_many, axes, color, column, literal, table_with
 from bnstats.plots.elements import panels, shown_once, theme, wrapped
 
@@ -53,7 +53,7 @@ def percent(share: float) -> str:
 
 
 @checked(ax=axes, rows=table_with("winner", "clear", numbers=("value", "margin")), x=word, y=word)
-def winner_map(ax: Axes, rows: pd.DataFrame, x: str, y: str, colors: Mapping[str, Any]) -> None:
+def best_correction_map(ax: Axes, rows: pd.DataFrame, x: str, y: str, colors: Mapping[str, Any]) -> None:
     """One cell per condition: the winner, and by how many percent of its value the second best is worse.
 
     Pale, with a sign of equality, where the margin is within Monte Carlo error.
@@ -62,7 +62,7 @@ def winner_map(ax: Axes, rows: pd.DataFrame, x: str, y: str, colors: Mapping[str
     ----------
     rows : DataFrame
         x, y, winner, value, margin, clear.
-    colors : mapping of winners to colours
+    colors : mapping of winners to colors
     """
     from matplotlib.colors import to_rgb
 
@@ -108,7 +108,7 @@ def regions(rows: pd.DataFrame) -> Figure:
         colors = {name: palette[i % len(palette)] for i, name in enumerate(rows["winner"].unique())}
         figure, axes = panels(len(parts))
         for ax, (name, part) in zip(axes, parts, strict=True):
-            winner_map(ax, part, "batch_size", up, colors)
+            best_correction_map(ax, part, "batch_size", up, colors)
             values = dict(zip(others, name, strict=True))
             ax.set_title(wrapped(", ".join(f"{c.replace('_', ' ')} {literal(values[c])}" for c in named), 34))
             ax.set(xlabel="batch size", ylabel="effect size (σ)" if up == "effect_size" else up)

@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from bnstats._arrays import FloatArray
-from bnstats._doors import checked
-from bnstats._numbers import interval
-from bnstats._validation import flag, optional, word
+from bnstats._checks.arguments import checked
+from bnstats._checks.array_types import FloatArray
+from bnstats._checks.numbers import interval
+from bnstats._checks.values import flag, optional, word
 from bnstats.plots.arguments import axes, color, column, marker, panel_count, positive, table_with
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ EXACT = "exact"
 
 @contextmanager
 def theme() -> Iterator[list[Any]]:
-    """The package's look: yields the palette, colours that differ in hue and in lightness."""
+    """The package's look: yields the palette, colors that differ in hue and in lightness."""
     import matplotlib as mpl
     import seaborn as sns
 

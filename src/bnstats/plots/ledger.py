@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from bnstats.plots.arguments import literal
 from bnstats.plots.elements import panels, shown_once, theme
 
-# Colour and mark of each verdict: of claims, and of published signs.
+# Color and mark of each verdict: of claims, and of published signs.
 CLAIMS = {"supported": (0, "o"), "refuted": (3, "X"), "undecided": (7, "s")}
 SIGNS = {"the same here": (2, "^"), "opposite here": (4, "v"), "undecided here": (7, "D")}
 
@@ -21,8 +21,8 @@ SIGNS = {"the same here": (2, "^"), "opposite here": (4, "v"), "undecided here":
 def ledger(table: pd.DataFrame) -> Figure:
     """One row per claim: how far its interval lies inside (right of 0) or outside its region, and the verdict.
 
-    The scale is that of the quantity; distances are to the nearer edge of the region. Colours and marks
-    distinguish verdicts, in grey print too.
+    The scale is that of the quantity; distances are to the nearer edge of the region. Colors and marks
+    distinguish verdicts, in gray print too.
     """
     rows = pd.concat([_placed(row) for _, row in table.iterrows()], axis=1).T.reset_index(drop=True)
     with theme() as palette:
@@ -59,13 +59,13 @@ def _draw(ax: Axes, rows: pd.DataFrame, palette: Any) -> None:
     place = np.arange(len(rows))[::-1]
     ax.axvspan(0, 2, color="0.5", alpha=0.12, linewidth=0, zorder=0)
     ax.axvline(0, color="0.3", linewidth=1, zorder=1)
-    for kind, (colour, mark) in (CLAIMS | SIGNS).items():
+    for kind, (color, mark) in (CLAIMS | SIGNS).items():
         chosen = (rows["verdict"] == kind).to_numpy()
         part, y = rows[chosen], place[chosen]
         low, high = (part[end].astype(float).clip(-2, 2) for end in ("from", "to"))
-        ax.hlines(y, low, high, color=palette[colour % len(palette)], linewidth=2)
+        ax.hlines(y, low, high, color=palette[color % len(palette)], linewidth=2)
         if chosen.any():
-            ax.plot(part["at"].astype(float), y, mark, color=palette[colour % len(palette)], label=kind, ls="none")
+            ax.plot(part["at"].astype(float), y, mark, color=palette[color % len(palette)], label=kind, ls="none")
     ax.set_yticks(place, rows["claim"].map(literal), fontsize=7)
     ax.set_xscale("symlog", linthresh=0.01)
     ax.set(

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from bnstats._doors import checked
-from bnstats._validation import choice
+from bnstats._checks.arguments import checked
+from bnstats._checks.values import choice
 from bnstats.plots.arguments import named_table_with
 from bnstats.plots.elements import (
     MARKERS,
@@ -39,7 +39,7 @@ MEASURES = {
 @shown_once
 @checked(table=named_table_with("population", "batching", "estimator", "measure", numbers=("batch_size", *ESTIMATES)))
 def convergence(table: pd.DataFrame, measure: str = "rmse") -> Figure:
-    """Error against batch size, one panel per estimator and one colour per population: from `measure_convergence`."""
+    """Error against batch size, one panel per estimator and one color per population: from `measure_convergence`."""
     rows = _rows_of(table, measure)
     series_of = ["population", "batching"] if rows["batching"].nunique() > 1 else ["population"]
     estimators = list(dict.fromkeys(rows["estimator"]))
@@ -91,7 +91,7 @@ SCORES = {
     "accuracy": "accuracy",
     "nll": "negative log-likelihood (nats)",
     "ece": "expected calibration error",
-    "flips": "share of predictions unlike those with population statistics",
+    "disagreement": "share of predictions unlike those with population statistics",
     "diverged": "share of networks that diverged",
 }
 
@@ -103,7 +103,7 @@ SCORES = {
     )
 )
 def mismatch(table: pd.DataFrame, metric: str = "accuracy") -> Figure:
-    """A score against batch size, one colour per kind of statistics, one panel per condition: from `measure_mismatch`.
+    """A score against batch size, one color per kind of statistics, one panel per condition: from `measure_mismatch`.
 
     Where the table has a single training batch size, against the size of test batches.
     """
@@ -137,7 +137,7 @@ def mismatch(table: pd.DataFrame, metric: str = "accuracy") -> Figure:
 @shown_once
 @checked(table=named_table_with("statistic", "measure", "convention", numbers=("momentum", "step", *ESTIMATES)))
 def running(table: pd.DataFrame, measure: str = "rmse") -> Figure:
-    """Error against steps, one panel per statistic, one colour per convention: the table of `measure_running`."""
+    """Error against steps, one panel per statistic, one color per convention: the table of `measure_running`."""
     rows = _rows_of(table, measure)
     statistics = list(dict.fromkeys(rows["statistic"]))
     with theme() as palette:

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from statsmodels.stats.proportion import proportion_confint
 
-from bnstats._doors import checked
-from bnstats._numbers import probability
+from bnstats._checks.arguments import checked
+from bnstats._checks.numbers import probability
 from bnstats.plots.arguments import as_many, axes, color, table_with
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def zip_plot(ax: Axes, frame: pd.DataFrame, *, level: float = 0.95, colors: tupl
         low, high, target: one row per interval.
     level : float
         The nominal coverage.
-    colors : two colours
+    colors : two colors
         Of intervals that hold the target, and of those that miss it.
     """
     rows, pair = ranked(frame), [color("each of colors", one) for one in as_many("colors", colors, 2)]

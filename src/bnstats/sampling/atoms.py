@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from bnstats._arrays import FloatArray
+from bnstats._checks.array_types import FloatArray
 from bnstats.sampling.named_laws import parameters
 from bnstats.sampling.tails import binned
 

@@ -15,12 +15,12 @@ import numpy as np
 from numpy.random import Generator
 from scipy import special, stats
 
-from bnstats._arrays import FloatArray
+from bnstats._checks.arguments import CheckedMethods, checked
+from bnstats._checks.array_types import FloatArray
+from bnstats._checks.arrays import batches_buffer
+from bnstats._checks.numbers import batch_size, interval, sample_size, share, whole
+from bnstats._checks.values import generator, instance, optional
 from bnstats._compiled import compiled
-from bnstats._doors import CheckedMethods, checked
-from bnstats._numbers import batch_size, interval, sample_size, share, whole
-from bnstats._real_arrays import batches_buffer
-from bnstats._validation import generator, instance, optional
 from bnstats.sampling.partial_shuffle import partial_shuffle
 from bnstats.sampling.populations import Population, population_of
 
@@ -65,7 +65,7 @@ class Batching(CheckedMethods, ABC):
 
     def check(self, population: Population, batch_size: int) -> None:
         """Raise ValueError if no batch of this size can be drawn."""
-        whole("batch_size", batch_size, least=2)
+        whole("batch_size", batch_size, minimum=2)
 
 
 def rule(name: str, batching: Any) -> Batching:

@@ -10,10 +10,10 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.random import Generator
 
-from bnstats._arrays import FloatArray
-from bnstats._doors import CheckedMethods, checked
-from bnstats._numbers import count, interval, share, whole
-from bnstats._validation import generator, instance, named
+from bnstats._checks.arguments import CheckedMethods, checked
+from bnstats._checks.array_types import FloatArray
+from bnstats._checks.numbers import count, interval, share, whole
+from bnstats._checks.values import generator, instance, named
 
 MOST_BATCHES = 2**20
 """Batches, and rows in one, at most: a root has the square of their product in it."""
@@ -33,9 +33,9 @@ class Effect(CheckedMethods, ABC):
     checks: ClassVar = {
         "rng": generator,
         "size": count,
-        "batches": partial(whole, least=2, most=MOST_BATCHES),
-        "n": partial(whole, least=1, most=MOST_BATCHES),
-        "further": partial(whole, least=0, most=MOST_BATCHES),
+        "batches": partial(whole, minimum=2, maximum=MOST_BATCHES),
+        "n": partial(whole, minimum=1, maximum=MOST_BATCHES),
+        "further": partial(whole, minimum=0, maximum=MOST_BATCHES),
     }
 
     @property
@@ -50,7 +50,7 @@ class Effect(CheckedMethods, ABC):
         return False
 
     @abstractmethod
-    def shift(self, rng: Generator, size: int, batches: int, n: int, further: int = 0) -> FloatArray:
+    def shift(self, rng: Generator, size: int, batches: int, n: int, n_new_batches: int = 0) -> FloatArray:
         """Independent draws, shape (size, batches + further, n); `further` batches go on after the first ones."""
 
     @abstractmethod
@@ -91,8 +91,8 @@ class Distinct(Effect):
     def scales(self) -> bool:
         return self.spread > 0
 
-    def shift(self, rng: Generator, size: int, batches: int, n: int, further: int = 0) -> FloatArray:
-        return np.repeat(rng.normal(size=(size, batches + further, 1)), n, axis=2)
+    def shift(self, rng: Generator, size: int, batches: int, n: int, n_new_batches: int = 0) -> FloatArray:
+        return np.repeat(rng.normal(size=(size, batches + n_new_batches, 1)), n, axis=2)
 
     def root(self, batches: int, n: int) -> FloatArray:
         return np.repeat(np.eye(batches), n, axis=0)
@@ -105,8 +105,10 @@ class Distinct(Effect):
 class RandomWalk(Effect):
     """Each row shifts by an independent normal step; its average variance 1 is that about the mean of the rows."""
 
-    def shift(self, rng: Generator, size: int, batches: int, n: int, further: int = 0) -> FloatArray:
-        walk: FloatArray = np.cumsum(rng.normal(size=(size, (batches + further) * n)), axis=1) * self._step(batches * n)
+    def shift(self, rng: Generator, size: int, batches: int, n: int, n_new_batches: int = 0) -> FloatArray:
+        walk: FloatArray = np.cumsum(rng.normal(size=(size, (batches + n_new_batches) * n)), axis=1) * self._step(
+            batches * n
+        )
         walk -= walk[:, : batches * n].mean(axis=1, keepdims=True)
         return walk.reshape(size, -1, n)
 
@@ -126,9 +128,9 @@ class Sinusoid(Effect):
 
     periods: float = 1.0
 
-    def shift(self, rng: Generator, size: int, batches: int, n: int, further: int = 0) -> FloatArray:
+    def shift(self, rng: Generator, size: int, batches: int, n: int, n_new_batches: int = 0) -> FloatArray:
         phase = rng.uniform(0, 2 * np.pi, size=(size, 1))
-        wave: FloatArray = np.sqrt(2) * np.cos(self._angle(batches * n, (batches + further) * n) + phase)
+        wave: FloatArray = np.sqrt(2) * np.cos(self._angle(batches * n, (batches + n_new_batches) * n) + phase)
         return wave.reshape(size, -1, n)
 
     def root(self, batches: int, n: int) -> FloatArray:
@@ -143,9 +145,9 @@ class Sinusoid(Effect):
 class Trend(Effect):
     """A straight line, up or down with equal chances."""
 
-    def shift(self, rng: Generator, size: int, batches: int, n: int, further: int = 0) -> FloatArray:
+    def shift(self, rng: Generator, size: int, batches: int, n: int, n_new_batches: int = 0) -> FloatArray:
         sign = rng.choice([-1.0, 1.0], size=(size, 1))
-        line: FloatArray = sign * self._line(batches * n, (batches + further) * n)
+        line: FloatArray = sign * self._line(batches * n, (batches + n_new_batches) * n)
         return line.reshape(size, -1, n)
 
     def root(self, batches: int, n: int) -> FloatArray:
@@ -182,9 +184,9 @@ class Mixture(Effect):
     def scales(self) -> bool:
         return self.distinct.scales and self.smoothness < 1
 
-    def shift(self, rng: Generator, size: int, batches: int, n: int, further: int = 0) -> FloatArray:
-        steps = self.distinct.shift(rng, size, batches, n, further)
-        drift = self.smooth.shift(rng, size, batches, n, further)
+    def shift(self, rng: Generator, size: int, batches: int, n: int, n_new_batches: int = 0) -> FloatArray:
+        steps = self.distinct.shift(rng, size, batches, n, n_new_batches)
+        drift = self.smooth.shift(rng, size, batches, n, n_new_batches)
         mixed: FloatArray = np.sqrt(1 - self.smoothness) * steps + np.sqrt(self.smoothness) * drift
         return mixed
 

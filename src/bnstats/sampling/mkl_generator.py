@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.random import Generator
 
-from bnstats._arrays import FloatArray
+from bnstats._checks.array_types import FloatArray
 
 # Values that are drawn at once, in cache.
 AT_ONCE = 2**13

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bnstats._arrays import FloatArray
+from bnstats._checks.array_types import FloatArray
 from bnstats._compiled import compiled
 
 

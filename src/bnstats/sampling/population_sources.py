@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 
-from bnstats._arrays import FloatArray
-from bnstats._real_arrays import plain_array, real_numbers
-from bnstats._tables import finite_only, one_column
+from bnstats._checks.array_types import FloatArray
+from bnstats._checks.arrays import plain_array, real_numbers
+from bnstats._checks.tables import finite_only, one_column
 from bnstats._warnings import warnings_are
 from bnstats.sampling.named_laws import parameters
 from bnstats.sampling.quantile_moments import moments_by_quantiles

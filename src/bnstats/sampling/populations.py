@@ -11,14 +11,15 @@ from numpy.random import Generator
 from numpy.typing import ArrayLike
 from scipy import stats
 
-from bnstats._arrays import FloatArray
-from bnstats._doors import CheckedMethods
-from bnstats._numbers import batch_size, probability
-from bnstats._real_arrays import float_buffer, real_array
-from bnstats._validation import generator, named, optional, shown, word
+from bnstats._checks.arguments import CheckedMethods
+from bnstats._checks.array_types import FloatArray
+from bnstats._checks.arrays import float_buffer, real_array
+from bnstats._checks.numbers import batch_size, probability
+from bnstats._checks.values import generator, named, optional, shown, word
 from bnstats._written import Written, written_of
 from bnstats.sampling.atoms import atoms_of_law, largest_atom_of_law
-from bnstats.sampling.generators import generator_by, mark, sampler_of
+from bnstats.sampling.generators.registry import generator_by, mark, sampler_of
+from bnstats.sampling.generators.samplers import Fill, array_filler, law_filler
 from bnstats.sampling.named_laws import NAMED, family, parameters
 from bnstats.sampling.population_sources import (
     checked_law,
@@ -30,7 +31,6 @@ from bnstats.sampling.population_sources import (
     law_mean,
     law_moments,
 )
-from bnstats.sampling.samplers import Fill, array_filler, law_filler
 from bnstats.sampling.tails import binned, law_tail_index, slope_at, visible_order
 
 # The values that stand for a distribution where its crowding is asked for.
@@ -263,12 +263,12 @@ class Population(CheckedMethods):
 
     @property
     def skewness(self) -> float:
-        """Third standardised moment; nan where it does not exist."""
+        """Third standardized moment; nan where it does not exist."""
         return self.third_moment / self.var**1.5 if np.isfinite(self.var) else np.nan
 
     @property
     def excess_kurtosis(self) -> float:
-        """Fourth standardised moment less 3; inf where the fourth moment is infinite, nan where the variance is."""
+        """Fourth standardized moment less 3; inf where the fourth moment is infinite, nan where the variance is."""
         return self.fourth_moment / self.var**2 - 3 if np.isfinite(self.var) else np.nan
 
     def quantile(self, q: ArrayLike) -> FloatArray:

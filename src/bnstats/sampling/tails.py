@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from scipy import optimize
 
-from bnstats._arrays import FloatArray
+from bnstats._checks.array_types import FloatArray
 from bnstats._warnings import warnings_are
 
 

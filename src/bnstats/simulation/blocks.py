@@ -7,16 +7,16 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from bnstats._numbers import seed as checked_seed
-from bnstats._numbers import whole
-from bnstats._raised import raised, text_of
-from bnstats._real_arrays import plain_array
-from bnstats._user_code import guarded
-from bnstats._validation import instance
+from bnstats._checks.arrays import plain_array
+from bnstats._checks.numbers import seed as checked_seed
+from bnstats._checks.numbers import whole
+from bnstats._checks.safe_text import raised, text_of
+from bnstats._checks.user_code import guarded
+from bnstats._checks.values import instance
 from bnstats._written import Written
-from bnstats.simulation.frozen_cell import FrozenCell
+from bnstats.simulation.frozen_condition import FrozenCondition
 from bnstats.simulation.streams import digest, stream
-from bnstats.simulation.study import Cell, Study
+from bnstats.simulation.study import Condition, Study
 
 
 class BlockError(RuntimeError):
@@ -33,16 +33,16 @@ class BlockError(RuntimeError):
         self.study = study
 
 
-def run_block(study: Study, *, cell: int, block: int, seed: int = 0) -> Mapping[Any, NDArray[Any]]:
-    """Simulate one block of the cell at that place in `study.cells()`, counted from 0, and return its replicates."""
-    cells = instance("study", study, Study, "one of a class derived from bn.Study").cells()
-    place = whole("cell", cell, least=0, most=len(cells) - 1)
-    return replicates(study, cells[place], whole("block", block, least=0), checked_seed("seed", seed))
+def run_block(study: Study, *, condition: int, block: int, seed: int = 0) -> Mapping[Any, NDArray[Any]]:
+    """Simulate one block of a condition, given by its place in `study.conditions()`, and return its replicates."""
+    conditions = instance("study", study, Study, "one of a class derived from bn.Study").conditions()
+    place = whole("condition", condition, minimum=0, maximum=len(conditions) - 1)
+    return replicates(study, conditions[place], whole("block", block, minimum=0), checked_seed("seed", seed))
 
 
-def replicates(study: Study, cell: Cell, block: int, seed: int) -> Mapping[Any, NDArray[Any]]:
+def replicates(study: Study, condition: Condition, block: int, seed: int) -> Mapping[Any, NDArray[Any]]:
     """What `study.simulate` returns for this block; ValueError if that is not what a study returns."""
-    size, frozen = study.size(cell), FrozenCell(cell)
+    size, frozen = study.size(condition), FrozenCondition(condition)
     name = f"{type(study).__name__}.simulate"
     returned = guarded(name, study.simulate, frozen, stream(seed, study.stream_of(frozen), block), size)
     if not isinstance(returned, Mapping) or not returned:
@@ -71,14 +71,14 @@ def _is_plain(part: Any) -> bool:
     return part is None or (type(part) in (str, int, float, bool) and part == part)
 
 
-def failure(study: Study, cell: Cell, block: int, seed: int, error: BaseException) -> BlockError:
+def failure(study: Study, condition: Condition, block: int, seed: int, error: BaseException) -> BlockError:
     """The error to raise for a block that failed with this one."""
-    place = [digest(c) for c in study.cells()].index(digest(cell))
-    named = ", ".join(f"{key}={text_of(value, repr)}" for key, value in cell.items())
+    place = [digest(c) for c in study.conditions()].index(digest(condition))
+    named = ", ".join(f"{key}={text_of(value, repr)}" for key, value in condition.items())
     written = Written()
-    call = f"{written(run_block)}({written(study, 'study')}, cell={place}, block={block}, seed={seed})"
+    call = f"{written(run_block)}({written(study, 'study')}, condition={place}, block={block}, seed={seed})"
     return BlockError(
-        f"block {block} of cell {place} ({named}) failed: {raised(error)}\n"
+        f"block {block} of condition {place} ({named}) failed: {raised(error)}\n"
         f"Run it alone with this line{written.where()}:\n"
         f"{written.line(call)}",
         study,

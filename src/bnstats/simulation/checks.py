@@ -6,17 +6,27 @@ from collections.abc import Mapping, Sequence
 from numbers import Integral, Real
 from typing import Any
 
-from bnstats._validation import shown
+from bnstats._checks.values import shown
 from bnstats.simulation.streams import digest
-from bnstats.simulation.study import Cell, Study
+from bnstats.simulation.study import Condition, Study
 from bnstats.simulation.summaries import summary_of
 
-# Columns of every table: no parameter of a cell may have one of these names.
-NUMBER_COLUMNS = ("measure", "summary", "value", "mcse", "mcse_df", "exact", "replicates", "reached", "variance_ratio")
+# Columns of every table: no parameter of a condition may have one of these names.
+NUMBER_COLUMNS = (
+    "measure",
+    "summary",
+    "value",
+    "mcse",
+    "mcse_df",
+    "exact",
+    "replicates",
+    "precision_reached",
+    "variance_ratio",
+)
 
 
-def check(study: Any) -> Sequence[Cell]:
-    """The cells of the study; ValueError if it is none."""
+def check(study: Any) -> Sequence[Condition]:
+    """The conditions of the study; ValueError if it is none."""
     if not isinstance(study, Study):
         raise ValueError(f"study is an object of a class derived from bn.Study; got {shown(study)}.")
     if callable(getattr(study, "origin", None)):
@@ -26,26 +36,27 @@ def check(study: Any) -> Sequence[Cell]:
         )
     for summary in study.summaries:
         summary_of(summary)
-    cells = study.cells()
-    if not isinstance(cells, Sequence) or not all(isinstance(cell, Mapping) for cell in cells):
+    conditions = study.conditions()
+    if not isinstance(conditions, Sequence) or not all(isinstance(condition, Mapping) for condition in conditions):
         raise ValueError(
-            f"{type(study).__name__}.cells returns a list of mappings, one per condition; got {shown(cells)}."
+            f"{type(study).__name__}.conditions returns a list of mappings, one per condition; got {shown(conditions)}."
         )
-    if not cells:
-        raise ValueError("the study has no cells: give at least one condition.")
-    for cell in cells:
-        taken = sorted({*NUMBER_COLUMNS, *study.key_columns}.intersection(study.columns(cell)))
+    if not conditions:
+        raise ValueError("the study has no conditions: give at least one condition.")
+    for condition in conditions:
+        taken = sorted({*NUMBER_COLUMNS, *study.key_columns}.intersection(study.columns(condition)))
         if taken:
             raise ValueError(
-                f"a cell has a column {taken[0]!r}, as the table has for its numbers; give that parameter another name."
+                f"a condition has a column {taken[0]!r}, as the table has for its numbers; give that "
+                "parameter another name."
             )
-    for size in map(study.size, cells):
+    for size in map(study.size, conditions):
         if not isinstance(size, Integral) or size < 1:
             raise ValueError(f"{type(study).__name__}.size returns a whole number of at least 1; got {shown(size)}.")
-    return cells
+    return conditions
 
 
-def target_of(study: Study, condition: Cell, key: Any) -> float:
+def target_of(study: Study, condition: Condition, key: Any) -> float:
     """Return `study.target` of a measure; ValueError if it is no number."""
     target = study.target(condition, key)
     if isinstance(target, bool) or not isinstance(target, Real):
@@ -56,6 +67,6 @@ def target_of(study: Study, condition: Cell, key: Any) -> float:
     return float(target)
 
 
-def distinct(cells: Sequence[Cell]) -> list[Cell]:
-    """Each cell once, in their order."""
-    return list({digest(cell): cell for cell in cells}.values())
+def distinct(conditions: Sequence[Condition]) -> list[Condition]:
+    """Each condition once, in their order."""
+    return list({digest(condition): condition for condition in conditions}.values())

@@ -9,9 +9,9 @@ from functools import wraps
 from pathlib import Path
 from typing import Any, ParamSpec, TypedDict, TypeVar
 
-from bnstats._numbers import MOST_THREADS, number, seed, whole
-from bnstats._validation import flag, shown, store_path
-from bnstats.simulation.share import Share
+from bnstats._checks.numbers import MOST_THREADS, number, seed, whole
+from bnstats._checks.values import flag, shown, store_path
+from bnstats.simulation.workers.job_array import JobArray
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -22,7 +22,7 @@ class RunOptions(TypedDict, total=False):
 
     precision: float | None
     seed: int
-    executor: Executor | Share | int | None
+    executor: Executor | JobArray | int | None
     store: str | Path | None
     progress: bool | None
     max_replicates: int
@@ -37,7 +37,7 @@ precision : float, optional
 seed : int
     Of all random numbers.
 executor : None, int, concurrent.futures.Executor or Share
-    None: one thread per core; an int: so many threads. Results do not depend on it. A `bn.Share`: this job's share
+    None: one thread per core; an int: so many threads. Results do not depend on it. A `bn.JobArray`: this job's share
     of the blocks.
 store : path, optional
     SQLite file in which finished blocks are kept and found again.
@@ -108,16 +108,16 @@ def checked(options: dict[str, Any]) -> dict[str, Any]:
         "executor": _executor(executor),
         "store": None if store is None else store_path("store", store),
         "progress": None if progress is None else flag("progress", progress),
-        "max_replicates": whole("max_replicates", options["max_replicates"], least=2, most=2**53),
+        "max_replicates": whole("max_replicates", options["max_replicates"], minimum=2, maximum=2**53),
     }
 
 
-def _executor(given: Any) -> Executor | Share | int | None:
-    if given is None or isinstance(given, Share) or callable(getattr(given, "submit", None)):
-        executor: Executor | Share | None = given
+def _executor(given: Any) -> Executor | JobArray | int | None:
+    if given is None or isinstance(given, JobArray) or callable(getattr(given, "submit", None)):
+        executor: Executor | JobArray | None = given
         return executor
     try:
-        return whole("executor", given, least=1, most=MOST_THREADS)
+        return whole("executor", given, minimum=1, maximum=MOST_THREADS)
     except ValueError:
         raise ValueError(
             "executor is None, a number of threads of at least 1, or a concurrent.futures.Executor; got "

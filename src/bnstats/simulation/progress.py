@@ -8,16 +8,18 @@ from collections.abc import Sequence
 
 from tqdm.auto import tqdm
 
-from bnstats.simulation.cell_run import CellRun
-from bnstats.simulation.study import Cell, Study
+from bnstats.simulation.condition_run import ConditionRun
+from bnstats.simulation.study import Condition, Study
 
 
 class Bar:
     """The bar of one run, as a context; shown on a terminal only, unless `progress` says otherwise."""
 
-    def __init__(self, study: Study, cells: int, progress: bool | None) -> None:
+    def __init__(self, study: Study, condition_runs: int, progress: bool | None) -> None:
         self._study = study
-        self._bar = tqdm(total=cells, unit="cell", disable=None if progress is None else not progress, leave=False)
+        self._bar = tqdm(
+            total=condition_runs, unit="condition", disable=None if progress is None else not progress, leave=False
+        )
         self._draws, self._start, self._worst = 0, time.monotonic(), math.inf
 
     def __enter__(self) -> Bar:
@@ -26,15 +28,15 @@ class Bar:
     def __exit__(self, *_: object) -> None:
         self._bar.close()
 
-    def blocks(self, cell: Cell, finished: int) -> None:
-        """Count so many finished blocks of this cell."""
-        self._draws += finished * self._study.size(cell) * self._study.draws(cell)
+    def blocks(self, condition: Condition, finished: int) -> None:
+        """Count so many finished blocks of this condition."""
+        self._draws += finished * self._study.size(condition) * self._study.draws_per_replicate(condition)
         self._show()
 
-    def look(self, cells: Sequence[CellRun]) -> None:
-        """Show how precise the cells are at this look."""
-        self._worst = max(c.worst for c in cells)
-        self._bar.update(sum(c.done for c in cells) - self._bar.n)
+    def look(self, condition_runs: Sequence[ConditionRun]) -> None:
+        """Show how precise the conditions are at this look."""
+        self._worst = max(c.worst for c in condition_runs)
+        self._bar.update(sum(c.done for c in condition_runs) - self._bar.n)
         self._show()
 
     def _show(self) -> None:

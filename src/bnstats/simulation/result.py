@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import pandas as pd
 
-from bnstats._terminal import escaped, plus_minus, printable_table
-from bnstats._validation import shown
-from bnstats.simulation.paired_errors import Error, error_of_difference, independent_difference
+from bnstats._checks.terminal import escaped, plus_minus, printable_table
+from bnstats._checks.values import shown
+from bnstats.simulation.precision.paired_errors import Error, error_of_difference, independent_difference
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -62,8 +62,10 @@ class Result:
         known = precise[np.isfinite(precise)]
         if known.size:
             lines.append(f"Monte Carlo standard errors: half are below {100 * np.median(known):.2g} % of their number.")
-        if "reached" in table and not table["reached"].all():
-            lines.append(f"{int((~table['reached'].astype(bool)).sum())} numbers are less precise than was asked.")
+        if "precision_reached" in table and not table["precision_reached"].all():
+            lines.append(
+                f"{int((~table['precision_reached'].astype(bool)).sum())} numbers are less precise than was asked."
+            )
         ratios = table["variance_ratio"] if "variance_ratio" in table else pd.Series(dtype=float)
         if (ratios > 1).any():
             lines.append(

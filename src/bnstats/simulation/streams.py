@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.random import SFC64, Generator, SeedSequence
 
-from bnstats._user_code import LENDING
+from bnstats._checks.user_code import LENDING
 
 _PACKAGE = __name__.partition(".")[0]
 # Whether a function takes *args, takes **kwargs, is a generator.
@@ -57,7 +57,7 @@ def canonical(value: Any) -> Any:
     if isinstance(value, functools.partial):
         return ["partial", canonical(value.func), canonical(value.args), canonical(value.keywords)]
     if isinstance(value, FunctionType):
-        closed = [cell.cell_contents for cell in value.__closure__ or ()]
+        closed = [condition.cell_contents for condition in value.__closure__ or ()]
         return [_meaning(value), canonical([value.__defaults__, value.__kwdefaults__, closed])]
     owner = getattr(value, "__self__", None)
     if owner is not None and not isinstance(owner, ModuleType):  # a method means nothing without its object
@@ -149,14 +149,14 @@ def digest(value: Any) -> str:
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
-def stream(seed: int, cell: Mapping[str, Any], block: int) -> Generator:
-    """The generator of one block of replicates of one cell (SFC64: the fastest of NumPy's, period at least 2^64).
+def stream(seed: int, condition: Mapping[str, Any], block: int) -> Generator:
+    """The generator of one block of replicates of one condition (SFC64: the fastest of NumPy's, period at least 2^64).
 
     >>> a, b = (stream(0, {"n": 2}, block=7).random() for _ in range(2))
     >>> a == b, a == stream(0, {"n": 2}, block=8).random()
     (True, False)
     """
-    mark = digest(cell)
+    mark = digest(condition)
     words = [int(mark[i : i + 8], 16) for i in range(0, 32, 8)]
     return Generator(SFC64(SeedSequence(seed, spawn_key=(*words, block))))
 

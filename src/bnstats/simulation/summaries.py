@@ -18,13 +18,13 @@ from typing import Any
 
 import numpy as np
 
-from bnstats._arrays import FloatArray
-from bnstats._user_code import called
-from bnstats._validation import named, shown
-from bnstats.simulation import degrees_of_freedom
-from bnstats.simulation.control_variates import LEAST_GAIN
-from bnstats.simulation.evidence import Evidence, Sample
-from bnstats.simulation.histogram import DISTANCES, Histogram
+from bnstats._checks.array_types import FloatArray
+from bnstats._checks.user_code import called
+from bnstats._checks.values import named, shown
+from bnstats.simulation.precision import degrees_of_freedom
+from bnstats.simulation.replicates.control_variates import LEAST_GAIN
+from bnstats.simulation.replicates.histogram import DISTANCES, Histogram
+from bnstats.simulation.replicates.sample import Evidence, Sample
 
 # A relative difference of squares below this is rounding.
 ROUNDING = 1e-12
@@ -68,7 +68,7 @@ def _df_of_quantile(e: Evidence, chance: float) -> float:
 
 @dataclass(frozen=True)
 class Summary:
-    """A number that summarises replicates.
+    """A number that summarizes replicates.
 
     Attributes
     ----------
@@ -117,7 +117,7 @@ class Summary:
         """Value, MCSE and relative MCSE."""
         with np.errstate(all="ignore"):
             value = float(self._of(self.value, evidence))
-            if evidence.span == 0:
+            if evidence.value_range == 0:
                 return value, 0.0, 0.0
             return value, *self._errors(evidence, float(self._of(self.mcse, evidence)))
 
@@ -165,12 +165,12 @@ def _bias(e: Evidence) -> float:
 
 
 def _mean_mcse(e: Evidence) -> float:
-    return e.missed * e.span if e.all_equal else _se(e) / math.sqrt(e.n)
+    return e.missed * e.value_range if e.all_equal else _se(e) / math.sqrt(e.n)
 
 
 def _share_mcse(e: Evidence) -> float:
     """sqrt(p (1 - p) / n)."""
-    return e.missed * e.span if e.all_equal else math.sqrt(e.central(2) / e.n)
+    return e.missed * e.value_range if e.all_equal else math.sqrt(e.central(2) / e.n)
 
 
 def _gradient_of_mean(_: Evidence) -> tuple[float, float]:
@@ -184,7 +184,7 @@ def _se(e: Evidence) -> float:
 def _se_mcse(e: Evidence) -> float:
     """From Var(s²) = (mu_4 - sigma⁴ (n - 3) / (n - 1)) / n, which is above 0 for two equally frequent values, too."""
     if e.all_equal:
-        return math.sqrt(e.missed) * e.span
+        return math.sqrt(e.missed) * e.value_range
     second = e.central(2)
     if e.central(4) < SMALLEST_NORMAL:  # too small for a float that has all its digits
         return math.inf
@@ -212,7 +212,7 @@ def _root_mean_square_mcse(e: Evidence, mean: float) -> float:
     one_size = second > 1e-6 * square and variance <= ROUNDING * square**2
     if e.all_equal or one_size:
         root = float(np.sqrt(square))
-        return float(np.sqrt(root**2 + e.missed * ((root + e.span) ** 2 - root**2))) - root
+        return float(np.sqrt(root**2 + e.missed * ((root + e.value_range) ** 2 - root**2))) - root
     return float(np.sqrt(np.maximum(variance, 0.0) / e.n / (4 * square)))
 
 
@@ -227,7 +227,7 @@ def _root_mean(e: Evidence) -> float:
 def _root_mean_mcse(e: Evidence) -> float:
     root = _root_mean(e)
     if e.all_equal:
-        return float(np.sqrt(e.mean + e.missed * e.span)) - root
+        return float(np.sqrt(e.mean + e.missed * e.value_range)) - root
     return _mean_mcse(e) / (2 * root)
 
 
@@ -280,7 +280,7 @@ def _quantile_mcse(e: Evidence, histogram: Callable[[Evidence], Histogram], chan
     mcse = float(upper[_AT_WIDTH] - lower[_AT_WIDTH]) / (2 * WIDTH)
     if held.atoms.size:
         mcse = max(mcse, float(np.max(np.maximum(upper - center, center - lower) / DISTANCES)))
-    return e.span if mcse == 0 and away <= DISTANCES[-1] else mcse
+    return e.value_range if mcse == 0 and away <= DISTANCES[-1] else mcse
 
 
 def _between_atoms(e: Evidence, histogram: Callable[[Evidence], Histogram], chance: float) -> bool:

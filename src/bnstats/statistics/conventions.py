@@ -13,17 +13,17 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bnstats._arrays import FloatArray
-from bnstats._doors import CheckedMethods, checked
-from bnstats._numbers import count, interval, number, whole
-from bnstats._real_arrays import real_array
-from bnstats._validation import flag, named, shown, word
+from bnstats._checks.arguments import CheckedMethods, checked
+from bnstats._checks.array_types import FloatArray
+from bnstats._checks.arrays import real_array
+from bnstats._checks.numbers import count, interval, number, whole
+from bnstats._checks.values import flag, named, shown, word
 
 Momentum = float | None | Literal["default"]
 
 
 def smooth(old: Any, new: Any, weight: Any) -> Any:
-    """Move from `old` towards `new`, by `weight` of the way.
+    """Move from `old` toward `new`, by `weight` of the way.
 
     >>> smooth(10.0, 20.0, 0.1)
     11.0
@@ -38,7 +38,7 @@ def _momentum(name: str, given: Any) -> float | None:
 
 
 def _start(name: str, given: Any) -> tuple[float, float]:
-    mean, var = real_array(name, given, axes=1, least=2, most=2).tolist()
+    mean, var = real_array(name, given, axes=1, minimum=2, maximum=2).tolist()
     return mean, number(f"the second of {name}, a variance,", var, "[0, inf)")
 
 
@@ -52,7 +52,7 @@ def _steps(name: str, given: Any) -> FloatArray:
 @checked(
     name=word,
     momentum=_momentum,
-    ddof=partial(whole, least=0, most=1),
+    ddof=partial(whole, minimum=0, maximum=1),
     start=_start,
     debias=flag,
     eps=interval("[0, inf)"),
@@ -74,7 +74,7 @@ class Convention(CheckedMethods):
     debias : bool
         Whether the weight of the start is taken out again (Kingma & Ba 2015), so that the first batch has weight 1.
     eps : float
-        Added to the variance before normalising, in the data's unit squared.
+        Added to the variance before normalizing, in the data's unit squared.
 
     Examples
     --------

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from scipy import special, stats
 
-from bnstats._doors import checked
-from bnstats._numbers import whole
+from bnstats._checks.arguments import checked
+from bnstats._checks.numbers import whole
 from bnstats.sampling.populations import Population, population_of
 from bnstats.statistics.inverse_std_law import inverse_std
 
@@ -96,7 +96,7 @@ class Theory:
         return float(bias), float(se)
 
 
-@checked(population=population_of, batch_size=partial(whole, least=2, most=2**53))
+@checked(population=population_of, batch_size=partial(whole, minimum=2, maximum=2**53))
 def variance_of_variance(population: Population, batch_size: int) -> float:
     """Var(s²) of independent values, s² with ddof 1, in the data's unit to the fourth; nan without a variance.
 
@@ -229,7 +229,7 @@ def _se_of_fresh(batches: Batches) -> float:
 
 
 def _law_of_fresh(batches: Batches) -> Any:
-    """A fresh value normalised by the batch is sqrt((n + 1) / (n - 1)) t(n - 1), of normal values."""
+    """A fresh value normalized by the batch is sqrt((n + 1) / (n - 1)) t(n - 1), of normal values."""
     n = batches.size
     return stats.t(n - 1, scale=np.sqrt((n + 1) / (n - 1))) if batches.normal else None
 

@@ -11,13 +11,13 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from bnstats._arrays import FloatArray
-from bnstats._doors import CheckedMethods, checked
-from bnstats._numbers import batch_size, interval, number
-from bnstats._raised import raised
-from bnstats._real_arrays import real_array
-from bnstats._user_code import ReadOnlyError, called, is_own, lent
-from bnstats._validation import function, named, optional, word
+from bnstats._checks.arguments import CheckedMethods, checked
+from bnstats._checks.array_types import FloatArray
+from bnstats._checks.arrays import real_array
+from bnstats._checks.numbers import batch_size, interval, number
+from bnstats._checks.safe_text import raised
+from bnstats._checks.user_code import ReadOnlyError, called, is_own, lent
+from bnstats._checks.values import function, named, optional, word
 from bnstats._written import Written, written_of
 from bnstats.sampling.populations import Population, population_of
 from bnstats.simulation.streams import digest
@@ -229,7 +229,7 @@ _eps = interval("[0, inf)", "a number that is added to a variance")
 
 @checked(eps=_eps)
 def inv_std(eps: float = 1e-5) -> Estimator:
-    """1 / sqrt(var + eps), the factor by which batch normalisation scales (biased variance; eps in squared units)."""
+    """1 / sqrt(var + eps), the factor by which batch normalization scales (biased variance; eps in squared units)."""
     return Estimator(
         "inv_std" if eps == 1e-5 else f"inv_std(eps={eps:g})",
         None,
@@ -244,7 +244,7 @@ def inv_std(eps: float = 1e-5) -> Estimator:
 
 @checked(eps=_eps)
 def fresh_normalized(eps: float = 0.0) -> Estimator:
-    """A value that is not in the batch, normalised by the batch's mean and biased variance; the population's is 0."""
+    """A value that is not in the batch, normalized by the batch's mean and biased variance; the population's is 0."""
     return Estimator(
         "fresh_normalized" if eps == 0 else f"fresh_normalized(eps={eps:g})",
         None,

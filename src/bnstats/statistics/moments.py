@@ -11,13 +11,13 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bnstats._arrays import FloatArray
+from bnstats._checks.arguments import CheckedMethods, aligned_by_label, checked
+from bnstats._checks.array_types import FloatArray
+from bnstats._checks.arrays import axes_of, real_array
+from bnstats._checks.numbers import whole
+from bnstats._checks.user_code import HoldsArrays
+from bnstats._checks.values import instance, shown
 from bnstats._compiled import compiled
-from bnstats._doors import CheckedMethods, aligned_by_label, checked
-from bnstats._numbers import whole
-from bnstats._real_arrays import axes_of, real_array
-from bnstats._user_code import HoldsArrays
-from bnstats._validation import instance, shown
 
 
 def moments_of(name: str, given: Any) -> Moments:
@@ -27,7 +27,7 @@ def moments_of(name: str, given: Any) -> Moments:
 
 
 def _array(name: str, given: Any) -> FloatArray:
-    return real_array(name, given, finite=False, least=0)
+    return real_array(name, given, finite=False, minimum=0)
 
 
 def _count(name: str, given: Any) -> Any:
@@ -58,7 +58,7 @@ class Moments(CheckedMethods, HoldsArrays):
     (4.0, 12.5, 12.5)
     """
 
-    checks: ClassVar = {"other": moments_of, "ddof": partial(whole, least=0, most=2**53)}
+    checks: ClassVar = {"other": moments_of, "ddof": partial(whole, minimum=0, maximum=2**53)}
 
     n: float | FloatArray
     mean: FloatArray
@@ -142,7 +142,7 @@ def pyramid(fill: Callable[[FloatArray], None], sets: int, size: int, most: int,
     -------
     list of Moments
         Of shape (sets, min(most, size / n)) each. Batch i of size n of a set is `values.reshape(n, -1)[:, i]`: halves
-        are merged, not neighbours, so that the loop vectorises.
+        are merged, not neighbors, so that the loop vectorizes.
 
     Examples
     --------

@@ -1,14 +1,14 @@
-"""Values normalised by their own batch."""
+"""Values normalized by their own batch."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from bnstats._arrays import FloatArray
+from bnstats._checks.array_types import FloatArray
 
 
 def normalized(batches: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Members normalised by their own batch, and each batch's mean and standard deviation (ddof 0); batches in rows.
+    """Members normalized by their own batch, and each batch's mean and standard deviation (ddof 0); batches in rows.
 
     Where all members are equal they become 0, as they do with any eps > 0 under the root.
 

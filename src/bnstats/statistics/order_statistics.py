@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import integrate, optimize, stats
 
-from bnstats._arrays import FloatArray
+from bnstats._checks.array_types import FloatArray
 from bnstats.sampling.populations import Population
 from bnstats.statistics.estimator_theory import Batches, Theory
 
@@ -102,7 +102,7 @@ MEDIAN = Theory(median_of, law=_law_of_median, rate=_rate_between_atoms)
 
 
 def midrange_of(population: Population) -> float:
-    """The middle of the support; the median where that is unbounded, which is the centre of a symmetric population."""
+    """The middle of the support; the median where that is unbounded, which is the center of a symmetric population."""
     low, high = population.support
     return (low + high) / 2 if np.isfinite([low, high]).all() else population.median
 

@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from bnstats._arrays import FloatArray
+from bnstats._checks.array_types import FloatArray
 from bnstats.statistics.estimators import Estimator
 
 # The most outliers in a batch that is tried: more are too rare to matter for any moment.

@@ -1,4 +1,4 @@
-"""Running statistics: what evaluation mode normalises with, kept as a framework keeps them."""
+"""Running statistics: what evaluation mode normalizes with, kept as a framework keeps them."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bnstats._arrays import FloatArray
-from bnstats._doors import aligned_by_label, checked
-from bnstats._labels import column_order
-from bnstats._numbers import whole
-from bnstats._real_arrays import axes_of, real_array
-from bnstats._tables import columns_of, like
-from bnstats._validation import shown
+from bnstats._checks.arguments import aligned_by_label, checked
+from bnstats._checks.array_types import FloatArray
+from bnstats._checks.arrays import axes_of, real_array
+from bnstats._checks.labels import column_order
+from bnstats._checks.numbers import whole
+from bnstats._checks.tables import columns_of, like
+from bnstats._checks.values import shown
 from bnstats.statistics.conventions import Convention, Momentum, smooth
 from bnstats.statistics.moments import Moments
 
@@ -26,7 +26,7 @@ def _convention(_: str, given: Any) -> Convention:
 
 
 @aligned_by_label("mean", "var")
-@checked(convention=_convention, steps=partial(whole, least=0), mean=real_array, var=real_array)
+@checked(convention=_convention, steps=partial(whole, minimum=0), mean=real_array, var=real_array)
 @dataclass(eq=False)
 class RunningStats:
     """Running mean and variance of each feature, which `update` changes in place.
@@ -83,7 +83,7 @@ class RunningStats:
         array([ 7.5, 11.5, 15.5])
         """
         columns = columns_of(batch) if _over_rows(axis) else None
-        x = real_array("batch", batch, least=0, finite=False)
+        x = real_array("batch", batch, minimum=0, finite=False)
         order = column_order("batch", batch, columns and self._columns, "earlier batches")
         x = x if order is None else x[:, order]
         moments = self._moments(x, axis)

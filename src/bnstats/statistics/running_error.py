@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from bnstats._arrays import FloatArray
-from bnstats._doors import checked
-from bnstats._numbers import batch_size, count
-from bnstats._validation import choice, flag, optional
+from bnstats._checks.arguments import checked
+from bnstats._checks.array_types import FloatArray
+from bnstats._checks.numbers import batch_size, count
+from bnstats._checks.values import choice, flag, optional
 from bnstats.sampling.populations import Population, population_of
 from bnstats.statistics.conventions import Convention, Momentum
 from bnstats.statistics.estimator_theory import variance_of_variance

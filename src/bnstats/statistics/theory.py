@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from scipy import optimize
 
-from bnstats._doors import checked
-from bnstats._numbers import interval, number, sample_size, whole
-from bnstats._validation import choice
+from bnstats._checks.arguments import checked
+from bnstats._checks.numbers import interval, number, sample_size, whole
+from bnstats._checks.values import choice
 from bnstats.sampling.batching import IID, Batching, Clustered, WithoutReplacement, rule
 from bnstats.sampling.populations import Population, population_of
 from bnstats.statistics.estimator_theory import Batches, variance_of_chi
@@ -22,7 +22,7 @@ from bnstats.statistics.estimators import ROUNDING, Estimator, estimator_named, 
 
 MEASURES = ("rmse", "se", "median_abs_error", "bias")
 _measure = partial(choice, known=MEASURES)
-batch_size_of_theory = partial(whole, least=2, most=2**53)
+batch_size_of_theory = partial(whole, minimum=2, maximum=2**53)
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ def covariance_of_mean_and_variance(population: Population, batch_size: int) -> 
 def law(population: Any, batch_size: int, estimator: str | Estimator) -> Any:
     """The estimator's own distribution on independent values, a frozen SciPy distribution; None where unknown.
 
-    Of a normal population: mean ~ N(mu, sigma²/n), n var / sigma² ~ chi²(n - 1), and a fresh value normalised by the
+    Of a normal population: mean ~ N(mu, sigma²/n), n var / sigma² ~ chi²(n - 1), and a fresh value normalized by the
     batch is sqrt((n + 1) / (n - 1)) t(n - 1). Of an exponential one, the mean is a gamma variable.
 
     >>> law("normal", 3, "var_unbiased").dist.name
@@ -238,7 +238,7 @@ def required_batch_size(population: Any, estimator: str | Estimator, *, rmse: fl
 
 @checked(batch_size=batch_size_of_theory)
 def normalized_member_bound(batch_size: int) -> float:
-    """The largest size of a value normalised by its own batch (biased variance): sqrt(n - 1).
+    """The largest size of a value normalized by its own batch (biased variance): sqrt(n - 1).
 
     >>> normalized_member_bound(2)
     1.0
@@ -258,10 +258,10 @@ def normalized_value_occurs(z: float, batch_size: int) -> bool:
 
 
 @checked(population=population_of, z=number, batch_size=batch_size_of_theory)
-def raw_behind(population: Any, z: float, batch_size: int) -> tuple[float, float]:
+def raw_given_normalized(population: Any, z: float, batch_size: int) -> tuple[float, float]:
     """Return mean and standard deviation of the raw value of a member whose normalized value is z, normal population.
 
-    z is formed with ddof 0, as batch normalization and `measure_raw_behind` do.
+    z is formed with ddof 0, as batch normalization and `measure_raw_given_normalized` do.
 
     Parameters
     ----------
@@ -278,11 +278,11 @@ def raw_behind(population: Any, z: float, batch_size: int) -> tuple[float, float
 
     Examples
     --------
-    >>> raw_behind("normal", 0.0, 4)
+    >>> raw_given_normalized("normal", 0.0, 4)
     (0.0, 0.5)
-    >>> [round(value, 3) for value in raw_behind("normal", 2.0, 6)]
+    >>> [round(value, 3) for value in raw_given_normalized("normal", 2.0, 6)]
     [1.737, 0.694]
-    >>> raw_behind("normal", 2.0, 5)
+    >>> raw_given_normalized("normal", 2.0, 5)
     (nan, nan)
 
     Notes

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.random import Generator
 
-from bnstats._arrays import FloatArray
+from bnstats._checks.array_types import FloatArray
 from bnstats.sampling.batching import Batching
 from bnstats.sampling.populations import Population
 from bnstats.statistics.estimators import Estimator

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from bnstats._numbers import interval, number
-from bnstats._validation import shown
+from bnstats._checks.numbers import interval, number
+from bnstats._checks.values import shown
 from bnstats._written import Written
 from bnstats.sampling.batching import Batching
 from bnstats.sampling.populations import Population

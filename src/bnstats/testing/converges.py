@@ -11,10 +11,10 @@ import numpy as np
 from numpy.random import Generator
 from statsmodels.stats.proportion import proportion_confint
 
-from bnstats._doors import checked
-from bnstats._numbers import batch_size as sizes_of_batches
-from bnstats._numbers import interval, probability, whole
-from bnstats._numbers import seed as checked_seed
+from bnstats._checks.arguments import checked
+from bnstats._checks.numbers import batch_size as sizes_of_batches
+from bnstats._checks.numbers import interval, probability, whole
+from bnstats._checks.numbers import seed as checked_seed
 from bnstats.sampling.batching import IID, Batching, rule
 from bnstats.sampling.populations import Population
 from bnstats.simulation.streams import stream
@@ -37,7 +37,7 @@ from bnstats.testing.claims import (
     batching=rule,
     false_alarm=false_alarm_rate,
     seed=checked_seed,
-    max_draws=partial(whole, least=1, most=MOST_DRAWS),
+    max_draws=partial(whole, minimum=1, maximum=MOST_DRAWS),
 )
 def assert_converges(
     estimator: str | Estimator | Callable[..., Any],

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from bnstats._arrays import FloatArray
+from bnstats._checks.array_types import FloatArray
 
 # Relative difference up to which a standard error is that of a share.
 ROUNDING = 1e-9

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
-from bnstats._doors import checked
-from bnstats._numbers import batch_sizes as sizes_of_batches
-from bnstats._numbers import interval, number, whole
-from bnstats._numbers import seed as checked_seed
-from bnstats._validation import choice
+from bnstats._checks.arguments import checked
+from bnstats._checks.numbers import batch_sizes as sizes_of_batches
+from bnstats._checks.numbers import interval, number, whole
+from bnstats._checks.numbers import seed as checked_seed
+from bnstats._checks.values import choice
 from bnstats.sampling.batching import IID, Batching, rule
 from bnstats.sampling.populations import Population
 from bnstats.statistics import theory
@@ -45,7 +45,7 @@ DRAWS_OF_A_DAY = 2**43
     batching=rule,
     false_alarm=false_alarm_rate,
     seed=checked_seed,
-    max_draws=partial(whole, least=FEWEST_DRAWS, most=MOST_DRAWS),
+    max_draws=partial(whole, minimum=FEWEST_DRAWS, maximum=MOST_DRAWS),
 )
 def assert_rate(
     estimator: str | Estimator | Callable[..., Any],

@@ -8,20 +8,20 @@ from typing import Any
 
 import numpy as np
 
-from bnstats._arrays import FloatArray
-from bnstats._doors import checked
-from bnstats._numbers import batch_size as sizes_of_batches
-from bnstats._numbers import interval, whole
-from bnstats._numbers import seed as checked_seed
+from bnstats._checks.arguments import checked
+from bnstats._checks.array_types import FloatArray
+from bnstats._checks.numbers import batch_size as sizes_of_batches
+from bnstats._checks.numbers import interval, whole
+from bnstats._checks.numbers import seed as checked_seed
 from bnstats.sampling.batching import IID, Batching, rule
 from bnstats.sampling.populations import Population
-from bnstats.simulation.central_moments import merge_moments
-from bnstats.simulation.degrees_of_freedom import of_mean
+from bnstats.simulation.precision.degrees_of_freedom import of_mean
+from bnstats.simulation.replicates.central_moments import merge_moments
+from bnstats.simulation.replicates.tally import Tally
 from bnstats.simulation.streams import stream
-from bnstats.simulation.tally import Tally
 from bnstats.statistics import theory
 from bnstats.statistics.estimators import Estimator
-from bnstats.studies.convergence.visible_tails import visible_tail_index
+from bnstats.studies.convergence.finite_sample_tail_index import finite_sample_tail_index
 from bnstats.testing.batch_estimates import estimates_of
 from bnstats.testing.claims import (
     MOST_DRAWS,
@@ -97,7 +97,7 @@ def assert_unbiased(
     """
     __tracebackhide__ = True
     source, chosen = Population.of(population), estimator_claimed(estimator, to)
-    max_draws = whole("max_draws", max_draws, least=FIRST_LOOK_ESTIMATES * batch_size, most=MOST_DRAWS)
+    max_draws = whole("max_draws", max_draws, minimum=FIRST_LOOK_ESTIMATES * batch_size, maximum=MOST_DRAWS)
     batching.check(source, batch_size)
     target = target_of(chosen, source, batching)
     chosen.check(source, batch_size)
@@ -143,7 +143,7 @@ def _moments_at_looks(
 
 def _check_variance(estimator: Estimator, source: Population, batching: Batching, n: int, replicates: int) -> None:
     infinite = math.isinf(theory.sampling(source, n, estimator, batching).se)
-    if infinite or visible_tail_index(source, batching, estimator, n, replicates) <= 2:
+    if infinite or finite_sample_tail_index(source, batching, estimator, n, replicates) <= 2:
         estimates = np.concatenate([*estimates_of(estimator, source, batching, np.random.default_rng(0), PROBED, n)])
         nans = int(np.isnan(estimates).sum())
         if nans:

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from bnstats._arrays import FloatArray
-from bnstats._doors import aligned_by_label, checked
-from bnstats._real_arrays import real_array
-from bnstats._tables import like
+from bnstats._checks.arguments import aligned_by_label, checked
+from bnstats._checks.array_types import FloatArray
+from bnstats._checks.arrays import real_array
+from bnstats._checks.tables import like
 from bnstats.statistics.estimators import ROUNDING
 from bnstats.testing.claims import InsufficientPower, false_alarm_rate, require
 from bnstats.testing.error_bounds import bounds, quantile
@@ -141,7 +141,7 @@ def _replicates(given: ArrayLike | None, value: FloatArray) -> FloatArray:
     __tracebackhide__ = True
     if given is None:
         return np.full(value.shape, np.inf)
-    count = real_array("replicates", given, finite=False, least=0)
+    count = real_array("replicates", given, finite=False, minimum=0)
     require(bool((count >= 2).all()), "replicates", given, "a number of at least 2 for each estimate")
     try:
         return np.broadcast_to(count, value.shape)
@@ -152,7 +152,7 @@ def _replicates(given: ArrayLike | None, value: FloatArray) -> FloatArray:
 def _freedom(given: ArrayLike, value: FloatArray) -> FloatArray:
     """Degrees of freedom of each cell's mcse."""
     __tracebackhide__ = True
-    df = real_array("mcse_df", given, finite=False, least=0)
+    df = real_array("mcse_df", given, finite=False, minimum=0)
     require(bool((df > 0).all()), "mcse_df", given, "a number above 0 for each estimate")
     try:
         return np.broadcast_to(df, value.shape)
@@ -168,7 +168,7 @@ def _family(
     given = {"estimate": estimate, "truth": truth, "mcse": mcse}
     for name, values in given.items():
         require(values is not None, name, values, "needed, unless a table is given alone")
-    arrays = {name: real_array(name, values, finite=False, least=0) for name, values in given.items()}
+    arrays = {name: real_array(name, values, finite=False, minimum=0) for name, values in given.items()}
     try:
         value, true, error = np.broadcast_arrays(*arrays.values())
     except ValueError:

@@ -1,4 +1,4 @@
-"""What every hidden layer does to its normalised values: scale, shift, and an activation; and the way back.
+"""What every hidden layer does to its normalized values: scale, shift, and an activation; and the way back.
 
 The activation is v for v > 0 and slope v below: a rectified linear unit has slope 0, a linear layer slope 1.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bnstats._arrays import RealArray
+from bnstats._checks.array_types import RealArray
 from bnstats._compiled import inlined
 from bnstats.networks.kernels.columns import WIDTH, activate_back_columns, activate_back_last
 from bnstats.networks.kernels.vectors import MOST_LANES

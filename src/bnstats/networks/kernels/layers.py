@@ -11,7 +11,7 @@ from numba import types
 from numba.core import cgutils
 from numba.np.arrayobj import populate_array
 
-from bnstats._arrays import Float32Array, IntArray, RealArray
+from bnstats._checks.array_types import Float32Array, IntArray, RealArray
 from bnstats._compiled import inlined, intrinsic
 
 

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from bnstats._arrays import Float32Array, IntArray
+from bnstats._checks.array_types import Float32Array, IntArray
 from bnstats._compiled import inlined
 
 _LOWEST = np.float32(-87.0)  # below, e^x is no normal float32

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import typeof, types
 
-from bnstats._arrays import Float32Array, IntArray
+from bnstats._checks.array_types import Float32Array, IntArray
 from bnstats._compiled import compiled, inlined
 from bnstats.networks.kernels import layers
 from bnstats.networks.kernels.activation import activate, activate_back
@@ -144,7 +144,7 @@ def learn(plan: Plan, descent: Descent, scale_gradient: Float32Array, shift_grad
 
 @inlined
 def follow(table: IntArray, k: int, weight: np.float32, unbiased: np.float32) -> None:
-    """Move a layer's running statistics towards those of a batch, the average over its sets."""
+    """Move a layer's running statistics toward those of a batch, the average over its sets."""
     mean, var = layers.running_mean(table, k), layers.running_var(table, k)
     new_mean, new_var = layers.mean(table, k), layers.var(table, k)
     kept, share = np.float32(1 - weight), np.float32(weight / len(new_mean))

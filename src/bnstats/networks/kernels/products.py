@@ -13,7 +13,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import get_cython_function_address
 
-from bnstats._arrays import Float32Array
+from bnstats._checks.array_types import Float32Array
 from bnstats._compiled import inlined, intrinsic
 from bnstats.networks.kernels.tiles import (
     DOTS,

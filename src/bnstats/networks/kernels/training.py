@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bnstats._arrays import Float32Array, FloatArray, IntArray
+from bnstats._checks.array_types import Float32Array, FloatArray, IntArray
 from bnstats._compiled import compiled, inlined
 from bnstats.networks.kernels import layers
 from bnstats.networks.kernels.calls import call

@@ -141,7 +141,7 @@ class Writer:
     def sums(self, vectors: list[Any]) -> Any:
         """The sums of the lanes of eight vectors, as a vector."""
         while len(vectors) > 2:
-            vectors = [self._neighbours(*vectors[k : k + 2]) for k in range(0, len(vectors), 2)]
+            vectors = [self._neighbors(*vectors[k : k + 2]) for k in range(0, len(vectors), 2)]
         x, y = vectors
         return self._add_picked(x, y, (0, 1, 2, 3, 8, 9, 10, 11), (4, 5, 6, 7, 12, 13, 14, 15))
 
@@ -159,7 +159,7 @@ class Writer:
                 vectors[k], vectors[k + width] = self._pick(x, y, first), self._pick(x, y, second)
         return vectors
 
-    def _neighbours(self, x: Any, y: Any) -> Any:
+    def _neighbors(self, x: Any, y: Any) -> Any:
         return self._add_picked(x, y, (0, 2, 8, 10, 4, 6, 12, 14), (1, 3, 9, 11, 5, 7, 13, 15))
 
     def _add_picked(self, x: Any, y: Any, first: tuple[int, ...], second: tuple[int, ...]) -> Any:

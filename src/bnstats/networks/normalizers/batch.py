@@ -1,10 +1,10 @@
-"""Batch normalisation: each unit over the rows of a batch."""
+"""Batch normalization: each unit over the rows of a batch."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bnstats._arrays import RealArray
+from bnstats._checks.array_types import RealArray
 from bnstats._compiled import compiled, inlined
 from bnstats.networks.kernels.columns import (
     WIDTH,

@@ -1,4 +1,4 @@
-"""Batch normalisation followed by group normalisation."""
+"""Batch normalization followed by group normalization."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bnstats._arrays import FloatArray, IntArray, RealArray
+from bnstats._checks.array_types import FloatArray, IntArray, RealArray
+from bnstats._checks.numbers import whole
 from bnstats._compiled import compiled
-from bnstats._numbers import whole
 from bnstats.networks.kernels.layers import LayerState
 from bnstats.networks.normalizers.batch import standardize, standardize_back
 from bnstats.networks.normalizers.group import Group, check_groups, standardize_groups, standardize_groups_back
@@ -38,7 +38,7 @@ def backward(gradient: RealArray, value: RealArray, state: LayerState) -> None:
 
 @dataclass(frozen=True)
 class BatchThenGroup(Normalizer):
-    """Batch normalisation followed by group normalisation (Summers & Dinneen 2020, arXiv 1906.03548).
+    """Batch normalization followed by group normalization (Summers & Dinneen 2020, arXiv 1906.03548).
 
     The running statistics take the place of the batch's in evaluation mode; those of groups are always a row's own.
     """
@@ -50,7 +50,7 @@ class BatchThenGroup(Normalizer):
     groups: int = 8
 
     def __post_init__(self) -> None:
-        whole("number of groups", self.groups, least=1)
+        whole("number of groups", self.groups, minimum=1)
 
     def settings(self, step: IntArray) -> FloatArray:
         """The number of groups."""

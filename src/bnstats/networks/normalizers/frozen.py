@@ -1,4 +1,4 @@
-"""Frozen statistics: batch normalisation first, then the running statistics as constants."""
+"""Frozen statistics: batch normalization first, then the running statistics as constants."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bnstats._arrays import FloatArray, IntArray, RealArray
+from bnstats._checks.array_types import FloatArray, IntArray, RealArray
+from bnstats._checks.numbers import whole
 from bnstats._compiled import compiled
-from bnstats._numbers import whole
 from bnstats.networks.kernels.layers import LayerState
 from bnstats.networks.normalizers import batch
 from bnstats.networks.normalizers.normalizer import Normalizer
@@ -44,7 +44,7 @@ def backward(gradient: RealArray, value: RealArray, state: LayerState) -> None:
 
 @dataclass(frozen=True)
 class Frozen(Normalizer):
-    """Batch normalisation for `after` steps; from then on the running statistics, as constants, in training too."""
+    """Batch normalization for `after` steps; from then on the running statistics, as constants, in training too."""
 
     name = "frozen"
     uses_batch = True
@@ -53,7 +53,7 @@ class Frozen(Normalizer):
     after: int = 500
 
     def __post_init__(self) -> None:
-        whole("after", self.after, least=0)
+        whole("after", self.after, minimum=0)
 
     def frozen(self, step: IntArray) -> NDArray[np.bool_]:
         return np.asarray(step > self.after)

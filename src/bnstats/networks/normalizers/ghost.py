@@ -1,4 +1,4 @@
-"""Ghost batch normalisation: each unit over parts of the batch."""
+"""Ghost batch normalization: each unit over parts of the batch."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bnstats._arrays import FloatArray, IntArray, RealArray
+from bnstats._checks.array_types import FloatArray, IntArray, RealArray
+from bnstats._checks.numbers import whole
 from bnstats._compiled import compiled
-from bnstats._numbers import whole
 from bnstats.networks.kernels.layers import LayerState
 from bnstats.networks.normalizers.batch import standardize, standardize_back
 from bnstats.networks.normalizers.normalizer import Normalizer
@@ -24,7 +24,7 @@ def forward(z: RealArray, state: LayerState) -> None:
 
 @compiled
 def backward(gradient: RealArray, value: RealArray, state: LayerState) -> None:
-    """As batch normalisation, in each ghost batch."""
+    """As batch normalization, in each ghost batch."""
     size = int(state.settings[0])
     for s in range(len(state.mean)):
         rows = slice(s * size, (s + 1) * size)
@@ -45,7 +45,7 @@ class Ghost(Normalizer):
     size: int = 8
 
     def __post_init__(self) -> None:
-        whole("size of ghost batches", self.size, least=2)
+        whole("size of ghost batches", self.size, minimum=2)
 
     def settings(self, step: IntArray) -> FloatArray:
         """The size of a ghost batch."""

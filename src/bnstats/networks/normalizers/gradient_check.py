@@ -6,13 +6,13 @@ from functools import lru_cache
 
 import numpy as np
 
-from bnstats._arrays import FloatArray, IntArray
-from bnstats._raised import raised
+from bnstats._checks.array_types import FloatArray, IntArray
+from bnstats._checks.safe_text import raised
 from bnstats.networks.kernels.layers import LayerState
 from bnstats.networks.normalizers.normalizer import Normalizer
 
 PROBES = 256  # entries of z at which the two are compared
-LEAST_ROWS = 8  # of very few rows the normalised values hardly depend on z
+LEAST_ROWS = 8  # of very few rows the normalized values hardly depend on z
 STEPS = (1e-4, 1e-6)  # the better of the two counts: one of them may straddle a kink, such as that of |z|
 READ = ("running_mean", "running_var", "settings")  # what a normalizer reads of its state and does not write
 TOLERANCE = 1e-4  # relative to the largest entry; rounding leaves 1e-7, the difference formula 1e-12

@@ -1,4 +1,4 @@
-"""Group normalisation: each row over groups of neighbouring units."""
+"""Group normalization: each row over groups of neighboring units."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bnstats._arrays import FloatArray, IntArray, RealArray
+from bnstats._checks.array_types import FloatArray, IntArray, RealArray
+from bnstats._checks.numbers import whole
 from bnstats._compiled import compiled
-from bnstats._numbers import whole
 from bnstats.networks.kernels.layers import LayerState
 from bnstats.networks.normalizers.normalizer import Normalizer
 
@@ -20,7 +20,7 @@ def standardize_groups(z: RealArray, groups: int, inverse: RealArray, eps: float
     zero, one, share = z.dtype.type(0), z.dtype.type(1), z.dtype.type(1 / size)
     for i in range(z.shape[0]):
         for g in range(groups):
-            # A slice, so that indices begin at 0: LLVM vectorises no loop over an index that may be negative.
+            # A slice, so that indices begin at 0: LLVM vectorizes no loop over an index that may be negative.
             part = z[i, g * size : (g + 1) * size]
             mean = var = zero
             for j in range(size):
@@ -74,7 +74,7 @@ def check_groups(number: int, hidden: tuple[int, ...]) -> None:
 
 @dataclass(frozen=True)
 class Group(Normalizer):
-    """Each row over each of `number` groups of neighbouring units (Wu & He 2018)."""
+    """Each row over each of `number` groups of neighboring units (Wu & He 2018)."""
 
     name = "group"
     forward = staticmethod(forward)
@@ -82,7 +82,7 @@ class Group(Normalizer):
     number: int = 8
 
     def __post_init__(self) -> None:
-        whole("number of groups", self.number, least=1)
+        whole("number of groups", self.number, minimum=1)
 
     def settings(self, step: IntArray) -> FloatArray:
         """The number of groups."""

@@ -1,10 +1,10 @@
-"""Layer normalisation: each row over all units of the layer."""
+"""Layer normalization: each row over all units of the layer."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bnstats._arrays import RealArray
+from bnstats._checks.array_types import RealArray
 from bnstats._compiled import compiled
 from bnstats.networks.kernels.layers import LayerState
 from bnstats.networks.normalizers.group import standardize_groups, standardize_groups_back

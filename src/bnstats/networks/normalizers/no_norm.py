@@ -1,10 +1,10 @@
-"""No normalisation: the products as they are, with a learned shift only."""
+"""No normalization: the products as they are, with a learned shift only."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bnstats._arrays import RealArray
+from bnstats._checks.array_types import RealArray
 from bnstats._compiled import compiled
 from bnstats.networks.kernels.layers import LayerState
 from bnstats.networks.normalizers.normalizer import Normalizer
@@ -22,7 +22,7 @@ def backward(gradient: RealArray, value: RealArray, state: LayerState) -> None:
 
 @dataclass(frozen=True)
 class NoNorm(Normalizer):
-    """Nothing is normalised: a learned shift only, the bias of the layer."""
+    """Nothing is normalized: a learned shift only, the bias of the layer."""
 
     name = "none"
     learns_scale = False

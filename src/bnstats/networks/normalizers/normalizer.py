@@ -10,17 +10,17 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from bnstats._arrays import FloatArray, IntArray, RealArray
-from bnstats._validation import named
+from bnstats._checks.array_types import FloatArray, IntArray, RealArray
+from bnstats._checks.values import named
 from bnstats.networks.kernels.layers import LayerState
 
 
 @dataclass(frozen=True)
 class Normalizer(ABC):
-    """How a hidden layer normalises its values z, shape (rows, units), before the learned scale and shift.
+    """How a hidden layer normalizes its values z, shape (rows, units), before the learned scale and shift.
 
     A subclass has a name and two functions, compiled by Numba or plain Python, which change their first argument in
-    place: `forward(z, state)` normalises z, and `backward(gradient, value, state)` turns the gradient at the normalised
+    place: `forward(z, state)` normalizes z, and `backward(gradient, value, state)` turns the gradient at the normalized
     values, which it is given, too, into that at z. `state` is a `LayerState`: memory, settings, statistics, eps. The
     other methods have defaults.
 
@@ -38,8 +38,8 @@ class Normalizer(ABC):
     --------
     Each row minus its mean, written by a user:
 
-    >>> class Centred(Normalizer):
-    ...     name = "centred"
+    >>> class Centered(Normalizer):
+    ...     name = "centered"
     ...
     ...     @staticmethod
     ...     def forward(z, state):
@@ -48,7 +48,7 @@ class Normalizer(ABC):
     ...     @staticmethod
     ...     def backward(gradient, value, state):
     ...         gradient -= gradient.mean(axis=1, keepdims=True)
-    >>> Centred().evaluate(np.array([[1.0, 3.0]]), mean=None, var=None, eps=1e-5)
+    >>> Centered().evaluate(np.array([[1.0, 3.0]]), mean=None, var=None, eps=1e-5)
     array([[-1.,  1.]])
     """
 
@@ -94,7 +94,7 @@ class Normalizer(ABC):
         return np.empty((*step.shape, 0))
 
     def frozen(self, step: IntArray) -> NDArray[np.bool_]:
-        """Whether the running statistics normalise in training too, as constants, and are kept as they are."""
+        """Whether the running statistics normalize in training too, as constants, and are kept as they are."""
         return np.zeros(step.shape, dtype=bool)
 
     def memory_rows(self, rows: int) -> int:
@@ -102,14 +102,14 @@ class Normalizer(ABC):
         return rows + 4
 
     def check(self, batch_size: int, hidden: tuple[int, ...]) -> None:
-        """Raise ValueError if batches of this size, or layers of these widths, cannot be normalised so."""
+        """Raise ValueError if batches of this size, or layers of these widths, cannot be normalized so."""
         if self.uses_batch and batch_size < 2:
             raise ValueError(
                 f"a variance needs at least 2 rows; got batch size {batch_size} with normalizer {self.name!r}."
             )
 
     def evaluate(self, z: RealArray, mean: Any, var: Any, eps: float) -> RealArray:
-        """Evaluation mode: z, shape (..., units), normalised by statistics that broadcast against it."""
+        """Evaluation mode: z, shape (..., units), normalized by statistics that broadcast against it."""
         if self.uses_batch:
             return np.asarray((z - mean) / np.sqrt(var + z.dtype.type(eps)))
         rows = z.reshape(-1, z.shape[-1]).copy()

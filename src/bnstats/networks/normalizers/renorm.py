@@ -1,4 +1,4 @@
-"""Batch renormalization: a batch's values corrected towards those that running statistics would make."""
+"""Batch renormalization: a batch's values corrected toward those that running statistics would make."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bnstats._arrays import FloatArray, IntArray, RealArray
+from bnstats._checks.array_types import FloatArray, IntArray, RealArray
+from bnstats._checks.numbers import number, whole
+from bnstats._checks.values import shown
 from bnstats._compiled import compiled
-from bnstats._numbers import number, whole
-from bnstats._validation import shown
 from bnstats.networks.kernels.layers import LayerState
 from bnstats.networks.normalizers.batch import standardize, standardize_back
 from bnstats.networks.normalizers.normalizer import Normalizer
@@ -36,7 +36,7 @@ def forward(z: RealArray, state: LayerState) -> None:
 
 @compiled
 def backward(gradient: RealArray, value: RealArray, state: LayerState) -> None:
-    """r times that of batch normalisation, for r and d are constants in the gradient."""
+    """r times that of batch normalization, for r and d are constants in the gradient."""
     r, d = state.memory[R], state.memory[D]
     for j in range(gradient.shape[1]):
         r[j] = gradient.dtype.type(1) / r[j]
@@ -58,7 +58,7 @@ class Renorm(Normalizer):
     r_max, d_max : float
         Reached by linear rise from 1 and 0.
     schedule : (int, int, int)
-        The step until which it is plain batch normalisation, at which d_max is reached, and r_max: the paper's 5000,
+        The step until which it is plain batch normalization, at which d_max is reached, and r_max: the paper's 5000,
         25000 and 40000 by default, scaled down to trainings of 1000 steps.
     """
 
@@ -77,7 +77,7 @@ class Renorm(Normalizer):
             )
         if not isinstance(self.schedule, tuple) or len(self.schedule) != 3:
             raise ValueError(f"schedule is three steps, as in schedule=(100, 500, 800); got {shown(self.schedule)}.")
-        if whole("the first step of schedule", self.schedule[0], least=0) > min(self.schedule[1:]):
+        if whole("the first step of schedule", self.schedule[0], minimum=0) > min(self.schedule[1:]):
             raise ValueError(
                 f"schedule is (start, d_max reached, r_max reached), the first step the smallest; got "
                 f"{shown(self.schedule)}."

@@ -1,4 +1,4 @@
-"""RMS normalisation: each row divided by its root mean square."""
+"""RMS normalization: each row divided by its root mean square."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bnstats._arrays import RealArray
+from bnstats._checks.array_types import RealArray
 from bnstats._compiled import compiled
 from bnstats.networks.kernels.layers import LayerState
 from bnstats.networks.normalizers.normalizer import Normalizer

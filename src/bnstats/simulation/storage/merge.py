@@ -7,7 +7,7 @@ from contextlib import closing
 from os import PathLike
 from pathlib import Path
 
-from bnstats._validation import shown, store_path
+from bnstats._checks.values import shown, store_path
 from bnstats._warnings import notify
 from bnstats.simulation.storage.store import Store, about, connected, definition_text
 
@@ -68,13 +68,13 @@ def _definition(path: Path) -> dict[str, object]:
 def _copy(store: Store, path: Path, definition: dict[str, object]) -> int:
     new = other = 0
     with closing(Store(path, definition)) as source, store.together():
-        for cell, block in source.places():
-            payload = source.payload(cell, block)
+        for condition, block in source.places():
+            payload = source.payload(condition, block)
             if payload is None:
                 continue
-            held = store.payload(cell, block)
+            held = store.payload(condition, block)
             if held is None:
-                store.put(cell, {block: payload})
+                store.put(condition, {block: payload})
                 new += 1
             other += held not in (None, payload)
     if other:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bnstats.simulation.tally import Tally
+from bnstats.simulation.replicates.tally import Tally
 
 # The most bytes that a block may take, packed or unpacked; what claims to be larger is damaged.
 LARGEST = 2**27

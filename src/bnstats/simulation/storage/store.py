@@ -1,8 +1,8 @@
 """Finished blocks in one SQLite file, so that a run that was stopped goes on where it was.
 
 A store belongs to one study: its definition (settings, code, seed, versions) is written into the file, and another
-definition is refused. A block is plain numbers beside a SHA-256 of these, of the definition, and of the cell and block
-to which they belong: whatever part of the file is damaged, no number is ever taken for another.
+definition is refused. A block is plain numbers beside a SHA-256 of these, of the definition, and of the condition and
+block to which they belong: whatever part of the file is damaged, no number is ever taken for another.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from bnstats._validation import store_path
+from bnstats._checks.values import store_path
 from bnstats._warnings import notify
+from bnstats.simulation.replicates.tally import Tally
 from bnstats.simulation.storage.packing import LARGEST, unpack
-from bnstats.simulation.tally import Tally
 
 FORMAT = 3
 # Seconds to wait for another process that writes to the same file.
@@ -27,8 +27,8 @@ PATIENCE = 60.0
 
 _SCHEMA = (
     "CREATE TABLE definition (text TEXT NOT NULL, sha256 BLOB NOT NULL)",
-    "CREATE TABLE blocks (cell TEXT, block INTEGER, sha256 BLOB NOT NULL, payload BLOB NOT NULL, "
-    "PRIMARY KEY (cell, block))",
+    "CREATE TABLE blocks (condition TEXT, block INTEGER, sha256 BLOB NOT NULL, payload BLOB NOT NULL, "
+    "PRIMARY KEY (condition, block))",
 )
 
 # What is wrong with the place, not with what the file holds, and how to mend it.
@@ -52,7 +52,7 @@ class Store:
     path : path
         Made if it does not exist. A file that may not be written to is read.
     definition : JSON object
-        What the blocks depend on, besides cell and block.
+        What the blocks depend on, besides condition and block.
 
     Raises
     ------
@@ -109,61 +109,64 @@ class Store:
         with about(self.path):
             yield
 
-    def get(self, cell: str, block: int) -> Tally | None:
+    def get(self, condition: str, block: int) -> Tally | None:
         """The stored tally of a block; None, with a warning, if it is damaged, and None if it is not there."""
-        payload = self.payload(cell, block)
+        payload = self.payload(condition, block)
         if payload is None:
             return None
         try:
             return unpack(payload)
         except ValueError:
-            self._warn_of_damage(cell, block)
+            self._warn_of_damage(condition, block)
             return None
 
-    def payload(self, cell: str, block: int) -> bytes | None:
+    def payload(self, condition: str, block: int) -> bytes | None:
         """The bytes of a block, whose checksum holds; None as in `get`."""
         try:
             row = self._db.execute(
-                "SELECT sha256, payload FROM blocks WHERE cell = ? AND block = ?", (cell, block)
+                "SELECT sha256, payload FROM blocks WHERE condition = ? AND block = ?", (condition, block)
             ).fetchone()
         except (sqlite3.Error, UnicodeDecodeError) as error:
             if _code(error) in _PLACE:
                 with self._errors():
                     raise
-            self._warn_of_damage(cell, block)
+            self._warn_of_damage(condition, block)
             return None
         if row is None:
             return None
         mark, payload = row
-        if isinstance(payload, bytes) and mark == self._checksum(cell, block, payload):
+        if isinstance(payload, bytes) and mark == self._checksum(condition, block, payload):
             return payload
-        self._warn_of_damage(cell, block)
+        self._warn_of_damage(condition, block)
         return None
 
-    def _warn_of_damage(self, cell: str, block: int) -> None:
-        notify(f"block {block} of cell {cell} in {str(self.path)!r} is damaged; simulated again")
+    def _warn_of_damage(self, condition: str, block: int) -> None:
+        notify(f"block {block} of condition {condition} in {str(self.path)!r} is damaged; simulated again")
 
-    def _checksum(self, cell: str, block: int, payload: bytes) -> bytes:
+    def _checksum(self, condition: str, block: int, payload: bytes) -> bytes:
         mark = self._mark.copy()
-        mark.update(f"\n{cell}\n{block}\n".encode())
+        mark.update(f"\n{condition}\n{block}\n".encode())
         mark.update(payload)
         return mark.digest()
 
-    def put(self, cell: str, payloads: Mapping[int, bytes]) -> None:
-        """Commit packed blocks of a cell by their numbers, all or nothing."""
+    def put(self, condition: str, payloads: Mapping[int, bytes]) -> None:
+        """Commit packed blocks of a condition by their numbers, all or nothing."""
         if self._read_only and payloads:
             raise OSError(
-                f"store {str(self.path)!r} may not be written to, and lacks block {min(payloads)} of cell {cell}; copy "
+                f"store {str(self.path)!r} may not be written to, and lacks block {min(payloads)} of condition "
+                f"{condition}; copy "
                 "it to a folder that may be written to, and give that path."
             )
-        rows = [(cell, block, self._checksum(cell, block, packed), packed) for block, packed in payloads.items()]
+        rows = [
+            (condition, block, self._checksum(condition, block, packed), packed) for block, packed in payloads.items()
+        ]
         with nullcontext() if self._db.in_transaction else self.together(), self._errors():
             self._db.executemany("INSERT OR REPLACE INTO blocks VALUES (?, ?, ?, ?)", rows)
 
     def places(self) -> list[tuple[str, int]]:
-        """Cell and block of all that is stored."""
+        """Condition and block of all that is stored."""
         with self._errors():
-            return self._db.execute("SELECT cell, block FROM blocks ORDER BY cell, block").fetchall()
+            return self._db.execute("SELECT condition, block FROM blocks ORDER BY condition, block").fetchall()
 
     @contextmanager
     def together(self) -> Iterator[None]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from bnstats._numbers import LARGEST_BATCH
-from bnstats._user_code import ReadOnlyError
-from bnstats._validation import shown
+from bnstats._checks.numbers import LARGEST_BATCH
+from bnstats._checks.user_code import ReadOnlyError
+from bnstats._checks.values import shown
 from bnstats.studies.batch_effects.downstream_model import corrected
 from bnstats.studies.batch_effects.study import CorrectionStudy
 
@@ -28,9 +28,9 @@ def check(study: CorrectionStudy) -> None:
         )
     if not all(0 <= share <= 1 for share in study.smoothness):
         raise ValueError(f"smoothness is a share of the effect's variance, from 0 to 1; got {study.smoothness}.")
-    if not study.cells():
+    if not study.conditions():
         raise ValueError("effect, effect_size, smoothness or batch_sizes is empty: give at least one of each.")
-    largest = max(map(study.draws, study.cells()))
+    largest = max(map(study.draws_per_replicate, study.conditions()))
     if largest > LARGEST_BATCH:
         raise ValueError(
             f"features, batches and batch_sizes make {shown(largest)} values at a time; at most {LARGEST_BATCH} are "

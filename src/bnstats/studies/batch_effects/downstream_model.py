@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from statsmodels.discrete.discrete_model import Logit
 from statsmodels.tools.sm_exceptions import PerfectSeparationError
 
-from bnstats._arrays import FloatArray
+from bnstats._checks.array_types import FloatArray
 from bnstats.corrections import Correction, Fitted
 
 
@@ -23,7 +23,9 @@ def keys(correction: Correction, batches: int, n: int, ticks: int) -> NDArray[np
     return np.arange(batches * n) * (1 if correction.along == "batch" else min(ticks, n)) // n
 
 
-def corrected(correction: Correction, seen: FloatArray, further: int, ticks: int, *, refit: bool = True) -> FloatArray:
+def corrected(
+    correction: Correction, seen: FloatArray, n_new_batches: int, ticks: int, *, refit: bool = True
+) -> FloatArray:
     """Rows corrected by a fit on all but the last `further` batches, which come one by one, as in a deployment.
 
     All see the rows of a new batch, at the level of the fitted ones. By batches, a fit that transfers is applied to
@@ -39,14 +41,14 @@ def corrected(correction: Correction, seen: FloatArray, further: int, ticks: int
     # With one feature all replicates are corrected in one call: features are corrected each by itself.
     step = len(seen) if seen.shape[1] == 1 else 1
     for i in range(0, len(seen), step):
-        out[i : i + step] = _corrected(correction, seen[i : i + step], further, ticks, refit)
+        out[i : i + step] = _corrected(correction, seen[i : i + step], n_new_batches, ticks, refit)
     return out
 
 
-def _corrected(correction: Correction, seen: FloatArray, further: int, ticks: int, refit: bool) -> FloatArray:
+def _corrected(correction: Correction, seen: FloatArray, n_new_batches: int, ticks: int, refit: bool) -> FloatArray:
     *_, batches, n = seen.shape
     x, key = seen.reshape(-1, batches * n).T, keys(correction, batches, n, ticks)
-    first = (batches - further) * n
+    first = (batches - n_new_batches) * n
     fitted = correction.fit(x[:first], key[:first])
     parts = [fitted.apply(x[:first], key[:first])]
     row = np.arange(batches * n)
@@ -59,9 +61,9 @@ def deployed(fitted: Fitted, x: FloatArray, key: NDArray[Any], new: NDArray[np.b
     """The rows of a new batch among those so far, corrected as `corrected` says."""
     given = x[new], key[new]
     if fitted.correction.along == "time":
-        known = fitted.correction.transfers and not refit
+        known = fitted.correction.applies_to_new and not refit
         return np.asarray((fitted if known else fitted.adapt(x, key)).apply(*given))
-    return np.asarray((fitted if fitted.correction.transfers else fitted.adapt(*given)).apply(*given))
+    return np.asarray((fitted if fitted.correction.applies_to_new else fitted.adapt(*given)).apply(*given))
 
 
 def logistic(x: FloatArray, label: NDArray[np.bool_]) -> FloatArray:
@@ -90,7 +92,7 @@ def logistic(x: FloatArray, label: NDArray[np.bool_]) -> FloatArray:
     return found if np.isfinite(found).all() else np.asarray(np.linalg.lstsq(design, 2.0 * label - 1)[0])
 
 
-def accuracies(rows: FloatArray, label: NDArray[np.bool_], further: int) -> tuple[FloatArray, FloatArray]:
+def accuracies(rows: FloatArray, label: NDArray[np.bool_], n_new_batches: int) -> tuple[FloatArray, FloatArray]:
     """Share of labels that a logistic model of each replicate predicts correctly: of new batches, and of fitted ones.
 
     Parameters
@@ -100,7 +102,7 @@ def accuracies(rows: FloatArray, label: NDArray[np.bool_], further: int) -> tupl
     label : array of bool, shape (replicates, (batches + further) n)
     """
     size, features, batches, n = rows.shape
-    first = (batches - further) * n
+    first = (batches - n_new_batches) * n
     x = rows.reshape(size, features, -1).transpose(0, 2, 1)
     coefficients = np.stack([logistic(x[i, :first], label[i, :first]) for i in range(size)])
     predicted = np.einsum("rif,rf->ri", x, coefficients[:, 1:]) + coefficients[:, :1] > 0

@@ -12,7 +12,7 @@ from functools import lru_cache
 import numpy as np
 from scipy import integrate, stats
 
-from bnstats._arrays import FloatArray
+from bnstats._checks.array_types import FloatArray
 from bnstats.corrections import CORRECTIONS, Correction
 from bnstats.sampling.effects import Distinct, Effect, Mixture
 from bnstats.studies.batch_effects.downstream_model import keys
@@ -35,7 +35,7 @@ def mean_square_error(
     Examples
     --------
     A known share of the variance, tau² = 1/4: shrunken effects leave tau² (1/n) / (tau² + 1/n), times 1 - 1/J since the
-    mean of all batches is taken off; centring leaves 1/n, doing nothing tau².
+    mean of all batches is taken off; centering leaves 1/n, doing nothing tau².
 
     >>> from bnstats.corrections import CORRECTIONS, shrink
     >>> [round(mean_square_error(c, Distinct(), 0.5, 10, 4) / 0.9, 4)
@@ -63,7 +63,7 @@ def contrast_lost(correction: Correction, batches: int, n: int, *, ticks: int = 
     """The share of a difference between randomly placed classes that a linear correction removes; nan if not linear.
 
     With H the matrix of what is subtracted, trace(H) / (rows - 1) on average over all placements: (J - 1) / (J n - 1)
-    for centring.
+    for centering.
 
     >>> from bnstats.corrections import CORRECTIONS
     >>> contrast_lost(CORRECTIONS["center"], 10, 4) == 9 / 39
@@ -119,7 +119,7 @@ def _is_linear(correction: Correction, batches: int, n: int, ticks: int) -> bool
     return bool(np.allclose(done[:, len(curves) :], apart + np.roll(apart, 1, axis=1), rtol=1e-9, atol=1e-9))
 
 
-def _centred(columns: FloatArray) -> FloatArray:
+def _centered(columns: FloatArray) -> FloatArray:
     return np.asarray(columns - columns.mean(axis=0))
 
 
@@ -127,7 +127,7 @@ def _centred(columns: FloatArray) -> FloatArray:
 def _subtracted(correction: Correction, batches: int, n: int, ticks: int) -> FloatArray:
     """The matrix of what is subtracted, about its mean over the rows, found by correcting the unit vectors."""
     unit = np.eye(batches * n)
-    return _centred(unit - correction(unit, keys(correction, batches, n, ticks)))
+    return _centered(unit - correction(unit, keys(correction, batches, n, ticks)))
 
 
 def _noise_left(correction: Correction, batches: int, n: int, ticks: int) -> float:
@@ -141,4 +141,4 @@ def _effect_left(correction: Correction, effect: Effect, batches: int, n: int, t
         return sum(share * _effect_left(correction, part, *given) for part, share in parts if share > 0)
     root = effect.root(batches, n)
     taken = _subtracted(correction, batches, n, ticks) @ root
-    return float(((_centred(root) - taken if remove else taken) ** 2).sum() / (batches * n))
+    return float(((_centered(root) - taken if remove else taken) ** 2).sum() / (batches * n))

@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from bnstats._arrays import FloatArray
-from bnstats._doors import aligned_by_label
-from bnstats._numbers import probability
-from bnstats._real_arrays import labels_of_rows, real_array
-from bnstats._terminal import printable
-from bnstats._validation import flag, several
+from bnstats._checks.arguments import aligned_by_label
+from bnstats._checks.array_types import FloatArray
+from bnstats._checks.arrays import labels_of_rows, real_array
+from bnstats._checks.numbers import probability
+from bnstats._checks.terminal import printable
+from bnstats._checks.values import flag, several
 from bnstats._warnings import notices_held, notify
 from bnstats.corrections import Correction, correction_of
 from bnstats.simulation.result import NO_MARKUP
@@ -99,7 +99,7 @@ def leave_one_batch_out(
         False if corrections along time that say something of new times are applied as they were fitted.
     confidence : float
         Of the intervals of a change. The sampled units are the batches, not the rows. In simulated data of 4, 6, 20
-        and 40 batches, intervals of 95 % held the expected change of "center" and "standardise" in 95 to 99 % of 1500
+        and 40 batches, intervals of 95 % held the expected change of "center" and "standardize" in 95 to 99 % of 1500
         data sets. Those of "shrink" held it in 95 to 96 % where the shift of a batch is a nuisance, and in 90 to 94 %
         where the shift is signal (`python -m benchmarks.left_out_coverage`).
 

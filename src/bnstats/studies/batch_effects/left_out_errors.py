@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bnstats._arrays import FloatArray
+from bnstats._checks.array_types import FloatArray
 from bnstats._warnings import warnings_are
 from bnstats.corrections import Correction
 from bnstats.studies.batch_effects.downstream_model import deployed

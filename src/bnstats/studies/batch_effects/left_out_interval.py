@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import stats
 
-from bnstats._arrays import FloatArray
+from bnstats._checks.array_types import FloatArray
 
 
 @np.errstate(divide="ignore", invalid="ignore")  # predictions without any error have no ratio

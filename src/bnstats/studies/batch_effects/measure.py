@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Unpack
 
-from bnstats._numbers import batch_sizes as batch_sizes_of
-from bnstats._numbers import number, share, whole
-from bnstats._validation import choices, each, flag, several
+from bnstats._checks.numbers import batch_sizes as batch_sizes_of
+from bnstats._checks.numbers import number, share, whole
+from bnstats._checks.values import choices, each, flag, several
 from bnstats.corrections import Correction, correction_of
 from bnstats.sampling.effects import Effect
 from bnstats.simulation.options import RunOptions, run_options
@@ -17,20 +17,20 @@ from bnstats.studies.batch_effects.result import Corrected
 from bnstats.studies.batch_effects.study import CorrectionStudy
 
 MEASURES = ("rmse", "correlation", "accuracy", "training_accuracy", "bias")
-LABELS = ("relative", "global")
+LABELS = ("nuisance", "signal")
 DESIGNS = ("balanced", "confounded")
 
 
 @run_options(precision=0.02, max_replicates=2**13)
 def measure_correction(
-    corrections: str | Correction | Sequence[str | Correction] = ("none", "center", "standardise", "shrink"),
+    corrections: str | Correction | Sequence[str | Correction] = ("none", "center", "standardize", "shrink"),
     *,
     effect: Any = "distinct",
     effect_size: float | Sequence[float] = 1.0,
     smoothness: float | Sequence[float] = 1.0,
     batch_sizes: int | Sequence[int] = (2, 8, 32, 128),
     batches: int = 20,
-    labels: str | Sequence[str] = "relative",
+    labels: str | Sequence[str] = "nuisance",
     design: str | Sequence[str] = "balanced",
     measures: Sequence[str] = MEASURES,
     new_batches: int = 5,
@@ -58,7 +58,7 @@ def measure_correction(
     batch_sizes : int of at least 2, or several
     batches : even int of at least 4
         On which corrections and the downstream model are fitted.
-    labels : {"relative", "global"} or both
+    labels : {"nuisance", "signal"} or both
         Whether the effect is a nuisance, or a part of the signal: labels follow the value within the batch, or the
         value with the batch's difference.
     design : {"balanced", "confounded"} or both
@@ -90,7 +90,7 @@ def measure_correction(
     Notes
     -----
     Targets: each measure's expectation over effects, signal and noise. With J batches of n, effects of variance tau²
-    and sigma = 1, the mean squared error is (1 - 1/J) times tau² of no correction, 1/n of centring, and at best
+    and sigma = 1, the mean squared error is (1 - 1/J) times tau² of no correction, 1/n of centering, and at best
     tau² (1/n) / (tau² + 1/n) of shrinking; where effects belong to the signal it is 0, tau² + 1/n, and between. Exact
     values stand beside rmse for these, for shrinking with estimated variances, and for all corrections that are linear,
     up to 1024 rows; beside bias for those that are linear.

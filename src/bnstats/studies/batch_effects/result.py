@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, ClassVar
 
 import pandas as pd
 
-from bnstats._validation import choice
+from bnstats._checks.values import choice
 from bnstats.simulation.result import Result
 from bnstats.simulation.run import Simulation
-from bnstats.studies.batch_effects.winners import winners
+from bnstats.studies.batch_effects.best_correction import best_corrections
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -52,7 +52,7 @@ class Corrected(Result):
             mcse_df, clear.
         """
         choice("measure", measure, self.table["measure"].unique().tolist())
-        return winners(self.simulation, measure)
+        return best_corrections(self.simulation, measure)
 
     def plot(self, measure: str = "rmse") -> Figure:
         """Maps of the `regions`: over batch sizes and effect sizes or smoothness, a panel for each other condition."""

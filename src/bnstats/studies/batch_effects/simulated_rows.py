@@ -9,9 +9,9 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from scipy import stats
 
-from bnstats._arrays import FloatArray
+from bnstats._checks.array_types import FloatArray
 from bnstats.sampling.effects import Distinct, Effect, Mixture
-from bnstats.simulation.study import Cell
+from bnstats.simulation.study import Condition
 
 # Added to the signal in one half of confounded batches, and taken away in the other: 3 in 4 labels there are 1.
 CONFOUNDED = float(stats.norm.ppf(0.75))
@@ -26,7 +26,7 @@ class AffectedRows:
     seen : array
         Signal, noise and effect.
     clean : array
-        What a perfect correction makes of them: signal and noise, and the effect too where labels are global.
+        What a perfect correction makes of them: signal and noise, and the effect too where it is signal.
     truth : array
         The same without noise: what labels depend on.
     """
@@ -37,20 +37,20 @@ class AffectedRows:
 
     @staticmethod
     def draw(
-        rng: Generator, cell: Cell, size: int, batches: int, further: int, features: int, noise: float
+        rng: Generator, condition: Condition, size: int, batches: int, n_new_batches: int, features: int, noise: float
     ) -> AffectedRows:
         """Draw `batches` to fit on and `further` ones after them; values have variance 1 within a batch."""
-        n, effect = int(cell["batch_size"]), effect_of(cell)
-        replicates, all_batches = size * features, batches + further
+        n, effect = int(condition["batch_size"]), effect_of(condition)
+        replicates, all_batches = size * features, batches + n_new_batches
         shape = (replicates, all_batches, n)
-        shift = cell["effect_size"] * effect.shift(rng, replicates, batches, n, further)
+        shift = condition["effect_size"] * effect.shift(rng, replicates, batches, n, n_new_batches)
         signal = np.sqrt(1 - noise) * rng.normal(size=shape)
-        if cell["design"] == "confounded":
+        if condition["design"] == "confounded":
             signal[:, :batches] += np.sqrt(1 - noise) * _with_effect(shift[:, :batches])
         values = signal + np.sqrt(noise) * rng.normal(size=shape)
         factor = effect.factor(rng, replicates, all_batches)
         seen = shift + factor * values
-        if cell["labels"] == "global":
+        if condition["labels"] == "signal":
             values, signal = seen, shift + factor * signal
         return AffectedRows(*(part.reshape(size, features, all_batches, n) for part in (seen, values, signal)))
 
@@ -60,12 +60,12 @@ class AffectedRows:
         return np.asarray(score(self.truth) > 0)
 
 
-def effect_of(cell: Cell) -> Effect:
-    """The effect of a cell, of unit size."""
-    kind: Effect = cell["effect"]
+def effect_of(condition: Condition) -> Effect:
+    """The effect of a condition, of unit size."""
+    kind: Effect = condition["effect"]
     if isinstance(kind, Distinct | Mixture):
         return kind
-    return Mixture(kind, cell["smoothness"]) if cell["smoothness"] > 0 else Distinct()
+    return Mixture(kind, condition["smoothness"]) if condition["smoothness"] > 0 else Distinct()
 
 
 def score(values: FloatArray) -> FloatArray:

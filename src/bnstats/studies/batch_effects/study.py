@@ -11,14 +11,14 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from bnstats._arrays import FloatArray
+from bnstats._checks.array_types import FloatArray
 from bnstats.corrections import CORRECTIONS, Correction
 from bnstats.sampling.effects import Distinct, Effect, Mixture, Sinusoid, Trend
-from bnstats.simulation.study import Cell, Study
+from bnstats.simulation.study import Condition, Study
+from bnstats.studies.batch_effects.best_correction import CONDITIONS
 from bnstats.studies.batch_effects.downstream_model import accuracies, corrected
 from bnstats.studies.batch_effects.exact import contrast_lost, mean_square_error
 from bnstats.studies.batch_effects.simulated_rows import AffectedRows, effect_of, score
-from bnstats.studies.batch_effects.winners import CONDITIONS
 
 # A block has about so many values, and at most so many replicates.
 VALUES_PER_BLOCK, REPLICATES_PER_BLOCK = 2**17, 16
@@ -54,29 +54,29 @@ class CorrectionStudy(Study):
     ticks: int
     measures: tuple[str, ...]
 
-    def cells(self) -> list[dict[str, Any]]:
-        cells = [
+    def conditions(self) -> list[dict[str, Any]]:
+        conditions = [
             dict(zip(CONDITIONS, given, strict=True)) for given in product(*(getattr(self, c) for c in CONDITIONS))
         ]
-        for cell in cells:
-            if isinstance(cell["effect"], Distinct | Mixture):
-                cell["smoothness"] = getattr(cell["effect"], "smoothness", 0.0)
-        return cells
+        for condition in conditions:
+            if isinstance(condition["effect"], Distinct | Mixture):
+                condition["smoothness"] = getattr(condition["effect"], "smoothness", 0.0)
+        return conditions
 
-    def size(self, cell: Cell) -> int:
-        return int(np.clip(VALUES_PER_BLOCK // self.draws(cell), 4, REPLICATES_PER_BLOCK))
+    def size(self, condition: Condition) -> int:
+        return int(np.clip(VALUES_PER_BLOCK // self.draws_per_replicate(condition), 4, REPLICATES_PER_BLOCK))
 
-    def draws(self, cell: Cell) -> int:
-        return self.features * (self.batches + self.new_batches) * int(cell["batch_size"])
+    def draws_per_replicate(self, condition: Condition) -> int:
+        return self.features * (self.batches + self.new_batches) * int(condition["batch_size"])
 
-    def simulate(self, cell: Cell, rng: Generator, size: int) -> dict[CorrectionKey, FloatArray]:
-        rows = AffectedRows.draw(rng, cell, size, self.batches, self.new_batches, self.features, self.noise)
+    def simulate(self, condition: Condition, rng: Generator, size: int) -> dict[CorrectionKey, FloatArray]:
+        rows = AffectedRows.draw(rng, condition, size, self.batches, self.new_batches, self.features, self.noise)
         used = bool({"accuracy", "training_accuracy"} & set(self.measures))
-        further = self.new_batches if used else 0
+        n_new_batches = self.new_batches if used else 0
         measured = {}
         for correction in self.corrections:
-            seen = rows.seen[:, :, : self.batches + further]
-            done = corrected(correction, seen, further, self.ticks, refit=self.refit)
+            seen = rows.seen[:, :, : self.batches + n_new_batches]
+            done = corrected(correction, seen, n_new_batches, self.ticks, refit=self.refit)
             for measure, replicates in self._measured(done, rows).items():
                 measured[CorrectionKey(correction.name, measure)] = replicates
         return measured
@@ -94,20 +94,20 @@ class CorrectionStudy(Study):
             measured |= {"accuracy": new, "training_accuracy": training}
         return {measure: measured[measure] for measure in self.measures}
 
-    def summaries_of(self, cell: Cell, key: CorrectionKey) -> tuple[str, ...]:
+    def summaries_of(self, condition: Condition, key: CorrectionKey) -> tuple[str, ...]:
         return ("root_mean",) if key.measure == "rmse" else ("mean",)
 
     def _correction(self, key: CorrectionKey) -> Correction:
         return next(c for c in self.corrections if c.name == key.correction)
 
-    def exact(self, cell: Cell, key: CorrectionKey, summary: str) -> float:
-        correction, nuisance = self._correction(key), cell["labels"] == "relative"
-        at = {"batches": self.batches, "n": int(cell["batch_size"]), "ticks": self.ticks}
-        balanced, effect = cell["design"] == "balanced", effect_of(cell)
+    def exact(self, condition: Condition, key: CorrectionKey, summary: str) -> float:
+        correction, nuisance = self._correction(key), condition["labels"] == "nuisance"
+        at = {"batches": self.batches, "n": int(condition["batch_size"]), "ticks": self.ticks}
+        balanced, effect = condition["design"] == "balanced", effect_of(condition)
         if not balanced and correction != CORRECTIONS["none"]:
             return math.nan
         if key.measure == "rmse":
-            return math.sqrt(mean_square_error(correction, effect, cell["effect_size"], remove=nuisance, **at))
+            return math.sqrt(mean_square_error(correction, effect, condition["effect_size"], remove=nuisance, **at))
         if key.measure != "bias" or effect.scales or (nuisance and not balanced):
             return math.nan
         if correction == CORRECTIONS["none"]:
@@ -116,29 +116,33 @@ class CorrectionStudy(Study):
         difference = 2 * math.sqrt(2 / math.pi * (1 - self.noise))
         return -difference * contrast_lost(correction, **at) if nuisance else math.nan
 
-    def span(self, cell: Cell, key: CorrectionKey) -> float:
-        if self._left_as_it_is(cell, key):
+    def value_range(self, condition: Condition, key: CorrectionKey) -> float:
+        if self._left_as_it_is(condition, key):
             return 0.0
         return {"accuracy": 1.0, "training_accuracy": 1.0, "correlation": 2.0}.get(key.measure, math.inf)
 
-    def _left_as_it_is(self, cell: Cell, key: CorrectionKey) -> bool:
+    def _left_as_it_is(self, condition: Condition, key: CorrectionKey) -> bool:
         """Whether errors do not vary: there are none if the effect belongs to the signal; or all have one size."""
         if self._correction(key) != CORRECTIONS["none"] or key.measure not in ("rmse", "bias"):
             return False
-        return cell["labels"] == "global" or (key.measure == "rmse" and self._of_one_size(cell))
+        return condition["labels"] == "signal" or (key.measure == "rmse" and self._of_one_size(condition))
 
-    def _of_one_size(self, cell: Cell) -> bool:
+    def _of_one_size(self, condition: Condition) -> bool:
         """Whether all effects have the same mean square: a trend's, and that of a wave of whole periods."""
-        effect = effect_of(cell)
+        effect = effect_of(condition)
         if not isinstance(effect, Mixture) or effect.smoothness != 1:
             return False
         if isinstance(effect.smooth, Sinusoid):
-            return effect.smooth.periods % 1 == 0 and 2 * effect.smooth.periods < self.batches * cell["batch_size"]
+            return effect.smooth.periods % 1 == 0 and 2 * effect.smooth.periods < self.batches * condition["batch_size"]
         return isinstance(effect.smooth, Trend)
 
-    def wanted(self, cell: Cell, key: CorrectionKey, summary: str) -> bool:
+    def precision_required(self, condition: Condition, key: CorrectionKey, summary: str) -> bool:
         """A bias may be 0."""
-        return key.measure != "bias" and not self._left_as_it_is(cell, key) and self.exact(cell, key, summary) != 0
+        return (
+            key.measure != "bias"
+            and not self._left_as_it_is(condition, key)
+            and self.exact(condition, key, summary) != 0
+        )
 
 
 def correlation(a: FloatArray, b: FloatArray) -> FloatArray:

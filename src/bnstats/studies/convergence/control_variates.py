@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bnstats._arrays import FloatArray
+from bnstats._checks.array_types import FloatArray
 from bnstats.statistics.estimator_theory import Batches, variance_of_variance
 from bnstats.statistics.moments import Moments
 from bnstats.statistics.theory import covariance_of_mean_and_variance

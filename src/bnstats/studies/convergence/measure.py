@@ -8,8 +8,8 @@ from typing import Any, Unpack
 
 import numpy as np
 
-from bnstats._numbers import batch_sizes as batch_sizes_of
-from bnstats._validation import several
+from bnstats._checks.numbers import batch_sizes as batch_sizes_of
+from bnstats._checks.values import several
 from bnstats.sampling.batching import IID, Batching, rule
 from bnstats.sampling.populations import Population
 from bnstats.simulation.options import RunOptions, run_options

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from bnstats._arrays import FloatArray
-from bnstats._numbers import probability
-from bnstats.simulation.paired_errors import NONE, Error, error_of
+from bnstats._checks.array_types import FloatArray
+from bnstats._checks.numbers import probability
+from bnstats.simulation.precision.paired_errors import NONE, Error, error_of
 from bnstats.simulation.run import Simulation
 
 # Below this size the terms in 1 / n² matter; the fit has a term in 1 / n.

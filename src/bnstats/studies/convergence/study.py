@@ -11,16 +11,16 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from numpy.random import Generator
 
-from bnstats._arrays import FloatArray
+from bnstats._checks.array_types import FloatArray
 from bnstats.sampling.batching import IID, Batching
 from bnstats.sampling.populations import Population
 from bnstats.simulation.streams import side_stream
-from bnstats.simulation.study import Cell, Study
+from bnstats.simulation.study import Condition, Study
 from bnstats.statistics import theory
 from bnstats.statistics.estimators import Estimator
 from bnstats.statistics.moments import Moments, pyramid
 from bnstats.studies.convergence.control_variates import ORDERS, control_variates, names
-from bnstats.studies.convergence.visible_tails import visible_index_of_values, visible_tail_index
+from bnstats.studies.convergence.finite_sample_tail_index import finite_sample_tail_index, visible_index_of_values
 
 # One replicate of the frame is a set of 2^16 draws, in cache at once: 32768 pairs, ..., 16 batches of 4096, ...
 # Of batches that are larger, a replicate is one of them.
@@ -52,41 +52,41 @@ class ConvergenceStudy(Study):
     batch_sizes: tuple[int, ...]
     estimators: tuple[Estimator, ...]
 
-    def cells(self) -> list[dict[str, Any]]:
+    def conditions(self) -> list[dict[str, Any]]:
         """A pyramid of all dyadic sizes for independent values; every other size and rule by itself."""
-        cells = []
+        conditions = []
         for population in self.populations:
             for batching in self.batchings:
                 pair: dict[str, Any] = {"population": population, "batching": batching}
                 if self._dyadic(batching):
-                    cells.append(pair)
-                cells += [{**pair, "batch_size": n} for n in self.batch_sizes if n not in self._dyadic(batching)]
-        return cells
+                    conditions.append(pair)
+                conditions += [{**pair, "batch_size": n} for n in self.batch_sizes if n not in self._dyadic(batching)]
+        return conditions
 
     def _dyadic(self, batching: Batching) -> list[int]:
         dyadic = [n for n in self.batch_sizes if n & (n - 1) == 0 and n <= DRAWS_PER_SET]
         return dyadic if isinstance(batching, IID) else []
 
-    def content(self, cell: Cell) -> dict[str, Any]:
+    def cache_key(self, condition: Condition) -> dict[str, Any]:
         """A block of a pyramid has all dyadic sizes: with another size, it is simulated again, to the same bits."""
-        return {} if "batch_size" in cell else {"batch_sizes": self._dyadic(cell["batching"])}
+        return {} if "batch_size" in condition else {"batch_sizes": self._dyadic(condition["batching"])}
 
-    def size(self, cell: Cell) -> int:
-        return max(1, SETS_PER_BLOCK * DRAWS_PER_SET // self.draws(cell))
+    def size(self, condition: Condition) -> int:
+        return max(1, SETS_PER_BLOCK * DRAWS_PER_SET // self.draws_per_replicate(condition))
 
-    def at_most(self, cell: Cell, max_replicates: int) -> int:
-        return max_replicates * DRAWS_PER_SET // self.draws(cell)
+    def max_replicates_of(self, condition: Condition, max_replicates: int) -> int:
+        return max_replicates * DRAWS_PER_SET // self.draws_per_replicate(condition)
 
-    def draws(self, cell: Cell) -> int:
-        return max(DRAWS_PER_SET, int(cell.get("batch_size", 0)))
+    def draws_per_replicate(self, condition: Condition) -> int:
+        return max(DRAWS_PER_SET, int(condition.get("batch_size", 0)))
 
-    def columns(self, cell: Cell) -> dict[str, Any]:
-        return {"population": cell["population"], "batching": cell["batching"]}
+    def columns(self, condition: Condition) -> dict[str, Any]:
+        return {"population": condition["population"], "batching": condition["batching"]}
 
-    def simulate(self, cell: Cell, rng: Generator, size: int) -> dict[ConvergenceKey, FloatArray]:
-        if "batch_size" in cell:
-            return self._direct(cell["population"], cell["batching"], cell["batch_size"], rng, size)
-        return self._pyramid(cell["population"], rng, size)
+    def simulate(self, condition: Condition, rng: Generator, size: int) -> dict[ConvergenceKey, FloatArray]:
+        if "batch_size" in condition:
+            return self._direct(condition["population"], condition["batching"], condition["batch_size"], rng, size)
+        return self._pyramid(condition["population"], rng, size)
 
     def _pyramid(self, population: Population, rng: Generator, sets: int) -> dict[ConvergenceKey, FloatArray]:
         wanted = self._dyadic(IID())
@@ -100,8 +100,8 @@ class ConvergenceStudy(Study):
                 estimates.append(estimator(values.reshape(n, -1)[:, :BATCHES_PER_SET], axis=0))
 
         levels = pyramid(fill, sets, DRAWS_PER_SET, BATCHES_PER_SET, int(np.log2(max(wanted))))
-        cell = {"population": population, "batching": IID()}
-        parts = [self._of_moments(cell, rng, level) for level in levels if level.n in wanted]
+        condition = {"population": population, "batching": IID()}
+        parts = [self._of_moments(condition, rng, level) for level in levels if level.n in wanted]
         return {k: v for part in parts for k, v in part.items()} | {
             ConvergenceKey(e.name, n): np.concatenate(estimates) for e, n, estimates in raw
         }
@@ -128,16 +128,16 @@ class ConvergenceStudy(Study):
                 raw[ConvergenceKey(estimator.name, n)].append(estimator(values))
         source = batching.source(population)
         moments = Moments(n, *(np.concatenate([getattr(level, name) for level in levels]) for name in ("mean", "m2")))
-        cell = {"population": population, "batching": batching}
-        estimates = self._of_moments(cell, rng, moments) | {k: np.concatenate(v) for k, v in raw.items()}
+        condition = {"population": population, "batching": batching}
+        estimates = self._of_moments(condition, rng, moments) | {k: np.concatenate(v) for k, v in raw.items()}
         if batching.variance_of_mean(population, n) > 0:
             return estimates
         return {key: self._estimator(key.estimator).of_whole(source, v) for key, v in estimates.items()}
 
-    def _of_moments(self, cell: Cell, rng: Generator, moments: Moments) -> dict[ConvergenceKey, FloatArray]:
+    def _of_moments(self, condition: Condition, rng: Generator, moments: Moments) -> dict[ConvergenceKey, FloatArray]:
         """Estimates that are functions of moments, and the control variates of all."""
         n = int(np.max(moments.n))
-        batches = theory.batches_of(cell["population"], n, cell["batching"])
+        batches = theory.batches_of(condition["population"], n, condition["batching"])
 
         @lru_cache
         def fresh() -> FloatArray:
@@ -149,7 +149,7 @@ class ConvergenceStudy(Study):
         for e in self.estimators:
             if e.of_moments is not None:
                 found[e.name] = e.from_moments(moments, fresh)
-            wanted = self.controls(cell, ConvergenceKey(e.name, n))
+            wanted = self.controls(condition, ConvergenceKey(e.name, n))
             if wanted and wanted[0].estimator not in found:
                 found |= control_variates(batches, moments, fresh() if _takes_fresh(e) else None)
         return {ConvergenceKey(name, n): values for name, values in found.items()}
@@ -161,20 +161,20 @@ class ConvergenceStudy(Study):
     def _estimators_by_name(self) -> dict[str, Estimator]:
         return {e.name: e for e in self.estimators}
 
-    def controls(self, cell: Cell, key: ConvergenceKey) -> Sequence[ConvergenceKey]:
-        return () if key.estimator in ORDERS else self._known(cell, key).controls
+    def controls(self, condition: Condition, key: ConvergenceKey) -> Sequence[ConvergenceKey]:
+        return () if key.estimator in ORDERS else self._known(condition, key).controls
 
-    def target(self, condition: Cell, key: ConvergenceKey) -> float:
+    def target(self, condition: Condition, key: ConvergenceKey) -> float:
         return self._known(condition, key).target
 
-    def span(self, cell: Cell, key: ConvergenceKey) -> float:
-        return 0.0 if self._known(cell, key).sampling.se == 0 else math.inf
+    def value_range(self, condition: Condition, key: ConvergenceKey) -> float:
+        return 0.0 if self._known(condition, key).sampling.se == 0 else math.inf
 
-    def exact(self, cell: Cell, key: ConvergenceKey, summary: str) -> float:
-        return float(getattr(self._known(cell, key).sampling, summary))
+    def exact(self, condition: Condition, key: ConvergenceKey, summary: str) -> float:
+        return float(getattr(self._known(condition, key).sampling, summary))
 
-    def _known(self, cell: Cell, key: ConvergenceKey) -> _Known:
-        return _known(cell["population"], cell["batching"], self._estimator(key.estimator), key.batch_size)
+    def _known(self, condition: Condition, key: ConvergenceKey) -> _Known:
+        return _known(condition["population"], condition["batching"], self._estimator(key.estimator), key.batch_size)
 
     def rate(self, population: str, batching: str, estimator: str, measure: str) -> float:
         """`theory.rate` of what has these names in the table."""
@@ -182,8 +182,8 @@ class ConvergenceStudy(Study):
         rule = next(b for b in self.batchings if repr(b) == batching)
         return theory.rate(source, self._estimator(estimator), measure, rule)
 
-    def tail_index(self, cell: Cell, key: ConvergenceKey, replicates: int) -> float:
-        drawn = cell["population"], cell["batching"]
+    def tail_index(self, condition: Condition, key: ConvergenceKey, replicates: int) -> float:
+        drawn = condition["population"], condition["batching"]
         if key.estimator in ORDERS:
             return _visible_index_of_values(*drawn, key.batch_size, replicates) / ORDERS[key.estimator]
         return _visible_tail_index(*drawn, self._estimator(key.estimator), key.batch_size, replicates)
@@ -221,4 +221,4 @@ def _controls(
 
 
 _visible_index_of_values = lru_cache(maxsize=4096)(visible_index_of_values)
-_visible_tail_index = lru_cache(maxsize=4096)(visible_tail_index)
+_visible_tail_index = lru_cache(maxsize=4096)(finite_sample_tail_index)

@@ -1,1 +1,1 @@
-"""What normalisation does to gradients: how fast they grow from layer to layer."""
+"""What normalization does to gradients: how fast they grow from layer to layer."""

@@ -1,6 +1,6 @@
 """Factors by which squared gradient norms grow from layer to layer at initialization, in the limit of wide layers.
 
-Per layer towards the input, with linear activation: (r - 1) / (r - 2) with batch normalization (Yang et al. 2019, arXiv
+Per layer toward the input, with linear activation: (r - 1) / (r - 2) with batch normalization (Yang et al. 2019, arXiv
 1902.08129, for r = n - 1), 1 without. r is the number of directions that the rows of a batch of n span about their
 mean. The formula below has eps in it, so that it holds for r = 1 and r = 2, too, where all depends on eps.
 
@@ -16,12 +16,12 @@ from collections.abc import Callable
 
 from scipy import integrate, optimize, special, stats
 
-from bnstats._numbers import batch_size as checked_size
-from bnstats._numbers import number, whole
+from bnstats._checks.numbers import batch_size as checked_size
+from bnstats._checks.numbers import number, whole
 from bnstats.networks.recipe import Recipe
 
 RELU_LIMIT = math.pi / (math.pi - 1)
-"""Growth per layer with batch normalisation and ReLU as the batch size grows: 1.467."""
+"""Growth per layer with batch normalization and ReLU as the batch size grows: 1.467."""
 
 
 def linear_factor(batch_size: int, eps: float = 0.0, directions: int | None = None) -> float:
@@ -51,7 +51,7 @@ def linear_factor(batch_size: int, eps: float = 0.0, directions: int | None = No
     148.9
     """
     n, eps = checked_size("batch_size", batch_size), number("eps", eps, "[0, 1)")
-    r = n - 1 if directions is None else whole("directions", directions, least=1, most=n - 1)
+    r = n - 1 if directions is None else whole("directions", directions, minimum=1, maximum=n - 1)
     if eps == 0 and r > 2:
         return (r - 1) / (r - 2)
     if eps == 0:

@@ -1,4 +1,4 @@
-"""How gradients grow from layer to layer, at initialisation and along training."""
+"""How gradients grow from layer to layer, at initialization and along training."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from itertools import product
 from typing import Any, Unpack
 
-from bnstats._numbers import batch_sizes as checked_sizes
-from bnstats._numbers import number, whole
-from bnstats._validation import choices, each, instance
+from bnstats._checks.numbers import batch_sizes as checked_sizes
+from bnstats._checks.numbers import number, whole
+from bnstats._checks.values import choices, each, instance
 from bnstats.datasets.dataset import Dataset
 from bnstats.datasets.row_batching import RowBatching, Shuffled
 from bnstats.networks.normalizers.normalizer import Normalizer
@@ -57,7 +57,7 @@ def measure_gradients(
         Units of each hidden layer.
     activations : "relu", "linear", or both
     steps : ints of at least 0
-        After how many steps of training; 0 is at initialisation.
+        After how many steps of training; 0 is at initialization.
     batching : RowBatching
         How batches are drawn.
     convention : name or Convention
@@ -97,8 +97,8 @@ def measure_gradients(
         for normalizer, activation, width, depth in product(
             each("normalizers", normalizers, Normalizer.of),
             choices("activations", activations, tuple(ACTIVATIONS)),
-            each("widths", widths, lambda n: whole("each of widths", n, least=1)),
-            each("depths", depths, lambda n: whole("each of depths", n, least=3, most=DEEPEST)),
+            each("widths", widths, lambda n: whole("each of widths", n, minimum=1)),
+            each("depths", depths, lambda n: whole("each of depths", n, minimum=3, maximum=DEEPEST)),
         )
     ]
     study = GradientStudy(
@@ -106,7 +106,7 @@ def measure_gradients(
         tuple(recipes),
         instance("batching", batching, RowBatching, "bn.Shuffled()"),
         checked_sizes("batch_sizes", batch_sizes),
-        tuple(sorted(each("steps", steps, lambda n: whole("each of steps", n, least=0)))),
+        tuple(sorted(each("steps", steps, lambda n: whole("each of steps", n, minimum=0)))),
     )
     study.check()
     simulation = run(study, **options)

@@ -10,13 +10,13 @@ import numpy as np
 import pandas as pd
 from numpy.random import Generator
 
-from bnstats._arrays import FloatArray
+from bnstats._checks.array_types import FloatArray
 from bnstats.datasets.dataset import Dataset
 from bnstats.datasets.row_batching import RowBatching
 from bnstats.networks.network import Network
 from bnstats.networks.normalizers.registry import NORMALIZERS
 from bnstats.networks.recipe import Recipe
-from bnstats.simulation.study import Cell, Study
+from bnstats.simulation.study import Condition, Study
 from bnstats.studies.gradients.exact import is_linear_batch_norm, wide_limit
 
 SQUARED_NORM, FACTOR, LOG_FACTOR = "squared_norm", "factor", "log_factor"
@@ -46,28 +46,28 @@ class GradientStudy(Study):
     batch_sizes: tuple[int, ...]
     steps: tuple[int, ...]
 
-    def cells(self) -> list[dict[str, Any]]:
+    def conditions(self) -> list[dict[str, Any]]:
         return [{"recipe": recipe, "batch_size": n} for recipe in self.recipes for n in self.batch_sizes]
 
-    def columns(self, cell: Cell) -> dict[str, Any]:
-        recipe = cell["recipe"]
+    def columns(self, condition: Condition) -> dict[str, Any]:
+        recipe = condition["recipe"]
         normalizer = recipe.normalizer
         return {
             "normalizer": normalizer.name if normalizer in NORMALIZERS.values() else repr(normalizer),
             "activation": recipe.activation,
             "width": recipe.hidden[0],
             "depth": len(recipe.hidden),
-            "batch_size": cell["batch_size"],
+            "batch_size": condition["batch_size"],
         }
 
-    def size(self, cell: Cell) -> int:
+    def size(self, condition: Condition) -> int:
         return 4
 
-    def draws(self, cell: Cell) -> int:
-        return max(self.steps[-1], 1) * int(cell["batch_size"])
+    def draws_per_replicate(self, condition: Condition) -> int:
+        return max(self.steps[-1], 1) * int(condition["batch_size"])
 
-    def simulate(self, cell: Cell, rng: Generator, size: int) -> dict[GradientKey, FloatArray]:
-        found = [self._network(cell["recipe"], int(cell["batch_size"]), rng) for _ in range(size)]
+    def simulate(self, condition: Condition, rng: Generator, size: int) -> dict[GradientKey, FloatArray]:
+        found = [self._network(condition["recipe"], int(condition["batch_size"]), rng) for _ in range(size)]
         return {key: np.array([values[key] for values in found]) for key in found[0]}
 
     @np.errstate(all="ignore")  # a network that has diverged has no finite norms
@@ -85,10 +85,15 @@ class GradientStudy(Study):
 
     def wide_limits(self) -> pd.DataFrame:
         """What the factor at initialization tends to in each condition as layers become wide; nan where not known."""
-        cells = self.cells()
-        spans = {n: self._directions(n) for n in {c["batch_size"] for c in cells if is_linear_batch_norm(c["recipe"])}}
-        limits = [wide_limit(cell["recipe"], cell["batch_size"], spans.get(cell["batch_size"])) for cell in cells]
-        return pd.DataFrame([self.columns(cell) for cell in cells]).assign(step=0, wide_limit=limits)
+        conditions = self.conditions()
+        spans = {
+            n: self._directions(n) for n in {c["batch_size"] for c in conditions if is_linear_batch_norm(c["recipe"])}
+        }
+        limits = [
+            wide_limit(condition["recipe"], condition["batch_size"], spans.get(condition["batch_size"]))
+            for condition in conditions
+        ]
+        return pd.DataFrame([self.columns(condition) for condition in conditions]).assign(step=0, wide_limit=limits)
 
     def _directions(self, batch_size: int) -> int | None:
         """The directions that batches span about their mean, if as many batches as are looked at agree; else None."""
@@ -99,26 +104,26 @@ class GradientStudy(Study):
             found.add(int(np.linalg.matrix_rank(split.x[rows] - split.x[rows].mean(axis=0))))
         return found.pop() if len(found) == 1 else None
 
-    def tail_index(self, cell: Cell, key: GradientKey, replicates: int) -> float:
+    def tail_index(self, condition: Condition, key: GradientKey, replicates: int) -> float:
         """Squared norms go as one over a batch's variance, chi-square with n - 1 degrees of freedom.
 
         Of batches of 2 and 3 the mean exists by virtue of eps alone, and no number of networks would show its error.
         """
-        if key.measure == LOG_FACTOR or not cell["recipe"].normalizer.uses_batch:
+        if key.measure == LOG_FACTOR or not condition["recipe"].normalizer.uses_batch:
             return math.inf
-        rows: int = cell["recipe"].normalizer.set_rows(int(cell["batch_size"]))
+        rows: int = condition["recipe"].normalizer.set_rows(int(condition["batch_size"]))
         return max((rows - 1) / 2, 1.5)
 
     def check(self) -> None:
-        """Refuse batches that cannot be drawn or normalised; how many rows a class has is the same in every split."""
+        """Refuse batches that cannot be drawn or normalized; how many rows a class has is the same in every split."""
         split = self.dataset.split(np.random.default_rng(0))
-        for cell in self.cells():
-            recipe = cell["recipe"]
-            recipe.check(cell["batch_size"])
-            recipe.check_training(self.dataset.inputs, self.dataset.classes, self.draws(cell))
-            self.batching.check(split.y, cell["batch_size"])
+        for condition in self.conditions():
+            recipe = condition["recipe"]
+            recipe.check(condition["batch_size"])
+            recipe.check_training(self.dataset.inputs, self.dataset.classes, self.draws_per_replicate(condition))
+            self.batching.check(split.y, condition["batch_size"])
 
-    def wanted(self, cell: Cell, key: GradientKey, summary: str) -> bool:
+    def precision_required(self, condition: Condition, key: GradientKey, summary: str) -> bool:
         return (key.layer, key.measure) == (ALL_LAYERS, LOG_FACTOR)
 
 

@@ -1,1 +1,1 @@
-"""How much of a label is left in a value that was normalised by its own batch."""
+"""How much of a label is left in a value that was normalized by its own batch."""

@@ -1,4 +1,4 @@
-"""How much of a label can still be known from a value that was normalised by its own batch."""
+"""How much of a label can still be known from a value that was normalized by its own batch."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any, Unpack
 import numpy as np
 from numpy.typing import NDArray
 
-from bnstats._arrays import FloatArray
-from bnstats._numbers import batch_sizes
+from bnstats._checks.array_types import FloatArray
+from bnstats._checks.numbers import batch_sizes
 from bnstats.sampling.populations import Population
 from bnstats.simulation.options import RunOptions, run_options
 from bnstats.simulation.run import run
-from bnstats.studies.information.label_rules import (
+from bnstats.studies.information.bayes_classifier import (
     checked_cuts,
     class_shares,
     entropy_bits,
@@ -32,7 +32,7 @@ def measure_information(
     batch_sizes: int | Sequence[int] = DEFAULT_BATCH_SIZES,
     **options: Unpack[RunOptions],
 ) -> Information:
-    """Measure how much of its label is left in a value that was normalised by its own batch.
+    """Measure how much of its label is left in a value that was normalized by its own batch.
 
     Parameters
     ----------
@@ -75,11 +75,11 @@ def measure_information(
 
 
 def checked_population(source: Any) -> Population:
-    """A population with a variance to normalise by."""
+    """A population with a variance to normalize by."""
     population = Population.of(source)
     if not 0 < population.var < np.inf:
         raise ValueError(
-            f"population {population.name} has variance {population.var}, nothing to normalise by; give one with a "
+            f"population {population.name} has variance {population.var}, nothing to normalize by; give one with a "
             "finite variance above 0."
         )
     return population

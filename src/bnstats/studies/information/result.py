@@ -1,4 +1,4 @@
-"""How much of a label a normalised value holds: the table, beside what there is to know."""
+"""How much of a label a normalized value holds: the table, beside what there is to know."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bnstats.simulation.run import Simulation
 
 @dataclass(frozen=True, repr=False)
 class Information(Result):
-    """How much of a label a normalised value holds.
+    """How much of a label a normalized value holds.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""The study behind `measure_information`: one member of each batch, classified by its normalised value."""
+"""The study behind `measure_information`: one member of each batch, classified by its normalized value."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from bnstats.sampling.populations import Population
 from bnstats.sampling.tails import visible_order
-from bnstats.simulation.study import Cell, Study
+from bnstats.simulation.study import Condition, Study
 from bnstats.statistics.normalized import normalized
-from bnstats.studies.information.label_rules import (
+from bnstats.studies.information.bayes_classifier import (
     Labels,
-    Lesson,
+    TrainingSample,
     class_index,
     class_shares,
     classify,
@@ -31,7 +31,7 @@ class InformationStudy(Study):
     """One member of each batch, whose label is predicted from z by a rule. See `measure_information`."""
 
     grid: ClassVar[tuple[str, ...]] = ("batch_sizes",)
-    patient: ClassVar[bool] = True
+    sample_heavy_tails: ClassVar[bool] = True
 
     population: Population
     labels: Labels
@@ -39,20 +39,20 @@ class InformationStudy(Study):
     seed: int = 0
     """Of the sample that rules are learned from; its streams are none of those of the replicates."""
 
-    def cells(self) -> list[dict[str, Any]]:
+    def conditions(self) -> list[dict[str, Any]]:
         return [{"batch_size": n} for n in self.batch_sizes]
 
-    def size(self, cell: Cell) -> int:
+    def size(self, condition: Condition) -> int:
         # In large batches misses are rare: at a first look after fewer replicates there may be none, and no error seen.
-        n = int(cell["batch_size"])
+        n = int(condition["batch_size"])
         return max(DRAWS_PER_BLOCK // n, min(256, 2**22 // n), 1)
 
-    def draws(self, cell: Cell) -> int:
-        return int(cell["batch_size"])
+    def draws_per_replicate(self, condition: Condition) -> int:
+        return int(condition["batch_size"])
 
-    def simulate(self, cell: Cell, rng: Generator, size: int) -> dict[str, NDArray[Any]]:
-        rule = rule_for(Lesson.of(self.population, self.labels, cell["batch_size"], self.seed))
-        batches = np.empty((size, cell["batch_size"]))
+    def simulate(self, condition: Condition, rng: Generator, size: int) -> dict[str, NDArray[Any]]:
+        rule = rule_for(TrainingSample.of(self.population, self.labels, condition["batch_size"], self.seed))
+        batches = np.empty((size, condition["batch_size"]))
         self.population.fill(rng, batches)
         label = class_index(rule.classes, classify(self.labels, batches[:, 0].copy()))
         belief = rule(normalized(batches)[0][:, 0])
@@ -60,14 +60,14 @@ class InformationStudy(Study):
         bits = np.log2(belief[np.arange(size), label] / rule.prior[label])
         return {"accuracy": belief.argmax(axis=1) == label, "bits": bits}
 
-    def tail_index(self, cell: Cell, key: Any, replicates: int) -> float:
+    def tail_index(self, condition: Condition, key: Any, replicates: int) -> float:
         """A rare class has many bits, and right guesses of it are as rare."""
         share = class_shares(self.population, self.labels)[1]
         share = share[share > 0]
         return visible_order(np.abs(np.log2(share)), share, replicates) if key == "bits" else np.inf
 
-    def exact(self, cell: Cell, key: Any, summary: str) -> float:
+    def exact(self, condition: Condition, key: Any, summary: str) -> float:
         if not isinstance(self.labels, tuple):
             return np.nan
-        accuracy, bits = exact_information(self.population, self.labels, cell["batch_size"])
+        accuracy, bits = exact_information(self.population, self.labels, condition["batch_size"])
         return accuracy if key == "accuracy" else bits

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.random import Generator
 
-from bnstats._arrays import Float32Array, IntArray
-from bnstats._validation import named
+from bnstats._checks.array_types import Float32Array, IntArray
+from bnstats._checks.values import named
 from bnstats.datasets.dataset import Dataset, Split
 from bnstats.datasets.row_batching import RowBatching
 from bnstats.datasets.shifts import Shift
@@ -31,8 +31,8 @@ PRECISE_BATCHES = 100
 # rows get the same batches, whatever the number of their layers.
 SPLIT, WEIGHTS, BATCHES, POOLED, TESTING = range(5)
 
-# If a favoured class can leave too few rows of another one, at least half of them do: missed with a chance of 2^-32.
-FAVOURED_CLASSES_TRIED = 32
+# If a favored class can leave too few rows of another one, at least half of them do: missed with a chance of 2^-32.
+FAVORED_CLASSES_TRIED = 32
 
 PARTS = {
     "batch - running": ("batch", "running"),
@@ -83,7 +83,7 @@ class Trained:
 
 
 @dataclass(frozen=True)
-class Condition:
+class Evaluation:
     """How networks are tested: on rows with this shift, in batches drawn so."""
 
     shift: Shift | None
@@ -104,9 +104,9 @@ class Condition:
         return x, y, self.batching.rows(batching, y, self.batch_size, max(1, y.size // self.batch_size))
 
     def check(self, split: Split) -> None:
-        """Raise ValueError if such batches cannot be drawn of these test rows, whichever class a shift favours."""
+        """Raise ValueError if such batches cannot be drawn of these test rows, whichever class a shift favors."""
         several = self.shift is not None and self.shift.changes_classes
-        for seed in range(FAVOURED_CLASSES_TRIED if several else 1):
+        for seed in range(FAVORED_CLASSES_TRIED if several else 1):
             self.draw(split, np.random.default_rng(seed))
 
     def test(self, trained: Trained, kinds: Sequence[Kind], rng: Generator) -> dict[tuple[str, str], float]:
@@ -124,7 +124,7 @@ class Condition:
             diverged = trained.network.diverged or np.isnan(result["nll"])
             if diverged:
                 classes = logits.shape[1]
-                result = {"accuracy": 1 / classes, "nll": np.log(classes), "ece": 0.0, "flips": 0.0}
+                result = {"accuracy": 1 / classes, "nll": np.log(classes), "ece": 0.0, "disagreement": 0.0}
             name = name_of(kind)
             found |= {(name, metric): value for metric, value in result.items()} | {(name, "diverged"): float(diverged)}
         for part, (one, other) in PARTS.items():

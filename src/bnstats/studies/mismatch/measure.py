@@ -8,22 +8,22 @@ from typing import Any, Unpack
 import numpy as np
 import pandas as pd
 
-from bnstats._numbers import batch_sizes as checked_sizes
-from bnstats._numbers import whole
-from bnstats._validation import each, flag, instance, shown
+from bnstats._checks.numbers import batch_sizes as checked_sizes
+from bnstats._checks.numbers import whole
+from bnstats._checks.values import each, flag, instance, shown
 from bnstats._warnings import first_of, notify
 from bnstats.datasets.dataset import Dataset
 from bnstats.datasets.row_batching import RowBatching, Shuffled, WithReplacement
 from bnstats.datasets.shifts import Shift
 from bnstats.networks.normalizers.normalizer import Normalizer
 from bnstats.simulation.options import RunOptions, run_options
-from bnstats.simulation.paired_errors import Error, difference
+from bnstats.simulation.precision.paired_errors import Error, difference
 from bnstats.simulation.run import Simulation, run
 from bnstats.statistics.conventions import Convention, Momentum
 from bnstats.studies.mismatch.evaluation import NO_SHIFT, PARTS, kind_of
 from bnstats.studies.mismatch.recipes import recipes
 from bnstats.studies.mismatch.result import Mismatch
-from bnstats.studies.mismatch.study import CELL_COLUMNS, MismatchStudy
+from bnstats.studies.mismatch.study import CONDITION_COLUMNS, MismatchStudy
 
 # 2, 4, ..., 128
 DEFAULT_BATCH_SIZES = tuple(2**k for k in range(1, 8))
@@ -155,8 +155,8 @@ def _length(steps: Any, rows: Any, batch_sizes: tuple[int, ...]) -> tuple[int | 
             f"steps and rows both say how long to train; give one of them, got {shown(steps)} and {shown(rows)}."
         )
     if rows is not None:
-        return None, whole("rows", rows, least=max(batch_sizes))
-    return STEPS if steps is None else whole("steps", steps, least=1), None
+        return None, whole("rows", rows, minimum=max(batch_sizes))
+    return STEPS if steps is None else whole("steps", steps, minimum=1), None
 
 
 def _shift(given: Any) -> Shift | None:
@@ -168,7 +168,7 @@ def _mismatch(study: MismatchStudy, simulation: Simulation) -> Mismatch:
     """The table of scores and that of the gap's parts; warns where networks have diverged."""
     table = simulation.table.drop(columns="measure").astype({"momentum": float})
     part = table["statistics"].isin(PARTS)
-    parts = table[part].drop(columns=["exact", "reached"]).rename(columns={"statistics": "part"})
+    parts = table[part].drop(columns=["exact", "precision_reached"]).rename(columns={"statistics": "part"})
     # In other batches, rows reveal each other's classes, and with a shift the best accuracy is another.
     alone = (table["shift"] == NO_SHIFT) & table["test_batching"].isin([repr(Shuffled()), repr(WithReplacement())])
     best = np.where(alone & (table["metric"] == "accuracy"), study.dataset.bayes, np.nan)
@@ -196,7 +196,7 @@ def _of_at_most_the_sum(parts: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFra
 
 def _warn(diverged: pd.DataFrame) -> None:
     if len(diverged):
-        where = diverged.groupby(list(CELL_COLUMNS), sort=False, dropna=False)["value"].max().reset_index()
+        where = diverged.groupby(list(CONDITION_COLUMNS), sort=False, dropna=False)["value"].max().reset_index()
         notify(
             f"networks diverged in {len(where)} conditions and count as guessing at random; a smaller learning_rate "
             f"mends it; value is their share. {first_of(where)}",

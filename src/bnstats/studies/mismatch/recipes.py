@@ -5,8 +5,8 @@ from __future__ import annotations
 from itertools import product
 from typing import Any
 
-from bnstats._numbers import number, whole
-from bnstats._validation import each, shown
+from bnstats._checks.numbers import number, whole
+from bnstats._checks.values import each, shown
 from bnstats.networks.normalizers.normalizer import Normalizer
 from bnstats.networks.recipe import Recipe
 from bnstats.statistics.conventions import Convention
@@ -46,7 +46,7 @@ def recipes(
 def _units(given: Any) -> tuple[int, ...]:
     if not isinstance(given, list | tuple):
         raise ValueError(f"hidden has the units of each hidden layer, as in hidden=(64, 64); got {shown(given)}.")
-    return tuple(whole("each of hidden", units, least=1) for units in given)
+    return tuple(whole("each of hidden", units, minimum=1) for units in given)
 
 
 def _convention(source: Any, momentum: Any) -> Convention:

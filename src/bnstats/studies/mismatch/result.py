@@ -73,7 +73,7 @@ class Mismatch(Result):
         return self.parts
 
     def plot(self, metric: str = "accuracy") -> Figure:
-        """A score against batch size, one colour per kind of statistics."""
+        """A score against batch size, one color per kind of statistics."""
         from bnstats.plots.results import mismatch
 
         return mismatch(self.table, metric)

@@ -12,18 +12,18 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from numpy.random import Generator
 
-from bnstats._arrays import FloatArray
-from bnstats._user_code import ReadOnlyError
+from bnstats._checks.array_types import FloatArray
+from bnstats._checks.user_code import ReadOnlyError
 from bnstats.datasets.dataset import Dataset
 from bnstats.datasets.row_batching import RowBatching
 from bnstats.datasets.shifts import Shift
 from bnstats.networks.normalizers.registry import NORMALIZERS
 from bnstats.networks.recipe import Recipe
 from bnstats.simulation.streams import side_stream
-from bnstats.simulation.study import Cell, Study
-from bnstats.studies.mismatch.evaluation import PARTS, TESTING, Condition, Kind, Trained
+from bnstats.simulation.study import Condition, Study
+from bnstats.studies.mismatch.evaluation import PARTS, TESTING, Evaluation, Kind, Trained
 
-CELL_COLUMNS = ("dataset", "normalizer", "batching", "batch_size", "hidden", "momentum", "learning_rate")
+CONDITION_COLUMNS = ("dataset", "normalizer", "batching", "batch_size", "hidden", "momentum", "learning_rate")
 
 
 class MismatchKey(NamedTuple):
@@ -56,92 +56,100 @@ class MismatchStudy(Study):
     statistics: tuple[Kind, ...]
     common_random_numbers: bool = False
 
-    def cells(self) -> list[dict[str, Any]]:
+    def conditions(self) -> list[dict[str, Any]]:
         return [
             {"recipe": recipe, "batching": batching, "batch_size": n}
             for recipe, batching, n in product(self.recipes, self.batchings, self.batch_sizes)
         ]
 
-    def columns(self, cell: Cell) -> dict[str, Any]:
-        recipe = cell["recipe"]
+    def columns(self, condition: Condition) -> dict[str, Any]:
+        recipe = condition["recipe"]
         normalizer = recipe.normalizer
         values = (
             self.dataset.name,
             normalizer.name if normalizer in NORMALIZERS.values() else repr(normalizer),
-            cell["batching"],
-            cell["batch_size"],
+            condition["batching"],
+            condition["batch_size"],
             recipe.hidden,
             recipe.convention.momentum,
             recipe.learning_rate,
         )
-        return dict(zip(CELL_COLUMNS, values, strict=True))
+        return dict(zip(CONDITION_COLUMNS, values, strict=True))
 
-    def stream_of(self, cell: Cell) -> Cell:
-        return {"networks": "of all conditions"} if self.common_random_numbers else cell
+    def stream_of(self, condition: Condition) -> Condition:
+        return {"networks": "of all conditions"} if self.common_random_numbers else condition
 
-    def size(self, cell: Cell) -> int:
+    def size(self, condition: Condition) -> int:
         return 4
 
-    def draws(self, cell: Cell) -> int:
-        return self.steps_of(cell) * int(cell["batch_size"])
+    def draws_per_replicate(self, condition: Condition) -> int:
+        return self.steps_of(condition) * int(condition["batch_size"])
 
-    def steps_of(self, cell: Cell) -> int:
+    def steps_of(self, condition: Condition) -> int:
         """Steps of training."""
-        return self.steps if self.steps is not None else (self.rows or 0) // int(cell["batch_size"])
+        return self.steps if self.steps is not None else (self.rows or 0) // int(condition["batch_size"])
 
-    def conditions(self, cell: Cell) -> list[Condition]:
-        """How the networks of a cell are tested."""
-        batchings, sizes = self.test_batchings or (cell["batching"],), self.test_batch_sizes or (cell["batch_size"],)
-        return [Condition(*condition) for condition in product(self.shifts, batchings, sizes)]
+    def evaluations(self, condition: Condition) -> list[Evaluation]:
+        """How the networks of a condition are tested."""
+        batchings, sizes = (
+            self.test_batchings or (condition["batching"],),
+            self.test_batch_sizes or (condition["batch_size"],),
+        )
+        return [Evaluation(*evaluation) for evaluation in product(self.shifts, batchings, sizes)]
 
-    def simulate(self, cell: Cell, rng: Generator, size: int) -> dict[MismatchKey, FloatArray]:
-        found = [self._network(cell, side_stream(rng, number)) for number in range(size)]
+    def simulate(self, condition: Condition, rng: Generator, size: int) -> dict[MismatchKey, FloatArray]:
+        found = [self._network(condition, side_stream(rng, number)) for number in range(size)]
         return {key: np.array([scores[key] for scores in found]) for key in found[0]}
 
     @np.errstate(all="ignore")  # what diverges is counted
-    def _network(self, cell: Cell, rng: Generator) -> dict[MismatchKey, float]:
+    def _network(self, condition: Condition, rng: Generator) -> dict[MismatchKey, float]:
         trained = Trained.of(
-            cell["recipe"], self.dataset, cell["batching"], cell["batch_size"], self.steps_of(cell), rng
+            condition["recipe"],
+            self.dataset,
+            condition["batching"],
+            condition["batch_size"],
+            self.steps_of(condition),
+            rng,
         )
         return {
-            MismatchKey(*condition.key, *key): value
-            for condition in self.conditions(cell)
+            MismatchKey(*evaluation.key, *key): value
+            for evaluation in self.evaluations(condition)
             # The same draws for each condition: what differs between them is the condition.
-            for key, value in condition.test(trained, self.statistics, side_stream(rng, TESTING)).items()
+            for key, value in evaluation.test(trained, self.statistics, side_stream(rng, TESTING)).items()
         }
 
-    def wanted(self, cell: Cell, key: MismatchKey, summary: str) -> bool:
+    def precision_required(self, condition: Condition, key: MismatchKey, summary: str) -> bool:
         return key.metric == "accuracy" and key.statistics not in PARTS
 
-    def span(self, cell: Cell, key: MismatchKey) -> float:
+    def value_range(self, condition: Condition, key: MismatchKey) -> float:
         """Shares differ by at most 1; kinds of statistics are the same where rows do not depend on their batch."""
-        part, same = key.statistics in PARTS, not cell["recipe"].normalizer.uses_batch
-        if (part and same) or (key.metric == "flips" and (same or key.statistics == "population")):
+        part, same = key.statistics in PARTS, not condition["recipe"].normalizer.uses_batch
+        if (part and same) or (key.metric == "disagreement" and (same or key.statistics == "population")):
             return 0.0
         if key.metric == "nll":
             return math.inf
         return 2.0 if part else 1.0
 
-    def always_equal(self, cell: Cell, key: MismatchKey, other: MismatchKey) -> bool:
+    def always_equal(self, condition: Condition, key: MismatchKey, other: MismatchKey) -> bool:
         """Kinds of statistics are the same where rows do not depend on their batch."""
         kinds = not {key.statistics, other.statistics} & set(PARTS)
         alike = key._replace(statistics="") == other._replace(statistics="")
-        return kinds and alike and not cell["recipe"].normalizer.uses_batch
+        return kinds and alike and not condition["recipe"].normalizer.uses_batch
 
     def check(self) -> None:
-        """Refuse batches that cannot be drawn or normalised; how many rows a class has is the same in every split."""
+        """Refuse batches that cannot be drawn or normalized; how many rows a class has is the same in every split."""
         split = self.dataset.split(np.random.default_rng(0))
-        for cell in self.cells():
-            recipe, n = cell["recipe"], cell["batch_size"]
+        for condition in self.conditions():
+            recipe, n = condition["recipe"], condition["batch_size"]
             recipe.check(n)
-            recipe.check_training(self.dataset.inputs, self.dataset.classes, self.draws(cell))
-            cell["batching"].check(split.y, n)
-            for condition in self.conditions(cell):
+            recipe.check_training(self.dataset.inputs, self.dataset.classes, self.draws_per_replicate(condition))
+            condition["batching"].check(split.y, n)
+            for evaluation in self.evaluations(condition):
                 with _about_testing():
-                    recipe.check(condition.batch_size)
-        for condition in dict.fromkeys(chain.from_iterable(map(self.conditions, self.cells()))):
+                    recipe.check(evaluation.batch_size)
+        for evaluation in dict.fromkeys(chain.from_iterable(map(self.evaluations, self.conditions()))):
             with _about_testing():
-                condition.check(split)
+                evaluation.check(split)
 
 
 @contextmanager

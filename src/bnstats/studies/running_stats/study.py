@@ -13,11 +13,11 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from bnstats._arrays import FloatArray
+from bnstats._checks.array_types import FloatArray
 from bnstats._compiled import compiled
 from bnstats.sampling.batching import WithoutReplacement
 from bnstats.sampling.populations import Population
-from bnstats.simulation.study import Cell, Study
+from bnstats.simulation.study import Condition, Study
 from bnstats.statistics.conventions import Convention, smooth
 from bnstats.statistics.running_error import STATISTICS, running_error
 from bnstats.statistics.theory import Sampling
@@ -54,16 +54,16 @@ class RunningStudy(Study):
     fixed_batches: bool = False
     reference: str = "population"
 
-    def cells(self) -> list[dict[str, Any]]:
+    def conditions(self) -> list[dict[str, Any]]:
         return [{"population": self.population, "batch_size": self.batch_size, "training_size": self.training_size}]
 
-    def columns(self, cell: Cell) -> dict[str, Any]:
+    def columns(self, condition: Condition) -> dict[str, Any]:
         return {}
 
-    def size(self, cell: Cell) -> int:
+    def size(self, condition: Condition) -> int:
         return min(128, max(16, DRAWS_AT_ONCE // self.batch_size))
 
-    def draws(self, cell: Cell) -> int:
+    def draws_per_replicate(self, condition: Condition) -> int:
         return self.steps * self.batch_size
 
     @cached_property
@@ -71,7 +71,7 @@ class RunningStudy(Study):
         """The steps in the table: 1, the last, and others between them at about equal ratios."""
         return sorted({round(step) for step in np.geomspace(1, self.steps, RECORDED_STEPS)})
 
-    def simulate(self, cell: Cell, rng: Generator, size: int) -> dict[RunningKey, FloatArray]:
+    def simulate(self, condition: Condition, rng: Generator, size: int) -> dict[RunningKey, FloatArray]:
         if self.training_size is None:
             kept = self._follow(partial(self.population.fill, rng), size)
         else:
@@ -147,24 +147,24 @@ class RunningStudy(Study):
             _update(state, batches, divisors, weights[now], place[now], kept)
         return kept
 
-    def target(self, condition: Cell, key: RunningKey) -> float:
+    def target(self, condition: Condition, key: RunningKey) -> float:
         if self.reference == "training set":  # replicates are differences
             return 0.0
         return self.population.mean if key.statistic == "mean" else self.population.var
 
-    def exact(self, cell: Cell, key: RunningKey, summary: str) -> float:
+    def exact(self, condition: Condition, key: RunningKey, summary: str) -> float:
         return float(getattr(_exact(self, key), summary))
 
-    def span(self, cell: Cell, key: RunningKey) -> float:
+    def value_range(self, condition: Condition, key: RunningKey) -> float:
         return 0.0 if self._same_as_set(key) else math.inf
 
-    def wanted(self, cell: Cell, key: RunningKey, summary: str) -> bool:
+    def precision_required(self, condition: Condition, key: RunningKey, summary: str) -> bool:
         return not self._same_as_set(key)
 
     def _convention(self, key: RunningKey) -> Convention:
         return next(c for c in self.conventions if (c.name, c.momentum) == (key.convention, key.momentum))
 
-    def tail_index(self, cell: Cell, key: RunningKey, replicates: int) -> float:
+    def tail_index(self, condition: Condition, key: RunningKey, replicates: int) -> float:
         shares = self._convention(key).shares(key.step)[1:]
         batches = shares.sum() ** 2 / np.square(shares).sum()  # as many of equal weight would be worth
         seen = min(batches * self.batch_size, self.training_size or np.inf)

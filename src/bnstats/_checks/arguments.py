@@ -1,0 +1,131 @@
+"""Arguments are checked before a call: a function, class or family of classes says which check each one gets."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from functools import wraps
+from types import FunctionType
+from typing import Any, ClassVar, TypeVar
+
+from bnstats._checks.labels import aligned
+from bnstats._checks.tables import is_labeled, like
+from bnstats._checks.user_code import LendsArrays
+
+Check = Callable[[str, Any], Any]
+"""Takes the name of an argument and what was given; returns it as it is used, or raises a ValueError."""
+T = TypeVar("T")
+_PACKAGE = __name__.partition(".")[0]
+
+
+def checked(**checks: Check) -> Callable[[T], T]:
+    """Check arguments of a function, or of the constructor of a class, before it is called.
+
+    Examples
+    --------
+    >>> from bnstats._checks.numbers import batch_size
+    >>> @checked(batch_size=batch_size)
+    ... def half(batch_size):
+    ...     return batch_size // 2
+    >>> half(64.0)
+    32
+    >>> half(True)
+    Traceback (most recent call last):
+        ...
+    ValueError: batch_size is a whole number of at least 2; got True.
+    """
+
+    def decorate(thing: Any) -> Any:
+        if isinstance(thing, type):
+            thing.__init__ = _with_checks(thing.__init__, checks)  # type: ignore[misc]
+            return thing
+        return _with_checks(thing, checks)
+
+    return decorate
+
+
+def aligned_by_label(*rows: str) -> Callable[[T], T]:
+    """Align arguments that have a value for each row, before a call; above `checked`, whose checks take labels away.
+
+    >>> import pandas as pd
+    >>> @aligned_by_label("x", "y")
+    ... def pairs(x, y):
+    ...     return list(zip(x, y))
+    >>> pairs(pd.Series([1, 2], index=["a", "b"]), y=pd.Series([3, 4], index=["b", "a"]))
+    [(1, 4), (2, 3)]
+    """
+
+    def decorate(thing: Any) -> Any:
+        if isinstance(thing, type):
+            thing.__init__ = _with_labels(thing.__init__, rows)  # type: ignore[misc]
+            return thing
+        return _with_labels(thing, rows)
+
+    return decorate
+
+
+class CheckedMethods(LendsArrays):
+    """A family of classes, whose public methods check the arguments that have a name in `checks`.
+
+    Those that have a name in `per_row` have a value for each row, and are aligned by label. What a method returns for
+    those in `gives_back` is of pandas, with its labels, if they are. It holds for the classes of this package; methods
+    of a user's own class are only called by it, with arrays that they cannot write to.
+    """
+
+    checks: ClassVar[Mapping[str, Check]] = {}
+    per_row: ClassVar[tuple[str, ...]] = ()
+    gives_back: ClassVar[tuple[str, ...]] = ()
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if cls.__module__.partition(".")[0] != _PACKAGE:
+            return
+        for name, member in list(vars(cls).items()):
+            function = member.__func__ if isinstance(member, staticmethod | classmethod) else member
+            if name.startswith("_") or not isinstance(function, FunctionType):
+                continue
+            door = _with_labels(_with_checks(function, cls.checks), cls.per_row, cls.gives_back)
+            setattr(cls, name, door if function is member else type(member)(door))
+
+
+def _with_labels(function: Callable[..., Any], rows: tuple[str, ...], back: tuple[str, ...] = ()) -> Callable[..., Any]:
+    names = list(inspect.signature(function).parameters)
+    wanted = [(name, names.index(name)) for name in rows if name in names]
+    if len(wanted) < 2:
+        return function
+
+    @wraps(function)
+    def door(*args: Any, **kwargs: Any) -> Any:
+        __tracebackhide__ = True
+        here = {name: place for name, place in wanted if place < len(args)}
+        given = {name: args[here[name]] if name in here else kwargs.get(name) for name, _ in wanted}
+        if sum(map(is_labeled, given.values())) > 1:
+            given, listed = aligned(given), list(args)
+            for name, place in here.items():
+                listed[place] = given[name]
+            args, kwargs = tuple(listed), {**kwargs, **{name: given[name] for name in given if name in kwargs}}
+        found = function(*args, **kwargs)
+        return tuple(like(given[name], part) for name, part in zip(back, found, strict=True)) if back else found
+
+    door.per_row = tuple(name for name, _ in wanted)  # type: ignore[attr-defined]
+    return door
+
+
+def _with_checks(function: Callable[..., Any], checks: Mapping[str, Check]) -> Callable[..., Any]:
+    names = list(inspect.signature(function).parameters)
+    wanted = [(name, names.index(name), check) for name, check in checks.items() if name in names]
+    if not wanted:
+        return function
+
+    @wraps(function)
+    def door(*args: Any, **kwargs: Any) -> Any:
+        __tracebackhide__ = True
+        given = list(args)
+        for name, place, check in wanted:
+            if place < len(given):
+                given[place] = check(name, given[place])
+            elif name in kwargs:
+                kwargs[name] = check(name, kwargs[name])
+        return function(*given, **kwargs)
+
+    return door

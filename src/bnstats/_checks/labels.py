@@ -1,0 +1,93 @@
+"""Alignment: arguments with a value for each row are brought into one order by their labels, columns by their names.
+
+A Series or a DataFrame of pandas has labels, its index. What has none goes by position.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from bnstats._checks.tables import columns_of, is_labeled, variable
+from bnstats._checks.values import shown
+
+
+def aligned(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return arguments whose rows stand in the order of the first one that has labels.
+
+    Raises
+    ------
+    ValueError
+        For labels that do not match, and for labels that occur more than once, unless they are the same in the same
+        order.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> x, batch = pd.Series([1.0, 2.0], index=["i", "j"]), pd.Series(["b", "a"], index=["j", "i"])
+    >>> aligned({"x": x, "batch": batch})["batch"].tolist()
+    ['a', 'b']
+    >>> aligned({"x": x, "batch": batch.rename({"j": "k"})})
+    Traceback (most recent call last):
+        ...
+    ValueError: x and batch have labels that do not match: 1 of 2 rows of x have no label of batch, and 1 of 2 rows of
+    batch none of x; keep x.index.intersection(batch.index) of both, or give batch.to_numpy() to go by position.
+    """
+    labeled = {name: value for name, value in given.items() if is_labeled(value)}
+    if len(labeled) < 2:
+        return dict(given)
+    (first, reference), *others = labeled.items()
+    ordered = {name: _in_order(first, reference.index, name, value) for name, value in others}
+    return {**given, **ordered}
+
+
+def _in_order(first: str, wanted: Any, name: str, value: Any) -> Any:
+    """The rows of `value` in the order of the labels `wanted`, which are those of `first`."""
+    found = value.index
+    if found is wanted or found.equals(wanted):
+        return value
+    by_position = f"{variable(name)}.to_numpy() to go by position"
+    for which, index in ((first, wanted), (name, found)):
+        if not index.is_unique:
+            raise ValueError(
+                f"{first} and {name} have labels in different orders, and those of {which} occur more than once, "
+                f"{shown(index[index.duplicated()][0])} for one; give both one index of unique labels, or give "
+                f"{by_position}."
+            )
+    rows, back = found.get_indexer(wanted), wanted.get_indexer(found)
+    missing, spare = np.count_nonzero(rows < 0), np.count_nonzero(back < 0)
+    if missing or spare:
+        raise ValueError(
+            f"{first} and {name} have labels that do not match: {missing} of {len(wanted)} rows of {first} have no "
+            f"label of {name}, and {spare} of {len(found)} rows of {name} none of {first}; keep "
+            f"{variable(first)}.index.intersection({variable(name)}.index) of both, or give {by_position}."
+        )
+    return value.iloc[rows]
+
+
+def column_order(name: str, given: Any, columns: list[Any] | None, those: str) -> list[int] | None:
+    """Return where the columns that were fitted stand in a table; None where they stand so, or have no names.
+
+    >>> import pandas as pd
+    >>> column_order("x", pd.DataFrame({"b": [1], "a": [2]}), ["a", "b"], "the fitted ones")
+    [1, 0]
+    >>> column_order("x", pd.DataFrame({"a": [1]}), ["b"], "the fitted ones")
+    Traceback (most recent call last):
+        ...
+    ValueError: x has other columns than the fitted ones: 'b' is missing, 'a' is new; give x[['b']].
+    """
+    found = columns_of(given)
+    if columns is None or found is None or found == columns:
+        return None
+    missing, new = ([c for c in one if c not in other] for one, other in ((columns, found), (found, columns)))
+    if missing or new:
+        said = ", ".join([*(f"{shown(c)} is missing" for c in missing[:3]), *(f"{shown(c)} is new" for c in new[:3])])
+        raise ValueError(f"{name} has other columns than {those}: {said}; give {variable(name)}[{shown(columns)}].")
+    if len(set(found)) < len(found):
+        raise ValueError(
+            f"{name} has columns of the same name in another order than {those}: {shown(found)}; "
+            "give each column a name of its own."
+        )
+    return [found.index(column) for column in columns]

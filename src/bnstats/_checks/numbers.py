@@ -1,0 +1,155 @@
+"""Checks of numbers: whole ones, sizes, shares and those within an interval, each kind in one place.
+
+Each takes the argument's name and what was given, and returns it as the rest of the code wants it, or raises a
+ValueError of one sentence.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from numbers import Integral
+from typing import Any
+
+from bnstats._checks.values import each, scalar, shown
+
+LARGEST_BATCH = 2**27
+"""Values in a batch, at most, where batches are simulated: one gigabyte."""
+MOST_THREADS = 2**16
+
+
+def whole(name: str, value: Any, minimum: int, maximum: int | None = None) -> int:
+    """A whole number of at least `least`, of any type: 64.0 is one, True is none.
+
+    >>> import numpy as np
+    >>> whole("batch_size", 64.0, least=2), whole("batch_size", np.int8(3), least=2)
+    (64, 3)
+    >>> whole("steps", 2.5, least=1)
+    Traceback (most recent call last):
+        ...
+    ValueError: steps is a whole number of at least 1; got 2.5.
+    """
+    given = scalar(value)
+    fits = isinstance(given, Integral) or (given is not None and _float(given).is_integer())
+    if not fits or given < minimum or (maximum is not None and given > maximum):
+        too_large = fits and maximum is not None and given > maximum
+        allowed = f"from {minimum} to {maximum}" if too_large else f"of at least {minimum}"
+        raise ValueError(f"{name} is a whole number {allowed}; got {shown(value)}.")
+    return int(given)
+
+
+def batch_size(name: str, value: Any, minimum: int = 2, maximum: int = LARGEST_BATCH) -> int:
+    """How many values, or rows, a batch has.
+
+    >>> batch_size("batch_size", 2**40)
+    Traceback (most recent call last):
+        ...
+    ValueError: batch_size is a whole number from 2 to 134217728; got 1099511627776.
+    """
+    return whole(name, value, minimum, maximum)
+
+
+def sample_size(name: str, value: Any) -> int:
+    """How many values a formula speaks of: nothing is drawn, so that there may be more than memory holds.
+
+    >>> sample_size("batch_size", 1e12)
+    1000000000000
+    """
+    return whole(name, value, minimum=1, maximum=2**53)
+
+
+def batch_sizes(name: str, given: Any, minimum: int = 2) -> tuple[int, ...]:
+    """One batch size or several, each once.
+
+    >>> batch_sizes("batch_sizes", [2, 64.0, 2])
+    (2, 64)
+    """
+    return each(name, given, lambda n: batch_size(f"each of {name}", n, minimum))
+
+
+def number(name: str, value: Any, within: str = "(-inf, inf)", meaning: str = "a number") -> float:
+    """A number in an interval, which is written as in mathematics: "[0, 1)" has 0 and not 1.
+
+    >>> number("phi", 1, within="[0, 1)")
+    Traceback (most recent call last):
+        ...
+    ValueError: phi is a number, at least 0 and below 1; got 1.
+    >>> number("momentum", "0.1")
+    Traceback (most recent call last):
+        ...
+    ValueError: momentum is a number, finite; got '0.1'.
+    """
+    given = scalar(value)
+    if given is None or not _within(_float(given), within):
+        allowed = ", ".join(filter(None, (meaning, _spoken(within))))
+        raise ValueError(f"{name} is {allowed}; got {shown(value)}.")
+    return _float(given)
+
+
+def count(name: str, value: Any) -> int:
+    """How many of something: a whole number of at least 1."""
+    return whole(name, value, minimum=1, maximum=LARGEST_BATCH)
+
+
+def share(name: str, value: Any) -> float:
+    """A part of a whole, from none to all.
+
+    >>> share("smoothness", 2)
+    Traceback (most recent call last):
+        ...
+    ValueError: smoothness is a share, from 0 to 1; got 2.
+    """
+    return number(name, value, "[0, 1]", "a share")
+
+
+def probability(name: str, value: Any) -> float:
+    """A probability that is neither 0 nor 1, as a confidence or the chance of a false alarm.
+
+    >>> probability("confidence", 1.5)
+    Traceback (most recent call last):
+        ...
+    ValueError: confidence is a probability, above 0 and below 1; got 1.5.
+    """
+    return number(name, value, "(0, 1)", "a probability")
+
+
+def seed(name: str, value: Any) -> int:
+    """What streams of random numbers start from: a whole number of at least 0."""
+    return whole(name, value, minimum=0)
+
+
+def interval(within: str, meaning: str = "a number") -> Callable[[str, Any], float]:
+    """A check for numbers of an interval, see `number`.
+
+    >>> interval("(0, 1]")("weight", 1)
+    1.0
+    """
+    return lambda name, value: number(name, value, within, meaning)
+
+
+def _float(given: Any) -> float:
+    try:
+        return float(given)
+    except OverflowError:  # a whole number or fraction beyond all floats
+        return math.inf if given > 0 else -math.inf
+
+
+def _spoken(interval: str) -> str:
+    """An interval in words.
+
+    >>> _spoken("(0, 1]"), _spoken("[0, 2]"), _spoken("[0, inf)"), _spoken("(-inf, inf)")
+    ('above 0 and at most 1', 'from 0 to 2', 'at least 0 and finite', 'finite')
+    """
+    low, high = interval[1:-1].split(", ")
+    if interval[0] == "[" and interval[-1] == "]" and low != "-inf" and high != "inf":
+        return f"from {low} to {high}"
+    above = "" if low == "-inf" else f"{'at least' if interval[0] == '[' else 'above'} {low}"
+    below = f"{'at most' if interval[-1] == ']' else 'below'} {high}"
+    below = {"at most inf": "", "below inf": "finite"}.get(below, below)
+    return " and ".join(part for part in (above, below) if part)
+
+
+def _within(given: float, interval: str) -> bool:
+    low, high = (float(end) for end in interval[1:-1].split(","))
+    above = given >= low if interval[0] == "[" else given > low
+    return above and (given <= high if interval[-1] == "]" else given < high)

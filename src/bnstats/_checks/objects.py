@@ -1,0 +1,82 @@
+"""Arrays of Python objects: the numbers or dates in them, and what to do about anything else."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from numbers import Real
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bnstats._checks.array_types import FloatArray
+
+_DAYS = "give days, (t - t.min()) / pd.Timedelta(1, 'D') with t = "
+_DATES = ("datetime", "datetime64", "date")
+
+
+def numbers_in(objects: NDArray[Any]) -> FloatArray | None:
+    """Return the real numbers among objects, NaN where one is missing; None if anything else is there.
+
+    >>> numbers_in(np.array([1, None, 2.5], dtype=object))
+    array([1. , nan, 2.5])
+    """
+    import pandas as pd  # after the names of this package are imported without it
+
+    missing = pd.isna(objects)
+    if not objects.ndim or not all(isinstance(value, Real) for value in objects[~missing]):
+        return None
+    found = np.full(objects.shape, np.nan)
+    try:
+        found[~missing] = objects[~missing].astype(np.float64)
+    except OverflowError:  # a whole number beyond all floats
+        return None
+    return found
+
+
+def dates_in(objects: NDArray[Any]) -> NDArray[np.datetime64] | None:
+    """Return dates, times with a zone (in UTC) and periods (their start) as NumPy's; None if there are none.
+
+    >>> import pandas as pd
+    >>> dates_in(np.array([pd.Period("2024-02"), pd.NaT], dtype=object)).astype("M8[D]").astype(str).tolist()
+    ['2024-02-01', 'NaT']
+    """
+    import pandas as pd
+
+    kind = pd.api.types.infer_dtype(objects, skipna=True)
+    try:
+        if kind == "period":
+            return np.asarray(pd.PeriodIndex(objects).to_timestamp().to_numpy())
+        if kind in _DATES:
+            return np.asarray(pd.to_datetime(objects, utc=True).tz_localize(None).to_numpy())
+    except (TypeError, ValueError):  # of different frequencies, or out of bounds
+        return None
+    return None
+
+
+def mend_of(objects: NDArray[Any], x: str) -> str:
+    """Return what to do about an argument, the variable x, that holds these objects where numbers are due."""
+    import pandas as pd
+
+    kind = pd.api.types.infer_dtype(objects.ravel(), skipna=True)
+    if kind == "period":
+        return days(f"pd.PeriodIndex({x}).to_timestamp()")
+    if kind in _DATES:
+        return days(f"pd.to_datetime({x})")
+    if kind == "timedelta":
+        return durations(x)
+    if kind == "string":
+        return f"give numbers, as pd.to_numeric({x}) makes of text"
+    if any(isinstance(value, Decimal) for value in objects.flat):
+        return f"give floats, np.asarray({x}, float)"
+    return "give numbers, as many in each row"
+
+
+def days(stamps: str) -> str:
+    """Return how dates become numbers, where `stamps` is the code that makes pandas' dates of them."""
+    return f"{_DAYS}{stamps}"
+
+
+def durations(x: str) -> str:
+    """Return how durations become numbers."""
+    return f"give days, pd.to_timedelta({x}) / pd.Timedelta(1, 'D')"

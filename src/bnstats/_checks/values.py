@@ -1,0 +1,256 @@
+"""Checks of arguments: each kind in one place, so that the same value is accepted or refused everywhere.
+
+Each takes the argument's name and what was given, and returns it as the rest of the code wants it, or raises a
+ValueError of one sentence. Numbers are checked in `bnstats._checks.numbers`, arrays in `bnstats._checks.arrays`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import reprlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import islice
+from numbers import Integral, Real
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from bnstats._checks.safe_text import raised
+from bnstats._checks.synonyms import meant
+from bnstats._checks.terminal import escaped
+
+T = TypeVar("T")
+
+MOST_THINGS = 10_000
+"""Things in a list of arguments, at most: an iterator may never end."""
+NAMES_LISTED = 30
+"""Known names that a refusal lists whole; of more it lists the first."""
+LONGEST_NAME = 100
+"""Letters of a name that are compared with the known ones."""
+
+# As in file:x?mode=memory and sqlite:///x, of whose slashes a path keeps one; C: is a drive.
+_ADDRESS = re.compile(r"file:|[a-z][a-z0-9+.-]+:/", re.IGNORECASE)
+
+_REPR = reprlib.Repr()
+_REPR.maxstring = _REPR.maxother = 80  # characters
+
+
+def shown(value: Any) -> str:
+    """What was given, short enough for a sentence, whatever its own `repr` does.
+
+    >>> shown(list(range(1000)))
+    '[0, 1, 2, 3, 4, 5, ...]'
+    """
+    try:
+        text = _REPR.repr(value)
+    except Exception:  # a user's own `repr` may raise anything
+        text = f"an object of type {type(value).__name__}"
+    return escaped(" ".join(text.split()))
+
+
+def flag(name: str, value: Any) -> bool:
+    """True or False, and nothing that merely counts as one of them.
+
+    >>> flag("refit", "no")
+    Traceback (most recent call last):
+        ...
+    ValueError: refit is True or False; got 'no'.
+    """
+    if not isinstance(value, bool | np.bool_):
+        raise ValueError(f"{name} is True or False; got {shown(value)}.")
+    return bool(value)
+
+
+def generator(name: str, value: Any) -> np.random.Generator:
+    """A generator of random numbers: the one given, or a new one from a seed, or from None.
+
+    >>> generator("rng", 1.5)
+    Traceback (most recent call last):
+        ...
+    ValueError: rng is a numpy.random.Generator, a whole number of at least 0, or None; got 1.5.
+    """
+    if isinstance(value, np.random.Generator):
+        return value
+    given = scalar(value)
+    if value is not None and not (isinstance(given, Integral) and int(given) >= 0):
+        allowed = "a numpy.random.Generator, a whole number of at least 0, or None"
+        raise ValueError(f"{name} is {allowed}; got {shown(value)}.")
+    return np.random.default_rng(None if given is None else int(given))
+
+
+def function(name: str, value: Any, example: str) -> Callable[..., Any]:
+    """Something that can be called.
+
+    >>> function("function", 3, "f(x, axis)")
+    Traceback (most recent call last):
+        ...
+    ValueError: function can be called as f(x, axis); got 3.
+    """
+    if not callable(value):
+        raise ValueError(f"{name} can be called as {example}; got {shown(value)}.")
+    called: Callable[..., Any] = value
+    return called
+
+
+def path(name: str, value: Any) -> Path:
+    """The path of a file.
+
+    >>> path("store", "")
+    Traceback (most recent call last):
+        ...
+    ValueError: store is the path of a file; got ''.
+    """
+    text = os.fspath(value) if isinstance(value, str | os.PathLike) else None
+    if not isinstance(text, str) or not text or "\0" in text:
+        raise ValueError(f"{name} is the path of a file; got {shown(value)}.")
+    return Path(text)
+
+
+def store_path(name: str, value: Any) -> Path:
+    """Return the path of a store: a file that is there, or that can be made, on a disk.
+
+    SQLite's own names for databases in memory, and addresses of any kind, are no paths.
+
+    >>> store_path("store", "file:x?mode=memory")
+    Traceback (most recent call last):
+        ...
+    ValueError: store is the path of a file; got 'file:x?mode=memory', which is an address. Give the path alone.
+    """
+    found = path(name, value)
+    if str(found).casefold() == ":memory:":
+        raise ValueError(f"{name} is the path of a file; got {shown(value)}, which does not outlive the run.")
+    if _ADDRESS.match(str(found)):
+        raise ValueError(f"{name} is the path of a file; got {shown(value)}, which is an address. Give the path alone.")
+    if os.path.exists(found) and not os.path.isfile(found):
+        kind = "a folder" if os.path.isdir(found) else "no regular file"
+        raise OSError(f"{name} {str(found)!r} is {kind}; give another path, of a file.")
+    return found
+
+
+def instance(name: str, value: Any, wanted: type[Any], example: str) -> Any:
+    """An object of the (perhaps abstract) class that is wanted.
+
+    >>> instance("batching", 3, np.ndarray, "np.zeros(3)")
+    Traceback (most recent call last):
+        ...
+    ValueError: batching is an object such as np.zeros(3); got 3.
+    """
+    if not isinstance(value, wanted):
+        raise ValueError(f"{name} is an object such as {example}; got {shown(value)}.")
+    return value
+
+
+def several(name: str, given: Any) -> tuple[Any, ...]:
+    """One thing, or an iterable of things, as a tuple; a string or a mapping is one thing.
+
+    >>> several("momentum", 0.1), several("momentum", [0.1, None])
+    ((0.1,), (0.1, None))
+    """
+    one = isinstance(given, str | bytes | Mapping) or not isinstance(given, Iterable) or isscalar(given)
+    try:
+        things = (given,) if one else tuple(islice(given, MOST_THINGS + 1))
+    except Exception as error:  # an iterator may raise anything
+        raise ValueError(f"{name} cannot be listed: {raised(error)}.") from error
+    if not things:
+        raise ValueError(f"{name} is empty: give at least one.")
+    if len(things) > MOST_THINGS:
+        raise ValueError(f"{name} has more than {MOST_THINGS} members: give fewer.")
+    return things
+
+
+def each(name: str, given: Any, check: Callable[[Any], T]) -> tuple[T, ...]:
+    """What `check` makes of one thing, or of each of several, each once.
+
+    >>> each("names", ["a", "b", "a"], lambda name: word("each of names", name))
+    ('a', 'b')
+    """
+    return tuple(dict.fromkeys(check(thing) for thing in several(name, given)))
+
+
+def choice(name: str, value: Any, known: Sequence[str]) -> str:
+    """One of a few words.
+
+    >>> choice("labels", "signl", ("nuisance", "signal"))
+    Traceback (most recent call last):
+        ...
+    ValueError: labels is one of nuisance, signal; got 'signl'.
+    """
+    if not isinstance(value, str) or value not in known:
+        raise ValueError(f"{name} is one of {', '.join(map(escaped, known))}; got {shown(value)}.")
+    return str(value)
+
+
+def choices(name: str, given: Any, known: Sequence[str]) -> tuple[str, ...]:
+    """One or more of a few words, each once."""
+    return each(name, given, lambda word: choice(f"each of {name}", word, known))
+
+
+def optional(check: Callable[[str, Any], T]) -> Callable[[str, Any], T | None]:
+    """The same check of what may be left out with None.
+
+    >>> optional(word)("name", None) is None
+    True
+    """
+    return lambda name, value: None if value is None else check(name, value)
+
+
+def word(name: str, value: Any) -> str:
+    """A string that is not empty.
+
+    >>> word("name", 3)
+    Traceback (most recent call last):
+        ...
+    ValueError: name is a string that is not empty; got 3.
+    """
+    if not isinstance(value, str) or not value:
+        raise ValueError(f"{name} is a string that is not empty; got {shown(value)}.")
+    return str(value)
+
+
+def named(kind: str, name: object, known: Mapping[str, T], otherwise: str) -> T:
+    """The thing of that name; `otherwise` is what it could be instead of a name.
+
+    A name that is not known is answered with those that may have been meant, if any is near (`_synonyms.meant`).
+
+    >>> named("estimator", "men", {"mean": 1, "var": 2}, "a bn.Estimator")
+    Traceback (most recent call last):
+        ...
+    ValueError: estimator 'men' is not known; did you mean 'mean'? Known: mean, var.
+    >>> named("estimator", "mode", {"mean": 1, "var": 2}, "a bn.Estimator")
+    Traceback (most recent call last):
+        ...
+    ValueError: estimator 'mode' is not known; give a bn.Estimator or a known name. Known: mean, var.
+    """
+    if not isinstance(name, str):
+        raise ValueError(f"{kind} takes a name ({_listed(known)}) or {otherwise}; got {shown(name)}.")
+    if name not in known:
+        near = " or ".join(map(repr, meant(name[:LONGEST_NAME], known)))
+        listed = f"Known: {_listed(known)}" if known else "None is"
+        said = f"did you mean {near}? {listed}" if near else f"give {otherwise} or a known name. {listed}"
+        raise ValueError(f"{kind} {shown(name)} is not known; {said}.")
+    return known[name]
+
+
+def _listed(known: Iterable[str]) -> str:
+    """The names, or the first of very many.
+
+    >>> _listed(["mean", "var"]), _listed(map(str, range(99)))
+    ('mean, var', '0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 89 more')
+    """
+    names = list(map(escaped, known))
+    if len(names) <= NAMES_LISTED:
+        return ", ".join(names)
+    return f"{', '.join(names[:10])} and {len(names) - 10} more"
+
+
+def scalar(value: Any) -> Any:
+    """The number in an array without axes; None for what is no number."""
+    if isscalar(value) and not isinstance(value, np.ma.MaskedArray):
+        value = value[()]
+    return None if isinstance(value, bool) or not isinstance(value, Real) else value
+
+
+def isscalar(given: Any) -> bool:
+    return isinstance(given, np.ndarray) and given.ndim == 0

@@ -1,0 +1,213 @@
+"""Claims about convergence: of batch statistics to the population's, and of running statistics."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+from functools import partial
+from itertools import product
+from typing import Any
+
+import numpy as np
+from scipy import special
+
+from bnstats._checks.array_types import FloatArray
+from bnstats.claims.claim import Claim, Region
+from bnstats.claims.evidence import BatchStatistic, Enumerated
+from bnstats.claims.interval_methods import Exact, Moment, Proportion
+from bnstats.statistics.running import RunningStats
+
+ANSWER = "answer: statistics of batches are estimates of the data's"
+# Third standardized moments of chi-squared values with 1 and 7 degrees of freedom.
+SQUARE, SEVEN_SQUARES = 8**0.5, (8 / 7) ** 0.5
+
+
+def _grows(batches: FloatArray, estimator: Callable[..., Any], target: float, small: int, rate: float) -> Any:
+    """Whether n^rate |error| is larger in the rest of the values than in the first `small`, each a batch."""
+    parts = batches[:, :small], batches[:, small:]
+    one, other = (part.shape[1] ** rate * abs(estimator(part, axis=1) - target) for part in parts)
+    return other > one
+
+
+def _variance(x: FloatArray, axis: int) -> FloatArray:
+    return np.asarray(x.var(axis=axis, ddof=1))
+
+
+def _rate(
+    name: str, statement: str, population: str, estimator: Any, target: float, rate: float, region: Region, sizes: Any
+) -> Claim:
+    small, large = sizes
+    larger = partial(_grows, estimator=estimator, target=target, small=small, rate=rate)
+    return Claim(
+        name,
+        statement,
+        ANSWER,
+        f"chance that n^{rate:.3g} |error| is larger at n = {large} than at n = {small}, {population} values",
+        region,
+        Proportion(),
+        BatchStatistic(population, small + large, larger).evidence,
+        max_replicates=2**15,
+    )
+
+
+def _biased_variances() -> FloatArray:
+    """(1 - 1/n) sigma² less the mean of all biased variances of batches of n of four grades, in exact fractions."""
+    values = [Fraction(x) for x in (60, 70, 80, 95)]
+    mean = sum(values, Fraction()) / len(values)
+    whole = sum((x - mean) ** 2 for x in values) / len(values)
+    found = []
+    for n in (2, 3, 4, 5):
+        batches = list(product(values, repeat=n))
+        variances = [sum(x * x for x in b) / n - (sum(b, Fraction()) / n) ** 2 for b in batches]
+        found.append(whole * (1 - Fraction(1, n)) - sum(variances, Fraction()) / len(batches))
+    return np.array([float(difference) for difference in found])
+
+
+def _biased_variance(batches: FloatArray) -> FloatArray:
+    return np.asarray(batches.var(axis=1))
+
+
+def _running_means(batches: FloatArray, n: int, momentum: float | None, steps: tuple[int, ...]) -> list[FloatArray]:
+    """The running mean after some of the steps, of batches of n that follow each other in a row."""
+    running, found = RunningStats.like("torch", momentum), []
+    for step in range(batches.shape[1] // n):
+        running = running.update(batches[:, step * n : (step + 1) * n].T)
+        if step + 1 in steps:
+            found.append(np.array(running.mean))
+    return found
+
+
+def _settles(batches: FloatArray, momentum: float | None) -> Any:
+    """Whether the running mean after 200 batches is nearer to the population's than after 50."""
+    early, late = _running_means(batches, 4, momentum, (50, 200))
+    return abs(late) < abs(early)
+
+
+def _fluctuation(batches: FloatArray) -> FloatArray:
+    (last,) = _running_means(batches, 4, 0.1, (100,))
+    return 4 * last**2
+
+
+def _of_training_set(values: FloatArray, rows: int = 32, n: int = 8) -> tuple[FloatArray, FloatArray]:
+    """The cumulative running mean of batches of a training set, the first `rows` values, and that set's own mean.
+
+    Each further value, made uniform, says which training row comes next.
+    """
+    training = values[:, :rows]
+    which = (rows * special.ndtr(values[:, rows:])).astype(np.int64)
+    drawn = np.take_along_axis(training, which, axis=1)
+    (last,) = _running_means(drawn, n, None, (drawn.shape[1] // n,))
+    return last, training.mean(axis=1)
+
+
+def _nearer_to_training_set(batches: FloatArray) -> Any:
+    running, own = _of_training_set(batches)
+    return abs(running - own) < abs(running)
+
+
+def _error_against_population(batches: FloatArray) -> FloatArray:
+    running, _ = _of_training_set(batches)
+    return 32 * running**2
+
+
+CLAIMS = (
+    _rate(
+        "mean-converges",
+        "The mean of a batch of normal values converges to the population's as n^(-1/2).",
+        "normal", np.mean, 0.0, 0.5, Region.near(0.5, 0.02), (16, 1024),
+    ),
+    _rate(
+        "variance-converges",
+        "The variance of a batch of normal values, which have a fourth moment, converges as n^(-1/2).",
+        "normal", _variance, 1.0, 0.5, Region.near(0.5, 0.02), (64, 1024),
+    ),
+    _rate(
+        "variance-slower-without-fourth-moment",
+        "The variance of a batch of t3 values, which have no fourth moment, converges more slowly than n^(-1/2).",
+        "t3", _variance, 3.0, 0.5, Region.above(0.52), (64, 1024),
+    ),
+    _rate(
+        "variance-converges-always-alike",
+        "The variance of a batch converges as n^(-1/2), whatever the population.",
+        "t3", _variance, 3.0, 0.5, Region.near(0.5, 0.02), (64, 1024),
+    ),
+    Claim(
+        "variance-biased-exactly",
+        "The mean of biased batch variances is (1 - 1/n) of the population's variance: all batches of 2 to 5 grades.",
+        ANSWER,
+        "(1 - 1/n) variance - mean of biased variances, points squared",
+        Region(0.0, 0.0),
+        Exact(),
+        Enumerated(_biased_variances, "the grades 60, 70, 80 and 95"),
+    ),
+    Claim(
+        "variance-biased",
+        "Batches of 8 normal values have biased variances of 7/8 of the population's on average.",
+        ANSWER,
+        "mean of the biased variance over the population's variance",
+        Region.near(7 / 8, 0.01),
+        Moment(SEVEN_SQUARES),
+        BatchStatistic("normal", 8, _biased_variance).evidence,
+        max_replicates=2**19,
+    ),
+    Claim(
+        "running-mean-fluctuates",
+        "With a constant momentum of 0.1, running means go on fluctuating: with 0.1/1.9 of a batch mean's variance.",
+        ANSWER,
+        "variance of the running mean after 100 batches over that of a batch mean, momentum 0.1",
+        Region.near(0.1 / 1.9, 0.003),
+        Moment(SQUARE),
+        BatchStatistic("normal", 400, _fluctuation).evidence,
+        max_replicates=2**17,
+    ),
+    Claim(
+        "running-mean-does-not-settle",
+        "With a constant momentum of 0.1, four times as many steps bring the running mean no nearer.",
+        ANSWER,
+        "chance that the running mean is nearer after 200 batches than after 50, momentum 0.1",
+        Region.near(0.5, 0.03),
+        Proportion(),
+        BatchStatistic("normal", 800, partial(_settles, momentum=0.1)).evidence,
+        max_replicates=2**14,
+    ),
+    Claim(
+        "running-mean-converges",
+        "With a constant momentum of 0.1, the running mean converges to the population's.",
+        ANSWER,
+        "chance that the running mean is nearer after 200 batches than after 50, momentum 0.1",
+        Region.above(0.6),
+        Proportion(),
+        BatchStatistic("normal", 800, partial(_settles, momentum=0.1)).evidence,
+        max_replicates=2**14,
+    ),
+    Claim(
+        "cumulative-mean-settles",
+        "With equal weights (momentum 1/t), the running mean does converge to the population's.",
+        ANSWER,
+        "chance that the running mean is nearer after 200 batches than after 50, momentum 1/t",
+        Region.above(0.6),
+        Proportion(),
+        BatchStatistic("normal", 800, partial(_settles, momentum=None)).evidence,
+        max_replicates=2**14,
+    ),
+    Claim(
+        "running-mean-of-training-set",
+        "Running over batches drawn anew from a training set, with weights 1/t, the mean goes to that set's mean.",
+        ANSWER,
+        "chance that the mean over 64 batches of 8 is nearer to its 32 training values' than to the population's",
+        Region.above(0.8),
+        Proportion(),
+        BatchStatistic("normal", 32 + 512, _nearer_to_training_set).evidence,
+        max_replicates=2**14,
+    ),
+    Claim(
+        "running-mean-error-stays",
+        "However long it runs, its error against the population stays that of the training set: sigma/sqrt(M).",
+        ANSWER,
+        "mean squared error of the running mean, times M over the population's variance; 32 training values",
+        Region.near(1 + 31 / 512, 0.05),
+        Moment(SQUARE),
+        BatchStatistic("normal", 32 + 512, _error_against_population).evidence,
+        max_replicates=2**17,
+    ),
+)  # fmt: skip

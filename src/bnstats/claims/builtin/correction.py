@@ -1,0 +1,133 @@
+"""Claims about correcting data for their batch: when it helps, when it hurts, and what corrects drift."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bnstats.claims.borders import NOT_BROKEN
+from bnstats.claims.claim import Claim, Region
+from bnstats.claims.evidence import Measure, Measures
+from bnstats.claims.interval_methods import Bounded
+from bnstats.corrections import correction_of
+from bnstats.sampling.effects import Effect
+from bnstats.studies.batch_effects.study import CorrectionStudy
+
+ANSWER = "answer: correct for the batch where it is a nuisance"
+CONDITIONS = "accepted answer: per-batch correction suits batches that are distinct, large enough and categorical"
+WORKING = "answer: where the batch is signal, it may look like it's working during training"
+CORRECTIONS = ("none", "center", "standardize", "shrink", "lowess")
+
+
+def _study(effect: str, labels: str, n: int, size: float) -> CorrectionStudy:
+    return CorrectionStudy(
+        effect=(Effect.of(effect),),
+        effect_size=(size,),
+        smoothness=(1.0,),
+        batch_size=(n,),
+        labels=(labels,),
+        design=("balanced",),
+        corrections=tuple(correction_of(name) for name in CORRECTIONS),
+        batches=20,
+        new_batches=5,
+        refit=True,
+        features=1,
+        noise=0.2,
+        ticks=4,
+        measures=("accuracy", "training_accuracy"),
+    )
+
+
+def _gain(
+    one: str, other: str, *, effect: str = "distinct", labels: str = "nuisance", n: int = 32, size: float = 1.0,
+    measure: str = "accuracy",
+) -> Measures:  # fmt: skip
+    """How many more rows are classified right after one correction than after the other, of the same rows."""
+    return _accuracy(one, effect, labels, n, size, measure) - _accuracy(other, effect, labels, n, size, measure)
+
+
+def _accuracy(correction: str, effect: str, labels: str, n: int, size: float, measure: str) -> Measures:
+    role = {"nuisance": "a nuisance", "signal": "signal"}[labels]
+    scope = f"simulated rows of one feature; 20 batches of {n}, 5 new ones; {effect} effects of {size:g}, {role}"
+    return Measures(((Measure(_study(effect, labels, n, size), (correction, measure), scope), 1.0),))
+
+
+def _claim(name: str, statement: str, source: str, quantity: str, region: Region, evidence: Measures) -> Claim:
+    full = f"share of rows classified right by a logistic model, {quantity}"
+    return Claim(name, statement, source, full, region, Bounded(-1, 1), evidence, max_replicates=2**13)
+
+
+# Effects as large as the spread, in batches of 32.
+SIGNAL: dict[str, Any] = {"effect": "distinct", "labels": "signal", "n": 32, "size": 1.0}
+
+
+def _in_training(correction: str) -> Measures:
+    """Accuracy on the rows that the model was fitted to, where the effect of the batch is signal."""
+    return _accuracy(correction, **SIGNAL, measure="training_accuracy")
+
+
+CLAIMS = (
+    _claim(
+        "correction-helps-nuisance",
+        "Centering batches of 32 simulated rows helps where their effect is a nuisance.",
+        ANSWER, "on new batches of 32, centered less as they are, effects as large as the spread",
+        Region.above(0.05), _gain("center", "none"),
+    ),
+    _claim(
+        "correction-hurts-signal",
+        "Centering batches of 32 simulated rows hurts where their effect is signal.",
+        ANSWER, "on new batches of 32, centered less as they are, effects as large as the spread are part of the label",
+        Region.below(-0.05), _gain("center", "none", labels="signal"),
+    ),
+    _claim(
+        "large-enough",
+        "Correcting needs batches that are large enough: of two simulated rows, with small effects, centering hurts.",
+        CONDITIONS, "on new batches of 2, centered less as they are, effects 0.3 of the spread",
+        Region.below(0.0), _gain("center", "none", n=2, size=0.3),
+    ),
+    _claim(
+        "large-enough-at-32",
+        "With batches of 32 simulated rows the same small effects are corrected with gain.",
+        CONDITIONS, "on new batches of 32, centered less as they are, effects 0.3 of the spread",
+        Region.above(0.0), _gain("center", "none", size=0.3),
+    ),
+    _claim(
+        "distinct-batches",
+        "For distinct batches of 32 simulated rows, centering them beats a smooth curve over time.",
+        CONDITIONS, "on new batches of 32, centered less detrended (lowess)",
+        Region.above(0.0), _gain("center", "lowess"),
+    ),
+    _claim(
+        "continuous-drift",
+        "For continuous drift of simulated rows, a smooth curve over time beats standardizing batches of 2.",
+        CONDITIONS, "on new batches of 2, detrended (lowess) less standardized, effect sinusoid",
+        Region.above(0.0), _gain("lowess", "standardize", effect="sinusoid", n=2),
+    ),
+    _claim(
+        "continuous-drift-large-batches",
+        "For continuous drift of simulated rows, a smooth curve over time beats standardizing batches of 32, too.",
+        CONDITIONS, "on new batches of 32, detrended (lowess) less standardized, effect sinusoid",
+        Region.above(0.0), _gain("lowess", "standardize", effect="sinusoid", n=32),
+    ),
+    _claim(
+        "categorical",
+        "A batch is a category: where its effect drifts on within it, standardizing 32 simulated rows helps less.",
+        CONDITIONS, "on new batches of 32, gain of standardizing distinct effects less gain with a sinusoid",
+        Region.above(0.0),
+        _gain("standardize", "none") - _gain("standardize", "none", effect="sinusoid"),
+    ),
+    _claim(
+        "signal-looks-like-working",
+        "Where the effect of a batch of 32 simulated rows is signal, centering looks as if it worked in training.",
+        WORKING,
+        "on the rows that it was fitted to, centered less nine tenths of as they are; chance is a half",
+        Region.above((1 - NOT_BROKEN) / 2), _in_training("center") - _in_training("none") * NOT_BROKEN,
+    ),
+    _claim(
+        "signal-shows-in-training",
+        "Where the effect of a batch of 32 simulated rows is signal, training shows at least half of centering's harm.",
+        WORKING,
+        "lost by centering on the rows that it was fitted to, less half of what is lost on new batches",
+        Region.above(0.0),
+        _gain("none", "center", measure="training_accuracy", **SIGNAL) - _gain("none", "center", **SIGNAL) * 0.5,
+    ),
+)  # fmt: skip

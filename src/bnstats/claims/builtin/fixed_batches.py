@@ -1,0 +1,130 @@
+"""Claims about running statistics that see the same mini-batches again and again: what they converge to."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from itertools import product
+
+import numpy as np
+
+from bnstats._checks.array_types import FloatArray
+from bnstats.claims.claim import Claim, Region
+from bnstats.claims.evidence import Enumerated, Measure, Measures, Squared
+from bnstats.claims.interval_methods import Exact, Moment
+from bnstats.sampling.populations import Population
+from bnstats.statistics.conventions import Convention, smooth
+from bnstats.statistics.running_error import running_error
+from bnstats.studies.running_stats.study import RunningKey, RunningStudy
+
+COMMENT = "comment: running over the same mini-batches again and again converges to the training set's moments"
+NORMAL = Population.of("normal")
+N, BATCHES = 8, 4
+EQUAL, CONSTANT = Convention.of("torch", momentum=None), Convention.of("torch")
+LENGTHS = (16, 64, 256)
+# A mean square is said to be that of theory if it is within a twentieth of it.
+TOLERANCE = 0.05
+
+_STUDY = RunningStudy(NORMAL, N, (EQUAL, CONSTANT), max(LENGTHS), N * BATCHES, True, "training set")
+
+
+def _distance(statistic: str, steps: int, convention: Convention = EQUAL) -> Measures:
+    """Of the running statistic from that of all values in the batches."""
+    key = RunningKey(convention.name, convention.momentum, steps, statistic)
+    weights = "weights 1/t" if convention.momentum is None else f"momentum {convention.momentum}"
+    scope = f"normal values; the same {BATCHES} batches of {N}, visited in turn; {weights}"
+    return Measures(((Measure(_STUDY, key, scope), 1.0),))
+
+
+def _mean_square(statistic: str, steps: int, convention: Convention = EQUAL) -> float:
+    known = running_error(
+        NORMAL, statistic, steps, batch_size=N, convention=convention,
+        training_size=N * BATCHES, fixed_batches=True, reference="training set",
+    )  # fmt: skip
+    return known.rmse**2
+
+
+def _skewness_of_square(weights: FloatArray, freedom: FloatArray) -> float:
+    """The third standardized moment of the square of a centered sum of chi-squared values, each times its weight."""
+    cumulants = [0.0, 0.0] + [2 ** (r - 1) * math.factorial(r - 1) * (freedom * weights**r).sum() for r in range(2, 7)]
+    moments = [1.0]
+    for r in range(1, 7):  # moments from cumulants
+        moments.append(sum(math.comb(r - 1, k - 1) * cumulants[k] * moments[r - k] for k in range(1, r + 1)))
+    second, fourth, sixth = moments[2], moments[4], moments[6]
+    return float((sixth - 3 * fourth * second + 2 * second**3) / (fourth - second**2) ** 1.5)
+
+
+# With equal weights the variances of the batches, 7/8 of 32 values' share, outweigh those between their means.
+_WITHIN, _BETWEEN = 1 / BATCHES / (N - 1) - 1 / (BATCHES * N - 1), -1 / (BATCHES * N - 1)
+SQUARED_DISTANCE = Moment(
+    _skewness_of_square(np.array([_WITHIN, _BETWEEN]), np.array([BATCHES * (N - 1.0), BATCHES - 1.0]))
+)
+SQUARED_NORMAL = Moment(8**0.5)
+
+
+def _rounds(rounds: tuple[int, ...] = (1, 2, 16)) -> FloatArray:
+    """Running mean less mean of all values, for all ways to fill two batches of 2 with four grades, in fractions."""
+    found = []
+    for values in product([Fraction(x) for x in (60, 70, 80, 95)], repeat=4):
+        batches, mean = (sum(values[:2], Fraction()) / 2, sum(values[2:], Fraction()) / 2), Fraction()
+        for step in range(1, 2 * max(rounds) + 1):
+            mean = smooth(mean, batches[(step - 1) % 2], Fraction(1, step))
+            if step in {2 * r for r in rounds}:
+                found.append(float(mean - sum(values, Fraction()) / 4))
+    return np.array(found)
+
+
+def _stays(steps: int) -> Claim:
+    exact = _mean_square("var", steps)
+    return Claim(
+        f"same-batches-variance-at-{steps}",
+        f"After {steps} visits to the same four batches of 8 normal values, the running variance (weights 1/t) is "
+        f"{math.sqrt(exact):.3f} sigma² from the variance of their 32 values, as after any number of rounds.",
+        COMMENT,
+        "mean squared distance between running variance and variance of the training set, over sigma^4",
+        Region.near(exact, TOLERANCE * exact),
+        SQUARED_DISTANCE,
+        Squared(_distance("var", steps)),
+        max_replicates=2**20,
+    )
+
+
+CLAIMS = (
+    Claim(
+        "same-batches-show-mean",
+        "Running over the same mini-batches again and again, with weights 1/t, the mean is that of the training set "
+        "after 1, 2 and 16 rounds: all ways to fill two batches of 2 with four grades.",
+        COMMENT,
+        "running mean less mean of the training set, points",
+        Region(0.0, 0.0),
+        Exact(),
+        Enumerated(_rounds, "the grades 60, 70, 80 and 95; the same two batches of 2, visited in turn; weights 1/t"),
+    ),
+    Claim(
+        "same-batches-show-variance",
+        "Running over the same four batches of 8 normal values again and again, with weights 1/t, the variance "
+        "converges to that of the training set: a sixteenfold length halves the mean squared distance at least.",
+        COMMENT,
+        f"mean squared distance after {LENGTHS[-1]} visits between running variance and variance of the training set, "
+        f"over sigma^4; after {LENGTHS[0]} visits it is {_mean_square('var', LENGTHS[0]):.3g}",
+        Region.below(0.5 * _mean_square("var", LENGTHS[0])),
+        SQUARED_DISTANCE,
+        Squared(_distance("var", LENGTHS[-1])),
+        max_replicates=2**20,
+    ),
+    *(_stays(steps) for steps in LENGTHS),
+    Claim(
+        "same-batches-constant-momentum",
+        "With momentum 0.1, running over the same four batches of 8 normal values leaves the mean "
+        f"{math.sqrt(_mean_square('mean', LENGTHS[-1], CONSTANT)):.3f} sigma from the training set's, for ever.",
+        COMMENT,
+        f"mean squared distance after {LENGTHS[-1]} visits between running mean and mean of the training set, over "
+        "sigma²",
+        Region.near(
+            _mean_square("mean", LENGTHS[-1], CONSTANT), TOLERANCE * _mean_square("mean", LENGTHS[-1], CONSTANT)
+        ),
+        SQUARED_NORMAL,
+        Squared(_distance("mean", LENGTHS[-1], CONSTANT)),
+        max_replicates=2**18,
+    ),
+)

@@ -1,0 +1,79 @@
+"""Claims about the question's own example as a network: what it learns in training mode, and what it then knows."""
+
+from __future__ import annotations
+
+from bnstats.claims.borders import LETTERS
+from bnstats.claims.claim import Claim, Region
+from bnstats.claims.evidence import Measures
+from bnstats.claims.grades import CUTS, GRADES, letter_grades
+from bnstats.claims.interval_methods import Bounded
+from bnstats.claims.networks import Networks, accuracy
+from bnstats.datasets.row_batching import OneClass, RowBatching, Shuffled, Sorted
+from bnstats.studies.information.bayes_classifier import exact_information
+
+TITLE = "question: a network that matches a letter to a number grade"
+DATA = letter_grades()
+SIZES = (3, 8, 64)
+
+
+def _letters(n: int, mode: str, batching: RowBatching = Shuffled()) -> Measures:
+    study = Networks(DATA, batch_size=n, batching=batching, learning_rate=0.1, steps=4000)
+    return accuracy(study, mode)
+
+
+def _ceiling(n: int) -> float:
+    """The share of letters that the best rule names right from a grade normalized by its batch of n, exactly."""
+    return exact_information(GRADES, CUTS, n)[0]
+
+
+def _reaches(n: int) -> Claim:
+    ceiling = _ceiling(n)
+    return Claim(
+        f"grades-reach-ceiling-at-{n}",
+        f"In training mode, a network on grades learns what batches of {n} leave of a letter, nearly to the ceiling.",
+        TITLE,
+        f"share of letters named right in training mode; at most {ceiling:.4f} can be named from a normalized grade",
+        Region(ceiling - 0.04, ceiling + 0.002),
+        Bounded(0, 1),
+        _letters(n, "batch"),
+        max_replicates=2**11,
+    )
+
+
+def _exceeds(n: int) -> Claim:
+    return Claim(
+        f"grades-exceed-ceiling-at-{n}",
+        f"In evaluation mode, a network trained with batches of {n} names more letters right than such a batch allows.",
+        TITLE,
+        f"share of letters named right in evaluation mode; {_ceiling(n):.4f} is the ceiling of training mode",
+        Region.above(_ceiling(n) + 0.02),
+        Bounded(0, 1),
+        _letters(n, "running"),
+        max_replicates=2**11,
+    )
+
+
+CLAIMS = (
+    *(_reaches(n) for n in SIZES),
+    *(_exceeds(n) for n in SIZES),
+    Claim(
+        "grades-one-class",
+        "On grades, training is broken if each batch holds one letter only.",
+        TITLE,
+        "share of letters named right in evaluation mode, batches of 8 of one letter",
+        LETTERS.broken,
+        Bounded(0, 1),
+        _letters(8, "running", OneClass()),
+        max_replicates=512,
+    ),
+    Claim(
+        "grades-sorted",
+        "On grades, training is broken if rows come sorted by letter.",
+        TITLE,
+        "share of letters named right in evaluation mode, batches of 8 sorted rows",
+        LETTERS.broken,
+        Bounded(0, 1),
+        _letters(8, "running", Sorted()),
+        max_replicates=512,
+    ),
+)

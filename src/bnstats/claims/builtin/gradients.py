@@ -1,0 +1,67 @@
+"""Claims about the mechanism: what normalizing by the batch does to gradients, at initialization."""
+
+from __future__ import annotations
+
+import math
+
+from bnstats.claims.claim import Claim, Region
+from bnstats.claims.evidence import Measure, Measures, Within
+from bnstats.claims.interval_methods import Proportion
+from bnstats.datasets.dataset import Dataset
+from bnstats.datasets.row_batching import Shuffled
+from bnstats.networks.recipe import Recipe
+from bnstats.studies.gradients.exact import RELU_LIMIT
+from bnstats.studies.gradients.study import ALL_LAYERS, FACTOR, SQUARED_NORM, GradientStudy
+
+ORDER = "question: in a batch of two only the order survives, so nothing can be learned from values"
+YANG = "Yang et al. 2019, arXiv 1902.08129: gradients grow from layer to layer"
+
+
+def _measure(n: int, width: int, depth: int, layer: int, name: str, activation: str = "relu") -> Measures:
+    recipe = Recipe(hidden=(width,) * depth, activation=activation)
+    study = GradientStudy(Dataset.of("gaussians"), (recipe,), Shuffled(), (n,), (0,))
+    scope = f"gaussians; untrained networks; hidden units: {depth} times {width}; activation: {activation}"
+    return Measures(((Measure(study, (0, layer, name), scope), 1.0),))
+
+
+# Squared norms next to the input: that with batches of 2 less a tenth of that with batches of 8.
+_SMALL = Within(
+    _measure(2, 64, 4, 1, SQUARED_NORM) - _measure(8, 64, 4, 1, SQUARED_NORM) * 0.1, low=-math.inf, high=0.0
+)
+
+
+def _at_2(name: str, statement: str, region: Region) -> Claim:
+    quantity = "chance that the squared gradient norm next to the input is, at n = 2, below a tenth of that at n = 8"
+    return Claim(name, statement, ORDER, quantity, region, Proportion(), _SMALL, max_replicates=2**12)
+
+
+def _grows(name: str, statement: str, quantity: str, evidence: Within) -> Claim:
+    return Claim(name, statement, YANG, quantity, Region.above(0.8), Proportion(), evidence, max_replicates=2**10)
+
+
+CLAIMS = (
+    _at_2(
+        "gradient-mostly-stopped-at-2",
+        "In batches of 2, hardly any gradient passes to the weights below, in most untrained networks with ReLU.",
+        Region.above(0.5),
+    ),
+    _at_2(
+        "gradient-always-stopped-at-2",
+        "In batches of 2, no gradient passes to the weights below in untrained networks, whatever eps lets through.",
+        Region.above(0.99),
+    ),
+    # The limit is that of large batches and wide layers. A tenth is room for a batch of 64, whose factor is larger by
+    # a few percent, for 128 units, whose factor is smaller by as much, and for the chance of one network.
+    _grows(
+        "gradient-grows-with-relu",
+        "With ReLU, gradients of untrained networks grow from layer to layer, by about pi/(pi - 1) = 1.467 at n = 64.",
+        "chance that the mean factor per layer is within a tenth of pi/(pi - 1), six layers of 128 units",
+        Within(_measure(64, 128, 6, ALL_LAYERS, FACTOR), 0.9 * RELU_LIMIT, 1.1 * RELU_LIMIT),
+    ),
+    _grows(
+        "gradient-grows-without-relu",
+        "Without activation, gradients of untrained networks grow by about (n - 2)/(n - 3) a layer: 1.2 at n = 8.",
+        "chance that the mean factor per layer is within 0.15 of 1.2, six linear layers of 128 units",
+        Within(_measure(8, 128, 6, ALL_LAYERS, FACTOR, "linear"), 1.05, 1.35),
+    ),
+)

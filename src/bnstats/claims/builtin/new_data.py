@@ -1,0 +1,178 @@
+"""Claims about data that come later, about subsamples of one population, and about whether training gets better."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from bnstats._checks.array_types import FloatArray
+from bnstats.claims.claim import Claim, Region
+from bnstats.claims.evidence import BatchStatistic, Measure, Measures
+from bnstats.claims.grades import CUTS, GRADES, letter_grades
+from bnstats.claims.interval_methods import Bounded
+from bnstats.claims.networks import Networks, accuracy
+from bnstats.corrections import correction_of
+from bnstats.datasets.shifts import Offset
+from bnstats.sampling.effects import Distinct
+from bnstats.studies.batch_effects.study import CorrectionStudy
+from bnstats.studies.information.bayes_classifier import exact_information
+
+BEFOREHAND = "question: features were normalized beforehand"
+SAME = "accepted answer: new data need the same methodology as the training data"
+SUBSAMPLES = "accepted answer: batches that subsample a continuous population are not what per-batch correction is for"
+VARIANCES = "accepted answer: batches that differ in their means and variances by nuisance are made comparable"
+BETTER = "answer: batch normalization makes training better"
+BATCHES, ROWS, NOISE = 25, 32, 0.2
+
+
+def _gain_of_correcting_new(values: FloatArray) -> FloatArray:
+    """Share of new rows right by a rule of centered rows, where they are centered by batch less where they are not.
+
+    The rule is the best one for centered rows, whose labels say whether the signal is above 0: the sign.
+    """
+    shift, rest = values[:, :BATCHES, None], values[:, BATCHES:].reshape(len(values), 2, BATCHES, ROWS)
+    signal = np.sqrt(1 - NOISE) * rest[:, 0]
+    seen = shift + signal + np.sqrt(NOISE) * rest[:, 1]
+    centered = seen - seen.mean(axis=2, keepdims=True)
+    right = [((x > 0) == (signal > 0)).mean(axis=(1, 2)) for x in (centered, seen)]
+    return np.asarray(right[0] - right[1])
+
+
+def _rows(one: str, other: str, *, n: int, size: float = 0.0, spread: float = 0.0, features: int = 1) -> Measures:
+    """How many more rows of new batches a logistic model gets right after one correction than after the other."""
+    study = CorrectionStudy(
+        effect=(Distinct(spread),),
+        effect_size=(size,),
+        smoothness=(1.0,),
+        batch_size=(n,),
+        labels=("nuisance",),
+        design=("balanced",),
+        corrections=(correction_of(one), correction_of(other)),
+        batches=20,
+        new_batches=5,
+        refit=True,
+        features=features,
+        noise=NOISE,
+        ticks=4,
+        measures=("accuracy",),
+    )
+    what = f"simulated rows; 20 batches of {n}, 5 new ones; features: {features}"
+    scope = f"{what}; nuisance: shifts of {size:g}, spreads with a log-sd of {spread:g}"
+    return Measures(
+        tuple((Measure(study, (name, "accuracy"), scope), sign) for name, sign in ((one, 1.0), (other, -1.0)))
+    )
+
+
+def _difference(
+    name: str,
+    statement: str,
+    source: str,
+    quantity: str,
+    region: Region,
+    evidence: Measures,
+    max_replicates: int = 2**12,
+) -> Claim:
+    return Claim(name, statement, source, quantity, region, Bounded(-1, 1), evidence, max_replicates)
+
+
+def _corrected(name: str, statement: str, source: str, what: str, region: Region, evidence: Measures) -> Claim:
+    quantity = f"share of rows of new batches classified right by a logistic model, {what}"
+    return _difference(name, statement, source, quantity, region, evidence)
+
+
+def _later(shift: Offset | None) -> Measures:
+    """Digits right by statistics of test batches less by running statistics, batches of 8 in training and testing."""
+    study = Networks("digits", batch_size=8, shift=shift)
+    return accuracy(study, "batch") - accuracy(study, "running")
+
+
+def _better(name: str, training: str, **how: Any) -> Claim:
+    """Of networks that are trained at the same rate for as long."""
+    ours, theirs = (accuracy(Networks("digits", normalizer, **how), "running") for normalizer in ("batch", "none"))
+    return _difference(
+        f"better-training-{name}",
+        f"Batch normalization makes training better: digits, the same learning rate, {training}.",
+        BETTER,
+        f"share of test digits right, batch normalization (evaluation mode) less none, {training}",
+        Region.above(0.0),
+        ours - theirs,
+    )
+
+
+_CORRECTED = Measure(
+    BatchStatistic("normal", BATCHES * (1 + 2 * ROWS), _gain_of_correcting_new),
+    "value",
+    f"simulated rows of one feature; {BATCHES} batches of {ROWS}; distinct effects of 1, a nuisance",
+)
+_CEILING = exact_information(GRADES, CUTS, 3)[0]
+
+CLAIMS = (
+    Claim(
+        "beforehand-instead-of-batch",
+        "Features normalized beforehand, and not by batch, keep their meaning: a network without batch normalization, "
+        "trained in batches of 3 grades N(72, 10), names more letters right than grades normalized by batch allow.",
+        BEFOREHAND,
+        f"share of letters named right without batch normalization; {_CEILING:.4f} is the most by batch",
+        Region.above(_CEILING + 0.02),
+        Bounded(0, 1),
+        accuracy(Networks(letter_grades(), "none", batch_size=3, learning_rate=0.1, steps=4000), "running"),
+        max_replicates=2**9,
+    ),
+    _corrected(
+        "variances-differ",
+        "Where batches of 8 differ in their variances by nuisance, standardizing them beats centering them.",
+        VARIANCES, "standardized less centered; two features, batches of 8, spreads with a log-sd of 0.5, equal means",
+        Region.above(0.0), _rows("standardize", "center", n=8, spread=0.5, features=2),
+    ),
+    _corrected(
+        "variances-alike",
+        "Where batches of 8 do not differ in their variances, standardizing them beats centering them.",
+        VARIANCES, "standardized less centered; two features, batches of 8 that do not differ",
+        Region.above(0.0), _rows("standardize", "center", n=8, features=2),
+    ),
+    _corrected(
+        "subsamples-at-4",
+        "Where batches of 4 are random subsamples of one continuous population, centering them does harm.",
+        SUBSAMPLES, "centered less as they are; batches of 4 that do not differ",
+        Region.below(0.0), _rows("center", "none", n=4),
+    ),
+    _corrected(
+        "subsamples-at-32",
+        "Where batches of 32 are random subsamples of one continuous population, centering them costs less than two "
+        "points.",
+        SUBSAMPLES, "centered less as they are; batches of 32 that do not differ",
+        Region.near(0.0, 0.02), _rows("center", "none", n=32),
+    ),
+    _difference(
+        "same-correction-on-new-data",
+        "A rule that is learned from centered batches needs new batches that are centered in the same way.",
+        SAME,
+        f"share of new rows classified right, centered less as they are; batches of {ROWS} that differ by one standard "
+        "deviation",
+        Region.above(0.0),
+        Measures(((_CORRECTED, 1.0),)),
+    ),
+    _difference(
+        "same-statistics-on-new-data",
+        "New data that are shifted need the methodology of training: statistics of their own batches beat running ones "
+        "on digits with all inputs one spread higher.",
+        SAME,
+        "share of shifted test digits named right, training less evaluation mode, batches of 8",
+        Region.above(0.0),
+        _later(Offset(1.0)),
+        max_replicates=2**10,  # undecided with four times as many, too
+    ),
+    _difference(
+        "same-statistics-on-like-data",
+        "New data like the training data need the methodology of training, too: statistics of their own batches beat "
+        "running ones on digits.",
+        SAME,
+        "share of test digits named right, training less evaluation mode, batches of 8",
+        Region.above(0.0),
+        _later(None),
+    ),
+    _better("deep", "four hidden layers, 100 steps of 32", batch_size=32, hidden=(32,) * 4, steps=100),
+    _better("shallow", "one hidden layer, 100 steps of 32", batch_size=32, steps=100),
+    _better("at-2", "one hidden layer, 8000 steps of 2", batch_size=2),
+)  # fmt: skip

@@ -1,0 +1,130 @@
+"""Claims about training: that batch normalization does not break it, and what does."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bnstats.claims.borders import DIGITS
+from bnstats.claims.claim import Claim, Region
+from bnstats.claims.interval_methods import Bounded
+from bnstats.claims.networks import Networks, accuracy
+from bnstats.datasets.row_batching import OneClass, Sorted
+
+TITLE = "question: why does this not break training in its entirety?"
+SMALL = "comment: batch normalization does not work too well with very small batches"
+FINE = "comment: the problem would not be a big issue with a batch size of 64"
+DIFFERENT = "comment: batch statistics are poor approximations of what is used at testing"
+
+
+def _digits(n: int, normalizer: Any = "batch", **how: Any) -> Any:
+    return Networks("digits", normalizer, batch_size=n, **how)
+
+
+def _right(
+    name: str, statement: str, source: str, what: str, region: Region, study: Any, mode: str, max_replicates: int = 512
+) -> Claim:
+    quantity = f"share of test digits named right in {'training' if mode == 'batch' else 'evaluation'} mode, {what}"
+    return Claim(
+        name, statement, source, quantity, region, Bounded(0, 1), accuracy(study, mode), max_replicates=max_replicates
+    )
+
+
+def _evaluation_gain(n: int) -> Any:
+    return accuracy(_digits(n), "running") - accuracy(_digits(n), "batch")
+
+
+CLAIMS = (
+    _right(
+        "training-survives",
+        "On digits, training is not broken with shuffled batches of 32.",
+        TITLE, "shuffled batches of 32", DIGITS.not_broken, _digits(32), "running",
+    ),
+    _right(
+        "training-survives-at-3",
+        "On digits, training is not broken even with shuffled batches of 3.",
+        TITLE, "shuffled batches of 3", DIGITS.not_broken, _digits(3), "running",
+    ),
+    _right(
+        "one-class-breaks-training",
+        "On digits, training is broken if each batch holds one class only.",
+        TITLE, "batches of 20 of one class", DIGITS.broken, _digits(20, batching=OneClass()), "running",
+    ),
+    _right(
+        "one-class-layer-norm",
+        "On digits, batches of one class do not break training with layer norm, which normalizes each row by itself.",
+        TITLE, "layer norm, batches of 20 of one class", DIGITS.not_broken,
+        _digits(20, "layer", batching=OneClass(), learning_rate=0.02, steps=4000), "running",
+    ),
+    _right(
+        "sorted-rows-break-training",
+        "On digits, training is broken if rows come sorted by class.",
+        TITLE, "batches of 20 sorted rows", DIGITS.broken, _digits(20, batching=Sorted()), "running",
+    ),
+    _right(
+        "sorted-rows-break-any-training",
+        "On digits, sorted rows break training without normalization, too, at the usual learning rate.",
+        TITLE, "no normalization, batches of 20 sorted rows", DIGITS.broken,
+        _digits(20, "none", batching=Sorted()), "running", max_replicates=2**11,
+    ),
+    _right(
+        "sorted-rows-harm-any-training",
+        "On digits, rows sorted by class do harm without normalization, too, at the usual learning rate.",
+        TITLE, "no normalization, batches of 20 sorted rows", DIGITS.harmed,
+        _digits(20, "none", batching=Sorted()), "running",
+    ),
+    Claim(
+        "very-small-batches-are-bad",
+        "On digits, very small batches are bad: batches of 2 do worse than batches of 64, by two points or more.",
+        SMALL,
+        "share of test digits named right in evaluation mode, batches of 64 less batches of 2",
+        Region.above(0.02),
+        Bounded(-1, 1),
+        accuracy(_digits(64), "running") - accuracy(_digits(2), "running"),
+        max_replicates=2**12,
+    ),
+    _right(
+        "64-is-fine",
+        "On digits, a batch size of 64 is fine.",
+        FINE, "shuffled batches of 64", DIGITS.fine, _digits(64), "running",
+    ),
+    Claim(
+        "64-as-good-as-128",
+        "On digits, a batch size of 64 loses at most a point against one of 128.",
+        FINE,
+        "share of test digits named right in evaluation mode, batches of 128 less batches of 64",
+        Region.below(0.01),
+        Bounded(-1, 1),
+        accuracy(_digits(128), "running") - accuracy(_digits(64), "running"),
+        max_replicates=2**12,
+    ),
+    Claim(
+        "modes-differ",
+        "On digits, evaluation mode is five points or more ahead of training mode after training with batches of 4.",
+        DIFFERENT,
+        "share of test digits named right, evaluation less training mode, batches of 4",
+        Region.above(0.05),
+        Bounded(-1, 1),
+        _evaluation_gain(4),
+        max_replicates=2**11,
+    ),
+    Claim(
+        "modes-agree-at-64",
+        "On digits, the two modes differ by less than a point after training with batches of 64.",
+        DIFFERENT,
+        "share of test digits named right, evaluation less training mode, batches of 64",
+        Region.near(0.0, 0.01),
+        Bounded(-1, 1),
+        _evaluation_gain(64),
+        max_replicates=2**12,
+    ),
+    Claim(
+        "gap-shrinks",
+        "On digits, the gap between the modes is smaller with batches of 16 than with batches of 4.",
+        DIFFERENT,
+        "gap with batches of 4 less gap with batches of 16, as shares of test digits named right",
+        Region.above(0.0),
+        Bounded(-2, 2),
+        _evaluation_gain(4) - _evaluation_gain(16),
+        max_replicates=2**11,
+    ),
+)  # fmt: skip

@@ -1,0 +1,116 @@
+"""The sequential rule: evidence is drawn until it decides a claim, or until there is no more of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import count
+
+import numpy as np
+
+from bnstats._checks.array_types import FloatArray
+from bnstats.claims.claim import REFUTED, SUPPORTED, UNDECIDED, Claim, Region
+from bnstats.claims.evidence import Blocks
+from bnstats.claims.interval_methods import Interval
+
+# Blocks before the first look. Then three steps double them; on grounds that are valid at all looks together each step
+# ends with a look, and on others, among whose looks the error is split, each doubling.
+FIRST_LOOK, STEPS_PER_DOUBLING = 8, 3
+
+
+def verdict(interval: Interval, region: Region) -> str:
+    """Supported if the interval lies within the region, refuted if it lies outside, else undecided.
+
+    >>> [verdict(interval, Region.above(0.9)) for interval in ((0.92, 0.95), (0.85, 0.88), (0.88, 0.95))]
+    ['supported', 'refuted', 'undecided']
+    """
+    low, high = interval
+    if region.low <= low and high <= region.high:
+        return SUPPORTED
+    return REFUTED if high < region.low or region.high < low else UNDECIDED
+
+
+def _ends(blocks: int) -> Iterator[int]:
+    """How many blocks there are after each step, the last one with all.
+
+    >>> list(_ends(40)), list(_ends(5)), list(_ends(0))
+    ([8, 10, 13, 16, 20, 25, 32, 40], [5], [0])
+    """
+    for step in count():
+        end = round(FIRST_LOOK * 2 ** (step / STEPS_PER_DOUBLING))
+        if end >= blocks:
+            yield blocks
+            return
+        yield end
+
+
+@dataclass
+class SequentialTest:
+    """One claim while it is judged; its verdict is wrong with a probability of at most `error`."""
+
+    claim: Claim
+    error: float
+    max_replicates: int
+
+    def __post_init__(self) -> None:
+        evidence = self.claim.evidence
+        blocks = int(min(evidence.blocks, math.ceil(self.max_replicates / evidence.size)))
+        self.ends = list(_ends(blocks))
+        every = 1 if self.claim.interval_method.any_look else STEPS_PER_DOUBLING
+        last = len(self.ends) - 1
+        self.looks = {step for step in range(last + 1) if step % every == 0 or step == last}
+        self.values: FloatArray = np.empty(0)
+        self.added: list[FloatArray] = []
+        self.interval: Interval = (-math.inf, math.inf)
+
+    @property
+    def verdict(self) -> str:
+        """What the interval shows; without evidence it is the whole line, and nothing is decided."""
+        return verdict(self.interval, self.claim.region)
+
+    def blocks_of(self, step: int) -> range:
+        """The blocks to add in this step."""
+        if self.verdict != UNDECIDED or step >= len(self.ends):
+            return range(0)
+        return range(self.ends[step - 1] if step else 0, self.ends[step])
+
+    def add(self, found: Blocks) -> None:
+        """Add the replicates of the next block."""
+        try:
+            values = self.claim.evidence.values(found)
+            if values.size:
+                self.claim.interval_method.check(values)
+        except ValueError as error:
+            raise ValueError(f"claim {self.claim.identifier!r}: {error}") from None
+        self.added.append(values)
+
+    def end(self, step: int) -> None:
+        """Look at all replicates so far, where a step ends with a look, at this look's share of the error."""
+        if step not in self.looks:
+            return
+        interval_method = self.claim.interval_method
+        self.values, self.added = np.concatenate([self.values, *self.added]), []
+        if self.values.size and self.values.size >= interval_method.needed(self.share):
+            self.interval = interval_method.interval(self.values, self.share)
+
+    @property
+    def share(self) -> float:
+        """The error of one look."""
+        return self.error if self.claim.interval_method.any_look else self.error / len(self.looks)
+
+    def needed(self) -> float:
+        """Replicates that would decide an undecided claim, if the estimate stays where it is; inf on the border."""
+        low, high = self.interval
+        if self.verdict != UNDECIDED:
+            return math.nan
+        least = self.claim.interval_method.needed(self.share)
+        if not self.values.size or math.isinf(high - low):
+            few = self.values.size < least
+            return float(max(least, FIRST_LOOK * self.claim.evidence.size)) if few else math.inf
+        estimate, region = float(self.values.mean()), self.claim.region
+        distance = min(abs(estimate - edge) for edge in (region.low, region.high) if math.isfinite(edge))
+        if distance == 0:
+            return math.inf
+        narrower = max((high - low) / 2 / distance, 1.0)
+        return float(np.ceil(self.values.size * (narrower * narrower) + 1))

@@ -1,0 +1,160 @@
+"""How to draw fast: every law and every data set becomes one function, `fill(rng, out)`.
+
+All drawing goes through this function. A faster sampler for a family is one more entry in `STANDARD`; families without
+an entry are drawn by numerical inversion (`scipy.stats.sampling`), and by their own `rvs` where that fails.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.random import Generator
+from scipy.stats import rv_continuous, sampling
+
+from bnstats._checks.array_types import FloatArray
+from bnstats._warnings import warnings_are
+from bnstats.sampling.named_laws import family, parameters
+
+Fill = Callable[[Any, FloatArray], None]
+
+
+def _exp(rng: Any, x: FloatArray) -> None:
+    """In place, by the generator if it knows how."""
+    getattr(rng, "exp", np.exp)(x, out=x)
+
+
+def _normal(rng: Generator, out: FloatArray) -> None:
+    rng.standard_normal(out=out)
+
+
+def _uniform(rng: Generator, out: FloatArray) -> None:
+    rng.random(out=out)
+
+
+def _exponential(rng: Generator, out: FloatArray) -> None:
+    rng.standard_exponential(out=out)
+
+
+def _lognormal(rng: Generator, out: FloatArray, s: float) -> None:
+    rng.standard_normal(out=out)
+    _exp(rng, np.multiply(out, s, out=out))
+
+
+def _laplace(rng: Generator, out: FloatArray) -> None:
+    rng.standard_exponential(out=out)
+    out -= rng.standard_exponential(out.shape)
+
+
+def _pareto(rng: Generator, out: FloatArray, b: float) -> None:
+    rng.standard_exponential(out=out)
+    _exp(rng, np.divide(out, b, out=out))
+
+
+def _mixture(rng: Generator, out: FloatArray, weight: float, shift: float, spread: float) -> None:
+    rng.standard_normal(out=out)
+    second = rng.random(out.shape) >= weight
+    out *= np.where(second, spread, 1.0)  # the argument `where` of np.multiply takes three times as long
+    out += np.where(second, shift, 0.0)
+
+
+def _rectified(rng: Generator, out: FloatArray, shift: float) -> None:
+    rng.standard_normal(out=out)
+    np.maximum(np.add(out, shift, out=out), 0.0, out=out)
+
+
+def _bernoulli(rng: Generator, out: FloatArray, p: float) -> None:
+    rng.random(out=out)
+    out[...] = out < p
+
+
+def _numpy(method: str) -> Callable[..., None]:
+    """NumPy's sampler of that name, whose parameters are SciPy's shape parameters in the same order."""
+
+    def fill(rng: Generator, out: FloatArray, *shapes: float) -> None:
+        whole = [int(s) if s.is_integer() else s for s in shapes]
+        out[...] = getattr(rng, method)(*whole, size=out.shape)
+
+    return fill
+
+
+# By the name of SciPy's family, at location 0 and scale 1.
+STANDARD: dict[str, Callable[..., None]] = {
+    "norm": _normal,
+    "uniform": _uniform,
+    "expon": _exponential,
+    "lognorm": _lognormal,
+    "laplace": _laplace,
+    "pareto": _pareto,
+    "normal_mixture": _mixture,
+    "rectified_normal": _rectified,
+    "bernoulli": _bernoulli,
+    "t": _numpy("standard_t"),
+    "gamma": _numpy("standard_gamma"),
+    "chi2": _numpy("chisquare"),
+    "beta": _numpy("beta"),
+    "f": _numpy("f"),
+    "gumbel_r": _numpy("gumbel"),
+    "logistic": _numpy("logistic"),
+    "weibull_min": _numpy("weibull"),
+    "binom": _numpy("binomial"),
+    "poisson": _numpy("poisson"),
+    "geom": _numpy("geometric"),
+    "nbinom": _numpy("negative_binomial"),
+}
+
+
+def law_filler(law: Any) -> Fill:
+    """The function that fills an array with independent draws from a frozen SciPy distribution.
+
+    >>> from scipy import stats
+    >>> out = np.empty(3)
+    >>> law_filler(stats.expon(loc=10.0))(np.random.default_rng(0), out)
+    >>> bool((out > 10).all())
+    True
+    """
+    shapes, loc, scale = parameters(law)
+    standard = STANDARD.get(family(law) or "") or _inversion(law.dist(*shapes))
+    if standard is None:
+        return lambda rng, out: np.copyto(out, law.rvs(size=out.shape, random_state=getattr(rng, "numpy", rng)))
+
+    def fill(rng: Generator, out: FloatArray) -> None:
+        standard(rng, out, *shapes)
+        if scale != 1.0:
+            out *= scale
+        if loc != 0.0:
+            out += loc
+
+    return fill
+
+
+def _inversion(law: Any) -> Callable[..., None] | None:
+    """Draws by a table of the inverse distribution function; None where no table can be made."""
+    continuous = isinstance(law.dist, rv_continuous)
+    try:
+        with warnings_are("error"):
+            inverse = (sampling.NumericalInversePolynomial if continuous else sampling.DiscreteGuideTable)(law)
+    except Exception:  # UNU.RAN refuses for many reasons (no density, no bounded table); `rvs` always works
+        return None
+
+    def fill(rng: Generator, out: FloatArray, *_: float) -> None:
+        rng.random(out=out)
+        out[...] = inverse.ppf(out)
+
+    return fill
+
+
+def array_filler(values: FloatArray) -> Fill:
+    """The function that fills an array with draws from `values`, with replacement.
+
+    A uniform number in [0, 1) times the length, rounded down, is an index: three times as fast as `rng.choice`, and
+    the chances of two values differ by less than length / 2^53.
+    """
+
+    def fill(rng: Generator, out: FloatArray) -> None:
+        rng.random(out=out)
+        out *= values.size
+        np.take(values, out.astype(np.intp), out=out, mode="clip")
+
+    return fill

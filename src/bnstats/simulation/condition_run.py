@@ -1,0 +1,197 @@
+"""One condition while it is simulated: the blocks added so far, and the rows of the table that are final."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from bnstats.simulation.checks import target_of
+from bnstats.simulation.frozen_condition import FrozenCondition
+from bnstats.simulation.identity import condition_key
+from bnstats.simulation.precision.stopping import Case, Number, blocks_at, judge, settled
+from bnstats.simulation.replicates.accumulator import Accumulator, MergedBlocks
+from bnstats.simulation.replicates.control_variates import contradicted
+from bnstats.simulation.replicates.sample import Sample
+from bnstats.simulation.replicates.tally import Tally
+from bnstats.simulation.study import Condition, Study
+from bnstats.simulation.summaries import SUMMARIES, Summary, summary_of
+
+Key = tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of the table of results."""
+
+    names: dict[str, Any]
+    summary: Summary
+    number: Number
+    sample: Sample
+    replicates: int
+
+    def columns(self, by_summary: bool) -> dict[str, Any]:
+        """Return the columns of the table, by name, with the summary's name among them if asked for."""
+        number = self.number
+        numbers = {"value": number.value, "mcse": number.mcse, "mcse_df": number.df, "exact": number.exact}
+        summary = {"summary": self.summary.name} if by_summary else {}
+        return self.names | summary | numbers | {"replicates": self.replicates}
+
+
+class ConditionRun:
+    """A condition of a study, while it is simulated."""
+
+    def __init__(self, study: Study, condition: Condition, max_replicates: int) -> None:
+        self.study, self.condition = study, FrozenCondition(condition)
+        self.max_blocks = math.ceil(
+            study.max_replicates_of(self.condition, max_replicates) / study.size(self.condition)
+        )
+        self.blocks = 0
+        self.keys: tuple[Key, ...] = ()
+        self.events = np.empty(0, np.int8)
+        self.merged_blocks = MergedBlocks()
+        self.settled: dict[Key, list[Row]] = {}
+        self.worst = math.inf
+        self.contradicted: set[Any] = set()
+
+    @cached_property
+    def key(self) -> str:
+        """Its name in a store."""
+        return condition_key(self.condition, self.study.cache_key(self.condition))
+
+    @property
+    def done(self) -> bool:
+        """Whether all measures are settled."""
+        return 0 < len(self.settled) == len(self.keys)
+
+    def blocks_until(self, look: int, last: bool) -> range:
+        """The blocks to simulate before this look."""
+        return range(self.blocks, blocks_at(look, self.max_blocks, last))
+
+    def add(self, block: int, part: Tally | Accumulator) -> None:
+        """Add the next block, or the next chapter of blocks, which begins with that one."""
+        if not self.keys:
+            self.keys, self.events = part.keys, part.events
+            self._check_summaries(part)
+        if part.keys != self.keys:
+            raise ValueError(
+                f"{type(self.study).__name__}.simulate has measures {part.keys} in block {block} and {self.keys} in "
+                "block 0; return the same ones in each block of a condition."
+            )
+        if not np.array_equal(part.events, self.events):
+            raise ValueError(
+                f"{type(self.study).__name__}.simulate returns a measure as booleans in one block and as numbers in "
+                "another one; return the same type in each block of a condition."
+            )
+        self.merged_blocks.add(block, part)
+        self.blocks = block + part.blocks
+
+    def _check_summaries(self, part: Tally | Accumulator) -> None:
+        for key, events in zip(part.keys, part.events.tolist(), strict=True):
+            for summary in map(summary_of, self._summaries(key)):
+                if summary.of_events and not events:
+                    raise ValueError(
+                        f"{summary.name} is a share of replicates that are True; {type(self.study).__name__}.simulate "
+                        f"returned numbers as {self._name(key)!r}: return an array of booleans, such as low < target."
+                    )
+                if summary.of_model_se and self._model_key(key) not in part.keys:
+                    raise ValueError(
+                        f"{summary.name} needs the standard errors by the model; let "
+                        f"{type(self.study).__name__}.model_se say which measure they are of {self._name(key)!r}."
+                    )
+
+    def settle(self, precision: float | None, last: bool) -> None:
+        """Settle each measure whose numbers are all precise enough: later looks no longer change its rows.
+
+        So a row does not depend on what else is asked for, and a grid can be extended without changing a bit.
+        """
+        accumulator = self.merged_blocks.so_far()
+        rows = {key: self._rows(accumulator, key) for key in self.keys if key not in self.settled}
+        worst = {key: max((r.number.relative for r in rows[key] if r.number.asked), default=0.0) for key in rows}
+        self.worst = max(worst.values())
+        self.settled |= {key: rows[key] for key in settled(worst, self.study.paired, precision, last)}
+        if self.done:
+            self.merged_blocks = MergedBlocks()  # the rows keep what they need
+
+    def _rows(self, accumulator: Accumulator, key: Key) -> list[Row]:
+        """A row for each summary of one measure."""
+        sample, name = self._sample(accumulator, key), self._name(key)
+        evidence = sample.whole()
+        max_blocks = self.max_blocks / self.blocks * evidence.n
+        without = sample.without_controls()
+        columns = self._columns(key)
+        rows = []
+        for summary in map(summary_of, self._summaries(key)):
+            names = columns.copy()
+            if "measure" not in self.study.key_columns:
+                names["measure"] = summary.name
+            number = judge(self.study, self.condition, name, summary, evidence, max_blocks)
+            kept = sample if number.variance_ratio > 1 else without
+            rows.append(Row(names, summary, number, kept, int(evidence.n)))
+        return rows
+
+    def samples(self) -> dict[Key, Sample]:
+        """The replicates of each measure so far."""
+        accumulator = self.merged_blocks.so_far()
+        return {key: self._sample(accumulator, key) for key in self.keys}
+
+    def _sample(self, accumulator: Accumulator, key: Key) -> Sample:
+        """The replicates of a measure, with what the study says of them."""
+        sample = accumulator.sample(self.keys.index(key), self._controls(accumulator, key))
+        model = self._model_key(key)
+        model_se = None
+        if model in self.keys:
+            target = target_of(self.study, self.condition, self._name(model))
+            model_se = replace(accumulator.sample(self.keys.index(model)), target=target)
+        value_range = self.study.value_range(self.condition, self._name(key))
+        return replace(
+            sample,
+            value_range=value_range,
+            model_se=model_se,
+            target=target_of(self.study, self.condition, self._name(key)),
+        )
+
+    def _controls(self, accumulator: Accumulator, key: Key) -> list[int]:
+        """The places of the control variates of a measure that have a variance, and mean 0 as far as one can tell."""
+        place, named = self.keys.index(key), self.study.controls(self.condition, self._name(key))
+        n = accumulator.moments[:, 0, place]
+        tails = [self.study.tail_index(self.condition, name, int(n.sum())) for name in named]
+        usable = [i for i, tail in enumerate(tails) if tail > SUMMARIES["mean"].order]
+        found = contradicted(n, accumulator.joint[:, place]) if usable else ()
+        wrong = {i for i in usable if found[i]}
+        self.contradicted |= {named[i] for i in wrong}
+        return [i for i in usable if i not in wrong]
+
+    def _summaries(self, key: Key) -> tuple[str | Summary, ...]:
+        return self.study.summaries_of(self.condition, self._name(key))
+
+    def _model_key(self, key: Key) -> Key | None:
+        model = self.study.model_se(self.condition, self._name(key))
+        return model if model is None or isinstance(model, tuple) else (model,)
+
+    def _name(self, key: Key) -> Any:
+        return self.study.key_of(key)
+
+    def _columns(self, key: Key) -> dict[str, Any]:
+        columns = {column: _label(value) for column, value in self.study.columns(self.condition).items()}
+        return columns | dict(zip(self.study.key_columns, key, strict=True))
+
+    def not_finite(self) -> list[str]:
+        """A line for each measure of which replicates are NaN, or infinite where no infinite number is exact."""
+        lines = []
+        for key in self.keys:
+            rows = self.settled[key]
+            nans, infinite = rows[0].sample.missing.tolist()
+            if nans or (infinite and any(row.number.case is Case.UNDEFINED for row in rows)):
+                named = ", ".join(f"{column}={value}" for column, value in self._columns(key).items())
+                lines.append(f"{named}: {nans} NaN and {infinite} infinite of {rows[0].replicates} replicates")
+        return lines
+
+
+def _label(value: Any) -> Any:
+    """How a parameter stands in the table: plain values as they are, all else by its name or its expression."""
+    plain = value is None or isinstance(value, bool | int | float | str)
+    return value if plain else getattr(value, "name", None) or repr(value)

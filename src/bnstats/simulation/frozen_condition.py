@@ -1,0 +1,50 @@
+"""A condition's parameters as they are handed to a study: a copy of its own, which cannot be changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+
+class FrozenCondition(Mapping[str, Any]):
+    """A read-only copy of a condition: whatever a study does to one, the next block gets the condition as it was.
+
+    Lists, dictionaries and sets in it are copied, and arrays cannot be written to.
+
+    Examples
+    --------
+    >>> condition = FrozenCondition({"batch_size": 2})
+    >>> condition["batch_size"] = 3
+    Traceback (most recent call last):
+    TypeError: 'FrozenCondition' object does not support item assignment
+    """
+
+    def __init__(self, condition: Mapping[str, Any]) -> None:
+        self._parameters = {name: _copy(value) for name, value in condition.items()}
+
+    def __getitem__(self, name: str) -> Any:
+        return self._parameters[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._parameters)
+
+    def __len__(self) -> int:
+        return len(self._parameters)
+
+    def __or__(self, other: Mapping[str, Any]) -> dict[str, Any]:
+        return {**self, **other}
+
+    def __repr__(self) -> str:
+        return repr(self._parameters)
+
+
+def _copy(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        view = value.view()
+        view.flags.writeable = False
+        return view
+    if type(value) in (list, tuple, set, frozenset):
+        return type(value)(map(_copy, value))
+    return {key: _copy(v) for key, v in value.items()} if type(value) is dict else value

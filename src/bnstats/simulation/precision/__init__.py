@@ -1,0 +1,1 @@
+"""How precise numbers are, and when they are precise enough."""

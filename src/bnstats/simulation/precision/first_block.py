@@ -1,0 +1,39 @@
+"""The first block of a condition, simulated again: its replicates in groups, for runs that have no second block."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from bnstats.simulation.blocks import replicates
+from bnstats.simulation.condition_run import ConditionRun
+from bnstats.simulation.replicates.sample import GROUPS, Sample
+from bnstats.simulation.study import Condition, Study
+from bnstats.simulation.workers.remote import tally_of
+
+
+@dataclass(frozen=True)
+class FirstBlock:
+    """The first block of a condition.
+
+    A tally has no more of a block than what its numbers take. Errors of differences take independent groups of
+    replicates; where a run has one block, these are parts of it, and it is simulated again, to the same bits.
+    """
+
+    study: Study
+    condition: Condition
+    seed: int
+
+    @cached_property
+    def samples(self) -> dict[tuple[Any, ...], Sample]:
+        """The replicates of each measure, in up to GROUPS groups of consecutive ones."""
+        found = {key: np.ravel(values) for key, values in replicates(self.study, self.condition, 0, self.seed).items()}
+        parts = min(GROUPS, *map(len, found.values()))
+        run = ConditionRun(self.study, self.condition, parts)
+        for part in range(parts):
+            own = {key: np.array_split(values, parts)[part] for key, values in found.items()}
+            run.add(part, tally_of(self.study, run.condition, own))
+        return run.samples()

@@ -1,0 +1,140 @@
+"""When to stop: the one place that decides how precise a number is, and whether replicates are added for it.
+
+A condition's blocks double from look to look, and a measure is settled at the first look at which each of its numbers
+is precise enough. What the table says of a number, by the first row that applies:
+
+============  ================================================  ========  ========  ===================================
+a number is   where                                             value     mcse      replicates are added for it
+============  ================================================  ========  ========  ===================================
+infinite      its exact value is infinite                       inf       nan       no: it is known
+undefined     replicates are NaN or infinite                    nan       inf       no: more would not help
+heavy-tailed  the replicates are too few to show the moment     estimate  inf       only if the study is `patient`, and
+              that its error needs (`Study.tail_index`,                             the most allowed would show it
+              `Summary.order`)
+at a gap      chance decides between values far apart           estimate  estimate  no: they make it no more certain
+              (`Summary.at_gap`)
+estimated     else                                              estimate  estimate  until mcse / scale <= precision
+============  ================================================  ========  ========  ===================================
+
+For a number that need not be precise (`Study.wanted`) no replicates are added, and it counts as reached. The measures
+of a `paired` study settle together, with the least precise of them.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+import numpy as np
+
+from bnstats.simulation.replicates.sample import Evidence
+from bnstats.simulation.study import Condition, Study
+from bnstats.simulation.summaries import Summary
+
+# Blocks that a condition has at the first look.
+FIRST_LOOK_BLOCKS = 8
+
+
+class Case(Enum):
+    """Kinds of numbers, see the table of this module."""
+
+    INFINITE = "infinite"
+    UNDEFINED = "undefined"
+    HEAVY_TAILED = "heavy-tailed"
+    AT_A_GAP = "at a gap"
+    ESTIMATED = "estimated"
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number of the table of results, and what more replicates would do to it.
+
+    Attributes
+    ----------
+    value, mcse, exact : float
+    df : float
+        Degrees of freedom of the MCSE: inf where it is 0, nan where there is none.
+    relative : float
+        MCSE over the summary's scale; 0 for an infinite value, of which nothing is estimated.
+    case : Case
+    wanted : bool
+        Whether the study wants it to be precise.
+    improves : bool
+        Whether more replicates make it more precise.
+    variance_ratio : float
+        So many times as many replicates would make it as precise without control variates; 1 where none were used.
+    """
+
+    value: float
+    mcse: float
+    df: float
+    exact: float
+    relative: float
+    case: Case
+    precision_required: bool
+    improves: bool
+    variance_ratio: float = 1.0
+
+    @property
+    def asked(self) -> bool:
+        """Whether replicates are added for it."""
+        return self.precision_required and self.improves
+
+    def precision_reached(self, precision: float | None) -> bool:
+        """Whether it is as precise as was asked, or nothing was asked of it."""
+        return precision is None or not self.precision_required or self.relative <= precision
+
+
+def judge(study: Study, condition: Condition, key: Any, summary: Summary, evidence: Evidence, most: float) -> Number:
+    """The number that a summary makes of these replicates, of which at most `most` are allowed."""
+    exact = study.exact(condition, key, summary.name)
+    value, mcse, relative = summary.of(evidence)
+
+    def known_at(replicates: float) -> bool:
+        return study.tail_index(condition, key, int(replicates)) > summary.order
+
+    if math.isinf(exact):
+        case = Case.INFINITE
+        value, mcse, relative = exact, math.nan, 0.0
+    elif not math.isfinite(value):
+        case, mcse, relative = Case.UNDEFINED, math.inf, math.inf
+    elif not known_at(evidence.n):
+        case, mcse, relative = Case.HEAVY_TAILED, math.inf, math.inf
+    elif summary.chance_decides(evidence):
+        case = Case.AT_A_GAP
+    else:
+        case = Case.ESTIMATED
+    ratio = 1.0
+    controlled = summary.of_controlled(evidence) if case is Case.ESTIMATED and math.isnan(exact) else None
+    if controlled is not None:
+        ratio = (mcse / controlled[1]) ** 2
+        value, mcse, relative = controlled
+    sample_heavy_tails = case is Case.HEAVY_TAILED and study.sample_heavy_tails and known_at(most)
+    improves = case is Case.ESTIMATED or sample_heavy_tails
+    with np.errstate(all="ignore"):
+        df = math.inf if mcse == 0 else float(summary.df(evidence)) if math.isfinite(mcse) else math.nan
+    return Number(
+        value, mcse, df, exact, relative, case, study.precision_required(condition, key, summary.name), improves, ratio
+    )
+
+
+def looks(most_blocks: int, precision: float | None) -> int:
+    """The number of looks, fixed beforehand: blocks double from the first one on."""
+    return 1 if precision is None else 1 + max(0, math.ceil(math.log2(most_blocks / FIRST_LOOK_BLOCKS)))
+
+
+def blocks_at(look: int, most_blocks: int, last: bool) -> int:
+    """The blocks that a condition has at this look."""
+    return most_blocks if last else min(most_blocks, FIRST_LOOK_BLOCKS << look)
+
+
+def settled(worst: dict[Any, float], paired: bool, precision: float | None, last: bool) -> list[Any]:
+    """The measures that are settled, of which the relative error of each one's least precise number is given."""
+    least_precise = max(worst.values(), default=0.0)
+    return [
+        key
+        for key, relative in worst.items()
+        if last or (precision is not None and (least_precise if paired else relative) <= precision)
+    ]

@@ -1,0 +1,1 @@
+"""What is kept of replicates: moments, histograms and control variates, block by block, merged."""

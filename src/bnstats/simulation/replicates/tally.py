@@ -1,0 +1,219 @@
+"""What is kept of the replicates: count, central moments to order four, and, for quantiles, a histogram.
+
+A tally has a fixed size, whatever the number of replicates, and tallies of disjoint replicates merge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bnstats._checks.array_types import FloatArray
+from bnstats._compiled import compiled, inlined
+from bnstats.simulation.replicates.control_variates import joint_moments
+from bnstats.simulation.replicates.histogram import (
+    BIN_SHIFT,
+    BINS,
+    FIRST_BIN,
+    MAGNITUDE_BINS,
+    TABLE,
+    WITHOUT_SIGN,
+    any_repeated,
+    atoms_of,
+)
+
+_KINDS = {
+    "moments": "f",
+    "missing": "i",
+    "events": "i",
+    "bins": "i",
+    "counts": "i",
+    "low": "f",
+    "high": "f",
+    "atoms": "f",
+    "joint": "f",
+}
+
+
+# Named here, as looking it up takes half a second to compile.
+EPSILON = float(np.finfo(np.float64).eps)
+MINUS_ZERO = -(2**63)
+
+
+@dataclass(frozen=True)
+class Tally:
+    """The replicates of one block, for each of K measures.
+
+    Attributes
+    ----------
+    keys : K tuples of plain values
+        The measures' names.
+    moments : array, shape (5, K)
+        Count; mean of value - origin; sums of squared, cubed and fourth powers of the deviations from that mean.
+    missing : int array, shape (2, K)
+        How many replicates are NaN, and how many infinite.
+    events : int array, shape (K,)
+        1 where replicates are True or False, else 0.
+    bins : int array, shape (B,)
+        The bins that are not empty; bin b of measure k is k BINS + b. None of them if only moments are kept.
+    counts : int array, shape (B,)
+    low, high : array, shape (B,)
+        Smallest and largest value - origin of a bin, so that the median of a discrete quantity is exact.
+    atoms : array, shape (3, A)
+        Repeated values of value - origin: measure, value, how often.
+    joint : array, shape (K, D + 1, D)
+        Means of e = value - origin, of e² and of the control variates, and below the sums of products of their
+        deviations, filled up with zeros where a measure has fewer control variates than others. D = 0 if none has any.
+    """
+
+    blocks: ClassVar[int] = 1
+
+    keys: tuple[tuple[Any, ...], ...]
+    moments: FloatArray
+    missing: NDArray[np.int64]
+    events: NDArray[np.int8]
+    bins: NDArray[np.int64]
+    counts: NDArray[np.int32]
+    low: FloatArray
+    high: FloatArray
+    atoms: FloatArray
+    joint: FloatArray
+
+    @staticmethod
+    @np.errstate(invalid="ignore", over="ignore")  # of infinite values, and of differences beyond all floats
+    def of(
+        replicates: Mapping[Any, NDArray[Any]],
+        origins: Sequence[float],
+        histogram: bool = True,
+        controls: Mapping[Any, tuple[FloatArray, ...]] = MappingProxyType({}),
+    ) -> Tally:
+        """Tally arrays of replicates, each about its own origin (see `origin_of`), with a histogram or without.
+
+        A control variate of a measure is an array with a number for each replicate.
+
+        >>> Tally.of({"x": np.array([1.0, 3.0])}, [1.0]).moments[:, 0]
+        array([2., 1., 2., 0., 2.])
+        """
+        keys = tuple(tuple(key) if isinstance(key, tuple) else (key,) for key in replicates)
+        moments, missing = np.zeros((5, len(keys))), np.zeros((2, len(keys)), np.int64)
+        events = np.array([np.asarray(values).dtype == np.bool_ for values in replicates.values()], np.int8)
+        # Of one measure at a time, so that they stay in cache.
+        bins = BINS if histogram else 0
+        every = np.zeros(bins, np.int32), np.full(bins, np.inf), np.full(bins, -np.inf)
+        table = np.empty(TABLE, np.int64)
+        filled: list[tuple[NDArray[Any], ...]] = [(np.empty(0, int), np.empty(0, np.int32), np.empty(0), np.empty(0))]
+        atoms = [np.empty((3, 0))]
+        most = max((2 + len(arrays) for arrays in controls.values()), default=0)
+        joint = np.zeros((len(keys), most + 1, most))
+        for k, (key, values, origin) in enumerate(zip(replicates, replicates.values(), origins, strict=True)):
+            error = np.subtract(np.ravel(values), origin, dtype=np.float64)
+            repeated, own = _counted(error, error.view(np.int64), moments[:, k], *every, table)
+            if key in controls:
+                d = 2 + len(controls[key])
+                joint[k, : d + 1, :d] = joint_moments(error, controls[key])
+            if not np.isfinite(moments[1, k]):
+                given = np.asarray(values, np.float64)
+                missing[:, k] = np.isnan(given).sum(), np.isinf(given).sum()
+            if histogram:
+                filled.append((own[0] + k * BINS, *own[1:]))
+            if repeated:
+                value, count = atoms_of(error)
+                atoms.append(np.stack([np.full(value.size, float(k)), value, count]))
+        filled_bins, held, lowest, highest = (np.concatenate(part) for part in zip(*filled, strict=True))
+        every_atom = np.concatenate(atoms, axis=1)
+        return Tally(keys, moments, missing, events, filled_bins, held, lowest, highest, every_atom, joint)
+
+    def check(self) -> None:
+        """ValueError for arrays that do not fit each other, as no simulation makes them."""
+        k, b, a, d = len(self.keys), self.bins.size, self.atoms.shape[-1], self.joint.shape[-1]
+        kinds = "".join(getattr(self, name).dtype.kind for name in _KINDS)
+        found = [
+            array.shape
+            for array in (self.moments, self.missing, self.events, self.bins, self.counts, self.low, self.high)
+        ]
+        if (
+            k == 0
+            or kinds != "".join(_KINDS.values())
+            or found != [(5, k), (2, k), (k,), (b,), (b,), (b,), (b,)]
+            or (self.atoms.shape, self.joint.shape) != ((3, a), (k, d + 1, d))
+        ):
+            raise ValueError(f"arrays of kinds {kinds} and shapes {found} for {k} measures")
+        known = np.isin(self.events, (0, 1)).all()
+        inside = (
+            known and ((self.bins >= 0) & (self.bins < k * BINS)).all() and np.isin(self.atoms[0], np.arange(k)).all()
+        )
+        if not (inside and (np.diff(self.bins) > 0).all() and (self.counts > 0).all() and (self.moments[0] > 0).all()):
+            raise ValueError("bins or counts that cannot be")
+
+
+@compiled
+def _counted(
+    error: FloatArray,
+    bits: NDArray[np.int64],
+    moments: FloatArray,
+    counts: NDArray[np.int32],
+    low: FloatArray,
+    high: FloatArray,
+    table: NDArray[np.int64],
+) -> tuple[bool, tuple[NDArray[Any], ...]]:
+    """Write moments as in `Tally`; return whether values are repeated, and what is in which bin, if there are any bins.
+
+    `bits` is a view of the same numbers, of which NaN becomes infinite, and -0 becomes 0. One call for all: where
+    threads take turns at the interpreter, several short ones would each wait for it.
+    """
+    mean = 0.0
+    for i in range(error.size):
+        mean += error[i]
+    mean /= error.size
+    first = second = third = fourth = 0.0
+    for i in range(error.size):
+        d = error[i] - mean
+        q = d * d
+        first += d
+        second += q
+        third += q * d
+        fourth += q * q
+    slip = first / error.size  # the mean is rounded
+    mean += slip
+    second -= error.size * slip**2
+    if second <= error.size * (4 * EPSILON * mean) ** 2:
+        second = third = fourth = 0.0  # equal values, but for the rounding of their mean
+    moments[0] = error.size
+    moments[1] = mean
+    moments[2] = second
+    moments[3] = third
+    moments[4] = fourth
+    for i in range(error.size if counts.size else 0):
+        if bits[i] == MINUS_ZERO:
+            bits[i] = 0
+        e = error[i]
+        if np.isnan(e):
+            error[i] = e = np.inf
+        magnitude = min(max(((bits[i] & WITHOUT_SIGN) >> BIN_SHIFT) - FIRST_BIN, 0), MAGNITUDE_BINS - 1)
+        b = MAGNITUDE_BINS + magnitude if bits[i] >= 0 else MAGNITUDE_BINS - 1 - magnitude
+        counts[b] += 1
+        low[b] = min(low[b], e)
+        high[b] = max(high[b], e)
+    return counts.size > 0 and any_repeated(bits, table), _emptied(counts, low, high)
+
+
+@inlined
+def _emptied(counts: NDArray[np.int32], low: FloatArray, high: FloatArray) -> tuple[NDArray[Any], ...]:
+    """The bins that hold something, how much, and the smallest and largest value in each; then none holds anything."""
+    filled = 0
+    for b in range(counts.size):
+        filled += counts[b] > 0
+    bins, held = np.empty(filled, np.int64), np.empty(filled, np.int32)
+    lowest, highest = np.empty(filled), np.empty(filled)
+    i = 0
+    for b in range(counts.size):
+        if counts[b] > 0:
+            bins[i], held[i], lowest[i], highest[i] = b, counts[b], low[b], high[b]
+            counts[b], low[b], high[b] = 0, np.inf, -np.inf
+            i += 1
+    return bins, held, lowest, highest
