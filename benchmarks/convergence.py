@@ -129,9 +129,9 @@ def _against(draws: str, sampler: str) -> str:
     return f"ours, {draws} draws" if sampler == "numpy" else f"ours, {draws} {sampler} draws"
 
 
-def with_sampler(sampler: str, setting: Setting) -> Measured:
-    """Draws in arrays that stay in cache, with NumPy and with another sampler; and convergence with the latter."""
-    fast = _populations(sampler)
+def with_compiled_draws(setting: Setting) -> Measured:
+    """Draws in arrays that stay in cache, by NumPy and by the compiled sampler; and convergence with the latter."""
+    fast = _populations("compiled")
     sets, repeats, out = setting.of(256, SETS_PER_BLOCK), setting.of(100, 1), np.empty(DRAWS_PER_SET)
     rng = Generator(SFC64(0))
 
@@ -141,14 +141,14 @@ def with_sampler(sampler: str, setting: Setting) -> Measured:
 
     found = {}
     for population in fast:
-        ways = {"numpy": partial(draw, bn.POPULATIONS[population.name]), sampler: partial(draw, population)}
+        ways = {"numpy": partial(draw, bn.POPULATIONS[population.name]), "compiled": partial(draw, population)}
         times = timed(ways, setting.rounds)
-        found[_faster(population.name, sampler)] = times["numpy"] / times[sampler]
+        found[_faster(population.name)] = times["numpy"] / times["compiled"]
     for threads, words in ((1, "one thread"), (CORES, "all cores")):
         times = timed(
             {"draws": partial(draws, sets, threads), "ours": partial(ours, sets, threads, fast)}, setting.rounds
         )
-        found[_over_draws(sampler, words)] = times["ours"] / times["draws"]
+        found[_over_draws(words)] = times["ours"] / times["draws"]
     return found
 
 
@@ -156,12 +156,12 @@ def _populations(sampler: str) -> list[bn.Population]:
     return [bn.Population.of(name, sampler=sampler) for name in SAMPLERS]
 
 
-def _faster(name: str, sampler: str) -> str:
-    return f"draws by NumPy / {sampler}, {name}"
+def _faster(name: str) -> str:
+    return f"draws by NumPy / compiled, {name}"
 
 
-def _over_draws(sampler: str, threads: str) -> str:
-    return f"ours with {sampler} draws / bare draws, {threads}"
+def _over_draws(threads: str) -> str:
+    return f"ours with compiled draws / bare draws, {threads}"
 
 
 _WORK = "errors of mean, var, std and inv_std of five populations at twelve batch sizes"
@@ -175,23 +175,19 @@ BENCHMARKS = (
         ),
         against_draws,
     ),
-    *(
-        Benchmark(
-            sampler,
-            (
-                *(Row(_faster(name, sampler), f"time of a draw, with {what}", at_least=1) for name in SAMPLERS),
-                *(
-                    Row(_over_draws(sampler, threads), f"{_WORK}, over NumPy's draws alone", at_most=target)
-                    for threads in ("one thread", "all cores")
-                ),
+    Benchmark(
+        "compiled",
+        (
+            *(
+                Row(_faster(name), "time of a draw, with loops of our own on NumPy's uniform numbers", at_least=1)
+                for name in SAMPLERS
             ),
-            partial(with_sampler, sampler),
-            needs=needs,
-        )
-        for sampler, what, target, needs in (
-            ("compiled", "loops of our own on NumPy's uniform numbers", 1.2, ()),
-            ("mkl", "the extra bnstats[mkl]", 0.6, ("mkl_random",)),
-        )
+            *(
+                Row(_over_draws(threads), f"{_WORK}, over NumPy's draws alone", at_most=1.2)
+                for threads in ("one thread", "all cores")
+            ),
+        ),
+        with_compiled_draws,
     ),
     Benchmark(
         "loops",

@@ -12,7 +12,7 @@ import bnstats
 REQUIRED = (
     "numpy", "scipy", "pandas", "statsmodels", "matplotlib", "seaborn", "numba", "threadpoolctl", "tqdm", "lazy_loader",
 )  # fmt: skip
-OPTIONAL = ("scikit-learn", "torch", "dask", "mkl-random")
+OPTIONAL = ("scikit-learn", "torch", "dask")
 
 
 def show_versions() -> None:

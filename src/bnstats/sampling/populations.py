@@ -48,11 +48,10 @@ class Population(CheckedMethods):
     law : frozen SciPy distribution, or None
     values : 1-D float array, or None
         A finite population, each value equally likely; exactly one of `law` and `values` is given.
-    sampler : "numpy", "compiled" or "mkl"
-        Who draws. "compiled" turns NumPy's uniform numbers into normal, exponential, t and other values by compiled
-        loops, faster (`python -m benchmarks compiled`), and rounds alike on every processor. "mkl" is Intel's library,
-        which needs the extra `bnstats[mkl]`, and may round otherwise on another processor. Values are others than
-        NumPy's; those of "compiled" are the same where only uniform numbers are needed, as for arrays.
+    sampler : "numpy" or "compiled"
+        "compiled" turns NumPy's uniform numbers into normal, exponential, t and other values by compiled loops: it is
+        faster (`python -m benchmarks compiled`), and rounds alike on every processor. Its values differ from NumPy's,
+        except where only uniform numbers are needed, as for arrays.
 
     Examples
     --------
@@ -89,7 +88,7 @@ class Population(CheckedMethods):
         ------
         ValueError
             For an unknown name, an array that is not 1-D, finite, real and of at least two different values, or a
-            distribution whose parameters are not single valid numbers, and for a sampler that is not installed.
+            distribution whose parameters are not single valid numbers, and for an unknown sampler.
         """
         if sampler is not None:
             return replace(Population.of(source, name), sampler=sampler)
