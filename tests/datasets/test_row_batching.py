@@ -262,11 +262,15 @@ BAD = {
     "one row": (Shuffled(), 1, "batch_size is a whole number of at least 2; got 1"),
     "no row": (WithReplacement(), 0, "at least 2; got 0"),
     "half a row": (Sorted(), 2.5, r"at least 2; got 2\.5"),
-    "more than all": (Correlated(phi=0.5), 41, "got batch size 41"),
-    "more than a class": (OneClass(), 5, "5 rows of one class, of which the smallest has 4"),
-    "other size": (ClassBalanced(classes=2, rows_per_class=3), 8, "make a batch of 6; got batch size 8"),
-    "too many classes": (ClassBalanced(classes=5, rows_per_class=2), 10, "at most 4, as many as there are; got 5"),
-    "too many of each": (ClassBalanced(classes=2, rows_per_class=5), 10, "the smallest has 4"),
+    "more than all": (Correlated(phi=0.5), 41, "to 40, the number of rows; got 41"),
+    "more than a class": (OneClass(), 5, "5 rows of one class, and the smallest class has 4"),
+    "other size": (ClassBalanced(classes=2, rows_per_class=3), 8, "is 6 for 2 classes with 3 rows of each; got 8"),
+    "too many classes": (
+        ClassBalanced(classes=5, rows_per_class=2),
+        10,
+        "at most 4, the number of classes in y; got 5",
+    ),
+    "too many of each": (ClassBalanced(classes=2, rows_per_class=5), 10, "the smallest class has 4"),
 }
 
 

@@ -494,7 +494,7 @@ def test_whichever_class_a_shift_favors_too_few_rows_are_refused_before_a_run(fa
     y = (y + favored) % 3
     x = np.random.default_rng(0).normal(size=(216, 4))
     few = FEW | {"shift": ClassMix(0.5), "test_batching": OneClass()}
-    with pytest.raises(ValueError, match=r"^give other .* 4 rows of one class, of which the smallest has 3;"):
+    with pytest.raises(ValueError, match=r"^give other .* 4 rows of one class, and the smallest class has 3;"):
         measure_mismatch((x, y), **few)
     measure_mismatch((x, y), test_batch_sizes=3, **few)
 
@@ -503,7 +503,7 @@ def test_class_based_test_batches_of_fresh_rows_can_always_be_drawn() -> None:
     """Of 3 classes with 16 test rows each; were labels independent, half of the networks would have fewer than 14."""
     m = measure_mismatch(SMALL, test_batching=OneClass(), test_batch_sizes=16, **FEW)
     assert (m.table["replicates"] == 16).all()
-    with pytest.raises(ValueError, match=r"^give other .* of which the smallest has 16;"):
+    with pytest.raises(ValueError, match=r"^give other .* and the smallest class has 16;"):
         measure_mismatch(SMALL, test_batching=OneClass(), test_batch_sizes=17, **FEW)
 
 

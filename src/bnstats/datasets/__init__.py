@@ -1,1 +1,1 @@
-"""Labeled rows and their batches: the data set, how rows are batched, shifts of test rows, loaders of real data."""
+"""Labeled rows: data sets, batching rules of rows, shifts of test rows, loaders of real data."""

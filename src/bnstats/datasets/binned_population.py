@@ -1,4 +1,4 @@
-"""A single input whose class is the interval it lies in: grades as numbers, and the letters that they stand for."""
+"""Data sets with one input whose class is the interval that it lies in, as grades and their letters."""
 
 from __future__ import annotations
 
@@ -14,18 +14,22 @@ from bnstats.sampling.populations import Population
 
 @dataclass(frozen=True, eq=False)
 class BinnedPopulation(Dataset):
-    """Values drawn from a population, and the interval in which each lies; every replicate draws rows of its own.
+    """Values drawn from a population, labeled with the interval that each value lies in.
 
-    All rows are independent, so shuffled batches are independent draws too, in training and in testing. The input is
-    the value less the population's mean, over its standard deviation. The best rule is always right.
+    Every replicate draws new rows. All rows are independent, so shuffled batches are independent draws too, in
+    training and in testing. The input is the value less the population's mean, divided by its standard deviation. The
+    Bayes classifier is always right.
 
     Parameters
     ----------
     name : str
+        Name of the data set in tables and figures.
     population : Population
-    cuts : increasing floats
-        Class k holds the values of at least k of the cuts.
+        Law of the values.
+    cuts : tuple of float
+        Increasing limits of the intervals; a value in class k is at least as large as exactly k cuts.
     rows, test_rows : int
+        Number of training and of test rows.
 
     Examples
     --------

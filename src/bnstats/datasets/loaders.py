@@ -1,4 +1,4 @@
-"""Real data, from packages that carry them: nothing is downloaded and nothing is copied into this one."""
+"""Loaders of real data from installed packages; no data are downloaded or copied into this package."""
 
 from __future__ import annotations
 
@@ -10,17 +10,24 @@ from numpy.typing import NDArray
 
 from bnstats._checks.array_types import FloatArray
 
-# Of 64 pixels (row, column): one is dark in 17 % of the digits, one in 47 %, one in 88 %.
+# Three of the 64 pixels, as (row, column): they are 0 in 17 %, 47 % and 88 % of the digits.
 PIXELS = ((3, 4), (4, 6), (7, 1))
 
 
 def digits() -> tuple[FloatArray, NDArray[np.int64]]:
-    """Handwritten digits of scikit-learn: 8x8 images, gray levels 0 to 16, shape (1797, 64), and the digit of each.
+    """Return the handwritten digits of scikit-learn.
+
+    Returns
+    -------
+    x : array, shape (1797, 64)
+        Gray levels from 0 to 16 of 8x8 images, row by row.
+    y : array of int, shape (1797,)
+        The digit of each image.
 
     Raises
     ------
     ImportError
-        Where scikit-learn is missing.
+        If scikit-learn is not installed.
 
     Examples
     --------
@@ -33,7 +40,18 @@ def digits() -> tuple[FloatArray, NDArray[np.int64]]:
 
 
 def pixel_columns() -> dict[str, FloatArray]:
-    """Three pixels of `digits`, from the dense middle to the mostly dark edge: discrete, skewed, partly atoms at 0.
+    """Return three pixels of `digits`, from the middle, where few values are 0, to the edge, where most are 0.
+
+    The gray levels are discrete and skewed, and have an atom at 0.
+
+    Returns
+    -------
+    dict of str to array, shape (1797,)
+        Gray levels from 0 to 16, by the pixel's name, as in "pixel 3,4" for row 3 and column 4.
+
+    Examples
+    --------
+    The proportion of zeros:
 
     >>> {name: round(float((gray == 0).mean()), 2) for name, gray in pixel_columns().items()}
     {'pixel 3,4': 0.17, 'pixel 4,6': 0.47, 'pixel 7,1': 0.88}
@@ -43,13 +61,32 @@ def pixel_columns() -> dict[str, FloatArray]:
 
 
 def hidden_preactivations(units: int = 2, seed: int = 0) -> dict[str, FloatArray]:
-    """What the units of a random hidden layer would hand to batch normalization, for each of the `digits`.
+    """Return preactivations of the units of a random hidden layer, for each of the `digits`.
 
     Pixels are scaled to [0, 1]; weights are N(0, 2/64) (He et al. 2015), biases 0. A unit's weights do not depend on
-    how many units are asked for.
+    the number of units.
 
-    >>> list(hidden_preactivations(units=2))
-    ['hidden unit 1', 'hidden unit 2']
+    Parameters
+    ----------
+    units : int
+        Number of units, at least 1.
+    seed : int
+        Seed of the weights.
+
+    Returns
+    -------
+    dict of str to array, shape (1797,)
+        Inputs of batch normalization, by the unit's name, as in "hidden unit 1".
+
+    Raises
+    ------
+    ValueError
+        If `units` is below 1.
+
+    Examples
+    --------
+    >>> {name: values.shape for name, values in hidden_preactivations(units=2).items()}
+    {'hidden unit 1': (1797,), 'hidden unit 2': (1797,)}
     """
     if units < 1:
         raise ValueError(f"units is at least 1; got {units}.")
@@ -59,10 +96,10 @@ def hidden_preactivations(units: int = 2, seed: int = 0) -> dict[str, FloatArray
 
 
 def package(module: str, data: str) -> Any:
-    """The module that carries the data, or ImportError with the command that installs it."""
+    """Return the module that has the data, or raise ImportError with the command that installs it."""
     try:
         return importlib.import_module(module)
     except ImportError as error:
         raise ImportError(
-            f"{data} come with a package that is not installed ({error}); pip install 'bnstats[analyses]'."
+            f"{data} are in a package that is not installed ({error}); pip install 'bnstats[analyses]'."
         ) from error

@@ -1,7 +1,6 @@
-"""Batching rules of labeled rows: which rows a network gets together, in training or in testing.
+"""Batching rules of labeled rows, which choose the rows of each batch, in training and in testing.
 
-A rule turns the labels of all rows into row numbers, shape (steps, batch size); the same rules serve training and test
-batches.
+A rule turns the labels of all rows into row numbers of shape (steps, batch size).
 """
 
 from __future__ import annotations
@@ -23,27 +22,60 @@ from bnstats.sampling.partial_shuffle import partial_shuffle
 
 @dataclass(frozen=True)
 class RowBatching(CheckedMethods, ABC):
-    """What every batching rule of labeled rows offers."""
+    """Base class of batching rules of labeled rows."""
 
     checks: ClassVar = {"rng": generator, "y": classes_of_rows, "batch_size": batch_size, "steps": count}
 
     @abstractmethod
     def rows(self, rng: Generator, y: IntArray, batch_size: int, steps: int) -> IntArray:
-        """Row numbers of the batches, shape (steps, batch size); `y` holds the class of each row, whole, from 0."""
+        """Draw the row numbers of batches.
+
+        Parameters
+        ----------
+        rng : Generator
+            Source of the random choices.
+        y : array of int, shape (rows,)
+            Class of each row, numbered from 0.
+        batch_size : int
+            Number of rows in a batch.
+        steps : int
+            Number of batches.
+
+        Returns
+        -------
+        array of int, shape (steps, batch_size)
+            Row numbers of each batch.
+        """
 
     def check(self, y: IntArray, batch_size: int) -> None:
-        """Raise ValueError if no batch of this size can be made of rows with these labels."""
+        """Raise ValueError if no batch of this size can be drawn from rows with these labels.
+
+        Parameters
+        ----------
+        y : array of int, shape (rows,)
+            Class of each row, numbered from 0.
+        batch_size : int
+            Number of rows in a batch.
+
+        Raises
+        ------
+        ValueError
+            If the rule cannot fill a batch of this size.
+        """
         if batch_size > y.size:
             raise ValueError(
-                f"a batch of these {y.size} rows has from 2 to {y.size} of them, one has no variance; "
-                f"got batch size {batch_size}."
+                f"batch_size is from 2, as one row has no variance, to {y.size}, the number of rows; got {batch_size}."
             )
 
 
 @dataclass(frozen=True)
 class Shuffled(RowBatching):
-    """Epochs: each row at most once an epoch, in a fresh random order; the last short batch of an epoch is dropped.
+    """Shuffled epochs: each row occurs at most once an epoch, in a new random order.
 
+    The last batch of an epoch is dropped if it is short.
+
+    Examples
+    --------
     >>> labels = np.array([0, 0, 1, 1, 2, 2])
     >>> np.sort(Shuffled().rows(np.random.default_rng(0), labels, batch_size=3, steps=2).ravel()).tolist()
     [0, 1, 2, 3, 4, 5]
@@ -56,8 +88,10 @@ class Shuffled(RowBatching):
 
 @dataclass(frozen=True)
 class WithReplacement(RowBatching):
-    """Independent rows: one may come twice in a batch.
+    """Rows drawn independently, with replacement: a row may occur twice in a batch.
 
+    Examples
+    --------
     >>> WithReplacement().rows(np.random.default_rng(0), np.array([0, 1, 1]), batch_size=2, steps=5).shape
     (5, 2)
     """
@@ -69,12 +103,16 @@ class WithReplacement(RowBatching):
 
 @dataclass(frozen=True)
 class OneClass(RowBatching):
-    """Each batch of one class, which is drawn with its frequency; the rows of a class come in shuffled epochs.
+    """Batches of one class, drawn with probability proportional to its number of rows.
 
+    The rows of a class come in shuffled epochs.
+
+    Examples
+    --------
     >>> labels = np.array([0, 0, 1, 1, 1])
-    >>> batches = OneClass().rows(np.random.default_rng(0), labels, batch_size=2, steps=100)
-    >>> bool((labels[batches][:, 0] == labels[batches][:, 1]).all())
-    True
+    >>> batches = OneClass().rows(np.random.default_rng(0), labels, batch_size=2, steps=4)
+    >>> labels[batches].tolist()
+    [[1, 1], [1, 1], [1, 1], [0, 0]]
     """
 
     def rows(self, rng: Generator, y: IntArray, batch_size: int, steps: int) -> IntArray:
@@ -89,14 +127,24 @@ class OneClass(RowBatching):
 @checked(classes=count, rows_per_class=count)
 @dataclass(frozen=True)
 class ClassBalanced(RowBatching):
-    """Each batch of `classes` different classes, drawn at random, with `each` rows of each.
+    """Batches of `classes` different random classes, with `rows_per_class` rows of each class.
 
     The rows of a class come in shuffled epochs.
 
+    Parameters
+    ----------
+    classes : int
+        Number of classes in a batch.
+    rows_per_class : int
+        Number of rows of each class in a batch.
+
+    Examples
+    --------
     >>> labels = np.repeat(np.arange(4), 5)
-    >>> batches = ClassBalanced(classes=2, each=3).rows(np.random.default_rng(0), labels, batch_size=6, steps=100)
-    >>> sorted(np.bincount(labels[batches[0]], minlength=4).tolist())
-    [0, 0, 3, 3]
+    >>> rule = ClassBalanced(classes=2, rows_per_class=3)
+    >>> batches = rule.rows(np.random.default_rng(0), labels, batch_size=6, steps=2)
+    >>> labels[batches].tolist()
+    [[3, 3, 3, 2, 2, 2], [2, 2, 2, 3, 3, 3]]
     """
 
     classes: int
@@ -112,22 +160,24 @@ class ClassBalanced(RowBatching):
         super().check(y, batch_size)
         if batch_size != self.classes * self.rows_per_class:
             raise ValueError(
-                f"{self.classes} classes with {self.rows_per_class} rows each make a batch of "
-                f"{self.classes * self.rows_per_class}; got "
-                f"batch size {batch_size}."
+                f"batch_size is {self.classes * self.rows_per_class} for {self.classes} classes with "
+                f"{self.rows_per_class} rows of each; got {batch_size}."
             )
         present = np.unique(y).size
         if self.classes > present:
-            raise ValueError(f"classes is at most {present}, as many as there are; got {self.classes}.")
+            raise ValueError(f"classes is at most {present}, the number of classes in y; got {self.classes}.")
         _check_smallest(y, self.rows_per_class)
 
 
 @dataclass(frozen=True)
 class Sorted(RowBatching):
-    """Rows by class, in the same order epoch after epoch; a batch may hold the end of one and the start of the next.
+    """Rows sorted by class, in the same order in every epoch.
 
-    It starts at a random row: else a few batches, or the last ones of a training, would always be of the same classes.
+    A batch may hold the end of an epoch and the start of the next epoch. The first batch starts at a random row:
+    otherwise a few batches, or the last batches of a training, would always have the same classes.
 
+    Examples
+    --------
     >>> Sorted().rows(np.random.default_rng(0), np.array([1, 0, 1, 0]), batch_size=3, steps=2).tolist()
     [[2, 1, 3], [0, 2, 1]]
     """
@@ -140,15 +190,24 @@ class Sorted(RowBatching):
 @checked(phi=interval("[0, 1)", "a probability of repeating the class"))
 @dataclass(frozen=True)
 class Correlated(RowBatching):
-    """A stream through all batches: with probability phi a row has the class of the one before it, else a fresh class.
+    """A stream through all batches, in which the class of a row repeats with probability phi.
 
-    A fresh class is drawn with its frequency, so that the classes are the discrete autoregressive process DAR(1) of
-    Jacobs & Lewis (1978); which row of its class comes is independent.
+    Otherwise a new class is drawn, with probability proportional to its number of rows. The classes are thus the
+    discrete autoregressive process DAR(1) of Jacobs & Lewis (1978). The row is drawn from its class independently.
+
+    Parameters
+    ----------
+    phi : float in [0, 1)
+        Probability that a row repeats the class of the row before it.
+
+    Examples
+    --------
+    The expected proportion of repeated classes is 0.9 + 0.1 / 10 = 0.91:
 
     >>> labels = np.repeat(np.arange(10), 10)
     >>> stream = labels[Correlated(phi=0.9).rows(np.random.default_rng(0), labels, batch_size=50, steps=20)].ravel()
-    >>> bool(np.mean(stream[1:] == stream[:-1]) > 0.8)     # 0.91 expected
-    True
+    >>> round(float(np.mean(stream[1:] == stream[:-1])), 2)
+    0.91
     """
 
     phi: float
@@ -167,7 +226,7 @@ class Correlated(RowBatching):
 
 
 def _epochs(rng: Generator, members: IntArray, batch_size: int, steps: int) -> IntArray:
-    """Batches of `members` in shuffled epochs."""
+    """Draw batches of `members` in shuffled epochs."""
     whole = members.size // batch_size
     epochs = np.empty((-(-steps // whole), whole * batch_size))
     partial_shuffle(rng.random(epochs.shape), members.astype(np.float64), epochs)
@@ -175,7 +234,7 @@ def _epochs(rng: Generator, members: IntArray, batch_size: int, steps: int) -> I
 
 
 def _of_classes(rng: Generator, y: IntArray, drawn: IntArray, rows_per_class: int) -> IntArray:
-    """For each class drawn, its next `each` rows, shape (draws, each)."""
+    """Return the next `rows_per_class` rows of each drawn class, shape (draws, rows_per_class)."""
     rows = np.empty((drawn.size, rows_per_class), dtype=np.int64)
     for label in np.unique(drawn):
         here = drawn == label
@@ -188,6 +247,6 @@ def _check_smallest(y: IntArray, rows_per_class: int) -> None:
     smallest = int(counts[counts > 0].min())
     if rows_per_class > smallest:
         raise ValueError(
-            f"a batch asks for {rows_per_class} rows of one class, of which the smallest has {smallest}; ask for "
-            "at most that."
+            f"a batch needs {rows_per_class} rows of one class, and the smallest class has {smallest}; "
+            f"take at most {smallest}."
         )

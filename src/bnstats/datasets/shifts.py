@@ -1,6 +1,6 @@
-"""Shifts: how test rows differ from the rows that a network was trained on, each with a severity.
+"""Shifts: differences between the test rows and the training rows of a network, each with a severity.
 
-Severity 0 changes nothing. A spread is the root mean square of the columns' standard deviations, over the rows given.
+Severity 0 changes no row. A spread is the root mean square of the columns' standard deviations over the given rows.
 """
 
 from __future__ import annotations
@@ -22,11 +22,12 @@ from bnstats.datasets.dataset import chosen
 
 @dataclass(frozen=True)
 class Shift(CheckedMethods, ABC):
-    """What every shift offers.
+    """Base class of shifts.
 
     Parameters
     ----------
-    severity : float of at least 0
+    severity : float
+        Size of the shift, at least 0; its unit is that of the subclass.
     """
 
     checks: ClassVar = {"rng": generator, "x": rows_of_inputs, "y": classes_of_rows}
@@ -38,7 +39,7 @@ class Shift(CheckedMethods, ABC):
     label: ClassVar[str]
     most: ClassVar[float] = 1e6
     changes_classes: ClassVar[bool] = False
-    """Whether rows of other classes may come in the place of some."""
+    """True if the shift may replace rows by rows of another class."""
 
     def __post_init__(self) -> None:
         severity = number(f"the severity of a {self.label} shift", self.severity, f"[0, {self.most:g}]")
@@ -51,16 +52,32 @@ class Shift(CheckedMethods, ABC):
 
     @abstractmethod
     def apply(self, rng: Generator, x: Float32Array, y: IntArray) -> tuple[Float32Array, IntArray]:
-        """Shifted rows and their labels, in new arrays or the old ones; nothing is changed in place.
+        """Return shifted rows and their labels, without changing `x` and `y` in place.
 
-        They are of pandas or polars if what is given is.
+        Parameters
+        ----------
+        rng : Generator
+            Source of random shifts.
+        x : array, shape (rows, inputs)
+            Test rows.
+        y : array of int, shape (rows,)
+            Class of each row, numbered from 0.
+
+        Returns
+        -------
+        x : array, shape (rows, inputs)
+            Shifted rows, in pandas or polars if the given `x` is.
+        y : array of int, shape (rows,)
+            Class of each shifted row, in pandas or polars if the given `y` is.
         """
 
 
 @dataclass(frozen=True)
 class Gain(Shift):
-    """All inputs times 1 + severity.
+    """All inputs multiplied by 1 + severity.
 
+    Examples
+    --------
     >>> Gain(0.5).apply(np.random.default_rng(0), np.ones((1, 2), np.float32), np.array([0]))[0].tolist()
     [[1.5, 1.5]]
     """
@@ -75,6 +92,8 @@ class Gain(Shift):
 class Offset(Shift):
     """All inputs plus `severity` spreads.
 
+    Examples
+    --------
     >>> x = np.array([[-1.0], [1.0]], np.float32)
     >>> Offset(2.0).apply(np.random.default_rng(0), x, np.array([0, 1]))[0].tolist()
     [[1.0], [3.0]]
@@ -88,8 +107,10 @@ class Offset(Shift):
 
 @dataclass(frozen=True)
 class Contrast(Shift):
-    """The deviations of each row from its own mean lose the share `severity`: at 1 a row is flat.
+    """Deviations of each row from its own mean multiplied by 1 - severity; at 1, a row is constant.
 
+    Examples
+    --------
     >>> Contrast(0.5).apply(np.random.default_rng(0), np.array([[0.0, 4.0]], np.float32), np.array([0]))[0].tolist()
     [[1.0, 3.0]]
     """
@@ -105,6 +126,8 @@ class Contrast(Shift):
 class Noise(Shift):
     """Independent normal noise with a standard deviation of `severity` spreads.
 
+    Examples
+    --------
     >>> Noise(0.5).name
     'noise 0.5'
     """
@@ -117,10 +140,13 @@ class Noise(Shift):
 
 @dataclass(frozen=True)
 class ClassMix(Shift):
-    """Of each class the share `severity` is replaced by rows of a favored class, which is drawn anew each time.
+    """A proportion `severity` of the rows of each class replaced by rows of a random favored class.
 
-    A class of frequency p then has (1 - severity) p, up to half a row; the favored one has the rest, at 1 all.
+    Each call draws a favored class. The proportion p of another class becomes (1 - severity) p, up to half a row. The
+    favored class has all other rows: at 1, all rows.
 
+    Examples
+    --------
     >>> y = np.repeat(np.arange(3), 4)
     >>> np.unique(ClassMix(1.0).apply(np.random.default_rng(0), np.zeros((12, 2), np.float32), y)[1]).size
     1
