@@ -1,4 +1,4 @@
-"""Corrections for batch effects and drift: one frame, its variants, their registry."""
+"""Corrections of batch effects and drift: the class `Correction`, its variants and their registry."""
 
 from bnstats.corrections.batchwise import center, none, standardize
 from bnstats.corrections.combat import combat

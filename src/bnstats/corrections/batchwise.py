@@ -1,4 +1,4 @@
-"""Corrections batch by batch, by the batch's own mean and variance alone."""
+"""Corrections of each batch by its own mean and variance alone."""
 
 from __future__ import annotations
 
@@ -13,45 +13,77 @@ from bnstats.corrections.groups import Groups
 
 
 def none() -> Correction:
-    """Leaves values as they are: what every correction is compared with."""
+    """Return the correction that leaves values unchanged, the baseline for all corrections.
+
+    Returns
+    -------
+    Correction
+        Applies to new batches.
+
+    Examples
+    --------
+    >>> none()([70.0, 80.0, 90.0, 100.0], ["a", "a", "b", "b"])
+    array([ 70.,  80.,  90., 100.])
+    """
     return Correction.made_by(none, "batch", True, _no_rule)
 
 
 def center() -> Correction:
-    """Subtracts what the batch's mean differs from the mean of all rows: batch means become equal.
+    """Return the correction that moves each batch's mean to the mean of all rows.
 
-    Leaves the error variance sigma²/n of a batch mean of n, whatever tau² is, and takes with it any signal that differs
-    between batches. Warns of batches of one row, of which nothing is left.
+    The error variance left is sigma²/n, that of the mean of a batch of n rows, whatever the variance tau² between
+    batches is. Centering also removes any signal that differs between batches.
+
+    Returns
+    -------
+    Correction
+        Does not apply to new batches; `Fitted.adapt` centers a new batch by its own mean. Its use warns of batches of
+        one row, as centering leaves nothing of them.
+
+    Examples
+    --------
+    >>> center()([70.0, 80.0, 90.0, 100.0], ["a", "a", "b", "b"])
+    array([80., 90., 80., 90.])
     """
     return Correction.made_by(center, "batch", False, _center)
 
 
 def standardize() -> Correction:
-    """Centers, and scales each batch to the pooled within-batch standard deviation.
+    """Return the correction that centers each batch and scales it to the pooled within-batch standard deviation.
 
-    x' = level + (x - mean_b) s / s_b with s_b² of the batch (ddof 1) and s² = sum (n_b - 1) s_b² / sum (n_b - 1), so
-    units are kept. A batch of one row or of equal values is an error.
+    x' = level + (x - mean_b) s / s_b. Here s_b² is the variance of the batch (ddof 1), and
+    s² = sum (n_b - 1) s_b² / sum (n_b - 1) the pooled one, so that units stay.
+
+    Returns
+    -------
+    Correction
+        Does not apply to new batches. Its fit raises ValueError for a batch of one row or of equal values.
+
+    Examples
+    --------
+    >>> standardize()([1.0, 3.0, 10.0, 30.0], ["a", "a", "b", "b"]).round(2)
+    array([ 3.89, 18.11,  3.89, 18.11])
     """
     return Correction.made_by(standardize, "batch", False, _standardize)
 
 
 def check_pairs(groups: Groups) -> None:
-    """Raise ValueError naming the batches of one row, which have no variance."""
+    """Raise ValueError for batches of one row, which have no variance; the message names them."""
     lone = groups.n[:, 0] == 1
     if lone.any():
         raise ValueError(f"{groups.named(lone)} has one row, so no variance: merge it with another, or use 'shrink'.")
 
 
 def check_spread(groups: Groups) -> None:
-    """Raise ValueError naming the batches that have no variance, or one of 0."""
+    """Raise ValueError for batches whose variance is 0 or does not exist; the message names them."""
     check_pairs(groups)
     equal = groups.m2 <= groups.n * (groups.n * np.finfo(float).eps * groups.mean) ** 2
     if equal.any():
         batches = groups.named(equal.any(axis=1))
-        where, mend = "", "use 'center'"
+        where, fix = "", "use 'center'"
         if equal.shape[1] > 1:
-            where, mend = f" of {groups.features(equal.any(axis=0))}", "drop what does not vary, or use 'center'"
-        raise ValueError(f"{batches} holds equal values only{where}, which no scale makes vary: {mend}.")
+            where, fix = f" of {groups.features(equal.any(axis=0))}", "drop features that do not vary, or use 'center'"
+        raise ValueError(f"{batches} holds equal values only{where}, so its variance is 0: {fix}.")
 
 
 def _no_rule(_: Groups) -> Rule:
@@ -69,7 +101,7 @@ def _center(groups: Groups) -> Rule:
 def _centering(groups: Groups, level: FloatArray) -> tuple[FloatArray, FloatArray]:
     lone = groups.n[:, 0] == 1
     if lone.any():
-        notify(f"{groups.named(lone)} has one row: centered, nothing of it is left.")
+        notify(f"{groups.named(lone)} has one row: centering leaves nothing of it.")
     return groups.mean - level, np.ones_like(groups.mean)
 
 

@@ -1,4 +1,4 @@
-"""Parametric ComBat: batch means and variances shrunken toward what they are over all features of the batch."""
+"""Parametric ComBat: batch means and variances, shrunken toward their averages over the features of the batch."""
 
 from __future__ import annotations
 
@@ -14,19 +14,37 @@ from bnstats.corrections.groups import Groups
 
 
 def combat(ddof: int = 1) -> Correction:
-    """Parametric ComBat (Johnson, Li & Rabinovic 2007), for x of shape (rows, features) with two features or more.
+    """Return parametric ComBat (Johnson, Li & Rabinovic 2007), for two features or more.
 
-    Each feature is scaled by its level and pooled standard deviation s (ddof 0). In these units a batch's shifts of the
-    features are drawn from a normal law, its variances from an inverse gamma law, both fitted by moments over the
-    features; a batch's effect is s times the posterior mean shift, its factor 1 / sqrt(posterior variance).
+    Each feature is standardized by its level and its pooled standard deviation s (ddof 0). In these units the shifts of
+    a batch's features have a normal prior and their variances an inverse gamma prior. Both priors are fitted by moments
+    over the features. A batch's effect is s times the posterior mean shift, its factor 1 / sqrt(posterior variance).
 
-    With one feature there is no law of a batch's features to estimate: use `shrink`, which shares strength over batches
-    instead. A fit says nothing about a new batch, whose law is its own.
+    With one feature there is no prior to estimate: use `shrink`, which pools information over batches instead.
 
     Parameters
     ----------
     ddof : {0, 1}
-        Of the variances that the laws are fitted to: 1 in the article and in R's sva, 0 in pyComBat and InMoose.
+        ddof of the variances that the priors are fitted to: 1 in the article and in R's sva, 0 in pyComBat and InMoose.
+
+    Returns
+    -------
+    Correction
+        Does not apply to new batches, as each batch has a prior of its own. Its fit takes x of shape (rows, features).
+
+    Raises
+    ------
+    ValueError
+        If ddof is neither 0 nor 1.
+
+    Examples
+    --------
+    >>> x = [[1.0, 2.0], [3.0, 5.0], [5.0, 5.0], [9.0, 6.0]]
+    >>> combat()(x, ["a", "a", "b", "b"]).round(2)
+    array([[3.4 , 3.68],
+           [4.95, 5.75],
+           [3.31, 3.8 ],
+           [6.33, 4.7 ]])
     """
     ddof = whole("ddof", ddof, minimum=0, maximum=1)
     return Correction.made_by(combat, "batch", False, _combat, ddof=ddof)
@@ -35,8 +53,8 @@ def combat(ddof: int = 1) -> Correction:
 def _combat(groups: Groups, ddof: int) -> Rule:
     if groups.mean.shape[1] < 2:
         raise ValueError(
-            "combat estimates the law of a batch's effects over features, and x has one feature: give x of shape "
-            "(rows, features), or use 'shrink' or 'random_intercept', which share strength over batches."
+            "combat estimates the law of a batch's effects over its features, but x has one feature: give x of shape "
+            "(rows, features), or use 'shrink' or 'random_intercept', which pool information over batches."
         )
     check_pairs(groups)
     sd = np.sqrt(groups.m2.sum(axis=0) / groups.n.sum())
@@ -52,7 +70,9 @@ def _adjusted(groups: Groups, level: FloatArray, sd: FloatArray, ddof: int) -> t
     mean, spread = var.mean(axis=1, keepdims=True), var.var(axis=1, ddof=ddof, keepdims=True)
     alike = (spread == 0).any(axis=1)
     if alike.any():
-        raise ValueError(f"{groups.named(alike)} has the same variance in every feature, which leaves no law to fit.")
+        raise ValueError(
+            f"{groups.named(alike)} has the same variance in every feature, so no prior can be fitted: use 'shrink'."
+        )
     shape, rate = 2 + mean**2 / spread, mean + mean**3 / spread
     posterior = var
     for _ in range(1000):

@@ -1,4 +1,4 @@
-"""Whether a correction for the batch would also remove differences between labels."""
+"""The check of confounding between batches and labels."""
 
 from __future__ import annotations
 
@@ -16,26 +16,28 @@ from bnstats.corrections.groups import listed
 
 @aligned_by_label("batch", "label")
 def check_confounding(batch: ArrayLike, label: ArrayLike) -> None:
-    """Check that correcting for the batch leaves the differences between labels: each must be seen within a batch.
+    """Raise ValueError if correcting for the batch would remove differences between labels.
 
-    Two labels can be compared beside batch effects if a chain of batches links them, neighbors in the chain sharing
-    a label.
+    A difference between two labels can be estimated beside batch effects if a chain of batches links the labels.
+    Neighboring batches in the chain have a label in common.
 
     Parameters
     ----------
-    batch, label : array or Series, shape (rows,)
-        Two Series are aligned by their labels.
+    batch : array or Series, shape (rows,)
+        The batch of each row.
+    label : array or Series, shape (rows,)
+        The label of each row, such as a class or a treatment. Two Series are aligned by their index.
 
     Raises
     ------
     ValueError
-        If some labels occur only in batches where the others never do: what distinguishes them is then also what
-        distinguishes the batches, and a correction removes both.
+        If no chain links some labels to the rest: these labels occur in batches of their own. Differences between
+        these labels and the rest are then differences between batches, which a correction removes.
 
     Warns
     -----
     UserWarning
-        For batches of one label alone: correcting them moves their rows toward those of other labels.
+        If a batch holds one label only: correcting for the batch moves its rows toward rows of other labels.
 
     Examples
     --------
@@ -60,12 +62,12 @@ def check_confounding(batch: ArrayLike, label: ArrayLike) -> None:
         ours, theirs = np.split(part == part[0], [len(batches)])
         raise ValueError(
             f"batch {listed(batches[ours])} holds only label {listed(labels[theirs])}, which no other batch holds: "
-            "correcting for the batch would remove what distinguishes these labels from the rest; spread the labels "
-            "over the batches, or leave the batch uncorrected."
+            "correcting for the batch would remove the difference between these labels and the rest; spread the labels "
+            "over the batches, or do not correct for the batch."
         )
     alone = pd.Series(columns).groupby(rows).nunique().to_numpy() == 1
     if len(labels) > 1 and alone.any():
         notify(
             f"batch {listed(batches[alone])} holds one label only: correcting for the batch moves its rows toward "
-            "those of other labels."
+            "rows of other labels."
         )

@@ -1,4 +1,4 @@
-"""The frame of all corrections: what is estimated from some rows, and what it does to others."""
+"""The class of all corrections, and of corrections that have been fitted to rows."""
 
 from __future__ import annotations
 
@@ -22,28 +22,35 @@ from bnstats.corrections.groups import Groups, shown
 
 Along = Literal["batch", "time"]
 Rule = Callable[[Groups], tuple[FloatArray, FloatArray]]
-"""Effect and factor of each group, shape (groups, features): corrected = level + (x - level - effect) * factor."""
+"""Function of groups that gives the effect and the factor of each group, both of shape (groups, features).
+
+corrected = level + (x - level - effect) * factor.
+"""
 
 TRANSFERRING = {
     "batch": ("none", "shrink", "shrink_scale", "random_intercept"),
     "time": ("trailing_average", "exponential_average", "polynomial", "spline", "lowess"),
 }
+"""Names of the corrections that apply to new batches or times, for error messages."""
 
 
 @dataclass(frozen=True)
 class Correction:
-    """Takes what batches or times do to values out of them.
+    """Correction of batch effects, or of drift over time.
 
     Attributes
     ----------
     name : str
+        Name in tables and messages.
     along : {"batch", "time"}
-        What its key is: labels of batches, or times, unsorted, unequally spaced or tied as they may be.
-    transfers : bool
-        Whether a fit says something about batches or times that it has not seen.
+        Kind of key: labels of batches, or times. Times may be unsorted, unequally spaced or tied.
+    applies_to_new : bool
+        True if a fit can be applied to batches or times that it has not seen.
     estimate : callable (Groups, parameters by name) -> Rule
-        From the fitted rows' groups, the rule that gives any group its effect and factor.
+        Function that estimates a rule from the groups of the fitted rows. The rule gives any group its effect and
+        factor.
     parameters : tuple of (name, value)
+        Arguments of `estimate`.
 
     Examples
     --------
@@ -70,8 +77,28 @@ class Correction:
         estimate: Callable[..., Rule],
         **given: Any,
     ) -> Correction:
-        """What a factory returns: named after it and those of its parameters that are not its defaults.
+        """Return a correction named after its factory and those arguments that are not the factory's defaults.
 
+        Parameters
+        ----------
+        factory : callable
+            Function that returns the correction. Its parameters have the names in `given`.
+        along : {"batch", "time"}
+            Kind of key.
+        applies_to_new : bool
+            True if a fit can be applied to new batches or times.
+        estimate : callable (Groups, parameters by name) -> Rule
+            Function that estimates a rule from the groups of the fitted rows.
+        **given
+            Arguments of `estimate`.
+
+        Returns
+        -------
+        Correction
+            The named correction.
+
+        Examples
+        --------
         >>> from bnstats.corrections import shrink
         >>> shrink().name, shrink(icc=0.2).name
         ('shrink', 'shrink(icc=0.2)')
@@ -83,20 +110,33 @@ class Correction:
 
     @aligned_by_label("x", "key")
     def fit(self, x: ArrayLike, key: ArrayLike) -> Fitted:
-        """Estimate the effects.
+        """Estimate the effects of batches or times.
 
         Parameters
         ----------
         x : array, Series or DataFrame, shape (rows,) or (rows, features)
-            Each feature is corrected by itself; ComBat alone shares strength over features.
+            Values to correct. Each feature is corrected by itself; only ComBat pools information over features.
         key : array or Series, shape (rows,)
-            The batch or the time of each row; dates count in days. If x has labels, too, it is aligned by them.
+            The batch or the time of each row; dates are counted in days. If `x` and `key` have an index, they are
+            aligned by it.
+
+        Returns
+        -------
+        Fitted
+            The estimated effects, to be applied to these or other rows.
 
         Raises
         ------
         ValueError
-            For values that are not finite, labels that do not match, keys that do not match the rows, or a batch that
-            this correction cannot estimate: the message names it.
+            If values are not finite, an index or keys do not match the rows, or this correction cannot estimate a
+            batch, which the message names.
+
+        Examples
+        --------
+        >>> from bnstats.corrections import CORRECTIONS
+        >>> CORRECTIONS["center"].fit([70.0, 80.0, 90.0, 100.0], ["a", "a", "b", "b"]).effects
+        array([[-10.],
+               [ 10.]])
         """
         groups = Groups.of(x, key, self.along)
         rule = self.rule_of(groups)
@@ -105,12 +145,12 @@ class Correction:
         return Fitted(self, groups.level, rule, groups.labels, *effects, flat=flat, columns=groups.columns)
 
     def rule_of(self, groups: Groups) -> Rule:
-        """The rule that is estimated from these groups."""
+        """Return the rule that is estimated from the groups."""
         rule: Rule = called(f"correction {self.name!r}", self.estimate, groups, **dict(self.parameters))
         return rule
 
     def by_rule(self, rule: Rule, groups: Groups) -> tuple[FloatArray, FloatArray]:
-        """Effects and factors of these groups."""
+        """Return effects and factors of the groups."""
         if not is_own(self.estimate):
             return rule(groups)
         effects, factors = guarded(f"correction {self.name!r}", rule, lent(groups))
@@ -118,28 +158,30 @@ class Correction:
 
     @aligned_by_label("x", "key")
     def __call__(self, x: ArrayLike, key: ArrayLike) -> Any:
-        """The corrected values of the rows that the correction is fitted on, as `x` was given; see `Fitted.apply`."""
+        """Return corrected values of the rows that the correction is fitted on, see `fit` and `Fitted.apply`."""
         return self.fit(x, key).apply(x, key)
 
 
 @dataclass(frozen=True, eq=False)
 class Fitted:
-    """A correction fitted on some batches or times.
+    """Correction that was fitted to batches or times.
 
     Attributes
     ----------
     correction : Correction
+        The correction that was fitted.
     level : array, shape (features,)
-        Mean of the rows it was fitted on; corrected values stay around it.
+        Mean of the fitted rows; corrected values stay around it.
     rule : callable (Groups) -> (effects, factors)
+        Estimated rule, for groups that were not fitted.
     labels : array, shape (groups,)
-        The batches or times it was fitted on, sorted.
+        The fitted batches or times, sorted.
     effects, factors : array, shape (groups, features)
-        corrected = level + (x - level - effect) * factor; where the factor is 1 that is x - effect.
+        corrected = level + (x - level - effect) * factor; with a factor of 1, corrected = x - effect.
     flat : bool
-        Whether it was fitted on x of shape (rows,).
+        True if the fitted x had shape (rows,).
     columns : list, optional
-        Names of the features; a table that is corrected later has the same ones, in any order.
+        Names of the features; a table that is corrected later has the same names, in any order.
     """
 
     correction: Correction
@@ -153,16 +195,35 @@ class Fitted:
 
     @aligned_by_label("x", "key")
     def apply(self, x: ArrayLike, key: ArrayLike) -> Any:
-        """Corrected values, in the shape of `x`: floats, in a Series or a DataFrame of pandas or polars if `x` is one.
+        """Return corrected values of rows of fitted or new batches or times.
 
-        Effects of batches and times that were fitted stay as they were fitted. A new time gets the fitted curve's
-        value. A new batch gets, where the correction transfers, the effect that the fitted variances make of the rows
-        that are given: give all its rows at once.
+        Effects of fitted batches and times do not change. The effect of a new time is the fitted curve's value. The
+        effect of a new batch is estimated from its rows with the fitted variances: give all its rows at once.
+
+        Parameters
+        ----------
+        x : array, Series or DataFrame, shape (rows,) or (rows, features)
+            Values to correct, with the features of the fitted rows.
+        key : array or Series, shape (rows,)
+            The batch or the time of each row.
+
+        Returns
+        -------
+        array, Series or DataFrame
+            Corrected values as floats, in the shape and type of `x` (pandas and polars, too).
 
         Raises
         ------
         ValueError
-            For a new batch or time, where the correction does not transfer; `adapt` estimates new batches afresh.
+            If a batch or time is new and the correction does not apply to new ones; `adapt` estimates new batches from
+            their own rows.
+
+        Examples
+        --------
+        >>> from bnstats.corrections import CORRECTIONS
+        >>> fitted = CORRECTIONS["center"].fit([70.0, 80.0, 90.0, 100.0], ["a", "a", "b", "b"])
+        >>> fitted.apply([95.0], ["b"])
+        array([85.])
         """
         groups = self._groups(x, key)
         effects, factors = (values[groups.index] for values in self._of(groups))
@@ -174,14 +235,29 @@ class Fitted:
         return like(x, corrected.reshape(np.shape(x)))
 
     def effect(self, key: ArrayLike) -> Any:
-        """What is subtracted from each row, shape (rows,) or (rows, features), in the data's unit.
+        """Return the effect that is subtracted from each row.
 
-        If `key` has labels, so have the effects.
+        Parameters
+        ----------
+        key : array or Series, shape (rows,)
+            The batch or the time of each row.
+
+        Returns
+        -------
+        array, Series or DataFrame
+            Effects in the data's unit, shape (rows,) or (rows, features), with the index of `key` if it has one.
 
         Raises
         ------
         ValueError
-            For a new batch, whose effect is estimated from its rows, or a new time where the fit says nothing of it.
+            If a batch is new, as its effect is estimated from its rows, or if the fit does not apply to a new time.
+
+        Examples
+        --------
+        >>> from bnstats.corrections import CORRECTIONS
+        >>> fitted = CORRECTIONS["center"].fit([70.0, 80.0, 90.0, 100.0], ["a", "a", "b", "b"])
+        >>> fitted.effect(["b", "a"])
+        array([ 10., -10.])
         """
         rows = labels_of_rows("key", key).shape
         blank = np.zeros(rows if self.flat else (*rows, len(self.level)))
@@ -195,11 +271,30 @@ class Fitted:
 
     @aligned_by_label("x", "key")
     def adapt(self, x: ArrayLike, key: ArrayLike) -> Fitted:
-        """The fit of other rows at the level of this one: new batches, each by its own rows; or all times so far.
+        """Fit new batches by their own rows, or all times so far, at the level of this fit.
 
-        New batches are estimated with the variances of this fit: what batch normalization does that goes on using batch
-        statistics at test time. Along time the curve is fitted again, so give the rows of old times with the new ones.
+        New batches are estimated with the variances of this fit, as batch normalization with batch statistics at test
+        time does. Along time the curve is fitted again: give the rows of old times with those of new times.
 
+        Parameters
+        ----------
+        x : array, Series or DataFrame, shape (rows,) or (rows, features)
+            Values, with the features of the fitted rows.
+        key : array or Series, shape (rows,)
+            The batch or the time of each row.
+
+        Returns
+        -------
+        Fitted
+            The fit to these rows, with the level of this fit.
+
+        Raises
+        ------
+        ValueError
+            If this correction cannot estimate a batch or a time, which the message names.
+
+        Examples
+        --------
         >>> from bnstats.corrections import CORRECTIONS
         >>> fitted = CORRECTIONS["center"].fit([1.0, 3.0, 5.0, 7.0], ["a", "a", "b", "b"])
         >>> new = [10.0, 12.0], ["c", "c"]
@@ -244,17 +339,17 @@ class Fitted:
     def _refusal(self, groups: Groups) -> str:
         name, along = self.correction.name, groups.along
         plural, adapting = {
-            "batch": ("batches", "estimate it from its own rows with adapt"),
-            "time": ("times", "go on with adapt and all rows so far"),
+            "batch": ("batches", "estimate the new batch from its own rows with adapt"),
+            "time": ("times", "fit all rows so far with adapt"),
         }[along]
         return (
-            f"the {name} fitted on these {plural} says nothing about {self._new(groups)}; use one that does: "
-            f"{', '.join(TRANSFERRING[along])}, or {adapting}."
+            f"the {name} fitted on these {plural} does not apply to {self._new(groups)}; use a correction that applies "
+            f"to new {plural} ({', '.join(TRANSFERRING[along])}), or {adapting}."
         )
 
 
 def centered(rule: Callable[[Groups], FloatArray], groups: Groups) -> Rule:
-    """A rule of effects that average 0 over the rows of `groups`, so that the mean of all rows stays; factors are 1."""
+    """Return a rule whose effects average 0 over the rows of `groups`, to keep the mean of all rows; factors are 1."""
     effects = rule(groups)
     shift = groups.average(effects)
     return partial(_shifted, rule=rule, shift=shift, fitted=groups, effects=effects - shift)
@@ -263,7 +358,7 @@ def centered(rule: Callable[[Groups], FloatArray], groups: Groups) -> Rule:
 def _shifted(
     groups: Groups, rule: Callable[[Groups], FloatArray], shift: FloatArray, fitted: Groups, effects: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
-    effects = effects if groups is fitted else rule(groups) - shift  # a curve takes long
+    effects = effects if groups is fitted else rule(groups) - shift  # evaluating a curve takes long
     return effects, np.ones_like(effects)
 
 

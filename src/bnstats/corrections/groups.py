@@ -1,4 +1,4 @@
-"""Rows grouped by what they share: the batch that they came in, or the time at which they were seen."""
+"""Rows grouped by their batch, or by the time at which they were seen."""
 
 from __future__ import annotations
 
@@ -16,20 +16,22 @@ from bnstats._checks.objects import dates_in, numbers_in
 from bnstats._checks.tables import columns_of
 from bnstats._checks.user_code import HoldsArrays
 
-# The sum of the squares of many such values is a float.
+# The sum of the squares of many values of this size does not overflow.
 LARGEST = 1e150
 
 
 @dataclass(frozen=True, eq=False)
 class Groups(HoldsArrays):
-    """Rows that share a batch or a time, and their moments.
+    """Rows grouped by batch or time, and the moments of each group.
 
     Attributes
     ----------
     along : {"batch", "time"}
+        Kind of key that groups the rows.
     x : array, shape (rows, features)
+        Values.
     labels : array, shape (groups,)
-        Sorted.
+        The batch or time of each group, sorted.
     index : array of int, shape (rows,)
         The group of each row.
     columns : list, optional
@@ -50,13 +52,26 @@ class Groups(HoldsArrays):
 
     @staticmethod
     def of(x: ArrayLike, key: ArrayLike, along: str) -> Groups:
-        """Group the rows of `x`, shape (rows,) or (rows, features), by their key.
+        """Group the rows of `x` by their key.
+
+        Parameters
+        ----------
+        x : array, Series or DataFrame, shape (rows,) or (rows, features)
+            Values.
+        key : array or Series, shape (rows,)
+            The batch or the time of each row.
+        along : {"batch", "time"}
+            Kind of key.
+
+        Returns
+        -------
+        Groups
+            The grouped rows.
 
         Raises
         ------
         ValueError
-            For keys that do not match the rows, a missing label, a time that is no finite number, or values that are
-            not finite.
+            If keys do not match the rows, a label is missing, or times or values are not finite.
         """
         columns, x = columns_of(x), real_array("x", x, minimum=0, finite=False)
         keys = _checked_keys(key, along, x)
@@ -71,35 +86,40 @@ class Groups(HoldsArrays):
                 f"{np.count_nonzero(~finite)} rows do in all: drop these rows."
             )
         if not np.abs(x).max(initial=0.0) <= LARGEST:
-            raise ValueError(f"x holds numbers of at most {LARGEST:g} in size, as they are squared; rescale it.")
+            raise ValueError(f"x holds numbers of at most {LARGEST:g} in size, as they are squared; rescale x.")
         return Groups(along, _read_only(x), _read_only(labels), _read_only(index), columns)
 
     @cached_property
     def n(self) -> FloatArray:
-        """Rows in each group, shape (groups, 1)."""
+        """Number of rows in each group, shape (groups, 1)."""
         return _read_only(np.bincount(self.index).astype(np.float64)[:, None])
 
     @cached_property
     def mean(self) -> FloatArray:
-        """Of each group and feature, shape (groups, features)."""
+        """Mean of each group and feature, shape (groups, features)."""
         return _read_only(self._sums(self.x) / self.n)
 
     @cached_property
     def m2(self) -> FloatArray:
-        """Sum of squared deviations from the mean, of each group and feature."""
+        """Sum of squared deviations from the mean, for each group and feature, shape (groups, features)."""
         return _read_only(self._sums((self.x - self.mean[self.index]) ** 2))
 
     @property
     def level(self) -> FloatArray:
-        """Mean of all rows, of each feature."""
+        """Mean of all rows, for each feature."""
         return self.average(self.mean)
 
     def average(self, values: FloatArray) -> FloatArray:
-        """Average of one value per group, weighted by its rows."""
+        """Return the average over groups, weighted by their rows, for each feature."""
         return np.asarray((self.n * values).sum(axis=0) / self.n.sum())
 
     def var_within(self) -> FloatArray:
-        """Pooled variance within groups, of each feature, with the denominator rows - groups.
+        """Return the pooled variance within groups for each feature, with the denominator rows - groups.
+
+        Returns
+        -------
+        array, shape (features,)
+            Pooled variances, in the squared unit of x.
 
         Raises
         ------
@@ -108,14 +128,16 @@ class Groups(HoldsArrays):
         """
         spare = self.n.sum() - len(self.n)
         if spare == 0:
-            raise ValueError(f"every {self.along} has one row, which leaves no variance within: give larger ones.")
+            raise ValueError(
+                f"every {self.along} has one row, so there is no variance within: give more rows of each {self.along}."
+            )
         return np.asarray(self.m2.sum(axis=0) / spare)
 
     def _sums(self, values: FloatArray) -> FloatArray:
         return np.stack([np.bincount(self.index, column) for column in values.T], axis=1)
 
     def named(self, which: ArrayLike) -> str:
-        """The groups of a mask, for a message: the first three by name.
+        """Return the first three labels of the groups in a mask, for a message.
 
         >>> Groups.of([1, 2, 3, 4], [1, 2, 3, 4], "time").named([False, True, True, True])
         'time 2.0, 3.0, 4.0'
@@ -123,7 +145,7 @@ class Groups(HoldsArrays):
         return f"{self.along} {listed(self.labels[np.asarray(which)])}"
 
     def features(self, which: ArrayLike) -> str:
-        """The features of a mask, for a message: the first three by name, or by number.
+        """Return the first three names, or numbers, of the features in a mask, for a message.
 
         >>> Groups.of([[1, 2], [3, 4]], ["a", "b"], "batch").features([False, True])
         'feature 1'
@@ -140,7 +162,7 @@ def _read_only(array: NDArray[Any]) -> NDArray[Any]:
 
 
 def shown(label: Any) -> str:
-    """A label as its user wrote it.
+    """Return a label as its user wrote it.
 
     >>> shown(np.str_("b7")), shown(np.int64(3))
     ("'b7'", '3')
@@ -149,7 +171,7 @@ def shown(label: Any) -> str:
 
 
 def listed(labels: NDArray[Any], most: int = 3) -> str:
-    """The first few labels, and how many more.
+    """Return the first few labels, and the number of further labels.
 
     >>> listed(np.arange(5))
     '0, 1, 2 and 2 more'
@@ -162,8 +184,8 @@ def _checked_keys(key: ArrayLike, along: str, x: FloatArray) -> NDArray[Any]:
     keys = labels_of_rows(along, key)
     if x.ndim not in (1, 2) or not x.size or keys.shape != x.shape[:1]:
         raise ValueError(
-            f"x has shape (rows,) or (rows, features) with at least one row, and {along} one value per row; got shapes "
-            f"{x.shape} and {keys.shape}."
+            f"x has shape (rows,) or (rows, features) with at least one row, and {along} has one value per row; got "
+            f"shapes {x.shape} and {keys.shape}."
         )
     if along == "batch":
         if keys.dtype.kind == "f":
@@ -177,7 +199,7 @@ def _checked_keys(key: ArrayLike, along: str, x: FloatArray) -> NDArray[Any]:
 
 
 def _times(keys: NDArray[Any]) -> FloatArray:
-    """Numbers as they are; dates and durations in days, whatever unit they come in."""
+    """Return numbers unchanged, and dates and durations in days whatever their unit is."""
     if keys.dtype.kind == "O":
         numbers = numbers_in(keys)
         stamps = dates_in(keys) if numbers is None else None

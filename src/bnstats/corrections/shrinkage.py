@@ -1,6 +1,6 @@
-"""Corrections batch by batch, by what all batches together make of the batch's mean and variance.
+"""Corrections of each batch by its mean and variance, shrunken toward those of all batches.
 
-The model is x = level + effect of the batch + the rest, with variance tau² between batches and sigma² within.
+The model is x = level + effect of the batch + residual, with variance tau² between batches and sigma² within.
 """
 
 from __future__ import annotations
@@ -22,18 +22,30 @@ from bnstats.corrections.groups import Groups
 
 
 def shrink(icc: float | None = None) -> Correction:
-    """Subtracts the empirical-Bayes estimate of the batch's effect: its mean, shrunken to that of all batches.
+    """Return the correction that subtracts the empirical-Bayes estimate of each batch's effect.
 
-    effect_b = B_b (mean_b - mu), B_b = n_b icc / (1 + (n_b - 1) icc) = tau² / (tau² + sigma²/n_b), icc = tau² / (tau² +
-    sigma²), mu the average of batch means with weights B_b. Effects are moved by a constant so that the mean of all
-    rows stays. The error variance left is tau² (sigma²/n) / (tau² + sigma²/n): never above that of centering (icc=1) or
-    of doing nothing (icc=0), where the effects are random and of the variance assumed.
+    effect_b = B_b (mean_b - mu) shrinks a batch's mean toward mu, the average of batch means with weights B_b. Here
+    B_b = n_b icc / (1 + (n_b - 1) icc) = tau² / (tau² + sigma²/n_b) and icc = tau² / (tau² + sigma²). All effects are
+    shifted by a constant that keeps the mean of all rows.
+
+    The error variance left is tau² (sigma²/n) / (tau² + sigma²/n) if effects are random with the assumed variance. It
+    is never above that of centering (icc=1) or of no correction (icc=0).
 
     Parameters
     ----------
     icc : float in [0, 1], optional
         Intraclass correlation; by default estimated by the one-way random-effects analysis of variance (Searle, Casella
         & McCulloch 1992), which is REML for batches of equal size.
+
+    Returns
+    -------
+    Correction
+        Applies to new batches. Its fit raises ValueError for a single batch, and for batches of one row without `icc`.
+
+    Raises
+    ------
+    ValueError
+        If icc is not between 0 and 1.
 
     Examples
     --------
@@ -45,26 +57,58 @@ def shrink(icc: float | None = None) -> Correction:
 
 
 def shrink_scale(icc: float | None = None) -> Correction:
-    """Shrinks batch means as `shrink` does, and scales batches by their shrunken variances to the pooled one within.
+    """Return the correction that shrinks batch means as `shrink` does, and batch variances, too.
 
-    Batch variances are shrunken under a scaled inverse chi-squared prior, fitted by moments of log s² (Smyth 2004). No
-    fitted batch may have one row or equal values; a new one may.
+    Each batch is scaled from its shrunken variance to the pooled variance within batches. Variances are shrunken under
+    a scaled inverse chi-squared prior, fitted by moments of log s² (Smyth 2004).
+
+    Parameters
+    ----------
+    icc : float in [0, 1], optional
+        Intraclass correlation, as in `shrink`.
+
+    Returns
+    -------
+    Correction
+        Applies to new batches. Its fit raises ValueError for a batch of one row or of equal values, which new batches
+        may have.
+
+    Raises
+    ------
+    ValueError
+        If icc is not between 0 and 1.
+
+    Examples
+    --------
+    >>> shrink_scale(icc=0.5)([1.0, 3.0, 10.0, 30.0], ["a", "a", "b", "b"]).round(2)
+    array([-2.03,  4.48,  4.37, 23.32])
     """
     return Correction.made_by(shrink_scale, "batch", True, _shrink_scale, icc=_checked(icc))
 
 
 def random_intercept() -> Correction:
-    """Subtracts the best linear unbiased prediction of a random intercept: `shrink`, with REML by statsmodels' MixedLM.
+    """Return the correction that subtracts the best linear unbiased prediction of a random intercept.
 
-    Some hundred times slower than `shrink`; the two differ where batch sizes do.
+    It is `shrink` with the REML estimate of the intraclass correlation, by statsmodels' MixedLM. It is about a hundred
+    times slower than `shrink`. The two corrections differ only if batch sizes differ.
+
+    Returns
+    -------
+    Correction
+        Applies to new batches.
+
+    Examples
+    --------
+    >>> random_intercept()([1.0, 3.0, 5.0, 7.0, 9.0], ["a", "a", "b", "b", "b"]).round(2)
+    array([3.67, 5.67, 3.22, 5.22, 7.22])
     """
     return Correction.made_by(random_intercept, "batch", True, _random_intercept)
 
 
 def anova_icc(groups: Groups) -> FloatArray:
-    """Intraclass correlation of each feature, by the one-way random-effects analysis of variance.
+    """Return the intraclass correlation of each feature by the one-way random-effects analysis of variance.
 
-    tau² = max(0, (MSB - MSW) / n0) with n0 = (N - sum n_b² / N) / (k - 1).
+    tau² = max(0, (MSB - MSW) / n0) with n0 = (N - sum n_b² / N) / (k - 1) for k batches of N rows in all.
     """
     _need_two(groups)
     rows, between = groups.n.sum(), len(groups.n) - 1
@@ -77,7 +121,7 @@ def anova_icc(groups: Groups) -> FloatArray:
 
 def _checked(icc: float | None) -> float | None:
     if icc is not None and not 0 <= number("icc", icc) <= 1:
-        raise ValueError(f"icc is a share of variance, from 0 to 1, or None to estimate it; got {icc}.")
+        raise ValueError(f"icc is a proportion of variance, from 0 to 1, or None to estimate it; got {icc}.")
     return icc
 
 
@@ -112,7 +156,7 @@ def _rescaled(
 
 
 def _variance_prior(groups: Groups) -> tuple[FloatArray, FloatArray]:
-    """Degrees of freedom and variance of the prior of batch variances: inf and the pooled one where they are alike."""
+    """Return degrees of freedom and variance of the prior of batch variances; inf and the pooled one without excess."""
     check_spread(groups)
     spare = groups.n - 1
     logs = np.log(groups.m2 / spare) - digamma(spare / 2) + np.log(spare / 2)
@@ -124,7 +168,7 @@ def _variance_prior(groups: Groups) -> tuple[FloatArray, FloatArray]:
 
 def _inverse_trigamma(value: FloatArray) -> FloatArray:
     y = 0.5 + 1 / value
-    for _ in range(20):  # Newton's method on 1 / trigamma, which is convex: converges from this side (Smyth 2004)
+    for _ in range(20):  # Newton's method on the convex 1 / trigamma converges from this side (Smyth 2004)
         trigamma = polygamma(1, y)
         y = y + trigamma * (1 - trigamma / value) / polygamma(2, y)
     return np.asarray(y)
@@ -138,8 +182,8 @@ def _random_intercept(groups: Groups) -> Rule:
 
 def _reml_icc(x: FloatArray, index: NDArray[np.intp]) -> float:
     x = (x - x.mean()) / x.std()
-    with warnings_are("ignore", ConvergenceWarning):  # of tau² = 0, which is an estimate like any other
-        # Gradients vanish at tau² = 0, where the default optimizers stop short or fail; Powell's method has none.
+    with warnings_are("ignore", ConvergenceWarning):  # statsmodels warns of tau² = 0, which is a valid estimate
+        # The default optimizers stop early or fail near tau² = 0, where gradients vanish; Powell's uses no gradient.
         fitted = MixedLM(x, np.ones((len(x), 1)), groups=index).fit(reml=True, method="powell")
     tau2 = float(np.asarray(fitted.cov_re)[0, 0])
     return tau2 / (tau2 + float(fitted.scale))
@@ -148,5 +192,6 @@ def _reml_icc(x: FloatArray, index: NDArray[np.intp]) -> float:
 def _need_two(groups: Groups) -> None:
     if len(groups.n) < 2:
         raise ValueError(
-            f"{groups.named(groups.n[:, 0] > 0)} is the only one: variance between batches takes two; use 'none'."
+            f"{groups.named(groups.n[:, 0] > 0)} is the only one: variance between batches needs two batches; use "
+            "'none'."
         )

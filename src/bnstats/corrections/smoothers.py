@@ -1,6 +1,6 @@
-"""Corrections along time: what drifts smoothly is estimated from neighboring times and taken out.
+"""Corrections of drift: a smooth curve of time is estimated and subtracted.
 
-Rows of the same time are averaged first, and each average weighs as many rows as it holds. Every effect is the fitted
+Rows of the same time are averaged first, and each average is weighted by its number of rows. An effect is the fitted
 curve less the curve's mean over the rows, so that the mean of all rows stays.
 """
 
@@ -23,59 +23,149 @@ from bnstats.corrections.smoothing_spline import smoothing_spline
 
 
 def moving_average(window: int = 9) -> Correction:
-    """Subtracts the mean of the rows at the nearest `window` distinct times, half of them before, half after.
+    """Return the correction that subtracts a centered moving average over distinct times.
 
-    At the ends the window is cut off, so of a trend of slope b it leaves b (window - 1) / 4 steps there. Says nothing
-    about times that it has not seen.
+    At both ends the window is cut off: of a trend of slope b per step, b (window - 1) / 4 remains there.
 
+    Parameters
+    ----------
+    window : int
+        Odd number of distinct times in the average: the present time and as many before as after it.
+
+    Returns
+    -------
+    Correction
+        Does not apply to new times. Its fit raises ValueError if the window holds all times wherever it is placed.
+
+    Raises
+    ------
+    ValueError
+        If window is even or below 1.
+
+    Examples
+    --------
     >>> moving_average(window=3).fit([0.0, 3.0, 0.0, 0.0], [1, 2, 3, 4]).effect([2, 3])
     array([0.125, 0.125])
     """
     window = whole("window", window, 1, maximum=2**53)
     if window % 2 == 0:
-        raise ValueError(f"a centered window is odd; got {window}: use {window + 1}, or trailing_average.")
+        raise ValueError(f"window of a centered average is odd; got {window}: use {window + 1}, or trailing_average.")
     return Correction.made_by(moving_average, "time", False, _moving_average, window=window)
 
 
 def trailing_average(window: int = 9) -> Correction:
-    """Subtracts the mean of the rows at the last `window` distinct times, the present one among them.
+    """Return the correction that subtracts the mean of the rows at the last `window` distinct times.
 
-    Follows a trend of slope b with a lag of (window - 1) / 2 steps. A new time gets the average as it stood then.
+    The average follows a trend with a lag of (window - 1) / 2 steps. The effect of a new time is the average at the
+    last fitted time before it.
+
+    Parameters
+    ----------
+    window : int
+        Number of distinct times in the average, the present time included.
+
+    Returns
+    -------
+    Correction
+        Applies to new times after the first fitted time.
+
+    Raises
+    ------
+    ValueError
+        If window is below 1.
+
+    Examples
+    --------
+    >>> trailing_average(window=2).fit([0.0, 3.0, 6.0], [1, 2, 3]).effect([1, 2, 3])
+    array([-2. , -0.5,  2.5])
     """
     whole("window", window, 1)
     return Correction.made_by(trailing_average, "time", True, _trailing_average, window=window)
 
 
 def exponential_average(weight: float = 0.2) -> Correction:
-    """Subtracts the average of past and present rows, one a distinct time back weighing 1 - weight as much.
+    """Return the correction that subtracts the exponential average of past and present rows.
 
-    The zero-debiased exponential average of running statistics, of all rows so far; a window of 2 / weight - 1 lags as
-    much. A new time gets the average as it stood then.
+    With each distinct time back, the weight of a row is multiplied by 1 - weight. The average is zero-debiased, as for
+    running statistics. A trailing average with a window of 2 / weight - 1 has the same lag. The effect of a new time is
+    the average at the last fitted time before it.
 
+    Parameters
+    ----------
+    weight : float in (0, 1]
+        Weight of the present time.
+
+    Returns
+    -------
+    Correction
+        Applies to new times after the first fitted time.
+
+    Raises
+    ------
+    ValueError
+        If weight is not above 0 and at most 1.
+
+    Examples
+    --------
     >>> exponential_average(weight=0.5).fit([0.0, 3.0], [1, 2]).effect([1, 2])
     array([-1.,  1.])
     """
     if not 0 < number("weight", weight) <= 1:
-        raise ValueError(f"weight is that of the present time, above 0 and at most 1; got {weight}.")
+        raise ValueError(f"weight, the weight of the present time, is above 0 and at most 1; got {weight}.")
     return Correction.made_by(exponential_average, "time", True, _exponential_average, weight=weight)
 
 
 def polynomial(degree: int = 2) -> Correction:
-    """Subtracts the least-squares polynomial of time; beyond the fitted times it goes on as the polynomial does."""
+    """Return the correction that subtracts the least-squares polynomial of time.
+
+    Parameters
+    ----------
+    degree : int
+        Degree of the polynomial, at least 0.
+
+    Returns
+    -------
+    Correction
+        Applies to new times, where the polynomial is extrapolated.
+
+    Raises
+    ------
+    ValueError
+        If degree is below 0.
+
+    Examples
+    --------
+    >>> polynomial(degree=1).fit([0.0, 3.0, 6.0], [1, 2, 3]).effect([1, 2, 3, 4]).round(9)
+    array([-3.,  0.,  3.,  6.])
+    """
     whole("degree", degree, 0)
     return Correction.made_by(polynomial, "time", True, _polynomial, degree=degree)
 
 
 def spline(penalty: float | None = None) -> Correction:
-    """Subtracts the cubic smoothing spline of time.
-
-    Beyond the fitted times it goes on as its last cubic piece, which soon leads astray.
+    """Return the correction that subtracts the cubic smoothing spline of time.
 
     Parameters
     ----------
     penalty : float, optional
-        Of the squared second derivative, at least 0, in units of time³: 0 interpolates, inf is a line. By default
-        chosen by generalized cross-validation (Craven & Wahba 1979), between all but interpolation and all but a line.
+        Finite penalty of the squared second derivative, at least 0, in units of time³. 0 interpolates; large penalties
+        approach a line. By default generalized cross-validation (Craven & Wahba 1979) chooses it, between almost
+        interpolation and almost a line.
+
+    Returns
+    -------
+    Correction
+        Applies to new times. Beyond the fitted times the last cubic piece is extrapolated, which soon misleads.
+
+    Raises
+    ------
+    ValueError
+        If penalty is negative or infinite.
+
+    Examples
+    --------
+    >>> spline(penalty=0.0).fit([0.0, 1.0, 0.0, 1.0, 0.0], [1, 2, 3, 4, 5]).effect([1, 2]).round(9)
+    array([-0.4,  0.6])
     """
     if penalty is not None and not 0 <= number("penalty", penalty) < np.inf:
         raise ValueError(f"penalty is finite and at least 0, or None to choose it; got {penalty}: use polynomial(1).")
@@ -83,25 +173,42 @@ def spline(penalty: float | None = None) -> Correction:
 
 
 def lowess(share: float = 0.3, *, iterations: int = 0) -> Correction:
-    """Subtracts local lines (Cleveland 1979), statsmodels' `lowess`; each distinct time weighs the same here.
+    """Return the correction that subtracts local lines (Cleveland 1979), fitted by statsmodels' `lowess`.
+
+    Unlike in other corrections along time, all distinct times have the same weight.
 
     Parameters
     ----------
     share : float in (0, 1]
-        Of the distinct times, in each local line; at least 5 of them.
+        Proportion of the distinct times that each local line is fitted to; it is raised to 5 times if that is more.
     iterations : int
-        Rounds of weighing outliers down.
+        Number of refits in which outliers are weighted down.
+
+    Returns
+    -------
+    Correction
+        Applies to new times near the fitted times.
+
+    Raises
+    ------
+    ValueError
+        If share is not above 0 and at most 1, or iterations is below 0.
+
+    Examples
+    --------
+    >>> lowess(share=1.0).fit([0.0, 1.0, 2.0, 3.0, 4.0], [1, 2, 3, 4, 5]).effect([1, 5]).round(9)
+    array([-2.,  2.])
     """
     whole("iterations", iterations, 0)
     if not 0 < number("share", share) <= 1:
-        raise ValueError(f"share is that of the times in each local line, above 0 and at most 1; got {share}.")
+        raise ValueError(f"share, the proportion of times in each local line, is above 0 and at most 1; got {share}.")
     return Correction.made_by(lowess, "time", True, _lowess, share=share, iterations=iterations)
 
 
 def _moving_average(groups: Groups, window: int) -> Rule:
     times = _count(groups, 2, "a moving average")
     if window // 2 >= times - 1:
-        raise ValueError(f"window={window} holds all {times} distinct times wherever it stands: narrow it.")
+        raise ValueError(f"window={window} holds all {times} distinct times wherever it is placed: give a smaller one.")
     return _window_means(groups, window // 2, window // 2)
 
 
@@ -114,7 +221,7 @@ def _window_means(groups: Groups, before: int, after: int) -> Rule:
     times = len(groups.labels)
     at = np.arange(times)
     first, last = np.maximum(at - before, 0), np.minimum(at + after + 1, times)
-    level = groups.level  # taken off before sums run up, so that a large mean costs no digits
+    level = groups.level  # subtracted before the cumulative sums, so that a large mean costs no digits
     sums = np.vstack([np.zeros_like(level), np.cumsum(groups.n * (groups.mean - level), axis=0)])
     rows = np.append(0, np.cumsum(groups.n))[:, None]
     return _stepwise(groups, level + (sums[last] - sums[first]) / (rows[last] - rows[first]))
@@ -135,7 +242,7 @@ def _polynomial(groups: Groups, degree: int) -> Rule:
 
 
 def _in_unit(times: FloatArray, domain: FloatArray) -> FloatArray:
-    """Times between -1 and 1 over the domain, beyond it outside."""
+    """Return times scaled so that the domain becomes -1 to 1."""
     return np.asarray((2 * times - domain.sum()) / (np.ptp(domain) or 1.0))
 
 
@@ -155,7 +262,7 @@ def _at_times(groups: Groups, curve: Callable[[FloatArray], FloatArray]) -> Floa
 
 def _lowess(groups: Groups, share: float, iterations: int) -> Rule:
     frac = max(share, 5 / _count(groups, 5, "lowess"))
-    unit = partial(_in_unit, domain=groups.labels[[0, -1]])  # statsmodels takes close times for tied ones
+    unit = partial(_in_unit, domain=groups.labels[[0, -1]])  # statsmodels treats close times as tied
     smooth = partial(statsmodels_lowess, exog=unit(groups.labels), frac=frac, it=iterations)
     return centered(partial(_local_lines, unit=unit, smooth=smooth, mean=groups.mean), groups)
 
@@ -178,14 +285,16 @@ def _last_of(groups: Groups, times: FloatArray, values: FloatArray) -> FloatArra
     at = np.searchsorted(times, groups.labels, side="right") - 1
     if (at < 0).any():
         raise ValueError(
-            f"time {shown(groups.labels[0])} is before the first that was fitted, {shown(times[0])}: an average of the "
-            "past says nothing about it; use 'polynomial', 'spline' or 'lowess'."
+            f"time {shown(groups.labels[0])} is before the first that was fitted, {shown(times[0])}, so an average of "
+            "past times has no value there; use 'polynomial', 'spline' or 'lowess'."
         )
     return values[at]
 
 
-def _count(groups: Groups, least: int, what: str) -> int:
+def _count(groups: Groups, minimum: int, method: str) -> int:
+    """Return the number of distinct times; raise ValueError if the method needs more."""
     times = len(groups.labels)
-    if times < least:
-        raise ValueError(f"{what} takes {least} distinct times or more; got {times}, first {shown(groups.labels[0])}.")
+    if times < minimum:
+        first = shown(groups.labels[0])
+        raise ValueError(f"{method} takes {minimum} distinct times or more; got {times}, first {first}.")
     return times

@@ -1,4 +1,4 @@
-"""The cubic smoothing spline, with its penalty chosen by cross-validation whatever the units of times and values."""
+"""Cubic smoothing spline; the penalty is chosen by cross-validation, independently of units of times and values."""
 
 from __future__ import annotations
 
@@ -12,19 +12,27 @@ from bnstats._checks.array_types import FloatArray
 
 
 def smoothing_spline(times: FloatArray, values: FloatArray, weights: FloatArray, penalty: float | None) -> Curve:
-    """The curves g that minimize sum w (y - g(t))² + penalty ∫ g''², one for each column of values.
+    """Return the curves g that minimize sum w (y - g(t))² + penalty ∫ g''², a curve for each column of values.
 
-    The equations are Reinsch's (Green & Silverman 1994, section 2.3). They are solved for what a straight line leaves
-    of the values, with times at a mean distance of 1, so that no digit is lost to an origin or a unit.
+    The equations are Reinsch's (Green & Silverman 1994, section 2.3). They are solved for the residuals of a straight
+    line, with times at a mean distance of 1, so that origins and units cost no digits.
 
     Parameters
     ----------
     times : array, shape (n,)
-        Increasing, at least 3.
+        Increasing times, at least 3.
     values : array, shape (n, features)
+        Values y at the times.
     weights : array, shape (n,)
+        Weights w of the times.
     penalty : float, optional
-        In units of time³; by default that with the smallest generalized cross-validation score, for each column.
+        Penalty in units of time³. By default each column has the penalty with its smallest generalized cross-validation
+        score.
+
+    Returns
+    -------
+    Curve
+        The curves of all columns.
 
     Examples
     --------
@@ -42,15 +50,15 @@ def smoothing_spline(times: FloatArray, values: FloatArray, weights: FloatArray,
     equations = _Equations.of(t, weights)
     columns = []
     for y in rest.T:
-        share = _cross_validated(equations, y) if penalty is None else penalty / unit**3
-        columns.append(y - equations.residual(y, share))
+        scaled = _cross_validated(equations, y) if penalty is None else penalty / unit**3
+        columns.append(y - equations.residual(y, scaled))
     bend = CubicSpline(t, np.stack(columns, axis=1), bc_type="natural")
     return Curve(float(times[0]), float(unit), level, slope, float(middle), bend)
 
 
 @dataclass(frozen=True)
 class Curve:
-    """A straight line and what bends around it, in the time (t - start) / unit."""
+    """Curve of each feature: a straight line plus a natural cubic spline, in the time (t - start) / unit."""
 
     start: float
     unit: float
@@ -60,16 +68,17 @@ class Curve:
     bend: CubicSpline
 
     def __call__(self, times: FloatArray) -> FloatArray:
-        """Of each feature at each time, shape (times, features)."""
+        """Return the curves' values, shape (times, features)."""
         t = (times - self.start) / self.unit
         return np.asarray(self.level + self.slope * (t - self.middle)[:, None] + self.bend(t))
 
 
 @dataclass(frozen=True)
 class _Equations:
-    """(R + penalty Q' W^-1 Q) c = Q' y for the second derivatives c of the curve at the inner times.
+    """Reinsch's equations (R + penalty Q' W^-1 Q) c = Q' y.
 
-    Q' takes second differences, R integrates; both matrices on the left are kept by their diagonals.
+    c is the curve's second derivative at the inner times. Q' takes second differences, R integrates. Both matrices on
+    the left are stored by their diagonals.
     """
 
     second_difference: FloatArray  # (3, n - 2): coefficients of the times before, at and after an inner time
@@ -90,7 +99,7 @@ class _Equations:
         return _Equations(q, integral, roughness, weights)
 
     def residual(self, y: FloatArray, penalty: float) -> FloatArray:
-        """y less the curve at the times."""
+        """Return y less the curve at the times."""
         q = self.second_difference
         bend = solveh_banded(self.integral + penalty * self.roughness, (q * self._windows(y)).sum(axis=0), lower=True)
         out = np.zeros_like(y)
@@ -99,9 +108,9 @@ class _Equations:
         return np.asarray(penalty * out / self.weights)
 
     def score(self, y: FloatArray, penalty: float) -> float:
-        """Generalised cross-validation: n weighted squared residuals over (n - degrees of freedom)².
+        """Return the generalized cross-validation score, n sum w residual² / (n - degrees of freedom)².
 
-        n - degrees of freedom is the derivative of the log determinant by the log penalty.
+        n - degrees of freedom is the derivative of the log determinant with respect to the log penalty.
         """
         spare = (self._log_determinant(penalty * 1.01) - self._log_determinant(penalty / 1.01)) / (2 * np.log(1.01))
         return float(y.size * (self.weights * self.residual(y, penalty) ** 2).sum() / spare**2)
@@ -116,13 +125,13 @@ class _Equations:
 
 
 def _cross_validated(equations: _Equations, y: FloatArray) -> float:
-    """From all but interpolation to all but a straight line."""
-    # A wave with a period of p times keeps half of its height at a penalty of (p / 2 pi)⁴ weights.
+    """Return the penalty with the smallest score, between almost interpolation and almost a straight line."""
+    # A wave with a period of p times keeps half of its amplitude at a penalty of (p / 2 pi)⁴ weights.
     powers = np.arange(-4.0, 4 * np.log10(y.size) + 2, 0.25) + np.log10(equations.weights.mean())
     scores = np.array([equations.score(y, 10.0**power) for power in powers])
     best = int(np.argmin(scores))
     if not 0 < best < powers.size - 1:
         return float(10.0 ** powers[best])
-    # The vertex of a parabola; the minimum itself is so flat that it would move with the last digits of the values.
-    before, least, after = scores[best - 1 : best + 2]
-    return float(10.0 ** (powers[best] + 0.125 * (before - after) / (before - 2 * least + after)))
+    # The vertex of a parabola is stable; the minimum is so flat that it would move with the values' last digits.
+    before, lowest, after = scores[best - 1 : best + 2]
+    return float(10.0 ** (powers[best] + 0.125 * (before - after) / (before - 2 * lowest + after)))
