@@ -78,6 +78,17 @@ def test_a_path_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
         report().to_html(tmp_path / "missing" / "report.html")
 
 
+def test_a_page_that_exists_is_replaced_only_where_that_is_said(tmp_path: Path) -> None:
+    notes = tmp_path / "report.html"
+    notes.write_text("of another model")
+    with pytest.raises(ValueError, match=r"report\.html' exists; give another path, or overwrite=True"):
+        report().to_html(notes)
+    with pytest.raises(ValueError, match="overwrite is True or False"):
+        report().to_html(notes, overwrite="yes")
+    assert notes.read_text() == "of another model"
+    assert "<html" in report().to_html(notes, overwrite=True).read_text()
+
+
 @pytest.mark.skipif(shutil.which("chromium") is None, reason="chromium is not installed")
 @pytest.mark.parametrize("width", [1280, 390])
 def test_a_browser_opens_the_page_without_a_complaint(tmp_path: Path, width: int) -> None:

@@ -265,7 +265,7 @@ BY_CALL: dict[str, dict[str, Callable[[], Any]]] = {
     },
     "plots.series": {"x": lambda: "batch_size"},
     "plots.intervals": {"labels": lambda: ["a", "b"]},
-    "results.Audit.to_html": {"path": lambda: "report.html"},
+    "results.Audit.to_html": {"path": lambda: "report.html", "overwrite": lambda: True},
     "results.Simulation.leaving_out": {"row": lambda: 0},
     "claims.BatchStatistic": {"statistic": lambda: np.ptp},
     "check_claims": {"claims": lambda: ["zero-at-3", "variance-biased"]},

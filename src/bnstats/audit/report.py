@@ -154,17 +154,27 @@ class Audit:
         unit = f" of {self.scores['metric'].iloc[0]}" if len(self.scores) and not math.isnan(first.cost) else ""
         return f"First finding: {first.cause.replace('_', ' ')}, {cost_in_words(first)}{unit}"
 
-    def to_html(self, path: str | Path) -> Path:
+    def to_html(self, path: str | Path, *, overwrite: bool = False) -> Path:
         """Write the findings, the picture and the tables as one page that needs no other file.
+
+        Parameters
+        ----------
+        path : path of a file
+        overwrite : bool
+            Replace a file that exists.
 
         Raises
         ------
+        ValueError
+            Where a file exists, and `overwrite` is False.
         OSError
             Where the page cannot be written.
         """
         from bnstats.audit.page import page
 
-        target = _validation.path("path", path)
+        target, replaces = _validation.path("path", path), _validation.flag("overwrite", overwrite)
+        if target.is_file() and not replaces:
+            raise ValueError(f"path {str(target)!r} exists; give another path, or overwrite=True.")
         target.write_text(page(self), encoding="utf-8")
         return target
 
