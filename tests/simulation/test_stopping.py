@@ -65,6 +65,12 @@ ATOMS = np.repeat([1.0, 2.0], 500)
     [
         (Told(known_value=math.inf), NORMAL, "se", Case.INFINITE, "nan", False, True),
         (Told(), np.append(NORMAL, np.nan), "mean", Case.UNDEFINED, "inf", False, False),
+        (Told(), np.append(NORMAL, np.nan), "median_abs_error", Case.UNDEFINED, "inf", False, False),
+        (Told(), np.append(NORMAL, -np.inf), "mean", Case.UNDEFINED, "inf", False, False),
+        (Told(), np.append(NORMAL, -np.inf), "quantile(0.5)", Case.ESTIMATED, "finite", True, False),
+        (Told(), np.append(NORMAL, np.full(200, np.inf)), "quantile(0.95)", Case.UNDEFINED, "inf", False, False),
+        (Told(tail=1.5), np.append(NORMAL, np.nan), "mean", Case.UNDEFINED, "inf", False, False),
+        (Told(), np.append(ATOMS, np.nan), "quantile(0.5)", Case.UNDEFINED, "inf", False, False),
         (Told(tail=1.5), NORMAL, "mean", Case.HEAVY_TAILED, "inf", True, False),
         (Told(tail=1.5, tail_at_most=1.5), NORMAL, "mean", Case.HEAVY_TAILED, "inf", False, False),
         (Impatient(tail=1.5), NORMAL, "mean", Case.HEAVY_TAILED, "inf", False, False),
@@ -82,6 +88,7 @@ def test_every_line_of_the_table(study, x, summary, case, mcse, asked, precision
     kind = "nan" if math.isnan(number.mcse) else "finite" if math.isfinite(number.mcse) else "inf"
     assert (number.case, kind, number.asked, number.precision_reached(0.01)) == (case, mcse, asked, precision_reached)
     assert number.precision_reached(None)
+    assert math.isnan(number.value) == (case is Case.UNDEFINED)
 
 
 def test_measures_settle_alone_or_together() -> None:

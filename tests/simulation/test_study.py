@@ -618,7 +618,8 @@ def test_replicates_without_spread_and_infinite_ones_do_not_stop_a_study():
         table = bn.run(Odd(), max_replicates=20_000).table
     assert len(table) == 5 * len(Odd.summaries)
     medians = table[table["summary"] == "median_abs_error"]
-    assert medians["value"].tolist() == [1.0] * 5
+    # An infinite replicate is far away; where one is NaN, nothing is known.
+    np.testing.assert_array_equal(medians["value"], [1.0, 1.0, 1.0, math.nan, 1.0])
 
 
 SEEDS, REPLICATES = 200, 2000

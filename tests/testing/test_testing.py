@@ -389,6 +389,25 @@ def test_rate_refuses_what_cannot_be_decided():
 
 
 @pytest.mark.parametrize(
+    ("measure", "value", "said"),
+    [("rmse", np.nan, "NaN"), ("median_abs_error", np.nan, "NaN"), ("rmse", -np.inf, "infinite")],
+)
+def test_rate_says_that_estimates_are_not_finite(measure: str, value: float, said: str) -> None:
+    """It spoke of tails that are too heavy. One batch of 16 in about 44 has a mean above half."""
+
+    def holed(x, axis=-1):
+        mean = x.mean(axis=axis)
+        return np.where(mean > 0.5, value, mean)
+
+    claim = {"to": 0.0, "rate": -0.5, "tolerance": 0.1, "measure": measure, "max_draws": 2**23}
+    with (
+        pytest.warns(bn.exceptions.NotFiniteWarning),
+        pytest.raises(ValueError, match=rf"^holed is {said} for \d+ of \d+ batches of 16 from normal, so its error"),
+    ):
+        assert_rate(holed, "normal", **claim)
+
+
+@pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({"tolerance": 0.0}, "tolerance is a distance from the rate, above 0"),

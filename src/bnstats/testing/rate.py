@@ -14,6 +14,7 @@ from bnstats._checks.numbers import seed as checked_seed
 from bnstats._checks.values import choice
 from bnstats.sampling.batching import IID, Batching, rule
 from bnstats.sampling.populations import Population
+from bnstats.simulation.run import Simulation
 from bnstats.statistics import theory
 from bnstats.statistics.estimators import Estimator
 from bnstats.studies.convergence.measure import measure_convergence
@@ -92,7 +93,7 @@ def assert_rate(
     InsufficientPower
         If `max_draws` cannot decide it; the message says what to raise it to.
     ValueError
-        For bad arguments and an infinite error, before anything is drawn.
+        For bad arguments and an infinite error, before anything is drawn; for estimates that are NaN.
 
     Examples
     --------
@@ -148,7 +149,19 @@ def _slopes(
     for share in SHARES_OF_DRAWS:
         replicates = int(share * max_draws) // DRAWS_PER_SET
         measured = measure_convergence(source, precision=None, max_replicates=replicates, progress=False, **given)
+        _check_defined(measured.simulation, measure, estimator, source)
         yield slope(measured.table[measured.table["measure"] == measure], measured.simulation)
+
+
+def _check_defined(simulation: Simulation, measure: str, estimator: Estimator, source: Population) -> None:
+    for row, sample in zip(simulation.table.itertuples(), simulation.samples, strict=True):
+        nans, infinite = sample.missing.tolist()
+        if row.measure == measure and math.isnan(row.value) and (nans or infinite):
+            what, count = ("NaN", nans) if nans else ("infinite", infinite)
+            raise ValueError(
+                f"{estimator.name} is {what} for {count} of {row.replicates} batches of {row.batch_size} from "
+                f"{source.name}, so its error has no rate: give these batches a number too, or take larger ones."
+            )
 
 
 def _what_would_decide(off: float, margin: float, tolerance: float, max_draws: int) -> str:

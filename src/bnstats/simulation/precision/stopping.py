@@ -7,7 +7,8 @@ is precise enough. What the table says of a number, by the first row that applie
 a number is   where                                             value     mcse      replicates are added for it
 ============  ================================================  ========  ========  ===================================
 infinite      its exact value is infinite                       inf       nan       no: it is known
-undefined     replicates are NaN or infinite                    nan       inf       no: more would not help
+undefined     replicates are NaN, or so many are infinite that  nan       inf       no: more would not help
+              the number is
 heavy-tailed  the replicates are too few to show the moment     estimate  inf       only if the study is `patient`, and
               that its error needs (`Study.tail_index`,                             the most allowed would show it
               `Summary.order`)
@@ -98,8 +99,8 @@ def judge(study: Study, condition: Condition, key: Any, summary: Summary, eviden
     if math.isinf(exact):
         case = Case.INFINITE
         value, mcse, relative = exact, math.nan, 0.0
-    elif not math.isfinite(value):
-        case, mcse, relative = Case.UNDEFINED, math.inf, math.inf
+    elif evidence.nans or not math.isfinite(value):
+        case, value, mcse, relative = Case.UNDEFINED, math.nan, math.inf, math.inf
     elif not known_at(evidence.n):
         case, mcse, relative = Case.HEAVY_TAILED, math.inf, math.inf
     elif summary.chance_decides(evidence):

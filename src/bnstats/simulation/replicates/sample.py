@@ -126,7 +126,8 @@ class Sample:
         all_counts[self.bins], low[self.bins], high[self.bins] = counts, self.low, self.high
         histogram = Histogram(EDGES, all_counts, low, high, self.atoms, atom_counts)
         value_range = min(self.value_range, 1.0) if self.events else self.value_range
-        return Evidence(moments, histogram, halves, value_range, model_se, self.target, self.origin)
+        nans = int(self.missing[0])
+        return Evidence(moments, histogram, halves, value_range, model_se, self.target, self.origin, nans)
 
 
 @dataclass(frozen=True)
@@ -147,6 +148,8 @@ class Evidence(HoldsArrays):
         As in `Sample`.
     target, origin : float
         As in `Sample`.
+    nans : int
+        How many of all replicates are NaN, of a group that is left out, too.
     """
 
     moments: FloatArray
@@ -156,6 +159,7 @@ class Evidence(HoldsArrays):
     model_se: Evidence | None = None
     target: float = 0.0
     origin: float = 0.0
+    nans: int = 0
 
     @property
     def n(self) -> float:
