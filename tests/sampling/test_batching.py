@@ -288,7 +288,7 @@ BAD = [
     (lambda: bn.Autocorrelated(phi=np.nan), "got nan"),
     (lambda: bn.WithoutReplacement(size=1), "at least 2; got 1"),
     (lambda: bn.WithoutReplacement().check(POPULATIONS["normal"], 4), r"normal, a distribution, needs size="),
-    (lambda: bn.WithoutReplacement(size=10).check(POPULATIONS["array"], 4), "has 12 values, so size=10 cannot be"),
+    (lambda: bn.WithoutReplacement(size=10).check(POPULATIONS["array"], 4), "has 12 values, which size=10 contradicts"),
     (lambda: bn.WithoutReplacement().check(POPULATIONS["array"], 13), "batch of 13 .* 12 values; use .* up to 12"),
     (lambda: batches(bn.WithoutReplacement(), "array", 13), "batch of 13 cannot be drawn"),
     (lambda: bn.IID().check(POPULATIONS["normal"], 1), "at least 2; got 1"),

@@ -1,1 +1,1 @@
-"""What is drawn: populations, and the rules by which batches are drawn from them."""
+"""Populations, and the rules by which batches are drawn from populations."""

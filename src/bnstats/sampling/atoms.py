@@ -1,4 +1,4 @@
-"""Atoms of a population: single values that have a probability of their own."""
+"""Atoms of a population: single values with a positive probability."""
 
 from __future__ import annotations
 
@@ -10,14 +10,16 @@ from bnstats._checks.array_types import FloatArray
 from bnstats.sampling.named_laws import parameters
 from bnstats.sampling.tails import binned
 
-# Rarer values of a discrete distribution are left out of its table.
+# The table of a discrete distribution omits values beyond the quantiles of this probability.
 RARE = 1e-13
-# Values in such a table, at most.
+# Maximum number of values in the table of a discrete distribution.
 MOST_VALUES = 2**20
 
 
 def atoms_of_law(law: Any) -> tuple[FloatArray, FloatArray] | None:
-    """Sizes of the deviations from the mean, and their shares; None where the law is not discrete, or too long.
+    """Return the sizes of deviations from the mean, and their probabilities; None if there is no table.
+
+    A law has no table if it is not discrete, or has too many values.
 
     >>> from scipy import stats
     >>> atoms_of_law(stats.bernoulli(0.5)), atoms_of_law(stats.norm())
@@ -28,7 +30,7 @@ def atoms_of_law(law: Any) -> tuple[FloatArray, FloatArray] | None:
     dist, (shapes, _, _) = law.dist, parameters(law)
     try:
         low, high = float(dist.ppf(RARE, *shapes)), float(dist.isf(RARE, *shapes))
-    except (OverflowError, RuntimeError):  # SciPy gave up its search
+    except (OverflowError, RuntimeError):  # SciPy's search for the quantile has failed
         return None
     if not high - low < MOST_VALUES:
         return None
@@ -38,7 +40,7 @@ def atoms_of_law(law: Any) -> tuple[FloatArray, FloatArray] | None:
 
 
 def largest_atom_of_law(law: Any) -> float:
-    """Chance of the most frequent single value; 0 for a continuous law, but for an atom at its lower end.
+    """Return the probability of the most frequent value; for a continuous law, that of its lower end.
 
     >>> from scipy import stats
     >>> largest_atom_of_law(stats.norm()), round(largest_atom_of_law(stats.bernoulli(0.1)), 9)

@@ -1,7 +1,7 @@
-"""Batching rules: how the values of a batch are drawn together from one population.
+"""Batching rules, which draw the values of a batch from one population.
 
-A rule fills a (batches, batch size) array and knows the variance of a batch mean in closed form; everything else in the
-theory follows from that. All rules keep the population's own marginal distribution.
+A rule fills an array of shape (batches, batch size), and has the variance of a batch mean in closed form. The rest of
+the theory follows from this variance. Under every rule, each value has the population's marginal distribution.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from bnstats.sampling.populations import Population, population_of
 
 @dataclass(frozen=True)
 class Batching(CheckedMethods, ABC):
-    """What every batching rule offers."""
+    """Base class of batching rules."""
 
     checks: ClassVar = {
         "population": population_of,
@@ -39,37 +39,76 @@ class Batching(CheckedMethods, ABC):
 
     @abstractmethod
     def fill(self, population: Population, rng: Generator, out: FloatArray) -> None:
-        """Fill `out`, shape (batches, batch size), with batches that are independent of each other."""
+        """Fill an array with batches that are independent of each other.
+
+        Parameters
+        ----------
+        population : Population
+            Law of the values.
+        rng : Generator
+            Source of the draws.
+        out : array, shape (batches, batch size)
+            Changed in place.
+        """
 
     @abstractmethod
     def variance_of_mean(self, population: Population, batch_size: int) -> float:
-        """Exact variance of a batch's mean; inf or nan as the population's own."""
+        """Return the exact variance of a batch's mean; inf or nan if the population's variance is.
+
+        Parameters
+        ----------
+        population : Population
+            Law of the values.
+        batch_size : int
+            Number of values in a batch.
+
+        Returns
+        -------
+        float
+            Variance, in the data's unit squared.
+        """
 
     def chance_all_equal(self, population: Population, batch_size: int) -> float:
-        """Chance of a batch of equal values, to the leading term; for independent values, that of the largest atom."""
+        """Return the leading term of the probability that all values of a batch are equal.
+
+        For independent values, the leading term is the probability that all values are the largest atom.
+        """
         return population.largest_atom**batch_size
 
     def fewest_draws(self, batch_size: int, chance: float) -> int:
-        """The fewest independent draws in a batch: there are fewer with a probability below `chance`."""
+        """Return a number of independent draws that a batch falls short of with a probability below `chance`."""
         return batch_size
 
     def independent_draws(self, population: Population, batch_size: int) -> float:
-        """How many independent values would show as much of rare ones as a batch does."""
+        """Return the number of independent values that contain as much information on rare values as a batch."""
         with np.errstate(divide="ignore", invalid="ignore"):
             draws = np.divide(population.var, self.variance_of_mean(population, batch_size))
         return float(draws) if np.isfinite(draws) else float(batch_size)
 
     def source(self, population: Population) -> Population:
-        """The population whose moments the batch statistics estimate."""
+        """Return the population whose moments the batch statistics estimate."""
         return population
 
     def check(self, population: Population, batch_size: int) -> None:
-        """Raise ValueError if no batch of this size can be drawn."""
+        """Raise ValueError if no batch of this size can be drawn.
+
+        Parameters
+        ----------
+        population : Population
+            Law of the values.
+        batch_size : int
+            Number of values in a batch, at least 2.
+
+        Raises
+        ------
+        ValueError
+            If the rule cannot draw a batch of this size from the population.
+        """
         whole("batch_size", batch_size, minimum=2)
 
 
 def rule(name: str, batching: Any) -> Batching:
-    """A batching rule of values, and not its name or class."""
+    """Return the argument if it is a batching rule; refuse names and classes."""
     given: Batching = instance(name, batching, Batching, "bn.IID() or bn.Clustered(icc=0.1)")
     return given
 
@@ -78,6 +117,8 @@ def rule(name: str, batching: Any) -> Batching:
 class IID(Batching):
     """Independent values.
 
+    Examples
+    --------
     >>> IID().variance_of_mean(Population.of("uniform"), 12) * 144
     1.0
     """
@@ -97,9 +138,11 @@ class WithoutReplacement(Batching):
     Parameters
     ----------
     size : int, optional
-        Of an array population: nothing, or its own length. Of a distribution: how many values stand for it, the middles
-        of `size` slices of equal probability.
+        Number of values of the finite population. A distribution needs it: the finite population is then the midpoints
+        of `size` intervals of equal probability. For an array population, None or its length.
 
+    Examples
+    --------
     >>> pop = Population.of([1.0, 2.0, 3.0, 4.0])
     >>> WithoutReplacement().variance_of_mean(pop, 4)
     0.0
@@ -117,7 +160,8 @@ class WithoutReplacement(Batching):
             return _finite(population, self.size)
         if self.size not in (None, population.values.size):
             raise ValueError(
-                f"{population.name} has {population.values.size} values, so size={self.size} cannot be; leave size out."
+                f"{population.name} has {population.values.size} values, which size={self.size} contradicts; "
+                "leave size out."
             )
         return population
 
@@ -126,7 +170,7 @@ class WithoutReplacement(Batching):
         self._enough(population, batch_size)
 
     def _enough(self, population: Population, batch_size: int) -> FloatArray:
-        """The values to draw from."""
+        """Return the values to draw from; refuse a batch that is larger than their number."""
         values = self.source(population).values
         assert values is not None
         if batch_size > values.size:
@@ -141,7 +185,7 @@ class WithoutReplacement(Batching):
         partial_shuffle(rng.random(out.shape), values.copy(), out)
 
     def independent_draws(self, population: Population, batch_size: int) -> float:
-        """Of a batch that leaves few values out, its error is that of these."""
+        """Return the smaller of the numbers of drawn and omitted values, which both have the same error."""
         values = self._enough(population, batch_size)
         return float(min(batch_size, values.size - batch_size) or batch_size)
 
@@ -152,22 +196,26 @@ class WithoutReplacement(Batching):
         return finite.var * size / (size - 1) / batch_size * (1 - batch_size / size)
 
 
-# Inverting a distribution function can take seconds, and every block asks for it.
+# Inverting a distribution function can take seconds, and every block needs the result.
 _finite = lru_cache(maxsize=64)(Population.quantiles)
 
 
 @checked(icc=share)
 @dataclass(frozen=True)
 class Clustered(Batching):
-    """Each batch a cluster: a member takes the cluster's common value with probability sqrt(icc), else its own.
+    """Batches that are clusters: a value is the cluster's common value with probability sqrt(icc).
+
+    Otherwise the value is drawn independently.
 
     Parameters
     ----------
     icc : float in [0, 1]
-        Intraclass correlation, the correlation of any two members.
+        Intraclass correlation, the correlation of any two values of a batch.
 
-    >>> Clustered(icc=0.25).variance_of_mean(Population.of("normal"), 10**9) > 0.25
-    True
+    Examples
+    --------
+    >>> Clustered(icc=0.25).variance_of_mean(Population.of("normal"), 10)
+    0.325
     """
 
     icc: float
@@ -193,10 +241,18 @@ class Clustered(Batching):
 @checked(phi=interval("[0, 1)", "a probability of repeating"))
 @dataclass(frozen=True)
 class Autocorrelated(Batching):
-    """Each batch a stretch of a stationary series: a value repeats the previous one with probability phi.
+    """Batches that are parts of a stationary series: a value repeats the previous value with probability phi.
 
-    The discrete autoregressive process DAR(1) of Jacobs & Lewis (1978): the correlation at lag j is phi^j.
+    The series is the discrete autoregressive process DAR(1) of Jacobs & Lewis (1978). The correlation at lag j is
+    phi^j.
 
+    Parameters
+    ----------
+    phi : float in [0, 1)
+        Probability that a value repeats the previous value, and correlation of successive values.
+
+    Examples
+    --------
     >>> Autocorrelated(phi=0.5).variance_of_mean(Population.of("normal"), 2)
     0.75
     """
@@ -215,7 +271,8 @@ class Autocorrelated(Batching):
 
     def variance_of_mean(self, population: Population, batch_size: int) -> float:
         n, a = batch_size, 1 - self.phi
-        # sum over lags j of (n - j) phi^(j - 1) = (n a - 1 + phi^n) / a²; where that cancels, its binomial series.
+        # The sum over lags j of (n - j) phi^(j - 1) is (n a - 1 + phi^n) / a². For small n a, this difference loses
+        # digits, and the binomial series is used.
         if n * a < 0.01:
             lags = sum(special.comb(n, k + 2) * (-a) ** k for k in range(min(n - 1, 7)))
         else:

@@ -1,4 +1,4 @@
-"""Batch effects: what shifts rows by batch or over time, drawn independently of the signal to which it is added."""
+"""Batch effects: random shifts of rows by batch or over time, independent of the signal that they are added to."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from bnstats._checks.numbers import count, interval, share, whole
 from bnstats._checks.values import generator, instance, named
 
 MOST_BATCHES = 2**20
-"""Batches, and rows in one, at most: a root has the square of their product in it."""
+"""Maximum number of batches, and of rows in a batch; a root has up to the square of their product elements."""
 
 
 def _effect_of(_: str, source: Any) -> Effect:
@@ -24,7 +24,7 @@ def _effect_of(_: str, source: Any) -> Effect:
 
 
 class Effect(CheckedMethods, ABC):
-    """A random shift of each row; rows come in time order, batch after batch.
+    """Base class of batch effects: random shifts of rows that are in order of time, batch after batch.
 
     Shifts have mean 0, and an average variance of 1 over the rows of the first `batches`. A subclass is a frozen
     dataclass with `shift` and `root`.
@@ -35,36 +35,96 @@ class Effect(CheckedMethods, ABC):
         "size": count,
         "batches": partial(whole, minimum=2, maximum=MOST_BATCHES),
         "n": partial(whole, minimum=1, maximum=MOST_BATCHES),
-        "further": partial(whole, minimum=0, maximum=MOST_BATCHES),
+        "n_new_batches": partial(whole, minimum=0, maximum=MOST_BATCHES),
     }
 
     @property
     def name(self) -> str:
-        """What tables and figures call it."""
+        """Name of the effect in tables and figures."""
         known = [name for name, effect in EFFECTS.items() if effect == self]
         return known[0] if known else repr(self)
 
     @property
     def scales(self) -> bool:
-        """Whether it stretches values as well."""
+        """True if the effect also multiplies the values of a batch by a random factor."""
         return False
 
     @abstractmethod
     def shift(self, rng: Generator, size: int, batches: int, n: int, n_new_batches: int = 0) -> FloatArray:
-        """Independent draws, shape (size, batches + further, n); `further` batches go on after the first ones."""
+        """Draw independent replicates of the shifts.
+
+        Parameters
+        ----------
+        rng : Generator
+            Source of the draws.
+        size : int
+            Number of replicates.
+        batches, n : int
+            Number of batches, and of rows in a batch.
+        n_new_batches : int
+            Number of batches that follow the first `batches` in time.
+
+        Returns
+        -------
+        array, shape (size, batches + n_new_batches, n)
+            Shift of each row.
+        """
 
     @abstractmethod
     def root(self, batches: int, n: int) -> FloatArray:
-        """A matrix L, shape (batches n, any), with L L' the covariance of the rows, up to a shift common to all."""
+        """Return a root of the covariance matrix of the shifts.
+
+        Parameters
+        ----------
+        batches, n : int
+            Number of batches, and of rows in a batch.
+
+        Returns
+        -------
+        array, shape (batches * n, any)
+            Matrix L, where L L' is the covariance matrix of the rows, up to a shift that is common to all rows.
+        """
 
     def factor(self, rng: Generator, size: int, batches: int) -> FloatArray:
-        """By what the values of a batch are stretched about 0, shape (size, batches, 1)."""
+        """Draw the factors by which the values of each batch are multiplied.
+
+        Parameters
+        ----------
+        rng : Generator
+            Source of the draws.
+        size : int
+            Number of replicates.
+        batches : int
+            Number of batches.
+
+        Returns
+        -------
+        array, shape (size, batches, 1)
+            Factor of each batch, 1 unless `scales`.
+        """
         return np.ones((size, batches, 1))
 
     @staticmethod
     def of(source: Any) -> Effect:
-        """The effect of that name in `EFFECTS`, or the effect itself.
+        """Return the effect of a name in `EFFECTS`, or a given effect.
 
+        Parameters
+        ----------
+        source : str or Effect
+            Name of an effect, or an effect.
+
+        Returns
+        -------
+        Effect
+            The effect.
+
+        Raises
+        ------
+        ValueError
+            If the name is unknown, or the argument is neither a name nor an effect.
+
+        Examples
+        --------
         >>> Effect.of("trend"), Effect.of(Sinusoid(2.0)).name
         (Trend(), 'Sinusoid(periods=2.0)')
         """
@@ -76,13 +136,19 @@ class Effect(CheckedMethods, ABC):
 @checked(spread=interval("[0, 10]"))
 @dataclass(frozen=True)
 class Distinct(Effect):
-    """Each batch has its own shift, N(0, 1), and stretches its values by exp(N(0, spread²)).
+    """Independent shifts N(0, 1) of the batches, and factors exp(N(0, spread²)) of their values.
+
+    Parameters
+    ----------
+    spread : float
+        Standard deviation of the logarithm of the factor, from 0 to 10.
 
     Examples
     --------
-    >>> shift = Distinct().shift(np.random.default_rng(0), size=1, batches=3, n=4)
-    >>> shift.shape, bool((shift == shift[:, :, :1]).all())
-    ((1, 3, 4), True)
+    Rows of a batch have the same shift:
+
+    >>> Distinct().shift(np.random.default_rng(0), size=1, batches=3, n=2).round(2).tolist()
+    [[[0.13, 0.13], [-0.13, -0.13], [0.64, 0.64]]]
     """
 
     spread: float = 0.0
@@ -103,7 +169,10 @@ class Distinct(Effect):
 
 @dataclass(frozen=True)
 class RandomWalk(Effect):
-    """Each row shifts by an independent normal step; its average variance 1 is that about the mean of the rows."""
+    """A random walk with an independent normal step at each row.
+
+    The average variance of 1 is the variance about the mean of the rows.
+    """
 
     def shift(self, rng: Generator, size: int, batches: int, n: int, n_new_batches: int = 0) -> FloatArray:
         walk: FloatArray = np.cumsum(rng.normal(size=(size, (batches + n_new_batches) * n)), axis=1) * self._step(
@@ -117,14 +186,20 @@ class RandomWalk(Effect):
 
     @staticmethod
     def _step(rows: int) -> float:
-        """E mean((W - mean W)²) = step² (rows² - 1) / (6 rows)."""
+        """Return the step's standard deviation, from E mean((W - mean W)²) = step² (rows² - 1) / (6 rows) = 1."""
         return float(np.sqrt(6 * rows / (rows**2 - 1)))
 
 
 @checked(periods=interval("(0, inf)"))
 @dataclass(frozen=True)
 class Sinusoid(Effect):
-    """A wave with this many periods over the batches, amplitude sqrt(2) and a random phase."""
+    """A sinusoid with amplitude sqrt(2) and a random phase.
+
+    Parameters
+    ----------
+    periods : float
+        Number of periods over the first `batches`, above 0.
+    """
 
     periods: float = 1.0
 
@@ -143,7 +218,7 @@ class Sinusoid(Effect):
 
 @dataclass(frozen=True)
 class Trend(Effect):
-    """A straight line, up or down with equal chances."""
+    """A straight line, increasing or decreasing with equal probability."""
 
     def shift(self, rng: Generator, size: int, batches: int, n: int, n_new_batches: int = 0) -> FloatArray:
         sign = rng.choice([-1.0, 1.0], size=(size, 1))
@@ -167,7 +242,16 @@ def _distinct(name: str, given: Any) -> Distinct:
 @checked(smooth=_effect_of, smoothness=share, distinct=_distinct)
 @dataclass(frozen=True)
 class Mixture(Effect):
-    """Between distinct and continuous: shares 1 - smoothness and smoothness of the variance.
+    """A sum of a distinct effect and a smooth effect, which divide the variance.
+
+    Parameters
+    ----------
+    smooth : Effect or str
+        Effect that changes smoothly over time, or its name.
+    smoothness : float in [0, 1]
+        Proportion of the variance of the shifts that `smooth` has; `distinct` has the rest.
+    distinct : Distinct
+        Effect with independent shifts of the batches.
 
     Examples
     --------

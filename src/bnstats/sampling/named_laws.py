@@ -1,4 +1,4 @@
-"""Laws: the frozen SciPy distributions with a name of their own, and the two families that SciPy lacks."""
+"""Laws: named frozen SciPy distributions, and two families that SciPy lacks."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from scipy import integrate, stats
 
 
 class _NormalMixture(stats.rv_continuous):
-    """With probability `weight` N(0, 1), else N(shift, scale²)."""
+    """Mixture of N(0, 1), with probability `weight`, and N(shift, spread²)."""
 
     def _argcheck(self, weight: Any, shift: Any, spread: Any) -> Any:
         return (weight >= 0) & (weight <= 1) & (spread > 0) & np.isfinite(shift)
@@ -25,7 +25,7 @@ class _NormalMixture(stats.rv_continuous):
 
     def _ppf(self, q: Any, weight: Any, shift: Any, spread: Any) -> Any:
         quantiles = stats.norm.ppf(q), stats.norm.ppf(q, shift, spread)
-        low, high = np.minimum(*quantiles), np.maximum(*quantiles)  # the mixture's quantile lies between theirs
+        low, high = np.minimum(*quantiles), np.maximum(*quantiles)  # the quantile of the mixture is between them
         for _ in range(60):
             middle = (low + high) / 2
             below = self._cdf(middle, weight, shift, spread) < q
@@ -41,7 +41,7 @@ class _NormalMixture(stats.rv_continuous):
 
 
 class _RectifiedNormal(stats.rv_continuous):
-    """max(0, N(shift, 1)): what a rectified linear unit hands on; half of it an atom at 0 for shift 0."""
+    """Law of max(0, N(shift, 1)), the output of a rectified linear unit; for shift 0, P(0) is 1/2."""
 
     def _argcheck(self, shift: Any) -> Any:
         return np.isfinite(shift)
@@ -89,7 +89,7 @@ NAMED: dict[str, Any] = {
 
 
 def family(law: Any) -> str | None:
-    """Name of the law's family; None for a user's own family, whatever it calls itself, and for tabulated laws.
+    """Return the name of the law's family; None for a user's own family of any name, and for tabulated laws.
 
     >>> family(stats.gamma(2.0)), family(stats.rv_discrete(name="poisson", values=([0, 5], [0.5, 0.5]))())
     ('gamma', None)
@@ -100,7 +100,7 @@ def family(law: Any) -> str | None:
 
 
 def parameters(law: Any) -> tuple[tuple[float, ...], float, float]:
-    """Shape parameters, location and scale of a frozen SciPy distribution.
+    """Return shape parameters, location and scale of a frozen SciPy distribution.
 
     >>> parameters(stats.gamma(2.0, scale=3.0))
     ((2.0,), 0.0, 3.0)

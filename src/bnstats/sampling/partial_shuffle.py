@@ -1,4 +1,4 @@
-"""Draws without replacement, a batch at a time: a shuffle that stops once the batch is full."""
+"""Draws without replacement, by a shuffle that stops when the batch is full."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from bnstats._compiled import compiled
 
 @compiled
 def partial_shuffle(uniform: FloatArray, values: FloatArray, out: FloatArray) -> None:
-    """Fill each row of `out` with different members of `values`, by as many uniform numbers; `values` is reordered.
+    """Fill each row of `out` with different elements of `values`, given a uniform number for each; reorder `values`.
 
-    Fisher-Yates, stopped after a batch; from whatever order the batch before has left, each draw is as random.
+    The algorithm is the Fisher-Yates shuffle, stopped after a batch. The order that the previous batch leaves does not
+    change the distribution of a draw.
     """
     for i in range(out.shape[0]):
         for j in range(out.shape[1]):

@@ -1,4 +1,4 @@
-"""What a population can be made of: a frozen SciPy distribution, with its moments, or an array; both checked."""
+"""Sources of a population: a checked SciPy distribution and its moments, or a checked array."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from bnstats._warnings import warnings_are
 from bnstats.sampling.named_laws import parameters
 from bnstats.sampling.quantile_moments import moments_by_quantiles
 
-# Eighth powers of what lies between are floats: the fourth moment of a variance has them.
+# The fourth moment of a variance needs eighth powers, which are floats for numbers between these limits.
 SMALLEST_SCALE, LARGEST_SCALE = 1e-30, 1e30
 
 
 def law_mean(law: Any) -> float:
-    """The mean: SciPy's, or by integrating the quantiles where it has none."""
-    # SciPy's integration says where it has failed, and so does what it returns.
+    """Return SciPy's mean of the law, or the integral of the quantiles where SciPy has none."""
+    # A failed integration of SciPy warns and returns nan; the value is enough.
     with np.errstate(all="ignore"), warnings_are("ignore"):
         mean = float(law.mean())
     return mean if np.isfinite(mean) or hasattr(law, "pmf") else moments_by_quantiles(law)[0]
 
 
 def law_moments(law: Any, tail: float) -> tuple[float, float, float]:
-    """Central moments of order 2, 3, 4, with inf and nan where they do not exist: SciPy's, where it has them."""
+    """Return central moments of order 2, 3, 4, from SciPy where it has them; inf or nan where they do not exist."""
     if tail <= 2:
         return (np.inf if tail > 1 else np.nan), np.nan, np.nan
     with np.errstate(all="ignore"), warnings_are("ignore"):
@@ -41,20 +41,20 @@ def law_moments(law: Any, tail: float) -> tuple[float, float, float]:
 
 
 def label(law: Any) -> str:
-    """The distribution as one would write it: its family and parameters."""
-    if law.dist.name == "Distribution":  # as SciPy calls every tabulated law
+    """Return the family and parameters of a distribution, as in Python code."""
+    if law.dist.name == "Distribution":  # SciPy's name for every tabulated law
         return f"tabulated-{digest(np.asarray(law.ppf(np.arange(1, 64) / 64), dtype=np.float64))[:6]}"
     given = [*map(str, law.args), *(f"{key}={value}" for key, value in law.kwds.items())]
     return f"{law.dist.name}({', '.join(given)})" if given else str(law.dist.name)
 
 
 def digest(values: FloatArray) -> str:
-    """A digest of the values, the same in every process."""
+    """Return a digest of the values, which is the same in every process."""
     return hashlib.sha256(values.tobytes()).hexdigest()
 
 
 def frozen(source: Any) -> Any:
-    """Return a tabulated law as a frozen one: it has no parameters to give. Families are refused.
+    """Return a tabulated law, which has no parameters, as a frozen distribution; refuse families.
 
     >>> from scipy import stats
     >>> float(frozen(stats.rv_discrete(values=([0, 5], [0.5, 0.5]))).mean())
@@ -72,7 +72,7 @@ def frozen(source: Any) -> Any:
 
 
 def checked_law(law: Any) -> Any:
-    """The distribution, if it is a single one with valid parameters; else ValueError."""
+    """Return the law if it is one distribution with valid parameters; else raise ValueError."""
     try:
         shapes, _, scale = parameters(law)
         valid = bool(np.isfinite([law.ppf([0.25, 0.75]), law.dist.ppf([0.25, 0.75], *shapes)]).all())
@@ -84,36 +84,35 @@ def checked_law(law: Any) -> Any:
         )
     if not SMALLEST_SCALE <= scale <= LARGEST_SCALE:
         raise ValueError(
-            f"the scale of a distribution lies between {SMALLEST_SCALE:g} and {LARGEST_SCALE:g}, as deviations are "
-            f"taken to the eighth power; got {scale:.3g}: give the values in another unit."
+            f"the scale of a distribution is between {SMALLEST_SCALE:g} and {LARGEST_SCALE:g}, as deviations are "
+            f"raised to the eighth power; got {scale:.3g}: give the values in another unit."
         )
     return law
 
 
 def given_values(source: ArrayLike) -> FloatArray:
-    """A copy of a user's array, if moments of it are floats; else ValueError."""
+    """Return a copy of a user's array if its moments are floats; else raise ValueError."""
     values = checked_values(source)
     spread = np.ptp(values)
     if not SMALLEST_SCALE <= spread <= LARGEST_SCALE:
         raise ValueError(
-            f"the range of an array population's values lies between {SMALLEST_SCALE:g} and {LARGEST_SCALE:g}, as "
-            f"deviations are taken to the eighth power; got {spread:.3g}: give the values in another unit."
+            f"the range of an array population's values is between {SMALLEST_SCALE:g} and {LARGEST_SCALE:g}, as "
+            f"deviations are raised to the eighth power; got {spread:.3g}: give the values in another unit."
         )
     return values
 
 
 def checked_values(source: ArrayLike) -> FloatArray:
-    """A copy of the array, if it is a finite population; else ValueError."""
+    """Return a copy of the array if it is a finite population; else raise ValueError."""
     source = one_column(source)
     raw = plain_array("a population", source)
     if raw.ndim == 0 and raw.dtype.kind not in "biuf":
         raise ValueError(
             "a population is a frozen SciPy distribution, a 1-D array of real numbers or a name; "
-            f"{type(source).__name__} is none of these."
+            f"got {type(source).__name__}."
         )
-    values = np.array(
-        real_numbers("a population", source), dtype=np.float64
-    )  # a copy: what the caller does to the array later does not touch it
+    # A copy, as the caller may change the array later.
+    values = np.array(real_numbers("a population", source), dtype=np.float64)
     if values.ndim != 1:
         raise ValueError(f"an array population is 1-D; got shape {values.shape}: pass x.ravel().")
     if values.size < 2:
@@ -128,12 +127,14 @@ def checked_values(source: ArrayLike) -> FloatArray:
     exact = raw.dtype.kind not in "iu" or np.abs(values).max() <= 2**53
     if not exact and np.unique(values).size < np.unique(raw).size:
         raise ValueError(
-            "an array population's whole numbers are so large that different ones are the same float: subtract the "
-            "smallest of them first."
+            "an array population's whole numbers are so large that different numbers are the same float: subtract the "
+            "smallest number first."
         )
     if not np.isfinite(spread):
         raise ValueError("the differences of an array population's values are too large for a float: scale them.")
     if spread == 0:
-        raise ValueError(f"an array population needs two different values; all {values.size} are {values[0]}: drop it.")
-    values.flags.writeable = False  # estimators and rules share it
+        raise ValueError(
+            f"an array population needs two different values; all {values.size} are {values[0]}: drop this population."
+        )
+    values.flags.writeable = False  # estimators and rules use the same array
     return values

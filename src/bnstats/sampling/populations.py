@@ -1,4 +1,4 @@
-"""Populations: where values come from, with the exact moments of that source."""
+"""Populations: the laws that values are drawn from, with their exact moments."""
 
 from __future__ import annotations
 
@@ -33,21 +33,22 @@ from bnstats.sampling.population_sources import (
 )
 from bnstats.sampling.tails import binned, law_tail_index, slope_at, visible_order
 
-# The values that stand for a distribution where its crowding is asked for.
+# Number of quantiles that represent a distribution in computations of the proportion of nearly equal values.
 STAND_INS = 2**11
 
 
 @dataclass(frozen=True, eq=False)
 class Population(CheckedMethods):
-    """A source of independent real values with known moments. Make one with `Population.of`.
+    """A source of independent real values with known moments, made by `Population.of`.
 
     Attributes
     ----------
     name : str
-        What tables and figures call it.
+        Name of the population in tables and figures.
     law : frozen SciPy distribution, or None
+        Law of the values; exactly one of `law` and `values` is not None.
     values : 1-D float array, or None
-        A finite population, each value equally likely; exactly one of `law` and `values` is given.
+        A finite population, of which each value is equally likely.
     sampler : "numpy" or "compiled"
         "compiled" turns NumPy's uniform numbers into normal, exponential, t and other values by compiled loops: it is
         faster (`python -m benchmarks compiled`), and rounds alike on every processor. Its values differ from NumPy's,
@@ -82,13 +83,32 @@ class Population(CheckedMethods):
 
     @staticmethod
     def of(source: Any, name: str | None = None, *, sampler: str | None = None) -> Population:
-        """The population behind a frozen SciPy distribution, a 1-D array of real values, or a name in `POPULATIONS`.
+        """Return the population of a frozen SciPy distribution, a 1-D array of real values, or a name.
+
+        Parameters
+        ----------
+        source : frozen SciPy distribution, array, str or Population
+            Law of the values; an array is a finite population of equally likely values, a name is in `POPULATIONS`.
+        name : str, optional
+            Name in tables and figures; by default it is made from `source`.
+        sampler : {"numpy", "compiled"}, optional
+            Method of drawing, see `Population`; by default that of `source`, or "numpy".
+
+        Returns
+        -------
+        Population
+            The population.
 
         Raises
         ------
         ValueError
-            For an unknown name, an array that is not 1-D, finite, real and of at least two different values, or a
-            distribution whose parameters are not single valid numbers, and for an unknown sampler.
+            If a name or the sampler is unknown, if an array is not 1-D, finite and real with two different values, or
+            if a distribution's parameters are not single valid numbers.
+
+        Examples
+        --------
+        >>> Population.of([1.0, 2.0, 6.0], name="grades").var
+        4.666666666666667
         """
         if sampler is not None:
             return replace(Population.of(source, name), sampler=sampler)
@@ -105,15 +125,15 @@ class Population(CheckedMethods):
 
     @cached_property
     def identity(self) -> tuple[Any, ...]:
-        """What the draws depend on: its law, and who draws if that is not NumPy."""
+        """Identity of the draws: the law, and the sampler if it is not NumPy's."""
         return (*mark(self.sampler), *self.law_identity)
 
     @cached_property
     def law_identity(self) -> tuple[Any, ...]:
-        """The family and its parameters, or a digest of the values.
+        """Identity of the law: the family and its parameters, or a digest of the values.
 
-        Families of the user's own, and tables, may share a name: a digest of their quantiles and of the chances of
-        these distinguishes them.
+        A user's own families and tabulated laws may have the same name. A digest of their quantiles, and of the
+        distribution function at these quantiles, distinguishes them.
         """
         if self.values is not None:
             return ("array", self.values.size, digest(self.values))
@@ -126,7 +146,7 @@ class Population(CheckedMethods):
 
     @property
     def family(self) -> str | None:
-        """SciPy's name of the family; None of an array, and of a family of the user's own, whatever its name.
+        """Name of the family in SciPy; None for an array, and for a user's own family of any name.
 
         >>> Population.of("normal").family
         'norm'
@@ -152,7 +172,15 @@ class Population(CheckedMethods):
         return array_filler(self.values) if self.values is not None else law_filler(self.law)
 
     def fill(self, rng: Generator, out: FloatArray) -> None:
-        """Fill `out` (float64, contiguous, any shape) with independent draws."""
+        """Fill an array with independent draws.
+
+        Parameters
+        ----------
+        rng : Generator
+            Source of the draws.
+        out : array
+            Contiguous array of float64 and any shape, changed in place.
+        """
         self._fill(generator_by(self.sampler, rng), out)
 
     def __post_init__(self) -> None:
@@ -166,7 +194,7 @@ class Population(CheckedMethods):
         self._share_values()
 
     def _share_values(self) -> None:
-        """Make the values read-only, as estimators and rules share them."""
+        """Make the values read-only, as estimators and rules use the same array."""
         if isinstance(self.values, np.ndarray):
             view = self.values.view()
             view.flags.writeable = False
@@ -174,18 +202,30 @@ class Population(CheckedMethods):
 
     @cached_property
     def tail_index(self) -> float:
-        """Moments of order below it exist: 3 for t(3); inf where all moments exist."""
+        """Order below which all moments exist: 3 for t(3); inf if all moments exist."""
         if self.values is not None:
             return np.inf
         return law_tail_index(self.law.dist, parameters(self.law)[0], family(self.law))
 
     def local_tail_index(self, probability: float) -> float:
-        """The tail index that a simulation of 1 / `probability` draws meets.
+        """Return the finite-sample tail index, for a simulation of 1 / `probability` draws.
 
-        A lognormal has all its moments, and yet looks like a power law: the index is its slope -d log P(|X - median| >
-        x) / d log x where that is `probability`. Of arrays and discrete laws it is the order up to which that many
-        draws know the moments, see `visible_order`.
+        A lognormal population has all moments, and yet a finite sample looks like a power law. The index is the slope
+        -d log P(|X - median| > x) / d log x at the x where P is `probability`. For arrays and discrete laws, the index
+        is at most the order up to which so many draws determine the moments.
 
+        Parameters
+        ----------
+        probability : float in (0, 1)
+            The reciprocal of the number of draws.
+
+        Returns
+        -------
+        float
+            Finite-sample tail index, at most `tail_index`; inf for bounded tails.
+
+        Examples
+        --------
         >>> lognormal = Population.of("lognormal")
         >>> lognormal.tail_index, round(lognormal.local_tail_index(1e-7), 2)
         (inf, 5.13)
@@ -199,14 +239,14 @@ class Population(CheckedMethods):
 
     @cached_property
     def _atoms(self) -> tuple[FloatArray, FloatArray] | None:
-        """Sizes of the deviations from the mean, and their shares; None where the law is not discrete."""
+        """Sizes of deviations from the mean, and their probabilities; None if the law is not discrete."""
         if self.values is not None:
             return binned(self.values - self.mean, np.ones(self.values.size))
         return atoms_of_law(self.law)
 
     @cached_property
     def ordered(self) -> FloatArray:
-        """The values in increasing order; of a distribution, as many quantiles as stand for it."""
+        """Values of an array population in increasing order, or quantiles that represent a distribution."""
         values = self.values if self.values is not None else self.quantiles(STAND_INS).values
         assert values is not None
         ordered = np.sort(values)
@@ -215,7 +255,7 @@ class Population(CheckedMethods):
 
     @cached_property
     def largest_atom(self) -> float:
-        """Chance of the most frequent single value, 0 for a continuous law.
+        """Probability of the most frequent value, 0 for a continuous law.
 
         >>> Population.of([1.0, 1.0, 2.0, 3.0]).largest_atom, Population.of("rectified").largest_atom
         (0.5, 0.5)
@@ -226,14 +266,14 @@ class Population(CheckedMethods):
 
     @cached_property
     def mean(self) -> float:
-        """Expected value; nan where it does not exist."""
+        """Expected value, in the data's unit; nan if it does not exist."""
         if self.values is not None:
             return float(self.values.mean())
         return law_mean(self.law) if self.tail_index > 1 else np.nan
 
     @cached_property
     def _central(self) -> tuple[float, float, float]:
-        """Central moments of order 2, 3, 4, as far as they exist."""
+        """Central moments of order 2, 3, 4; inf or nan if they do not exist."""
         if self.values is not None:
             deviation = self.values - self.mean
             deviation -= deviation.mean()  # the mean is rounded
@@ -242,37 +282,54 @@ class Population(CheckedMethods):
 
     @property
     def var(self) -> float:
-        """Variance (of a finite population with ddof 0); inf where it is infinite, nan where there is no mean."""
+        """Variance, of a finite population with ddof 0; nan if the mean does not exist."""
         return self._central[0]
 
     @property
     def std(self) -> float:
-        """Standard deviation."""
+        """Standard deviation, in the data's unit."""
         return float(np.sqrt(self.var))
 
     @property
     def third_moment(self) -> float:
-        """Third central moment; nan where it does not exist."""
+        """Third central moment; nan if it does not exist."""
         return self._central[1]
 
     @property
     def fourth_moment(self) -> float:
-        """Fourth central moment; inf where it is infinite."""
+        """Fourth central moment; inf if it is infinite, nan if the variance is not finite."""
         return self._central[2]
 
     @property
     def skewness(self) -> float:
-        """Third standardized moment; nan where it does not exist."""
+        """Third standardized moment; nan if it does not exist."""
         return self.third_moment / self.var**1.5 if np.isfinite(self.var) else np.nan
 
     @property
     def excess_kurtosis(self) -> float:
-        """Fourth standardized moment less 3; inf where the fourth moment is infinite, nan where the variance is."""
+        """Fourth standardized moment less 3; inf if the fourth moment is infinite, nan if the variance is."""
         return self.fourth_moment / self.var**2 - 3 if np.isfinite(self.var) else np.nan
 
     def quantile(self, q: ArrayLike) -> FloatArray:
-        """The smallest value that is not exceeded with at least the probability q, of each q.
+        """Return the quantile of each probability q, the smallest value x with P(X <= x) >= q.
 
+        Parameters
+        ----------
+        q : array_like
+            Probabilities from 0 to 1.
+
+        Returns
+        -------
+        array
+            Quantiles, in the shape of `q` and the data's unit.
+
+        Raises
+        ------
+        ValueError
+            If a probability is not from 0 to 1.
+
+        Examples
+        --------
         >>> Population.of([1.0, 2.0, 6.0, 7.0]).quantile([0.25, 0.26, 1.0]).tolist()
         [1.0, 2.0, 7.0]
         >>> Population.of("exponential").quantile([0.0, 0.5]).round(4).tolist()
@@ -287,7 +344,7 @@ class Population(CheckedMethods):
 
     @cached_property
     def median(self) -> float:
-        """The median: the mean of the two middle values of an even number, as `np.median` has it.
+        """Median, the mean of the two middle values of an even number of values, as in `np.median`.
 
         >>> Population.of([1.0, 2.0, 6.0, 7.0]).median, Population.of(stats.bernoulli(0.5)).median
         (4.0, 0.5)
@@ -295,18 +352,35 @@ class Population(CheckedMethods):
         if self.values is not None:
             return float(np.median(self.values))
         low = float(self.law.median())
-        if hasattr(self.law, "pmf") and abs(float(self.law.cdf(low)) - 0.5) < 1e-12:  # so is the next one
+        # If P(X <= low) is 1/2, any number from `low` to the next value is a median.
+        if hasattr(self.law, "pmf") and abs(float(self.law.cdf(low)) - 0.5) < 1e-12:
             return (low + float(self.law.ppf(0.5 + 1e-9))) / 2
         return low
 
     @cached_property
     def support(self) -> tuple[float, float]:
-        """The smallest and the largest value; -inf and inf where there is none."""
+        """Smallest and largest value; -inf or inf if the values are unbounded."""
         low, high = self.law.support() if self.values is None else (self.values.min(), self.values.max())
         return float(low), float(high)
 
     def quantiles(self, size: int) -> Population:
-        """A finite population of `size` values: the middles of `size` slices of equal probability."""
+        """Return a finite population: the midpoints, in probability, of intervals of equal probability.
+
+        Parameters
+        ----------
+        size : int
+            Number of values.
+
+        Returns
+        -------
+        Population
+            The quantiles of (i + 1/2) / size, for i from 0 to size - 1.
+
+        Examples
+        --------
+        >>> Population.of("uniform").quantiles(4).values.tolist()
+        [0.125, 0.375, 0.625, 0.875]
+        """
         chance = (np.arange(size) + 0.5) / size
         values = np.quantile(self.values, chance) if self.values is not None else self.law.ppf(chance)
         return Population(f"{self.name}[{size}]", values=checked_values(values))
@@ -314,12 +388,12 @@ class Population(CheckedMethods):
 
 @lru_cache(maxsize=1024)
 def _slope(population: Population, probability: float) -> float:
-    """Estimators, and batch sizes of which as many draws were taken, share it."""
+    """Return the slope of the tail, cached as all estimators need the same slope."""
     return slope_at(population.law.dist, parameters(population.law)[0], probability)
 
 
 def population_of(_: str, source: Any) -> Population:
-    """What `Population.of` makes of an argument."""
+    """Return the population of an argument, by `Population.of`."""
     return Population.of(source)
 
 

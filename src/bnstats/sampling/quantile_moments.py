@@ -1,4 +1,4 @@
-"""Moments of a law by quadrature over its quantiles, for where SciPy has none."""
+"""Moments of a law by quadrature over its quantiles, for laws whose moments SciPy does not have."""
 
 from __future__ import annotations
 
@@ -6,16 +6,17 @@ from typing import Any
 
 import numpy as np
 
-# Each tail is cut at these -log probabilities; between two of them the quantiles are smooth enough for 20 nodes.
+# Limits of the pieces of each tail, as -log probabilities; in a piece, the quantiles are smooth enough for 20 nodes.
 PIECES = np.array([np.log(2), 1, 1.5, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 700])
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(20)
 
 
 @np.errstate(all="ignore")
 def moments_by_quantiles(law: Any) -> tuple[float, float, float, float]:
-    """Mean, and central moments of order 2, 3, 4, of a continuous law that has them.
+    """Return mean, and central moments of order 2, 3, 4, of a continuous law that has these moments.
 
-    The integral of x(p)^k over the probabilities p, each half as an integral over s = -log p or -log(1 - p).
+    A moment is the integral of x(p)^k over the probabilities p. Each half is an integral over s = -log p or
+    s = -log(1 - p).
 
     >>> from scipy import stats
     >>> [round(m, 6) for m in moments_by_quantiles(stats.expon())]
@@ -23,8 +24,8 @@ def moments_by_quantiles(law: Any) -> tuple[float, float, float, float]:
     """
     width = np.diff(PIECES)[:, None] / 2
     s = (PIECES[:-1, None] + width * (1 + NODES)).ravel()
-    share = (width * WEIGHTS).ravel() * np.exp(-s)
-    values, weights = (np.concatenate(both) for both in ((law.ppf(np.exp(-s)), law.isf(np.exp(-s))), (share, share)))
+    weight = (width * WEIGHTS).ravel() * np.exp(-s)
+    values, weights = (np.concatenate(both) for both in ((law.ppf(np.exp(-s)), law.isf(np.exp(-s))), (weight, weight)))
     known = np.isfinite(values)
     values, weights = values[known], weights[known] / weights[known].sum()
     middle = float(law.median())

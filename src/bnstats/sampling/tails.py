@@ -1,4 +1,4 @@
-"""How heavy tails are, by theory, and as a simulation with a finite number of draws meets them."""
+"""Tail indices, exact ones and those of a finite number of draws."""
 
 from __future__ import annotations
 
@@ -14,13 +14,16 @@ from bnstats._warnings import warnings_are
 
 
 def _kappa4(h: float, k: float) -> float:
-    """Of the quantiles (1 - ((1 - p^h) / h)^k) / k: near p = 1 they grow as (1 - p)^k, near 0 as p^(h k)."""
+    """Return the tail index of quantiles (1 - ((1 - p^h) / h)^k) / k.
+
+    The quantiles grow as (1 - p)^k near p = 1, and as p^(h k) near p = 0.
+    """
     if k < 0:
         return -1 / k
     return -1 / (h * k) if h * k < 0 else np.inf
 
 
-# Families whose far quantiles SciPy does not reach, by their shape parameters.
+# Tail index from the shape parameters, for families whose extreme quantiles SciPy cannot compute.
 _CLOSED: dict[str, Callable[[tuple[float, ...]], float]] = {
     "f": lambda shapes: shapes[1] / 2,
     "betaprime": lambda shapes: shapes[1],
@@ -38,14 +41,14 @@ _CLOSED: dict[str, Callable[[tuple[float, ...]], float]] = {
     "betanbinom": lambda shapes: shapes[1],
     "kappa4": lambda shapes: _kappa4(*shapes),
 }
-# A moment is known if at least this many effective draws contribute to it.
+# A sample determines a moment if its effective sample size is at least this.
 EFFECTIVE = 100.0
-# No summary asks for moments of higher order.
+# Highest order of moments that a summary needs.
 HIGHEST = 64.0
 
 
 def law_tail_index(dist: Any, shapes: tuple[float, ...], family: str | None) -> float:
-    """Moments of order below it exist; inf where all do. Of unknown families to about three digits."""
+    """Return the order below which all moments exist, inf if all exist; to three digits for unknown families."""
     closed = _CLOSED.get(family or "")
     if closed is not None:
         return float(closed(shapes))
@@ -55,7 +58,7 @@ def law_tail_index(dist: Any, shapes: tuple[float, ...], family: str | None) -> 
 
 @np.errstate(all="ignore")
 def _limiting_slope(dist: Any, shapes: tuple[float, ...]) -> float:
-    """Limit of -d log P(|X - median| > x) / d log x for large x, inf if it grows without bound."""
+    """Return the limit of -d log P(|X - median| > x) / d log x for large x, inf if it grows without bound."""
     low, middle, high = (float(q) for q in dist.ppf([0.25, 0.5, 0.75], *shapes))
     x = (high - low) * 10.0 ** np.arange(13)
     tail = np.asarray(dist.sf(middle + x, *shapes) + dist.cdf(middle - x, *shapes), dtype=float)
@@ -63,7 +66,7 @@ def _limiting_slope(dist: Any, shapes: tuple[float, ...]) -> float:
     for near, far in pairwise(slope):
         if far > 0 and abs(far / near - 1) < 1e-4:
             return round(float(far), 3)
-    # Where sf is 1 - cdf its digits end before; a slope that nears its limit gains less with each power of ten.
+    # If sf is computed as 1 - cdf, small tails have no digits. A converging slope changes less with each power of 10.
     slope = slope[tail[1:] > 1e-12]
     if len(slope) < 3:
         return np.inf
@@ -73,7 +76,10 @@ def _limiting_slope(dist: Any, shapes: tuple[float, ...]) -> float:
 
 
 def slope_at(dist: Any, shapes: tuple[float, ...], probability: float) -> float:
-    """Slope -d log P(|X - median| > x) / d log x where that is `probability`, of the heavier tail; inf if bounded."""
+    """Return the slope -d log P / d log x of the heavier tail, where P is `probability`; inf if the tail is bounded.
+
+    P is the probability that the distance from the median is above x.
+    """
     chance = np.array([10 * probability, probability])
     with warnings_are("ignore"):
         middle = dist.ppf(0.5, *shapes)
@@ -81,10 +87,10 @@ def slope_at(dist: Any, shapes: tuple[float, ...], probability: float) -> float:
 
 
 def _slope(quantile: Any, chance: FloatArray, shapes: tuple[float, ...], middle: float) -> float:
-    """Slope between the distances from the middle that are exceeded with probabilities 10 p and p."""
+    """Return the slope between the distances from the median that are exceeded with probabilities 10 p and p."""
     try:
         value = np.abs(quantile(chance, *shapes) - middle)
-    except (OverflowError, RuntimeError):  # SciPy searches discrete quantiles, and may give up
+    except (OverflowError, RuntimeError):  # SciPy's search for a discrete quantile may fail
         return np.inf
     if not np.isfinite(value).all() or value[0] <= 0 or value[1] <= value[0]:
         return np.inf
@@ -92,17 +98,17 @@ def _slope(quantile: Any, chance: FloatArray, shapes: tuple[float, ...], middle:
 
 
 def binned(deviation: FloatArray, weight: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Sizes of deviations, relative to the largest and rounded to 1 %, and their shares."""
+    """Return sizes of deviations, relative to the largest and rounded to 1 %, and their probabilities."""
     size = np.abs(deviation)
     bins, place = np.unique(np.round(64 * np.log2(size[size > 0] / size.max())), return_inverse=True)
     return 2.0 ** (bins / 64), np.bincount(place, weight[size > 0] / weight.sum()).astype(np.float64)
 
 
-def visible_order(size: FloatArray, share: FloatArray, draws: float) -> float:
-    """The order up to which moments of a discrete law are known from so many draws, inf if all are.
+def visible_order(size: FloatArray, chance: FloatArray, draws: float) -> float:
+    """Return the order up to which so many draws determine the moments of a discrete law, inf if all orders.
 
-    A moment of order k is known if draws of which each counts |x|^k are worth at least 100 that count the same, by
-    Kish's effective sample size (sum of weights)² / (sum of their squares): rare and large values make it few.
+    Draws determine a moment of order k if their effective sample size with weights |x|^k is at least 100. Kish's
+    effective sample size is (sum of weights)² / (sum of squared weights), and is small if large values are rare.
 
     >>> rare = np.array([0.1, 1.0]), np.array([0.999, 0.001])
     >>> visible_order(*rare, draws=2e5), round(visible_order(*rare, draws=1e4), 2)
@@ -110,7 +116,7 @@ def visible_order(size: FloatArray, share: FloatArray, draws: float) -> float:
     """
 
     def log_surplus(order: float) -> float:
-        return float(np.log(draws * (share @ size**order) ** 2 / (share @ size ** (2 * order)) / EFFECTIVE))
+        return float(np.log(draws * (chance @ size**order) ** 2 / (chance @ size ** (2 * order)) / EFFECTIVE))
 
     if log_surplus(HIGHEST) >= 0:
         return np.inf
@@ -118,12 +124,12 @@ def visible_order(size: FloatArray, share: FloatArray, draws: float) -> float:
 
 
 def shortest_interval(ordered: FloatArray, probability: float) -> float:
-    """Length of the shortest interval that holds this share of the values."""
+    """Return the length of the shortest interval that contains this proportion of the values."""
     apart = min(max(1, round(probability * ordered.size)), ordered.size - 1)
     return float(np.min(ordered[apart:] - ordered[:-apart]))
 
 
 def largest_share(ordered: FloatArray, length: float) -> float:
-    """The largest share of the values that an interval of this length holds."""
+    """Return the largest proportion of the values in any interval of this length."""
     last = np.searchsorted(ordered, ordered + length, side="right")
     return float(np.max(last - np.arange(ordered.size)) / ordered.size)

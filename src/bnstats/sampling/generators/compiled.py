@@ -1,7 +1,7 @@
-"""Faster draws: NumPy's uniform numbers, turned into other laws by compiled loops.
+"""Fast samplers: compiled loops that turn NumPy's uniform numbers into values of other laws.
 
-Uniform numbers are cheap, and most of the time of NumPy's other samplers goes into branches, one value at a time. Here
-every value takes the same path, so that processors work on several at once. The methods are old and exact, but for
+Uniform numbers are fast. NumPy's other samplers take most of their time for branches, one value at a time. Here every
+value takes the same path, so that a processor works on several values at once. The methods are exact, except for
 rounding: logarithms, the normal pairs of Box and Muller (1958), and the polar method of Bailey (1994) for t.
 """
 
@@ -20,20 +20,23 @@ from bnstats._compiled import compiled_as_written
 from bnstats.sampling.generators.elementary import cosine_and_sine, exp, expm1, log
 from bnstats.sampling.generators.sfc64 import fill_uniform
 
-# Values that are drawn at once, in cache; an even number, as normal values come in pairs.
+# Number of values drawn at once, which fit in the cache; even, as normal values are drawn in pairs.
 AT_ONCE = 2**13
 
 
 @compiled_as_written
 def _to_exponential(uniform: FloatArray) -> None:
-    """In place; 1 - u is never 0."""
+    """Turn uniform numbers into exponential values in place; 1 - u is never 0."""
     for i in range(uniform.size):
         uniform[i] = -log(1.0 - uniform[i])
 
 
 @compiled_as_written
 def _to_normal(uniform: FloatArray) -> None:
-    """In place, of an even number: one half gives the distances from the origin, the other one the angles."""
+    """Turn an even number of uniform numbers into normal values in place.
+
+    The first half gives the distances from the origin, the second half the angles.
+    """
     half = uniform.size // 2
     first, second = uniform[:half], uniform[half:]
     _to_exponential(first)
@@ -46,9 +49,10 @@ def _to_normal(uniform: FloatArray) -> None:
 
 @compiled_as_written
 def _to_t(uniform: FloatArray, turns: FloatArray, df: float) -> None:
-    """In place. Of the pair that Bailey's method gives, the second value depends on the first, and is not taken.
+    """Turn uniform numbers into t values in place, by Bailey's method.
 
-    One loop for each function: one loop of all of them is longer than what a processor looks ahead, and slower.
+    The second value of a pair depends on the first, and is not used. Each function has a loop of its own: a single
+    loop of all functions exceeds the instructions that a processor looks ahead, and is slower.
     """
     _to_exponential(uniform)
     for i in range(uniform.size):
@@ -79,7 +83,7 @@ def _draw_exponential(state: NDArray[np.uint64], out: FloatArray) -> None:
 
 @compiled_as_written
 def _draw_normal(state: NDArray[np.uint64], out: FloatArray) -> None:
-    """The last of an odd number is the first of a pair."""
+    """Draw normal values; for an odd number, the last value is the first of a pair."""
     even = out.size // 2 * 2
     for start in range(0, even, AT_ONCE):
         part = out[start : min(start + AT_ONCE, even)]
@@ -103,34 +107,35 @@ def _draw_t(state: NDArray[np.uint64], df: float, out: FloatArray) -> None:
 
 
 class CompiledGenerator:
-    """The methods of a NumPy generator that laws are drawn with, on the uniform numbers of that generator.
+    """A generator with NumPy's methods for drawing from laws, on the uniform numbers of a NumPy generator.
 
-    Streams of this package are made by SFC64; a generator of another kind seeds one. An array is one call of compiled
-    code, which does not hold the interpreter: threads would wait for each other between several short ones.
+    Streams of this package are made by SFC64; a generator of another kind seeds an SFC64 generator. An array is drawn
+    in one call of compiled code, which releases the interpreter's lock: with several short calls, threads would wait
+    for each other.
     """
 
     def __init__(self, rng: Generator) -> None:
         self.numpy = rng if isinstance(rng.bit_generator, SFC64) else Generator(SFC64(rng.integers(2**63, size=4)))
 
     def random(self, size: Any = None, out: FloatArray | None = None) -> FloatArray:
-        """Uniform on [0, 1): the numbers of NumPy."""
+        """Draw uniform numbers on [0, 1), the same as NumPy's."""
         return self._filled(_draw_uniform, size, out)
 
     def standard_exponential(self, size: Any = None, out: FloatArray | None = None) -> FloatArray:
-        """Mean 1."""
+        """Draw exponential values with mean 1."""
         return self._filled(_draw_exponential, size, out)
 
     def standard_normal(self, size: Any = None, out: FloatArray | None = None) -> FloatArray:
-        """Mean 0, variance 1."""
+        """Draw normal values with mean 0 and variance 1."""
         return self._filled(_draw_normal, size, out)
 
     def standard_t(self, df: float, size: Any = None) -> FloatArray:
-        """A normal value over the root of an independent chi-square one by its degrees of freedom."""
+        """Draw values of Student's t with `df` degrees of freedom."""
         return self._filled(lambda state, flat: _draw_t(state, float(df), flat), size, None)
 
     @staticmethod
     def exp(x: FloatArray, out: FloatArray) -> FloatArray:
-        """As NumPy's function of that name; x and out are contiguous."""
+        """Compute the exponential function as `np.exp` does, for contiguous x and out."""
         if out is not x:
             out[...] = x
         _exponentiate(out.reshape(-1))
@@ -141,12 +146,12 @@ class CompiledGenerator:
     ) -> FloatArray:
         filled = np.empty(() if size is None else size) if out is None else out
         bits = self.numpy.bit_generator
-        with bits.lock:  # as NumPy does, should threads share a generator
+        with bits.lock:  # as in NumPy, because threads may use the same generator
             state = bits.state
             draw(state["state"]["state"], filled.reshape(-1))
             bits.state = state
         return filled
 
     def __getattr__(self, name: str) -> Any:
-        """Other laws are drawn by NumPy."""
+        """Return NumPy's method for any other law."""
         return getattr(self.numpy, name)

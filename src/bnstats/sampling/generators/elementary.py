@@ -1,8 +1,8 @@
-"""Elementary functions that a compiled loop takes of many values at once: no branches, no tables, no calls.
+"""Elementary functions without branches, tables and calls, so that a compiled loop computes many values at once.
 
-Each is a Taylor series after the argument was reduced, cut where a further term is below the rounding of a double. The
-operations are rounded as they are written, so every processor gives the same bits. The sizes of errors in the
-docstrings are what `tests/sampling/test_elementary.py` asks for, in units in the last place (ulp).
+Each function reduces its argument and sums a Taylor series, cut where the next term is below the rounding of a double.
+The compiler keeps the written order of operations, so every processor gives the same bits. The docstrings bound the
+errors in units in the last place (ulp), as tested in `tests/sampling/test_elementary.py`.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from bnstats._compiled import compiled_as_written, intrinsic
 
 @intrinsic
 def _bits(_: Any, x: Any) -> Any:
-    """The 64 bits of a double, as an integer."""
+    """Return the 64 bits of a double, as an integer."""
     return types.uint64(x), _same_bits
 
 
 @intrinsic
 def _double(_: Any, bits: Any) -> Any:
-    """The double that has these 64 bits."""
+    """Return the double that has these 64 bits."""
     return types.float64(bits), _same_bits
 
 
@@ -43,7 +43,7 @@ _FRACTION = np.uint64(2**52 - 1)
 _ONE = _bits_of(1.0)
 _SIGN = _bits_of(-0.0)
 _FIRST, _LAST, _ZERO = np.uint64(1), np.uint64(62), np.uint64(0)
-# Added to a small number, these leave its integer part in the last bits; subtracted again, they leave it rounded.
+# Adding one of these to a small number puts the integer part into the last bits; subtracting it again rounds it.
 _WHOLE, _ROUND = 2.0**52, 1.5 * 2.0**52
 _WHOLE_BITS = _bits_of(_WHOLE)
 _BIAS = _WHOLE + 1023.0
@@ -51,13 +51,13 @@ _LOWEST = _bits_of(math.sqrt(0.5))
 _TO_LOWEST = _ONE - _LOWEST
 
 _LN2 = math.log(2.0)
-# The first 27 bits of log 2, of which small multiples are exact, and the rest.
+# The first 27 bits of log 2, whose small multiples are exact, and the rest.
 _LN2_HIGH = math.floor(_LN2 * 2**27) / 2**27
 _LN2_LOW = float(Decimal(2).ln() - Decimal(_LN2_HIGH))
 _PER_LN2 = 1.0 / _LN2
 _SMALLEST, _LARGEST = -708.0, 709.0
 
-# 2 artanh(s) / s in powers of s²; exp, sine and cosine.
+# Taylor coefficients of 2 artanh(s) / s in powers of s², and of exp, sine and cosine.
 _L = tuple(2.0 / (2 * k + 1) for k in range(11))
 _E = tuple(1.0 / math.factorial(k) for k in range(14))
 _S = tuple((-1.0) ** k / math.factorial(2 * k + 1) for k in range(8))
@@ -66,9 +66,9 @@ _C = tuple((-1.0) ** k / math.factorial(2 * k) for k in range(9))
 
 @compiled_as_written
 def log(x: float) -> float:
-    """The natural logarithm of a normal positive double, within 4 ulp.
+    """Return the natural logarithm of a normal positive double, within 4 ulp.
 
-    x = m 2^k with m from the root of 1/2 to that of 2, and log m = 2 artanh s with s = (m - 1) / (m + 1), below .172.
+    x is m 2^k, with m from sqrt(1/2) to sqrt(2), and log m is 2 artanh s, with s = (m - 1) / (m + 1) and |s| < 0.172.
     """
     shifted = _bits(x) + _TO_LOWEST
     k = _double((shifted >> _FRACTION_BITS) | _WHOLE_BITS) - _BIAS
@@ -84,7 +84,7 @@ def log(x: float) -> float:
 
 @compiled_as_written
 def _exponential_parts(x: float) -> tuple[float, float]:
-    """2^k, and exp(r) - 1, of x = k log 2 + r with |r| below .35."""
+    """Return 2^k, and exp(r) - 1, for x = k log 2 + r with |r| < 0.35."""
     shifted = x * _PER_LN2 + _ROUND
     k = shifted - _ROUND
     r = (x - k * _LN2_HIGH) - k * _LN2_LOW
@@ -98,7 +98,7 @@ def _exponential_parts(x: float) -> tuple[float, float]:
 
 @compiled_as_written
 def exp(x: float) -> float:
-    """The exponential function within 2 ulp; 0 below -708 and inf above 709."""
+    """Return exp(x) within 2 ulp; 0 below -708 and inf above 709."""
     power, rest = _exponential_parts(min(max(x, _SMALLEST), _LARGEST))
     inside = power + power * rest
     return 0.0 if x < _SMALLEST else (math.inf if x > _LARGEST else inside)
@@ -106,7 +106,7 @@ def exp(x: float) -> float:
 
 @compiled_as_written
 def expm1(x: float) -> float:
-    """exp(x) - 1 within 3 ulp; inf above 709."""
+    """Return exp(x) - 1 within 3 ulp; inf above 709."""
     power, rest = _exponential_parts(min(max(x, _SMALLEST), _LARGEST))
     inside = (power - 1.0) + power * rest
     return math.inf if x > _LARGEST else inside
@@ -114,9 +114,10 @@ def expm1(x: float) -> float:
 
 @compiled_as_written
 def cosine_and_sine(turns: float) -> tuple[float, float]:
-    """Of an angle from 0 to 1 in turns, within 2^-51 of the exact values.
+    """Return cosine and sine of an angle in turns, from 0 to 1, within 2^-51 of the exact values.
 
-    The angle is the nearest quarter turn and a rest of at most an eighth; quarter turns exchange the two, and signs.
+    The angle is the nearest quarter turn and a rest of at most an eighth turn. A quarter turn exchanges cosine and
+    sine, and changes a sign.
     """
     quarters = 4.0 * turns
     shifted = quarters + _ROUND
