@@ -418,7 +418,7 @@ def test_smoothness_of_a_distinct_effect_is_none() -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"corrections": "center"}, "did you mean 'center'"),
+        ({"corrections": "centre"}, "did you mean 'center'"),
         ({"corrections": []}, "corrections is empty"),
         ({"corrections": ["none", "none"]}, "each once"),
         ({"corrections": "combat"}, "batches of 2 cannot be corrected by combat.*one feature"),
@@ -431,11 +431,11 @@ def test_smoothness_of_a_distinct_effect_is_none() -> None:
         ({"batch_sizes": 2.5}, "got 2.5"),
         ({"batches": 5}, "batches is even"),
         ({"batches": 2}, "at least 4"),
-        ({"labels": "local"}, "each of labels is one of relative, global; got 'local'"),
+        ({"labels": "local"}, "each of labels is one of nuisance, signal; got 'local'"),
         ({"design": "random"}, "design is one of"),
         ({"measures": ["rmse", "mse"]}, "each of measures is one of"),
         ({"measures": ()}, "measures is empty"),
-        ({"noise": 1.0}, "noise is a share"),
+        ({"noise": 1.0}, "noise is a proportion"),
         ({"new_batches": 0}, "new_batches is a whole number"),
         ({"ticks": True}, "ticks is a whole number"),
         ({"precision": 2.0}, "precision is a relative standard error"),

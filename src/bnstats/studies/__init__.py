@@ -1,1 +1,1 @@
-"""What is measured: each study is a few lines on the frame of `bnstats.simulation`."""
+"""Studies: the quantities that are simulated, in the terms of `bnstats.simulation`."""

@@ -1,1 +1,1 @@
-"""What correcting for batch effects does to new batches."""
+"""Effects of correcting for batches, on fitted and on new batches."""

@@ -1,4 +1,4 @@
-"""Checks of the arguments of a study of batch effects, before anything is simulated."""
+"""Argument checks of a study of batch effects, before anything is simulated."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ LARGEST_EFFECT = 1e100
 
 
 def check(study: CorrectionStudy) -> None:
-    """Refuse a study that has no meaning, or batches that one of its corrections cannot correct."""
+    """Raise ValueError for arguments out of range, or for batches that one of the corrections cannot correct."""
     names = [c.name for c in study.corrections]
     if not names or len(set(names)) < len(names):
-        raise ValueError(f"corrections are one or more, each once; got {', '.join(names) or 'none at all'}.")
+        raise ValueError(f"corrections has one or more, each once; got {', '.join(names) or 'none at all'}.")
     if study.batches % 2:
-        raise ValueError(f"batches is even, as confounded designs treat one half as the other; got {study.batches}.")
+        raise ValueError(f"batches is even, as confounded designs split batches into halves; got {study.batches}.")
     if not 0 <= study.noise < 1:
-        raise ValueError(f"noise is a share of the variance, at least 0 and below 1; got {study.noise}.")
+        raise ValueError(f"noise is a proportion of the variance, at least 0 and below 1; got {study.noise}.")
     if not all(0 <= tau <= LARGEST_EFFECT for tau in study.effect_size):
         raise ValueError(
             f"effect_size is tau / sigma, from 0 to {LARGEST_EFFECT:g}; got {shown(list(study.effect_size))}."
         )
-    if not all(0 <= share <= 1 for share in study.smoothness):
-        raise ValueError(f"smoothness is a share of the effect's variance, from 0 to 1; got {study.smoothness}.")
+    if not all(0 <= proportion <= 1 for proportion in study.smoothness):
+        raise ValueError(f"smoothness is a proportion of the effect's variance, from 0 to 1; got {study.smoothness}.")
     if not study.conditions():
         raise ValueError("effect, effect_size, smoothness or batch_sizes is empty: give at least one of each.")
     largest = max(map(study.draws_per_replicate, study.conditions()))

@@ -1,4 +1,4 @@
-"""Which correction is the best under each condition, and by how much more than Monte Carlo error."""
+"""The best correction of each condition, and its margin beside the margin's Monte Carlo error."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from bnstats.simulation.precision.paired_errors import Error, error_of_differenc
 from bnstats.simulation.run import Simulation
 
 CONDITIONS = ("effect", "effect_size", "smoothness", "batch_size", "labels", "design")
-# Probability of a wrong claim that a correction is the best, over all conditions.
+# Family-wise error rate, over all conditions, of calling a correction the best that is not.
 FALSE_CLAIM = 0.05
-# Two names for one correction differ by at most this, where values have a standard deviation of 1.
+# Equal corrections with different names differ by at most this, for values of standard deviation 1.
 ROUNDING = 1e-9
 
 
 def best_corrections(simulation: Simulation, measure: str) -> pd.DataFrame:
-    """One row per condition: the best correction, the second, and the paired margin. See `Corrected.regions`."""
+    """Return the best and second best correction of each condition, see `Corrected.regions`."""
     rows = simulation.table[simulation.table["measure"] == measure]
     conditions = rows.groupby(list(CONDITIONS), sort=False)
     corrections = rows["correction"].nunique()
     if corrections == 1:
-        raise ValueError("the best of one correction is that one: measure two or more.")
-    # Any of them may look the best: where two are equal, there are two wrong claims.
+        raise ValueError("one correction has none to be compared with: measure two or more.")
+    # Any correction may look the best; if two are equal, there are two wrong claims.
     level = FALSE_CLAIM / (corrections * conditions.ngroups)
     found = []
     for condition, part in conditions:
@@ -41,10 +41,10 @@ def best_corrections(simulation: Simulation, measure: str) -> pd.DataFrame:
 
 
 def _loss(values: FloatArray, measure: str) -> FloatArray:
-    """What the best correction has least of."""
+    """Return the loss that the best correction minimizes."""
     return -values if measure in ("accuracy", "training_accuracy", "correlation") else np.abs(values)
 
 
 def _margin(simulation: Simulation, best: int, other: int, measure: str) -> Error:
-    """Error of how much larger the loss of another correction is, from the same rows."""
+    """Return the error of the paired difference in loss between another correction and the best one."""
     return error_of_difference(simulation, best, other, lambda v: _loss(v[1], measure) - _loss(v[0], measure))

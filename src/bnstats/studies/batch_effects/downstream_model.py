@@ -1,4 +1,4 @@
-"""Corrected rows as a deployment has them, batch after batch, and a logistic model that is fitted to them."""
+"""Rows corrected batch after batch, as in a deployment, and a logistic model that is fitted to these rows."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ from bnstats.corrections import Correction, Fitted
 
 
 def keys(correction: Correction, batches: int, n: int, ticks: int) -> NDArray[np.int64]:
-    """The key of each row: its batch, or its time, of which each batch has as many distinct ones as `ticks` says.
+    """Return the key of each row: its batch, or its time with `ticks` distinct times in each batch.
 
+    Examples
+    --------
     >>> from bnstats.corrections import CORRECTIONS
     >>> keys(CORRECTIONS["center"], 2, 4, ticks=2), keys(CORRECTIONS["spline"], 2, 4, ticks=2)
     (array([0, 0, 0, 0, 1, 1, 1, 1]), array([0, 0, 1, 1, 2, 2, 3, 3]))
@@ -26,19 +28,32 @@ def keys(correction: Correction, batches: int, n: int, ticks: int) -> NDArray[np
 def corrected(
     correction: Correction, seen: FloatArray, n_new_batches: int, ticks: int, *, refit: bool = True
 ) -> FloatArray:
-    """Rows corrected by a fit on all but the last `further` batches, which come one by one, as in a deployment.
+    """Return rows corrected by a fit on all but the last `n_new_batches` batches.
 
-    All see the rows of a new batch, at the level of the fitted ones. By batches, a fit that transfers is applied to
-    them, others estimate the batch from its own rows alone. Along time, the correction goes on with all rows so far.
+    New batches come one after the other, as in a deployment, and are corrected to the level of the fitted rows. By
+    batch, a fit that applies to new batches is applied; other corrections estimate a new batch from its own rows. Along
+    time, the correction is fitted again to all rows so far.
 
     Parameters
     ----------
-    seen : array, shape (replicates, features, batches + further, n)
+    correction : Correction
+        The correction that is fitted and applied.
+    seen : array, shape (replicates, features, batches + n_new_batches, n)
+        Rows before correction.
+    n_new_batches : int
+        Number of batches, at the end, that the correction is not fitted to.
+    ticks : int
+        Distinct times within a batch.
     refit : bool
-        False if corrections along time that say something of new times are applied as they were fitted.
+        False if corrections that apply to new times are applied as they were fitted.
+
+    Returns
+    -------
+    array
+        Corrected rows, in the shape of `seen`.
     """
     out = np.empty_like(seen)
-    # With one feature all replicates are corrected in one call: features are corrected each by itself.
+    # With one feature, replicates take the place of features: each is corrected by itself, all in one call.
     step = len(seen) if seen.shape[1] == 1 else 1
     for i in range(0, len(seen), step):
         out[i : i + step] = _corrected(correction, seen[i : i + step], n_new_batches, ticks, refit)
@@ -58,7 +73,7 @@ def _corrected(correction: Correction, seen: FloatArray, n_new_batches: int, tic
 
 
 def deployed(fitted: Fitted, x: FloatArray, key: NDArray[Any], new: NDArray[np.bool_], refit: bool) -> FloatArray:
-    """The rows of a new batch among those so far, corrected as `corrected` says."""
+    """Return the rows of a new batch among all rows so far, corrected as in `corrected`."""
     given = x[new], key[new]
     if fitted.correction.along == "time":
         known = fitted.correction.applies_to_new and not refit
@@ -67,14 +82,21 @@ def deployed(fitted: Fitted, x: FloatArray, key: NDArray[Any], new: NDArray[np.b
 
 
 def logistic(x: FloatArray, label: NDArray[np.bool_]) -> FloatArray:
-    """Coefficients of a logistic model, the intercept first: maximum likelihood by statsmodels.
+    """Return the coefficients of a logistic model, by maximum likelihood with statsmodels.
 
-    Where a hyperplane parts the labels, the likelihood has no maximum; coefficients are then those of least squares.
+    If a hyperplane separates the labels, the likelihood has no maximum, and coefficients are those of least squares.
 
     Parameters
     ----------
     x : array, shape (rows, features)
+        Predictors.
     label : array of bool, shape (rows,)
+        Label of each row.
+
+    Returns
+    -------
+    array, shape (features + 1,)
+        The intercept, then the coefficient of each feature.
 
     Examples
     --------
@@ -93,13 +115,21 @@ def logistic(x: FloatArray, label: NDArray[np.bool_]) -> FloatArray:
 
 
 def accuracies(rows: FloatArray, label: NDArray[np.bool_], n_new_batches: int) -> tuple[FloatArray, FloatArray]:
-    """Share of labels that a logistic model of each replicate predicts correctly: of new batches, and of fitted ones.
+    """Return the accuracy of each replicate's logistic model on new batches, and on the fitted batches.
 
     Parameters
     ----------
-    rows : array, shape (replicates, features, batches + further, n)
-        Corrected.
-    label : array of bool, shape (replicates, (batches + further) n)
+    rows : array, shape (replicates, features, batches + n_new_batches, n)
+        Corrected rows.
+    label : array of bool, shape (replicates, (batches + n_new_batches) n)
+        Label of each row.
+    n_new_batches : int
+        Number of batches, at the end, that the model is not fitted to.
+
+    Returns
+    -------
+    pair of arrays, shape (replicates,)
+        Proportions of labels that are predicted correctly, in new and in fitted batches.
     """
     size, features, batches, n = rows.shape
     first = (batches - n_new_batches) * n

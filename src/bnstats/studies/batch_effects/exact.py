@@ -1,13 +1,14 @@
-"""What a correction leaves, exactly: mean squared errors where it is linear, or shrinks by an estimated variance.
+"""Exact mean squared errors of corrections that are linear, or shrink by an estimated variance.
 
-Errors are taken about their mean over all rows, as no data can separate a shift of all batches from the signal. J
-batches of n rows, of variance 1 within and of effects with variance tau² between; corrected = x - effect, up to a
-constant.
+Errors are taken about their mean over all rows, as no data can separate a shift of all batches from the signal. There
+are J batches of n rows with variance 1 within batches and effects of variance tau² between batches. Up to a constant,
+corrected = x - effect.
 """
 
 from __future__ import annotations
 
 from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 from scipy import integrate, stats
@@ -17,25 +18,40 @@ from bnstats.corrections import CORRECTIONS, Correction
 from bnstats.sampling.effects import Distinct, Effect, Mixture
 from bnstats.studies.batch_effects.downstream_model import keys
 
-# Rows up to which a linear correction is worked out as a matrix.
+# The largest number of rows for which a linear correction is computed as a matrix.
 LARGEST_MATRIX_ROWS = 1024
 
 
 def mean_square_error(
     correction: Correction, effect: Effect, tau: float, batches: int, n: int, *, ticks: int = 4, remove: bool = True
 ) -> float:
-    """Mean squared error of corrected rows, averaged over the rows; nan where it is not known exactly.
+    """Return the exact mean squared error of corrected rows, averaged over the rows.
 
     Parameters
     ----------
+    correction : Correction
+        The correction.
+    effect : Effect
+        Law of the effects, of unit size.
+    tau : float
+        Standard deviation of the effects, in units of the standard deviation within batches.
+    batches, n : int
+        Number of batches, and of rows in each batch.
+    ticks : int
+        Distinct times within a batch.
     remove : bool
-        True if the effect is a nuisance: rows should be as they would be without it. False if it belongs to the signal:
-        rows should be as they are.
+        True if the effect is a nuisance, so that a perfect correction removes it. False if the effect belongs to the
+        signal, so that rows should not change.
+
+    Returns
+    -------
+    float
+        Mean squared error in units of the variance within batches; nan if it is not known exactly.
 
     Examples
     --------
-    A known share of the variance, tau² = 1/4: shrunken effects leave tau² (1/n) / (tau² + 1/n), times 1 - 1/J since the
-    mean of all batches is taken off; centering leaves 1/n, doing nothing tau².
+    The variance tau² = 1/4 is known. Shrunken effects leave tau² (1/n) / (tau² + 1/n), centering leaves 1/n, no
+    correction leaves tau². All errors have a factor of 1 - 1/J, as the mean of all batches is subtracted.
 
     >>> from bnstats.corrections import CORRECTIONS, shrink
     >>> [round(mean_square_error(c, Distinct(), 0.5, 10, 4) / 0.9, 4)
@@ -60,14 +76,16 @@ def mean_square_error(
 
 
 def contrast_lost(correction: Correction, batches: int, n: int, *, ticks: int = 4) -> float:
-    """The share of a difference between randomly placed classes that a linear correction removes; nan if not linear.
+    """Return the proportion of a difference between randomly placed classes that a linear correction removes.
 
-    With H the matrix of what is subtracted, trace(H) / (rows - 1) on average over all placements: (J - 1) / (J n - 1)
-    for centering.
+    For a correction that subtracts H x, the average over all placements is trace(H) / (rows - 1). For centering it is
+    (J - 1) / (J n - 1). The result is nan for corrections that are not linear.
 
+    Examples
+    --------
     >>> from bnstats.corrections import CORRECTIONS
-    >>> contrast_lost(CORRECTIONS["center"], 10, 4) == 9 / 39
-    True
+    >>> round(contrast_lost(CORRECTIONS["center"], 10, 4), 6), round(9 / 39, 6)
+    (0.230769, 0.230769)
     """
     if correction == CORRECTIONS["none"]:
         return 0.0
@@ -79,34 +97,35 @@ def contrast_lost(correction: Correction, batches: int, n: int, *, ticks: int = 
 
 
 def _shrunken(tau: float, batches: int, n: int, remove: bool) -> float:
-    """Batch means shrunken by B = max(0, 1 - MSW/MSB), whose risk is one integral.
+    """Return the mean squared error of batch means shrunken by B = max(0, 1 - MSW/MSB), as one integral.
 
-    Given MSB/MSW, B is known, and the sum of squares of batch means S is on average V (rows - 1) share, where share is
-    what S/V has of it and of the sum of squares within, both in units of their mean squares' chi-squared laws, and
-    V = tau² + 1/n. Of a batch mean's deviation d, the effect's is B* d + N(0, tau²/(n V)), B* = tau²/V.
+    With V = tau² + 1/n, the sum of squares of batch means S has S / V ~ chi²(J - 1). The sum of squares within batches
+    is W ~ chi²(J (n - 1)), independent of S. The proportion p = (S / V) / (S / V + W) has a beta law, and decides B.
+    Given p, the expectation of S is V (rows - 1) p. Given a batch mean's deviation d, the effect's deviation is
+    B* d + N(0, tau²/(n V)) with B* = tau²/V.
     """
     variance = tau**2 + 1 / n
-    best = tau**2 / variance
+    optimal = tau**2 / variance
     between, within = batches - 1, batches * (n - 1)
     law = stats.beta(between / 2, within / 2)
 
-    def weight(share: float) -> float:
-        return max(0.0, 1 - (1 - share) / within / (n * variance * share / between))
+    def weight(p: float) -> float:
+        return max(0.0, 1 - (1 - p) / within / (n * variance * p / between))
 
-    def risk(share: float) -> float:
-        return float(((best if remove else 0.0) - weight(share)) ** 2 * share * law.pdf(share))
+    def risk(p: float) -> float:
+        return float(((optimal if remove else 0.0) - weight(p)) ** 2 * p * law.pdf(p))
 
-    # B is 0 below this share, and bends there.
-    bend = between / (between + within * n * variance)
-    span = [0.0, *np.clip(law.ppf([1e-12, 1e-3, 0.5, 1 - 1e-3, 1 - 1e-12]), 0, 1), bend, 1.0]
-    total = sum(integrate.quad(risk, a, b, limit=200)[0] for a, b in zip(sorted(span), sorted(span)[1:], strict=False))
+    # B is 0 below this p, and has a kink there.
+    kink = between / (between + within * n * variance)
+    ends = [0.0, *np.clip(law.ppf([1e-12, 1e-3, 0.5, 1 - 1e-3, 1 - 1e-12]), 0, 1), kink, 1.0]
+    total = sum(integrate.quad(risk, a, b, limit=200)[0] for a, b in pairwise(sorted(ends)))
     noise = (1 - 1 / batches) * tau**2 / (n * variance) if remove else 0.0
     return float(noise + variance * (batches * n - 1) / batches * total)
 
 
 @lru_cache(maxsize=4096)
 def _is_linear(correction: Correction, batches: int, n: int, ticks: int) -> bool:
-    """Whether, of a few features, the sum is corrected to the sum of the corrected ones."""
+    """Return True if the corrected sum of two features is the sum of the corrected features, for a few features."""
     row = np.arange(batches * n)
     curves = [np.zeros(row.size), np.sin(2 * np.pi * row / row.size), row // n, (row // n % 2) + row / row.size]
     probes = np.column_stack([3 * c for c in curves]) + np.random.default_rng(0).normal(size=(row.size, len(curves)))
@@ -125,7 +144,7 @@ def _centered(columns: FloatArray) -> FloatArray:
 
 @lru_cache(maxsize=64)
 def _subtracted(correction: Correction, batches: int, n: int, ticks: int) -> FloatArray:
-    """The matrix of what is subtracted, about its mean over the rows, found by correcting the unit vectors."""
+    """Return the matrix H of a correction that subtracts H x, about its mean over rows, by correcting unit vectors."""
     unit = np.eye(batches * n)
     return _centered(unit - correction(unit, keys(correction, batches, n, ticks)))
 
@@ -138,7 +157,7 @@ def _effect_left(correction: Correction, effect: Effect, batches: int, n: int, t
     if isinstance(effect, Mixture):
         parts = ((effect.distinct, 1 - effect.smoothness), (effect.smooth, effect.smoothness))
         given = batches, n, ticks, remove
-        return sum(share * _effect_left(correction, part, *given) for part, share in parts if share > 0)
+        return sum(weight * _effect_left(correction, part, *given) for part, weight in parts if weight > 0)
     root = effect.root(batches, n)
     taken = _subtracted(correction, batches, n, ticks) @ root
     return float(((_centered(root) - taken if remove else taken) ** 2).sum() / (batches * n))

@@ -1,4 +1,4 @@
-"""Squared errors of prediction in batches that were left out of a fit."""
+"""Squared prediction errors in batches that are left out of a fit."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from bnstats.corrections import Correction
 from bnstats.studies.batch_effects.downstream_model import deployed
 
 MOST_BATCHES_DELETED = 20
-"""With more batches, none is deleted: fits grow as the square of their number."""
+"""Number of batches above which no batch is deleted: the number of fits is quadratic in it."""
 
 
 class Rows(NamedTuple):
-    """Values, outcomes and batches of rows; values and outcomes may have one column for each data set."""
+    """Values, outcomes and batches of rows; values and outcomes may have a column for each data set."""
 
     x: FloatArray
     outcome: FloatArray
@@ -27,26 +27,26 @@ class Rows(NamedTuple):
 
 
 def errors_left_out(correction: Correction, rows: Rows, refit: bool) -> tuple[FloatArray, FloatArray]:
-    """Return mean squared errors in each batch from a fit on all other batches, and on the rows of that fit.
+    """Return each batch's mean squared error from a fit on all other batches, and the error on the fitted rows.
 
-    Both have shape (batches, ...).
+    Both arrays have shape (batches, ...).
     """
     found = [_errors(correction, rows, rows.key == b, [b], refit) for b in pd.unique(rows.key)]
     return np.array([errors[0] for errors, _ in found]), np.array([training for _, training in found])
 
 
 def errors_without(correction: Correction, rows: Rows, refit: bool) -> FloatArray | None:
-    """Return the mean over batches of their squared errors, had one batch been deleted from the data beforehand.
+    """Return the mean squared error over batches after each batch, in turn, is deleted from the data.
 
-    A row for each deleted batch. None where there are too few batches or too many, and where the correction cannot be
-    fitted to all but two of them.
+    The result has a row for each deleted batch. It is None if there are fewer than 4 batches or more than
+    `MOST_BATCHES_DELETED`, or if the correction cannot be fitted to all but two batches.
     """
     batches = pd.unique(rows.key)
     count = len(batches)
     if not 4 <= count <= MOST_BATCHES_DELETED:
         return None
     error = np.zeros((count, *rows.x.shape[1:]))
-    with warnings_are("ignore"):  # of a fit to fewer batches than were given
+    with warnings_are("ignore"):  # the user did not ask for fits to fewer batches
         for i, j in combinations(range(count), 2):
             pair = [batches[i], batches[j]]
             try:
@@ -61,7 +61,7 @@ def errors_without(correction: Correction, rows: Rows, refit: bool) -> FloatArra
 def _errors(
     correction: Correction, rows: Rows, out: NDArray[np.bool_], batches: list[Any], refit: bool
 ) -> tuple[list[FloatArray], FloatArray]:
-    """Mean squared errors in batches that are out, each as if it came alone, and on the rows of the fit."""
+    """Return the mean squared error in each left-out batch, as if it came alone, and on the fitted rows."""
     fitted = correction.fit(rows.x[~out], rows.key[~out])
     known = fitted.apply(rows.x[~out], rows.key[~out])
     level, slope = _line(known, rows.outcome[~out])
@@ -78,7 +78,7 @@ def _errors(
 
 
 def _line(x: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Intercept and slope of the least squares line; the slope is 0 where x is constant but for rounding."""
+    """Return intercept and slope of the least-squares line; the slope is 0 if x is constant but for rounding."""
     x_mean, y_mean = x.mean(axis=0), y.mean(axis=0)
     squares = np.square(x - x_mean).sum(axis=0)
     rounding = (len(x) * np.finfo(float).eps) ** 2 * np.square(x).sum(axis=0)

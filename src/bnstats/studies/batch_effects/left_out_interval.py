@@ -1,4 +1,4 @@
-"""The confidence interval of a change of squared error in batches that were left out."""
+"""Confidence interval of the change of squared error in batches that are left out."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from scipy import stats
 from bnstats._checks.array_types import FloatArray
 
 
-@np.errstate(divide="ignore", invalid="ignore")  # predictions without any error have no ratio
+@np.errstate(divide="ignore", invalid="ignore")  # the ratio of errors is undefined if both are 0
 def interval_of_change(
     error: FloatArray, base: FloatArray, confidence: float, deleted: tuple[FloatArray, FloatArray] | None = None
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -17,18 +17,24 @@ def interval_of_change(
     Parameters
     ----------
     error, base : array, shape (batches, ...)
-        Mean squared errors in each left-out batch: a correction's, and those that they are compared with.
+        Mean squared errors in each left-out batch, by a correction and by the correction it is compared with.
     confidence : float
+        Confidence level.
     deleted : pair of arrays, shape (batches, ...), optional
-        The means over batches of both errors with one batch deleted from the data.
+        The means over batches of both errors, after each batch in turn is deleted from the data.
+
+    Returns
+    -------
+    change, low, high : array, shape (...)
+        error / base - 1 for the means over batches, and the ends of its confidence interval.
 
     Notes
     -----
     Two jackknives estimate the standard error of the logarithm of the ratio of means. The first omits one batch's error
-    and keeps the fits; a factor of (B - 1) / (B - 2) makes up for the batches that the fits share. The second deletes
-    one batch from the data and fits anew. The larger standard error counts, with Student's t of B - 2 degrees of
-    freedom. The values of the jackknife are skewed where few batches decide; each end of the interval is the further
-    one of Student's and that corrected for skewness (Hall 1992).
+    and keeps the fits; a factor of (B - 1) / (B - 2) in its variance allows for the batches that fits have in common.
+    The second deletes one batch from the data and repeats the fits. The larger standard error is used, with Student's t
+    of B - 2 degrees of freedom. Jackknife values are skewed if a few batches dominate. Each end of the interval is
+    therefore the farther of two: Student's, and the end corrected for skewness (Hall 1992).
     """
     batches, ratio = len(error), error.mean(axis=0) / base.mean(axis=0)
     values = np.log((error.sum(axis=0) - error) / (base.sum(axis=0) - base))
@@ -41,14 +47,14 @@ def interval_of_change(
 
 
 def _jackknife(values: FloatArray) -> FloatArray:
-    """Standard error of what has these values with one batch omitted."""
+    """Return the jackknife standard error of a statistic, from its values with each batch omitted."""
     return np.asarray(np.sqrt((len(values) - 1) * values.var(axis=0)))
 
 
 def _studentized(influence: FloatArray, t: float) -> tuple[FloatArray, FloatArray]:
-    """How many standard errors an interval reaches below and above: t, or more on the side to which values are skewed.
+    """Return the interval's reach below and above, in standard errors: t, or more on the side of the skewness.
 
-    Without skewness Hall's correction is nothing, and in the limit of none a ratio of zeros.
+    Hall's correction vanishes with the skewness, where its formula is 0 / 0; skewness is kept away from 0 instead.
     """
     sd = influence.std(axis=0, ddof=1)
     third = np.mean(influence**3, axis=0)

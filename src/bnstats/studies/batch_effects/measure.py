@@ -1,4 +1,4 @@
-"""When correcting for the batch helps and when it hurts: simulated rows under a batch effect, corrected, and used."""
+"""The simulation of when correcting for batches helps and when it hurts."""
 
 from __future__ import annotations
 
@@ -40,60 +40,70 @@ def measure_correction(
     ticks: int = 4,
     **options: Unpack[RunOptions],
 ) -> Corrected:
-    """Measure what correcting for the batch, or for drift, does to a signal and to what is learned from it.
+    """Measure the effect of corrections for batches or drift on a signal, and on predictions of its label.
 
-    A row is seen as signal + noise + effect of its batch or time. Its label is 1 where the signal is above 0.
+    A row is signal + noise + effect of its batch or time. Its label is 1 if the signal is above 0.
 
     Parameters
     ----------
     corrections : names in `CORRECTIONS`, or `Correction`
-        All see the same rows.
+        Corrections, all applied to the same rows.
     effect : name in `EFFECTS`, Effect, or several
-        "distinct" by batch; "random_walk", "sinusoid" or "trend" over time.
+        Law of the effects: "distinct" by batch; "random_walk", "sinusoid" or "trend" over time.
     effect_size : float or several
-        tau / sigma: standard deviation of the effects over that of the rows within a batch.
+        tau / sigma, the standard deviation of the effects over the standard deviation of the rows within a batch.
     smoothness : float in [0, 1] or several
-        Share of the effect's variance that is continuous in time, the rest being distinct by batch; an effect that is
-        distinct already has none.
+        Proportion of the effect's variance that is continuous in time; the rest is distinct by batch. A distinct effect
+        has smoothness 0.
     batch_sizes : int of at least 2, or several
+        Rows in each batch.
     batches : even int of at least 4
-        On which corrections and the downstream model are fitted.
+        Number of batches that corrections and the downstream model are fitted on.
     labels : {"nuisance", "signal"} or both
-        Whether the effect is a nuisance, or a part of the signal: labels follow the value within the batch, or the
-        value with the batch's difference.
+        Role of the effect. With "nuisance", labels follow a row's deviation from its batch. With "signal", the effect
+        is part of the signal, and labels follow the raw value.
     design : {"balanced", "confounded"} or both
-        Confounded: signals differ between the batches too, higher by 0.67 standard deviations in the half of them with
-        the higher effects, lower in the others, so that 3 in 4 labels are 1 there, and 1 in 4. Not so in new batches.
+        If confounded, signals are higher by 0.67 standard deviations in the half of the batches with the higher
+        effects, and lower by as much in the other half: 3 in 4 labels are 1, and 1 in 4. New batches are balanced.
     measures : names
-        rmse: of corrected rows, about what a perfect correction makes of them, up to a shift common to all rows.
-        correlation: of corrected rows with the signal. accuracy: of a logistic model fitted on corrected rows, on new
-        batches, each corrected as it comes; training_accuracy: on its own rows. bias: of the difference between the
-        means of rows of label 1 and 0, in units of sigma.
+        rmse: root mean squared error of corrected rows, from the result of a perfect correction, up to a shift common
+        to all rows. correlation: correlation of corrected rows with the signal. accuracy: proportion of labels that a
+        logistic model of corrected rows predicts correctly in new batches. training_accuracy: the same in fitted
+        batches. bias: error of the difference between the mean rows of labels 1 and 0, in units of sigma.
     new_batches : int
-        After the fitted ones, with effects that go on.
+        Number of batches after the fitted batches. Effects over time continue in new batches.
     refit : bool
-        Whether corrections along time go on with all rows so far, those of the new batch among them; else those that
-        say something of new times are applied as they were fitted.
+        True if corrections along time are fitted again to all rows so far, those of the new batch included. False if
+        corrections that apply to new times are applied as they were fitted.
     features : int
-        Each with its own signal, noise and effect; labels follow their sum. ComBat needs two or more.
+        Number of features, each with its own signal, noise and effect. Labels follow the sum of the signals. ComBat
+        needs two or more.
     noise : float
-        Share of the variance within a batch that is noise.
+        Proportion of the variance within a batch that is noise.
     ticks : int
-        Distinct times within a batch, at most its size, in which windows along time are counted.
+        Distinct times within a batch, at most its size; windows along time are counted in ticks.
     **options : RunOptions
-        A replicate is a set of `batches` batches and their followers. No precision is asked of a bias.
+        A replicate is a set of `batches` batches and the new batches after them. No precision is asked of a bias.
 
     Returns
     -------
     Corrected
+        Each measure of each correction, and the best correction of each condition.
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range, or a correction cannot correct batches of these sizes.
 
     Notes
     -----
-    Targets: each measure's expectation over effects, signal and noise. With J batches of n, effects of variance tau²
-    and sigma = 1, the mean squared error is (1 - 1/J) times tau² of no correction, 1/n of centering, and at best
-    tau² (1/n) / (tau² + 1/n) of shrinking; where effects belong to the signal it is 0, tau² + 1/n, and between. Exact
-    values stand beside rmse for these, for shrinking with estimated variances, and for all corrections that are linear,
-    up to 1024 rows; beside bias for those that are linear.
+    The target of a measure is its expectation over effects, signal and noise. With J batches of n rows, effects of
+    variance tau² and sigma = 1, the mean squared error of a nuisance is (1 - 1/J) times tau² for no correction, 1/n for
+    centering, and at best tau² (1/n) / (tau² + 1/n) for shrinking. If effects belong to the signal, it is (1 - 1/J)
+    times 0 for no correction, tau² + 1/n for centering, and between for shrinking.
+
+    The exact rmse is known for these corrections, for shrinking with estimated variances, and for all linear
+    corrections up to 1024 rows. The exact bias is known for linear corrections.
 
     Examples
     --------
@@ -115,7 +125,7 @@ def measure_correction(
         new_batches=whole("new_batches", new_batches, 1),
         refit=flag("refit", refit),
         features=whole("features", features, 1),
-        noise=number("noise", noise, "[0, 1)", "a share of the variance"),
+        noise=number("noise", noise, "[0, 1)", "a proportion of the variance"),
         ticks=whole("ticks", ticks, 1),
         measures=choices("measures", measures, MEASURES),
     )

@@ -1,4 +1,4 @@
-"""What corrections do to rows under a batch effect: the table, the best correction of each condition, and its map."""
+"""Result of `measure_correction`: the table, the best correction of each condition, and its map."""
 
 from __future__ import annotations
 
@@ -18,13 +18,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, repr=False)
 class Corrected(Result):
-    """What corrections do to rows under a batch effect.
+    """Result of `measure_correction`.
 
     Attributes
     ----------
     table : DataFrame
-        effect, effect_size, smoothness, batch_size, labels, design, correction, measure, value, mcse, mcse_df, exact,
-        replicates, reached. See `Simulation`.
+        One row per condition, correction and measure. effect, effect_size (tau / sigma), smoothness (proportion of
+        variance), batch_size (rows), labels, design: the condition. correction: name. measure: "rmse" and "bias" (in
+        units of sigma), "correlation", "accuracy", "training_accuracy" (proportions). value: estimate of the measure.
+        mcse, mcse_df: its Monte Carlo standard error, and the degrees of freedom. exact: exact value, nan if unknown.
+        replicates: number of replicates. precision_reached: True if the relative mcse is as small as asked. See
+        `Simulation`.
+    simulation : Simulation
+        The run behind the table.
     """
 
     alternatives: ClassVar = {"correction": True, "design": False, "labels": False}
@@ -33,29 +39,46 @@ class Corrected(Result):
     simulation: Simulation = field(repr=False)
 
     def regions(self, measure: str = "rmse") -> pd.DataFrame:
-        """Which correction is the best under each condition, and by how much: one row per condition.
+        """Return the best correction of each condition, and its margin to the second best.
 
-        The margin to the second best is a paired difference, as all corrections see the same rows; its Monte Carlo
-        standard error `mcse` is that over independent groups of blocks, with `mcse_df` degrees of freedom. `clear` says
-        whether the best one is beyond Monte Carlo error of every other, family-wise at 5 % (one-sided t, Bonferroni
-        over conditions and corrections).
+        The margin is a paired difference, as all corrections see the same rows. Its Monte Carlo standard error is
+        estimated from independent groups of blocks.
 
         Parameters
         ----------
         measure : str
-            "rmse", "correlation", "accuracy", "training_accuracy", or "bias", of which the size counts.
+            "rmse", "correlation", "accuracy", "training_accuracy", or "bias", which is compared by its absolute value.
 
         Returns
         -------
         DataFrame
-            effect, effect_size, smoothness, batch_size, labels, design, winner, value, runner_up, margin, mcse,
-            mcse_df, clear.
+            One row per condition. effect, effect_size, smoothness, batch_size, labels, design: the condition. winner:
+            the best correction. value: its value of the measure. runner_up: the second best correction. margin:
+            difference of their values, in the measure's unit. mcse, mcse_df: Monte Carlo standard error of margin, and
+            its degrees of freedom. clear: True if the best correction beats all other corrections beyond Monte Carlo
+            error, family-wise at 5 % (one-sided t, Bonferroni over conditions and corrections).
+
+        Raises
+        ------
+        ValueError
+            If the measure was not measured, or there is one correction only.
         """
         choice("measure", measure, self.table["measure"].unique().tolist())
         return best_corrections(self.simulation, measure)
 
     def plot(self, measure: str = "rmse") -> Figure:
-        """Maps of the `regions`: over batch sizes and effect sizes or smoothness, a panel for each other condition."""
+        """Plot maps of the best correction over batch sizes and effect sizes or smoothness.
+
+        Parameters
+        ----------
+        measure : str
+            The measure that is compared, as in `regions`.
+
+        Returns
+        -------
+        Figure
+            A panel for each combination of the other conditions.
+        """
         from bnstats.plots.comparisons import regions
 
         return regions(self.regions(measure))

@@ -1,4 +1,4 @@
-"""Rows under a batch effect: what is seen, what would be seen without it, and what is to be learned from it."""
+"""Simulated rows with a batch effect, the rows after a perfect correction, and the rows' labels."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from bnstats._checks.array_types import FloatArray
 from bnstats.sampling.effects import Distinct, Effect, Mixture
 from bnstats.simulation.study import Condition
 
-# Added to the signal in one half of confounded batches, and taken away in the other: 3 in 4 labels there are 1.
+# Added to the signal in one half of confounded batches, where 3 in 4 labels become 1, and subtracted in the other half.
 CONFOUNDED = float(stats.norm.ppf(0.75))
 
 
 @dataclass(frozen=True)
 class AffectedRows:
-    """Replicates of rows in time order, batch after batch; arrays have shape (replicates, features, batches, n).
+    """Replicates of rows in the order of time; arrays have shape (replicates, features, batches, n).
 
     Attributes
     ----------
     seen : array
-        Signal, noise and effect.
+        Observed rows: signal, noise and effect.
     clean : array
-        What a perfect correction makes of them: signal and noise, and the effect too where it is signal.
+        Rows after a perfect correction: signal and noise, and the effect if it belongs to the signal.
     truth : array
-        The same without noise: what labels depend on.
+        `clean` without noise, which decides the labels.
     """
 
     seen: FloatArray
@@ -39,7 +39,7 @@ class AffectedRows:
     def draw(
         rng: Generator, condition: Condition, size: int, batches: int, n_new_batches: int, features: int, noise: float
     ) -> AffectedRows:
-        """Draw `batches` to fit on and `further` ones after them; values have variance 1 within a batch."""
+        """Draw `batches` batches to fit on and `n_new_batches` after them; values have variance 1 within a batch."""
         n, effect = int(condition["batch_size"]), effect_of(condition)
         replicates, all_batches = size * features, batches + n_new_batches
         shape = (replicates, all_batches, n)
@@ -56,12 +56,12 @@ class AffectedRows:
 
     @property
     def label(self) -> NDArray[np.bool_]:
-        """1 where the sum of the features' truths is above 0, shape (replicates, rows)."""
+        """Labels, True if the sum of `truth` over features is above 0, shape (replicates, rows)."""
         return np.asarray(score(self.truth) > 0)
 
 
 def effect_of(condition: Condition) -> Effect:
-    """The effect of a condition, of unit size."""
+    """Return the effect of a condition, of unit size."""
     kind: Effect = condition["effect"]
     if isinstance(kind, Distinct | Mixture):
         return kind
@@ -69,11 +69,11 @@ def effect_of(condition: Condition) -> Effect:
 
 
 def score(values: FloatArray) -> FloatArray:
-    """Sum of the features, at unit variance: (replicates, features, batches, n) -> (replicates, rows)."""
+    """Return the sum of the features at unit variance: (replicates, features, batches, n) -> (replicates, rows)."""
     return np.asarray(values.sum(axis=1).reshape(len(values), -1) / np.sqrt(values.shape[1]))
 
 
 def _with_effect(shift: FloatArray) -> FloatArray:
-    """+ in the half of the batches with the higher shifts, - in the other half, shape (replicates, batches, 1)."""
+    """Return + or - `CONFOUNDED` for the batches with higher or lower shifts, shape (replicates, batches, 1)."""
     rank = shift.mean(axis=2).argsort(axis=1).argsort(axis=1)
     return CONFOUNDED * np.where(rank >= shift.shape[1] / 2, 1.0, -1.0)[:, :, None]

@@ -1,4 +1,4 @@
-"""A study of batch effects: what a replicate of affected rows is, and what is measured on it once it is corrected."""
+"""The study behind `measure_correction`: rows with a batch effect, and measures of the corrected rows."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from bnstats.studies.batch_effects.downstream_model import accuracies, corrected
 from bnstats.studies.batch_effects.exact import contrast_lost, mean_square_error
 from bnstats.studies.batch_effects.simulated_rows import AffectedRows, effect_of, score
 
-# A block has about so many values, and at most so many replicates.
+# About how many values a block has, and the largest number of its replicates.
 VALUES_PER_BLOCK, REPLICATES_PER_BLOCK = 2**17, 16
 
 
 class CorrectionKey(NamedTuple):
-    """What a replicate is: a measure of rows that were corrected so; for rmse, the mean of squared errors."""
+    """Correction and measure of a replicate; for rmse, the replicate is the mean squared error."""
 
     correction: str
     measure: str
@@ -33,7 +33,7 @@ class CorrectionKey(NamedTuple):
 
 @dataclass(frozen=True)
 class CorrectionStudy(Study):
-    """The same affected rows, corrected in several ways. See `measure_correction`."""
+    """Study of the same rows under several corrections. See `measure_correction`."""
 
     summaries: ClassVar[tuple[str, ...]] = ("mean", "root_mean")
     key_columns: ClassVar[tuple[str, ...]] = CorrectionKey._fields
@@ -112,7 +112,7 @@ class CorrectionStudy(Study):
             return math.nan
         if correction == CORRECTIONS["none"]:
             return 0.0
-        # E(score | label 1) - E(score | label 0) = 2 E|Z|, at the standard deviation of the signal
+        # E(score | label 1) - E(score | label 0) = 2 E|Z| times the standard deviation of the signal
         difference = 2 * math.sqrt(2 / math.pi * (1 - self.noise))
         return -difference * contrast_lost(correction, **at) if nuisance else math.nan
 
@@ -122,13 +122,13 @@ class CorrectionStudy(Study):
         return {"accuracy": 1.0, "training_accuracy": 1.0, "correlation": 2.0}.get(key.measure, math.inf)
 
     def _left_as_it_is(self, condition: Condition, key: CorrectionKey) -> bool:
-        """Whether errors do not vary: there are none if the effect belongs to the signal; or all have one size."""
+        """Return True if uncorrected errors do not vary: all are 0 (the effect is signal), or have the same size."""
         if self._correction(key) != CORRECTIONS["none"] or key.measure not in ("rmse", "bias"):
             return False
         return condition["labels"] == "signal" or (key.measure == "rmse" and self._of_one_size(condition))
 
     def _of_one_size(self, condition: Condition) -> bool:
-        """Whether all effects have the same mean square: a trend's, and that of a wave of whole periods."""
+        """Return True if all draws of the effect have the same mean square, as trends and whole periods of waves."""
         effect = effect_of(condition)
         if not isinstance(effect, Mixture) or effect.smoothness != 1:
             return False
@@ -137,8 +137,7 @@ class CorrectionStudy(Study):
         return isinstance(effect.smooth, Trend)
 
     def precision_required(self, condition: Condition, key: CorrectionKey, summary: str) -> bool:
-        """A bias may be 0."""
-        return (
+        return (  # the bias may be 0, where a relative error means nothing
             key.measure != "bias"
             and not self._left_as_it_is(condition, key)
             and self.exact(condition, key, summary) != 0
@@ -146,14 +145,14 @@ class CorrectionStudy(Study):
 
 
 def correlation(a: FloatArray, b: FloatArray) -> FloatArray:
-    """Pearson's, along the last axis; 0 where one of them is constant."""
+    """Return Pearson's correlation along the last axis; 0 if one of the two is constant."""
     a, b = (x - x.mean(axis=-1, keepdims=True) for x in (a, b))
     scale = np.sqrt((a**2).sum(axis=-1) * (b**2).sum(axis=-1))
     return np.asarray(np.divide((a * b).sum(axis=-1), scale, out=np.zeros_like(scale), where=scale > 0))
 
 
 def contrast(x: FloatArray, label: NDArray[np.bool_]) -> FloatArray:
-    """Mean of the rows of label 1 less that of the others, along the last axis; 0 where a label is missing."""
+    """Return the mean for label 1 less the mean for label 0, along the last axis; 0 if a label is missing."""
     ones, rows = label.sum(axis=-1), label.shape[-1]
     both = (ones > 0) & (ones < rows)
     ones = np.where(both, ones, 1)
