@@ -67,7 +67,7 @@ def test_blocks_that_differ_in_their_last_digits_are_kept_and_said(tmp_path):
         condition = other.places()[0][0]
         other.put(condition, {0: other.payload(condition, 1)})
     before = blocks(tmp_path / "a")
-    with pytest.warns(UserWarning, match=r"1 blocks of .*b' differ from those that .*a' has already, which are kept"):
+    with pytest.warns(UserWarning, match=r"1 blocks of .*b' differ from the same blocks in .*a', which are kept"):
         assert merge_stores(tmp_path / "a", tmp_path / "b") == 0
     assert blocks(tmp_path / "a") == before
 
@@ -92,7 +92,7 @@ def test_what_cannot_be_merged_is_one_sentence_before_anything_is_copied(tmp_pat
         merge_stores(tmp_path / "a", tmp_path / "a")
 
 
-def test_jobs_share_the_blocks_out_and_their_stores_are_one_run(tmp_path):
+def test_jobs_divide_the_blocks_and_their_stores_are_one_run(tmp_path):
     """Each job's own result has its own replicates, and an error larger by about the root of the number of jobs."""
     whole = bn.run(Means(), max_replicates=6000, executor=1).table
     jobs = [
@@ -114,7 +114,7 @@ def test_jobs_share_the_blocks_out_and_their_stores_are_one_run(tmp_path):
     assert blocks(tmp_path / "all") == before
 
 
-def test_the_block_that_fails_in_a_share_is_named_by_its_number_among_all(tmp_path):
+def test_the_block_that_fails_in_a_job_array_is_named_by_its_number_among_all(tmp_path):
     @dataclass(frozen=True)
     class Failing(Means):
         def simulate(self, condition, rng, size):
@@ -127,14 +127,14 @@ def test_the_block_that_fails_in_a_share_is_named_by_its_number_among_all(tmp_pa
 @pytest.mark.parametrize(
     ("share", "options", "message"),
     [
-        ((0, 3), {"precision": 0.1, "store": "s"}, "a share needs precision=None, .*; got 0.1"),
-        ((0, 3), {}, "a share needs a store, one for each job"),
+        ((0, 3), {"precision": 0.1, "store": "s"}, "a JobArray needs precision=None, .*; got 0.1"),
+        ((0, 3), {}, "a JobArray needs a store, one for each job"),
         ((0, 60), {"store": "s"}, "60 jobs are too many for a condition that has less than 120 blocks"),
         ((3, 3), {}, "index is a whole number from 0 to 2; got 3"),
         ((0, 0), {}, "of is a whole number of at least 1; got 0"),
     ],
 )
-def test_a_share_that_cannot_be_merged_is_refused(tmp_path, monkeypatch, share, options, message):
+def test_a_job_array_that_cannot_be_merged_is_refused(tmp_path, monkeypatch, share, options, message):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ValueError, match=message):
         bn.run(Means(), max_replicates=6000, executor=bn.JobArray(*share), **options)

@@ -130,7 +130,9 @@ def test_numbers_of_other_draws_are_compared_without_pairs():
 
 @pytest.mark.parametrize(("a", "b"), [("var", "var"), ("var", "no such"), (3, None), (np.zeros(2), "var")])
 def test_what_cannot_be_compared_is_refused(a, b, results):
-    with pytest.raises(ValueError, match=r"^two different names .* are compared \(estimator: mean, var, std"):
+    with pytest.raises(
+        ValueError, match=r"^a and b must be two different values of one column \(estimator: mean, var, std"
+    ):
         results["convergence"].compare(a, b)
 
 

@@ -584,7 +584,7 @@ class Misspelt(Averages):
         ({"study": Misspelt()}, "summary 'medain_abs_error' is not known; did you mean 'median_abs_error'"),
         ({"study": Averages(sizes=())}, "no conditions: give at least one"),
         *[
-            ({"study": Celled([{name: 1}])}, f"a condition has a column '{name}', as the table has")
+            ({"study": Celled([{name: 1}])}, f"a condition has a parameter '{name}', which is a column")
             for name in NUMBER_COLUMNS
         ],
     ],

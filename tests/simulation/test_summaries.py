@@ -103,7 +103,7 @@ def test_nothing_is_left_without_the_only_group(name: str) -> None:
     assert (found[1:] == SUMMARIES[name].of(held.whole())[0]).all()
 
 
-def test_shares_have_the_formula_of_table_6() -> None:
+def test_proportions_have_the_formula_of_table_6() -> None:
     x = np.arange(1000) < 950
     for name in ("coverage", "rejection_rate"):
         assert SUMMARIES[name].of(sample(x).whole())[:2] == (0.95, pytest.approx(math.sqrt(0.95 * 0.05 / 1000)))

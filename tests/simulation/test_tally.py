@@ -251,7 +251,7 @@ def test_quantiles_are_interpolated_as_by_scipy(points, seed):
     np.testing.assert_allclose(increasing_cubic(x, y, at), expected, rtol=1e-12, atol=1e-12 * y[-1])
 
 
-def test_chapters_merged_elsewhere_are_the_same_to_the_bit():
+def test_blocks_merged_elsewhere_are_the_same_to_the_bit():
     """Of blocks with atoms, joint moments, bins that only some have, missing values and events in all but one."""
     rng = np.random.default_rng(5)
     blocks = []

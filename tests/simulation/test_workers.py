@@ -78,7 +78,7 @@ class Holding(Means):
 
 def test_a_users_arrays_travel_once_per_worker(monkeypatch):
     """8 MB for each of 2 workers, however many blocks and conditions there are."""
-    monkeypatch.setattr(Workers, "share", lambda *_: 1)
+    monkeypatch.setattr(Workers, "task_size", lambda *_: 1)
     elsewhere = Elsewhere()
     found = bn.run(Holding(), max_replicates=60 * 40, executor=elsewhere).table
     large = [size for size in elsewhere.sent if size > 100_000]
@@ -275,7 +275,7 @@ def test_an_exception_that_cannot_travel_or_speak_does_not_hide_the_block(reques
 
 
 def test_blocks_before_one_that_fails_in_the_same_task_are_kept(tmp_path, monkeypatch):
-    monkeypatch.setattr(Workers, "share", lambda *_: 4)
+    monkeypatch.setattr(Workers, "task_size", lambda *_: 4)
     calls = []
 
     @dataclass(frozen=True)
@@ -295,15 +295,15 @@ def test_blocks_before_one_that_fails_in_the_same_task_are_kept(tmp_path, monkey
 
 def test_tasks_of_processes_have_more_blocks_the_shorter_these_are_and_fewer_towards_the_end():
     with Workers(Asked(_max_workers=2), Means(), 0, []) as workers:
-        assert workers.share(0, 10_000) == 1  # nothing is known yet
+        assert workers.task_size(0, 10_000) == 1  # nothing is known yet
         workers.took(0.01)
-        assert [workers.share(0, 10_000 - 31 * i) for i in range(3)] == [31] * 3
+        assert [workers.task_size(0, 10_000 - 31 * i) for i in range(3)] == [31] * 3
         for _ in range(100):
             workers.took(1.0)
-        assert [workers.share(0, 9_000 - i) for i in range(3)] == [31, 1, 1]  # the second task of its round is first
+        assert [workers.task_size(0, 9_000 - i) for i in range(3)] == [31, 1, 1]  # the second of its round first
     with Workers(2, Means(), 0, []) as threads:
         threads.took(0.001)
-        assert threads.share(0, 10_000) == 1
+        assert threads.task_size(0, 10_000) == 1
 
 
 @pytest.mark.parametrize("merge", [False, True])
@@ -311,13 +311,13 @@ def test_tasks_of_processes_have_more_blocks_the_shorter_these_are_and_fewer_tow
     ("seconds", "count"), [(0.001, 2), (0.01, 2), (0.1, 2), (0.01, 100), (0.01, 1000), (0.04, 1000)]
 )
 @pytest.mark.parametrize("blocks", [1, 7, 1000, 100_000, 1_000_000])
-def test_each_worker_has_as_many_blocks_but_for_one_or_a_chapter(merge, seconds, count, blocks):
+def test_each_worker_has_as_many_blocks_but_for_one_or_a_merged_group(merge, seconds, count, blocks):
     """If the worker that is free first takes the next task, none works much longer than another."""
     with Workers(Asked(_max_workers=count), Means(), 0, [], merge=merge) as workers:
         workers.took(seconds)
         first, busy, tasks = 0, [0] * count, 0
         while first < blocks:
-            task = min(workers.share(first, blocks - first), blocks - first)
+            task = min(workers.task_size(first, blocks - first), blocks - first)
             assert task >= 1
             heapq.heapreplace(busy, busy[0] + task)
             first, tasks = first + task, tasks + 1
@@ -326,18 +326,18 @@ def test_each_worker_has_as_many_blocks_but_for_one_or_a_chapter(merge, seconds,
     assert tasks <= 1.3 * blocks * seconds / longest + count * math.log2(4 + longest / seconds)
 
 
-def test_tasks_end_with_a_chapter_where_that_is_sent_merged():
+def test_tasks_end_with_a_merged_group_where_that_is_sent_merged():
     with Workers(Asked(_max_workers=2), Means(), 0, [], merge=True) as workers:
         workers.took(0.004)  # 78 blocks take 0.31 seconds
-        assert (workers.share(0, 10_000), workers.share(5, 10_000)) == (64, 91)
-        assert workers.share(64, 20_000) == 64
+        assert (workers.task_size(0, 10_000), workers.task_size(5, 10_000)) == (64, 91)
+        assert workers.task_size(64, 20_000) == 64
     with Workers(Asked(_max_workers=2), Means(), 0, [], merge=True) as workers:
         workers.took(0.015)
-        assert (workers.share(0, 10_000), workers.share(5, 10_000)) == (32, 27)  # 21 blocks take 0.31 seconds
-        assert [workers.share(0, 30) for _ in range(2)] == [8, 8]  # too little for a chapter for each of two workers
+        assert (workers.task_size(0, 10_000), workers.task_size(5, 10_000)) == (32, 27)  # 21 blocks take 0.31 s
+        assert [workers.task_size(0, 30) for _ in range(2)] == [8, 8]  # too few for 32 blocks for each of two
 
 
-def test_chapters_that_other_processes_merge_change_no_bit(tmp_path):
+def test_merged_blocks_that_other_processes_merge_change_no_bit(tmp_path):
     """Of 200 blocks of well below 10 ms, so that tasks are long; what is stored are blocks."""
     elsewhere = Elsewhere()
     found = bn.run(Means(), max_replicates=60 * 200, executor=elsewhere)

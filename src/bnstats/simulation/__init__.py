@@ -1,1 +1,1 @@
-"""Running a study: random streams, replicates, their Monte Carlo errors, and when there are enough of them."""
+"""Simulation of studies: random streams, replicates, Monte Carlo errors and the stopping rule."""

@@ -1,4 +1,4 @@
-"""One block of replicates: how it is simulated, and the error if it fails, with the line that runs it again."""
+"""Simulation of one block of replicates, and the error of a failed block with the line to repeat it."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from bnstats.simulation.study import Condition, Study
 
 
 class BlockError(RuntimeError):
-    """A block failed; the message names it and has the line that runs it alone.
+    """Error of a failed block; its message names the block and has the line that runs it alone.
 
     Attributes
     ----------
     study : Study
-        The study of which that line runs a block.
+        Study of the failed block, which that line takes.
     """
 
     def __init__(self, message: str, study: Study) -> None:
@@ -34,14 +34,49 @@ class BlockError(RuntimeError):
 
 
 def run_block(study: Study, *, condition: int, block: int, seed: int = 0) -> Mapping[Any, NDArray[Any]]:
-    """Simulate one block of a condition, given by its place in `study.conditions()`, and return its replicates."""
+    """Simulate one block of a condition and return its replicates.
+
+    Parameters
+    ----------
+    study : Study
+        Study with the condition.
+    condition : int
+        Place of the condition in `study.conditions()`, from 0.
+    block : int
+        Number of the block, from 0.
+    seed : int
+        Seed of the run.
+
+    Returns
+    -------
+    mapping of arrays
+        Replicates of each measure, as `study.simulate` returns them.
+
+    Raises
+    ------
+    ValueError
+        If an argument is invalid, or if `study.simulate` returns no mapping of replicates.
+
+    Examples
+    --------
+    >>> from dataclasses import dataclass
+    >>> @dataclass(frozen=True)
+    ... class Coin(Study):
+    ...     def conditions(self):
+    ...         return [{"chance": 0.5}]
+    ...
+    ...     def simulate(self, condition, rng, size):
+    ...         return {"heads": rng.random(size) < condition["chance"]}
+    >>> run_block(Coin(), condition=0, block=7)["heads"][:5]
+    array([ True,  True,  True, False,  True])
+    """
     conditions = instance("study", study, Study, "one of a class derived from bn.Study").conditions()
     place = whole("condition", condition, minimum=0, maximum=len(conditions) - 1)
     return replicates(study, conditions[place], whole("block", block, minimum=0), checked_seed("seed", seed))
 
 
 def replicates(study: Study, condition: Condition, block: int, seed: int) -> Mapping[Any, NDArray[Any]]:
-    """What `study.simulate` returns for this block; ValueError if that is not what a study returns."""
+    """Return the mapping that `study.simulate` returns for this block; raise ValueError if it is invalid."""
     size, frozen = study.size(condition), FrozenCondition(condition)
     name = f"{type(study).__name__}.simulate"
     returned = guarded(name, study.simulate, frozen, stream(seed, study.stream_of(frozen), block), size)
@@ -55,7 +90,7 @@ def replicates(study: Study, condition: Condition, block: int, seed: int) -> Map
         if not all(_is_plain(part) for part in (key if isinstance(key, tuple) else (key,))):
             raise ValueError(
                 f"{name} calls a measure {key!r}; a name is made of str, int, float, bool and None, which a store can "
-                "keep: write int(n) for a NumPy integer, and a text for anything else."
+                "keep: write int(n) for a NumPy integer, and a str for any other object."
             )
         array = plain_array(f"{key!r} of {name}", values)
         if array.ndim == 0 or array.size == 0 or len(array) % size or array.dtype.kind not in "biuf":
@@ -67,12 +102,12 @@ def replicates(study: Study, condition: Condition, block: int, seed: int) -> Map
 
 
 def _is_plain(part: Any) -> bool:
-    """Whether it is the same once it was written as JSON and read again; nan is not even equal to itself."""
+    """Return True if a value survives JSON unchanged; NaN is not even equal to itself."""
     return part is None or (type(part) in (str, int, float, bool) and part == part)
 
 
 def failure(study: Study, condition: Condition, block: int, seed: int, error: BaseException) -> BlockError:
-    """The error to raise for a block that failed with this one."""
+    """Return the error to raise for a block that failed with this exception."""
     place = [digest(c) for c in study.conditions()].index(digest(condition))
     named = ", ".join(f"{key}={text_of(value, repr)}" for key, value in condition.items())
     written = Written()

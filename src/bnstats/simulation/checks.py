@@ -1,4 +1,4 @@
-"""The study that is to be run, refused with one sentence before anything is simulated."""
+"""Checks of a study before anything is simulated; each error is one sentence."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bnstats.simulation.streams import digest
 from bnstats.simulation.study import Condition, Study
 from bnstats.simulation.summaries import summary_of
 
-# Columns of every table: no parameter of a condition may have one of these names.
+# Columns of every table; a parameter of a condition must have another name.
 NUMBER_COLUMNS = (
     "measure",
     "summary",
@@ -26,13 +26,13 @@ NUMBER_COLUMNS = (
 
 
 def check(study: Any) -> Sequence[Condition]:
-    """The conditions of the study; ValueError if it is none."""
+    """Return the conditions of the study; raise ValueError if the study is invalid."""
     if not isinstance(study, Study):
         raise ValueError(f"study is an object of a class derived from bn.Study; got {shown(study)}.")
     if callable(getattr(study, "origin", None)):
         raise ValueError(
-            f"{type(study).__name__} has a method origin, which is now called target: rename it, and let it return the "
-            "true value of what the replicates estimate."
+            f"{type(study).__name__} has a method origin, which is now called target: rename it, and return the "
+            "true value that the replicates estimate."
         )
     for summary in study.summaries:
         summary_of(summary)
@@ -47,7 +47,7 @@ def check(study: Any) -> Sequence[Condition]:
         taken = sorted({*NUMBER_COLUMNS, *study.key_columns}.intersection(study.columns(condition)))
         if taken:
             raise ValueError(
-                f"a condition has a column {taken[0]!r}, as the table has for its numbers; give that "
+                f"a condition has a parameter {taken[0]!r}, which is a column of numbers in every table; give the "
                 "parameter another name."
             )
     for size in map(study.size, conditions):
@@ -57,16 +57,16 @@ def check(study: Any) -> Sequence[Condition]:
 
 
 def target_of(study: Study, condition: Condition, key: Any) -> float:
-    """Return `study.target` of a measure; ValueError if it is no number."""
+    """Return `study.target` of a measure as a float; raise ValueError if it is no number."""
     target = study.target(condition, key)
     if isinstance(target, bool) or not isinstance(target, Real):
         raise ValueError(
-            f"{type(study).__name__}.target returns a number, the true value of what {key!r} estimates, or nan; got "
+            f"{type(study).__name__}.target returns a number, the true value that {key!r} estimates, or nan; got "
             f"{shown(target)}."
         )
     return float(target)
 
 
 def distinct(conditions: Sequence[Condition]) -> list[Condition]:
-    """Each condition once, in their order."""
+    """Return the conditions in their order, without duplicates."""
     return list({digest(condition): condition for condition in conditions}.values())

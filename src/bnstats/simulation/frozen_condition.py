@@ -1,4 +1,4 @@
-"""A condition's parameters as they are handed to a study: a copy of its own, which cannot be changed."""
+"""Read-only copies of conditions, which the methods of a study get."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import numpy as np
 
 
 class FrozenCondition(Mapping[str, Any]):
-    """A read-only copy of a condition: whatever a study does to one, the next block gets the condition as it was.
+    """Read-only copy of a condition, so that a study cannot change the condition of the next block.
 
-    Lists, dictionaries and sets in it are copied, and arrays cannot be written to.
+    Lists, dictionaries and sets in the condition are copied, and arrays cannot be written to.
 
     Examples
     --------

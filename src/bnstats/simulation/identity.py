@@ -1,11 +1,11 @@
-"""What stored blocks depend on: the study's settings and seed, the code that simulates, and the libraries beneath.
+"""Definition of a study for its store: settings, seed, simulating code, and versions of libraries.
 
-Of this package it is all source, so that no change of it is ever served old blocks. Of the user's own code it is the
-methods of the study and of the objects in its fields and conditions, the functions in these, and whatever functions,
-classes and constants of their own module all of these name. Not seen are functions that they import from elsewhere
-(known by their name), libraries other than NumPy and SciPy, objects without a stable identity, and what is looked up
-while running: files, the environment, `getattr`. A dict or list that is filled while running counts as another constant
-then.
+The code of this package is recorded as a whole, so that no change of it is served old blocks. Recorded code of the user
+is that of the study's methods, of the objects in its fields and conditions, and of the functions in these. It includes
+all functions, classes and constants of their own module that this code names. Not recorded are functions imported from
+other modules (known by their name), libraries other than NumPy and SciPy, objects without a stable identity, and
+lookups at run time: files, the environment, `getattr`. A dict or list that is filled at run time counts as a changed
+constant.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from bnstats.simulation.study import Condition, Study
 from bnstats.simulation.summaries import histogram
 
 _PACKAGE = __name__.partition(".")[0]
-# Their code is identified by their version, and Python's by its bytecode.
+# Versions identify the code of these libraries; Python's bytecode identifies the version of Python.
 _KNOWN_BY_VERSION = ("numpy", "scipy")
 _COVERED = {_PACKAGE, *_KNOWN_BY_VERSION, *sys.stdlib_module_names}
-# What these methods of a study say does not change a block.
+# Members of a study that do not change a block.
 _DESCRIBE = (
     *(
         "always_equal",
@@ -51,7 +51,7 @@ Part = tuple[str, Any]
 
 
 def definition(study: Study, seed: int) -> dict[str, Any]:
-    """All that the blocks of a study depend on, besides condition and block, as a JSON value."""
+    """Return the facts that blocks of a study depend on, besides condition and block, as a JSON value."""
     fields = {f.name: getattr(study, f.name) for f in dataclasses.fields(study) if f.name not in study.grid}
     return {
         "study": name_of(type(study)),
@@ -65,13 +65,16 @@ def definition(study: Study, seed: int) -> dict[str, Any]:
 
 
 def condition_key(condition: Condition, content: Mapping[str, Any] = MappingProxyType({})) -> str:
-    """Name of a condition in a store: parameters, the user's own code in them, and what else decides its blocks."""
+    """Return the key of a condition in a store.
+
+    It is a digest of the parameters, the user's own code in them, and the condition's cache key.
+    """
     parts = [code(tuple(condition.values())), content]
     return digest([condition, *parts]) if any(parts) else digest(condition)
 
 
 def code(value: Any) -> dict[str, Any]:
-    """The user's own code that an object is made of: by name, a digest of each function, and each constant it uses."""
+    """Return the user's own code in an object, by name: a digest of each function, and each constant."""
     found: dict[str, list[Any]] = {}
     for name, mark in _marks("", value, set()):
         found.setdefault(name, []).append(mark)
@@ -80,7 +83,7 @@ def code(value: Any) -> dict[str, Any]:
 
 @functools.cache
 def _source() -> str:
-    """A digest of the source of this package."""
+    """Return a digest of this package's source."""
     mark = hashlib.blake2b(digest_size=8)
     for name, text in sorted(_modules(files(_PACKAGE))):
         mark.update(name.encode() + b"\0" + text + b"\0")
@@ -96,7 +99,7 @@ def _modules(folder: Traversable) -> Iterator[tuple[str, bytes]]:
 
 
 def _marks(label: str, value: Any, seen: set[int]) -> Iterator[Part]:
-    """The bytecode of functions, and the constants that have a label, in `value` and all that it is made of."""
+    """Return the bytecode of functions, and the constants that have a label, in `value` and all its parts."""
     if isinstance(value, FunctionType | type) or hasattr(value, "__wrapped__"):
         if id(value) in seen or str(value.__module__).partition(".")[0] in _COVERED:
             return
@@ -107,12 +110,12 @@ def _marks(label: str, value: Any, seen: set[int]) -> Iterator[Part]:
     for part in parts:
         yield from _marks(*part, seen)
     if label and not parts:
-        with suppress(ValueError):  # no stable identity: not seen
+        with suppress(ValueError):  # an object without a stable identity is not recorded
             yield label, canonical(frozenset(value) if isinstance(value, set) else value)
 
 
 def _parts(label: str, value: Any) -> Iterator[Part]:
-    """The parts of an object; fields and conditions have no label, as their values are recorded elsewhere."""
+    """Return the parts of an object; fields and conditions have no label, as they are recorded elsewhere."""
 
     def below(name: Any) -> str:
         return label and f"{label}.{name}"
@@ -140,11 +143,11 @@ def _parts(label: str, value: Any) -> Iterator[Part]:
 
 
 def _parts_of_function(function: FunctionType) -> Iterator[Part]:
-    """Defaults, what it closes over, and the globals that it names; of other modules' functions only the name."""
+    """Return a function's defaults, closure and globals; of functions from other modules only the name."""
     name, globals_ = name_of(function), function.__globals__
     yield f"{name}.defaults", (function.__defaults__, function.__kwdefaults__)
-    for free, condition in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
-        yield f"{name}.{free}", condition.cell_contents
+    for free, closed in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
+        yield f"{name}.{free}", closed.cell_contents
     for used in sorted(_names(function.__code__) & globals_.keys()):
         value = globals_[used]
         own = not hasattr(value, "__qualname__") or value.__module__ == function.__module__
@@ -156,16 +159,16 @@ def _names(code: CodeType) -> set[str]:
 
 
 def _parts_of_class(kind: type) -> Iterator[Part]:
-    """Its methods, the class attributes that they name, and its bases."""
+    """Return a class's methods, the class attributes that they name, and its bases."""
     left_out = {f.name for f in dataclasses.fields(kind)} if dataclasses.is_dataclass(kind) else set()
     left_out |= set(_DESCRIBE if issubclass(kind, Study) else ())
-    held = {name: function_of(value) for name, value in vars(kind).items() if name not in left_out}
+    members = {name: function_of(value) for name, value in vars(kind).items() if name not in left_out}
     methods = {
         name: value
-        for name, value in held.items()
+        for name, value in members.items()
         if isinstance(value, FunctionType) and (not name.startswith("__") or name in ("__call__", "__post_init__"))
     }
     named = set().union(*(_names(f.__code__) for f in methods.values()))
-    attributes = {name: value for name, value in held.items() if name in named and not name.startswith("__")}
+    attributes = {name: value for name, value in members.items() if name in named and not name.startswith("__")}
     yield from ((f"{name_of(kind)}.{name}", value) for name, value in (attributes | methods).items())
     yield from (("", base) for base in kind.__bases__)

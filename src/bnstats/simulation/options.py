@@ -1,4 +1,4 @@
-"""How a study is run: the options that `run` and every measuring function take, declared and documented once."""
+"""Options of a run, declared and documented once for `run` and every measuring function."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ R = TypeVar("R")
 
 
 class RunOptions(TypedDict, total=False):
-    """How a study is run; the same names everywhere, documented in `DOCUMENTATION`."""
+    """Options of a run, with the same names in every measuring function; `DOCUMENTATION` describes them."""
 
     precision: float | None
     seed: int
@@ -28,33 +28,34 @@ class RunOptions(TypedDict, total=False):
     max_replicates: int
 
 
-# What is said of a run's options wherever a docstring has a parameter `**options`.
+# Replaces the parameter `**options` in the docstrings of measuring functions.
 DOCUMENTATION = """\
 precision : float, optional
-    Relative Monte Carlo standard error to reach in each number; replicates double until all have reached it or
-    `max_replicates` are spent. None: `max_replicates` are simulated. Stopping when a number looks precise enough
-    moves the share of a rare event up by about precision² of itself: 7 % at 0.3, 0.04 % at 0.02.
+    Relative Monte Carlo standard error that each number has to reach. Replicates double until all numbers have
+    reached it, or until `max_replicates` are simulated. None: `max_replicates` are simulated. Stopping as soon as
+    a number is precise enough raises the proportion of a rare event by about precision² of itself: 7 % at 0.3,
+    0.04 % at 0.02.
 seed : int
-    Of all random numbers.
-executor : None, int, concurrent.futures.Executor or Share
-    None: one thread per core; an int: so many threads. Results do not depend on it. A `bn.JobArray`: this job's share
-    of the blocks.
+    Seed of all random numbers.
+executor : None, int, concurrent.futures.Executor or JobArray
+    Workers that simulate the blocks. None: one thread per core; an int: number of threads. Results do not depend on
+    these. A `bn.JobArray`: this job's part of the blocks.
 store : path, optional
-    SQLite file in which finished blocks are kept and found again.
+    SQLite file that keeps finished blocks. A later run reads them from it.
 progress : bool, optional
-    Progress bar; by default on a terminal only.
+    True to show a progress bar; by default it is shown on a terminal only.
 max_replicates : int
-    At most so many replicates per condition, rounded up to whole blocks.
+    Maximum replicates per condition, rounded up to whole blocks.
 """
 _PLACE = "**options : RunOptions\n"
 _DEFAULTS: RunOptions = {"seed": 0, "executor": None, "store": None, "progress": None}
 
 
 def run_options(*, precision: float | None, max_replicates: int) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Declare the `**options` of a function to be those of a run, with its own defaults of two of them.
+    """Declare the `**options` of a function to be the options of a run, with defaults for two of them.
 
-    They are checked before the function is called, shown by `help`, and documented in place of `**options` in its
-    docstring; what stands there below `**options` follows, such as what a replicate is.
+    The options are checked before the function is called. `help` shows them in the signature. Their documentation
+    replaces `**options` in the docstring; text below `**options` follows it, such as the meaning of a replicate.
 
     Examples
     --------
@@ -87,7 +88,7 @@ def run_options(*, precision: float | None, max_replicates: int) -> Callable[[Ca
 
 
 def _with_options(signature: inspect.Signature, defaults: dict[str, Any]) -> inspect.Signature:
-    """The signature with the options in place of `**options`."""
+    """Return the signature with the options in place of `**options`."""
     *others, _ = signature.parameters.values()
     shared = [
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
@@ -98,7 +99,7 @@ def _with_options(signature: inspect.Signature, defaults: dict[str, Any]) -> ins
 
 
 def checked(options: dict[str, Any]) -> dict[str, Any]:
-    """The options as a run takes them; ValueError for those that make no sense."""
+    """Return the options with the types that `run` takes; raise ValueError for an invalid option."""
     precision, executor, store, progress = (options[name] for name in ("precision", "executor", "store", "progress"))
     if precision is not None:
         precision = number("precision", precision, "(0, 1)", "a relative standard error")

@@ -1,4 +1,4 @@
-"""A progress bar: finished conditions, the worst error, draws per second."""
+"""Progress bar of a run: finished conditions, the largest relative error, draws per second."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bnstats.simulation.study import Condition, Study
 
 
 class Bar:
-    """The bar of one run, as a context; shown on a terminal only, unless `progress` says otherwise."""
+    """Progress bar of one run, as a context; by default it is shown on a terminal only."""
 
     def __init__(self, study: Study, condition_runs: int, progress: bool | None) -> None:
         self._study = study
@@ -29,12 +29,12 @@ class Bar:
         self._bar.close()
 
     def blocks(self, condition: Condition, finished: int) -> None:
-        """Count so many finished blocks of this condition."""
+        """Add finished blocks of this condition."""
         self._draws += finished * self._study.size(condition) * self._study.draws_per_replicate(condition)
         self._show()
 
     def look(self, condition_runs: Sequence[ConditionRun]) -> None:
-        """Show how precise the conditions are at this look."""
+        """Update the number of finished conditions and the largest relative error."""
         self._worst = max(c.worst for c in condition_runs)
         self._bar.update(sum(c.done for c in condition_runs) - self._bar.n)
         self._show()

@@ -1,4 +1,4 @@
-"""What every result offers: its table, a short view with Monte Carlo errors, a summary in words, paired differences."""
+"""Base class of results: table, short view with errors, summary in words, and paired differences."""
 
 from __future__ import annotations
 
@@ -20,30 +20,44 @@ if TYPE_CHECKING:
     from bnstats.simulation.run import Simulation
 
 ROWS = 10
-"""Rows of a table that a short view shows."""
+"""Rows of a table in a short view."""
 WIDTH = 80
-"""Characters in a line of it."""
+"""Characters in a line of a short view."""
 NO_MARKUP = "tex2jax_ignore"
-"""Class of what a notebook shows as it stands: a name with dollar signs is no formula."""
+"""CSS class that keeps notebooks from reading a name with dollar signs as a formula."""
 
 
 class Result:
-    """A tidy table of numbers, each with its Monte Carlo standard error `mcse`; the columns before `value` name it."""
+    """Tidy table of numbers with Monte Carlo standard errors.
+
+    The columns before `value` name a number; `mcse` is its Monte Carlo standard error.
+    """
 
     alternatives: ClassVar[Mapping[str, bool]] = {}
-    """Columns of which two values can be compared, and whether these share their draws."""
+    """Columns in which two values can be compared; True if rows that differ in the column have the same draws."""
 
     table: pd.DataFrame
     simulation: Simulation
 
     def plot(self) -> Figure:
-        """The numbers against the parameter that takes most values, one panel for each measure."""
+        """Plot the numbers against the parameter that takes most values, with one panel for each measure.
+
+        Returns
+        -------
+        Figure
+            Matplotlib figure.
+        """
         from bnstats.plots.results import numbers
 
         return numbers(self.table)
 
     def summary(self) -> str:
-        """What was measured and how surely, in words and numbers.
+        """Return a summary in words: the ranges of the numbers and their precision.
+
+        Returns
+        -------
+        str
+            One line for each measure, after a heading, and lines about the Monte Carlo standard errors.
 
         Examples
         --------
@@ -81,33 +95,45 @@ class Result:
         return "\n".join(lines)
 
     def compare(self, a: Any, b: Any) -> pd.DataFrame:
-        """How much larger each number is with `a` than with `b`, with the standard error of that difference.
+        """Return the difference of each number between `a` and `b`, with its Monte Carlo standard error.
 
         Parameters
         ----------
-        a, b : names, what has them, or numbers
-            Two estimators, kinds of statistics, normalizers, batch sizes, corrections or conventions, as they stand in
-            the table; of several columns that have both, the first.
+        a, b : str, number, or object with a `name`
+            Two estimators, kinds of statistics, normalizers, batch sizes, corrections or conventions, named as in the
+            table. If several columns have both values, the first such column is compared.
 
         Returns
         -------
         DataFrame
-            The other columns that name a number; value, the difference; mcse and mcse_df; and paired: where both come
-            from the same draws, the error is that of the paired difference, over independent groups of blocks, else
-            that of a difference of independent numbers. Of a run of one block, that block is simulated again, and the
-            groups are parts of it.
+            One row per pair of numbers. The first columns name the number, without the compared column. The others:
+
+            - `value`: the number with `a` minus the number with `b`.
+            - `mcse`, `mcse_df`: Monte Carlo standard error of `value`, and its degrees of freedom.
+            - `paired`: True if both numbers come from the same draws. The error then is that of the paired difference,
+            over
+              independent groups of blocks. A run with one block simulates that block again, and the groups are parts of
+              it. False: the error is that of a difference of independent numbers.
+
+        Raises
+        ------
+        ValueError
+            If no column of the table has both values, or if the values are equal.
 
         Examples
         --------
         >>> import bnstats as bn
         >>> c = bn.measure_convergence("normal", batch_sizes=[4], estimators=["var", "std"])
-        >>> c.compare("var", "std")[["measure", "paired"]].values.tolist()[0]
-        ['bias', True]
+        >>> c.compare("var", "std")[["measure", "value", "mcse", "paired"]].head(2).round(4)
+          measure   value    mcse  paired
+        0    bias -0.0477  0.0007    True
+        1      se  0.2752  0.0017    True
         """
         column, (first, second) = self._column_of(a, b)
         numbered = self.table.assign(row=np.arange(len(self.table)))
         sides = [numbered[numbered[column] == name] for name in (first, second)]
-        # What each of them has a single and different value of goes with it, as a convention's momentum.
+        # A column with one value on each side, but a different one, belongs to the alternative: a convention's
+        # momentum.
         single = [n for n in self._names() if all(side[n].nunique(dropna=False) == 1 for side in sides)]
         same = [n for n in single if repr(sides[0][n].iloc[0]) == repr(sides[1][n].iloc[0])]
         keys = [n for n in self._names() if n not in single or n in same]
@@ -125,11 +151,11 @@ class Result:
         )
 
     def _shares_draws(self, column: str) -> bool:
-        """Whether rows that differ in this column have the same draws."""
+        """Return True if rows that differ in this column have the same draws."""
         return self.alternatives[column]
 
     def _column_of(self, a: Any, b: Any) -> tuple[str, tuple[Any, Any]]:
-        """The column that has both names, and these."""
+        """Return the first column that has both values, and the two values as in that column."""
         names = tuple(x if type(x) in (str, int) else str(getattr(x, "name", None) or shown(x)) for x in (a, b))
         for column in self.alternatives:
             if column in self.table and set(names) <= set(self.table[column]) and names[0] != names[1]:
@@ -141,34 +167,34 @@ class Result:
             f"{column}: {', '.join(escaped(str(value)) for value in values)}" for column, values in known.items()
         )
         raise ValueError(
-            f"two different names of one column are compared ({allowed or 'this result has none'}); "
+            f"a and b must be two different values of one column ({allowed or 'this result has none'}); "
             f"got {shown(names[0])} and {shown(names[1])}."
         )
 
     def _error(self, row: int, other: int, together: bool) -> tuple[Error, bool]:
-        """Error of the difference of two rows, and whether it is that of paired numbers."""
+        """Return the error of the difference of two rows, and True if it is the error of paired numbers."""
         if together:
             return error_of_difference(self.simulation, self._row(row), self._row(other)), True
         errors = self.table[["mcse", "mcse_df"]].to_numpy(float)
         return independent_difference(Error(*errors[row]), Error(*errors[other])), False
 
     def _row(self, row: int) -> int:
-        """Where the simulation has a row of the table."""
+        """Return the row of the simulation for a row of the table."""
         return row
 
     def _names(self) -> list[str]:
-        """The columns that name a number."""
+        """Return the columns that name a number."""
         return _names_in(self.table)
 
     def _heading(self) -> str:
-        """How many numbers there are, and what they all share."""
+        """Return the number of rows, and the parameters that are the same in all rows."""
         table = printable_table(self.table)
         same = [name for name in _names_in(table) if table[name].nunique(dropna=False) == 1]
         shared = ", ".join(f"{name.replace('_', ' ')} {short(table[name].iloc[0])}" for name in same)
         return f"{type(self).__name__}: {len(table)} numbers" + (f"; the same for all: {shared}." if shared else ".")
 
     def _view(self) -> pd.DataFrame:
-        """The table with value and error in one column, without the columns that never change."""
+        """Return the table with value and error in one column, without the columns that never change."""
         table = printable_table(self.table)
         varying = [name for name in _names_in(table) if table[name].nunique(dropna=False) > 1]
         view = table[varying].copy()
@@ -210,7 +236,7 @@ def _by_measure(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
 
 
 def with_error(value: float, mcse: float) -> str:
-    """A number with its Monte Carlo standard error, to two digits of that error.
+    """Return a number with its Monte Carlo standard error, to two digits of that error.
 
     >>> with_error(0.10312, 0.00042), with_error(0.5, 0.0), with_error(math.inf, math.nan), with_error(0.675, math.inf)
     ('0.10312 ± 0.00042', '0.5 exact', 'inf', '0.675 ± inf')
@@ -227,7 +253,7 @@ def with_error(value: float, mcse: float) -> str:
 
 
 def short(value: Any) -> str:
-    """Return a value of a factor without the digits that rounding has left.
+    """Return a parameter value as text, without digits that come from rounding.
 
     >>> short(1 - 0.99), short(0.1), short(100000.0), short(64), short("normal")
     ('0.01', '0.1', '100000', '64', 'normal')
@@ -236,7 +262,7 @@ def short(value: Any) -> str:
 
 
 def _range(measure: str, part: pd.DataFrame, names: list[str]) -> str:
-    """Where a measure is smallest and largest."""
+    """Return a line with the smallest and the largest value of a measure."""
     finite = part[np.isfinite(part["value"].to_numpy(float))]
     if finite.empty:
         return f"{measure}: infinite, or not known, in all {len(part)} conditions."

@@ -1,4 +1,4 @@
-"""The frame: runs any study, with any workers, until its numbers are precise enough."""
+"""Runs of studies: `run` simulates a study, with any workers, until its numbers are precise enough."""
 
 from __future__ import annotations
 
@@ -33,26 +33,32 @@ from bnstats.simulation.workers.job_array import job_array_of
 
 @dataclass(frozen=True, repr=False)
 class Simulation(Result):
-    """The outcome of a study.
+    """Result of a study.
 
     Attributes
     ----------
     table : DataFrame
-        One row per condition, measure and summary: value, mcse (Monte Carlo standard error), mcse_df, exact,
-        replicates, and reached, whether the relative mcse is as small as asked, or nothing was asked of that number.
-        The column summary is there if a measure has several. Infinite values are not estimated and have no mcse; mcse
-        is inf where the replicates' tails are too heavy for it to exist, and where they are all equal and nothing
-        bounds what others would be (`Study.span`); it is 0 only where they are known to be all the same. mcse_df are
-        its degrees of freedom: an interval of 95 % is value ± t mcse, where Student's law with these exceeds t with 2.5
-        %. They are inf where mcse is 0, and nan where there is none. Of a study with control variates also
-        variance_ratio: so many times as many replicates would have been needed without them; 1 where they were not
-        used.
+        One row per condition, measure and summary. The columns that describe the condition and the measure come first;
+        `summary` is among them if a measure has several summaries. The other columns:
+
+        - `value`: the estimate, or the exact value where that is infinite.
+        - `mcse`: Monte Carlo standard error, in the unit of `value`. It is NaN for an infinite value. It is inf if the
+          replicates' tails are too heavy for it to exist. It is also inf if all replicates are equal and nothing bounds
+          unseen values (`Study.value_range`); it is 0 only if all possible replicates are known to be equal.
+        - `mcse_df`: degrees of freedom of `mcse`. A 95 % interval is value ± t mcse, where t is the 97.5 % quantile of
+          Student's law with these degrees of freedom. They are inf if `mcse` is 0, and NaN if `mcse` is inf or NaN.
+        - `exact`: the exact value; NaN if it is unknown.
+        - `replicates`: number of replicates.
+        - `precision_reached`: True if `mcse`, divided by the scale of the summary, is at most `precision`, or if no
+          precision was required of the number.
+        - `variance_ratio`, of a study with control variates only: the factor by which more replicates would have been
+          needed without them; 1 if they were not used.
     samples, summaries : list
-        The tally behind each row, and how it was summarized.
+        Sample and summary behind each row.
     looks : int
-        How often, at most, the precision was checked.
+        Maximum number of times that the precision was checked.
     places : list of (FirstBlock, key)
-        The condition and measure of each row.
+        Condition and measure of each row.
     """
 
     table: pd.DataFrame
@@ -63,11 +69,11 @@ class Simulation(Result):
 
     @property
     def simulation(self) -> Simulation:  # type: ignore[override]
-        """Itself: other results hold one under this name."""
+        """The simulation itself; other results hold a simulation under this name."""
         return self
 
     def leaving_out(self, row: int) -> NDArray[np.float64]:
-        """The value of one row without each of the independent groups of its blocks, shape (GROUPS,)."""
+        """Return the value of one row without each independent group of its blocks, shape (GROUPS,)."""
         row = whole("row", row, minimum=0, maximum=len(self.samples) - 1)
         return self.summaries[row].leaving_out(self.samples[row])
 
@@ -82,37 +88,59 @@ def run(
     Parameters
     ----------
     study : Study
+        Conditions, replicates and summaries; see `bn.Study` for an example.
     **options : RunOptions
+
+    Returns
+    -------
+    Simulation
+        Its `table` has one row per condition, measure and summary, with the columns `value`, `mcse`, `mcse_df`,
+        `exact`, `replicates` and `precision_reached`.
 
     Raises
     ------
     ValueError
-        For bad arguments, before anything is simulated.
+        If an argument is invalid, before anything is simulated.
     BlockError
         If a block fails.
     WorkersLostError
-        If workers were lost; finished blocks are kept in the store.
+        If workers were lost. Finished blocks stay in the store.
     OSError
-        If the store cannot be written; what it holds is kept.
+        If the store cannot be written. Its contents are kept.
 
     Warns
     -----
     PrecisionWarning
-        If `max_replicates` did not suffice, or if a number's tails are too heavy for a standard error; the column
-        `precision_reached` says where.
+        If `max_replicates` did not suffice, or if the tails of a measure are too heavy for a standard error. The column
+        `precision_reached` marks the rows.
     NotFiniteWarning
-        If replicates are NaN, or infinite without the exact value being so.
+        If replicates are NaN, or infinite although the exact value is finite or unknown.
+
+    Examples
+    --------
+    Estimate the mean of the larger of two uniform numbers, which is 2 / 3:
+
+    >>> @dataclass(frozen=True)
+    ... class LargerOfTwo(Study):
+    ...     def conditions(self):
+    ...         return [{"draws": 2}]
+    ...
+    ...     def simulate(self, condition, rng, size):
+    ...         return {"larger": rng.random((size, condition["draws"])).max(axis=1)}
+    >>> run(LargerOfTwo(), precision=0.005).table[["value", "mcse", "replicates"]].round(4)
+        value    mcse  replicates
+    0  0.6643  0.0026        8000
     """
     precision, seed, store = options["precision"], options["seed"], options["store"]
     conditions = check(study)
     condition_runs = [
         ConditionRun(study, condition_run, options["max_replicates"]) for condition_run in distinct(conditions)
     ]
-    share = job_array_of(options["executor"], precision, store)
-    if share.of > 1:
-        share.limit(condition_runs)
-    most_looks = looks(max(c.max_blocks for c in condition_runs), precision)
-    workers = Workers(share.executor, study, seed, condition_runs, merge=share.of == 1, pack=store is not None)
+    job_array = job_array_of(options["executor"], precision, store)
+    if job_array.of > 1:
+        job_array.limit(condition_runs)
+    max_looks = looks(max(c.max_blocks for c in condition_runs), precision)
+    workers = Workers(job_array.executor, study, seed, condition_runs, merge=job_array.of == 1, pack=store is not None)
     with ExitStack() as stack:
         blocks = None
         if store is not None:
@@ -120,25 +148,23 @@ def run(
             stack.callback(blocks.close)
         stack.enter_context(workers)
         bar = stack.enter_context(Bar(study, len(condition_runs), options["progress"]))
-        for look in range(most_looks):
-            last = look == most_looks - 1
+        for look in range(max_looks):
+            last = look == max_looks - 1
             own = {c: c.blocks_until(look, last) for c in condition_runs if not c.done}
-            wanted = [(c, share.blocks(numbers)) for c, numbers in own.items()]
-            with closing(tallies(study, seed, wanted, workers, blocks)) as finished:
+            requested = [(c, job_array.blocks(numbers)) for c, numbers in own.items()]
+            with closing(tallies(study, seed, requested, workers, blocks)) as finished:
                 for condition_run, block, part in finished:
                     before = condition_run.blocks
-                    condition_run.add(block // share.of, part)
+                    condition_run.add(block // job_array.of, part)
                     bar.blocks(condition_run.condition, condition_run.blocks - before)
-                    if (
-                        condition_run.blocks == own[condition_run].stop
-                    ):  # judged while workers simulate the next condition
+                    # The precision is checked while workers simulate the next condition.
+                    if condition_run.blocks == own[condition_run].stop:
                         condition_run.settle(precision, last)
-            for condition_run in [
-                c for c, numbers in own.items() if not numbers
-            ]:  # all that are allowed were judged before
+            # These conditions had all allowed blocks before.
+            for condition_run in [c for c, numbers in own.items() if not numbers]:
                 condition_run.settle(precision, last)
             bar.look(condition_runs)
-    return _simulation(condition_runs, most_looks, precision, seed)
+    return _simulation(condition_runs, max_looks, precision, seed)
 
 
 def _simulation(condition_runs: Sequence[ConditionRun], looks: int, precision: float | None, seed: int) -> Simulation:
@@ -152,7 +178,7 @@ def _simulation(condition_runs: Sequence[ConditionRun], looks: int, precision: f
     if precision is not None:
         missed, asked = ~table["precision_reached"], np.array([row.number.asked for row in rows], dtype=bool)
         _report_missed(table[missed & asked], len(table), precision)
-        # NaN is no heavy tail, and has a warning of its own.
+        # NaN is no heavy tail, and NotFiniteWarning names it.
         heavy = np.array([row.number.case is Case.HEAVY_TAILED and not row.sample.missing[0] for row in rows], bool)
         _report_without_error(table[missed & ~asked & heavy], len(table))
     _report_not_finite(condition_runs)
@@ -183,7 +209,8 @@ def _report_without_error(rows: pd.DataFrame, of: int) -> None:
     if len(rows):
         notify(
             f"{len(rows)} of {of} numbers have no standard error (mcse is inf) and did not reach the precision: their "
-            "replicates' tails are too heavy, and no limit on replicates would help; a median always has one. "
+            "replicates' tails are too heavy, and no limit on replicates would help; a median always has a standard "
+            "error. "
             f"{first_of(rows)}",
             PrecisionWarning,
         )
@@ -193,8 +220,8 @@ def _report_contradicted(condition_runs: Sequence[ConditionRun]) -> None:
     wrong = sorted({str(name) for condition_run in condition_runs for name in condition_run.contradicted})
     if wrong:
         notify(
-            f"{len(wrong)} control variates were not used, as the means of their replicates are not 0; let simulate "
-            f"subtract what is expected of them. The first of them: {', '.join(wrong[:SHOWN])}."
+            f"{len(wrong)} control variates were not used, because the means of their replicates are not 0; let "
+            f"simulate subtract their expected values. The first of them: {', '.join(wrong[:SHOWN])}."
         )
 
 

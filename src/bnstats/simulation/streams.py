@@ -1,4 +1,4 @@
-"""Random streams that depend on what is simulated, never on where, when or beside what."""
+"""Random streams that depend on the seed, the condition and the block, never on workers."""
 
 from __future__ import annotations
 
@@ -17,21 +17,22 @@ from numpy.random import SFC64, Generator, SeedSequence
 from bnstats._checks.user_code import LENDING
 
 _PACKAGE = __name__.partition(".")[0]
-# Whether a function takes *args, takes **kwargs, is a generator.
+# Flags of a function: it takes *args, it takes **kwargs, it is a generator.
 _KINDS = inspect.CO_VARARGS | inspect.CO_VARKEYWORDS | inspect.CO_GENERATOR
 
 
 def canonical(value: Any) -> Any:
-    """A plain JSON value that two objects share exactly if they mean the same, in any process and session.
+    """Return the stable JSON identity of an object.
 
-    Data are known by a digest, dataclasses by their fields, an object with an `identity` by that; functions and classes
-    of this package by their public name, a user's by qualified name and code. No file or module has a part in it: a
-    class may move to another file, and a script may be run or imported.
+    Two objects have equal identities exactly if they mean the same, in any process and session. Data are identified by
+    a digest, dataclasses by their fields, and an object with an attribute `identity` by that attribute. Functions and
+    classes of this package are identified by their public name, a user's by qualified name and code. Files and modules
+    do not matter: a class may move to another file, and a script may be run or imported.
 
     Raises
     ------
     ValueError
-        For an object that has no stable meaning of this kind.
+        If an object has no stable identity.
 
     Examples
     --------
@@ -60,7 +61,7 @@ def canonical(value: Any) -> Any:
         closed = [condition.cell_contents for condition in value.__closure__ or ()]
         return [_meaning(value), canonical([value.__defaults__, value.__kwdefaults__, closed])]
     owner = getattr(value, "__self__", None)
-    if owner is not None and not isinstance(owner, ModuleType):  # a method means nothing without its object
+    if owner is not None and not isinstance(owner, ModuleType):  # the identity of a method includes its object
         return ["method", canonical(owner), canonical(getattr(value, "__func__", value.__name__))]
     if hasattr(value, "__qualname__") or isinstance(value, np.ufunc):
         return _meaning(value)
@@ -68,7 +69,10 @@ def canonical(value: Any) -> Any:
 
 
 def name_of(value: Any) -> str:
-    """Name of a function or class: the public one of this package's, the qualified one of others that have Python code.
+    """Return the name of a function or class.
+
+    The name is the public one for this package, the qualified one for other Python code, and includes the module for
+    compiled code.
 
     >>> name_of(canonical), name_of(np.sin), name_of(len)
     ('bnstats.canonical', 'numpy.sin', 'builtins.len')
@@ -80,11 +84,11 @@ def name_of(value: Any) -> str:
 
 
 def _module(value: Any) -> str:
-    return str(getattr(value, "__module__", None) or "numpy")  # a ufunc of NumPy names no module
+    return str(getattr(value, "__module__", None) or "numpy")  # ufuncs of NumPy have no __module__
 
 
 def _meaning(value: Any) -> Any:
-    """The name of a function or class, and its code where the name alone does not say what it does."""
+    """Return the name of a function or class, with its code if the name alone does not identify it."""
     name = name_of(value)
     public = name.startswith(f"{_PACKAGE}.") and "<" not in name
     code = [] if public else _code(value)
@@ -92,7 +96,7 @@ def _meaning(value: Any) -> Any:
 
 
 def _code(value: Any) -> list[Any]:
-    """The bytecode of a function, or of the methods of a class and its bases; empty where none is in Python."""
+    """Return the bytecode of a function, or of a class's methods and its bases; empty without Python code."""
     if isinstance(value, FunctionType):
         return bytecode(value.__code__)
     return _code_of_class(value) if isinstance(value, type) else []
@@ -112,12 +116,12 @@ def _code_of_class(kind: type) -> list[Any]:
 
 
 def _is_generated(name: str) -> bool:
-    """Whether a method may be Python's or a dataclass's own, whose code depends on the version of Python."""
+    """Return True for methods that Python or dataclasses may generate; their code depends on the version."""
     return name.startswith("__") and name not in ("__call__", "__post_init__")
 
 
 def function_of(member: Any) -> Any:
-    """The function in a static method, class method, property or cached property, or that Numba has compiled."""
+    """Return the Python function in a static, class or compiled method, a property or a cached property."""
     if isinstance(member, staticmethod | classmethod):
         return function_of(member.__func__)
     if hasattr(member, "py_func"):
@@ -130,7 +134,7 @@ def function_of(member: Any) -> Any:
 
 
 def bytecode(code: CodeType) -> list[Any]:
-    """What a function does, with the names and constants in it, whatever its file and lines."""
+    """Return the instructions, names and constants of a function, without its file and lines."""
     parameters = [code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount, code.co_flags & _KINDS]
     handlers = code.co_exceptiontable.hex()
     return [parameters, code.co_code.hex(), handlers, list(code.co_names), [_constant(c) for c in code.co_consts]]
@@ -144,13 +148,15 @@ def _constant(constant: Any) -> Any:
 
 
 def digest(value: Any) -> str:
-    """128 bits, as 32 hexadecimal digits, of the canonical form of a value."""
+    """Return 128 bits, as 32 hexadecimal digits, of the canonical form of a value."""
     text = json.dumps(canonical(value), sort_keys=True)
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
 def stream(seed: int, condition: Mapping[str, Any], block: int) -> Generator:
-    """The generator of one block of replicates of one condition (SFC64: the fastest of NumPy's, period at least 2^64).
+    """Return the generator of one block of replicates of one condition.
+
+    The generator is SFC64: the fastest of NumPy's, with a period of at least 2^64.
 
     >>> a, b = (stream(0, {"n": 2}, block=7).random() for _ in range(2))
     >>> a == b, a == stream(0, {"n": 2}, block=8).random()
@@ -162,7 +168,7 @@ def stream(seed: int, condition: Mapping[str, Any], block: int) -> Generator:
 
 
 def side_stream(rng: Generator, key: int) -> Generator:
-    """A further stream for the same block, whose use leaves the draws of `rng` as they are."""
+    """Return another generator for the same block; its draws leave those of `rng` unchanged."""
     parent = rng.bit_generator.seed_seq
     assert isinstance(parent, SeedSequence)
     return Generator(SFC64(SeedSequence(parent.entropy, spawn_key=(*parent.spawn_key, key))))

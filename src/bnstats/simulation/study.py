@@ -1,4 +1,4 @@
-"""A study: what a block of independent replicates is, under each condition."""
+"""Study: the conditions to simulate, and the independent replicates of one block of each."""
 
 from __future__ import annotations
 
@@ -21,11 +21,13 @@ Condition = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Study(ABC):
-    """What is simulated. A subclass is a frozen dataclass with `conditions` and `simulate`; the rest has defaults.
+    """Base class of what `bn.run` simulates.
+
+    A subclass is a frozen dataclass with the methods `conditions` and `simulate`. All other methods have defaults.
 
     Examples
     --------
-    How often does a batch of n fair coins show only one face?
+    Estimate the probability that a batch of n fair coins shows only one face:
 
     >>> @dataclass(frozen=True)
     ... class OneFace(Study):
@@ -42,120 +44,140 @@ class Study(ABC):
     ...         return 2 * 0.5 ** condition["batch_size"]
     >>> from bnstats.simulation.run import run
     >>> table = run(OneFace((2, 5)), precision=0.01).table
-    >>> table[["batch_size", "measure", "exact"]].values.tolist()
-    [[2, 'one_face', 0.5], [5, 'one_face', 0.0625]]
-    >>> bool((abs(table.value - table.exact) < 6 * table.mcse).all())
-    True
+    >>> print(table[["batch_size", "measure", "value", "mcse", "exact"]].round(4).to_string(index=False))
+     batch_size  measure  value   mcse  exact
+              2 one_face 0.5041 0.0040 0.5000
+              5 one_face 0.0619 0.0005 0.0625
     """
 
     summaries: ClassVar[tuple[str | Summary, ...]] = ("mean",)
-    """All that are taken, by name in `SUMMARIES` or as `Summary`, such as `quantile(0.9)`."""
+    """Summaries of every measure: names in `SUMMARIES`, or objects of class `Summary`, such as `quantile(0.9)`."""
     key_columns: ClassVar[tuple[str, ...]] = ("measure",)
-    """What a measure's name consists of; if of several parts, methods get it as a named tuple of these."""
+    """Columns for the parts of a measure's name. Methods get a name of several parts as a named tuple of these."""
     grid: ClassVar[tuple[str, ...]] = ()
-    """Fields that only say which conditions there are: a store serves any values of them."""
+    """Fields that only choose the conditions: one store serves all values of these fields."""
     paired: ClassVar[bool] = False
-    """Whether all measures of a condition stop together, at the same replicates, so that their differences add up."""
+    """True if all measures of a condition stop at the same number of replicates, so that their differences add up."""
     sample_heavy_tails: ClassVar[bool] = False
-    """Whether replicates are also added where they are too few to estimate an error, but the most allowed would do."""
+    """True to keep sampling heavy-tailed measures if `max_replicates` would suffice to estimate their errors."""
 
     @abstractmethod
     def conditions(self) -> Sequence[Condition]:
-        """One mapping of parameters per condition; each has its own random stream unless `stream_of` says otherwise.
+        """Return one mapping of parameters for each condition.
 
-        Methods get a copy that cannot be changed.
+        Each condition has its own random stream, unless `stream_of` says otherwise. The other methods get a read-only
+        copy of the mapping.
         """
 
     @abstractmethod
     def simulate(self, condition: Condition, rng: Generator, size: int) -> Mapping[Any, NDArray[Any]]:
-        """An array of `size` independent replicates, or a multiple of it, for each measure; further axes hold more.
+        """Return the replicates of one block.
 
-        A measure's name is a string, or a tuple with a value for each of `key_columns`. Booleans are events.
+        Parameters
+        ----------
+        condition : mapping
+            Parameters of the condition, read-only.
+        rng : Generator
+            Random stream of the block.
+        size : int
+            Replicates in the block.
+
+        Returns
+        -------
+        mapping of arrays
+            For each measure, `size` independent replicates along the first axis, or a multiple of `size`; further axes
+            hold more of them. A measure's name is a string, or a tuple with a value for each of `key_columns`. Booleans
+            are events.
         """
 
     def cache_key(self, condition: Condition) -> Mapping[str, Any]:
-        """What, in the `grid` fields, decides what a block holds: stores distinguish blocks by it, streams do not."""
+        """Return the values of `grid` fields that change the replicates of a block.
+
+        A store keeps blocks with different values apart. Random streams do not depend on these values.
+        """
         return {}
 
     def stream_of(self, condition: Condition) -> Condition:
-        """What decides a condition's random stream, by default the condition itself: no two conditions share any draws.
+        """Return the parameters that determine the random stream of a condition, by default all of them.
 
-        Conditions of which it is the same have common random numbers, block by block. That makes a difference of two of
-        them more precise, where the same numbers move both the same way.
+        By default no two conditions use the same draws. Conditions with equal returned parameters have common random
+        numbers in each block. A difference between two such conditions is more precise if the common numbers move both
+        conditions in the same direction.
         """
         return condition
 
     def size(self, condition: Condition) -> int:
-        """Replicates in a block."""
+        """Return the number of replicates in a block."""
         return 1000
 
     def max_replicates_of(self, condition: Condition, max_replicates: int) -> int:
-        """The most replicates of this condition, where `max_replicates` was given for all conditions."""
+        """Return the maximum replicates of this condition, given the `max_replicates` of the run."""
         return max_replicates
 
     def draws_per_replicate(self, condition: Condition) -> int:
-        """How many random numbers a replicate takes, for the progress bar."""
+        """Return the number of random draws in a replicate; the progress bar uses it."""
         return 1
 
     def target(self, condition: Condition, key: Any) -> float:
-        """Return the true value of what the replicates of this measure estimate; nan where nothing is estimated.
+        """Return the true value that the replicates of this measure estimate; NaN if there is none.
 
         Only bias, RMSE and median absolute error use the target: they summarize value - target. All other summaries
-        are of the values themselves. With the default, 0, the replicates are themselves errors.
+        describe the values themselves. With the default, 0, the replicates are themselves errors.
         """
         return 0.0
 
     def summaries_of(self, condition: Condition, key: Any) -> tuple[str | Summary, ...]:
-        """Those of `summaries` that are taken of this measure."""
+        """Return the summaries of this measure, a subset of `summaries`."""
         return self.summaries
 
     def model_se(self, condition: Condition, key: Any) -> Any:
-        """The measure that holds the standard errors which a model gave for the estimates in this one."""
+        """Return the measure that holds a model's standard errors of the estimates in this measure."""
         return None
 
     def controls(self, condition: Condition, key: Any) -> Sequence[Any]:
-        """Control variates of this measure: measures whose expectation is known to be 0, and which vary with it.
+        """Return the control variates of this measure: measures with known expectation 0 that vary with it.
 
-        They are among what `simulate` returns, replicate by replicate beside those of this measure, and are no rows of
-        the table. Where they make a mean, bias, standard error or RMSE of which no exact value is known more precise,
-        they are used; the table says so in a column `variance_ratio`. Those whose `tail_index` is not above 2 are not
-        used. See `bnstats.simulation.replicates.control_variates`.
+        `simulate` returns the control variates, replicate by replicate beside the replicates of this measure. They have
+        no rows in the table. They are used for a mean, bias, standard error or RMSE without a known exact value, where
+        they make it more precise. The column `variance_ratio` of the table then exceeds 1. Control variates with a
+        `tail_index` of 2 or less are not used. See `bnstats.simulation.replicates.control_variates`.
         """
         return ()
 
     def value_range(self, condition: Condition, key: Any) -> float:
-        """The most by which two replicates can differ: 0 where all are known to be the same, inf where it is not known.
+        """Return the largest possible difference between two replicates: 0 if all are equal, inf if unknown.
 
-        It bounds what may have been missed where all replicates are equal: their error is 0 only where the span is 0.
-        Events (booleans) have the span 1.
+        The value range bounds the error from unseen values if all replicates are equal: the error is then 0 only if the
+        value range is 0. Events (booleans) have the value range 1.
         """
         return math.inf
 
     def always_equal(self, condition: Condition, key: Any, other: Any) -> bool:
-        """Whether two measures are the same in every replicate: then their difference is known to be 0."""
+        """Return True if two measures are equal in every replicate, so that their difference is known to be 0."""
         return False
 
     def exact(self, condition: Condition, key: Any, summary: str) -> float:
-        """The exact value, nan where it is not known, inf where it is infinite."""
+        """Return the exact value of a summary: NaN if it is unknown, inf if it is infinite."""
         return math.nan
 
     def tail_index(self, condition: Condition, key: Any, replicates: int) -> float:
-        """Moments of the replicates below this order exist, as far as this number of replicates can show."""
+        """Return the order below which moments of the replicates exist, as far as so many replicates can show."""
         return math.inf
 
     def precision_required(self, condition: Condition, key: Any, summary: str) -> bool:
-        """Whether this number has to reach the precision of the run.
+        """Return True if this number has to reach the precision of the run.
 
-        One that need not has its standard error, too, but no replicates are added for it, and no warning names it.
+        A number that need not reach it has a standard error, too. No replicates are added for it, and no warning names
+        it.
         """
         return True
 
     def columns(self, condition: Condition) -> Mapping[str, Any]:
-        """The columns of the table that describe a condition."""
+        """Return the columns of the table that describe a condition."""
         return condition
 
     def key_of(self, parts: tuple[Any, ...]) -> Any:
-        """A measure's name as methods get it: the value itself, or a named tuple with the names of `key_columns`."""
+        """Return a measure's name as methods get it: the only part, or a named tuple of the parts."""
         return parts[0] if len(self.key_columns) == 1 else _key_type(self.key_columns)(*parts)
 
 

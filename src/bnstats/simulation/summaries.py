@@ -1,11 +1,12 @@
-"""From replicates to numbers: each summary has a value and a Monte Carlo standard error in closed form.
+"""Summaries of replicates: each has a value and a Monte Carlo standard error in closed form.
 
-Bias, RMSE and median absolute error are of the errors, value - target; all other summaries are of the values. The
-formulas are those of Morris, White & Crowther (2019, Table 6), with the fourth moment of the replicates in place of
-normality in those of standard errors, and the delta method for roots.
+Bias, RMSE and median absolute error summarize the errors, value - target; all other summaries describe the values. The
+formulas are those of Morris, White & Crowther (2019, Table 6), with two changes. Errors of standard errors use the
+fourth moment of the replicates instead of assuming normality. Roots use the delta method.
 
-An error is 0 only where the replicates are known to be all the same. Where they merely happen to be, others may have
-been missed: at 95 %, none of n replicates shows an event of probability 3 / n, and the error is what it would change.
+An error is 0 only if all possible replicates are known to be equal. If the simulated replicates merely happen to be
+equal, other values may be unseen. With 95 % confidence, an event that none of n replicates shows has a probability of
+at most 3 / n. The error is the change that such an event would make.
 """
 
 from __future__ import annotations
@@ -26,9 +27,9 @@ from bnstats.simulation.replicates.control_variates import LEAST_GAIN
 from bnstats.simulation.replicates.histogram import DISTANCES, Histogram
 from bnstats.simulation.replicates.sample import Evidence, Sample
 
-# A relative difference of squares below this is rounding.
+# Relative differences of squares below this are rounding errors.
 ROUNDING = 1e-12
-# Standard errors of a proportion, to both sides of a quantile, of the quantiles that its error is read from.
+# The MCSE of a quantile is read from the quantiles this many standard errors of a proportion below and above it.
 WIDTH = 2.0
 _AT_WIDTH = int(np.flatnonzero(DISTANCES == WIDTH)[0])
 SMALLEST_NORMAL = float(np.finfo(np.float64).tiny)
@@ -47,17 +48,17 @@ def _df_of_rmse(e: Evidence) -> float:
 
 
 def _df_of_mean_square(e: Evidence, mean: float) -> float:
-    """Degrees of freedom of the mean square of values that were moved so that this is their mean."""
+    """Return the degrees of freedom of the mean square of values, shifted so that their mean is `mean`."""
     second = e.central(2)
     square, (low, high) = second + mean**2, (x - e.from_origin + mean for x in e.extremes)
-    variance = e.central(4) - second**2 + 4 * mean * e.central(3) + 4 * mean**2 * second  # of the squares
+    variance = e.central(4) - second**2 + 4 * mean * e.central(3) + 4 * mean**2 * second  # variance of the squares
     smallest = 0.0 if low <= 0 <= high else min(low**2, high**2)
     largest = max(max(low**2, high**2) - square, square - smallest)
     return degrees_of_freedom.of_largest(e.n, variance, largest)
 
 
 def _df_of_relative_error(e: Evidence) -> float:
-    """Of the less certain of both standard errors."""
+    """Return the smaller degrees of freedom of the two standard errors."""
     model = _df_of_mean_square(e.model_se, e.model_se.mean) if e.model_se else math.nan
     return min(_df_of_variance(e), model)
 
@@ -68,30 +69,32 @@ def _df_of_quantile(e: Evidence, chance: float) -> float:
 
 @dataclass(frozen=True)
 class Summary:
-    """A number that summarizes replicates.
+    """Number that summarizes replicates.
 
     Attributes
     ----------
     name : str
+        Name in the column `summary`.
     value, mcse : callable (Evidence) -> float
+        Value and Monte Carlo standard error, from moments and quantiles of the replicates.
     df : callable (Evidence) -> float
-        Degrees of freedom of the MCSE; by default those of a mean.
+        Degrees of freedom of the MCSE; by default those of the MCSE of a mean.
     order : float
-        The MCSE exists if the moment of |value| of this order does.
+        The MCSE exists if the moment of |value| of this order exists.
     scale : callable (Evidence) -> float, optional
-        What the MCSE is divided by for a relative precision; by default the value.
+        The relative MCSE is the MCSE divided by the scale; by default the scale is the value.
     histogram : bool
-        Whether it needs more of the replicates than their moments.
+        True if the summary needs a histogram of the replicates, besides their moments.
     at_gap : callable (Evidence) -> bool, optional
-        Whether chance decides between values far apart: then more replicates reduce the MCSE suddenly or, at a tie,
+        True if chance decides between two values far apart. More replicates then reduce the MCSE suddenly or, at a tie,
         never.
     of_events : bool
-        Whether it is a share of replicates that are True.
+        True if the summary is the proportion of replicates that are True.
     of_model_se : bool
-        Whether it compares with standard errors that a model gave, see `Study.model_se`.
+        True if the summary uses standard errors by a model, see `Study.model_se`.
     gradient : callable (Evidence) -> pair of floats, optional
-        The derivatives by the mean and the mean square of value - origin, if the summary is a function of these: it
-        can have control variates then.
+        Derivatives by the mean and the mean square of value - origin, if the summary is a function of the two. Only
+        summaries with a gradient can use control variates.
     """
 
     name: str
@@ -110,11 +113,11 @@ class Summary:
         return called(f"summary {self.name!r}", function, evidence)
 
     def chance_decides(self, evidence: Evidence) -> bool:
-        """Return whether `at_gap` says so."""
+        """Return True if `at_gap` is true of these replicates."""
         return self.at_gap is not None and bool(self._of(self.at_gap, evidence))
 
     def of(self, evidence: Evidence) -> tuple[float, float, float]:
-        """Value, MCSE and relative MCSE."""
+        """Return value, MCSE and relative MCSE."""
         with np.errstate(all="ignore"):
             value = float(self._of(self.value, evidence))
             if evidence.value_range == 0:
@@ -122,7 +125,10 @@ class Summary:
             return value, *self._errors(evidence, float(self._of(self.mcse, evidence)))
 
     def of_controlled(self, evidence: Evidence) -> tuple[float, float, float] | None:
-        """The same with control variates, by the delta method; None where there are none, or they are of no use."""
+        """Return value, MCSE and relative MCSE with control variates, by the delta method.
+
+        None if there are no control variates, or if they do not make the number more precise.
+        """
         if self.gradient is None or evidence.controlled is None or not evidence.enough_for_slopes:
             return None
         controlled, covariance = evidence.controlled
@@ -135,18 +141,19 @@ class Summary:
             return value, *self._errors(controlled, mcse)
 
     def _errors(self, evidence: Evidence, mcse: float) -> tuple[float, float]:
-        """The MCSE, and relative to the scale."""
+        """Return the MCSE, and the MCSE divided by the scale."""
         scale = abs(float(self._of(self.scale or self.value, evidence)))
         if mcse == 0:
             return mcse, 0.0
-        if math.isnan(mcse):  # of fourth powers beyond all floats
+        if math.isnan(mcse):  # fourth powers exceed the largest float
             return math.inf, math.inf
         return mcse, mcse / scale if scale > 0 else np.inf
 
     def leaving_out(self, sample: Sample, groups: int | None = None) -> FloatArray:
-        """The value without each of the groups in turn, with control variates where the sample has any.
+        """Return the value without each group in turn, with control variates if the sample has any.
 
-        NaN without the only group that holds replicates. Of fewer `groups`, the further ones join the first in turn.
+        The value is NaN without the only group that holds replicates. With fewer `groups` than the sample has, the
+        later groups are merged into the first ones in turn.
         """
         evidence = sample.left_out if groups is None else sample.without_each_of(groups)
         if sample.controlled and self.gradient is not None:
@@ -168,8 +175,8 @@ def _mean_mcse(e: Evidence) -> float:
     return e.missed * e.value_range if e.all_equal else _se(e) / math.sqrt(e.n)
 
 
-def _share_mcse(e: Evidence) -> float:
-    """sqrt(p (1 - p) / n)."""
+def _proportion_mcse(e: Evidence) -> float:
+    """Return sqrt(p (1 - p) / n)."""
     return e.missed * e.value_range if e.all_equal else math.sqrt(e.central(2) / e.n)
 
 
@@ -182,11 +189,14 @@ def _se(e: Evidence) -> float:
 
 
 def _se_mcse(e: Evidence) -> float:
-    """From Var(s²) = (mu_4 - sigma⁴ (n - 3) / (n - 1)) / n, which is above 0 for two equally frequent values, too."""
+    """Return the MCSE from Var(s²) = (mu_4 - sigma⁴ (n - 3) / (n - 1)) / n.
+
+    This variance is above 0 for two equally frequent values, too.
+    """
     if e.all_equal:
         return math.sqrt(e.missed) * e.value_range
     second = e.central(2)
-    if e.central(4) < SMALLEST_NORMAL:  # too small for a float that has all its digits
+    if e.central(4) < SMALLEST_NORMAL:  # subnormal floats have fewer digits
         return math.inf
     variance = (e.central(4) - second**2 * (e.n - 3) / (e.n - 1)) / e.n
     return float(np.sqrt(np.maximum(variance, 0.0) / (4 * second)))
@@ -205,10 +215,10 @@ def _rmse_mcse(e: Evidence) -> float:
 
 
 def _root_mean_square_mcse(e: Evidence, mean: float) -> float:
-    """MCSE of the root mean square of values that were moved so that this is their mean."""
+    """Return the MCSE of the root mean square of values, shifted so that their mean is `mean`."""
     second = e.central(2)
     square = second + mean**2
-    variance = e.central(4) - second**2 + 4 * mean * e.central(3) + 4 * mean**2 * second  # of the squares
+    variance = e.central(4) - second**2 + 4 * mean * e.central(3) + 4 * mean**2 * second  # variance of the squares
     one_size = second > 1e-6 * square and variance <= ROUNDING * square**2
     if e.all_equal or one_size:
         root = float(np.sqrt(square))
@@ -236,7 +246,7 @@ def _gradient_of_root_mean(e: Evidence) -> tuple[float, float]:
 
 
 def _model_se(e: Evidence) -> float:
-    """Root of the mean of squared standard errors by the model."""
+    """Return the root of the mean squared standard error by the model."""
     return float(np.sqrt(e.model_se.mean_square)) if e.model_se else math.nan
 
 
@@ -249,7 +259,7 @@ def _relative_error(e: Evidence) -> float:
 
 
 def _relative_error_mcse(e: Evidence) -> float:
-    """Of the ratio of two standard errors, as if they were independent."""
+    """Return the MCSE of the ratio of two standard errors, as if the two were independent."""
     if e.model_se is None or e.all_equal or e.model_se.all_equal:
         return math.inf
     error_of_model = _root_mean_square_mcse(e.model_se, e.model_se.mean)
@@ -265,32 +275,34 @@ def _median_abs_error(e: Evidence) -> float:
 
 
 def _quantile_mcse(e: Evidence, histogram: Callable[[Evidence], Histogram], chance: float) -> float:
-    """A quarter of the distance of the quantiles two standard errors of a proportion to both sides (Woodruff 1952).
+    """Return a quarter of the distance of the quantiles two standard errors of a proportion away.
 
-    So an interval of 95 % is as wide as Woodruff's, but for the t law. Where a quantile two standard errors away is
-    beyond all replicates, these do not bound it, and the error is infinite. Between atoms the quantiles jump: a jump
-    that is k standard errors of a proportion away counts for its k-th part. An atom that holds all quantiles to five
-    standard errors is the quantile itself.
+    An interval of 95 % is then as wide as Woodruff's (1952), except for the t law. If a quantile two standard errors
+    away lies beyond all replicates, they do not bound it, and the error is infinite. Between atoms the quantiles jump:
+    a jump k standard errors of a proportion away counts with a k-th of its size. If an atom holds all quantiles within
+    five standard errors, the quantile is that atom.
     """
-    away = math.sqrt(e.n * min(chance / (1 - chance), (1 - chance) / chance))  # the ends, in standard errors
+    away = math.sqrt(
+        e.n * min(chance / (1 - chance), (1 - chance) / chance)
+    )  # distance of the nearer end, in standard errors
     if away <= WIDTH * (1 + ROUNDING):
         return math.inf
-    held = histogram(e)
-    center, lower, upper = held.around(chance)
+    replicates = histogram(e)
+    center, lower, upper = replicates.around(chance)
     mcse = float(upper[_AT_WIDTH] - lower[_AT_WIDTH]) / (2 * WIDTH)
-    if held.atoms.size:
+    if replicates.atoms.size:
         mcse = max(mcse, float(np.max(np.maximum(upper - center, center - lower) / DISTANCES)))
     return e.value_range if mcse == 0 and away <= DISTANCES[-1] else mcse
 
 
 def _between_atoms(e: Evidence, histogram: Callable[[Evidence], Histogram], chance: float) -> bool:
-    """Whether a value near the quantile is an atom, and another one is not the same."""
-    held = histogram(e)
-    if not held.atoms.size:
+    """Return True if a value near the quantile is an atom, and another value near it differs."""
+    replicates = histogram(e)
+    if not replicates.atoms.size:
         return False
-    center, lower, upper = held.around(chance)
+    center, lower, upper = replicates.around(chance)
     near = (center, lower[-1], upper[-1])
-    return bool(lower[-1] < upper[-1] and np.isin(near, held.atoms).any())
+    return bool(lower[-1] < upper[-1] and np.isin(near, replicates.atoms).any())
 
 
 def _values(e: Evidence) -> Histogram:
@@ -311,13 +323,30 @@ def _of_quantile(
 
 
 def quantile(chance: float) -> Summary:
-    """The quantile of the replicates with this probability below it, in (0, 1).
+    """Return the summary that is the quantile of the replicates with this probability below it, in (0, 1).
 
+    Parameters
+    ----------
+    chance : float
+        Probability below the quantile, above 0 and below 1.
+
+    Returns
+    -------
+    Summary
+        An entry for `Study.summaries`.
+
+    Raises
+    ------
+    ValueError
+        If `chance` is not above 0 and below 1.
+
+    Examples
+    --------
     >>> quantile(0.9).name
     'quantile(0.9)'
     """
     if not 0 < chance < 1:
-        raise ValueError(f"a quantile has a probability above 0 and below 1 below it; got {shown(chance)}.")
+        raise ValueError(f"the probability below a quantile must be above 0 and below 1; got {shown(chance)}.")
     return _of_quantile(f"quantile({chance:g})", partial(_quantile, chance=chance), _values, chance)
 
 
@@ -331,8 +360,8 @@ SUMMARIES: dict[str, Summary] = {
         Summary("root_mean", _root_mean, _root_mean_mcse, order=2, gradient=_gradient_of_root_mean),
         _of_quantile("median_abs_error", _median_abs_error, _magnitudes, 0.5),
         *map(quantile, (0.05, 0.5, 0.95)),
-        Summary("coverage", _mean, _share_mcse, order=2, of_events=True),
-        Summary("rejection_rate", _mean, _share_mcse, order=2, of_events=True),
+        Summary("coverage", _mean, _proportion_mcse, order=2, of_events=True),
+        Summary("rejection_rate", _mean, _proportion_mcse, order=2, of_events=True),
         Summary(
             "relative_error_of_model_se",
             _relative_error,
@@ -348,7 +377,7 @@ SUMMARIES: dict[str, Summary] = {
 
 
 def summary_of(source: str | Summary) -> Summary:
-    """The summary of that name, or the one given.
+    """Return the summary of this name, or the given `Summary` itself.
 
     >>> summary_of("rmse").order
     4
@@ -357,7 +386,7 @@ def summary_of(source: str | Summary) -> Summary:
 
 
 def histogram(summaries: Iterable[str | Summary]) -> bool:
-    """Whether any of these summaries needs a histogram of the replicates, which takes more memory than moments.
+    """Return True if any of these summaries needs a histogram, which takes more memory than moments.
 
     >>> histogram(["mean"]), histogram(["bias", "median_abs_error"])
     (False, True)

@@ -1,1 +1,1 @@
-"""How precise numbers are, and when they are precise enough."""
+"""Precision of numbers, and the rule that stops a run."""

@@ -1,29 +1,37 @@
-"""Degrees of freedom of Monte Carlo standard errors: how many normal replicates would know an error as well.
+"""Degrees of freedom of Monte Carlo standard errors.
 
-An estimate over its standard error follows a t law if the replicates are normal. Of others, two things matter: how
-much the squared error varies, which has the degrees of freedom of a chi-squared law with that relative variance
-(Satterthwaite 1946), and how it goes with the estimate, where replicates are skewed (Hall 1992, the Edgeworth expansion
-of Student's ratio). The fewer of both are taken.
+They are the number of normal replicates, less 1, whose error would be as precise.
+
+An estimate divided by its standard error follows a t law if the replicates are normal. For other laws two things
+matter. First, the relative variance of the squared error; a chi-squared law with this relative variance gives the
+degrees of freedom (Satterthwaite 1946). Second, the dependence of the error on the estimate where replicates are skewed
+(Hall 1992, the Edgeworth expansion of Student's ratio). The smaller of both degrees of freedom are taken.
 """
 
 from __future__ import annotations
 
 import math
 
-# Where intervals of 95 % end, as the expansion depends on it.
+# End of a 95 % interval, in standard errors; the expansion depends on it.
 _Z = 1.959964
 _SKEWNESS = 2 * (_Z**4 + 2 * _Z**2 - 3) / (9 * (_Z**2 + 1))
 _EXCESS = (_Z**2 - 3) / (3 * (_Z**2 + 1))
 
 
 def of_mean(n: float, skewness: float, kurtosis: float) -> float:
-    """Degrees of freedom of the standard error of a mean of n replicates.
+    """Return the degrees of freedom of the standard error of a mean of n replicates.
 
     Parameters
     ----------
     n : float
+        Number of replicates.
     skewness, kurtosis : float
-        Of the replicates; 0 and 3 are those of a normal law.
+        Skewness and kurtosis of the replicates; a normal law has 0 and 3.
+
+    Returns
+    -------
+    float
+        At most n - 1; NaN for n of at most 1.
 
     Examples
     --------
@@ -42,10 +50,10 @@ def of_mean(n: float, skewness: float, kurtosis: float) -> float:
 
 
 def of_largest(n: float, variance: float, largest: float) -> float:
-    """Degrees of freedom of the standard error of a mean of n numbers, by the largest of their deviations.
+    """Return the degrees of freedom of the error of a mean of n numbers, by their largest deviation.
 
-    Where the numbers are squares of replicates, their kurtosis takes moments of order eight, which few replicates show.
-    A bound shows more: the relative variance of a sum of squares is at most the part of it that the largest one has.
+    If the numbers are squares of replicates, their kurtosis needs moments of order eight, which few replicates show. A
+    bound shows more: the relative variance of a sum of squares is at most the proportion of the largest square in it.
 
     Examples
     --------
@@ -57,10 +65,10 @@ def of_largest(n: float, variance: float, largest: float) -> float:
 
 
 def of_quantile(n: float, chance: float, distance: float) -> float:
-    """Degrees of freedom of an error that is read from the distance of two quantiles.
+    """Return the degrees of freedom of an error that is read from the distance of two quantiles.
 
-    Of n uniform numbers, those between two that are `distance` standard errors of a proportion to both sides of the
-    quantile fill a part of the range with the relative variance (1 - p) / (n p), p being that part.
+    The two quantiles lie `distance` standard errors of a proportion below and above the quantile. Of n uniform numbers,
+    the numbers between them fill a part p of the range, with the relative variance (1 - p) / (n p).
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The first block of a condition, simulated again: its replicates in groups, for runs that have no second block."""
+"""First block of a condition, simulated again in groups, for runs without a second block."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from bnstats.simulation.workers.remote import tally_of
 
 @dataclass(frozen=True)
 class FirstBlock:
-    """The first block of a condition.
+    """First block of a condition.
 
-    A tally has no more of a block than what its numbers take. Errors of differences take independent groups of
-    replicates; where a run has one block, these are parts of it, and it is simulated again, to the same bits.
+    A tally keeps only as much of a block as its numbers need. Errors of differences need independent groups of
+    replicates. If a run has one block, the groups are parts of this block, and it is simulated again, to the same bits.
     """
 
     study: Study
@@ -29,7 +29,7 @@ class FirstBlock:
 
     @cached_property
     def samples(self) -> dict[tuple[Any, ...], Sample]:
-        """The replicates of each measure, in up to GROUPS groups of consecutive ones."""
+        """Replicates of each measure, in up to GROUPS groups of consecutive replicates."""
         found = {key: np.ravel(values) for key, values in replicates(self.study, self.condition, 0, self.seed).items()}
         parts = min(GROUPS, *map(len, found.values()))
         run = ConditionRun(self.study, self.condition, parts)

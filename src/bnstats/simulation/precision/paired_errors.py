@@ -1,8 +1,8 @@
-"""The error of a number that is made of several numbers of one simulation, such as their difference.
+"""Errors of functions of several numbers of one simulation, such as their difference.
 
-Numbers of the same draws go together, so their errors do not add up as those of independent numbers. Each independent
-group of blocks is left out in turn, of all numbers at once (the jackknife). Whatever the dependence, a difference has
-at most the sum of both errors; and what did not vary between groups is not known to be the same for that.
+Numbers of the same draws are dependent, so their errors do not add up like errors of independent numbers. The jackknife
+leaves out each independent group of blocks in turn, of all numbers at once. Whatever the dependence, the error of a
+difference is at most the sum of both errors. A difference that did not vary between groups is not therefore known.
 """
 
 from __future__ import annotations
@@ -21,27 +21,27 @@ from bnstats.simulation.replicates.sample import Sample
 if TYPE_CHECKING:
     from bnstats.simulation.run import Simulation
 
-# Of the sum of two errors: a paired error below this is rounding, and shows that no difference was seen.
+# Part of the sum of two errors: a paired error below it is rounding, and shows that no difference was seen.
 ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
 class Error:
-    """A Monte Carlo standard error.
+    """Monte Carlo standard error with its degrees of freedom.
 
     Attributes
     ----------
     mcse : float
-        0 where a number is known exactly, inf where nothing is known of its error, nan where the number is infinite.
+        The error: 0 if a number is known exactly, inf if its error is unknown, NaN if the number is infinite.
     df : float
-        Degrees of freedom: inf where `mcse` is 0, nan where there are none.
+        Degrees of freedom: inf if `mcse` is 0, NaN if `mcse` is inf or NaN.
     """
 
     mcse: float
     df: float
 
     def margin(self, error: float) -> float:
-        """How far a number may be from the true one, exceeded with a probability of `error` on either side."""
+        """Return the distance to the true number that is exceeded with probability `error` on either side."""
         return self.mcse * float(stats.t.isf(error, self.df)) if self.mcse != 0 else 0.0
 
 
@@ -55,7 +55,7 @@ def _minus(values: FloatArray) -> FloatArray:
 def error_of_difference(
     simulation: Simulation, row: int, other: int, function: Callable[[FloatArray], FloatArray] = _minus
 ) -> Error:
-    """The error of a difference of two rows that have the same draws; of another function of them if that is given."""
+    """Return the error of the difference, or of another function, of two rows with the same draws."""
     if _always_equal(simulation, row, other):
         return KNOWN
     columns = simulation.table[["mcse", "mcse_df"]].to_numpy(float)
@@ -63,18 +63,19 @@ def error_of_difference(
 
 
 def error_of(simulation: Simulation, rows: Sequence[int], function: Callable[[FloatArray], FloatArray]) -> Error:
-    """The error of a function of several rows of the same draws, by the jackknife.
+    """Return the error of a function of several rows of the same draws, by the jackknife.
 
-    Where one of them has fewer groups of blocks than others, as it was precise sooner, theirs join these in turn. Of a
-    run of one block, that block is simulated again, and the groups are parts of it.
+    A row that was precise sooner has fewer groups of blocks. The later groups of the other rows then join their first
+    groups in turn. A run with one block simulates that block again, and the groups are parts of it.
 
     Parameters
     ----------
     simulation : Simulation
+        Result with the rows.
     rows : list of int
-        Of its table.
+        Rows of its table.
     function : callable (array of shape (rows, V)) -> array of shape (V,)
-        Of V versions of the numbers in these rows.
+        Function of V versions of the numbers in these rows.
     """
     samples = [_in_groups(simulation, row) for row in rows]
     groups = min(sample.groups for sample in samples)
@@ -88,7 +89,7 @@ def error_of(simulation: Simulation, rows: Sequence[int], function: Callable[[Fl
 
 
 def _in_groups(simulation: Simulation, row: int) -> Sample:
-    """The replicates behind a row, in two groups or more where that can be."""
+    """Return the replicates behind a row, in two groups or more if that is possible."""
     sample = simulation.samples[row]
     if sample.groups >= 2 or not simulation.places:
         return sample
@@ -98,7 +99,7 @@ def _in_groups(simulation: Simulation, row: int) -> Sample:
 
 
 def _always_equal(simulation: Simulation, row: int, other: int) -> bool:
-    """Whether two rows are the same summary of measures that are known to be the same in every replicate."""
+    """Return True if two rows are the same summary of measures known to be equal in every replicate."""
     if not simulation.places or simulation.summaries[row] is not simulation.summaries[other]:
         return False
     (block, key), (of, name) = simulation.places[row], simulation.places[other]
@@ -107,15 +108,15 @@ def _always_equal(simulation: Simulation, row: int, other: int) -> bool:
 
 
 def jackknife(left_out: FloatArray, parts: FloatArray) -> Error:
-    """The error of a number, from what it is without each group and which part of all replicates that is.
+    """Return the error of a number from its values without each group and from each group's part.
 
-    A number is off by the sum of what each group contributes, (1 - w) (mean - value without it), whose expected square
-    is 1 - w of that group's part of the variance. For groups of the same size this is (G - 1) / G times the sum of
-    squared deviations.
+    `parts` are the groups' parts w of all replicates. The deviation of a number is the sum of the groups'
+    contributions, (1 - w) (mean - value without the group). The expected square of a contribution is 1 - w times the
+    group's part of the variance. For groups of the same size this is (G - 1) / G times the sum of squared deviations.
 
     Examples
     --------
-    Of a mean it is the standard error, whatever the groups' sizes:
+    The error of a mean is its standard error, for groups of any sizes:
 
     >>> x = np.array([1.0, 2.0, 4.0, 9.0])
     >>> left_out = (x.sum() - x) / 3
@@ -129,7 +130,7 @@ def jackknife(left_out: FloatArray, parts: FloatArray) -> Error:
 
 
 def independent_difference(a: Error, b: Error) -> Error:
-    """The error of a difference of two independent numbers (Welch 1947, Satterthwaite 1946).
+    """Return the error of a difference of two independent numbers (Welch 1947, Satterthwaite 1946).
 
     >>> round(independent_difference(Error(3.0, 12.96), Error(4.0, math.inf)).df, 9)
     100.0
@@ -142,19 +143,19 @@ def independent_difference(a: Error, b: Error) -> Error:
 
 
 def difference(paired: Error, a: Error, b: Error) -> Error:
-    """The error of a difference of two numbers with these errors, of which `paired` is the one by pairs.
+    """Return the error of a difference of numbers with errors `a` and `b` and the paired error `paired`.
 
     Examples
     --------
     >>> difference(Error(0.1, 15.0), Error(2.0, 99.0), Error(2.5, 98.0))
     Error(mcse=0.1, df=15.0)
 
-    At most the sum of both, and that where no pairs differed: they may elsewhere.
+    The error is at most the sum of both. It is that sum if no pairs differed, since unseen pairs may differ:
 
     >>> difference(Error(0.0, 15.0), Error(2.0, 99.0), Error(2.5, 98.0))
     Error(mcse=4.5, df=98.0)
 
-    Beside a number that is known exactly, only the other one is uncertain:
+    If one number is known exactly, only the other number is uncertain:
 
     >>> difference(Error(1.9, 15.0), Error(2.0, 99.0), KNOWN)
     Error(mcse=2.0, df=99.0)

@@ -1,24 +1,24 @@
-"""When to stop: the one place that decides how precise a number is, and whether replicates are added for it.
+"""Stopping rule: it decides how precise a number is, and if replicates are added for it.
 
-A condition's blocks double from look to look, and a measure is settled at the first look at which each of its numbers
-is precise enough. What the table says of a number, by the first row that applies:
+A condition's blocks double from look to look. A measure is settled at the first look at which each of its numbers is
+precise enough. The first row of this table that applies says what the results have for a number:
 
 ============  ================================================  ========  ========  ===================================
 a number is   where                                             value     mcse      replicates are added for it
 ============  ================================================  ========  ========  ===================================
 infinite      its exact value is infinite                       inf       nan       no: it is known
 undefined     replicates are NaN, or so many are infinite that  nan       inf       no: more would not help
-              the number is
-heavy-tailed  the replicates are too few to show the moment     estimate  inf       only if the study is `patient`, and
-              that its error needs (`Study.tail_index`,                             the most allowed would show it
-              `Summary.order`)
-at a gap      chance decides between values far apart           estimate  estimate  no: they make it no more certain
-              (`Summary.at_gap`)
-estimated     else                                              estimate  estimate  until mcse / scale <= precision
+              the number is infinite or NaN
+heavy-tailed  the replicates are too few to show the moment     estimate  inf       only if the study has
+              that its error needs (`Study.tail_index`,                             `sample_heavy_tails`, and
+              `Summary.order`)                                                      `max_replicates` would show it
+at a gap      chance decides between values far apart           estimate  estimate  no: they do not make it more
+              (`Summary.at_gap`)                                                    certain
+estimated     in all other cases                                estimate  estimate  until mcse / scale <= precision
 ============  ================================================  ========  ========  ===================================
 
-For a number that need not be precise (`Study.wanted`) no replicates are added, and it counts as reached. The measures
-of a `paired` study settle together, with the least precise of them.
+No replicates are added for a number that need not be precise (`Study.precision_required`); its `precision_reached` is
+True. The measures of a `paired` study settle together, with the least precise of them.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from bnstats.simulation.replicates.sample import Evidence
 from bnstats.simulation.study import Condition, Study
 from bnstats.simulation.summaries import Summary
 
-# Blocks that a condition has at the first look.
+# Blocks of a condition at the first look.
 FIRST_LOOK_BLOCKS = 8
 
 
@@ -50,22 +50,24 @@ class Case(Enum):
 
 @dataclass(frozen=True)
 class Number:
-    """A number of the table of results, and what more replicates would do to it.
+    """Number of the table of results, and its need for more replicates.
 
     Attributes
     ----------
     value, mcse, exact : float
+        Estimate, its Monte Carlo standard error, and the exact value.
     df : float
-        Degrees of freedom of the MCSE: inf where it is 0, nan where there is none.
+        Degrees of freedom of the MCSE: inf if it is 0, NaN if it is inf or NaN.
     relative : float
-        MCSE over the summary's scale; 0 for an infinite value, of which nothing is estimated.
+        MCSE divided by the summary's scale; 0 for an infinite value, since nothing is estimated.
     case : Case
-    wanted : bool
-        Whether the study wants it to be precise.
+        Row of this module's table that applies.
+    precision_required : bool
+        True if the number has to reach the precision of the run.
     improves : bool
-        Whether more replicates make it more precise.
+        True if more replicates make it more precise.
     variance_ratio : float
-        So many times as many replicates would make it as precise without control variates; 1 where none were used.
+        Factor by which more replicates would be needed without control variates; 1 if none were used.
     """
 
     value: float
@@ -80,16 +82,16 @@ class Number:
 
     @property
     def asked(self) -> bool:
-        """Whether replicates are added for it."""
+        """True if replicates are added for the number."""
         return self.precision_required and self.improves
 
     def precision_reached(self, precision: float | None) -> bool:
-        """Whether it is as precise as was asked, or nothing was asked of it."""
+        """Return True if the number is as precise as requested, or if no precision is required of it."""
         return precision is None or not self.precision_required or self.relative <= precision
 
 
 def judge(study: Study, condition: Condition, key: Any, summary: Summary, evidence: Evidence, most: float) -> Number:
-    """The number that a summary makes of these replicates, of which at most `most` are allowed."""
+    """Return the number that a summary computes from these replicates, given the most replicates allowed."""
     exact = study.exact(condition, key, summary.name)
     value, mcse, relative = summary.of(evidence)
 
@@ -122,17 +124,17 @@ def judge(study: Study, condition: Condition, key: Any, summary: Summary, eviden
 
 
 def looks(most_blocks: int, precision: float | None) -> int:
-    """The number of looks, fixed beforehand: blocks double from the first one on."""
+    """Return the number of looks, fixed before the run: blocks double from look to look."""
     return 1 if precision is None else 1 + max(0, math.ceil(math.log2(most_blocks / FIRST_LOOK_BLOCKS)))
 
 
 def blocks_at(look: int, most_blocks: int, last: bool) -> int:
-    """The blocks that a condition has at this look."""
+    """Return the number of blocks of a condition at this look."""
     return most_blocks if last else min(most_blocks, FIRST_LOOK_BLOCKS << look)
 
 
 def settled(worst: dict[Any, float], paired: bool, precision: float | None, last: bool) -> list[Any]:
-    """The measures that are settled, of which the relative error of each one's least precise number is given."""
+    """Return the measures that are settled, given the largest relative error of each measure's numbers."""
     least_precise = max(worst.values(), default=0.0)
     return [
         key

@@ -1,1 +1,1 @@
-"""What is kept of replicates: moments, histograms and control variates, block by block, merged."""
+"""Statistics of replicates: moments, histograms and control variates, merged block by block."""

@@ -1,4 +1,4 @@
-"""Merging central moments to order four: count, mean, and sums of squared, cubed and fourth powers of deviations."""
+"""Merging of central moments: count, mean, sums of squared, cubed and fourth powers of deviations."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bnstats._compiled import compiled
 
 @compiled
 def _merge(a: FloatArray, b: FloatArray, out: FloatArray) -> None:
-    """Of K measures, shapes (5, K)."""
+    """Merge the moments of K measures, shapes (5, K)."""
     for k in range(a.shape[1]):
         na, nb = a[0, k], b[0, k]
         d = b[1, k] - a[1, k]
@@ -26,7 +26,7 @@ def _merge(a: FloatArray, b: FloatArray, out: FloatArray) -> None:
 
 
 def merge_moments(a: FloatArray, b: FloatArray) -> FloatArray:
-    """Moments to order four of the union (Pébay 2008); shapes (5, ...); a count of zero is allowed.
+    """Return the moments to order four of the union (Pébay 2008); shapes (5, ...); a count may be zero.
 
     >>> one, three = np.array([1.0, 1, 0, 0, 0]), np.array([1.0, 3, 0, 0, 0])
     >>> merge_moments(one, three).tolist()
@@ -38,7 +38,7 @@ def merge_moments(a: FloatArray, b: FloatArray) -> FloatArray:
 
 
 def merge_groups(moments: FloatArray) -> FloatArray:
-    """Merge a power of two of groups along the last axis, as a tree; shapes (5, ..., groups) -> (5, ...)."""
+    """Merge groups along the last axis, a power of two, as a tree; shapes (5, ..., groups) -> (5, ...)."""
     while moments.shape[-1] > 1:
         moments = merge_moments(moments[..., ::2], moments[..., 1::2])
     return moments[..., 0]

@@ -1,13 +1,13 @@
-"""Control variates: measures of known mean 0 whose chance deviations explain part of those of an estimate.
+"""Control variates: measures with known mean 0 that explain part of an estimate's deviations.
 
-The mean of e - c w, where w is a control variate, has the expectation of e for every c that does not depend on the
-same replicates; its variance is smallest where c is the slope of e on w. So slopes are fitted on the blocks with even
-numbers and applied to those with odd numbers, and the other way round (the splitting scheme of Avramidis & Wilson
-1993): no mean is biased, whatever the law of the replicates. The error follows from the spread of e - c w in the blocks
-to which c is applied, so it allows for the error of c.
+Let w be a control variate. The mean of e - c w has the expectation of e for every c that does not depend on the same
+replicates. Its variance is smallest if c is the slope of e on w. So slopes are fitted on blocks with even numbers and
+applied to blocks with odd numbers, and the other way round (the splitting scheme of Avramidis & Wilson 1993). No mean
+is then biased, whatever the law of the replicates. The error follows from the spread of e - c w in the blocks to which
+c is applied, so it includes the error of c.
 
-The choice between the plain and the adjusted number is made by their errors, so from the same replicates. It could bias
-only where chance decides it; there e and w are hardly correlated, and the two numbers hardly differ.
+The choice between the plain and the adjusted number uses their errors, and so the same replicates. It could cause bias
+only if chance decides it. In this case e and w are hardly correlated, and the two numbers hardly differ.
 
 A tally keeps the means of e, e² and the control variates, and the sums of products of their deviations.
 """
@@ -22,25 +22,26 @@ from numpy.typing import NDArray
 from bnstats._checks.array_types import FloatArray
 from bnstats._compiled import compiled
 
-# Replicates of which products are taken at once.
+# Replicates whose products are computed at once.
 IN_CACHE = 512
-# Replicates, in either half of the blocks, for each slope that is fitted.
+# Minimum replicates for each fitted slope, in either half of the blocks.
 LEAST_PER_SLOPE = 100
-# Control variates are used where they are worth so many times as many replicates or more: less may be chance.
+# Control variates are used if they reduce the variance by at least this factor: a smaller gain may be chance.
 LEAST_GAIN = 1.05
-# Of the size of a control variate: what differs by less from others together is rounding.
+# A control variate that differs from a combination of the others by less than this part of its size is collinear.
 COLLINEAR = 1e-10
-# Of a variance: as little of it left is rounding, and no number is said to be known better.
+# Smallest part of a variance that may remain: a smaller remainder is rounding, so no smaller error is reported.
 ROUNDING = 1e-12
-# A mean that is so many standard errors from 0 is none of a control variate.
+# A control variate whose mean is more than this many standard errors from 0 does not have expectation 0.
 CONTRADICTED = 10.0
 
 
 @compiled
 def joint_moments(error: FloatArray, controls: tuple[FloatArray, ...]) -> FloatArray:
-    """Means (first row) and sums of products of deviations of e, e² and the control variates, shape (D + 1, D).
+    """Return means (first row) and sums of products of deviations, shape (D + 1, D).
 
-    Deviations are first taken from the means of a part, which are near those of all, so that values are read once.
+    The columns are e, e² and the control variates. Deviations are first taken from the means of the first replicates,
+    which are near the means of all, so that values are read once.
 
     >>> joint_moments(np.array([1.0, 3.0]), (np.array([-2.0, 2.0]),)).tolist()
     [[2.0, 5.0, 0.0], [2.0, 8.0, 4.0], [8.0, 32.0, 16.0], [4.0, 16.0, 8.0]]
@@ -48,7 +49,7 @@ def joint_moments(error: FloatArray, controls: tuple[FloatArray, ...]) -> FloatA
     n, d = error.size, 2 + len(controls)
     out, part = np.zeros((d + 1, d)), np.empty((d, IN_CACHE))
     near, left = np.zeros(d), np.zeros(d)
-    # Number by number: means of slices take seconds to compile.
+    # Sums number by number, because means of slices take seconds to compile.
     for r in range(min(IN_CACHE, n)):
         near[0] += error[r]
         near[1] += error[r] * error[r]
@@ -86,23 +87,26 @@ def joint_moments(error: FloatArray, controls: tuple[FloatArray, ...]) -> FloatA
 @compiled
 def _merge(na: FloatArray, a: FloatArray, nb: FloatArray, b: FloatArray, out: FloatArray) -> None:
     for k in range(na.size):
-        share = nb[k] / max(na[k] + nb[k], 1.0)
+        weight = nb[k] / max(na[k] + nb[k], 1.0)
         for i in range(a.shape[2]):
-            by = (b[k, 0, i] - a[k, 0, i]) * na[k] * share
-            out[k, 0, i] = a[k, 0, i] + share * (b[k, 0, i] - a[k, 0, i])
+            by = (b[k, 0, i] - a[k, 0, i]) * na[k] * weight
+            out[k, 0, i] = a[k, 0, i] + weight * (b[k, 0, i] - a[k, 0, i])
             for j in range(a.shape[2]):
                 out[k, 1 + i, j] = a[k, 1 + i, j] + b[k, 1 + i, j] + by * (b[k, 0, j] - a[k, 0, j])
 
 
 def merge_joint(na: FloatArray, a: FloatArray, nb: FloatArray, b: FloatArray) -> FloatArray:
-    """Joint moments of the union of disjoint replicates, of K measures; shapes (K,) and (K, D + 1, D)."""
+    """Return joint moments of the union of disjoint replicates of K measures; (K,) and (K, D + 1, D)."""
     out = np.empty(a.shape)
     _merge(na, a, nb, b, out)
     return out
 
 
 def halves(n: FloatArray, joint: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Groups, a power of two, merged to those with even and those with odd numbers: (G,), (G, D + 1, D) -> G = 2."""
+    """Merge groups into those with even and with odd numbers: shapes (G,), (G, D + 1, D) -> G = 2.
+
+    The number of groups is a power of two.
+    """
     n, joint = np.ascontiguousarray(n), np.ascontiguousarray(joint)
     while len(n) > 2:
         half = len(n) // 2
@@ -112,13 +116,14 @@ def halves(n: FloatArray, joint: FloatArray) -> tuple[FloatArray, FloatArray]:
 
 @dataclass(frozen=True)
 class Controlled:
-    """What control variates say of e and of e².
+    """Mean and mean square of e, estimated with control variates.
 
     Attributes
     ----------
     mean, mean_square : float
+        Estimates of the expectations of e and e².
     covariance : array, shape (2, 2)
-        Of these two as estimates.
+        Covariance of the two estimates.
     """
 
     mean: float
@@ -127,7 +132,7 @@ class Controlled:
 
     @staticmethod
     def of(n: FloatArray, joint: FloatArray) -> Controlled | None:
-        """Of the two halves of the blocks; None where these are too few, or not finite."""
+        """Return the estimates from both halves of the blocks; None if these are too few, or not finite."""
         if n.min() < LEAST_PER_SLOPE * (joint.shape[-1] - 2) or not np.isfinite(joint).all():
             return None
         means, covariance, left = np.zeros(2), np.zeros((2, 2)), np.eye(2, joint.shape[-1])
@@ -143,7 +148,7 @@ class Controlled:
 
 
 def _slopes(products: FloatArray) -> FloatArray:
-    """Of e and e² on the control variates, shape (2, D - 2), by least squares."""
+    """Return the slopes of e and e² on the control variates, shape (2, D - 2), by least squares."""
     size = np.sqrt(products.diagonal()[2:])
     size[size == 0] = 1.0
     slopes = np.linalg.lstsq(products[2:, 2:] / np.outer(size, size), products[2:, :2] / size[:, None], COLLINEAR)[0]
@@ -151,8 +156,8 @@ def _slopes(products: FloatArray) -> FloatArray:
 
 
 def contradicted(n: FloatArray, joint: FloatArray) -> NDArray[np.bool_]:
-    """Which control variates cannot have the mean 0; of groups, shapes (G,) and (G, D + 1, D) -> (D - 2,)."""
-    counts, held = halves(n, joint)
-    whole = merge_joint(counts[:1], held[:1], counts[1:], held[1:])[0]
+    """Return True for control variates that cannot have mean 0; shapes (G,) and (G, D + 1, D) -> (D - 2,)."""
+    counts, moments = halves(n, joint)
+    whole = merge_joint(counts[:1], moments[:1], counts[1:], moments[1:])[0]
     error = np.sqrt(whole[1:].diagonal()[2:]) / counts.sum()
     return np.asarray(np.abs(whole[0, 2:]) > CONTRADICTED * error)

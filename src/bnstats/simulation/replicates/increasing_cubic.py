@@ -1,6 +1,7 @@
-"""Monotone cubic interpolation of increasing values, as quantiles are read from a histogram thousands of times a run.
+"""Monotone cubic interpolation of increasing values, for quantiles that are read from histograms.
 
-The formulas are those of SciPy's `PchipInterpolator`, which takes a millisecond for each function, mostly for checks.
+A run reads thousands of quantiles. The formulas are those of SciPy's `PchipInterpolator`, which takes a millisecond for
+each function, mostly for checks.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ from bnstats._checks.array_types import FloatArray
 
 
 def increasing_cubic(x: FloatArray, y: FloatArray, at: FloatArray) -> FloatArray:
-    """Values at these places of the increasing cubic spline through two or more points, which increase strictly.
+    """Return values at these places of the increasing cubic spline through two or more points.
 
-    Slopes at inner points are weighted harmonic means of those of the two lines that meet there (Fritsch & Butland
-    1984), at the ends those of a parabola through three points, at least 0. Beyond the ends the last cubics go on.
+    The points increase strictly. Slopes at inner points are weighted harmonic means of the slopes of the two lines that
+    meet there (Fritsch & Butland 1984). Slopes at the ends are those of a parabola through three points, at least 0.
+    Beyond the ends the outermost cubics continue.
 
     >>> increasing_cubic(np.array([0.0, 1.0, 2.0]), np.array([0.0, 1.0, 4.0]), np.array([0.5, 1.0, 1.5]))
     array([0.3125, 1.    , 2.1875])

@@ -1,1 +1,1 @@
-"""Finished blocks in an SQLite file, and what makes two studies the same."""
+"""Storage of finished blocks in an SQLite file, with the definition of a study that its store records."""

@@ -1,4 +1,4 @@
-"""Stores of parts of one study, made into one store of all of it."""
+"""Merging of stores that hold parts of one study."""
 
 from __future__ import annotations
 
@@ -13,28 +13,33 @@ from bnstats.simulation.storage.store import Store, about, connected, definition
 
 
 def merge_stores(into: str | PathLike[str], *others: str | PathLike[str]) -> int:
-    """Copy the blocks of other stores of the same study into one, and say how many were new to it.
+    """Copy the blocks of other stores of the same study into one store; return the number of new blocks.
 
-    A run with this store then finds the blocks that all of them have, and its results are those of a single run, bit
-    for bit. The others are only read. What is damaged in them is left out, with a warning, and can be simulated again.
+    A run with this store then finds the blocks of all the stores. Its results are those of a single run, bit for bit.
+    The other stores are only read. Damaged blocks in them are left out, with a warning, and can be simulated again.
 
     Parameters
     ----------
     into : path
-        A store of that study, or a file that does not exist yet.
+        Store of that study, or a file that does not exist yet.
     *others : paths
-        One store or more.
+        Stores to copy from, at least one.
+
+    Returns
+    -------
+    int
+        Number of blocks that `into` did not have before.
 
     Raises
     ------
     ValueError
-        If one of them is no store, or the store of another study, and before anything is copied.
+        If a file is no store, or the store of another study; nothing is then copied.
     OSError
-        If one of the others does not exist, or `into` cannot be written.
+        If one of `others` does not exist, or if `into` cannot be written.
 
     Examples
     --------
-    Twelve jobs, each with a store of its own:
+    Merge the stores of twelve jobs:
 
     >>> merge_stores("all.sqlite", *(f"part-{job}.sqlite" for job in range(12)))  # doctest: +SKIP
     4096
@@ -72,14 +77,14 @@ def _copy(store: Store, path: Path, definition: dict[str, object]) -> int:
             payload = source.payload(condition, block)
             if payload is None:
                 continue
-            held = store.payload(condition, block)
-            if held is None:
+            stored = store.payload(condition, block)
+            if stored is None:
                 store.put(condition, {block: payload})
                 new += 1
-            other += held not in (None, payload)
+            other += stored not in (None, payload)
     if other:
         notify(
-            f"{other} blocks of {str(path)!r} differ from those that {str(store.path)!r} has already, which are kept: "
-            "they come from machines that round otherwise."
+            f"{other} blocks of {str(path)!r} differ from the same blocks in {str(store.path)!r}, which are kept: "
+            "the blocks come from machines that round differently."
         )
     return new

@@ -1,4 +1,4 @@
-"""A block's tally as bytes, and back: plain numbers under a header in JSON, never a pickle."""
+"""Conversion of a block's tally to bytes and back: numbers under a header in JSON, never a pickle."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 
 from bnstats.simulation.replicates.tally import Tally
 
-# The most bytes that a block may take, packed or unpacked; what claims to be larger is damaged.
+# Maximum bytes of a block, packed or unpacked; a block with a larger size in its header is damaged.
 LARGEST = 2**27
 
 _ARRAYS = [field.name for field in dataclasses.fields(Tally) if field.name != "keys"]
 
 
 def pack(tally: Tally) -> bytes:
-    """The tally as compressed bytes: one line of JSON with keys, types and shapes, then the arrays.
+    """Return the tally as compressed bytes: one line of JSON with keys, types and shapes, then the arrays.
 
     >>> tally = Tally.of({"x": np.array([1.0, 3.0])}, [0.0])
     >>> unpack(pack(tally)).keys
@@ -34,12 +34,12 @@ def pack(tally: Tally) -> bytes:
 
 
 def unpack(payload: bytes) -> Tally:
-    """The tally that `pack` turned into these bytes, in a small multiple of `LARGEST` bytes of memory.
+    """Return the tally in these bytes by `pack`, using a small multiple of `LARGEST` bytes of memory.
 
     Raises
     ------
     ValueError
-        If they are anything else.
+        If the bytes are no packed tally.
     """
     try:
         expanded = zlib.decompressobj()

@@ -1,8 +1,8 @@
-"""Finished blocks in one SQLite file, so that a run that was stopped goes on where it was.
+"""Store of finished blocks in one SQLite file, from which a stopped run continues.
 
-A store belongs to one study: its definition (settings, code, seed, versions) is written into the file, and another
-definition is refused. A block is plain numbers beside a SHA-256 of these, of the definition, and of the condition and
-block to which they belong: whatever part of the file is damaged, no number is ever taken for another.
+A store belongs to one study. Its definition (settings, code, seed, versions) is written into the file, and another
+definition is refused. A block is stored as plain numbers beside a SHA-256 checksum of the numbers, the definition, the
+condition and the block. If any part of the file is damaged, no number is ever mistaken for another.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from bnstats.simulation.replicates.tally import Tally
 from bnstats.simulation.storage.packing import LARGEST, unpack
 
 FORMAT = 3
-# Seconds to wait for another process that writes to the same file.
+# Seconds to wait while another process writes to the same file.
 PATIENCE = 60.0
 
 _SCHEMA = (
@@ -31,12 +31,12 @@ _SCHEMA = (
     "PRIMARY KEY (condition, block))",
 )
 
-# What is wrong with the place, not with what the file holds, and how to mend it.
+# Advice on errors about the place of the file; all other errors are about its contents.
 _PLACE = {
-    sqlite3.SQLITE_BUSY: "another process keeps it locked; wait for that one, or give this run a path of its own",
-    sqlite3.SQLITE_LOCKED: "another process keeps it locked; wait for that one, or give this run a path of its own",
+    sqlite3.SQLITE_BUSY: "another process keeps it locked; wait for that process, or give this run a path of its own",
+    sqlite3.SQLITE_LOCKED: "another process keeps it locked; wait for that process, or give this run a path of its own",
     sqlite3.SQLITE_FULL: "blocks stored before are kept; free space or give another path, and run again",
-    sqlite3.SQLITE_IOERR: "blocks stored before are kept; mend the disk or give another path, and run again",
+    sqlite3.SQLITE_IOERR: "blocks stored before are kept; repair the disk or give another path, and run again",
     sqlite3.SQLITE_CANTOPEN: "give another path, of a file in a folder that exists and may be written to",
     sqlite3.SQLITE_READONLY: "give another path, of a file in a folder that exists and may be written to",
     sqlite3.SQLITE_PERM: "give another path, of a file in a folder that exists and may be written to",
@@ -45,14 +45,14 @@ _NOT_WRITABLE = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLIT
 
 
 class Store:
-    """The blocks of one study in an SQLite file.
+    """Blocks of one study in an SQLite file.
 
     Parameters
     ----------
     path : path
-        Made if it does not exist. A file that may not be written to is read.
+        Path of the file, which is created if it does not exist. A file without write permission is only read.
     definition : JSON object
-        What the blocks depend on, besides condition and block.
+        Facts that the blocks depend on, besides condition and block.
 
     Raises
     ------
@@ -86,21 +86,23 @@ class Store:
             raise
 
     def _claim(self) -> None:
-        """Lock the file, then look: a new one gets the definition; that of an old one is compared, never changed."""
+        """Lock the file, then write the definition into a new file or compare it with that of an old file."""
         self._db.execute("BEGIN" if self._read_only else "BEGIN IMMEDIATE")
-        held = definition_text(self._db)
-        if held is None:
+        stored = definition_text(self._db)
+        if stored is None:
             for statement in _SCHEMA:
                 self._db.execute(statement)
             self._db.execute("INSERT INTO definition VALUES (?, ?)", (self._text, self._mark.digest()))
-        elif held != self._text:
+        elif stored != self._text:
             raise ValueError(
-                f"store {str(self.path)!r} holds another study, {_difference(json.loads(held), json.loads(self._text))}"
-                "; give this study a file of its own."
+                f"store {str(self.path)!r} holds another study, "
+                f"{_difference(json.loads(stored), json.loads(self._text))}; give this study a file of its own."
             )
         self._db.execute("COMMIT")
         if not self._read_only:
-            with suppress(sqlite3.OperationalError):  # only faster, and refused while others have the file open
+            with suppress(
+                sqlite3.OperationalError
+            ):  # WAL is only faster; SQLite refuses it while other processes use the file
                 self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=NORMAL")
 
@@ -110,7 +112,7 @@ class Store:
             yield
 
     def get(self, condition: str, block: int) -> Tally | None:
-        """The stored tally of a block; None, with a warning, if it is damaged, and None if it is not there."""
+        """Return the stored tally of a block; None if it is not stored, or, with a warning, if it is damaged."""
         payload = self.payload(condition, block)
         if payload is None:
             return None
@@ -121,7 +123,7 @@ class Store:
             return None
 
     def payload(self, condition: str, block: int) -> bytes | None:
-        """The bytes of a block, whose checksum holds; None as in `get`."""
+        """Return the bytes of a block after checking them against its checksum; None as in `get`."""
         try:
             row = self._db.execute(
                 "SELECT sha256, payload FROM blocks WHERE condition = ? AND block = ?", (condition, block)
@@ -164,19 +166,19 @@ class Store:
             self._db.executemany("INSERT OR REPLACE INTO blocks VALUES (?, ?, ?, ?)", rows)
 
     def places(self) -> list[tuple[str, int]]:
-        """Condition and block of all that is stored."""
+        """Return condition and block of all stored blocks."""
         with self._errors():
             return self._db.execute("SELECT condition, block FROM blocks ORDER BY condition, block").fetchall()
 
     @contextmanager
     def together(self) -> Iterator[None]:
-        """Within it, what is put is committed at its end, all or nothing."""
+        """Commit all blocks put in this context at its end, all or nothing."""
         with self._errors():
             self._db.execute("BEGIN IMMEDIATE")
         try:
             yield
         except BaseException:
-            if self._db.in_transaction:  # SQLite itself may have ended it, as where a disk is full
+            if self._db.in_transaction:  # SQLite itself ends it if the disk is full
                 self._db.execute("ROLLBACK")
             raise
         with self._errors():
@@ -188,9 +190,9 @@ class Store:
 
 
 def connected(address: str | Path) -> sqlite3.Connection:
-    """A connection that trusts nothing that the file says; a `str` is a URI."""
+    """Return a connection that does not trust the contents of the file; a `str` is a URI."""
     uri = isinstance(address, str)
-    # An absolute path: many builds of SQLite take a relative file:x for a URI, whatever is said.
+    # The path is absolute, because many builds of SQLite take a relative file:x for a URI even if uri is False.
     place = address if uri else Path(address).absolute()
     db = sqlite3.connect(place, timeout=PATIENCE, isolation_level=None, uri=uri)
     db.text_factory = lambda text: text.decode(errors="replace")
@@ -201,7 +203,7 @@ def connected(address: str | Path) -> sqlite3.Connection:
 
 
 def definition_text(db: sqlite3.Connection) -> str | None:
-    """The definition that a store holds, None if the file is empty; ValueError if the file is damaged or no store."""
+    """Return the definition in a store, None if the file is empty; raise DatabaseError if it is damaged."""
     tables = {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     if not tables:
         return None
@@ -224,7 +226,7 @@ def definition_text(db: sqlite3.Connection) -> str | None:
 
 @contextmanager
 def about(path: Path) -> Iterator[None]:
-    """Turn errors of SQLite into one sentence: OSError where the place is at fault, ValueError where the file is."""
+    """Turn errors of SQLite into one sentence: OSError for a bad place, ValueError for a bad file."""
     try:
         yield
     except sqlite3.Error as error:
@@ -234,21 +236,21 @@ def about(path: Path) -> Iterator[None]:
         raise ValueError(
             f"{str(path)!r} is no bnstats store, or a damaged one ({error}); give another path for store=."
         ) from None
-    except UnicodeDecodeError:  # SQLite quotes a damaged name in its message, which then is no text
+    except UnicodeDecodeError:  # SQLite's message quotes a damaged name, which cannot be decoded
         raise ValueError(
             f"{str(path)!r} is a damaged bnstats store (a name in it is no text); give another path for store=."
         ) from None
 
 
 def _code(error: BaseException | None) -> int:
-    """SQLite's primary code of an error; 0 where it has none."""
+    """Return SQLite's primary code of an error; 0 if it has none."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
 
-def _difference(held: Any, wanted: Any) -> str:
-    # The code last: another class, or another version of this package, says more.
-    for key in sorted(held.keys() | wanted.keys(), key=lambda key: (key == "code", key)):
-        was, now = held.get(key), wanted.get(key)
+def _difference(stored: Any, current: Any) -> str:
+    # The code comes last: another class, or another version of this package, explains more.
+    for key in sorted(stored.keys() | current.keys(), key=lambda key: (key == "code", key)):
+        was, now = stored.get(key), current.get(key)
         if was != now and isinstance(was, dict) and isinstance(now, dict):
             return _difference(was, now)
         if was != now:

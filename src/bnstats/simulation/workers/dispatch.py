@@ -1,4 +1,4 @@
-"""Blocks, read from a store or simulated by workers, in the order in which they were asked for."""
+"""Dispatch of blocks, read from a store or simulated by workers, in the order of the request."""
 
 from __future__ import annotations
 
@@ -18,26 +18,28 @@ Block = tuple[ConditionRun, int, Tally | Accumulator]
 
 
 def tallies(
-    study: Study, seed: int, wanted: Sequence[tuple[ConditionRun, range]], workers: Workers, store: Store | None
+    study: Study, seed: int, requested: Sequence[tuple[ConditionRun, range]], workers: Workers, store: Store | None
 ) -> Generator[Block]:
-    """The tallies of the wanted blocks of each condition, in that order, as (condition, block, tally).
+    """Yield the tallies of the requested blocks in the order requested, as (condition, block, tally).
 
-    An account may stand for the chapter of blocks that begins with that one.
+    An accumulator may stand for blocks that were merged; `block` is the first of them.
 
-    Few tasks are under way at a time, so memory does not grow with their number. What is finished when a block fails,
-    or when the run is interrupted, is stored.
+    Few tasks run or wait at a time, so that memory does not grow with their number. If a block fails, or if the run is
+    interrupted, finished blocks are stored.
     """
     pending: deque[Task | Block] = deque()
     new: list[Task] = []
     try:
-        for piece in _pieces(wanted, workers, store):
+        for piece in _pieces(requested, workers, store):
             pending.append(piece)
             if isinstance(piece, Task):
                 new.append(piece)
             if len(new) >= workers.together or len(pending) >= workers.window:
                 workers.send(new)
                 new.clear()
-            if not new and len(pending) >= workers.window:  # with fewer workers than a moment ago, some are not sent
+            if (
+                not new and len(pending) >= workers.window
+            ):  # some tasks are not sent if the number of workers has fallen
                 while len(pending) > workers.window - workers.together:
                     yield from _finished(study, seed, pending.popleft(), store)
         workers.send(new)
@@ -51,22 +53,22 @@ def tallies(
 
 
 def _pieces(
-    wanted: Sequence[tuple[ConditionRun, range]], workers: Workers, store: Store | None
+    requested: Sequence[tuple[ConditionRun, range]], workers: Workers, store: Store | None
 ) -> Iterator[Task | Block]:
-    """Stored blocks, and tasks for the blocks that are not stored, each of consecutive blocks of a condition."""
-    left = sum(len(blocks) for _, blocks in wanted)
-    for run, blocks in wanted:
+    """Yield stored blocks, and tasks of consecutive blocks of a condition that are not stored."""
+    left = sum(len(blocks) for _, blocks in requested)
+    for run, blocks in requested:
         start = 0
         while start < len(blocks):
-            part = blocks[start : start + workers.share(blocks[start], left)]
+            part = blocks[start : start + workers.task_size(blocks[start], left)]
             start, left = start + len(part), left - len(part)
             missing = 0
             for i, block in enumerate(part):
-                held = store.get(run.key, block) if store else None
-                if held:
+                stored = store.get(run.key, block) if store else None
+                if stored:
                     if missing < i:
                         yield Task(workers, run, part[missing:i])
-                    yield run, block, held
+                    yield run, block, stored
                     missing = i + 1
             if missing < len(part):
                 yield Task(workers, run, part[missing:])

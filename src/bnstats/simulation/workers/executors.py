@@ -1,4 +1,4 @@
-"""The workers that simulate blocks: threads of this process, or any executor, with processes here or elsewhere."""
+"""Workers that simulate blocks: threads of this process, or any executor with other processes."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ from bnstats.simulation.workers.single_thread import single_thread
 
 T = TypeVar("T")
 
-# Tasks per worker that are not finished: one that is simulated, and some that wait.
+# Unfinished tasks per worker: one that runs, and some that wait.
 TASKS_PER_WORKER = 4
-# Tasks that are sent at once, at most, where that costs much less than one by one: more would begin later.
+# Maximum tasks in one message, where a message of many costs much less than many messages; more would begin later.
 TOGETHER = 32
-# Tasks that are sent first, of one block each, to see how long that takes; if no answer comes within these seconds, as
-# workers have to load the study and what it needs, each of them is sent one.
+# The first tasks have one block each, to measure how long a block takes. If no result comes within PATIENCE seconds,
+# workers are loading the study and its imports: each worker is then sent one task.
 FIRST_TASKS, PATIENCE = 8, 0.25
-# Seconds that a task should take at least, and besides for each worker, so that a client and a scheduler which spend
-# milliseconds on a task (`python -m benchmarks cluster`) keep up with any number of workers; of the latter the part
-# that is kept when the blocks that are left would make shorter tasks.
+# Minimum seconds of a task, and further seconds for each worker. A client and a scheduler, which spend milliseconds on
+# a task (`python -m benchmarks cluster`), then keep up with any number of workers. LAST_TASKS is the part of the latter
+# that remains when the remaining blocks would make shorter tasks.
 SHORTEST_TASK, LONGER_PER_WORKER, LAST_TASKS = 0.3, 0.005, 0.06
-# Seconds after which the workers are counted again, and the connection to them is looked at.
+# Seconds between two counts of the workers, with a check of the connection to them.
 COUNT_EVERY = 2.0
 
 
 class WorkersLostError(RuntimeError):
-    """Workers ended, or could not be reached: no error of a block; what is in the store is kept."""
+    """Error of workers that ended or could not be reached, not of a block; a store keeps finished blocks."""
 
 
 class Workers:
@@ -47,14 +47,15 @@ class Workers:
     Parameters
     ----------
     executor : None, int or concurrent.futures.Executor
-        None: one thread per core; an int: so many threads.
+        None: one thread per core; an int: number of threads.
     study, seed : Study, int
+        Study to simulate, and the seed of the run.
     conditions : list of ConditionRun
         All conditions of the run.
     merge : bool
-        Whether other processes send whole chapters of blocks merged.
+        True if other processes merge BLOCKS_MERGED consecutive blocks before sending them.
     pack : bool
-        Whether workers also pack each block for a store.
+        True if workers also pack each block for a store.
 
     Raises
     ------
@@ -75,9 +76,9 @@ class Workers:
         self._places = {run.key: place for place, run in enumerate(conditions)}
         self._exit = ExitStack()
         self.client = client_of(executor)
-        self._parcel: PickledStudy | None = None
+        self._pickled: PickledStudy | None = None
         if not (executor is None or isinstance(executor, int | ThreadPoolExecutor)):
-            self._parcel = PickledStudy.of(study, by_value=self.client is not None)
+            self._pickled = PickledStudy.of(study, by_value=self.client is not None)
         self._sent = 0
         self._seconds = math.inf  # per block
         self._slow_start = False
@@ -91,26 +92,26 @@ class Workers:
             self._exit.callback(self.executor.shutdown, cancel_futures=True)
         else:
             self.executor = self._given
-        if self._parcel is None:
+        if self._pickled is None:
             self._exit.enter_context(single_thread())
         elif self.client:
-            self._leave(self._parcel.content)
+            self._leave(self._pickled.content)
             self._exit.callback(self._leave, None)
         return self
 
     def _leave(self, content: bytes | None) -> None:
-        """Leave the study with Dask's scheduler, for workers that come later, or take it away."""
-        assert self._parcel is not None
-        with suppress(Exception):  # no scheduler at the moment: what is sent to it will say so
+        """Put the study into the metadata of Dask's scheduler, for workers that come later, or remove it."""
+        assert self._pickled is not None
+        with suppress(Exception):  # without a scheduler, sending a task raises the error
             if self.client.status == "running":
-                self.client.set_metadata(place_of(self._parcel.digest), content)
+                self.client.set_metadata(place_of(self._pickled.digest), content)
 
     def __exit__(self, *_: object) -> None:
         self._exit.close()
 
     @property
     def count(self) -> int:
-        """How many blocks are simulated at a time; more or fewer as workers come and go."""
+        """Number of blocks that are simulated at a time; it changes as workers come and go."""
         if time.monotonic() - self._asked > COUNT_EVERY:
             self._count = _workers_of(self.executor, self.client) or self._count
             self._asked = time.monotonic()
@@ -118,29 +119,30 @@ class Workers:
 
     @property
     def _learning(self) -> bool:
-        """Whether nothing is known of how long other processes take for a block."""
-        return self._parcel is not None and math.isinf(self._seconds)
+        """True if the time of a block in other processes is not yet known."""
+        return self._pickled is not None and math.isinf(self._seconds)
 
     @property
     def window(self) -> int:
-        """How many tasks may be under way, so that memory does not grow with their number."""
+        """Maximum number of unfinished tasks, so that memory does not grow with the number of tasks."""
         if self._learning:
             return self.count if self._slow_start else min(FIRST_TASKS, self.count)
         return TASKS_PER_WORKER * self.count
 
     @property
     def together(self) -> int:
-        """How many tasks are sent at once, as far as that costs less: to Dask's scheduler."""
+        """Number of tasks in one message, above 1 only for Dask's scheduler, where it costs less."""
         if self._learning:
             return self.window
         return min(TOGETHER, self.count) if self.client else 1
 
-    def share(self, first: int, left: int) -> int:
-        """How many blocks to give to the next task, which begins with `first`, where so many are left; one to threads.
+    def task_size(self, first: int, left: int) -> int:
+        """Return the number of blocks of the next task, given its first block and the blocks left.
 
-        As many to each worker in a round, then fewer (factoring, Hummel, Schonberg & Flynn 1992).
+        Threads get one block. All workers get the same number of blocks in a round, and fewer in later rounds
+        (factoring, Hummel, Schonberg & Flynn 1992).
         """
-        if self._parcel is None or self._learning:
+        if self._pickled is None or self._learning:
             return 1
         if self._tasks_of_round == 0 or left > self._left:
             self._tasks_of_round = self.count
@@ -150,7 +152,7 @@ class Workers:
         return in_whole_groups(blocks, most, first) if self._merge else blocks
 
     def send(self, tasks: Sequence[Task], again: bool = False) -> None:
-        """Have them simulated; the study travels with the first ones, and `again` to processes without it."""
+        """Submit the tasks; the study is sent with the first ones, and with `again` to processes that lack it."""
         if not tasks:
             return
         for task, future in zip(tasks, tasks[0].guarded(lambda: self._futures(tasks, again)), strict=True):
@@ -160,26 +162,26 @@ class Workers:
             self._slow_start = not wait(first, PATIENCE, FIRST_COMPLETED).done
 
     def _futures(self, tasks: Sequence[Task], again: bool) -> list[Future[Work | None]]:
-        if self._parcel is None:
+        if self._pickled is None:
             work = partial(simulated, self._study, seed=self._seed, packed=self._pack)
             return [self.executor.submit(work, task.run.condition, blocks=task.blocks) for task in tasks]
         given = []
-        # One for each worker, besides the first ones where these are fewer than the workers.
+        # One copy for each worker, and further ones for the first tasks where these are fewer than the workers.
         copies = self.count if self.count <= FIRST_TASKS else FIRST_TASKS + self.count
         for task in tasks:
             along = again or self._sent < copies
             self._sent += 1
-            parcel = self._parcel.digest, self._parcel.content if along else None
-            given.append((*parcel, self._places[task.run.key], self._seed, task.blocks, self._merge, self._pack))
+            pickled = self._pickled.digest, self._pickled.content if along else None
+            given.append((*pickled, self._places[task.run.key], self._seed, task.blocks, self._merge, self._pack))
         return submitted(self.executor, simulated_elsewhere, given)
 
     def took(self, seconds: float) -> None:
-        """Note how long a block took; the first ones may have taken longer than all others, as code was loaded."""
+        """Update the time of a block; the first blocks may take longer, because code is loaded."""
         self._seconds = seconds if seconds < self._seconds else 0.8 * self._seconds + 0.2 * seconds
 
 
 class Task:
-    """Some blocks of a condition that workers simulate, once it is sent to them."""
+    """Consecutive blocks of a condition for one worker."""
 
     def __init__(self, workers: Workers, run: ConditionRun, blocks: range) -> None:
         self.run, self.blocks = run, blocks
@@ -187,7 +189,7 @@ class Task:
         self._workers = workers
 
     def result(self) -> Work:
-        """Wait for the work; WorkersLostError if no worker does it."""
+        """Wait for the work and return it; raise WorkersLostError if no worker does it."""
         work = self._wait()
         while work is None:
             self._workers.send([self], again=True)
@@ -206,36 +208,38 @@ class Task:
             raise
 
     def abandon(self) -> Work | None:
-        """Cancel it; the work if it is finished already, or cannot be stopped."""
+        """Cancel the task; return its work if it is already finished, or cannot be cancelled."""
         future = self.future
         if future is None or future.cancel() or (self._workers.lost and not future.done()):
             return None
         try:
             return self._wait()
-        except WorkersLostError:  # the error that ended the run is raised instead
+        except WorkersLostError:  # the error that ended the run is raised
             return None
 
     def guarded(self, step: Callable[[], T]) -> T:
-        """What the executor does or returns for it; WorkersLostError instead of its errors."""
+        """Return the result of a step of the executor; raise WorkersLostError for the executor's errors."""
         return guarded(step, f"blocks {self.blocks[0]} to {self.blocks[-1]} of a condition")
 
 
 def blocks_of_task(left: int, workers: int, seconds: float) -> tuple[int, int]:
-    """Blocks of each task of the next round, where so many are left and each takes so long; and of the longest task.
+    """Return the blocks of each task in the next round, and of the longest task.
 
-    Half of what is left, so that later rounds even out what earlier ones have left uneven; all of it in the last one.
+    They depend on the blocks left, the number of workers and the seconds per block. A round takes half of the remaining
+    blocks, so that later rounds even out differences between workers; the last round takes all of them.
     """
     per_worker, seconds = LONGER_PER_WORKER * workers, max(seconds, 1e-9)
-    most, least = math.ceil((SHORTEST_TASK + per_worker) / seconds), LAST_TASKS * per_worker / seconds
-    share = left / workers
-    return max(1, min(most, math.ceil(share / 2 if share > 2 * least else share))), most
+    largest, smallest = math.ceil((SHORTEST_TASK + per_worker) / seconds), LAST_TASKS * per_worker / seconds
+    equal = left / workers
+    return max(1, min(largest, math.ceil(equal / 2 if equal > 2 * smallest else equal))), largest
 
 
 def in_whole_groups(blocks: int, most: int, first: int) -> int:
-    """About so many blocks from `first` on, to the end of a chapter; fewer are as they are, of at most `most`.
+    """Return about `blocks`, so that the task ends at a multiple of BLOCKS_MERGED; small numbers stay.
 
-    What is sent block by block costs the client time, a whole chapter at the end of a run keeps the others waiting: it
-    may, where it takes little of the time of the longest task.
+    `most` is the number of blocks in the longest task. Blocks that are sent one by one cost the client time. A task of
+    BLOCKS_MERGED blocks at the end of a run keeps other workers waiting. It is allowed if it takes little of the time
+    of the longest task.
     """
     if blocks < (BLOCKS_MERGED / 8 if most >= 3 * BLOCKS_MERGED else BLOCKS_MERGED / 2):
         return blocks
@@ -244,16 +248,19 @@ def in_whole_groups(blocks: int, most: int, first: int) -> int:
 
 
 def client_of(executor: object) -> Any:
-    """Dask's client, which knows the workers and the scheduler; None of other executors."""
+    """Return Dask's client, which knows the workers and the scheduler; None for other executors."""
     return getattr(executor, "_client", None)
 
 
 def submitted(executor: Executor, function: Callable[..., T], given: Sequence[Sequence[Any]]) -> list[Future[T]]:
-    """A task for each of these arguments; Dask's executor, which sends one at a time, is passed by."""
+    """Submit one task for each tuple of arguments and return the futures.
+
+    Dask's executor sends tasks one by one; its client is used instead.
+    """
     client, wrapped = client_of(executor), getattr(executor, "_wrap_future", None)
     if client is None:
         return [executor.submit(function, *each) for each in given]
-    # Dask would take two tasks of the same arguments for one. The first says whether the executor is open.
+    # pure=False: Dask would merge two tasks with the same arguments. The first task raises if the executor is closed.
     first = executor.submit(function, *given[0], pure=False)
     if wrapped is None or len(given) == 1:
         return [first, *(executor.submit(function, *each, pure=False) for each in given[1:])]
@@ -262,10 +269,10 @@ def submitted(executor: Executor, function: Callable[..., T], given: Sequence[Se
 
 
 def finished(work: Future[T], executor: Executor) -> T:
-    """What a task returns; ConnectionError if its executor has lost it and does not say so.
+    """Return the result of a task; raise ConnectionError if its executor has lost it without an error.
 
-    A Dask client that loses its scheduler closes, and may leave tasks that never end. So does a pool of processes of
-    which one is killed while it sends a result: it waits for the rest.
+    A Dask client that loses its scheduler closes, and may leave tasks that never end. A pool of processes waits without
+    end if one process is killed while it sends a result.
     """
     if client_of(executor) is None and not _processes_of(executor):
         return work.result()
@@ -274,13 +281,14 @@ def finished(work: Future[T], executor: Executor) -> T:
         before = lost
         wait([work], timeout=COUNT_EVERY)
         lost = _lost_by(executor)
-        if lost & before and not work.done():  # since the look before: it has had its time to say so itself
+        # It was lost at the previous check already, so the executor had time to raise an error.
+        if lost & before and not work.done():
             raise ConnectionError("its worker or scheduler is gone")
     return work.result()
 
 
 def _lost_by(executor: Executor) -> set[Any]:
-    """The client, if it is closed; the processes of a pool that have ended."""
+    """Return the client if it is closed, or the processes of a pool that have ended."""
     client = client_of(executor)
     if client is not None:
         return {"client"} if client.status == "closed" else set()
@@ -288,15 +296,18 @@ def _lost_by(executor: Executor) -> set[Any]:
 
 
 def _processes_of(executor: Executor) -> list[Any]:
-    """The workers of a pool of processes."""
+    """Return the workers of a pool of processes."""
     return list((getattr(executor, "_processes", None) or {}).values())
 
 
 def guarded(step: Callable[[], T], work: str) -> T:
-    """What an executor does or returns. Errors are the executor's: those of a study are returned, not raised."""
+    """Return the result of a step of an executor; raise WorkersLostError for its errors.
+
+    Errors of a study do not reach this function: they are returned, not raised.
+    """
     try:
         return step()
-    except (Exception, asyncio.CancelledError) as error:  # executors raise errors of many kinds
+    except (Exception, asyncio.CancelledError) as error:  # executors raise errors of many types
         raise WorkersLostError(
             f"{work} found no worker that finished them ({raised(error)}): workers were lost, or cannot load the "
             "study. Finished blocks are kept if the run has a store; start workers anew and run again."
@@ -304,11 +315,11 @@ def guarded(step: Callable[[], T], work: str) -> T:
 
 
 def _workers_of(executor: Executor, client: Any) -> int:
-    """How many tasks an executor works on at a time; 0 if that is not known at the moment."""
+    """Return the number of tasks that an executor runs at a time; 0 if it is unknown at the moment."""
     if client is not None:
         try:
             return sum(client.nthreads().values())
-        except Exception:  # no scheduler at the moment, for which it raises errors of many kinds
+        except Exception:  # without a scheduler it raises errors of many types
             return 0
     named = (getattr(executor, name, None) for name in ("_max_workers", "num_workers", "max_workers"))
     return next((int(number) for number in named if isinstance(number, int)), os.cpu_count() or 1)

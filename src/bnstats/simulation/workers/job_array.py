@@ -1,4 +1,4 @@
-"""The share of one job, where several jobs without a common scheduler divide the blocks of a run by their index."""
+"""Job arrays: several jobs without a common scheduler that divide the blocks of a run by their index."""
 
 from __future__ import annotations
 
@@ -15,20 +15,25 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class JobArray:
-    """The share of one job, as the `executor=` of any measuring function.
+    """One job's part of a run, as the `executor=` of any measuring function.
 
-    Job `index` simulates the blocks whose number leaves that remainder when divided by `of`, and keeps them in a store
-    of its own. Its result is an estimate of its own, from so many fewer replicates. Once the stores are merged, the
-    same call without a share finds all blocks in them, and its result is that of a single run, bit for bit.
+    Job `index` simulates the blocks whose number leaves the remainder `index` when divided by `of`. It keeps them in a
+    store of its own. Its result is an estimate from its own replicates. Merge the stores with `bn.merge_stores`: the
+    same call without a job array then finds all blocks, and its result is that of a single run, bit for bit.
 
     Parameters
     ----------
     index : int
-        From 0 to `of` - 1, such as the number of the task in a job array.
+        Number of the job, from 0 to `of` - 1, such as the task's number in a job array.
     of : int
-        How many jobs there are.
+        Number of jobs.
     executor : None, int or concurrent.futures.Executor
-        Who simulates this share.
+        Workers that simulate the blocks of this job. None: one thread per core; an int: number of threads.
+
+    Raises
+    ------
+    ValueError
+        If `index` is not from 0 to `of` - 1.
 
     Examples
     --------
@@ -44,28 +49,32 @@ class JobArray:
         whole("index", self.index, minimum=0, maximum=whole("of", self.of, minimum=1) - 1)
 
     def blocks(self, own: range) -> range:
-        """Where these blocks of its own stand among all blocks of a condition."""
+        """Return the numbers of these blocks of the job among all blocks of a condition."""
         return range(self.index + self.of * own.start, self.index + self.of * own.stop, self.of)
 
     def limit(self, condition_runs: Sequence[ConditionRun]) -> None:
-        """Limit each condition to this share of its blocks; ValueError if that is less than two blocks."""
+        """Limit each condition to this job's blocks; raise ValueError if a job has fewer than two blocks."""
         for run in condition_runs:
             if run.max_blocks < 2 * self.of:
                 raise ValueError(
-                    f"{self.of} jobs are too many for a condition that has less than {2 * self.of} blocks: divide it "
-                    "among fewer, or raise max_replicates."
+                    f"{self.of} jobs are too many for a condition that has less than {2 * self.of} blocks: use fewer "
+                    "jobs, or raise max_replicates."
                 )
             run.max_blocks = len(range(self.index, run.max_blocks, self.of))
 
 
 def job_array_of(executor: Any, precision: float | None, store: Any) -> JobArray:
-    """The share that was given as an executor, or all of the run; ValueError if a share cannot be merged later."""
+    """Return the given job array, or one job for the whole run.
+
+    Raise ValueError if the blocks of the job could not be merged later.
+    """
     if not isinstance(executor, JobArray):
         return JobArray(0, 1, executor)
     if precision is not None:
         raise ValueError(
-            f"a share needs precision=None, as a job does not know how precise all of them are; got {precision}."
+            "a JobArray needs precision=None, because a job does not know the replicates of the other jobs; got "
+            f"{precision}."
         )
     if store is None:
-        raise ValueError("a share needs a store, one for each job, to be merged later; got None.")
+        raise ValueError("a JobArray needs a store, one for each job, to be merged later; got None.")
     return executor

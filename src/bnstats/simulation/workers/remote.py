@@ -1,8 +1,8 @@
-"""Simulates some blocks of a condition, here or in another process, to which a study and its data are sent once.
+"""Simulation of blocks of a condition, here or in another process, which gets the study once.
 
-A task that is sent has a few numbers and the digest of the study. A process that does not know that digest asks Dask's
-scheduler, if it has one, where the client left the study; else it says so, and the task is sent again with the study.
-It keeps what it was sent.
+A task consists of a few numbers and the digest of the study. A process that does not know this digest asks Dask's
+scheduler, if there is one, where the client left the study. Otherwise it returns None, and the task is sent again with
+the study. The process keeps the study.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from bnstats.simulation.study import Condition, Study
 from bnstats.simulation.summaries import histogram
 from bnstats.simulation.workers.single_thread import single_thread
 
-# Studies that a worker process keeps, as several runs may use it in turn.
+# Studies that a worker process keeps, because several runs may use it in turn.
 STUDIES_KEPT = 4
 
 _known: dict[str, tuple[Study, Sequence[Condition]]] = {}
@@ -39,18 +39,18 @@ _known: dict[str, tuple[Study, Sequence[Condition]]] = {}
 
 @dataclass(frozen=True)
 class Work:
-    """The outcome of a task.
+    """Result of a task.
 
     Attributes
     ----------
-    tallies : list of Tally or Account
-        Of its blocks, or of whole chapters of these; where a block failed, of those before it.
+    tallies : list of Tally or Accumulator
+        Tallies of its blocks, or accumulators of BLOCKS_MERGED of them. If a block failed, those of the earlier blocks.
     payloads : list of bytes
-        Of each finished block what a store keeps, if there is one.
+        Packed tally of each finished block, if there is a store.
     seconds : float
-        Per block.
+        Seconds per block.
     error : Exception, optional
-        Why the next block failed.
+        Exception of the next block.
     """
 
     tallies: Sequence[Tally | Accumulator]
@@ -61,14 +61,14 @@ class Work:
 
 @dataclass(frozen=True)
 class PickledStudy:
-    """A pickled study and its digest; its conditions are made from it again in the other process."""
+    """Pickled study with its digest; the other process makes the conditions from the study again."""
 
     digest: str
     content: bytes = field(repr=False)
 
     @staticmethod
     def of(study: Study, by_value: bool) -> PickledStudy:
-        """With `by_value`, classes and functions of a script are sent too, for workers that cannot import it."""
+        """Return the pickled study; `by_value` includes a script's classes, for workers that cannot import it."""
         try:
             if by_value:
                 import cloudpickle
@@ -76,7 +76,7 @@ class PickledStudy:
                 content = cloudpickle.dumps(study)
             else:
                 content = pickle.dumps(study)
-        except Exception as error:  # pickling fails with errors of many kinds, and each means the same here
+        except Exception as error:  # pickling raises errors of many types
             raise ValueError(
                 f"the study cannot be sent to another process ({raised(error)}): define its functions at the top of a "
                 "module, or use threads."
@@ -87,9 +87,9 @@ class PickledStudy:
 def simulated(
     study: Study, condition: Condition, seed: int, blocks: Sequence[int], merged: bool = False, packed: bool = False
 ) -> Work:
-    """The tallies of blocks, in whole chapters if `merged`, and if `packed` what a store keeps of each.
+    """Simulate blocks and return their tallies, merged in groups if `merged`, and packed if `packed`.
 
-    An error in the study is returned, so that one that is raised comes from the workers.
+    An error in the study is returned, not raised, so that every raised error comes from the workers.
     """
     tallies: list[Tally] = []
     payloads: list[bytes] = []
@@ -107,21 +107,21 @@ def simulated(
 
 
 def tally_of(study: Study, condition: Condition, found: Mapping[Any, NDArray[Any]]) -> Tally:
-    """The tally of one block's replicates, each measure beside its control variates."""
+    """Return the tally of one block's replicates, each measure with its control variates."""
     names = {key: study.key_of(key if isinstance(key, tuple) else (key,)) for key in found}
     controls = {key: study.controls(condition, name) for key, name in names.items()}
     beside_others = set().union(*controls.values())
     measures = {key: values for key, values in found.items() if names[key] not in beside_others}
     beside: dict[Any, tuple[FloatArray, ...]] = {}
     for key, values in measures.items():
-        wanted = controls[key]
-        if any(control not in found or found[control].size != values.size for control in wanted):
+        names_of_controls = controls[key]
+        if any(control not in found or found[control].size != values.size for control in names_of_controls):
             raise ValueError(
-                f"{type(study).__name__}.controls names {wanted} for {key!r}; return as many replicates of each of "
-                "them as of that measure."
+                f"{type(study).__name__}.controls names {names_of_controls} for {key!r}; return as many replicates of "
+                "each control variate as of that measure."
             )
-        if wanted:
-            beside[key] = tuple(np.ascontiguousarray(found[control], np.float64).ravel() for control in wanted)
+        if names_of_controls:
+            beside[key] = tuple(np.ascontiguousarray(found[name], np.float64).ravel() for name in names_of_controls)
     origins = [
         origin_of(target_of(study, condition, names[key]), np.asarray(values).dtype == np.bool_)
         for key, values in measures.items()
@@ -130,11 +130,11 @@ def tally_of(study: Study, condition: Condition, found: Mapping[Any, NDArray[Any
 
 
 def attempted(study: Study, block: int, seed: int) -> Mapping[Any, NDArray[Any]] | Exception:
-    """Return the replicates of a block of the first condition; an error in the study is returned, as above."""
+    """Return the replicates of a block of the first condition, or the exception of the study."""
     with single_thread():
         try:
             found = replicates(study, study.conditions()[0], block, seed)
-            # Copies, as a study may fill the same arrays again while these wait.
+            # Copies, because a study may fill the same arrays again while these wait.
             return {key: np.array(values) for key, values in found.items()}
         except Exception as error:  # the user's own code may raise anything
             return _portable(error)
@@ -143,7 +143,7 @@ def attempted(study: Study, block: int, seed: int) -> Mapping[Any, NDArray[Any]]
 def simulated_elsewhere(
     digest: str, content: bytes | None, place: int, seed: int, blocks: Sequence[int], merged: bool, packed: bool
 ) -> Work | None:
-    """Do the same for the distinct condition at that place; None if this process does not know the study."""
+    """Simulate blocks of the distinct condition at this place; None if this process lacks the study."""
     if digest not in _known:
         content = content or _left_with_scheduler(digest)
         if content is None:
@@ -159,27 +159,31 @@ def simulated_elsewhere(
 
 
 def _left_with_scheduler(digest: str) -> bytes | None:
-    """The study that a client of Dask left there under its digest; None elsewhere.
+    """Return the study that a client of Dask left with the scheduler under its digest; None without Dask.
 
-    A worker that joins a run would else give back in no time all tasks that wait, undone.
+    Without it, a worker that joins a run would return all waiting tasks at once, undone.
     """
     dask = sys.modules.get("distributed")
     try:
         if dask is None or dask.get_worker() is None:
             return None
         content: bytes | None = dask.get_client().get_metadata(place_of(digest), default=None)
-    except (ValueError, OSError, RuntimeError):  # no worker of Dask, no connection, a closed client: it is sent again
+    except (
+        ValueError,
+        OSError,
+        RuntimeError,
+    ):  # without a worker, connection or client, the study is sent again
         return None
     return content
 
 
 def place_of(digest: str) -> list[str]:
-    """Where a client of Dask leaves the study with this digest, among the scheduler's metadata."""
+    """Return the key, in the scheduler's metadata, of the study with this digest."""
     return ["bnstats", digest]
 
 
 def _portable(error: Exception) -> Exception:
-    """The error, or one with the same message if it cannot be pickled and restored."""
+    """Return the error, or an error with the same message if it cannot be pickled and restored."""
     try:
         pickle.loads(pickle.dumps(error))
     except Exception:  # the error's own methods may raise anything

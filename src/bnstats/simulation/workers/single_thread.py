@@ -1,4 +1,4 @@
-"""Limits BLAS to one thread while blocks are simulated on all cores, and lifts the limit when the last run is over."""
+"""Limit of one BLAS thread while blocks are simulated on all cores, until the last run ends."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ from threadpoolctl import ThreadpoolController
 
 
 class _Limit:
-    """The limit in this process: set by the first run that needs it, lifted by the last."""
+    """Limit in this process: the first run that needs it sets it, and the last one lifts it."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.users = 0
-        self.held: Any = None
+        self.limited: Any = None
         self.controller: Any = None
         self.modules = 0
 
     def enter(self) -> None:
         with self.lock:
             if self.users == 0:
-                self.held = self._libraries().limit(limits=1)
+                self.limited = self._libraries().limit(limits=1)
             self.users += 1
 
     def leave(self) -> None:
         with self.lock:
             self.users -= 1
             if self.users == 0:
-                self.held.restore_original_limits()
+                self.limited.restore_original_limits()
 
     def _libraries(self) -> Any:
-        """The loaded libraries; a search takes milliseconds, so it is repeated only after further imports."""
+        """Return the loaded libraries; a search takes milliseconds, so it is repeated only after imports."""
         if self.modules != len(sys.modules):
             self.controller, self.modules = ThreadpoolController(), len(sys.modules)
         return self.controller
@@ -45,7 +45,7 @@ _limit = _Limit()
 
 
 def _forget() -> None:
-    """In a forked child no run is left that would lift the limit."""
+    """Reset the limit in a forked child, which has no run that would lift it."""
     global _limit
     _limit = _Limit()
 
@@ -56,7 +56,7 @@ if hasattr(os, "register_at_fork"):
 
 @contextmanager
 def single_thread() -> Iterator[None]:
-    """Within it, BLAS uses one thread; contexts of several runs may overlap in any order."""
+    """Limit BLAS to one thread in this context; contexts of several runs may overlap in any order."""
     limit = _limit
     limit.enter()
     try:
