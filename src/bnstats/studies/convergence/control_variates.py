@@ -1,4 +1,4 @@
-"""Control variates of estimates: errors of a batch's mean and variance, and products of these, of known expectation."""
+"""Control variates of estimates: errors of a batch's mean and variance, and products of these errors."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ from bnstats.statistics.theory import covariance_of_mean_and_variance
 _WHATEVER_THE_BATCHING = {"mean": 1, "variance": 2, "mean²": 2}
 _INDEPENDENT = {**_WHATEVER_THE_BATCHING, "mean x variance": 3, "variance²": 4}
 _PREFIXES = {False: "control: ", True: "control of fresh values: "}
-# Each grows like this power of an outlier.
+# Power of an outlier with which each control variate grows.
 ORDERS = {prefix + name: order for prefix in _PREFIXES.values() for name, order in _INDEPENDENT.items()}
 
 
 def names(independent: bool, fresh: bool) -> list[str]:
-    """The control variates whose expectations are known, of batches of independent or other values.
+    """Return the names of control variates with known expectations, for independent values or for other batches.
 
+    Examples
+    --------
     >>> names(independent=False, fresh=False)
     ['control: mean', 'control: variance', 'control: mean²']
     """
@@ -24,17 +26,24 @@ def names(independent: bool, fresh: bool) -> list[str]:
 
 
 def control_variates(batches: Batches, moments: Moments, fresh: FloatArray | None = None) -> dict[str, FloatArray]:
-    """Errors of the batches' means and biased variances, and products of these, less their expectations.
+    """Return errors of batch means and biased variances, and products of these errors, less their expectations.
 
-    E[biased var] = sigma² - Var(mean); of independent values also Var(s²) and Cov(mean, s²) = mu_3 / n are known.
+    E[biased var] = sigma² - Var(mean). For independent values Var(s²) and Cov(mean, s²) = mu_3 / n are known, too.
 
     Parameters
     ----------
     batches : Batches
+        Population, size and independence of the batches.
     moments : Moments
-        Of the batches, arrays of any shape.
+        Moments of the batches, arrays of any shape.
     fresh : array, optional
-        A value for each batch that is not in it: its distance from the batch's mean takes the place of that mean.
+        A value for each batch that is not in the batch. Its distance from the batch's mean replaces the error of the
+        mean.
+
+    Returns
+    -------
+    dict of str to array
+        The control variates by name, in the shape of the moments, each with expectation 0.
     """
     source, n = batches.source, batches.size
     mean, sign, variance_of_mean = moments.mean - source.mean, 1, batches.variance_of_mean

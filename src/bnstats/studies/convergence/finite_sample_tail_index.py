@@ -1,4 +1,4 @@
-"""Which moments of an estimate a number of replicates can show: without them no Monte Carlo error can be trusted."""
+"""Finite-sample tail index of estimates: no Monte Carlo error can be trusted without the moments that it needs."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from bnstats.statistics.outlier_sensitivity import crowding_power, outlier_power
 
 # An event that is expected at least this often in all replicates is well represented in the estimates.
 SEEN_TIMES = 100
-# One that is expected less often than this can be neglected, however large its effect.
+# An event that is expected less often than this can be neglected, whatever the size of its effect.
 NEGLIGIBLE_TIMES = 1e-9
 
 
 def visible_index_of_values(population: Population, batching: Batching, n: int, replicates: int) -> float:
-    """Tail index of the values in so many batches of n."""
+    """Return the finite-sample tail index of the values in `replicates` batches of n."""
     draws = replicates * batching.independent_draws(population, n)
     return batching.source(population).local_tail_index(1 / draws)
 
@@ -26,10 +26,10 @@ def visible_index_of_values(population: Population, batching: Batching, n: int, 
 def finite_sample_tail_index(
     population: Population, batching: Batching, estimator: Estimator, n: int, replicates: int
 ) -> float:
-    """Tail index of the estimates, as far as this number of replicates of batches of n can show it.
+    """Return the finite-sample tail index of the estimates from `replicates` batches of n.
 
-    Outliers of the population are one reason for a heavy tail. The other is batches of nearly equal values, for an
-    estimator that divides by their spread: too rare to occur among the replicates, yet too large to be neglected.
+    A tail is heavy for two reasons. The first is outliers of the population. The second is batches of nearly equal
+    values, if the estimator divides by their spread: too rare to occur among the replicates, too large to be neglected.
     """
     source, values = batching.source(population), visible_index_of_values(population, batching, n, replicates)
     if estimator.order is not None:
@@ -45,17 +45,18 @@ def finite_sample_tail_index(
 
 
 def _crowding(source: Population, batching: Batching, eps: float, n: int, replicates: int) -> float:
-    """Tail index of 1 / sqrt(variance + eps).
+    """Return the tail index of 1 / sqrt(variance + eps).
 
-    Where the chance that a value lies within h of the most crowded place falls as h^a, that of all n falls as h^(n a);
-    where any place is as good, it falls as h^(n - 1).
+    If a value lies within h of the densest place with a probability that falls as h^a, all n values do with a
+    probability that falls as h^(n a). Anywhere else, all n values lie within h of each other with a probability that
+    falls as h^(n - 1).
     """
     equal = batching.chance_all_equal(source, n)
     draws = batching.fewest_draws(n, 1 / replicates)
     if eps > 0:
         crowded = largest_share(source.ordered, 2 * np.sqrt(eps)) ** draws
         chance = max(equal, crowded, float(stats.chi2.cdf(n * eps / source.var, n - 1)))
-        # The mean square that it adds is to be small beside the Monte Carlo error of that of 1 / sqrt(variance).
+        # Harmless if the mean square that it adds is small beside the MCSE of the mean square of 1 / sqrt(variance).
         harmless = chance / eps < 0.1 / np.sqrt(replicates) / (2 * n * source.var)
         if replicates * chance > SEEN_TIMES or harmless:
             return np.inf
@@ -65,8 +66,8 @@ def _crowding(source: Population, batching: Batching, eps: float, n: int, replic
 
 
 def _crowding_exponent(source: Population, chance: float) -> float:
-    """The exponent a of `_crowding`, where this share of the values lies closest together."""
-    wide, narrow = (shortest_interval(source.ordered, share) for share in (chance, chance / 2))
+    """Return the exponent a of `_crowding`, for the shortest interval that holds this proportion of the values."""
+    wide, narrow = (shortest_interval(source.ordered, proportion) for proportion in (chance, chance / 2))
     if narrow == 0:
         return 0.0
     return float(np.log(2) / np.log(wide / narrow)) if wide > narrow else np.inf

@@ -1,4 +1,4 @@
-"""How fast batch statistics converge to the population's: bias, standard error and RMSE against batch size."""
+"""The simulation of how fast batch statistics converge to the population's values with the batch size."""
 
 from __future__ import annotations
 
@@ -36,34 +36,45 @@ def measure_convergence(
     Parameters
     ----------
     populations : one or several of what `Population.of` takes, or a mapping of names to these
+        Populations that values are drawn from.
     batch_sizes : ints of at least 2
-        Sizes 2^k up to 65536 of independent values share one stream of draws.
+        Batch sizes. For independent values, all sizes 2^k up to 65536 are cut from the same draws.
     estimators : names or Estimators
-        Of batches above 2^20 independent values, the package's own hold only a part in memory at a time; your own, and
-        other batching rules, hold a whole batch.
+        Functions of a batch. Batches above 2^20 independent values are held in memory in parts, unless an estimator is
+        your own or the batching rule is another one: then a whole batch is held.
     batching : Batching or several
+        Rules by which batches are drawn.
     **options : RunOptions
-        A replicate is a set of 65536 draws, which serves all sizes 2^k up to 65536 of independent values, or one batch
-        that is larger. The precision of a bias is relative to the RMSE.
+        A replicate is a set of 65536 draws, which serves all sizes 2^k up to 65536 of independent values. For larger
+        batches, a replicate is a batch. `max_replicates` counts sets: at least 32, a block, and two of the largest
+        batches. The precision of a bias is relative to the RMSE.
 
     Returns
     -------
     Convergence
+        Bias, standard error, RMSE and median absolute error of each estimator at each batch size.
+
+    Raises
+    ------
+    ValueError
+        If a batching rule cannot draw batches of these sizes, an estimator's population value is not finite, names are
+        not unique, or `max_replicates` is too small.
 
     Notes
     -----
-    Where no exact bias, standard error or RMSE is known, the errors of each batch's mean and variance and products of
-    these, whose expectations are known, serve as control variates: the column `variance_ratio` says how many times as
-    many draws they are worth, 1 where they are not used. Of independent values their slopes leave errors of third order
-    in 1 / sqrt(n). Median absolute errors have none.
+    If no exact bias, standard error or RMSE is known, control variates are used: the errors of each batch's mean and
+    variance, and products of these errors, have known expectations. The column `variance_ratio` is the factor by which
+    they reduce the number of draws that a precision needs. For independent values, linear control variates leave errors
+    of third order in 1 / sqrt(n). Median absolute errors have no control variates.
 
     Examples
     --------
     >>> c = measure_convergence("normal", batch_sizes=[2, 32], estimators=["var"])
-    >>> c.table.query("measure == 'bias'")[["batch_size", "exact"]].values.tolist()
-    [[2.0, -0.5], [32.0, -0.03125]]
-    >>> bool((abs(c.table.value - c.table.exact) < 6 * c.table.mcse).all())
-    True
+    >>> rows = c.table.query("measure == 'se'")[["batch_size", "value", "mcse", "exact"]]
+    >>> print(rows.round(3).to_string(index=False))
+     batch_size  value  mcse  exact
+              2  0.709 0.004  0.707
+             32  0.246 0.001  0.246
     """
     study = ConvergenceStudy(
         _populations(populations),
@@ -84,24 +95,21 @@ def _populations(given: Any) -> tuple[Population, ...]:
 
 
 def _check(study: ConvergenceStudy, max_replicates: int) -> None:
-    """Refuse what cannot be estimated, before anything is simulated."""
+    """Raise ValueError for a study that cannot be estimated, before anything is simulated."""
     for batching in study.batchings:
         rule("batching", batching)
     for field_name in ("populations", "batchings", "batch_sizes", "estimators"):
         if not getattr(study, field_name):
             raise ValueError(f"{field_name} is empty: give at least one.")
-    least = max(SETS_PER_BLOCK, -(-2 * max(study.batch_sizes) // DRAWS_PER_SET))
-    if max_replicates < least:
-        raise ValueError(
-            f"max_replicates counts sets of {DRAWS_PER_SET} draws, at least {least} of them: a block, and two of the "
-            f"largest batches; got {max_replicates}."
-        )
-    for names, what in (
+    minimum = max(SETS_PER_BLOCK, -(-2 * max(study.batch_sizes) // DRAWS_PER_SET))  # a block, and two largest batches
+    if max_replicates < minimum:
+        raise ValueError(f"max_replicates must be at least {minimum} here; got {max_replicates}.")
+    for names, kind in (
         [[p.name for p in study.populations], "population"],
         [[e.name for e in study.estimators], "estimator"],
     ):
         if len(set(names)) < len(names):
-            raise ValueError(f"two {what}s share a name in {names}; give each a name of its own.")
+            raise ValueError(f"two {kind}s have the same name in {names}; give each {kind} a name of its own.")
     if len({p.identity for p in study.populations}) < len(study.populations):
         raise ValueError(f"two of {[p.name for p in study.populations]} are the same population; give it once.")
     for population in study.populations:
@@ -116,7 +124,7 @@ def _check_target(population: Population, batching: Batching, estimator: Estimat
     if estimator.of_moments is not None and np.isnan(population.mean):
         raise ValueError(
             f"population {population.name} has no mean (tail index {population.tail_index:g}), so {estimator.name} of "
-            "its batches converges to nothing; leave it out, or take an estimator that needs none."
+            "its batches converges to nothing; leave the population out, or take an estimator that needs no mean."
         )
     estimator.check(population, smallest)
     value = estimator.population_value(batching.source(population))

@@ -13,23 +13,24 @@ from bnstats._checks.numbers import probability
 from bnstats.simulation.precision.paired_errors import NONE, Error, error_of
 from bnstats.simulation.run import Simulation
 
-# Below this size the terms in 1 / n² matter; the fit has a term in 1 / n.
+# Below this batch size, terms in 1 / n² matter, and the fit has a term in 1 / n only.
 SMALLEST_FITTED_SIZE = 8
-# A value below this many standard errors is left out, as its logarithm would be noise.
+# Values below this number of standard errors are left out, as their logarithms would be noise.
 RESOLVED_STANDARD_ERRORS = 4.0
 
 
 @dataclass(frozen=True)
 class Slope:
-    """A fitted rate.
+    """Fitted rate of convergence.
 
     Attributes
     ----------
     rate : float
-        nan where there is none.
+        Slope of log error on log batch size; nan if too few errors are resolved.
     error : Error
+        Monte Carlo error of the rate.
     exact : float
-        The same fit to the exact errors; nan where one of them is not known.
+        Slope of the same fit to the exact errors; nan if an exact error is not known.
     """
 
     rate: float = np.nan
@@ -37,43 +38,45 @@ class Slope:
     exact: float = np.nan
 
     def interval(self, error: float) -> tuple[float, float]:
-        """Bounds beyond which the rate lies with a probability of `error` on either side."""
+        """Return the bounds that the rate exceeds with probability `error` on either side."""
         margin = self.error.margin(error)
         return self.rate - margin, self.rate + margin
 
 
 def rates(simulation: Simulation, expected: Callable[..., float], confidence: float = 0.95) -> pd.DataFrame:
-    """Slope of log error on log batch size, for each population, rule, estimator and measure.
+    """Return the slope of log error on log batch size for each population, batching rule, estimator and measure.
 
-    The model is log error = a + rate log n + b / n, over sizes from 8 on, up to the first that is not four standard
-    errors from zero (all sizes, and no b, where fewer than five are from 8 on), by least squares weighted with the
-    Monte Carlo errors. Batch sizes share draws, so the error of a slope comes from leaving out each independent group
-    of blocks in turn, for all sizes at once, and refitting (jackknife); of a run of one block these are parts of it.
+    The model is log error = a + rate log n + b / n, fitted by least squares with weights from the Monte Carlo errors.
+    It is fitted to sizes from 8 up to the first size whose error is not four standard errors from zero. With fewer than
+    five sizes from 8 up, all sizes are used, and b = 0. Batch sizes are cut from the same draws, so a jackknife over
+    independent groups of blocks, for all sizes at once, gives the error of a slope. A run of one block is split into
+    groups.
 
     Parameters
     ----------
     simulation : Simulation
-        Of a `ConvergenceStudy`.
+        Run of a `ConvergenceStudy`.
     expected : callable (population, batching, estimator, measure) -> float
-        The rate by theory, of the names in the table.
+        Function from the names in the table to the rate by theory.
     confidence : float
-        Of all intervals together: each is corrected for the number of rates and of looks (Bonferroni).
+        Joint confidence level of all intervals: each is corrected for the number of rates and of looks (Bonferroni).
 
     Returns
     -------
     DataFrame
-        population, batching, estimator, measure, rate, mcse, mcse_df, low, high, exact, expected. The interval from
-        low to high is for `exact`, the slope of the same weighted fit to the exact errors at these batch sizes (nan
-        where they are not known). `expected` is another number, the limit for large n (`theory.rate`), which is reached
-        only slowly with heavy tails or where the leading term nearly vanishes. rate is nan where the error is infinite,
-        or smaller than its Monte Carlo error (the bias of an unbiased estimator).
+        One row per rate. population, batching, estimator, measure: names. rate: fitted slope, nan if the error is
+        infinite or not resolved, as for the bias of an unbiased estimator. mcse, mcse_df: Monte Carlo standard error
+        of rate, and its degrees of freedom. low, high: confidence interval for `exact`. exact: slope of the same
+        weighted fit to the exact errors at these batch sizes, nan if these are not known. expected: limit of the slope
+        for large n (`theory.rate`), which is approached slowly under heavy tails or if the leading term nearly
+        vanishes.
 
     Examples
     --------
     >>> from bnstats import measure_convergence
     >>> measured = measure_convergence("normal", estimators=["mean"]).rates().set_index("measure").loc["rmse"]
-    >>> bool(measured.low < -0.5 < measured.high), round(float(measured.exact), 9), float(measured.expected)
-    (True, -0.5, -0.5)
+    >>> measured[["rate", "exact", "expected"]].astype(float).round(2).tolist()
+    [-0.5, -0.5, -0.5]
     """
     confidence = probability("confidence", confidence)
     names = ["population", "batching", "estimator", "measure"]
@@ -88,12 +91,12 @@ def rates(simulation: Simulation, expected: Callable[..., float], confidence: fl
 
 
 def slope(part: pd.DataFrame, simulation: Simulation) -> Slope:
-    """The rate of the rows of one measure, one per batch size."""
+    """Return the fitted rate of one measure, from its rows of all batch sizes."""
     part = part.sort_values("batch_size")
     curved = (part["batch_size"] >= SMALLEST_FITTED_SIZE).sum() >= 5
-    wanted = part[part["batch_size"] >= SMALLEST_FITTED_SIZE] if curved else part
-    resolved = (wanted["mcse"] > 0) & (wanted["value"].abs() > RESOLVED_STANDARD_ERRORS * wanted["mcse"])
-    fitted = wanted[resolved.cummin()]
+    rows = part[part["batch_size"] >= SMALLEST_FITTED_SIZE] if curved else part
+    resolved = (rows["mcse"] > 0) & (rows["value"].abs() > RESOLVED_STANDARD_ERRORS * rows["mcse"])
+    fitted = rows[resolved.cummin()]
     if len(fitted) < min(5 if curved else 2, len(part)):
         return Slope()
     n = fitted["batch_size"].to_numpy(float)

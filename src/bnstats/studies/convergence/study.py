@@ -1,4 +1,4 @@
-"""The study behind `measure_convergence`: estimates from batches of every size, population and rule."""
+"""The study behind `measure_convergence`: estimates from batches of all sizes, populations and batching rules."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ from bnstats.statistics.moments import Moments, pyramid
 from bnstats.studies.convergence.control_variates import ORDERS, control_variates, names
 from bnstats.studies.convergence.finite_sample_tail_index import finite_sample_tail_index, visible_index_of_values
 
-# One replicate of the frame is a set of 2^16 draws, in cache at once: 32768 pairs, ..., 16 batches of 4096, ...
-# Of batches that are larger, a replicate is one of them.
+# A replicate is a set of 2^16 draws, which fit into cache: 32768 pairs, ..., 16 batches of 4096, ...
+# For larger batches, a replicate is a batch.
 DRAWS_PER_SET = 2**16
 SETS_PER_BLOCK = 32
-# The most batches of one size in a set of which estimates are taken: more would make no curve smoother.
+# The largest number of batches of one size per set that estimates are taken of: more would make no curve smoother.
 BATCHES_PER_SET = 2**9
-# Values that are held at once, where batches are not larger.
+# Number of values in memory at once, unless a single batch has more.
 VALUES_AT_ONCE = 2**20
 
 
 class ConvergenceKey(NamedTuple):
-    """What a replicate is: the estimate from one batch."""
+    """Estimator and batch size of a replicate, which is an estimate from one batch."""
 
     estimator: str
     batch_size: int
@@ -41,7 +41,7 @@ class ConvergenceKey(NamedTuple):
 
 @dataclass(frozen=True)
 class ConvergenceStudy(Study):
-    """Estimates from batches, compared with the population's values. See `measure_convergence`."""
+    """Study of estimates from batches, compared with the population's values. See `measure_convergence`."""
 
     summaries: ClassVar[tuple[str, ...]] = ("bias", "se", "rmse", "median_abs_error")
     key_columns: ClassVar[tuple[str, ...]] = ConvergenceKey._fields
@@ -53,7 +53,7 @@ class ConvergenceStudy(Study):
     estimators: tuple[Estimator, ...]
 
     def conditions(self) -> list[dict[str, Any]]:
-        """A pyramid of all dyadic sizes for independent values; every other size and rule by itself."""
+        """Return one condition for all dyadic sizes of independent values, and one for each other size and rule."""
         conditions = []
         for population in self.populations:
             for batching in self.batchings:
@@ -68,7 +68,7 @@ class ConvergenceStudy(Study):
         return dyadic if isinstance(batching, IID) else []
 
     def cache_key(self, condition: Condition) -> dict[str, Any]:
-        """A block of a pyramid has all dyadic sizes: with another size, it is simulated again, to the same bits."""
+        """Return the dyadic sizes that a block holds: with another size, it is simulated again, to the same bits."""
         return {} if "batch_size" in condition else {"batch_sizes": self._dyadic(condition["batching"])}
 
     def size(self, condition: Condition) -> int:
@@ -89,9 +89,9 @@ class ConvergenceStudy(Study):
         return self._pyramid(condition["population"], rng, size)
 
     def _pyramid(self, population: Population, rng: Generator, sets: int) -> dict[ConvergenceKey, FloatArray]:
-        wanted = self._dyadic(IID())
+        sizes = self._dyadic(IID())
         raw: list[tuple[Estimator, int, list[FloatArray]]] = [
-            (e, n, []) for e in self.estimators if e.of_moments is None for n in wanted
+            (e, n, []) for e in self.estimators if e.of_moments is None for n in sizes
         ]
 
         def fill(values: FloatArray) -> None:
@@ -99,9 +99,9 @@ class ConvergenceStudy(Study):
             for estimator, n, estimates in raw:
                 estimates.append(estimator(values.reshape(n, -1)[:, :BATCHES_PER_SET], axis=0))
 
-        levels = pyramid(fill, sets, DRAWS_PER_SET, BATCHES_PER_SET, int(np.log2(max(wanted))))
+        levels = pyramid(fill, sets, DRAWS_PER_SET, BATCHES_PER_SET, int(np.log2(max(sizes))))
         condition = {"population": population, "batching": IID()}
-        parts = [self._of_moments(condition, rng, level) for level in levels if level.n in wanted]
+        parts = [self._of_moments(condition, rng, level) for level in levels if level.n in sizes]
         return {k: v for part in parts for k, v in part.items()} | {
             ConvergenceKey(e.name, n): np.concatenate(estimates) for e, n, estimates in raw
         }
@@ -111,7 +111,7 @@ class ConvergenceStudy(Study):
     ) -> dict[ConvergenceKey, FloatArray]:
         count = sets * min(BATCHES_PER_SET, max(1, DRAWS_PER_SET // n))
         of_values = [e for e in self.estimators if e.of_moments is None]
-        width = VALUES_AT_ONCE if isinstance(batching, IID) and not of_values else n  # other batches are held whole
+        width = VALUES_AT_ONCE if isinstance(batching, IID) and not of_values else n  # other batches stay in one piece
         levels: list[Moments] = []
         raw: dict[ConvergenceKey, list[FloatArray]] = {ConvergenceKey(e.name, n): [] for e in of_values}
         rows = max(1, VALUES_AT_ONCE // n)
@@ -135,7 +135,7 @@ class ConvergenceStudy(Study):
         return {key: self._estimator(key.estimator).of_whole(source, v) for key, v in estimates.items()}
 
     def _of_moments(self, condition: Condition, rng: Generator, moments: Moments) -> dict[ConvergenceKey, FloatArray]:
-        """Estimates that are functions of moments, and the control variates of all."""
+        """Return the estimates that are functions of moments, and the control variates of all estimates."""
         n = int(np.max(moments.n))
         batches = theory.batches_of(condition["population"], n, condition["batching"])
 
@@ -149,8 +149,8 @@ class ConvergenceStudy(Study):
         for e in self.estimators:
             if e.of_moments is not None:
                 found[e.name] = e.from_moments(moments, fresh)
-            wanted = self.controls(condition, ConvergenceKey(e.name, n))
-            if wanted and wanted[0].estimator not in found:
+            controls = self.controls(condition, ConvergenceKey(e.name, n))
+            if controls and controls[0].estimator not in found:
                 found |= control_variates(batches, moments, fresh() if _takes_fresh(e) else None)
         return {ConvergenceKey(name, n): values for name, values in found.items()}
 
@@ -177,7 +177,7 @@ class ConvergenceStudy(Study):
         return _known(condition["population"], condition["batching"], self._estimator(key.estimator), key.batch_size)
 
     def rate(self, population: str, batching: str, estimator: str, measure: str) -> float:
-        """`theory.rate` of what has these names in the table."""
+        """Return `theory.rate` of the population, rule and estimator with these names in the table."""
         source = next(p for p in self.populations if p.name == population)
         rule = next(b for b in self.batchings if repr(b) == batching)
         return theory.rate(source, self._estimator(estimator), measure, rule)
@@ -190,19 +190,19 @@ class ConvergenceStudy(Study):
 
 
 def _takes_fresh(estimator: Estimator) -> bool:
-    """Whether it is of a value that is not in the batch."""
+    """Return True if the estimator is a function of a value that is not in the batch."""
     return estimator.of_moments is not None and estimator.averages == 0
 
 
 class _Known(NamedTuple):
-    """What is known of an estimate before anything is simulated."""
+    """Target, exact sampling errors and control variates of an estimate, known before anything is simulated."""
 
     target: float
     sampling: theory.Sampling
     controls: tuple[ConvergenceKey, ...]
 
 
-@lru_cache(maxsize=4096)  # every number of a table, and every block, asks for it
+@lru_cache(maxsize=4096)  # called for every number of a table, and for every block
 def _known(population: Population, batching: Batching, estimator: Estimator, n: int) -> _Known:
     target = estimator.population_value(batching.source(population))
     sampling = theory.sampling(population, n, estimator, batching)
@@ -212,7 +212,7 @@ def _known(population: Population, batching: Batching, estimator: Estimator, n: 
 def _controls(
     population: Population, batching: Batching, estimator: Estimator, n: int, sampling: theory.Sampling
 ) -> list[ConvergenceKey]:
-    """For estimators whose bias or standard error is not known, where batches have means of finite variance."""
+    """Return control variates for unknown bias or standard error, if batch means have a finite variance above 0."""
     if not (math.isnan(sampling.bias) or math.isnan(sampling.se)):
         return []
     if not 0 < batching.variance_of_mean(population, n) < math.inf:
