@@ -165,7 +165,7 @@ def fails(x, axis):
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"populations": stats.cauchy()}, r"cauchy has no mean .* leave it out"),
+        ({"populations": stats.cauchy()}, r"cauchy has no mean .* leave the population out"),
         ({"populations": "normle"}, "did you mean 'normal'"),
         ({"populations": []}, "populations is empty"),
         ({"populations": [[1.0, np.nan]]}, r"finite values; got 1 NaN or infinite: keep the others"),

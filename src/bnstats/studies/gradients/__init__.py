@@ -1,1 +1,1 @@
-"""What normalization does to gradients: how fast they grow from layer to layer."""
+"""Growth of gradients from layer to layer, with and without normalization."""

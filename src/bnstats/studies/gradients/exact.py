@@ -1,12 +1,13 @@
-"""Factors by which squared gradient norms grow from layer to layer at initialization, in the limit of wide layers.
+"""Growth of squared gradient norms from layer to layer at initialization, in the limit of wide layers.
 
-Per layer toward the input, with linear activation: (r - 1) / (r - 2) with batch normalization (Yang et al. 2019, arXiv
-1902.08129, for r = n - 1), 1 without. r is the number of directions that the rows of a batch of n span about their
-mean. The formula below has eps in it, so that it holds for r = 1 and r = 2, too, where all depends on eps.
+Let r be the number of directions that the n rows of a batch span about their mean. With linear activation, the squared
+norm grows per layer toward the input by (r - 1) / (r - 2) with batch normalization (Yang et al. 2019, arXiv 1902.08129,
+for r = n - 1), and by 1 without. The formula below includes eps, so that it holds for r = 1 and r = 2, too, where the
+factor depends on eps alone.
 
-No network of finite width has these factors. Each layer adds random differences between the directions, and each layer
-shrinks those by r / (r + 2) only. In layers of w units the factor is lower by about 0.1 n / w, and with n near r the
-rows of the data themselves are more spread out in some directions than in others.
+No network of finite width has these factors. Each layer adds random differences between the directions, and the next
+layer shrinks these differences by r / (r + 2) only. In layers of w units the factor is lower by about 0.1 n / w. With n
+near r, the rows of the data are themselves more spread out in some directions than in others.
 """
 
 from __future__ import annotations
@@ -21,25 +22,36 @@ from bnstats._checks.numbers import number, whole
 from bnstats.networks.recipe import Recipe
 
 RELU_LIMIT = math.pi / (math.pi - 1)
-"""Growth per layer with batch normalization and ReLU as the batch size grows: 1.467."""
+"""Limit, for large batches, of the growth per layer with batch normalization and ReLU: 1.467."""
 
 
 def linear_factor(batch_size: int, eps: float = 0.0, directions: int | None = None) -> float:
     """Return the expected growth of a squared gradient norm per wide linear layer with batch normalization.
 
-    The rows about their mean are spread out alike in r directions. A unit's products are normal with a batch variance v
-    = rho chi²(r) / r, rho = E[v / s²], s² = v + eps. Of the r directions in which weights change anything, r - 1 pass
-    1 / s², and that of the values themselves passes (eps / s²)² / s²: ((r - 1) E[1 / s²] + E[eps² / s^6]) / r.
+    The rows about their mean are spread out equally in r directions. A unit's values are normal with a batch variance
+    v = rho chi²(r) / r, where rho = E[v / s²] and s² = v + eps. Weights change values in r directions. Of these, r - 1
+    pass the gradient with a factor of 1 / s², and the direction of the values themselves with (eps / s²)² / s². The
+    growth is their average, ((r - 1) E[1 / s²] + E[eps² / s^6]) / r.
 
     Parameters
     ----------
     batch_size : int
-        At least 2.
+        Rows n in each batch, at least 2.
     eps : float
-        Relative to the variance of the values in a layer whose weights have variance 1 / inputs; below 1, from where on
-        values vanish layer by layer.
+        eps of batch normalization, relative to the variance of the values in a layer whose weights have variance
+        1 / inputs. It is below 1: from 1 on, values vanish layer by layer.
     directions : int, optional
-        r, from 1 to n - 1; by default n - 1.
+        Number of directions r, from 1 to n - 1; by default n - 1.
+
+    Returns
+    -------
+    float
+        Factor per layer toward the input; inf for r = 2 without eps.
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range.
 
     Examples
     --------
@@ -57,18 +69,18 @@ def linear_factor(batch_size: int, eps: float = 0.0, directions: int | None = No
     if eps == 0:
         return math.inf if r == 2 else 0.0
 
-    def kept(rho: float) -> float:
+    def variance_ratio(rho: float) -> float:
         return _mean(lambda v: v / (v + eps) / rho, rho, r, eps)
 
-    # What a layer hands on has the variance that it is given.
-    rho = float(optimize.brentq(lambda rho: kept(rho) - 1, 1e-9, 1.0, xtol=1e-13))
+    # The variance of a layer's outputs is that of its inputs.
+    rho = float(optimize.brentq(lambda rho: variance_ratio(rho) - 1, 1e-9, 1.0, xtol=1e-13))
     return _mean(lambda v: ((r - 1) / (v + eps) + eps**2 / (v + eps) ** 3) / r, rho, r, eps)
 
 
 def _mean(function: Callable[[float], float], rho: float, r: int, eps: float) -> float:
-    """Expectation over the batch variance, in its logarithm, where the integrand is smooth at eps, too."""
+    """Return an expectation over the batch variance v, integrated over log v, where the integrand is smooth at eps."""
 
-    # The density of log v: chi-square with r degrees of freedom, written about its peak.
+    # The density of log v for rho chi²(r) / r, written about its peak.
     peak, sd = math.log(rho), math.sqrt(2 / r)
     height = r / 2 * math.log(r / 2) - r / 2 - math.lgamma(r / 2)
 
@@ -82,10 +94,27 @@ def _mean(function: Callable[[float], float], rho: float, r: int, eps: float) ->
 
 
 def share_passed_by_pairs(eps: float, variance: float = 1.0) -> tuple[float, float]:
-    """Mean and median share of its gradient that a unit lets pass in batches of 2: eps / (d² + eps).
+    """Return mean and median proportion of its gradient that a unit passes in batches of 2: eps / (d² + eps).
 
-    d is half the difference of the unit's two values, normal with this variance. Relative to a division by s without
-    the gradients of mean and variance. Without eps nothing passes: every value is -1 or +1 whatever the weights are.
+    d is half the difference of the unit's two values. The gradient is relative to a division by s that ignores the
+    gradients of mean and variance. Without eps nothing passes: every value is -1 or +1 whatever the weights are.
+
+    Parameters
+    ----------
+    eps : float
+        eps of batch normalization, at least 0.
+    variance : float
+        Variance of the normal d, above 0.
+
+    Returns
+    -------
+    pair of float
+        Mean and median proportion.
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range.
 
     Examples
     --------
@@ -99,16 +128,23 @@ def share_passed_by_pairs(eps: float, variance: float = 1.0) -> tuple[float, flo
 
 
 def wide_limit(recipe: Recipe, batch_size: int, directions: int | None) -> float:
-    """Return the limit of the factor per layer as layers become wide, and many; nan where it is not known.
+    """Return the limit of the factor per layer as layers become wide and many; nan if it is not known.
 
-    Without normalization it is known of linear layers; with ReLU it depends on the data.
+    Without normalization the limit is known for linear layers only; with ReLU it depends on the data.
 
     Parameters
     ----------
     recipe : Recipe
+        Layers and normalizer of the network.
     batch_size : int
+        Rows in each batch.
     directions : int or None
-        What every batch spans about its mean; None if that differs from batch to batch.
+        Number of directions that every batch spans about its mean; None if batches differ.
+
+    Returns
+    -------
+    float
+        Factor per layer toward the input, or nan.
     """
     if recipe.activation == "linear" and recipe.normalizer.name == "none":
         return 1.0
@@ -119,5 +155,5 @@ def wide_limit(recipe: Recipe, batch_size: int, directions: int | None) -> float
 
 
 def is_linear_batch_norm(recipe: Recipe) -> bool:
-    """Return whether layers are linear but for batch normalization, so that the directions of a batch count."""
+    """Return True if layers are linear except for batch normalization, so that the directions of a batch matter."""
     return recipe.activation == "linear" and recipe.normalizer.name == "batch"

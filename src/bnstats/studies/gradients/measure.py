@@ -1,4 +1,4 @@
-"""How gradients grow from layer to layer, at initialization and along training."""
+"""The simulation of gradient growth from layer to layer, at initialization and during training."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from bnstats.statistics.conventions import Convention
 from bnstats.studies.gradients.result import Gradients
 from bnstats.studies.gradients.study import GradientStudy
 
-# Hidden layers of a network, at most.
+# The largest number of hidden layers of a network.
 DEEPEST = 10_000
 
 
@@ -38,53 +38,61 @@ def measure_gradients(
     learning_rate: float = 0.1,
     **options: Unpack[RunOptions],
 ) -> Gradients:
-    """Measure the squared norm of each hidden layer's gradient, and its growth from layer to layer, beside theory.
+    """Measure the squared norm of each hidden layer's gradient, and its growth from layer to layer.
 
     The gradient is that of a batch's mean cross-entropy with respect to a layer's weights, in training mode. Every
-    combination of normalizer, activation, width, depth and batch size is a condition, in which networks are made, each
-    with its own split of the data, initial weights and batches.
+    combination of normalizer, activation, width, depth and batch size is a condition. Each network of a condition has
+    its own split of the data, initial weights and batches.
 
     Parameters
     ----------
     dataset : whatever `Dataset.of` takes
         "gaussians", "digits", "mnist", "breast_cancer", or rows and labels (x, y).
     normalizers : names or Normalizers
-        As in `measure_mismatch`, a user's own too.
+        Normalizers, as in `measure_mismatch`.
     batch_sizes : ints of at least 2
+        Rows in each batch.
     depths : ints of at least 3
-        Hidden layers. The first has no factor: it depends on how many inputs the data have, and of what size.
+        Number of hidden layers. The first layer has no factor, as its gradient depends on the number and size of the
+        inputs.
     widths : ints of at least 1
         Units of each hidden layer.
     activations : "relu", "linear", or both
+        Activation of the hidden layers.
     steps : ints of at least 0
-        After how many steps of training; 0 is at initialization.
+        Training steps after which gradients are measured; 0 is at initialization.
     batching : RowBatching
-        How batches are drawn.
+        Rule by which batches are drawn.
     convention : name or Convention
-        Of eps, and of running statistics where a normalizer uses them in training.
+        Convention of eps, and of running statistics if a normalizer uses these in training.
     learning_rate : float
-        Of stochastic gradient descent.
+        Learning rate of stochastic gradient descent.
     **options : RunOptions
-        A replicate is a network. A precision is that of the logarithm of the factor per layer.
+        A replicate is a network. The precision is that of the logarithm of the factor per layer.
 
     Returns
     -------
     Gradients
+        Squared norms of each layer's gradient, and factors from layer to layer.
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range, or batches of these sizes cannot be drawn or normalized.
 
     Notes
     -----
-    No network of finite width has an exact factor. `Gradients.factors` gives the limit of wide linear layers: (r - 1) /
-    (r - 2) with batch normalization, where a batch of n rows spans r directions about its mean, n - 1 or as many as the
-    data have (Yang et al. 2019, arXiv 1902.08129, for r = n - 1). It holds of deep layers, which have become alike in
-    all directions, and of all layers but the first if the data are so. Layers of w units are below it by about
-    0.1 n / w.
+    No network of finite width has an exact factor. `Gradients.factors` gives the limit of wide linear layers, which is
+    (r - 1) / (r - 2) with batch normalization (Yang et al. 2019, arXiv 1902.08129, for r = n - 1). Here a batch of n
+    rows spans r directions about its mean: n - 1, or as many as the data have. The limit holds for deep layers, which
+    have equal variance in all directions. It holds for all layers but the first if the data have equal variance in all
+    directions, too. Factors of layers of w units are below the limit by about 0.1 n / w.
 
     Examples
     --------
     >>> g = measure_gradients(batch_sizes=[8], activations="linear", widths=128, depths=6, max_replicates=16)
-    >>> row = g.factors().iloc[0]
-    >>> bool(abs(row["factor"] - 1.2) < 0.05), float(row["wide_limit"].round(3))
-    (True, 1.2)
+    >>> g.factors()[["factor", "mcse", "wide_limit"]].astype(float).round(2).values.tolist()
+    [[1.2, 0.02, 1.2]]
     """
     recipes = [
         Recipe(

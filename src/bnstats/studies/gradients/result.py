@@ -1,4 +1,4 @@
-"""How gradients grow from layer to layer: the table, and the factor per layer."""
+"""Result of `measure_gradients`: the table, and the factor per layer."""
 
 from __future__ import annotations
 
@@ -20,18 +20,22 @@ CONDITION = ["normalizer", "activation", "width", "depth", "batch_size", "step"]
 
 @dataclass(frozen=True, repr=False)
 class Gradients(Result):
-    """Squared norms of the gradients of hidden layers' weights.
+    """Result of `measure_gradients`.
 
     Attributes
     ----------
     table : DataFrame
-        normalizer, activation, width, depth, batch_size, step, layer (1 next to the input; 0: the average over layers),
-        measure (squared_norm; factor, the squared norm of layer 2, 3, ... over that of the layer above; log_factor, the
-        mean of its logarithm), value, mcse, mcse_df, exact (nan: known of no network of finite width), replicates,
-        reached.
-        The MCSE of a factor or squared norm is infinite for batches of up to 5 rows: so is its variance, but for eps.
+        One row per condition, step, layer and measure. normalizer, activation: names. width: units of each layer.
+        depth: hidden layers. batch_size: rows. step: training steps. layer: 1 is next to the input, 0 is the average
+        over layers. measure: "squared_norm" of the gradient; "factor", the squared norm of layer 2, 3, ... over that of
+        the layer above; "log_factor", the mean logarithm of the factors. value: mean over networks. mcse, mcse_df: its
+        Monte Carlo standard error, and the degrees of freedom. exact: nan, as it is known for no network of finite
+        width. replicates: networks. precision_reached: True if the relative mcse is as small as asked. The mcse of a
+        factor or squared norm is infinite for batches of up to 5 rows, as its variance would be without eps.
+    simulation : Simulation
+        The run behind the table.
     limits : DataFrame
-        The conditions and wide_limit.
+        One row per condition. wide_limit: limit of the factor for wide layers.
     """
 
     alternatives: ClassVar = {"normalizer": False, "activation": False}
@@ -41,14 +45,15 @@ class Gradients(Result):
     limits: pd.DataFrame
 
     def factors(self) -> pd.DataFrame:
-        """The factor per layer in each condition: what is usual, and the limit of wide layers.
+        """Return the factor per layer of each condition, and its limit for wide layers.
 
         Returns
         -------
         DataFrame
-            One row per condition: factor, mcse and mcse_df (geometric mean over layers and networks), mean (the
-            arithmetic one, larger where rare values dominate it), wide_limit (what the factor at initialization tends
-            to in wide and deep networks, see `measure_gradients`; nan where not known), replicates.
+            One row per condition and step. normalizer, activation, width, depth, batch_size, step: the condition.
+            factor: geometric mean over layers and networks. mcse, mcse_df: its Monte Carlo standard error, and the
+            degrees of freedom. mean: arithmetic mean, larger than factor if rare values dominate. wide_limit: limit of
+            the factor at initialization for wide and deep networks, nan if not known. replicates: networks.
         """
         rows = self.table[self.table["layer"] == ALL_LAYERS].set_index(CONDITION)
         log, mean = (rows[rows["measure"] == name] for name in (LOG_FACTOR, FACTOR))
@@ -59,7 +64,13 @@ class Gradients(Result):
         return rows[[name for name in rows if name != "replicates"] + ["replicates"]]
 
     def plot(self) -> Figure:
-        """Squared gradient norm against the layer, one line for each batch size, one panel for each other condition."""
+        """Plot the squared gradient norm against the layer.
+
+        Returns
+        -------
+        Figure
+            One line for each batch size, one panel for each other condition.
+        """
         from bnstats.plots.results import gradients
 
         return gradients(self.table[self.table["measure"] == SQUARED_NORM])

@@ -1,4 +1,4 @@
-"""Networks of each kind, and the squared norms of their gradients, layer by layer."""
+"""The study behind `measure_gradients`: networks, and the squared norms of their gradients by layer."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from bnstats.studies.gradients.exact import is_linear_batch_norm, wide_limit
 SQUARED_NORM, FACTOR, LOG_FACTOR = "squared_norm", "factor", "log_factor"
 BATCHES_LOOKED_AT = 16
 ALL_LAYERS = 0
-"""In place of a layer's number: the average over all of them."""
+"""Layer number that stands for the average over all layers."""
 
 
 class GradientKey(NamedTuple):
-    """What a replicate is: a measure of one network's gradient at a layer, after so many steps."""
+    """Training step, layer and measure of a replicate, which is the gradient of one network."""
 
     step: int
     layer: int
@@ -35,7 +35,7 @@ class GradientKey(NamedTuple):
 
 @dataclass(frozen=True)
 class GradientStudy(Study):
-    """Networks before and along training. See `measure_gradients`."""
+    """Study of networks at initialization and during training. See `measure_gradients`."""
 
     key_columns: ClassVar[tuple[str, ...]] = GradientKey._fields
     grid: ClassVar[tuple[str, ...]] = ("recipes", "batch_sizes")
@@ -84,7 +84,7 @@ class GradientStudy(Study):
         return found
 
     def wide_limits(self) -> pd.DataFrame:
-        """What the factor at initialization tends to in each condition as layers become wide; nan where not known."""
+        """Return each condition's limit of the factor at initialization as layers become wide; nan if not known."""
         conditions = self.conditions()
         spans = {
             n: self._directions(n) for n in {c["batch_size"] for c in conditions if is_linear_batch_norm(c["recipe"])}
@@ -96,7 +96,7 @@ class GradientStudy(Study):
         return pd.DataFrame([self.columns(condition) for condition in conditions]).assign(step=0, wide_limit=limits)
 
     def _directions(self, batch_size: int) -> int | None:
-        """The directions that batches span about their mean, if as many batches as are looked at agree; else None."""
+        """Return the number of directions that batches span about their mean; None if the examined batches differ."""
         rng = np.random.default_rng(0)
         split = self.dataset.split(rng)
         found = set()
@@ -105,9 +105,9 @@ class GradientStudy(Study):
         return found.pop() if len(found) == 1 else None
 
     def tail_index(self, condition: Condition, key: GradientKey, replicates: int) -> float:
-        """Squared norms go as one over a batch's variance, chi-square with n - 1 degrees of freedom.
+        """Return the tail index of squared norms, which vary as 1 / chi²(n - 1), the inverse of a batch's variance.
 
-        Of batches of 2 and 3 the mean exists by virtue of eps alone, and no number of networks would show its error.
+        For batches of 2 and 3 rows the mean exists only through eps, and no number of networks would show its error.
         """
         if key.measure == LOG_FACTOR or not condition["recipe"].normalizer.uses_batch:
             return math.inf
@@ -115,7 +115,7 @@ class GradientStudy(Study):
         return max((rows - 1) / 2, 1.5)
 
     def check(self) -> None:
-        """Refuse batches that cannot be drawn or normalized; how many rows a class has is the same in every split."""
+        """Raise ValueError for batches that cannot be drawn or normalized; all splits have the same class sizes."""
         split = self.dataset.split(np.random.default_rng(0))
         for condition in self.conditions():
             recipe = condition["recipe"]
@@ -128,9 +128,9 @@ class GradientStudy(Study):
 
 
 def _measures(norms: FloatArray) -> dict[tuple[int, str], float]:
-    """Of the squared norms of the hidden layers' gradients, that next to the input first.
+    """Return squared norms and factors by layer and measure, from the squared norms of layers 1, 2, ...
 
-    The first layer's has no factor: it depends on how many inputs the data have, and of what size.
+    The first layer has no factor, as its gradient depends on the number and size of the inputs.
     """
     found = {(layer, SQUARED_NORM): float(norm) for layer, norm in enumerate(norms, start=1)}
     factors = norms[1:-1] / norms[2:]
