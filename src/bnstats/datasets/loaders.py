@@ -40,7 +40,7 @@ def digits() -> tuple[FloatArray, NDArray[np.int64]]:
 
 
 def pixel_columns() -> dict[str, FloatArray]:
-    """Return three pixels of `digits`, from the middle, where few values are 0, to the edge, where most are 0.
+    """Return three pixels of `digits`, from the middle of the image to its mostly dark edge.
 
     The gray levels are discrete and skewed, and have an atom at 0.
 

@@ -241,7 +241,7 @@ class Clustered(Batching):
 @checked(phi=interval("[0, 1)", "a probability of repeating"))
 @dataclass(frozen=True)
 class Autocorrelated(Batching):
-    """Batches that are parts of a stationary series: a value repeats the previous value with probability phi.
+    """Batches from a stationary series, in which a value repeats the previous value with probability phi.
 
     The series is the discrete autoregressive process DAR(1) of Jacobs & Lewis (1978). The correlation at lag j is
     phi^j.

@@ -1,4 +1,4 @@
-"""Batch effects: random shifts of rows by batch or over time, independent of the signal that they are added to."""
+"""Batch effects: random shifts of rows by batch or over time, independent of the signal."""
 
 from __future__ import annotations
 

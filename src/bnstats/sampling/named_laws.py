@@ -89,7 +89,7 @@ NAMED: dict[str, Any] = {
 
 
 def family(law: Any) -> str | None:
-    """Return the name of the law's family; None for a user's own family of any name, and for tabulated laws.
+    """Return the name of the law's family; None for tabulated laws and for families of the user.
 
     >>> family(stats.gamma(2.0)), family(stats.rv_discrete(name="poisson", values=([0, 5], [0.5, 0.5]))())
     ('gamma', None)

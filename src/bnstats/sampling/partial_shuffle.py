@@ -8,10 +8,10 @@ from bnstats._compiled import compiled
 
 @compiled
 def partial_shuffle(uniform: FloatArray, values: FloatArray, out: FloatArray) -> None:
-    """Fill each row of `out` with different elements of `values`, given a uniform number for each; reorder `values`.
+    """Fill each row of `out` with different elements of `values`, chosen by uniform numbers.
 
-    The algorithm is the Fisher-Yates shuffle, stopped after a batch. The order that the previous batch leaves does not
-    change the distribution of a draw.
+    `values` is reordered. The algorithm is the Fisher-Yates shuffle, stopped after a batch. The order that the previous
+    batch leaves does not change the distribution of a draw.
     """
     for i in range(out.shape[0]):
         for j in range(out.shape[1]):

@@ -29,7 +29,7 @@ def law_mean(law: Any) -> float:
 
 
 def law_moments(law: Any, tail: float) -> tuple[float, float, float]:
-    """Return central moments of order 2, 3, 4, from SciPy where it has them; inf or nan where they do not exist."""
+    """Return central moments of order 2, 3, 4, SciPy's where available; inf or nan if they do not exist."""
     if tail <= 2:
         return (np.inf if tail > 1 else np.nan), np.nan, np.nan
     with np.errstate(all="ignore"), warnings_are("ignore"):

@@ -102,8 +102,8 @@ class Population(CheckedMethods):
         Raises
         ------
         ValueError
-            If a name or the sampler is unknown, if an array is not 1-D, finite and real with two different values, or
-            if a distribution's parameters are not single valid numbers.
+            If the name or the sampler is unknown, or the source is not valid. An array is 1-D, finite and real, and has
+            at least two different values; the parameters of a distribution are single valid numbers.
 
         Examples
         --------

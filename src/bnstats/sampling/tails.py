@@ -48,7 +48,7 @@ HIGHEST = 64.0
 
 
 def law_tail_index(dist: Any, shapes: tuple[float, ...], family: str | None) -> float:
-    """Return the order below which all moments exist, inf if all exist; to three digits for unknown families."""
+    """Return the order below which moments exist, to three digits for unknown families; inf if all exist."""
     closed = _CLOSED.get(family or "")
     if closed is not None:
         return float(closed(shapes))
@@ -76,9 +76,9 @@ def _limiting_slope(dist: Any, shapes: tuple[float, ...]) -> float:
 
 
 def slope_at(dist: Any, shapes: tuple[float, ...], probability: float) -> float:
-    """Return the slope -d log P / d log x of the heavier tail, where P is `probability`; inf if the tail is bounded.
+    """Return the slope -d log P(|X - median| > x) / d log x at the x where P is `probability`.
 
-    P is the probability that the distance from the median is above x.
+    The slope is that of the heavier tail; inf if both tails are bounded.
     """
     chance = np.array([10 * probability, probability])
     with warnings_are("ignore"):
@@ -87,7 +87,7 @@ def slope_at(dist: Any, shapes: tuple[float, ...], probability: float) -> float:
 
 
 def _slope(quantile: Any, chance: FloatArray, shapes: tuple[float, ...], middle: float) -> float:
-    """Return the slope between the distances from the median that are exceeded with probabilities 10 p and p."""
+    """Return the slope between the distances from the median with exceedance probabilities 10 p and p."""
     try:
         value = np.abs(quantile(chance, *shapes) - middle)
     except (OverflowError, RuntimeError):  # SciPy's search for a discrete quantile may fail
@@ -105,7 +105,7 @@ def binned(deviation: FloatArray, weight: FloatArray) -> tuple[FloatArray, Float
 
 
 def visible_order(size: FloatArray, chance: FloatArray, draws: float) -> float:
-    """Return the order up to which so many draws determine the moments of a discrete law, inf if all orders.
+    """Return the order up to which so many draws determine moments of a discrete law; inf if all.
 
     Draws determine a moment of order k if their effective sample size with weights |x|^k is at least 100. Kish's
     effective sample size is (sum of weights)² / (sum of squared weights), and is small if large values are rare.

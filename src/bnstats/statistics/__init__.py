@@ -1,1 +1,1 @@
-"""What is computed from batches: moments, estimators, running statistics, and their exact theory."""
+"""Statistics of batches: moments, estimators, running statistics, and their exact theory."""

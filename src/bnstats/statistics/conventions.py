@@ -1,7 +1,7 @@
-"""How frameworks keep running statistics: each convention as four numbers and the weight of every batch.
+"""Conventions of frameworks for running statistics, as data: weights of batches, start, ddof and eps.
 
-Every convention is one update, `smooth`, with a weight for each step: a constant (exponential average), 1/t (cumulative
-average), or a / (1 - (1 - a)^t) (zero-debiased exponential average).
+Every convention uses the update `smooth`, with a weight for each step: a constant (exponential average), 1/t
+(cumulative average), or a / (1 - (1 - a)^t) (zero-debiased exponential average).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Momentum = float | None | Literal["default"]
 
 
 def smooth(old: Any, new: Any, weight: Any) -> Any:
-    """Move from `old` toward `new`, by `weight` of the way.
+    """Return old + weight * (new - old), the update of a running statistic.
 
     >>> smooth(10.0, 20.0, 0.1)
     11.0
@@ -32,7 +32,7 @@ def smooth(old: Any, new: Any, weight: Any) -> Any:
 
 
 def _momentum(name: str, given: Any) -> float | None:
-    """The weight of a new batch, or None for 1/t."""
+    """Return the weight of a new batch, or None for 1/t."""
     meaning = "the weight of the new batch (a framework's decay of 0.99 is momentum=0.01), None for 1/t or a number"
     return None if given is None else number(name, given, "(0, 1]", meaning)
 
@@ -59,29 +59,30 @@ def _steps(name: str, given: Any) -> FloatArray:
 )
 @dataclass(frozen=True)
 class Convention(CheckedMethods):
-    """How a framework keeps running statistics.
+    """A framework's convention for running statistics.
 
     Attributes
     ----------
     name : str
+        Name of the convention in tables and figures.
     momentum : float in (0, 1], or None
-        Weight of the new batch, as in PyTorch; Keras, Flax and Haiku name the weight of the old value, so their 0.99 is
-        momentum=0.01 here. None: 1/t at step t, the cumulative average.
+        Weight of the new batch, as in PyTorch. Keras, Flax and Haiku use the weight of the old value, so their 0.99 is
+        momentum=0.01 here. None is 1/t at step t, the cumulative average.
     ddof : int
-        Of the variance that is stored: 0 biased, 1 unbiased.
+        0 if the stored variance is biased, 1 if it is unbiased.
     start : (float, float)
         Mean and variance before the first batch.
     debias : bool
-        Whether the weight of the start is taken out again (Kingma & Ba 2015), so that the first batch has weight 1.
+        True to remove the weight of the start (Kingma & Ba 2015), so that the first batch has weight 1.
     eps : float
-        Added to the variance before normalizing, in the data's unit squared.
+        Number added to the variance before normalizing, in the data's unit squared.
 
     Examples
     --------
     >>> Convention.of("torch", momentum=0.2)
     Convention(name='torch', momentum=0.2, ddof=1, start=(0.0, 1.0), debias=False, eps=1e-05)
-    >>> Convention.of("keras").plateau < Convention.of("torch").plateau
-    True
+    >>> round(Convention.of("keras").plateau, 4), round(Convention.of("torch").plateau, 4)
+    (0.005, 0.0526)
     """
 
     checks: ClassVar = {"steps": count, "step": _steps}
@@ -95,18 +96,29 @@ class Convention(CheckedMethods):
 
     @staticmethod
     def of(source: str | Convention, momentum: Momentum = "default") -> Convention:
-        """The convention of that name ("torch", "keras", "flax", "haiku", "cumulative"), or the one given.
+        """Return the convention of a framework, given its name, or a given convention.
 
         Parameters
         ----------
-        source : name or Convention
+        source : str or Convention
+            "torch", "keras", "flax", "haiku", "cumulative", or a convention.
         momentum : float in (0, 1], None or "default"
-            Weight of the new batch, None for 1/t; by default the framework's own, which Haiku does not have.
+            Weight of the new batch, None for 1/t; by default the framework's default, which Haiku does not have.
+
+        Returns
+        -------
+        Convention
+            The convention, with the given momentum.
 
         Raises
         ------
         ValueError
-            For an unknown name, a momentum outside (0, 1], or Haiku without one.
+            If the name is unknown, if the momentum is outside (0, 1], or if Haiku has no momentum.
+
+        Examples
+        --------
+        >>> Convention.of("keras").eps, Convention.of("haiku", momentum=0.01).debias
+        (0.001, True)
         """
         chosen = (
             source if isinstance(source, Convention) else named("convention", source, CONVENTIONS, "a bn.Convention")
@@ -120,8 +132,20 @@ class Convention(CheckedMethods):
         return replace(chosen, momentum=momentum)
 
     def weight(self, step: ArrayLike) -> FloatArray:
-        """Weight of the batch at step 1, 2, ... in the update of that step.
+        """Return the weight of the new batch in the update of each step.
 
+        Parameters
+        ----------
+        step : array_like
+            Steps, numbered from 1.
+
+        Returns
+        -------
+        array
+            Weights in the shape of `step`.
+
+        Examples
+        --------
         >>> Convention.of("torch", 0.5).weight([1, 2]), Convention.of("haiku", 0.5).weight([1, 2])
         (array([0.5, 0.5]), array([1.        , 0.66666667]))
         >>> Convention.of("cumulative").weight([1, 2])
@@ -135,10 +159,22 @@ class Convention(CheckedMethods):
         return np.asarray(self.momentum / -np.expm1(step * np.log1p(-self.momentum)))
 
     def shares(self, steps: int) -> FloatArray:
-        """What the start (first) and each batch in turn weigh in the running statistics after so many steps.
+        """Return the weights of the start and of all batches in the running statistics after some steps.
 
-        Without debiasing the start keeps (1 - momentum)^steps.
+        Without debiasing, the start has the weight (1 - momentum)^steps.
 
+        Parameters
+        ----------
+        steps : int
+            Number of batches.
+
+        Returns
+        -------
+        array, shape (steps + 1,)
+            Weight of the start, and of each batch in order; the sum is 1.
+
+        Examples
+        --------
         >>> Convention.of("torch", momentum=0.5).shares(2)
         array([0.25, 0.25, 0.5 ])
         """
@@ -148,9 +184,11 @@ class Convention(CheckedMethods):
 
     @property
     def plateau(self) -> float:
-        """Variance of the running statistic after many steps, in units of that of a batch: a / (2 - a); 0 for 1/t.
+        """Limit of the running statistic's variance, relative to a batch statistic's: a / (2 - a); 0 for 1/t.
 
-        >>> round(1 / Convention.of("torch").plateau, 9)  # as noisy as the average of so many batches
+        After many steps, PyTorch's running mean has the variance of an average over 19 batches:
+
+        >>> round(1 / Convention.of("torch").plateau, 9)
         19.0
         """
         return 0.0 if self.momentum is None else self.momentum / (2 - self.momentum)

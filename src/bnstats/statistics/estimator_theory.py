@@ -1,4 +1,4 @@
-"""What is known exactly of an estimator: its limit, bias, standard error and law, as one object that it carries.
+"""Exact theory of an estimator: its limit, bias, standard error and law, in one object.
 
 n is the batch size, sigma² the population variance, mu_k a central moment, s² the variance with ddof 1.
 """
@@ -22,18 +22,18 @@ from bnstats.statistics.inverse_std_law import inverse_std
 
 @dataclass(frozen=True)
 class Batches:
-    """How batches are drawn, as far as the theory of an estimator needs to know.
+    """The properties of batches on which the theory of an estimator depends.
 
     Attributes
     ----------
     source : Population
-        Whose moments the batch statistics estimate.
+        Population whose moments the batch statistics estimate.
     size : int
-        Of a batch.
+        Number of values in a batch.
     variance_of_mean : float
-        Variance of a batch's mean.
+        Variance of a batch's mean, in the data's unit squared.
     independent : bool
-        Whether the values of a batch are independent.
+        True if the values of a batch are independent.
     """
 
     source: Population
@@ -43,27 +43,27 @@ class Batches:
 
     @property
     def normal(self) -> bool:
-        """Whether the values are independent and normal."""
+        """True if the values are independent and normal."""
         return self.independent and self.source.family == "norm"
 
 
 @dataclass(frozen=True)
 class Theory:
-    """What is known exactly of an estimator. It belongs to the function of the batch: another function, another theory.
+    """Exact theory of an estimator, valid for a single function of the batch.
 
     Attributes
     ----------
     limit : callable (Population) -> float
-        What the estimates tend to in ever larger batches.
+        Limit of the estimates for large batches.
     bias : callable (Batches) -> float, optional
-        Expectation less `limit`; nan where it is not known. By default that of the law.
+        Expectation less `limit`; nan where it is not known. By default, the bias under `law`.
     se : callable (Batches) -> float, optional
-        Standard deviation; nan where it is not known. By default that of the law.
+        Standard deviation; nan where it is not known. By default, the standard deviation under `law`.
     law : callable (Batches) -> frozen SciPy distribution or None, optional
-        The distribution of the estimates; None where it is not known.
+        Distribution of the estimates; None where it is not known.
     rate : callable (Population) -> float, optional
-        The exponent r of error ~ n^r in independent batches, nan where it is not known. By default it follows from what
-        the estimator averages, see `bnstats.theory.rate`.
+        Exponent r of error ~ n^r in independent batches; nan where it is not known. By default, it follows from the
+        estimator's `averages`, see `bnstats.theory.rate`.
 
     Examples
     --------
@@ -81,11 +81,24 @@ class Theory:
     rate: Callable[[Population], float] | None = None
 
     def law_of(self, batches: Batches) -> Any:
-        """The distribution of the estimates; None where it is not known."""
+        """Return the distribution of the estimates; None where it is not known."""
         return self.law(batches) if self.law is not None else None
 
     def moments(self, batches: Batches, law: Any = None) -> tuple[float, float]:
-        """Bias against `limit`, and standard deviation; nan where not known. A law that is at hand is not made anew."""
+        """Return the bias relative to `limit`, and the standard deviation; nan where not known.
+
+        Parameters
+        ----------
+        batches : Batches
+            Properties of the batches.
+        law : frozen SciPy distribution, optional
+            Result of `law_of`, if it has been computed already.
+
+        Returns
+        -------
+        bias, se : float
+            Bias and standard deviation of the estimates.
+        """
         law = self.law_of(batches) if law is None else law
         bias = self.bias(batches) if self.bias is not None else math.nan
         se = self.se(batches) if self.se is not None else math.nan
@@ -98,8 +111,22 @@ class Theory:
 
 @checked(population=population_of, batch_size=partial(whole, minimum=2, maximum=2**53))
 def variance_of_variance(population: Population, batch_size: int) -> float:
-    """Var(s²) of independent values, s² with ddof 1, in the data's unit to the fourth; nan without a variance.
+    """Return Var(s²) of independent values, where s² has ddof 1.
 
+    Parameters
+    ----------
+    population : whatever `Population.of` takes
+        Law of the values.
+    batch_size : int
+        Number of values in a batch, at least 2.
+
+    Returns
+    -------
+    float
+        Variance, in the fourth power of the data's unit; nan if the population's variance is not finite.
+
+    Examples
+    --------
     >>> variance_of_variance(Population.of("normal"), 3)
     1.0
     """
@@ -110,10 +137,12 @@ def variance_of_variance(population: Population, batch_size: int) -> float:
 def variance_of_chi(df: float) -> float:
     """Return the variance of a chi variable, df - E[chi]².
 
-    For many degrees of freedom a series in 1 / df replaces the difference, of which no digit is left from 2^50 on.
+    For many degrees of freedom, a series in 1 / df replaces the difference, which has no correct digit from 2^50 on.
 
-    >>> round(variance_of_chi(1), 12) == round(1 - 2 / math.pi, 12), variance_of_chi(2.0**52)
-    (True, 0.5)
+    For one degree of freedom, the variance is 1 - 2 / pi:
+
+    >>> round(variance_of_chi(1), 6), round(1 - 2 / math.pi, 6), variance_of_chi(2.0**52)
+    (0.36338, 0.36338, 0.5)
     """
     if df > _LARGE_DF:
         return 1 / 2 - 1 / (8 * df) - 1 / (16 * df**2) + 5 / (128 * df**3) + 23 / (256 * df**4)
@@ -123,26 +152,26 @@ def variance_of_chi(df: float) -> float:
 _LARGE_DF = 300
 
 
-# Named functions, no lambdas: an estimator is sent to other processes.
+# Estimators are sent to other processes, so their functions have names: lambdas cannot be pickled.
 
 
 def mean_of(population: Population) -> float:
-    """The population's mean."""
+    """Return the population's mean."""
     return population.mean
 
 
 def var_of(population: Population) -> float:
-    """The population's variance."""
+    """Return the population's variance."""
     return population.var
 
 
 def std_of(population: Population) -> float:
-    """The population's standard deviation."""
+    """Return the population's standard deviation."""
     return population.std
 
 
 def inv_std_of(population: Population, eps: float) -> float:
-    """1 / sqrt(variance + eps) of the population."""
+    """Return 1 / sqrt(variance + eps) of the population."""
     return float(1 / np.sqrt(population.var + eps))
 
 
@@ -155,7 +184,7 @@ def _se_of_mean(batches: Batches) -> float:
 
 
 def _law_of_mean(batches: Batches) -> Any:
-    """N(mu, sigma²/n) of normal values, a gamma law of exponential ones."""
+    """Return N(mu, sigma²/n) for normal values, a gamma law for exponential values, None for all others."""
     source, n = batches.source, batches.size
     if batches.normal:
         return stats.norm(source.mean, source.std / np.sqrt(n))
@@ -166,7 +195,7 @@ def _law_of_mean(batches: Batches) -> Any:
 
 
 def _bias_of_var(batches: Batches) -> float:
-    """E[biased var] = sigma² - Var(mean), whatever the batching."""
+    """Return the bias from E[biased var] = sigma² - Var(mean), which holds for every batching rule."""
     return -batches.variance_of_mean
 
 
@@ -184,7 +213,7 @@ def _se_of_var(batches: Batches) -> float:
 
 
 def _law_of_var_unbiased(batches: Batches) -> Any:
-    """(n - 1) s² / sigma² ~ chi²(n - 1) of normal values."""
+    """Return the law from (n - 1) s² / sigma² ~ chi²(n - 1), which holds for normal values."""
     if not batches.normal:
         return None
     return stats.chi2(batches.size - 1, scale=batches.source.var / (batches.size - 1))
@@ -195,7 +224,7 @@ def _law_of_var(batches: Batches) -> Any:
 
 
 def _bias_of_std(batches: Batches) -> float:
-    """sigma (E[chi(n - 1)] / sqrt(n) - 1), with the digits that the difference would lose."""
+    """Return sigma (E[chi(n - 1)] / sqrt(n) - 1), without the rounding errors of the difference."""
     if not batches.normal:
         return math.nan
     missing = (1 + variance_of_chi(batches.size - 1)) / batches.size
@@ -221,7 +250,7 @@ def _bias_of_fresh(batches: Batches) -> float:
 
 
 def _se_of_fresh(batches: Batches) -> float:
-    """Of normal values (1 + 1/n) n / (n - 3) is the variance, infinite for n <= 3."""
+    """Return the root of the variance (1 + 1/n) n / (n - 3) for normal values; inf for n <= 3."""
     n = batches.size
     if not batches.normal:
         return math.nan
@@ -229,7 +258,7 @@ def _se_of_fresh(batches: Batches) -> float:
 
 
 def _law_of_fresh(batches: Batches) -> Any:
-    """A fresh value normalized by the batch is sqrt((n + 1) / (n - 1)) t(n - 1), of normal values."""
+    """Return the law of a new normal value normalized by the batch, sqrt((n + 1) / (n - 1)) t(n - 1)."""
     n = batches.size
     return stats.t(n - 1, scale=np.sqrt((n + 1) / (n - 1))) if batches.normal else None
 
@@ -243,5 +272,5 @@ FRESH_NORMALIZED_WITH_EPS = Theory(_zero)
 
 
 def theory_of_inv_std(eps: float) -> Theory:
-    """What is known of 1 / sqrt(var + eps)."""
+    """Return the theory of 1 / sqrt(var + eps)."""
     return Theory(partial(inv_std_of, eps=eps), law=partial(_law_of_inv_std, eps=eps))

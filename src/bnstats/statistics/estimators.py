@@ -40,7 +40,7 @@ from bnstats.statistics.moments import Moments, moments_of
 
 Fresh = Callable[[], FloatArray]
 
-# Relative differences up to this, 64 units in the last place, are rounding.
+# Relative differences up to 64 units in the last place are rounding errors.
 ROUNDING = 64 * float(np.finfo(float).eps)
 
 
@@ -63,26 +63,30 @@ def _target(name: str, given: Any) -> Any:
 )
 @dataclass(frozen=True)
 class Estimator(CheckedMethods):
-    """A function of a batch, and the population value that it estimates.
+    """A function of a batch, with the population value that it estimates.
 
     Attributes
     ----------
     name : str
+        Name of the estimator in tables and figures.
     function : callable (x, axis) -> array
-        As NumPy's reductions: reduces `axis` of x. None if it can be computed from moments alone.
+        Reduction of `axis` of x, as NumPy's reductions. None if the moments are enough to compute the estimate.
     target : float, or callable (Population) -> float
+        Population value, in the unit of the estimates.
     order : float, optional
-        It grows like this power of an outlier, 1 for a mean or a standard deviation, 2 for a variance, 0 if bounded:
-        says which of its moments exist. By default it is tried out, see `bnstats.statistics.outlier_sensitivity`.
+        Power of an outlier with which the estimate grows: 1 for a mean or a standard deviation, 2 for a variance, 0 if
+        the estimate is bounded. It determines which moments of the estimator exist. By default, it is measured on test
+        batches, see `bnstats.statistics.outlier_sensitivity`.
     averages : float, optional
-        It is a smooth function of the batch's average of this power of the values: says how fast it converges. By
-        default that is not known.
+        Power of the values of which the batch has an average, if the estimator is a smooth function of this average. It
+        determines the rate of convergence. By default, it is not known.
     eps : float, optional
-        It divides by the square root of variance + eps, so a batch of nearly equal values makes it large.
+        Number added to the variance, if the estimator divides by sqrt(variance + eps). Such an estimate is large for a
+        batch of nearly equal values.
     of_moments : callable (Moments, Fresh) -> array, optional
-        A faster way from the moments of the batch; calling the second argument draws a fresh value for each batch.
+        Faster function of the moments of the batch; calling the second argument draws a new value for each batch.
     theory : bnstats.theory.Theory, optional
-        What is known of it exactly. Nothing is, by default, whatever its name.
+        Exact theory. By default, there is none, even if another estimator of the same name has a theory.
 
     Examples
     --------
@@ -112,17 +116,48 @@ class Estimator(CheckedMethods):
     theory: Theory | None = None
 
     def __hash__(self) -> int:
-        return hash(self.name)  # of all fields it takes longer than what is looked up by it
+        return hash(self.name)  # hashing all fields takes longer than computing what is cached
 
     def __call__(self, x: NDArray[Any], axis: int = -1) -> FloatArray:
-        """The estimates of the batches that lie along `axis`."""
+        """Return the estimates of batches that are along an axis.
+
+        Parameters
+        ----------
+        x : array
+            Values.
+        axis : int
+            Axis along which the values of a batch are.
+
+        Returns
+        -------
+        array
+            Estimate of each batch, in the shape of `x` without `axis`.
+        """
         if self.function is not None:
             found = called(self._said, self.function, x, axis=axis)
             return real_array(f"what {self.name} returns", self._own_copy(found, self.function), finite=False)
         return self.from_moments(Moments.of(x, axis), _no_fresh)
 
     def from_moments(self, moments: Moments, fresh: Fresh) -> FloatArray:
-        """The estimates of batches with these moments; ValueError if the estimator needs the values themselves."""
+        """Return the estimates of batches with these moments.
+
+        Parameters
+        ----------
+        moments : Moments
+            Moments of the batches.
+        fresh : callable () -> array
+            Draws a new value for each batch.
+
+        Returns
+        -------
+        array
+            Estimate of each batch.
+
+        Raises
+        ------
+        ValueError
+            If the estimator needs the values.
+        """
         if self.of_moments is None:
             raise ValueError(f"estimator {self.name!r} is a function of the values, not of their moments.")
         if not is_own(self.of_moments):
@@ -136,11 +171,24 @@ class Estimator(CheckedMethods):
 
     @staticmethod
     def _own_copy(found: Any, function: Callable[..., Any]) -> Any:
-        """What a user's function returned may be an array that it fills again at the next call."""
+        """Return a copy of a user's array, which the user's function may fill again at the next call."""
         return found.copy() if is_own(function) and isinstance(found, np.ndarray) else found
 
     def check(self, population: Population, batch_size: int) -> None:
-        """Try a user's function along either axis; ValueError if it does not reduce the axis that it is given."""
+        """Raise ValueError if the function does not reduce the given axis, in a call along either axis.
+
+        Parameters
+        ----------
+        population : Population
+            Law of the values to call the function with.
+        batch_size : int
+            Number of values in a batch.
+
+        Raises
+        ------
+        ValueError
+            If the function raises an error, or returns an array of another shape.
+        """
         if self.function is None:
             return
         count = 3 if batch_size == 2 else 2
@@ -150,7 +198,7 @@ class Estimator(CheckedMethods):
             shapes = self(batches, axis=-1).shape, self(batches.T, axis=0).shape
         except ReadOnlyError:
             raise
-        except Exception as error:  # the user's own function may raise anything
+        except Exception as error:  # a user's function may raise any exception
             raise ValueError(
                 f"{self.name} cannot be called as f(x, axis=-1), as np.mean can: it raises {raised(error)}."
             ) from error
@@ -162,13 +210,27 @@ class Estimator(CheckedMethods):
             )
 
     def of_whole(self, population: Population, estimates: FloatArray) -> FloatArray:
-        """Estimates from batches that are the whole population, its values in other orders, without their rounding.
+        """Remove rounding errors from estimates of batches that are the whole population, in any order.
 
+        Parameters
+        ----------
+        population : Population
+            A finite population.
+        estimates : array
+            Estimates of batches that have all values of the population.
+
+        Returns
+        -------
+        array
+            The estimates; an estimate within rounding of the common value is replaced by this value.
+
+        Examples
+        --------
         >>> whole = Population.of([1.0, 2.0, 6.0])
         >>> ESTIMATORS["mean"].of_whole(whole, np.array([3.0 - 1e-15, 3.0])).tolist()
         [3.0, 3.0]
         """
-        if self.averages == 0 or population.values is None:  # a fresh value is none of the batch
+        if self.averages == 0 or population.values is None:  # a new value is not a value of the batch
             return estimates
         target, one = self.population_value(population), float(self(population.values))
         rounding = ROUNDING * max(abs(target), abs(one), population.std)
@@ -185,7 +247,7 @@ class Estimator(CheckedMethods):
         return f"{written(Estimator)}({', '.join(given)})"
 
     def population_value(self, population: Population) -> float:
-        """The population's value that it estimates; nan where that does not exist."""
+        """Return the population value that the estimator estimates; nan where it does not exist."""
         if not callable(self.target):
             return float(self.target)
         return float(called(f"the target of estimator {self.name!r}", self.target, population))
@@ -195,7 +257,7 @@ def _no_fresh() -> FloatArray:
     raise ValueError("this estimator needs a fresh value for each batch: use it in a study.")
 
 
-# Named functions, no lambdas: an estimator is sent to other processes.
+# Estimators are sent to other processes, so their functions have names: lambdas cannot be pickled.
 
 
 def _mean(moments: Moments, _: Fresh) -> FloatArray:
@@ -220,7 +282,7 @@ def _inv_std(moments: Moments, _: Fresh, eps: float) -> FloatArray:
 
 
 def _fresh_normalized(moments: Moments, fresh: Fresh, eps: float) -> FloatArray:
-    with np.errstate(divide="ignore", invalid="ignore"):  # a batch of equal values, where eps is 0
+    with np.errstate(divide="ignore", invalid="ignore"):  # for a batch of equal values with eps = 0
         return (fresh() - moments.mean) / np.sqrt(moments.biased_var + eps)
 
 
@@ -229,7 +291,23 @@ _eps = interval("[0, inf)", "a number that is added to a variance")
 
 @checked(eps=_eps)
 def inv_std(eps: float = 1e-5) -> Estimator:
-    """1 / sqrt(var + eps), the factor by which batch normalization scales (biased variance; eps in squared units)."""
+    """Return the estimator 1 / sqrt(var + eps), the scale factor of batch normalization.
+
+    Parameters
+    ----------
+    eps : float
+        Number added to the biased variance, at least 0, in the data's unit squared.
+
+    Returns
+    -------
+    Estimator
+        The estimator, in one over the data's unit.
+
+    Examples
+    --------
+    >>> inv_std(eps=0.0)([1.0, 5.0]).tolist()
+    0.5
+    """
     return Estimator(
         "inv_std" if eps == 1e-5 else f"inv_std(eps={eps:g})",
         None,
@@ -244,7 +322,25 @@ def inv_std(eps: float = 1e-5) -> Estimator:
 
 @checked(eps=_eps)
 def fresh_normalized(eps: float = 0.0) -> Estimator:
-    """A value that is not in the batch, normalized by the batch's mean and biased variance; the population's is 0."""
+    """Return the estimator that normalizes a new value by the batch's mean and biased variance.
+
+    The target is 0.
+
+    Parameters
+    ----------
+    eps : float
+        Number added to the variance, at least 0, in the data's unit squared.
+
+    Returns
+    -------
+    Estimator
+        The estimator, without a unit. The new value is not in the batch.
+
+    Examples
+    --------
+    >>> fresh_normalized().from_moments(Moments.of([1.0, 5.0]), lambda: np.array(7.0)).tolist()
+    2.0
+    """
     return Estimator(
         "fresh_normalized" if eps == 0 else f"fresh_normalized(eps={eps:g})",
         None,
@@ -259,7 +355,23 @@ def fresh_normalized(eps: float = 0.0) -> Estimator:
 
 @checked(share=interval("[0, 0.5)", "the part of the values cut off at either end"))
 def trimmed_mean(share: float = 0.1) -> Estimator:
-    """Mean of the values that are left when this share of them, rounded down, is cut off at either end."""
+    """Return the mean without a proportion of the smallest and of the largest values, as an estimator.
+
+    Parameters
+    ----------
+    share : float in [0, 0.5)
+        Proportion of the values that is cut off at either end, rounded down to whole values.
+
+    Returns
+    -------
+    Estimator
+        The estimator, in the data's unit.
+
+    Examples
+    --------
+    >>> trimmed_mean(share=0.25)(np.array([1.0, 2.0, 4.0, 90.0])).tolist()
+    3.0
+    """
     return Estimator(
         "trimmed_mean" if share == 0.1 else f"trimmed_mean(share={share:g})",
         partial(order_statistics.cut_mean, share=share),
@@ -288,12 +400,12 @@ ESTIMATORS: dict[str, Estimator] = {
 
 
 def estimator_named(_: str, source: Any) -> Estimator:
-    """What `estimator_of` makes of an argument."""
+    """Return the estimator of an argument, by `estimator_of`."""
     return estimator_of(source)
 
 
 def estimator_of(source: str | Estimator) -> Estimator:
-    """The estimator of that name, or the one given.
+    """Return the estimator of a name in `ESTIMATORS`, or a given estimator.
 
     >>> estimator_of("var").order
     2.0

@@ -12,7 +12,7 @@ from scipy import integrate, stats
 
 
 class _InverseStd(stats.rv_continuous):
-    """1 / sqrt(V + eps) where V is sigma² chi²(n - 1) / n: inverse standard deviation of a normal batch."""
+    """Law of 1 / sqrt(V + eps), where V is sigma² chi²(n - 1) / n, the variance of a normal batch."""
 
     def _argcheck(self, n: Any, sigma: Any, eps: Any) -> Any:
         return (n > 1) & (sigma > 0) & (eps >= 0)
@@ -33,16 +33,16 @@ class _InverseStd(stats.rv_continuous):
         return at_sigma * (1 + first), at_sigma**2 * (second - first**2), None, None
 
 
-@lru_cache(maxsize=256)  # mean and standard deviation both ask
+@lru_cache(maxsize=256)  # mean and standard deviation both need it
 def _inverse_std_errors(n: float, eps: float) -> tuple[float, float]:
-    """Mean and mean square of the relative error of 1 / sqrt(V + eps), for V with the law of chi²(n - 1) / n.
+    """Return mean and mean square of the relative error of 1 / sqrt(V + eps), where V is chi²(n - 1) / n.
 
-    In this form nothing cancels, whether n is large or eps.
+    In this form no digits cancel, for large n and for large eps.
     """
     df = n - 1
     mode = math.sqrt(df - 1)
 
-    def density(w: float) -> float:  # of chi(df), relative to that at its mode
+    def density(w: float) -> float:  # of chi(df), divided by the density at its mode
         away = w - mode
         power = 0.0
         if df > 1:

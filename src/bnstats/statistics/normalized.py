@@ -8,15 +8,27 @@ from bnstats._checks.array_types import FloatArray
 
 
 def normalized(batches: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Members normalized by their own batch, and each batch's mean and standard deviation (ddof 0); batches in rows.
+    """Return values normalized by their own batch, and each batch's mean and standard deviation.
 
-    Where all members are equal they become 0, as they do with any eps > 0 under the root.
+    Parameters
+    ----------
+    batches : array, shape (batches, batch size)
+        Values.
 
+    Returns
+    -------
+    z : array, shape (batches, batch size)
+        Normalized values; 0 if all values of a batch are equal, as with any eps > 0.
+    mean, std : array, shape (batches, 1)
+        Mean and standard deviation (ddof 0) of each batch.
+
+    Examples
+    --------
     >>> z, mean, std = normalized(np.array([[90.0, 80.0, 70.0], [60.0, 60.0, 60.0]]))
     >>> z.round(2).tolist(), mean.ravel().tolist()
     ([[1.22, 0.0, -1.22], [0.0, 0.0, 0.0]], [80.0, 60.0])
     """
-    # Measured from the first member, so that equal members give exactly 0 and a large mean costs no digits.
+    # The first value is subtracted, so that equal values give exactly 0 and a large mean loses no digits.
     deviation = batches - batches[:, :1]
     offset = deviation.mean(axis=1, keepdims=True)
     deviation -= offset

@@ -1,4 +1,4 @@
-"""Estimators from the sorted values of a batch: median, midrange, trimmed mean, median absolute deviation."""
+"""Estimators based on sorted values: median, midrange, trimmed mean, median absolute deviation."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from bnstats._checks.array_types import FloatArray
 from bnstats.sampling.populations import Population
 from bnstats.statistics.estimator_theory import Batches, Theory
 
-# A smaller chance is not that of an atom, but of a number next to the end of the support.
+# A smaller probability is not an atom, but that of an interval between two adjacent floats at the end of the support.
 TINY = 1e-12
 
 
 @dataclass(frozen=True)
 class OrderStatistic:
-    """The law of the k-th smallest of n independent values: F(X_(k)) has the law Beta(k, n - k + 1).
+    """The law of the k-th smallest of n independent values, from F(X_(k)) ~ Beta(k, n - k + 1).
 
     >>> median = OrderStatistic(Population.of("uniform"), k=2, n=3)
     >>> round(median.mean(), 9), round(median.std() ** 2, 9)
@@ -35,37 +35,42 @@ class OrderStatistic:
     n: int
 
     def cdf(self, x: ArrayLike) -> FloatArray:
-        """Chance of a value of at most x."""
-        return np.asarray(self._share.cdf(self.source.law.cdf(x)))
+        """Return the probability of a value of at most x."""
+        return np.asarray(self._probability.cdf(self.source.law.cdf(x)))
 
     def ppf(self, q: ArrayLike) -> FloatArray:
-        """The value that is exceeded with probability 1 - q."""
-        return np.asarray(self.source.law.ppf(self._share.ppf(q)))
+        """Return the quantile, which is exceeded with probability 1 - q."""
+        return np.asarray(self.source.law.ppf(self._probability.ppf(q)))
 
     def mean(self) -> float:
-        """Expectation; nan where it does not exist."""
+        """Return the expectation; nan if it does not exist."""
         return self._expectation(lambda x: x) if self._exists(1) else math.nan
 
     def std(self) -> float:
-        """Standard deviation; inf where it is infinite."""
+        """Return the standard deviation; inf if it is infinite."""
         if not self._exists(2):
             return math.inf
         middle = self.mean()
         return math.sqrt(self._expectation(lambda x: (x - middle) ** 2))
 
     @property
-    def _share(self) -> Any:
+    def _probability(self) -> Any:
+        """Law of F(X_(k))."""
         return stats.beta(self.k, self.n - self.k + 1)
 
     def _exists(self, order: int) -> bool:
-        """It is large only if so many values are: its tail is that many times as light as one value's."""
+        """Return whether the moment of this order exists.
+
+        The tail index is the population's, times the number of values that are extreme if the order statistic is.
+        """
         return order < self.source.tail_index * min(self.k, self.n - self.k + 1)
 
     def _expectation(self, function: Callable[[float], float]) -> float:
-        ends = [0.0, *self._share.ppf([1e-12, 1e-6, 0.01, 0.5, 0.99]), *self._share.isf([1e-6, 1e-12]), 1.0]
+        chance = self._probability
+        ends = [0.0, *chance.ppf([1e-12, 1e-6, 0.01, 0.5, 0.99]), *chance.isf([1e-6, 1e-12]), 1.0]
 
         def integrand(u: float) -> float:
-            return function(float(self.source.law.ppf(u))) * float(self._share.pdf(u))
+            return function(float(self.source.law.ppf(u))) * float(self._probability.pdf(u))
 
         return float(
             sum(integrate.quad(integrand, a, b, epsabs=0, epsrel=1e-9, full_output=1)[0] for a, b in pairwise(ends))
@@ -73,7 +78,7 @@ class OrderStatistic:
 
 
 def median_of(population: Population) -> float:
-    """The population's median."""
+    """Return the population's median."""
     return population.median
 
 
@@ -82,19 +87,19 @@ def _is_continuous(source: Population) -> bool:
 
 
 def _rate_between_atoms(source: Population) -> float:
-    """Sample quantiles err as 1/sqrt(n) where the density is positive; where there are atoms it depends on these."""
+    """Return -1/2, the rate of sample quantiles where the density is positive; nan for a law with atoms."""
     return -0.5 if _is_continuous(source) else math.nan
 
 
 def _law_of_median(batches: Batches) -> Any:
-    """An order statistic, where n is odd and no two values are equal."""
+    """Return the law of an order statistic, if n is odd and no two values are equal; else None."""
     source, n = batches.source, batches.size
     known = batches.independent and n % 2 and _is_continuous(source)
     return OrderStatistic(source, (n + 1) // 2, n) if known else None
 
 
 def middle(x: FloatArray, axis: int) -> FloatArray:
-    """Median of the batches along an axis; the mean of the two middle values of an even number."""
+    """Return the median along an axis, the mean of the two middle values of an even number of values."""
     return np.asarray(np.median(x, axis=axis))
 
 
@@ -102,7 +107,10 @@ MEDIAN = Theory(median_of, law=_law_of_median, rate=_rate_between_atoms)
 
 
 def midrange_of(population: Population) -> float:
-    """The middle of the support; the median where that is unbounded, which is the center of a symmetric population."""
+    """Return the middle of the support, or the median if the support is unbounded.
+
+    Both are the center of a symmetric population.
+    """
     low, high = population.support
     return (low + high) / 2 if np.isfinite([low, high]).all() else population.median
 
@@ -112,14 +120,14 @@ def _bias_of_midrange(batches: Batches) -> float:
 
 
 def _se_of_midrange(batches: Batches) -> float:
-    """Of uniform values between a and b the variance is (b - a)² / (2 (n + 1) (n + 2))."""
+    """Return (b - a) / sqrt(2 (n + 1) (n + 2)) for uniform values between a and b; else nan."""
     if not batches.independent or batches.source.family != "uniform":
         return math.nan
     return float(np.ptp(batches.source.support)) / math.sqrt(2 * (batches.size + 1) * (batches.size + 2))
 
 
 def mid(x: FloatArray, axis: int) -> FloatArray:
-    """Mean of the smallest and the largest value of the batches along an axis."""
+    """Return the mean of the smallest and the largest value along an axis."""
     return np.asarray((np.min(x, axis=axis) + np.max(x, axis=axis)) / 2)
 
 
@@ -131,7 +139,7 @@ MIDRANGE = Theory(midrange_of, _bias_of_midrange, _se_of_midrange, rate=_rate_of
 
 
 def trimmed_mean_of(population: Population, share: float) -> float:
-    """Mean of the quantiles between the probabilities share and 1 - share."""
+    """Return the mean of the quantiles between the probabilities share and 1 - share."""
     if population.values is not None:
         ordered, n = population.ordered, population.values.size
         weight = np.clip(np.arange(1, n + 1), share * n, (1 - share) * n) - np.clip(
@@ -143,12 +151,12 @@ def trimmed_mean_of(population: Population, share: float) -> float:
 
 
 def cut_mean(x: FloatArray, axis: int, share: float) -> FloatArray:
-    """Mean of the batches along an axis, with the share of values cut off at either end rounded down to whole ones."""
+    """Return the mean along an axis without a proportion `share` of values, rounded down, at either end."""
     return np.asarray(stats.trim_mean(x, share, axis=axis))
 
 
 def mad_of(population: Population) -> float:
-    """Median of the distances from the median."""
+    """Return the population's median distance from the median."""
     middle = population.median
     if population.values is not None:
         return float(np.median(np.abs(population.values - middle)))
@@ -160,11 +168,11 @@ def mad_of(population: Population) -> float:
     if float(law.cdf(middle) - law.cdf(np.nextafter(middle, -np.inf))) >= 0.5:
         return 0.0
     found = float(optimize.brentq(missing, 0.0, far, xtol=1e-14 * far, rtol=1e-12))
-    return round(found, 9) if hasattr(law, "pmf") else found  # a root at a jump is off by a last digit
+    return round(found, 9) if hasattr(law, "pmf") else found  # at a jump, the last digit of the root is wrong
 
 
 def mad(x: FloatArray, axis: int) -> FloatArray:
-    """Median of the distances from the median of the batches along an axis."""
+    """Return the median distance from the median along an axis."""
     return np.asarray(stats.median_abs_deviation(x, axis=axis))
 
 
@@ -172,7 +180,7 @@ MAD = Theory(mad_of, rate=_rate_between_atoms)
 
 
 def trimmed_mean_theory(share: float) -> Theory:
-    """What is known of a mean of the inner values: what it tends to."""
+    """Return the theory of a trimmed mean, which has a limit and a rate."""
     return Theory(partial(trimmed_mean_of, share=share), rate=_rate_of_trimmed_mean if share > 0 else None)
 
 

@@ -1,4 +1,4 @@
-"""How fast a user's own estimator grows, tried out on batches with outliers and on batches of nearly equal values."""
+"""Growth of a user's estimator, measured on batches with outliers and batches of nearly equal values."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import numpy as np
 from bnstats._checks.array_types import FloatArray
 from bnstats.statistics.estimators import Estimator
 
-# The most outliers in a batch that is tried: more are too rare to matter for any moment.
+# Maximum number of outliers in a test batch: more outliers are too rare to affect a moment.
 MOST_OUTLIERS = 16
-# In standard deviations.
+# Sizes of outliers and distances of nearly equal values, in standard deviations.
 OUTLIER_SIZES = (1e5, 1e7)
 SPACINGS = (1e-3, 1e-5)
 
@@ -22,7 +22,9 @@ def _batch(n: int) -> FloatArray:
 
 @lru_cache(maxsize=1024)
 def outlier_powers(estimator: Estimator, n: int) -> tuple[float, ...]:
-    """The power of their size with which the estimate grows, for one outlier, two, ...; inf where it is not finite.
+    """Return the power of the outliers' size with which the estimate grows, for 1, 2, ... outliers.
+
+    A power is inf where an estimate is not finite.
 
     >>> outlier_powers(Estimator("median", np.median, 0.0), 5)
     (0.0, 0.0, 1.0, 1.0, 1.0)
@@ -39,7 +41,9 @@ def outlier_powers(estimator: Estimator, n: int) -> tuple[float, ...]:
 
 @lru_cache(maxsize=1024)
 def crowding_power(estimator: Estimator, n: int) -> float:
-    """The power of 1 / distance with which the estimate grows as values crowd; inf where it is not finite.
+    """Return the power of 1 / distance with which the estimate grows as values approach each other.
+
+    The power is inf if an estimate is not finite.
 
     >>> crowding_power(Estimator("precision", lambda x, axis: 1 / x.var(axis=axis), 1.0), 5)
     2.0
@@ -49,7 +53,7 @@ def crowding_power(estimator: Estimator, n: int) -> float:
 
 
 def _power(estimator: Estimator, batches: FloatArray, ratio: float) -> float:
-    """The largest power of `ratio` from the first two batches to the last two, to a hundredth."""
+    """Return the largest power of `ratio` from the first to the second half of batches, rounded to 0.01."""
     with np.errstate(all="ignore"):
         before, after = np.abs(estimator(batches)).reshape(2, -1)
         powers = np.log(after / before) / np.log(ratio)

@@ -1,4 +1,4 @@
-"""Running statistics: what evaluation mode normalizes with, kept as a framework keeps them."""
+"""Running statistics, by which evaluation mode normalizes, in the conventions of the frameworks."""
 
 from __future__ import annotations
 
@@ -34,10 +34,13 @@ class RunningStats:
     Attributes
     ----------
     convention : Convention
+        Weights of batches, start, ddof and eps.
     steps : int
-        Batches so far.
-    mean, var : array
-        One value per feature, in the data's unit and its square; before the first batch the convention's start.
+        Number of batches so far.
+    mean : array
+        Mean of each feature, in the data's unit; before the first batch, the convention's start.
+    var : array
+        Variance of each feature, in the data's unit squared; before the first batch, the convention's start.
 
     Examples
     --------
@@ -56,25 +59,54 @@ class RunningStats:
 
     @staticmethod
     def like(convention: str | Convention, momentum: Momentum = "default") -> RunningStats:
-        """Running statistics before the first batch, as a framework keeps them; see `Convention.of`."""
-        chosen = Convention.of(convention, momentum)
-        return RunningStats(chosen, 0, *(np.asarray(value) for value in chosen.start))
-
-    def update(self, batch: ArrayLike, axis: int | tuple[int, ...] = 0) -> RunningStats:
-        """Take one more batch into account, and return these running statistics.
+        """Return running statistics before the first batch, in a framework's convention.
 
         Parameters
         ----------
-        batch : array or tensor, shape (rows, ...)
-        axis : int or tuple of int
-            Statistics are taken over it: over the rows by default; axis=(0, 2, 3) keeps one mean and variance for each
-            channel of images (N, C, H, W), as BatchNorm2d does.
+        convention : str or Convention
+            "torch", "keras", "flax", "haiku", "cumulative", or a convention.
+        momentum : float in (0, 1], None or "default"
+            Weight of the new batch, None for 1/t; by default the convention's own.
+
+        Returns
+        -------
+        RunningStats
+            Running statistics after 0 steps.
 
         Raises
         ------
         ValueError
-            For values that are not finite, features unlike those of earlier batches, or fewer values than a variance
-            needs.
+            If there is no such convention, see `Convention.of`.
+
+        Examples
+        --------
+        >>> RunningStats.like("keras").update([[1.0], [3.0]]).mean.round(3).tolist()
+        [0.02]
+        """
+        chosen = Convention.of(convention, momentum)
+        return RunningStats(chosen, 0, *(np.asarray(value) for value in chosen.start))
+
+    def update(self, batch: ArrayLike, axis: int | tuple[int, ...] = 0) -> RunningStats:
+        """Update the running statistics with a batch in place, and return them.
+
+        Parameters
+        ----------
+        batch : array or tensor, shape (rows, ...)
+            Values.
+        axis : int or tuple of int
+            Axes over which mean and variance are computed, by default the rows. For images (N, C, H, W),
+            axis=(0, 2, 3) gives a mean and a variance for each channel, as BatchNorm2d does.
+
+        Returns
+        -------
+        RunningStats
+            The same object.
+
+        Raises
+        ------
+        ValueError
+            If values are not finite, if the features differ from those of earlier batches, or if there are too few
+            values for a variance.
 
         Examples
         --------
@@ -89,8 +121,8 @@ class RunningStats:
         moments = self._moments(x, axis)
         if not np.isfinite(x).all():
             raise ValueError(
-                f"a batch holds finite values; got {np.count_nonzero(~np.isfinite(x))} NaN or infinite, which no later "
-                "batch would ever remove: drop these rows."
+                f"a batch holds finite values; got {np.count_nonzero(~np.isfinite(x))} NaN or infinite, which would "
+                "stay in the running statistics: drop these rows."
             )
         weight = self.convention.weight(self.steps + 1)
         self.mean = np.asarray(smooth(self.mean, moments.mean, weight))
@@ -100,27 +132,45 @@ class RunningStats:
         return self
 
     def normalize(self, x: ArrayLike, axis: int | tuple[int, ...] = 0) -> Any:
-        """What evaluation mode makes of `x`: (x - mean) / sqrt(var + eps), as `x` was given; `axis` as for `update`.
+        """Return (x - mean) / sqrt(var + eps), as in evaluation mode.
 
+        Parameters
+        ----------
+        x : array or tensor
+            Values.
+        axis : int or tuple of int
+            Axes as for `update`.
+
+        Returns
+        -------
+        array or tensor
+            Normalized values, in the shape and type of `x`.
+
+        Raises
+        ------
+        ValueError
+            If the shape or the columns of `x` do not fit the running statistics.
+
+        Examples
+        --------
         >>> RunningStats.like("torch").normalize([[3.0, 4.0]]).round(3)
         array([[3., 4.]])
         """
         values = real_array("x", x, finite=False)
         order = column_order("x", x, self._columns if _over_rows(axis) else None, "the batches so far")
         values = values if order is None else values[:, order]
-        kept = self.mean.ndim and values.ndim > self.mean.ndim  # one row needs no axis for the rows
+        has_rows = self.mean.ndim and values.ndim > self.mean.ndim  # a single row needs no axis for the rows
         try:
-            mean, var = (np.expand_dims(v, axis) if kept else v for v in (self.mean, self.var))
+            mean, var = (np.expand_dims(v, axis) if has_rows else v for v in (self.mean, self.var))
             found = np.asarray((values - mean) / np.sqrt(var + self.convention.eps))
         except (OverflowError, TypeError, ValueError) as error:  # NumPy's AxisError is a ValueError
             raise ValueError(
-                f"x of shape {values.shape} does not fit statistics of shape {self.mean.shape} kept over axis="
-                f"{shown(axis)}."
+                f"x of shape {values.shape} does not fit statistics of shape {self.mean.shape} over axis={shown(axis)}."
             ) from error
         return like(x, found if order is None else found[:, np.argsort(order)])
 
     def _moments(self, x: FloatArray, axis: Any) -> Moments:
-        """Of a batch with enough values, and the features of earlier batches."""
+        """Return moments of a batch; refuse a batch with too few values, or with other features than before."""
         if x.ndim == 0:
             raise ValueError(f"a batch has shape (rows, ...); got one number, {x}.")
         axes = axes_of("axis", axis, x.ndim)
@@ -137,5 +187,5 @@ class RunningStats:
 
 
 def _over_rows(axis: Any) -> bool:
-    """Whether the statistics are of columns, which may have names."""
+    """Return whether the statistics are those of columns, which may have names."""
     return isinstance(axis, int) and axis == 0

@@ -1,4 +1,4 @@
-"""How far running statistics are from the population's, or from the training set's own: exact theory."""
+"""Exact errors of running statistics, relative to the population's or the training set's statistics."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from bnstats.statistics.theory import Sampling
 
 STATISTICS = ("mean", "var")
 REFERENCES = ("population", "training set")
-# Below it, the root of a sum of squared differences of weights is rounding: the weights are the same.
+# Weights are equal if the root of the sum of their squared differences is below this, which is rounding.
 ROUNDING = 1e-12
 
 
@@ -46,26 +46,40 @@ def running_error(
     fixed_batches: bool = False,
     reference: str = "population",
 ) -> Sampling:
-    """Exact error of a running mean or variance after this many steps; nan where not known.
+    """Return the exact error of a running mean or variance after some steps.
 
     Parameters
     ----------
     population : whatever `Population.of` takes
+        Law of the values.
     statistic : {"mean", "var"}
+        Running statistic.
     steps : int
-        At least 1.
+        Number of batches, at least 1.
     batch_size : int
-        At least 2.
-    convention : name or Convention
+        Number of values in a batch, at least 2.
+    convention : str or Convention
+        Convention of the running statistics.
     momentum : float in (0, 1], None or "default"
         Weight of the new batch, None for 1/t; by default the convention's own.
     training_size : int, optional
-        Batches are drawn again and again, each without replacement, from one random training set of so many values;
-        else afresh from the population.
+        Number of values in a random training set, from which every batch is drawn without replacement. By default,
+        every batch is drawn from the population.
     fixed_batches : bool
-        True if the training set is cut into batches once, and they are visited in the same order again and again.
+        True to divide the training set into batches once, and to repeat these batches in the same order.
     reference : {"population", "training set"}
-        The error is the distance from the population's mean or variance, or from those of the training set (ddof 1).
+        Source of the mean or variance from which the error is measured; the training set's variance has ddof 1.
+
+    Returns
+    -------
+    Sampling
+        Bias, standard error, RMSE and median absolute error, in the unit of the statistic; nan where not known, inf
+        where infinite.
+
+    Raises
+    ------
+    ValueError
+        If the population has no finite variance, or the batches cannot be drawn from the training set.
 
     Examples
     --------
@@ -76,7 +90,7 @@ def running_error(
     >>> round(running_error("normal", "mean", 1000, batch_size=32, momentum=0.01).se, 4)
     0.0125
 
-    The same four batches of 8, visited again and again with equal weights, against their own 32 values:
+    Four fixed batches of 8 are repeated with equal weights, and the reference is the training set of 32 values:
 
     >>> same = {"batch_size": 8, "momentum": None, "training_size": 32, "fixed_batches": True}
     >>> [round(running_error("normal", s, 400, reference="training set", **same).se, 4) for s in ("mean", "var")]
@@ -84,17 +98,19 @@ def running_error(
 
     Notes
     -----
-    V(n) is the variance of a batch statistic, W the weight of all batches together, A the sum of their squared weights.
-    The variance is A V(n) for fresh batches. A batch from a training set of M is itself a sample of the population, two
-    of them share the set, so that by the law of total variance it is W² V(M) + A (V(n) - V(M)), which goes to V(M) and
-    not to zero; about the set's own statistic it is (W - 1)² V(M) + A (V(n) - V(M)).
+    V(n) is the variance of a batch statistic, W the sum of the weights of all batches, A the sum of squared weights.
+    If batches are drawn from the population, the running statistic has the variance A V(n).
 
-    Of B fixed batches, the k-th has the weight W_k in all its visits together. They are independent, so that the
-    variance is V(n) times the sum of W_k². The set's own statistic T is symmetric in all values and unbiased, as each
-    batch's is, so that its covariance with each of them is V(M) = Var(T): about T the variance is
-    V(n) sum of (W_k - 1/B)² + (2 W - 1)(V(n)/B - V(M)). With equal weights the first part goes. The second is 0 for the
-    mean and 2 sigma^4 / M (1/(n - 1) - 1/(M - 1)) for the variance, however long the batches are visited: the mean of
-    their variances lacks the variance between their means.
+    A batch from a training set of M values is a sample of the population, and all batches depend on the same set. By
+    the law of total variance, the variance is W² V(M) + A (V(n) - V(M)). For long averages, it tends to V(M), not to
+    zero. The variance about the training set's statistic is (W - 1)² V(M) + A (V(n) - V(M)).
+
+    Of B fixed batches, the k-th has the total weight W_k over all its visits. The fixed batches are independent, so the
+    variance is V(n) times the sum of W_k². The training set's statistic T is symmetric in all values and unbiased, as
+    every batch statistic is. The covariance of T with every batch statistic is therefore V(M) = Var(T). The variance
+    about T is V(n) sum of (W_k - 1/B)² + (2 W - 1)(V(n)/B - V(M)). With equal weights, the first term is 0. For the
+    mean, the second term is 0. For the variance, it is 2 sigma^4 / M (1/(n - 1) - 1/(M - 1)) after any number of
+    visits: the mean of the batches' variances lacks the variance between the batches' means.
     """
     population, convention = Population.of(population), Convention.of(convention, momentum)
     check(population, batch_size, steps, training_size, fixed_batches=fixed_batches, reference=reference)
@@ -103,7 +119,7 @@ def running_error(
     which = STATISTICS.index(statistic)
     target = (population.mean, population.var)[which]
     scale = 1.0 if statistic == "mean" or convention.ddof == 1 else (batch_size - 1) / batch_size
-    # The start weighs what the batches do not: without a start, nothing of the target is left to be rounded.
+    # The weights sum to 1: if the start has weight 0, the target cancels without rounding.
     bias = float(start * (convention.start[which] - scale * target) + (scale - 1) * target)
 
     known = _BatchVariance(population, statistic)
@@ -120,19 +136,19 @@ def running_error(
 
 @dataclass(frozen=True)
 class _BatchVariance:
-    """The variance of a batch's mean or variance, and of weighted sums of these."""
+    """Variance of a batch's mean or variance, and of weighted sums of batch statistics."""
 
     population: Population
     statistic: str
 
     def __call__(self, n: int) -> float:
-        """V(n), inf where it does not exist."""
+        """Return V(n); inf where it does not exist."""
         if self.population.tail_index <= (2, 4)[STATISTICS.index(self.statistic)]:
             return math.inf
         return self.population.var / n if self.statistic == "mean" else variance_of_variance(self.population, n)
 
     def of_running(self, weights: FloatArray, n: int, size: int | None, fixed: bool, about_set: bool) -> float:
-        """The variance of the sum of batch statistics with these weights, see `running_error`."""
+        """Return the variance of the sum of batch statistics with these weights, see `running_error`."""
         if size is None:
             return self(n) * float(np.square(weights).sum())
         if fixed:
@@ -154,7 +170,7 @@ class _BatchVariance:
 
 
 def visits(weights: FloatArray, batches: int) -> FloatArray:
-    """The weight of each of so many batches, visited in turn, in all its visits together.
+    """Return the total weight of each fixed batch over all its visits, if batches are visited in turn.
 
     >>> visits(np.array([0.1, 0.2, 0.7]), 2)
     array([0.8, 0.2])
@@ -177,17 +193,17 @@ def check(
     fixed_batches: bool = False,
     reference: str = "population",
 ) -> None:
-    """Raise ValueError if running statistics cannot be kept so, or have nothing to converge to."""
+    """Raise ValueError if running statistics do not converge, or if the batches cannot be drawn."""
     if not np.isfinite(population.var):
         raise ValueError(
             f"population {population.name} has no finite variance (tail index {population.tail_index:g}), so a running "
-            "variance converges to nothing; take another population."
+            "variance does not converge; take another population."
         )
     count("steps", steps)
     if training_size is not None and training_size < batch_size:
         raise ValueError(
             f"a batch of {batch_size} cannot be drawn without replacement from a training set of {training_size}; give "
-            f"at least {batch_size}, or None to draw afresh from the population."
+            f"at least {batch_size}, or None to draw every batch from the population."
         )
     if training_size is None and (fixed_batches or reference == "training set"):
         what = "fixed_batches=True" if fixed_batches else 'reference="training set"'

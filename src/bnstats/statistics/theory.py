@@ -1,4 +1,4 @@
-"""Exact values: simulation is compared with them, or not needed at all.
+"""Exact values, with which simulations are compared, or which make a simulation unnecessary.
 
 n is the batch size, sigma² the population variance, mu_k a central moment, s² the variance with ddof 1.
 """
@@ -27,7 +27,17 @@ batch_size_of_theory = partial(whole, minimum=2, maximum=2**53)
 
 @dataclass(frozen=True)
 class Sampling:
-    """Moments of an estimator's error: exact, nan where no closed form is known, inf where they are infinite."""
+    """Exact moments of an estimator's error; nan where no closed form is known, inf where infinite.
+
+    Attributes
+    ----------
+    bias : float
+        Expectation of the error, in the unit of the estimates.
+    se : float
+        Standard error, the standard deviation of the estimates.
+    median_abs_error : float
+        Median of the absolute error.
+    """
 
     bias: float
     se: float
@@ -35,23 +45,35 @@ class Sampling:
 
     @property
     def rmse(self) -> float:
-        """Root mean squared error."""
+        """Root mean squared error, in the unit of the estimates."""
         return float(np.hypot(self.bias, self.se)) if not np.isinf(self.se) else np.inf
 
 
 @checked(population=population_of, batch_size=batch_size_of_theory, estimator=estimator_named, batching=rule)
 def sampling(population: Any, batch_size: int, estimator: str | Estimator, batching: Batching = IID()) -> Sampling:
-    """Exact bias, standard error, RMSE and median absolute error of an estimator on batches of one size.
-
-    Each is nan where no closed form is known, and inf where it is infinite.
+    """Return exact bias, standard error, RMSE and median absolute error of an estimator.
 
     Parameters
     ----------
     population : whatever `Population.of` takes
+        Law of the values.
     batch_size : int
-        At least 2.
-    estimator : name or Estimator
+        Number of values in a batch, at least 2.
+    estimator : str or Estimator
+        Name of an estimator, or an estimator.
     batching : Batching
+        Batching rule, by default independent values.
+
+    Returns
+    -------
+    Sampling
+        Bias, standard error, RMSE and median absolute error, in the unit of the estimates; nan where no closed form is
+        known, inf where infinite.
+
+    Raises
+    ------
+    ValueError
+        If the batching rule cannot draw such batches.
 
     Examples
     --------
@@ -62,9 +84,9 @@ def sampling(population: Any, batch_size: int, estimator: str | Estimator, batch
 
     Notes
     -----
-    The mean and the bias of the variance are exact for every population and rule; the standard error of the variance
-    for every independent sample, Var(s²) = (mu_4 - sigma⁴ (n - 3) / (n - 1)) / n; all else where the estimator's own
-    law is known (`law`).
+    The mean's moments and the bias of the variance are exact for every population and rule. The standard error of the
+    variance is exact for independent values, from Var(s²) = (mu_4 - sigma⁴ (n - 3) / (n - 1)) / n. All other values are
+    exact where the estimator's distribution is known, see `law`.
     """
     population, estimator = Population.of(population), estimator_of(estimator)
     batching.check(population, batch_size)
@@ -85,13 +107,13 @@ def sampling(population: Any, batch_size: int, estimator: str | Estimator, batch
 
 
 def batches_of(population: Population, batch_size: int, batching: Batching) -> Batches:
-    """How a rule draws batches, as the theory of an estimator needs to know."""
+    """Return the properties of a rule's batches on which the theory of an estimator depends."""
     variance_of_mean = batching.variance_of_mean(population, batch_size)
     return Batches(batching.source(population), int(batch_size), variance_of_mean, isinstance(batching, IID))
 
 
 def _of_whole(source: Population, estimator: Estimator) -> Sampling:
-    """Of batches that are the whole population: one and the same error, usually none."""
+    """Return the error, usually 0, that all batches have if each batch is the whole population."""
     assert source.values is not None
     bias = float(estimator.of_whole(source, estimator(source.values))) - estimator.population_value(source)
     return Sampling(bias, 0.0, abs(bias))
@@ -99,8 +121,22 @@ def _of_whole(source: Population, estimator: Estimator) -> Sampling:
 
 @checked(population=population_of, batch_size=sample_size)
 def covariance_of_mean_and_variance(population: Population, batch_size: int) -> float:
-    """Cov(mean, s²) of independent values, mu_3 / n: zero for symmetric populations, nan where mu_3 does not exist.
+    """Return Cov(mean, s²) of independent values, mu_3 / n.
 
+    Parameters
+    ----------
+    population : whatever `Population.of` takes
+        Law of the values.
+    batch_size : int
+        Number of values in a batch.
+
+    Returns
+    -------
+    float
+        Covariance, in the third power of the data's unit; 0 for a symmetric population, nan where mu_3 does not exist.
+
+    Examples
+    --------
     >>> covariance_of_mean_and_variance(Population.of("exponential"), 10)
     0.2
     """
@@ -109,11 +145,27 @@ def covariance_of_mean_and_variance(population: Population, batch_size: int) -> 
 
 @checked(population=population_of, batch_size=batch_size_of_theory, estimator=estimator_named)
 def law(population: Any, batch_size: int, estimator: str | Estimator) -> Any:
-    """The estimator's own distribution on independent values, a frozen SciPy distribution; None where unknown.
+    """Return the distribution of an estimator on independent values; None where it is not known.
 
-    Of a normal population: mean ~ N(mu, sigma²/n), n var / sigma² ~ chi²(n - 1), and a fresh value normalized by the
-    batch is sqrt((n + 1) / (n - 1)) t(n - 1). Of an exponential one, the mean is a gamma variable.
+    For a normal population, mean ~ N(mu, sigma²/n) and n var / sigma² ~ chi²(n - 1). A new normal value, normalized by
+    the batch, has the law of sqrt((n + 1) / (n - 1)) t(n - 1). For an exponential population, the mean has a gamma law.
 
+    Parameters
+    ----------
+    population : whatever `Population.of` takes
+        Law of the values.
+    batch_size : int
+        Number of values in a batch, at least 2.
+    estimator : str or Estimator
+        Name of an estimator, or an estimator.
+
+    Returns
+    -------
+    frozen SciPy distribution or None
+        Distribution of the estimates.
+
+    Examples
+    --------
     >>> law("normal", 3, "var_unbiased").dist.name
     'chi2'
     """
@@ -123,7 +175,7 @@ def law(population: Any, batch_size: int, estimator: str | Estimator) -> Any:
 
 
 def _median_abs_error(law: Any, target: float) -> float:
-    """Median distance from the target of what has this law; nan of an unknown one."""
+    """Return the median distance from the target of a variable with this law; nan for an unknown law."""
     if law is None:
         return np.nan
 
@@ -137,13 +189,23 @@ def _median_abs_error(law: Any, target: float) -> float:
 
 @checked(population=population_of, estimator=estimator_named, measure=_measure, batching=rule)
 def rate(population: Any, estimator: str | Estimator, measure: str = "rmse", batching: Batching = IID()) -> float:
-    """The exponent r of error ~ n^r for large batch sizes n; nan where there is no such power law.
+    """Return the exponent r of error ~ n^r for large batch sizes n.
 
     Parameters
     ----------
-    population, estimator, batching
-        As for `sampling`.
+    population : whatever `Population.of` takes
+        Law of the values.
+    estimator : str or Estimator
+        Name of an estimator, or an estimator.
     measure : {"rmse", "se", "median_abs_error", "bias"}
+        Measure of the error.
+    batching : Batching
+        Batching rule, by default independent values.
+
+    Returns
+    -------
+    float
+        Exponent; nan where there is no power law, or none is known.
 
     Examples
     --------
@@ -152,10 +214,11 @@ def rate(population: Any, estimator: str | Estimator, measure: str = "rmse", bat
 
     Notes
     -----
-    An average of x^p has tail index b = alpha / p. For b > 2 the central limit theorem gives -1/2. For 1 < b < 2 the
-    error has a stable law and its quantiles fall as n^{-(1 - 1/b)}; its square has no expectation. A function of that
-    average that tames outliers (std, inv_std) errs by order 1 with probability n^{1 - b}, so that its mean squared
-    error and its bias fall as n^{1 - b}.
+    For a population of tail index alpha, x^p has the tail index b = alpha / p. For b > 2, the central limit theorem
+    gives -1/2 for an average of x^p. For 1 < b < 2, the error of the average has a stable law in the limit. Its
+    quantiles fall as n^{-(1 - 1/b)}, and its square has no expectation. A function of the average that reduces outliers
+    (std, inv_std) has errors of order 1 with probability n^{1 - b}. Its mean squared error and its bias fall as
+    n^{1 - b}.
     """
     population, estimator = Population.of(population), estimator_of(estimator)
     if isinstance(batching, WithoutReplacement):
@@ -173,7 +236,7 @@ def rate(population: Any, estimator: str | Estimator, measure: str = "rmse", bat
         return 0.0
     tail = population.tail_index / estimator.averages
     if tail > 2 and estimator.averages == 2 and population.fourth_moment <= population.var**2 * (1 + 1e-12):
-        return -1.0  # two equally likely values: the average of squares has no error of first order
+        return -1.0  # for two equally likely values, the average of squares has no error of first order
     if tail > 2:
         return -1.0 if measure == "bias" else -0.5
     if not 1 < tail < 2:
@@ -186,7 +249,7 @@ def rate(population: Any, estimator: str | Estimator, measure: str = "rmse", bat
 
 
 def _is_unbiased(estimator: Estimator, population: Population, batching: Batching) -> bool:
-    """Whether the bias is 0 at every batch size: known of an estimator with a theory; an average itself has none."""
+    """Return whether the bias is 0 at every batch size, by theory or because the estimator is an average."""
     if estimator.theory is None:
         return estimator.order == estimator.averages
     batches = batches_of(population, 64, batching)
@@ -196,12 +259,28 @@ def _is_unbiased(estimator: Estimator, population: Population, batching: Batchin
 
 @checked(population=population_of, estimator=estimator_named, rmse=interval("(0, inf)"), batching=rule)
 def required_batch_size(population: Any, estimator: str | Estimator, *, rmse: float, batching: Batching = IID()) -> int:
-    """The smallest batch size at which the estimator's RMSE is at most `rmse`.
+    """Return the smallest batch size at which the estimator's RMSE is at most `rmse`.
+
+    Parameters
+    ----------
+    population : whatever `Population.of` takes
+        Law of the values.
+    estimator : str or Estimator
+        Name of an estimator, or an estimator.
+    rmse : float
+        Largest acceptable RMSE, above 0, in the unit of the estimates.
+    batching : Batching
+        Batching rule, by default independent values.
+
+    Returns
+    -------
+    int
+        Number of values in a batch, at least 2.
 
     Raises
     ------
     ValueError
-        Where the RMSE is infinite, has no exact value, or does not fall that low at any batch size.
+        If the RMSE is infinite, has no exact value, or is above `rmse` at every batch size.
 
     Examples
     --------
@@ -238,8 +317,20 @@ def required_batch_size(population: Any, estimator: str | Estimator, *, rmse: fl
 
 @checked(batch_size=batch_size_of_theory)
 def normalized_member_bound(batch_size: int) -> float:
-    """The largest size of a value normalized by its own batch (biased variance): sqrt(n - 1).
+    """Return sqrt(n - 1), the largest absolute value of a value normalized by its own batch (ddof 0).
 
+    Parameters
+    ----------
+    batch_size : int
+        Number of values in a batch, at least 2.
+
+    Returns
+    -------
+    float
+        The bound, without a unit.
+
+    Examples
+    --------
     >>> normalized_member_bound(2)
     1.0
     """
@@ -247,9 +338,9 @@ def normalized_member_bound(batch_size: int) -> float:
 
 
 def normalized_value_occurs(z: float, batch_size: int) -> bool:
-    """Return whether a member of a batch of continuous values can have the normalized value z (ddof 0).
+    """Return whether a value of a batch of continuous values can have the normalized value z (ddof 0).
 
-    Its size is below sqrt(n - 1), and exactly 1 in batches of 2.
+    |z| is below sqrt(n - 1), and exactly 1 in batches of 2.
 
     >>> normalized_value_occurs(1.9, 5), normalized_value_occurs(2.0, 5), normalized_value_occurs(0.0, 2)
     (True, False, False)
@@ -259,22 +350,24 @@ def normalized_value_occurs(z: float, batch_size: int) -> bool:
 
 @checked(population=population_of, z=number, batch_size=batch_size_of_theory)
 def raw_given_normalized(population: Any, z: float, batch_size: int) -> tuple[float, float]:
-    """Return mean and standard deviation of the raw value of a member whose normalized value is z, normal population.
+    """Return mean and standard deviation of a raw value, given its normalized value z.
 
-    z is formed with ddof 0, as batch normalization and `measure_raw_given_normalized` do.
+    The population is normal. z is computed with ddof 0, as in batch normalization and `measure_raw_given_normalized`.
 
     Parameters
     ----------
     population : whatever `Population.of` takes
+        Law of the values.
     z : float
+        Normalized value.
     batch_size : int
-        At least 2.
+        Number of values in a batch, at least 2.
 
     Returns
     -------
     mean, std : float
-        Both are nan for a population that is not normal, and where no member of a batch has this z: its size is below
-        sqrt(n - 1), and exactly 1 in batches of 2.
+        Mean and standard deviation of the raw value, in the data's unit. Both are nan for a population that is not
+        normal, and where no value of a batch has this z: |z| is below sqrt(n - 1), and exactly 1 in batches of 2.
 
     Examples
     --------
@@ -287,8 +380,9 @@ def raw_given_normalized(population: Any, z: float, batch_size: int) -> tuple[fl
 
     Notes
     -----
-    By Basu's theorem z is independent of the batch's mean and standard deviation s (ddof 0). Given z, the raw value
-    mean + s z has the mean mu + c4 sigma z sqrt((n - 1)/n) and the variance sigma² (1/n + z² (1 - c4²) (n - 1)/n).
+    By Basu's theorem, z is independent of the batch's mean and standard deviation s (ddof 0). Given z, the raw value
+    mean + s z has the mean mu + c4 sigma z sqrt((n - 1)/n), where c4 is E[chi(n - 1)] / sqrt(n - 1). Its variance is
+    sigma² (1/n + z² (1 - c4²) (n - 1)/n).
     """
     population, n = Population.of(population), batch_size
     if population.family != "norm" or not normalized_value_occurs(z, n):

@@ -1,5 +1,6 @@
-"""Elementary functions without branches, tables and calls, so that a compiled loop computes many values at once.
+"""Elementary functions without branches, tables and calls.
 
+A compiled loop without branches and calls computes many values at once.
 Each function reduces its argument and sums a Taylor series, cut where the next term is below the rounding of a double.
 The compiler keeps the written order of operations, so every processor gives the same bits. The docstrings bound the
 errors in units in the last place (ulp), as tested in `tests/sampling/test_elementary.py`.
@@ -68,7 +69,8 @@ _C = tuple((-1.0) ** k / math.factorial(2 * k) for k in range(9))
 def log(x: float) -> float:
     """Return the natural logarithm of a normal positive double, within 4 ulp.
 
-    x is m 2^k, with m from sqrt(1/2) to sqrt(2), and log m is 2 artanh s, with s = (m - 1) / (m + 1) and |s| < 0.172.
+    x is m 2^k, with m from sqrt(1/2) to sqrt(2). Its logarithm is k log 2 + 2 artanh s, with s = (m - 1) / (m + 1) and
+    |s| < 0.172.
     """
     shifted = _bits(x) + _TO_LOWEST
     k = _double((shifted >> _FRACTION_BITS) | _WHOLE_BITS) - _BIAS

@@ -22,7 +22,7 @@ def sampler_of(name: str, given: Any) -> str:
 
 
 def mark(sampler: str) -> tuple[str, ...]:
-    """Return the parts of an identity that draws depend on besides the law; none for NumPy, which is the reference."""
+    """Return the sampler's part of the identity of draws, which is empty for NumPy, the reference."""
     return () if sampler == "numpy" else (sampler,)
 
 

@@ -70,7 +70,7 @@ def _bernoulli(rng: Generator, out: FloatArray, p: float) -> None:
 
 
 def _numpy(method: str) -> Callable[..., None]:
-    """Return NumPy's sampler of this name, whose parameters are SciPy's shape parameters in the same order."""
+    """Return NumPy's sampler of this name; its parameters are SciPy's shape parameters in the same order."""
 
     def fill(rng: Generator, out: FloatArray, *shapes: float) -> None:
         whole = [int(s) if s.is_integer() else s for s in shapes]
