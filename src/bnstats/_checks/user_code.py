@@ -161,6 +161,21 @@ def _lending(function: FunctionType, name: str, written: Collection[str]) -> Cal
     return door
 
 
+def overridden_below(kind: type, method: str, statement: str) -> bool:
+    """Return whether a class overrides a method, but not what a class above it states of its own such method.
+
+    >>> class Above:
+    ...     def draw(self): ...
+    ...     def variance(self): ...
+    >>> class Below(Above):
+    ...     def draw(self): ...
+    >>> overridden_below(Above, "draw", "variance"), overridden_below(Below, "draw", "variance")
+    (False, True)
+    """
+    methods, statements = ([base for base in kind.__mro__ if name in vars(base)] for name in (method, statement))
+    return statements[0] in methods[1:]
+
+
 def name_of_function(function: Any) -> str:
     """Return what a function is called in a message.
 

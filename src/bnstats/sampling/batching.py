@@ -19,6 +19,7 @@ from bnstats._checks.arguments import CheckedMethods, checked
 from bnstats._checks.array_types import FloatArray
 from bnstats._checks.arrays import batches_buffer
 from bnstats._checks.numbers import batch_size, interval, sample_size, share, whole
+from bnstats._checks.user_code import overridden_below
 from bnstats._checks.values import generator, instance, optional
 from bnstats._compiled import compiled
 from bnstats.sampling.partial_shuffle import partial_shuffle
@@ -27,7 +28,10 @@ from bnstats.sampling.populations import Population, population_of
 
 @dataclass(frozen=True)
 class Batching(CheckedMethods, ABC):
-    """Base class of batching rules."""
+    """Base class of batching rules.
+
+    A subclass that overrides `fill` of a rule states the variance of the batch mean, too; else the variance is nan.
+    """
 
     checks: ClassVar = {
         "population": population_of,
@@ -36,6 +40,11 @@ class Batching(CheckedMethods, ABC):
         "batch_size": sample_size,
         "chance": share,
     }
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if overridden_below(cls, "fill", "variance_of_mean"):
+            cls.variance_of_mean = _unknown  # type: ignore[assignment, method-assign]
 
     @abstractmethod
     def fill(self, population: Population, rng: Generator, out: FloatArray) -> None:
@@ -107,6 +116,10 @@ class Batching(CheckedMethods, ABC):
         whole("batch_size", batch_size, minimum=2)
 
 
+def _unknown(*_: Any) -> float:
+    return np.nan
+
+
 def rule(name: str, batching: Any) -> Batching:
     """Return the argument if it is a batching rule; refuse names and classes."""
     given: Batching = instance(name, batching, Batching, "bn.IID() or bn.Clustered(icc=0.1)")
@@ -128,6 +141,15 @@ class IID(Batching):
 
     def variance_of_mean(self, population: Population, batch_size: int) -> float:
         return population.var / batch_size
+
+
+def are_independent(batching: Batching) -> bool:
+    """Return whether the values of a batch are independent; a subclass of `IID` may draw otherwise.
+
+    >>> are_independent(IID()), are_independent(Clustered(icc=0.0))
+    (True, False)
+    """
+    return type(batching) is IID
 
 
 @checked(size=optional(batch_size))

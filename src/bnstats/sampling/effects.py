@@ -13,10 +13,16 @@ from numpy.random import Generator
 from bnstats._checks.arguments import CheckedMethods, checked
 from bnstats._checks.array_types import FloatArray
 from bnstats._checks.numbers import count, interval, share, whole
+from bnstats._checks.user_code import overridden_below
 from bnstats._checks.values import generator, instance, named
 
 MOST_BATCHES = 2**20
 """Maximum number of batches, and of rows in a batch; a root has up to the square of their product elements."""
+
+
+def stretches(effect: Effect) -> bool:
+    """Return whether an effect stretches values: it says so, or a subclass overrides the factors."""
+    return effect.scales or overridden_below(type(effect), "factor", "scales")
 
 
 def _effect_of(_: str, source: Any) -> Effect:
@@ -266,7 +272,7 @@ class Mixture(Effect):
 
     @property
     def scales(self) -> bool:
-        return self.distinct.scales and self.smoothness < 1
+        return stretches(self.distinct) and self.smoothness < 1
 
     def shift(self, rng: Generator, size: int, batches: int, n: int, n_new_batches: int = 0) -> FloatArray:
         steps = self.distinct.shift(rng, size, batches, n, n_new_batches)

@@ -125,8 +125,9 @@ class Population(CheckedMethods):
 
     @cached_property
     def identity(self) -> tuple[Any, ...]:
-        """Identity of the draws: the law, and the sampler if it is not NumPy's."""
-        return (*mark(self.sampler), *self.law_identity)
+        """Identity of the draws: the law, the sampler if it is not NumPy's, and the class if it is a subclass."""
+        own = () if type(self) is Population else (f"own {type(self).__qualname__}",)
+        return (*own, *mark(self.sampler), *self.law_identity)
 
     @cached_property
     def law_identity(self) -> tuple[Any, ...]:
@@ -146,12 +147,12 @@ class Population(CheckedMethods):
 
     @property
     def family(self) -> str | None:
-        """Name of the family in SciPy; None for an array, and for a user's own family of any name.
+        """Name of the family in SciPy; None for an array, for a user's own family of any name, and for a subclass.
 
         >>> Population.of("normal").family
         'norm'
         """
-        return None if self.values is not None else family(self.law)
+        return None if self.values is not None or type(self) is not Population else family(self.law)
 
     def as_code(self, written: Written) -> str:
         """How it is written in Python: a known name, else the law or the values."""
@@ -162,7 +163,9 @@ class Population(CheckedMethods):
         return f"{written(Population)}.of({source}{name}{sampler})"
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Population) and (self.name, self.identity) == (other.name, other.identity)
+        if not isinstance(other, Population):
+            return False
+        return (type(self), self.name, self.identity) == (type(other), other.name, other.identity)
 
     def __hash__(self) -> int:
         return hash((self.name, self.identity))

@@ -16,7 +16,7 @@ from bnstats._checks.array_types import FloatArray
 from bnstats._checks.arrays import real_array
 from bnstats._checks.numbers import batch_size, interval, number
 from bnstats._checks.safe_text import raised
-from bnstats._checks.user_code import ReadOnlyError, called, is_own, lent
+from bnstats._checks.user_code import ReadOnlyError, called, is_own, lent, overridden_below
 from bnstats._checks.values import function, named, optional, word
 from bnstats._written import Written, written_of
 from bnstats.sampling.populations import Population, population_of
@@ -166,6 +166,15 @@ class Estimator(CheckedMethods):
         return np.asarray(self._own_copy(found, self.of_moments))
 
     @property
+    def takes_values(self) -> bool:
+        """Whether it is computed from the values of a batch: moments do not suffice, or a subclass overrides the call.
+
+        >>> ESTIMATORS["median"].takes_values, ESTIMATORS["var"].takes_values
+        (True, False)
+        """
+        return self.of_moments is None or overridden_below(type(self), "__call__", "from_moments")
+
+    @property
     def _said(self) -> str:
         return f"estimator {self.name!r}"
 
@@ -244,7 +253,7 @@ class Estimator(CheckedMethods):
             return f"{written.public('ESTIMATORS')}[{self.name!r}]"
         fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         given = [f"{k}={written(v, k)}" for k, v in fields.items() if v is not None or k == "function"]
-        return f"{written(Estimator)}({', '.join(given)})"
+        return f"{written(type(self))}({', '.join(given)})"
 
     def population_value(self, population: Population) -> float:
         """Return the population value that the estimator estimates; nan where it does not exist."""

@@ -15,7 +15,7 @@ from scipy import optimize
 from bnstats._checks.arguments import checked
 from bnstats._checks.numbers import interval, number, sample_size, whole
 from bnstats._checks.values import choice
-from bnstats.sampling.batching import IID, Batching, Clustered, WithoutReplacement, rule
+from bnstats.sampling.batching import IID, Batching, Clustered, WithoutReplacement, are_independent, rule
 from bnstats.sampling.populations import Population, population_of
 from bnstats.statistics.estimator_theory import Batches, variance_of_chi
 from bnstats.statistics.estimators import ROUNDING, Estimator, estimator_named, estimator_of
@@ -109,7 +109,7 @@ def sampling(population: Any, batch_size: int, estimator: str | Estimator, batch
 def batches_of(population: Population, batch_size: int, batching: Batching) -> Batches:
     """Return the properties of a rule's batches on which the theory of an estimator depends."""
     variance_of_mean = batching.variance_of_mean(population, batch_size)
-    return Batches(batching.source(population), int(batch_size), variance_of_mean, isinstance(batching, IID))
+    return Batches(batching.source(population), int(batch_size), variance_of_mean, are_independent(batching))
 
 
 def _of_whole(source: Population, estimator: Estimator) -> Sampling:
@@ -226,14 +226,15 @@ def rate(population: Any, estimator: str | Estimator, measure: str = "rmse", bat
     source, known = batching.source(population), estimator.theory
     if known is not None and known.limit(source) != estimator.population_value(source) and measure != "se":
         return 0.0
-    if known is not None and known.rate is not None and measure != "bias" and isinstance(batching, IID):
+    if known is not None and known.rate is not None and measure != "bias" and are_independent(batching):
         return known.rate(source)
     if estimator.averages is None or estimator.order is None:
         return np.nan
     if measure == "bias" and (estimator.averages == 0 or _is_unbiased(estimator, population, batching)):
         return np.nan
-    if estimator.averages == 0 or (isinstance(batching, Clustered) and batching.icc > 0):
-        return 0.0
+    of_mean = 0.0 if estimator.averages == 0 else _rate_of_mean(batching)
+    if of_mean != -0.5:
+        return 0.0 if of_mean == 0 else np.nan
     tail = population.tail_index / estimator.averages
     if tail > 2 and estimator.averages == 2 and population.fourth_moment <= population.var**2 * (1 + 1e-12):
         return -1.0  # for two equally likely values, the average of squares has no error of first order
@@ -246,6 +247,18 @@ def rate(population: Any, estimator: str | Estimator, measure: str = "rmse", bat
     if estimator.order == estimator.averages:  # the average itself
         return -1.0 if measure == "bias" else np.nan
     return float(1 - tail if measure == "bias" else (1 - tail) / 2)
+
+
+def _rate_of_mean(batching: Batching) -> float:
+    """The exponent of the standard error of a batch's mean; nan where the rule does not state its variance."""
+    if are_independent(batching):
+        return -0.5
+    if type(batching) is Clustered:
+        return 0.0 if batching.icc > 0 else -0.5
+    uniform = Population.of("uniform")
+    with np.errstate(all="ignore"):
+        large, larger = (np.float64(batching.variance_of_mean(uniform, 2**k)) for k in (42, 52))
+        return float(np.round(np.log2(larger / large) / 20, 3)) + 0.0
 
 
 def _is_unbiased(estimator: Estimator, population: Population, batching: Batching) -> bool:

@@ -33,6 +33,6 @@ def _estimate(estimator: Estimator, source: Population, rng: Generator, batches:
         source.fill(rng, values)
         return values
 
-    if estimator.of_moments is not None:
+    if not estimator.takes_values:
         return estimator.from_moments(Moments.of(batches), fresh)
     return estimator(batches)

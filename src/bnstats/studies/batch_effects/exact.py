@@ -14,8 +14,9 @@ import numpy as np
 from scipy import integrate, stats
 
 from bnstats._checks.array_types import FloatArray
+from bnstats._checks.user_code import overridden_below
 from bnstats.corrections import CORRECTIONS, Correction
-from bnstats.sampling.effects import Distinct, Effect, Mixture
+from bnstats.sampling.effects import Distinct, Effect, Mixture, stretches
 from bnstats.studies.batch_effects.downstream_model import keys
 
 # The largest number of rows for which a linear correction is computed as a matrix.
@@ -58,7 +59,7 @@ def mean_square_error(
     ...  for c in (shrink(icc=0.2), CORRECTIONS["center"], CORRECTIONS["none"])]
     [0.125, 0.25, 0.25]
     """
-    if effect.scales:
+    if stretches(effect):
         return np.nan
     if correction == CORRECTIONS["shrink"] and effect == Distinct():
         return _shrunken(tau, batches, n, remove)
@@ -154,10 +155,12 @@ def _noise_left(correction: Correction, batches: int, n: int, ticks: int) -> flo
 
 
 def _effect_left(correction: Correction, effect: Effect, batches: int, n: int, ticks: int, remove: bool) -> float:
-    if isinstance(effect, Mixture):
+    if type(effect) is Mixture:
         parts = ((effect.distinct, 1 - effect.smoothness), (effect.smooth, effect.smoothness))
         given = batches, n, ticks, remove
         return sum(weight * _effect_left(correction, part, *given) for part, weight in parts if weight > 0)
+    if overridden_below(type(effect), "shift", "root"):
+        return np.nan
     root = effect.root(batches, n)
     taken = _subtracted(correction, batches, n, ticks) @ root
     return float(((_centered(root) - taken if remove else taken) ** 2).sum() / (batches * n))

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from bnstats._checks.array_types import FloatArray
 from bnstats.corrections import CORRECTIONS, Correction
-from bnstats.sampling.effects import Distinct, Effect, Mixture, Sinusoid, Trend
+from bnstats.sampling.effects import Distinct, Effect, Mixture, Sinusoid, Trend, stretches
 from bnstats.simulation.study import Condition, Study
 from bnstats.studies.batch_effects.best_correction import CONDITIONS
 from bnstats.studies.batch_effects.downstream_model import accuracies, corrected
@@ -108,7 +108,7 @@ class CorrectionStudy(Study):
             return math.nan
         if key.measure == "rmse":
             return math.sqrt(mean_square_error(correction, effect, condition["effect_size"], remove=nuisance, **at))
-        if key.measure != "bias" or effect.scales or (nuisance and not balanced):
+        if key.measure != "bias" or stretches(effect) or (nuisance and not balanced):
             return math.nan
         if correction == CORRECTIONS["none"]:
             return 0.0
@@ -130,11 +130,11 @@ class CorrectionStudy(Study):
     def _of_one_size(self, condition: Condition) -> bool:
         """Return True if all draws of the effect have the same mean square, as trends and whole periods of waves."""
         effect = effect_of(condition)
-        if not isinstance(effect, Mixture) or effect.smoothness != 1:
+        if type(effect) is not Mixture or effect.smoothness != 1:
             return False
-        if isinstance(effect.smooth, Sinusoid):
+        if type(effect.smooth) is Sinusoid:
             return effect.smooth.periods % 1 == 0 and 2 * effect.smooth.periods < self.batches * condition["batch_size"]
-        return isinstance(effect.smooth, Trend)
+        return type(effect.smooth) is Trend
 
     def precision_required(self, condition: Condition, key: CorrectionKey, summary: str) -> bool:
         return (  # the bias may be 0, where a relative error means nothing

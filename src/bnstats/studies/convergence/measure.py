@@ -121,7 +121,7 @@ def _check(study: ConvergenceStudy, max_replicates: int) -> None:
 
 
 def _check_target(population: Population, batching: Batching, estimator: Estimator, smallest: int) -> None:
-    if estimator.of_moments is not None and np.isnan(population.mean):
+    if not estimator.takes_values and np.isnan(population.mean):
         raise ValueError(
             f"population {population.name} has no mean (tail index {population.tail_index:g}), so {estimator.name} of "
             "its batches converges to nothing; leave the population out, or take an estimator that needs no mean."

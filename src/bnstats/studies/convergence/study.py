@@ -12,7 +12,7 @@ import numpy as np
 from numpy.random import Generator
 
 from bnstats._checks.array_types import FloatArray
-from bnstats.sampling.batching import IID, Batching
+from bnstats.sampling.batching import IID, Batching, are_independent
 from bnstats.sampling.populations import Population
 from bnstats.simulation.streams import side_stream
 from bnstats.simulation.study import Condition, Study
@@ -65,7 +65,7 @@ class ConvergenceStudy(Study):
 
     def _dyadic(self, batching: Batching) -> list[int]:
         dyadic = [n for n in self.batch_sizes if n & (n - 1) == 0 and n <= DRAWS_PER_SET]
-        return dyadic if isinstance(batching, IID) else []
+        return dyadic if are_independent(batching) else []
 
     def cache_key(self, condition: Condition) -> dict[str, Any]:
         """Return the dyadic sizes that a block holds: with another size, it is simulated again, to the same bits."""
@@ -91,7 +91,7 @@ class ConvergenceStudy(Study):
     def _pyramid(self, population: Population, rng: Generator, sets: int) -> dict[ConvergenceKey, FloatArray]:
         sizes = self._dyadic(IID())
         raw: list[tuple[Estimator, int, list[FloatArray]]] = [
-            (e, n, []) for e in self.estimators if e.of_moments is None for n in sizes
+            (e, n, []) for e in self.estimators if e.takes_values for n in sizes
         ]
 
         def fill(values: FloatArray) -> None:
@@ -110,8 +110,8 @@ class ConvergenceStudy(Study):
         self, population: Population, batching: Batching, n: int, rng: Generator, sets: int
     ) -> dict[ConvergenceKey, FloatArray]:
         count = sets * min(BATCHES_PER_SET, max(1, DRAWS_PER_SET // n))
-        of_values = [e for e in self.estimators if e.of_moments is None]
-        width = VALUES_AT_ONCE if isinstance(batching, IID) and not of_values else n  # other batches stay in one piece
+        of_values = [e for e in self.estimators if e.takes_values]
+        width = VALUES_AT_ONCE if are_independent(batching) and not of_values else n  # other batches stay in one piece
         levels: list[Moments] = []
         raw: dict[ConvergenceKey, list[FloatArray]] = {ConvergenceKey(e.name, n): [] for e in of_values}
         rows = max(1, VALUES_AT_ONCE // n)
@@ -130,7 +130,7 @@ class ConvergenceStudy(Study):
         moments = Moments(n, *(np.concatenate([getattr(level, name) for level in levels]) for name in ("mean", "m2")))
         condition = {"population": population, "batching": batching}
         estimates = self._of_moments(condition, rng, moments) | {k: np.concatenate(v) for k, v in raw.items()}
-        if batching.variance_of_mean(population, n) > 0:
+        if batching.variance_of_mean(population, n) != 0:
             return estimates
         return {key: self._estimator(key.estimator).of_whole(source, v) for key, v in estimates.items()}
 
@@ -147,7 +147,7 @@ class ConvergenceStudy(Study):
 
         found: dict[str, FloatArray] = {}
         for e in self.estimators:
-            if e.of_moments is not None:
+            if not e.takes_values:
                 found[e.name] = e.from_moments(moments, fresh)
             controls = self.controls(condition, ConvergenceKey(e.name, n))
             if controls and controls[0].estimator not in found:
@@ -191,7 +191,7 @@ class ConvergenceStudy(Study):
 
 def _takes_fresh(estimator: Estimator) -> bool:
     """Return True if the estimator is a function of a value that is not in the batch."""
-    return estimator.of_moments is not None and estimator.averages == 0
+    return not estimator.takes_values and estimator.averages == 0
 
 
 class _Known(NamedTuple):
@@ -217,7 +217,7 @@ def _controls(
         return []
     if not 0 < batching.variance_of_mean(population, n) < math.inf:
         return []
-    return [ConvergenceKey(name, n) for name in names(isinstance(batching, IID), _takes_fresh(estimator))]
+    return [ConvergenceKey(name, n) for name in names(are_independent(batching), _takes_fresh(estimator))]
 
 
 _visible_index_of_values = lru_cache(maxsize=4096)(visible_index_of_values)

@@ -19,6 +19,8 @@ from scipy import integrate, optimize, special, stats
 
 from bnstats._checks.numbers import batch_size as checked_size
 from bnstats._checks.numbers import number, whole
+from bnstats.networks.normalizers.batch import Batch
+from bnstats.networks.normalizers.no_norm import NoNorm
 from bnstats.networks.recipe import Recipe
 
 RELU_LIMIT = math.pi / (math.pi - 1)
@@ -146,7 +148,7 @@ def wide_limit(recipe: Recipe, batch_size: int, directions: int | None) -> float
     float
         Factor per layer toward the input, or nan.
     """
-    if recipe.activation == "linear" and recipe.normalizer.name == "none":
+    if recipe.activation == "linear" and type(recipe.normalizer) is NoNorm:
         return 1.0
     eps = recipe.convention.eps
     if not is_linear_batch_norm(recipe) or not directions or eps >= 1:
@@ -156,4 +158,4 @@ def wide_limit(recipe: Recipe, batch_size: int, directions: int | None) -> float
 
 def is_linear_batch_norm(recipe: Recipe) -> bool:
     """Return True if layers are linear except for batch normalization, so that the directions of a batch matter."""
-    return recipe.activation == "linear" and recipe.normalizer.name == "batch"
+    return recipe.activation == "linear" and type(recipe.normalizer) is Batch
