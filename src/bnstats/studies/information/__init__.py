@@ -1,1 +1,1 @@
-"""How much of a label is left in a value that was normalized by its own batch."""
+"""Information about a label that is left in a value normalized by its own batch."""

@@ -1,4 +1,4 @@
-"""The best rule for the label of a normalized value: exact where the population is normal, else learned."""
+"""Bayes classifier of a normalized value: exact for normal populations with cuts, else learned."""
 
 from __future__ import annotations
 
@@ -23,27 +23,28 @@ from bnstats.statistics.normalized import normalized
 
 Labels = tuple[float, ...] | Callable[[FloatArray], NDArray[Any]]
 
-# Draws in the sample that a rule is learned from.
+# Number of draws that a rule is learned from.
 DRAWS_LEARNED_FROM = 2**21
-# Intervals of z with a belief of their own: of a learned rule, each as likely; of the exact one, so fine that accuracy
-# and bits differ from those of the continuous rule by less than 1e-5 up to batches of 2^16.
+# Number of intervals of z. A learned rule has equally likely intervals. The exact rule has intervals so fine that
+# accuracy and bits differ from the continuous rule by less than 1e-5 up to batches of 2^16.
 LEARNED_BINS = 512
 EXACT_BINS = 2**13
 
 
 @dataclass(frozen=True)
 class Rule:
-    """What is believed of the label, for each interval of z.
+    """Class probabilities for each interval of z.
 
     Attributes
     ----------
     edges : array, shape (intervals - 1,)
+        Bounds between the intervals of z.
     belief : array, shape (intervals, classes)
-        Probability of each class.
+        Probability of each class, given the interval.
     classes : int array, shape (classes,)
-        Their labels.
+        Labels of the classes.
     prior : array, shape (classes,)
-        Their probabilities before z is known.
+        Probability of each class before z is known.
     """
 
     edges: FloatArray
@@ -52,17 +53,18 @@ class Rule:
     prior: FloatArray
 
     def __call__(self, z: FloatArray) -> FloatArray:
-        """Beliefs, shape (*z.shape, classes). Seven decimals of z are used, so that rounding errors mean nothing."""
+        """Return class probabilities, shape (*z.shape, classes)."""
+        # Seven decimals of z are used, so that rounding errors do not move a value to another interval.
         return self.belief[np.searchsorted(self.edges, np.round(z, 7), side="right")]
 
 
 @lru_cache(maxsize=256)
 def _normal_beliefs(cuts: tuple[float, ...], n: int) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Values of z, their probabilities, and the classes' probabilities given each, of N(0, 1).
+    """Return values of z, their probabilities, and class probabilities given each value, for N(0, 1).
 
-    By Basu's theorem z is independent of the batch's mean N / sqrt(n) and standard deviation chi(n - 1) / sqrt(n), so
-    P(x < c | z) = E Phi(c sqrt(n) - z chi): a tail of the noncentral t distribution. z² / (n - 1) has the law
-    Beta(1/2, (n - 2)/2) (Thompson 1935), that is z = sqrt(n - 1) sin(angle) with a density of cos(angle)^(n - 3).
+    By Basu's theorem z is independent of the batch's mean N / sqrt(n) and standard deviation chi(n - 1) / sqrt(n). So
+    P(x < c | z) = E Phi(c sqrt(n) - z chi), a tail of the noncentral t distribution. z² / (n - 1) has the law
+    Beta(1/2, (n - 2)/2) (Thompson 1935): z = sqrt(n - 1) sin(angle), with density cos(angle)^(n - 3) of the angle.
     """
     if n == 2:
         z, weight = np.array([-1.0, 1.0]), np.array([0.5, 0.5])
@@ -72,10 +74,10 @@ def _normal_beliefs(cuts: tuple[float, ...], n: int) -> tuple[FloatArray, FloatA
         z, weight = np.sqrt(n - 1) * np.sin(angle), np.cos(angle) ** (n - 3)
     chi = stats.chi(n - 1)
     low, high = chi.ppf(1e-15), chi.isf(1e-15)
-    node, share = np.polynomial.legendre.leggauss(48)
+    node, mass = np.polynomial.legendre.leggauss(48)
     spread = low + (high - low) * (node + 1) / 2
-    share = share * chi.pdf(spread)
-    below = [special.ndtr(c * np.sqrt(n) - z[:, None] * spread) @ share / share.sum() for c in cuts]
+    mass = mass * chi.pdf(spread)
+    below = [special.ndtr(c * np.sqrt(n) - z[:, None] * spread) @ mass / mass.sum() for c in cuts]
     belief = np.diff(np.stack([np.zeros_like(z), *below, np.ones_like(z)]), axis=0).T
     return z, weight / weight.sum(), np.clip(belief, 1e-16, 1.0)
 
@@ -85,18 +87,25 @@ def _standard(population: Population, cuts: tuple[float, ...]) -> tuple[float, .
 
 
 def exact_information(population: Any, cuts: Sequence[float], batch_size: int) -> tuple[float, float]:
-    """Accuracy of the best rule for the class of x given z, and bits that z holds on it, if x is normal; else nan.
+    """Return the Bayes accuracy for the class of x given z, and the mutual information of class and z.
 
     Parameters
     ----------
     population : whatever `Population.of` takes
+        Population of the raw values.
     cuts : increasing floats
-        Class k holds the values of at least k of the cuts.
+        Bounds between classes. A value equal to a cut belongs to the class above.
     batch_size : int
+        Values in each batch, at least 2.
+
+    Returns
+    -------
+    accuracy, bits : float
+        Proportion that the Bayes classifier names right, and information in bits; nan unless the population is normal.
 
     Examples
     --------
-    In a batch of two, z shows which value is the larger; for the sign of x that is right three times in four.
+    In a batch of two, z shows which value is larger, which predicts the sign of x with an accuracy of 3/4.
 
     >>> accuracy, bits = exact_information("normal", [0.0], 2)
     >>> round(accuracy, 9), round(bits, 9)
@@ -111,19 +120,19 @@ def exact_information(population: Any, cuts: Sequence[float], batch_size: int) -
 
 
 def entropy_bits(chance: FloatArray) -> float:
-    """Entropy of a law over classes, in bits."""
+    """Return the entropy of class probabilities, in bits."""
     return float(special.entr(chance).sum() / np.log(2))
 
 
 def classify(labels: Labels, x: FloatArray) -> NDArray[np.int64]:
-    """The class of each raw value."""
+    """Return the class of each raw value."""
     if isinstance(labels, tuple):
         return np.searchsorted(labels, x, side="right")
     try:
         given = np.asarray(called(f"label rule {name_of_function(labels)}", labels, x))
     except ReadOnlyError:
         raise
-    except Exception as error:  # the user's own function may raise anything
+    except Exception as error:  # a user's function may raise anything
         raise ValueError(f"labels cannot be called with an array of values: it raises {raised(error)}.") from error
     if given.shape != x.shape or not np.issubdtype(given.dtype, np.integer):
         raise ValueError(
@@ -134,7 +143,7 @@ def classify(labels: Labels, x: FloatArray) -> NDArray[np.int64]:
 
 
 def class_shares(population: Population, labels: Labels) -> tuple[NDArray[np.int64], FloatArray]:
-    """The classes and their probabilities; of a distribution with labels by a function, to within about 1e-5."""
+    """Return the classes and their probabilities, to within about 1e-5 for a distribution with a label function."""
     if population.values is None and isinstance(labels, tuple):
         below = population.law.cdf(np.nextafter(labels, -np.inf))
         return np.arange(len(labels) + 1), np.diff([0.0, *below, 1.0])
@@ -145,7 +154,7 @@ def class_shares(population: Population, labels: Labels) -> tuple[NDArray[np.int
 
 
 def checked_cuts(given: Any) -> tuple[float, ...]:
-    """Increasing, finite cuts between classes."""
+    """Return the cuts between classes; raise ValueError unless they increase and are finite."""
     raw = np.atleast_1d(plain_array("labels", given))
     cuts = raw.astype(np.float64) if raw.dtype.kind in "iuf" else np.empty(0)
     if cuts.ndim != 1 or not cuts.size or not np.isfinite(cuts).all() or (np.diff(cuts) <= 0).any():
@@ -155,7 +164,7 @@ def checked_cuts(given: Any) -> tuple[float, ...]:
 
 @dataclass(frozen=True)
 class TrainingSample:
-    """What a rule is learned from; two of them are equal if their content is."""
+    """Sample that a rule is learned from; samples of equal content are equal."""
 
     population: Population = field(compare=False)
     labels: Labels = field(compare=False)
@@ -179,22 +188,22 @@ class TrainingSample:
 _one_at_a_time = Lock()
 
 
-def rule_for(lesson: TrainingSample) -> Rule:
-    """The rule, made once."""
-    # Threads that need the same rule wait for the first of them, not learn it twice.
+def rule_for(sample: TrainingSample) -> Rule:
+    """Return the rule of a training sample, learned once."""
+    # Threads that need the same rule wait for the first of these threads, so that no rule is learned twice.
     with _one_at_a_time:
-        return _make_rule(lesson)
+        return _learn_rule(sample)
 
 
 @lru_cache(maxsize=64)
-def _make_rule(lesson: TrainingSample) -> Rule:
-    """The exact rule of a normal population with cuts; of any other, class frequencies in intervals of z."""
-    population, labels = lesson.population, lesson.labels
+def _learn_rule(sample: TrainingSample) -> Rule:
+    """Return the exact rule for a normal population with cuts, else class frequencies in intervals of z."""
+    population, labels = sample.population, sample.labels
     classes, prior = class_shares(population, labels)
     if isinstance(labels, tuple) and population.family == "norm":
-        z, _, belief = _normal_beliefs(_standard(population, labels), lesson.batch_size)
+        z, _, belief = _normal_beliefs(_standard(population, labels), sample.batch_size)
         return Rule((z[1:] + z[:-1]) / 2, belief, classes, prior)
-    batches = lesson.batches()
+    batches = sample.batches()
     z = np.round(normalized(batches)[0].ravel(), 7)
     chance = np.arange(1, LEARNED_BINS) / LEARNED_BINS
     edges = np.unique(np.quantile(z[: 2**17], chance, method="inverted_cdf"))
@@ -206,10 +215,10 @@ def _make_rule(lesson: TrainingSample) -> Rule:
 
 
 def class_index(classes: NDArray[np.int64], label: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The place of each label in `classes`; ValueError for one that is not there."""
+    """Return the index of each label in `classes`; raise ValueError for a label that is not in it."""
     place = np.minimum(np.searchsorted(classes, label), len(classes) - 1)
     if not np.array_equal(classes[place], label):
         raise ValueError(
-            f"labels gave {np.setdiff1d(label, classes)[0]}, a class rarer than 1 in 65536; merge it with another."
+            f"labels gave {np.setdiff1d(label, classes)[0]}, a class rarer than 1 in 65536; merge it with another one."
         )
     return place

@@ -1,4 +1,4 @@
-"""What a normalized value means: the law of the raw value behind it."""
+"""The law of the raw value, given the normalized value."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from bnstats.studies.information.study import DRAWS_PER_BLOCK
 
 @dataclass(frozen=True)
 class RawBehindStudy(Study):
-    """The raw value that z stands for in a batch of which a member has that z. See `measure_raw_given_normalized`."""
+    """Study of the raw value of a batch member with normalized value z. See `measure_raw_given_normalized`."""
 
     summaries: ClassVar[tuple[str, ...]] = ("bias", "se")
     key_columns: ClassVar[tuple[str, ...]] = ("variable",)
@@ -48,25 +48,25 @@ class RawBehindStudy(Study):
 
     def simulate(self, condition: Condition, rng: Generator, size: int) -> dict[str, FloatArray]:
         n = condition["batch_size"]
-        usual = float(self._taken(side_stream(rng, n), max(4, size // 8), n)[0].mean())
-        most = min(n, usual + 6 * np.sqrt(usual) + 9)  # more members of a batch are near z once in a million batches
-        rows = int(size * min(4.0, 1.1 * most / max(usual, 1e-9))) + 1
+        mean_near = float(self._taken(side_stream(rng, n), max(4, size // 8), n)[0].mean())
+        max_near = min(n, mean_near + 6 * np.sqrt(mean_near) + 9)  # exceeded about once in a million batches
+        rows = int(size * min(4.0, 1.1 * max_near / max(mean_near, 1e-9))) + 1
         kept: list[FloatArray] = []
         for _ in range(1000):
             near, raw = self._taken(rng, rows, n)
-            # A batch counts as often as members of it are near z: near / most times, one more or less by chance.
-            kept.append(np.repeat(raw, (near / most + rng.random(rows)).astype(np.intp)))
+            # The weight of a batch is its number of members near z: it is kept near / max_near times on average.
+            kept.append(np.repeat(raw, (near / max_near + rng.random(rows)).astype(np.intp)))
             missing = size - sum(map(len, kept))
             if missing <= 0:
                 return {"raw": np.concatenate(kept)[:size]}
             rows = min(size, 2 * missing + 4)
         raise ValueError(
             f"fewer than 1 in 1000 members of batches of {condition['batch_size']} from {self.population.name} have a "
-            f"normalized value within {self.width} of {self.z}; widen width or choose another z."
+            f"normalized value within {self.width} of {self.z}; give a larger width or another z."
         )
 
     def _taken(self, rng: Generator, rows: int, n: int) -> tuple[FloatArray, FloatArray]:
-        """How many members of new batches are near z, and the raw value that z stands for in each."""
+        """Return the number of members near z in each of `rows` new batches, and the raw value of z in each batch."""
         batches = np.empty((rows, n))
         self.population.fill(rng, batches)
         moments = Moments.of(batches)
@@ -88,12 +88,18 @@ class RawBehindStudy(Study):
 
 @dataclass(frozen=True, repr=False)
 class RawBehind(Result):
-    """The law of the raw value behind a normalized one.
+    """Result of `measure_raw_given_normalized`.
 
     Attributes
     ----------
     table : DataFrame
-        batch_size, measure (raw_mean, raw_sd), value, mcse, mcse_df, exact, replicates, reached. See `Simulation`.
+        One row per batch size and measure. batch_size: values in each batch. measure: "raw_mean" or "raw_sd", mean and
+        standard deviation of the raw value, given the normalized value. value: estimate of the measure, in the unit of
+        the raw values. mcse, mcse_df: its Monte Carlo standard error, and the degrees of freedom. exact: exact value,
+        nan if unknown. replicates: batches. precision_reached: True if the relative mcse is as small as asked. See
+        `Simulation`.
+    simulation : Simulation
+        The run behind the table.
     """
 
     table: pd.DataFrame
@@ -109,30 +115,37 @@ def measure_raw_given_normalized(
     width: float = 0.1,
     **options: Unpack[RunOptions],
 ) -> RawBehind:
-    """Measure mean and standard deviation of the raw value behind a normalized value z.
+    """Measure mean and standard deviation of the raw value, given its normalized value z.
 
     Parameters
     ----------
     population : whatever `Population.of` takes
-        Of the raw values, drawn independently. Needs a finite variance.
+        Population of the raw values, which are drawn independently. Its variance is finite and above 0.
     z : float
-        The value is formed with ddof 0. Its size is below sqrt(n - 1) in batches of n, and exactly 1 in batches of 2.
+        Normalized value, with ddof 0. In batches of n, |z| is below sqrt(n - 1); in batches of 2 it is exactly 1.
     batch_sizes : ints of at least 2
+        Values in each batch.
     width : float
-        Batches are taken of which one given member has a normalized value within `width` of z. It makes no difference
-        to a normal population, of which all are taken: z is independent of mean and standard deviation (Basu).
+        Batches are kept if the normalized value of a given member is within `width` of z. For a normal population all
+        batches are kept, as z is independent of mean and standard deviation (Basu).
     **options : RunOptions
-        A replicate is a batch that was taken, and in it the value mean + z std. The precision is relative to the raw
-        value's spread about the population's mean.
+        A replicate is a batch that was kept, with the raw value mean + z std. The precision is relative to the raw
+        value's root mean squared distance from the population's mean.
 
     Returns
     -------
     RawBehind
+        Mean and standard deviation of the raw value at each batch size.
+
+    Raises
+    ------
+    ValueError
+        If the population's variance is 0 or infinite, or no member of a batch can have, or nearly ever has, this z.
 
     Examples
     --------
-    >>> behind = measure_raw_given_normalized("normal", 0.0, batch_sizes=[4, 64])
-    >>> behind.table.query("measure == 'raw_sd'")["exact"].tolist()
+    >>> found = measure_raw_given_normalized("normal", 0.0, batch_sizes=[4, 64])
+    >>> found.table.query("measure == 'raw_sd'")["exact"].tolist()
     [0.5, 0.125]
     """
     population = checked_population(population)

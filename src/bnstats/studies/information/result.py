@@ -1,4 +1,4 @@
-"""How much of a label a normalized value holds: the table, beside what there is to know."""
+"""Result of `measure_information`: the table, and the bounds of accuracy and bits."""
 
 from __future__ import annotations
 
@@ -12,16 +12,22 @@ from bnstats.simulation.run import Simulation
 
 @dataclass(frozen=True, repr=False)
 class Information(Result):
-    """How much of a label a normalized value holds.
+    """Result of `measure_information`.
 
     Attributes
     ----------
     table : DataFrame
-        batch_size, measure (accuracy, bits), value, mcse, mcse_df, exact, replicates, reached. See `Simulation`.
+        One row per batch size and measure. batch_size: values in each batch. measure: "accuracy", the proportion of
+        labels predicted correctly, or "bits", the information about the label in bits. value: estimate of the measure.
+        mcse, mcse_df: its Monte Carlo standard error, and the degrees of freedom. exact: value for the Bayes
+        classifier, nan if unknown. replicates: batches. precision_reached: True if the relative mcse is as small as
+        asked. See `Simulation`.
     guess : float
-        Accuracy without looking: the share of the most frequent class.
+        Accuracy without the value: the proportion of the most frequent class.
     entropy : float
-        Bits of the label itself: all there is to know.
+        Entropy of the label in bits, an upper bound of the information.
+    simulation : Simulation
+        The run behind the table.
     """
 
     table: pd.DataFrame
@@ -30,6 +36,12 @@ class Information(Result):
     simulation: Simulation
 
     def summary(self) -> str:
-        """What was measured and how surely, beside what can be had without looking, and what there is to know."""
-        bounds = f"Guessing alone: accuracy {self.guess:.3g}. All there is to know: {self.entropy:.3g} bits."
+        """Describe, in words, the numbers, their precision, and the bounds of accuracy and bits.
+
+        Returns
+        -------
+        str
+            Several lines.
+        """
+        bounds = f"Accuracy of guessing: {self.guess:.3g}. Entropy of the label: {self.entropy:.3g} bits."
         return f"{super().summary()}\n{bounds}"

@@ -1,4 +1,4 @@
-"""The study behind `measure_information`: one member of each batch, classified by its normalized value."""
+"""The study behind `measure_information`: a member of each batch, classified by its normalized value."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ DRAWS_PER_BLOCK = 2**17
 
 @dataclass(frozen=True)
 class InformationStudy(Study):
-    """One member of each batch, whose label is predicted from z by a rule. See `measure_information`."""
+    """Study of a member of each batch, whose label a rule predicts from z. See `measure_information`."""
 
     grid: ClassVar[tuple[str, ...]] = ("batch_sizes",)
     sample_heavy_tails: ClassVar[bool] = True
@@ -37,13 +37,13 @@ class InformationStudy(Study):
     labels: Labels
     batch_sizes: tuple[int, ...]
     seed: int = 0
-    """Of the sample that rules are learned from; its streams are none of those of the replicates."""
+    """Seed of the sample that rules are learned from; its random streams differ from those of the replicates."""
 
     def conditions(self) -> list[dict[str, Any]]:
         return [{"batch_size": n} for n in self.batch_sizes]
 
     def size(self, condition: Condition) -> int:
-        # In large batches misses are rare: at a first look after fewer replicates there may be none, and no error seen.
+        # In large batches misclassifications are rare: fewer replicates may have none at the first look, and no error.
         n = int(condition["batch_size"])
         return max(DRAWS_PER_BLOCK // n, min(256, 2**22 // n), 1)
 
@@ -56,15 +56,15 @@ class InformationStudy(Study):
         self.population.fill(rng, batches)
         label = class_index(rule.classes, classify(self.labels, batches[:, 0].copy()))
         belief = rule(normalized(batches)[0][:, 0])
-        # E log2(belief / prior) = H(label) - cross entropy, with far less noise than log2(belief) alone.
+        # E log2(belief / prior) = H(label) - cross entropy, with a far smaller variance than log2(belief) alone.
         bits = np.log2(belief[np.arange(size), label] / rule.prior[label])
         return {"accuracy": belief.argmax(axis=1) == label, "bits": bits}
 
     def tail_index(self, condition: Condition, key: Any, replicates: int) -> float:
-        """A rare class has many bits, and right guesses of it are as rare."""
-        share = class_shares(self.population, self.labels)[1]
-        share = share[share > 0]
-        return visible_order(np.abs(np.log2(share)), share, replicates) if key == "bits" else np.inf
+        """Return the tail index of bits: a rare class has many bits, and correct guesses of it are rare, too."""
+        chance = class_shares(self.population, self.labels)[1]
+        chance = chance[chance > 0]
+        return visible_order(np.abs(np.log2(chance)), chance, replicates) if key == "bits" else np.inf
 
     def exact(self, condition: Condition, key: Any, summary: str) -> float:
         if not isinstance(self.labels, tuple):
