@@ -1,7 +1,8 @@
-"""For test suites: claims about estimates and their convergence, judged with a known chance of being wrong.
+"""Assertions for test suites about estimates and their convergence, with known error rates.
 
-A true claim fails with a probability of at most `false_alarm`, and a false one passes with no more. A claim that the
-draws cannot decide does neither: `InsufficientPower` says what would decide it.
+A true claim fails with a probability of at most `false_alarm`. A false claim passes with a probability of at most
+`false_alarm`, too. If the draws cannot decide a claim, `InsufficientPower` is raised, and its message says what would
+decide the claim.
 
 >>> from bnstats.testing import assert_converges
 >>> assert_converges("mean", "normal", within=0.2, batch_size=100, confidence=0.9)

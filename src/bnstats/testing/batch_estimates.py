@@ -1,4 +1,4 @@
-"""Estimates of batches, drawn some at a time, for assertions about one batch size."""
+"""Estimates from batches that are drawn some at a time, for assertions about one batch size."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ VALUES_AT_ONCE = 2**20
 def estimates_of(
     estimator: Estimator, population: Population, batching: Batching, rng: Generator, replicates: int, batch_size: int
 ) -> Iterator[FloatArray]:
-    """The estimates of so many batches, some at a time."""
-    most = max(1, VALUES_AT_ONCE // batch_size)
-    for start in range(0, replicates, most):
-        batches = np.empty((min(most, replicates - start), batch_size))
+    """Yield the estimates of `replicates` batches, some at a time."""
+    batches_at_once = max(1, VALUES_AT_ONCE // batch_size)
+    for start in range(0, replicates, batches_at_once):
+        batches = np.empty((min(batches_at_once, replicates - start), batch_size))
         batching.fill(population, rng, batches)
         yield _estimate(estimator, batching.source(population), rng, batches)
 

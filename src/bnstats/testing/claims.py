@@ -1,4 +1,4 @@
-"""What the assertions share: how a claim is read, refused and repeated."""
+"""Argument checks, sample-size advice and the line that repeats a call, for all assertions."""
 
 from __future__ import annotations
 
@@ -15,31 +15,34 @@ from bnstats.sampling.populations import Population
 from bnstats.statistics.estimators import Estimator, estimator_of
 
 false_alarm_rate = interval("(0, 0.5)", "a probability")
-"""A check for the largest chance of a wrong verdict."""
+"""Argument check for the error rate of a verdict."""
 
 MOST_DRAWS = 2**53
-"""Draws that may be allowed: floats count no further."""
-# Advice is for an interval that is narrower than need be by this factor, as the next estimate will be another.
+"""Upper limit of `max_draws`; floats represent no larger count exactly."""
+# The advised interval is narrower than necessary by this factor, because the next estimate will differ from this one.
 SURPLUS = 1.5
 
 
 class InsufficientPower(AssertionError):  # noqa: N818, it says that a test has no power, not that something is wrong
-    """A claim was neither refuted nor confirmed; the message says what would decide it."""
+    """Failure of a test that has too few draws to decide its claim.
+
+    The message says what would decide the claim, such as a larger `max_draws` or another tolerance.
+    """
 
 
 def estimator_claimed(source: str | Estimator | Callable[..., Any], to: float | None) -> Estimator:
-    """The estimator, with `to` as its population value if that is given."""
+    """Return the estimator, with `to` as its population value if `to` is given."""
     if isinstance(source, str | Estimator) or not callable(source):
         known = estimator_of(source)
         return known if to is None else replace(known, target=number("to", to))
     name = _function_name(source)
     if to is None:
-        raise ValueError(f"to is needed with the function {name}: the population's value, which it estimates.")
+        raise ValueError(f"to is needed with the function {name}; give the population value that {name} estimates.")
     return Estimator(name, source, number("to", to))
 
 
 def target_of(estimator: Estimator, population: Population, batching: Batching) -> float:
-    """The finite value that estimates are claimed to converge to."""
+    """Return the population value that the estimates converge to; raise ValueError if it is not finite."""
     target = estimator.population_value(batching.source(population))
     if not math.isfinite(target):
         raise ValueError(
@@ -50,23 +53,23 @@ def target_of(estimator: Estimator, population: Population, batching: Batching) 
 
 
 def surplus(estimate: float, margin: float, tolerance: float) -> float:
-    """How many times as many draws would decide whether an estimate of 0 +- tolerance lies inside or outside.
+    """Return the factor by which draws must grow to decide whether the truth lies within `tolerance` of 0.
 
-    An interval narrows as 1 / sqrt(draws). It has to be narrower than the distance to the border; where it is wider
-    than the tolerance itself, that is not known yet, and it is first made as narrow as a claim in the middle takes.
+    An interval narrows as 1 / sqrt(draws). To decide, its margin must be smaller than the distance of the estimate from
+    the nearest border. A margin above the tolerance leaves this distance unknown; the tolerance then takes its place.
 
-    >>> surplus(0.0, 4.0, 2.0) == (SURPLUS * 2) ** 2, surplus(1.5, 1.0, 2.0) == (SURPLUS * 2) ** 2
-    (True, True)
+    >>> surplus(estimate=0.0, margin=4.0, tolerance=2.0), surplus(estimate=1.5, margin=1.0, tolerance=2.0)
+    (9.0, 9.0)
     """
     distance = tolerance if margin > tolerance else abs(abs(estimate) - tolerance)
     if distance == 0:
         return math.inf
     narrower = SURPLUS * margin / distance
-    return narrower * narrower  # inf beyond all floats, where a power is an error
+    return narrower * narrower  # a product overflows to inf, where ** would raise OverflowError
 
 
 def repeat_with(name: str, estimator: Any, population: Any, arguments: dict[str, Any]) -> str:
-    """The line that repeats a call, and what the variables in it are."""
+    """Return the line that repeats a call, with the meaning of the variables in it."""
     written = Written()
     given = [written(estimator, "estimator"), written(population, "population")]
     given += [f"{key}={written(value, key)}" for key, value in arguments.items() if value is not None]
@@ -78,8 +81,8 @@ def _function_name(function: Any) -> str:
     return str(getattr(function, "__name__", type(function).__name__))
 
 
-def require(holds: bool, name: str, value: Any, wanted: str) -> None:
-    """Raise ValueError, in one sentence, where an argument is not as wanted."""
+def require(holds: bool, name: str, value: Any, requirement: str) -> None:
+    """Raise ValueError, in one sentence, if an argument does not meet its requirement."""
     __tracebackhide__ = True
     if not holds:
-        raise ValueError(f"{name} is {wanted}; got {shown(value)}.")
+        raise ValueError(f"{name} is {requirement}; got {shown(value)}.")

@@ -1,4 +1,4 @@
-"""Is an estimate from one batch as near to its target as claimed, as often as claimed?"""
+"""Assertion that an estimate from one batch is near its target with a given probability."""
 
 from __future__ import annotations
 
@@ -52,36 +52,44 @@ def assert_converges(
     seed: int = 0,
     max_draws: int = 2**27,
 ) -> None:
-    """Assert that an estimate from one batch lies within `within` of `to` with a probability of at least `confidence`.
+    """Assert that an estimate from one batch is near its target with a given probability.
 
-    Replicates double until a Clopper-Pearson interval of that probability lies to one side of `confidence`. The error
-    rates are split over the looks, whose number is fixed beforehand, and hold exactly.
+    The claim: the estimate lies within `within` of `to` with a probability of at least `confidence`. Replicates double
+    until a Clopper-Pearson interval of this probability lies entirely above or below `confidence`. The error rates are
+    split over the looks, whose number is fixed beforehand, and hold exactly.
 
     Parameters
     ----------
-    estimator : name, Estimator, or a function (x, axis) that reduces `axis` of an array
-    population : whatever `Population.of` takes
+    estimator : str, Estimator or callable
+        Name of an estimator, an estimator, or a function (x, axis) that reduces `axis` of an array.
+    population : str, Population or any source that `Population.of` takes
+        Population that the values are drawn from.
     to : float, optional
-        By default the population's own value, which is known of everything but a plain function.
+        Target of the estimates. By default the population's own value, which is known for all estimators except plain
+        functions.
     within : float
-        In the unit of the estimate.
+        Largest distance from `to` that counts as near, in the unit of the estimate.
     batch_size : int
+        Number of values in a batch.
     confidence : float
+        Smallest probability for which the claim is true.
     batching : Batching
+        Rule by which batches are drawn; by default, values are independent.
     false_alarm : float
-        Largest chance that a true claim fails, and also that a false one passes.
+        Upper bound of the probability that a true claim fails, and of the probability that a false claim passes.
     seed : int
+        Seed of the random draws.
     max_draws : int
-        At most so many values are drawn.
+        Maximum number of values to draw.
 
     Raises
     ------
     AssertionError
-        If the probability is smaller.
+        If the probability is below `confidence`.
     InsufficientPower
-        If `max_draws` cannot decide it.
+        If `max_draws` values cannot decide the claim.
     ValueError
-        For bad arguments, before anything is drawn.
+        If an argument is not valid; nothing is drawn then.
 
     Examples
     --------
@@ -138,7 +146,7 @@ def _counts_at_looks(
     looks: Sequence[int],
     rng: Generator,
 ) -> Iterator[tuple[int, int, int]]:
-    """At each look the replicates so far, how many of them lie within the distance, and how many are NaN."""
+    """Yield at each look the counts of replicates so far: all, those within the distance, and NaN."""
     inside = undefined = total = 0
     for look in looks:
         for estimates in estimates_of(estimator, source, batching, rng, look - total, n):
@@ -149,26 +157,27 @@ def _counts_at_looks(
 
 
 def _first_look(confidence: float, error: float) -> int:
-    """The fewest replicates at which either verdict is possible, if all agree."""
+    """Return the smallest number of replicates that can lead to either verdict, if all of them agree."""
     return math.ceil(math.log(error) / math.log(max(confidence, 1 - confidence)))
 
 
 def _looks(confidence: float, false_alarm: float, max_draws: int, batch_size: int, again: str) -> list[int]:
-    """Replicates at each look: they double up to the most, from the fewest that could decide at the split rate."""
+    """Return the replicates at each look, doubling from the fewest that can decide at its error rate."""
     __tracebackhide__ = True
-    most = max_draws // batch_size
-    for count in range(most.bit_length(), 0, -1):
+    max_replicates = max_draws // batch_size
+    for count in range(max_replicates.bit_length(), 0, -1):
         first = _first_look(confidence, false_alarm / count)
-        if first << (count - 1) <= most:
+        if first << (count - 1) <= max_replicates:
             return [first << k for k in range(count)]
-    least = _first_look(confidence, false_alarm)
+    fewest = _first_look(confidence, false_alarm)
     raise InsufficientPower(
-        f"{most} replicates cannot show a probability of {confidence:.10g} with error rates of {false_alarm:g}: that "
-        f"takes {least}, even if all agree. Lower confidence, or raise max_draws to {least * batch_size}.\n{again}"
+        f"{max_replicates} replicates cannot show a probability of {confidence:.10g} with error rates of "
+        f"{false_alarm:g}: that takes {fewest}, even if all agree. Lower confidence, or raise max_draws to "
+        f"{fewest * batch_size}.\n{again}"
     )
 
 
 def _interval(inside: int, total: int, error: float) -> tuple[float, float]:
-    """Clopper-Pearson interval of a proportion, which misses it with a chance of at most `error` on either side."""
+    """Return the Clopper-Pearson interval of a proportion, with an error rate of `error` on each side."""
     low, high = proportion_confint(inside, total, alpha=2 * error, method="beta")
     return float(low), float(high)

@@ -1,4 +1,4 @@
-"""How far an estimate may be from the truth: by the normal law, the t law, or the binomial law of a share of events."""
+"""Error bounds of estimates by Student's t, and of proportions by the binomial distribution."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from scipy import stats
 
 from bnstats._checks.array_types import FloatArray
 
-# Relative difference up to which a standard error is that of a share.
+# Relative difference up to which a standard error counts as that of a proportion.
 ROUNDING = 1e-9
 
 
 def quantile(error: float, df: FloatArray) -> FloatArray:
-    """What an estimate over its standard error exceeds with a probability of `error`: t law, normal for df of inf.
+    """Return the upper quantile of Student's t with `df` degrees of freedom, normal for infinite df.
 
     >>> quantile(0.025, np.array([4.0, np.inf])).round(3).tolist()
     [2.776, 1.96]
@@ -24,27 +24,27 @@ def quantile(error: float, df: FloatArray) -> FloatArray:
 def bounds(
     value: FloatArray, mcse: FloatArray, df: FloatArray, replicates: FloatArray, error: float
 ) -> tuple[FloatArray, FloatArray]:
-    """How far below and above the estimate the truth may lie, beyond with a probability of `error` on either side.
+    """Return the error bounds below and above an estimate, each exceeded with probability `error`.
 
     Examples
     --------
-    An event that was not seen in 100 replicates, by the binomial law (Clopper & Pearson 1934):
+    An event that did not occur in 100 replicates, by the binomial distribution (Clopper & Pearson 1934):
 
     >>> below, above = bounds(np.array([0.0]), np.array([0.03]), np.array([99.0]), np.array([100.0]), 0.025)
     >>> below.tolist(), above.round(4).tolist()
     ([0.0], [0.0362])
     """
     margin = quantile(error, df) * mcse
-    share = _is_share(value, mcse, replicates)
-    n = np.where(share, replicates, 1.0)
-    seen = np.where(share, np.round(value * n), 0.0)
+    proportion = _is_proportion(value, mcse, replicates)
+    n = np.where(proportion, replicates, 1.0)
+    seen = np.where(proportion, np.round(value * n), 0.0)
     low = np.where(seen > 0, stats.beta.ppf(error, np.maximum(seen, 1), n - seen + 1), 0.0)
     high = np.where(seen < n, stats.beta.isf(error, seen + 1, np.maximum(n - seen, 1)), 1.0)
-    return np.where(share, value - low, margin), np.where(share, high - value, margin)
+    return np.where(proportion, value - low, margin), np.where(proportion, high - value, margin)
 
 
-def _is_share(value: FloatArray, mcse: FloatArray, replicates: FloatArray) -> NDArray[np.bool_]:
-    """Whether an estimate is a share of events by its error: sqrt(p (1 - p) / n), or 3 / n where all are the same."""
+def _is_proportion(value: FloatArray, mcse: FloatArray, replicates: FloatArray) -> NDArray[np.bool_]:
+    """Return True where the MCSE is that of a proportion: sqrt(p (1 - p) / n), or 3 / n for p of 0 or 1."""
     n = np.where(np.isfinite(replicates), replicates, 2.0)
     within = (value >= 0) & (value <= 1) & np.isfinite(replicates)
     whole = np.abs(value * n - np.round(value * n)) <= ROUNDING * n

@@ -1,4 +1,4 @@
-"""Does the error fall with batch size as fast as claimed?"""
+"""Assertion about the rate at which an error falls with batch size."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ from bnstats.testing.claims import (
     target_of,
 )
 
-# The shares of max_draws after which `assert_rate` looks: with fewer draws there are too few groups for its interval.
-SHARES_OF_DRAWS = (0.25, 1.0)
-FEWEST_DRAWS = int(SETS_PER_BLOCK * DRAWS_PER_SET / SHARES_OF_DRAWS[0])
-# No advice is given beyond as many draws as take a day.
+# Fractions of max_draws after which `assert_rate` looks. Fewer draws give too few groups for the slope's interval.
+FRACTIONS_OF_DRAWS = (0.25, 1.0)
+FEWEST_DRAWS = int(SETS_PER_BLOCK * DRAWS_PER_SET / FRACTIONS_OF_DRAWS[0])
+# The message advises no larger number of draws than a computer makes in a day.
 DRAWS_OF_A_DAY = 2**43
 
 
@@ -62,38 +62,51 @@ def assert_rate(
     seed: int = 0,
     max_draws: int = 2**27,
 ) -> None:
-    """Assert that the error of an estimator falls as batch_size^rate, to within `tolerance` of that exponent.
+    """Assert that the error of an estimator falls as batch_size^rate, to within `tolerance` of `rate`.
 
-    The slope of log error on log batch size is that of `Convergence.rates`, first from a quarter of `max_draws` and, if
-    that does not decide, from all. The claim passes if the slope's interval lies within `tolerance` of `rate`, and
-    fails if it lies outside. What is judged is the slope at these batch sizes; the limit for large n may be another,
-    see `Convergence.rates`.
+    The slope of log error on log batch size is the slope of `Convergence.rates`. The first estimate takes a quarter of
+    `max_draws`; if it decides nothing, a second one takes all. The claim passes if the slope's interval lies within
+    `tolerance` of `rate`, and fails if it lies outside. The claim is about these batch sizes; the limit for
+    large n may differ, see `Convergence.rates`.
 
     Parameters
     ----------
-    estimator, population, to, batching, seed
-        As for `assert_converges`. How a plain function grows with outliers is tried out; give an `Estimator` with its
-        `order` where that is known.
-    rate, tolerance : float
-        The rate of an error that falls as n^(-1/2) is -0.5.
+    estimator : str, Estimator or callable
+        Name of an estimator, an estimator, or a function (x, axis) that reduces `axis` of an array. A trial shows how
+        a plain function grows with outliers; if this order is known, give an `Estimator` with its `order`.
+    population : str, Population or any source that `Population.of` takes
+        Population that the values are drawn from.
+    rate : float
+        Exponent of batch size; an error that falls as n^(-1/2) has the rate -0.5.
+    tolerance : float
+        Largest distance from `rate` for which the claim is true.
+    to : float, optional
+        Target of the estimates. By default the population's own value, which is known for all estimators except plain
+        functions.
     measure : {"rmse", "se", "median_abs_error", "bias"}
-        With heavy tails, often only "median_abs_error" is finite.
-    batch_sizes : two ints or more
-        Sizes 2^k of independent values share their draws.
+        Error of the estimator. With heavy tails, often only "median_abs_error" is finite.
+    batch_sizes : sequence of int
+        At least two batch sizes. Sizes 2^k of independent values use the same draws.
+    batching : Batching
+        Rule by which batches are drawn; by default, values are independent.
     false_alarm : float
-        Largest chance that a true claim fails, and also that a false one passes; split over the looks, and as good as
-        the normality of the slopes from 16 groups of draws.
+        Upper bound of the probability that a true claim fails, and of the probability that a false claim passes. It is
+        split over the looks, and holds as far as the slopes from 16 groups of draws are normal.
+    seed : int
+        Seed of the random draws.
     max_draws : int
-        See `bnstats.measure_convergence`. At least 2^23; less than 2^25 rarely decides anything.
+        Maximum number of values to draw, at least 2^23; see `bnstats.measure_convergence`. Less than 2^25 rarely
+        decides a claim.
 
     Raises
     ------
     AssertionError
-        If the rate is another.
+        If the rate lies outside the tolerance.
     InsufficientPower
-        If `max_draws` cannot decide it; the message says what to raise it to.
+        If `max_draws` values cannot decide the claim; the message gives a sufficient number.
     ValueError
-        For bad arguments and an infinite error, before anything is drawn; for estimates that are NaN.
+        If an argument is not valid or the error is infinite, before anything is drawn; if an estimate is NaN or
+        infinite.
 
     Examples
     --------
@@ -115,15 +128,15 @@ def assert_rate(
         {"rate": rate, "tolerance": tolerance, "to": to, "measure": measure, "batch_sizes": [*batch_sizes]}
         | {"batching": batching, "false_alarm": false_alarm, "seed": seed, "max_draws": max_draws},
     )
-    least, most = rate - tolerance, rate + tolerance
+    lower, upper = rate - tolerance, rate + tolerance
     what = f"{measure} of {chosen.name} on {source.name}"
     for fitted in _slopes(chosen, source, batching, batch_sizes, measure, max_draws, seed):
-        # A true claim fails on one side only, and so does a false one pass.
-        low, high = fitted.interval(false_alarm / len(SHARES_OF_DRAWS))
+        # A true claim can fail on one side only, and a false claim can pass on one side only.
+        low, high = fitted.interval(false_alarm / len(FRACTIONS_OF_DRAWS))
         found = f"{what} falls as n^{fitted.rate:.4g}, interval {low:.4g} to {high:.4g}"
-        if least <= low and high <= most:
+        if lower <= low and high <= upper:
             return
-        if high < least or low > most:
+        if high < lower or low > upper:
             text = f"{found}: not n^{rate:g} to within {tolerance:g} (false alarm {false_alarm:g})."
             raise AssertionError(f"{text}\n{again}")
     if math.isnan(low):
@@ -132,7 +145,7 @@ def assert_rate(
             f"its tails are too heavy. Use measure='median_abs_error', or raise max_draws.\n{again}"
         )
     advice = _what_would_decide(fitted.rate - rate, high - fitted.rate, tolerance, max_draws)
-    raise InsufficientPower(f"{found}: that neither lies within {least:g} to {most:g} nor outside. {advice}.\n{again}")
+    raise InsufficientPower(f"{found}: that neither lies within {lower:g} to {upper:g} nor outside. {advice}.\n{again}")
 
 
 def _slopes(
@@ -144,10 +157,10 @@ def _slopes(
     max_draws: int,
     seed: int,
 ) -> Iterator[Slope]:
-    """The slope at each look."""
+    """Yield the slope at each look."""
     given: dict[str, Any] = {"batch_sizes": sizes, "estimators": [estimator], "batching": batching, "seed": seed}
-    for share in SHARES_OF_DRAWS:
-        replicates = int(share * max_draws) // DRAWS_PER_SET
+    for fraction in FRACTIONS_OF_DRAWS:
+        replicates = int(fraction * max_draws) // DRAWS_PER_SET
         measured = measure_convergence(source, precision=None, max_replicates=replicates, progress=False, **given)
         _check_defined(measured.simulation, measure, estimator, source)
         yield slope(measured.table[measured.table["measure"] == measure], measured.simulation)
@@ -160,7 +173,7 @@ def _check_defined(simulation: Simulation, measure: str, estimator: Estimator, s
             what, count = ("NaN", nans) if nans else ("infinite", infinite)
             raise ValueError(
                 f"{estimator.name} is {what} for {count} of {row.replicates} batches of {row.batch_size} from "
-                f"{source.name}, so its error has no rate: give these batches a number too, or take larger ones."
+                f"{source.name}, so its error has no rate; return a number for these batches, too, or take larger batches."
             )
 
 

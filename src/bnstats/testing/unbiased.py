@@ -1,4 +1,4 @@
-"""Is an estimate from one batch right on average, to within a tolerance?"""
+"""Assertion that an estimator is unbiased, to within a tolerance."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ from bnstats.testing.claims import (
 )
 from bnstats.testing.error_bounds import quantile
 
-# Estimates that show whether an estimator makes NaN.
+# Number of estimates that are searched for NaN.
 PROBED = 1024
-# Estimates at the first look, so that their mean is normal; they double from look to look.
+# Number of estimates at the first look, large enough for their mean to be normal; it doubles from look to look.
 FIRST_LOOK_ESTIMATES = 4096
 
 
@@ -61,29 +61,39 @@ def assert_unbiased(
 ) -> None:
     """Assert that the expectation of an estimate from one batch is `to`, within `tolerance`.
 
-    Replicates double until an interval of the bias lies within the tolerance, or outside. The error rates are split
-    over the looks, whose number is fixed beforehand, and are as good as the normality of a mean of 4096 and more.
+    Replicates double until an interval of the bias lies within the tolerance, or outside it. The error rates are split
+    over the looks, whose number is fixed beforehand. They hold as far as a mean of 4096 or more estimates is normal.
 
     Parameters
     ----------
-    estimator, population, to, batching, seed
-        As for `assert_converges`.
+    estimator : str, Estimator or callable
+        Name of an estimator, an estimator, or a function (x, axis) that reduces `axis` of an array.
+    population : str, Population or any source that `Population.of` takes
+        Population that the values are drawn from.
+    to : float, optional
+        Target of the estimates. By default the population's own value, which is known for all estimators except plain
+        functions.
     tolerance : float
-        The largest bias that counts as none, in the unit of the estimate.
+        Largest bias for which the claim is true, in the unit of the estimate.
     batch_size : int
+        Number of values in a batch.
+    batching : Batching
+        Rule by which batches are drawn; by default, values are independent.
     false_alarm : float
-        Largest chance that a true claim fails, and also that a false one passes.
+        Upper bound of the probability that a true claim fails, and of the probability that a false claim passes.
+    seed : int
+        Seed of the random draws.
     max_draws : int
-        At most so many values are drawn.
+        Maximum number of values to draw.
 
     Raises
     ------
     AssertionError
-        If the bias is larger.
+        If the bias exceeds the tolerance.
     InsufficientPower
-        If `max_draws` cannot decide it; the message says what to raise it to.
+        If `max_draws` values cannot decide the claim; the message gives a sufficient number.
     ValueError
-        For bad arguments, and estimates whose variance is infinite, before anything is drawn.
+        If an argument is not valid or the variance of the estimates is infinite; nothing is drawn then.
 
     Examples
     --------
@@ -131,7 +141,7 @@ def assert_unbiased(
 def _moments_at_looks(
     estimator: Estimator, source: Population, batching: Batching, n: int, target: float, looks: int, seed: int
 ) -> Iterator[FloatArray]:
-    """At each look the moments, to order four, of the errors of all replicates so far, which double."""
+    """Yield at each look the moments, to order four, of the errors of all replicates so far."""
     rng = stream(seed, {"population": source, "batching": batching, "batch_size": n}, 0)
     moments, total = np.zeros(5), 0
     for look in range(looks):
@@ -149,7 +159,7 @@ def _check_variance(estimator: Estimator, source: Population, batching: Batching
         if nans:
             raise ValueError(
                 f"{estimator.name} is NaN for {nans} of {estimates.size} batches of {n} from {source.name}, so it has "
-                "no bias: give these batches a number too, or take larger ones."
+                "no bias; return a number for these batches, too, or take larger batches."
             )
         raise ValueError(
             f"{estimator.name} of batches of {n} from {source.name} has tails too heavy for a standard error of its "
@@ -158,7 +168,7 @@ def _check_variance(estimator: Estimator, source: Population, batching: Batching
 
 
 def _interval(moments: np.ndarray[Any, Any], error: float) -> tuple[float, float]:
-    """The bias, and half the width of its interval; inf where all estimates are the same, which shows no spread."""
+    """Return the bias and half the width of its interval; the width is inf if all estimates are equal."""
     n, mean, squares = (float(m) for m in moments[:3])
     if squares == 0 or not math.isfinite(squares):
         return mean, math.inf
@@ -170,6 +180,6 @@ def _interval(moments: np.ndarray[Any, Any], error: float) -> tuple[float, float
 def _what_would_decide(bias: float, margin: float, tolerance: float, replicates: int, batch_size: int) -> str:
     times = surplus(bias, margin, tolerance)
     if not math.isfinite(times):
-        return "All estimates are the same, or infinite: no number of draws shows how often others occur"
+        return "All estimates are the same, or infinite: no number of draws shows how often other values occur"
     looks = math.ceil(math.log2(replicates * times / FIRST_LOOK_ESTIMATES))
     return f"Change tolerance, or raise max_draws to {(FIRST_LOOK_ESTIMATES << looks) * batch_size}"

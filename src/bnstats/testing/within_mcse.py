@@ -1,4 +1,4 @@
-"""Do estimates agree with true values to within their Monte Carlo errors?"""
+"""Assertion that estimates agree with true values to within their Monte Carlo standard errors."""
 
 from __future__ import annotations
 
@@ -36,52 +36,58 @@ def assert_within_mcse(
 
     Parameters
     ----------
-    estimate, truth, mcse : float or array
-        Broadcast to a family of cells. All that are a Series are aligned by their labels. A table of this package may
-        be given alone: its columns value, exact, mcse, mcse_df and replicates are read, an mcse of 0 there is of what
-        is known exactly, and rows without a finite exact value or a finite mcse are left out.
+    estimate : float, array or DataFrame
+        Estimates; `estimate`, `truth` and `mcse` are broadcast to a family of cells. All arguments that are a Series
+        are aligned by their labels. A table of this package may be given alone. Its columns value, exact, mcse, mcse_df
+        and replicates are read. An mcse of 0 in a table means that the value is known exactly. Rows without a finite
+        exact value or a finite mcse are left out.
+    truth : float or array, optional
+        True values; left out with a table.
+    mcse : float or array, optional
+        Monte Carlo standard errors of the estimates; left out with a table.
     false_alarm : float
-        Chance that the family fails although every estimate is normal around its truth. It is split evenly over the
-        cells (Bonferroni), so it holds whatever their dependence.
+        Probability that the family fails although every estimate is normal around its true value. It is split evenly
+        over the cells (Bonferroni), so it holds for any dependence between the cells.
     replicates : int or array, optional
-        From which mcse was estimated: then the bounds are those of the t law, and of the binomial law for a share of
-        events, which an mcse of sqrt(p (1 - p) / replicates) shows. By default mcse is taken as known, so that few
-        replicates raise more false alarms: at 0.05, those of 5, 10 and 30 raise 0.11, 0.07 and 0.06.
+        Number of replicates from which mcse was estimated. The bounds are then those of Student's t. For a proportion,
+        which an mcse of sqrt(p (1 - p) / replicates) shows, they are those of the binomial distribution. By default
+        mcse is taken as known, and few replicates cause more false alarms: at a rate of 0.05, mcse from 5, 10 and 30
+        replicates causes 0.11, 0.07 and 0.06.
     mcse_df : float or array, optional
-        Degrees of freedom of mcse, inf where it is known: then the bounds are those of the t law with these. By default
-        replicates - 1.
+        Degrees of freedom of mcse, inf if mcse is known; the bounds are those of Student's t with these degrees of
+        freedom. By default replicates - 1.
     exact : bool or array
-        Whether an mcse of 0 says that the estimate is known to be exact, so that it differs from the truth by rounding
-        at most. Else nothing is decided by an mcse of 0 where they differ: an event may not have been seen.
+        True if an mcse of 0 means that the estimate is known exactly, so that it differs from the truth by rounding at
+        most. If False, an mcse of 0 decides nothing where estimate and truth differ: an event may not have occurred.
     detect : float or array, optional
-        A discrepancy to be found: the assertion does not pass where it would overlook one of that size, in a single
-        cell, with a chance above `false_alarm`.
+        Discrepancy that must be detected. The assertion does not pass if it would overlook a discrepancy of this size
+        in a single cell with a probability above `false_alarm`.
     scale : float or array, optional
-        Size of the numbers that an estimate near 0 was computed from, such as the data's standard deviation: says how
-        large its rounding error is. By default that of estimate and truth themselves.
+        Size of the numbers that an estimate near 0 was computed from, such as the data's standard deviation. It sets
+        the size of the rounding error. By default the size of estimate and truth.
 
     Returns
     -------
     float, array or Series
-        The smallest discrepancy of each cell, with the labels of `estimate`, that is detected with a probability of at
-        least 1 - `false_alarm`.
+        Smallest discrepancy in each cell that is detected with a probability of at least 1 - `false_alarm`, in the unit
+        of the estimate and with the labels of `estimate`.
 
     Raises
     ------
     AssertionError
-        If an estimate is too far from its truth.
+        If an estimate is too far from its true value.
     InsufficientPower
-        If an mcse is infinite, or too large to detect `detect`, or 0 without being `exact` where estimate and truth
-        differ.
+        If an mcse is infinite, if it is too large to detect `detect`, or if it is 0 without `exact` where estimate and
+        truth differ.
     ValueError
-        For NaN, an infinite estimate or truth, a negative mcse, or no cells at all.
+        If an estimate or truth is NaN or infinite, if an mcse is NaN or negative, or if there are no cells.
 
     Examples
     --------
     >>> round(assert_within_mcse(0.503, 0.5, mcse=0.001, detect=0.01), 5)
     0.00965
-    >>> assert_within_mcse(1.1e-16, 0.0, mcse=0.0, exact=True, scale=1.0) < 1e-13
-    True
+    >>> f"{assert_within_mcse(1.1e-16, 0.0, mcse=0.0, exact=True, scale=1.0):.1g}"
+    '1e-14'
     >>> assert_within_mcse([0.503, 0.52], [0.5, 0.5], mcse=[0.001, 0.001], replicates=10_000)
     Traceback (most recent call last):
     AssertionError: not within Monte Carlo error of the truth: 1 of 2 estimates (false alarm 1e-06 in all), the worst:
@@ -92,7 +98,7 @@ def assert_within_mcse(
     __tracebackhide__ = True
     if isinstance(estimate, pd.DataFrame):
         require(
-            truth is None and mcse is None, "truth and mcse", (truth, mcse), "left out with a table, which has them"
+            truth is None and mcse is None, "truth and mcse", (truth, mcse), "left out with a table, which has both"
         )
         estimate, truth, mcse, replicates, mcse_df = _of_table(estimate)
         exact = True
@@ -105,9 +111,9 @@ def assert_within_mcse(
     unseen = (error == 0) & (known_exactly == 0) & (np.abs(value - true) > rounding)
     if unseen.any():
         raise InsufficientPower(
-            f"mcse is 0 in {np.count_nonzero(unseen)} of {error.size} cells where estimate and truth differ: that "
-            "shows nothing of events that were not seen. Give exact=True where the estimates are known exactly, else "
-            "an mcse of what may have been missed, such as 3 / replicates for an event."
+            f"mcse is 0 in {np.count_nonzero(unseen)} of {error.size} cells where estimate and truth differ, although "
+            "events that did not occur have an error, too. Give exact=True if the estimates are known exactly, "
+            "otherwise an mcse above 0, such as 3 / replicates for the proportion of an event."
         )
     below, above = bounds(value, error, df, count, false_alarm / (2 * value.size))
     low, high = value - below - rounding, value + above + rounding
@@ -125,19 +131,22 @@ def assert_within_mcse(
 
 
 def _of_table(table: pd.DataFrame) -> tuple[Any, ...]:
-    """Estimates, true values, their errors, replicates and degrees of freedom, of the rows that can be judged."""
+    """Return estimate, truth, mcse, replicates and degrees of freedom of the rows that can be judged."""
     columns = ["value", "exact", "mcse", "replicates"]
     missing = [name for name in columns if name not in table]
     require(not missing, "a table", list(table.columns), f"one of this package, with the columns {', '.join(columns)}")
     judged = table[np.isfinite(table[columns].astype(float)).all(axis=1)]
     require(
-        len(judged) > 0, "a table", f"{len(table)} rows without", "one with a finite exact value and mcse in some row"
+        len(judged) > 0,
+        "a table",
+        f"{len(table)} rows without",
+        "one with a finite exact value and mcse in some row",
     )
     return (*(judged[name] for name in columns), judged.get("mcse_df"))
 
 
 def _replicates(given: ArrayLike | None, value: FloatArray) -> FloatArray:
-    """How many there are behind each cell; inf where mcse is taken as known."""
+    """Return the number of replicates of each cell, inf where mcse is taken as known."""
     __tracebackhide__ = True
     if given is None:
         return np.full(value.shape, np.inf)
@@ -150,7 +159,7 @@ def _replicates(given: ArrayLike | None, value: FloatArray) -> FloatArray:
 
 
 def _freedom(given: ArrayLike, value: FloatArray) -> FloatArray:
-    """Degrees of freedom of each cell's mcse."""
+    """Return the degrees of freedom of each cell's mcse."""
     __tracebackhide__ = True
     df = real_array("mcse_df", given, finite=False, minimum=0)
     require(bool((df > 0).all()), "mcse_df", given, "a number above 0 for each estimate")
@@ -163,7 +172,7 @@ def _freedom(given: ArrayLike, value: FloatArray) -> FloatArray:
 def _family(
     estimate: ArrayLike, truth: ArrayLike | None, mcse: ArrayLike | None
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """The cells, all three of one shape, or the reason why they cannot be judged."""
+    """Return estimate, truth and mcse broadcast to one shape; raise an error if they cannot be judged."""
     __tracebackhide__ = True
     given = {"estimate": estimate, "truth": truth, "mcse": mcse}
     for name, values in given.items():
@@ -174,32 +183,32 @@ def _family(
     except ValueError:
         shapes = ", ".join(f"{name} {array.shape}" for name, array in arrays.items())
         raise ValueError(f"estimate, truth and mcse have shapes that do not fit together: {shapes}.") from None
-    require(value.size > 0, "estimate", estimate, "at least one number, or the test would pass whatever is true")
+    require(value.size > 0, "estimate", estimate, "at least one number, as a test of no number always passes")
     for name, array in (("estimate", value), ("truth", true)):
         bad = array[~np.isfinite(array)]
-        require(not bad.size, name, bad[:3], "finite; leave cells out where it is not known or infinite")
+        require(not bad.size, name, bad[:3], f"finite; leave out cells whose {name} is unknown or infinite")
     bad = error[~(error >= 0)]
-    require(not bad.size, "mcse", bad[:3], "a standard error of at least 0; leave cells out that have none")
+    require(not bad.size, "mcse", bad[:3], "a standard error of at least 0; leave out cells without an mcse")
     if np.isinf(error).any():
         raise InsufficientPower(
             f"mcse is infinite in {np.count_nonzero(np.isinf(error))} of {error.size} cells, where no discrepancy "
-            "would be detected: leave them out, or use a measure without heavy tails, such as median_abs_error."
+            "would be detected. Leave these cells out, or use a measure without heavy tails, such as median_abs_error."
         )
     return value, true, error
 
 
-def _check_power(wanted: FloatArray, detectable: FloatArray, error: FloatArray, false_alarm: float) -> None:
+def _check_power(detect: FloatArray, detectable: FloatArray, error: FloatArray, false_alarm: float) -> None:
     __tracebackhide__ = True
-    require(bool((wanted > 0).all()), "detect", wanted, "a discrepancy above 0")
-    if (detectable > wanted).any():
-        with np.errstate(over="ignore"):  # of a discrepancy that no number of replicates detects
-            ratio = detectable / wanted
-            worst = np.unravel_index(np.argmax(ratio), wanted.shape)
-            wish, mcse, times = wanted[worst], error[worst], ratio[worst] ** 2
+    require(bool((detect > 0).all()), "detect", detect, "a discrepancy above 0")
+    if (detectable > detect).any():
+        with np.errstate(over="ignore"):  # for a discrepancy that no number of replicates detects
+            ratio = detectable / detect
+            worst = np.unravel_index(np.argmax(ratio), detect.shape)
+            size, mcse, times = detect[worst], error[worst], ratio[worst] ** 2
         raise InsufficientPower(
-            f"a discrepancy of {wish:g} could be overlooked: with an mcse of {mcse:.3g} only {detectable[worst]:.3g} "
-            f"and more is detected with a probability of {1 - false_alarm:.8g}. Take {times:.3g} times as many "
-            f"replicates, for an mcse of {mcse / math.sqrt(times):.3g}."
+            f"a discrepancy of {size:g} could be overlooked: an mcse of {mcse:.3g} detects only discrepancies of at "
+            f"least {detectable[worst]:.3g} with a probability of {1 - false_alarm:.8g}. Take {times:.3g} times as "
+            f"many replicates, for an mcse of {mcse / math.sqrt(times):.3g}."
         )
 
 
@@ -213,7 +222,7 @@ def _cells(
     df: FloatArray,
     given: Any,
 ) -> pd.DataFrame:
-    """One row per cell, named by its place in the array or by the index of the given Series."""
+    """Return a table with one row for each cell, named by array index or by the label of the Series."""
     named = isinstance(given, pd.Series) and len(given) == value.size
     places = list(given.index) if named else list(np.ndindex(value.shape))
     names = [place[0] if not named and len(place) == 1 else place for place in places]
@@ -229,12 +238,12 @@ def _discrepancy(wrong: pd.DataFrame, size: int, false_alarm: float) -> str:
     worst = wrong.sort_values("z", key=np.abs, ascending=False).head(5)
     estimate, truth, mcse = (float(x) for x in worst.iloc[0, :3])
     count, df = (float(worst[name].iloc[0]) for name in ("replicates", "mcse_df"))
-    further = f", replicates={count:.0f}" if math.isfinite(count) else ""
-    further += f", mcse_df={df!r}" if math.isfinite(df) and df != count - 1 else ""
-    further += ", exact=True" if mcse == 0 else ""
+    options = f", replicates={count:.0f}" if math.isfinite(count) else ""
+    options += f", mcse_df={df!r}" if math.isfinite(df) and df != count - 1 else ""
+    options += ", exact=True" if mcse == 0 else ""
     shown = worst.drop(columns=["replicates", "mcse_df"]).to_string(float_format="{:.5g}".format)
     return (
         f"not within Monte Carlo error of the truth: {len(wrong)} of {size} estimates (false alarm {false_alarm:g} "
         f"in all), the worst:\n{shown}\n"
-        f"Reproduce: assert_within_mcse({estimate!r}, {truth!r}, {mcse!r}, false_alarm={false_alarm / size!r}{further})"
+        f"Reproduce: assert_within_mcse({estimate!r}, {truth!r}, {mcse!r}, false_alarm={false_alarm / size!r}{options})"
     )
