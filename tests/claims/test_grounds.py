@@ -21,7 +21,7 @@ DRAWN = BatchStatistic("uniform", 2, lambda x: x.mean(axis=1)).evidence
 @pytest.mark.parametrize("evidence", [DRAWN, DRAWN - DRAWN, Within(DRAWN, 0.0, 0.5)])
 def test_drawn_evidence_is_no_algebra(evidence: Evidence) -> None:
     """All means of 2**14 pairs of uniform values lie between 0 and 1; that the mean is in 0 to 1 is no algebra."""
-    with pytest.raises(ValueError, match=r"takes bn.claims.Enumerated.*or grounds that are valid for what is drawn"):
+    with pytest.raises(ValueError, match=r"takes bn.claims.Enumerated.*or an interval_method that is valid for drawn"):
         claim(Region(0.1, 0.9), Exact(), evidence)
 
 

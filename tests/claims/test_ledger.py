@@ -69,7 +69,9 @@ def test_without_evidence_nothing_is_decided():
 
 def test_a_border_is_undecided_and_says_so():
     evidence = mean_of("uniform") - mean_of("uniform", 5)
-    row = check_claims(claim(Region.above(0.0), Bounded(-1, 1), evidence)).table.iloc[0]
+    ledger = check_claims(claim(Region.above(0.0), Bounded(-1, 1), evidence))
+    row = ledger.table.iloc[0]
+    assert f"about {row['replicates_needed']:.3g} replicates are needed, there were" in ledger.summary()
     assert row["verdict"] == "undecided"
     assert row["low"] < 0 < row["high"]
     assert row["replicates_needed"] > row["replicates"]
@@ -179,7 +181,7 @@ def test_claims_that_cannot_be_false_are_refused():
 
 
 def test_replicates_that_their_grounds_rule_out_are_refused():
-    with pytest.raises(ValueError, match="claim 'own': replicates on the grounds 'bounded'"):
+    with pytest.raises(ValueError, match="claim 'own': replicates for interval method 'bounded'"):
         check_claims(claim(Region.above(0.5), Bounded(0, 1), mean_of("normal")))
     with pytest.raises(ValueError, match="are 0 or 1"):
         check_claims(claim(Region.above(0.5), Proportion(), mean_of("uniform")))
@@ -215,7 +217,7 @@ def test_bad_arguments():
         (lambda: Region.near(0.5, -1), "margin is a number, at least 0"),
         (lambda: Bounded(1, 0), "low below high"),
         (lambda: Proportion().interval([0.0, np.nan], 0.01), "are 0 or 1"),
-        (lambda: Moment(1.0).interval([1.0], 0.01), "takes two of them"),
+        (lambda: Moment(1.0).interval([1.0], 0.01), "takes at least two replicates"),
         (lambda: Enumerated(3), "cases can be called"),
         (lambda: claim(3, Proportion(), mean_of("uniform")), "region is an object such as"),
         (lambda: check_claims(1.0), "claim takes a name .* and [0-9]+ more"),

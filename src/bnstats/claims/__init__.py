@@ -1,4 +1,4 @@
-"""What is judged: claims, the evidence for each, and the ledger of their verdicts. See `bnstats.check_claims`."""
+"""Claims, the evidence for each claim, and the ledger of their verdicts; see `bnstats.check_claims`."""
 
 import lazy_loader
 

@@ -1,11 +1,11 @@
-"""Borders of the words that claims use of accuracies, each by one rule for all tasks.
+"""Accuracy borders of the words that claims use, such as "broken", by one rule for all tasks.
 
-A task has an accuracy by chance, that of always naming its most frequent class, and a best one: that of the best of
-all normalizers, at its best learning rate, with shuffled batches. A border stands a fixed part of the way from the
-first to the second.
+The chance accuracy of a task is that of always naming its most frequent class. The best accuracy is that of the best
+normalizer, at its best learning rate, with shuffled batches. A border lies a fixed fraction of the way from the chance
+accuracy to the best accuracy.
 
-The best accuracies were measured with 256 networks of their own, apart from those of any claim, with a standard error
-of 0.0006; few other networks had chosen normalizer and learning rate. `tests/claims/test_borders.py` measures again.
+The best accuracies were measured with 256 networks that no claim uses, with a standard error of 0.0006. A few further
+networks had chosen normalizer and learning rate. `tests/claims/test_borders.py` repeats the measurement.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ BROKEN, NOT_BROKEN, FINE = 1 / 2, 9 / 10, 19 / 20
 
 @dataclass(frozen=True)
 class Task:
-    """What networks learn, and how well that can be done.
+    """Classification task, with its chance accuracy and its best accuracy.
 
     Attributes
     ----------
     chance : float
-        Accuracy of always naming the most frequent class.
+        Accuracy of always naming the most frequent class, as a proportion.
     best : float
-        The largest accuracy in evaluation mode that any normalizer reaches, with one hidden layer of 32 units and
-        shuffled batches.
+        Largest accuracy in evaluation mode that any normalizer reaches, with one hidden layer of 32 units and shuffled
+        batches, as a proportion.
 
     Examples
     --------
@@ -42,32 +42,32 @@ class Task:
     chance: float
     best: float
 
-    def border(self, part: float) -> float:
-        """The accuracy at a part of the way from chance to the best."""
-        return self.chance + part * (self.best - self.chance)
+    def border(self, fraction: float) -> float:
+        """Return the accuracy at a fraction of the way from the chance accuracy to the best accuracy."""
+        return self.chance + fraction * (self.best - self.chance)
 
     @property
     def broken(self) -> Region:
-        """Less than half of what can be learned."""
+        """Accuracies at most half of the way from chance to the best."""
         return Region.below(self.border(BROKEN))
 
     @property
     def not_broken(self) -> Region:
-        """More than nine tenths of it."""
+        """Accuracies at least nine tenths of the way from chance to the best."""
         return Region.above(self.border(NOT_BROKEN))
 
     @property
     def harmed(self) -> Region:
-        """Less than is said to be not broken."""
+        """Accuracies at most nine tenths of the way from chance to the best."""
         return Region.below(self.border(NOT_BROKEN))
 
     @property
     def fine(self) -> Region:
-        """More than nineteen twentieths of it."""
+        """Accuracies at least nineteen twentieths of the way from chance to the best."""
         return Region.above(self.border(FINE))
 
 
-# Batch norm at a learning rate of 0.9, 500 steps with batches of 32.
+# The best is batch norm at a learning rate of 0.9, 500 steps with batches of 32.
 DIGITS = Task(chance=0.101, best=0.973)
-# No normalization at a learning rate of 0.1, 4000 steps with batches of 8.
+# The best is no normalization at a learning rate of 0.1, 4000 steps with batches of 8.
 LETTERS = Task(chance=float(np.diff(GRADES.law.cdf([-np.inf, *CUTS, np.inf])).max()), best=0.977)

@@ -1,4 +1,4 @@
-"""A claim: a statement, the region in which it holds, and the evidence that decides it."""
+"""Claims: a statement, the region in which it holds, and the evidence that decides it."""
 
 from __future__ import annotations
 
@@ -23,8 +23,20 @@ _end = interval("[-inf, inf]")
 @checked(low=_end, high=_end)
 @dataclass(frozen=True)
 class Region(CheckedMethods):
-    """The values for which a claim is true: from `low` to `high`, both among them.
+    """Closed interval of values for which a claim is true.
 
+    Attributes
+    ----------
+    low, high : float
+        Ends of the region, in the unit of the quantity; infinite if the region is open on that side.
+
+    Raises
+    ------
+    ValueError
+        If `low` is above `high`, or if both are infinite.
+
+    Examples
+    --------
     >>> Region.above(0.9), Region.near(0.5, 0.01)
     (Region(low=0.9, high=inf), Region(low=0.49, high=0.51))
     """
@@ -37,20 +49,23 @@ class Region(CheckedMethods):
     def __post_init__(self) -> None:
         if not self.low <= self.high or (math.isinf(self.low) and math.isinf(self.high)):
             raise ValueError(
-                f"a region goes from low to high, and leaves values out at one end at least; got {self.low} to "
+                f"a region has low at most high, and leaves values out on at least one side; got {self.low} to "
                 f"{self.high}."
             )
 
     @staticmethod
     def above(low: float) -> Region:
+        """Return the region of all values of at least `low`."""
         return Region(low=low)
 
     @staticmethod
     def below(high: float) -> Region:
+        """Return the region of all values of at most `high`."""
         return Region(high=high)
 
     @staticmethod
     def near(value: float, margin: float) -> Region:
+        """Return the region of all values at most `margin` away from `value`."""
         return Region(value - margin, value + margin)
 
     def __str__(self) -> str:
@@ -71,28 +86,34 @@ class Region(CheckedMethods):
 )
 @dataclass(frozen=True)
 class Claim:
-    """A statement that evidence supports, refutes or leaves undecided. See `bnstats.check_claims`.
+    """Statement that evidence supports, refutes or leaves undecided; see `bnstats.check_claims`.
 
     Attributes
     ----------
     identifier : str
-        Short and unique, such as "zero-means-more-at-3".
+        Short unique name, such as "zero-means-more-at-3".
     statement : str
-        In plain words, true or false.
+        Statement in plain words, true or false.
     source : str
-        Who says so: a sentence of the question, an answer, a published table.
+        Origin of the statement: a sentence of the question, an answer or a published table.
     quantity : str
-        What is measured; the claim is about its expectation.
+        Measured quantity; the claim is about its expectation.
     region : Region
-        Where the quantity lies if the statement is true.
-    grounds : IntervalMethod
-        Why the interval for the quantity is valid.
+        Values of the quantity for which the statement is true.
+    interval_method : IntervalMethod
+        Method that gives a valid interval for the quantity.
     evidence : Evidence
-        The study that measures it.
-    most : int
-        Replicates at most, rounded up to whole blocks.
+        Source of independent replicates of the quantity.
+    max_replicates : int
+        Maximum number of replicates, rounded up to whole blocks.
     words : mapping
-        The words of the ledger for "supported", "refuted" and "undecided".
+        Words of the ledger for "supported", "refuted" and "undecided".
+
+    Raises
+    ------
+    ValueError
+        If `Exact()` is given for evidence that is drawn, or if no value of the quantity could refute or support the
+        claim.
 
     Examples
     --------
@@ -127,7 +148,8 @@ class Claim:
         if isinstance(self.interval_method, Exact) and not isinstance(self.evidence, Enumerated):
             raise ValueError(
                 f"claim {self.identifier!r}: Exact() takes bn.claims.Enumerated(cases), all cases and none drawn; got "
-                f"{type(self.evidence).__name__}; give that, or grounds that are valid for what is drawn."
+                f"{type(self.evidence).__name__}. Give Enumerated, or an interval_method that is valid for drawn "
+                "replicates."
             )
         low, high = self.interval_method.range
         inside = max(low, self.region.low), min(high, self.region.high)
@@ -135,5 +157,5 @@ class Claim:
             never = "false" if inside == (low, high) else "true"
             raise ValueError(
                 f"claim {self.identifier!r} cannot be {never}: its quantity lies from {low:g} to {high:g}, its region "
-                f"is {self.region}; give a region that holds some of these values."
+                f"is {self.region}; give a region that contains some of these values and not all."
             )

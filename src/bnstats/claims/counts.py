@@ -1,4 +1,4 @@
-"""Counts of verdicts, apart for claims that are decided by evidence, those by algebra, and published signs."""
+"""Counts of verdicts, separately for claims by evidence, claims by algebra and published signs."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from bnstats.claims.claim import REFUTED, SUPPORTED, UNDECIDED, VERDICTS
 from bnstats.claims.interval_methods import BY_ALGEBRA
 
 SIGNS = {SUPPORTED: "the same here", REFUTED: "opposite here", UNDECIDED: "undecided here"}
-"""Words for a published sign: small networks here can have another one, and refute nothing that others measured."""
+"""Verdicts of published signs; an opposite sign in small networks refutes no published measurement."""
 
 
 def counts(table: pd.DataFrame) -> list[str]:
-    """Sentences that count the verdicts of each kind of claims there is.
+    """Return a sentence for each kind of claim in the table, with the count of each verdict.
 
-    >>> table = pd.DataFrame({"grounds": ["bounded", "by algebra"], "verdict": ["refuted", "supported"]})
+    >>> table = pd.DataFrame({"interval_method": ["bounded", "by algebra"], "verdict": ["refuted", "supported"]})
     >>> counts(table)
     ['1 claim by evidence: 0 supported, 1 refuted, 0 undecided.', '1 claim by algebra: 1 supported, 0 refuted.']
     """
@@ -32,12 +32,12 @@ def counts(table: pd.DataFrame) -> list[str]:
 
 def _counted(name: str, table: pd.DataFrame, words: Mapping[str, str]) -> str:
     found = table["verdict"].value_counts()
-    # What is computed is undecided only where there is no evidence at all.
+    # A computed claim is undecided only without any evidence.
     said = [word for word in words.values() if found.get(word, 0) or not (word == UNDECIDED and "algebra" in name)]
     plural = "" if len(table) == 1 else "s"
     return f"{len(table)} {name.format(plural)}: {', '.join(f'{found.get(word, 0)} {word}' for word in said)}."
 
 
 def undecided(table: pd.DataFrame) -> pd.DataFrame:
-    """The claims that are not decided, in whatever words."""
+    """Return the rows of undecided claims and undecided published signs."""
     return table[table["verdict"].isin((UNDECIDED, SIGNS[UNDECIDED]))]

@@ -1,4 +1,4 @@
-"""Evidence: independent replicates of the quantity that a claim is about, block by block."""
+"""Evidence: independent replicates of a claim's quantity, block by block."""
 
 from __future__ import annotations
 
@@ -24,37 +24,37 @@ from bnstats.sampling.populations import Population, population_of
 from bnstats.simulation.study import Condition, Study
 
 Blocks = Mapping[Study, Mapping[Any, Any]]
-"""What one block of each study returned."""
+"""Simulated measures of one block, by study and measure key."""
 PHRASE = "; "
-"""Between the phrases of a scope."""
+"""Separator of the phrases in a scope."""
 
 
 class Evidence(LendsArrays, ABC):
-    """What every kind of evidence offers."""
+    """Base class of all evidence."""
 
     @property
     @abstractmethod
     def studies(self) -> tuple[Study, ...]:
-        """The studies whose first condition is simulated, block by block."""
+        """Studies whose first condition is simulated, block by block."""
 
     @property
     @abstractmethod
     def size(self) -> int:
-        """Replicates in a block."""
+        """Number of replicates in a block."""
 
     @property
     def blocks(self) -> float:
-        """How many blocks there are."""
+        """Number of available blocks, inf if unlimited."""
         return math.inf
 
     @property
     def scope(self) -> str:
-        """The data and networks that the evidence is about, in phrases."""
+        """Data and networks that the evidence is about, in phrases separated by semicolons."""
         return ""
 
     @abstractmethod
     def values(self, found: Blocks) -> FloatArray:
-        """One block's replicates of the quantity."""
+        """Return the replicates of the quantity in one block, shape (replicates,)."""
 
 
 def _phrases(name: str, given: Any) -> str:
@@ -62,9 +62,9 @@ def _phrases(name: str, given: Any) -> str:
 
 
 class Source(Protocol):
-    """One measure of a study, and perhaps its `scope`.
+    """Protocol of objects with a study, the key of a measure, and optionally a `scope`.
 
-    The study may be made when it is first asked for, as those that need data are.
+    The study may be created when it is first used, because some studies have to load data.
     """
 
     @property
@@ -77,7 +77,17 @@ class Source(Protocol):
 @checked(scope=_phrases)
 @dataclass(frozen=True)
 class Measure:
-    """One measure of a study that stands ready, and its scope: data and networks, in phrases between semicolons."""
+    """Measure of a study, with the scope of the evidence.
+
+    Attributes
+    ----------
+    study : Study
+        Study whose first condition is simulated.
+    key : hashable
+        Key of the measure in what `study.simulate` returns.
+    scope : str
+        Data and networks of the study, in phrases separated by semicolons.
+    """
 
     study: Study
     key: Any
@@ -85,26 +95,33 @@ class Measure:
 
 
 def _terms(name: str, given: Any) -> tuple[tuple[Source, float], ...]:
-    """Pairs of a source and a factor."""
+    """Return pairs of a source and a factor; raise ValueError if they are not."""
     pairs = given if isinstance(given, tuple) else ()
     if not pairs or not all(isinstance(pair, tuple) and len(pair) == 2 for pair in pairs):
         raise ValueError(f"{name} is a tuple of pairs (source, factor), at least one; got {shown(given)}.")
     for source, _ in pairs:
-        # Looked up, not asked for: a study may need data, which are loaded when it is.
+        # A static look-up, because access to `study` may load data.
         if None in (getattr_static(source, name, None) for name in ("study", "key")):
-            raise ValueError(f"each source of {name} has a study and the key of a measure; got {shown(source)}.")
+            raise ValueError(f"each source in {name} has a study and the key of a measure; got {shown(source)}.")
     return tuple((source, number(f"each factor of {name}", factor)) for source, factor in pairs)
 
 
 @checked(terms=_terms)
 @dataclass(frozen=True)
 class Measures(Evidence):
-    """A sum of measures of studies, each times a factor, replicate by replicate.
+    """Weighted sum of measures, replicate by replicate.
 
-    Measures of the same study are of the same replicates, so that their difference is paired. Those of different
-    studies are paired where the studies have common random numbers (`Study.stream_of`).
+    Measures of the same study come from the same replicates, so their difference is paired. Measures of different
+    studies are paired if the studies have common random numbers (`Study.stream_of`).
 
-    >>> a, b = (BatchStatistic("normal", n, np.ptp) .evidence for n in (2, 3))
+    Attributes
+    ----------
+    terms : tuple of (source, float)
+        Each source, such as a `Measure`, with its factor.
+
+    Examples
+    --------
+    >>> a, b = (BatchStatistic("normal", n, np.ptp).evidence for n in (2, 3))
     >>> [factor for _, factor in (a - b).terms]
     [1.0, -1.0]
     """
@@ -121,7 +138,7 @@ class Measures(Evidence):
 
     @property
     def scope(self) -> str:
-        """The phrases of all sources, each once."""
+        """Phrases of all sources, without repetition."""
         phrases = (phrase for source, _ in self.terms for phrase in getattr(source, "scope", "").split(PHRASE))
         return PHRASE.join(dict.fromkeys(filter(None, phrases)))
 
@@ -148,7 +165,23 @@ class Measures(Evidence):
 )
 @dataclass(frozen=True)
 class Within(Evidence):
-    """Whether a sum of measures lies between two ends, replicate by replicate."""
+    """Indicator that a weighted sum of measures lies in a closed interval, replicate by replicate.
+
+    Attributes
+    ----------
+    measures : Measures
+        Weighted sum of measures.
+    low, high : float
+        Ends of the interval, in the unit of the measures.
+
+    Examples
+    --------
+    >>> normal = BatchStatistic("normal", 2, np.ptp).evidence
+    >>> in_range = Within(normal, low=0.0, high=1.0)
+    >>> block = {normal.studies[0]: {"value": np.repeat([0.5, 1.5], in_range.size // 2)}}
+    >>> in_range.values(block)[[0, -1]]
+    array([1., 0.])
+    """
 
     measures: Measures
     low: float
@@ -174,7 +207,13 @@ class Within(Evidence):
 @checked(measures=partial(instance, wanted=Measures, example="bn.claims.BatchStatistic(...).evidence"))
 @dataclass(frozen=True)
 class Squared(Evidence):
-    """The square of a sum of measures, replicate by replicate."""
+    """Square of a weighted sum of measures, replicate by replicate.
+
+    Attributes
+    ----------
+    measures : Measures
+        Weighted sum of measures.
+    """
 
     measures: Measures
 
@@ -197,7 +236,20 @@ class Squared(Evidence):
 @checked(cases=partial(function, example="cases(), which returns an array"), scope=_phrases)
 @dataclass(frozen=True)
 class Enumerated(Evidence):
-    """All cases that there are: the quantity of each, computed and not drawn, so the same at every call."""
+    """Quantity of every possible case, computed and not drawn.
+
+    Attributes
+    ----------
+    cases : callable
+        Function without arguments that returns the quantity of each case, shape (cases,); the same array at each call.
+    scope : str
+        Data of the cases, in phrases separated by semicolons.
+
+    Examples
+    --------
+    >>> Enumerated(lambda: np.array([1.0, 2.0])).values({})
+    array([1., 2.])
+    """
 
     cases: Callable[[], FloatArray]
     scope: str = ""
@@ -221,7 +273,7 @@ class Enumerated(Evidence):
         return first
 
     def _computed(self) -> FloatArray:
-        """A copy, as a function may fill the same array again."""
+        """Return a copy of the cases, because a function may fill the same array again."""
         return real_array("what cases() returns", self.cases(), axes=1, minimum=0, finite=False).copy()
 
 
@@ -233,15 +285,24 @@ class Enumerated(Evidence):
 )
 @dataclass(frozen=True)
 class BatchStatistic(Study):
-    """Batches of values, and a number computed from each.
+    """Study of a statistic of batches.
 
     Parameters
     ----------
-    population : whatever `Population.of` takes
+    population : str, Population or any source that `Population.of` takes
+        Population that the values are drawn from.
     batch_size : int
-    statistic : function
-        From batches, shape (batches, batch size), to one number for each of them.
+        Number of values in a batch.
+    statistic : callable
+        Function from batches, shape (batches, batch size), to one number for each batch.
     batching : Batching
+        Rule by which batches are drawn; by default, values are independent.
+
+    Examples
+    --------
+    >>> study = BatchStatistic("normal", 4, np.ptp)
+    >>> study.evidence.scope
+    'normal values'
     """
 
     population: Any
@@ -259,11 +320,11 @@ class BatchStatistic(Study):
     def simulate(self, condition: Condition, rng: Generator, size: int) -> dict[str, Any]:
         batches = np.empty((size, self.batch_size))
         self.batching.fill(condition["population"], rng, batches)
-        # A copy, as a function may fill the same array again.
+        # A copy, because a function may fill the same array again.
         return {"value": np.array(called(f"statistic {name_of_function(self.statistic)}", self.statistic, batches))}
 
     @property
     def evidence(self) -> Measures:
-        """The number computed from each batch."""
+        """Evidence of the statistic, one replicate for each batch."""
         name = Population.of(self.population).name
         return Measures(((Measure(self, "value", f"{name} values"), 1.0),))

@@ -1,4 +1,4 @@
-"""On what grounds an interval for a quantity is valid: algebra, a count, a bound, or a moment."""
+"""Interval methods: an interval for a quantity is valid by algebra, a count, a bound or a moment."""
 
 from __future__ import annotations
 
@@ -20,39 +20,57 @@ from bnstats.claims import betting
 
 Interval = tuple[float, float]
 BY_ALGEBRA = "by algebra"
-# Values that differ by less, relative to their size, are equal but for rounding.
+# Values whose relative difference is smaller are equal up to rounding.
 ROUNDING = 16 * float(np.finfo(np.float64).eps)
 
 
 @dataclass(frozen=True)
 class IntervalMethod(CheckedMethods, ABC):
-    """What every kind of grounds offers: its `name`, the range of the quantity, and an interval from its replicates."""
+    """Base class of interval methods, with a `name`, a range and an interval from replicates."""
 
     checks: ClassVar = {"x": partial(real_array, axes=1, finite=False), "error": probability}
 
     name: ClassVar[str]
     any_look: ClassVar[bool] = False
-    """Whether one error rate covers all looks together; otherwise it is split over them."""
+    """True if one error rate covers all looks together; if False, the error rate is split over the looks."""
 
     @property
     def range(self) -> Interval:
-        """The quantity lies in it whatever is true."""
+        """Smallest and largest possible value of the quantity."""
         return -math.inf, math.inf
 
     @abstractmethod
     def interval(self, x: FloatArray, error: float) -> Interval:
-        """An interval that misses the expectation of the replicates x with a probability of at most `error`."""
+        """Return an interval that misses the expectation of the replicates with probability `error` or less.
+
+        Parameters
+        ----------
+        x : array, shape (replicates,)
+            Independent replicates of the quantity.
+        error : float
+            Error rate of the interval.
+
+        Returns
+        -------
+        low, high : float
+            Ends of the interval, in the unit of the replicates.
+
+        Raises
+        ------
+        ValueError
+            If the method does not allow these replicates, see `check`.
+        """
 
     def needed(self, error: float) -> int:
-        """The fewest replicates of which there is an interval at all."""
+        """Return the smallest number of replicates for which the interval is valid."""
         return 1
 
     def check(self, x: FloatArray) -> None:
-        """Raise ValueError for replicates that cannot be: an interval of them would mean nothing."""
+        """Raise ValueError for replicates that are not finite or lie outside `range`."""
         low, high = self.range
         if not (np.isfinite(x).all() and (x >= low - 1e-9).all() and (x <= high + 1e-9).all()):
             raise ValueError(
-                f"replicates on the grounds {self.name!r} are finite and lie from {low:g} to {high:g}; got "
+                f"replicates for interval method {self.name!r} are finite and lie from {low:g} to {high:g}; got "
                 f"{x.min():g} to {x.max():g}."
             )
 
@@ -60,8 +78,15 @@ class IntervalMethod(CheckedMethods, ABC):
 @checked(rounding=interval("[0, inf)"))
 @dataclass(frozen=True)
 class Exact(IntervalMethod):
-    """All cases are computed, by enumeration, quadrature or a formula; each is right to within `rounding`.
+    """Interval from smallest to largest of all cases, computed by enumeration, quadrature or a formula.
 
+    Parameters
+    ----------
+    rounding : float
+        Upper bound of the numerical error of each case, in the unit of the quantity.
+
+    Examples
+    --------
     >>> Exact().interval(np.array([1.0, 3.0]), error=0.001)
     (1.0, 3.0)
     """
@@ -77,8 +102,10 @@ class Exact(IntervalMethod):
 
 @dataclass(frozen=True)
 class Proportion(IntervalMethod):
-    """Replicates are 0 or 1: the interval of Clopper & Pearson (1934), valid for any number of replicates.
+    """Interval of Clopper & Pearson (1934) for replicates of 0 or 1, valid for any number of replicates.
 
+    Examples
+    --------
     >>> Proportion().interval(np.array([0.0, 1.0, 1.0, 1.0]), error=0.1)
     (0.2486..., 0.987...)
     """
@@ -97,17 +124,23 @@ class Proportion(IntervalMethod):
     def check(self, x: FloatArray) -> None:
         other = x[~np.isin(x, (0.0, 1.0))]
         if other.size:
-            raise ValueError(f"replicates on the grounds 'proportion' are 0 or 1; got {other[0]:g}.")
+            raise ValueError(f"replicates for interval method 'proportion' are 0 or 1; got {other[0]:g}.")
 
 
 @checked(low=number, high=number)
 @dataclass(frozen=True)
 class Bounded(IntervalMethod):
-    """Replicates lie between two bounds: a confidence sequence by betting, valid at all looks together.
+    """Confidence sequence by betting for replicates between two bounds, valid at all looks together.
 
-    >>> low, high = Bounded(-1, 1).interval(np.zeros(1000), error=0.001)
-    >>> bool(-0.03 < low < 0 < high < 0.03)
-    True
+    Parameters
+    ----------
+    low, high : float
+        Bounds of a replicate, in its unit.
+
+    Examples
+    --------
+    >>> [round(end, 3) for end in Bounded(-1, 1).interval(np.zeros(1000), error=0.001)]
+    [-0.008, 0.008]
     """
 
     name = "bounded"
@@ -134,19 +167,22 @@ class Bounded(IntervalMethod):
 @checked(skewness=interval("[0, 1e6]"))
 @dataclass(frozen=True)
 class Moment(IntervalMethod):
-    """Replicates have a finite third moment: the normal approximation, once there are enough for it.
+    """Normal approximation for replicates with a finite third moment, from `needed` replicates on.
 
-    Far out, the chance that Student's statistic of n values exceeds z is (1 - Phi(z)) exp(-z³ skewness / (3 sqrt(n))),
-    to the leading term (Jing, Shao & Wang 2003, Annals of Probability 31). So the error is at most twice the nominal
-    one where n is at least (z³ skewness / (3 log 2))², and half of it is asked for. Replicates that are all equal, but
-    for rounding, decide nothing: a spread of 0 says nothing about values that were not drawn.
+    In the far tail, Student's statistic of n values exceeds z with a probability of
+    (1 - Phi(z)) exp(-z³ skewness / (3 sqrt(n))), to the leading term (Jing, Shao & Wang 2003, Annals of Probability
+    31). If n is at least (z³ skewness / (3 log 2))², the error rate is at most twice the nominal rate. The nominal rate
+    is therefore set to half of `error`. Replicates that are all equal, up to rounding, decide nothing, because a spread
+    of 0 does not exclude values that were not drawn.
 
     Parameters
     ----------
     skewness : float
-        A bound for the size of the third standardized moment of a replicate, known beforehand and not estimated. For a
-        value that is large once in k replicates, and else 0, it is about the root of k.
+        Upper bound of the absolute third standardized moment of a replicate, known beforehand and not estimated. For a
+        value that is large once in k replicates and otherwise 0, it is about the square root of k.
 
+    Examples
+    --------
     >>> Moment(skewness=8**0.5).needed(error=1e-5)          # squares of normal values
     16739
     """
@@ -165,7 +201,7 @@ class Moment(IntervalMethod):
     def interval(self, x: FloatArray, error: float) -> Interval:
         self.check(x)
         if x.size < 2:
-            raise ValueError("the spread of replicates takes two of them; got one.")
+            raise ValueError("an interval by moments takes at least two replicates; got one.")
         if np.ptp(x) <= ROUNDING * abs(x).max():
             return -math.inf, math.inf
         mean, half = float(x.mean()), self._z(error) * float(x.std(ddof=1)) / math.sqrt(x.size)

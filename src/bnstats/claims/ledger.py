@@ -1,4 +1,4 @@
-"""The ledger: claims, judged together, so that all their verdicts are right with a known probability."""
+"""Ledger of claims whose verdicts are all right together with a known probability."""
 
 from __future__ import annotations
 
@@ -38,35 +38,51 @@ LOST = "blocks of a claim"
 
 @dataclass(frozen=True)
 class Ledger:
-    """What evidence says of each claim.
+    """Table of claims with the verdicts that the evidence gives.
 
     Attributes
     ----------
     table : DataFrame
-        claim, statement, source, quantity, scope (the data and networks it was measured with), grounds ("by algebra"
-        where all cases are computed), region, estimate, low, high (an interval that holds the quantity in all rows
-        together with the probability asked for), replicates, verdict (supported, refuted or undecided; of a published
-        sign: the same here, opposite here or undecided here), min_detectable (a quantity farther than that outside
-        the region, with replicates that scatter as much, would have been detected: the width of the interval), needed
-        (replicates that would decide an undecided claim, else nan).
+        One row for each claim. Numbers other than counts are in the unit of the claim's quantity.
+
+        - claim, statement, source, quantity : texts of the claim
+        - scope : data and networks of the evidence
+        - interval_method : method of the interval; "by algebra" if all cases are computed
+        - region : values of the quantity for which the claim is true
+        - estimate : mean of the replicates
+        - low, high : ends of the interval; with probability 1 - `false_verdicts`, the intervals of all rows contain
+          their quantities
+        - replicates : number of replicates
+        - verdict : supported, refuted or undecided; for a published sign: the same here, opposite here or undecided
+          here
+        - min_detectable : width of the interval. A quantity farther than this outside the region would have been
+          detected, for replicates with the same spread.
+        - replicates_needed : number of replicates that would decide an undecided claim; otherwise nan
     false_verdicts : float
-        Chance, at most, that any of the verdicts is wrong.
+        Upper bound of the probability that any verdict is wrong.
     """
 
     table: pd.DataFrame
     false_verdicts: float
 
     def summary(self) -> str:
-        """How many claims of each kind have each verdict, and what would decide those that are not decided."""
+        """Return the counts of verdicts, and the replicates that would decide each undecided claim."""
         chance = f"Any of the verdicts is wrong with a probability of at most {self.false_verdicts:g}."
         missing = [
-            f"{printable(row.claim)}: about {row.needed:.3g} replicates are needed, there were {row.replicates}."
+            f"{printable(row.claim)}: about {row.replicates_needed:.3g} replicates are needed, "
+            f"there were {row.replicates}."
             for row in undecided(self.table).itertuples()
         ]
         return "\n".join([*counts(self.table), chance, *missing])
 
     def plot(self) -> Figure:
-        """Each claim's interval about the edge of its region, in units of what would have been noticed."""
+        """Draw each claim's interval about its region's edge, in minimum detectable departures.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            Figure with one row for each claim.
+        """
         from bnstats.plots.ledger import ledger
 
         return ledger(self.table)
@@ -89,29 +105,38 @@ def check_claims(
 ) -> Ledger:
     """Judge claims by evidence that is drawn until it decides them.
 
-    A claim is supported once the interval of its quantity lies inside its region, refuted once it lies outside, and
-    undecided if neither has happened when its replicates are spent. The chance of any wrong verdict is at most
-    `false_verdicts`: it is split over the claims, and over the looks where the interval is not valid at all of them
-    together. Without evidence the interval is the whole line, so that no claim is decided for lack of data.
+    A claim is supported once the interval of its quantity lies inside its region, and refuted once the interval lies
+    outside. A claim is undecided if neither has happened after its maximum number of replicates. The probability of any
+    wrong verdict is at most `false_verdicts`. This error rate is split over the claims. It is also split over the looks
+    if the interval method is not valid at all looks together. Without evidence the interval is the whole line, so that
+    missing data decide no claim.
 
     Parameters
     ----------
-    claims : names in `bnstats.claims.CLAIMS`, or Claims; by default all of `CLAIMS`
+    claims : str, Claim or sequence of str or Claim, optional
+        Identifiers in `bnstats.claims.CLAIMS`, or claims; by default all of `CLAIMS`.
     false_verdicts : float
-        Chance, at most, that any verdict is wrong. On the grounds "moment" it rests on an approximation.
+        Upper bound of the probability that any verdict is wrong. For the interval method "moment", this bound rests on
+        an approximation.
     max_replicates : int, optional
-        Of each claim, at most; by default each claim's own.
-    seed, executor, progress
-        See `bnstats.run`. Verdicts do not depend on the executor.
+        Maximum number of replicates for each claim; by default, each claim's own maximum.
+    seed : int
+        Seed of the random draws.
+    executor : Executor or int, optional
+        Executor that simulates blocks, or a number of threads; by default one thread for each processor. Verdicts do
+        not depend on it.
+    progress : bool, optional
+        Whether to show a progress bar; by default only on a terminal.
 
     Returns
     -------
     Ledger
+        Table with one row for each claim: its interval, its verdict and the replicates drawn.
 
     Raises
     ------
     ValueError
-        For bad arguments, and for replicates that the grounds of their claim rule out.
+        If an argument is not valid, or if the interval method of a claim does not allow its replicates.
     BlockError
         If a study fails.
     WorkersLostError
@@ -120,7 +145,7 @@ def check_claims(
     Examples
     --------
     >>> ledger = check_claims(["variance-biased", "zero-at-3"])
-    >>> ledger.table[["claim", "grounds", "verdict"]].values.tolist()
+    >>> ledger.table[["claim", "interval_method", "verdict"]].values.tolist()
     [['variance-biased', 'moment', 'supported'], ['zero-at-3', 'by algebra', 'supported']]
     >>> check_claims("zero-at-3", max_replicates=0).table["verdict"].item()
     'undecided'
@@ -141,12 +166,12 @@ def check_claims(
                 for found in blocks:
                     test.add(found)
                 test.end(step)
-                bar.update(sum(h.verdict != UNDECIDED for h in tests) - bar.n)
+                bar.update(sum(judged.verdict != UNDECIDED for judged in tests) - bar.n)
     return Ledger(pd.DataFrame([_row(test) for test in tests]), false_verdicts)
 
 
 def chosen_claims(claims: Any) -> list[Claim]:
-    """The claims to judge, each once."""
+    """Return the claims to judge; raise ValueError if none is given or an identifier occurs twice."""
     if claims is None:
         claims = CLAIMS.values()
     given = several("claims", claims)
@@ -154,18 +179,18 @@ def chosen_claims(claims: Any) -> list[Claim]:
     identifiers = [claim.identifier for claim in found]
     double = {name for name in identifiers if identifiers.count(name) > 1}
     if double or not found:
-        raise ValueError(f"claims are at least one, each with an identifier of its own; got {identifiers}.")
+        raise ValueError(f"claims has at least one claim, each with an identifier of its own; got {identifiers}.")
     return found
 
 
 def _blocks_of(
     tests: Sequence[SequentialTest], step: int, seed: int, pool: Executor
 ) -> Iterator[tuple[SequentialTest, list[dict[Study, Any]]]]:
-    """Each claim that still needs evidence, with its blocks; a block that several claims share is simulated once."""
-    wanted = [(test, test.blocks_of(step)) for test in tests]
-    uses = [(study, b) for test, blocks in wanted for study in test.claim.evidence.studies for b in blocks]
+    """Yield each claim that needs evidence with its blocks; blocks of several claims are simulated once."""
+    required = [(test, test.blocks_of(step)) for test in tests]
+    uses = [(study, b) for test, blocks in required for study in test.claim.evidence.studies for b in blocks]
     pending = {use: guarded(partial(pool.submit, attempted, *use, seed), LOST) for use in dict.fromkeys(uses)}
-    for test, blocks in wanted:
+    for test, blocks in required:
         if len(blocks):
             yield (
                 test,
@@ -182,7 +207,7 @@ def _result(work: Future[Any], pool: Executor, study: Study, block: int, seed: i
 
 @contextmanager
 def _pool(executor: Executor | int | None) -> Iterator[Executor]:
-    """The executor given, or threads of this process."""
+    """Yield the given executor, or a pool of threads of this process."""
     if isinstance(executor, Executor):
         yield executor
         return

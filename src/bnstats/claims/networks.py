@@ -1,7 +1,7 @@
 """Evidence from small networks: each replicate is a network with weights, batches and rows of its own.
 
-The networks of all claims have common random numbers: a difference of two ways to train is one of pairs, whose networks
-begin with the same weights and see the same rows.
+The networks of all claims have common random numbers. A difference between two ways of training is therefore paired:
+both networks of a pair begin with the same weights and see the same rows.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _shift = partial(instance, wanted=Shift, example="bn.shifts.Noise(0.5)")
 
 
 def _shifts(name: str, given: Any) -> Any:
-    """A shift, several in a tuple, or none."""
+    """Return a shift, a tuple of shifts or None; raise ValueError otherwise."""
     if isinstance(given, tuple) and given:
         return tuple(_shift(f"each of {name}", shift) for shift in given)
     return optional(_shift)(name, given)
@@ -48,11 +48,39 @@ def _shifts(name: str, given: Any) -> Any:
 )
 @dataclass(frozen=True)
 class Networks:
-    """Networks trained in one way and tested in one way; their data are loaded when the first of them is trained.
+    """Networks that are trained and tested in one way.
 
-    By default they see 16 000 rows, at a learning rate that is proportional to the batch size, 0.3 at 32 rows and at
-    most 1 (Goyal et al. 2017), and are tested in batches drawn as those of training. Of several shifts, each network is
-    tested under each.
+    The data are loaded when the first network is trained. By default, each network sees 16 000 training rows.
+
+    Parameters
+    ----------
+    dataset : Dataset or str
+        Data to train on and test on.
+    normalizer : str or Normalizer
+        Normalizer of the hidden layers.
+    batch_size : int
+        Number of rows in a training batch.
+    batching : RowBatching
+        Rule by which training batches are drawn.
+    hidden : tuple of int
+        Units of each hidden layer.
+    learning_rate : float, optional
+        By default proportional to the batch size, 0.3 at 32 rows, and at most 1 (Goyal et al. 2017).
+    steps : int, optional
+        Training steps; by default as many as see 16 000 rows.
+    shift : Shift or tuple of Shift, optional
+        Shifts of the test rows; each network is tested under each shift.
+    test_batching : RowBatching, optional
+        Rule by which test batches are drawn; by default the rule of training.
+    test_batch_size : int, optional
+        Number of rows in a test batch; by default the size in training.
+    statistics : tuple of str or Adaptation
+        Kinds of statistics that the networks are tested with.
+
+    Examples
+    --------
+    >>> Networks("digits", batch_size=16).rate
+    0.15
     """
 
     dataset: Dataset | str = "digits"
@@ -70,17 +98,17 @@ class Networks:
 
     @property
     def shifts(self) -> tuple[Shift | None, ...]:
-        """Of the test rows."""
+        """Shifts of the test rows; None stands for no shift."""
         return self.shift if isinstance(self.shift, tuple) else (self.shift,)
 
     @property
     def rate(self) -> float:
-        """The learning rate."""
+        """Learning rate, given or proportional to the batch size."""
         return self.learning_rate or min(0.3 * self.batch_size / 32, 1.0)
 
     @property
     def scope(self) -> str:
-        """The data, the networks and their training, in phrases."""
+        """Data, networks and training, in phrases separated by semicolons."""
         data = self.dataset
         name = data if isinstance(data, str) else f"{data.name} of {data.classes} classes and {data.inputs} inputs"
         seen = f"{ROWS} rows seen" if self.steps is None else f"{self.steps} steps"
@@ -111,7 +139,7 @@ def _study(networks: Networks) -> MismatchStudy:
 
 @dataclass(frozen=True)
 class Accuracy:
-    """Share of test rows that networks get right with this kind of statistics, as a source of evidence."""
+    """Accuracy of networks on test rows with one kind of statistics, as a source of evidence."""
 
     networks: Networks
     statistics: Kind
@@ -128,7 +156,7 @@ class Accuracy:
     @property
     def key(self) -> tuple[Any, ...]:
         evaluations = self.study.evaluations(self.study.conditions()[0])
-        (evaluation,) = (one for one in evaluations if one.shift == self.shift)
+        (evaluation,) = (candidate for candidate in evaluations if candidate.shift == self.shift)
         return (*evaluation.key, name_of(self.statistics), "accuracy")
 
 
@@ -138,14 +166,31 @@ class Accuracy:
     shift=_shifts,
 )
 def accuracy(networks: Networks, statistics: Kind, shift: Shift | tuple[Shift, ...] | None = None) -> Measures:
-    """Share of test rows that networks get right with this kind of statistics, between 0 and 1.
+    """Return evidence of the accuracy of networks on test rows, a proportion between 0 and 1.
 
     Parameters
     ----------
     networks : Networks
-    statistics : name of a kind of statistics, or Adaptation
-    shift : Shift or several, optional
-        Of those of the networks; of several, it is the mean. By default all.
+        Networks to test.
+    statistics : str or Adaptation
+        Kind of statistics that the networks are tested with.
+    shift : Shift or tuple of Shift, optional
+        Shifts of the networks, by default all; the accuracy is the mean over these shifts.
+
+    Returns
+    -------
+    Measures
+        Accuracy of each network.
+
+    Raises
+    ------
+    ValueError
+        If the networks are not tested under a given shift.
+
+    Examples
+    --------
+    >>> accuracy(Networks("digits", batch_size=16), "running").scope
+    'digits; hidden units: 32; 16000 rows seen; normalizer batch, learning rate 0.15, batches of 16'
     """
     shifts = networks.shifts if shift is None else shift if isinstance(shift, tuple) else (shift,)
     if missing := [one for one in shifts if one not in networks.shifts]:

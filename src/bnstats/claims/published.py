@@ -1,4 +1,4 @@
-"""Published numbers to set beside those measured here: signs are compared, values are not."""
+"""Published numbers to compare with the numbers measured here, by their signs and not their values."""
 
 from __future__ import annotations
 
@@ -14,17 +14,19 @@ from bnstats.claims.claim import Claim
 from bnstats.claims.counts import SIGNS
 
 Setting = tuple[str, str, str]
-"""A published gain: reference, the setting that is said to be ahead, the other one."""
+"""Published gain: the reference, the setting that is ahead, and the setting that is behind."""
 
 
 @dataclass(frozen=True)
 class PublishedSign(Claim):
-    """A claim that a difference has here the sign that others published; its verdict is about small networks alone.
+    """Claim that a difference in small networks has its published sign.
+
+    The verdict is about small networks only.
 
     Attributes
     ----------
     sources : tuple of (reference, setting, other setting)
-        Published, once or several times.
+        Publications of the difference, at least one.
     """
 
     sources: tuple[Setting, ...] = ()
@@ -32,13 +34,32 @@ class PublishedSign(Claim):
 
     @property
     def gains(self) -> tuple[float, ...]:
-        """Points of accuracy by which each first setting was published to be ahead."""
+        """Published gains of the first settings over the second settings, in percentage points of accuracy."""
         return tuple(accuracy_gain(*source) for source in self.sources)
 
 
 def published(reference: str, setting: str = "") -> pd.DataFrame:
-    """Rows whose reference and setting begin so: reference, setting, quantity, value, unit.
+    """Return the published numbers whose reference and setting begin with the given texts.
 
+    Parameters
+    ----------
+    reference : str
+        Beginning of the reference, such as "Ioffe 2017".
+    setting : str
+        Beginning of the setting; by default all settings.
+
+    Returns
+    -------
+    DataFrame
+        Columns reference, setting, quantity ("accuracy" or an error), value, and unit of the value.
+
+    Raises
+    ------
+    ValueError
+        If no published number has this reference and setting.
+
+    Examples
+    --------
     >>> published("Ioffe 2017", "16 labels x 2; batch norm; running")["value"].tolist()
     [67.0]
     """
@@ -51,7 +72,7 @@ def published(reference: str, setting: str = "") -> pd.DataFrame:
 
 
 def accuracy_gain(reference: str, one: str, other: str) -> float:
-    """Points of accuracy by which the first setting is ahead of the other.
+    """Return the gain of the first setting over the second setting, in percentage points of accuracy.
 
     >>> round(accuracy_gain("Wu & He", "group norm; 2 images", "batch norm; 2 images"), 1)
     10.6

@@ -1,4 +1,4 @@
-"""The claims that the package answers for, by identifier."""
+"""Claims that the package ships, by identifier."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from bnstats.claims.claim import Claim
 
 CLAIMS: dict[str, Claim] = {
     claim.identifier: claim
-    for entries in (
+    for module in (
         convergence,
         fixed_batches,
         meaning,
@@ -34,5 +34,5 @@ CLAIMS: dict[str, Claim] = {
         new_data,
         published,
     )
-    for claim in entries.CLAIMS
+    for claim in module.CLAIMS
 }

@@ -1,4 +1,4 @@
-"""The sequential rule: evidence is drawn until it decides a claim, or until there is no more of it."""
+"""Sequential test: evidence is drawn until it decides a claim, or until no more evidence is available."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from bnstats.claims.claim import REFUTED, SUPPORTED, UNDECIDED, Claim, Region
 from bnstats.claims.evidence import Blocks
 from bnstats.claims.interval_methods import Interval
 
-# Blocks before the first look. Then three steps double them; on grounds that are valid at all looks together each step
-# ends with a look, and on others, among whose looks the error is split, each doubling.
+# Number of blocks before the first look, and of steps that double it. If the interval method is valid at all looks
+# together, each step ends with a look. Otherwise each doubling ends with a look, and the looks split the error rate.
 FIRST_LOOK, STEPS_PER_DOUBLING = 8, 3
 
 
 def verdict(interval: Interval, region: Region) -> str:
-    """Supported if the interval lies within the region, refuted if it lies outside, else undecided.
+    """Return "supported" for an interval inside the region, "refuted" for one outside, else "undecided".
 
     >>> [verdict(interval, Region.above(0.9)) for interval in ((0.92, 0.95), (0.85, 0.88), (0.88, 0.95))]
     ['supported', 'refuted', 'undecided']
@@ -32,7 +32,7 @@ def verdict(interval: Interval, region: Region) -> str:
 
 
 def _ends(blocks: int) -> Iterator[int]:
-    """How many blocks there are after each step, the last one with all.
+    """Yield the number of blocks after each step; the last step has all `blocks`.
 
     >>> list(_ends(40)), list(_ends(5)), list(_ends(0))
     ([8, 10, 13, 16, 20, 25, 32, 40], [5], [0])
@@ -47,7 +47,7 @@ def _ends(blocks: int) -> Iterator[int]:
 
 @dataclass
 class SequentialTest:
-    """One claim while it is judged; its verdict is wrong with a probability of at most `error`."""
+    """Sequential test of one claim, whose verdict is wrong with a probability of at most `error`."""
 
     claim: Claim
     error: float
@@ -66,11 +66,11 @@ class SequentialTest:
 
     @property
     def verdict(self) -> str:
-        """What the interval shows; without evidence it is the whole line, and nothing is decided."""
+        """Verdict of the interval so far; without evidence, the interval is the whole line."""
         return verdict(self.interval, self.claim.region)
 
     def blocks_of(self, step: int) -> range:
-        """The blocks to add in this step."""
+        """Return the blocks to add in this step, none if the claim is decided."""
         if self.verdict != UNDECIDED or step >= len(self.ends):
             return range(0)
         return range(self.ends[step - 1] if step else 0, self.ends[step])
@@ -86,28 +86,28 @@ class SequentialTest:
         self.added.append(values)
 
     def end(self, step: int) -> None:
-        """Look at all replicates so far, where a step ends with a look, at this look's share of the error."""
+        """Compute the interval of all replicates so far if this step ends with a look."""
         if step not in self.looks:
             return
         interval_method = self.claim.interval_method
         self.values, self.added = np.concatenate([self.values, *self.added]), []
-        if self.values.size and self.values.size >= interval_method.needed(self.share):
-            self.interval = interval_method.interval(self.values, self.share)
+        if self.values.size and self.values.size >= interval_method.needed(self.error_of_look):
+            self.interval = interval_method.interval(self.values, self.error_of_look)
 
     @property
-    def share(self) -> float:
-        """The error of one look."""
+    def error_of_look(self) -> float:
+        """Error rate of one look."""
         return self.error if self.claim.interval_method.any_look else self.error / len(self.looks)
 
     def needed(self) -> float:
-        """Replicates that would decide an undecided claim, if the estimate stays where it is; inf on the border."""
+        """Return the replicates that would decide an undecided claim if the estimate stays; inf on the border."""
         low, high = self.interval
         if self.verdict != UNDECIDED:
             return math.nan
-        least = self.claim.interval_method.needed(self.share)
+        fewest = self.claim.interval_method.needed(self.error_of_look)
         if not self.values.size or math.isinf(high - low):
-            few = self.values.size < least
-            return float(max(least, FIRST_LOOK * self.claim.evidence.size)) if few else math.inf
+            few = self.values.size < fewest
+            return float(max(fewest, FIRST_LOOK * self.claim.evidence.size)) if few else math.inf
         estimate, region = float(self.values.mean()), self.claim.region
         distance = min(abs(estimate - edge) for edge in (region.low, region.high) if math.isfinite(edge))
         if distance == 0:

@@ -1,1 +1,1 @@
-"""The claims themselves, a file for each part of the answer."""
+"""Claims that the package ships, a file for each part of the answer."""

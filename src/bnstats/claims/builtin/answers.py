@@ -1,4 +1,4 @@
-"""Claims that answers to the question make of networks whose normalized batches are not what they seem."""
+"""Claims of answers to the question about networks whose batches tell of the label."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ SQUARE, SEVEN_SQUARES = 8**0.5, (8 / 7) ** 0.5
 
 
 def _grows(batches: FloatArray, estimator: Callable[..., Any], target: float, small: int, rate: float) -> Any:
-    """Whether n^rate |error| is larger in the rest of the values than in the first `small`, each a batch."""
+    """Return True where n^rate |error| is larger in the second batch than in the first."""
     parts = batches[:, :small], batches[:, small:]
     one, other = (part.shape[1] ** rate * abs(estimator(part, axis=1) - target) for part in parts)
     return other > one
@@ -51,7 +51,7 @@ def _rate(
 
 
 def _biased_variances() -> FloatArray:
-    """(1 - 1/n) sigma² less the mean of all biased variances of batches of n of four grades, in exact fractions."""
+    """Return (1 - 1/n) sigma² less the mean biased variance of all batches of n of four grades, exactly."""
     values = [Fraction(x) for x in (60, 70, 80, 95)]
     mean = sum(values, Fraction()) / len(values)
     whole = sum((x - mean) ** 2 for x in values) / len(values)
@@ -68,7 +68,7 @@ def _biased_variance(batches: FloatArray) -> FloatArray:
 
 
 def _running_means(batches: FloatArray, n: int, momentum: float | None, steps: tuple[int, ...]) -> list[FloatArray]:
-    """The running mean after some of the steps, of batches of n that follow each other in a row."""
+    """Return the running means after the given steps; each row of `batches` is cut into batches of n."""
     running, found = RunningStats.like("torch", momentum), []
     for step in range(batches.shape[1] // n):
         running = running.update(batches[:, step * n : (step + 1) * n].T)
@@ -78,7 +78,7 @@ def _running_means(batches: FloatArray, n: int, momentum: float | None, steps: t
 
 
 def _settles(batches: FloatArray, momentum: float | None) -> Any:
-    """Whether the running mean after 200 batches is nearer to the population's than after 50."""
+    """Return True where the running mean after 200 batches is nearer to the population mean than after 50."""
     early, late = _running_means(batches, 4, momentum, (50, 200))
     return abs(late) < abs(early)
 
@@ -89,9 +89,10 @@ def _fluctuation(batches: FloatArray) -> FloatArray:
 
 
 def _of_training_set(values: FloatArray, rows: int = 32, n: int = 8) -> tuple[FloatArray, FloatArray]:
-    """The cumulative running mean of batches of a training set, the first `rows` values, and that set's own mean.
+    """Return the cumulative running mean over batches of a training set, and the training set's mean.
 
-    Each further value, made uniform, says which training row comes next.
+    The first `rows` values are the training set. Each further value, transformed to a uniform one, chooses the next
+    training row.
     """
     training = values[:, :rows]
     which = (rows * special.ndtr(values[:, rows:])).astype(np.int64)

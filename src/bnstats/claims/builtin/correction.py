@@ -1,4 +1,4 @@
-"""Claims about correcting data for their batch: when it helps, when it hurts, and what corrects drift."""
+"""Claims about batch correction of data: when it helps, when it hurts, and what corrects drift."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _gain(
     one: str, other: str, *, effect: str = "distinct", labels: str = "nuisance", n: int = 32, size: float = 1.0,
     measure: str = "accuracy",
 ) -> Measures:  # fmt: skip
-    """How many more rows are classified right after one correction than after the other, of the same rows."""
+    """Return the accuracy after one correction less the accuracy after the other, on the same rows."""
     return _accuracy(one, effect, labels, n, size, measure) - _accuracy(other, effect, labels, n, size, measure)
 
 
@@ -56,12 +56,12 @@ def _claim(name: str, statement: str, source: str, quantity: str, region: Region
     return Claim(name, statement, source, full, region, Bounded(-1, 1), evidence, max_replicates=2**13)
 
 
-# Effects as large as the spread, in batches of 32.
+# Batch effects are as large as the spread of the rows, in batches of 32.
 SIGNAL: dict[str, Any] = {"effect": "distinct", "labels": "signal", "n": 32, "size": 1.0}
 
 
 def _in_training(correction: str) -> Measures:
-    """Accuracy on the rows that the model was fitted to, where the effect of the batch is signal."""
+    """Return the accuracy on the rows that the model was fitted to, with the batch effect as signal."""
     return _accuracy(correction, **SIGNAL, measure="training_accuracy")
 
 

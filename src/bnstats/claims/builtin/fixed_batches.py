@@ -1,4 +1,4 @@
-"""Claims about running statistics that see the same mini-batches again and again: what they converge to."""
+"""Claims about the limit of running statistics that see the same mini-batches again and again."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ NORMAL = Population.of("normal")
 N, BATCHES = 8, 4
 EQUAL, CONSTANT = Convention.of("torch", momentum=None), Convention.of("torch")
 LENGTHS = (16, 64, 256)
-# A mean square is said to be that of theory if it is within a twentieth of it.
+# A mean square agrees with theory if it differs from the exact value by at most a twentieth.
 TOLERANCE = 0.05
 
 _STUDY = RunningStudy(NORMAL, N, (EQUAL, CONSTANT), max(LENGTHS), N * BATCHES, True, "training set")
 
 
 def _distance(statistic: str, steps: int, convention: Convention = EQUAL) -> Measures:
-    """Of the running statistic from that of all values in the batches."""
+    """Return the distance of the running statistic from the statistic of all values in the batches."""
     key = RunningKey(convention.name, convention.momentum, steps, statistic)
     weights = "weights 1/t" if convention.momentum is None else f"momentum {convention.momentum}"
     scope = f"normal values; the same {BATCHES} batches of {N}, visited in turn; {weights}"
@@ -45,7 +45,7 @@ def _mean_square(statistic: str, steps: int, convention: Convention = EQUAL) -> 
 
 
 def _skewness_of_square(weights: FloatArray, freedom: FloatArray) -> float:
-    """The third standardized moment of the square of a centered sum of chi-squared values, each times its weight."""
+    """Return the skewness of the square of a centered, weighted sum of chi-squared values."""
     cumulants = [0.0, 0.0] + [2 ** (r - 1) * math.factorial(r - 1) * (freedom * weights**r).sum() for r in range(2, 7)]
     moments = [1.0]
     for r in range(1, 7):  # moments from cumulants
@@ -54,7 +54,7 @@ def _skewness_of_square(weights: FloatArray, freedom: FloatArray) -> float:
     return float((sixth - 3 * fourth * second + 2 * second**3) / (fourth - second**2) ** 1.5)
 
 
-# With equal weights the variances of the batches, 7/8 of 32 values' share, outweigh those between their means.
+# With equal weights, the variance within batches, 7/8 of that of the population, outweighs that of the batch means.
 _WITHIN, _BETWEEN = 1 / BATCHES / (N - 1) - 1 / (BATCHES * N - 1), -1 / (BATCHES * N - 1)
 SQUARED_DISTANCE = Moment(
     _skewness_of_square(np.array([_WITHIN, _BETWEEN]), np.array([BATCHES * (N - 1.0), BATCHES - 1.0]))
@@ -63,7 +63,7 @@ SQUARED_NORMAL = Moment(8**0.5)
 
 
 def _rounds(rounds: tuple[int, ...] = (1, 2, 16)) -> FloatArray:
-    """Running mean less mean of all values, for all ways to fill two batches of 2 with four grades, in fractions."""
+    """Return running mean less mean of all values, exactly, for all pairs of batches of 2 of four grades."""
     found = []
     for values in product([Fraction(x) for x in (60, 70, 80, 95)], repeat=4):
         batches, mean = (sum(values[:2], Fraction()) / 2, sum(values[2:], Fraction()) / 2), Fraction()

@@ -1,4 +1,4 @@
-"""Claims about the question's own example as a network: what it learns in training mode, and what it then knows."""
+"""Claims about networks on the question's example, in training mode and afterwards."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _letters(n: int, mode: str, batching: RowBatching = Shuffled()) -> Measures:
 
 
 def _ceiling(n: int) -> float:
-    """The share of letters that the best rule names right from a grade normalized by its batch of n, exactly."""
+    """Return the exact Bayes accuracy of the letter, given the grade normalized by its batch of n."""
     return exact_information(GRADES, CUTS, n)[0]
 
 

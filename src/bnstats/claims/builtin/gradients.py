@@ -1,4 +1,4 @@
-"""Claims about the mechanism: what normalizing by the batch does to gradients, at initialization."""
+"""Claims about the effect of normalizing by the batch on gradients, at initialization."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _measure(n: int, width: int, depth: int, layer: int, name: str, activation: 
     return Measures(((Measure(study, (0, layer, name), scope), 1.0),))
 
 
-# Squared norms next to the input: that with batches of 2 less a tenth of that with batches of 8.
+# Squared gradient norm next to the input with batches of 2, less a tenth of the squared norm with batches of 8.
 _SMALL = Within(
     _measure(2, 64, 4, 1, SQUARED_NORM) - _measure(8, 64, 4, 1, SQUARED_NORM) * 0.1, low=-math.inf, high=0.0
 )
@@ -50,8 +50,8 @@ CLAIMS = (
         "In batches of 2, no gradient passes to the weights below in untrained networks, whatever eps lets through.",
         Region.above(0.99),
     ),
-    # The limit is that of large batches and wide layers. A tenth is room for a batch of 64, whose factor is larger by
-    # a few percent, for 128 units, whose factor is smaller by as much, and for the chance of one network.
+    # The limit holds for large batches and wide layers. The margin of a tenth allows for three things: the factor of
+    # batches of 64 is a few percent larger, the factor of 128 units is as much smaller, and single networks vary.
     _grows(
         "gradient-grows-with-relu",
         "With ReLU, gradients of untrained networks grow from layer to layer, by about pi/(pi - 1) = 1.467 at n = 64.",

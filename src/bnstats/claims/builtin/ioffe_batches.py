@@ -1,4 +1,4 @@
-"""Ioffe's batches: two rows of each of a few classes, so that each half of a batch has one row of each."""
+"""Batches of Ioffe (2017): two rows of each of a few classes, one of them in each half of the batch."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from bnstats.datasets.row_batching import ClassBalanced
 
 @dataclass(frozen=True)
 class PairsOfClasses(ClassBalanced):
-    """`classes` with two rows each, one of them in each half of the batch (Ioffe 2017).
+    """Batches of `classes` classes with two rows each, one of them in each half of the batch (Ioffe 2017).
 
     >>> y = np.repeat(np.arange(10), 4)
-    >>> batch = y[PairsOfClasses(classes=5).rows(np.random.default_rng(0), y, batch_size=10, steps=1)[0]]
-    >>> batch[:5].tolist() == batch[5:].tolist(), np.unique(batch).size
-    (True, 5)
+    >>> y[PairsOfClasses(classes=5).rows(np.random.default_rng(0), y, batch_size=10, steps=1)[0]].reshape(2, 5)
+    array([[3, 2, 1, 8, 6],
+           [3, 2, 1, 8, 6]])
     """
 
     rows_per_class: int = 2

@@ -1,4 +1,4 @@
-"""Claims about what a normalized value means: the question's own example, and how far it carries."""
+"""Claims about the meaning of a normalized value: the question's example and its generality."""
 
 from __future__ import annotations
 
@@ -24,13 +24,16 @@ LETTER = 10.0
 
 
 def _question_zeros() -> FloatArray:
-    """The normalized B of the question's first batch, and the three D of its second."""
+    """Return the normalized B of the question's first batch and the three normalized D of its second."""
     z = normalized(np.array([[90.0, 80.0, 70.0], [60.0, 60.0, 60.0]]))[0]
     return np.array([z[0, 1], *z[1]])
 
 
 def _equal_values() -> FloatArray:
-    """Logits of untrained networks, whose shifts and biases are 0, for batches of equal whole grades from 0 to 100."""
+    """Return logits of untrained networks for batches of equal whole grades from 0 to 100.
+
+    Shifts and biases of untrained networks are 0.
+    """
     found = []
     for n in (2, 3, 8, 64):
         network = Network.initial(Recipe((16, 16)), 1, 5, np.random.default_rng(n))
@@ -41,26 +44,26 @@ def _equal_values() -> FloatArray:
 
 
 def _sizes_at_two() -> FloatArray:
-    """Size of the normalized values of every batch of two different whole grades."""
+    """Return the absolute normalized values of every batch of two different whole grades."""
     pairs = np.array(list(combinations(range(101), 2)), dtype=np.float64)
     return np.asarray(abs(normalized(pairs)[0]).ravel())
 
 
 def _zero_differs(n: int) -> FloatArray:
-    """The chance that the grades behind a 0 in two batches of n are more than a letter apart.
+    """Return the probability that a normalized 0 means grades over a letter apart in two batches of n.
 
-    A 0 is a batch's mean. The difference of two means is normal, of variance 2 sigma²/n.
+    A normalized 0 is the mean of a batch. The difference of two means is normal with variance 2 sigma²/n.
     """
     return np.asarray(special.erfc([LETTER / (2 * GRADES.std / np.sqrt(n))]))
 
 
 def _like_whole(batches: FloatArray) -> Any:
-    """Whether a row's value normalized by its batch is within 0.2 of that normalized by the whole population."""
+    """Return True where a value's batch and population normalizations differ by at most 0.2."""
     return abs(normalized(batches)[0][:, 0] - batches[:, 0]) <= 0.2
 
 
 def _comparable() -> FloatArray:
-    """Mean, and variance less 1, of each normalized batch of three whole grades that are not all equal."""
+    """Return mean and variance less 1 of each normalized batch of three whole grades, not all equal."""
     batches = np.array(list(combinations_with_replacement(range(101), 3)), dtype=np.float64)
     z = normalized(batches[np.ptp(batches, axis=1) > 0])[0]
     return np.concatenate([z.mean(axis=1), z.var(axis=1) - 1])

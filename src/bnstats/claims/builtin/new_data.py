@@ -1,4 +1,4 @@
-"""Claims about data that come later, about subsamples of one population, and about whether training gets better."""
+"""Claims about later data, about subsamples of one population, and about better training."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ BATCHES, ROWS, NOISE = 25, 32, 0.2
 
 
 def _gain_of_correcting_new(values: FloatArray) -> FloatArray:
-    """Share of new rows right by a rule of centered rows, where they are centered by batch less where they are not.
+    """Return the gain in accuracy of centering new rows by batch.
 
-    The rule is the best one for centered rows, whose labels say whether the signal is above 0: the sign.
+    The classifier is the sign, the Bayes classifier of centered rows whose labels are the sign of the signal.
     """
     shift, rest = values[:, :BATCHES, None], values[:, BATCHES:].reshape(len(values), 2, BATCHES, ROWS)
     signal = np.sqrt(1 - NOISE) * rest[:, 0]
@@ -40,7 +40,7 @@ def _gain_of_correcting_new(values: FloatArray) -> FloatArray:
 
 
 def _rows(one: str, other: str, *, n: int, size: float = 0.0, spread: float = 0.0, features: int = 1) -> Measures:
-    """How many more rows of new batches a logistic model gets right after one correction than after the other."""
+    """Return the gain in accuracy of one correction over the other, for a logistic model on new batches."""
     study = CorrectionStudy(
         effect=(Distinct(spread),),
         effect_size=(size,),
@@ -82,13 +82,13 @@ def _corrected(name: str, statement: str, source: str, what: str, region: Region
 
 
 def _later(shift: Offset | None) -> Measures:
-    """Digits right by statistics of test batches less by running statistics, batches of 8 in training and testing."""
+    """Return the gain in accuracy of test batch statistics over running ones, digits in batches of 8."""
     study = Networks("digits", batch_size=8, shift=shift)
     return accuracy(study, "batch") - accuracy(study, "running")
 
 
 def _better(name: str, training: str, **how: Any) -> Claim:
-    """Of networks that are trained at the same rate for as long."""
+    """Return the claim for networks that are trained at the same rate for the same number of steps."""
     ours, theirs = (accuracy(Networks("digits", normalizer, **how), "running") for normalizer in ("batch", "none"))
     return _difference(
         f"better-training-{name}",
@@ -161,7 +161,7 @@ CLAIMS = (
         "share of shifted test digits named right, training less evaluation mode, batches of 8",
         Region.above(0.0),
         _later(Offset(1.0)),
-        max_replicates=2**10,  # undecided with four times as many, too
+        max_replicates=2**10,  # four times as many leave the claim undecided, too
     ),
     _difference(
         "same-statistics-on-like-data",

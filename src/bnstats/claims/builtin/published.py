@@ -1,8 +1,8 @@
-"""Claims that published signs hold in small networks: which of two ways is better, and not by how much.
+"""Claims that published differences have the same sign in small networks, whatever their sizes.
 
-Each published difference has one experiment. The ledger judges it, and the figure of published signs shows the verdict.
-Learning rates are tuned: few other networks have chosen them, for the figures of remedies and of what breaks training.
-A test holds that they are the same, or as good.
+Each published difference has one experiment. The ledger judges the experiment, and the figure of published signs shows
+the verdict. Learning rates are tuned: a few further networks chose them for the figures of remedies and of what breaks
+training. A test checks that the rates here are the same, or as good.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from bnstats.networks.adaptation import Mixed
 from bnstats.networks.normalizers.ghost import Ghost
 from bnstats.studies.mismatch.evaluation import Kind
 
-# Networks of each kind, at most: fewer where half a point at most was published, which hardly any affordable number
-# decides, and where a network takes longer.
+# Maximum numbers of networks of each kind. They are smaller for networks that take longer, and for published gains of
+# at most half a point, which hardly any affordable number of networks decides.
 MOST, MOST_SMALL_GAIN, MOST_SHIFTED, MOST_DEEP, MOST_CLASSES = 2048, 1024, 1024, 512, 192
 SMALL_GAIN = 0.5
 
-# Tuned: by normalizer and batch size, of networks with one hidden layer of 64 units, and with three.
+# Tuned learning rates by normalizer and batch size, for networks with one hidden layer of 64 units, and with three.
 RATES = {
     "batch": {2: 0.00625, 4: 0.0375, 8: 0.225, 16: 0.15, 32: 0.9},
     "group": {2: 0.05625, 4: 0.1125, 8: 0.225, 16: 0.45, 32: 0.3},
@@ -42,7 +42,7 @@ SHALLOW, DEEP = (64,), (64, 64, 64)
 def _sign(
     name: str, what: str, sources: tuple[Setting, ...], evidence: Measures, max_replicates: int = MOST
 ) -> PublishedSign:
-    """The claim that a difference has here the sign that it was published with."""
+    """Return the claim that a difference in small networks has its published sign."""
     gains = [accuracy_gain(*source) for source in sources]
     better = min(gains) > 0
     least = min(map(abs, gains))
@@ -61,7 +61,7 @@ def _sign(
 
 
 def _digits(n: int, normalizer: str = "batch") -> Measures:
-    """Accuracy in evaluation mode after training at the learning rate that suits this normalizer and batch size."""
+    """Return the accuracy in evaluation mode at the tuned rate for this normalizer and batch size."""
     kind: Any = renorm(ROWS // n) if normalizer == "renorm" else normalizer
     return accuracy(
         Networks("digits", kind, batch_size=n, hidden=SHALLOW, learning_rate=RATES[normalizer][n]), "running"
@@ -83,7 +83,7 @@ def _renorm(n: int, source: Setting) -> PublishedSign:
 
 
 def _deep(n: int, kind: str) -> Measures:
-    """Accuracy of the same networks with each kind of statistics."""
+    """Return the accuracy with one kind of statistics; all kinds are measured on the same networks."""
     statistics = ("running", "precise", "population")
     networks = Networks(
         "digits", batch_size=n, hidden=DEEP, learning_rate=DEEP_RATES[n], statistics=statistics
@@ -97,7 +97,7 @@ def _statistics(name: str, n: int, one: str, other: str, ahead: str, behind: str
     return _sign(name, what, (source,), _deep(n, one) - _deep(n, other), MOST_DEEP)
 
 
-# As many classes a batch as Ioffe (2017) had, of 100 instead of 1000.
+# Batches have as many classes as in Ioffe (2017), out of 100 instead of 1000.
 CLASSES = Gaussians(classes=100, inputs=100, separation=6.0, rows=4000, test_rows=1000)
 
 
@@ -115,13 +115,13 @@ def _classes(normalizer: Any, kind: str) -> Measures:
 
 
 def _pairs(name: str, what: str, setting: str, normalizer: Any, kind: str) -> PublishedSign:
-    """Against batch norm with running statistics, where each batch has two rows of each of a few classes."""
+    """Return the claim about a gain over batch norm with running statistics, in batches of class pairs."""
     source = ("Ioffe 2017", f"16 labels x 2; {setting}", "16 labels x 2; batch norm; running")
     evidence = _classes(normalizer, kind) - _classes("batch", "running")
     return _sign(name, f"two rows of a few classes a batch: {what}", (source,), evidence, MOST_CLASSES)
 
 
-# One severity of each kind, and a second one of what was published on its own.
+# One severity of each kind of shift, and a second severity of contrast, which was published on its own.
 SHIFTS: tuple[Shift, ...] = (Contrast(0.5), Noise(1.0), Gain(1.0), Offset(1.0))
 LOW_CONTRAST = Contrast(0.75)
 
@@ -129,7 +129,10 @@ LOW_CONTRAST = Contrast(0.75)
 def _shifted(
     name: str, what: str, sources: tuple[Setting, ...], shifts: tuple[Shift, ...], kind: Kind = "batch", **how: Any
 ) -> PublishedSign:
-    """Statistics of the test batch, or mixed with it, less running ones of the same networks; a mean over shifts."""
+    """Return the claim about a gain of adapted statistics over running statistics, as a mean over shifts.
+
+    Adapted statistics are those of the test batch, or a mixture with them. Each network has both.
+    """
     given: dict[str, Any] = {"test_batch_size": 64, "shift": SHIFTS} | how
     networks = Networks(
         "digits",

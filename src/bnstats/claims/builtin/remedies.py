@@ -15,7 +15,7 @@ LARGE, SMALL = 64, 2
 
 
 def renorm(steps: int) -> Renorm:
-    """Batch renormalization with its default schedule, for so many steps."""
+    """Return batch renormalization with its default schedule, scaled to a training of `steps` steps."""
     return Renorm(schedule=(steps // 10, steps // 2, steps * 4 // 5))
 
 
@@ -24,7 +24,7 @@ def _right(n: int, normalizer: Any) -> Measures:
 
 
 def _lost(kind: str) -> Measures:
-    """What a normalizer loses from batches of 64 to batches of 2."""
+    """Return the accuracy that a normalizer loses from batches of 64 to batches of 2."""
     large, small = ((renorm(16_000 // n) if kind == "renorm" else kind) for n in (LARGE, SMALL))
     return _right(LARGE, large) - _right(SMALL, small)
 

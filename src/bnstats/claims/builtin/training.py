@@ -1,4 +1,4 @@
-"""Claims about training: that batch normalization does not break it, and what does."""
+"""Claims about training: batch normalization does not break it, and some batching rules do."""
 
 from __future__ import annotations
 

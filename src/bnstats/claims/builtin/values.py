@@ -1,4 +1,4 @@
-"""Claims about features normalized beforehand, and about what normalized values other than 0 mean."""
+"""Claims about features normalized beforehand, and about the meaning of normalized values except 0."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ TENTH = "question: a feature of 0.1 in one batch means something different from 
 SPREAD = "question: mini-batches have significantly differing variances"
 DISTRIBUTION = "comment: the distribution that batches estimate converges"
 Z, SIGNIFICANT, TWICE = 0.1, 0.05, 2.0
-# Borders, the same for all of these claims: in more than half of the cases, in one of five or more, in at most one of
-# 20, in at most one of 1000.
+# Regions of the words in all claims of this file: more than half of the cases, at least one in five, at most one in 20,
+# at most one in 1000.
 MOSTLY, OFTEN, SELDOM, HARDLY_EVER = Region.above(0.5), Region.above(0.2), Region.below(0.05), Region.below(0.001)
 SCOPE = "normal grades of mean 72 and standard deviation 10"
-# In finite batches sqrt(n) distance is smaller by the factor 1 - 0.01/sqrt(n) + 0.85/n (Stephens 1974), less than a
-# thousandth here.
+# In finite batches, sqrt(n) times the distance is smaller by the factor 1 - 0.01/sqrt(n) + 0.85/n (Stephens 1974), here
+# by less than a thousandth.
 LARGE, LARGER = 1024, 2048
 NORMAL_MEAN, NORMAL_STD = GRADES.mean, GRADES.std
 
 
 def _differ(values: FloatArray, n: int) -> Any:
-    """Whether the means of two batches of n differ significantly: the t test of two samples."""
+    """Return True where the means of two batches of n differ significantly by the two-sample t test."""
     one, other = values[:, :n], values[:, n:]
     pooled = (one.var(axis=1, ddof=1) + other.var(axis=1, ddof=1)) / n
     critical = stats.t.isf(SIGNIFICANT / 2, 2 * n - 2)
@@ -40,7 +40,10 @@ def _differ(values: FloatArray, n: int) -> Any:
 
 
 def _of_one_letter(uniform: FloatArray, n: int) -> Any:
-    """The same for two batches of one letter each, two different ones; the first two values say which."""
+    """Return True where two batches of one letter each differ significantly in their means.
+
+    The first two values choose the two letters, which differ.
+    """
     ends = np.concatenate([[0.0], special.ndtr((np.array(CUTS) - NORMAL_MEAN) / NORMAL_STD), [1.0]])
     letters, rows = len(ends) - 1, uniform[:, 2:]
     first = (letters * uniform[:, 0]).astype(np.int64)
@@ -50,10 +53,10 @@ def _of_one_letter(uniform: FloatArray, n: int) -> Any:
 
 
 def chance_of_other_letter(n: int, z: float = Z) -> float:
-    """Chance that a normalized z stands for different letters in two batches of n normal grades, exactly."""
+    """Return the exact probability that a normalized z means different letters in two batches of n."""
 
     nodes, weights = special.roots_legendre(128)
-    # Standard deviations with ddof 0, at quantiles of their own law.
+    # Standard deviations with ddof 0, at quantiles of their distribution.
     s = NORMAL_STD * np.sqrt(special.chdtri(n - 1, (1 - nodes) / 2) / n)
     below = [weights @ special.ndtr((cut - NORMAL_MEAN - z * s) / NORMAL_STD * np.sqrt(n)) / 2 for cut in CUTS]
     letters = np.diff([0.0, *below, 1.0])
@@ -61,12 +64,15 @@ def chance_of_other_letter(n: int, z: float = Z) -> float:
 
 
 def chance_of_spread(n: int) -> float:
-    """Chance that the variances of two batches of n normal values differ by a factor of 4: their ratio is F."""
+    """Return the probability that variances of two batches of n normal values differ by a factor of 4.
+
+    The ratio of the variances has an F distribution.
+    """
     return float(2 * stats.f.sf(TWICE**2, n - 1, n - 1))
 
 
 def _kolmogorov(batches: FloatArray) -> FloatArray:
-    """Largest distance of the distribution of values normalized by their batch from that of the population's."""
+    """Return the Kolmogorov distance of each normalized batch from the standard normal distribution."""
     n = batches.shape[1]
     at = special.ndtr(np.sort(normalized(batches)[0], axis=1))
     above, below = np.arange(1, n + 1) / n - at, at - np.arange(n) / n
@@ -74,7 +80,7 @@ def _kolmogorov(batches: FloatArray) -> FloatArray:
 
 
 def _distance_grows(values: FloatArray, small: int) -> Any:
-    """Whether sqrt(n) times the distance is larger in the rest of the values than in the first `small`."""
+    """Return True where sqrt(n) distance is larger in the second batch than in the first."""
     parts = values[:, :small], values[:, small:]
     one, other = (np.sqrt(part.shape[1]) * _kolmogorov(part) for part in parts)
     return other > one
