@@ -87,9 +87,9 @@ def raises(_):
 
 # What a million calls found, beside what was found before.
 FOUND = {
-    "wide": (lambda: bn.measure_mismatch("digits", hidden=(2**40,)), "network of .* numbers; at most"),
+    "wide": (lambda: bn.measure_mismatch("digits", hidden=(2**40,)), "network of .* parameters; at most"),
     "deep": (lambda: bn.measure_gradients(depths=2**40), "each of depths is a whole number from 3 to 10000"),
-    "wide and deep": (lambda: bn.measure_gradients(widths=2**20, depths=3), "network of .* numbers; at most"),
+    "wide and deep": (lambda: bn.measure_gradients(widths=2**20, depths=3), "network of .* parameters; at most"),
     "long": (lambda: bn.measure_mismatch("digits", steps=2**40), "rows in a training; at most"),
     "long, too": (lambda: bn.measure_gradients(steps=2**40), "rows in a training; at most"),
     "many batches": (lambda: bn.measure_correction(batches=2**40), "values at a time; at most"),

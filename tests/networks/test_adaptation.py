@@ -209,5 +209,5 @@ def test_what_is_no_number_is_refused(make: Any) -> None:
 
 @pytest.mark.parametrize("weight", [-0.1, 1.1, np.nan])
 def test_bad_weight(weight: float) -> None:
-    with pytest.raises(ValueError, match=r"^weight is a share of a row's own values, from 0 to 1; got .*\.$"):
+    with pytest.raises(ValueError, match=r"^weight is a proportion of a row's own values, from 0 to 1; got .*\.$"):
         Weighed(weight)

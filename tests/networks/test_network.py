@@ -414,7 +414,7 @@ BAD = {
     "rows": (lambda: network().train(X, Y, ROWS + 200), "rows 0 to 199"),
     "negative rows": (lambda: network().train(X, Y, -1 - ROWS), "rows 0 to 199"),
     "one batch": (lambda: network().train(X, Y, ROWS[0]), "batches has two axes"),
-    "half a row": (lambda: network().train(X, Y, ROWS + 0.5), "batches holds row numbers"),
+    "half a row": (lambda: network().train(X, Y, ROWS + 0.5), "batches contains row numbers"),
     "words": (lambda: network().logits("x"), "x holds real numbers"),
     "other statistics": (lambda: network().logits(X, 3), "statistics is an object such as network.running"),
     "no recipe": (lambda: changed(recipe=3), "recipe is an object such as bn.networks.Recipe"),

@@ -1,4 +1,4 @@
-"""Where batch statistics are used: small classifiers, their normalizers, and what mends their statistics."""
+"""Small classifiers that use batch statistics, their normalizers, and corrections of their statistics."""
 
 import lazy_loader
 

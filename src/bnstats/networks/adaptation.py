@@ -1,4 +1,4 @@
-"""Statistics of the test rows themselves, mixed with those of training: adaptation at test time."""
+"""Adaptation at test time: statistics of the test rows, alone or mixed with those of training."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ Pair = tuple[RealArray, RealArray]
 
 @dataclass(frozen=True)
 class Adaptation(LendsArrays, ABC):
-    """How a layer's statistics are adapted to the values that it gets at test time.
+    """Base class of adaptations of a layer's statistics to its values at test time.
 
-    A subclass has a name and `adapt`; an entry in `ADAPTATIONS` lets tests and studies find it.
+    A subclass has a name and a method `adapt`. An entry in `ADAPTATIONS` lets tests and studies find the subclass.
     """
 
     remembers: ClassVar[bool] = False
-    """Whether the statistics of a batch depend on the batches before it."""
+    """True if the statistics of a batch depend on earlier batches."""
 
     @property
     @abstractmethod
@@ -35,15 +35,41 @@ class Adaptation(LendsArrays, ABC):
 
     @abstractmethod
     def adapt(self, mean: RealArray, var: RealArray, z: RealArray) -> Pair:
-        """Mean and variance for z, shape (batches, rows, units), from those of training, shape (units,).
+        """Return the mean and variance that normalize the values z at test time.
 
-        What is returned broadcasts against z.
+        Parameters
+        ----------
+        mean, var : array, shape (units,)
+            Statistics of training.
+        z : array, shape (batches, rows, units)
+            Values of the layer.
+
+        Returns
+        -------
+        mean, var : array
+            Adapted statistics, which broadcast against z.
         """
 
     def logits(self, network: Network, source: Statistics, x: RealArray, batches: IntArray) -> RealArray:
-        """Logits in evaluation mode of the rows in `batches`, shape (batches, batch size, classes).
+        """Return logits in evaluation mode with adapted statistics.
 
-        Each layer adapts the `source` statistics to what it really gets, after the layers below have adapted theirs.
+        Each layer adapts its `source` statistics to its actual values, after the layers below have adapted theirs.
+
+        Parameters
+        ----------
+        network : Network
+            Trained network.
+        source : Statistics
+            Statistics of training.
+        x : array, shape (rows, inputs)
+            Test rows.
+        batches : int array, shape (batches, batch size)
+            Row numbers of each test batch.
+
+        Returns
+        -------
+        array, shape (batches, batch size, classes)
+            Logits.
         """
         if not network.recipe.normalizer.uses_batch:
             return network.logits(x)[batches]
@@ -51,15 +77,17 @@ class Adaptation(LendsArrays, ABC):
 
 
 def own(z: RealArray) -> Pair:
-    """Mean and biased variance of each batch, shape (batches, 1, units)."""
+    """Return the mean and biased variance of each batch, shape (batches, 1, units)."""
     mean = z.mean(axis=1, keepdims=True)
     return mean, np.square(z - mean).mean(axis=1, keepdims=True)
 
 
 @dataclass(frozen=True)
 class PredictionTime(Adaptation):
-    """The test batch's own statistics, nothing of training (Nado et al. 2020, arXiv 2006.10963).
+    """Statistics of the test batch alone (Nado et al. 2020, arXiv 2006.10963).
 
+    Examples
+    --------
     >>> mean, var = PredictionTime().adapt(np.float32(0.0), np.float32(4.0), np.array([[[1.0], [3.0]]]))
     >>> mean.item(), var.item()
     (2.0, 1.0)
@@ -73,10 +101,18 @@ class PredictionTime(Adaptation):
 
 @dataclass(frozen=True)
 class Mixed(Adaptation):
-    """Source statistics as `pseudo` further rows of the test batch (Schneider et al. 2020, arXiv 2006.16971).
+    """Mixture of statistics of training and of the test batch (Schneider et al. 2020, arXiv 2006.16971).
 
-    Both moments are N / (N + n) source + n / (N + n) test batch; N = 0 is the test batch alone.
+    For N = `pseudo` and batches of n rows, mean and variance are N / (N + n) times those of training, plus n / (N + n)
+    times those of the test batch. N = 0 is the test batch alone.
 
+    Parameters
+    ----------
+    pseudo : float
+        Number of test rows that the statistics of training stand for.
+
+    Examples
+    --------
     >>> mean, var = Mixed(pseudo=2).adapt(np.float32(0.0), np.float32(4.0), np.array([[[1.0], [3.0]]]))
     >>> mean.item(), var.item()
     (1.0, 2.5)
@@ -92,17 +128,25 @@ class Mixed(Adaptation):
         return f"mixed {self.pseudo:.15g}"
 
     def adapt(self, mean: RealArray, var: RealArray, z: RealArray) -> Pair:
-        share = z.dtype.type(z.shape[1] / (self.pseudo + z.shape[1]))
-        here = own(z)
-        return smooth(mean, here[0], share), smooth(var, here[1], share)
+        weight = z.dtype.type(z.shape[1] / (self.pseudo + z.shape[1]))
+        batch_mean, batch_var = own(z)
+        return smooth(mean, batch_mean, weight), smooth(var, batch_var, weight)
 
 
 @dataclass(frozen=True)
 class Weighed(Adaptation):
-    """Each row's own values enter with this weight (example weighing, Summers & Dinneen 2020, arXiv 1906.03548).
+    """Mixture of the statistics of training and of each row (Summers & Dinneen 2020, arXiv 1906.03548).
 
-    Mixed are the moments E[z] and E[z²], not the variances: the variance is (1 - w) var + w (1 - w) (z - mean)².
+    The paper calls it example weighing. It mixes the moments E[z] and E[z²] and not the variances, so the variance is
+    (1 - w) var + w (1 - w) (z - mean)².
 
+    Parameters
+    ----------
+    weight : float
+        Weight w of a row's own values, from 0 to 1.
+
+    Examples
+    --------
     >>> mean, var = Weighed(weight=0.5).adapt(np.float32(0.0), np.float32(1.0), np.array([[[2.0]]]))
     >>> mean.item(), var.item()     # E[z²] is (1 + 4) / 2
     (1.0, 1.5)
@@ -111,21 +155,23 @@ class Weighed(Adaptation):
     weight: float = 0.1
 
     def __post_init__(self) -> None:
-        number("weight", self.weight, "[0, 1]", "a share of a row's own values")
+        number("weight", self.weight, "[0, 1]", "a proportion of a row's own values")
 
     @property
     def name(self) -> str:
         return f"weighed {self.weight:.15g}"
 
     def adapt(self, mean: RealArray, var: RealArray, z: RealArray) -> Pair:
-        share = z.dtype.type(self.weight)
-        return smooth(mean, z, share), (1 - share) * (var + share * np.square(z - mean))
+        weight = z.dtype.type(self.weight)
+        return smooth(mean, z, weight), (1 - weight) * (var + weight * np.square(z - mean))
 
 
 @dataclass(frozen=True)
 class MeanOnly(Adaptation):
-    """The test batch's mean with the variance of training.
+    """Mean of the test batch, with the variance of training.
 
+    Examples
+    --------
     >>> mean, var = MeanOnly().adapt(np.float32(0.0), np.float32(4.0), np.array([[[1.0], [3.0]]]))
     >>> mean.item(), var.item()
     (2.0, 4.0)
@@ -139,8 +185,10 @@ class MeanOnly(Adaptation):
 
 @dataclass(frozen=True)
 class VarianceOnly(Adaptation):
-    """The test batch's variance, about its own mean, with the mean of training.
+    """Variance of the test batch about its own mean, with the mean of training.
 
+    Examples
+    --------
     >>> mean, var = VarianceOnly().adapt(np.float32(0.0), np.float32(4.0), np.array([[[1.0], [3.0]]]))
     >>> mean.item(), var.item()
     (0.0, 1.0)
@@ -154,14 +202,14 @@ class VarianceOnly(Adaptation):
 
 @dataclass(frozen=True)
 class Continued(Adaptation):
-    """The running average goes on over the stream of test batches; a batch is normalized after its own update.
+    """Running average that is continued over the test batches; each batch is normalized after its update.
 
     Parameters
     ----------
-    momentum : float in (0, 1]
-        Weight of each test batch.
-    ddof : 0 or 1
-        Of the variance that enters: 1 is unbiased, as in PyTorch's running variance.
+    momentum : float
+        Weight of each test batch, above 0 and at most 1.
+    ddof : {0, 1}
+        Degrees of freedom that the batch variance subtracts; 1 is unbiased, as in PyTorch's running variance.
 
     Examples
     --------
@@ -183,12 +231,12 @@ class Continued(Adaptation):
         return f"continued {self.momentum:.15g}" + ("" if self.ddof else ", biased")
 
     def adapt(self, mean: RealArray, var: RealArray, z: RealArray) -> Pair:
-        share, found = z.dtype.type(self.momentum), own(z)
-        found[1][:] *= z.dtype.type(z.shape[1] / max(z.shape[1] - self.ddof, 1))
-        for of_batches, old in zip(found, (mean, var), strict=True):
+        momentum, adapted = z.dtype.type(self.momentum), own(z)
+        adapted[1][:] *= z.dtype.type(z.shape[1] / max(z.shape[1] - self.ddof, 1))
+        for of_batches, old in zip(adapted, (mean, var), strict=True):
             for b, new in enumerate(of_batches):
-                old = of_batches[b] = smooth(old, new, share)
-        return found
+                old = of_batches[b] = smooth(old, new, momentum)
+        return adapted
 
 
 ADAPTATIONS: dict[str, Adaptation] = {

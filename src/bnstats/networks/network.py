@@ -1,4 +1,4 @@
-"""Small classifiers: multilayer perceptrons, each with its own initial weights, batches and running statistics."""
+"""Multilayer perceptrons for classification, with running statistics and the state of training."""
 
 from __future__ import annotations
 
@@ -30,21 +30,27 @@ LayerStatistics = Callable[[int, RealArray], tuple[RealArray, RealArray]]
 
 @dataclass(frozen=True, eq=False)
 class Network(CheckedMethods):
-    """A classifier, with all that further training needs.
+    """Classifier with the state that further training needs.
 
     Attributes
     ----------
     recipe : Recipe
+        Architecture and training of the network.
     sizes : tuple of int
-        Inputs, hidden units, classes.
+        Numbers of inputs, of units in each hidden layer, and of classes.
     parameters : float32 array
-        Of each layer in turn: weights (inputs, units), shift, and in hidden layers scale.
+        For each layer in turn: weights, shape (inputs, units), then shift, and in hidden layers scale.
     running : Statistics
-        Running statistics of each hidden layer; where no batch statistics enter, mean 0 and variance 1.
+        Running statistics of each hidden layer; mean 0 and variance 1 if the normalizer uses no batch statistics.
     velocity : float32 array
-        Of momentum, for each parameter: minus the learning rate times PyTorch's momentum buffer.
+        Velocity of each parameter: minus the learning rate times PyTorch's momentum buffer.
     steps : int
-        Of training so far.
+        Number of training steps so far.
+
+    Raises
+    ------
+    ValueError
+        If an array does not fit the sizes, or the sizes do not fit the recipe.
 
     Examples
     --------
@@ -55,8 +61,8 @@ class Network(CheckedMethods):
     >>> network, losses = start.train(x, y, rng.integers(100, size=(200, 16)))
     >>> start.steps, network.steps, losses.shape
     (0, 200, (200,))
-    >>> float((network.logits(x).argmax(axis=1) == y).mean()) > 0.9
-    True
+    >>> print(f"accuracy {(network.logits(x).argmax(axis=1) == y).mean():.2f}")
+    accuracy 0.9...
     """
 
     checks: ClassVar = {
@@ -79,24 +85,49 @@ class Network(CheckedMethods):
     steps: int = 0
 
     def __post_init__(self) -> None:
-        """Compiled code trusts these shapes, whoever made the network, `dataclasses.replace` too."""
+        """Check types and shapes, also after `dataclasses.replace`, because compiled code checks none."""
         instance("recipe", self.recipe, Recipe, "bn.networks.Recipe(hidden=(64,))")
         object.__setattr__(self, "steps", whole("steps", self.steps, minimum=0))
         object.__setattr__(self, "sizes", self.recipe.sizes(self.sizes))
         numbers = sum((fan_in + 2) * units for fan_in, units in pairwise(self.sizes)) - self.sizes[-1]
         for name in ("parameters", "velocity"):
-            held = getattr(self, name)
-            if not isinstance(held, np.ndarray) or held.dtype != np.float32 or held.shape != (numbers,):
+            values = getattr(self, name)
+            if not isinstance(values, np.ndarray) or values.dtype != np.float32 or values.shape != (numbers,):
                 raise ValueError(
                     f"{name} is a float32 array of shape ({numbers},) in a network of sizes {self.sizes}; got "
-                    f"{getattr(held, 'dtype', type(held).__name__)} of shape {getattr(held, 'shape', '()')}."
+                    f"{getattr(values, 'dtype', type(values).__name__)} of shape {getattr(values, 'shape', '()')}."
                 )
-            object.__setattr__(self, name, np.ascontiguousarray(held))
+            object.__setattr__(self, name, np.ascontiguousarray(values))
         self._check_statistics(self.running)
 
     @staticmethod
     def initial(recipe: Recipe, inputs: int, classes: int, rng: Generator) -> Network:
-        """Before training: weights from N(0, gain / inputs of the layer) (He et al. 2015), of the last 1 / inputs."""
+        """Return an untrained network.
+
+        Weights are drawn from N(0, gain / inputs of the layer) (He et al. 2015), with a gain of 1 in the output layer.
+        Scales are 1, shifts and biases 0.
+
+        Parameters
+        ----------
+        recipe : Recipe
+            Architecture and training of the network.
+        inputs : int
+            Number of inputs.
+        classes : int
+            Number of classes.
+        rng : numpy.random.Generator
+            Source of the weights.
+
+        Returns
+        -------
+        Network
+            Network with 0 training steps.
+
+        Examples
+        --------
+        >>> Network.initial(Recipe(hidden=(8,)), inputs=3, classes=2, rng=np.random.default_rng(0)).sizes
+        (3, 8, 2)
+        """
         sizes = recipe.sizes((inputs, *recipe.hidden, classes))
         last = len(recipe.hidden)
         parts = []
@@ -113,22 +144,22 @@ class Network(CheckedMethods):
 
     @property
     def weights(self) -> tuple[Float32Array, ...]:
-        """(inputs, units) of each layer, the output layer last."""
+        """Weights of each layer, shape (inputs, units), the output layer last."""
         return tuple(weights for weights, _, _ in self._parts)
 
     @property
     def shift(self) -> tuple[Float32Array, ...]:
-        """Of each hidden layer, beta."""
+        """Learned shift of each hidden layer, shape (units,); also called beta."""
         return tuple(shift for _, shift, _ in self._parts[:-1])
 
     @property
     def scale(self) -> tuple[Float32Array, ...]:
-        """Of each hidden layer, gamma; ones that stay so where nothing is normalized."""
+        """Learned scale of each hidden layer, shape (units,), also called gamma; always 1 with `NoNorm`."""
         return tuple(scale for _, _, scale in self._parts[:-1])
 
     @property
     def bias(self) -> Float32Array:
-        """Of the output layer."""
+        """Bias of the output layer, shape (classes,)."""
         return self._parts[-1][1]
 
     @cached_property
@@ -137,20 +168,33 @@ class Network(CheckedMethods):
 
     @property
     def diverged(self) -> bool:
-        """Whether training has left numbers that are not finite."""
-        held = (self.parameters, *self.running.mean, *self.running.var)
-        return not all(np.isfinite(values).all() for values in held)
+        """True if a parameter or running statistic is not finite."""
+        arrays = (self.parameters, *self.running.mean, *self.running.var)
+        return not all(np.isfinite(values).all() for values in arrays)
 
     def train(self, x: Float32Array, y: IntArray, batches: IntArray) -> tuple[Network, Float32Array]:
-        """The network after a step with each batch, and each step's loss before its update.
+        """Return the network after one training step with each batch, and the losses.
 
         Parameters
         ----------
         x : array, shape (rows, inputs)
+            Training rows.
         y : int array, shape (rows,)
-            Classes 0, 1, ...
+            Classes 0, 1, ... of the rows.
         batches : int array, shape (steps, batch size)
-            Rows of x.
+            Row numbers of the batch in each step.
+
+        Returns
+        -------
+        network : Network
+            Trained network; the original one does not change.
+        losses : float32 array, shape (steps,)
+            Mean cross-entropy of each batch before its update, in nats.
+
+        Raises
+        ------
+        ValueError
+            If an array does not fit the network, or if the normalizer cannot take batches of this size.
         """
         recipe, normalizer = self.recipe, self.recipe.normalizer
         x, batches = self._checked(x, batches)
@@ -178,22 +222,63 @@ class Network(CheckedMethods):
         return replace(trained, running=running), losses
 
     def logits(self, x: RealArray, statistics: Statistics | None = None) -> RealArray:
-        """Evaluation mode, shape (rows, classes), with the given statistics or the running ones."""
+        """Return logits in evaluation mode.
+
+        Parameters
+        ----------
+        x : array, shape (rows, inputs)
+            Rows to classify.
+        statistics : Statistics, optional
+            Statistics of the hidden layers; by default the running ones.
+
+        Returns
+        -------
+        array, shape (rows, classes)
+            Logits.
+        """
         return self.hidden(x, statistics, len(self.recipe.hidden))
 
     def hidden(self, x: RealArray, statistics: Statistics | None, layer: int) -> RealArray:
-        """What hidden layer 0, 1, ... normalizes in evaluation mode; the layer after the last makes the logits."""
+        """Return the values that a hidden layer normalizes in evaluation mode.
+
+        Parameters
+        ----------
+        x : array, shape (rows, inputs)
+            Rows to classify.
+        statistics : Statistics or None
+            Statistics of the hidden layers; None for the running ones.
+        layer : int
+            Number of the layer from 0; the layer after the last hidden one gives the logits.
+
+        Returns
+        -------
+        array, shape (rows, units)
+            Products of the layer's inputs and weights.
+        """
         layer = whole("layer", layer, minimum=0, maximum=len(self.recipe.hidden))
         x, _ = self._checked(x, np.arange(len(x))[np.newaxis], evaluating=True)
         used = self.running if statistics is None else statistics
         self._check_statistics(used)
         return self.evaluate(x, lambda k, _: (used.mean[k], used.var[k]), layer)
 
-    @np.errstate(all="ignore")  # a network that has diverged says so by its logits
+    @np.errstate(all="ignore")  # the logits of a network that has diverged are not finite
     def evaluate(self, values: RealArray, normalized_by: LayerStatistics, layer: int | None = None) -> RealArray:
-        """Logits of values of shape (..., inputs), or what a hidden layer normalizes.
+        """Return logits, or the values that a hidden layer normalizes, with statistics from a function.
 
-        `normalized_by(k, z)` returns the mean and variance by which layer k normalizes z, where any are needed.
+        Parameters
+        ----------
+        values : array, shape (..., inputs)
+            Rows to classify.
+        normalized_by : callable
+            Function (k, z) that returns the mean and variance by which layer k normalizes z. It is called only if the
+            normalizer uses batch statistics.
+        layer : int, optional
+            Number of a hidden layer whose values are returned; by default the logits are returned.
+
+        Returns
+        -------
+        array, shape (..., classes) or (..., units)
+            Logits, or values of the layer.
         """
         recipe, said = self.recipe, f"normalized_by {name_of_function(normalized_by)}"
         for k in range(len(recipe.hidden)):
@@ -208,10 +293,22 @@ class Network(CheckedMethods):
         return np.asarray(values @ self.weights[-1] + self.bias)
 
     def logits_in_batches(self, x: RealArray, batches: IntArray) -> RealArray:
-        """Training mode at these weights, with the statistics of each batch itself; (batches, batch size, classes).
+        """Return logits in training mode, with the statistics of each batch and without learning.
 
-        Where a row does not depend on the rest of its batch, the logits are exactly those of evaluation mode: all rows
-        are computed at once, because a matrix product may round a row otherwise when other rows stand beside it.
+        If a row does not depend on the rest of its batch, the logits are exactly those of evaluation mode. All rows are
+        then computed at once, because the rounding of a row in a matrix product depends on the other rows.
+
+        Parameters
+        ----------
+        x : array, shape (rows, inputs)
+            Rows to classify.
+        batches : int array, shape (batches, batch size)
+            Row numbers of each batch.
+
+        Returns
+        -------
+        array, shape (batches, batch size, classes)
+            Logits.
         """
         x, batches = self._checked(x, batches)
         if not self._uses_batch:
@@ -221,16 +318,28 @@ class Network(CheckedMethods):
             return training.logits(plan, x, batches)
 
     def batch_statistics(self, x: RealArray, batches: IntArray) -> Statistics:
-        """Mean and biased variance of each layer in every (ghost) batch, in training mode; (batches, units) a layer.
+        """Return the mean and biased variance of each hidden layer in each batch, in training mode.
+
+        Parameters
+        ----------
+        x : array, shape (rows, inputs)
+            Rows.
+        batches : int array, shape (batches, batch size)
+            Row numbers of each batch.
+
+        Returns
+        -------
+        Statistics
+            Arrays of shape (batches, units), one for each hidden layer. Ghost batches count as batches.
 
         Raises
         ------
         ValueError
-            If the normalizer takes no statistics over batches.
+            If the normalizer uses no batch statistics.
         """
         x, batches = self._checked(x, batches)
         if not self.recipe.normalizer.uses_batch:
-            raise ValueError(f"normalizer {self.recipe.normalizer.name!r} takes no statistics of batches.")
+            raise ValueError(f"normalizer {self.recipe.normalizer.name!r} uses no batch statistics.")
         layers = self._layers(batches.shape[1])
         with self._plan(layers) as plan:
             mean, var = training.batch_moments(plan, x, batches)
@@ -238,9 +347,23 @@ class Network(CheckedMethods):
         return Statistics(*(tuple(np.split(part.reshape(-1, part.shape[-1]), cuts, axis=-1)) for part in (mean, var)))
 
     def gradient_norms(self, x: RealArray, y: IntArray, batches: IntArray) -> tuple[FloatArray, FloatArray]:
-        """Squared norms of the loss's gradient at each layer's products x W and at its weights, in training mode.
+        """Return squared norms of the loss gradient at each layer, in training mode and without learning.
 
-        Both have shape (batches, layers), the output layer last. Parameters are as in `train`; nothing is learned.
+        Parameters
+        ----------
+        x : array, shape (rows, inputs)
+            Rows.
+        y : int array, shape (rows,)
+            Classes 0, 1, ... of the rows.
+        batches : int array, shape (batches, batch size)
+            Row numbers of each batch.
+
+        Returns
+        -------
+        products : array, shape (batches, layers)
+            Squared norms of the gradient at the products x W of each layer, the output layer last.
+        weights : array, shape (batches, layers)
+            Squared norms of the gradient at the weights of each layer, the output layer last.
         """
         x, batches = self._checked(x, batches)
         y = self._classes(x, y)
@@ -251,12 +374,12 @@ class Network(CheckedMethods):
 
     @property
     def _uses_batch(self) -> bool:
-        """Whether the next step of training would take statistics of its batch."""
+        """True if the next training step would normalize by statistics of its batch."""
         normalizer = self.recipe.normalizer
         return normalizer.uses_batch and not normalizer.frozen(np.array([self.steps + 1]))[0]
 
     def _layers(self, rows: int) -> tuple[LayerViews, ...]:
-        """Views of the parameters, which training changes, and copies of the running statistics."""
+        """Return views of the parameters, which training changes, with copies of the running statistics."""
         recipe = self.recipe
         settings = recipe.normalizer.state(rows, 1, recipe.convention.eps, step=self.steps + 1).settings
         states = [
@@ -269,7 +392,7 @@ class Network(CheckedMethods):
 
     @contextmanager
     def _plan(self, layers: tuple[LayerViews, ...]) -> Iterator[Plan]:
-        """The network for compiled code; an error that a plain function raises there is raised afterwards."""
+        """Yield the network for compiled code, and raise the error of a plain function afterwards."""
         recipe, normalizer = self.recipe, self.recipe.normalizer
         calls = Callbacks(normalizer.forward, normalizer.backward, layers)
         yield plan_of(table_of(layers), calls.addresses, normalizer.learns_scale, recipe.convention.eps, recipe.slope)
@@ -279,21 +402,23 @@ class Network(CheckedMethods):
         instance("running", statistics, Statistics, "network.running")
         shapes = [np.shape(values) for values in (*statistics.mean, *statistics.var)]
         if shapes != 2 * [(units,) for units in self.recipe.hidden]:
-            raise ValueError(f"statistics have a value for each of {self.recipe.hidden} units; got shapes {shapes}.")
+            raise ValueError(
+                f"statistics contain one value for each of {self.recipe.hidden} units; got shapes {shapes}."
+            )
 
     def _classes(self, x: Float32Array, given: Any) -> IntArray:
         y: IntArray = np.ascontiguousarray(given)
         if y.shape != x.shape[:1] or not (0 <= y.min() <= y.max() < self.sizes[-1]):
-            raise ValueError(f"y holds a class from 0 to {self.sizes[-1] - 1} for each of the {len(x)} rows of x.")
+            raise ValueError(f"y contains a class from 0 to {self.sizes[-1] - 1} for each of the {len(x)} rows of x.")
         return y
 
     def _checked(self, x: Any, batches: Any, evaluating: bool = False) -> tuple[Float32Array, IntArray]:
-        """Arrays as compiled code needs them, which checks no bounds."""
+        """Return contiguous arrays with checked bounds, because compiled code checks none."""
         x, batches = np.ascontiguousarray(x), np.ascontiguousarray(batches)
         if x.ndim != 2 or x.shape[1] != self.sizes[0]:
             raise ValueError(f"x has shape (rows, {self.sizes[0]}) for this network; got {x.shape}.")
         if batches.ndim != 2 or not batches.size or not (0 <= batches.min() <= batches.max() < len(x)):
-            raise ValueError(f"batches has shape (steps, batch size) and holds rows 0 to {len(x) - 1} of x.")
+            raise ValueError(f"batches has shape (steps, batch size) and contains rows 0 to {len(x) - 1} of x.")
         if not evaluating:
             self.recipe.check(batches.shape[1])
         return x, batches

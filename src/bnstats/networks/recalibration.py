@@ -1,7 +1,7 @@
-"""Statistics for evaluation mode that need no retraining: estimated anew, or mixed with those of what is tested.
+"""Recalibration: new statistics for evaluation mode at frozen weights.
 
-What a layer's statistics should be depends on those of the layers below, whose output it gets. Where no statistics of
-batches enter (layer normalization, say), there is nothing to estimate and nothing to mix.
+The right statistics of a layer depend on the statistics of the layers below, because these make the layer's inputs.
+Normalizers that use no batch statistics, such as layer normalization, keep their statistics.
 """
 
 from __future__ import annotations
@@ -16,43 +16,81 @@ from bnstats.networks.network import Network
 
 
 def precise(network: Network, x: RealArray, batches: IntArray) -> Statistics:
-    """Statistics of batches pooled at frozen weights (Wu & Johnson 2021, arXiv 2105.07576).
+    """Return statistics pooled over batches at frozen weights (Wu & Johnson 2021, arXiv 2105.07576).
 
-    Each batch passes in training mode, normalized by itself. By the law of total variance, the pooled variance
-    E[mu_B² + var_B] - mu² is the mean of the batches' variances plus the variance of their means.
+    Each batch passes in training mode, normalized by its own statistics. By the law of total variance, the pooled
+    variance E[mu_B² + var_B] - mu² is the mean of the batch variances plus the variance of the batch means.
 
     Parameters
     ----------
-    x : (rows, inputs) floats
-    batches : (batches, batch size) ints
-        Row numbers.
+    network : Network
+        Trained network.
+    x : array, shape (rows, inputs)
+        Training rows.
+    batches : int array, shape (batches, batch size)
+        Row numbers of each batch.
+
+    Returns
+    -------
+    Statistics
+        Pooled mean and biased variance of each hidden layer.
     """
     if not network.recipe.normalizer.uses_batch:
         return network.running
-    each = network.batch_statistics(x, batches)
-    pooled = [(_moments(means), _moments(variances)) for means, variances in zip(each.mean, each.var, strict=True)]
+    batch = network.batch_statistics(x, batches)
+    pooled = [(_moments(means), _moments(variances)) for means, variances in zip(batch.mean, batch.var, strict=True)]
     return Statistics(tuple(m[0] for m, _ in pooled), tuple(m[1] + v[0] for m, v in pooled))
 
 
 def averaged(network: Network, x: RealArray, batches: IntArray) -> Statistics:
-    """Means and unbiased variances of batches, averaged: what `torch.optim.swa_utils.update_bn` makes.
+    """Return averages of batch means and unbiased batch variances, as `update_bn` of PyTorch does.
 
-    The variance between the batches' means is lost, and the unbiased variance is larger by n / (n - 1) than that by
-    which training normalizes. Parameters as for `precise`.
+    The PyTorch function is `torch.optim.swa_utils.update_bn`.
+
+    The averaged variance lacks the variance between the batch means. It is larger by n / (n - 1) than the average of
+    the biased variances that training normalizes by.
+
+    Parameters
+    ----------
+    network : Network
+        Trained network.
+    x : array, shape (rows, inputs)
+        Training rows.
+    batches : int array, shape (batches, batch size)
+        Row numbers of each batch.
+
+    Returns
+    -------
+    Statistics
+        Averaged mean and unbiased variance of each hidden layer.
     """
     if not network.recipe.normalizer.uses_batch:
         return network.running
-    each = network.batch_statistics(x, batches)
+    batch = network.batch_statistics(x, batches)
     rows = network.recipe.normalizer.set_rows(batches.shape[1])
-    means, variances = ([_moments(part)[0] for part in kind] for kind in (each.mean, each.var))
+    means, variances = ([_moments(part)[0] for part in kind] for kind in (batch.mean, batch.var))
     return Statistics(tuple(means), tuple(np.float32(rows / (rows - 1)) * var for var in variances))
 
 
 def population(network: Network, x: RealArray) -> Statistics:
-    """Statistics of all rows, layer by layer: each layer is normalized by them before the next one's are taken.
+    """Return statistics of all rows, layer by layer, from the bottom up.
 
-    So they are those of what each layer really gets in evaluation mode, whereas batches that pass in training mode
-    normalize the layers below by statistics that vary from batch to batch.
+    The layers below are normalized by their new statistics before the statistics of the next layer are computed.
+
+    These are the statistics of the actual values of each layer in evaluation mode. In training mode, the layers below
+    are normalized by statistics that vary from batch to batch.
+
+    Parameters
+    ----------
+    network : Network
+        Trained network.
+    x : array, shape (rows, inputs)
+        Training rows.
+
+    Returns
+    -------
+    Statistics
+        Mean and biased variance of each hidden layer.
     """
     if not network.recipe.normalizer.uses_batch:
         return network.running
@@ -67,7 +105,7 @@ def population(network: Network, x: RealArray) -> Statistics:
 
 
 def _moments(z: RealArray) -> tuple[RealArray, RealArray]:
-    """Mean and variance over rows, added up in float64."""
+    """Return mean and biased variance over rows, summed in float64."""
     mean = z.mean(axis=0, dtype=np.float64).astype(z.dtype)
     return mean, np.square(z - mean).mean(axis=0, dtype=np.float64).astype(z.dtype)
 
@@ -78,4 +116,4 @@ RECALIBRATIONS: dict[str, Callable[[Network, RealArray, IntArray], Statistics]] 
     "precise": precise,
     "population": lambda network, x, _batches: population(network, x),
 }
-"""Statistics for evaluation mode, from training rows and batches of them; those of training itself first."""
+"""Recalibrations by name, each a function of a network, training rows and batches; "running" changes nothing."""

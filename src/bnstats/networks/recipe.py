@@ -1,4 +1,4 @@
-"""How networks are built and trained."""
+"""Recipes: architecture and training of networks."""
 
 from __future__ import annotations
 
@@ -18,31 +18,39 @@ from bnstats.networks.normalizers.registry import is_builtin
 from bnstats.statistics.conventions import Convention
 
 LARGEST_NETWORK = 2**28
-"""Parameters of a network, at most: one gigabyte, and as much again for their velocities."""
+"""Maximum number of parameters of a network; they take one gigabyte, and their velocities another one."""
 MOST_ROWS_SEEN = 2**28
-"""In a training, at most: their numbers take two gigabytes."""
+"""Maximum number of rows that a training sees, with repetition; the row numbers take two gigabytes."""
 
-# The slope below 0 of each activation, which is v for v > 0.
+# Slope of each activation below 0; above 0, the slope is 1.
 ACTIVATIONS = {"relu": 0.0, "linear": 1.0}
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How networks are built and trained.
+    """Architecture and training of a network.
 
-    A hidden layer is x W, normalized, times scale plus shift, activation (with `NoNorm` x W + shift, activation); the
-    output layer has weights and a bias. Loss: cross-entropy, mean over the batch.
+    A hidden layer computes x W, normalizes it, applies scale and shift, and then the activation. With `NoNorm` it
+    computes the activation of x W + shift. The output layer has weights and a bias. The loss is the mean cross-entropy
+    of a batch.
 
     Attributes
     ----------
     hidden : tuple of int
         Units of each hidden layer.
     normalizer : Normalizer
+        Normalizer of the hidden layers.
     convention : Convention
-        Of the running statistics, and eps.
+        Convention of the running statistics, and eps.
     learning_rate, sgd_momentum, weight_decay : float
-        Stochastic gradient descent as in torch.optim.SGD over all parameters.
-    activation : "relu" or "linear"
+        Settings of stochastic gradient descent over all parameters, as in torch.optim.SGD.
+    activation : {"relu", "linear"}
+        Activation of the hidden layers.
+
+    Raises
+    ------
+    ValueError
+        If an attribute is not valid.
 
     Examples
     --------
@@ -68,18 +76,19 @@ class Recipe:
             object.__setattr__(self, name, number(name, getattr(self, name), within))
 
     def sizes(self, given: Any) -> tuple[int, ...]:
-        """Inputs, hidden units and classes of a network by this recipe; ValueError if those given are not."""
+        """Return the numbers of inputs, hidden units and classes; raise ValueError if they do not fit."""
         if not isinstance(given, tuple) or len(given) < 2 or given[1:-1] != self.hidden:
             raise ValueError(f"sizes are (inputs, *{self.hidden}, classes) for this recipe; got {shown(given)}.")
-        self.normalizer.check(self.normalizer.set_rows(2), self.hidden)  # whatever the batch size: do groups fit
+        # Groups of units must fit the layers at any batch size.
+        self.normalizer.check(self.normalizer.set_rows(2), self.hidden)
         return whole("inputs", given[0], minimum=1), *self.hidden, whole("classes", given[-1], minimum=1)
 
     def check_training(self, inputs: int, classes: int, rows_seen: int) -> None:
-        """Raise ValueError for a training that would not fit into memory; a row counts each time that it is seen."""
+        """Raise ValueError for a training that would not fit into memory; repeated rows count each time."""
         numbers = sum((before + 2) * units for before, units in pairwise((inputs, *self.hidden, classes)))
         if numbers > LARGEST_NETWORK:
             raise ValueError(
-                f"hidden layers of {shown(self.hidden)} units make a network of {shown(numbers)} numbers; at most "
+                f"hidden layers of {shown(self.hidden)} units make a network of {shown(numbers)} parameters; at most "
                 f"{LARGEST_NETWORK} are simulated."
             )
         if rows_seen > MOST_ROWS_SEEN:
@@ -89,22 +98,25 @@ class Recipe:
 
     @property
     def slope(self) -> float:
-        """Of the activation below 0."""
+        """Slope of the activation below 0."""
         return ACTIVATIONS[self.activation]
 
     @property
     def gain(self) -> float:
-        """Variance of an initial weight, times inputs, that keeps the size of values: 2 for ReLU (He et al. 2015)."""
+        """Variance of an initial weight times inputs that preserves the size of values; 2 for ReLU.
+
+        The formula is that of He et al. (2015).
+        """
         return 2 / (1 + self.slope**2)
 
     @property
     def descent(self) -> Descent:
-        """A step of gradient descent, for compiled code."""
+        """Settings of gradient descent, for compiled code."""
         rate = self.learning_rate
         return Descent(np.float32(rate), np.float32(self.sgd_momentum), np.float32(rate * self.weight_decay))
 
     def check(self, batch_size: int) -> None:
-        """Raise ValueError if batches of this size cannot be normalized so, or a user's own gradient is wrong."""
+        """Raise ValueError if the normalizer cannot take this batch size, or if a user's gradient is wrong."""
         self.normalizer.check(batch_size, self.hidden)
         if not is_builtin(self.normalizer):
             for units in self.hidden:

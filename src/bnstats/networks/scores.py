@@ -13,24 +13,27 @@ CALIBRATION_BINS = 15
 def scores(
     logits: NDArray[np.float32], y: NDArray[np.int64], reference_prediction: NDArray[np.int64] | None = None
 ) -> dict[str, float]:
-    """Accuracy, negative log-likelihood, calibration error and flips.
+    """Return accuracy, negative log-likelihood, calibration error and disagreement.
 
     Parameters
     ----------
-    logits : (rows, classes) floats
-        The predicted class is that of the largest logit, the first of equal ones.
-    y : (rows,) ints
-        The true classes, from 0.
-    reference_prediction : (rows,) ints, optional
+    logits : float array, shape (rows, classes)
+        The predicted class is that of the largest logit, and the first one among equal logits.
+    y : int array, shape (rows,)
+        True classes, from 0.
+    reference_prediction : int array, shape (rows,), optional
         Classes that another predictor gives to the same rows.
 
     Returns
     -------
     dict
-        accuracy: share of right predictions. nll: mean of -log p(true class), in nats. ece: expected calibration error,
-        sum over 15 equal bins of confidence of |right predictions - sum of confidences| / rows (Guo et al. 2017,
-        arXiv 1706.04599). flips, with a reference: share of predictions that differ from it. All nan if a logit is NaN
-        or infinite.
+        All values are nan if a logit is NaN or infinite.
+
+        - accuracy : proportion of right predictions
+        - nll : mean of -log p(true class), in nats
+        - ece : expected calibration error, the sum of |right predictions - sum of confidences| / rows over 15 equal
+          bins of confidence (Guo et al. 2017, arXiv 1706.04599)
+        - disagreement : proportion of predictions that differ from the reference; only with a reference
 
     Raises
     ------
@@ -40,12 +43,12 @@ def scores(
     Examples
     --------
     >>> scores(np.array([[0.0, 0.0], [0.0, 2e4]]), np.array([0, 0]), np.array([0, 0]))
-    {'accuracy': 0.5, 'nll': 10000.346..., 'ece': 0.75, 'flips': 0.5}
+    {'accuracy': 0.5, 'nll': 10000.346..., 'ece': 0.75, 'disagreement': 0.5}
     """
     if logits.ndim != 2 or y.shape != logits.shape[:1] or not y.size:
-        raise ValueError(f"logits are (rows, classes), y is (rows,); got {logits.shape} and {y.shape}.")
+        raise ValueError(f"logits have shape (rows, classes), y has (rows,); got {logits.shape} and {y.shape}.")
     if y.min() < 0 or y.max() >= logits.shape[1]:
-        raise ValueError(f"y holds classes from 0 to {logits.shape[1] - 1}; got {y.min()} to {y.max()}.")
+        raise ValueError(f"y contains classes from 0 to {logits.shape[1] - 1}; got {y.min()} to {y.max()}.")
     prediction = np.empty(y.size, dtype=np.int64)
     accuracy, nll, ece = _scores(logits, y, prediction)
     result = {"accuracy": accuracy, "nll": nll, "ece": ece}

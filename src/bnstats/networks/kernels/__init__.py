@@ -1,1 +1,1 @@
-"""Compiled passes through a network; nothing outside `bnstats.networks` imports them."""
+"""Compiled passes through a network, which only `bnstats.networks` imports."""

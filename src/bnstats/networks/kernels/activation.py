@@ -1,6 +1,7 @@
-"""What every hidden layer does to its normalized values: scale, shift, and an activation; and the way back.
+"""Scale, shift and activation of normalized values, with their gradients.
 
-The activation is v for v > 0 and slope v below: a rectified linear unit has slope 0, a linear layer slope 1.
+The activation is v for v > 0, and slope times v otherwise. The slope is 0 for a rectified linear unit, and 1 for a
+linear layer.
 """
 
 from __future__ import annotations
@@ -15,12 +16,12 @@ from bnstats.networks.kernels.vectors import MOST_LANES
 
 @inlined
 def activate(value: RealArray, scale: RealArray, shift: RealArray, slope: Any, out: RealArray) -> None:
-    """out = activation(scale value + shift)."""
+    """Write activation(scale value + shift) to `out`."""
     below = value.dtype.type(slope)
     for i in range(value.shape[0]):
         for j in range(value.shape[1]):
             v = scale[j] * value[i, j] + shift[j]
-            out[i, j] = below * v if v <= 0 else v  # so nan stays nan
+            out[i, j] = below * v if v <= 0 else v  # this order of cases keeps nan
 
 
 @inlined
@@ -33,7 +34,7 @@ def activate_back(
     scale_gradient: RealArray,
     shift_gradient: RealArray,
 ) -> None:
-    """Turn the gradient at `out` into that at `value`, and write those of scale and shift."""
+    """Turn the gradient at `out` into the gradient at `value`, and write the gradients of scale and shift."""
     arrays = (gradient, value, out, scale, scale_gradient, shift_gradient)
     numbers = (value.dtype.type(slope), value.dtype.type(1))
     whole = value.shape[1] - value.shape[1] % WIDTH

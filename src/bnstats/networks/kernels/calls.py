@@ -1,4 +1,4 @@
-"""Calls from compiled code to other compiled functions, or a normalizer's plain ones, through their addresses."""
+"""Calls from compiled code to compiled or plain Python functions, through their addresses."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _PLAIN = ctypes.CFUNCTYPE(None, ctypes.c_ssize_t)
 
 
 class Addresses(NamedTuple):
-    """Where a normalizer's functions stand, and whether each is plain Python."""
+    """Addresses of a normalizer's functions, with a flag for plain Python functions."""
 
     forward: int
     forward_is_plain: bool
@@ -29,10 +29,10 @@ class Addresses(NamedTuple):
 
 
 class Callbacks:
-    """A normalizer's two functions as compiled code calls them, for the layers given; keep it as long as it does.
+    """Addresses of a normalizer's two functions for compiled code; valid while the object exists.
 
-    A plain function is called with the number of the layer, of which it gets the views. An error that it raises is
-    held until compiled code has returned: `raise_error` raises it.
+    Compiled code calls a plain function with the number of a layer, and the function gets the views of this layer. An
+    error in a plain function is stored until compiled code has returned; `raise_error` then raises it.
     """
 
     def __init__(
@@ -55,30 +55,30 @@ class Callbacks:
         if self._error is None:
             try:
                 function(*(getattr(layer, name) for name in arguments), layer.state)
-            except Exception as error:  # compiled code cannot be left by an error: it is raised afterwards
+            except Exception as error:  # no error can pass through compiled code, so it is raised afterwards
                 self._error = error
 
     def raise_error(self) -> None:
-        """Raise the error that a plain function has raised, if there is one."""
+        """Raise the stored error of a plain function, if any."""
         if self._error is not None:
             raise self._error
 
 
 def is_compiled(function: Callable[..., None]) -> bool:
-    """Whether Numba has compiled it."""
+    """Return True for a function that Numba compiles."""
     return hasattr(function, "get_compile_result")
 
 
 @cache
 def address_of(function: Any, signature: Any) -> int:
-    """Where the function that Numba has compiled, or now compiles, for these arguments stands."""
+    """Return the address of a Numba function, compiled for this signature if necessary."""
     result = function.get_compile_result(signature)
     return int(result.library.get_pointer_to_function(result.fndesc.llvm_func_name))
 
 
 @intrinsic
 def call(_: Any, address: Any, arguments: Any) -> Any:
-    """Call the compiled function at an address with a tuple of arguments; it returns nothing."""
+    """Call the compiled function at an address with a tuple of arguments; the function returns nothing."""
 
     def generate(context: Any, builder: Any, __: Any, values: Any) -> Any:
         kinds = arguments.types

@@ -1,7 +1,7 @@
-"""Loops down the rows of a batch, with some vectors of columns at a time, whose sums stay in registers.
+"""Loops over the rows of a batch, for some vectors of columns at a time, with sums in registers.
 
-Written for LLVM: in a loop of Numba over rows and columns, sums go to memory and back with each row. Each column is
-summed up in the order of its rows, so the size of vectors changes no bit.
+The loops are written in LLVM, because a Numba loop over rows and columns moves its sums to memory and back in each row.
+Each column is summed in the order of its rows, so the size of vectors changes no bit.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from numba.core import cgutils, errors, types
 from bnstats._compiled import intrinsic
 from bnstats.networks.kernels.vectors import MOST_LANES, Matrix, Writer
 
-# Vectors of columns at a time: as many sums as hide the time that each addition takes.
+# Number of vectors at a time, so that enough independent sums hide the latency of an addition.
 VECTORS = 4
 WIDTH = VECTORS * MOST_LANES
 
@@ -23,37 +23,37 @@ Vectors = list[Any]
 
 
 class Columns:
-    """Vectors of columns, one beside the other, of arrays of the same width; `numbers` are in each lane."""
+    """Adjacent vectors of columns of arrays with equal width; each number fills all lanes of a vector."""
 
     def __init__(self, write: Writer, arrays: list[Any], numbers: list[Any], starts: list[Any]) -> None:
         self.write, self.arrays, self.numbers, self._starts = write, arrays, numbers, starts
 
     def load(self, array: Any, row: Any) -> Vectors:
-        """Of a row of a matrix."""
+        """Load the vectors from a row of a matrix."""
         return [self.write.load(array.at(row, start), count) for start, count in self._starts]
 
     def store(self, values: Vectors, array: Any, row: Any) -> None:
-        """Of a row of a matrix."""
+        """Store the vectors to a row of a matrix."""
         for value, (start, count) in zip(values, self._starts, strict=True):
             self.write.store(value, array.at(row, start), count)
 
     def store_row(self, values: Vectors, array: Any) -> None:
-        """Of an array of one axis."""
+        """Store the vectors to an array with one axis."""
         for value, (start, count) in zip(values, self._starts, strict=True):
             self.write.store(value, self.write.builder.gep(array.data, [start]), count)
 
     def load_row(self, array: Any) -> Vectors:
-        """Of an array of one axis."""
+        """Load the vectors from an array with one axis."""
         return [self.write.load(self.write.builder.gep(array.data, [start]), count) for start, count in self._starts]
 
     @contextmanager
     def each_row(self) -> Iterator[Any]:
-        """A loop over the rows of the first array."""
+        """Loop over the rows of the first array."""
         with cgutils.for_range(self.write.builder, self.arrays[0].rows) as loop:
             yield loop.index
 
     def sums(self, add: Callable[..., tuple[Vectors, ...]], count: int) -> list[Vectors]:
-        """So many sums over the rows: add(row, *sums so far) are the sums with that row."""
+        """Return `count` sums over the rows; add(row, *sums so far) returns the sums with this row."""
         builder = self.write.builder
         places = [[self.write.zeros() for _ in self._starts] for _ in range(count)]
         with self.each_row() as row:
@@ -64,14 +64,15 @@ class Columns:
 
 
 def each(operation: Callable[..., Any], *operands: Vectors) -> Vectors:
-    """The operation on each of some vectors."""
+    """Apply the operation to each vector of the operands."""
     return [operation(*values) for values in zip(*operands, strict=True)]
 
 
 def columns_kernel(body: Callable[[Columns], None], whole: bool) -> Any:
-    """A function (j, arrays, numbers) that runs `body` on the columns from j on: `WIDTH`, or those of one vector.
+    """Return a function (j, arrays, numbers) that runs `body` on the columns from j on.
 
-    The first of the arrays is a matrix; the numbers have the type of its elements.
+    The function runs on `WIDTH` columns if `whole`, otherwise on the columns of one vector. The first array is a
+    matrix; the numbers have the type of its elements.
     """
 
     @intrinsic
@@ -104,7 +105,7 @@ def _seen(context: Any, write: Writer, kind: Any, value: Any) -> Any:
 
 
 def _standardize(c: Columns) -> None:
-    """Arrays: values, mean, variance, inverse; numbers: 1 / rows, eps, 1."""
+    """Standardize values; arrays: values, mean, variance, inverse; numbers: 1 / rows, eps, 1."""
     write = c.write
     values, *statistics = c.arrays
     share, eps, one = c.numbers
@@ -125,7 +126,7 @@ def _standardize(c: Columns) -> None:
 
 
 def _standardize_back(c: Columns) -> None:
-    """Arrays: gradient, values, inverse; number: 1 / rows."""
+    """Compute the gradient before standardization; arrays: gradient, values, inverse; number: 1 / rows."""
     write = c.write
     gradients, values, inverses = c.arrays
     (share,) = c.numbers
@@ -142,7 +143,10 @@ def _standardize_back(c: Columns) -> None:
 
 
 def _activate_back(c: Columns) -> None:
-    """Arrays: gradient, values, outputs, scale, gradients of scale and shift; numbers: slope below 0, 1."""
+    """Compute the gradients before scale, shift and activation.
+
+    Arrays: gradient, values, outputs, scale, gradients of scale and shift; numbers: slope below 0, 1.
+    """
     write, builder = c.write, c.write.builder
     gradients, values, outputs, scales, of_scale, of_shift = c.arrays
     below, one = c.numbers

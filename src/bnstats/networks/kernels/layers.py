@@ -1,4 +1,4 @@
-"""The arrays of each layer of a network: views of a few flat arrays, as Python and as compiled code see them."""
+"""Arrays of each layer as views of a few flat arrays, for Python and for compiled code."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from bnstats._compiled import inlined, intrinsic
 
 
 class LayerState(NamedTuple):
-    """What a normalizer has beside the values of its layer.
+    """State of a normalizer in one layer, besides the values of the layer.
 
     Attributes
     ----------
-    mean, var : arrays, shape (sets, units)
-        Statistics of this batch, one row for each set of rows that shares them: `forward` writes them, and the running
-        statistics follow them. No rows where a normalizer uses no batch statistics.
-    running_mean, running_var : arrays, shape (units,)
-        Before this batch.
+    mean, var : array, shape (sets, units)
+        Statistics of this batch, one row for each set of rows with common statistics. `forward` writes them, and the
+        running statistics follow them. There are no sets if the normalizer uses no batch statistics.
+    running_mean, running_var : array, shape (units,)
+        Running statistics before this batch.
     memory : array, shape (rows of memory, units)
-        What `forward` keeps for `backward`; what it holds before is not defined.
+        Numbers that `forward` stores for `backward`; their initial values are undefined.
     settings : array
-        The normalizer's numbers at this step of training.
+        Numbers of the normalizer at this training step.
     eps : float
-        Added to a variance, in its unit.
+        Number that is added to a variance, in its unit.
     """
 
     mean: RealArray
@@ -43,10 +43,10 @@ class LayerState(NamedTuple):
 
 
 class LayerViews(NamedTuple):
-    """One layer: what it gets, its parameters with their velocities, its values and their gradient, and its state.
+    """Arrays of one layer: inputs, parameters with velocities, values with their gradient, and state.
 
-    `values` are the products of inputs and weights, which a normalizer changes in place; in the output layer the
-    logits. The output layer has no scale and an empty state.
+    `values` are the products of inputs and weights, which a normalizer changes in place. In the output layer they are
+    the logits. The output layer has no scale and an empty state.
     """
 
     inputs: Float32Array  # (rows, inputs)
@@ -62,7 +62,7 @@ class LayerViews(NamedTuple):
 
 
 def parts_of(sizes: tuple[int, ...], flat: Float32Array) -> list[tuple[Float32Array, Float32Array, Float32Array]]:
-    """Weights (inputs, units), shift and scale of each layer in turn; the output layer has no scale."""
+    """Return weights (inputs, units), shift and scale of each layer; the output layer has no scale."""
     parts, start = [], 0
     for layer, (inputs, units) in enumerate(pairwise(sizes)):
         scales = 0 if layer == len(sizes) - 2 else units
@@ -80,7 +80,7 @@ def layers_of(
     velocity: Float32Array,
     states: Sequence[LayerState],
 ) -> tuple[LayerViews, ...]:
-    """The views of every layer, with new memory for batches of so many rows; hidden layers have the states given."""
+    """Return the views of each layer, with new arrays for batches of `rows` rows and the given states."""
     nothing = np.empty((0, sizes[-1]), np.float32)
     empty = LayerState(nothing, nothing, nothing[0:0, 0], nothing[0:0, 0], nothing, nothing[0:0, 0], np.float32(0))
     made = []
@@ -94,7 +94,10 @@ def layers_of(
 
 
 def table_of(layers: tuple[LayerViews, ...]) -> IntArray:
-    """One row for each layer, for compiled code: its sizes, then the addresses of its arrays, which have to live on."""
+    """Return a table for compiled code, one row for each layer: sizes, then addresses of its arrays.
+
+    The addresses are valid while the arrays exist.
+    """
     rows = []
     for layer in layers:
         arrays = (*layer[:-1], *layer.state[:-1])
@@ -110,10 +113,11 @@ def table_of(layers: tuple[LayerViews, ...]) -> IntArray:
 
 
 def _view(name: str, *shape: int) -> Any:
-    """A function (table, number): that array of a layer, whose shape stands at these places of its row.
+    """Return a function (table, number) that views one array of a layer.
 
-    It counts no references, which would take a third of a step in small layers; and it compiles in no time, while
-    a view of all arrays at once takes seconds wherever it is used.
+    `shape` contains the positions of the array's sizes in a row of the table. The view counts no references, because
+    this would take a third of the time of a step in small layers. It compiles quickly, whereas a view of all arrays at
+    once takes seconds to compile wherever it is used.
     """
     place, kind = len(_SIZES) + _ARRAYS.index(name), types.Array(types.float32, len(shape), "C")
 
@@ -152,7 +156,7 @@ memory, settings = _view("memory", MEMORY, UNITS), _view("settings", SETTINGS)
 
 @inlined
 def state_of(table: IntArray, number: int, eps: np.float32) -> LayerState:
-    """What the normalizer of a layer has beside its values."""
+    """Return the state of the normalizer in a layer."""
     return LayerState(
         mean(table, number),
         var(table, number),
@@ -166,7 +170,7 @@ def state_of(table: IntArray, number: int, eps: np.float32) -> LayerState:
 
 @inlined
 def most_units(table: IntArray) -> int:
-    """Units of the widest layer; a loop, as NumPy's maximum takes a second to compile."""
+    """Return the units of the widest layer, by a loop, because NumPy's maximum takes a second to compile."""
     most = 0
     for k in range(len(table)):
         most = max(most, table[k, UNITS])

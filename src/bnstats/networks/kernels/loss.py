@@ -1,4 +1,4 @@
-"""Cross-entropy of a batch and its gradient, by an exponential that compiles to vector instructions."""
+"""Cross-entropy of a batch and its gradient, with an exponential that compiles to vector instructions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from bnstats._checks.array_types import Float32Array, IntArray
 from bnstats._compiled import inlined
 
-_LOWEST = np.float32(-87.0)  # below, e^x is no normal float32
+_LOWEST = np.float32(-87.0)  # for smaller x, e^x is no normal float32
 _LOG2E = np.float32(1 / math.log(2))
 _LN2_HIGH = np.float32(0.693359375)  # few bits, so that its multiples are exact
 _LN2_LOW = np.float32(math.log(2) - 0.693359375)
@@ -18,8 +18,11 @@ _TAYLOR = tuple(np.float32(1 / math.factorial(k)) for k in range(8))
 
 @inlined
 def exponential(x: np.float32) -> np.float32:
-    """e^x for x <= 0, to 5e-7 relative: 2^k by setting bits, times a Taylor series on [-ln 2 / 2, ln 2 / 2]."""
-    x = _LOWEST if x < _LOWEST else x  # so nan stays nan
+    """Return e^x for x <= 0, with a relative error of at most 5e-7.
+
+    The result is 2^k, made by setting bits, times a Taylor series on [-ln 2 / 2, ln 2 / 2].
+    """
+    x = _LOWEST if x < _LOWEST else x  # this order of cases keeps nan
     k = np.floor(x * _LOG2E + np.float32(0.5))
     rest = x - k * _LN2_HIGH - k * _LN2_LOW
     value = _TAYLOR[7]
@@ -38,9 +41,9 @@ def exponential(x: np.float32) -> np.float32:
 def cross_entropy(
     logits: Float32Array, labels: IntArray, rows: IntArray, gradient: Float32Array, powers: Float32Array
 ) -> float:
-    """Mean loss in nats of a batch, row i of which has the class labels[rows[i]], and its gradient at the logits.
+    """Return the mean loss of a batch in nats, and write its gradient at the logits to `gradient`.
 
-    `powers` is `gradient` as one row.
+    Row i of the batch has the class labels[rows[i]]. `powers` is a flat view of `gradient`.
     """
     share = np.float32(1 / logits.shape[0])
     loss = 0.0
@@ -51,7 +54,7 @@ def cross_entropy(
         for j in range(logits.shape[1]):
             gradient[i, j] = logits[i, j] - top
         loss -= gradient[i, labels[rows[i]]]
-    for k in range(powers.size):  # of all rows at once, as one alone may be shorter than a vector
+    for k in range(powers.size):  # all rows at once, because a single row may be shorter than a vector
         powers[k] = exponential(powers[k])
     for i in range(logits.shape[0]):
         total = np.float32(0)

@@ -1,4 +1,4 @@
-"""The compiled passes through a network: forward, and backward to new parameters."""
+"""Compiled passes through a network: forward, and backward to new parameters."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from bnstats.networks.kernels.products import accumulate, multiply, multiply_tra
 
 
 class Passes(NamedTuple):
-    """Addresses of `forward` and `learn`: they are compiled once, not again as a part of each function with a pass."""
+    """Addresses of `forward` and `learn`, which are compiled once and not again in each calling function."""
 
     forward: int
     learn: int
 
 
 class Plan(NamedTuple):
-    """A network as compiled code sees it."""
+    """Network for compiled code."""
 
     table: IntArray  # one row for each layer, of `table_of`
     normalizer: Addresses
@@ -35,7 +35,7 @@ class Plan(NamedTuple):
 
 
 class Descent(NamedTuple):
-    """What a step does with gradients."""
+    """Settings of a step of gradient descent."""
 
     learning_rate: np.float32
     momentum: np.float32
@@ -44,7 +44,7 @@ class Descent(NamedTuple):
 
 @inlined
 def gather(x: Float32Array, rows: IntArray, out: Float32Array) -> None:
-    """out = x[rows]."""
+    """Write x[rows] to `out`."""
     for i in range(rows.size):
         row = rows[i]
         for j in range(x.shape[1]):
@@ -53,7 +53,7 @@ def gather(x: Float32Array, rows: IntArray, out: Float32Array) -> None:
 
 @inlined
 def add_row(row: Float32Array, out: Float32Array) -> None:
-    """out = out + row, in each row."""
+    """Add `row` to each row of `out`."""
     for i in range(out.shape[0]):
         for j in range(out.shape[1]):
             out[i, j] += row[j]
@@ -61,7 +61,7 @@ def add_row(row: Float32Array, out: Float32Array) -> None:
 
 @inlined
 def sum_rows(rows: Float32Array, out: Float32Array) -> None:
-    """out = sum of the rows."""
+    """Write the sum of the rows to `out`."""
     out[:] = 0
     for i in range(rows.shape[0]):
         for j in range(rows.shape[1]):
@@ -70,7 +70,7 @@ def sum_rows(rows: Float32Array, out: Float32Array) -> None:
 
 @compiled
 def forward(plan: Plan) -> None:
-    """From the inputs of the first layer to the logits, which are the values of the last."""
+    """Compute the logits, the values of the last layer, from the inputs of the first layer."""
     table = plan.table
     last = len(table) - 1
     for k in range(last + 1):
@@ -88,7 +88,10 @@ def forward(plan: Plan) -> None:
 
 @inlined
 def descend(gradient: Float32Array, descent: Descent, parameters: Float32Array, velocity: Float32Array) -> None:
-    """Stochastic gradient descent as PyTorch defines it; velocity is times minus the learning rate."""
+    """Update parameters by stochastic gradient descent as in PyTorch.
+
+    The velocity is minus the learning rate times PyTorch's momentum buffer.
+    """
     rate, momentum, decay = descent.learning_rate, descent.momentum, descent.decay
     for j in range(parameters.size):
         velocity[j] = momentum * velocity[j] - rate * gradient[j] - decay * parameters[j]
@@ -99,7 +102,7 @@ def descend(gradient: Float32Array, descent: Descent, parameters: Float32Array, 
 def descend_product(
     a: Float32Array, b: Float32Array, descent: Descent, weights: Float32Array, velocity: Float32Array
 ) -> None:
-    """The same where the gradient is a' b, which is never written down."""
+    """Update weights by stochastic gradient descent with the gradient a' b, which needs no array."""
     plain = descent.momentum == 0
     kept = np.float32(1 - descent.decay) if plain else descent.momentum
     accumulate(a, b, np.float32(-descent.learning_rate), kept, weights if plain else velocity)
@@ -111,7 +114,7 @@ def descend_product(
 
 @inlined
 def backward(plan: Plan, k: int, scale_gradient: Float32Array, shift_gradient: Float32Array) -> None:
-    """From the gradient at what layer `k` hands on to that at its products, and those of its scale and shift."""
+    """Compute the gradients at the products, scale and shift of layer `k` from the gradient at its output."""
     table = plan.table
     values, gradient = layers.values(table, k), layers.gradient(table, k)
     if k == len(table) - 1:
@@ -127,7 +130,7 @@ def backward(plan: Plan, k: int, scale_gradient: Float32Array, shift_gradient: F
 
 @compiled
 def learn(plan: Plan, descent: Descent, scale_gradient: Float32Array, shift_gradient: Float32Array) -> None:
-    """From the gradient at the logits to new parameters, last layer first."""
+    """Update all parameters from the gradient at the logits, the last layer first."""
     table = plan.table
     for k in range(len(table) - 1, -1, -1):
         units = table[k, layers.UNITS]
@@ -144,7 +147,7 @@ def learn(plan: Plan, descent: Descent, scale_gradient: Float32Array, shift_grad
 
 @inlined
 def follow(table: IntArray, k: int, weight: np.float32, unbiased: np.float32) -> None:
-    """Move a layer's running statistics toward those of a batch, the average over its sets."""
+    """Move a layer's running statistics toward the batch statistics, averaged over the sets of the batch."""
     mean, var = layers.running_mean(table, k), layers.running_var(table, k)
     new_mean, new_var = layers.mean(table, k), layers.var(table, k)
     kept, share = np.float32(1 - weight), np.float32(weight / len(new_mean))
@@ -158,7 +161,7 @@ def follow(table: IntArray, k: int, weight: np.float32, unbiased: np.float32) ->
 
 
 def plan_of(table: IntArray, normalizer: Addresses, learns_scale: bool, eps: float, slope: float) -> Plan:
-    """With the addresses of both passes, which are compiled if they were not."""
+    """Return the plan of a network, with the addresses of both passes, compiled if necessary."""
     plan = Plan(table, normalizer, learns_scale, np.float32(eps), np.float32(slope), Passes(0, 0))
     return plan._replace(
         passes=_passes(*map(typeof, (plan, Descent(*np.zeros(3, np.float32)), np.empty(0, np.float32))))
@@ -167,5 +170,5 @@ def plan_of(table: IntArray, normalizer: Addresses, learns_scale: bool, eps: flo
 
 @cache
 def _passes(plan: Any, descent: Any, vector: Any) -> Passes:
-    """For arguments of these types."""
+    """Return the addresses of both passes for arguments of these types."""
     return Passes(address_of(forward, types.void(plan)), address_of(learn, types.void(plan, descent, vector, vector)))

@@ -1,6 +1,7 @@
-"""Matrix products of compiled code: small ones by tiles, large ones by SciPy's BLAS, without the interpreter.
+"""Matrix products for compiled code: small ones by tiles, large ones by SciPy's BLAS.
 
-Both also scale the old values, so that a gradient is added to the weights by the very product that makes it.
+No product calls the interpreter. Each product can add the scaled old values of its output, so that the product which
+makes a gradient also adds it to the weights.
 """
 
 from __future__ import annotations
@@ -27,16 +28,16 @@ from bnstats.networks.kernels.tiles import (
 )
 from bnstats.networks.kernels.vectors import LANES, MOST_LANES
 
-# By name, not by address: addresses change from one process to the next, and compiled code is kept on disk.
+# The function is called by name, because compiled code is cached on disk and addresses differ between processes.
 binding.add_symbol("bnstats_sgemm", get_cython_function_address("scipy.linalg.cython_blas", "sgemm"))
 _sgemm = types.ExternalFunction("bnstats_sgemm", types.void(*[types.uintp] * 13))
 _AS_IS, _TRANSPOSED = ord("N"), ord("T")
 _ZERO, _ONE = np.float32(0), np.float32(1)
-# Up to so many multiplications, tiles that need no packing are faster than the library, or as fast.
+# Largest number of multiplications for which tiles, which need no packing, are at least as fast as the library.
 SMALL = 2**21
-# Of a product with transposed weights, rows up to which dot products are faster than to transpose the weights first.
+# Largest number of rows for which dot products are faster than transposing the weights first.
 ROWS_OF_DOTS = 4
-# Rows of a batch of which all columns of a tile stay in registers while the weights pass by.
+# Largest number of batch rows whose columns in a tile stay in registers while the weights are read and written.
 FEW = 2
 _wide = product_tile(WIDE, lanes=MOST_LANES)
 _narrow, _single = product_tile(NARROW, least_columns=LANES), product_tile(SINGLE, least_columns=1)
@@ -49,7 +50,7 @@ _single_added = product_tile(SINGLE, of_transposed=True, adds=True, least_column
 
 @intrinsic
 def _address(_: Any, value: Any) -> Any:
-    """Where a number stands on the stack: Fortran takes every argument by address."""
+    """Return the address of a number on the stack, because Fortran takes every argument by address."""
 
     def generate(context: Any, builder: Any, __: Any, arguments: Any) -> Any:
         place = cgutils.alloca_once_value(builder, arguments[0])
@@ -69,7 +70,7 @@ def _gemm(
     beta: np.float32,
     out: Float32Array,
 ) -> None:
-    """out = beta out + alpha a b. BLAS counts by columns, so that it sees all transposed: out' = b' a'."""
+    """Write beta out + alpha a b to `out`, as out' = beta out' + alpha b' a', because BLAS stores columns."""
     _sgemm(
         _address(np.uint8(flip_b)),
         _address(np.uint8(flip_a)),
@@ -94,7 +95,7 @@ def _is_small(rows: int, weights: Float32Array) -> bool:
 
 @inlined
 def multiply(a: Float32Array, b: Float32Array, out: Float32Array) -> None:
-    """out = a b."""
+    """Write a b to `out`."""
     if not _is_small(a.shape[0], b):
         _gemm(_AS_IS, _AS_IS, a.shape[1], _ONE, a, b, _ZERO, out)
         return
@@ -112,7 +113,7 @@ def multiply(a: Float32Array, b: Float32Array, out: Float32Array) -> None:
 
 @inlined
 def multiply_transposed(a: Float32Array, b: Float32Array, out: Float32Array) -> None:
-    """out = a b'."""
+    """Write a b' to `out`."""
     rows, columns = out.shape
     if not _is_small(rows, b):
         _gemm(_AS_IS, _TRANSPOSED, a.shape[1], _ONE, a, b, _ZERO, out)
@@ -128,7 +129,7 @@ def multiply_transposed(a: Float32Array, b: Float32Array, out: Float32Array) -> 
 
 @inlined
 def _transpose(a: Float32Array, out: Float32Array) -> None:
-    """Out = a'; the last tiles end with the last row and column, and may share some with the ones before."""
+    """Write a' to `out`; the last tiles end with the last row and column and may overlap earlier tiles."""
     rows, columns = a.shape[0] - MOST_LANES, a.shape[1] - MOST_LANES
     if rows < 0 or columns < 0:
         for i in range(a.shape[0]):
@@ -142,13 +143,13 @@ def _transpose(a: Float32Array, out: Float32Array) -> None:
 
 @inlined
 def accumulate(a: Float32Array, b: Float32Array, factor: np.float32, kept: np.float32, out: Float32Array) -> None:
-    """out = kept out + factor a' b."""
+    """Write kept out + factor a' b to `out`."""
     if not _is_small(a.shape[0], out):
         _gemm(_TRANSPOSED, _AS_IS, a.shape[0], factor, a, b, kept, out)
         return
     whole = out.shape[1] - out.shape[1] % WIDE[1]
     few = a.shape[0] <= FEW
-    for i in range(0, 0 if few else out.shape[0], WIDE[0]):  # row by row, as the weights are read and written
+    for i in range(0, 0 if few else out.shape[0], WIDE[0]):  # row by row, because the weights are read and written
         for j in range(0, whole, WIDE[1]):
             _wide_added(a, i, b, j, factor, kept, out)
     for j in range(0, whole if few else 0, WIDE[1]):

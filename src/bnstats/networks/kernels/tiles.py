@@ -1,8 +1,8 @@
-"""Tiles of products of matrices: some rows and columns of the output, summed up in vector registers.
+"""Tiles of matrix products: some rows and columns of the output, summed in vector registers.
 
-A library packs its operands first, which takes longer than the product where a batch has few rows. These tiles read
-them where they are. They are written for LLVM, in vectors of eight float32, or sixteen where the processor has these.
-Each number of a product is summed up in the same order, whatever the vectors, so their size changes no bit.
+A library packs its operands first. For batches of few rows, packing takes longer than the product. Tiles read the
+operands in place. They are written in LLVM, with vectors of eight float32, or of sixteen if the processor has these.
+Each number of a product is summed in the same order with any vector size, so the vector size changes no bit.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from numba.core import cgutils, types
 from bnstats._compiled import intrinsic
 from bnstats.networks.kernels.vectors import LANES, MOST_LANES, Matrix, Writer
 
-# Rows and columns of a tile: as many sums as hide the time that each addition takes.
+# Rows and columns of tiles, so that enough independent sums hide the latency of an addition.
 WIDE, NARROW, SINGLE, DOTS = (MOST_LANES // 4, 4 * LANES), (4, 2 * LANES), (4, LANES), (2, 4)
 _INT = ir.IntType(32)
 
@@ -27,15 +27,23 @@ def product_tile(
     least_columns: int | None = None,
     lanes: int = LANES,
 ) -> Any:
-    """A function (a, i, b, j, factor, kept, out) for the tile of a b from row i and column j of `out`.
+    """Return a function (a, i, b, j, factor, kept, out) that writes a tile of a b to `out`.
 
-    Where `of_transposed`, it is a' b; where it `adds`, kept out + factor a b. Rows that `out` has not are left out.
+    The tile begins at row i and column j.
+    Rows beyond the last row of `out` are left out.
 
     Parameters
     ----------
+    shape : tuple of (int, int)
+        Rows and columns of the tile.
+    of_transposed : bool
+        If True, the product is a' b.
+    adds : bool
+        If True, the tile becomes kept out + factor a b.
     least_columns : int, optional
-        So many columns `out` has for certain; by default all of the tile. With `LANES` of them, the tile ends with the
-        last ones, which two vectors may share; with fewer, single columns are left out, which takes longer.
+        Number of columns that `out` certainly has from j on; by default all columns of the tile. With `LANES` columns,
+        the tile ends with the last columns, and two vectors may overlap. With fewer columns, single columns are left
+        out, which takes longer.
     lanes : int
         Numbers in a vector.
     """
@@ -57,7 +65,7 @@ def product_tile(
                 row = builder.add(i, i.type(r))
                 with builder.if_then(builder.icmp_signed("<", row, result.rows)):
                     places = [(result.at(row, column), count) for column, count in zip(columns, counts, strict=True)]
-                    if adds:  # all are loaded before any is stored, as vectors may share columns
+                    if adds:  # all vectors are loaded before any is stored, because vectors may overlap
                         held = [write.load(place, count) for place, count in places]
                         sums = [
                             write.multiply_add(share, old, write.multiply(scale, new))
@@ -73,10 +81,11 @@ def product_tile(
 
 
 def columns_tile(most_rows: int, width: int, least_columns: int | None = None, lanes: int = LANES) -> Any:
-    """A function (a, b, j, factor, kept, out): out = kept out + factor a' b in `width` columns from column j.
+    """Return a function (a, b, j, factor, kept, out) that writes kept out + factor a' b from column j on.
 
-    Of at most so many rows of b, that part stays in registers while all of `out` passes by. Rows that b has not count
-    as zeros. `least_columns` is None or `LANES`; it and `lanes` are as of `product_tile`.
+    The function writes `width` columns. This part of b, which has at most `most_rows` rows, stays in registers for all
+    rows of `out`. Rows beyond the last row of b count as zeros. `least_columns` is None or `LANES`; `least_columns` and
+    `lanes` have the same meaning as in `product_tile`.
     """
 
     @intrinsic
@@ -103,7 +112,7 @@ def columns_tile(most_rows: int, width: int, least_columns: int | None = None, l
                         write.in_order(value, vector, total) for vector, total in zip(vectors, totals, strict=True)
                     ]
                 places = [result.at(loop.index, column) for column in columns]
-                before = [write.load(place) for place in places]  # all before any is stored, as in `product_tile`
+                before = [write.load(place) for place in places]  # loaded before any is stored, as in `product_tile`
                 for total, old, place in zip(totals, before, places, strict=True):
                     write.store(write.in_order(share, old, builder.fmul(scale, total)), place)
             return context.get_dummy_value()
@@ -115,7 +124,7 @@ def columns_tile(most_rows: int, width: int, least_columns: int | None = None, l
 
 @intrinsic
 def turned_tile(_: Any, a: Any, i: Any, j: Any, out: Any) -> Any:
-    """Write the transposed of the square with `MOST_LANES` rows and columns of a, from row i and column j, to `out`."""
+    """Write the transpose of the square of `MOST_LANES` rows and columns of a, from i and j on, to `out`."""
 
     def generate(context: Any, builder: Any, __: Any, given: Any) -> Any:
         write = Writer(builder, MOST_LANES)
@@ -130,7 +139,7 @@ def turned_tile(_: Any, a: Any, i: Any, j: Any, out: Any) -> Any:
 
 
 def _columns(write: Writer, j: Any, width: int, result: Matrix, least_columns: int | None) -> list[Any]:
-    """Where the vectors of a tile from column j begin; with `LANES` columns for certain, none goes beyond the last."""
+    """Return the first column of each vector of a tile; with `LANES`, all vectors end within `result`."""
     columns = [write.builder.add(j, j.type(v)) for v in range(0, width, write.lanes)]
     if least_columns != LANES:
         return columns
@@ -140,7 +149,7 @@ def _columns(write: Writer, j: Any, width: int, result: Matrix, least_columns: i
 def _summed(
     write: Writer, left: Matrix, i: Any, right: Matrix, columns: Any, counts: Any, rows: int, of_transposed: bool
 ) -> list[list[Any]]:
-    """The sums over the products' inner index of each row and vector of columns."""
+    """Return the sums over the inner index of the product for each row and vector of columns."""
     builder, zero = write.builder, i.type(0)
     last = builder.sub(left.columns if of_transposed else left.rows, i.type(1))
     beginning = [write.least(builder.add(i, i.type(r)), last) for r in range(rows)]
@@ -160,7 +169,10 @@ def _summed(
 
 @intrinsic
 def dots_tile(_: Any, a: Any, i: Any, b: Any, j: Any, out: Any) -> Any:
-    """The tile of a b' from row i and column j of `out`, by dot products of rows; what `out` has not is left out."""
+    """Write the tile of a b' from row i and column j of `out` on, by dot products of rows.
+
+    Rows and columns beyond the last ones of `out` are left out.
+    """
 
     def generate(context: Any, builder: Any, __: Any, given: Any) -> Any:
         write = Writer(builder, LANES)

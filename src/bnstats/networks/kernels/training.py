@@ -1,6 +1,6 @@
 """Whole trainings and evaluations, each in one compiled call.
 
-One network at a time, so that all it touches stays in cache; threads run networks side by side.
+A call handles one network, so that its arrays stay in cache. Threads run several networks in parallel.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ def train(
     unbiased: np.float32,
     settings: Float32Array,
 ) -> Float32Array:
-    """Train in place; the loss of each step, before its update.
+    """Train in place, and return the loss of each step before its update, shape (steps,).
 
-    weights (steps,): of the batch in the running statistics, 0 where they stay; settings (steps, settings): the
-    normalizer's numbers.
+    `weights`, shape (steps,), are the weights of each batch in the running statistics, 0 for steps that do not change
+    them. `settings`, shape (steps, settings), are the numbers of the normalizer.
     """
     losses = np.empty(len(batches), np.float32)
     table = plan.table
@@ -53,14 +53,14 @@ def train(
 
 @compiled
 def logits(plan: Plan, x: Float32Array, batches: IntArray) -> Float32Array:
-    """Logits of each of the batches in training mode, shape (batches, batch size, classes)."""
+    """Return the logits of each batch in training mode, shape (batches, batch size, classes)."""
     table, last = plan.table, len(plan.table) - 1
     out = np.empty((*batches.shape, table[last, layers.UNITS]), np.float32)
     for b in range(len(batches)):
         gather(x, batches[b], layers.inputs(table, 0))
         call(plan.passes.forward, (plan,))
         values = layers.values(table, last)
-        for i in range(values.shape[0]):  # NumPy's way of saying it compiles for two seconds, for its error messages
+        for i in range(values.shape[0]):  # the NumPy expression takes two seconds to compile, for its error messages
             for j in range(values.shape[1]):
                 out[b, i, j] = values[i, j]
     return out
@@ -68,7 +68,7 @@ def logits(plan: Plan, x: Float32Array, batches: IntArray) -> Float32Array:
 
 @compiled
 def batch_moments(plan: Plan, x: Float32Array, batches: IntArray) -> Float32Array:
-    """Statistics of every set of every batch, hidden layers side by side, shape (2, batches, sets, units)."""
+    """Return mean and variance of each set, shape (2, batches, sets, units of all hidden layers)."""
     table, units = plan.table, 0
     for k in range(len(table) - 1):
         units += table[k, layers.UNITS]
@@ -88,7 +88,7 @@ def batch_moments(plan: Plan, x: Float32Array, batches: IntArray) -> Float32Arra
 
 @inlined
 def square_sum(values: Float32Array) -> float:
-    """Sum of squares, in double precision."""
+    """Return the sum of squares, in double precision."""
     total = 0.0
     for i in range(values.shape[0]):
         for j in range(values.shape[1]):
@@ -98,7 +98,7 @@ def square_sum(values: Float32Array) -> float:
 
 @compiled
 def gradient_norms(plan: Plan, x: Float32Array, y: IntArray, batches: IntArray) -> FloatArray:
-    """Squared norms of the loss's gradient at each layer's products and weights, shape (2, batches, layers)."""
+    """Return squared gradient norms at each layer's products and weights, shape (2, batches, layers)."""
     table = plan.table
     last, widest = len(table) - 1, layers.most_units(table)
     scale, shift = np.empty(widest, np.float32), np.empty(widest, np.float32)

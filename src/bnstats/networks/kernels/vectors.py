@@ -1,6 +1,6 @@
-"""Vectors of LLVM: matrices in memory, and the instructions that kernels are made of.
+"""Matrices in memory, and LLVM vector instructions for kernels.
 
-Written for as many numbers as a processor's largest vector has; LLVM makes of them what there is.
+Vectors have as many numbers as the largest vector of the processor. LLVM translates them into available instructions.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ LANES = 8
 
 
 def _most_lanes() -> int:
-    """Numbers in the largest vector of this processor, or of what Numba is told to compile for."""
+    """Return the numbers in the largest vector of the processor that Numba compiles for."""
     features = config.CPU_FEATURES
     if features is None and config.CPU_NAME is None:
-        with suppress(RuntimeError):  # not known of every processor
+        with suppress(RuntimeError):  # some processors do not report their features
             features = binding.get_host_cpu_features().flatten()
     return 16 if "+avx512f" in (features or "").split(",") else LANES
 
@@ -27,12 +27,12 @@ def _most_lanes() -> int:
 MOST_LANES = _most_lanes()
 _FLOAT, _INT = ir.FloatType(), ir.IntType(32)
 _FAST = ("contract", "reassoc", "nsz")
-# To what has no flag Numba adds those of the function, which may reorder sums.
+# Numba adds the flags of the function to instructions without a flag, and these may reorder sums.
 _IN_ORDER = ("nsz",)
 
 
 class Matrix:
-    """An array as LLVM sees it, its rows one after the other."""
+    """Array for LLVM, with its rows one after the other."""
 
     def __init__(self, context: Any, write: Writer, kind: Any, value: Any) -> None:
         array = context.make_array(kind)(context, write.builder, value)
@@ -41,12 +41,12 @@ class Matrix:
         self.last = write.builder.sub(self.rows, self.rows.type(1))
 
     def at(self, i: Any, j: Any) -> Any:
-        """Where an element stands."""
+        """Return the pointer to an element."""
         return self._builder.gep(self._data, [self._builder.add(self._builder.mul(i, self.columns), j)])
 
 
 class Writer:
-    """Writes the instructions that kernels are made of; `count` says how many lanes are used, where not all may be."""
+    """Writer of vector instructions; `count` is the number of used lanes, by default all."""
 
     def __init__(self, builder: Any, lanes: int, element: Any = _FLOAT) -> None:
         self.builder, self.lanes = builder, lanes
@@ -59,13 +59,13 @@ class Writer:
         return self.builder.select(self.builder.icmp_signed("<", a, b), a, b)
 
     def zeros(self) -> Any:
-        """A place on the stack, which becomes a register."""
+        """Return a zero vector on the stack, which LLVM turns into a register."""
         place = cgutils.alloca_once(self.builder, self._vector)
         self.builder.store(self.nothing, place)
         return place
 
     def spread(self, number: Any) -> Any:
-        """The number in each lane."""
+        """Return a vector with the number in each lane."""
         empty = ir.Constant(ir.VectorType(number.type, self.lanes), ir.Undefined)
         return self.builder.shuffle_vector(
             self.builder.insert_element(empty, number, _INT(0)), empty, _constants(_INT, [0] * self.lanes)
@@ -83,7 +83,7 @@ class Writer:
         return self.builder.call(function, [place, _INT(self._bytes), mask, self.nothing])
 
     def store(self, value: Any, pointer: Any, count: Any = None) -> None:
-        """One by one where not all lanes are used: some processors take far longer for a store with a mask."""
+        """Store a vector, lane by lane if not all are used, because masked stores are slow on some processors."""
 
         def store_all() -> None:
             self.builder.store(value, self.builder.bitcast(pointer, self._vector.as_pointer()), align=self._bytes)
@@ -101,7 +101,7 @@ class Writer:
                         self.builder.store(self.builder.extract_element(value, _INT(lane)), place)
 
     def store_part(self, value: Any, first: int, size: int, pointer: Any) -> None:
-        """So many lanes from the first on."""
+        """Store `size` lanes from lane `first` on."""
         part = self._pick(value, value, range(first, first + size))
         self.builder.store(part, self.builder.bitcast(pointer, part.type.as_pointer()), align=self._bytes)
 
@@ -124,7 +124,7 @@ class Writer:
         return self.builder.fdiv(a, b, flags=_IN_ORDER)
 
     def in_order(self, a: Any, b: Any, c: Any) -> Any:
-        """a b + c where no sum may be reordered, so that all tiles round alike."""
+        """Return a b + c without reordering of sums, so that all tiles round alike."""
         kind = ir.FunctionType(self._vector, [self._vector] * 3)
         function = cgutils.get_or_insert_function(self.builder.module, kind, f"llvm.fmuladd.{self._name}")
         return self.builder.call(function, [a, b, c])
@@ -139,14 +139,14 @@ class Writer:
         self.builder.store(self.multiply_add(a, b, self.builder.load(total)), total)
 
     def sums(self, vectors: list[Any]) -> Any:
-        """The sums of the lanes of eight vectors, as a vector."""
+        """Return a vector with the lane sums of eight vectors."""
         while len(vectors) > 2:
             vectors = [self._neighbors(*vectors[k : k + 2]) for k in range(0, len(vectors), 2)]
         x, y = vectors
         return self._add_picked(x, y, (0, 1, 2, 3, 8, 9, 10, 11), (4, 5, 6, 7, 12, 13, 14, 15))
 
     def turned(self, vectors: list[Any]) -> list[Any]:
-        """The transposed of as many vectors as lanes: exchange halves, then quarters, and so on."""
+        """Return the transpose of as many vectors as lanes, by exchanging halves, then quarters, and so on."""
         width = self.lanes
         while width > 1:
             width //= 2
@@ -166,7 +166,7 @@ class Writer:
         return self.builder.fadd(self._pick(x, y, first), self._pick(x, y, second), flags=_FAST)
 
     def _pick(self, x: Any, y: Any, lanes: Iterable[int]) -> Any:
-        """Lanes of two vectors, those of the second counted on."""
+        """Return lanes of two vectors; the lanes of the second are numbered after those of the first."""
         return self.builder.shuffle_vector(x, y, _constants(_INT, lanes))
 
 

@@ -1,1 +1,1 @@
-"""Normalizers, one file each: parameters, forward and backward. A new file here is a new normalizer."""
+"""Normalizers, one file each, with parameters, forward and backward; a new file is found by itself."""

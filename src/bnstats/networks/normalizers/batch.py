@@ -1,4 +1,4 @@
-"""Batch normalization: each unit over the rows of a batch."""
+"""Batch normalization of each unit over the rows of a batch."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from bnstats.networks.normalizers.normalizer import Normalizer
 
 @inlined
 def standardize(z: RealArray, mean: RealArray, var: RealArray, inverse: RealArray, eps: float) -> None:
-    """z becomes (z - mean) / s in each column, s² = var + eps; writes mean, biased variance and 1 / s."""
+    """Replace z by (z - mean) / s, s² = var + eps, in each column; write mean, biased var and 1 / s."""
     arrays = (z, mean, var, inverse)
     numbers = (z.dtype.type(1 / z.shape[0]), z.dtype.type(eps), z.dtype.type(1))
     whole = z.shape[1] - z.shape[1] % WIDTH
@@ -32,7 +32,7 @@ def standardize(z: RealArray, mean: RealArray, var: RealArray, inverse: RealArra
 
 @inlined
 def standardize_back(gradient: RealArray, value: RealArray, inverse: RealArray) -> None:
-    """The gradient g at the value becomes (g - mean(g) - value mean(g value)) / s."""
+    """Replace the gradient g at the value by (g - mean(g) - value mean(g value)) / s."""
     arrays, numbers = (gradient, value, inverse), (gradient.dtype.type(1 / gradient.shape[0]),)
     whole = gradient.shape[1] - gradient.shape[1] % WIDTH
     for j in range(0, whole, WIDTH):
@@ -43,19 +43,19 @@ def standardize_back(gradient: RealArray, value: RealArray, inverse: RealArray) 
 
 @compiled
 def forward(z: RealArray, state: LayerState) -> None:
-    """By the batch's own mean and variance."""
+    """Normalize z by the mean and variance of the batch."""
     standardize(z, state.mean[0], state.var[0], state.memory[0], state.eps)
 
 
 @compiled
 def backward(gradient: RealArray, value: RealArray, state: LayerState) -> None:
-    """Mean and variance are functions of z, too."""
+    """Compute the gradient at z; mean and variance are functions of z, too."""
     standardize_back(gradient, value, state.memory[0])
 
 
 @dataclass(frozen=True)
 class Batch(Normalizer):
-    """Each unit over the rows of a batch (Ioffe & Szegedy 2015)."""
+    """Batch normalization of each unit over the rows of a batch (Ioffe & Szegedy 2015)."""
 
     name = "batch"
     uses_batch = True

@@ -17,7 +17,7 @@ from bnstats.networks.normalizers.normalizer import Normalizer
 
 @compiled
 def forward(z: RealArray, state: LayerState) -> None:
-    """Each unit over the batch, then each group of each row; the memory holds what is between the two."""
+    """Normalize each unit over the batch, then each group of each row, and store the values in between."""
     rows = len(z)
     between, inverse = state.memory[1 : 1 + rows], state.memory[1 + rows :]
     standardize(z, state.mean[0], state.var[0], state.memory[0], state.eps)
@@ -29,7 +29,7 @@ def forward(z: RealArray, state: LayerState) -> None:
 
 @compiled
 def backward(gradient: RealArray, value: RealArray, state: LayerState) -> None:
-    """Back through the groups, then through the batch."""
+    """Compute the gradient at z, through the groups and then through the batch."""
     rows = len(value)
     between, inverse = state.memory[1 : 1 + rows], state.memory[1 + rows :]
     standardize_groups_back(gradient, value, int(state.settings[0]), inverse)
@@ -40,7 +40,13 @@ def backward(gradient: RealArray, value: RealArray, state: LayerState) -> None:
 class BatchThenGroup(Normalizer):
     """Batch normalization followed by group normalization (Summers & Dinneen 2020, arXiv 1906.03548).
 
-    The running statistics take the place of the batch's in evaluation mode; those of groups are always a row's own.
+    In evaluation mode, the running statistics replace those of the batch. The statistics of groups always come from the
+    row itself.
+
+    Parameters
+    ----------
+    groups : int
+        Number of groups of units.
     """
 
     name = "batch then group"
@@ -53,7 +59,7 @@ class BatchThenGroup(Normalizer):
         whole("number of groups", self.groups, minimum=1)
 
     def settings(self, step: IntArray) -> FloatArray:
-        """The number of groups."""
+        """Return the number of groups at each step, shape (steps, 1)."""
         return np.full((*step.shape, 1), float(self.groups))
 
     def memory_rows(self, rows: int) -> int:

@@ -1,4 +1,4 @@
-"""Frozen statistics: batch normalization first, then the running statistics as constants."""
+"""Frozen statistics: batch normalization first, then constant running statistics."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _batch_forward, _batch_backward = batch.forward, batch.backward
 
 @compiled
 def forward(z: RealArray, state: LayerState) -> None:
-    """By the running statistics once the first setting is 1, before by those of the batch."""
+    """Normalize z by the running statistics if the first setting is 1, otherwise by those of the batch."""
     if state.settings[0] == 0:
         _batch_forward(z, state)
         return
@@ -33,7 +33,7 @@ def forward(z: RealArray, state: LayerState) -> None:
 
 @compiled
 def backward(gradient: RealArray, value: RealArray, state: LayerState) -> None:
-    """Constants have no gradient."""
+    """Compute the gradient at z; frozen statistics are constants and have no gradient."""
     if state.settings[0] == 0:
         _batch_backward(gradient, value, state)
         return
@@ -44,7 +44,15 @@ def backward(gradient: RealArray, value: RealArray, state: LayerState) -> None:
 
 @dataclass(frozen=True)
 class Frozen(Normalizer):
-    """Batch normalization for `after` steps; from then on the running statistics, as constants, in training too."""
+    """Batch normalization whose running statistics are frozen after some steps.
+
+    From then on, the running statistics normalize in training, too, as constants.
+
+    Parameters
+    ----------
+    after : int
+        Number of steps with batch normalization.
+    """
 
     name = "frozen"
     uses_batch = True
@@ -59,5 +67,5 @@ class Frozen(Normalizer):
         return np.asarray(step > self.after)
 
     def settings(self, step: IntArray) -> FloatArray:
-        """1 where the statistics are frozen."""
+        """Return 1 for each step with frozen statistics, otherwise 0, shape (steps, 1)."""
         return self.frozen(step)[..., np.newaxis].astype(float)

@@ -1,4 +1,4 @@
-"""Ghost batch normalization: each unit over parts of the batch."""
+"""Ghost batch normalization of each unit over parts of the batch."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from bnstats.networks.normalizers.normalizer import Normalizer
 
 @compiled
 def forward(z: RealArray, state: LayerState) -> None:
-    """By each ghost batch's own mean and variance."""
+    """Normalize z by the mean and variance of each ghost batch."""
     size = int(state.settings[0])
     for s in range(len(state.mean)):
         standardize(z[s * size : (s + 1) * size], state.mean[s], state.var[s], state.memory[s], state.eps)
@@ -24,7 +24,7 @@ def forward(z: RealArray, state: LayerState) -> None:
 
 @compiled
 def backward(gradient: RealArray, value: RealArray, state: LayerState) -> None:
-    """As batch normalization, in each ghost batch."""
+    """Compute the gradient at z as in batch normalization, in each ghost batch."""
     size = int(state.settings[0])
     for s in range(len(state.mean)):
         rows = slice(s * size, (s + 1) * size)
@@ -33,9 +33,14 @@ def backward(gradient: RealArray, value: RealArray, state: LayerState) -> None:
 
 @dataclass(frozen=True)
 class Ghost(Normalizer):
-    """Each unit over ghost batches of `size` rows of the batch (Hoffer, Hubara & Soudry 2017).
+    """Ghost batch normalization of each unit over parts of a batch (Hoffer, Hubara & Soudry 2017).
 
-    What enters the running statistics is the average over the ghost batches of their mean and variance.
+    The running statistics follow the mean and variance averaged over the ghost batches.
+
+    Parameters
+    ----------
+    size : int
+        Number of rows in a ghost batch, a divisor of the batch size.
     """
 
     name = "ghost"
@@ -48,7 +53,7 @@ class Ghost(Normalizer):
         whole("size of ghost batches", self.size, minimum=2)
 
     def settings(self, step: IntArray) -> FloatArray:
-        """The size of a ghost batch."""
+        """Return the size of a ghost batch at each step, shape (steps, 1)."""
         return np.full((*step.shape, 1), float(self.size))
 
     def set_rows(self, batch_size: int) -> int:

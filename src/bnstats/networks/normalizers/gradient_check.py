@@ -1,4 +1,4 @@
-"""Whether a normalizer's backward is the gradient of its forward: held to finite differences, in float64."""
+"""Check of a normalizer's backward against finite differences of its forward, in float64."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from bnstats._checks.safe_text import raised
 from bnstats.networks.kernels.layers import LayerState
 from bnstats.networks.normalizers.normalizer import Normalizer
 
-PROBES = 256  # entries of z at which the two are compared
-LEAST_ROWS = 8  # of very few rows the normalized values hardly depend on z
-STEPS = (1e-4, 1e-6)  # the better of the two counts: one of them may straddle a kink, such as that of |z|
-READ = ("running_mean", "running_var", "settings")  # what a normalizer reads of its state and does not write
-TOLERANCE = 1e-4  # relative to the largest entry; rounding leaves 1e-7, the difference formula 1e-12
+PROBES = 256  # entries of z that are compared
+LEAST_ROWS = 8  # normalized values of fewer rows hardly depend on z
+STEPS = (1e-4, 1e-6)  # the better step counts, because the other one may straddle a kink, such as that of |z|
+READ = ("running_mean", "running_var", "settings")  # fields of the state that a normalizer must not write
+TOLERANCE = 1e-4  # relative to the largest entry; rounding causes errors of 1e-7, the difference formula of 1e-12
 
 
 @lru_cache
 def check_gradient(normalizer: Normalizer, rows: int, units: int, eps: float) -> None:
-    """Raise ValueError, with what is wrong, unless backward is the gradient of forward for such a layer.
+    """Raise ValueError, with a diagnosis, unless backward is the gradient of forward for this layer size.
 
-    Values and gradients are random, from a fixed seed. So the check never changes its mind, and a wrong entry is missed
-    only if it is none of the 256 that are compared.
+    Values and gradients are random, from a fixed seed, so the check always gives the same result. It misses a wrong
+    entry only if the entry is not among the 256 that are compared.
     """
     rows *= -(-LEAST_ROWS // rows)
     rng = np.random.default_rng(0)
@@ -48,8 +48,8 @@ def _forward(normalizer: Normalizer, z: FloatArray, state: LayerState) -> FloatA
 
 def _call(normalizer: Normalizer, name: str, *arguments: FloatArray | LayerState) -> None:
     *_, state = arguments
-    kept = {"value": arguments[1:-1], **{field: (getattr(state, field),) for field in READ}}
-    before = {field: [array.copy() for array in arrays] for field, arrays in kept.items()}
+    read_only = {"value": arguments[1:-1], **{field: (getattr(state, field),) for field in READ}}
+    before = {field: [array.copy() for array in arrays] for field, arrays in read_only.items()}
     try:
         returned = getattr(normalizer, name)(*arguments)
     except Exception as error:  # the user's own function may raise anything
@@ -59,10 +59,10 @@ def _call(normalizer: Normalizer, name: str, *arguments: FloatArray | LayerState
             f"{name} of normalizer {normalizer.name!r} returns {type(returned).__name__}; it changes its first "
             "argument in place, as in z -= z.mean(), and returns nothing."
         )
-    for field, arrays in kept.items():
+    for field, arrays in read_only.items():
         if not all(map(_same, arrays, before[field])):
             raise ValueError(
-                f"{name} of normalizer {normalizer.name!r} writes into {field}, which others read: let it copy the "
+                f"{name} of normalizer {normalizer.name!r} writes into {field}, which is read elsewhere; copy the "
                 "array first, as in x = x.copy()."
             )
 
@@ -89,7 +89,10 @@ def _difference(
     place: int,
     gradient: FloatArray,
 ) -> float:
-    """The derivative of sum(direction * forward(z)) at one entry of z, by central differences of fourth order."""
+    """Return the derivative of sum(direction * forward(z)) at one entry of z.
+
+    The derivative is computed by central differences of fourth order.
+    """
     found = []
     for step in STEPS:
         total = 0.0
@@ -114,7 +117,7 @@ def _compare(normalizer: Normalizer, given: FloatArray, right: FloatArray, place
 
 
 def _diagnosis(given: FloatArray, right: FloatArray, places: IntArray) -> str:
-    """Where the wrong entries are, and what kind of mistake leaves such errors, if it is a usual one."""
+    """Return the places of the wrong entries, and the mistake that explains them if it is a common one."""
     wrong = ~(np.abs(given - right) <= TOLERANCE * np.abs(right).max())
     where, here = "", np.ones(wrong.size, dtype=bool)
     for axis, one in ((1, "unit"), (0, "row")):
@@ -131,7 +134,7 @@ def _diagnosis(given: FloatArray, right: FloatArray, places: IntArray) -> str:
 
 
 def _kind_of_mistake(given: FloatArray, right: FloatArray, places: IntArray) -> str:
-    """The kind of mistake that explains all these errors to a thousandth of the largest; empty if none does."""
+    """Return the mistake that explains all errors to a thousandth of the largest; empty if none does."""
     if not np.isfinite(given).all():
         return ""
     error, squares = given - right, float(right @ right)

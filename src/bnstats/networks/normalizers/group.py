@@ -1,4 +1,4 @@
-"""Group normalization: each row over groups of neighboring units."""
+"""Group normalization of each row over groups of neighboring units."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from bnstats.networks.normalizers.normalizer import Normalizer
 
 @compiled
 def standardize_groups(z: RealArray, groups: int, inverse: RealArray, eps: float) -> None:
-    """z becomes (z - m) / s in each of so many groups of each row; `inverse` (rows, groups at least) gets 1 / s."""
+    """Replace z by (z - m) / s in each group of each row; write 1 / s to `inverse` (rows, >= groups)."""
     size = z.shape[1] // groups
     zero, one, share = z.dtype.type(0), z.dtype.type(1), z.dtype.type(1 / size)
     for i in range(z.shape[0]):
         for g in range(groups):
-            # A slice, so that indices begin at 0: LLVM vectorizes no loop over an index that may be negative.
+            # Indices of a slice begin at 0; LLVM vectorizes no loop over an index that may be negative.
             part = z[i, g * size : (g + 1) * size]
             mean = var = zero
             for j in range(size):
@@ -36,7 +36,7 @@ def standardize_groups(z: RealArray, groups: int, inverse: RealArray, eps: float
 
 @compiled
 def standardize_groups_back(gradient: RealArray, value: RealArray, groups: int, inverse: RealArray) -> None:
-    """The gradient g at the value becomes (g - mean(g) - value mean(g value)) / s in each group."""
+    """Replace the gradient g at the value by (g - mean(g) - value mean(g value)) / s in each group."""
     size = gradient.shape[1] // groups
     zero, share = gradient.dtype.type(0), gradient.dtype.type(1 / size)
     for i in range(gradient.shape[0]):
@@ -55,26 +55,34 @@ def standardize_groups_back(gradient: RealArray, value: RealArray, groups: int, 
 
 @compiled
 def forward(z: RealArray, state: LayerState) -> None:
-    """By each group's own mean and variance."""
+    """Normalize z by the mean and variance of each group."""
     standardize_groups(z, int(state.settings[0]), state.memory, state.eps)
 
 
 @compiled
 def backward(gradient: RealArray, value: RealArray, state: LayerState) -> None:
-    """Mean and variance are functions of z, too."""
+    """Compute the gradient at z; mean and variance are functions of z, too."""
     standardize_groups_back(gradient, value, int(state.settings[0]), state.memory)
 
 
 def check_groups(number: int, hidden: tuple[int, ...]) -> None:
-    """Raise ValueError if a layer's units cannot be cut into so many equal groups."""
+    """Raise ValueError if the units of a layer cannot be cut into `number` equal groups."""
     for units in hidden:
         if units % number:
-            raise ValueError(f"{units} hidden units cannot be cut into {number} equal groups; give a divisor of them.")
+            raise ValueError(
+                f"{units} hidden units cannot be cut into {number} equal groups; give a divisor of {units}."
+            )
 
 
 @dataclass(frozen=True)
 class Group(Normalizer):
-    """Each row over each of `number` groups of neighboring units (Wu & He 2018)."""
+    """Group normalization of each row over groups of neighboring units (Wu & He 2018).
+
+    Parameters
+    ----------
+    number : int
+        Number of groups, a divisor of the units of each hidden layer.
+    """
 
     name = "group"
     forward = staticmethod(forward)
@@ -85,7 +93,7 @@ class Group(Normalizer):
         whole("number of groups", self.number, minimum=1)
 
     def settings(self, step: IntArray) -> FloatArray:
-        """The number of groups."""
+        """Return the number of groups at each step, shape (steps, 1)."""
         return np.full((*step.shape, 1), float(self.number))
 
     def check(self, batch_size: int, hidden: tuple[int, ...]) -> None:

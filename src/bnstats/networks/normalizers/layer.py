@@ -1,4 +1,4 @@
-"""Layer normalization: each row over all units of the layer."""
+"""Layer normalization of each row over all units of the layer."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from bnstats.networks.normalizers.normalizer import Normalizer
 
 @compiled
 def forward(z: RealArray, state: LayerState) -> None:
-    """By each row's own mean and variance."""
+    """Normalize z by the mean and variance of each row."""
     standardize_groups(z, 1, state.memory, state.eps)
 
 
 @compiled
 def backward(gradient: RealArray, value: RealArray, state: LayerState) -> None:
-    """Mean and variance are functions of z, too."""
+    """Compute the gradient at z; mean and variance are functions of z, too."""
     standardize_groups_back(gradient, value, 1, state.memory)
 
 
 @dataclass(frozen=True)
 class Layer(Normalizer):
-    """Each row over all units of the layer (Ba, Kiros & Hinton 2016, arXiv 1607.06450)."""
+    """Layer normalization of each row over all units (Ba, Kiros & Hinton 2016, arXiv 1607.06450)."""
 
     name = "layer"
     forward = staticmethod(forward)

@@ -1,4 +1,4 @@
-"""No normalization: the products as they are, with a learned shift only."""
+"""Layers without normalization, with a learned shift only."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from bnstats.networks.normalizers.normalizer import Normalizer
 
 @compiled
 def forward(z: RealArray, state: LayerState) -> None:
-    """Leave z as it is."""
+    """Leave z unchanged."""
 
 
 @compiled
 def backward(gradient: RealArray, value: RealArray, state: LayerState) -> None:
-    """Leave the gradient as it is."""
+    """Leave the gradient unchanged."""
 
 
 @dataclass(frozen=True)
 class NoNorm(Normalizer):
-    """Nothing is normalized: a learned shift only, the bias of the layer."""
+    """No normalization; the layer has a learned shift (its bias) and no scale."""
 
     name = "none"
     learns_scale = False

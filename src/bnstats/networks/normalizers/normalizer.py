@@ -1,4 +1,4 @@
-"""What a normalizer is: two functions, forward and backward, and what the frame has to know of them."""
+"""Base class of normalizers: two functions, forward and backward, and their properties."""
 
 from __future__ import annotations
 
@@ -17,26 +17,27 @@ from bnstats.networks.kernels.layers import LayerState
 
 @dataclass(frozen=True)
 class Normalizer(ABC):
-    """How a hidden layer normalizes its values z, shape (rows, units), before the learned scale and shift.
+    """Base class of normalizations of a hidden layer, before its learned scale and shift.
 
     A subclass has a name and two functions, compiled by Numba or plain Python, which change their first argument in
-    place: `forward(z, state)` normalizes z, and `backward(gradient, value, state)` turns the gradient at the normalized
-    values, which it is given, too, into that at z. `state` is a `LayerState`: memory, settings, statistics, eps. The
-    other methods have defaults.
+    place. `forward(z, state)` normalizes the values z, shape (rows, units). `backward(gradient, value, state)` replaces
+    the gradient at the normalized values `value` by the gradient at z. `state` is a `LayerState` with memory, settings,
+    statistics and eps. All other methods have defaults.
 
     Attributes
     ----------
     name : str
+        Name in tables.
     uses_batch : bool
-        Whether statistics over the rows of a batch enter. `forward` then writes them to `state.mean` and `state.var`,
-        running statistics are kept, and evaluation mode is (z - mean) / sqrt(var + eps) with them. Otherwise a row's
-        values depend on that row alone, and evaluation mode is `forward`.
+        True if the normalizer uses statistics over the rows of a batch. `forward` then writes them to `state.mean` and
+        `state.var`, and running statistics follow them. Evaluation mode is (z - mean) / sqrt(var + eps) with the
+        running statistics. If False, the values of a row depend on this row alone, and evaluation mode is `forward`.
     learns_scale : bool
-        Whether a learned scale follows, beside the shift.
+        True if the layer has a learned scale besides its learned shift.
 
     Examples
     --------
-    Each row minus its mean, written by a user:
+    A normalizer of a user subtracts the mean of each row:
 
     >>> class Centered(Normalizer):
     ...     name = "centered"
@@ -66,12 +67,22 @@ class Normalizer(ABC):
 
     @staticmethod
     def of(source: str | Normalizer) -> Normalizer:
-        """The normalizer of that name, with its defaults, or the one given.
+        """Return the normalizer with a given name and default parameters, or the given normalizer.
+
+        Parameters
+        ----------
+        source : str or Normalizer
+            Name of a normalizer, or a normalizer.
+
+        Returns
+        -------
+        Normalizer
+            The normalizer.
 
         Raises
         ------
         ValueError
-            For an unknown name, or a subclass that has nothing of its own.
+            If the name is unknown, or if a subclass overrides nothing.
 
         Examples
         --------
@@ -86,30 +97,45 @@ class Normalizer(ABC):
         return source
 
     def set_rows(self, batch_size: int) -> int:
-        """How many rows share a mean and variance, where statistics over rows enter."""
+        """Return the number of rows that have a common mean and variance."""
         return batch_size
 
     def settings(self, step: IntArray) -> FloatArray:
-        """The numbers that both functions get at steps 1, 2, ... of training, shape (steps, numbers)."""
+        """Return the numbers for `state.settings` at training steps 1, 2, ..., shape (steps, numbers)."""
         return np.empty((*step.shape, 0))
 
     def frozen(self, step: IntArray) -> NDArray[np.bool_]:
-        """Whether the running statistics normalize in training too, as constants, and are kept as they are."""
+        """Return True for each training step that normalizes by constant running statistics."""
         return np.zeros(step.shape, dtype=bool)
 
     def memory_rows(self, rows: int) -> int:
-        """How many rows, each with a number for every unit, `forward` can keep for `backward`."""
+        """Return the number of rows of `state.memory`, shape (rows, units), for batches of `rows` rows."""
         return rows + 4
 
     def check(self, batch_size: int, hidden: tuple[int, ...]) -> None:
-        """Raise ValueError if batches of this size, or layers of these widths, cannot be normalized so."""
+        """Raise ValueError if the normalizer cannot take batches of this size or layers of these widths."""
         if self.uses_batch and batch_size < 2:
             raise ValueError(
                 f"a variance needs at least 2 rows; got batch size {batch_size} with normalizer {self.name!r}."
             )
 
     def evaluate(self, z: RealArray, mean: Any, var: Any, eps: float) -> RealArray:
-        """Evaluation mode: z, shape (..., units), normalized by statistics that broadcast against it."""
+        """Return normalized values in evaluation mode.
+
+        Parameters
+        ----------
+        z : array, shape (..., units)
+            Values of a layer.
+        mean, var : array or None
+            Statistics that broadcast against z; unused if the normalizer uses no batch statistics.
+        eps : float
+            Number that is added to each variance.
+
+        Returns
+        -------
+        array, shape (..., units)
+            Normalized values.
+        """
         if self.uses_batch:
             return np.asarray((z - mean) / np.sqrt(var + z.dtype.type(eps)))
         rows = z.reshape(-1, z.shape[-1]).copy()
@@ -117,7 +143,7 @@ class Normalizer(ABC):
         return rows.reshape(z.shape)
 
     def state(self, rows: int, units: int, eps: float, dtype: DTypeLike = np.float32, step: int = 1) -> LayerState:
-        """The state of a layer at one step of training, with running statistics 0 and 1."""
+        """Return the state of a layer at one training step, with running mean 0 and running variance 1."""
         kind: Any = np.dtype(dtype).type
         sets = rows // self.set_rows(rows) if self.uses_batch else 0
         mean, var = np.zeros((2, sets, units), kind)

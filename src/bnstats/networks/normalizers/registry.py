@@ -1,4 +1,4 @@
-"""All normalizers by name: every subclass of `Normalizer` that stands in a file of this folder."""
+"""Registry of all normalizers by name; it contains each subclass of `Normalizer` in this folder."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ NORMALIZERS: dict[str, Normalizer] = {kind.name: kind() for kind in CLASSES.valu
 
 
 def is_builtin(normalizer: Normalizer) -> bool:
-    """Whether it stands in this folder, so that the tests hold its gradient to finite differences."""
+    """Return True for a normalizer of this folder, whose gradient is checked by the tests."""
     return type(normalizer) in CLASSES.values()
 
 
 def refuse_empty(normalizer: Normalizer) -> None:
-    """Raise ValueError for a user's subclass that has no functions, or overrides nothing of a built-in one."""
+    """Raise ValueError for a user's subclass that lacks functions, or overrides nothing of its base."""
     kind = type(normalizer)
     missing = [name for name in ("name", "forward", "backward") if not hasattr(kind, name)]
     if missing:

@@ -1,4 +1,4 @@
-"""Batch renormalization: a batch's values corrected toward those that running statistics would make."""
+"""Batch renormalization: batch normalization with a correction toward the running statistics."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from bnstats.networks.kernels.layers import LayerState
 from bnstats.networks.normalizers.batch import standardize, standardize_back
 from bnstats.networks.normalizers.normalizer import Normalizer
 
-# Rows of the memory: r / s, r and d.
+# The rows of the memory are r / s, r and d.
 INVERSE, R, D = range(3)
 
 
 @compiled
 def forward(z: RealArray, state: LayerState) -> None:
-    """z becomes (z - m) / s r + d; r and d against the running statistics, within the limits of this step."""
+    """Replace z by (z - m) / s r + d, with r and d within the limits of this step."""
     r, d, eps = state.memory[R], state.memory[D], z.dtype.type(state.eps)
     r_limit, d_limit, one = state.settings[0], state.settings[1], z.dtype.type(1)
     standardize(z, state.mean[0], state.var[0], state.memory[INVERSE], state.eps)
@@ -36,7 +36,7 @@ def forward(z: RealArray, state: LayerState) -> None:
 
 @compiled
 def backward(gradient: RealArray, value: RealArray, state: LayerState) -> None:
-    """r times that of batch normalization, for r and d are constants in the gradient."""
+    """Compute the gradient at z, r times that of batch normalization, as r and d count as constants."""
     r, d = state.memory[R], state.memory[D]
     for j in range(gradient.shape[1]):
         r[j] = gradient.dtype.type(1) / r[j]
@@ -48,18 +48,20 @@ def backward(gradient: RealArray, value: RealArray, state: LayerState) -> None:
 
 @dataclass(frozen=True)
 class Renorm(Normalizer):
-    """Batch renormalization (Ioffe 2017, arXiv 1702.03275): z r + d, which is what running statistics would make.
+    """Batch renormalization (Ioffe 2017, arXiv 1702.03275).
 
-    r = s_batch / s_running within [1 / r_max, r_max], d = (m_batch - m_running) / s_running within [-d_max, d_max];
-    s_running is the root of running variance + eps, and no gradient runs through r and d.
+    The value z of batch normalization is replaced by z r + d, the value of normalization by running statistics as long
+    as r and d are within their limits. Here r = s_batch / s_running within [1 / r_max, r_max], and
+    d = (m_batch - m_running) / s_running within [-d_max, d_max]. The standard deviation s_running is the square root of
+    running variance + eps. No gradient passes through r and d.
 
     Parameters
     ----------
     r_max, d_max : float
-        Reached by linear rise from 1 and 0.
-    schedule : (int, int, int)
-        The step until which it is plain batch normalization, at which d_max is reached, and r_max: the paper's 5000,
-        25000 and 40000 by default, scaled down to trainings of 1000 steps.
+        Final limits of r and d, which rise linearly from 1 and 0.
+    schedule : tuple of (int, int, int)
+        Last step of plain batch normalization, step at which d_max is reached, and step at which r_max is reached. The
+        default is the paper's 5000, 25000 and 40000, scaled down to trainings of 1000 steps.
     """
 
     name = "renorm"
@@ -84,7 +86,7 @@ class Renorm(Normalizer):
             )
 
     def settings(self, step: IntArray) -> FloatArray:
-        """r_max and d_max at these steps."""
+        """Return the limits of r and d at each step, shape (steps, 2)."""
         start, d_full, r_full = self.schedule
-        r_share, d_share = (np.clip((step - start) / max(full - start, 1), 0.0, 1.0) for full in (r_full, d_full))
-        return np.stack([1 + r_share * (self.r_max - 1), d_share * self.d_max], axis=-1)
+        r_part, d_part = (np.clip((step - start) / max(full - start, 1), 0.0, 1.0) for full in (r_full, d_full))
+        return np.stack([1 + r_part * (self.r_max - 1), d_part * self.d_max], axis=-1)

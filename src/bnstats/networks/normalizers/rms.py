@@ -1,4 +1,4 @@
-"""RMS normalization: each row divided by its root mean square."""
+"""RMS normalization, which divides each row by its root mean square."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bnstats.networks.normalizers.normalizer import Normalizer
 
 @compiled
 def forward(z: RealArray, state: LayerState) -> None:
-    """z becomes z / s in each row, s² = mean(z²) + eps."""
+    """Replace z by z / s in each row, s² = mean(z²) + eps."""
     share = z.dtype.type(1 / z.shape[1])
     for i in range(z.shape[0]):
         square = z.dtype.type(0)
@@ -28,7 +28,7 @@ def forward(z: RealArray, state: LayerState) -> None:
 
 @compiled
 def backward(gradient: RealArray, value: RealArray, state: LayerState) -> None:
-    """The gradient g at the value becomes (g - value mean(g value)) / s."""
+    """Replace the gradient g at the value by (g - value mean(g value)) / s."""
     share = gradient.dtype.type(1 / gradient.shape[1])
     for i in range(gradient.shape[0]):
         dot = gradient.dtype.type(0)
@@ -41,7 +41,7 @@ def backward(gradient: RealArray, value: RealArray, state: LayerState) -> None:
 
 @dataclass(frozen=True)
 class RMS(Normalizer):
-    """Each row divided by its root mean square; its mean stays (Zhang & Sennrich 2019, arXiv 1910.07467)."""
+    """RMS normalization of each row, which keeps the mean (Zhang & Sennrich 2019, arXiv 1910.07467)."""
 
     name = "rms"
     forward = staticmethod(forward)
