@@ -173,7 +173,7 @@ def _check_defined(simulation: Simulation, measure: str, estimator: Estimator, s
             what, count = ("NaN", nans) if nans else ("infinite", infinite)
             raise ValueError(
                 f"{estimator.name} is {what} for {count} of {row.replicates} batches of {row.batch_size} from "
-                f"{source.name}, so its error has no rate; return a number for these batches, too, or take larger batches."
+                f"{source.name}, so its error has no rate; return a number for these, too, or take larger batches."
             )
 
 
