@@ -65,7 +65,7 @@ class Region(CheckedMethods):
 
     @staticmethod
     def near(value: float, margin: float) -> Region:
-        """Return the region of all values at most `margin` away from `value`."""
+        """Return the region of all values at most `margin` away from `value`, in the unit of the quantity."""
         return Region(value - margin, value + margin)
 
     def __str__(self) -> str:

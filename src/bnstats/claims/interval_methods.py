@@ -62,11 +62,28 @@ class IntervalMethod(CheckedMethods, ABC):
         """
 
     def needed(self, error: float) -> int:
-        """Return the smallest number of replicates for which the interval is valid."""
+        """Return the smallest number of replicates for which the interval is valid.
+
+        Parameters
+        ----------
+        error : float
+            Error rate of the interval.
+
+        Returns
+        -------
+        int
+            Number of replicates; by default 1.
+        """
         return 1
 
     def check(self, x: FloatArray) -> None:
-        """Raise ValueError for replicates that are not finite or lie outside `range`."""
+        """Raise ValueError for replicates that are not finite or lie outside `range`.
+
+        Parameters
+        ----------
+        x : array, shape (replicates,)
+            Replicates of the quantity.
+        """
         low, high = self.range
         if not (np.isfinite(x).all() and (x >= low - 1e-9).all() and (x <= high + 1e-9).all()):
             raise ValueError(

@@ -66,7 +66,13 @@ class Ledger:
     false_verdicts: float
 
     def summary(self) -> str:
-        """Return the counts of verdicts, and the replicates that would decide each undecided claim."""
+        """Return the counts of verdicts, and the replicates that would decide each undecided claim.
+
+        Returns
+        -------
+        str
+            A line for each kind of claim, the error rate of the verdicts, and a line for each undecided claim.
+        """
         chance = f"Any of the verdicts is wrong with a probability of at most {self.false_verdicts:g}."
         missing = [
             f"{printable(row.claim)}: about {row.replicates_needed:.3g} replicates are needed, "

@@ -76,7 +76,23 @@ class Recipe:
             object.__setattr__(self, name, number(name, getattr(self, name), within))
 
     def sizes(self, given: Any) -> tuple[int, ...]:
-        """Return the numbers of inputs, hidden units and classes; raise ValueError if they do not fit."""
+        """Return the sizes of a network after a check against the recipe.
+
+        Parameters
+        ----------
+        given : tuple of int
+            Numbers of inputs, of units in each hidden layer, and of classes.
+
+        Returns
+        -------
+        tuple of int
+            The same numbers.
+
+        Raises
+        ------
+        ValueError
+            If the hidden units are not those of the recipe, or if the normalizer cannot take them.
+        """
         if not isinstance(given, tuple) or len(given) < 2 or given[1:-1] != self.hidden:
             raise ValueError(f"sizes are (inputs, *{self.hidden}, classes) for this recipe; got {shown(given)}.")
         # Groups of units must fit the layers at any batch size.
@@ -84,7 +100,17 @@ class Recipe:
         return whole("inputs", given[0], minimum=1), *self.hidden, whole("classes", given[-1], minimum=1)
 
     def check_training(self, inputs: int, classes: int, rows_seen: int) -> None:
-        """Raise ValueError for a training that would not fit into memory; repeated rows count each time."""
+        """Raise ValueError for a training that would not fit into memory.
+
+        Parameters
+        ----------
+        inputs : int
+            Number of inputs.
+        classes : int
+            Number of classes.
+        rows_seen : int
+            Number of rows in all steps together; repeated rows count each time.
+        """
         numbers = sum((before + 2) * units for before, units in pairwise((inputs, *self.hidden, classes)))
         if numbers > LARGEST_NETWORK:
             raise ValueError(
@@ -116,7 +142,13 @@ class Recipe:
         return Descent(np.float32(rate), np.float32(self.sgd_momentum), np.float32(rate * self.weight_decay))
 
     def check(self, batch_size: int) -> None:
-        """Raise ValueError if the normalizer cannot take this batch size, or if a user's gradient is wrong."""
+        """Raise ValueError if the normalizer cannot take this batch size, or if a user's gradient is wrong.
+
+        Parameters
+        ----------
+        batch_size : int
+            Number of rows in a batch.
+        """
         self.normalizer.check(batch_size, self.hidden)
         if not is_builtin(self.normalizer):
             for units in self.hidden:

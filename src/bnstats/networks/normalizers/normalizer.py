@@ -97,23 +97,75 @@ class Normalizer(ABC):
         return source
 
     def set_rows(self, batch_size: int) -> int:
-        """Return the number of rows that have a common mean and variance."""
+        """Return the number of rows that have a common mean and variance.
+
+        Parameters
+        ----------
+        batch_size : int
+            Number of rows in a batch.
+
+        Returns
+        -------
+        int
+            Number of rows; by default the batch size.
+        """
         return batch_size
 
     def settings(self, step: IntArray) -> FloatArray:
-        """Return the numbers for `state.settings` at training steps 1, 2, ..., shape (steps, numbers)."""
+        """Return the numbers for `state.settings` at each training step.
+
+        Parameters
+        ----------
+        step : int array, shape (steps,)
+            Numbers of training steps, from 1.
+
+        Returns
+        -------
+        array, shape (steps, numbers)
+            Settings at each step; by default none.
+        """
         return np.empty((*step.shape, 0))
 
     def frozen(self, step: IntArray) -> NDArray[np.bool_]:
-        """Return True for each training step that normalizes by constant running statistics."""
+        """Return True for each training step that normalizes by constant running statistics.
+
+        Parameters
+        ----------
+        step : int array, shape (steps,)
+            Numbers of training steps, from 1.
+
+        Returns
+        -------
+        bool array, shape (steps,)
+            True if the running statistics are constants at the step; by default False.
+        """
         return np.zeros(step.shape, dtype=bool)
 
     def memory_rows(self, rows: int) -> int:
-        """Return the number of rows of `state.memory`, shape (rows, units), for batches of `rows` rows."""
+        """Return the number of rows of `state.memory`, in which `forward` stores numbers for `backward`.
+
+        Parameters
+        ----------
+        rows : int
+            Number of rows in a batch.
+
+        Returns
+        -------
+        int
+            Number of rows of memory, each with one number for every unit; by default four more than the batch has.
+        """
         return rows + 4
 
     def check(self, batch_size: int, hidden: tuple[int, ...]) -> None:
-        """Raise ValueError if the normalizer cannot take batches of this size or layers of these widths."""
+        """Raise ValueError if the normalizer cannot take batches of this size or layers of these widths.
+
+        Parameters
+        ----------
+        batch_size : int
+            Number of rows in a batch.
+        hidden : tuple of int
+            Units of each hidden layer.
+        """
         if self.uses_batch and batch_size < 2:
             raise ValueError(
                 f"a variance needs at least 2 rows; got batch size {batch_size} with normalizer {self.name!r}."
