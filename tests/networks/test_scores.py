@@ -184,7 +184,7 @@ BAD = {
     "label": (np.zeros((2, 3)), np.array([0, 3]), "classes from 0 to 2; got 0 to 3"),
     "negative": (np.zeros((2, 3)), np.array([-1, 0]), "got -1 to 0"),
     "rows": (np.zeros((2, 3)), np.array([0]), r"got \(2, 3\) and \(1,\)"),
-    "batches": (np.zeros((2, 2, 3)), np.zeros((2, 2), dtype=np.int64), r"logits are \(rows, classes\)"),
+    "batches": (np.zeros((2, 2, 3)), np.zeros((2, 2), dtype=np.int64), r"logits have shape \(rows, classes\)"),
     "none": (np.zeros((0, 3)), np.zeros(0, dtype=np.int64), r"got \(0, 3\)"),
 }
 
