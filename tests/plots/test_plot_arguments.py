@@ -28,7 +28,7 @@ BAD: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "columns": (lambda: bn.plots.convergence(ROWS), "it lacks population"),
     "no rows": (lambda: bn.plots.numbers(ROWS[:0]), "it lacks rows"),
-    "words": (lambda: bn.plots.numbers(ROWS.assign(value="a")), "value of it holds other things than numbers"),
+    "words": (lambda: bn.plots.numbers(ROWS.assign(value="a")), "value must hold numbers only"),
     "a column": (lambda: bn.plots.series(ax(), ROWS, "m", color="C0"), "x is one of n, value"),
     "a color": (lambda: bn.plots.series(ax(), ROWS, "n", color="no"), "color is a color of Matplotlib"),
     "a marker": (lambda: bn.plots.series(ax(), ROWS, "n", color="C0", marker="?"), "marker is one of"),

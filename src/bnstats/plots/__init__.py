@@ -1,4 +1,4 @@
-"""Figures from tidy frames; they know no study."""
+"""Figures drawn from tidy tables, without knowledge of any study."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""Checks of what figures are drawn from: axes, tables with certain columns, colors and labels."""
+"""Checks of the arguments of figures: axes, tables with certain columns, colors and labels."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ MOST_PANELS = 256
 
 
 def axes(name: str, given: Any) -> Any:
-    """Axes of Matplotlib."""
+    """Return Matplotlib axes; raise ValueError for anything else."""
     from matplotlib.axes import Axes
 
     return instance(name, given, Axes, "plt.gca()")
 
 
 def positive(name: str, given: Any) -> tuple[float, ...]:
-    """Numbers above 0, as they were given: batch sizes, depths or scales that a logarithmic axis can have.
+    """Return numbers above 0, unchanged: batch sizes, depths or scales for a logarithmic axis.
 
     >>> positive("sizes", [0.25, 1])
     (0.25, 1)
@@ -39,27 +39,27 @@ def positive(name: str, given: Any) -> tuple[float, ...]:
 
 
 def table(name: str, given: Any, columns: Sequence[str] = (), numbers: Sequence[str] = ()) -> pd.DataFrame:
-    """A table that has these columns, some of them numbers, and at least one row.
+    """Return a table that has these columns, some of them numeric, and at least one row.
 
     >>> table("table", pd.DataFrame({"value": [1.0]}), numbers=("value", "mcse"))
     Traceback (most recent call last):
         ...
     ValueError: table is a DataFrame with rows and the columns value, mcse; it lacks mcse.
     """
-    wanted = f"{name} is a DataFrame with rows and the columns {', '.join([*columns, *numbers])}"
+    required = f"{name} is a DataFrame with rows and the columns {', '.join([*columns, *numbers])}"
     if not isinstance(given, pd.DataFrame):
-        raise ValueError(f"{wanted}; got {shown(given)}.")
+        raise ValueError(f"{required}; got {shown(given)}.")
     missing = [column for column in (*columns, *numbers) if column not in given]
     if missing or given.empty:
-        raise ValueError(f"{wanted}; it lacks {', '.join(missing) or 'rows'}.")
+        raise ValueError(f"{required}; it lacks {', '.join(missing) or 'rows'}.")
     words = [column for column in numbers if not pd.api.types.is_numeric_dtype(given[column])]
     if words:
-        raise ValueError(f"{wanted}; {', '.join(words)} of it holds other things than numbers.")
+        raise ValueError(f"{required}; {', '.join(words)} must hold numbers only.")
     return given
 
 
 def literal(text: Any) -> str:
-    r"""Return a name as a figure is to show it, character by character: not as a formula, and in legends, too.
+    r"""Return a name so that figures and legends show it character by character, not as a formula.
 
     >>> literal("$x$"), literal("_hidden"), literal("\x1b[31mred")
     ('\\$x\\$', ' _hidden', '\\x1b[31mred')
@@ -69,24 +69,24 @@ def literal(text: Any) -> str:
 
 
 def named_table_with(*columns: str, numbers: Sequence[str] = ()) -> Check:
-    """Return a check for tables with these columns, whose names are returned as a figure is to show them."""
+    """Return a check for tables with these columns that makes the names literal for a figure."""
     return lambda name, given: literal_names(table(name, given, columns, numbers))
 
 
 def literal_names(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return a table whose names, in cells and of columns, are literal."""
+    """Return a table whose column names and text cells are literal."""
     words = [column for column in rows if not pd.api.types.is_numeric_dtype(rows[column])]
     shown = {column: [literal(cell) if isinstance(cell, str) else cell for cell in rows[column]] for column in words}
     return rows.assign(**shown).rename(columns=lambda name: literal(name) if isinstance(name, str) else name)
 
 
 def table_with(*columns: str, numbers: Sequence[str] = ()) -> Check:
-    """A check for tables with these columns."""
+    """Return a check for tables with these columns."""
     return partial(table, columns=columns, numbers=numbers)
 
 
 def color(name: str, given: Any) -> Any:
-    """A color, as Matplotlib takes it."""
+    """Return a color of Matplotlib; raise ValueError for anything else."""
     from matplotlib.colors import is_color_like
 
     try:
@@ -99,23 +99,23 @@ def color(name: str, given: Any) -> Any:
 
 
 def marker(name: str, given: Any) -> str:
-    """A marker of points, as Matplotlib names it."""
+    """Return the name of a Matplotlib marker; raise ValueError for anything else."""
     from matplotlib.markers import MarkerStyle
 
     return choice(name, given, [known for known in MarkerStyle.markers if isinstance(known, str)])
 
 
 def column(name: str, given: Any, rows: pd.DataFrame) -> str:
-    """A column of the table."""
+    """Return the name of a column of the table; raise ValueError for any other name."""
     return choice(name, given, [str(known) for known in rows.columns])
 
 
 def as_many(name: str, given: Any, count: int) -> list[Any]:
-    """A list of so many things, such as one label for each row."""
+    """Return a list of `count` items, such as one label for each row."""
     if isinstance(given, str | Mapping) or not isinstance(given, Sequence) or len(given) != count:
         raise ValueError(f"{name} is a list of {count}; got {shown(given)}.")
     return list(given)
 
 
 panel_count = partial(whole, minimum=1, maximum=MOST_PANELS)
-"""A check for how many panels a figure has."""
+"""Check for a number of panels."""

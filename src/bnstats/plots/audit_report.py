@@ -1,4 +1,4 @@
-"""The picture of an audit: by how much each layer's statistics are off, what mending it brings, and scores."""
+"""Figure of an audit: deviation of each layer's statistics, gain per recalibrated layer, and scores."""
 
 from __future__ import annotations
 
@@ -15,21 +15,29 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# A layer is off by more than chance where its p is at most this: one healthy layer in a thousand is.
+# A layer is off by more than chance if its p is at most this; so is one healthy layer in a thousand.
 RARE = 0.001
 
 
 @shown_once
 def audit_report(layers: pd.DataFrame, scores: pd.DataFrame, title: str) -> Figure:
-    """Three panels: distance of running statistics, gain of each layer's mend, scores by kind of statistics.
+    """Draw deviations of running statistics, gains of layers, and scores by kind of statistics.
 
     Parameters
     ----------
     layers : DataFrame
-        layer, rms_z, p, gain, gain_low, gain_high, in the order of the forward pass.
+        One row per layer, in the order of the forward pass, with the columns `layer`, `rms_z` (deviation in standard
+        errors), `p`, `gain`, `gain_low`, `gain_high` (change of the score, with its 95 % interval).
     scores : DataFrame
-        statistics, metric, value, low, high, of one set of rows; the first metric is drawn.
+        Scores of one set of rows, with the columns `statistics`, `metric`, `value`, `low`, `high`. The first metric is
+        drawn.
     title : str
+        Title of the figure.
+
+    Returns
+    -------
+    Figure
+        Matplotlib figure.
     """
     import matplotlib.pyplot as plt
 
@@ -52,7 +60,7 @@ def audit_report(layers: pd.DataFrame, scores: pd.DataFrame, title: str) -> Figu
 
 
 def _distances(ax: Axes, layers: pd.DataFrame, names: list[str], palette: list[Any]) -> None:
-    """Root mean square z of each layer: filled where chance rarely makes it as large."""
+    """Draw the root mean square z of each layer, filled if it is rarely as large by chance."""
     from matplotlib.ticker import FuncFormatter, NullFormatter
 
     place, z = -np.arange(len(layers)), layers["rms_z"].to_numpy(float)
@@ -78,5 +86,5 @@ def _distances(ax: Axes, layers: pd.DataFrame, names: list[str], palette: list[A
 
 
 def _shown(name: str) -> str:
-    """A layer's name; of a long one the end, which differs from layer to layer."""
+    """Return a layer's name; of a long name only the end, which differs from layer to layer."""
     return literal(name if len(name) <= 24 else f"…{name[-23:]}")

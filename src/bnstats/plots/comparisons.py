@@ -1,4 +1,4 @@
-"""Figures that compare alternatives, from tidy frames: maps of winners, changes with intervals, training beside new."""
+"""Figures that compare alternatives: maps of the best correction, and changes with their intervals."""
 
 from __future__ import annotations
 
@@ -22,8 +22,20 @@ if TYPE_CHECKING:
 
 @checked(name=word)
 def spoken(name: str) -> str:
-    """A correction's name as figures show it.
+    """Return a correction's name as figures show it.
 
+    Parameters
+    ----------
+    name : str
+        Name of the correction, with its parameters.
+
+    Returns
+    -------
+    str
+        The name in words.
+
+    Examples
+    --------
     >>> spoken("moving_average(window=3)")
     'moving average (window 3)'
     """
@@ -32,8 +44,20 @@ def spoken(name: str) -> str:
 
 @checked(change=number)
 def signed(change: float) -> str:
-    """A change in whole numbers, with its sign.
+    """Return a change in whole numbers, with its sign.
 
+    Parameters
+    ----------
+    change : float
+        Change to write.
+
+    Returns
+    -------
+    str
+        The rounded change, with a minus sign or a plus.
+
+    Examples
+    --------
     >>> signed(-2.6), signed(13.2)
     ('−3', '+13')
     """
@@ -42,8 +66,20 @@ def signed(change: float) -> str:
 
 @checked(share=interval("[-inf, inf]"))
 def percent(share: float) -> str:
-    """By how many percent something is larger, with enough digits to distinguish it from 0.
+    """Return a relative increase in percent, with enough digits to distinguish it from 0.
 
+    Parameters
+    ----------
+    share : float
+        Relative increase: 0.1 is 10 %. inf stands for an exact number.
+
+    Returns
+    -------
+    str
+        The increase in percent.
+
+    Examples
+    --------
     >>> percent(0.284), percent(0.004), percent(0.0002), percent(np.inf)
     ('+28%', '+0.4%', '<0.1%', 'exact')
     """
@@ -54,15 +90,24 @@ def percent(share: float) -> str:
 
 @checked(ax=axes, rows=table_with("winner", "clear", numbers=("value", "margin")), x=word, y=word)
 def best_correction_map(ax: Axes, rows: pd.DataFrame, x: str, y: str, colors: Mapping[str, Any]) -> None:
-    """One cell per condition: the winner, and by how many percent of its value the second best is worse.
+    """Draw one field per condition: the best correction, and how much worse the second best is.
 
-    Pale, with a sign of equality, where the margin is within Monte Carlo error.
+    The margin is in percent of the best correction's error.
+
+    A field is pale, with an approximation sign, if the margin is within Monte Carlo error.
 
     Parameters
     ----------
+    ax : Axes
+        Axes to draw on.
     rows : DataFrame
-        x, y, winner, value, margin, clear.
-    colors : mapping of winners to colors
+        One row per field, with the columns named by `x` and `y`, and `winner` (name of the best correction), `value`
+        (its error), `margin` (distance to the second best, in the unit of `value`), `clear` (True if the margin exceeds
+        Monte Carlo error).
+    x, y : str
+        Columns of `rows` on the horizontal and the vertical axis.
+    colors : mapping
+        Color of each correction, by name.
     """
     from matplotlib.colors import to_rgb
 
@@ -74,8 +119,8 @@ def best_correction_map(ax: Axes, rows: pd.DataFrame, x: str, y: str, colors: Ma
     for _, row in rows.iterrows():
         place = up.index(row[y]), across.index(row[x])
         image[place] = [*to_rgb(colors[row["winner"]]), 0.55 if row["clear"] else 0.2]
-        share = row["margin"] / abs(row["value"]) if row["value"] != 0 else np.inf
-        text = percent(share) if row["clear"] else "≈"
+        relative = row["margin"] / abs(row["value"]) if row["value"] != 0 else np.inf
+        text = percent(relative) if row["clear"] else "≈"
         ax.text(
             place[1],
             place[0],
@@ -96,9 +141,21 @@ CONDITIONS = ("effect", "effect_size", "smoothness", "labels", "design")
 @shown_once
 @checked(rows=table_with(*CONDITIONS, "winner", "clear", numbers=("batch_size", "value", "margin")))
 def regions(rows: pd.DataFrame) -> Figure:
-    """Maps of winners over batch sizes and effect sizes, or smoothness if that takes more values: `Corrected.regions`.
+    """Draw maps of the best correction over batch size and effect size: `Corrected.regions`.
 
-    One panel per other condition; what all of them share is not named.
+    The vertical axis is the smoothness if it takes more values than the effect size. Each other condition has a panel.
+    Conditions that are the same in all panels are not named.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        One row per field, with the columns `effect`, `effect_size` (standard deviations), `smoothness`, `labels`,
+        `design`, `batch_size`, `winner`, `value`, `margin` and `clear`.
+
+    Returns
+    -------
+    Figure
+        Matplotlib figure.
     """
     up = max(("effect_size", "smoothness"), key=lambda column: rows[column].nunique())
     others = [c for c in CONDITIONS if c != up]
@@ -121,7 +178,21 @@ def regions(rows: pd.DataFrame) -> Figure:
 def intervals(
     ax: Axes, rows: pd.DataFrame, labels: Sequence[str], colors: Sequence[Any], about: float | None = 0.0
 ) -> None:
-    """One line per row from the top: column `value` as a point, `low` to `high` as a bar, about a line at `about`."""
+    """Draw one line per row, from the top: column `value` as a point, `low` to `high` as a bar.
+
+    Parameters
+    ----------
+    ax : Axes
+        Axes to draw on.
+    rows : DataFrame
+        Columns `value`, `low` and `high`.
+    labels : list of str
+        Label of each row.
+    colors : list of colors
+        Color of each row.
+    about : float, optional
+        Position of a vertical reference line; None draws no line.
+    """
     height, labels = -np.arange(len(rows)), as_many("labels", labels, len(rows))
     colors = [color("each of colors", one) for one in as_many("colors", colors, len(rows))]
     if about is not None:

@@ -1,4 +1,4 @@
-"""Elements of a figure: exact values as lines, Monte Carlo estimates as points with bars of two standard errors."""
+"""Elements of a figure: exact values as lines, estimates as points with bars of two standard errors."""
 
 from __future__ import annotations
 
@@ -25,15 +25,18 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 
 LONG = 40
-"""Characters in a line of a legend, at most."""
+"""Maximum characters in a line of a legend."""
 MARKERS = "osD^vPX*<>hdp"
 EXACT = "exact"
-"""Mark of lines that are exact values."""
+"""Identifier of lines that show exact values."""
 
 
 @contextmanager
 def theme() -> Iterator[list[Any]]:
-    """The package's look: yields the palette, colors that differ in hue and in lightness."""
+    """Apply the package's style in a context that yields the palette.
+
+    The colors differ in hue and in lightness.
+    """
     import matplotlib as mpl
     import seaborn as sns
 
@@ -45,7 +48,7 @@ def theme() -> Iterator[list[Any]]:
         try:
             yield [palette[i] for i in (0, 1, 2, 4, 3, 5, 7, 8, 9, 6)]
         finally:
-            # Only these: the first figure may load a notebook's backend, which makes the session interactive.
+            # Only these settings: the first figure may load a notebook's backend, which makes the session interactive.
             mpl.rcParams.update(before)
 
 
@@ -91,11 +94,29 @@ def series(
     bars: float = 2.0,
     joined: bool = False,
 ) -> None:
-    """Draw one series: column `value` as points with bars of `bars` times `mcse`, column `exact` as a line.
+    """Draw one series: column `value` as points with error bars, column `exact` as a line.
 
-    Where there is a column `mcse_df`, bars are wider by the t law: they hold the truth as often as with a known error.
-    Where both are known, the line must run through the points: what the eye checks is the theory. Points that no theory
-    goes with can be `joined`, to lead the eye.
+    If the line and the points disagree, theory and simulation do.
+
+    Parameters
+    ----------
+    ax : Axes
+        Axes to draw on.
+    frame : DataFrame
+        Columns named by `x`, and `value`, `mcse` and `exact`. With a column `mcse_df` bars are wider, by the t law, so
+        that they cover the true value as often as with a known error.
+    x : str
+        Column on the horizontal axis.
+    color : color
+        Color of points and line.
+    marker : str
+        Marker of Matplotlib.
+    label : str, optional
+        Label in the legend.
+    bars : float
+        Length of a bar to either side, in standard errors.
+    joined : bool
+        True to connect the points, which helps if there is no exact line.
     """
     frame = frame.sort_values(column("x", x, frame))
     value, error = frame["value"].to_numpy(float), _half_width(frame, bars)
@@ -118,7 +139,7 @@ def series(
 
 
 def _half_width(frame: pd.DataFrame, bars: float) -> FloatArray:
-    """So many standard errors, by the t law where their degrees of freedom are known."""
+    """Return the length of the bars, by the t law if the degrees of freedom are known."""
     mcse = frame["mcse"].to_numpy(float)
     df = frame["mcse_df"].to_numpy(float) if "mcse_df" in frame else np.full(mcse.shape, np.inf)
     df = np.where(np.isnan(df), np.inf, df)
@@ -129,7 +150,26 @@ def _half_width(frame: pd.DataFrame, bars: float) -> FloatArray:
 def panels(
     count: int, *, width: float = 4.2, height: float = 3.6, columns: int = 4, **kwargs: Any
 ) -> tuple[Figure, list[Axes]]:
-    """A figure with `count` panels in rows of at most `columns`."""
+    """Return a figure with `count` panels in rows of at most `columns`.
+
+    Parameters
+    ----------
+    count : int
+        Number of panels.
+    width, height : float
+        Size of a panel in inches.
+    columns : int
+        Maximum panels in a row.
+    **kwargs
+        Further arguments of `matplotlib.pyplot.subplots`.
+
+    Returns
+    -------
+    figure : Figure
+        Matplotlib figure.
+    axes : list of Axes
+        Axes of the panels, row by row.
+    """
     import matplotlib.pyplot as plt
 
     wide = min(count, columns)
@@ -143,7 +183,7 @@ def panels(
 
 
 def say_if_empty(ax: Axes, rows: pd.DataFrame) -> None:
-    """Say in a panel how many of its numbers cannot be drawn, as they are infinite or have no finite error."""
+    """Write in a panel how many numbers cannot be drawn, since they are infinite or have no finite error."""
     finite = np.isfinite(rows["value"].to_numpy(float)) & np.isfinite(rows["mcse"].to_numpy(float))
     missing = int((~finite).sum())
     if missing:
@@ -152,7 +192,7 @@ def say_if_empty(ax: Axes, rows: pd.DataFrame) -> None:
 
 
 def wrapped(text: str, width: int) -> str:
-    r"""Return a text in lines of so many characters; an escaped dollar sign stays so.
+    r"""Return a text in lines of at most `width` characters; an escaped dollar sign is not split.
 
     >>> wrapped(r"ab\$", 3)
     'ab\n\\$'
@@ -161,7 +201,10 @@ def wrapped(text: str, width: int) -> str:
 
 
 def explain(figure: Figure, axes: Sequence[Axes], title: str | None = None) -> None:
-    """One legend beside the panels, where it covers nothing, and below them what points and lines are."""
+    """Draw one legend beside the panels, and below them the meaning of points and lines.
+
+    The legend lies outside the panels, so that it covers nothing.
+    """
     entries: dict[str, Any] = {}
     for ax in axes:
         for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
@@ -179,13 +222,32 @@ def explain(figure: Figure, axes: Sequence[Axes], title: str | None = None) -> N
 
 @checked(rows=table_with(numbers=ESTIMATES))
 def in_percent(rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows with `value`, `mcse` and `exact` in percent."""
+    """Return the rows with `value`, `mcse` and `exact` in percent.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Columns `value`, `mcse` and `exact`, as proportions.
+
+    Returns
+    -------
+    DataFrame
+        The same rows, with the three columns multiplied by 100.
+    """
     return rows.assign(**{column: 100 * rows[column] for column in ("value", "mcse", "exact")})
 
 
 @checked(ax=axes, sizes=positive)
 def log2_ticks(ax: Axes, sizes: Sequence[float]) -> None:
-    """A logarithmic axis of batch sizes, depths or scales, marked at some of them."""
+    """Set a logarithmic horizontal axis of batch sizes, depths or scales, with ticks at some of them.
+
+    Parameters
+    ----------
+    ax : Axes
+        Axes to change.
+    sizes : list of float
+        Sizes, at most six of which get a tick.
+    """
     from matplotlib.ticker import NullLocator
 
     ax.set_xscale("log", base=2)
@@ -197,7 +259,13 @@ def log2_ticks(ax: Axes, sizes: Sequence[float]) -> None:
 
 @checked(ax=axes)
 def log_errors(ax: Axes) -> None:
-    """A logarithmic axis of errors, with numbers that can be read."""
+    """Set a logarithmic vertical axis of errors, with plain numbers as labels.
+
+    Parameters
+    ----------
+    ax : Axes
+        Axes to change.
+    """
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     if not ax.has_data() or not np.isfinite(ax.dataLim.get_points()).all():

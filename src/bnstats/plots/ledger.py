@@ -1,4 +1,4 @@
-"""The picture of a ledger: each claim's interval beside its region."""
+"""Figure of a ledger: each claim's interval beside its region."""
 
 from __future__ import annotations
 
@@ -19,10 +19,20 @@ SIGNS = {"the same here": (2, "^"), "opposite here": (4, "v"), "undecided here":
 
 @shown_once
 def ledger(table: pd.DataFrame) -> Figure:
-    """One row per claim: how far its interval lies inside (right of 0) or outside its region, and the verdict.
+    """Draw one row per claim: the distance of its interval into its region, and the verdict.
 
-    The scale is that of the quantity; distances are to the nearer edge of the region. Colors and marks
-    distinguish verdicts, in gray print too.
+    The horizontal axis is in the unit of the quantity. Distances are measured from the nearer edge of the region: right
+    of 0 is inside. Colors and markers distinguish verdicts, in gray print too.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Table of a ledger, as `bn.check_claims` returns it.
+
+    Returns
+    -------
+    Figure
+        Matplotlib figure.
     """
     rows = pd.concat([_placed(row) for _, row in table.iterrows()], axis=1).T.reset_index(drop=True)
     with theme() as palette:
@@ -34,7 +44,7 @@ def ledger(table: pd.DataFrame) -> Figure:
 
 
 def _counted(table: pd.DataFrame, verdicts: dict[str, Any], name: str) -> str:
-    """As in "2 claims: 1 supported, 1 refuted, 0 undecided", empty where there are none."""
+    """Return a text such as "2 claims: 1 supported, 1 refuted, 0 undecided", empty without claims."""
     counts = table["verdict"].value_counts()
     found = {verdict: int(counts.get(verdict, 0)) for verdict in verdicts}
     said = ", ".join(f"{number} {verdict}" for verdict, number in found.items())
@@ -42,7 +52,7 @@ def _counted(table: pd.DataFrame, verdicts: dict[str, Any], name: str) -> str:
 
 
 def _placed(row: pd.Series) -> pd.Series:
-    """The claim with distances into its region: positive inside."""
+    """Return the claim with distances into its region, which are positive inside."""
     ends = [float(part) for part in str(row["region"]).replace("at least", "").replace("at most", "").split(" to ")]
     if str(row["region"]).startswith("at least"):
         edge, sign = ends[0], 1.0

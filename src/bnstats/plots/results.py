@@ -39,7 +39,20 @@ MEASURES = {
 @shown_once
 @checked(table=named_table_with("population", "batching", "estimator", "measure", numbers=("batch_size", *ESTIMATES)))
 def convergence(table: pd.DataFrame, measure: str = "rmse") -> Figure:
-    """Error against batch size, one panel per estimator and one color per population: from `measure_convergence`."""
+    """Draw error against batch size, with one panel per estimator and one color per population.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Table of `bn.measure_convergence`.
+    measure : str
+        "bias", "se", "rmse" or "median_abs_error".
+
+    Returns
+    -------
+    Figure
+        Matplotlib figure.
+    """
     rows = _rows_of(table, measure)
     series_of = ["population", "batching"] if rows["batching"].nunique() > 1 else ["population"]
     estimators = list(dict.fromkeys(rows["estimator"]))
@@ -63,7 +76,18 @@ def convergence(table: pd.DataFrame, measure: str = "rmse") -> Figure:
 @shown_once
 @checked(table=named_table_with(numbers=ESTIMATES))
 def numbers(table: pd.DataFrame) -> Figure:
-    """The numbers of any tidy table against the parameter that takes most values, one panel for each measure."""
+    """Draw the numbers of any tidy table against the parameter that takes most values.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Columns that name a number, then `value`, `mcse` and `exact`. Each measure has a panel.
+
+    Returns
+    -------
+    Figure
+        Matplotlib figure.
+    """
     names = list(table.columns[: table.columns.get_loc("value")])
     panel = next((name for name in ("measure", "metric") if name in names), None)
     numeric = [name for name in names if pd.api.types.is_numeric_dtype(table[name])]
@@ -91,8 +115,8 @@ SCORES = {
     "accuracy": "accuracy",
     "nll": "negative log-likelihood (nats)",
     "ece": "expected calibration error",
-    "disagreement": "share of predictions unlike those with population statistics",
-    "diverged": "share of networks that diverged",
+    "disagreement": "proportion of predictions that differ from those with population statistics",
+    "diverged": "proportion of networks that diverged",
 }
 
 
@@ -103,9 +127,21 @@ SCORES = {
     )
 )
 def mismatch(table: pd.DataFrame, metric: str = "accuracy") -> Figure:
-    """A score against batch size, one color per kind of statistics, one panel per condition: from `measure_mismatch`.
+    """Draw a score against batch size, with one color per kind of statistics and one panel per condition.
 
-    Where the table has a single training batch size, against the size of test batches.
+    The horizontal axis is the size of test batches if the table has a single training batch size.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Table of `bn.measure_mismatch`.
+    metric : str
+        Score to draw, a value of the column `metric`.
+
+    Returns
+    -------
+    Figure
+        Matplotlib figure.
     """
     choice("metric", metric, [known for known in SCORES if known in set(table["metric"])])
     rows = table[table["metric"] == metric]
@@ -137,7 +173,20 @@ def mismatch(table: pd.DataFrame, metric: str = "accuracy") -> Figure:
 @shown_once
 @checked(table=named_table_with("statistic", "measure", "convention", numbers=("momentum", "step", *ESTIMATES)))
 def running(table: pd.DataFrame, measure: str = "rmse") -> Figure:
-    """Error against steps, one panel per statistic, one color per convention: the table of `measure_running`."""
+    """Draw error against steps, with one panel per statistic and one color per convention.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Table of `bn.measure_running`.
+    measure : str
+        "bias", "se", "rmse" or "median_abs_error".
+
+    Returns
+    -------
+    Figure
+        Matplotlib figure.
+    """
     rows = _rows_of(table, measure)
     statistics = list(dict.fromkeys(rows["statistic"]))
     with theme() as palette:
@@ -162,9 +211,19 @@ def running(table: pd.DataFrame, measure: str = "rmse") -> Figure:
     )
 )
 def gradients(table: pd.DataFrame) -> Figure:
-    """Squared gradient norm against the layer, one line per batch size and one panel per other condition.
+    """Draw the squared gradient norm against the layer, with one line per batch size.
 
-    The rows are those of `measure_gradients` with measure squared_norm.
+    Each other condition has a panel.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Rows of the table of `bn.measure_gradients` whose measure is `squared_norm`.
+
+    Returns
+    -------
+    Figure
+        Matplotlib figure.
     """
     varied = [c for c in ("normalizer", "activation", "width", "depth", "step") if table[c].nunique() > 1]
     parts = list(table.groupby(varied, sort=False)) if varied else [((), table)]
@@ -172,7 +231,7 @@ def gradients(table: pd.DataFrame) -> Figure:
         figure, axes = panels(len(parts), sharey=True)
         for ax, (values, part) in zip(axes, parts, strict=True):
             for i, (size, one) in enumerate(part.groupby("batch_size")):
-                # The error of small batches is infinite: their points stand without bars.
+                # The error of small batches is infinite, so their points have no bars.
                 drawn = one.assign(mcse=one["mcse"].where(np.isfinite(one["mcse"]), 0.0))
                 color, marker = palette[i % len(palette)], MARKERS[i % len(MARKERS)]
                 series(ax, drawn, "layer", color=color, marker=marker, label=str(size), joined=True)

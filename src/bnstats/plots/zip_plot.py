@@ -1,4 +1,4 @@
-"""The zip plot: many confidence intervals of one target, the worst on top (Morris, White & Crowther 2019)."""
+"""Zip plot: many confidence intervals of one target, the worst on top (Morris, White & Crowther 2019)."""
 
 from __future__ import annotations
 
@@ -21,22 +21,25 @@ INTERVALS = table_with(numbers=("low", "high", "target"))
 
 @checked(frame=INTERVALS)
 def ranked(frame: pd.DataFrame) -> pd.DataFrame:
-    """The intervals in increasing order of how far they are from the target, in units of their own half width.
+    """Return the intervals sorted by their distance from the target, in units of their own half width.
 
     Parameters
     ----------
     frame : DataFrame
-        low, high, target: one row per interval.
+        One row per interval, with the columns `low`, `high` and `target`.
 
     Returns
     -------
     DataFrame
-        low, high, target, and centile, from 0 to 1, and holds, whether the interval holds its target.
+        Columns `low`, `high` and `target`; `centile`, the rank from 0 to 1; and `holds`, True if the interval covers
+        its target.
 
     Examples
     --------
-    >>> ranked(pd.DataFrame({"low": [0.5, -1.0], "high": [1.5, 1.0], "target": 0.0}))["holds"].tolist()
-    [True, False]
+    >>> ranked(pd.DataFrame({"low": [0.5, -1.0], "high": [1.5, 1.0], "target": 0.0}))
+       low  high  target  centile  holds
+    0 -1.0   1.0     0.0     0.25   True
+    1  0.5   1.5     0.0     0.75  False
     """
     half = (frame["high"] - frame["low"]) / 2
     away = np.abs((frame["high"] + frame["low"]) / 2 - frame["target"])
@@ -48,19 +51,20 @@ def ranked(frame: pd.DataFrame) -> pd.DataFrame:
 
 @checked(ax=axes, frame=INTERVALS, level=probability)
 def zip_plot(ax: Axes, frame: pd.DataFrame, *, level: float = 0.95, colors: tuple[Any, Any] = ("C0", "C3")) -> None:
-    """Draw intervals as horizontal lines, as `ranked`, so that the zip opens where they miss the target.
+    """Draw intervals as horizontal lines, sorted by `ranked`; the zip opens where they miss the target.
 
-    With exact intervals it opens at `level`, the dotted line; the band is where it may open by chance, with 95 %.
+    With exact intervals it opens at `level`, the dotted line. With probability 95 % it then opens within the gray band.
 
     Parameters
     ----------
     ax : Axes
+        Axes to draw on.
     frame : DataFrame
-        low, high, target: one row per interval.
+        One row per interval, with the columns `low`, `high` and `target`.
     level : float
-        The nominal coverage.
+        Nominal coverage.
     colors : two colors
-        Of intervals that hold the target, and of those that miss it.
+        Colors of intervals that cover the target, and of intervals that miss it.
     """
     rows, pair = ranked(frame), [color("each of colors", one) for one in as_many("colors", colors, 2)]
     for holds, own in zip((True, False), pair, strict=True):
