@@ -58,12 +58,12 @@ READ: dict[str, tuple[str, bytes, Options, list[float], str]] = {
     "an empty name": ("a.csv", b",score\na,1\nb,2\n", Options(), [1, 2], "column score"),
 }
 REFUSED: dict[str, tuple[str, bytes, Options, str]] = {
-    "two columns": ("a.csv", b"id,score\n1,5\n2,7\n", Options(), "2 columns that could be meant (comma): id, score; "),
+    "two columns": ("a.csv", b"id,score\n1,5\n2,7\n", Options(), "2 columns of numbers (comma): id, score; "),
     "an id, and a word in the scores": (
         "a.csv",
         b"id,score\n1,5\n2,absent\n3,7\n",
         Options(),
-        "2 columns that could be meant (comma): id, score (row 3 is 'absent'); choose one with --column.",
+        "2 columns of numbers (comma): id, score (row 3 is 'absent'); choose one with --column.",
     ),
     "a word": (
         "a.csv",
@@ -73,7 +73,7 @@ REFUSED: dict[str, tuple[str, bytes, Options, str]] = {
     ),
     "the mend of a word": ("a.csv", b"score\n5\nnot here\n7\n", Options(), "with --missing 'not here'."),
     "a word in a chosen column": ("a.csv", b"id,s\n1,a\n2,b\n", Options("s"), "row 2 of FILE has 'a' in column s"),
-    "decimal commas without quotes": ("a.csv", b"1,5\n2,5\n", Options(), "2 columns that could be meant (comma"),
+    "decimal commas without quotes": ("a.csv", b"1,5\n2,5\n", Options(), "2 columns of numbers (comma"),
     "thousands or decimals": ("a.csv", b"s\n1,234\n2,345\n", Options(), "with decimal commas, say --decimal ,"),
     "thousands and decimals": (
         "a.csv",
@@ -94,7 +94,7 @@ REFUSED: dict[str, tuple[str, bytes, Options, str]] = {
         "a.csv",
         b"ann,5\nbob,7\n",
         Options(),
-        "say --header if it names the columns",
+        "add --header if it names the columns",
     ),
     "a missing value in the first row": ("a.csv", b",5\n1,7\n", Options(), "--no-header if it does not"),
     "no number": ("a.csv", b"name\nann\nbob\n", Options(), "no column of numbers: name (row 2 is 'ann'); no comma, s"),
@@ -237,7 +237,7 @@ def test_parquet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert read_column(file).values.tolist() == [1, 3]
     assert read_column(file).described == f"{file}, column score: 2 values read, 1 missing left out."
     table.to_parquet(file)
-    with pytest.raises(ValueError, match=r"3 columns that could be meant: score, name \(row 3 is 'absent'\), price;"):
+    with pytest.raises(ValueError, match=r"3 columns of numbers: score, name \(row 3 is 'absent'\), price;"):
         read_column(file)
     assert read_column(file, Options("price")).values.tolist() == [1.5, 2.5]
     assert read_column(file, Options("name", missing=("absent",))).values.tolist() == [1, 2]
@@ -265,7 +265,9 @@ def test_the_command_says_what_it_has_read(tmp_path: Path, capsys: pytest.Captur
     (tmp_path / "grades.csv").write_text(f"id;score\n{rows}")
     given = ["convergence", str(tmp_path / "grades.csv"), "--batch-sizes", "2", "--precision", "0.5", "--quiet"]
     assert main(given) == 2
-    assert "could be meant (semicolon, decimal comma): id, score; choose one with --column." in capsys.readouterr().err
+    assert (
+        "columns of numbers (semicolon, decimal comma): id, score; choose one with --column." in capsys.readouterr().err
+    )
     assert main([*given, "--column", "score"]) == 0
     printed = capsys.readouterr().out
     assert printed.startswith(

@@ -50,7 +50,7 @@ def test_claims(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["claims", "--list", "zero-at-3"]) == 0
     assert capsys.readouterr().out.count("\n") == 1
     assert main(["claims", "--list", "--out", str(tmp_path / "list.csv")]) == 2
-    assert "--list judges nothing" in capsys.readouterr().err
+    assert "--list tests no claim" in capsys.readouterr().err
 
 
 def test_convergence_of_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

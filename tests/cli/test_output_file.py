@@ -66,7 +66,7 @@ def meanwhile(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], object]
 @pytest.mark.parametrize(
     ("out", "said"),
     [
-        ("there.csv", "--out there.csv exists; name another file, or say --overwrite."),
+        ("there.csv", "--out there.csv exists; name another file, or add --overwrite."),
         ("link.csv", "--out link.csv exists"),
         ("there.csv/below.csv", "--out is a file in a folder that exists; got there.csv/below.csv"),
         ("none/below.csv", "--out is a file in a folder that exists; got none/below.csv"),
@@ -97,7 +97,7 @@ def test_the_input_is_never_written(out: str, folder: Path, capsys: pytest.Captu
     os.link("x.csv", "hard.csv")
     before = Path("x.csv").read_bytes()
     assert main([*CONVERGENCE, "--overwrite", "--out", out.format(folder=folder.name)]) == 2
-    assert "is the file that is read; name another one." in capsys.readouterr().err
+    assert "is the file that is read; name another file." in capsys.readouterr().err
     assert Path("x.csv").read_bytes() == before
 
 
@@ -144,7 +144,7 @@ def test_a_file_that_has_come_meanwhile_is_kept(
     assert main([*CONVERGENCE, "--out", "t.csv"]) == 2
     printed, error = capsys.readouterr()
     assert "\nx,IID(),mean,2,bias," in printed
-    assert "t.csv has come into being meanwhile; it is kept" in error
+    assert "t.csv was created meanwhile; it is kept" in error
     assert Path("t.csv").read_text() == "another's"
     assert sorted(path.name for path in Path().iterdir()) == ["own_module.py", "t.csv", "x.csv"]
 

@@ -1,4 +1,4 @@
-"""The command line: the package's functions, each with its options, a progress bar and a table."""
+"""Command line: the package's functions, each with its options, a progress bar and a table."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from bnstats.cli.interrupts import STATUS, interruptible
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; 0 if all went well, 1 if a claim is undecided, 2 for bad arguments, 130 after a Ctrl-C.
+    """Run a command and return its status.
+
+    The status is 0 on success, 1 if a claim is undecided, 2 for bad arguments, and 130 after a Ctrl-C.
 
     >>> main(["claims", "same-as-whole-data-at-3"])
     1 claim by evidence: 0 supported, 1 refuted, 0 undecided.

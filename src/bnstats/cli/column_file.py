@@ -1,4 +1,4 @@
-"""One column of numbers from a file of the user's: an array, or a column of a table; nothing in it is evaluated."""
+"""Reading of one column of numbers from a user's array or table file, which is never evaluated."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from bnstats.cli.text_table import NUMBER, SEPARATORS, looks_numeric, text_table
 
 TEXT = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz")
 ENDINGS = (*TEXT, ".parquet", ".npy")
-# Cells that say that a value is missing, in any case.
+# Cells of missing values, in upper or lower case.
 MISSING = frozenset({"", "na", "n/a", "#n/a", "<na>", "nan", "null", "none"})
-# Names that a sentence lists.
+# Maximum names in an error message.
 LISTED = 12
 
-# 1,234 is a thousand and more in one country, and less than two in another.
+# 1,234 is more than a thousand in some countries, and less than two in others.
 _PERHAPS_THOUSANDS = re.compile(r"[+-]?[1-9][0-9]{0,2},[0-9]{3}")
 _THOUSANDS = re.compile(r"[+-]?[0-9]{1,3}([.,' ][0-9]{3})+([.,][0-9]*)?")
 
 
 @dataclass(frozen=True)
 class Options:
-    """How a file is to be read, as far as the user says it; see `text_table`."""
+    """The user's options for reading a file; see `text_table`."""
 
     column: str | None = None
     sep: str | None = None
@@ -39,7 +39,7 @@ class Options:
 
 @dataclass(frozen=True)
 class Column:
-    """The values of a column, without missing ones, and a sentence about where they are from."""
+    """Values of a column, without missing ones, and a sentence that names their file and column."""
 
     values: FloatArray
     described: str
@@ -47,7 +47,7 @@ class Column:
 
 @dataclass(frozen=True)
 class _Read:
-    """A column: numbers, nan elsewhere, and where its first cell stands that is neither a number nor missing."""
+    """Column as numbers, NaN elsewhere, with the first cell that is neither a number nor missing."""
 
     name: str
     values: FloatArray
@@ -55,11 +55,11 @@ class _Read:
     row: int | None = None
     cell: str = ""
     other_numbers: int = 0
-    """Cells that look like numbers, and are none that is read."""
+    """Number of cells that look like numbers but are not read as numbers."""
 
     @property
-    def could_be_meant(self) -> bool:
-        """Are half of its cells numbers, or more?"""
+    def mostly_numbers(self) -> bool:
+        """True if at least half of the cells that are not missing are numbers."""
         numbers = int(np.isfinite(self.values).sum()) + self.other_numbers
         return numbers > 0 and 2 * numbers >= len(self.values) - self.left_out
 
@@ -73,16 +73,22 @@ def read_column(file: Path, options: Options = Options()) -> Column:
     Parameters
     ----------
     file : path
-        A text file, a .parquet file, or a .npy file, all of whose values are taken together.
+        A text file, a .parquet file, or a .npy file, whose values are all read.
     options : Options
-        The column is needed where several could be meant: columns of which at least half the cells are numbers.
+        The column is required if at least half of the cells are numbers in several columns.
+
+    Returns
+    -------
+    Column
+        Values and their description.
 
     Raises
     ------
     ValueError
-        Naming the file and the option that mends it, for a file that is read in none or in several ways.
+        If the file cannot be read as numbers, or can be read in several ways. The message names the option that
+        decides.
     OSError
-        Where it cannot be read.
+        If the file cannot be opened.
     ImportError
         For a .parquet file without pyarrow.
     """
@@ -101,12 +107,12 @@ def read_column(file: Path, options: Options = Options()) -> Column:
     return _column(f"{file}, column {chosen.name}{how}", chosen.values, "choose another with --column")
 
 
-def _column(where: str, values: FloatArray, mend: str) -> Column:
+def _column(where: str, values: FloatArray, fix: str) -> Column:
     """Return the values that are present, if two of them differ."""
     present = values[~np.isnan(values)]
     if not present.size or (present == present[0]).all():
         found = f"all {present.size} are {present[0]:g}" if present.size else "none is a number"
-        raise ValueError(f"{where}: two different values are needed, {found}; {mend}.")
+        raise ValueError(f"{where}: two different values are needed, {found}; {fix}.")
     return Column(present, f"{where}: {present.size} values read, {values.size - present.size} missing left out.")
 
 
@@ -127,7 +133,7 @@ def _array(file: Path, options: Options) -> Column:
 
 
 def _refuse(file: Path, kind: str, options: Options, names: tuple[str, ...]) -> None:
-    """Refuse options that say nothing about this kind of file."""
+    """Raise ValueError for options that do not apply to this kind of file."""
     given = [f"--{name}" for name in names if getattr(options, name) not in (None, ())]
     if given:
         raise ValueError(f"{', '.join(given)} cannot be used with a {kind}, such as {file}; leave it out.")
@@ -139,13 +145,13 @@ def _parquet(file: Path, options: Options) -> list[_Read]:
         table = pd.read_parquet(file, engine="pyarrow")
     except ImportError:
         raise ImportError(f"{file}: a .parquet file needs pyarrow: python -m pip install pyarrow.") from None
-    except ValueError as error:  # Arrow's own errors, too
+    except ValueError as error:  # errors of Arrow are ValueErrors, too
         raise ValueError(f"{file} is no .parquet file, or a damaged one ({error}).") from None
     return [_of_type(str(table.columns[i]), table.iloc[:, i], options) for i in range(table.shape[1])]
 
 
 def _of_type(name: str, cells: pd.Series, options: Options) -> _Read:
-    """Return a column that has a type: numbers, or what can be written as text."""
+    """Return a column with a type: numbers, or cells written as text."""
     kind = pd.api.types
     if kind.is_numeric_dtype(cells) and not kind.is_bool_dtype(cells) and not kind.is_complex_dtype(cells):
         values = cells.to_numpy(np.float64, na_value=np.nan)
@@ -157,9 +163,9 @@ def _of_type(name: str, cells: pd.Series, options: Options) -> _Read:
 
 def _text(file: Path, options: Options) -> tuple[list[_Read], str]:
     table = text_table(file, options.sep, options.header)
-    wanted = [options.column in (None, name) for name in table.names]
-    judged = [cells for cells, asked in zip(table.cells, wanted, strict=True) if asked] or table.cells
-    decimal = _decimal(file, judged) if options.decimal is None else options.decimal
+    chosen = [options.column in (None, name) for name in table.names]
+    cells_of_interest = [cells for cells, used in zip(table.cells, chosen, strict=True) if used] or table.cells
+    decimal = _decimal(file, cells_of_interest) if options.decimal is None else options.decimal
     columns = [
         _numbers(name, cells, decimal, table.above, options)
         for name, cells in zip(table.names, table.cells, strict=True)
@@ -171,7 +177,7 @@ def _text(file: Path, options: Options) -> tuple[list[_Read], str]:
 
 
 def _decimal(file: Path, columns: list[pd.Series]) -> str:
-    """Return the decimal mark of all columns: a comma where there is one that is no thousands separator."""
+    """Return the decimal mark of all columns: a comma if a comma is no thousands separator."""
     every = pd.concat(columns)
     found = {}
     for mark in ".,":
@@ -194,7 +200,7 @@ def _decimal(file: Path, columns: list[pd.Series]) -> str:
 
 
 def _numbers(name: str, cells: pd.Series, decimal: str, above: int, options: Options) -> _Read:
-    """Return the numbers in cells of text, and the first cell that is none."""
+    """Return the numbers in cells of text, and the first cell that is no number."""
     absent = MISSING | {word.strip().casefold() for word in options.missing}
     missing = cells.str.casefold().isin(absent).to_numpy(bool)
     values = np.full(len(cells), np.nan)
@@ -208,32 +214,32 @@ def _numbers(name: str, cells: pd.Series, decimal: str, above: int, options: Opt
     return _Read(name, values, int(missing.sum()), int(wrong[0]) + above + 1, str(cells.iloc[wrong[0]]), other)
 
 
-def _named(file: Path, columns: list[_Read], wanted: str) -> _Read:
-    """Return the column of this name, or of this number if none has the name."""
-    found = [column for column in columns if column.name == wanted.strip()]
+def _named(file: Path, columns: list[_Read], requested: str) -> _Read:
+    """Return the column of this name, or of this number if no column has the name."""
+    found = [column for column in columns if column.name == requested.strip()]
     if len(found) > 1:
-        places = ", ".join(str(i + 1) for i, column in enumerate(columns) if column.name == wanted.strip())
-        raise ValueError(f"{len(found)} columns of {file} are called {wanted}; give --column as one of {places}.")
-    if not found and wanted.isascii() and wanted.isdecimal() and 1 <= int(wanted) <= len(columns):
-        found = [columns[int(wanted) - 1]]
+        places = ", ".join(str(i + 1) for i, column in enumerate(columns) if column.name == requested.strip())
+        raise ValueError(f"{len(found)} columns of {file} are called {requested}; give --column as one of {places}.")
+    if not found and requested.isascii() and requested.isdecimal() and 1 <= int(requested) <= len(columns):
+        found = [columns[int(requested) - 1]]
     if not found:
-        raise ValueError(f"--column is one of the columns of {file}: {_listed(columns)}; got {shown(wanted)}.")
+        raise ValueError(f"--column is one of the columns of {file}: {_listed(columns)}; got {shown(requested)}.")
     return found[0]
 
 
 def _only(file: Path, columns: list[_Read], how: str) -> _Read:
-    """Return the one column that could be meant."""
-    found = [column for column in columns if column.could_be_meant]
+    """Return the only column of numbers; raise ValueError if there are several or none."""
+    found = [column for column in columns if column.mostly_numbers]
     if len(found) > 1:
         raise ValueError(
-            f"{file} has {len(found)} columns that could be meant{how}: {_listed(found)}; choose one with --column."
+            f"{file} has {len(found)} columns of numbers{how}: {_listed(found)}; choose one with --column."
         )
     if not found:
-        raise ValueError(f"{file} has no column of numbers{how}: {_listed(columns)}; {_mend(columns)}.")
+        raise ValueError(f"{file} has no column of numbers{how}: {_listed(columns)}; {_fix(columns)}.")
     return found[0]
 
 
-def _mend(columns: list[_Read]) -> str:
+def _fix(columns: list[_Read]) -> str:
     if len(columns) > 1:
         return "name another separator with --sep"
     return (

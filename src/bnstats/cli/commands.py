@@ -1,4 +1,4 @@
-"""The command line: the package's functions, each with its options, a progress bar and a table."""
+"""Commands of the command line, each with its options."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from bnstats.cli.output_file import check_outputs, write_text
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; 0 if all went well, 1 if a claim is undecided, 2 for bad arguments."""
+    """Run a command; return 0 on success, 1 if a claim is undecided, 2 for bad arguments."""
     parser = _parser()
     arguments = parser.parse_args(argv)
     if arguments.command is None:
@@ -31,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _check_outputs(arguments: argparse.Namespace, *others: Path) -> None:
-    """Check the files that a command is to write, beside those that it reads, `others` too."""
+    """Check the files that a command will write against those that it reads, including `others`."""
     given = {f"--{name}": getattr(arguments, name, None) for name in ("out", "html")}
     read = (getattr(arguments, name, None) for name in ("file", "data"))
     outputs = {option: path for option, path in given.items() if path is not None}
@@ -41,23 +41,27 @@ def _check_outputs(arguments: argparse.Namespace, *others: Path) -> None:
 
 
 def _in_words(error: Exception) -> str:
-    """What went wrong, without the number that the operating system gives it."""
+    """Return the message of an error, without the number of the operating system."""
     if isinstance(error, OSError) and error.strerror and error.filename:
         return f"{error.filename}: {error.strerror.lower()}."
     return str(error)
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="bnstats", description="What batch statistics do to networks and data.")
+    parser = argparse.ArgumentParser(
+        prog="bnstats", description="Measure the effects of batch statistics on networks and data."
+    )
     parser.add_argument("--version", action="version", version=f"bnstats {bn.__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
 
-    claims = _command(commands, _claims, "judge the claims of the ledger by evidence", seeded=True)
-    claims.add_argument("names", nargs="*", metavar="CLAIM", help="claims to judge (default: all)")
+    claims = _command(commands, _claims, "test the claims of the ledger by simulation", seeded=True)
+    claims.add_argument("names", nargs="*", metavar="CLAIM", help="claims to test (default: all)")
     claims.add_argument("--list", action="store_true", help="only list the claims")
-    claims.add_argument("--max-replicates", type=int, help="of each claim, at most")
+    claims.add_argument("--max-replicates", type=int, help="maximum replicates per claim")
 
-    convergence = _command(commands, _convergence, "how fast batch statistics of your values converge", seeded=True)
+    convergence = _command(
+        commands, _convergence, "measure how fast batch statistics of your values converge", seeded=True
+    )
     convergence.add_argument("file", type=Path, metavar="FILE", help=f"numbers: {', '.join(ENDINGS)}")
     convergence.add_argument("--column", metavar="NAME", help="name or number (from 1 on) of the column")
     convergence.add_argument("--sep", metavar="CHAR", help="separator of cells, or its name (default: detected)")
@@ -67,48 +71,58 @@ def _parser() -> argparse.ArgumentParser:
     convergence.add_argument(
         "--header", action=argparse.BooleanOptionalAction, help="the first row names the columns (default: detected)"
     )
-    convergence.add_argument("--missing", nargs="+", default=[], metavar="CELL", help="further cells that are missing")
+    convergence.add_argument(
+        "--missing", nargs="+", default=[], metavar="CELL", help="additional cells that mean a missing value"
+    )
     convergence.add_argument("--batch-sizes", type=int, nargs="+", default=[2, 8, 32, 128, 512], metavar="N")
     convergence.add_argument("--precision", type=float, default=0.02, help="relative Monte Carlo standard error")
 
-    mismatch = _command(commands, _mismatch, "what batch statistics in training cost a classifier", seeded=True)
+    mismatch = _command(
+        commands, _mismatch, "measure the accuracy that batch statistics in training cost a classifier", seeded=True
+    )
     mismatch.add_argument("dataset", metavar="DATASET", help="digits, gaussians, mnist or breast_cancer")
     mismatch.add_argument("--batch-sizes", type=int, nargs="+", default=[4, 64], metavar="N")
     mismatch.add_argument("--normalizers", nargs="+", default=["batch"], metavar="NAME")
     mismatch.add_argument("--networks", type=int, default=64, help="networks per condition (default: %(default)s)")
 
-    audit = _command(commands, _audit, "which batch-norm statistics of a trained PyTorch model are off, and why")
-    audit.add_argument(
-        "source", metavar="MODULE:FUNCTION", help="a function of yours that returns the model, or (model, loader)"
+    audit = _command(
+        commands, _audit, "find batch-norm statistics of a trained PyTorch model that are off, and the cause"
     )
     audit.add_argument(
-        "--data", type=Path, metavar="FILE.npz", help="arrays x and y, and test_x and test_y if you like"
+        "source", metavar="MODULE:FUNCTION", help="your function that returns the model, or (model, loader)"
     )
-    audit.add_argument("--batch-size", type=int, help="rows that training normalizes together, for --data")
-    audit.add_argument("--html", type=Path, metavar="FILE.html", help="where to write the whole report as a page")
-    audit.add_argument("--seed", type=int, default=0, help="of resampling and splits (default: %(default)s)")
+    audit.add_argument(
+        "--data", type=Path, metavar="FILE.npz", help="file with arrays x and y, and optionally test_x and test_y"
+    )
+    audit.add_argument("--batch-size", type=int, help="rows that training normalizes together, with --data")
+    audit.add_argument("--html", type=Path, metavar="FILE.html", help="file for the whole report as a page")
+    audit.add_argument("--seed", type=int, default=0, help="seed of resampling and splits (default: %(default)s)")
 
-    merge = _command(commands, _merge, "copy the blocks of several stores of one study into one")
-    merge.add_argument("into", metavar="INTO", help="a store, or a new file")
+    merge = _command(commands, _merge, "copy the blocks of several stores of one study into one store")
+    merge.add_argument("into", metavar="INTO", help="store, or a new file")
     merge.add_argument("others", nargs="+", metavar="STORE")
 
-    _command(commands, _versions, "versions that a report of a problem should name")
+    _command(commands, _versions, "print versions for a bug report")
     return parser
 
 
 def _command(
     commands: Any, run: Callable[[argparse.Namespace], int], text: str, seeded: bool = False
 ) -> argparse.ArgumentParser:
-    """A command with the options that all have, and those of simulations."""
+    """Return the parser of a command, with the common options and those of simulations if `seeded`."""
     parser: argparse.ArgumentParser = commands.add_parser(run.__name__[1:], help=text, description=text)
     parser.set_defaults(run=run)
     if run not in (_merge, _versions):
-        parser.add_argument("--out", type=Path, metavar="FILE.csv", help="where to write the table")
-        parser.add_argument("--overwrite", action="store_true", help="replace files that exist")
+        parser.add_argument("--out", type=Path, metavar="FILE.csv", help="file for the table")
+        parser.add_argument("--overwrite", action="store_true", help="replace existing files")
     if seeded:
-        parser.add_argument("--seed", type=int, default=0, help="of all random streams (default: %(default)s)")
-        parser.add_argument("--jobs", type=int, help="threads; results do not depend on it (default: all cores)")
-        parser.add_argument("--quiet", action="store_true", help="no progress bar (there is none but on a terminal)")
+        parser.add_argument("--seed", type=int, default=0, help="seed of all random streams (default: %(default)s)")
+        parser.add_argument(
+            "--jobs", type=int, help="number of threads, without effect on results (default: all cores)"
+        )
+        parser.add_argument(
+            "--quiet", action="store_true", help="show no progress bar (it is shown on a terminal only)"
+        )
     return parser
 
 
@@ -118,7 +132,7 @@ def _options(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def _show(text: str, table: Any, arguments: argparse.Namespace) -> None:
-    """Print what was found, and write the table; if that fails, print the table, too."""
+    """Print a text, and write the table to a file; if that fails, print the table, too."""
     print(text)
     if arguments.out is None:
         return
@@ -135,12 +149,12 @@ def _claims(arguments: argparse.Namespace) -> int:
 
     if arguments.list:
         if arguments.out is not None:
-            raise ValueError("--list judges nothing, so there is no table for --out; leave out one of them.")
+            raise ValueError("--list tests no claim, so there is no table for --out; leave out --list or --out.")
         for claim in chosen_claims(arguments.names or None):
             print(printable(f"{claim.identifier}: {claim.statement}"))
         return 0
     ledger = bn.check_claims(arguments.names or None, max_replicates=arguments.max_replicates, **_options(arguments))
-    from bnstats.claims.counts import undecided  # as late as all that a command does not need
+    from bnstats.claims.counts import undecided  # imported late, since other commands do not need it
 
     _show(ledger.summary(), ledger.table, arguments)
     return int(len(undecided(ledger.table)) > 0)
@@ -197,7 +211,7 @@ def _audit(arguments: argparse.Namespace) -> int:
 
 
 def _audited(made: Any, arguments: argparse.Namespace) -> dict[str, Any]:
-    """Model and batches, from what the user's function made and the files that were named."""
+    """Return the model and its batches, from the result of the user's function and the named files."""
     if isinstance(made, tuple) and len(made) == 2:
         if arguments.data is not None or arguments.batch_size is not None:
             raise ValueError(f"{arguments.source} returned (model, loader); leave out --data and --batch-size.")

@@ -1,4 +1,4 @@
-"""A Ctrl-C ends a program in a sentence, while its modules are imported, too."""
+"""Handling of a Ctrl-C, which ends a program with one sentence, even while its modules are imported."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from functools import partial
 from types import FrameType, TracebackType
 
 IMPORTING = "<frozen importlib._bootstrap>"
-# What shells report of a program that Ctrl-C has ended.
+# Exit status that shells report for a program ended by Ctrl-C.
 STATUS = 128 + signal.SIGINT
 
 
 def interruptible(program: str) -> None:
-    """Let a Ctrl-C end this program in a sentence instead of a traceback, from now on.
+    """Let a Ctrl-C end this program with a sentence instead of a traceback, from now on.
 
-    Nothing is changed where a Ctrl-C is ignored or handled by somebody else. This file and those that lead to it import
-    nothing that takes time.
+    Nothing changes if a Ctrl-C is ignored or has another handler. This file and the files that import it import nothing
+    that takes time.
     """
     ours = threading.current_thread() is threading.main_thread()
     if ours and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
@@ -27,7 +27,7 @@ def interruptible(program: str) -> None:
 
 
 def _interrupted(program: str, number: int, frame: FrameType | None) -> None:
-    """End here if a module is imported: modules may catch the exception, or make another one of it."""
+    """Exit at once while a module is imported: modules may catch the exception, or turn it into another."""
     place = frame
     while place is not None:
         if place.f_code.co_filename == IMPORTING:

@@ -1,4 +1,4 @@
-"""Files that a command writes: checked before anything is simulated, and never half written."""
+"""Output files of a command: checked before anything is simulated, and never half written."""
 
 from __future__ import annotations
 
@@ -10,22 +10,23 @@ from pathlib import Path
 
 
 def check_outputs(outputs: Mapping[str, Path], inputs: Iterable[Path], overwrite: bool) -> None:
-    """Check that each file can be written, and that nothing would be lost.
+    """Check that each file can be written, and that no existing file is lost.
 
     Parameters
     ----------
-    outputs : mapping of options to paths
+    outputs : mapping
+        Path of each option.
     inputs : paths
-        Files that are read; none of them is ever written, under whatever name.
+        Files that the command reads. None of them is ever written, under any name.
     overwrite : bool
-        May files that exist be replaced?
+        True to allow replacing existing files.
 
     Raises
     ------
     ValueError
-        For an input, for a file that exists without `overwrite`, and for two outputs that are one file.
+        If an output is an input, if it exists and `overwrite` is False, or if two outputs are the same file.
     OSError
-        For what cannot be written.
+        If an output cannot be written.
     """
     for option, path in outputs.items():
         _check(option, path, list(inputs), overwrite)
@@ -47,9 +48,9 @@ def _check(option: str, path: Path, inputs: list[Path], overwrite: bool) -> None
     if target.is_dir() or not target.parent.is_dir():
         raise OSError(f"{option} is a file in a folder that exists; got {path}.")
     if there and any(source.exists() and target.samefile(source) for source in inputs):
-        raise ValueError(f"{option} {path} is the file that is read; name another one.")
+        raise ValueError(f"{option} {path} is the file that is read; name another file.")
     if there and target.is_file() and not overwrite:
-        raise ValueError(f"{option} {path} exists; name another file, or say --overwrite.")
+        raise ValueError(f"{option} {path} exists; name another file, or add --overwrite.")
     if there and not os.access(target, os.W_OK):
         raise OSError(f"{option} {path} may not be written to; name another file.")
     if not there or target.is_file():
@@ -57,7 +58,7 @@ def _check(option: str, path: Path, inputs: list[Path], overwrite: bool) -> None
 
 
 def _try(option: str, path: Path, target: Path) -> None:
-    """Write beside the target, and find out whether it could have this name."""
+    """Write beside the target, and check that the target could have this name."""
     try:
         with tempfile.TemporaryFile(dir=target.parent), suppress(FileNotFoundError):
             os.lstat(target)
@@ -70,12 +71,12 @@ def _reason(error: Exception) -> str:
 
 
 def write_text(path: Path, text: str, overwrite: bool) -> None:
-    """Write a file, whole or not at all; a file that has come meanwhile is kept unless `overwrite`.
+    """Write a file, whole or not at all; a file created meanwhile is kept unless `overwrite`.
 
     Raises
     ------
     OSError
-        Where it cannot be written.
+        If the file cannot be written.
     """
     target, content = path.resolve(), text.encode(errors="backslashreplace")
     if target.exists() and not target.is_file():  # a device, or a pipe
@@ -84,18 +85,18 @@ def write_text(path: Path, text: str, overwrite: bool) -> None:
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=".bnstats-")
     temporary = Path(name)
     try:
-        with open(handle, "wb") as held:
-            held.write(content)
+        with open(handle, "wb") as opened:
+            opened.write(content)
         temporary.chmod(_mode(target))
         if target.exists() and not overwrite:
-            raise FileExistsError(f"{path} has come into being meanwhile; it is kept")
+            raise FileExistsError(f"{path} was created meanwhile; it is kept")
         os.replace(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)
 
 
 def _mode(target: Path) -> int:
-    """Return the permissions of the file that is replaced, or those that new files get."""
+    """Return the permissions of the replaced file, or those of new files."""
     if target.exists():
         return target.stat().st_mode & 0o777
     mask = os.umask(0)

@@ -1,4 +1,4 @@
-"""Tables in text files, as cells of text: separator and header are found, or named by the user."""
+"""Tables in text files, as cells of text; separator and header are detected or named by the user."""
 
 from __future__ import annotations
 
@@ -18,33 +18,33 @@ from bnstats._checks.values import shown
 
 SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 NAMED = {name: mark for mark, name in SEPARATORS.items()} | {"\\t": "\t", "space": " "}
-# Rows by which a separator is chosen.
+# Rows that decide the separator.
 SAMPLE = 1000
-# A character that stands in no text: with it, a row is a single cell.
+# A character that no text contains: as separator, it makes a row a single cell.
 NONE = "\x1f"
-# Numbers with either decimal mark.
+# Patterns of numbers with a decimal point or comma.
 NUMBER = {
     mark: re.compile(rf"[+-]?([0-9]+{re.escape(mark)}?[0-9]*|{re.escape(mark)}[0-9]+)([eE][+-]?[0-9]+)?")
     for mark in ".,"
 }
-# What looks like a number, in whatever country it was written.
+# Pattern of numbers in the notation of any country.
 _NUMERIC = re.compile(r"[+-]?[0-9.,' ]*[0-9][0-9.,' ]*([eE][+-]?[0-9]+)?")
 
 
 @dataclass(frozen=True)
 class TextTable:
-    """The cells of a table, as text, stripped.
+    """Cells of a table, as text without surrounding spaces.
 
     Attributes
     ----------
     cells : list of Series
-        The cells of each column, below the header; the index counts rows of the file from 0 on.
+        Cells of each column below the header. The index counts rows of the file from 0.
     names : list of str
-        Column names, or numbers from 1 on where there is no header.
+        Column names; numbers from 1 if there is no header.
     above : int
         Rows above the first cell: 1 with a header, else 0.
     sep : str or None
-        The separator; None where each row is one cell.
+        Separator; None if each row is one cell.
     """
 
     cells: list[pd.Series]
@@ -54,24 +54,29 @@ class TextTable:
 
 
 def text_table(file: Path, sep: str | None = None, header: bool | None = None) -> TextTable:
-    """Read a table from a text file, perhaps compressed by gzip.
+    """Read a table from a text file, which may be compressed by gzip.
 
     Parameters
     ----------
     file : path
-        UTF-8, UTF-16 with its mark, or Latin-1. Rows without any character are left out.
+        File in UTF-8, UTF-16 with a byte order mark, or Latin-1. Rows without any character are left out.
     sep : str, optional
-        One character, or the name of one in `NAMED`. By default the one of comma, semicolon, tab and bar that makes
-        rows of equal length; of several, the one that makes more cells look like numbers.
+        Separator, a character or a name in `NAMED`. By default it is the comma, semicolon, tab or bar that makes rows
+        of equal length; if several do, the separator that makes most cells look like numbers.
     header : bool, optional
-        Does the first row name the columns? By default it does unless all of its cells are numbers.
+        True if the first row names the columns. By default it does unless all of its cells are numbers.
+
+    Returns
+    -------
+    TextTable
+        Cells and column names.
 
     Raises
     ------
     ValueError
-        For a file that is no table, and for one that can be read in several ways.
+        If the file is no table, or can be read in several ways.
     OSError
-        Where it cannot be read.
+        If the file cannot be read.
     """
     text = _text(file)
     if not text.strip():
@@ -105,7 +110,7 @@ def _text(file: Path) -> str:
 
 
 def _named(sep: str) -> str:
-    r"""Return the separator that the user names.
+    r"""Return the separator for a character or a name.
 
     >>> _named("tab"), _named(";")
     ('\t', ';')
@@ -117,7 +122,7 @@ def _named(sep: str) -> str:
 
 
 def _separator(file: Path, text: str) -> str | None:
-    """Return what makes rows of equal length, of at least two cells; None if nothing does."""
+    """Return the separator that makes rows of equal length, of at least two cells; None if none does."""
     found = {}
     for mark in SEPARATORS:
         try:
@@ -127,7 +132,7 @@ def _separator(file: Path, text: str) -> str | None:
         if rows and {len(row) for row in rows} == {len(rows[0])} != {1}:
             found[mark] = [cell.strip() for row in rows for cell in row]
     numeric = {mark: sum(map(looks_numeric, cells)) / len(cells) for mark, cells in found.items()}
-    best = [mark for mark, share in numeric.items() if share == max(numeric.values())]
+    best = [mark for mark, proportion in numeric.items() if proportion == max(numeric.values())]
     if len(best) == 2 and best[0] == "," and _decimal_commas_alone(found[best[1]]):
         return best[1]
     if len(best) > 1:
@@ -137,12 +142,12 @@ def _separator(file: Path, text: str) -> str | None:
 
 
 def _decimal_commas_alone(cells: list[str]) -> bool:
-    """Is each comma in the cells the decimal mark of a number?"""
+    """Return True if each comma in the cells is the decimal mark of a number."""
     return all(NUMBER[","].fullmatch(cell) for cell in cells if "," in cell)
 
 
 def looks_numeric(cell: str) -> bool:
-    """Is the cell a number, with or without decimal or thousands marks?
+    """Return True if a cell is a number, with or without decimal or thousands marks.
 
     >>> looks_numeric("1.234,5"), looks_numeric("-3e5"), looks_numeric("2nd"), looks_numeric("")
     (True, True, False, False)
@@ -157,7 +162,7 @@ def _rows(file: Path, text: str, mark: str | None) -> pd.DataFrame:
     except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         said = " ".join(str(error).split()).removeprefix("Error tokenizing data. C error: ")
         raise ValueError(_unequal(file, said)) from None
-    if rows.shape[1] > 1 and (rows.iloc[:, -1] == "").any():  # cells may be missing at the end of a row
+    if rows.shape[1] > 1 and (rows.iloc[:, -1] == "").any():  # the end of a row may lack cells
         for row, cells in enumerate(_split(text, mark)):
             if len(cells) < rows.shape[1]:
                 raise ValueError(_unequal(file, f"row {row + 1} has {len(cells)}, row 1 has {rows.shape[1]}"))
@@ -165,7 +170,7 @@ def _rows(file: Path, text: str, mark: str | None) -> pd.DataFrame:
 
 
 def _split(text: str, mark: str | None) -> Iterator[list[str]]:
-    """Return the cells of each row that has any, as they stand in the text."""
+    """Return the cells of each row that has any, as written in the text."""
     lines = io.StringIO(text)
     rows = (line.split() for line in lines) if mark == " " else csv.reader(lines, delimiter=mark or NONE)
     return (row for row in rows if row)
@@ -179,7 +184,7 @@ def _is_header(file: Path, first: list[str]) -> bool:
     numbers = [cell for cell in first if looks_numeric(cell)]
     if numbers and len(numbers) < len(first):
         raise ValueError(
-            f"the first row of {file} has numbers and other cells ({shown(first)}); say --header if it names the "
+            f"the first row of {file} has numbers and other cells ({shown(first)}); add --header if it names the "
             "columns, and --no-header if it does not."
         )
     return not numbers
