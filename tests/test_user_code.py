@@ -28,7 +28,7 @@ from bnstats.networks.recipe import Recipe
 from bnstats.simulation.streams import canonical
 from bnstats.simulation.summaries import Summary
 
-SENTENCE = "writes into a read-only array, as all are that it is given: let it copy the array first"
+SENTENCE = "writes into a read-only array; all of its arrays are read-only: let it copy the array first"
 
 
 def overwriting(x, axis=-1):

@@ -275,10 +275,10 @@ def test_a_distribution_without_replacement_is_its_quantiles() -> None:
 
 
 BAD = [
-    (lambda: bn.Clustered(icc=-0.1), "icc is a share, from 0 to 1; got -0.1"),
+    (lambda: bn.Clustered(icc=-0.1), "icc is a proportion, from 0 to 1; got -0.1"),
     (lambda: bn.Clustered(icc=1.1), "got 1.1"),
     (lambda: bn.Clustered(icc=np.nan), "got nan"),
-    (lambda: bn.Clustered(icc="a"), "icc is a share.* got 'a'"),
+    (lambda: bn.Clustered(icc="a"), "icc is a proportion.* got 'a'"),
     (lambda: bn.Autocorrelated(phi=None), "phi is a probability .* got None"),
     (lambda: bn.WithoutReplacement(size="a"), "size is a whole number of at least 2; got 'a'"),
     (lambda: bn.WithoutReplacement(size=2.5), "got 2.5"),

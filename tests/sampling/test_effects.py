@@ -82,7 +82,7 @@ def test_distinct_effects_stretch_batches() -> None:
         (lambda: Distinct(spread=-1.0), "spread is a number, from 0 to 10"),
         (lambda: Sinusoid(periods=0.0), "periods is a number, above 0"),
         (lambda: Sinusoid(periods=np.nan), "periods is a number, above 0"),
-        (lambda: Mixture(Trend(), 1.5), "smoothness is a share"),
+        (lambda: Mixture(Trend(), 1.5), "smoothness is a proportion"),
         (
             lambda: Trend().shift(np.random.default_rng(0), size=1, batches=2, n=2, n_new_batches=-1),
             "n_new_batches is a whole number of at least 0; got -1",

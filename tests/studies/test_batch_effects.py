@@ -426,7 +426,7 @@ def test_smoothness_of_a_distinct_effect_is_none() -> None:
         ({"effect": []}, "effect is empty"),
         ({"effect_size": -1.0}, "each of effect_size is a number, at least 0"),
         ({"effect_size": np.inf}, "each of effect_size is a number, at least 0"),
-        ({"smoothness": 1.2}, "each of smoothness is a share"),
+        ({"smoothness": 1.2}, "each of smoothness is a proportion"),
         ({"batch_sizes": [8, 1]}, "each of batch_sizes is a whole number of at least 2; got 1"),
         ({"batch_sizes": 2.5}, "got 2.5"),
         ({"batches": 5}, "batches is even"),

@@ -1,1 +1,1 @@
-"""Checks of arguments: one place for each kind, so that the same value is accepted or refused everywhere."""
+"""Checks of arguments, one place for each kind, so that all functions accept the same values."""

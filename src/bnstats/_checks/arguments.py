@@ -1,4 +1,4 @@
-"""Arguments are checked before a call: a function, class or family of classes says which check each one gets."""
+"""Argument checks before a call, declared by a function, a class or a family of classes."""
 
 from __future__ import annotations
 
@@ -13,13 +13,18 @@ from bnstats._checks.tables import is_labeled, like
 from bnstats._checks.user_code import LendsArrays
 
 Check = Callable[[str, Any], Any]
-"""Takes the name of an argument and what was given; returns it as it is used, or raises a ValueError."""
+"""Function of an argument's name and value; it returns the value for use, or raises a ValueError."""
 T = TypeVar("T")
 _PACKAGE = __name__.partition(".")[0]
 
 
 def checked(**checks: Check) -> Callable[[T], T]:
     """Check arguments of a function, or of the constructor of a class, before it is called.
+
+    Parameters
+    ----------
+    **checks : Check
+        Check of each argument, by name.
 
     Examples
     --------
@@ -45,7 +50,9 @@ def checked(**checks: Check) -> Callable[[T], T]:
 
 
 def aligned_by_label(*rows: str) -> Callable[[T], T]:
-    """Align arguments that have a value for each row, before a call; above `checked`, whose checks take labels away.
+    """Align arguments that have a value for each row before a call.
+
+    Write it above `checked`, whose checks remove labels.
 
     >>> import pandas as pd
     >>> @aligned_by_label("x", "y")
@@ -65,11 +72,11 @@ def aligned_by_label(*rows: str) -> Callable[[T], T]:
 
 
 class CheckedMethods(LendsArrays):
-    """A family of classes, whose public methods check the arguments that have a name in `checks`.
+    """Family of classes whose public methods check the arguments named in `checks`.
 
-    Those that have a name in `per_row` have a value for each row, and are aligned by label. What a method returns for
-    those in `gives_back` is of pandas, with its labels, if they are. It holds for the classes of this package; methods
-    of a user's own class are only called by it, with arrays that they cannot write to.
+    Arguments named in `per_row` have a value for each row, and are aligned by label. If the arguments named in
+    `gives_back` are of pandas, the method returns pandas objects with their labels. This applies to classes of this
+    package. Methods of a user's own class are only called by this package, with arrays that they cannot write to.
     """
 
     checks: ClassVar[Mapping[str, Check]] = {}
@@ -84,21 +91,21 @@ class CheckedMethods(LendsArrays):
             function = member.__func__ if isinstance(member, staticmethod | classmethod) else member
             if name.startswith("_") or not isinstance(function, FunctionType):
                 continue
-            door = _with_labels(_with_checks(function, cls.checks), cls.per_row, cls.gives_back)
-            setattr(cls, name, door if function is member else type(member)(door))
+            checking = _with_labels(_with_checks(function, cls.checks), cls.per_row, cls.gives_back)
+            setattr(cls, name, checking if function is member else type(member)(checking))
 
 
 def _with_labels(function: Callable[..., Any], rows: tuple[str, ...], back: tuple[str, ...] = ()) -> Callable[..., Any]:
     names = list(inspect.signature(function).parameters)
-    wanted = [(name, names.index(name)) for name in rows if name in names]
-    if len(wanted) < 2:
+    present = [(name, names.index(name)) for name in rows if name in names]
+    if len(present) < 2:
         return function
 
     @wraps(function)
-    def door(*args: Any, **kwargs: Any) -> Any:
+    def checking(*args: Any, **kwargs: Any) -> Any:
         __tracebackhide__ = True
-        here = {name: place for name, place in wanted if place < len(args)}
-        given = {name: args[here[name]] if name in here else kwargs.get(name) for name, _ in wanted}
+        here = {name: place for name, place in present if place < len(args)}
+        given = {name: args[here[name]] if name in here else kwargs.get(name) for name, _ in present}
         if sum(map(is_labeled, given.values())) > 1:
             given, listed = aligned(given), list(args)
             for name, place in here.items():
@@ -107,25 +114,25 @@ def _with_labels(function: Callable[..., Any], rows: tuple[str, ...], back: tupl
         found = function(*args, **kwargs)
         return tuple(like(given[name], part) for name, part in zip(back, found, strict=True)) if back else found
 
-    door.per_row = tuple(name for name, _ in wanted)  # type: ignore[attr-defined]
-    return door
+    checking.per_row = tuple(name for name, _ in present)  # type: ignore[attr-defined]
+    return checking
 
 
 def _with_checks(function: Callable[..., Any], checks: Mapping[str, Check]) -> Callable[..., Any]:
     names = list(inspect.signature(function).parameters)
-    wanted = [(name, names.index(name), check) for name, check in checks.items() if name in names]
-    if not wanted:
+    present = [(name, names.index(name), check) for name, check in checks.items() if name in names]
+    if not present:
         return function
 
     @wraps(function)
-    def door(*args: Any, **kwargs: Any) -> Any:
+    def checking(*args: Any, **kwargs: Any) -> Any:
         __tracebackhide__ = True
         given = list(args)
-        for name, place, check in wanted:
+        for name, place, check in present:
             if place < len(given):
                 given[place] = check(name, given[place])
             elif name in kwargs:
                 kwargs[name] = check(name, kwargs[name])
         return function(*given, **kwargs)
 
-    return door
+    return checking

@@ -1,4 +1,4 @@
-"""Types of arrays, named once for annotations."""
+"""Types of arrays for annotations."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ from numpy.typing import NDArray
 FloatArray = NDArray[np.float64]
 Float32Array = NDArray[np.float32]
 RealArray = NDArray[Any]
-"""Floats of either precision: what comes in decides."""
+"""Floats of single or double precision; the result has the precision of the input."""
 IntArray = NDArray[np.int64]

@@ -1,4 +1,4 @@
-"""Checks of arrays: real, finite, of the right shape; what would lose information is refused."""
+"""Checks of arrays: real, finite, of the right shape, and converted without loss of information."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from bnstats._checks.array_types import Float32Array, FloatArray, IntArray
 from bnstats._checks.numbers import whole
-from bnstats._checks.objects import days, durations, mend_of, numbers_in
+from bnstats._checks.objects import days, durations, fix_of, numbers_in
 from bnstats._checks.tables import finite_only, is_lazy, one_column, readable, variable, without, wordy_columns
 from bnstats._checks.values import shown
 
@@ -18,17 +18,17 @@ AXES = {0: "no axes", 1: "one axis", 2: "two axes"}
 
 
 def plain_array(name: str, given: Any) -> NDArray[Any]:
-    """Return what was given as a NumPy array that lost nothing on the way: masked arrays and ragged lists are refused.
+    """Return a NumPy array with all information of the argument; refuse masked arrays and ragged lists.
 
-    Tables and columns of pandas, polars and Arrow are arrays, too: nullable numbers are floats, with NaN where one is
-    missing.
+    Tables and columns of pandas, polars and Arrow are arrays, too. Nullable numbers become floats, with NaN for missing
+    values.
 
     >>> plain_array("x", [[1, 2], [3]])
     Traceback (most recent call last):
         ...
     ValueError: x is an array; got [[1, 2], [3]], whose rows have different lengths or hold what is no number.
     """
-    if type(given) is np.ndarray and given.dtype.isnative:  # as it is nearly always
+    if type(given) is np.ndarray and given.dtype.isnative:  # the common case
         return given
     if isinstance(given, np.ma.MaskedArray):
         raise ValueError(f"{name} is a masked array, whose mask would be lost; give x.compressed(), or fill it.")
@@ -42,27 +42,29 @@ def plain_array(name: str, given: Any) -> NDArray[Any]:
         raise ValueError(
             f"{name} is an array; got {shown(given)}, whose rows have different lengths or hold what is no number."
         ) from error
-    # Of this machine's byte order: pandas and compiled loops take no other.
+    # pandas and compiled loops take arrays of this machine's byte order only.
     return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
 
 
 def real_array(
     name: str, given: Any, axes: int | None = None, minimum: int = 1, finite: bool = True, maximum: int | None = None
 ) -> FloatArray:
-    """Real numbers as floats of this machine's byte order, perhaps the array that was given itself.
+    """Return real numbers as floats of this machine's byte order, possibly the given array itself.
 
     Parameters
     ----------
     name : str
+        Name of the argument.
     given : array_like
+        Values to check.
     axes : int, optional
-        How many axes it has; by default any number.
-    least : int
-        Values in it, at least.
-    most : int, optional
-        And at most.
+        Required number of axes; by default any number.
+    minimum : int
+        Minimum number of values.
+    maximum : int, optional
+        Maximum number of values.
     finite : bool
-        Whether NaN and infinite values are refused.
+        True to refuse NaN and infinite values.
 
     Examples
     --------
@@ -81,7 +83,7 @@ def real_array(
     raw = real_numbers(name, given)
     values: FloatArray = raw
     if raw.dtype != np.float64:
-        with np.errstate(over="ignore"):  # of a longer float, which is then infinite
+        with np.errstate(over="ignore"):  # longer floats may overflow to infinity
             values = raw.astype(np.float64)
     if axes is not None and values.ndim != axes:
         raise ValueError(f"{name} has {AXES[axes]}; got shape {values.shape}.")
@@ -99,7 +101,7 @@ def real_array(
 
 
 def real_numbers(name: str, given: Any) -> NDArray[Any]:
-    """Return an array of real numbers of any type, NaN where one is missing.
+    """Return an array of real numbers of any type, with NaN for missing values.
 
     >>> real_numbers("x", [1, None])
     array([ 1., nan])
@@ -120,24 +122,24 @@ def real_numbers(name: str, given: Any) -> NDArray[Any]:
             f"{name} holds real numbers; got columns of other kinds, {shown(words)}: drop them with "
             f"{without(name, given, words)}."
         )
-    raise ValueError(f"{name} holds real numbers; got {raw.dtype}: {_mend(raw, variable(name))}.")
+    raise ValueError(f"{name} holds real numbers; got {raw.dtype}: {_fix(raw, variable(name))}.")
 
 
-def _mend(raw: NDArray[Any], x: str) -> str:
-    """What to do about values of this type where numbers are due."""
+def _fix(raw: NDArray[Any], x: str) -> str:
+    """Return advice on values of this type where numbers are required."""
     if raw.dtype.kind == "O":
-        return mend_of(raw, x)
-    mends = {
+        return fix_of(raw, x)
+    fixes = {
         "c": "take its real part, or its size, with .real or abs",
         "M": days(f"pd.to_datetime({x})"),
         "m": durations(x),
         "U": f"give numbers, as pd.to_numeric({x}) makes of text",
     }
-    return mends.get(raw.dtype.kind, "give numbers")
+    return fixes.get(raw.dtype.kind, "give numbers")
 
 
 def labels_of_rows(name: str, given: Any) -> NDArray[Any]:
-    """Return a label, or another value, of each row, one axis: a table with one column is that column.
+    """Return a label, or another value, of each row; a table with one column counts as that column.
 
     >>> import pandas as pd
     >>> labels_of_rows("batch", pd.DataFrame({"batch": ["a", "b"]})).tolist()
@@ -147,7 +149,7 @@ def labels_of_rows(name: str, given: Any) -> NDArray[Any]:
 
 
 def float_buffer(name: str, out: Any) -> FloatArray:
-    """An array that can be filled in place: float64, contiguous, writable.
+    """Return an array that can be filled in place: float64, contiguous, writable.
 
     >>> float_buffer("out", np.zeros(4)[::2])
     Traceback (most recent call last):
@@ -162,7 +164,7 @@ def float_buffer(name: str, out: Any) -> FloatArray:
 
 
 def batches_buffer(name: str, out: Any) -> FloatArray:
-    """An array of batches that can be filled in place, shape (batches, batch size)."""
+    """Return an array of batches that can be filled in place, shape (batches, batch size)."""
     if np.ndim(float_buffer(name, out)) != 2:
         raise ValueError(f"{name} has two axes, batches and their values; got shape {out.shape}.")
     filled: FloatArray = out
@@ -170,7 +172,7 @@ def batches_buffer(name: str, out: Any) -> FloatArray:
 
 
 def classes_of_rows(name: str, y: Any) -> IntArray:
-    """The class of each row: whole numbers from 0, one axis.
+    """Return the class of each row: whole numbers from 0, one axis.
 
     >>> classes_of_rows("y", [0.0, 1.0])
     array([0, 1])
@@ -191,7 +193,7 @@ def classes_of_rows(name: str, y: Any) -> IntArray:
 
 
 def rows_of_inputs(name: str, x: Any) -> Float32Array:
-    """Rows with the inputs of a network: float32, shape (rows, inputs)."""
+    """Return rows with the inputs of a network: float32, shape (rows, inputs)."""
     values = x if getattr(x, "dtype", None) == np.float32 and type(x) is np.ndarray else real_array(name, x)
     if values.ndim != 2:
         raise ValueError(f"{name} has two axes, rows and inputs; got shape {values.shape}.")
@@ -200,7 +202,7 @@ def rows_of_inputs(name: str, x: Any) -> Float32Array:
 
 
 def axes_of(name: str, given: Any, of: int) -> tuple[int, ...]:
-    """One axis or several different ones, or None for all, of an array with so many.
+    """Return the axes of an array with `of` axes, given one axis, different axes, or None for all.
 
     >>> axes_of("axis", (0, -1), of=3)
     (0, 2)

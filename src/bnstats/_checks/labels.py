@@ -1,6 +1,6 @@
-"""Alignment: arguments with a value for each row are brought into one order by their labels, columns by their names.
+"""Alignment of arguments that have a value for each row: rows by their labels, columns by their names.
 
-A Series or a DataFrame of pandas has labels, its index. What has none goes by position.
+A Series or a DataFrame of pandas has labels, its index. Arguments without labels are aligned by position.
 """
 
 from __future__ import annotations
@@ -15,13 +15,12 @@ from bnstats._checks.values import shown
 
 
 def aligned(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return arguments whose rows stand in the order of the first one that has labels.
+    """Return arguments with rows in the order of the first argument that has labels.
 
     Raises
     ------
     ValueError
-        For labels that do not match, and for labels that occur more than once, unless they are the same in the same
-        order.
+        If labels do not match, or if labels are not unique and differ in their order.
 
     Examples
     --------
@@ -43,24 +42,24 @@ def aligned(given: Mapping[str, Any]) -> dict[str, Any]:
     return {**given, **ordered}
 
 
-def _in_order(first: str, wanted: Any, name: str, value: Any) -> Any:
-    """The rows of `value` in the order of the labels `wanted`, which are those of `first`."""
+def _in_order(first: str, reference: Any, name: str, value: Any) -> Any:
+    """Return the rows of `value` in the order of the labels of the argument `first`."""
     found = value.index
-    if found is wanted or found.equals(wanted):
+    if found is reference or found.equals(reference):
         return value
     by_position = f"{variable(name)}.to_numpy() to go by position"
-    for which, index in ((first, wanted), (name, found)):
+    for which, index in ((first, reference), (name, found)):
         if not index.is_unique:
             raise ValueError(
                 f"{first} and {name} have labels in different orders, and those of {which} occur more than once, "
                 f"{shown(index[index.duplicated()][0])} for one; give both one index of unique labels, or give "
                 f"{by_position}."
             )
-    rows, back = found.get_indexer(wanted), wanted.get_indexer(found)
+    rows, back = found.get_indexer(reference), reference.get_indexer(found)
     missing, spare = np.count_nonzero(rows < 0), np.count_nonzero(back < 0)
     if missing or spare:
         raise ValueError(
-            f"{first} and {name} have labels that do not match: {missing} of {len(wanted)} rows of {first} have no "
+            f"{first} and {name} have labels that do not match: {missing} of {len(reference)} rows of {first} have no "
             f"label of {name}, and {spare} of {len(found)} rows of {name} none of {first}; keep "
             f"{variable(first)}.index.intersection({variable(name)}.index) of both, or give {by_position}."
         )
@@ -68,7 +67,7 @@ def _in_order(first: str, wanted: Any, name: str, value: Any) -> Any:
 
 
 def column_order(name: str, given: Any, columns: list[Any] | None, those: str) -> list[int] | None:
-    """Return where the columns that were fitted stand in a table; None where they stand so, or have no names.
+    """Return the places of the fitted columns in a table; None if they are in order, or have no names.
 
     >>> import pandas as pd
     >>> column_order("x", pd.DataFrame({"b": [1], "a": [2]}), ["a", "b"], "the fitted ones")

@@ -1,7 +1,6 @@
-"""Checks of numbers: whole ones, sizes, shares and those within an interval, each kind in one place.
+"""Checks of numbers: whole numbers, sizes, proportions and intervals, each kind in one place.
 
-Each takes the argument's name and what was given, and returns it as the rest of the code wants it, or raises a
-ValueError of one sentence.
+Each check takes the argument's name and value. It returns the value for use, or raises a ValueError of one sentence.
 """
 
 from __future__ import annotations
@@ -14,17 +13,17 @@ from typing import Any
 from bnstats._checks.values import each, scalar, shown
 
 LARGEST_BATCH = 2**27
-"""Values in a batch, at most, where batches are simulated: one gigabyte."""
+"""Maximum values in a simulated batch: one gigabyte."""
 MOST_THREADS = 2**16
 
 
 def whole(name: str, value: Any, minimum: int, maximum: int | None = None) -> int:
-    """A whole number of at least `least`, of any type: 64.0 is one, True is none.
+    """Return a whole number of at least `minimum`, given as any type: 64.0 is one, True is none.
 
     >>> import numpy as np
-    >>> whole("batch_size", 64.0, least=2), whole("batch_size", np.int8(3), least=2)
+    >>> whole("batch_size", 64.0, minimum=2), whole("batch_size", np.int8(3), minimum=2)
     (64, 3)
-    >>> whole("steps", 2.5, least=1)
+    >>> whole("steps", 2.5, minimum=1)
     Traceback (most recent call last):
         ...
     ValueError: steps is a whole number of at least 1; got 2.5.
@@ -39,7 +38,7 @@ def whole(name: str, value: Any, minimum: int, maximum: int | None = None) -> in
 
 
 def batch_size(name: str, value: Any, minimum: int = 2, maximum: int = LARGEST_BATCH) -> int:
-    """How many values, or rows, a batch has.
+    """Return the number of values, or rows, in a batch.
 
     >>> batch_size("batch_size", 2**40)
     Traceback (most recent call last):
@@ -50,7 +49,7 @@ def batch_size(name: str, value: Any, minimum: int = 2, maximum: int = LARGEST_B
 
 
 def sample_size(name: str, value: Any) -> int:
-    """How many values a formula speaks of: nothing is drawn, so that there may be more than memory holds.
+    """Return the number of values in a formula, which may exceed memory because nothing is drawn.
 
     >>> sample_size("batch_size", 1e12)
     1000000000000
@@ -59,7 +58,7 @@ def sample_size(name: str, value: Any) -> int:
 
 
 def batch_sizes(name: str, given: Any, minimum: int = 2) -> tuple[int, ...]:
-    """One batch size or several, each once.
+    """Return one batch size or several, without duplicates.
 
     >>> batch_sizes("batch_sizes", [2, 64.0, 2])
     (2, 64)
@@ -68,7 +67,7 @@ def batch_sizes(name: str, given: Any, minimum: int = 2) -> tuple[int, ...]:
 
 
 def number(name: str, value: Any, within: str = "(-inf, inf)", meaning: str = "a number") -> float:
-    """A number in an interval, which is written as in mathematics: "[0, 1)" has 0 and not 1.
+    """Return a number in an interval in mathematical notation: "[0, 1)" includes 0 and excludes 1.
 
     >>> number("phi", 1, within="[0, 1)")
     Traceback (most recent call last):
@@ -87,23 +86,23 @@ def number(name: str, value: Any, within: str = "(-inf, inf)", meaning: str = "a
 
 
 def count(name: str, value: Any) -> int:
-    """How many of something: a whole number of at least 1."""
+    """Return a count: a whole number of at least 1."""
     return whole(name, value, minimum=1, maximum=LARGEST_BATCH)
 
 
-def share(name: str, value: Any) -> float:
-    """A part of a whole, from none to all.
+def proportion(name: str, value: Any) -> float:
+    """Return a proportion, from 0 to 1.
 
-    >>> share("smoothness", 2)
+    >>> proportion("smoothness", 2)
     Traceback (most recent call last):
         ...
-    ValueError: smoothness is a share, from 0 to 1; got 2.
+    ValueError: smoothness is a proportion, from 0 to 1; got 2.
     """
-    return number(name, value, "[0, 1]", "a share")
+    return number(name, value, "[0, 1]", "a proportion")
 
 
 def probability(name: str, value: Any) -> float:
-    """A probability that is neither 0 nor 1, as a confidence or the chance of a false alarm.
+    """Return a probability above 0 and below 1, such as a confidence or a false-alarm rate.
 
     >>> probability("confidence", 1.5)
     Traceback (most recent call last):
@@ -114,12 +113,12 @@ def probability(name: str, value: Any) -> float:
 
 
 def seed(name: str, value: Any) -> int:
-    """What streams of random numbers start from: a whole number of at least 0."""
+    """Return a seed of random streams: a whole number of at least 0."""
     return whole(name, value, minimum=0)
 
 
 def interval(within: str, meaning: str = "a number") -> Callable[[str, Any], float]:
-    """A check for numbers of an interval, see `number`.
+    """Return a check for numbers in an interval, see `number`.
 
     >>> interval("(0, 1]")("weight", 1)
     1.0
@@ -130,12 +129,12 @@ def interval(within: str, meaning: str = "a number") -> Callable[[str, Any], flo
 def _float(given: Any) -> float:
     try:
         return float(given)
-    except OverflowError:  # a whole number or fraction beyond all floats
+    except OverflowError:  # whole numbers and fractions may exceed the largest float
         return math.inf if given > 0 else -math.inf
 
 
 def _spoken(interval: str) -> str:
-    """An interval in words.
+    """Return an interval in words.
 
     >>> _spoken("(0, 1]"), _spoken("[0, 2]"), _spoken("[0, inf)"), _spoken("(-inf, inf)")
     ('above 0 and at most 1', 'from 0 to 2', 'at least 0 and finite', 'finite')

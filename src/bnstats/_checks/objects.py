@@ -1,4 +1,4 @@
-"""Arrays of Python objects: the numbers or dates in them, and what to do about anything else."""
+"""Arrays of Python objects: their numbers or dates, and advice on other objects."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _DATES = ("datetime", "datetime64", "date")
 
 
 def numbers_in(objects: NDArray[Any]) -> FloatArray | None:
-    """Return the real numbers among objects, NaN where one is missing; None if anything else is there.
+    """Return the real numbers among objects, NaN for missing values; None if there are other objects.
 
     >>> numbers_in(np.array([1, None, 2.5], dtype=object))
     array([1. , nan, 2.5])
     """
-    import pandas as pd  # after the names of this package are imported without it
+    import pandas as pd  # imported late, so that importing this package does not load it
 
     missing = pd.isna(objects)
     if not objects.ndim or not all(isinstance(value, Real) for value in objects[~missing]):
@@ -29,13 +29,13 @@ def numbers_in(objects: NDArray[Any]) -> FloatArray | None:
     found = np.full(objects.shape, np.nan)
     try:
         found[~missing] = objects[~missing].astype(np.float64)
-    except OverflowError:  # a whole number beyond all floats
+    except OverflowError:  # whole numbers may exceed the largest float
         return None
     return found
 
 
 def dates_in(objects: NDArray[Any]) -> NDArray[np.datetime64] | None:
-    """Return dates, times with a zone (in UTC) and periods (their start) as NumPy's; None if there are none.
+    """Return dates, times with a zone in UTC and starts of periods as dates of NumPy; None for other objects.
 
     >>> import pandas as pd
     >>> dates_in(np.array([pd.Period("2024-02"), pd.NaT], dtype=object)).astype("M8[D]").astype(str).tolist()
@@ -49,13 +49,13 @@ def dates_in(objects: NDArray[Any]) -> NDArray[np.datetime64] | None:
             return np.asarray(pd.PeriodIndex(objects).to_timestamp().to_numpy())
         if kind in _DATES:
             return np.asarray(pd.to_datetime(objects, utc=True).tz_localize(None).to_numpy())
-    except (TypeError, ValueError):  # of different frequencies, or out of bounds
+    except (TypeError, ValueError):  # frequencies may differ, and dates be out of bounds
         return None
     return None
 
 
-def mend_of(objects: NDArray[Any], x: str) -> str:
-    """Return what to do about an argument, the variable x, that holds these objects where numbers are due."""
+def fix_of(objects: NDArray[Any], x: str) -> str:
+    """Return advice on an argument, the variable x, that holds these objects where numbers are required."""
     import pandas as pd
 
     kind = pd.api.types.infer_dtype(objects.ravel(), skipna=True)
@@ -73,10 +73,10 @@ def mend_of(objects: NDArray[Any], x: str) -> str:
 
 
 def days(stamps: str) -> str:
-    """Return how dates become numbers, where `stamps` is the code that makes pandas' dates of them."""
+    """Return advice to convert dates to numbers, given the code that makes pandas' dates of them."""
     return f"{_DAYS}{stamps}"
 
 
 def durations(x: str) -> str:
-    """Return how durations become numbers."""
+    """Return advice to convert durations to numbers."""
     return f"give days, pd.to_timedelta({x}) / pd.Timedelta(1, 'D')"

@@ -1,4 +1,4 @@
-"""What somebody else's object or error says, in a sentence, whatever its own methods do."""
+"""Text of an object or error of the user's code, in one sentence, whatever its own methods do."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from bnstats._checks.terminal import escaped
 
 
 def text_of(value: Any, how: Callable[[Any], str]) -> str:
-    """Its text, as `str` or `repr` make it.
+    """Return an object's text, as `str` or `repr` make it.
 
     >>> class Bad:
     ...     def __repr__(self):
@@ -19,12 +19,12 @@ def text_of(value: Any, how: Callable[[Any], str]) -> str:
     """
     try:
         return how(value)
-    except Exception as error:  # a method of the user's may raise anything
+    except Exception as error:  # a user's method may raise anything
         return f"<{type(value).__name__} without a text: {type(error).__name__}>"
 
 
 def raised(error: BaseException) -> str:
-    r"""The kind of an error and what it says, on one line.
+    r"""Return the type and message of an error, on one line.
 
     >>> raised(ValueError("one,\n two")), raised(KeyError())
     ('ValueError: one, two', 'KeyError')

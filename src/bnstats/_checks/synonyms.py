@@ -1,4 +1,4 @@
-"""The known names that a reader may have meant by another one: by meaning first, then by letters."""
+"""Suggestions for an unknown name: known names of the same meaning first, then of similar letters."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import difflib
 from collections.abc import Iterable
 
 NEAR = 0.7
-"""Share of letters in common, in the same order (difflib's ratio), from which two names are near."""
+"""Minimum similarity (difflib's ratio) of two names that are near."""
 
-# Words for one thing; those of a line that are known names are suggested for the others, all of them if several are.
+# Each line has words with one meaning. For any of its words, all known names in the line are suggested.
 SYNONYMS = (
     "normal gaussian gauss norm bell n z",
     "exponential exp expon exponentialdistribution",
@@ -33,15 +33,15 @@ SYNONYMS = (
     "torch pytorch lightning",
     "keras tensorflow tf",
     "flax jax linen",
-    "batch batchnorm bn batchnormalization batchnormalization batchnorm1d batchnorm2d",
+    "batch batchnorm bn batchnormalization batchnormalisation batchnorm1d batchnorm2d",
     "layer layernorm ln layernormalization",
     "group groupnorm gn groupnormalization",
     "rms rmsnorm",
     "renorm batchrenorm brn batchrenormalization",
     "ghost ghostbatchnorm gbn",
     "none no nothing off identity raw uncorrected nonorm",
-    "center center centering centering demean subtractmean",
-    "standardize standardize zscore scale scaling standardization",
+    "center centre centering centring demean subtractmean",
+    "standardize standardise zscore scale scaling standardization",
     "shrink empiricalbayes eb jamesstein shrinkage",
     "combat pycombat sva",
     "random_intercept mixedlm lmm lme mixedmodel blup randomeffect",
@@ -64,9 +64,10 @@ SYNONYMS = (
 
 
 def meant(name: str, known: Iterable[str]) -> list[str]:
-    """Return the known names that are near: of the same spelling or meaning, else the one nearest by letters.
+    """Return the known names that are near: of the same spelling or meaning, else the most similar name.
 
-    Spelling counts letters, digits and points, in any case. By letters a name is near from a share `NEAR` in common.
+    Spelling counts letters, digits and points, in any case. By letters a name is near if its similarity is at least
+    `NEAR`.
 
     >>> meant("Gauss", ["normal", "uniform"]), meant("t", ["normal", "t5", "t3"]), meant("nrmal", ["normal", "t5"])
     (['normal'], ['t5', 't3'], ['normal'])

@@ -1,6 +1,6 @@
-"""Tables and columns of pandas, polars and Arrow: read as arrays that lost nothing, and given back as what they were.
+"""Tables and columns of pandas, polars and Arrow: conversion to arrays without loss, and back.
 
-No library of tables is imported here: an object of pandas or polars exists only where its library is loaded.
+No library of tables is imported here: an object of pandas or polars exists only if its library is loaded.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 
 
 def is_labeled(given: Any) -> bool:
-    """Return whether rows have labels: a Series or a DataFrame of pandas."""
+    """Return True if rows have labels: for a Series or a DataFrame of pandas."""
     pandas = sys.modules.get("pandas")
     return pandas is not None and isinstance(given, (pandas.Series, pandas.DataFrame))
 
 
 def columns_of(given: Any) -> list[Any] | None:
-    """Return the names of a table's columns; None for what is no table.
+    """Return the names of a table's columns; None if the argument is no table.
 
     >>> import pandas as pd
     >>> columns_of(pd.DataFrame({"a": [1], "b": [2]})), columns_of([1, 2])
@@ -35,12 +35,14 @@ def columns_of(given: Any) -> list[Any] | None:
 
 
 def is_lazy(given: Any) -> bool:
-    """Return whether a table of polars is still a query."""
+    """Return True if a table of polars is still a query."""
     return _is_polars(given, "LazyFrame")
 
 
 def readable(given: Any) -> Any:
-    """Return what NumPy reads without loss: nullable numbers as floats with NaN, a table's columns side by side.
+    """Return an object that NumPy reads without loss.
+
+    Nullable numbers become floats with NaN, and the columns of a table stand side by side.
 
     >>> import pandas as pd
     >>> readable(pd.Series([True, None], dtype="boolean"))
@@ -52,7 +54,7 @@ def readable(given: Any) -> Any:
 
 
 def one_column(given: Any) -> Any:
-    """Return the column of a table that has one; anything else as it is.
+    """Return the column of a table with one column; return any other argument unchanged.
 
     >>> import pandas as pd
     >>> one_column(pd.DataFrame({"batch": ["a", "b"]})).tolist()
@@ -65,7 +67,9 @@ def one_column(given: Any) -> Any:
 
 
 def like(given: Any, values: NDArray[Any]) -> Any:
-    """Return values of the same shape as what was given: a pandas object with its labels, a polars one, else an array.
+    """Return values in the type of `given`: a pandas object with its labels, a polars object, or an array.
+
+    `values` has the shape of `given`.
 
     >>> import pandas as pd
     >>> like(pd.Series([1, 2], index=["a", "b"], name="grade"), np.array([0.5, 1.5])).to_dict()
@@ -96,7 +100,7 @@ def rows_like(given: Any, values: NDArray[Any], columns: list[Any] | None) -> An
 
 
 def finite_only(name: str, given: Any, axes: int) -> str:
-    """Return code that keeps the finite values of an argument, or the rows of them, whatever holds them.
+    """Return code that keeps the finite values of an argument, or its finite rows.
 
     >>> finite_only("x", np.zeros(3), 1), finite_only("each of x", [1.0], 1)
     ('x[np.isfinite(x)]', 'x[np.isfinite(x)] after x = np.asarray(x, float)')
@@ -115,7 +119,7 @@ def finite_only(name: str, given: Any, axes: int) -> str:
 
 
 def variable(name: str) -> str:
-    """Return the argument's name where it can be a variable's, else x.
+    """Return the argument's name if it can name a variable, else x.
 
     >>> variable("batch"), variable("y of dataset"), variable("a population")
     ('batch', 'y', 'x')

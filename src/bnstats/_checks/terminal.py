@@ -1,4 +1,4 @@
-"""Names and numbers as a terminal shows them: names character by character, whatever codes are in them."""
+"""Text for a terminal: names character by character, with control codes written out."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def escaped(text: str) -> str:
-    r"""Return a text whose control codes are written out.
+    r"""Return a text with its control codes written out.
 
     >>> escaped("\x1b[31mred\n"), escaped("naïve")
     ('\\x1b[31mred\\n', 'naïve')
@@ -26,18 +26,18 @@ def _code(character: str) -> str:
 
 
 def escaped_lines(text: str) -> str:
-    """Return a text of several lines whose other control codes are written out."""
+    """Return a text of several lines with its control codes, except line ends, written out."""
     return "\n".join(map(escaped, text.split("\n")))
 
 
 def printable(text: str) -> str:
-    """Return a text without codes, and without characters that standard output cannot show."""
+    """Return a text without control codes and without characters that standard output cannot show."""
     encoding = _encoding()
     return escaped(text).encode(encoding, "backslashreplace").decode(encoding)
 
 
 def plus_minus() -> str:
-    """Return the sign of an error, as standard output can show it."""
+    """Return the sign ±, or +/- if standard output cannot show ±."""
     return "±" if "±".encode(_encoding(), "ignore") else "+/-"
 
 
@@ -51,7 +51,7 @@ def _encoding() -> str:
 
 
 def printable_table(table: pd.DataFrame) -> pd.DataFrame:
-    """Return a table whose names, in cells and of columns, are printable."""
+    """Return a table whose column names and text cells are printable."""
     texts = {
         column: [printable(cell) if isinstance(cell, str) else cell for cell in table[column]]
         for column in table.columns

@@ -1,8 +1,9 @@
-"""Calls of a user's own functions: their arrays are read-only copies, and a write ends in one sentence.
+"""Calls of a user's own functions with read-only copies of arrays; a write raises a short error.
 
-Draws and data are shared by estimators, measures and blocks. A function gets copies of its own, since not all writes
-can be refused: `numpy.add.at` and PyTorch write into read-only arrays, too. A copy may be kept: nothing else changes
-it. A library that takes no read-only arrays, such as a compiled function with a fixed signature, gets writable copies.
+Estimators, measures and blocks use the same draws and data. A function gets copies of its own, because not all writes
+can be refused: `numpy.add.at` and PyTorch write into read-only arrays, too. The function may keep its copy: nothing
+else changes it. A library that takes no read-only arrays, such as a compiled function with a fixed signature, gets
+writable copies.
 """
 
 from __future__ import annotations
@@ -18,21 +19,21 @@ from weakref import WeakSet
 import numpy as np
 
 _PACKAGE = __name__.partition(".")[0]
-# Errors of NumPy, of memory views and of Numba about a write; of Cython and Numba about arrays that they cannot take.
+# Parts of error messages: of NumPy, memory views and Numba about a write; of Cython and Numba about read-only arrays.
 _WRITES = ("is read-only", "modify read-only memory", "modify readonly", "setitem(readonly array")
 _NEEDS_WRITABLE = ("buffer source array is read-only", "No matching definition for argument type(s) readonly")
 
 
-# An attribute of functions that do nothing but lend.
+# Attribute of functions that only pass copies of arrays on to a user's method.
 LENDING = "_bnstats_lends"
 
 
 class ReadOnlyError(ValueError):
-    """A user's function wrote into an array that it was given."""
+    """Error of a user's function that wrote into one of its arrays."""
 
 
 def is_own(function: Any) -> bool:
-    """Return whether a function or class is a user's, and not this package's.
+    """Return True for a user's function or class, False for this package's.
 
     >>> is_own(np.median), is_own(is_own), is_own(partial(is_own, 3))
     (True, False, False)
@@ -43,19 +44,23 @@ def is_own(function: Any) -> bool:
 
 
 def called(name: str, function: Callable[..., Any], *given: Any, **named: Any) -> Any:
-    """Call a function with read-only copies of its arrays, if it is a user's; the package's get them as they are.
+    """Call a function, with read-only copies of its arrays if it is a user's.
 
     Parameters
     ----------
     name : str
-        The user's object, as the error calls it.
+        Name of the user's object in an error.
+    function : callable
+        Function of the user or of this package.
+    *given, **named
+        Arguments.
 
     Examples
     --------
     >>> called("my rule", np.ndarray.sort, np.array([2.0, 1.0]))
     Traceback (most recent call last):
         ...
-    bnstats._checks.user_code.ReadOnlyError: my rule writes into a read-only array, ...
+    bnstats._checks.user_code.ReadOnlyError: my rule writes into a read-only array; ...
     """
     if not is_own(function):
         return function(*given, **named)
@@ -63,11 +68,11 @@ def called(name: str, function: Callable[..., Any], *given: Any, **named: Any) -
 
 
 def _called(name: str, function: Callable[..., Any], given: Any, named: Any, kept: Collection[Any] = ()) -> Any:
-    """Lend all arguments but those that are kept, by place or name."""
+    """Call a function with copies of all arguments except those in `kept`, by place or name."""
 
     def call(writable: bool) -> Any:
-        held = [part if i in kept else lent(part, writable) for i, part in enumerate(given)]
-        return guarded(name, function, *held, **{k: v if k in kept else lent(v, writable) for k, v in named.items()})
+        copies = [part if i in kept else lent(part, writable) for i, part in enumerate(given)]
+        return guarded(name, function, *copies, **{k: v if k in kept else lent(v, writable) for k, v in named.items()})
 
     if function in _need_writable:
         return call(writable=True)
@@ -76,7 +81,7 @@ def _called(name: str, function: Callable[..., Any], given: Any, named: Any, kep
     except (ValueError, TypeError) as error:
         if not _needs_writable(error):
             raise
-    with suppress(TypeError):  # of what has no weak references
+    with suppress(TypeError):  # some callables have no weak references
         _need_writable.add(function)
     return call(writable=True)
 
@@ -90,7 +95,7 @@ def _needs_writable(error: Exception) -> bool:
 
 
 def guarded(name: str, function: Callable[..., Any], *given: Any, **named: Any) -> Any:
-    """Call a function with arguments that are lent already; an error about a write becomes a sentence."""
+    """Call a function with copies of its arrays; turn an error about a write into a sentence."""
     try:
         return function(*given, **named)
     except ReadOnlyError:
@@ -100,13 +105,13 @@ def guarded(name: str, function: Callable[..., Any], *given: Any, **named: Any) 
         if not kinds or _needs_writable(error) or not any(text in str(error) for text in _WRITES):
             raise
         raise ReadOnlyError(
-            f"{name} writes into a read-only array, as all are that it is given: let it copy the array first, as in "
-            "x = x.copy()."
+            f"{name} writes into a read-only array; all of its arrays are read-only: let it copy the array first, as "
+            "in x = x.copy()."
         ) from error
 
 
 def lent(value: Any, writable: bool = False) -> Any:
-    """Return a copy of an array, or of what holds arrays, that cannot be written to.
+    """Return a read-only copy of an array, or of an object that holds arrays.
 
     >>> lent((np.zeros(2), 3))[0].flags.writeable
     False
@@ -127,14 +132,14 @@ def lent(value: Any, writable: bool = False) -> Any:
 
 
 class HoldsArrays:
-    """An object that is lent as a copy with copies of its arrays, those that it has computed and kept among them."""
+    """Object that user code gets as a copy, with copies of its arrays, including computed and kept ones."""
 
 
 class LendsArrays:
-    """A family of classes: methods of the package's that a user's subclass overrides are lent their arrays."""
+    """Family of classes that pass read-only copies to methods that a user's subclass overrides."""
 
     written: ClassVar[Collection[str]] = ("out",)
-    """Parameters that such a method writes to."""
+    """Parameters that such a method writes to; they are not copied."""
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -144,8 +149,8 @@ class LendsArrays:
             function = member.__func__ if isinstance(member, staticmethod | classmethod) else member
             overrides = any(name in vars(base) and not is_own(base) for base in cls.__mro__[1:])
             if not name.startswith("_") and overrides and isinstance(function, FunctionType):
-                door = _lending(function, f"{cls.__name__}.{name}", cls.written)
-                setattr(cls, name, door if function is member else type(member)(door))
+                lending = _lending(function, f"{cls.__name__}.{name}", cls.written)
+                setattr(cls, name, lending if function is member else type(member)(lending))
 
 
 def _lending(function: FunctionType, name: str, written: Collection[str]) -> Callable[..., Any]:
@@ -153,16 +158,16 @@ def _lending(function: FunctionType, name: str, written: Collection[str]) -> Cal
     places = {i for i, parameter in enumerate(code.co_varnames[: code.co_argcount]) if parameter in written}
 
     @wraps(function)
-    def door(*given: Any, **named: Any) -> Any:
+    def lending(*given: Any, **named: Any) -> Any:
         __tracebackhide__ = True
         return _called(name, function, given, named, kept={*places, *written})
 
-    vars(door)[LENDING] = True  # it is not the user's code, which is what stores and streams know an object by
-    return door
+    vars(lending)[LENDING] = True  # stores and streams identify the object by the user's code instead
+    return lending
 
 
 def overridden_below(kind: type, method: str, statement: str) -> bool:
-    """Return whether a class overrides a method, but not what a class above it states of its own such method.
+    """Return True if a class overrides a method but not a statement that a class above makes about it.
 
     >>> class Above:
     ...     def draw(self): ...
@@ -177,7 +182,7 @@ def overridden_below(kind: type, method: str, statement: str) -> bool:
 
 
 def name_of_function(function: Any) -> str:
-    """Return what a function is called in a message.
+    """Return the name of a function for a message.
 
     >>> name_of_function(partial(is_own)), name_of_function(np.median)
     ('is_own', 'median')

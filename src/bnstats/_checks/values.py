@@ -1,7 +1,7 @@
-"""Checks of arguments: each kind in one place, so that the same value is accepted or refused everywhere.
+"""Checks of arguments, each kind in one place, so that all functions accept the same values.
 
-Each takes the argument's name and what was given, and returns it as the rest of the code wants it, or raises a
-ValueError of one sentence. Numbers are checked in `bnstats._checks.numbers`, arrays in `bnstats._checks.arrays`.
+Each check takes the argument's name and value. It returns the value for use, or raises a ValueError of one sentence.
+Numbers are checked in `bnstats._checks.numbers`, arrays in `bnstats._checks.arrays`.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from bnstats._checks.terminal import escaped
 T = TypeVar("T")
 
 MOST_THINGS = 10_000
-"""Things in a list of arguments, at most: an iterator may never end."""
+"""Maximum number of items in a list of arguments: an iterator may never end."""
 NAMES_LISTED = 30
-"""Known names that a refusal lists whole; of more it lists the first."""
+"""Maximum number of known names that an error lists in full; of more names it lists the first ten."""
 LONGEST_NAME = 100
-"""Letters of a name that are compared with the known ones."""
+"""Maximum letters of a name that are compared with the known names."""
 
-# As in file:x?mode=memory and sqlite:///x, of whose slashes a path keeps one; C: is a drive.
+# Matches file:x?mode=memory and sqlite:///x, of which a path keeps one slash; C: is a drive.
 _ADDRESS = re.compile(r"file:|[a-z][a-z0-9+.-]+:/", re.IGNORECASE)
 
 _REPR = reprlib.Repr()
@@ -38,7 +38,7 @@ _REPR.maxstring = _REPR.maxother = 80  # characters
 
 
 def shown(value: Any) -> str:
-    """What was given, short enough for a sentence, whatever its own `repr` does.
+    """Return an object's text, short enough for a sentence, whatever its own `repr` does.
 
     >>> shown(list(range(1000)))
     '[0, 1, 2, 3, 4, 5, ...]'
@@ -51,7 +51,7 @@ def shown(value: Any) -> str:
 
 
 def flag(name: str, value: Any) -> bool:
-    """True or False, and nothing that merely counts as one of them.
+    """Return True or False; refuse other values, including 0 and 1.
 
     >>> flag("refit", "no")
     Traceback (most recent call last):
@@ -64,7 +64,7 @@ def flag(name: str, value: Any) -> bool:
 
 
 def generator(name: str, value: Any) -> np.random.Generator:
-    """A generator of random numbers: the one given, or a new one from a seed, or from None.
+    """Return a generator of random numbers: the given generator, or a new one from a seed or None.
 
     >>> generator("rng", 1.5)
     Traceback (most recent call last):
@@ -81,7 +81,7 @@ def generator(name: str, value: Any) -> np.random.Generator:
 
 
 def function(name: str, value: Any, example: str) -> Callable[..., Any]:
-    """Something that can be called.
+    """Return a callable; raise ValueError for anything else.
 
     >>> function("function", 3, "f(x, axis)")
     Traceback (most recent call last):
@@ -95,7 +95,7 @@ def function(name: str, value: Any, example: str) -> Callable[..., Any]:
 
 
 def path(name: str, value: Any) -> Path:
-    """The path of a file.
+    """Return the path of a file.
 
     >>> path("store", "")
     Traceback (most recent call last):
@@ -109,7 +109,7 @@ def path(name: str, value: Any) -> Path:
 
 
 def store_path(name: str, value: Any) -> Path:
-    """Return the path of a store: a file that is there, or that can be made, on a disk.
+    """Return the path of a store: an existing file, or a file that can be created, on a disk.
 
     SQLite's own names for databases in memory, and addresses of any kind, are no paths.
 
@@ -130,7 +130,7 @@ def store_path(name: str, value: Any) -> Path:
 
 
 def instance(name: str, value: Any, wanted: type[Any], example: str) -> Any:
-    """An object of the (perhaps abstract) class that is wanted.
+    """Return an object of the required class, which may be abstract.
 
     >>> instance("batching", 3, np.ndarray, "np.zeros(3)")
     Traceback (most recent call last):
@@ -143,7 +143,7 @@ def instance(name: str, value: Any, wanted: type[Any], example: str) -> Any:
 
 
 def several(name: str, given: Any) -> tuple[Any, ...]:
-    """One thing, or an iterable of things, as a tuple; a string or a mapping is one thing.
+    """Return one object, or an iterable of objects, as a tuple; a string or a mapping is one object.
 
     >>> several("momentum", 0.1), several("momentum", [0.1, None])
     ((0.1,), (0.1, None))
@@ -161,7 +161,7 @@ def several(name: str, given: Any) -> tuple[Any, ...]:
 
 
 def each(name: str, given: Any, check: Callable[[Any], T]) -> tuple[T, ...]:
-    """What `check` makes of one thing, or of each of several, each once.
+    """Return the results of `check` for one object or several, without duplicates.
 
     >>> each("names", ["a", "b", "a"], lambda name: word("each of names", name))
     ('a', 'b')
@@ -170,7 +170,7 @@ def each(name: str, given: Any, check: Callable[[Any], T]) -> tuple[T, ...]:
 
 
 def choice(name: str, value: Any, known: Sequence[str]) -> str:
-    """One of a few words.
+    """Return one of the known words.
 
     >>> choice("labels", "signl", ("nuisance", "signal"))
     Traceback (most recent call last):
@@ -183,12 +183,12 @@ def choice(name: str, value: Any, known: Sequence[str]) -> str:
 
 
 def choices(name: str, given: Any, known: Sequence[str]) -> tuple[str, ...]:
-    """One or more of a few words, each once."""
+    """Return one or more of the known words, without duplicates."""
     return each(name, given, lambda word: choice(f"each of {name}", word, known))
 
 
 def optional(check: Callable[[str, Any], T]) -> Callable[[str, Any], T | None]:
-    """The same check of what may be left out with None.
+    """Return a check that also accepts None.
 
     >>> optional(word)("name", None) is None
     True
@@ -197,7 +197,7 @@ def optional(check: Callable[[str, Any], T]) -> Callable[[str, Any], T | None]:
 
 
 def word(name: str, value: Any) -> str:
-    """A string that is not empty.
+    """Return a string that is not empty.
 
     >>> word("name", 3)
     Traceback (most recent call last):
@@ -210,9 +210,9 @@ def word(name: str, value: Any) -> str:
 
 
 def named(kind: str, name: object, known: Mapping[str, T], otherwise: str) -> T:
-    """The thing of that name; `otherwise` is what it could be instead of a name.
+    """Return the object of that name; `otherwise` describes the alternative to a name.
 
-    A name that is not known is answered with those that may have been meant, if any is near (`_synonyms.meant`).
+    The error for an unknown name suggests known names with a similar meaning or spelling (`synonyms.meant`).
 
     >>> named("estimator", "men", {"mean": 1, "var": 2}, "a bn.Estimator")
     Traceback (most recent call last):
@@ -234,7 +234,7 @@ def named(kind: str, name: object, known: Mapping[str, T], otherwise: str) -> T:
 
 
 def _listed(known: Iterable[str]) -> str:
-    """The names, or the first of very many.
+    """Return the names in one string, or the first ten if there are more than NAMES_LISTED.
 
     >>> _listed(["mean", "var"]), _listed(map(str, range(99)))
     ('mean, var', '0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 89 more')
@@ -246,11 +246,12 @@ def _listed(known: Iterable[str]) -> str:
 
 
 def scalar(value: Any) -> Any:
-    """The number in an array without axes; None for what is no number."""
+    """Return the number in an array without axes; None if the value is no real number."""
     if isscalar(value) and not isinstance(value, np.ma.MaskedArray):
         value = value[()]
     return None if isinstance(value, bool) or not isinstance(value, Real) else value
 
 
 def isscalar(given: Any) -> bool:
+    """Return True for an array without axes."""
     return isinstance(given, np.ndarray) and given.ndim == 0

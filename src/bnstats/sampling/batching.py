@@ -18,7 +18,7 @@ from scipy import special, stats
 from bnstats._checks.arguments import CheckedMethods, checked
 from bnstats._checks.array_types import FloatArray
 from bnstats._checks.arrays import batches_buffer
-from bnstats._checks.numbers import batch_size, interval, sample_size, share, whole
+from bnstats._checks.numbers import batch_size, interval, proportion, sample_size, whole
 from bnstats._checks.user_code import overridden_below
 from bnstats._checks.values import generator, instance, optional
 from bnstats._compiled import compiled
@@ -38,7 +38,7 @@ class Batching(CheckedMethods, ABC):
         "rng": generator,
         "out": batches_buffer,
         "batch_size": sample_size,
-        "chance": share,
+        "chance": proportion,
     }
 
     def __init_subclass__(cls) -> None:
@@ -222,7 +222,7 @@ class WithoutReplacement(Batching):
 _finite = lru_cache(maxsize=64)(Population.quantiles)
 
 
-@checked(icc=share)
+@checked(icc=proportion)
 @dataclass(frozen=True)
 class Clustered(Batching):
     """Batches that are clusters: a value is the cluster's common value with probability sqrt(icc).

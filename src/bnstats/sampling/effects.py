@@ -12,7 +12,7 @@ from numpy.random import Generator
 
 from bnstats._checks.arguments import CheckedMethods, checked
 from bnstats._checks.array_types import FloatArray
-from bnstats._checks.numbers import count, interval, share, whole
+from bnstats._checks.numbers import count, interval, proportion, whole
 from bnstats._checks.user_code import overridden_below
 from bnstats._checks.values import generator, instance, named
 
@@ -245,7 +245,7 @@ def _distinct(name: str, given: Any) -> Distinct:
     return effect
 
 
-@checked(smooth=_effect_of, smoothness=share, distinct=_distinct)
+@checked(smooth=_effect_of, smoothness=proportion, distinct=_distinct)
 @dataclass(frozen=True)
 class Mixture(Effect):
     """A sum of a distinct effect and a smooth effect, which divide the variance.

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Unpack
 
 from bnstats._checks.numbers import batch_sizes as batch_sizes_of
-from bnstats._checks.numbers import number, share, whole
+from bnstats._checks.numbers import number, proportion, whole
 from bnstats._checks.values import choices, each, flag, several
 from bnstats.corrections import Correction, correction_of
 from bnstats.sampling.effects import Effect
@@ -116,7 +116,7 @@ def measure_correction(
     study = CorrectionStudy(
         effect=tuple(Effect.of(e) for e in several("effect", effect)),
         effect_size=each("effect_size", effect_size, lambda t: number("each of effect_size", t, "[0, inf)")),
-        smoothness=each("smoothness", smoothness, lambda s: share("each of smoothness", s)),
+        smoothness=each("smoothness", smoothness, lambda s: proportion("each of smoothness", s)),
         batch_size=batch_sizes_of("batch_sizes", batch_sizes),
         labels=choices("labels", labels, LABELS),
         design=choices("design", design, DESIGNS),
