@@ -27,10 +27,10 @@ class ManyCells(bn.Study):
     grid: ClassVar[tuple[str, ...]] = ("number",)
     number: int = 2000
 
-    def cells(self) -> list[dict[str, Any]]:
+    def conditions(self) -> list[dict[str, Any]]:
         return [{"condition": i} for i in range(self.number)]
 
-    def simulate(self, cell: Any, rng: Generator, size: int) -> dict[str, NDArray[np.float64]]:
+    def simulate(self, condition: Any, rng: Generator, size: int) -> dict[str, NDArray[np.float64]]:
         return {"mean": rng.exponential(size=size), "middle": rng.normal(size=size)}
 
 

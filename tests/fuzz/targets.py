@@ -24,7 +24,17 @@ BATCH = np.repeat(np.arange(6), 10)
 # One that takes what a simulation takes is called more rarely.
 SLOW = ("measure_", "run", "assert_", "show_versions", "leave_one_batch_out", "plot", "summary", "compare", "audit")
 SLOW += ("recalibrate", "check_claims", "merge_stores", "convergence", "gradients", "mismatch", "numbers", "running")
-SLOW += ("regions", "intervals", "winner_map", "series", "panels", "zip_plot", "log2_ticks", "log_errors", "to_html")
+SLOW += (
+    "regions",
+    "intervals",
+    "best_correction_map",
+    "series",
+    "panels",
+    "zip_plot",
+    "log2_ticks",
+    "log_errors",
+    "to_html",
+)
 # They take what the author of a study or of an adaptation writes, or nothing, and print.
 LEFT_OUT = {"Study", "networks.Network.evaluate", "show_versions"}
 # What others return and nobody makes by hand; its methods are called.

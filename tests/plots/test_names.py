@@ -67,7 +67,7 @@ DRAWN: dict[str, Callable[[str], Figure]] = {
     ),
     "gradients": lambda name: plots.gradients(gradient_table(name)),
     "regions": lambda name: plots.regions(condition_table(name)),
-    "winner_map": lambda name: own_axes(
+    "best_correction_map": lambda name: own_axes(
         lambda ax: plots.best_correction_map(ax, condition_table(name), "batch_size", "effect_size", {name: "C0"})
     ),
     "ledger": lambda name: ledger(pd.DataFrame([CLAIM | {"claim": name}])),
@@ -109,7 +109,7 @@ def test_every_public_figure_is_among_these() -> None:
 def test_a_figure_shows_a_name_character_by_character(what: str, name: str) -> None:
     """Without a warning (they are errors in tests), in its legend, too."""
     expected = name.encode("unicode_escape").decode() if not name.isprintable() else name
-    if what in ("regions", "winner_map"):
+    if what in ("regions", "best_correction_map"):
         expected = plots.spoken(expected)
     if what == "audit_report" and len(expected) > 24:
         expected = expected[-23:]
