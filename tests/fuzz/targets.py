@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 
 import bnstats as bn
-from bnstats._written import Written
 
 ROWS = np.random.default_rng(0).normal(size=(60, 4))
 LABELS = (ROWS[:, 0] > 0).astype(int)
@@ -182,7 +181,6 @@ BY_NAME: dict[str, Callable[[], Any]] = {
     "dataset": lambda: (ROWS.astype(np.float32), LABELS),
     "network": network,
     "split": lambda: bn.Dataset.of((ROWS.astype(np.float32), LABELS)).split(np.random.default_rng(0)),
-    "written": lambda: Written(),
     "q": lambda: 0.5,
     "index": lambda: 1,
     "of": lambda: 2,

@@ -430,24 +430,68 @@ def test_rate_refuses_a_function_that_ignores_its_axis():
         assert_rate(ignoring_axis, "normal", to=0.0, rate=-0.5, tolerance=0.1)
 
 
+EIGHT_SIZES = 2 ** np.arange(1, 9)
+
+
 @pytest.mark.parametrize(
-    "claim",
+    ("claim", "line"),
     [
-        lambda: assert_within_mcse(7.25, 0.5, 1.0),
-        lambda: assert_converges("var", stats.lognorm(1), within=np.float64(0.5), batch_size=16, confidence=0.9),
-        lambda: assert_converges(
-            np.median, "normal", to=0, within=0.1, batch_size=10, confidence=0.9, batching=bn.Clustered(icc=0.5), seed=3
+        (
+            lambda: assert_within_mcse(7.25, 0.5, 1.0),
+            "bn.testing.assert_within_mcse(7.25, 0.5, 1.0, false_alarm=1e-06)",
         ),
-        lambda: assert_rate("mean", "normal", rate=-1.0, tolerance=0.1, max_draws=2**26, batch_sizes=(8, 64)),
+        (
+            lambda: assert_converges("var", stats.lognorm(1), within=np.float64(0.5), batch_size=16, confidence=0.9),
+            "bn.testing.assert_converges('var', lognorm(1), within=0.5, batch_size=16, confidence=0.9)",
+        ),
+        (
+            lambda: assert_converges(
+                np.median,
+                "normal",
+                to=np.array(0),
+                within=0.1,
+                batch_size=9,
+                confidence=0.9,
+                batching=bn.Clustered(icc=0.5),
+            ),
+            "bn.testing.assert_converges(median, 'normal', to=0, within=0.1, batch_size=9, confidence=0.9, "
+            "batching=Clustered(icc=0.5))",
+        ),
+        (
+            lambda: assert_rate("mean", "normal", rate=-1.0, tolerance=0.1, max_draws=2**26, batch_sizes=EIGHT_SIZES),
+            "bn.testing.assert_rate('mean', 'normal', rate=-1.0, tolerance=0.1, "
+            "batch_sizes=(2, 4, 8, 16, 32, 64, 128, 256), "
+            "max_draws=67108864)",
+        ),
+        (
+            lambda: assert_unbiased("var", "exponential", tolerance=0.02, batch_size=10, seed=np.int64(3)),
+            "bn.testing.assert_unbiased('var', 'exponential', tolerance=0.02, batch_size=10, seed=3)",
+        ),
     ],
+    ids=["within_mcse", "law", "function and rule", "sizes", "seed"],
 )
-def test_the_line_of_a_failure_reproduces_it(claim):
+def test_the_line_of_a_failure_reproduces_it(claim, line):
+    """Whoever types it has the objects that it names."""
     with pytest.raises(AssertionError) as caught:
         claim()
-    line = str(caught.value).rpartition("Reproduce: ")[2]
+    assert str(caught.value).rpartition("Reproduce: ")[2] == line
     with pytest.raises(AssertionError) as again:
-        exec(line, {"assert_within_mcse": assert_within_mcse})
+        eval(line, {"bn": bn, "median": np.median, "lognorm": stats.lognorm, "Clustered": bn.Clustered})
     assert str(again.value) == str(caught.value)
+
+
+def test_the_line_of_a_failure_names_objects_and_is_short():
+    """An array by its number of values and a digest, a function and an estimator by their names."""
+    values = np.arange(1e6)
+    for estimator in (np.median, bn.Estimator("median", np.median, 0.0)):
+        with pytest.raises(AssertionError) as caught:
+            assert_converges(estimator, values, to=0.0, within=1.0, batch_size=9, confidence=0.9)
+        line = str(caught.value).rpartition("Reproduce: ")[2]
+        assert re.fullmatch(
+            r"bn.testing.assert_converges\(median, array\[1000000\]-\w{6}, to=0.0, within=1.0, batch_size=9, "
+            r"confidence=0.9\)",
+            line,
+        )
 
 
 OUTSIDE = """
@@ -498,7 +542,7 @@ def test_in_a_project_of_its_own(tmp_path: Path):
     assert "PASSED test_own.py::test_correct" in done.stdout
     reports = dict(re.findall(r"^_+ test_(\w+) _+$(.*?)(?=^_{5,}|^={5,})", done.stdout, re.MULTILINE | re.DOTALL))
     assert "not of at least 0.9 (false alarm 1e-06)" in reports["wrong_confidence"]
-    assert "bn.testing.assert_converges(trimmed, population, to=" in reports["wrong_confidence"]
+    assert "bn.testing.assert_converges(trimmed, array[5000]-" in reports["wrong_confidence"]
     assert "not n^-1 to within 0.1" in reports["wrong_rate"]
     assert "not within Monte Carlo error of the truth" in reports["wrong_estimate"]
     for name in ("confidence", "rate", "estimate"):

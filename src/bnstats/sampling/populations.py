@@ -16,7 +16,6 @@ from bnstats._checks.array_types import FloatArray
 from bnstats._checks.arrays import float_buffer, real_array
 from bnstats._checks.numbers import batch_size, probability
 from bnstats._checks.values import generator, named, optional, shown, word
-from bnstats._written import Written, written_of
 from bnstats.sampling.atoms import atoms_of_law, largest_atom_of_law
 from bnstats.sampling.generators.registry import generator_by, mark, sampler_of
 from bnstats.sampling.generators.samplers import Fill, array_filler, law_filler
@@ -73,7 +72,6 @@ class Population(CheckedMethods):
         "out": float_buffer,
         "probability": probability,
         "size": batch_size,
-        "written": written_of,
     }
 
     name: str
@@ -153,14 +151,6 @@ class Population(CheckedMethods):
         'norm'
         """
         return None if self.values is not None or type(self) is not Population else family(self.law)
-
-    def as_code(self, written: Written) -> str:
-        """How it is written in Python: a known name, else the law or the values."""
-        known = next((name for name, other in POPULATIONS.items() if other.law_identity == self.law_identity), None)
-        source = written(known or (self.law if self.values is None else self.values), self.name)
-        name = "" if known == self.name else f", {self.name!r}"
-        sampler = "" if self.sampler == "numpy" else f", sampler={self.sampler!r}"
-        return f"{written(Population)}.of({source}{name}{sampler})"
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Population):

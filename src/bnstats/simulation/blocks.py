@@ -13,7 +13,6 @@ from bnstats._checks.numbers import whole
 from bnstats._checks.safe_text import raised, text_of
 from bnstats._checks.user_code import guarded
 from bnstats._checks.values import instance
-from bnstats._written import Written
 from bnstats.simulation.frozen_condition import FrozenCondition
 from bnstats.simulation.streams import digest, stream
 from bnstats.simulation.study import Condition, Study
@@ -25,12 +24,15 @@ class BlockError(RuntimeError):
     Attributes
     ----------
     study : Study
-        Study of the failed block, which that line takes.
+        Study of the failed block; the line calls it `error.study`.
     """
 
     def __init__(self, message: str, study: Study) -> None:
         super().__init__(message)
         self.study = study
+
+    def __reduce__(self) -> tuple[type[BlockError], tuple[str, Study]]:
+        return type(self), (str(self), self.study)
 
 
 def run_block(study: Study, *, condition: int, block: int, seed: int = 0) -> Mapping[Any, NDArray[Any]]:
@@ -110,11 +112,9 @@ def failure(study: Study, condition: Condition, block: int, seed: int, error: Ba
     """Return the error to raise for a block that failed with this exception."""
     place = [digest(c) for c in study.conditions()].index(digest(condition))
     named = ", ".join(f"{key}={text_of(value, repr)}" for key, value in condition.items())
-    written = Written()
-    call = f"{written(run_block)}({written(study, 'study')}, condition={place}, block={block}, seed={seed})"
     return BlockError(
         f"block {block} of condition {place} ({named}) failed: {raised(error)}\n"
-        f"Run it alone with this line{written.where()}:\n"
-        f"{written.line(call)}",
+        "Run it alone with this line, where error is this exception (sys.last_value in an interactive session):\n"
+        f"bn.run_block(error.study, condition={place}, block={block}, seed={seed})",
         study,
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -18,9 +17,7 @@ from bnstats._checks.numbers import batch_size, interval, number
 from bnstats._checks.safe_text import raised
 from bnstats._checks.user_code import ReadOnlyError, called, is_own, lent, overridden_below
 from bnstats._checks.values import function, named, optional, word
-from bnstats._written import Written, written_of
 from bnstats.sampling.populations import Population, population_of
-from bnstats.simulation.streams import digest
 from bnstats.statistics import order_statistics
 from bnstats.statistics.estimator_theory import (
     FRESH_NORMALIZED,
@@ -103,7 +100,6 @@ class Estimator(CheckedMethods):
         "moments": moments_of,
         "fresh": _function,
         "estimates": real_array,
-        "written": written_of,
     }
 
     name: str
@@ -245,15 +241,6 @@ class Estimator(CheckedMethods):
         rounding = ROUNDING * max(abs(target), abs(one), population.std)
         one = target if abs(one - target) <= rounding else one
         return np.where(np.abs(estimates - one) <= rounding, one, estimates)
-
-    def as_code(self, written: Written) -> str:
-        """How it is written in Python: one of the package's by its name, any other by its fields."""
-        known = ESTIMATORS.get(self.name)
-        if known is not None and digest(known) == digest(self):
-            return f"{written.public('ESTIMATORS')}[{self.name!r}]"
-        fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        given = [f"{k}={written(v, k)}" for k, v in fields.items() if v is not None or k == "function"]
-        return f"{written(type(self))}({', '.join(given)})"
 
     def population_value(self, population: Population) -> float:
         """Return the population value that the estimator estimates; nan where it does not exist."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from bnstats._checks.numbers import interval, number
 from bnstats._checks.values import shown
-from bnstats._written import Written
 from bnstats.sampling.batching import Batching
 from bnstats.sampling.populations import Population
 from bnstats.statistics.estimators import Estimator, estimator_of
@@ -68,13 +70,25 @@ def surplus(estimate: float, margin: float, tolerance: float) -> float:
     return narrower * narrower  # a product overflows to inf, where ** would raise OverflowError
 
 
-def repeat_with(name: str, estimator: Any, population: Any, arguments: dict[str, Any]) -> str:
-    """Return the line that repeats a call, with the meaning of the variables in it."""
-    written = Written()
-    given = [written(estimator, "estimator"), written(population, "population")]
-    given += [f"{key}={written(value, key)}" for key, value in arguments.items() if value is not None]
-    call = f"{written.public(f'testing.{name}')}({', '.join(given)})"
-    return f"Reproduce{written.where()}: {written.line(call)}"
+def repeat_with(
+    assertion: Callable[..., None], estimator: tuple[Any, str], population: tuple[Any, str], **arguments: Any
+) -> str:
+    """Return the line that repeats a call, without the arguments that have their defaults.
+
+    An estimator or a population that was not given by a known name is called by the name that it has in messages.
+    """
+    parameters = inspect.signature(assertion).parameters
+    typed = [repr(given) if isinstance(given, str) else name for given, name in (estimator, population)]
+    texts = {key: (_typed(value), _typed(parameters[key].default)) for key, value in arguments.items()}
+    typed += [f"{key}={text}" for key, (text, default) in texts.items() if text != default]
+    return f"Reproduce: bn.testing.{assertion.__name__}({', '.join(typed)})"
+
+
+def _typed(value: Any) -> str:
+    """Return the text of an argument: a number without its NumPy type, a rule by its own repr, cut if it is long."""
+    if isinstance(value, Batching):
+        return shown(value)
+    return repr(value.item() if isinstance(value, np.generic | np.ndarray) and value.ndim == 0 else value)
 
 
 def _function_name(function: Any) -> str:

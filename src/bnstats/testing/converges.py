@@ -99,8 +99,7 @@ def assert_converges(
     Traceback (most recent call last):
     AssertionError: mean of a batch of 100 from normal lies within 0.2 of 0 with a probability of 0.9...,
     interval 0.9... to 0.9... from ... replicates: not of at least 0.99 (false alarm 1e-06).
-    Reproduce: import bnstats as bn; bn.testing.assert_converges('mean', 'normal', to=0.0, within=0.2, batch_size=100,
-    confidence=0.99, batching=bn.IID(), false_alarm=1e-06, seed=0, max_draws=134217728)
+    Reproduce: bn.testing.assert_converges('mean', 'normal', within=0.2, batch_size=100, confidence=0.99)
     """
     __tracebackhide__ = True
     source, chosen = Population.of(population), estimator_claimed(estimator, to)
@@ -108,11 +107,17 @@ def assert_converges(
     target = target_of(chosen, source, batching)
     chosen.check(source, batch_size)
     again = repeat_with(
-        "assert_converges",
-        estimator,
-        population,
-        {"to": target, "within": within, "batch_size": batch_size, "confidence": confidence}
-        | {"batching": batching, "false_alarm": false_alarm, "seed": seed, "max_draws": max_draws},
+        assert_converges,
+        (estimator, chosen.name),
+        (population, source.name),
+        to=to,
+        within=within,
+        batch_size=batch_size,
+        confidence=confidence,
+        batching=batching,
+        false_alarm=false_alarm,
+        seed=seed,
+        max_draws=max_draws,
     )
     looks = _looks(confidence, false_alarm, max_draws, batch_size, again)
     rng = stream(seed, {"population": source, "batching": batching, "batch_size": batch_size}, 0)

@@ -122,11 +122,18 @@ def assert_rate(
     _check_measure(measure, chosen, source, batching, max(batch_sizes))
     chosen.check(source, min(batch_sizes))
     again = repeat_with(
-        "assert_rate",
-        estimator,
-        population,
-        {"rate": rate, "tolerance": tolerance, "to": to, "measure": measure, "batch_sizes": [*batch_sizes]}
-        | {"batching": batching, "false_alarm": false_alarm, "seed": seed, "max_draws": max_draws},
+        assert_rate,
+        (estimator, chosen.name),
+        (population, source.name),
+        rate=rate,
+        tolerance=tolerance,
+        to=to,
+        measure=measure,
+        batch_sizes=tuple(batch_sizes),
+        batching=batching,
+        false_alarm=false_alarm,
+        seed=seed,
+        max_draws=max_draws,
     )
     lower, upper = rate - tolerance, rate + tolerance
     what = f"{measure} of {chosen.name} on {source.name}"

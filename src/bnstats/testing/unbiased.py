@@ -102,8 +102,7 @@ def assert_unbiased(
     Traceback (most recent call last):
     AssertionError: var of a batch of 10 from exponential has a bias of -0.1..., interval -0.1... to -0.0... from 4096
     replicates: not within 0.02 of 0 (false alarm 1e-06).
-    Reproduce: import bnstats as bn; bn.testing.assert_unbiased('var', 'exponential', to=1.0, tolerance=0.02,
-    batch_size=10, batching=bn.IID(), false_alarm=1e-06, seed=0, max_draws=134217728)
+    Reproduce: bn.testing.assert_unbiased('var', 'exponential', tolerance=0.02, batch_size=10)
     """
     __tracebackhide__ = True
     source, chosen = Population.of(population), estimator_claimed(estimator, to)
@@ -113,11 +112,16 @@ def assert_unbiased(
     chosen.check(source, batch_size)
     _check_variance(chosen, source, batching, batch_size, max_draws // batch_size)
     again = repeat_with(
-        "assert_unbiased",
-        estimator,
-        population,
-        {"to": target, "tolerance": tolerance, "batch_size": batch_size, "batching": batching}
-        | {"false_alarm": false_alarm, "seed": seed, "max_draws": max_draws},
+        assert_unbiased,
+        (estimator, chosen.name),
+        (population, source.name),
+        to=to,
+        tolerance=tolerance,
+        batch_size=batch_size,
+        batching=batching,
+        false_alarm=false_alarm,
+        seed=seed,
+        max_draws=max_draws,
     )
     looks = 1 + int(math.log2(max_draws // batch_size / FIRST_LOOK_ESTIMATES))
     for moments in _moments_at_looks(chosen, source, batching, batch_size, target, looks, seed):

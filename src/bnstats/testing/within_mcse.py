@@ -93,7 +93,7 @@ def assert_within_mcse(
     AssertionError: not within Monte Carlo error of the truth: 1 of 2 estimates (false alarm 1e-06 in all), the worst:
            estimate  truth   mcse     low    high   z
     cell 1     0.52    0.5  0.001 0.51497 0.52503  20
-    Reproduce: assert_within_mcse(0.52, 0.5, 0.001, false_alarm=5e-07, replicates=10000)
+    Reproduce: bn.testing.assert_within_mcse(0.52, 0.5, 0.001, false_alarm=5e-07, replicates=10000)
     """
     __tracebackhide__ = True
     if isinstance(estimate, pd.DataFrame):
@@ -245,5 +245,6 @@ def _discrepancy(wrong: pd.DataFrame, size: int, false_alarm: float) -> str:
     return (
         f"not within Monte Carlo error of the truth: {len(wrong)} of {size} estimates (false alarm {false_alarm:g} "
         f"in all), the worst:\n{shown}\n"
-        f"Reproduce: assert_within_mcse({estimate!r}, {truth!r}, {mcse!r}, false_alarm={false_alarm / size!r}{options})"
+        f"Reproduce: bn.testing.assert_within_mcse({estimate!r}, {truth!r}, {mcse!r}, "
+        f"false_alarm={false_alarm / size!r}{options})"
     )
