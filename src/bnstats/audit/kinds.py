@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from bnstats.audit.batches import count_rows, joined, taken, tensors
+from bnstats.audit.batches import count_rows, taken, tensors
 from bnstats.audit.layers import Layer, Statistics
 from bnstats.audit.null import update_weights
 from bnstats.audit.watch import Runner, Watched
@@ -92,8 +92,3 @@ def group_size(rows: Any, batch_size: int) -> int:
     """Rows of a batch for population statistics."""
     values = sum(t.numel() for t in tensors(rows) if t.ndim) / count_rows(rows)
     return max(int(LARGEST / max(values, 1)), batch_size)
-
-
-def all_rows(batches: Sequence[Any]) -> Any:
-    """One batch of all rows of these batches."""
-    return joined(list(batches))

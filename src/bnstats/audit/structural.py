@@ -12,8 +12,6 @@ from bnstats.audit.report import Finding
 
 # How many times as much as random batches batches differ in classes, or in rows, if they are grouped.
 GROUPED_CLASSES, GROUPED_ROWS = 1.5, 2.0
-# A material gain has 3.3 standard errors: an effect of 0.84 more reaches them with probability 0.8.
-NOTICED = 3.3 + 0.84
 
 
 def advice(kind: str) -> str:

@@ -11,7 +11,6 @@ from bnstats._checks.values import word
 from bnstats.datasets.binned_population import BinnedPopulation
 from bnstats.sampling.populations import Population, population_of
 
-LETTERS = "FDCBA"
 CUTS = (60.0, 70.0, 80.0, 90.0)
 # The spread is about that of the grades in a real course.
 GRADES = Population.of(stats.norm(72, 10))
