@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import os
 import re
 import runpy
@@ -55,6 +56,14 @@ def parts(page: str) -> list[Block]:
     return [block for block in blocks() if block.page == page and block.kind in ("python", "sh")]
 
 
+def is_shown(block: Block, output: str) -> bool:
+    """Whether the output of a shell block is the text block that follows it, if one does; ... stands for any lines."""
+    later = [other for other in blocks() if other.page == block.page and other.line > block.line]
+    if not later or later[0].kind != "text":
+        return True
+    return doctest.OutputChecker().check_output(later[0].text, output, doctest.ELLIPSIS)
+
+
 WITH_PYTHON = sorted({block.page for block in blocks() if block.kind == "python"})
 
 
@@ -97,7 +106,10 @@ def test_the_code_of_a_page_runs_from_its_first_line_to_its_last(
         if "import torch" in code:
             pytest.importorskip("torch", reason="needs PyTorch: pip install bnstats[torch]")
         if block.kind == "sh":
-            subprocess.run(["bash", "-euo", "pipefail", "-c", code], check=True)
+            done = subprocess.run(
+                ["bash", "-euo", "pipefail", "-c", code], check=True, stdout=subprocess.PIPE, text=True
+            )
+            assert is_shown(block, done.stdout), (str(block), done.stdout)
         else:
             script = runs / f"block_{number}.py"
             script.write_text(code)
@@ -163,6 +175,18 @@ def test_a_command_is_one_that_there_is(place: str, command: str, monkeypatch: p
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     assert problem(command) is None, place
+
+
+def test_options_of_files_stand_on_a_page() -> None:
+    options = set(re.findall(r"--[a-z-]+", help_of(sys.executable, "-m", "bnstats", "convergence")))
+    page = (ROOT / "docs" / "command_line.md").read_text()
+    assert {option for option in options - {"--help"} if not re.search(rf"{option}\b", page)} == set()
+    assert len(options) > 10
+
+
+def test_another_output_than_shown_is_found() -> None:
+    first = next(block for block in blocks() if block.page == "docs/command_line.md" and block.kind == "sh")
+    assert not is_shown(first, "points.csv, column points: 400 values read.\n")
 
 
 @pytest.mark.parametrize(
