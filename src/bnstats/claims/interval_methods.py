@@ -187,10 +187,10 @@ class Moment(IntervalMethod):
     """Normal approximation for replicates with a finite third moment, from `needed` replicates on.
 
     In the far tail, Student's statistic of n values exceeds z with a probability of
-    (1 - Phi(z)) exp(-z³ skewness / (3 sqrt(n))), to the leading term (Jing, Shao & Wang 2003, Annals of Probability
-    31). If n is at least (z³ skewness / (3 log 2))², the error rate is at most twice the nominal rate. The nominal rate
-    is therefore set to half of `error`. Replicates that are all equal, up to rounding, decide nothing, because a spread
-    of 0 does not exclude values that were not drawn.
+    (1 - Phi(z)) exp(-z³ skewness / (3 sqrt(n))), to the leading term. The source is Jing, Shao & Wang (2003, Annals of
+    Probability 31). If n is at least (z³ skewness / (3 log 2))², the error rate is at most twice the nominal rate. The
+    nominal rate is therefore set to half of `error`. Replicates that are all equal, up to rounding, decide nothing,
+    because a spread of 0 does not exclude values that were not drawn.
 
     Parameters
     ----------

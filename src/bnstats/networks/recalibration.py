@@ -18,8 +18,8 @@ from bnstats.networks.network import Network
 def precise(network: Network, x: RealArray, batches: IntArray) -> Statistics:
     """Return statistics pooled over batches at frozen weights (Wu & Johnson 2021, arXiv 2105.07576).
 
-    Each batch passes in training mode, normalized by its own statistics. By the law of total variance, the pooled
-    variance E[mu_B² + var_B] - mu² is the mean of the batch variances plus the variance of the batch means.
+    Each batch passes in training mode, normalized by its own statistics. The pooled variance is E[mu_B² + var_B] - mu².
+    By the law of total variance, it is the mean of the batch variances plus the variance of the batch means.
 
     Parameters
     ----------

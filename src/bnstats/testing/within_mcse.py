@@ -69,8 +69,8 @@ def assert_within_mcse(
     Returns
     -------
     float, array or Series
-        Smallest discrepancy in each cell that is detected with a probability of at least 1 - `false_alarm`, in the unit
-        of the estimate and with the labels of `estimate`.
+        Smallest discrepancy in each cell that is detected with a probability of at least 1 - `false_alarm`. It has the
+        unit and the labels of `estimate`.
 
     Raises
     ------
