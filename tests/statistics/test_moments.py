@@ -161,7 +161,7 @@ def in_turn(x: np.ndarray) -> tuple[Moments, int]:
 
 def halves(x: np.ndarray) -> tuple[Moments, int]:
     levels = x.size.bit_length() - 1
-    top = pyramid(lambda out: np.copyto(out, x), sets=1, size=x.size, most=x.size, levels=levels)[-1]
+    top = pyramid(lambda out: np.copyto(out, x), sets=1, size=x.size, max_batches=x.size, levels=levels)[-1]
     return Moments(top.n, top.mean[0, 0], top.m2[0, 0]), levels
 
 

@@ -37,12 +37,12 @@ class Shift(CheckedMethods, ABC):
     severity: float
 
     label: ClassVar[str]
-    most: ClassVar[float] = 1e6
+    max_severity: ClassVar[float] = 1e6
     changes_classes: ClassVar[bool] = False
     """True if the shift may replace rows by rows of another class."""
 
     def __post_init__(self) -> None:
-        severity = number(f"the severity of a {self.label} shift", self.severity, f"[0, {self.most:g}]")
+        severity = number(f"the severity of a {self.label} shift", self.severity, f"[0, {self.max_severity:g}]")
         object.__setattr__(self, "severity", severity)
 
     @property
@@ -116,7 +116,7 @@ class Contrast(Shift):
     """
 
     label = "contrast"
-    most = 1.0
+    max_severity = 1.0
 
     def apply(self, rng: Generator, x: Float32Array, y: IntArray) -> tuple[Float32Array, IntArray]:
         return x + np.float32(self.severity) * (x.mean(axis=1, keepdims=True) - x), y
@@ -153,7 +153,7 @@ class ClassMix(Shift):
     """
 
     label = "class mix"
-    most = 1.0
+    max_severity = 1.0
     changes_classes = True
 
     def apply(self, rng: Generator, x: Float32Array, y: IntArray) -> tuple[Float32Array, IntArray]:

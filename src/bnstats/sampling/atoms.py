@@ -13,7 +13,7 @@ from bnstats.sampling.tails import binned
 # The table of a discrete distribution omits values beyond the quantiles of this probability.
 RARE = 1e-13
 # Maximum number of values in the table of a discrete distribution.
-MOST_VALUES = 2**20
+MAX_VALUES = 2**20
 
 
 def atoms_of_law(law: Any) -> tuple[FloatArray, FloatArray] | None:
@@ -32,7 +32,7 @@ def atoms_of_law(law: Any) -> tuple[FloatArray, FloatArray] | None:
         low, high = float(dist.ppf(RARE, *shapes)), float(dist.isf(RARE, *shapes))
     except (OverflowError, RuntimeError):  # SciPy's search for the quantile has failed
         return None
-    if not high - low < MOST_VALUES:
+    if not high - low < MAX_VALUES:
         return None
     values = np.arange(low, high + 1)
     chance = np.asarray(dist.pmf(values, *shapes))

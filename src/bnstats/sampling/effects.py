@@ -16,7 +16,7 @@ from bnstats._checks.numbers import count, interval, proportion, whole
 from bnstats._checks.user_code import overridden_below
 from bnstats._checks.values import generator, instance, named
 
-MOST_BATCHES = 2**20
+MAX_BATCHES = 2**20
 """Maximum number of batches, and of rows in a batch; a root has up to the square of their product elements."""
 
 
@@ -39,9 +39,9 @@ class Effect(CheckedMethods, ABC):
     checks: ClassVar = {
         "rng": generator,
         "size": count,
-        "batches": partial(whole, minimum=2, maximum=MOST_BATCHES),
-        "n": partial(whole, minimum=1, maximum=MOST_BATCHES),
-        "n_new_batches": partial(whole, minimum=0, maximum=MOST_BATCHES),
+        "batches": partial(whole, minimum=2, maximum=MAX_BATCHES),
+        "n": partial(whole, minimum=1, maximum=MAX_BATCHES),
+        "n_new_batches": partial(whole, minimum=0, maximum=MAX_BATCHES),
     }
 
     @property

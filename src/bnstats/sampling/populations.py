@@ -33,7 +33,7 @@ from bnstats.sampling.population_sources import (
 from bnstats.sampling.tails import binned, law_tail_index, slope_at, visible_order
 
 # Number of quantiles that represent a distribution in computations of the proportion of nearly equal values.
-STAND_INS = 2**11
+N_QUANTILES = 2**11
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,16 +177,16 @@ class Population(CheckedMethods):
         self._fill(generator_by(self.sampler, rng), out)
 
     def __post_init__(self) -> None:
-        self._share_values()
+        self._make_read_only()
 
     def __getstate__(self) -> dict[str, Any]:
         return {key: self.__dict__[key] for key in ("name", "law", "values", "sampler")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        self._share_values()
+        self._make_read_only()
 
-    def _share_values(self) -> None:
+    def _make_read_only(self) -> None:
         """Make the values read-only, as estimators and rules use the same array."""
         if isinstance(self.values, np.ndarray):
             view = self.values.view()
@@ -240,7 +240,7 @@ class Population(CheckedMethods):
     @cached_property
     def ordered(self) -> FloatArray:
         """Values of an array population in increasing order, or quantiles that represent a distribution."""
-        values = self.values if self.values is not None else self.quantiles(STAND_INS).values
+        values = self.values if self.values is not None else self.quantiles(N_QUANTILES).values
         assert values is not None
         ordered = np.sort(values)
         ordered.flags.writeable = False

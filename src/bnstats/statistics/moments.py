@@ -181,7 +181,7 @@ class Moments(CheckedMethods, HoldsArrays):
         return found
 
 
-def pyramid(fill: Callable[[FloatArray], None], sets: int, size: int, most: int, levels: int) -> list[Moments]:
+def pyramid(fill: Callable[[FloatArray], None], sets: int, size: int, max_batches: int, levels: int) -> list[Moments]:
     """Return moments of batches of sizes 2, 4, 8, ... of the same draws, each merged from half the size.
 
     Parameters
@@ -192,7 +192,7 @@ def pyramid(fill: Callable[[FloatArray], None], sets: int, size: int, most: int,
         Number of sets of draws; each set fits in the cache.
     size : int
         Number of draws in a set, a power of two.
-    most : int
+    max_batches : int
         Maximum number of batches of a size whose moments are returned, in each set; all batches are merged into larger
         batches.
     levels : int
@@ -201,28 +201,28 @@ def pyramid(fill: Callable[[FloatArray], None], sets: int, size: int, most: int,
     Returns
     -------
     list of Moments
-        Moments of shape (sets, min(most, size / n)) for each batch size n. Batch i of a set is
+        Moments of shape (sets, min(max_batches, size / n)) for each batch size n. Batch i of a set is
         `values.reshape(n, -1)[:, i]`: halves are merged, not neighbors, so that the loop vectorizes.
 
     Examples
     --------
     >>> x = np.random.default_rng(0).normal(size=64)
-    >>> level = pyramid(lambda out: np.copyto(out, x), sets=1, size=64, most=4, levels=3)[2]
+    >>> level = pyramid(lambda out: np.copyto(out, x), sets=1, size=64, max_batches=4, levels=3)[2]
     >>> level.n, level.var().round(3).tolist(), x.reshape(8, -1)[:, :4].var(axis=0).round(3).tolist()
     (8, [[0.828, 0.722, 0.611, 0.57]], [0.828, 0.722, 0.611, 0.57])
     """
-    ends = np.cumsum([0, *(min(most, size >> level) for level in range(1, levels + 1))])
+    ends = np.cumsum([0, *(min(max_batches, size >> level) for level in range(1, levels + 1))])
     mean, m2 = np.empty((sets, ends[-1])), np.empty((sets, ends[-1]))
     values, scratch = np.empty(size), np.empty((2, size // 2))
     for s in range(sets):
         fill(values)
-        _climb(values, scratch, most, levels, mean[s], m2[s])
+        _climb(values, scratch, max_batches, levels, mean[s], m2[s])
     return [Moments(2 ** (k + 1), mean[:, a:b], m2[:, a:b]) for k, (a, b) in enumerate(pairwise(ends.tolist()))]
 
 
 @compiled
 def _climb(
-    values: FloatArray, scratch: FloatArray, most: int, levels: int, mean_out: FloatArray, m2_out: FloatArray
+    values: FloatArray, scratch: FloatArray, max_batches: int, levels: int, mean_out: FloatArray, m2_out: FloatArray
 ) -> None:
     mean, m2 = scratch[0], scratch[1]
     half = values.size // 2
@@ -240,7 +240,7 @@ def _climb(
                 mean[i] += 0.5 * delta
                 m2[i] += m2[i + half] + weight * delta * delta
             weight *= 2
-        width = min(most, half)
+        width = min(max_batches, half)
         # This copies number by number: Numba takes seconds to compile the error messages of a copy of slices.
         for i in range(width):
             mean_out[end + i], m2_out[end + i] = mean[i], m2[i]

@@ -10,7 +10,7 @@ from bnstats._checks.array_types import FloatArray
 from bnstats.statistics.estimators import Estimator
 
 # Maximum number of outliers in a test batch: more outliers are too rare to affect a moment.
-MOST_OUTLIERS = 16
+MAX_OUTLIERS = 16
 # Sizes of outliers and distances of nearly equal values, in standard deviations.
 OUTLIER_SIZES = (1e5, 1e7)
 SPACINGS = (1e-3, 1e-5)
@@ -30,7 +30,7 @@ def outlier_powers(estimator: Estimator, n: int) -> tuple[float, ...]:
     (0.0, 0.0, 1.0, 1.0, 1.0)
     """
     powers = []
-    for count in range(1, min(n, MOST_OUTLIERS) + 1):
+    for count in range(1, min(n, MAX_OUTLIERS) + 1):
         batch = np.tile(_batch(n), (4, 1))
         batch[0::2, :count], batch[1::2, :count] = np.sqrt(np.arange(1, count + 1)), -np.sqrt(np.arange(1, count + 1))
         batch[:2, :count] *= OUTLIER_SIZES[0]
