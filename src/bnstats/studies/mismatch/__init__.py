@@ -1,1 +1,1 @@
-"""What test-time running statistics cost networks that were trained on batch statistics."""
+"""Cost of running statistics at test time, for networks that were trained on batch statistics."""

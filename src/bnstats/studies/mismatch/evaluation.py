@@ -1,4 +1,4 @@
-"""One trained network, evaluated with each kind of statistics on the same test rows, and what sets the kinds apart."""
+"""Evaluation of a trained network with each kind of statistics on the same test rows."""
 
 from __future__ import annotations
 
@@ -24,14 +24,15 @@ from bnstats.simulation.streams import side_stream
 
 Kind = str | Adaptation
 
-# Precise statistics pool one epoch of batches, and at least so many.
+# Precise statistics pool an epoch of batches, and at least this many batches.
 PRECISE_BATCHES = 100
 
-# Streams of a network's own, so that no draw for one purpose moves those for another: networks that begin with the same
-# rows get the same batches, whatever the number of their layers.
+# Random streams of a network, one for each purpose, so that draws for a purpose do not change draws for another one:
+# networks with the same rows get the same batches, whatever the number of their layers.
 SPLIT, WEIGHTS, BATCHES, POOLED, TESTING = range(5)
 
-# If a favored class can leave too few rows of another one, at least half of them do: missed with a chance of 2^-32.
+# If any favored class leaves too few rows of another class, at least half of the favored classes do: so many draws miss
+# this with probability 2^-32 at most.
 FAVORED_CLASSES_TRIED = 32
 
 PARTS = {
@@ -40,7 +41,7 @@ PARTS = {
     "population - precise": ("population", "precise"),
     "precise - running": ("precise", "running"),
 }
-"""The gap, and its three parts that add up to it: batch noise, composition of layers, lag and noise of the average."""
+"""The gap, and the three parts whose sum it is: batch noise, composition of layers, lag and noise of the average."""
 
 NO_SHIFT = "none"
 GAP_METRICS = ("accuracy", "nll")
@@ -48,7 +49,7 @@ GAP_METRICS = ("accuracy", "nll")
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """A trained network with its rows, and batches of the training size at its final weights."""
+    """Trained network with its rows, and batches of the training size for statistics at its final weights."""
 
     network: Network
     split: Split
@@ -59,7 +60,7 @@ class Trained:
     def of(
         recipe: Recipe, dataset: Dataset, batching: RowBatching, batch_size: int, steps: int, rng: Generator
     ) -> Trained:
-        """Train one network, with its own split, initial weights and batches."""
+        """Train a network, with its own split, initial weights and batches."""
         split = dataset.split(side_stream(rng, SPLIT))
         start = Network.initial(recipe, dataset.inputs, dataset.classes, side_stream(rng, WEIGHTS))
         batches = batching.rows(side_stream(rng, BATCHES), split.y, batch_size, steps)
@@ -68,13 +69,13 @@ class Trained:
         return Trained(network, split, batching.rows(side_stream(rng, POOLED), split.y, batch_size, pooled))
 
     def statistics(self, kind: str) -> Statistics:
-        """Those of a kind that does not depend on what is tested; computed once."""
+        """Return the statistics of a kind that does not depend on the test rows, computed once."""
         if kind not in self._known:
             self._known[kind] = RECALIBRATIONS[kind](self.network, self.split.x, self.batches)
         return self._known[kind]
 
     def logits(self, kind: Kind, x: Float32Array, batches: IntArray) -> Float32Array:
-        """Logits of the test rows in `batches`, shape (batches, batch size, classes)."""
+        """Return logits of the test rows in `batches`, shape (batches, batch size, classes)."""
         if isinstance(kind, Adaptation):
             return kind.logits(self.network, self.network.running, x, batches)
         if kind == "batch":
@@ -84,7 +85,7 @@ class Trained:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """How networks are tested: on rows with this shift, in batches drawn so."""
+    """Condition of testing: the shift of the rows, and the rule and size of batches."""
 
     shift: Shift | None
     batching: RowBatching
@@ -92,11 +93,11 @@ class Evaluation:
 
     @property
     def key(self) -> tuple[str, str, int]:
-        """Its names in the table."""
+        """Names of shift and batching rule in the table, and the batch size."""
         return self.shift.name if self.shift else NO_SHIFT, repr(self.batching), self.batch_size
 
     def draw(self, split: Split, rng: Generator) -> tuple[Float32Array, IntArray, IntArray]:
-        """Test rows, the class of each, and about as many of them in batches; the same batches whatever the shift."""
+        """Return test rows, classes, and about as many row numbers in batches; all shifts have the same batches."""
         x, y = split.x_test, split.y_test
         shifting, batching = rng.spawn(2)
         if self.shift is not None:
@@ -104,15 +105,15 @@ class Evaluation:
         return x, y, self.batching.rows(batching, y, self.batch_size, max(1, y.size // self.batch_size))
 
     def check(self, split: Split) -> None:
-        """Raise ValueError if such batches cannot be drawn of these test rows, whichever class a shift favors."""
-        several = self.shift is not None and self.shift.changes_classes
-        for seed in range(FAVORED_CLASSES_TRIED if several else 1):
+        """Raise ValueError if batches cannot be drawn from the test rows, for any class that a shift favors."""
+        changing = self.shift is not None and self.shift.changes_classes
+        for seed in range(FAVORED_CLASSES_TRIED if changing else 1):
             self.draw(split, np.random.default_rng(seed))
 
     def test(self, trained: Trained, kinds: Sequence[Kind], rng: Generator) -> dict[tuple[str, str], float]:
-        """The scores of each kind of statistics, and the parts of the gap; keys (statistics, metric).
+        """Return scores of each kind of statistics, and parts of the gap, by (statistics, metric).
 
-        A network whose logits are not finite counts as one that guesses at random.
+        A network whose logits are not finite counts as guessing at random.
         """
         x, y, batches = self.draw(trained.split, rng)
         tested = {kind: trained.logits(kind, x, batches).reshape(batches.size, -1) for kind in {*kinds, "population"}}
@@ -127,20 +128,20 @@ class Evaluation:
                 result = {"accuracy": 1 / classes, "nll": np.log(classes), "ece": 0.0, "disagreement": 0.0}
             name = name_of(kind)
             found |= {(name, metric): value for metric, value in result.items()} | {(name, "diverged"): float(diverged)}
-        for part, (one, other) in PARTS.items():
+        for part, (first, second) in PARTS.items():
             for metric in GAP_METRICS:
-                if {(one, metric), (other, metric)} <= found.keys():
-                    found[part, metric] = found[one, metric] - found[other, metric]
+                if {(first, metric), (second, metric)} <= found.keys():
+                    found[part, metric] = found[first, metric] - found[second, metric]
         return found
 
 
 def name_of(kind: Kind) -> str:
-    """How a kind of statistics stands in the table."""
+    """Return the name of a kind of statistics in the table."""
     return kind if isinstance(kind, str) else kind.name
 
 
 def kind_of(source: Any) -> Kind:
-    """A kind of statistics, from its name or an `Adaptation`; ValueError if there is none."""
+    """Return a kind of statistics, from its name or an `Adaptation`; raise ValueError for an unknown name."""
     kinds: dict[str, Kind] = {kind: kind for kind in ("batch", *RECALIBRATIONS)} | ADAPTATIONS
     if isinstance(source, Adaptation):
         return source

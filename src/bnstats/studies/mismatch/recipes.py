@@ -1,4 +1,4 @@
-"""Conditions of training: all combinations of what was given for each of their parts, checked one by one."""
+"""Recipes of training: all combinations of the given normalizers, layers, momenta and learning rates."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def recipes(
     sgd_momentum: Any,
     weight_decay: Any,
 ) -> tuple[Recipe, ...]:
-    """Every combination of normalizers, hidden layers, momenta and learning rates."""
+    """Return a recipe for each combination of normalizers, hidden layers, momenta and learning rates."""
     nested = isinstance(hidden, list | tuple) and any(isinstance(units, list | tuple) for units in hidden)
     grid = product(
         each("normalizers", normalizers, Normalizer.of),
@@ -34,12 +34,12 @@ def recipes(
         Recipe(
             hidden=units,
             normalizer=normalizer,
-            convention=kept,
+            convention=running,
             learning_rate=rate,
             sgd_momentum=momentum_of_steps,
             weight_decay=decay,
         )
-        for normalizer, units, kept, rate in grid
+        for normalizer, units, running, rate in grid
     )
 
 

@@ -1,4 +1,4 @@
-"""How well networks do with each kind of statistics at test time: the table, and the parts of the gap."""
+"""Result of `measure_mismatch`: the table of scores, and the parts of the gap."""
 
 from __future__ import annotations
 
@@ -17,20 +17,25 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, repr=False)
 class Mismatch(Result):
-    """How well networks do with each kind of statistics at test time.
+    """Result of `measure_mismatch`.
 
     Attributes
     ----------
     table : DataFrame
-        dataset, normalizer, batching, batch_size, hidden, momentum (nan for 1/t), learning_rate, shift, test_batching,
-        test_batch_size, statistics, metric (accuracy; nll in nats; ece; flips, the share of test rows whose predicted
-        class is another than with population statistics; diverged, the share of networks whose logits are not finite),
-        value, mcse, mcse_df, exact (nan), best (accuracy of the Bayes rule for a row by itself, where it is known),
-        replicates, reached. See `Simulation`.
+        One row per condition, kind of statistics and metric. dataset, normalizer, batching, batch_size (rows), hidden
+        (units), momentum (nan for 1/t), learning_rate: condition of training. shift, test_batching, test_batch_size:
+        condition of testing. statistics: kind of statistics. metric: "accuracy"; "nll", negative log-likelihood in
+        nats; "ece", expected calibration error; "disagreement", proportion of test rows whose predicted class differs
+        from that with population statistics; "diverged", proportion of networks whose logits are not finite. value:
+        mean over networks. mcse, mcse_df: its Monte Carlo standard error, and the degrees of freedom. exact: nan. best:
+        Bayes accuracy for a single row, nan if unknown. replicates: networks. precision_reached: True if the relative
+        mcse is as small as asked. See `Simulation`.
     parts : DataFrame
-        What `gap` returns.
+        The table that `gap` returns.
+    simulation : Simulation
+        The run behind the table.
     common_random_numbers : bool
-        Whether conditions share their draws.
+        True if conditions use the same draws.
     """
 
     alternatives: ClassVar = {
@@ -47,7 +52,7 @@ class Mismatch(Result):
     parts: pd.DataFrame
     simulation: Simulation
     rows: tuple[int, ...]
-    """Where the simulation has each row of the table."""
+    """Index, in the simulation, of each row of the table."""
     common_random_numbers: bool = False
 
     def _row(self, row: int) -> int:
@@ -57,23 +62,45 @@ class Mismatch(Result):
         return self.common_random_numbers or super()._shares_draws(column)
 
     def gap(self) -> pd.DataFrame:
-        """The parts of the gap between training and evaluation mode, for accuracy and nll.
+        """Return the parts of the gap between training and evaluation mode, for accuracy and nll.
 
-        Each part is a difference of two kinds of statistics on the same networks and test rows, so that
-        batch - running = (batch - population) + (population - precise) + (precise - running): what the noise of batches
-        does to predictions, what composing layers does, what lag and noise of the running average do. Instead of
-        statistics, metric and best the table has part and metric. The error of a part is at most the sum of those of
-        the two scores; 0 where the normalizer makes both the same.
+        A part is a difference between two kinds of statistics on the same networks and test rows:
+        batch - running = (batch - population) + (population - precise) + (precise - running). The three parts are the
+        effect of batch noise on predictions, of the composition of layers, and of lag and noise of the running average.
+
+        Returns
+        -------
+        DataFrame
+            One row per condition, part and metric, with the columns of `table` except statistics, exact, best and
+            precision_reached. part: name of the difference. value: mean difference over networks, as a proportion or in
+            nats. mcse, mcse_df: its Monte Carlo standard error, at most the sum of those of the two scores, and the
+            degrees of freedom. mcse is 0 if the normalizer makes both scores equal.
+
+        Raises
+        ------
+        ValueError
+            If one of the four kinds of statistics was not measured.
         """
         if not set(PARTS) <= set(self.parts["part"]):
             raise ValueError(
-                "the parts of the gap need batch, running, precise and population statistics; measure all four, as by "
-                "default."
+                "the parts of the gap need batch, running, precise and population statistics; measure all four, the "
+                "default of statistics."
             )
         return self.parts
 
     def plot(self, metric: str = "accuracy") -> Figure:
-        """A score against batch size, one color per kind of statistics."""
+        """Plot a score against batch size.
+
+        Parameters
+        ----------
+        metric : str
+            "accuracy", "nll", "ece", "disagreement" or "diverged".
+
+        Returns
+        -------
+        Figure
+            One color per kind of statistics.
+        """
         from bnstats.plots.results import mismatch
 
         return mismatch(self.table, metric)

@@ -1,4 +1,4 @@
-"""Networks under each condition of training, tested under each condition of testing with each kind of statistics."""
+"""The study behind `measure_mismatch`: trained networks, tested with each kind of statistics."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CONDITION_COLUMNS = ("dataset", "normalizer", "batching", "batch_size", "hidden"
 
 
 class MismatchKey(NamedTuple):
-    """What a replicate is: a score of one network under one condition of testing, by one kind of statistics."""
+    """Condition of testing, kind of statistics and metric of a replicate, which is a score of one network."""
 
     shift: str
     test_batching: str
@@ -38,7 +38,7 @@ class MismatchKey(NamedTuple):
 
 @dataclass(frozen=True)
 class MismatchStudy(Study):
-    """Networks, each trained once and tested with all kinds of statistics. See `measure_mismatch`."""
+    """Study of networks that are trained once and tested with all kinds of statistics. See `measure_mismatch`."""
 
     key_columns: ClassVar[tuple[str, ...]] = MismatchKey._fields
     grid: ClassVar[tuple[str, ...]] = ("recipes", "batchings", "batch_sizes")
@@ -86,11 +86,11 @@ class MismatchStudy(Study):
         return self.steps_of(condition) * int(condition["batch_size"])
 
     def steps_of(self, condition: Condition) -> int:
-        """Steps of training."""
+        """Return the number of training steps."""
         return self.steps if self.steps is not None else (self.rows or 0) // int(condition["batch_size"])
 
     def evaluations(self, condition: Condition) -> list[Evaluation]:
-        """How the networks of a condition are tested."""
+        """Return the conditions of testing for the networks of a condition of training."""
         batchings, sizes = (
             self.test_batchings or (condition["batching"],),
             self.test_batch_sizes or (condition["batch_size"],),
@@ -101,7 +101,7 @@ class MismatchStudy(Study):
         found = [self._network(condition, side_stream(rng, number)) for number in range(size)]
         return {key: np.array([scores[key] for scores in found]) for key in found[0]}
 
-    @np.errstate(all="ignore")  # what diverges is counted
+    @np.errstate(all="ignore")  # networks that diverge are counted
     def _network(self, condition: Condition, rng: Generator) -> dict[MismatchKey, float]:
         trained = Trained.of(
             condition["recipe"],
@@ -114,7 +114,7 @@ class MismatchStudy(Study):
         return {
             MismatchKey(*evaluation.key, *key): value
             for evaluation in self.evaluations(condition)
-            # The same draws for each condition: what differs between them is the condition.
+            # All conditions of testing have the same draws, so that only the conditions differ.
             for key, value in evaluation.test(trained, self.statistics, side_stream(rng, TESTING)).items()
         }
 
@@ -122,7 +122,7 @@ class MismatchStudy(Study):
         return key.metric == "accuracy" and key.statistics not in PARTS
 
     def value_range(self, condition: Condition, key: MismatchKey) -> float:
-        """Shares differ by at most 1; kinds of statistics are the same where rows do not depend on their batch."""
+        """Return 0 for differences of equal scores, inf for nll, 2 for parts of the gap, and 1 for proportions."""
         part, same = key.statistics in PARTS, not condition["recipe"].normalizer.uses_batch
         if (part and same) or (key.metric == "disagreement" and (same or key.statistics == "population")):
             return 0.0
@@ -131,13 +131,13 @@ class MismatchStudy(Study):
         return 2.0 if part else 1.0
 
     def always_equal(self, condition: Condition, key: MismatchKey, other: MismatchKey) -> bool:
-        """Kinds of statistics are the same where rows do not depend on their batch."""
+        """Return True for kinds of statistics that agree as rows do not depend on their batch."""
         kinds = not {key.statistics, other.statistics} & set(PARTS)
         alike = key._replace(statistics="") == other._replace(statistics="")
         return kinds and alike and not condition["recipe"].normalizer.uses_batch
 
     def check(self) -> None:
-        """Refuse batches that cannot be drawn or normalized; how many rows a class has is the same in every split."""
+        """Raise ValueError for batches that cannot be drawn or normalized; all splits have the same class sizes."""
         split = self.dataset.split(np.random.default_rng(0))
         for condition in self.conditions():
             recipe, n = condition["recipe"], condition["batch_size"]

@@ -1,1 +1,1 @@
-"""How far running statistics are from the population's."""
+"""Errors of running statistics over training steps."""

@@ -1,4 +1,4 @@
-"""How far running statistics are from the population's: the table and its picture."""
+"""Result of `measure_running`: the table and its figure."""
 
 from __future__ import annotations
 
@@ -17,13 +17,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, repr=False)
 class Running(Result):
-    """How far running statistics are from the population's.
+    """Result of `measure_running`.
 
     Attributes
     ----------
     table : DataFrame
-        convention, momentum (nan for 1/t), step, statistic (mean, var), measure (bias, se, rmse, median_abs_error),
-        value, mcse, mcse_df, exact, replicates, reached. See `Simulation`.
+        One row per convention, momentum, step, statistic and measure. convention: name. momentum: weight of the new
+        batch, nan for 1/t. step: training steps. statistic: "mean" or "var". measure: "bias", "se", "rmse" or
+        "median_abs_error" of the running statistic. value: estimate of the measure, in the unit of the values, squared
+        for var. mcse, mcse_df: its Monte Carlo standard error, and the degrees of freedom. exact: exact value, nan if
+        unknown. replicates: runs. precision_reached: True if the relative mcse is as small as asked. See `Simulation`.
+    study : RunningStudy
+        The study that was simulated.
+    simulation : Simulation
+        The run behind the table.
     """
 
     alternatives: ClassVar = {"convention": True}
@@ -33,7 +40,18 @@ class Running(Result):
     simulation: Simulation = field(repr=False)
 
     def plot(self, measure: str = "rmse") -> Figure:
-        """Error against steps, one panel per statistic: Monte Carlo as points with bars, exact values as lines."""
+        """Plot a measure against steps, Monte Carlo as points with bars and exact values as lines.
+
+        Parameters
+        ----------
+        measure : str
+            "bias", "se", "rmse" or "median_abs_error".
+
+        Returns
+        -------
+        Figure
+            One panel per statistic.
+        """
         from bnstats.plots.results import running
 
         return running(self.table, measure)

@@ -1,4 +1,4 @@
-"""The study behind `measure_running`: running statistics by several conventions, all fed with the same batches."""
+"""The study behind `measure_running`: running statistics of the same batches by several conventions."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from bnstats.statistics.conventions import Convention, smooth
 from bnstats.statistics.running_error import STATISTICS, running_error
 from bnstats.statistics.theory import Sampling
 
-# Draws that are held at once: 2 MB, which stays in cache.
+# Number of draws in memory at once: 2 MB, which stays in cache.
 DRAWS_AT_ONCE = 2**18
 
 
-# How many steps are recorded.
+# Number of recorded steps.
 RECORDED_STEPS = 25
 
 
 class RunningKey(NamedTuple):
-    """What a replicate is: a running mean or variance after so many steps."""
+    """Convention, momentum, step and statistic of a replicate, which is a running mean or variance."""
 
     convention: str
     momentum: float | None
@@ -41,7 +41,7 @@ class RunningKey(NamedTuple):
 
 @dataclass(frozen=True)
 class RunningStudy(Study):
-    """Running statistics by several conventions, all fed with the same batches. See `measure_running`."""
+    """Study of running statistics of the same batches by several conventions. See `measure_running`."""
 
     summaries: ClassVar[tuple[str, ...]] = ("bias", "se", "rmse", "median_abs_error")
     key_columns: ClassVar[tuple[str, ...]] = RunningKey._fields
@@ -68,7 +68,7 @@ class RunningStudy(Study):
 
     @cached_property
     def recorded(self) -> list[int]:
-        """The steps in the table: 1, the last, and others between them at about equal ratios."""
+        """Steps in the table: 1, the last step, and steps between them at about equal ratios."""
         return sorted({round(step) for step in np.geomspace(1, self.steps, RECORDED_STEPS)})
 
     def simulate(self, condition: Condition, rng: Generator, size: int) -> dict[RunningKey, FloatArray]:
@@ -87,7 +87,7 @@ class RunningStudy(Study):
         return {key: self._rounded(values) if self._same_as_set(key) else values for key, values in found.items()}
 
     def _drawn_again(self, rng: Generator, size: int) -> tuple[FloatArray, FloatArray]:
-        """Every batch is drawn anew, without replacement, from the replicate's training set; those stand in rows."""
+        """Return statistics of batches drawn without replacement from a training set, and the training sets in rows."""
         kept, sets = [], np.empty((size, self.training_size or 0))
         for values in sets:
             self.population.fill(rng, values)
@@ -96,7 +96,7 @@ class RunningStudy(Study):
         return np.concatenate(kept, axis=1), sets
 
     def _same_batches(self, rng: Generator, size: int) -> tuple[FloatArray, FloatArray]:
-        """The replicate's training set is cut into batches, which are visited in turn, again and again."""
+        """Return statistics of a training set's batches, visited in turn in every epoch, and the sets in rows."""
         sets = np.empty((size, self.training_size or 0))
         self.population.fill(rng, sets)
         batches = sets.reshape(size, -1, self.batch_size).swapaxes(0, 1)
@@ -109,24 +109,24 @@ class RunningStudy(Study):
         return self._follow(fill, size), sets
 
     def _same_as_set(self, key: RunningKey) -> bool:
-        """Whether the mean is the training set's own by algebra: all batches have the same weight."""
+        """Return True if the running mean equals the training set's, as all batches have the same weight."""
         if not self.fixed_batches or self.reference == "population" or key.statistic == "var":
             return False
         return key.momentum is None and key.step % ((self.training_size or 0) // self.batch_size) == 0
 
     def _of_products(self, key: RunningKey) -> bool:
-        """Whether squares of values cancel in the difference to the training set's variance, so that products stay."""
+        """Return True if squares of values cancel in the variance less the training set's, and only products remain."""
         equal = self._same_as_set(key._replace(statistic="mean"))
         return equal and self._convention(key).ddof == 1
 
     def _rounded(self, difference: FloatArray) -> FloatArray:
-        """Differences that are 0 but for rounding become 0; larger ones would be a mistake and stay."""
+        """Return differences, 0 for those within rounding of 0; a larger one would be a mistake and stays."""
         rounding = 2**6 * np.finfo(float).eps * (abs(self.population.mean) + self.population.std)
         return np.where(abs(difference) < rounding, 0.0, difference)
 
     @cached_property
     def _plan(self) -> tuple[FloatArray, FloatArray, FloatArray, NDArray[np.int64]]:
-        """For `_update`: each convention's start, its divisor of the variance, its weights, and which steps to keep."""
+        """Start, divisor of the variance and weights of each convention, and the index of each recorded step."""
         step = np.arange(1, self.steps + 1)
         place = np.full(self.steps, -1)
         place[np.array(self.recorded) - 1] = np.arange(len(self.recorded))
@@ -135,13 +135,13 @@ class RunningStudy(Study):
         return np.array([c.start for c in self.conventions]), divisors, weights, place
 
     def _follow(self, fill: Callable[[FloatArray], None], replicates: int) -> FloatArray:
-        """Running statistics at the recorded steps, shape (records, replicates, conventions, 2)."""
+        """Return running statistics at the recorded steps, shape (records, replicates, conventions, 2)."""
         start, divisors, weights, place = self._plan
         n, state = self.batch_size, np.repeat(start[None], replicates, axis=0)
         kept = np.empty((len(self.recorded), *state.shape))
-        held = max(1, DRAWS_AT_ONCE // (replicates * n))
-        for first in range(0, self.steps, held):
-            now = slice(first, first + held)
+        steps_at_once = max(1, DRAWS_AT_ONCE // (replicates * n))
+        for first in range(0, self.steps, steps_at_once):
+            now = slice(first, first + steps_at_once)
             batches = np.empty((len(place[now]) * replicates, n))
             fill(batches)
             _update(state, batches, divisors, weights[now], place[now], kept)
@@ -165,8 +165,8 @@ class RunningStudy(Study):
         return next(c for c in self.conventions if (c.name, c.momentum) == (key.convention, key.momentum))
 
     def tail_index(self, condition: Condition, key: RunningKey, replicates: int) -> float:
-        shares = self._convention(key).shares(key.step)[1:]
-        batches = shares.sum() ** 2 / np.square(shares).sum()  # as many of equal weight would be worth
+        weights = self._convention(key).shares(key.step)[1:]
+        batches = weights.sum() ** 2 / np.square(weights).sum()  # effective number of batches
         seen = min(batches * self.batch_size, self.training_size or np.inf)
         order = 1 if key.statistic == "mean" or self._of_products(key) else 2
         return self.population.local_tail_index(1 / (replicates * seen)) / order
@@ -198,7 +198,7 @@ def _update(
     place: NDArray[np.int64],
     kept: FloatArray,
 ) -> None:
-    """One step after the other, each with a batch for every replicate; kept where `place` is not -1."""
+    """Update `state` step by step, with a batch for every replicate, and record steps whose `place` is not -1."""
     replicates, conventions, _ = state.shape
     for t in range(len(weights)):
         for r in range(replicates):
@@ -210,7 +210,7 @@ def _update(
             for c in range(conventions):
                 state[r, c, 0] = _smooth(state[r, c, 0], mean, weights[t, c])
                 state[r, c, 1] = _smooth(state[r, c, 1], m2 / divisors[c], weights[t, c])
-        if place[t] >= 0:  # number by number: a copy of slices takes seconds to compile, for its error messages
+        if place[t] >= 0:  # number by number, as copies of slices take seconds to compile (their error messages)
             for r in range(replicates):
                 for c in range(conventions):
                     kept[place[t], r, c, 0], kept[place[t], r, c, 1] = state[r, c, 0], state[r, c, 1]
