@@ -1,7 +1,7 @@
-"""bnstats: what batch statistics do to networks and data, in numbers.
+"""bnstats: measured and exact effects of batch statistics on networks and data.
 
-Exact theory where there is one, Monte Carlo with an honest standard error everywhere else. Each name is imported when
-it is first used; `__init__.pyi` lists them.
+The package has exact theory where it exists, and Monte Carlo estimates with standard errors elsewhere. Each name is
+imported when it is first used; `__init__.pyi` lists all names.
 
 >>> import bnstats as bn
 >>> c = bn.measure_convergence("normal", batch_sizes=[2, 64], estimators=["var"])

@@ -1,4 +1,4 @@
-"""Run the command line as `python -m bnstats`."""
+"""Entry point of `python -m bnstats`, which runs the command line."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""One way to compile a loop: without the interpreter's lock, cached on disk, and never silently on a first run."""
+"""Compilation of loops: without the interpreter's lock, cached on disk, with a notice on a first run."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ R = TypeVar("R")
 
 
 class _Compiling(event.Listener):
-    """Says once a process that it compiles functions of this package; loading from the cache is no compilation.
+    """Listener that prints once per process that functions of this package are compiled.
 
-    Meanwhile no cyclic garbage is collected: looking for it takes a sixth of the time.
+    Loading from the cache is no compilation. No cyclic garbage is collected during a compilation: the search for it
+    takes a sixth of the time.
     """
 
     said = False
@@ -49,7 +50,7 @@ event.register("numba:compile", _Compiling())
 
 
 def intrinsic(function: Callable[..., Any]) -> Any:
-    """A function of compiled code that writes its own LLVM instructions; Numba's, which has no types."""
+    """Return a function of compiled code that writes its own LLVM instructions; Numba's own has no types."""
     return extending.intrinsic(function)
 
 
@@ -57,9 +58,9 @@ def compiled(function: Callable[P, R]) -> Callable[P, R]:
     """Compile `function` at its first call.
 
     `nogil`: threads run it side by side. `error_model="numpy"` (1/0 is inf, no exception) and the freedom to reorder
-    sums are what lets LLVM vectorize the loops; the order is fixed by the compiled code, so results repeat to the bit.
-    `forceinline`: a function that compiled code calls becomes part of it. Else the run that compiles would call another
-    copy of it, with sums in another order, than later runs that load the caller from the cache.
+    sums let LLVM vectorize the loops. The compiled code fixes the order, so results repeat to the bit. `forceinline`: a
+    function that compiled code calls becomes part of it. Otherwise the run that compiles would call another copy of the
+    function, with sums in another order, than later runs that load the caller from the cache.
 
     >>> compiled(lambda x: x + 1)(1)
     2
@@ -68,7 +69,7 @@ def compiled(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def inlined(function: Callable[P, R]) -> Callable[P, R]:
-    """The same for a part of other compiled functions, which is not compiled by itself first: that takes seconds.
+    """Compile a part of other compiled functions, not separately first, which takes seconds.
 
     >>> inlined(lambda x: x + 1)(1)
     2
@@ -77,9 +78,9 @@ def inlined(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def compiled_as_written(function: Callable[P, R]) -> Callable[P, R]:
-    """Compile `function`, whose operations are rounded one by one, in the order in which they are written.
+    """Compile `function` so that operations are rounded one by one, in the order of the source.
 
-    For arithmetic that counts on its rounding; the result is the same on every processor.
+    Use it for arithmetic that depends on rounding; the result is the same on every processor.
 
     >>> compiled_as_written(lambda x: (x + 2.0**52) - 2.0**52)(1.4)
     1.0
@@ -93,24 +94,25 @@ def _jitted(function: Callable[P, R], fastmath: Any, inline: str = "never") -> C
     try:
         jitted = numba.njit(**options, cache=True)(function)
         _watch(jitted)
-    except RuntimeError:  # no place to write the cache: an interactive session, a read-only installation
+    except RuntimeError:  # the cache cannot be written in an interactive session or a read-only installation
         jitted = numba.njit(**options)(function)
     return jitted
 
 
 def _watch(jitted: Any) -> None:
-    """Compile again after any change of what is compiled; Numba looks at a function's own file, not at its callees'.
+    """Make the cache depend on all compiled code; Numba checks a function's own file, not its callees.
 
-    As part of the version: what another version has kept is then not even read, as it may name classes that are gone.
+    The digest is part of the version, so files of another version are not even read: they may name classes that are
+    gone.
     """
-    with suppress(AttributeError):  # should Numba rename these, it goes by the own file again
-        held = jitted._cache._cache_file
-        held._version = f"{held._version} {_source()}"
+    with suppress(AttributeError):  # if Numba renames these attributes, only the own file counts
+        cache_file = jitted._cache._cache_file
+        cache_file._version = f"{cache_file._version} {_source()}"
 
 
 @cache
 def _source() -> str:
-    """A digest of all files of this package with compiled functions, or what these are made of."""
+    """Return a digest of all files of this package with compiled functions or parts of these."""
     texts = (path.read_bytes() for path in sorted(Path(__file__).parent.rglob("*.py")))
     used = (text for text in texts if b"bnstats._compiled" in text or b"llvmlite" in text)
     return hashlib.blake2b(b"".join(used), digest_size=8).hexdigest()

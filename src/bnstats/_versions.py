@@ -1,4 +1,4 @@
-"""The versions that a report of a problem should name."""
+"""Versions for a bug report."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ OPTIONAL = ("scikit-learn", "torch", "dask")
 
 
 def show_versions() -> None:
-    """Print the versions of bnstats, Python, the operating system and all that bnstats imports.
+    """Print the versions of bnstats, Python, the operating system and all packages that bnstats imports.
 
     Examples
     --------
@@ -32,7 +32,7 @@ def show_versions() -> None:
 
 
 def versions(names: Sequence[str]) -> dict[str, str]:
-    """The versions of these distributions; "not installed" where that is so."""
+    """Return the versions of these distributions, "not installed" for missing ones."""
     return {name: _version(name) for name in names}
 
 

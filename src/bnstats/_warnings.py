@@ -1,4 +1,4 @@
-"""Warnings, which point at the user's own line."""
+"""Warnings that point at the user's own line."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ if TYPE_CHECKING:
 from bnstats._checks.terminal import escaped, escaped_lines
 
 _PACKAGE = __name__.partition(".")[0]
-# Rows that a warning names.
+# Maximum rows in a warning.
 SHOWN = 5
 _FILTERS = RLock()
 _HELD: ContextVar[list[str] | None] = ContextVar("held", default=None)
 
 
 class PrecisionWarning(UserWarning):
-    """Some conditions did not reach the precision that was asked for."""
+    """Warning that some conditions did not reach the requested precision."""
 
 
 class NotFiniteWarning(RuntimeWarning):
-    """Some replicates are NaN or infinite, so there is no estimate of what they are replicates of."""
+    """Warning that some replicates are NaN or infinite, so that their measure has no estimate."""
 
 
 def notify(message: str, category: type[Warning] = UserWarning) -> None:
-    """Warn at the line from which this package was called, however deep inside it that is noticed."""
+    """Warn at the line from which the user called this package, from any depth inside it."""
     held = _HELD.get()
     if held is not None:
         held.append(message)
@@ -44,7 +44,7 @@ def notify(message: str, category: type[Warning] = UserWarning) -> None:
 
 @contextmanager
 def notices_held() -> Iterator[list[str]]:
-    """Collect this package's own notices while it lasts, for one that says how many there were.
+    """Collect this package's own warnings in this context, for a caller that counts them.
 
     >>> with notices_held() as held:
     ...     notify("a batch has one row")
@@ -61,10 +61,10 @@ def notices_held() -> Iterator[list[str]]:
 
 @contextmanager
 def warnings_are(action: Literal["ignore", "error"], category: type[Warning] = Warning) -> Iterator[None]:
-    """Ignore warnings, or raise them, of all threads while it lasts.
+    """Ignore or raise warnings of all threads in this context.
 
-    Filters belong to the process: of two threads that change them for a while, the one that is slower would restore
-    what the other had set, for ever. So one thread at a time does.
+    Filters belong to the process. If two threads changed them at the same time, the slower one would restore the
+    other's filters for good. So one thread at a time changes them.
 
     >>> with warnings_are("ignore"):
     ...     warnings.warn("not seen")
@@ -75,7 +75,7 @@ def warnings_are(action: Literal["ignore", "error"], category: type[Warning] = W
 
 
 def first_of(rows: pd.DataFrame) -> str:
-    """The first rows, one line each, by their columns up to `value`: what a warning is about.
+    """Return the first rows for a warning, one line each, by their columns up to `value`.
 
     >>> import pandas as pd
     >>> print(first_of(pd.DataFrame({"batch_size": [2, 4], "measure": "rmse", "value": [0.5, 0.25], "mcse": 0.01})))

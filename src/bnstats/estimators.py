@@ -1,4 +1,4 @@
-"""Makers of estimators that take a parameter; those without one are in `bn.ESTIMATORS` by name."""
+"""Functions that return estimators with a parameter; `bn.ESTIMATORS` has all others by name."""
 
 from bnstats.statistics.estimators import fresh_normalized, inv_std, trimmed_mean
 

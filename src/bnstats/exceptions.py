@@ -1,4 +1,4 @@
-"""The warnings and the error that are this package's own."""
+"""Warnings and errors of this package."""
 
 from bnstats._warnings import NotFiniteWarning, PrecisionWarning
 from bnstats.simulation.blocks import BlockError

@@ -1,4 +1,4 @@
-"""The layers that normalize a network's hidden units, and their common base."""
+"""Layers that normalize a network's hidden units, and their common base."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ __all__ = ["NORMALIZERS", "Normalizer", *CLASSES]
 
 
 def __getattr__(name: str) -> Any:
-    """Each normalizer's class by its name: one for every file in `networks/normalizers`."""
+    """Return a normalizer's class by its name, one for every file in `networks/normalizers`."""
     if name in CLASSES:
         return CLASSES[name]
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,4 +1,4 @@
-"""What the measuring functions return: for annotations, nobody makes one by hand."""
+"""Classes of the results of measuring functions, for annotations."""
 
 from bnstats.audit.advise import Advice
 from bnstats.audit.report import Audit

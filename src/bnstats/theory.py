@@ -1,4 +1,4 @@
-"""Exact values: what simulation is held against, and what needs no simulation at all."""
+"""Exact values, for comparison with simulations and in place of them."""
 
 from bnstats.statistics.estimator_theory import Theory, variance_of_variance
 from bnstats.statistics.running_error import running_error

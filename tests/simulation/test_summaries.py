@@ -304,9 +304,9 @@ class Alone(Estimates):
 
 
 def test_what_a_summary_needs_is_said() -> None:
-    with pytest.raises(ValueError, match=r"share of replicates that are True; Wrong.simulate returned numbers"):
+    with pytest.raises(ValueError, match=r"proportion of replicates that are True; Wrong.simulate returned numbers"):
         bn.run(Wrong(), max_replicates=1000)
-    with pytest.raises(ValueError, match=r"needs the standard errors by the model; let Alone.model_se say"):
+    with pytest.raises(ValueError, match=r"needs the standard errors by the model; let Alone.model_se name"):
         bn.run(Alone(), max_replicates=1000)
 
 

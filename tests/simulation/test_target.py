@@ -126,7 +126,7 @@ class Changing(Intervals):
 @pytest.mark.parametrize("blocks", [8, 64])
 def test_a_measure_is_of_events_in_all_blocks_or_in_none(blocks: int) -> None:
     """The streams of blocks decide, so all eight are of one type for 2 seeds of 256; seed 0 is none of these."""
-    with pytest.raises(ValueError, match="as booleans in one block and as numbers in another one"):
+    with pytest.raises(ValueError, match="as booleans in one block and as numbers in another block"):
         bn.run(Changing(), max_replicates=1000 * blocks)
 
 

@@ -35,7 +35,7 @@ def numbers_in(objects: NDArray[Any]) -> FloatArray | None:
 
 
 def dates_in(objects: NDArray[Any]) -> NDArray[np.datetime64] | None:
-    """Return dates, times with a zone in UTC and starts of periods as dates of NumPy; None for other objects.
+    """Return dates, times (in UTC) and starts of periods as dates of NumPy; None for other objects.
 
     >>> import pandas as pd
     >>> dates_in(np.array([pd.Period("2024-02"), pd.NaT], dtype=object)).astype("M8[D]").astype(str).tolist()

@@ -1,4 +1,4 @@
-"""One condition while it is simulated: the blocks added so far, and the rows of the table that are final."""
+"""Run of one condition: the blocks added so far, and the final rows of the table."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Key = tuple[Any, ...]
 
 @dataclass(frozen=True)
 class Row:
-    """A row of the table of results."""
+    """Row of the table of results."""
 
     names: dict[str, Any]
     summary: Summary
@@ -34,7 +34,7 @@ class Row:
     replicates: int
 
     def columns(self, by_summary: bool) -> dict[str, Any]:
-        """Return the columns of the table, by name, with the summary's name among them if asked for."""
+        """Return the columns of the table, by name; include the summary's name if `by_summary`."""
         number = self.number
         numbers = {"value": number.value, "mcse": number.mcse, "mcse_df": number.df, "exact": number.exact}
         summary = {"summary": self.summary.name} if by_summary else {}
@@ -42,7 +42,7 @@ class Row:
 
 
 class ConditionRun:
-    """A condition of a study, while it is simulated."""
+    """Condition of a study with the blocks simulated so far."""
 
     def __init__(self, study: Study, condition: Condition, max_replicates: int) -> None:
         self.study, self.condition = study, FrozenCondition(condition)
@@ -59,20 +59,20 @@ class ConditionRun:
 
     @cached_property
     def key(self) -> str:
-        """Its name in a store."""
+        """Key of the condition in a store."""
         return condition_key(self.condition, self.study.cache_key(self.condition))
 
     @property
     def done(self) -> bool:
-        """Whether all measures are settled."""
+        """True if all measures are settled."""
         return 0 < len(self.settled) == len(self.keys)
 
     def blocks_until(self, look: int, last: bool) -> range:
-        """The blocks to simulate before this look."""
+        """Return the blocks to simulate before this look."""
         return range(self.blocks, blocks_at(look, self.max_blocks, last))
 
     def add(self, block: int, part: Tally | Accumulator) -> None:
-        """Add the next block, or the next chapter of blocks, which begins with that one."""
+        """Add the next block, or an accumulator of blocks that begins with `block`."""
         if not self.keys:
             self.keys, self.events = part.keys, part.events
             self._check_summaries(part)
@@ -84,7 +84,7 @@ class ConditionRun:
         if not np.array_equal(part.events, self.events):
             raise ValueError(
                 f"{type(self.study).__name__}.simulate returns a measure as booleans in one block and as numbers in "
-                "another one; return the same type in each block of a condition."
+                "another block; return the same type in each block of a condition."
             )
         self.merged_blocks.add(block, part)
         self.blocks = block + part.blocks
@@ -94,19 +94,21 @@ class ConditionRun:
             for summary in map(summary_of, self._summaries(key)):
                 if summary.of_events and not events:
                     raise ValueError(
-                        f"{summary.name} is a share of replicates that are True; {type(self.study).__name__}.simulate "
-                        f"returned numbers as {self._name(key)!r}: return an array of booleans, such as low < target."
+                        f"{summary.name} is the proportion of replicates that are True; "
+                        f"{type(self.study).__name__}.simulate returned numbers as {self._name(key)!r}: return an "
+                        "array of booleans, such as low < target."
                     )
                 if summary.of_model_se and self._model_key(key) not in part.keys:
                     raise ValueError(
                         f"{summary.name} needs the standard errors by the model; let "
-                        f"{type(self.study).__name__}.model_se say which measure they are of {self._name(key)!r}."
+                        f"{type(self.study).__name__}.model_se name the measure of these for {self._name(key)!r}."
                     )
 
     def settle(self, precision: float | None, last: bool) -> None:
         """Settle each measure whose numbers are all precise enough: later looks no longer change its rows.
 
-        So a row does not depend on what else is asked for, and a grid can be extended without changing a bit.
+        A row then does not depend on the other conditions and measures of a run. A grid can be extended without
+        changing a bit.
         """
         accumulator = self.merged_blocks.so_far()
         rows = {key: self._rows(accumulator, key) for key in self.keys if key not in self.settled}
@@ -114,10 +116,10 @@ class ConditionRun:
         self.worst = max(worst.values())
         self.settled |= {key: rows[key] for key in settled(worst, self.study.paired, precision, last)}
         if self.done:
-            self.merged_blocks = MergedBlocks()  # the rows keep what they need
+            self.merged_blocks = MergedBlocks()  # the rows keep their samples
 
     def _rows(self, accumulator: Accumulator, key: Key) -> list[Row]:
-        """A row for each summary of one measure."""
+        """Return a row for each summary of one measure."""
         sample, name = self._sample(accumulator, key), self._name(key)
         evidence = sample.whole()
         max_blocks = self.max_blocks / self.blocks * evidence.n
@@ -134,12 +136,12 @@ class ConditionRun:
         return rows
 
     def samples(self) -> dict[Key, Sample]:
-        """The replicates of each measure so far."""
+        """Return the replicates of each measure so far."""
         accumulator = self.merged_blocks.so_far()
         return {key: self._sample(accumulator, key) for key in self.keys}
 
     def _sample(self, accumulator: Accumulator, key: Key) -> Sample:
-        """The replicates of a measure, with what the study says of them."""
+        """Return the replicates of a measure, with the study's value range, target and model."""
         sample = accumulator.sample(self.keys.index(key), self._controls(accumulator, key))
         model = self._model_key(key)
         model_se = None
@@ -155,7 +157,10 @@ class ConditionRun:
         )
 
     def _controls(self, accumulator: Accumulator, key: Key) -> list[int]:
-        """The places of the control variates of a measure that have a variance, and mean 0 as far as one can tell."""
+        """Return the places of the usable control variates of a measure.
+
+        Usable control variates have a variance, and a mean compatible with 0.
+        """
         place, named = self.keys.index(key), self.study.controls(self.condition, self._name(key))
         n = accumulator.moments[:, 0, place]
         tails = [self.study.tail_index(self.condition, name, int(n.sum())) for name in named]
@@ -180,7 +185,7 @@ class ConditionRun:
         return columns | dict(zip(self.study.key_columns, key, strict=True))
 
     def not_finite(self) -> list[str]:
-        """A line for each measure of which replicates are NaN, or infinite where no infinite number is exact."""
+        """Return a line for each measure with NaN replicates, or infinite ones without infinite exact value."""
         lines = []
         for key in self.keys:
             rows = self.settled[key]
@@ -192,6 +197,6 @@ class ConditionRun:
 
 
 def _label(value: Any) -> Any:
-    """How a parameter stands in the table: plain values as they are, all else by its name or its expression."""
+    """Return a parameter for the table: plain values unchanged, other objects by name or expression."""
     plain = value is None or isinstance(value, bool | int | float | str)
     return value if plain else getattr(value, "name", None) or repr(value)
