@@ -15,9 +15,10 @@ import time
 import traceback
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import chdir
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import FrameType
@@ -27,14 +28,18 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from odd_values import ODD
-from targets import Target, targets
+from targets import Target
+from walk import Kind, all_targets, kinds, methods_of
 
 import bnstats as bn
 from benchmarks import campaigns
 
 PACKAGE = str(Path(bn.__file__).parent)
+SILENT = "NaN without a word"
 LIMIT = 20
 """Seconds in which a call must have ended."""
+Outcome = tuple[str, dict[str, Any], str | None]
+"""The name of what was called, what it was given, and what is wrong with how that ended."""
 OWN_WARNINGS = (bn.exceptions.PrecisionWarning, bn.exceptions.NotFiniteWarning, bn.exceptions.DivergenceWarning)
 
 
@@ -63,6 +68,17 @@ def mutated(rng: np.random.Generator, target: Target) -> dict[str, Any]:
 
 def judge(target: Target, given: dict[str, Any]) -> str | None:
     """What is wrong with how this call ends; None if nothing is."""
+    return outcome(target, given)[0]
+
+
+def outcome(target: Target, given: dict[str, Any]) -> tuple[str | None, Any]:
+    """What is wrong with how this call ends, None if nothing is; and what it returns."""
+    found: list[Any] = []
+    wrong = _verdict(target, given, found.append)
+    return wrong, found[0] if found else None
+
+
+def _verdict(target: Target, given: dict[str, Any], keep: Callable[[Any], None]) -> str | None:
     function = target.call()
     try:
         inspect.signature(function).bind(**given)
@@ -74,6 +90,7 @@ def judge(target: Target, given: dict[str, Any]) -> str | None:
         signal.alarm(LIMIT)
         try:
             found = function(**given)
+            keep(found)
         except Stuck:
             return "takes too long"
         except AssertionError as error:
@@ -92,7 +109,7 @@ def judge(target: Target, given: dict[str, Any]) -> str | None:
         return f"stray {stray[0].category.__name__}: {str(stray[0].message)[:60]}"
     documented = "nan" in (inspect.getdoc(function) or "").lower()
     if not (warned or documented or _has_nan(given)) and any(x != x for x in numbers(found)):
-        return "NaN without a word"
+        return SILENT
     return None
 
 
@@ -134,7 +151,8 @@ def _where(what: str, error: BaseException) -> str:
 
 def numbers(found: Any) -> Iterator[float]:
     """The numbers in a result: of a float, of an array, or of a dataclass of these."""
-    found = found.to_numpy() if isinstance(found, pd.Series | pd.DataFrame) else found
+    if isinstance(found, pd.Series | pd.DataFrame):
+        found = found.to_numpy(np.float64, na_value=np.nan) if _nullable(found) else found.to_numpy()
     if isinstance(found, float | np.floating):
         yield float(found)
     elif isinstance(found, np.ndarray) and found.dtype.kind == "f":
@@ -151,16 +169,58 @@ def numbers(found: Any) -> Iterator[float]:
             yield from numbers(getattr(found, part.name, None))
 
 
-def fuzz(calls: int, seed: int, only: str = "") -> Iterator[tuple[str, dict[str, Any], str | None]]:
+def _nullable(found: Any) -> bool:
+    """Whether numbers may be missing in a column of pandas without being NaN."""
+    return isinstance(found, pd.Series) and not isinstance(found.dtype, np.dtype) and found.dtype.kind in "biuf"
+
+
+def fuzz(calls: int, seed: int, only: str = "") -> Iterator[Outcome]:
     """Call and judge: the name of the target, what it was given, and what is wrong."""
     rng = np.random.default_rng(seed)
-    known = [target for target in targets() if target.name.startswith(only)]
+    known = [target for target in all_targets() if target.name.startswith(only)]
     weights = np.array([0.1 if target.slow else 1.0 for target in known])
     weights /= weights.sum()
+    known_kinds = kinds()
     for _ in range(calls):
         target = known[rng.choice(len(known), p=weights)]
         given = mutated(rng, target)
-        yield target.name, given, judge(target, given)
+        wrong, made = outcome(target, given)
+        yield str(target.name), given, wrong
+        if wrong is None and type(made) in known_kinds and type(made) is target.call():
+            yield from used(rng, target.name, given, made)
+
+
+def used(rng: np.random.Generator, name: str, given: dict[str, Any], made: Any) -> Iterator[Outcome]:
+    """What an object that was made of odd arguments does: its properties, a method and a function that takes it."""
+    kind = kinds()[type(made)]
+    for member in kind.properties:
+        said = judge(_property(made, kind, member), {})
+        yield f"{name}(...).{member}", given, None if said == SILENT and _has_nan(given) else said
+    methods = list(methods_of(replace(kind, make=lambda: made)))
+    if methods:
+        method = methods[rng.integers(len(methods))]
+        if not method.slow:
+            yield f"{name}(...), then {method.name}", given, judge(method, method.valid())
+    takers = takers_of(type(made))
+    if takers:
+        taker, parameter = takers[rng.integers(len(takers))]
+        valid = {**taker.valid(), parameter: made}
+        yield f"{name}(...), given to {taker.name}", given, judge(taker, valid)
+
+
+def _property(made: Any, kind: Kind, name: str) -> Target:
+    def read() -> Any:
+        return getattr(made, name)
+
+    read.__doc__ = f"{inspect.getdoc(kind.members[name])} {inspect.getdoc(kind.cls)}"
+    return Target(name, lambda: read, {}, ())
+
+
+@cache
+def takers_of(cls: type) -> list[tuple[Target, str]]:
+    """Calls that take an object of a class, and the name of the argument, by what is valid there."""
+    quick = (target for target in all_targets() if not target.slow)
+    return [(t, name) for t in quick for name, make in t.arguments.items() if isinstance(make(), cls)]
 
 
 def today() -> int:
@@ -177,16 +237,18 @@ def main() -> None:
     campaigns.add_to(parser)
     asked = parser.parse_args()
     wrong: Counter[str] = Counter()
+    calls = 0
     start = time.monotonic()
     with TemporaryDirectory() as folder, chdir(folder):  # a store may be opened under any name
         for name, _, what in fuzz(asked.calls, asked.seed, asked.only):
+            calls += 1
             if what:
                 wrong[f"{name}: {what}"] += 1
-    print(f"{sum(wrong.values())} of {asked.calls} calls went wrong in {len(wrong)} ways (seed {asked.seed})")
+    print(f"{sum(wrong.values())} of {calls} calls went wrong in {len(wrong)} ways (seed {asked.seed})")
     for what, times in wrong.most_common(asked.shown):
         print(f"{times:6d}  {what}")
     judged = Counter(what.partition(": ")[2] for what in wrong.elements())
-    judged["as it should"] = asked.calls - wrong.total()
+    judged["as it should"] = calls - wrong.total()
     said = f"PYTHONPATH=. python tests/fuzz/fuzzer.py --calls {asked.calls} --seed {asked.seed}"
     campaigns.save(asked.to, campaigns.rows(said, "a call with odd arguments", judged, time.monotonic() - start))
 

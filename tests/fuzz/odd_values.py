@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable
 from decimal import Decimal
 from fractions import Fraction
@@ -48,6 +49,15 @@ def returning_words(*_: Any, **__: Any) -> Any:
     return "word"
 
 
+def _of_polars() -> tuple[Callable[[], Any], ...]:
+    """A column with a missing value and a table of polars, where it is installed."""
+    if importlib.util.find_spec("polars") is None:
+        return ()
+    import polars as pl
+
+    return (lambda: pl.Series("x", [1, None, 3]), lambda: pl.DataFrame({"a": [1.0, 2.0], "b": [3, 4]}))
+
+
 # Made anew for each call: some are used up, others could be changed.
 ODD: tuple[Callable[[], Any], ...] = (
     *(lambda value=value: value for value in (None, True, False, 0, 1, 2, 3, -1, 7, 64, 2**31, 2**40, 2**63, 10**400)),
@@ -64,6 +74,19 @@ ODD: tuple[Callable[[], Any], ...] = (
         for value in (1 + 2j, Decimal("0.5"), Fraction(1, 3), Fraction(64), Ellipsis, NotImplemented)
     ),
     *(lambda value=value: value for value in (np.int8(3), np.uint64(2**63), np.float32(0.5), np.float64(64), np.True_)),
+    *(
+        lambda value=value: value
+        for value in (
+            np.float16(0.5),
+            np.float16(np.inf),
+            np.timedelta64(1, "D"),
+            np.timedelta64("NaT"),
+        )
+    ),
+    *(
+        lambda value=value: value
+        for value in (pd.NA, pd.NaT, pd.Timedelta(1, "D"), pd.Timestamp("2024-01-01"), np.datetime64("2024-01-01"))
+    ),
     *(
         lambda value=value: value
         for value in (object(), int, bn.IID, Exception("a"), raising, returning_words, len, np.sort)
@@ -124,6 +147,12 @@ ODD: tuple[Callable[[], Any], ...] = (
     lambda: pd.Series([1, None, 3], dtype="Int64"),
     lambda: pd.Series(["a", "b", "a"], dtype="category"),
     lambda: pd.DataFrame({"a": [1.0, 2.0]}),
+    lambda: pd.Series([1.0, None, 3.0], dtype="Float64"),
+    lambda: pd.Series([True, False, None], dtype="boolean"),
+    lambda: pd.DataFrame({"a": [1, 2], "b": ["x", "y"]}),
+    lambda: np.array([1, 2, 3], "m8[D]"),
+    lambda: np.arange(8, dtype=np.float16),
+    *_of_polars(),
     lambda: np.random.default_rng(0),
     lambda: np.random.RandomState(0),
 )

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 import bnstats as bn
+from bnstats.corrections.groups import Groups
 
 ROWS = np.random.default_rng(0).normal(size=(60, 4))
 LABELS = (ROWS[:, 0] > 0).astype(int)
@@ -37,8 +38,7 @@ SLOW += (
 # They take what the author of a study or of an adaptation writes, or nothing, and print.
 LEFT_OUT = {"Study", "networks.Network.evaluate", "show_versions"}
 # What others return and nobody makes by hand; its methods are called.
-MADE_BY_OTHERS = {"corrections.Fitted", "corrections.Correction.made_by", "theory.Sampling", "theory.Theory"}
-MADE_BY_OTHERS |= {"Population"}
+MADE_BY_OTHERS = {"corrections.Fitted"}
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,9 @@ BY_NAME: dict[str, Callable[[], Any]] = {
     "function": lambda: lambda x, axis: x.mean(axis),
     "target": lambda: 0.0,
     "classes": lambda: 2,
-    "each": lambda: 2,
+    "rows_per_class": lambda: 2,
+    "groups": lambda: Groups.of(ROWS[:, 0], BATCH, "batch"),
+    "rule": lambda: bn.corrections.center().rule_of(Groups.of(ROWS[:, 0], BATCH, "batch")),
     "labels": lambda: [0.0],
     "corrections": lambda: ["none", "center"],
     "source": lambda: "normal",
@@ -219,7 +221,17 @@ BY_NAME: dict[str, Callable[[], Any]] = {
     "color": lambda: "C0",
     "colors": lambda: ["C0", "C1"],
     "false_verdicts": lambda: 0.01,
+    "own": lambda: range(4),
+    "condition_runs": lambda: [],
+    "factory": lambda: bn.corrections.center,
+    "given": lambda: (4, 3, 2),
+    "rows_seen": lambda: 100,
+    "eps": lambda: 1e-5,
+    "units": lambda: 3,
+    "pseudo": lambda: 16,
+    "weight": lambda: 0.1,
 }
+NORMALIZERS = tuple(bn.normalizers.__all__[1:])
 EFFECTS = ("Distinct", "Mixture", "RandomWalk", "Sinusoid", "Trend")
 # Where a name means something else, or the usual value would take long.
 BY_CALL: dict[str, dict[str, Callable[[], Any]]] = {
@@ -239,7 +251,7 @@ BY_CALL: dict[str, dict[str, Callable[[], Any]]] = {
         "labels": lambda: "nuisance",
         "measures": lambda: ["rmse"],
     },
-    "measure_raw_behind": {"z": lambda: 0.0},
+    "measure_raw_given_normalized": {"z": lambda: 0.0},
     "theory.raw_given_normalized": {"z": lambda: 0.5},
     "theory.rate": {"batching": lambda: bn.IID()},
     "Dataset.of": {"source": lambda: (ROWS, LABELS)},
@@ -258,6 +270,7 @@ BY_CALL: dict[str, dict[str, Callable[[], Any]]] = {
         }
         for method in ("hidden", "logits", "train", "logits_in_batches", "batch_statistics", "gradient_norms")
     },
+    "networks.Recipe.sizes": {"given": lambda: (4, 64, 2)},
     "networks.Network": {"sizes": lambda: (4, 3, 2), "steps": lambda: 0},
     "claims.Region": {"low": lambda: 0.0},
     "claims.accuracy": {"networks": lambda: bn.claims.Networks(batch_size=32), "statistics": lambda: "batch"},
@@ -277,6 +290,47 @@ BY_CALL: dict[str, dict[str, Callable[[], Any]]] = {
     "results.Simulation.leaving_out": {"row": lambda: 0},
     "claims.BatchStatistic": {"statistic": lambda: np.ptp},
     "check_claims": {"claims": lambda: ["zero-at-3", "variance-biased"]},
+    "Population": {"values": lambda: np.arange(4.0)},
+    "theory.Sampling": {"bias": lambda: 0.0, "se": lambda: 1.0},
+    "theory.Theory": {"limit": lambda: lambda population: population.mean},
+    "corrections.Correction": {"estimate": lambda: bn.corrections.center().estimate},
+    "corrections.Correction.made_by": {"estimate": lambda: bn.corrections.center().estimate},
+    "effects.Effect.of": {"source": lambda: "trend"},
+    "datasets.binned_population.BinnedPopulation.of": {"source": lambda: (ROWS, LABELS)},
+    "datasets.dataset.Table.of": {"source": lambda: (ROWS, LABELS)},
+    **{
+        f"shifts.{kind}.apply": {"x": lambda: ROWS.astype(np.float32)}
+        for kind in ("ClassMix", "Contrast", "Gain", "Noise", "Offset")
+    },
+    **{
+        f"adaptation.{kind}.{method}": {
+            "mean": lambda: np.zeros(3, np.float32),
+            "var": lambda: np.ones(3, np.float32),
+            "z": lambda: np.ones((2, 4, 3), np.float32),
+            "source": lambda: network().running,
+            "x": lambda: ROWS.astype(np.float32),
+            "batches": lambda: [[0, 1], [2, 3]],
+        }
+        for kind in ("Continued", "MeanOnly", "Mixed", "PredictionTime", "VarianceOnly", "Weighed")
+        for method in ("adapt", "logits")
+    },
+    **{
+        f"normalizers.{kind}.{method}": {
+            "source": lambda: "batch",
+            "hidden": lambda: (8,),
+            "z": lambda: np.ones((4, 8), np.float32),
+            "mean": lambda: np.zeros(8, np.float32),
+            "var": lambda: np.ones(8, np.float32),
+            "step": lambda: np.arange(1, 4),
+            "batch_size": lambda: 8,
+            "rows": lambda: 8,
+            "units": lambda: 8,
+            "eps": lambda: 1e-5,
+        }
+        for kind in NORMALIZERS
+        for method in ("of", "check", "evaluate", "frozen", "memory_rows", "set_rows", "settings")
+    },
+    **{f"normalizers.{kind}.state": {"rows": lambda: 8, "step": lambda: 1} for kind in NORMALIZERS},
     "merge_stores": {"into": lambda: store("into"), "other_store": lambda: store("other")},
     "Moments": {"mean": lambda: 1.0},
     "leave_one_batch_out": {"corrections": lambda: ["none", "center"]},
@@ -334,10 +388,11 @@ OBJECTS: dict[str, Callable[[], Any]] = {
     "effects.Sinusoid": lambda: bn.effects.Sinusoid(),
     "effects.Trend": lambda: bn.effects.Trend(),
     "effects.Mixture": lambda: bn.effects.Mixture(bn.effects.Trend()),
+    "normalizers.Normalizer": lambda: bn.normalizers.Layer(),
     "results.Convergence": lambda: result("measure_convergence"),
     "results.Running": lambda: result("measure_running"),
     "results.Information": lambda: result("measure_information"),
-    "results.RawBehind": lambda: result("measure_raw_behind"),
+    "results.RawBehind": lambda: result("measure_raw_given_normalized"),
     "results.Mismatch": lambda: result("measure_mismatch"),
     "results.Corrected": lambda: result("measure_correction"),
     "results.Gradients": lambda: result("measure_gradients"),
@@ -385,6 +440,10 @@ class Target:
     arguments: dict[str, Callable[[], Any]]
     parameters: tuple[str, ...]
 
+    def valid(self) -> dict[str, Any]:
+        """Valid arguments, made anew."""
+        return {name: make() for name, make in self.arguments.items()}
+
     @property
     def slow(self) -> bool:
         return self.name.split(".")[-1].startswith(SLOW)
@@ -425,25 +484,8 @@ def arguments(name: str, function: Callable[..., Any]) -> dict[str, Callable[[],
 ALWAYS = ("precision", "max_replicates", "progress", "batch_sizes", "estimators", "steps", "corrections")
 
 
-def targets() -> list[Target]:
-    """Everything public that can be called: functions, classes and their methods."""
-    found = []
-    for name, thing in public():
-        if name in LEFT_OUT or (isinstance(thing, type) and issubclass(thing, BaseException)):
-            continue
-        if not (inspect.isabstract(thing) or name in MADE_BY_OTHERS or name.startswith("results.")):
-            found.append(_target(name, lambda thing=thing: thing, thing))
-        if isinstance(thing, type) and name in OBJECTS:
-            for method in sorted(m for m in dir(thing) if not m.startswith("_")):
-                if callable(getattr(thing, method)) and f"{name}.{method}" not in MADE_BY_OTHERS | LEFT_OUT:
-                    holder = OBJECTS[name]
-                    bound = getattr(holder(), method)
-                    call = lambda holder=holder, method=method: getattr(holder(), method)  # noqa: E731
-                    found.append(_target(f"{name}.{method}", call, bound))
-    return found
-
-
-def _target(name: str, call: Callable[[], Callable[..., Any]], function: Callable[..., Any]) -> Target:
+def target(name: str, call: Callable[[], Callable[..., Any]], function: Callable[..., Any]) -> Target:
+    """Something public with its valid arguments."""
     names = [
         p.name
         for p in inspect.signature(function).parameters.values()

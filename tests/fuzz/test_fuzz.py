@@ -6,12 +6,18 @@ New calls every day (the seed is the date), and the same ones all day. `python t
 
 from __future__ import annotations
 
+import inspect
 import warnings
+from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 import pytest
-from fuzzer import fuzz, judge, today
-from targets import Target, axes, public, table, targets
+import walk
+from fuzzer import fuzz, judge, today, used
+from scipy import stats
+from targets import LABELS, LEFT_OUT, MADE_BY_OTHERS, ROWS, Target, axes, network, public, table
+from walk import HOOKS, all_targets, kinds, public_kinds
 
 import bnstats as bn
 from bnstats.claims.claim import Claim, Region
@@ -39,14 +45,62 @@ def test_no_call_ends_in_a_traceback_from_inside_a_silent_nan_or_a_stray_warning
 
 def test_every_public_function_has_valid_arguments():
     """A new one is found by itself; what the fuzzer calls with no change at all must work, or it would test nothing."""
-    known = {target.name.split(".")[0] for target in targets()}
-    assert {"measure_convergence", "Population", "theory", "corrections"} <= known
-    for target in targets():
+    for target in all_targets():
         if not target.slow:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                target.call()(**{name: make() for name, make in target.arguments.items()})
+                target.call()(**target.valid())
     assert len(dict(public())) > 80
+
+
+def test_the_walk_reaches_every_public_class_and_method():
+    """Beside what is left out by name, with a reason, and what the package itself calls."""
+    reached = {target.name for target in all_targets()}
+    functions = {name for name, thing in public() if not isinstance(thing, type)}
+    assert functions - reached <= LEFT_OUT
+    for kind in public_kinds():
+        if not kind.cls.__module__.startswith("bnstats.simulation.study"):
+            without = {m for m in (*kind.static, *kind.methods) if kind.is_hook(m)}
+            own = {f"{kind.name}.{m}" for m in {*kind.static, *kind.methods} - without}
+            abstract = inspect.isabstract(kind.cls)
+            assert {n for n in own - reached if not abstract or n.split(".")[-1] in kind.static} <= LEFT_OUT, kind.name
+    made = {k.name for k in public_kinds() if not (inspect.isabstract(k.cls) or k.name.startswith("results."))}
+    assert made - reached <= LEFT_OUT | MADE_BY_OTHERS
+
+
+def test_the_walk_reaches_what_others_return_and_class_methods():
+    """What a list of names had missed: some have no public name at all."""
+    reached = {target.name for target in all_targets()}
+    assert {"JobArray.blocks", "networks.Recipe.check", "corrections.Correction.made_by"} <= reached
+    assert {"results.LeftOut.summary", "audit.advise.Plan.scale", "datasets.dataset.Table.split"} <= reached
+    assert {"adaptation.Mixed.adapt", "shifts.Noise.apply", "claims.Region.near", "Population"} <= reached
+    assert {"Split", "Statistics"} <= {cls.__name__ for cls in kinds()}
+    assert all(
+        hook in vars(cls) for cls, names in HOOKS.items() for hook in names if hook not in ("forward", "backward")
+    )
+
+
+@dataclass(frozen=True)
+class Careless:
+    """Takes anything, and fails when it is used."""
+
+    size: int = 0
+
+    @property
+    def half(self) -> float:
+        return self.size / 2
+
+    def doubled(self, size: int = 2) -> int:
+        return self.size.real * size
+
+
+def test_what_is_made_of_odd_arguments_is_used(monkeypatch):
+    """A constructor that takes anything is found out by the properties and methods of what it makes."""
+    kind = walk.Kind("Careless", Careless, Careless)
+    monkeypatch.setitem(kinds(), Careless, kind)
+    made = Careless("7")
+    wrong = [what for _, _, what in used(np.random.default_rng(0), "Careless", {"size": "7"}, made)]
+    assert [what.partition(" ")[0] for what in wrong] == ["TypeError", "AttributeError"]
 
 
 def bad(kind):
@@ -107,6 +161,91 @@ FOUND = {
         "winner 'none' is not known",
     ),
     "r_max": (lambda: bn.normalizers.Renorm(r_max=0.5, d_max=np.arange(999)), "r_max is at least 1 and d_max"),
+    "a duration": (lambda: bn.Clustered(np.timedelta64(1, "D")), "icc is a share"),
+    "a duration, too": (lambda: bn.WithoutReplacement(np.timedelta64(64, "D")), "size is a whole number"),
+    "values": (lambda: bn.Population("p", values=["a"]), "a population holds real numbers"),
+    "no law": (lambda: bn.Population("p"), "has a law or values, and not both; got neither"),
+    "two sources": (lambda: bn.Population("p", stats.norm(), np.arange(3.0)), "not both; got both"),
+    "a family": (lambda: bn.Population("p", stats.norm), "norm is a family of distributions"),
+    "a number as law": (lambda: bn.Population("p", 0.5), "law is a frozen SciPy distribution"),
+    "sampler": (lambda: bn.Population("p", stats.norm(), sampler="mlk"), "sampler is one of numpy, compiled"),
+    "no name": (lambda: bn.Population(7, stats.norm()), "name is a string"),
+    "convention": (lambda: bn.networks.Recipe(convention="kears"), "convention 'kears' is not known"),
+    "statistics": (lambda: bn.claims.Networks(batch_size=8, statistics="runing"), "kind of statistics 'runing'"),
+    "normalizer": (lambda: bn.claims.Networks("digits", 3, batch_size=8), "normalizer takes a name"),
+    "data": (lambda: bn.claims.Networks("digts", batch_size=8), "data set 'digts' is not known"),
+    "not tested so": (
+        lambda: bn.claims.accuracy(bn.claims.Networks(batch_size=8, statistics="running"), "batch"),
+        "statistics is one that the networks are tested with: running; got batch",
+    ),
+    "blocks": (lambda: bn.JobArray(0, 2).blocks(3), "own is a range of consecutive blocks"),
+    "who simulates": (lambda: bn.JobArray(0, 2, executor="me"), "executor is None, a number of threads"),
+    "along": (lambda: bn.corrections.Correction("c", "space", True, len), "along is one of batch, time"),
+    "an estimate": (
+        lambda: bn.corrections.Correction("c", "batch", True, raises)([1.0, 2.0], [0, 1]),
+        "functions of correction 'c' raise KeyError",
+    ),
+    "no rule": (
+        lambda: bn.corrections.Correction("c", "batch", True, lambda _: "word")([1.0, 2.0], [0, 1]),
+        "estimate of correction 'c' returns can be called",
+    ),
+    "a rule": (
+        lambda: bn.corrections.Correction("c", "batch", True, lambda _: lambda _: ([0], [1]))([1.0, 2.0], [0, 1]),
+        r"effects and factors of shape \(2, 1\)",
+    ),
+    "parameter": (
+        lambda: bn.corrections.Correction.made_by(bn.corrections.center, "batch", True, len, icc=1),
+        "factory has no parameter 'icc'",
+    ),
+    "of moments": (
+        lambda: bn.Estimator("own", None, 0.0, of_moments=lambda *_: "a").from_moments(bn.Moments.of([1.0, 2.0]), len),
+        "what own makes of moments holds real numbers",
+    ),
+    "theory": (lambda: bn.Estimator("own", np.mean, 0.0, theory="exact"), "theory is an object such as"),
+    "limit": (lambda: bn.theory.Theory(limit=0.0), "limit can be called"),
+    "no moment": (lambda: bn.theory.Sampling("a", 1.0), "bias is a number"),
+    "one feature": (
+        lambda: bn.RunningStats.like("torch").update(ROWS[:, :2]).normalize(pd.DataFrame({"a": [1.0, 2.0]})),
+        r"x of shape \(2, 1\) does not fit statistics of shape \(2,\)",
+    ),
+    "one column": (
+        lambda: bn.RunningStats.like("torch").update(ROWS[:, :2]).normalize(ROWS[:, :1]),
+        r"x of shape \(60, 1\) does not fit statistics of shape \(2,\)",
+    ),
+    "adapted": (lambda: bn.adaptation.Mixed().adapt(0.0, 1.0, "z"), "z holds real numbers"),
+    "adapted rows": (lambda: bn.adaptation.Mixed().adapt(0.0, 1.0, np.zeros(3)), "z has three axes"),
+    "adapted units": (
+        lambda: bn.adaptation.Mixed().adapt(np.zeros(2), 1.0, np.zeros((1, 2, 3))),
+        "a value for each of the 3 units of z",
+    ),
+    "whose logits": (
+        lambda: bn.adaptation.Mixed().logits("net", network().running, ROWS, [[0, 1]]),
+        "network is an object such as",
+    ),
+    "which rows": (
+        lambda: bn.adaptation.Mixed().logits(network(), network().running, ROWS, [[0, 99]]),
+        "batches has shape",
+    ),
+    "evaluated": (lambda: bn.normalizers.Batch().evaluate(ROWS, None, None, 1e-5), "mean and var have values for z"),
+    "variance": (lambda: bn.normalizers.Batch().evaluate(ROWS, 0.0, -1.0, 1e-5), "var is a variance, at least 0"),
+    "base": (lambda: bn.normalizers.Normalizer().evaluate(ROWS, 0.0, 1.0, 1e-5), "normalizer Normalizer has no name"),
+    "layers": (lambda: bn.normalizers.Group().check(8, "wide"), "each of hidden is a whole number"),
+    "how many groups": (lambda: bn.normalizers.Group(2**40), "number of groups is a whole number"),
+    "more groups than units": (
+        lambda: bn.normalizers.Group(64).evaluate(np.ones((4, 8)), 0.0, 1.0, 1e-5),
+        "8 hidden units cannot be cut into 64",
+    ),
+    "new batches": (
+        lambda: bn.effects.Trend().shift(np.random.default_rng(0), 3, 4, 4, "two"),
+        "n_new_batches is a whole number",
+    ),
+    "negative": (lambda: bn.RunningStats("torch", 1, 0.0, -1.0), "var is a variance, at least 0"),
+    "rows seen": (lambda: bn.networks.Recipe().check_training(4, 2, "many"), "rows_seen is a whole number"),
+    "apart": (lambda: bn.Moments(3.0, np.zeros(2), np.zeros(3)), r"shapes that fit each other; got \(\), \(2,\)"),
+    "not merged": (
+        lambda: bn.Moments.of(np.zeros((2, 4))).merge(bn.Moments.of(np.zeros((3, 4)))),
+        "moments that are merged have shapes that fit",
+    ),
     "no study": (lambda: bn.run("x" * 9999), "study is an object of a class derived"),
     "units": (lambda: bn.measure_mismatch("digits", hidden="x" * 9999), "hidden has the units of each hidden layer"),
 }
@@ -126,6 +265,27 @@ def test_a_whole_number_is_one_of_any_type():
     assert tables[0].equals(tables[1])
 
 
+def test_names_stand_for_what_they_name_where_a_recipe_takes_them():
+    recipe = bn.networks.Recipe(normalizer="group", convention="keras")
+    assert recipe == bn.networks.Recipe(normalizer=bn.normalizers.Group(), convention=bn.CONVENTIONS["keras"])
+    assert bn.claims.Networks(batch_size=8, statistics="running").statistics == ("running",)
+    assert bn.claims.Networks((ROWS, LABELS), batch_size=8).dataset.classes == 2
+    assert [type(x) for x in (bn.normalizers.Group(4.0).number, bn.JobArray(0.0, 2.0).of)] == [int, int]
+
+
+def test_a_tabulated_law_is_frozen_by_the_constructor_too():
+    law = stats.rv_histogram(np.histogram([1.0, 2.0, 2.5], bins=3))
+    assert bn.Population("table", law).mean == bn.Population.of(law).mean
+
+
+def test_a_training_set_of_equal_values_is_one_all_the_same():
+    """Refused where a user gives it, as nothing can be estimated; drawn by chance it is a replicate like any other."""
+    how = {"batch_size": 2, "steps": 4, "training_size": 4, "precision": None, "max_replicates": 64, "progress": False}
+    rare = bn.Population.of([0.0] * 19 + [1.0])  # .95^4, 81 % of the training sets, are all 0
+    table = bn.measure_running(rare, **how).table
+    assert np.isfinite(table["value"]).all()
+
+
 def test_running_statistics_that_no_batch_moves_have_no_error():
     exact = bn.theory.running_error("normal", "mean", 4, batch_size=4, momentum=1e-300)
     assert (exact.se, exact.median_abs_error) == (0, abs(exact.bias))
@@ -138,7 +298,9 @@ def test_what_no_number_of_replicates_decides_takes_infinitely_many(tiny):
     with pytest.raises(bn.testing.InsufficientPower, match="Take inf times"):
         bn.testing.assert_within_mcse([1.0], [1.0], mcse=[1.0], detect=tiny)
     evidence = BatchStatistic("normal", 2, lambda x: np.sign(x[:, 0]) * np.sqrt(tiny)).evidence
-    claim = Claim("tiny", "A claim.", "this test", "a number", Region.above(tiny), Moment(0.0), evidence, most=2**10)
-    test = SequentialTest(claim, error=0.01, most=2**10)
+    claim = Claim(
+        "tiny", "A claim.", "this test", "a number", Region.above(tiny), Moment(0.0), evidence, max_replicates=2**10
+    )
+    test = SequentialTest(claim, error=0.01, max_replicates=2**10)
     test.values, test.interval = np.array([0.0, 0.0]), (-1.0, 1.0)
     assert test.needed() == np.inf

@@ -246,10 +246,10 @@ def _listed(known: Iterable[str]) -> str:
 
 
 def scalar(value: Any) -> Any:
-    """Return the number in an array without axes; None if the value is no real number."""
+    """Return the number in an array without axes; None for anything else, as a NumPy duration."""
     if isscalar(value) and not isinstance(value, np.ma.MaskedArray):
         value = value[()]
-    return None if isinstance(value, bool) or not isinstance(value, Real) else value
+    return None if isinstance(value, bool | np.timedelta64) or not isinstance(value, Real) else value
 
 
 def isscalar(given: Any) -> bool:

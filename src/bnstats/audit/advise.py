@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bnstats._checks.numbers import number, whole
+from bnstats._checks.arguments import checked
+from bnstats._checks.numbers import number, sample_size, whole
 from bnstats._checks.values import shown
 from bnstats.sampling.populations import Population
 from bnstats.statistics import theory
@@ -73,6 +74,7 @@ class Plan:
             return 1.0
         return float(math.ceil(math.log(START_WEIGHT) / math.log1p(-float(self.convention.momentum or 0))))
 
+    @checked(size=sample_size)
     def scale(self, size: int) -> float:
         """Scale of the last layer in evaluation mode against training mode: a root of (n - 1) / n per layer."""
         return float((1 - 1 / size) ** (self.convention.ddof * self.layers / 2))

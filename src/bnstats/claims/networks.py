@@ -12,13 +12,13 @@ from typing import Any
 
 from bnstats._checks.arguments import checked
 from bnstats._checks.numbers import batch_size, count, interval
-from bnstats._checks.values import instance, optional
+from bnstats._checks.values import each, instance, optional
 from bnstats.claims.evidence import PHRASE, Measures
-from bnstats.datasets.dataset import Dataset
+from bnstats.datasets.dataset import Dataset, dataset_or_name
 from bnstats.datasets.row_batching import RowBatching, Shuffled
 from bnstats.datasets.shifts import Shift
 from bnstats.networks.normalizers.normalizer import Normalizer
-from bnstats.networks.recipe import Recipe
+from bnstats.networks.recipe import Recipe, hidden_units
 from bnstats.studies.mismatch.evaluation import Kind, kind_of, name_of
 from bnstats.studies.mismatch.study import MismatchStudy
 
@@ -37,7 +37,21 @@ def _shifts(name: str, given: Any) -> Any:
     return optional(_shift)(name, given)
 
 
+def _normalizer(_: str, given: Any) -> str | Normalizer:
+    """A normalizer, or the name of one, which stands in the claim's scope."""
+    found = Normalizer.of(given)
+    return given if isinstance(given, str) else found
+
+
+def _kinds(name: str, given: Any) -> tuple[Kind, ...]:
+    return each(name, given, kind_of)
+
+
 @checked(
+    dataset=dataset_or_name,
+    normalizer=_normalizer,
+    hidden=hidden_units,
+    statistics=_kinds,
     batch_size=batch_size,
     batching=_batching,
     learning_rate=optional(interval("(0, inf)")),
@@ -192,6 +206,9 @@ def accuracy(networks: Networks, statistics: Kind, shift: Shift | tuple[Shift, .
     >>> accuracy(Networks("digits", batch_size=16), "running").scope
     'digits; hidden units: 32; 16000 rows seen; normalizer batch, learning rate 0.15, batches of 16'
     """
+    if statistics not in networks.statistics:
+        known = ", ".join(map(name_of, networks.statistics))
+        raise ValueError(f"statistics is one that the networks are tested with: {known}; got {name_of(statistics)}.")
     shifts = networks.shifts if shift is None else shift if isinstance(shift, tuple) else (shift,)
     if missing := [one for one in shifts if one not in networks.shifts]:
         raise ValueError(f"shift is one that the networks are tested under: {networks.shifts}; got {missing[0]}.")

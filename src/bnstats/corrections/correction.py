@@ -6,18 +6,22 @@ import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Literal
+from types import MappingProxyType
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from bnstats._checks.arguments import aligned_by_label
+from bnstats._checks.arguments import Check, CheckedMethods, aligned_by_label, checked
 from bnstats._checks.array_types import FloatArray
 from bnstats._checks.arrays import labels_of_rows, real_array
 from bnstats._checks.labels import column_order
+from bnstats._checks.safe_text import raised
 from bnstats._checks.tables import like, one_column, rows_like
-from bnstats._checks.user_code import called, guarded, is_own, lent
+from bnstats._checks.user_code import ReadOnlyError, called, guarded, is_own, lent
+from bnstats._checks.values import choice, flag, function, instance, word
+from bnstats._checks.values import shown as short
 from bnstats.corrections.groups import Groups, shown
 
 Along = Literal["batch", "time"]
@@ -34,8 +38,29 @@ TRANSFERRING = {
 """Names of the corrections that apply to new batches or times, for error messages."""
 
 
+def _parameters(name: str, given: Any) -> tuple[tuple[str, Any], ...]:
+    """Pairs of a name and a value."""
+    pairs = given if isinstance(given, tuple) else (None,)
+    if not all(isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[0], str) for pair in pairs):
+        raise ValueError(f"{name} is a tuple of pairs (name, value); got {short(given)}.")
+    return pairs
+
+
+_CHECKS: dict[str, Check] = {
+    "name": word,
+    "along": partial(choice, known=tuple(TRANSFERRING)),
+    "applies_to_new": flag,
+    "estimate": partial(function, example="estimate(groups), which returns a rule"),
+    "parameters": _parameters,
+    "groups": partial(instance, wanted=Groups, example="what `estimate` is given"),
+    "rule": partial(function, example="rule(groups)"),
+    "factory": partial(function, example="factory(), which returns a correction"),
+}
+
+
+@checked(**_CHECKS)
 @dataclass(frozen=True)
-class Correction:
+class Correction(CheckedMethods):
     """Correction of batch effects, or of drift over time.
 
     Attributes
@@ -62,6 +87,8 @@ class Correction:
     >>> fitted.effect([2024]), fitted.apply([95.0], [2024])
     (array([10.]), array([85.]))
     """
+
+    checks: ClassVar = _CHECKS
 
     name: str
     along: Along
@@ -103,9 +130,15 @@ class Correction:
         >>> shrink().name, shrink(icc=0.2).name
         ('shrink', 'shrink(icc=0.2)')
         """
-        defaults = inspect.signature(factory).parameters
+        try:
+            defaults = inspect.signature(factory).parameters
+        except ValueError:  # of compiled code
+            defaults = MappingProxyType({})
+        if unknown := [name for name in given if name not in defaults]:
+            raise ValueError(f"factory has no parameter {unknown[0]!r}; give what it takes.")
+        kind = getattr(factory, "__name__", type(factory).__name__)
         changed = ", ".join(f"{name}={value}" for name, value in given.items() if value != defaults[name].default)
-        name = f"{factory.__name__}({changed})" if changed else factory.__name__
+        name = f"{kind}({changed})" if changed else kind
         return Correction(name, along, applies_to_new, estimate, tuple(given.items()))
 
     @aligned_by_label("x", "key")
@@ -146,15 +179,39 @@ class Correction:
 
     def rule_of(self, groups: Groups) -> Rule:
         """Return the rule that is estimated from the groups."""
-        rule: Rule = called(f"correction {self.name!r}", self.estimate, groups, **dict(self.parameters))
+        try:
+            rule: Rule = called(self._said, self.estimate, groups, **dict(self.parameters))
+        except Exception as error:
+            raise self._in_a_sentence(self.estimate, error) from error
+        if is_own(self.estimate):
+            function(f"what the estimate of {self._said} returns", rule, "rule(groups)")
         return rule
 
     def by_rule(self, rule: Rule, groups: Groups) -> tuple[FloatArray, FloatArray]:
         """Return effects and factors of the groups."""
-        if not is_own(self.estimate):
+        if not is_own(rule):
             return rule(groups)
-        effects, factors = guarded(f"correction {self.name!r}", rule, lent(groups))
+        try:
+            effects, factors = guarded(self._said, rule, lent(groups))
+        except Exception as error:
+            raise self._in_a_sentence(rule, error) from error
+        shape = (len(groups.labels), groups.x.shape[1])
+        if np.shape(effects) != shape or np.shape(factors) != shape:
+            raise ValueError(
+                f"the rule of {self._said} returns effects and factors of shape {shape}, (groups, features); got "
+                f"{np.shape(effects)} and {np.shape(factors)}."
+            )
         return effects, factors
+
+    @property
+    def _said(self) -> str:
+        return f"correction {self.name!r}"
+
+    def _in_a_sentence(self, used: Callable[..., Any], error: Exception) -> Exception:
+        """Return a refusal as it is, and anything else that a user's own function raises in a sentence."""
+        if not is_own(used) or isinstance(error, ReadOnlyError):
+            return error
+        return ValueError(f"the functions of {self._said} raise {raised(error)}.")
 
     @aligned_by_label("x", "key")
     def __call__(self, x: ArrayLike, key: ArrayLike) -> Any:

@@ -261,6 +261,14 @@ DATASETS: dict[str, Callable[[], Dataset]] = {
 }
 
 
+def dataset_or_name(_: str, source: Any) -> Dataset | str:
+    """Return a data set, or the name of a known one, which is not loaded."""
+    if not isinstance(source, str):
+        return Dataset.of(source)
+    named("data set", source, DATASETS, "rows and labels (x, y)")
+    return source
+
+
 @cache
 def _known(name: str) -> Dataset:
     return named("data set", name, DATASETS, "rows and labels (x, y)")()

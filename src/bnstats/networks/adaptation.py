@@ -3,30 +3,82 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
+from functools import partial, wraps
+from typing import Any, ClassVar
 
 import numpy as np
 
+from bnstats._checks.arguments import CheckedMethods
 from bnstats._checks.array_types import IntArray, RealArray
+from bnstats._checks.arrays import real_array, rows_of_inputs
 from bnstats._checks.numbers import number, whole
-from bnstats._checks.user_code import LendsArrays
-from bnstats.networks.layer_statistics import Statistics
+from bnstats._checks.user_code import is_own
+from bnstats._checks.values import instance
+from bnstats.networks.layer_statistics import Statistics, check_rows, check_shapes, rows_of_batches
 from bnstats.networks.network import Network
 from bnstats.statistics.conventions import smooth
 
 Pair = tuple[RealArray, RealArray]
 
 
+_statistics = partial(instance, wanted=Statistics, example="network.running")
+
+
+def _values(name: str, given: Any) -> RealArray:
+    """Values of a layer, shape (batches, rows, units)."""
+    z = _floats(name, given)
+    if z.ndim != 3 or not z.size:
+        raise ValueError(f"{name} has three axes, batches, rows and units; got shape {z.shape}.")
+    return z
+
+
+def _floats(name: str, given: Any) -> RealArray:
+    """Floats, of the precision that they have."""
+    if isinstance(given, np.ndarray | np.floating) and given.dtype in (np.float32, np.float64):
+        return np.asarray(given)
+    return real_array(name, given, finite=False)
+
+
+def _fitting(adapt: Callable[..., Pair]) -> Callable[..., Pair]:
+    """Check the statistics and values that `adapt` gets, one by one and against each other."""
+
+    @wraps(adapt)
+    def door(self: Adaptation, mean: Any, var: Any, z: Any) -> Pair:
+        mean, var, z = _floats("mean", mean), _floats("var", var), _values("z", z)
+        if any(part.ndim > 1 or part.size not in (1, z.shape[-1]) for part in (mean, var)):
+            raise ValueError(
+                f"mean and var have a value for each of the {z.shape[-1]} units of z; got shapes {mean.shape} and "
+                f"{var.shape}."
+            )
+        with np.errstate(all="ignore"):  # the values of a network that has diverged
+            return adapt(self, mean, var, z)
+
+    return door
+
+
 @dataclass(frozen=True)
-class Adaptation(LendsArrays, ABC):
+class Adaptation(CheckedMethods, ABC):
     """Base class of adaptations of a layer's statistics to its values at test time.
 
     A subclass has a name and a method `adapt`. An entry in `ADAPTATIONS` lets tests and studies find the subclass.
     """
 
+    checks: ClassVar = {
+        "network": partial(instance, wanted=Network, example="bn.networks.Network.initial(...)"),
+        "source": _statistics,
+        "x": rows_of_inputs,
+        "batches": rows_of_batches,
+    }
+
     remembers: ClassVar[bool] = False
     """True if the statistics of a batch depend on earlier batches."""
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "adapt" in vars(cls) and not is_own(cls):
+            cls.adapt = _fitting(cls.adapt)  # type: ignore[method-assign]
 
     @property
     @abstractmethod
@@ -47,7 +99,8 @@ class Adaptation(LendsArrays, ABC):
         Returns
         -------
         mean, var : array
-            Adapted statistics, which broadcast against z.
+            Adapted statistics, which broadcast against z.; they are nan or infinite
+            where z is, or where a square exceeds all floats.
         """
 
     def logits(self, network: Network, source: Statistics, x: RealArray, batches: IntArray) -> RealArray:
@@ -71,6 +124,8 @@ class Adaptation(LendsArrays, ABC):
         array, shape (batches, batch size, classes)
             Logits.
         """
+        check_rows(x, batches, network.sizes[0])
+        check_shapes(source, network.recipe.hidden)
         if not network.recipe.normalizer.uses_batch:
             return network.logits(x)[batches]
         return network.evaluate(x[batches], lambda k, z: self.adapt(source.mean[k], source.var[k], z))
@@ -121,7 +176,7 @@ class Mixed(Adaptation):
     pseudo: float = 16
 
     def __post_init__(self) -> None:
-        number("pseudo", self.pseudo, "[0, inf)", "a number of rows")
+        object.__setattr__(self, "pseudo", number("pseudo", self.pseudo, "[0, inf)", "a number of rows"))
 
     @property
     def name(self) -> str:
@@ -155,7 +210,9 @@ class Weighed(Adaptation):
     weight: float = 0.1
 
     def __post_init__(self) -> None:
-        number("weight", self.weight, "[0, 1]", "a proportion of a row's own values")
+        object.__setattr__(
+            self, "weight", number("weight", self.weight, "[0, 1]", "a proportion of a row's own values")
+        )
 
     @property
     def name(self) -> str:
@@ -223,8 +280,8 @@ class Continued(Adaptation):
     remembers = True
 
     def __post_init__(self) -> None:
-        number("momentum", self.momentum, "(0, 1]", "the weight of a test batch")
-        whole("ddof", self.ddof, minimum=0, maximum=1)
+        object.__setattr__(self, "momentum", number("momentum", self.momentum, "(0, 1]", "the weight of a test batch"))
+        object.__setattr__(self, "ddof", whole("ddof", self.ddof, minimum=0, maximum=1))
 
     @property
     def name(self) -> str:

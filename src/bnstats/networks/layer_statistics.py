@@ -32,6 +32,22 @@ def statistics_of(name: str, given: Any) -> Statistics | None:
     return None if given is None else instance(name, statistics, Statistics, "network.running")
 
 
+def check_shapes(statistics: Any, hidden: tuple[int, ...]) -> None:
+    """Raise ValueError if these are no statistics of hidden layers with so many units."""
+    instance("running", statistics, Statistics, "network.running")
+    shapes = [np.shape(values) for values in (*statistics.mean, *statistics.var)]
+    if shapes != 2 * [(units,) for units in hidden]:
+        raise ValueError(f"statistics contain one value for each of {hidden} units; got shapes {shapes}.")
+
+
+def check_rows(x: Float32Array, batches: IntArray, inputs: int) -> None:
+    """Raise ValueError if rows have another number of inputs, or batches hold what is no row of them."""
+    if x.ndim != 2 or x.shape[1] != inputs:
+        raise ValueError(f"x has shape (rows, {inputs}) for this network; got {x.shape}.")
+    if batches.ndim != 2 or not batches.size or not (0 <= batches.min() <= batches.max() < len(x)):
+        raise ValueError(f"batches has shape (steps, batch size) and contains rows 0 to {len(x) - 1} of x.")
+
+
 def rows_of_batches(name: str, given: Any) -> IntArray:
     """Return row numbers of batches, shape (batches, batch size).
 

@@ -22,7 +22,13 @@ from bnstats.networks.kernels import training
 from bnstats.networks.kernels.calls import Callbacks
 from bnstats.networks.kernels.layers import LayerViews, layers_of, parts_of, table_of
 from bnstats.networks.kernels.passes import Plan, plan_of
-from bnstats.networks.layer_statistics import Statistics, rows_of_batches, statistics_of
+from bnstats.networks.layer_statistics import (
+    Statistics,
+    check_rows,
+    check_shapes,
+    rows_of_batches,
+    statistics_of,
+)
 from bnstats.networks.recipe import Recipe
 
 LayerStatistics = Callable[[int, RealArray], tuple[RealArray, RealArray]]
@@ -98,7 +104,7 @@ class Network(CheckedMethods):
                     f"{getattr(values, 'dtype', type(values).__name__)} of shape {getattr(values, 'shape', '()')}."
                 )
             object.__setattr__(self, name, np.ascontiguousarray(values))
-        self._check_statistics(self.running)
+        check_shapes(self.running, self.recipe.hidden)
 
     @staticmethod
     def initial(recipe: Recipe, inputs: int, classes: int, rng: Generator) -> Network:
@@ -258,7 +264,7 @@ class Network(CheckedMethods):
         layer = whole("layer", layer, minimum=0, maximum=len(self.recipe.hidden))
         x, _ = self._checked(x, np.arange(len(x))[np.newaxis], evaluating=True)
         used = self.running if statistics is None else statistics
-        self._check_statistics(used)
+        check_shapes(used, self.recipe.hidden)
         return self.evaluate(x, lambda k, _: (used.mean[k], used.var[k]), layer)
 
     @np.errstate(all="ignore")  # the logits of a network that has diverged are not finite
@@ -398,14 +404,6 @@ class Network(CheckedMethods):
         yield plan_of(table_of(layers), calls.addresses, normalizer.learns_scale, recipe.convention.eps, recipe.slope)
         calls.raise_error()
 
-    def _check_statistics(self, statistics: Statistics) -> None:
-        instance("running", statistics, Statistics, "network.running")
-        shapes = [np.shape(values) for values in (*statistics.mean, *statistics.var)]
-        if shapes != 2 * [(units,) for units in self.recipe.hidden]:
-            raise ValueError(
-                f"statistics contain one value for each of {self.recipe.hidden} units; got shapes {shapes}."
-            )
-
     def _classes(self, x: Float32Array, given: Any) -> IntArray:
         y: IntArray = np.ascontiguousarray(given)
         if y.shape != x.shape[:1] or not (0 <= y.min() <= y.max() < self.sizes[-1]):
@@ -415,10 +413,7 @@ class Network(CheckedMethods):
     def _checked(self, x: Any, batches: Any, evaluating: bool = False) -> tuple[Float32Array, IntArray]:
         """Return contiguous arrays with checked bounds, because compiled code checks none."""
         x, batches = np.ascontiguousarray(x), np.ascontiguousarray(batches)
-        if x.ndim != 2 or x.shape[1] != self.sizes[0]:
-            raise ValueError(f"x has shape (rows, {self.sizes[0]}) for this network; got {x.shape}.")
-        if batches.ndim != 2 or not batches.size or not (0 <= batches.min() <= batches.max() < len(x)):
-            raise ValueError(f"batches has shape (steps, batch size) and contains rows 0 to {len(x) - 1} of x.")
+        check_rows(x, batches, self.sizes[0])
         if not evaluating:
             self.recipe.check(batches.shape[1])
         return x, batches

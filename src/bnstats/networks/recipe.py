@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import pairwise
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
-from bnstats._checks.numbers import number, whole
+from bnstats._checks.arguments import CheckedMethods
+from bnstats._checks.numbers import count, number, whole
 from bnstats._checks.values import choice, shown
 from bnstats.networks.kernels.passes import Descent
 from bnstats.networks.normalizers.batch import Batch
@@ -26,8 +28,21 @@ MOST_ROWS_SEEN = 2**28
 ACTIVATIONS = {"relu": 0.0, "linear": 1.0}
 
 
+def hidden_units(name: str, given: Any) -> tuple[int, ...]:
+    """Return the units of each hidden layer.
+
+    >>> hidden_units("hidden", 64)
+    Traceback (most recent call last):
+        ...
+    ValueError: hidden has the units of each layer, as in hidden=(64,); got 64.
+    """
+    if not isinstance(given, tuple) or not given:
+        raise ValueError(f"{name} has the units of each layer, as in {name}=(64,); got {shown(given)}.")
+    return tuple(whole(f"each of {name}", units, minimum=1) for units in given)
+
+
 @dataclass(frozen=True)
-class Recipe:
+class Recipe(CheckedMethods):
     """Architecture and training of a network.
 
     A hidden layer computes x W, normalizes it, applies scale and shift, and then the activation. With `NoNorm` it
@@ -38,9 +53,9 @@ class Recipe:
     ----------
     hidden : tuple of int
         Units of each hidden layer.
-    normalizer : Normalizer
+    normalizer : Normalizer, or the name of one
         Normalizer of the hidden layers.
-    convention : Convention
+    convention : Convention, or the name of one
         Convention of the running statistics, and eps.
     learning_rate, sgd_momentum, weight_decay : float
         Settings of stochastic gradient descent over all parameters, as in torch.optim.SGD.
@@ -58,6 +73,13 @@ class Recipe:
     Batch()
     """
 
+    checks: ClassVar = {
+        "batch_size": partial(whole, minimum=1),
+        "inputs": count,
+        "classes": count,
+        "rows_seen": partial(whole, minimum=0),
+    }
+
     hidden: tuple[int, ...] = (64,)
     normalizer: Normalizer = field(default_factory=Batch)
     convention: Convention = field(default_factory=lambda: Convention.of("torch"))
@@ -67,10 +89,9 @@ class Recipe:
     activation: str = "relu"
 
     def __post_init__(self) -> None:
-        Normalizer.of(self.normalizer)
-        if not isinstance(self.hidden, tuple) or not self.hidden:
-            raise ValueError(f"hidden has the units of each layer, as in hidden=(64,); got {shown(self.hidden)}.")
-        object.__setattr__(self, "hidden", tuple(whole("each of hidden", units, minimum=1) for units in self.hidden))
+        object.__setattr__(self, "normalizer", Normalizer.of(self.normalizer))
+        object.__setattr__(self, "convention", Convention.of(self.convention))
+        object.__setattr__(self, "hidden", hidden_units("hidden", self.hidden))
         choice("activation", self.activation, tuple(ACTIVATIONS))
         for name, within in (("learning_rate", "(0, inf)"), ("sgd_momentum", "[0, 1)"), ("weight_decay", "[0, inf)")):
             object.__setattr__(self, name, number(name, getattr(self, name), within))

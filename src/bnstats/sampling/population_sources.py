@@ -12,6 +12,7 @@ from scipy import stats
 from bnstats._checks.array_types import FloatArray
 from bnstats._checks.arrays import plain_array, real_numbers
 from bnstats._checks.tables import finite_only, one_column
+from bnstats._checks.values import shown
 from bnstats._warnings import warnings_are
 from bnstats.sampling.named_laws import parameters
 from bnstats.sampling.quantile_moments import moments_by_quantiles
@@ -53,6 +54,11 @@ def digest(values: FloatArray) -> str:
     return hashlib.sha256(values.tobytes()).hexdigest()
 
 
+def is_law(source: Any) -> bool:
+    """Return whether an object is a frozen distribution."""
+    return not isinstance(source, type) and hasattr(source, "dist") and hasattr(source, "rvs")
+
+
 def frozen(source: Any) -> Any:
     """Return a tabulated law, which has no parameters, as a frozen distribution; refuse families.
 
@@ -71,8 +77,11 @@ def frozen(source: Any) -> Any:
     raise ValueError(f"{source.name} is a family of distributions; freeze one, as in {call}(...).")
 
 
-def checked_law(law: Any) -> Any:
-    """Return the law if it is one distribution with valid parameters; else raise ValueError."""
+def checked_law(source: Any) -> Any:
+    """Return the frozen distribution, if it is a single one with valid parameters; else raise ValueError."""
+    law = frozen(source) if isinstance(source, stats.rv_continuous | stats.rv_discrete) else source
+    if not is_law(law):
+        raise ValueError(f"law is a frozen SciPy distribution, as stats.norm(0, 1); got {shown(source)}.")
     try:
         shapes, _, scale = parameters(law)
         valid = bool(np.isfinite([law.ppf([0.25, 0.75]), law.dist.ppf([0.25, 0.75], *shapes)]).all())

@@ -24,8 +24,8 @@ from bnstats.sampling.population_sources import (
     checked_law,
     checked_values,
     digest,
-    frozen,
     given_values,
+    is_law,
     label,
     law_mean,
     law_moments,
@@ -79,6 +79,18 @@ class Population(CheckedMethods):
     values: FloatArray | None = field(default=None, repr=False)
     sampler: str = field(default="numpy", repr=False)
 
+    def __post_init__(self) -> None:
+        word("name", self.name)
+        object.__setattr__(self, "sampler", sampler_of("sampler", self.sampler))
+        if (self.law is None) == (self.values is None):
+            given = "neither" if self.law is None else "both"
+            raise ValueError(f"a population has a law or values, and not both; got {given}: use bn.Population.of.")
+        if self.values is None:
+            object.__setattr__(self, "law", checked_law(self.law))
+        else:
+            object.__setattr__(self, "values", given_values(self.values))
+        self._make_read_only()
+
     @staticmethod
     def of(source: Any, name: str | None = None, *, sampler: str | None = None) -> Population:
         """Return the population of a frozen SciPy distribution, a 1-D array of real values, or a name.
@@ -114,12 +126,11 @@ class Population(CheckedMethods):
             return source if name is None else replace(source, name=name)
         if isinstance(source, str):
             return Population(name or source, law=named("population", source, NAMED, "a distribution or an array"))
-        if isinstance(source, stats.rv_continuous | stats.rv_discrete):
-            source = frozen(source)
-        if hasattr(source, "dist") and hasattr(source, "rvs"):
-            return Population(name or label(source), law=checked_law(source))
+        if isinstance(source, stats.rv_continuous | stats.rv_discrete) or is_law(source):
+            law = checked_law(source)
+            return Population(name or label(law), law=law)
         values = given_values(source)
-        return Population(name or f"array[{values.size}]-{digest(values)[:6]}", values=values)
+        return of_values(word("name", name or f"array[{values.size}]-{digest(values)[:6]}"), values)
 
     @cached_property
     def identity(self) -> tuple[Any, ...]:
@@ -175,9 +186,6 @@ class Population(CheckedMethods):
             Contiguous array of float64 and any shape, changed in place.
         """
         self._fill(generator_by(self.sampler, rng), out)
-
-    def __post_init__(self) -> None:
-        self._make_read_only()
 
     def __getstate__(self) -> dict[str, Any]:
         return {key: self.__dict__[key] for key in ("name", "law", "values", "sampler")}
@@ -376,7 +384,18 @@ class Population(CheckedMethods):
         """
         chance = (np.arange(size) + 0.5) / size
         values = np.quantile(self.values, chance) if self.values is not None else self.law.ppf(chance)
-        return Population(f"{self.name}[{size}]", values=checked_values(values))
+        return of_values(f"{self.name}[{size}]", checked_values(values))
+
+
+def of_values(name: str, values: FloatArray) -> Population:
+    """Return the finite population of float64 values that are known to be finite; they are not copied, nor checked.
+
+    >>> of_values("a set", np.zeros(2)).var
+    0.0
+    """
+    population = object.__new__(Population)
+    population.__setstate__({"name": name, "law": None, "values": values, "sampler": "numpy"})
+    return population
 
 
 @lru_cache(maxsize=1024)

@@ -9,9 +9,9 @@ from functools import wraps
 from pathlib import Path
 from typing import Any, ParamSpec, TypedDict, TypeVar
 
-from bnstats._checks.numbers import MOST_THREADS, number, seed, whole
-from bnstats._checks.values import flag, shown, store_path
-from bnstats.simulation.workers.job_array import JobArray
+from bnstats._checks.numbers import number, seed, whole
+from bnstats._checks.values import flag, store_path
+from bnstats.simulation.workers.job_array import JobArray, executor_of
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -106,21 +106,8 @@ def checked(options: dict[str, Any]) -> dict[str, Any]:
     return {
         "precision": precision,
         "seed": seed("seed", options["seed"]),
-        "executor": _executor(executor),
+        "executor": executor if isinstance(executor, JobArray) else executor_of("executor", executor),
         "store": None if store is None else store_path("store", store),
         "progress": None if progress is None else flag("progress", progress),
         "max_replicates": whole("max_replicates", options["max_replicates"], minimum=2, maximum=2**53),
     }
-
-
-def _executor(given: Any) -> Executor | JobArray | int | None:
-    if given is None or isinstance(given, JobArray) or callable(getattr(given, "submit", None)):
-        executor: Executor | JobArray | None = given
-        return executor
-    try:
-        return whole("executor", given, minimum=1, maximum=MOST_THREADS)
-    except ValueError:
-        raise ValueError(
-            "executor is None, a number of threads of at least 1, or a concurrent.futures.Executor; got "
-            f"{shown(given)}."
-        ) from None

@@ -16,6 +16,7 @@ from scipy import special, stats
 
 from bnstats._checks.arguments import checked
 from bnstats._checks.numbers import whole
+from bnstats._checks.values import function, optional
 from bnstats.sampling.populations import Population, population_of
 from bnstats.statistics.inverse_std_law import inverse_std
 
@@ -47,6 +48,11 @@ class Batches:
         return self.independent and self.source.family == "norm"
 
 
+_of_population = partial(function, example="f(population)")
+_of_batches = optional(partial(function, example="f(batches)"))
+
+
+@checked(limit=_of_population, bias=_of_batches, se=_of_batches, law=_of_batches, rate=optional(_of_population))
 @dataclass(frozen=True)
 class Theory:
     """Exact theory of an estimator, valid for a single function of the batch.

@@ -16,7 +16,7 @@ from bnstats._checks.arrays import real_array
 from bnstats._checks.numbers import batch_size, interval, number
 from bnstats._checks.safe_text import raised
 from bnstats._checks.user_code import ReadOnlyError, called, is_own, lent, overridden_below
-from bnstats._checks.values import function, named, optional, word
+from bnstats._checks.values import function, instance, named, optional, word
 from bnstats.sampling.populations import Population, population_of
 from bnstats.statistics import order_statistics
 from bnstats.statistics.estimator_theory import (
@@ -57,6 +57,7 @@ def _target(name: str, given: Any) -> Any:
     averages=optional(interval("[0, inf)")),
     of_moments=optional(_function),
     eps=optional(interval("[0, inf)")),
+    theory=optional(partial(instance, wanted=Theory, example="bn.theory.Theory(...)")),
 )
 @dataclass(frozen=True)
 class Estimator(CheckedMethods):
@@ -159,6 +160,7 @@ class Estimator(CheckedMethods):
         if not is_own(self.of_moments):
             return np.asarray(self.of_moments(moments, fresh))
         found = called(self._said, self.of_moments, moments, lambda: lent(fresh()))
+        found = real_array(f"what {self.name} makes of moments", found, minimum=0, finite=False)
         return np.asarray(self._own_copy(found, self.of_moments))
 
     @property

@@ -38,6 +38,15 @@ def _count(name: str, given: Any) -> Any:
     return given if np.ndim(given) == 0 else _array(name, given)
 
 
+def _shape_of_all(what: str, *parts: Any) -> None:
+    """Raise ValueError for arrays that do not broadcast against each other."""
+    shapes = [np.shape(part) for part in parts]
+    try:
+        np.broadcast_shapes(*shapes)
+    except ValueError:
+        raise ValueError(f"{what} have shapes that fit each other; got {', '.join(map(str, shapes))}.") from None
+
+
 @aligned_by_label("n", "mean", "m2")
 @checked(n=_count, mean=_array, m2=_array)
 @dataclass(frozen=True)
@@ -66,6 +75,10 @@ class Moments(CheckedMethods, HoldsArrays):
     n: float | FloatArray
     mean: FloatArray
     m2: FloatArray
+
+    def __post_init__(self) -> None:
+        if self.mean.shape != self.m2.shape or np.ndim(self.n):
+            _shape_of_all("n, mean and m2", self.n, self.mean, self.m2)
 
     @staticmethod
     @np.errstate(invalid="ignore", over="ignore")  # for infinite values, and for squares that overflow
@@ -122,6 +135,8 @@ class Moments(CheckedMethods, HoldsArrays):
         >>> float(merged.n), float(merged.mean), float(merged.m2)
         (3.0, 3.0, 14.0)
         """
+        if self.mean.shape != other.mean.shape:
+            _shape_of_all("moments that are merged", self.n, self.mean, self.m2, other.n, other.mean, other.m2)
         n = np.add(self.n, other.n)
         if not (np.all(self.n) and np.all(other.n)):
             return self._merged_with_empty(other, n)
@@ -168,7 +183,7 @@ class Moments(CheckedMethods, HoldsArrays):
         >>> Moments.of([1.0, 2.0, 6.0]).var(ddof=1).tolist()
         7.0
         """
-        fewest = self.n if isinstance(self.n, int | float) else np.min(self.n)
+        fewest = self.n if isinstance(self.n, int | float) else np.min(self.n) if np.size(self.n) else np.inf
         if ddof >= fewest:
             raise ValueError(f"ddof is below the number of values, {fewest:g}; got {ddof}.")
         return np.asarray(self.m2 / np.subtract(self.n, ddof))

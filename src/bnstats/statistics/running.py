@@ -25,8 +25,15 @@ def _convention(_: str, given: Any) -> Convention:
     return Convention.of(given)
 
 
+def _variance(name: str, given: Any) -> FloatArray:
+    var = real_array(name, given)
+    if (var < 0).any():
+        raise ValueError(f"{name} is a variance, at least 0; got {shown(given)}.")
+    return var
+
+
 @aligned_by_label("mean", "var")
-@checked(convention=_convention, steps=partial(whole, minimum=0), mean=real_array, var=real_array)
+@checked(convention=_convention, steps=partial(whole, minimum=0), mean=real_array, var=_variance)
 @dataclass(eq=False)
 class RunningStats:
     """Running mean and variance of each feature, which `update` changes in place.
@@ -162,11 +169,15 @@ class RunningStats:
         has_rows = self.mean.ndim and values.ndim > self.mean.ndim  # a single row needs no axis for the rows
         try:
             mean, var = (np.expand_dims(v, axis) if has_rows else v for v in (self.mean, self.var))
-            found = np.asarray((values - mean) / np.sqrt(var + self.convention.eps))
-        except (OverflowError, TypeError, ValueError) as error:  # NumPy's AxisError is a ValueError
+            fits = np.broadcast_shapes(values.shape, mean.shape) == values.shape
+        except (OverflowError, TypeError, ValueError):  # NumPy's AxisError is a ValueError
+            fits = False
+        if not fits:
             raise ValueError(
-                f"x of shape {values.shape} does not fit statistics of shape {self.mean.shape} over axis={shown(axis)}."
-            ) from error
+                f"x of shape {values.shape} does not fit statistics of shape {self.mean.shape} kept over axis="
+                f"{shown(axis)}."
+            )
+        found = np.asarray((values - mean) / np.sqrt(var + self.convention.eps))
         return like(x, found if order is None else found[:, np.argsort(order)])
 
     def _moments(self, x: FloatArray, axis: Any) -> Moments:

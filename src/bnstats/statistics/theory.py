@@ -14,7 +14,7 @@ from scipy import optimize
 
 from bnstats._checks.arguments import checked
 from bnstats._checks.numbers import interval, number, sample_size, whole
-from bnstats._checks.values import choice
+from bnstats._checks.values import choice, scalar
 from bnstats.sampling.batching import IID, Batching, Clustered, WithoutReplacement, are_independent, rule
 from bnstats.sampling.populations import Population, population_of
 from bnstats.statistics.estimator_theory import Batches, variance_of_chi
@@ -25,6 +25,13 @@ _measure = partial(choice, known=MEASURES)
 batch_size_of_theory = partial(whole, minimum=2, maximum=2**53)
 
 
+def _moment(name: str, given: Any) -> float:
+    """A number, infinite or nan too."""
+    value = scalar(given)
+    return np.nan if value is not None and value != value else number(name, given, "[-inf, inf]")
+
+
+@checked(bias=_moment, se=_moment, median_abs_error=_moment)
 @dataclass(frozen=True)
 class Sampling:
     """Exact moments of an estimator's error; nan where no closed form is known, inf where infinite.

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bnstats._checks.arguments import checked
 from bnstats._checks.array_types import FloatArray, IntArray, RealArray
-from bnstats._checks.numbers import whole
+from bnstats._checks.numbers import count, interval
 from bnstats._compiled import compiled
 from bnstats.networks.kernels.layers import LayerState
 from bnstats.networks.normalizers.batch import standardize, standardize_back
 from bnstats.networks.normalizers.group import Group, check_groups, standardize_groups, standardize_groups_back
-from bnstats.networks.normalizers.normalizer import Normalizer
+from bnstats.networks.normalizers.normalizer import Normalizer, statistics_of_layer, values_of_layer, variance_of_layer
 
 
 @compiled
@@ -56,7 +57,7 @@ class BatchThenGroup(Normalizer):
     groups: int = 8
 
     def __post_init__(self) -> None:
-        whole("number of groups", self.groups, minimum=1)
+        object.__setattr__(self, "groups", count("number of groups", self.groups))
 
     def settings(self, step: IntArray) -> FloatArray:
         """Return the number of groups at each step, shape (steps, 1)."""
@@ -69,5 +70,6 @@ class BatchThenGroup(Normalizer):
         super().check(batch_size, hidden)
         check_groups(self.groups, hidden)
 
+    @checked(z=values_of_layer, mean=statistics_of_layer, var=variance_of_layer, eps=interval("[0, 1e30]"))
     def evaluate(self, z: RealArray, mean: RealArray, var: RealArray, eps: float) -> RealArray:
         return Group(self.groups).evaluate(super().evaluate(z, mean, var, eps), mean, var, eps)

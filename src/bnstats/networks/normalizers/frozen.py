@@ -61,7 +61,7 @@ class Frozen(Normalizer):
     after: int = 500
 
     def __post_init__(self) -> None:
-        whole("after", self.after, minimum=0)
+        object.__setattr__(self, "after", whole("after", self.after, minimum=0, maximum=2**53))
 
     def frozen(self, step: IntArray) -> NDArray[np.bool_]:
         return np.asarray(step > self.after)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bnstats._checks.array_types import FloatArray, IntArray, RealArray
-from bnstats._checks.numbers import whole
+from bnstats._checks.numbers import batch_size
 from bnstats._compiled import compiled
 from bnstats.networks.kernels.layers import LayerState
 from bnstats.networks.normalizers.batch import standardize, standardize_back
@@ -50,7 +50,7 @@ class Ghost(Normalizer):
     size: int = 8
 
     def __post_init__(self) -> None:
-        whole("size of ghost batches", self.size, minimum=2)
+        object.__setattr__(self, "size", batch_size("size of ghost batches", self.size))
 
     def settings(self, step: IntArray) -> FloatArray:
         """Return the size of a ghost batch at each step, shape (steps, 1)."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bnstats._checks.array_types import FloatArray, IntArray, RealArray
-from bnstats._checks.numbers import whole
+from bnstats._checks.numbers import count
 from bnstats._compiled import compiled
 from bnstats.networks.kernels.layers import LayerState
 from bnstats.networks.normalizers.normalizer import Normalizer
@@ -90,7 +90,7 @@ class Group(Normalizer):
     number: int = 8
 
     def __post_init__(self) -> None:
-        whole("number of groups", self.number, minimum=1)
+        object.__setattr__(self, "number", count("number of groups", self.number))
 
     def settings(self, step: IntArray) -> FloatArray:
         """Return the number of groups at each step, shape (steps, 1)."""

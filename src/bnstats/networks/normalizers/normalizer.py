@@ -5,14 +5,62 @@ from __future__ import annotations
 from abc import ABC
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from bnstats._checks.arguments import checked
 from bnstats._checks.array_types import FloatArray, IntArray, RealArray
-from bnstats._checks.values import named
+from bnstats._checks.arrays import real_array
+from bnstats._checks.numbers import interval, whole
+from bnstats._checks.user_code import is_own
+from bnstats._checks.values import named, several, shown
 from bnstats.networks.kernels.layers import LayerState
+
+
+def _hidden(name: str, given: Any) -> tuple[int, ...]:
+    """Units of each hidden layer."""
+    return tuple(whole(f"each of {name}", units, minimum=1) for units in several(name, given))
+
+
+_checked_batches = checked(batch_size=partial(whole, minimum=1), hidden=_hidden)
+
+
+def values_of_layer(name: str, given: Any) -> RealArray:
+    """Return values of a layer, shape (..., units), as floats of the precision that they have."""
+    known = isinstance(given, np.ndarray) and given.dtype in (np.float32, np.float64)
+    z: RealArray = given if known else real_array(name, given, finite=False)
+    if not z.ndim or not z.size:
+        raise ValueError(f"{name} has shape (..., units); got {z.shape}.")
+    return z
+
+
+def statistics_of_layer(name: str, given: Any) -> Any:
+    """Return a mean or variance as floats; None where none enters."""
+    known = given is None or isinstance(given, float) or getattr(given, "dtype", None) in (np.float32, np.float64)
+    return given if known and not isinstance(given, np.ma.MaskedArray) else real_array(name, given, finite=False)
+
+
+def variance_of_layer(name: str, given: Any) -> Any:
+    """Return a variance as floats of at least 0; None where none enters."""
+    var = statistics_of_layer(name, given)
+    if var is not None and np.any(np.less(var, 0)):
+        raise ValueError(f"{name} is a variance, at least 0; got {shown(given)}.")
+    return var
+
+
+def _check_fit(z: RealArray, *statistics: Any) -> None:
+    """Raise ValueError if statistics are missing, or do not broadcast against the values of a layer."""
+    if any(type(part) is not float for part in statistics):
+        shapes = [np.shape(part) for part in statistics]
+        try:
+            fits = all(part is not None for part in statistics) and np.broadcast_shapes(z.shape, *shapes) == z.shape
+        except ValueError:
+            fits = False
+        if not fits:
+            raise ValueError(f"mean and var have values for z, of shape {z.shape}; got shapes {shapes}.")
 
 
 @dataclass(frozen=True)
@@ -60,6 +108,9 @@ class Normalizer(ABC):
     backward: ClassVar[Callable[..., None]]
 
     def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "check" in vars(cls) and not is_own(cls):
+            cls.check = _checked_batches(cls.check)  # type: ignore[method-assign]
         for name in ("forward", "backward"):
             function = vars(cls).get(name)
             if function is not None and not isinstance(function, staticmethod):
@@ -156,6 +207,7 @@ class Normalizer(ABC):
         """
         return rows + 4
 
+    @_checked_batches
     def check(self, batch_size: int, hidden: tuple[int, ...]) -> None:
         """Raise ValueError if the normalizer cannot take batches of this size or layers of these widths.
 
@@ -171,6 +223,7 @@ class Normalizer(ABC):
                 f"a variance needs at least 2 rows; got batch size {batch_size} with normalizer {self.name!r}."
             )
 
+    @checked(z=values_of_layer, mean=statistics_of_layer, var=variance_of_layer, eps=interval("[0, 1e30]"))
     def evaluate(self, z: RealArray, mean: Any, var: Any, eps: float) -> RealArray:
         """Return normalized values in evaluation mode.
 
@@ -186,10 +239,14 @@ class Normalizer(ABC):
         Returns
         -------
         array, shape (..., units)
-            Normalized values.
+            Normalized values; nan or infinite where z or the statistics are, and for equal values with an eps of 0.
         """
         if self.uses_batch:
+            _check_fit(z, mean, var)
             return np.asarray((z - mean) / np.sqrt(var + z.dtype.type(eps)))
+        if not hasattr(self, "forward"):
+            Normalizer.of(self)  # which says what is missing
+        self.check(2, (z.shape[-1],))  # compiled code would write beyond its memory
         rows = z.reshape(-1, z.shape[-1]).copy()
         self.forward(rows, self.state(*rows.shape, eps, rows.dtype))
         return rows.reshape(z.shape)

@@ -77,9 +77,13 @@ class Renorm(Normalizer):
             raise ValueError(
                 f"r_max is at least 1 and d_max at least 0; got {shown(self.r_max)} and {shown(self.d_max)}."
             )
+        for name in ("r_max", "d_max"):
+            object.__setattr__(self, name, float(getattr(self, name)))
         if not isinstance(self.schedule, tuple) or len(self.schedule) != 3:
             raise ValueError(f"schedule is three steps, as in schedule=(100, 500, 800); got {shown(self.schedule)}.")
-        if whole("the first step of schedule", self.schedule[0], minimum=0) > min(self.schedule[1:]):
+        steps = tuple(whole("each step of schedule", step, minimum=0, maximum=2**53) for step in self.schedule)
+        object.__setattr__(self, "schedule", steps)
+        if steps[0] > min(steps[1:]):
             raise ValueError(
                 f"schedule is (start, d_max reached, r_max reached), the first step the smallest; got "
                 f"{shown(self.schedule)}."

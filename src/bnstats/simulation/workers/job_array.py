@@ -7,10 +7,32 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from bnstats._checks.numbers import whole
+from bnstats._checks.arguments import checked
+from bnstats._checks.numbers import MOST_THREADS, whole
+from bnstats._checks.values import shown
 
 if TYPE_CHECKING:
     from bnstats.simulation.condition_run import ConditionRun
+
+
+def _blocks(name: str, given: Any) -> range:
+    """Return the numbers of consecutive blocks."""
+    if not isinstance(given, range) or given.step != 1:
+        raise ValueError(f"{name} is a range of consecutive blocks, as range(0, 4); got {shown(given)}.")
+    return given
+
+
+def executor_of(name: str, given: Any) -> Executor | int | None:
+    """Return what simulates: None for all processors, a number of threads, or an executor."""
+    if given is None or (callable(getattr(given, "submit", None)) and not isinstance(given, type)):
+        executor: Executor | None = given
+        return executor
+    try:
+        return whole(name, given, minimum=1, maximum=MOST_THREADS)
+    except ValueError:
+        raise ValueError(
+            f"{name} is None, a number of threads of at least 1, or a concurrent.futures.Executor; got {shown(given)}."
+        ) from None
 
 
 @dataclass(frozen=True)
@@ -46,8 +68,11 @@ class JobArray:
     executor: Executor | int | None = None
 
     def __post_init__(self) -> None:
-        whole("index", self.index, minimum=0, maximum=whole("of", self.of, minimum=1) - 1)
+        object.__setattr__(self, "of", whole("of", self.of, minimum=1))
+        object.__setattr__(self, "index", whole("index", self.index, minimum=0, maximum=self.of - 1))
+        object.__setattr__(self, "executor", executor_of("executor", self.executor))
 
+    @checked(own=_blocks)
     def blocks(self, own: range) -> range:
         """Return the numbers of these blocks of the job among all blocks of a condition."""
         return range(self.index + self.of * own.start, self.index + self.of * own.stop, self.of)

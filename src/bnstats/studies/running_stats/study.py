@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from bnstats._checks.array_types import FloatArray
 from bnstats._compiled import compiled
 from bnstats.sampling.batching import WithoutReplacement
-from bnstats.sampling.populations import Population
+from bnstats.sampling.populations import Population, of_values
 from bnstats.simulation.study import Condition, Study
 from bnstats.statistics.conventions import Convention, smooth
 from bnstats.statistics.running_error import STATISTICS, running_error
@@ -91,7 +91,7 @@ class RunningStudy(Study):
         kept, sets = [], np.empty((size, self.training_size or 0))
         for values in sets:
             self.population.fill(rng, values)
-            training_set = Population("training set", values=values)
+            training_set = of_values("training set", values)
             kept.append(self._follow(partial(WithoutReplacement().fill, training_set, rng), 1))
         return np.concatenate(kept, axis=1), sets
 
