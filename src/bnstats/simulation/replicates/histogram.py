@@ -31,7 +31,7 @@ EDGES: FloatArray = np.concatenate([-MAGNITUDE_EDGES[:0:-1], [0.0], MAGNITUDE_ED
 # Distances from a quantile, in standard errors of a proportion, of the quantiles from which its error is judged.
 DISTANCES: FloatArray = np.arange(1.0, 5.5, 0.5)
 
-# Values that agree in 36 of their 52 bits (1e-11) are one atom: the same estimate, rounded another way.
+# Values that agree in 36 of their 52 bits (1e-11) are one atom: the same estimate with different rounding.
 _ROUNDING_BITS = 16
 # Atoms are looked for among the first values of a block; one with a smaller share of all counts as part of the density.
 VALUES_SEARCHED = 1024
@@ -42,12 +42,12 @@ NO_IDENTITY, SCATTER = 2**63 - 1, 0x9E3779B97F4A7C15 - 2**64
 
 
 def identity_of(values: FloatArray) -> NDArray[np.int64]:
-    """Whole numbers that values of one atom share."""
+    """Return whole numbers that are equal for values of one atom."""
     return values.view(np.int64) >> _ROUNDING_BITS
 
 
 def atoms_of(values: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Repeated values, in increasing order, and how often each occurs.
+    """Return the repeated values, in increasing order, and their counts.
 
     >>> atoms_of(np.array([0.5, 0.5, -0.5, 0.7, 0.1, 0.1, -0.5]))
     (array([-0.5,  0.1,  0.5]), array([2., 2., 2.]))
@@ -60,7 +60,9 @@ def atoms_of(values: FloatArray) -> tuple[FloatArray, FloatArray]:
 
 @inlined
 def any_repeated(bits: NDArray[np.int64], table: NDArray[np.int64]) -> bool:
-    """Whether one of the first `VALUES_SEARCHED` values is an atom: a table of size `TABLE` gets their identities.
+    """Return True if one of the first `VALUES_SEARCHED` values is an atom.
+
+    `table` has the size `TABLE` and gets the identities of the values.
 
     >>> table = np.empty(TABLE, np.int64)
     >>> any_repeated(np.array([0.5, 0.7, 0.5 + 1e-14]).view(np.int64), table)
@@ -111,7 +113,7 @@ class Histogram(HoldsArrays):
     _found: dict[float, tuple[float, FloatArray, FloatArray]] = field(default_factory=dict, repr=False)
 
     def moved(self, by: float) -> Histogram:
-        """Return the histogram of the values plus a number, which is exact where each bin holds a single value."""
+        """Return the histogram of the values plus a number; it is exact if each bin has a single value."""
         if by == 0:
             return self
         filled = np.flatnonzero(self.counts)
@@ -135,7 +137,7 @@ class Histogram(HoldsArrays):
         return Histogram(MAGNITUDE_EDGES, counts, low, high, size, held)
 
     def around(self, chance: float) -> tuple[float, FloatArray, FloatArray]:
-        """A quantile, and the quantiles `DISTANCES` standard errors of a proportion below and above it."""
+        """Return a quantile, and the quantiles `DISTANCES` standard errors of a proportion below and above."""
         if chance not in self._found:  # value, error and case of a number all ask
             self._found[chance] = self._around(chance)
         return self._found[chance]

@@ -1,4 +1,4 @@
-"""What summaries are computed from: the replicates of one measure, all of them or without one of their groups."""
+"""Replicates of one measure in the form that summaries need: all of them, or without one group."""
 
 from __future__ import annotations
 
@@ -20,37 +20,40 @@ from bnstats.simulation.replicates.histogram import BINS, EDGES, Histogram
 
 # A power of two, so that groups merge as a tree.
 GROUPS = 16
-# A variance that is a smaller part of the mean square has too few digits left in the difference of mean squares.
+# If the variance is a smaller part of the mean square, the difference of mean squares has too few digits.
 SMALLEST_SPREAD = 1e-6
 
 
 @dataclass(frozen=True)
 class Sample:
-    """The replicates of one measure, in up to GROUPS independent groups.
+    """Replicates of one measure, in up to GROUPS independent groups.
 
     Attributes
     ----------
     moments : array, shape (GROUPS, 5)
+        Moments of each group, as in `Tally`.
     missing : int array, shape (2,)
-        How many are NaN, and how many infinite.
+        Numbers of replicates that are NaN, and infinite.
     events : bool
-        Whether they are True or False.
+        True if replicates are True or False.
     bins : int array, shape (B,)
-        Those of the histogram that are not empty; none of them if only moments are kept.
+        Nonempty bins of the histogram; none if only moments are kept.
     counts : int array, shape (GROUPS, B)
-        Of the smallest type that holds them.
+        Counts in the bins, of the smallest type that holds them.
     low, high : array, shape (B,)
+        Smallest and largest value - origin in each bin.
     atoms : array, shape (A,)
-        In increasing order.
+        Repeated values, in increasing order.
     atom_counts : int array, shape (GROUPS, A)
+        Counts of the repeated values.
     joint : array, shape (GROUPS, D + 1, D)
-        With control variates, see `bnstats.simulation.replicates.control_variates`; D = 0 where none are used.
-    span : float
-        The most by which two replicates can differ: 0 where all are known to be the same, inf where nothing is known.
+        Joint moments with control variates, see `bnstats.simulation.replicates.control_variates`; D = 0 without them.
+    value_range : float
+        Largest possible difference between two replicates: 0 if all are known to be equal, inf if it is unknown.
     model_se : Sample, optional
-        The standard errors that a model gave for these estimates.
+        Standard errors by a model of these estimates.
     target : float
-        The true value of what is estimated, see `Study.target`.
+        True value of the estimates, see `Study.target`.
     """
 
     moments: FloatArray
@@ -69,41 +72,41 @@ class Sample:
 
     @property
     def origin(self) -> float:
-        """The number that moments and histogram are about."""
+        """Number that moments and histogram are about."""
         return origin_of(self.target, self.events)
 
     @property
     def groups(self) -> int:
-        """How many groups hold replicates."""
+        """Number of groups that hold replicates."""
         return int(np.count_nonzero(self.moments[:, 0]))
 
     @property
     def controlled(self) -> bool:
-        """Whether control variates are used."""
+        """True if control variates are used."""
         return self.joint.size > 0
 
     def without_controls(self) -> Sample:
-        """The same replicates without control variates."""
+        """Return the same replicates without control variates."""
         return replace(self, joint=np.zeros((len(self.moments), 1, 0))) if self.controlled else self
 
     def whole(self) -> Evidence:
-        """All replicates."""
+        """Return all replicates."""
         counts = self.counts.sum(axis=0, dtype=np.int64)
         model_se = self.model_se.whole() if self.model_se else None
         held = halves(self.moments[:, 0], self.joint) if self.controlled else None
         return self._evidence(merge_groups(self.moments.T), counts, self.atom_counts.sum(axis=0), held, model_se)
 
     def counts_of(self, groups: int) -> FloatArray:
-        """How many replicates each of so many groups has, where the others join them in turn."""
+        """Return the number of replicates in each of `groups` groups; later groups join the first in turn."""
         return np.bincount(np.arange(len(self.moments)) % groups, self.moments[:, 0], groups).astype(np.float64)
 
     @property
     def left_out(self) -> list[Evidence]:
-        """All replicates but those of each group in turn."""
+        """All replicates without each group in turn."""
         return self.without_each_of(len(self.moments))
 
     def without_each_of(self, groups: int) -> list[Evidence]:
-        """All replicates but those of each of so many groups in turn, where the others join them."""
+        """Return all replicates without each of `groups` groups in turn; later groups join the first in turn."""
         kept = np.arange(len(self.moments)) % groups != np.arange(groups)[:, None]
         moments = np.where(kept[..., None], self.moments, 0.0)
         merged = merge_groups(moments.transpose(2, 0, 1)).T
@@ -137,19 +140,20 @@ class Evidence(HoldsArrays):
     Attributes
     ----------
     moments : array, shape (5,)
-        Those of value - origin, as in `Tally`.
+        Moments of value - origin, as in `Tally`.
     values : Histogram
-        That of value - origin; empty where only moments are kept.
-    halves : count and joint moments of the blocks with even and odd numbers, shapes (2,) and (2, D + 1, D), optional
-        With control variates, see `bnstats.simulation.replicates.control_variates`.
-    span : float
+        Histogram of value - origin; empty if only moments are kept.
+    halves : pair of arrays, shapes (2,) and (2, D + 1, D), optional
+        Counts and joint moments of the blocks with even and odd numbers, with control variates; see
+        `bnstats.simulation.replicates.control_variates`.
+    value_range : float
         As in `Sample`; at most 1 for events.
     model_se : Evidence, optional
         As in `Sample`.
     target, origin : float
         As in `Sample`.
     nans : int
-        How many of all replicates are NaN, of a group that is left out, too.
+        Number of all replicates that are NaN, including those of a group that is left out.
     """
 
     moments: FloatArray
@@ -178,7 +182,7 @@ class Evidence(HoldsArrays):
 
     @property
     def bias(self) -> float:
-        """Mean of the errors, value - target; nan where no target is known."""
+        """Mean of the errors, value - target; NaN if the target is unknown."""
         return self.from_origin + (self.origin - self.target)
 
     def central(self, order: int) -> float:
@@ -187,19 +191,19 @@ class Evidence(HoldsArrays):
 
     @property
     def skewness(self) -> float:
-        """Of the values; nan where all are equal."""
+        """Skewness of the values; NaN if all are equal."""
         with np.errstate(all="ignore"):
             return float(self.central(3) / self.central(2) ** 1.5)
 
     @property
     def kurtosis(self) -> float:
-        """Of the values, 3 for normal ones; nan where all are equal."""
+        """Kurtosis of the values, 3 for normal values; NaN if all are equal."""
         with np.errstate(all="ignore"):
             return float(self.central(4) / self.central(2) ** 2)
 
     @property
     def extremes(self) -> tuple[float, float]:
-        """Smallest and largest value - origin; nan where only moments are kept."""
+        """Smallest and largest value - origin; NaN if only moments are kept."""
         held = self.values.counts > 0
         if not held.any():
             return math.nan, math.nan
@@ -207,10 +211,10 @@ class Evidence(HoldsArrays):
 
     @property
     def enough_for_slopes(self) -> bool:
-        """Whether either half of the blocks is worth enough normal replicates for the slopes on control variates.
+        """True if both halves of the blocks have enough replicates for the slopes on control variates.
 
-        Skewed and heavy-tailed replicates are worth as many as a mean of them has degrees of freedom: the error of an
-        adjusted number is not better known than that of the plain one.
+        Skewed and heavy-tailed replicates count as the number of normal replicates that equals the degrees of freedom
+        of their mean: the error of an adjusted number is not better known than that of the plain number.
         """
         if self.halves is None:
             return False
@@ -230,9 +234,9 @@ class Evidence(HoldsArrays):
 
     @cached_property
     def controlled(self) -> tuple[Evidence, FloatArray] | None:
-        """The same with control variates, and the covariance of mean and mean square; None where they say nothing.
+        """Evidence with control variates, and the covariance of mean and mean square; None without a gain.
 
-        Its count n is that of replicates without control variates that would know the mean as well, so that the
+        Its count n is the number of replicates without control variates that would know the mean as well. So the
         variance with denominator n - 1 is unbiased, too. It has no moments of orders 3 and 4.
         """
         found = None if self.halves is None or self.all_equal else Controlled.of(*self.halves)
@@ -247,17 +251,20 @@ class Evidence(HoldsArrays):
 
     @property
     def all_equal(self) -> bool:
-        """Whether all replicates seen are the same, but for rounding."""
+        """True if all simulated replicates are equal, except for rounding."""
         return bool(self.moments[2] == 0)
 
     @property
     def missed(self) -> float:
-        """Largest probability, at 95 %, of what no replicate showed: 3 / n (Hanley & Lippman-Hand 1983)."""
+        """Largest probability, at 95 % confidence, of an event without a replicate: 3 / n.
+
+        The formula is that of Hanley & Lippman-Hand (1983).
+        """
         return float(min(1.0, 3 / self.n))
 
     @cached_property
     def magnitudes(self) -> Histogram:
-        """The histogram of the errors without their signs."""
+        """Histogram of the absolute errors."""
         moved = self.origin - self.target
         return self.values.moved(moved if math.isfinite(moved) else 0.0).magnitudes()
 
@@ -265,7 +272,7 @@ class Evidence(HoldsArrays):
 def origin_of(target: float, events: bool) -> float:
     """Return the number that replicates are tallied about, so that sums of estimates lose no digits.
 
-    It is the target where one is known, and 0 for events, which are counted as they are.
+    It is the target if there is one, and 0 for events, which are counted unchanged.
 
     >>> origin_of(3.5, events=False), origin_of(3.5, events=True), origin_of(math.nan, events=False)
     (3.5, 0.0, 0.0)

@@ -1,4 +1,4 @@
-"""What is kept of the replicates: count, central moments to order four, and, for quantiles, a histogram.
+"""Tally of a block's replicates: count, central moments to order four, and a histogram for quantiles.
 
 A tally has a fixed size, whatever the number of replicates, and tallies of disjoint replicates merge.
 """
@@ -40,32 +40,32 @@ _KINDS = {
 }
 
 
-# Named here, as looking it up takes half a second to compile.
+# A constant, because looking it up in compiled code takes half a second to compile.
 EPSILON = float(np.finfo(np.float64).eps)
 MINUS_ZERO = -(2**63)
 
 
 @dataclass(frozen=True)
 class Tally:
-    """The replicates of one block, for each of K measures.
+    """Tally of the replicates of one block, for each of K measures.
 
     Attributes
     ----------
     keys : K tuples of plain values
-        The measures' names.
+        Names of the measures.
     moments : array, shape (5, K)
         Count; mean of value - origin; sums of squared, cubed and fourth powers of the deviations from that mean.
     missing : int array, shape (2, K)
-        How many replicates are NaN, and how many infinite.
+        Numbers of replicates that are NaN, and infinite.
     events : int array, shape (K,)
-        1 where replicates are True or False, else 0.
+        1 if replicates are True or False, else 0.
     bins : int array, shape (B,)
         The bins that are not empty; bin b of measure k is k BINS + b. None of them if only moments are kept.
     counts : int array, shape (B,)
     low, high : array, shape (B,)
         Smallest and largest value - origin of a bin, so that the median of a discrete quantity is exact.
     atoms : array, shape (3, A)
-        Repeated values of value - origin: measure, value, how often.
+        Repeated values of value - origin: measure, value, count.
     joint : array, shape (K, D + 1, D)
         Means of e = value - origin, of e² and of the control variates, and below the sums of products of their
         deviations, filled up with zeros where a measure has fewer control variates than others. D = 0 if none has any.
@@ -92,9 +92,9 @@ class Tally:
         histogram: bool = True,
         controls: Mapping[Any, tuple[FloatArray, ...]] = MappingProxyType({}),
     ) -> Tally:
-        """Tally arrays of replicates, each about its own origin (see `origin_of`), with a histogram or without.
+        """Return the tally of arrays of replicates, each about its own origin (see `origin_of`).
 
-        A control variate of a measure is an array with a number for each replicate.
+        The histogram is optional. A control variate of a measure is an array with a number for each replicate.
 
         >>> Tally.of({"x": np.array([1.0, 3.0])}, [1.0]).moments[:, 0]
         array([2., 1., 2., 0., 2.])
@@ -102,7 +102,7 @@ class Tally:
         keys = tuple(tuple(key) if isinstance(key, tuple) else (key,) for key in replicates)
         moments, missing = np.zeros((5, len(keys))), np.zeros((2, len(keys)), np.int64)
         events = np.array([np.asarray(values).dtype == np.bool_ for values in replicates.values()], np.int8)
-        # Of one measure at a time, so that they stay in cache.
+        # One measure at a time, so that the arrays stay in cache.
         bins = BINS if histogram else 0
         every = np.zeros(bins, np.int32), np.full(bins, np.inf), np.full(bins, -np.inf)
         table = np.empty(TABLE, np.int64)
@@ -129,7 +129,7 @@ class Tally:
         return Tally(keys, moments, missing, events, filled_bins, held, lowest, highest, every_atom, joint)
 
     def check(self) -> None:
-        """ValueError for arrays that do not fit each other, as no simulation makes them."""
+        """Raise ValueError if the arrays do not fit each other, which no simulation produces."""
         k, b, a, d = len(self.keys), self.bins.size, self.atoms.shape[-1], self.joint.shape[-1]
         kinds = "".join(getattr(self, name).dtype.kind for name in _KINDS)
         found = [
@@ -161,10 +161,10 @@ def _counted(
     high: FloatArray,
     table: NDArray[np.int64],
 ) -> tuple[bool, tuple[NDArray[Any], ...]]:
-    """Write moments as in `Tally`; return whether values are repeated, and what is in which bin, if there are any bins.
+    """Write moments as in `Tally`; return True if values are repeated, and the contents of the bins.
 
-    `bits` is a view of the same numbers, of which NaN becomes infinite, and -0 becomes 0. One call for all: where
-    threads take turns at the interpreter, several short ones would each wait for it.
+    `bits` is a view of the same numbers, of which NaN becomes infinite, and -0 becomes 0. There is one call for
+    everything: if threads take turns at the interpreter, each of several short calls would wait for it.
     """
     mean = 0.0
     for i in range(error.size):
@@ -204,7 +204,7 @@ def _counted(
 
 @inlined
 def _emptied(counts: NDArray[np.int32], low: FloatArray, high: FloatArray) -> tuple[NDArray[Any], ...]:
-    """The bins that hold something, how much, and the smallest and largest value in each; then none holds anything."""
+    """Return the nonempty bins with their counts, smallest and largest values; then empty all bins."""
     filled = 0
     for b in range(counts.size):
         filled += counts[b] > 0
