@@ -156,7 +156,7 @@ class Population(CheckedMethods):
 
     @property
     def family(self) -> str | None:
-        """Name of the family in SciPy; None for an array, for a user's own family of any name, and for a subclass.
+        """Name of the family in SciPy; None for an array, a user's own family of any name, and a subclass.
 
         >>> Population.of("normal").family
         'norm'

@@ -165,7 +165,7 @@ class Estimator(CheckedMethods):
 
     @property
     def takes_values(self) -> bool:
-        """Whether it is computed from the values of a batch: moments do not suffice, or a subclass overrides the call.
+        """True if the estimator needs values: moments are not enough, or a subclass overrides the call.
 
         >>> ESTIMATORS["median"].takes_values, ESTIMATORS["var"].takes_values
         (True, False)

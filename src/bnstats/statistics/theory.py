@@ -257,7 +257,7 @@ def rate(population: Any, estimator: str | Estimator, measure: str = "rmse", bat
 
 
 def _rate_of_mean(batching: Batching) -> float:
-    """The exponent of the standard error of a batch's mean; nan where the rule does not state its variance."""
+    """Return the exponent of the standard error of a batch's mean; nan if the rule states no variance."""
     if are_independent(batching):
         return -0.5
     if type(batching) is Clustered:
@@ -401,8 +401,8 @@ def raw_given_normalized(population: Any, z: float, batch_size: int) -> tuple[fl
     Notes
     -----
     By Basu's theorem, z is independent of the batch's mean and standard deviation s (ddof 0). Given z, the raw value
-    mean + s z has the mean mu + c4 sigma z sqrt((n - 1)/n), where c4 is E[chi(n - 1)] / sqrt(n - 1). Its variance is
-    sigma² (1/n + z² (1 - c4²) (n - 1)/n).
+    mean + s z has the mean mu + c4 sigma z sqrt((n - 1)/n). Its variance is sigma² (1/n + z² (1 - c4²) (n - 1)/n).
+    Here, c4 is E[chi(n - 1)] / sqrt(n - 1).
     """
     population, n = Population.of(population), batch_size
     if population.family != "norm" or not normalized_value_occurs(z, n):
