@@ -31,7 +31,7 @@ FLAT = {
 }
 NAMESPACES = {
     *("adaptation", "corrections", "effects", "estimators", "exceptions", "networks", "normalizers", "plots"),
-    *("results", "shifts", "claims", "testing", "theory"),
+    *("results", "shifts", "summaries", "claims", "testing", "theory"),
 }
 NEED_TORCH = {"audit", "recalibrate"}
 # Each takes a tenth of a second or more to load, or tens of megabytes.

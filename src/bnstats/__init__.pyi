@@ -12,6 +12,7 @@ from . import (
     plots as plots,
     results as results,
     shifts as shifts,
+    summaries as summaries,
     testing as testing,
     theory as theory,
 )

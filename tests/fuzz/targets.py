@@ -38,7 +38,7 @@ SLOW += (
 # They take what the author of a study or of an adaptation writes, or nothing, and print.
 LEFT_OUT = {"Study", "networks.Network.evaluate", "show_versions"}
 # What others return and nobody makes by hand; its methods are called.
-MADE_BY_OTHERS = {"corrections.Fitted"}
+MADE_BY_OTHERS = {"corrections.Fitted", "summaries.Evidence"}
 
 
 @dataclass(frozen=True)
@@ -252,6 +252,11 @@ BY_CALL: dict[str, dict[str, Callable[[], Any]]] = {
         "measures": lambda: ["rmse"],
     },
     "measure_raw_given_normalized": {"z": lambda: 0.0},
+    "summaries.Summary": {
+        "value": lambda: lambda e: e.mean,
+        "mcse": lambda: lambda e: e.central(2) ** 0.5,
+        "order": lambda: 2,
+    },
     "theory.raw_given_normalized": {"z": lambda: 0.5},
     "theory.rate": {"batching": lambda: bn.IID()},
     "Dataset.of": {"source": lambda: (ROWS, LABELS)},

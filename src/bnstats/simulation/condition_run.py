@@ -18,7 +18,7 @@ from bnstats.simulation.replicates.control_variates import contradicted
 from bnstats.simulation.replicates.sample import Sample
 from bnstats.simulation.replicates.tally import Tally
 from bnstats.simulation.study import Condition, Study
-from bnstats.simulation.summaries import SUMMARIES, Summary, summary_of
+from bnstats.simulation.summaries import SUMMARIES, Summary, histogram, summary_of
 
 Key = tuple[Any, ...]
 
@@ -90,6 +90,7 @@ class ConditionRun:
         self.blocks = block + part.blocks
 
     def _check_summaries(self, part: Tally | Accumulator) -> None:
+        kept = histogram(self.study.summaries)
         for key, events in zip(part.keys, part.events.tolist(), strict=True):
             for summary in map(summary_of, self._summaries(key)):
                 if summary.of_events and not events:
@@ -97,6 +98,11 @@ class ConditionRun:
                         f"{summary.name} is the proportion of replicates that are True; "
                         f"{type(self.study).__name__}.simulate returned numbers as {self._name(key)!r}: return an "
                         "array of booleans, such as low < target."
+                    )
+                if summary.histogram and not kept:
+                    raise ValueError(
+                        f"{summary.name} needs more of the replicates than their moments, which is kept if summaries "
+                        f"has such a summary: add it to {type(self.study).__name__}.summaries."
                     )
                 if summary.of_model_se and self._model_key(key) not in part.keys:
                     raise ValueError(

@@ -51,7 +51,7 @@ class Study(ABC):
     """
 
     summaries: ClassVar[tuple[str | Summary, ...]] = ("mean",)
-    """Summaries of every measure: names in `SUMMARIES`, or objects of class `Summary`, such as `quantile(0.9)`."""
+    """Summaries of all measures: names in `bn.summaries.SUMMARIES`, or objects as by `bn.summaries.quantile(0.975)`."""
     key_columns: ClassVar[tuple[str, ...]] = ("measure",)
     """Columns for the parts of a measure's name. Methods get a name of several parts as a named tuple of these."""
     grid: ClassVar[tuple[str, ...]] = ()

@@ -19,9 +19,12 @@ from typing import Any
 
 import numpy as np
 
+from bnstats._checks.arguments import checked
 from bnstats._checks.array_types import FloatArray
+from bnstats._checks.numbers import interval
+from bnstats._checks.numbers import probability as checked_probability
 from bnstats._checks.user_code import called
-from bnstats._checks.values import named, shown
+from bnstats._checks.values import flag, function, named, optional, shown, word
 from bnstats.simulation.precision import degrees_of_freedom
 from bnstats.simulation.replicates.control_variates import LEAST_GAIN
 from bnstats.simulation.replicates.histogram import DISTANCES, Histogram
@@ -67,6 +70,23 @@ def _df_of_quantile(e: Evidence, chance: float) -> float:
     return degrees_of_freedom.of_quantile(float(e.n), chance, WIDTH)
 
 
+def _of_evidence(name: str, given: Any) -> Any:
+    return function(name, given, "f(evidence), which returns a number")
+
+
+@checked(
+    name=word,
+    value=_of_evidence,
+    mcse=_of_evidence,
+    order=interval("[0, inf)"),
+    scale=optional(_of_evidence),
+    histogram=flag,
+    at_gap=optional(_of_evidence),
+    of_events=flag,
+    of_model_se=flag,
+    gradient=optional(_of_evidence),
+    df=_of_evidence,
+)
 @dataclass(frozen=True)
 class Summary:
     """Number that summarizes replicates.
@@ -95,6 +115,14 @@ class Summary:
     gradient : callable (Evidence) -> pair of floats, optional
         Derivatives by the mean and the mean square of value - origin, if the summary is a function of the two. Only
         summaries with a gradient can use control variates.
+
+    Examples
+    --------
+    The proportion of events has the variance p (1 - p) / n:
+
+    >>> share = Summary("share", lambda e: e.mean, lambda e: (e.central(2) / e.n) ** 0.5, order=2)
+    >>> share.name
+    'share'
     """
 
     name: str
@@ -322,32 +350,31 @@ def _of_quantile(
     return Summary(name, value, mcse, order=0, histogram=True, at_gap=at_gap, df=df)
 
 
-def quantile(chance: float) -> Summary:
-    """Return the summary that is the quantile of the replicates with this probability below it, in (0, 1).
+@checked(probability=checked_probability)
+def quantile(probability: float) -> Summary:
+    """Return the summary that is a quantile of the replicates.
 
     Parameters
     ----------
-    chance : float
+    probability : float
         Probability below the quantile, above 0 and below 1.
 
     Returns
     -------
     Summary
-        An entry for `Study.summaries`.
+        An entry for `Study.summaries`, named after the probability.
 
     Raises
     ------
     ValueError
-        If `chance` is not above 0 and below 1.
+        For a probability that is not above 0 and below 1.
 
     Examples
     --------
-    >>> quantile(0.9).name
-    'quantile(0.9)'
+    >>> quantile(0.975).name
+    'quantile(0.975)'
     """
-    if not 0 < chance < 1:
-        raise ValueError(f"the probability below a quantile must be above 0 and below 1; got {shown(chance)}.")
-    return _of_quantile(f"quantile({chance:g})", partial(_quantile, chance=chance), _values, chance)
+    return _of_quantile(f"quantile({probability!r})", partial(_quantile, chance=probability), _values, probability)
 
 
 SUMMARIES: dict[str, Summary] = {
@@ -380,9 +407,12 @@ def summary_of(source: str | Summary) -> Summary:
     """Return the summary of this name, or the given `Summary` itself.
 
     >>> summary_of("rmse").order
-    4
+    4.0
     """
-    return source if isinstance(source, Summary) else named("summary", source, SUMMARIES, "a Summary")
+    if isinstance(source, str) and source.startswith("quantile(") and source not in SUMMARIES:
+        raise ValueError(f"summary {shown(source)} is no known name; give bn.summaries.quantile(probability).")
+    wanted = "a bn.summaries.Summary, such as bn.summaries.quantile(0.9)"
+    return source if isinstance(source, Summary) else named("summary", source, SUMMARIES, wanted)
 
 
 def histogram(summaries: Iterable[str | Summary]) -> bool:
