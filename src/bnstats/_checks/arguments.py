@@ -9,6 +9,7 @@ from types import FunctionType
 from typing import Any, ClassVar, TypeVar
 
 from bnstats._checks.labels import aligned
+from bnstats._checks.safe_text import write_out_codes
 from bnstats._checks.tables import is_labeled, like
 from bnstats._checks.user_code import LendsArrays
 
@@ -128,11 +129,15 @@ def _with_checks(function: Callable[..., Any], checks: Mapping[str, Check]) -> C
     def checking(*args: Any, **kwargs: Any) -> Any:
         __tracebackhide__ = True
         given = list(args)
-        for name, place, check in present:
-            if place < len(given):
-                given[place] = check(name, given[place])
-            elif name in kwargs:
-                kwargs[name] = check(name, kwargs[name])
-        return function(*given, **kwargs)
+        try:
+            for name, place, check in present:
+                if place < len(given):
+                    given[place] = check(name, given[place])
+                elif name in kwargs:
+                    kwargs[name] = check(name, kwargs[name])
+            return function(*given, **kwargs)
+        except (ValueError, AssertionError) as error:
+            write_out_codes(error)
+            raise
 
     return checking

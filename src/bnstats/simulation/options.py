@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypedDict, TypeVar
 
 from bnstats._checks.numbers import number, seed, whole
+from bnstats._checks.safe_text import write_out_codes
 from bnstats._checks.values import flag, store_path
 from bnstats.simulation.workers.job_array import JobArray, executor_of
 
@@ -78,7 +79,11 @@ def run_options(*, precision: float | None, max_replicates: int) -> Callable[[Ca
         def measuring(*args: P.args, **kwargs: P.kwargs) -> R:
             bound = signature.bind(*args, **kwargs)
             options = {name: bound.kwargs.get(name, default) for name, default in defaults.items()}
-            return function(*args, **{**kwargs, **checked(options)})
+            try:
+                return function(*args, **{**kwargs, **checked(options)})
+            except (ValueError, AssertionError) as error:
+                write_out_codes(error)
+                raise
 
         measuring.__signature__ = signature  # type: ignore[attr-defined]
         measuring.__doc__ = inspect.cleandoc(function.__doc__ or "").replace(_PLACE, DOCUMENTATION)
