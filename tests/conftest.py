@@ -12,8 +12,15 @@ import pytest
 collect_ignore_glob = ["data/*"]
 
 QUICK = (
-    *("test_public_names.py", "test_validation.py", "test_fuzz.py", "test_layers.py", "test_options.py"),
-    *("test_result.py", "test_moments.py", "test_shifts.py", "test_effects.py", "test_row_batching.py"),
+    *("test_public_names.py", "test_docstrings.py", "test_validation.py", "test_fuzz.py", "test_layers.py"),
+    *(
+        "test_options.py",
+        "test_result.py",
+        "test_moments.py",
+        "test_shifts.py",
+        "test_effects.py",
+        "test_row_batching.py",
+    ),
 )
 
 

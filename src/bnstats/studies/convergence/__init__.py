@@ -1,1 +1,1 @@
-"""How fast batch statistics converge to the population's values."""
+"""Convergence of batch statistics to the population's values."""
