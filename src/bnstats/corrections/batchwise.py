@@ -49,7 +49,7 @@ def center() -> Correction:
 
 
 def standardize() -> Correction:
-    """Return the correction that centers each batch and scales it to the pooled within-batch standard deviation.
+    """Return the correction that centers each batch and scales it to the pooled standard deviation.
 
     x' = level + (x - mean_b) s / s_b. Here s_b² is the variance of the batch (ddof 1), and
     s² = sum (n_b - 1) s_b² / sum (n_b - 1) the pooled one, so that units stay.

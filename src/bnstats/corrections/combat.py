@@ -1,4 +1,4 @@
-"""Parametric ComBat: batch means and variances, shrunken toward their averages over the features of the batch."""
+"""Parametric ComBat: batch means and variances, shrunken toward their averages over features."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ from bnstats.corrections.groups import Groups, shown
 
 Along = Literal["batch", "time"]
 Rule = Callable[[Groups], tuple[FloatArray, FloatArray]]
-"""Function of groups that gives the effect and the factor of each group, both of shape (groups, features).
+"""Function of groups that gives the effect and the factor of each group, shape (groups, features).
 
 corrected = level + (x - level - effect) * factor.
 """
@@ -406,7 +406,7 @@ class Fitted:
 
 
 def centered(rule: Callable[[Groups], FloatArray], groups: Groups) -> Rule:
-    """Return a rule whose effects average 0 over the rows of `groups`, to keep the mean of all rows; factors are 1."""
+    """Return a rule with factors 1 whose effects average 0 over rows, to keep the mean of all rows."""
     effects = rule(groups)
     shift = groups.average(effects)
     return partial(_shifted, rule=rule, shift=shift, fitted=groups, effects=effects - shift)

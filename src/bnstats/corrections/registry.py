@@ -1,4 +1,4 @@
-"""Registry of corrections of batch effects and drift, all with the signature correction(x, batch or time).
+"""Registry of corrections of batch effects and drift, all called as correction(x, batch or time).
 
 Examples
 --------

@@ -106,7 +106,7 @@ def random_intercept() -> Correction:
 
 
 def anova_icc(groups: Groups) -> FloatArray:
-    """Return the intraclass correlation of each feature by the one-way random-effects analysis of variance.
+    """Return each feature's intraclass correlation by the one-way random-effects analysis of variance.
 
     tau² = max(0, (MSB - MSW) / n0) with n0 = (N - sum n_b² / N) / (k - 1) for k batches of N rows in all.
     """
@@ -156,7 +156,7 @@ def _rescaled(
 
 
 def _variance_prior(groups: Groups) -> tuple[FloatArray, FloatArray]:
-    """Return degrees of freedom and variance of the prior of batch variances; inf and the pooled one without excess."""
+    """Return degrees of freedom (inf without excess) and variance of the prior of batch variances."""
     check_spread(groups)
     spare = groups.n - 1
     logs = np.log(groups.m2 / spare) - digamma(spare / 2) + np.log(spare / 2)

@@ -1,4 +1,4 @@
-"""Cubic smoothing spline; the penalty is chosen by cross-validation, independently of units of times and values."""
+"""Cubic smoothing spline; cross-validation chooses the penalty, independently of units."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bnstats._checks.array_types import FloatArray
 
 
 def smoothing_spline(times: FloatArray, values: FloatArray, weights: FloatArray, penalty: float | None) -> Curve:
-    """Return the curves g that minimize sum w (y - g(t))² + penalty ∫ g''², a curve for each column of values.
+    """Return the curve g that minimizes sum w (y - g(t))² + penalty ∫ g''² for each column of values.
 
     The equations are Reinsch's (Green & Silverman 1994, section 2.3). They are solved for the residuals of a straight
     line, with times at a mean distance of 1, so that origins and units cost no digits.

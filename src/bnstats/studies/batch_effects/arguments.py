@@ -14,7 +14,7 @@ LARGEST_EFFECT = 1e100
 
 
 def check(study: CorrectionStudy) -> None:
-    """Raise ValueError for arguments out of range, or for batches that one of the corrections cannot correct."""
+    """Raise ValueError for arguments out of range, or batches that a correction cannot correct."""
     names = [c.name for c in study.corrections]
     if not names or len(set(names)) < len(names):
         raise ValueError(f"corrections has one or more, each once; got {', '.join(names) or 'none at all'}.")

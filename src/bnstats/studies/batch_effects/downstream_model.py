@@ -1,4 +1,4 @@
-"""Rows corrected batch after batch, as in a deployment, and a logistic model that is fitted to these rows."""
+"""Rows corrected batch after batch, as in a deployment, and a logistic model of these rows."""
 
 from __future__ import annotations
 

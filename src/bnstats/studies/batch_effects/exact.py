@@ -77,10 +77,10 @@ def mean_square_error(
 
 
 def contrast_lost(correction: Correction, batches: int, n: int, *, ticks: int = 4) -> float:
-    """Return the proportion of a difference between randomly placed classes that a linear correction removes.
+    """Return the proportion of a difference between random classes that a linear correction removes.
 
-    For a correction that subtracts H x, the average over all placements is trace(H) / (rows - 1). For centering it is
-    (J - 1) / (J n - 1). The result is nan for corrections that are not linear.
+    For a correction that subtracts H x, the average over all placements of the classes is trace(H) / (rows - 1). For
+    centering it is (J - 1) / (J n - 1). The result is nan for corrections that are not linear.
 
     Examples
     --------
@@ -126,7 +126,7 @@ def _shrunken(tau: float, batches: int, n: int, remove: bool) -> float:
 
 @lru_cache(maxsize=4096)
 def _is_linear(correction: Correction, batches: int, n: int, ticks: int) -> bool:
-    """Return True if the corrected sum of two features is the sum of the corrected features, for a few features."""
+    """Return True if the corrected sum of two features is the sum of the corrected features."""
     row = np.arange(batches * n)
     curves = [np.zeros(row.size), np.sin(2 * np.pi * row / row.size), row // n, (row // n % 2) + row / row.size]
     probes = np.column_stack([3 * c for c in curves]) + np.random.default_rng(0).normal(size=(row.size, len(curves)))
@@ -145,7 +145,7 @@ def _centered(columns: FloatArray) -> FloatArray:
 
 @lru_cache(maxsize=64)
 def _subtracted(correction: Correction, batches: int, n: int, ticks: int) -> FloatArray:
-    """Return the matrix H of a correction that subtracts H x, about its mean over rows, by correcting unit vectors."""
+    """Return the matrix of a correction that subtracts H x, about its mean, by correcting unit vectors."""
     unit = np.eye(batches * n)
     return _centered(unit - correction(unit, keys(correction, batches, n, ticks)))
 

@@ -27,7 +27,7 @@ class Rows(NamedTuple):
 
 
 def errors_left_out(correction: Correction, rows: Rows, refit: bool) -> tuple[FloatArray, FloatArray]:
-    """Return each batch's mean squared error from a fit on all other batches, and the error on the fitted rows.
+    """Return each batch's mean squared error from a fit on all other batches, and that on the fitted rows.
 
     Both arrays have shape (batches, ...).
     """
@@ -78,7 +78,7 @@ def _errors(
 
 
 def _line(x: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return intercept and slope of the least-squares line; the slope is 0 if x is constant but for rounding."""
+    """Return intercept and slope of the least-squares line; slope 0 if x is constant but for rounding."""
     x_mean, y_mean = x.mean(axis=0), y.mean(axis=0)
     squares = np.square(x - x_mean).sum(axis=0)
     rounding = (len(x) * np.finfo(float).eps) ** 2 * np.square(x).sum(axis=0)

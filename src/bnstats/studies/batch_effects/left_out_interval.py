@@ -52,7 +52,7 @@ def _jackknife(values: FloatArray) -> FloatArray:
 
 
 def _studentized(influence: FloatArray, t: float) -> tuple[FloatArray, FloatArray]:
-    """Return the interval's reach below and above, in standard errors: t, or more on the side of the skewness.
+    """Return the interval's reach below and above, in standard errors: t, or more on the skewed side.
 
     Hall's correction vanishes with the skewness, where its formula is 0 / 0; skewness is kept away from 0 instead.
     """

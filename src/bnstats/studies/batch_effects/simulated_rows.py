@@ -39,7 +39,7 @@ class AffectedRows:
     def draw(
         rng: Generator, condition: Condition, size: int, batches: int, n_new_batches: int, features: int, noise: float
     ) -> AffectedRows:
-        """Draw `batches` batches to fit on and `n_new_batches` after them; values have variance 1 within a batch."""
+        """Draw `batches` batches to fit on and `n_new_batches` after them; variances within a batch are 1."""
         n, effect = int(condition["batch_size"]), effect_of(condition)
         replicates, all_batches = size * features, batches + n_new_batches
         shape = (replicates, all_batches, n)
@@ -69,11 +69,11 @@ def effect_of(condition: Condition) -> Effect:
 
 
 def score(values: FloatArray) -> FloatArray:
-    """Return the sum of the features at unit variance: (replicates, features, batches, n) -> (replicates, rows)."""
+    """Return the sum of the features at unit variance, shape (replicates, rows)."""
     return np.asarray(values.sum(axis=1).reshape(len(values), -1) / np.sqrt(values.shape[1]))
 
 
 def _with_effect(shift: FloatArray) -> FloatArray:
-    """Return + or - `CONFOUNDED` for the batches with higher or lower shifts, shape (replicates, batches, 1)."""
+    """Return + or - `CONFOUNDED` for batches with higher or lower shifts, shape (replicates, batches, 1)."""
     rank = shift.mean(axis=2).argsort(axis=1).argsort(axis=1)
     return CONFOUNDED * np.where(rank >= shift.shape[1] / 2, 1.0, -1.0)[:, :, None]

@@ -122,13 +122,13 @@ class CorrectionStudy(Study):
         return {"accuracy": 1.0, "training_accuracy": 1.0, "correlation": 2.0}.get(key.measure, math.inf)
 
     def _left_as_it_is(self, condition: Condition, key: CorrectionKey) -> bool:
-        """Return True if uncorrected errors do not vary: all are 0 (the effect is signal), or have the same size."""
+        """Return True if uncorrected errors do not vary: all are 0 (the effect is signal), or of one size."""
         if self._correction(key) != CORRECTIONS["none"] or key.measure not in ("rmse", "bias"):
             return False
         return condition["labels"] == "signal" or (key.measure == "rmse" and self._of_one_size(condition))
 
     def _of_one_size(self, condition: Condition) -> bool:
-        """Return True if all draws of the effect have the same mean square, as trends and whole periods of waves."""
+        """Return True if all draws of the effect have the same mean square, as trends and whole periods do."""
         effect = effect_of(condition)
         if type(effect) is not Mixture or effect.smoothness != 1:
             return False

@@ -15,7 +15,7 @@ ORDERS = {prefix + name: order for prefix in _PREFIXES.values() for name, order 
 
 
 def names(independent: bool, fresh: bool) -> list[str]:
-    """Return the names of control variates with known expectations, for independent values or for other batches.
+    """Return the names of control variates with known expectations, for independent or other values.
 
     Examples
     --------
@@ -26,7 +26,7 @@ def names(independent: bool, fresh: bool) -> list[str]:
 
 
 def control_variates(batches: Batches, moments: Moments, fresh: FloatArray | None = None) -> dict[str, FloatArray]:
-    """Return errors of batch means and biased variances, and products of these errors, less their expectations.
+    """Return errors of batch means and biased variances, and their products, less the expectations.
 
     E[biased var] = sigma² - Var(mean). For independent values Var(s²) and Cov(mean, s²) = mu_3 / n are known, too.
 

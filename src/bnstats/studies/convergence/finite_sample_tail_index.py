@@ -1,4 +1,4 @@
-"""Finite-sample tail index of estimates: no Monte Carlo error can be trusted without the moments that it needs."""
+"""Finite-sample tail index of estimates, which says whether a Monte Carlo error can be trusted."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def _crowding(source: Population, batching: Batching, eps: float, n: int, replic
 
 
 def _crowding_exponent(source: Population, chance: float) -> float:
-    """Return the exponent a of `_crowding`, for the shortest interval that holds this proportion of the values."""
+    """Return the exponent a of `_crowding`, for the shortest interval with this proportion of the values."""
     wide, narrow = (shortest_interval(source.ordered, proportion) for proportion in (chance, chance / 2))
     if narrow == 0:
         return 0.0

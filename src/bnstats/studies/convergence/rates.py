@@ -1,4 +1,4 @@
-"""Rates of convergence: slopes of log error against log batch size, with intervals that allow for shared draws."""
+"""Rates of convergence: slopes of log error against log batch size, with confidence intervals."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Slope:
 
 
 def rates(simulation: Simulation, expected: Callable[..., float], confidence: float = 0.95) -> pd.DataFrame:
-    """Return the slope of log error on log batch size for each population, batching rule, estimator and measure.
+    """Return the slope of log error on log batch size for each population, rule, estimator and measure.
 
     The model is log error = a + rate log n + b / n, fitted by least squares with weights from the Monte Carlo errors.
     It is fitted to sizes from 8 up to the first size whose error is not four standard errors from zero. With fewer than

@@ -1,4 +1,4 @@
-"""The study behind `measure_convergence`: estimates from batches of all sizes, populations and batching rules."""
+"""The study behind `measure_convergence`: estimates from batches of all sizes and batching rules."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class ConvergenceStudy(Study):
     estimators: tuple[Estimator, ...]
 
     def conditions(self) -> list[dict[str, Any]]:
-        """Return one condition for all dyadic sizes of independent values, and one for each other size and rule."""
+        """Return a condition for all dyadic sizes of independent values, and one for each other size and rule."""
         conditions = []
         for population in self.populations:
             for batching in self.batchings:
@@ -68,7 +68,7 @@ class ConvergenceStudy(Study):
         return dyadic if are_independent(batching) else []
 
     def cache_key(self, condition: Condition) -> dict[str, Any]:
-        """Return the dyadic sizes that a block holds: with another size, it is simulated again, to the same bits."""
+        """Return the dyadic sizes of a block: with another size, it is simulated again, to the same bits."""
         return {} if "batch_size" in condition else {"batch_sizes": self._dyadic(condition["batching"])}
 
     def size(self, condition: Condition) -> int:
@@ -195,7 +195,7 @@ def _takes_fresh(estimator: Estimator) -> bool:
 
 
 class _Known(NamedTuple):
-    """Target, exact sampling errors and control variates of an estimate, known before anything is simulated."""
+    """Target, exact errors and control variates of an estimate, known before anything is simulated."""
 
     target: float
     sampling: theory.Sampling
@@ -212,7 +212,7 @@ def _known(population: Population, batching: Batching, estimator: Estimator, n: 
 def _controls(
     population: Population, batching: Batching, estimator: Estimator, n: int, sampling: theory.Sampling
 ) -> list[ConvergenceKey]:
-    """Return control variates for unknown bias or standard error, if batch means have a finite variance above 0."""
+    """Return control variates for unknown bias or standard error, if means have a finite variance above 0."""
     if not (math.isnan(sampling.bias) or math.isnan(sampling.se)):
         return []
     if not 0 < batching.variance_of_mean(population, n) < math.inf:

@@ -28,7 +28,7 @@ RELU_LIMIT = math.pi / (math.pi - 1)
 
 
 def linear_factor(batch_size: int, eps: float = 0.0, directions: int | None = None) -> float:
-    """Return the expected growth of a squared gradient norm per wide linear layer with batch normalization.
+    """Return the growth of a squared gradient norm per wide linear layer with batch normalization.
 
     The rows about their mean are spread out equally in r directions. A unit's values are normal with a batch variance
     v = rho chi²(r) / r, where rho = E[v / s²] and s² = v + eps. Weights change values in r directions. Of these, r - 1
@@ -80,7 +80,7 @@ def linear_factor(batch_size: int, eps: float = 0.0, directions: int | None = No
 
 
 def _mean(function: Callable[[float], float], rho: float, r: int, eps: float) -> float:
-    """Return an expectation over the batch variance v, integrated over log v, where the integrand is smooth at eps."""
+    """Return an expectation over the batch variance v, integrated over log v to be smooth at eps."""
 
     # The density of log v for rho chi²(r) / r, written about its peak.
     peak, sd = math.log(rho), math.sqrt(2 / r)
@@ -96,10 +96,10 @@ def _mean(function: Callable[[float], float], rho: float, r: int, eps: float) ->
 
 
 def share_passed_by_pairs(eps: float, variance: float = 1.0) -> tuple[float, float]:
-    """Return mean and median proportion of its gradient that a unit passes in batches of 2: eps / (d² + eps).
+    """Return mean and median proportion of its gradient that a unit passes in batches of 2.
 
-    d is half the difference of the unit's two values. The gradient is relative to a division by s that ignores the
-    gradients of mean and variance. Without eps nothing passes: every value is -1 or +1 whatever the weights are.
+    The proportion is eps / (d² + eps), where d is half the difference of the unit's two values. The gradient is
+    relative to a division by s that ignores the gradients of mean and variance. Without eps nothing passes: every value is -1 or +1 whatever the weights are.
 
     Parameters
     ----------
@@ -157,5 +157,5 @@ def wide_limit(recipe: Recipe, batch_size: int, directions: int | None) -> float
 
 
 def is_linear_batch_norm(recipe: Recipe) -> bool:
-    """Return True if layers are linear except for batch normalization, so that the directions of a batch matter."""
+    """Return True if layers are linear except for batch normalization, so that directions matter."""
     return recipe.activation == "linear" and type(recipe.normalizer) is Batch

@@ -84,7 +84,7 @@ class GradientStudy(Study):
         return found
 
     def wide_limits(self) -> pd.DataFrame:
-        """Return each condition's limit of the factor at initialization as layers become wide; nan if not known."""
+        """Return each condition's limit of the factor at initialization for wide layers; nan if not known."""
         conditions = self.conditions()
         spans = {
             n: self._directions(n) for n in {c["batch_size"] for c in conditions if is_linear_batch_norm(c["recipe"])}
@@ -96,7 +96,7 @@ class GradientStudy(Study):
         return pd.DataFrame([self.columns(condition) for condition in conditions]).assign(step=0, wide_limit=limits)
 
     def _directions(self, batch_size: int) -> int | None:
-        """Return the number of directions that batches span about their mean; None if the examined batches differ."""
+        """Return the number of directions that batches span about their mean; None if batches differ."""
         rng = np.random.default_rng(0)
         split = self.dataset.split(rng)
         found = set()
@@ -105,7 +105,7 @@ class GradientStudy(Study):
         return found.pop() if len(found) == 1 else None
 
     def tail_index(self, condition: Condition, key: GradientKey, replicates: int) -> float:
-        """Return the tail index of squared norms, which vary as 1 / chi²(n - 1), the inverse of a batch's variance.
+        """Return the tail index of squared norms, which vary as a batch's inverse variance, 1 / chi²(n - 1).
 
         For batches of 2 and 3 rows the mean exists only through eps, and no number of networks would show its error.
         """
@@ -115,7 +115,7 @@ class GradientStudy(Study):
         return max((rows - 1) / 2, 1.5)
 
     def check(self) -> None:
-        """Raise ValueError for batches that cannot be drawn or normalized; all splits have the same class sizes."""
+        """Raise ValueError for batches that cannot be drawn or normalized; all splits have equal class sizes."""
         split = self.dataset.split(np.random.default_rng(0))
         for condition in self.conditions():
             recipe = condition["recipe"]

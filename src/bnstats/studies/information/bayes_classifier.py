@@ -143,7 +143,7 @@ def classify(labels: Labels, x: FloatArray) -> NDArray[np.int64]:
 
 
 def class_shares(population: Population, labels: Labels) -> tuple[NDArray[np.int64], FloatArray]:
-    """Return the classes and their probabilities, to within about 1e-5 for a distribution with a label function."""
+    """Return the classes and their probabilities (for a label function of a distribution, to about 1e-5)."""
     if population.values is None and isinstance(labels, tuple):
         below = population.law.cdf(np.nextafter(labels, -np.inf))
         return np.arange(len(labels) + 1), np.diff([0.0, *below, 1.0])

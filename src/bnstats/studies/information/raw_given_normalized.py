@@ -26,7 +26,7 @@ from bnstats.studies.information.study import DRAWS_PER_BLOCK
 
 @dataclass(frozen=True)
 class RawBehindStudy(Study):
-    """Study of the raw value of a batch member with normalized value z. See `measure_raw_given_normalized`."""
+    """Study of the raw value of a member with normalized value z. See `measure_raw_given_normalized`."""
 
     summaries: ClassVar[tuple[str, ...]] = ("bias", "se")
     key_columns: ClassVar[tuple[str, ...]] = ("variable",)
@@ -66,7 +66,7 @@ class RawBehindStudy(Study):
         )
 
     def _taken(self, rng: Generator, rows: int, n: int) -> tuple[FloatArray, FloatArray]:
-        """Return the number of members near z in each of `rows` new batches, and the raw value of z in each batch."""
+        """Return the number of members near z in each new batch, and the raw value of z in each batch."""
         batches = np.empty((rows, n))
         self.population.fill(rng, batches)
         moments = Moments.of(batches)

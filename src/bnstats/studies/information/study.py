@@ -37,7 +37,7 @@ class InformationStudy(Study):
     labels: Labels
     batch_sizes: tuple[int, ...]
     seed: int = 0
-    """Seed of the sample that rules are learned from; its random streams differ from those of the replicates."""
+    """Seed of the sample that rules are learned from, with streams other than the replicates' streams."""
 
     def conditions(self) -> list[dict[str, Any]]:
         return [{"batch_size": n} for n in self.batch_sizes]

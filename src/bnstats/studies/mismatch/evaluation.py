@@ -41,7 +41,7 @@ PARTS = {
     "population - precise": ("population", "precise"),
     "precise - running": ("precise", "running"),
 }
-"""The gap, and the three parts whose sum it is: batch noise, composition of layers, lag and noise of the average."""
+"""The gap, and its three parts: batch noise, composition of layers, lag and noise of the average."""
 
 NO_SHIFT = "none"
 GAP_METRICS = ("accuracy", "nll")
@@ -97,7 +97,7 @@ class Evaluation:
         return self.shift.name if self.shift else NO_SHIFT, repr(self.batching), self.batch_size
 
     def draw(self, split: Split, rng: Generator) -> tuple[Float32Array, IntArray, IntArray]:
-        """Return test rows, classes, and about as many row numbers in batches; all shifts have the same batches."""
+        """Return test rows, classes, and about as many row numbers in batches, the same for all shifts."""
         x, y = split.x_test, split.y_test
         shifting, batching = rng.spawn(2)
         if self.shift is not None:

@@ -1,4 +1,4 @@
-"""The simulation of the mismatch between batch statistics in training and running statistics in testing."""
+"""The simulation of the mismatch between batch statistics in training and running ones in testing."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def measure_mismatch(
     common_random_numbers: bool = False,
     **options: Unpack[RunOptions],
 ) -> Mismatch:
-    """Measure the cost of batch statistics in training and running statistics in testing for small classifiers.
+    """Measure the cost of training on batch statistics and testing on running ones, for small classifiers.
 
     Every combination of normalizer, hidden layers, momentum, learning rate, batching and batch size is a condition, in
     which networks are trained. Each network has its own split of the data, initial weights and batches. It is tested
@@ -202,7 +202,7 @@ def _mismatch(study: MismatchStudy, simulation: Simulation) -> Mismatch:
 
 
 def _of_at_most_the_sum(parts: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
-    """Return the parts of the gap, with no error above the sum of the errors of the two scores in the difference."""
+    """Return the parts of the gap, with no error above the sum of the errors of the two scores."""
     keys = [name for name in parts.columns[: parts.columns.get_loc("value")] if name != "part"]
     columns = ["mcse", "mcse_df"]
     found = [Error(*pair) for pair in parts[columns].to_numpy(float)]

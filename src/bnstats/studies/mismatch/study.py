@@ -38,7 +38,7 @@ class MismatchKey(NamedTuple):
 
 @dataclass(frozen=True)
 class MismatchStudy(Study):
-    """Study of networks that are trained once and tested with all kinds of statistics. See `measure_mismatch`."""
+    """Study of networks, tested with all kinds of statistics. See `measure_mismatch`."""
 
     key_columns: ClassVar[tuple[str, ...]] = MismatchKey._fields
     grid: ClassVar[tuple[str, ...]] = ("recipes", "batchings", "batch_sizes")
@@ -122,7 +122,7 @@ class MismatchStudy(Study):
         return key.metric == "accuracy" and key.statistics not in PARTS
 
     def value_range(self, condition: Condition, key: MismatchKey) -> float:
-        """Return 0 for differences of equal scores, inf for nll, 2 for parts of the gap, and 1 for proportions."""
+        """Return 0 for differences of equal scores, inf for nll, 2 for parts of the gap, 1 for proportions."""
         part, same = key.statistics in PARTS, not condition["recipe"].normalizer.uses_batch
         if (part and same) or (key.metric == "disagreement" and (same or key.statistics == "population")):
             return 0.0
@@ -137,7 +137,7 @@ class MismatchStudy(Study):
         return kinds and alike and not condition["recipe"].normalizer.uses_batch
 
     def check(self) -> None:
-        """Raise ValueError for batches that cannot be drawn or normalized; all splits have the same class sizes."""
+        """Raise ValueError for batches that cannot be drawn or normalized; all splits have equal class sizes."""
         split = self.dataset.split(np.random.default_rng(0))
         for condition in self.conditions():
             recipe, n = condition["recipe"], condition["batch_size"]

@@ -87,7 +87,7 @@ class RunningStudy(Study):
         return {key: self._rounded(values) if self._same_as_set(key) else values for key, values in found.items()}
 
     def _drawn_again(self, rng: Generator, size: int) -> tuple[FloatArray, FloatArray]:
-        """Return statistics of batches drawn without replacement from a training set, and the training sets in rows."""
+        """Return statistics of batches drawn without replacement from training sets, and these sets in rows."""
         kept, sets = [], np.empty((size, self.training_size or 0))
         for values in sets:
             self.population.fill(rng, values)
@@ -115,7 +115,7 @@ class RunningStudy(Study):
         return key.momentum is None and key.step % ((self.training_size or 0) // self.batch_size) == 0
 
     def _of_products(self, key: RunningKey) -> bool:
-        """Return True if squares of values cancel in the variance less the training set's, and only products remain."""
+        """Return True if only products of values remain in the variance less the training set's variance."""
         equal = self._same_as_set(key._replace(statistic="mean"))
         return equal and self._convention(key).ddof == 1
 
@@ -198,7 +198,7 @@ def _update(
     place: NDArray[np.int64],
     kept: FloatArray,
 ) -> None:
-    """Update `state` step by step, with a batch for every replicate, and record steps whose `place` is not -1."""
+    """Update `state` step by step, a batch per replicate, and record steps whose `place` is not -1."""
     replicates, conventions, _ = state.shape
     for t in range(len(weights)):
         for r in range(replicates):
