@@ -99,7 +99,8 @@ def share_passed_by_pairs(eps: float, variance: float = 1.0) -> tuple[float, flo
     """Return mean and median proportion of its gradient that a unit passes in batches of 2.
 
     The proportion is eps / (d² + eps), where d is half the difference of the unit's two values. The gradient is
-    relative to a division by s that ignores the gradients of mean and variance. Without eps nothing passes: every value is -1 or +1 whatever the weights are.
+    relative to a division by s that ignores the gradients of mean and variance. Without eps nothing passes: every value
+    is -1 or +1 whatever the weights are.
 
     Parameters
     ----------
