@@ -161,7 +161,7 @@ FOUND = {
         "winner 'none' is not known",
     ),
     "r_max": (lambda: bn.normalizers.Renorm(r_max=0.5, d_max=np.arange(999)), "r_max is at least 1 and d_max"),
-    "a duration": (lambda: bn.Clustered(np.timedelta64(1, "D")), "icc is a share"),
+    "a duration": (lambda: bn.Clustered(np.timedelta64(1, "D")), "icc is a proportion"),
     "a duration, too": (lambda: bn.WithoutReplacement(np.timedelta64(64, "D")), "size is a whole number"),
     "values": (lambda: bn.Population("p", values=["a"]), "a population holds real numbers"),
     "no law": (lambda: bn.Population("p"), "has a law or values, and not both; got neither"),
