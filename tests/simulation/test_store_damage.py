@@ -16,7 +16,7 @@ import pytest
 
 import bnstats as bn
 from benchmarks.damage import Means, disagreement, forked, kills, measured, outcome, truncations
-from bnstats.simulation.replicates.histogram import BINS
+from bnstats.simulation.replicates.nested_bins import NAMES
 from bnstats.simulation.storage.packing import LARGEST, unpack
 
 
@@ -94,7 +94,7 @@ def test_a_tally_whose_arrays_do_not_fit_each_other_is_damaged(store):
     arrays = json.loads(header)["arrays"]
     sizes = {name: np.dtype(kind).itemsize * math.prod(shape) for name, (kind, shape) in arrays.items()}
     first = sum(list(sizes.values())[: list(sizes).index("bins")])  # the bytes before the first bin
-    assert 0 < np.frombuffer(body, np.int64, 1, offset=first)[0] < 2 * BINS
+    assert 0 < np.frombuffer(body, np.int64, 1, offset=first)[0] < 2 * NAMES
     body = bytearray(body)
     body[first : first + 8] = np.int64(2**40).tobytes()
     sealed(store, zlib.compress(header + b"\n" + bytes(body)))

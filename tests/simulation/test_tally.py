@@ -13,8 +13,9 @@ from scipy.interpolate import PchipInterpolator
 
 from bnstats.simulation.replicates.accumulator import BLOCKS_MERGED, Accumulator, MergedBlocks, _unite, in_merged_blocks
 from bnstats.simulation.replicates.central_moments import merge_moments
-from bnstats.simulation.replicates.histogram import TABLE, VALUES_SEARCHED, any_repeated, bins_of, identity_of
+from bnstats.simulation.replicates.histogram import TABLE, VALUES_SEARCHED, any_repeated, identity_of
 from bnstats.simulation.replicates.increasing_cubic import increasing_cubic
+from bnstats.simulation.replicates.nested_bins import codes_of
 from bnstats.simulation.replicates.sample import GROUPS
 from bnstats.simulation.replicates.tally import Tally
 from bnstats.simulation.storage.packing import pack, unpack
@@ -98,11 +99,10 @@ def test_bins_of_later_blocks_find_their_place():
         accumulator.add(i, Tally.of({"x": np.array(block), "minus": -np.array(block)}, [0.0, 0.0]))
     for k, sign in ((0, 1), (1, -1)):
         held = accumulator.sample(k).whole().values
-        at = bins_of(np.sort(sign * np.unique(values)))
-        np.testing.assert_array_equal(np.flatnonzero(held.counts), at)
-        np.testing.assert_array_equal(held.counts[at], np.unique(sign * values, return_counts=True)[1])
-        np.testing.assert_array_equal(held.low[at], np.unique(sign * values))
-        np.testing.assert_array_equal(held.high[at], np.unique(sign * values))
+        np.testing.assert_array_equal(held.bins, 2 * codes_of(np.sort(sign * np.unique(values))) + 1)
+        np.testing.assert_array_equal(held.counts, np.unique(sign * values, return_counts=True)[1])
+        np.testing.assert_array_equal(held.low, np.unique(sign * values))
+        np.testing.assert_array_equal(held.high, np.unique(sign * values))
 
 
 def test_storing_and_pickling_are_exact():
@@ -296,7 +296,7 @@ def test_replicates_of_any_type_are_counted_as_floats(kind):
 
 def test_minus_zero_and_nan_are_counted_as_zero_and_infinite():
     tally = Tally.of({"x": np.array([-0.0, 0.0, np.nan, -np.nan, 1.0])}, [0.0])
-    np.testing.assert_array_equal(tally.bins, bins_of(np.array([0.0, 1.0, np.inf])))
+    np.testing.assert_array_equal(tally.bins, 2 * codes_of(np.array([0.0, 1.0, np.inf])) + 1)
     np.testing.assert_array_equal(tally.counts, [2, 1, 2])
     assert not np.signbit(tally.low).any()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from copy import deepcopy
+from itertools import pairwise
 from operator import itemgetter
 from typing import Any
 
@@ -14,12 +15,15 @@ from bnstats._checks.array_types import FloatArray
 from bnstats._compiled import compiled
 from bnstats.simulation.replicates.central_moments import merge_moments
 from bnstats.simulation.replicates.control_variates import merge_joint
-from bnstats.simulation.replicates.histogram import BINS, identity_of
+from bnstats.simulation.replicates.histogram import identity_of
+from bnstats.simulation.replicates.nested_bins import CROWDED, NAMES, Bins, joined
 from bnstats.simulation.replicates.sample import GROUPS, Sample
 from bnstats.simulation.replicates.tally import Tally
 
 # Consecutive blocks that are merged with each other before they are merged with earlier ones; a multiple of GROUPS.
 BLOCKS_MERGED = 2 * GROUPS
+# Bins of a measure from which on they are joined where they hold little.
+MOST_BINS = 2048
 
 
 class Accumulator:
@@ -73,6 +77,7 @@ class Accumulator:
         self.missing += later.missing
         self.events &= later.events
         self._add_bins(later.bins, 0, later.counts, later.low, later.high)
+        self._join_bins()
         for own, others in zip(self.atoms, later.atoms, strict=True):
             for name, (value, counts) in others.items():
                 _, sums = own.setdefault(name, (value, np.zeros(GROUPS, np.int64)))
@@ -87,15 +92,32 @@ class Accumulator:
             self.low, self.high = _widened(self.low, place, size, np.inf), _widened(self.high, place, size, -np.inf)
             _added(self.bins, self.counts, self.low, self.high, bins, group, *more)
 
+    def _join_bins(self) -> None:
+        """Join bins of measures that have many, where they are parts of a bin with few values.
+
+        Blocks of few replicates divide all bins.
+        """
+        ends = np.searchsorted(self.bins, NAMES * np.arange(len(self.keys) + 1))
+        if np.diff(ends).max() <= MOST_BINS:
+            return
+        parts = []
+        for k, (start, end) in enumerate(pairwise(ends.tolist())):
+            own = slice(start, end)
+            held: Bins = self.bins[own] - k * NAMES, self.counts[own], self.low[own], self.high[own]
+            if end - start > MOST_BINS:
+                held = joined(held, self.moments[:, 0, k].sum(), CROWDED / 2)
+            parts.append((held[0] + k * NAMES, *held[1:]))
+        self.bins, self.counts, self.low, self.high = (np.concatenate(part) for part in zip(*parts, strict=True))
+
     def sample(self, k: int, controls: Sequence[int] = ()) -> Sample:
         """Return the replicates of measure k so far, with those of its control variates at these places."""
         atoms = sorted(self.atoms[k].values(), key=itemgetter(0))
         values = np.array([value for value, _ in atoms])
         each = np.array([count for _, count in atoms], np.int64).reshape(-1, GROUPS).T
-        own = slice(*np.searchsorted(self.bins, [k * BINS, (k + 1) * BINS]))
+        own = slice(*np.searchsorted(self.bins, [k * NAMES, (k + 1) * NAMES]))
         counts = self.counts[own].T
         small = np.min_scalar_type(-1 - int(counts.max(initial=0)))  # the smallest type, since results keep the counts
-        histogram = self.bins[own] - k * BINS, counts.astype(small), self.low[own].copy(), self.high[own].copy()
+        histogram = self.bins[own] - k * NAMES, counts.astype(small), self.low[own].copy(), self.high[own].copy()
         moments, missing = self.moments[:, :, k].copy(), self.missing[:, k].copy()
         d = [0, 1, *(2 + place for place in controls)] if controls else []
         joint = self.joint[:, k][:, [0, *(1 + i for i in d)]][:, :, d]

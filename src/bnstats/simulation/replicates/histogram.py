@@ -1,12 +1,14 @@
-"""A histogram of fixed size, from which quantiles of any replicates are read; repeated values are counted separately.
+"""A histogram of bounded size, from which quantiles of any replicates are read; repeated values are counted apart.
 
-Bins are an eighth of an octave wide, by the top bits of a number, from 2^-128 to 2^128 on either side of 0.
+Bins are an eighth of an octave wide, by the top bits of a number, from 2^-128 to 2^128 on either side of 0. Where
+values lie close together, they are divided, see `bnstats.simulation.replicates.nested_bins`.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -16,23 +18,31 @@ from bnstats._checks.array_types import FloatArray
 from bnstats._checks.user_code import HoldsArrays
 from bnstats._compiled import inlined
 from bnstats.simulation.replicates.increasing_cubic import increasing_cubic
-
-# For magnitudes; a histogram of values with a sign has twice as many.
-MAGNITUDE_BINS = 2048
-BINS = 2 * MAGNITUDE_BINS
-# A magnitude's bits without these, less the first, are its bin.
-BIN_SHIFT = 52 - 3
-FIRST_BIN = (1023 - 128) << 3
-# All bits of a number but that of its sign.
-WITHOUT_SIGN = (1 << 63) - 1
-MAGNITUDE_EDGES: FloatArray = ((np.arange(MAGNITUDE_BINS + 1) + FIRST_BIN) << BIN_SHIFT).view(np.float64)
-EDGES: FloatArray = np.concatenate([-MAGNITUDE_EDGES[:0:-1], [0.0], MAGNITUDE_EDGES[1:]])
+from bnstats.simulation.replicates.nested_bins import (
+    BINS,
+    MAGNITUDE_BINS,
+    MIRROR,
+    WIDTH,
+    boundaries,
+    codes_of,
+    disjoint,
+    edges_of,
+    gathered,
+    joined,
+    left_codes,
+    named,
+)
 
 # Distances from a quantile, in standard errors of a proportion, of the quantiles from which its error is judged.
 DISTANCES: FloatArray = np.arange(1.0, 5.5, 0.5)
 
+# The values in a bin beside an empty one show where the empty range ends, if they are as large a share, and as many.
+SMALLEST_END, FEWEST_AT_END = 1 / 64, 16
+
 # Values that agree in 36 of their 52 bits (1e-11) are one atom: the same estimate with different rounding.
 _ROUNDING_BITS = 16
+# Where this is more than a part of the spread of the values, as far from 0, they agree as well as rounding explains.
+COARSE, ROUNDED = 2.0**-12, 2.0**-42
 # Atoms are looked for among the first values of a block; one with a smaller share of all counts as part of the density.
 VALUES_SEARCHED = 1024
 TABLE = 4 * VALUES_SEARCHED
@@ -55,7 +65,24 @@ def atoms_of(values: FloatArray) -> tuple[FloatArray, FloatArray]:
     _, first, count = np.unique(identity_of(values), return_index=True, return_counts=True)
     often = count >= max(2, SMALLEST_ATOM_SHARE * values.size)
     order = np.argsort(values[first[often]])
-    return values[first[often]][order], count[often][order].astype(np.float64)
+    atoms, held = values[first[often]][order], count[often][order].astype(np.float64)
+    apart = _apart(values, atoms)
+    return atoms[apart], held[apart]
+
+
+@np.errstate(invalid="ignore")  # of infinite values
+def _apart(values: FloatArray, atoms: FloatArray) -> NDArray[np.bool_]:
+    """Whether the values of an atom are close to each other beside the spread of all: else they are of a density."""
+    x = np.sort(values)
+    names = identity_of(x)
+    first = np.flatnonzero(np.concatenate([[True], names[1:] != names[:-1]]))
+    low, high = x[first], x[np.append(first[1:], x.size) - 1]
+    i = np.searchsorted(low, atoms, side="right") - 1
+    spread = high[i] - low[i]
+    wide = spread > ROUNDED * np.abs(atoms)
+    quarter = low.size // 4
+    coarse = 2.0 ** (_ROUNDING_BITS - 52) * np.abs(atoms) > COARSE * (low[-1 - quarter] - low[quarter])
+    return ~(wide & coarse) if quarter else np.full(atoms.size, True)
 
 
 @inlined
@@ -83,58 +110,68 @@ def any_repeated(bits: NDArray[np.int64], table: NDArray[np.int64]) -> bool:
     return False
 
 
-def bins_of(values: FloatArray) -> NDArray[np.int64]:
-    """The bin of each value."""
-    magnitude = np.clip((np.abs(values).view(np.int64) >> BIN_SHIFT) - FIRST_BIN, 0, MAGNITUDE_BINS - 1)
-    return np.asarray(np.where(values >= 0, MAGNITUDE_BINS + magnitude, MAGNITUDE_BINS - 1 - magnitude))
-
-
 @dataclass(frozen=True)
 class Histogram(HoldsArrays):
     """Counts of values.
 
     Attributes
     ----------
-    edges : array, shape (B + 1,)
+    bins : int array, shape (B,)
+        The names of the bins that are not empty, see `bnstats.simulation.replicates.nested_bins`, in increasing order.
     counts : int array, shape (B,)
     low, high : array, shape (B,)
         Smallest and largest value in each bin, so that a quantile of few different values is exact.
     atoms : array, shape (A,)
         Repeated values, in increasing order; they are included in the counts.
     atom_counts : int array, shape (A,)
+    signed : bool
+        Whether there are bins for negative values.
     """
 
-    edges: FloatArray
+    bins: NDArray[np.int64]
     counts: NDArray[np.int64]
     low: FloatArray
     high: FloatArray
     atoms: FloatArray
     atom_counts: NDArray[np.int64]
+    signed: bool = True
     _found: dict[float, tuple[float, FloatArray, FloatArray]] = field(default_factory=dict, repr=False)
 
     def moved(self, by: float) -> Histogram:
         """Return the histogram of the values plus a number; it is exact if each bin has a single value."""
         if by == 0:
             return self
-        filled = np.flatnonzero(self.counts)
+        filled = self.counts > 0
         low, high = self.low[filled] + by, self.high[filled] + by
-        counts, lowest, highest = np.zeros(BINS, np.int64), np.full(BINS, np.inf), np.full(BINS, -np.inf)
-        place = bins_of(low)
-        np.add.at(counts, place, self.counts[filled])
-        np.minimum.at(lowest, place, low)
-        np.maximum.at(highest, place, high)
-        return Histogram(self.edges, counts, lowest, highest, self.atoms + by, self.atom_counts)
+        bins = gathered(named(codes_of(low) // WIDTH), self.counts[filled], low, high)
+        return Histogram(*bins, self.atoms + by, self.atom_counts)
 
     def magnitudes(self) -> Histogram:
         """The histogram of the values without their signs."""
-        plus, minus = slice(MAGNITUDE_BINS, None), slice(MAGNITUDE_BINS - 1, None, -1)
-        counts = self.counts[plus] + self.counts[minus]
-        low, high = np.minimum(self.low[plus], -self.high[minus]), np.maximum(self.high[plus], -self.low[minus])
+        minus = self.bins < MIRROR // 2
+        names = np.where(minus, MIRROR - self.bins, self.bins)
+        low, high = np.where(minus, -self.high, self.low), np.where(minus, -self.low, self.high)
         size, held = np.abs(self.atoms), self.atom_counts
         if size.size:
             _, first, which = np.unique(identity_of(size), return_index=True, return_inverse=True)
             size, held = size[first], np.bincount(which, held, first.size).astype(np.int64)
-        return Histogram(MAGNITUDE_EDGES, counts, low, high, size, held)
+        return Histogram(*gathered(names, self.counts, low, high), size, held, signed=False)
+
+    @cached_property
+    def _cells(self) -> tuple[NDArray[np.int64], FloatArray, NDArray[Any], FloatArray, FloatArray]:
+        """Bins that follow each other, empty ones among them: their codes, edges, counts and extreme values."""
+        names, counts, low, high = disjoint(joined((self.bins, self.counts, self.low, self.high), self.n))
+        codes = boundaries(names, 0 if self.signed else MAGNITUDE_BINS)
+        cells = np.zeros(codes.size, counts.dtype), np.full(codes.size, np.inf), np.full(codes.size, -np.inf)
+        place = np.searchsorted(codes, left_codes(names))
+        for cell, part in zip(cells, (counts, low, high), strict=True):
+            cell[place] = part
+        return codes, edges_of(np.append(codes, BINS * WIDTH)), *cells
+
+    @property
+    def n(self) -> float:
+        """How many values there are."""
+        return float(self.counts.sum())
 
     def around(self, chance: float) -> tuple[float, FloatArray, FloatArray]:
         """Return a quantile, and the quantiles `DISTANCES` standard errors of a proportion below and above."""
@@ -143,7 +180,7 @@ class Histogram(HoldsArrays):
         return self._found[chance]
 
     def _around(self, chance: float) -> tuple[float, FloatArray, FloatArray]:
-        n = self.counts.sum()
+        n = self.n
         step = DISTANCES * math.sqrt(chance * (1 - chance) / n)
         beside = np.minimum(np.maximum(np.concatenate([chance - step, chance + step]), 0.5 / n), 1 - 0.5 / n)
         found = self._quantiles(np.concatenate([[chance], beside]) * n)
@@ -151,12 +188,13 @@ class Histogram(HoldsArrays):
 
     def _quantiles(self, ranks: FloatArray) -> FloatArray:
         """The values with these ranks, between 0 and the number of all values."""
+        codes, edges, counts, _, _ = self._cells
         if not self.atoms.size:
-            return self._smooth_quantiles(ranks, np.cumsum(self.counts))
-        place = bins_of(self.atoms) - (BINS - len(self.counts))
-        below = np.cumsum(self.counts - np.bincount(place, self.atom_counts, len(self.counts)))
+            return self._smooth_quantiles(ranks, np.cumsum(counts))
+        place = np.searchsorted(codes, codes_of(self.atoms), side="right") - 1
+        below = np.cumsum(np.maximum(counts - np.bincount(place, self.atom_counts, counts.size), 0))
         before = np.cumsum(self.atom_counts) - self.atom_counts
-        rank = np.interp(self.atoms, self.edges, np.append(0, below)) + before
+        rank = np.interp(self.atoms, edges, np.append(0, below)) + before
         j = np.searchsorted(rank, ranks) - 1  # the last atom that begins below, -1 if there is none
         values, ends = np.append(self.atoms, -np.inf), np.append(rank + self.atom_counts, 0.0)
         smooth = self._smooth_quantiles(ranks - np.append(before + self.atom_counts, 0.0)[j], below)
@@ -164,12 +202,30 @@ class Histogram(HoldsArrays):
         return np.where((j >= 0) & (ranks <= ends[j]), values[j], smooth)
 
     def _smooth_quantiles(self, ranks: FloatArray, below: NDArray[Any]) -> FloatArray:
-        """Monotone cubic interpolation between the edges of the bins; within a bin of one value, that value."""
+        """Monotone cubic interpolation between the edges of the bins; within a bin of one value, that value.
+
+        Between an empty bin and one with many values, the values in this one end the interpolation. The interpolation
+        is that of the values less the width of all empty ranges below.
+        """
+        _, _, _, low, high = self._cells
         bins = np.minimum(np.searchsorted(below, ranks), below.size - 1)
         first, last = max(bins.min() - 3, 0), min(bins.max() + 3, below.size - 1)
         near = below[first : last + 1]
         rising = first + np.flatnonzero(np.concatenate([[True], near[1:] > near[:-1]]))
-        value = self.high[bins]
+        value = high[bins]
         if rising.size > 1:
-            value = increasing_cubic(below[rising].astype(np.float64), self.edges[rising + 1], ranks)
-        return np.minimum(np.maximum(value, self.low[bins]), self.high[bins])
+            ends, gaps = self._ends(below, rising)
+            value = increasing_cubic(below[rising].astype(np.float64), ends - gaps, ranks)
+            value = value + gaps[np.searchsorted(rising, bins)]
+        return np.minimum(np.maximum(value, low[bins]), high[bins])
+
+    def _ends(self, below: NDArray[Any], rising: NDArray[np.int64]) -> tuple[FloatArray, FloatArray]:
+        """Where these bins end, and how wide the empty ranges are below each, as far as bins with many values show."""
+        _, edges, _, low, high = self._cells
+        held = np.diff(below, prepend=0)
+        many = held[rising] > max(SMALLEST_END * below[-1], FEWEST_AT_END)
+        empty = np.concatenate([[True], held == 0, [True]])
+        ends = np.where(many & empty[rising + 2], high[rising], edges[rising + 1])
+        begins = np.where(many & empty[rising], low[rising], np.append(-np.inf, ends[:-1]))
+        begins[0] = ends[0]
+        return ends, np.cumsum(np.append(0.0, begins[1:] - ends[:-1]))

@@ -16,7 +16,7 @@ from bnstats._checks.user_code import HoldsArrays
 from bnstats.simulation.precision.degrees_of_freedom import of_mean
 from bnstats.simulation.replicates.central_moments import merge_groups
 from bnstats.simulation.replicates.control_variates import LEAST_PER_SLOPE, Controlled, halves
-from bnstats.simulation.replicates.histogram import BINS, EDGES, Histogram
+from bnstats.simulation.replicates.histogram import Histogram
 
 # A power of two, so that groups merge as a tree.
 GROUPS = 16
@@ -125,9 +125,7 @@ class Sample:
         halves: tuple[FloatArray, FloatArray] | None,
         model_se: Evidence | None,
     ) -> Evidence:
-        all_counts, low, high = np.zeros(BINS, np.int64), np.full(BINS, np.inf), np.full(BINS, -np.inf)
-        all_counts[self.bins], low[self.bins], high[self.bins] = counts, self.low, self.high
-        histogram = Histogram(EDGES, all_counts, low, high, self.atoms, atom_counts)
+        histogram = Histogram(self.bins, counts, self.low, self.high, self.atoms, atom_counts)
         value_range = min(self.value_range, 1.0) if self.events else self.value_range
         nans = int(self.missing[0])
         return Evidence(moments, histogram, halves, value_range, model_se, self.target, self.origin, nans)

@@ -16,15 +16,18 @@ from numpy.typing import NDArray
 from bnstats._checks.array_types import FloatArray
 from bnstats._compiled import compiled, inlined
 from bnstats.simulation.replicates.control_variates import joint_moments
-from bnstats.simulation.replicates.histogram import (
+from bnstats.simulation.replicates.histogram import TABLE, any_repeated, atoms_of
+from bnstats.simulation.replicates.nested_bins import (
     BIN_SHIFT,
     BINS,
     FIRST_BIN,
     MAGNITUDE_BINS,
-    TABLE,
+    NAMES,
+    WIDTHS,
     WITHOUT_SIGN,
-    any_repeated,
-    atoms_of,
+    divided,
+    named,
+    widths,
 )
 
 _KINDS = {
@@ -60,7 +63,8 @@ class Tally:
     events : int array, shape (K,)
         1 if replicates are True or False, else 0.
     bins : int array, shape (B,)
-        The bins that are not empty; bin b of measure k is k BINS + b. None of them if only moments are kept.
+        The bins that are not empty, by name, see `bnstats.simulation.replicates.nested_bins`; those of measure k are
+        NAMES k higher. None of them if only moments are kept.
     counts : int array, shape (B,)
     low, high : array, shape (B,)
         Smallest and largest value - origin of a bin, so that the median of a discrete quantity is exact.
@@ -120,7 +124,9 @@ class Tally:
                 given = np.asarray(values, np.float64)
                 missing[:, k] = np.isnan(given).sum(), np.isinf(given).sum()
             if histogram:
-                filled.append((own[0] + k * BINS, *own[1:]))
+                bins_held = named(own[0]), own[1], own[2], own[3]
+                names, *rest = divided(error, bins_held)
+                filled.append((names + k * NAMES, *rest))
             if repeated:
                 value, count = atoms_of(error)
                 atoms.append(np.stack([np.full(value.size, float(k)), value, count]))
@@ -145,7 +151,10 @@ class Tally:
             raise ValueError(f"arrays of kinds {kinds} and shapes {found} for {k} measures")
         known = np.isin(self.events, (0, 1)).all()
         inside = (
-            known and ((self.bins >= 0) & (self.bins < k * BINS)).all() and np.isin(self.atoms[0], np.arange(k)).all()
+            known
+            and ((self.bins > 0) & (self.bins < k * NAMES)).all()
+            and np.isin(widths(self.bins), WIDTHS).all()
+            and np.isin(self.atoms[0], np.arange(k)).all()
         )
         if not (inside and (np.diff(self.bins) > 0).all() and (self.counts > 0).all() and (self.moments[0] > 0).all()):
             raise ValueError("bins or counts that cannot be")
