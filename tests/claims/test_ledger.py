@@ -19,7 +19,7 @@ from bnstats.claims.published import PublishedSign
 from bnstats.claims.registry import CLAIMS
 from bnstats.claims.sequential_test import SequentialTest, verdict
 
-# Cheap claims of every kind of grounds.
+# Cheap claims of every interval method.
 QUICK = (
     "variance-biased-exactly", "question-zeros", "only-order-survives-at-2", "zero-at-3", "zero-at-8", "zero-at-64",
     "variance-biased", "variance-converges", "correction-helps-nuisance", "correction-hurts-signal", "large-enough",

@@ -125,7 +125,7 @@ def test_a_logit_that_is_not_finite_makes_every_score_nan(bad: float) -> None:
     assert all(np.isnan(value) for value in scores(logits, y, y).values())
 
 
-def test_no_flips_without_a_reference() -> None:
+def test_no_disagreement_without_a_reference() -> None:
     assert list(scores(*drawn(0))) == ["accuracy", "nll", "ece"]
 
 

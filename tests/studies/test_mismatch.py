@@ -524,6 +524,6 @@ def test_an_error_of_0_is_of_what_is_known_to_be_the_same() -> None:
     diverged = m.table.query("metric == 'diverged'")
     assert (diverged["value"] == 0).all()
     np.testing.assert_allclose(diverged["mcse"], 0.75)  # the rule of three: 3 / 4
-    disagreement = m.table.query("metric == 'flips' and normalizer == 'batch'").set_index("statistics")["mcse"]
+    disagreement = m.table.query("metric == 'disagreement' and normalizer == 'batch'").set_index("statistics")["mcse"]
     assert disagreement["population"] == 0
     assert disagreement["batch"] > 0

@@ -1,4 +1,4 @@
-"""On what grounds a verdict may rest: false claims that must not be supported."""
+"""Interval methods and what they refuse: false claims that must not be supported."""
 
 from __future__ import annotations
 
