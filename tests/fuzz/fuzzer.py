@@ -117,6 +117,10 @@ def _has_nan(given: dict[str, Any]) -> bool:
     """Whether NaN, missing or infinite values were given: then NaN is no surprise."""
     if any(isinstance(value, list) and any(part is None for part in value) for value in given.values()):
         return True
+    if any(
+        type(value).__module__.startswith("polars") and None in value.to_numpy().tolist() for value in given.values()
+    ):
+        return True
     return not all(math.isfinite(x) for value in given.values() for x in numbers(value))
 
 

@@ -24,6 +24,7 @@ from bnstats.claims.claim import Claim, Region
 from bnstats.claims.evidence import BatchStatistic
 from bnstats.claims.interval_methods import Moment
 from bnstats.claims.sequential_test import SequentialTest
+from bnstats.corrections.groups import Groups
 from bnstats.testing.claims import surplus
 
 CALLS = 1200
@@ -240,6 +241,14 @@ FOUND = {
         "n_new_batches is a whole number",
     ),
     "negative": (lambda: bn.RunningStats("torch", 1, 0.0, -1.0), "var is a variance, at least 0"),
+    "a class as rule": (
+        lambda: bn.corrections.center().by_rule(bn.IID, Groups.of([1.0, 2.0], [0, 1], "batch")),
+        "functions of correction 'center' raise TypeError",
+    ),
+    "classes of other rows": (
+        lambda: bn.shifts.Gain(0.5).apply(np.random.default_rng(0), np.ones((2, 3)), np.zeros(5, int)),
+        "got 5 classes of 2 rows",
+    ),
     "rows seen": (lambda: bn.networks.Recipe().check_training(4, 2, "many"), "rows_seen is a whole number"),
     "apart": (lambda: bn.Moments(3.0, np.zeros(2), np.zeros(3)), r"shapes that fit each other; got \(\), \(2,\)"),
     "not merged": (

@@ -189,7 +189,7 @@ class Correction(CheckedMethods):
 
     def by_rule(self, rule: Rule, groups: Groups) -> tuple[FloatArray, FloatArray]:
         """Return effects and factors of the groups."""
-        if not is_own(rule):
+        if not is_own(rule) and not isinstance(rule, type):
             return rule(groups)
         try:
             effects, factors = guarded(self._said, rule, lent(groups))
@@ -209,7 +209,7 @@ class Correction(CheckedMethods):
 
     def _in_a_sentence(self, used: Callable[..., Any], error: Exception) -> Exception:
         """Return a refusal as it is, and anything else that a user's own function raises in a sentence."""
-        if not is_own(used) or isinstance(error, ReadOnlyError):
+        if not (is_own(used) or isinstance(used, type)) or isinstance(error, ReadOnlyError):
             return error
         return ValueError(f"the functions of {self._said} raise {raised(error)}.")
 

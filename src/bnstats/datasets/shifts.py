@@ -6,7 +6,9 @@ Severity 0 changes no row. A spread is the root mean square of the columns' stan
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import wraps
 from typing import ClassVar
 
 import numpy as np
@@ -16,8 +18,23 @@ from bnstats._checks.arguments import CheckedMethods
 from bnstats._checks.array_types import Float32Array, IntArray
 from bnstats._checks.arrays import classes_of_rows, rows_of_inputs
 from bnstats._checks.numbers import number
+from bnstats._checks.user_code import is_own
 from bnstats._checks.values import generator
 from bnstats.datasets.dataset import chosen
+
+Rows = tuple[Float32Array, IntArray]
+
+
+def _of_same_rows(apply: Callable[..., Rows]) -> Callable[..., Rows]:
+    """Check that there is a class for each row."""
+
+    @wraps(apply)
+    def door(self: Shift, rng: Generator, x: Float32Array, y: IntArray) -> Rows:
+        if len(x) != len(y):
+            raise ValueError(f"y contains the class of each row of x; got {len(y)} classes of {len(x)} rows.")
+        return apply(self, rng, x, y)
+
+    return door
 
 
 @dataclass(frozen=True)
@@ -40,6 +57,11 @@ class Shift(CheckedMethods, ABC):
     max_severity: ClassVar[float] = 1e6
     changes_classes: ClassVar[bool] = False
     """True if the shift may replace rows by rows of another class."""
+
+    def __init_subclass__(cls) -> None:
+        if "apply" in vars(cls) and not is_own(cls):
+            cls.apply = _of_same_rows(cls.apply)  # type: ignore[method-assign]
+        super().__init_subclass__()
 
     def __post_init__(self) -> None:
         severity = number(f"the severity of a {self.label} shift", self.severity, f"[0, {self.max_severity:g}]")

@@ -243,7 +243,8 @@ class Normalizer(ABC):
         """
         if self.uses_batch:
             _check_fit(z, mean, var)
-            return np.asarray((z - mean) / np.sqrt(var + z.dtype.type(eps)))
+            with np.errstate(all="ignore"):  # of statistics beyond the floats of z
+                return np.asarray((z - mean) / np.sqrt(var + z.dtype.type(eps)))
         if not hasattr(self, "forward"):
             Normalizer.of(self)  # which says what is missing
         self.check(2, (z.shape[-1],))  # compiled code would write beyond its memory
