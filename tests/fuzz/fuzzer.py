@@ -115,11 +115,9 @@ def _verdict(target: Target, given: dict[str, Any], keep: Callable[[Any], None])
 
 def _has_nan(given: dict[str, Any]) -> bool:
     """Whether NaN, missing or infinite values were given: then NaN is no surprise."""
-    if any(isinstance(value, list) and any(part is None for part in value) for value in given.values()):
-        return True
-    if any(
-        type(value).__module__.startswith("polars") and None in value.to_numpy().tolist() for value in given.values()
-    ):
+    polars = (value.to_list() for value in given.values() if type(value).__module__ == "polars.series.series")
+    lists = (value for value in given.values() if isinstance(value, list))
+    if any(part is None for value in (*polars, *lists) for part in value):
         return True
     return not all(math.isfinite(x) for value in given.values() for x in numbers(value))
 

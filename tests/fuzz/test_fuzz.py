@@ -249,6 +249,18 @@ FOUND = {
         lambda: bn.shifts.Gain(0.5).apply(np.random.default_rng(0), np.ones((2, 3)), np.zeros(5, int)),
         "got 5 classes of 2 rows",
     ),
+    "a masked layer": (
+        lambda: bn.normalizers.Layer().evaluate(np.ma.ones((2, 8), np.float32), 0.0, 1.0, 1e-5),
+        "z is a masked array",
+    ),
+    "beyond single precision": (
+        lambda: bn.networks.Recipe(learning_rate=1e300),
+        r"learning_rate is a number, above 0 and at most 1e15",
+    ),
+    "no number as target": (
+        lambda: bn.Estimator("own", np.mean, lambda _: stats.norm()).population_value(bn.Population.of("normal")),
+        "the target of estimator 'own' returns a number",
+    ),
     "rows seen": (lambda: bn.networks.Recipe().check_training(4, 2, "many"), "rows_seen is a whole number"),
     "apart": (lambda: bn.Moments(3.0, np.zeros(2), np.zeros(3)), r"shapes that fit each other; got \(\), \(2,\)"),
     "not merged": (

@@ -36,7 +36,7 @@ def _values(name: str, given: Any) -> RealArray:
 
 def _floats(name: str, given: Any) -> RealArray:
     """Floats, of the precision that they have."""
-    if isinstance(given, np.ndarray | np.floating) and given.dtype in (np.float32, np.float64):
+    if (type(given) is np.ndarray or isinstance(given, np.floating)) and given.dtype in (np.float32, np.float64):
         return np.asarray(given)
     return real_array(name, given, finite=False)
 

@@ -56,7 +56,7 @@ def rows_of_batches(name: str, given: Any) -> IntArray:
         ...
     ValueError: batches contains row numbers, whole numbers of at least 0; got array([[0.5]]).
     """
-    if isinstance(given, np.ndarray) and given.dtype == np.int64 and given.ndim == 2:
+    if type(given) is np.ndarray and given.dtype == np.int64 and given.ndim == 2:
         return given
     numbers = real_array(name, given, axes=2)
     if not ((numbers >= 0) & (numbers < 2**53) & (numbers == np.floor(numbers))).all():

@@ -93,7 +93,7 @@ class Recipe(CheckedMethods):
         object.__setattr__(self, "convention", Convention.of(self.convention))
         object.__setattr__(self, "hidden", hidden_units("hidden", self.hidden))
         choice("activation", self.activation, tuple(ACTIVATIONS))
-        for name, within in (("learning_rate", "(0, inf)"), ("sgd_momentum", "[0, 1)"), ("weight_decay", "[0, inf)")):
+        for name, within in (("learning_rate", "(0, 1e15]"), ("sgd_momentum", "[0, 1)"), ("weight_decay", "[0, 1e15]")):
             object.__setattr__(self, name, number(name, getattr(self, name), within))
 
     def sizes(self, given: Any) -> tuple[int, ...]:

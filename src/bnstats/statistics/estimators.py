@@ -16,7 +16,7 @@ from bnstats._checks.arrays import real_array
 from bnstats._checks.numbers import batch_size, interval, number
 from bnstats._checks.safe_text import raised
 from bnstats._checks.user_code import ReadOnlyError, called, is_own, lent, overridden_below
-from bnstats._checks.values import function, instance, named, optional, word
+from bnstats._checks.values import function, instance, named, optional, scalar, word
 from bnstats.sampling.populations import Population, population_of
 from bnstats.statistics import order_statistics
 from bnstats.statistics.estimator_theory import (
@@ -248,7 +248,11 @@ class Estimator(CheckedMethods):
         """Return the population value that the estimator estimates; nan where it does not exist."""
         if not callable(self.target):
             return float(self.target)
-        return float(called(f"the target of estimator {self.name!r}", self.target, population))
+        said = f"the target of estimator {self.name!r}"
+        value = scalar(called(said, self.target, population))
+        if value is None:
+            raise ValueError(f"{said} returns a number for a population; got what is none.")
+        return float(value)
 
 
 def _no_fresh() -> FloatArray:

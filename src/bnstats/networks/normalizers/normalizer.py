@@ -30,7 +30,7 @@ _checked_batches = checked(batch_size=partial(whole, minimum=1), hidden=_hidden)
 
 def values_of_layer(name: str, given: Any) -> RealArray:
     """Return values of a layer, shape (..., units), as floats of the precision that they have."""
-    known = isinstance(given, np.ndarray) and given.dtype in (np.float32, np.float64)
+    known = type(given) is np.ndarray and given.dtype in (np.float32, np.float64)
     z: RealArray = given if known else real_array(name, given, finite=False)
     if not z.ndim or not z.size:
         raise ValueError(f"{name} has shape (..., units); got {z.shape}.")
