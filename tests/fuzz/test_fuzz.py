@@ -240,6 +240,10 @@ FOUND = {
         lambda: bn.effects.Trend().shift(np.random.default_rng(0), 3, 4, 4, "two"),
         "n_new_batches is a whole number",
     ),
+    "other features": (
+        lambda: bn.RunningStats("torch", 1, np.zeros(2), np.ones(3)),
+        r"mean and var have one shape; got \(2,\) and \(3,\)",
+    ),
     "negative": (lambda: bn.RunningStats("torch", 1, 0.0, -1.0), "var is a variance, at least 0"),
     "a class as rule": (
         lambda: bn.corrections.center().by_rule(bn.IID, Groups.of([1.0, 2.0], [0, 1], "batch")),

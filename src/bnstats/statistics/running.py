@@ -64,6 +64,10 @@ class RunningStats:
     var: FloatArray
     _columns: list[Any] | None = field(default=None, init=False, repr=False)
 
+    def __post_init__(self) -> None:
+        if self.mean.shape != self.var.shape:
+            raise ValueError(f"mean and var have one shape; got {self.mean.shape} and {self.var.shape}.")
+
     @staticmethod
     def like(convention: str | Convention, momentum: Momentum = "default") -> RunningStats:
         """Return running statistics before the first batch, in a framework's convention.
