@@ -121,8 +121,12 @@ def divided(values: FloatArray, bins: Bins) -> Bins:
     """The bins of a block's values, given the undivided ones, with crowded ones divided."""
     names, counts, low, high = bins
     crowded = counts > CROWDED[0] * values.size
-    names = np.where(crowded & (low == high), 2 * codes_of(low) + 1, names)
-    crowded &= low < high
+    if not crowded.any():
+        return bins
+    single = crowded & (low == high)
+    if single.any():
+        names[single] = 2 * codes_of(low[single]) + 1
+    crowded &= ~single
     if not crowded.any():
         return names, counts, low, high
     looked_up = np.zeros(BINS, np.bool_)
