@@ -1,4 +1,4 @@
-"""Quantiles of values that lie far from the number that they are tallied about, beside NumPy's of the same values."""
+"""Quantiles of values far from the origin of the tally, compared with NumPy's quantiles of the same values."""
 
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ CHANCES = (0.05, 0.3, 0.5, 0.95)
 
 @dataclass(frozen=True)
 class Far(bn.Study):
-    """Replicates of a law plus a number; half of them in one measure are that number itself."""
+    """Replicates that follow a law, times a scale, plus the shift of the condition."""
 
     summaries: ClassVar = (*map(quantile, CHANCES), "median_abs_error")
 
@@ -77,12 +77,12 @@ def values(study: Far, place: int, blocks: int, seed: int = 0) -> Any:
 @pytest.mark.parametrize(("block", "blocks"), [(1000, 64), (16, 512), (1, 2048)])
 @pytest.mark.parametrize("law", LAWS)
 def test_quantiles_far_from_the_origin_are_those_of_numpy(law: str, block: int, blocks: int) -> None:
-    """Of the same values, so nothing is left to chance but what lies between the edges of a bin.
+    """NumPy reads the same values, so only their positions within a bin are left to chance.
 
-    A bin holds at most an eighth of the values, and interpolation is off by less than a twentieth of it: of the ranks
-    by 1/160. The values in a bin do not follow any curve: their ranks vary by up to half the root of their number, of
-    which five are allowed (false alarm below 1e-3 in all, at fixed seeds).
-    Power: before bins were divided, quantiles of narrow values were the largest one.
+    A bin has at most an eighth of the values. Interpolation is off by less than a twentieth of the bin, which is 1/160
+    of all ranks. The values in a bin scatter about a smooth curve: a rank varies by up to half the square root of the
+    number of values in the bin. Five times this scatter is allowed. False alarm: below 1e-3 in all, at fixed seeds.
+    Power: before bins were divided, quantiles of narrow values were the largest value.
     """
     study = Far(law, block=block)
     table = run(study, blocks)
@@ -102,7 +102,7 @@ def test_quantiles_far_from_the_origin_are_those_of_numpy(law: str, block: int, 
 
 @pytest.mark.parametrize("scale", [0.25, 1e-3])
 def test_median_absolute_errors_of_a_large_bias_have_an_error(scale: float) -> None:
-    """Bias 9000 beside a small spread. Power: the MCSE was 0, and the value that of the largest replicate."""
+    """The bias is 9000, the spread small. Power: the MCSE was 0, and the value was that of the largest replicate."""
     study = Far("normal", (10_000.0,), target_value=1000.0, scale=scale)
     row = run(study, 50).set_index("summary").loc["median_abs_error"]
     expected = np.median(values(study, 0, 50)) - 1000.0
@@ -112,9 +112,9 @@ def test_median_absolute_errors_of_a_large_bias_have_an_error(scale: float) -> N
 
 
 def test_errors_of_quantiles_far_from_the_origin_are_the_scatter_over_seeds() -> None:
-    """Of 100 seeds: the ratio of the variances has a relative standard deviation of .14; six of them are allowed.
+    """Over 100 seeds, the ratio of the variances has a relative standard deviation of 0.14.
 
-    False alarm below 1e-6. Power: an error of 0, as it was, is infinitely smaller.
+    False alarm: below 1e-6 for both quantiles, by the chi-square law. Power: the error was 0 before bins were divided.
     """
     found = [run(Far(shifts=(1e3,), block=250), 8, seed=seed).set_index("summary") for seed in range(100)]
     for chance in (0.05, 0.5):
@@ -126,7 +126,8 @@ def test_errors_of_quantiles_far_from_the_origin_are_the_scatter_over_seeds() ->
 def test_lattices_far_from_the_origin_are_atoms_and_densities_are_none() -> None:
     rng = np.random.default_rng(1)
     x = 1e9 + rng.normal(size=1000)
-    # Within 2^-42 of 1e9 are n² / 2 times 2.3e-4 / sqrt(pi) pairs: 65. Power: within 2^-36 nearly all values are.
+    # n² / 2 times 2.3e-4 / sqrt(pi), or 65, pairs differ by less than 2^-42 of 1e9. Power: nearly all values have a
+    # neighbor within 2^-36 of 1e9.
     assert atoms_of(x)[1].sum() <= 130
     lattice = 1e9 + rng.poisson(4.0, 1000)
     points, counts = np.unique(lattice, return_counts=True)
@@ -134,7 +135,7 @@ def test_lattices_far_from_the_origin_are_atoms_and_densities_are_none() -> None
 
 
 def test_results_are_the_same_for_all_workers_stores_and_interruptions(tmp_path: Any) -> None:
-    """Of blocks of one replicate too, whose bins are joined after some chapters."""
+    """Blocks of one replicate are included. Their bins are joined after some chapters."""
     for study, blocks in ((Far(shifts=(1e3, 1e6)), 70), (Far("cauchy", (1e3,), block=1), 3000)):
         alone = run(study, blocks, executor=1)
         store = tmp_path / f"{study.law}.sqlite"
@@ -157,6 +158,9 @@ def test_codes_and_edges_belong_together() -> None:
     assert (edges_of(codes[~positive]) < x[~positive]).all()
     assert (x[~positive] <= edges_of(codes[~positive] + 1)).all()
     np.testing.assert_array_equal(MIRROR - (2 * codes_of(-x) + 1), 2 * codes + 1)
+    finest = edges_of(codes[positive] + 1) - edges_of(codes[positive])
+    assert (finest <= 2.0**-35 * x[positive]).all()
+    assert (finest > 2.0**-36 * x[positive]).all()
 
 
 def test_bins_are_known_by_their_names() -> None:
@@ -173,7 +177,7 @@ def test_bins_are_known_by_their_names() -> None:
 
 
 def test_joined_bins_count_the_same_values_in_any_order() -> None:
-    """Joining what is merged is joining the merged of what was joined, as sixteenths of crowded bins only are kept."""
+    """Crowded bins keep their parts, other bins lose them, and each bin has the count and extremes of its values."""
     rng = np.random.default_rng(4)
     x = np.concatenate([1e3 + rng.normal(size=3000), rng.standard_cauchy(3000)])
     coarse = gathered(named(codes_of(x) // WIDTH), np.ones(x.size, np.int32), x, x)
@@ -188,7 +192,7 @@ def test_joined_bins_count_the_same_values_in_any_order() -> None:
 
 
 def test_a_bin_that_some_blocks_have_divided_has_the_shape_that_they_show() -> None:
-    """Two thirds of the values are in parts, a third is not; then a tenth, which shows too little."""
+    """Two thirds of the values are in parts at first. Then less than a tenth is: too little to show the shape."""
     whole = named(np.array([3000]))
     parts = above(whole - WIDTH + 2 * np.arange(2) * (WIDTH >> 4) + 1, 1)
     names = np.append(parts, whole)

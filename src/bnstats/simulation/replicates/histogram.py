@@ -1,7 +1,8 @@
-"""A histogram of bounded size, from which quantiles of any replicates are read; repeated values are counted apart.
+"""Histogram of bounded size, from which quantiles of replicates are read.
 
-Bins are an eighth of an octave wide, by the top bits of a number, from 2^-128 to 2^128 on either side of 0. Where
-values lie close together, they are divided, see `bnstats.simulation.replicates.nested_bins`.
+The top bits of a number are its bin. Bins are an eighth of an octave wide, from 2^-128 to 2^128 on both sides of 0.
+Bins are divided where values lie close together, see `bnstats.simulation.replicates.nested_bins`. Repeated values are
+also counted separately, as atoms.
 """
 
 from __future__ import annotations
@@ -33,26 +34,30 @@ from bnstats.simulation.replicates.nested_bins import (
     named,
 )
 
-# Distances from a quantile, in standard errors of a proportion, of the quantiles from which its error is judged.
+# The error of a quantile is estimated from quantiles at these distances, in standard errors of a proportion.
 DISTANCES: FloatArray = np.arange(1.0, 5.5, 0.5)
 
-# The values in a bin beside an empty one show where the empty range ends, if they are as large a share, and as many.
+# The extreme value of a bin beside an empty bin marks the end of the empty range. The bin must contain more than this
+# proportion and more than this number of values.
 SMALLEST_END, FEWEST_AT_END = 1 / 64, 16
 
-# Values that agree in 36 of their 52 bits (1e-11) are one atom: the same estimate with different rounding.
+# Values that agree in 36 of their 52 bits (1e-11) are an atom: the same estimate with different rounding.
 _ROUNDING_BITS = 16
-# Where this is more than a part of the spread of the values, as far from 0, they agree as well as rounding explains.
+# Far from 0, 1e-11 of a value may exceed COARSE times the interquartile range. The values of an atom must then agree
+# to ROUNDED times the value, which is the size of rounding errors.
 COARSE, ROUNDED = 2.0**-12, 2.0**-42
-# Atoms are looked for among the first values of a block; one with a smaller share of all counts as part of the density.
+# Atoms are searched for among the first values of a block. A repeated value with a smaller proportion of all values
+# counts as part of the density.
 VALUES_SEARCHED = 1024
 TABLE = 4 * VALUES_SEARCHED
 SMALLEST_ATOM_SHARE = 1 / 512
-# An identity has 48 bits. A product with an odd number without a pattern scatters what are neighbors over a table.
+# An identity has 48 bits, so no identity equals NO_IDENTITY. A product with SCATTER, odd and without a pattern, spreads
+# neighboring identities over the table.
 NO_IDENTITY, SCATTER = 2**63 - 1, 0x9E3779B97F4A7C15 - 2**64
 
 
 def identity_of(values: FloatArray) -> NDArray[np.int64]:
-    """Return whole numbers that are equal for values of one atom."""
+    """Return whole numbers that are equal for the values of an atom."""
     return values.view(np.int64) >> _ROUNDING_BITS
 
 
@@ -65,14 +70,17 @@ def atoms_of(values: FloatArray) -> tuple[FloatArray, FloatArray]:
     _, first, count = np.unique(identity_of(values), return_index=True, return_counts=True)
     often = count >= max(2, SMALLEST_ATOM_SHARE * values.size)
     order = np.argsort(values[first[often]])
-    atoms, held = values[first[often]][order], count[often][order].astype(np.float64)
+    atoms, counts = values[first[often]][order], count[often][order].astype(np.float64)
     apart = _apart(values, atoms)
-    return atoms[apart], held[apart]
+    return atoms[apart], counts[apart]
 
 
-@np.errstate(invalid="ignore")  # of infinite values
+@np.errstate(invalid="ignore")  # differences of infinite values
 def _apart(values: FloatArray, atoms: FloatArray) -> NDArray[np.bool_]:
-    """Whether the values of an atom are close to each other beside the spread of all: else they are of a density."""
+    """Return True for each atom whose values agree closely, compared with the spread of all values.
+
+    Other values that seem to be repeated are neighbors in a density.
+    """
     x = np.sort(values)
     names = identity_of(x)
     first = np.flatnonzero(np.concatenate([[True], names[1:] != names[:-1]]))
@@ -87,9 +95,9 @@ def _apart(values: FloatArray, atoms: FloatArray) -> NDArray[np.bool_]:
 
 @inlined
 def any_repeated(bits: NDArray[np.int64], table: NDArray[np.int64]) -> bool:
-    """Return True if one of the first `VALUES_SEARCHED` values is an atom.
+    """Return True if a value is repeated among the first `VALUES_SEARCHED` values.
 
-    `table` has the size `TABLE` and gets the identities of the values.
+    `table` has the size `TABLE`. The function writes the identities of the values into it.
 
     >>> table = np.empty(TABLE, np.int64)
     >>> any_repeated(np.array([0.5, 0.7, 0.5 + 1e-14]).view(np.int64), table)
@@ -112,20 +120,22 @@ def any_repeated(bits: NDArray[np.int64], table: NDArray[np.int64]) -> bool:
 
 @dataclass(frozen=True)
 class Histogram(HoldsArrays):
-    """Counts of values.
+    """Counts of values in bins, and of repeated values.
 
     Attributes
     ----------
     bins : int array, shape (B,)
-        The names of the bins that are not empty, see `bnstats.simulation.replicates.nested_bins`, in increasing order.
+        Names of the nonempty bins, in increasing order, see `bnstats.simulation.replicates.nested_bins`.
     counts : int array, shape (B,)
+        Numbers of values in the bins.
     low, high : array, shape (B,)
         Smallest and largest value in each bin, so that a quantile of few different values is exact.
     atoms : array, shape (A,)
-        Repeated values, in increasing order; they are included in the counts.
+        Repeated values, in increasing order; the counts of the bins include them.
     atom_counts : int array, shape (A,)
+        Numbers of values that equal the atoms.
     signed : bool
-        Whether there are bins for negative values.
+        True if there are bins for negative values.
     """
 
     bins: NDArray[np.int64]
@@ -147,19 +157,19 @@ class Histogram(HoldsArrays):
         return Histogram(*bins, self.atoms + by, self.atom_counts)
 
     def magnitudes(self) -> Histogram:
-        """The histogram of the values without their signs."""
+        """Return the histogram of the absolute values."""
         minus = self.bins < MIRROR // 2
         names = np.where(minus, MIRROR - self.bins, self.bins)
         low, high = np.where(minus, -self.high, self.low), np.where(minus, -self.low, self.high)
-        size, held = np.abs(self.atoms), self.atom_counts
+        size, atom_counts = np.abs(self.atoms), self.atom_counts
         if size.size:
             _, first, which = np.unique(identity_of(size), return_index=True, return_inverse=True)
-            size, held = size[first], np.bincount(which, held, first.size).astype(np.int64)
-        return Histogram(*gathered(names, self.counts, low, high), size, held, signed=False)
+            size, atom_counts = size[first], np.bincount(which, atom_counts, first.size).astype(np.int64)
+        return Histogram(*gathered(names, self.counts, low, high), size, atom_counts, signed=False)
 
     @cached_property
     def _cells(self) -> tuple[NDArray[np.int64], FloatArray, NDArray[Any], FloatArray, FloatArray]:
-        """Bins that follow each other, empty ones among them: their codes, edges, counts and extreme values."""
+        """Codes, edges, counts, and smallest and largest values of adjoining bins, including empty bins."""
         names, counts, low, high = disjoint(joined((self.bins, self.counts, self.low, self.high), self.n))
         codes = boundaries(names, 0 if self.signed else MAGNITUDE_BINS)
         cells = np.zeros(codes.size, counts.dtype), np.full(codes.size, np.inf), np.full(codes.size, -np.inf)
@@ -170,12 +180,12 @@ class Histogram(HoldsArrays):
 
     @property
     def n(self) -> float:
-        """How many values there are."""
+        """Number of values."""
         return float(self.counts.sum())
 
     def around(self, chance: float) -> tuple[float, FloatArray, FloatArray]:
-        """Return a quantile, and the quantiles `DISTANCES` standard errors of a proportion below and above."""
-        if chance not in self._found:  # value, error and case of a number all ask
+        """Return a quantile, and the quantiles at `DISTANCES` below and above its probability."""
+        if chance not in self._found:  # the value and the error of a summary use the same quantile
             self._found[chance] = self._around(chance)
         return self._found[chance]
 
@@ -187,7 +197,7 @@ class Histogram(HoldsArrays):
         return float(found[0]), found[1 : 1 + step.size], found[1 + step.size :]
 
     def _quantiles(self, ranks: FloatArray) -> FloatArray:
-        """The values with these ranks, between 0 and the number of all values."""
+        """Return the values with the given ranks, which are between 0 and the number of values."""
         codes, edges, counts, _, _ = self._cells
         if not self.atoms.size:
             return self._smooth_quantiles(ranks, np.cumsum(counts))
@@ -195,17 +205,18 @@ class Histogram(HoldsArrays):
         below = np.cumsum(np.maximum(counts - np.bincount(place, self.atom_counts, counts.size), 0))
         before = np.cumsum(self.atom_counts) - self.atom_counts
         rank = np.interp(self.atoms, edges, np.append(0, below)) + before
-        j = np.searchsorted(rank, ranks) - 1  # the last atom that begins below, -1 if there is none
+        j = np.searchsorted(rank, ranks) - 1  # the last atom that begins below the rank, -1 if no atom does
         values, ends = np.append(self.atoms, -np.inf), np.append(rank + self.atom_counts, 0.0)
         smooth = self._smooth_quantiles(ranks - np.append(before + self.atom_counts, 0.0)[j], below)
         smooth = np.clip(smooth, values[j], np.append(self.atoms, np.inf)[j + 1])
         return np.where((j >= 0) & (ranks <= ends[j]), values[j], smooth)
 
     def _smooth_quantiles(self, ranks: FloatArray, below: NDArray[Any]) -> FloatArray:
-        """Monotone cubic interpolation between the edges of the bins; within a bin of one value, that value.
+        """Return quantiles by monotone cubic interpolation between the edges of bins.
 
-        Between an empty bin and one with many values, the values in this one end the interpolation. The interpolation
-        is that of the values less the width of all empty ranges below.
+        A quantile in a bin with a single distinct value is that value. If a bin with many values lies beside an empty
+        bin, the interpolation ends at the extreme value instead of the edge. The width of all empty ranges below a
+        value is subtracted before the interpolation and added afterwards.
         """
         _, _, _, low, high = self._cells
         bins = np.minimum(np.searchsorted(below, ranks), below.size - 1)
@@ -220,11 +231,14 @@ class Histogram(HoldsArrays):
         return np.minimum(np.maximum(value, low[bins]), high[bins])
 
     def _ends(self, below: NDArray[Any], rising: NDArray[np.int64]) -> tuple[FloatArray, FloatArray]:
-        """Where these bins end, and how wide the empty ranges are below each, as far as bins with many values show."""
+        """Return the ends of the given bins, and the total width of the empty ranges below each bin.
+
+        Only bins with many values show where an empty range begins or ends.
+        """
         _, edges, _, low, high = self._cells
-        held = np.diff(below, prepend=0)
-        many = held[rising] > max(SMALLEST_END * below[-1], FEWEST_AT_END)
-        empty = np.concatenate([[True], held == 0, [True]])
+        counts = np.diff(below, prepend=0)
+        many = counts[rising] > max(SMALLEST_END * below[-1], FEWEST_AT_END)
+        empty = np.concatenate([[True], counts == 0, [True]])
         ends = np.where(many & empty[rising + 2], high[rising], edges[rising + 1])
         begins = np.where(many & empty[rising], low[rising], np.append(-np.inf, ends[:-1]))
         begins[0] = ends[0]

@@ -1,10 +1,12 @@
-"""Bins of numbers: an eighth of an octave wide, and divided again and again where values lie close together.
+"""Bins an eighth of an octave wide, which are divided where values lie close together.
 
-A bin of `histogram` is divided into sixteenths, as is a sixteenth, down to 2^-35 of the values. A code is a whole
-number that increases with a value; a bin's name is the sum of the codes of its two edges. So the lowest bit of a name
-that is set is the bin's width, the names increase with the values, and a name less `MIRROR` is that of the bin with the
-opposite sign. Values far from the origin with a small spread, and clusters far apart, are resolved as well as values
-that spread around the origin, and the bins of two blocks merge without knowing each other's center.
+A crowded bin is divided into sixteenths. A crowded sixteenth is divided again, down to a width of 2^-35 of the values.
+A code is a whole number that increases with the value. A bin's name is the sum of the codes of the bin's two edges.
+So the lowest set bit of a name is the bin's width, and the names of disjoint bins increase with the values. `MIRROR`
+less a bin's name is the name of the bin with the opposite sign.
+
+A small spread far from the origin and clusters far apart are resolved as well as a spread around the origin. The edges
+of bins do not depend on the values, so the bins of different blocks merge.
 """
 
 from __future__ import annotations
@@ -16,35 +18,38 @@ from numpy.typing import NDArray
 
 from bnstats._checks.array_types import FloatArray
 
-# For magnitudes; a histogram of values with a sign has twice as many.
+# Number of undivided bins of magnitudes. Values with a sign have twice as many bins.
 MAGNITUDE_BINS = 2048
 BINS = 2 * MAGNITUDE_BINS
-# A magnitude's bits without these, less the first, are its bin.
+# A magnitude's undivided bin ignores this many low bits. FIRST_BIN is what remains of the bits of 2^-128.
 BIN_SHIFT = 52 - 3
 FIRST_BIN = (1023 - 128) << 3
-# All bits of a number but that of its sign.
+# All bits of a number except the sign bit.
 WITHOUT_SIGN = (1 << 63) - 1
 
-# How often a bin may be divided, into how many parts, and the width of an undivided one in codes.
+# A bin may be divided LEVELS times, each time into 2^BITS parts. An undivided bin is WIDTH codes wide.
 LEVELS, BITS = 8, 4
 WIDTH = 1 << LEVELS * BITS
 WIDTHS = WIDTH >> BITS * np.arange(LEVELS + 1)
-# The code of 0; the sum of the names of a bin and of the one with the opposite sign; names of one measure.
+# MIDDLE is the code of 0. The names of a bin and of the bin with the opposite sign add up to MIRROR. All names of a
+# measure are smaller than NAMES.
 MIDDLE, MIRROR = MAGNITUDE_BINS * WIDTH, 2 * BINS * WIDTH
 NAMES = MIRROR
 CODE_SHIFT = BIN_SHIFT - LEVELS * BITS
-# A bin with more than this share of all values is divided: an eighth of an octave, and each smaller one.
+# A bin with more than this proportion of all values is divided: an undivided bin first, then its parts by level.
 CROWDED = np.array([1 / 8] + [1 / 64] * (LEVELS - 1))
 
-# Names, counts, and the smallest and largest value in each.
+# Names of bins, counts, and the smallest and largest value in each bin.
 Bins = tuple[NDArray[np.int64], NDArray[Any], FloatArray, FloatArray]
 
 
 def codes_of(values: FloatArray) -> NDArray[np.int64]:
-    """Whole numbers that increase with the values.
+    """Return whole numbers that increase with the values.
 
-    >>> bool(np.all(np.diff(codes_of(np.array([-2.0, -1.0, 0.0, 1.0, 1.0001]))) > 0))
-    True
+    An undivided bin is `WIDTH` codes wide, and an octave has eight undivided bins.
+
+    >>> (codes_of(np.array([-1.0, 0.0, 1.0, 1.125, 2.0])) // WIDTH).tolist()
+    [1023, 2048, 3072, 3073, 3080]
     """
     bits = (values.view(np.int64) & WITHOUT_SIGN) - (FIRST_BIN << BIN_SHIFT)
     magnitude = np.clip(bits, 0, (MAGNITUDE_BINS << BIN_SHIFT) - 1) >> CODE_SHIFT
@@ -52,7 +57,7 @@ def codes_of(values: FloatArray) -> NDArray[np.int64]:
 
 
 def edges_of(codes: NDArray[np.int64]) -> FloatArray:
-    """The numbers at which these codes begin.
+    """Return the values at which codes begin.
 
     >>> edges_of(np.array([MIDDLE - 1024 * WIDTH, MIDDLE, MIDDLE + 1024 * WIDTH])).tolist()
     [-1.0, 0.0, 1.0]
@@ -62,33 +67,33 @@ def edges_of(codes: NDArray[np.int64]) -> FloatArray:
 
 
 def named(coarse: NDArray[Any]) -> NDArray[np.int64]:
-    """The names of undivided bins by their numbers."""
+    """Return the names of undivided bins with the given numbers, counted from 0 in increasing order."""
     return (2 * coarse.astype(np.int64) + 1) * WIDTH
 
 
 def left_codes(names: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The codes at which bins begin."""
+    """Return the codes at which bins begin."""
     return (names - widths(names)) >> 1
 
 
 def widths(names: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The widths of bins in codes."""
+    """Return the widths of bins in codes."""
     return names & -names
 
 
 def levels(names: NDArray[np.int64]) -> NDArray[np.int64]:
-    """How often the bins of an eighth of an octave were divided to get these."""
+    """Return the levels of bins: 0 for an undivided bin, 1 for its sixteenths, and so on."""
     return np.asarray(np.searchsorted(-WIDTHS, -widths(names)))
 
 
 def above(names: NDArray[np.int64], level: int | NDArray[np.int64]) -> NDArray[np.int64]:
-    """The bins of these levels, none of them deeper, that contain the given ones."""
+    """Return the names of the bins at the given levels, at most their own, that contain the given bins."""
     width = WIDTHS[level]
     return np.asarray(2 * (left_codes(names) & -width) + width)
 
 
 def gathered(names: NDArray[np.int64], counts: NDArray[Any], low: FloatArray, high: FloatArray) -> Bins:
-    """Bins in increasing order, each once."""
+    """Return the bins in increasing order, with entries of the same name merged."""
     order = np.argsort(names, kind="stable")
     names = names[order]
     first = np.flatnonzero(np.concatenate([[True], names[1:] != names[:-1]])[: names.size])
@@ -99,15 +104,15 @@ def gathered(names: NDArray[np.int64], counts: NDArray[Any], low: FloatArray, hi
 
 
 def joined(bins: Bins, n: float, crowded: FloatArray = CROWDED) -> Bins:
-    """The same with bins joined where the bin that they are parts of has too small a share of n values."""
+    """Return the bins with parts joined where the divided bin has too small a proportion of n values."""
     names, counts, low, high = bins
     own, level = levels(names), np.zeros(names.size, np.int64)
     total = counts if counts.ndim == 1 else counts.sum(axis=1)
     for depth in range(int(own.max(initial=0))):
         nodes = above(names, np.minimum(own, depth))
         first = np.flatnonzero(nodes[1:] != nodes[:-1]) + 1
-        held = np.add.reduceat(total, np.append(0, first))
-        many = np.repeat(held > crowded[depth] * n, np.diff(first, prepend=0, append=names.size))
+        inside = np.add.reduceat(total, np.append(0, first))
+        many = np.repeat(inside > crowded[depth] * n, np.diff(first, prepend=0, append=names.size))
         many &= own > depth
         if not many.any():
             break
@@ -118,7 +123,7 @@ def joined(bins: Bins, n: float, crowded: FloatArray = CROWDED) -> Bins:
 
 
 def divided(values: FloatArray, bins: Bins) -> Bins:
-    """The bins of a block's values, given the undivided ones, with crowded ones divided."""
+    """Return the bins of a block's values with crowded bins divided; `bins` are the undivided bins."""
     names, counts, low, high = bins
     crowded = counts > CROWDED[0] * values.size
     if not crowded.any():
@@ -140,10 +145,11 @@ def divided(values: FloatArray, bins: Bins) -> Bins:
 
 
 def disjoint(bins: Bins) -> Bins:
-    """The same where some blocks have divided a bin and others have not: whose values are as those of the former.
+    """Return bins that do not overlap, where some blocks have divided a bin and other blocks have not.
 
-    Given how many values of a block a bin has, these are independent of the block. Where less than a fifth of the
-    values are in parts, these say little, and are joined.
+    The values of the undivided bin are distributed over the parts in proportion to the counts of the parts. Given the
+    number of a block's values in the bin, the distribution within the bin is the same for all blocks. If the parts
+    contain less than a fifth of the values, the parts are joined, because so few values tell little of the shape.
     """
     names, counts, low, high = bins
     for depth in range(LEVELS):
@@ -164,7 +170,7 @@ def disjoint(bins: Bins) -> Bins:
 
 
 def boundaries(names: NDArray[np.int64], first: int) -> NDArray[np.int64]:
-    """The codes at which bins begin: all undivided ones from the given one on, and all parts of those divided."""
+    """Return the codes at which undivided bins from number `first`, and parts of divided bins, begin."""
     codes = np.arange(first, BINS) * WIDTH
     for depth in range(int(levels(names).max(initial=0))):
         deeper = names[levels(names) > depth]
