@@ -177,7 +177,7 @@ def test_bins_are_known_by_their_names() -> None:
 
 
 def test_joined_bins_count_the_same_values_in_any_order() -> None:
-    """Crowded bins keep their parts, other bins lose them, and each bin has the count and extremes of its values."""
+    """Joined bins have the count and the extremes of the values within their edges, at both thresholds."""
     rng = np.random.default_rng(4)
     x = np.concatenate([1e3 + rng.normal(size=3000), rng.standard_cauchy(3000)])
     coarse = gathered(named(codes_of(x) // WIDTH), np.ones(x.size, np.int32), x, x)
