@@ -12,6 +12,7 @@ import pytest
 import bnstats as bn
 from bnstats._checks import numbers as w
 from bnstats._checks import values as v
+from bnstats._checks.arguments import CheckedMethods, aligned_by_label, checked
 from bnstats._checks.arrays import plain_array, real_array
 
 
@@ -150,3 +151,27 @@ def test_a_refusal_is_one_line():
     with pytest.raises(ValueError, match=r"labels are increasing finite cuts") as e:
         bn.measure_information("normal", labels=np.zeros((40, 40)))
     assert "\n" not in str(e.value)
+
+
+def test_a_check_of_what_is_no_parameter_is_refused_where_it_is_declared():
+    """A renaming had once silently switched off the check of a parameter."""
+
+    def half(batch_size):
+        return batch_size // 2
+
+    def made(**declared):
+        methods = {"half": half, "_hidden": lambda size: size, "__module__": "bnstats.own"}
+        return type("Own", (CheckedMethods,), methods | declared)
+
+    class Sized:
+        def __init__(self, batch_size):
+            self.batch_size = batch_size
+
+    for thing in (half, Sized):
+        for declare in (checked(size=w.count), aligned_by_label("batch_size", "size")):
+            with pytest.raises(TypeError, match="has no parameter 'size'"):
+                declare(thing)
+    for declared in ({"checks": {"size": w.count}}, {"per_row": ("size",)}, {"gives_back": ("size",)}):
+        with pytest.raises(TypeError, match="Own has no parameter 'size'"):
+            made(**declared)
+    assert made(checks={"batch_size": w.count}, half=staticmethod(half)).half(4.0) == 2

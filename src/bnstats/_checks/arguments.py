@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import wraps
 from types import FunctionType
 from typing import Any, ClassVar, TypeVar
@@ -39,9 +39,17 @@ def checked(**checks: Check) -> Callable[[T], T]:
     Traceback (most recent call last):
         ...
     ValueError: batch_size is a whole number of at least 2; got True.
+
+    A check of what is no parameter would check nothing:
+
+    >>> checked(size=batch_size)(half)
+    Traceback (most recent call last):
+        ...
+    TypeError: half has no parameter 'size'.
     """
 
     def decorate(thing: Any) -> Any:
+        _must_be_parameters(thing, checks, _parameters(thing))
         if isinstance(thing, type):
             thing.__init__ = _with_checks(thing.__init__, checks)  # type: ignore[misc]
             return thing
@@ -64,6 +72,7 @@ def aligned_by_label(*rows: str) -> Callable[[T], T]:
     """
 
     def decorate(thing: Any) -> Any:
+        _must_be_parameters(thing, rows, _parameters(thing))
         if isinstance(thing, type):
             thing.__init__ = _with_labels(thing.__init__, rows)  # type: ignore[misc]
             return thing
@@ -88,16 +97,33 @@ class CheckedMethods(LendsArrays):
         super().__init_subclass__()
         if cls.__module__.partition(".")[0] != _PACKAGE:
             return
+        found: set[str] = set()
         for name, member in list(vars(cls).items()):
             function = member.__func__ if isinstance(member, staticmethod | classmethod) else member
             if name.startswith("_") or not isinstance(function, FunctionType):
                 continue
+            found.update(_parameters(function))
             checking = _with_labels(_with_checks(function, cls.checks), cls.per_row, cls.gives_back)
             setattr(cls, name, checking if function is member else type(member)(checking))
+        for declared in ("checks", "per_row", "gives_back"):
+            _must_be_parameters(cls, vars(cls).get(declared, ()), found)
+
+
+def _parameters(thing: Any) -> list[str]:
+    """Return the names of the parameters of a function, or of the constructor of a class."""
+    function = thing.__init__ if isinstance(thing, type) else thing  # type: ignore[misc]
+    return list(inspect.signature(function).parameters)
+
+
+def _must_be_parameters(thing: Any, named: Iterable[str], parameters: Collection[str]) -> None:
+    """Raise TypeError for a name that is no parameter: after a renaming, its check would silently check nothing."""
+    for name in named:
+        if name not in parameters:
+            raise TypeError(f"{thing.__qualname__} has no parameter {name!r}.")
 
 
 def _with_labels(function: Callable[..., Any], rows: tuple[str, ...], back: tuple[str, ...] = ()) -> Callable[..., Any]:
-    names = list(inspect.signature(function).parameters)
+    names = _parameters(function)
     present = [(name, names.index(name)) for name in rows if name in names]
     if len(present) < 2:
         return function
@@ -120,7 +146,7 @@ def _with_labels(function: Callable[..., Any], rows: tuple[str, ...], back: tupl
 
 
 def _with_checks(function: Callable[..., Any], checks: Mapping[str, Check]) -> Callable[..., Any]:
-    names = list(inspect.signature(function).parameters)
+    names = _parameters(function)
     present = [(name, names.index(name), check) for name, check in checks.items() if name in names]
     if not present:
         return function

@@ -46,19 +46,19 @@ def _parameters(name: str, given: Any) -> tuple[tuple[str, Any], ...]:
     return pairs
 
 
-_CHECKS: dict[str, Check] = {
-    "name": word,
+_OF_BOTH: dict[str, Check] = {
     "along": partial(choice, known=tuple(TRANSFERRING)),
     "applies_to_new": flag,
     "estimate": partial(function, example="estimate(groups), which returns a rule"),
-    "parameters": _parameters,
+}
+_OF_METHODS: dict[str, Check] = {
     "groups": partial(instance, wanted=Groups, example="what `estimate` is given"),
     "rule": partial(function, example="rule(groups)"),
     "factory": partial(function, example="factory(), which returns a correction"),
 }
 
 
-@checked(**_CHECKS)
+@checked(name=word, parameters=_parameters, **_OF_BOTH)
 @dataclass(frozen=True)
 class Correction(CheckedMethods):
     """Correction of batch effects, or of drift over time.
@@ -88,7 +88,7 @@ class Correction(CheckedMethods):
     (array([10.]), array([85.]))
     """
 
-    checks: ClassVar = _CHECKS
+    checks: ClassVar = _OF_BOTH | _OF_METHODS
 
     name: str
     along: Along
