@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 import warnings
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -140,6 +141,18 @@ def raises(_):
     raise KeyError("inside a function of the user's")
 
 
+def fails(*_):
+    raise KeyError("inside a function of the user's")
+
+
+EVIDENCE = SimpleNamespace(n=4, mean=0.5, value_range=1.0)
+
+
+def summary(**changes):
+    parts = {"value": lambda e: e.mean, "mcse": lambda e: 1.0 / e.n, "order": 1.0}
+    return bn.summaries.Summary("own", **parts | changes)
+
+
 # What a million calls found, beside what was found before.
 FOUND = {
     "wide": (lambda: bn.measure_mismatch("digits", hidden=(2**40,)), "network of .* parameters; at most"),
@@ -202,6 +215,31 @@ FOUND = {
         lambda: bn.Estimator("own", None, 0.0, of_moments=lambda *_: "a").from_moments(bn.Moments.of([1.0, 2.0]), len),
         "what own makes of moments holds real numbers",
     ),
+    "of moments, raising": (
+        lambda: bn.Estimator("own", None, 0.0, of_moments=fails).from_moments(bn.Moments.of([1.0, 2.0]), len),
+        "of_moments of estimator 'own' fails with KeyError",
+    ),
+    "of moments, not callable so": (
+        lambda: bn.Estimator("own", None, 0.0, of_moments=lambda _: 0.0)(np.ones(3)),
+        "of_moments of estimator 'own' fails with TypeError",
+    ),
+    "a target": (
+        lambda: bn.Estimator("own", np.mean, fails).population_value(bn.Population.of("normal")),
+        "the target of estimator 'own' fails with KeyError",
+    ),
+    "a gap": (lambda: summary(at_gap=fails).chance_decides(EVIDENCE), "at_gap of summary 'own' fails with KeyError"),
+    "no gap": (
+        lambda: summary(at_gap=lambda _: np.ones(2)).chance_decides(EVIDENCE),
+        "at_gap of summary 'own' fails with ValueError",
+    ),
+    "a summary": (lambda: summary(value=fails).of(EVIDENCE), "value of summary 'own' fails with KeyError"),
+    "no summary": (lambda: summary(mcse=lambda _: None).of(EVIDENCE), "mcse of summary 'own' fails with TypeError"),
+    "degrees of freedom": (lambda: summary(df=fails).df_of(EVIDENCE), "df of summary 'own' fails with KeyError"),
+    "beyond a C long": (
+        lambda: bn.Moments(2**70, np.zeros(2), np.ones(2)).biased_var,
+        "n counts values, from 0 to 9007199254740992",
+    ),
+    "beyond what floats count": (lambda: bn.Moments([1, 2**70], np.zeros(2), np.ones(2)), "n counts values, from 0"),
     "theory": (lambda: bn.Estimator("own", np.mean, 0.0, theory="exact"), "theory is an object such as"),
     "limit": (lambda: bn.theory.Theory(limit=0.0), "limit can be called"),
     "no moment": (lambda: bn.theory.Sampling("a", 1.0), "bias is a number"),

@@ -31,7 +31,7 @@ HOOKS: dict[type, tuple[str, ...]] = {
     bn.normalizers.Normalizer: ("forward", "backward", "memory_rows", "set_rows", "settings", "state", "frozen"),
     bn.theory.Theory: ("law_of", "moments"),
     bn.JobArray: ("limit",),
-    bn.summaries.Summary: ("df", "leaving_out", "of", "of_controlled"),
+    bn.summaries.Summary: ("df", "df_of", "leaving_out", "of", "of_controlled"),
     bn.summaries.Evidence: ("central",),
 }
 

@@ -18,6 +18,8 @@ from weakref import WeakSet
 
 import numpy as np
 
+from bnstats._checks.safe_text import raised
+
 _PACKAGE = __name__.partition(".")[0]
 # Parts of error messages: of NumPy, memory views and Numba about a write; of Cython and Numba about read-only arrays.
 _WRITES = ("is read-only", "modify read-only memory", "modify readonly", "setitem(readonly array")
@@ -65,6 +67,39 @@ def called(name: str, function: Callable[..., Any], *given: Any, **named: Any) -
     if not is_own(function):
         return function(*given, **named)
     return _called(name, function, given, named)
+
+
+def answer(name: str, kind: Callable[[Any], Any], function: Callable[..., Any], *given: Any) -> Any:
+    """Call a function as `called` does and convert what it returns; a user's function fails in a sentence.
+
+    Parameters
+    ----------
+    name : str
+        Name of the function in an error.
+    kind : callable
+        Conversion of what the function returns, such as `float`.
+    function : callable
+        Function of the user or of this package. Errors of this package's own functions are raised as they are.
+    *given
+        Arguments.
+
+    Examples
+    --------
+    >>> answer("my share", float, np.mean, np.array([0, 1]))
+    0.5
+    >>> answer("my share", float, {}.__getitem__, "p")
+    Traceback (most recent call last):
+        ...
+    ValueError: my share fails with KeyError: 'p'.
+    """
+    try:
+        return kind(called(name, function, *given))
+    except ReadOnlyError:
+        raise
+    except Exception as error:  # a user's function may raise any exception
+        if not is_own(function):
+            raise
+        raise ValueError(f"{name} fails with {raised(error)}.") from error
 
 
 def _called(name: str, function: Callable[..., Any], given: Any, named: Any, kept: Collection[Any] = ()) -> Any:

@@ -23,7 +23,7 @@ from bnstats._checks.arguments import checked
 from bnstats._checks.array_types import FloatArray
 from bnstats._checks.numbers import interval
 from bnstats._checks.numbers import probability as checked_probability
-from bnstats._checks.user_code import called
+from bnstats._checks.user_code import answer
 from bnstats._checks.values import flag, function, named, optional, shown, word
 from bnstats.simulation.precision import degrees_of_freedom
 from bnstats.simulation.replicates.control_variates import LEAST_GAIN
@@ -137,20 +137,25 @@ class Summary:
     gradient: Callable[[Evidence], tuple[float, float]] | None = None
     df: Callable[[Evidence], float] = _df_of_mean
 
-    def _of(self, function: Callable[[Evidence], Any], evidence: Evidence) -> Any:
-        return called(f"summary {self.name!r}", function, evidence)
+    def _of(self, part: str, evidence: Evidence, kind: Callable[[Any], Any] = float) -> Any:
+        """Return what one of the functions returns for these replicates; a user's function fails in a sentence."""
+        return answer(f"{part} of summary {self.name!r}", kind, getattr(self, part), evidence)
 
     def chance_decides(self, evidence: Evidence) -> bool:
         """Return True if `at_gap` is true of these replicates."""
-        return self.at_gap is not None and bool(self._of(self.at_gap, evidence))
+        return self.at_gap is not None and self._of("at_gap", evidence, bool)
 
     def of(self, evidence: Evidence) -> tuple[float, float, float]:
         """Return value, MCSE and relative MCSE."""
         with np.errstate(all="ignore"):
-            value = float(self._of(self.value, evidence))
+            value = self._of("value", evidence)
             if evidence.value_range == 0:
                 return value, 0.0, 0.0
-            return value, *self._errors(evidence, float(self._of(self.mcse, evidence)))
+            return value, *self._errors(evidence, self._of("mcse", evidence))
+
+    def df_of(self, evidence: Evidence) -> float:
+        """Return the degrees of freedom of the MCSE."""
+        return float(self._of("df", evidence))
 
     def of_controlled(self, evidence: Evidence) -> tuple[float, float, float] | None:
         """Return value, MCSE and relative MCSE with control variates, by the delta method.
@@ -161,16 +166,16 @@ class Summary:
             return None
         controlled, covariance = evidence.controlled
         with np.errstate(all="ignore"):
-            slope = np.array(self._of(self.gradient, controlled))
-            value, mcse = float(self._of(self.value, controlled)), float(np.sqrt(slope @ covariance @ slope))
-            plain = float(self._of(self.mcse, evidence))
+            slope = self._of("gradient", controlled, np.array)
+            value, mcse = self._of("value", controlled), float(np.sqrt(slope @ covariance @ slope))
+            plain = self._of("mcse", evidence)
             if not (math.isfinite(value) and mcse**2 * LEAST_GAIN < plain**2):
                 return None
             return value, *self._errors(controlled, mcse)
 
     def _errors(self, evidence: Evidence, mcse: float) -> tuple[float, float]:
         """Return the MCSE, and the MCSE divided by the scale."""
-        scale = abs(float(self._of(self.scale or self.value, evidence)))
+        scale = abs(self._of("scale" if self.scale else "value", evidence))
         if mcse == 0:
             return mcse, 0.0
         if math.isnan(mcse):  # fourth powers exceed the largest float
@@ -188,7 +193,7 @@ class Summary:
             controlled = [e.controlled[0] for e in evidence if e.controlled]
             evidence = controlled if len(controlled) == len(evidence) else evidence
         with np.errstate(all="ignore"):
-            return np.array([self._of(self.value, e) if e.n > 0 else math.nan for e in evidence])
+            return np.array([self._of("value", e) if e.n > 0 else math.nan for e in evidence])
 
 
 def _mean(e: Evidence) -> float:

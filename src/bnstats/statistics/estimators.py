@@ -15,7 +15,7 @@ from bnstats._checks.array_types import FloatArray
 from bnstats._checks.arrays import real_array
 from bnstats._checks.numbers import batch_size, interval, number
 from bnstats._checks.safe_text import raised
-from bnstats._checks.user_code import ReadOnlyError, called, is_own, lent, overridden_below
+from bnstats._checks.user_code import ReadOnlyError, answer, called, is_own, lent, overridden_below
 from bnstats._checks.values import function, instance, named, optional, scalar, word
 from bnstats.sampling.populations import Population, population_of
 from bnstats.statistics import order_statistics
@@ -153,13 +153,13 @@ class Estimator(CheckedMethods):
         Raises
         ------
         ValueError
-            If the estimator needs the values.
+            If the estimator needs the values, or if a user's function raises an error.
         """
         if self.of_moments is None:
             raise ValueError(f"estimator {self.name!r} is a function of the values, not of their moments.")
         if not is_own(self.of_moments):
             return np.asarray(self.of_moments(moments, fresh))
-        found = called(self._said, self.of_moments, moments, lambda: lent(fresh()))
+        found = answer(f"of_moments of {self._said}", _as_is, self.of_moments, moments, lambda: lent(fresh()))
         found = real_array(f"what {self.name} makes of moments", found, minimum=0, finite=False)
         return np.asarray(self._own_copy(found, self.of_moments))
 
@@ -249,10 +249,14 @@ class Estimator(CheckedMethods):
         if not callable(self.target):
             return float(self.target)
         said = f"the target of estimator {self.name!r}"
-        value = scalar(called(said, self.target, population))
+        value = scalar(answer(said, _as_is, self.target, population))
         if value is None:
             raise ValueError(f"{said} returns a number for a population; got what is none.")
         return float(value)
+
+
+def _as_is(found: Any) -> Any:
+    return found
 
 
 def _no_fresh() -> FloatArray:

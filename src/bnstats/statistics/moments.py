@@ -19,6 +19,9 @@ from bnstats._checks.user_code import HoldsArrays
 from bnstats._checks.values import instance, shown
 from bnstats._compiled import compiled
 
+MOST = 2**53
+"""Maximum number of values: floats count exactly up to it, and C integers do not overflow."""
+
 
 def moments_of(name: str, given: Any) -> Moments:
     """Return the argument if it is a `Moments` object; refuse values."""
@@ -31,11 +34,12 @@ def _array(name: str, given: Any) -> FloatArray:
 
 
 def _count(name: str, given: Any) -> Any:
-    if type(given) in (int, float) and given >= 0:
+    if type(given) in (int, float) and 0 <= given <= MOST:  # the fast way of the inner loops
         return given
-    if not (_array(name, given) >= 0).all():
-        raise ValueError(f"{name} counts values, at least 0; got {shown(given)}.")
-    return given if np.ndim(given) == 0 else _array(name, given)
+    counts = given if type(given) in (int, float) else _array(name, given)
+    if not np.all((counts >= 0) & (counts <= MOST)):
+        raise ValueError(f"{name} counts values, from 0 to {MOST}; got {shown(given)}.")
+    return given if np.ndim(given) == 0 else counts
 
 
 def _shape_of_all(what: str, *parts: Any) -> None:
@@ -56,7 +60,7 @@ class Moments(CheckedMethods, HoldsArrays):
     Attributes
     ----------
     n : float or array
-        Number of values, which broadcasts against `mean` and `m2`.
+        Number of values, at most 2^53, which broadcasts against `mean` and `m2`.
     mean : array
         Mean, in the data's unit.
     m2 : array
@@ -70,7 +74,7 @@ class Moments(CheckedMethods, HoldsArrays):
     (4.0, 12.5, 12.5)
     """
 
-    checks: ClassVar = {"other": moments_of, "ddof": partial(whole, minimum=0, maximum=2**53)}
+    checks: ClassVar = {"other": moments_of, "ddof": partial(whole, minimum=0, maximum=MOST)}
 
     n: float | FloatArray
     mean: FloatArray

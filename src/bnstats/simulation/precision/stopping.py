@@ -117,7 +117,7 @@ def judge(study: Study, condition: Condition, key: Any, summary: Summary, eviden
     sample_heavy_tails = case is Case.HEAVY_TAILED and study.sample_heavy_tails and known_at(most)
     improves = case is Case.ESTIMATED or sample_heavy_tails
     with np.errstate(all="ignore"):
-        df = math.inf if mcse == 0 else float(summary.df(evidence)) if math.isfinite(mcse) else math.nan
+        df = math.inf if mcse == 0 else summary.df_of(evidence) if math.isfinite(mcse) else math.nan
     return Number(
         value, mcse, df, exact, relative, case, study.precision_required(condition, key, summary.name), improves, ratio
     )
