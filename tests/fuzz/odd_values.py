@@ -80,7 +80,7 @@ ODD: tuple[Callable[[], Any], ...] = (
             np.float16(0.5),
             np.float16(np.inf),
             np.timedelta64(1, "D"),
-            np.timedelta64("NaT"),
+            np.timedelta64("NaT", "s"),
         )
     ),
     *(

@@ -314,7 +314,8 @@ def test_without_normalization_gradients_keep_their_size(activation: str) -> Non
 def test_table_has_a_row_for_each_layer_and_measure() -> None:
     table = bn.measure_gradients(**SMALL).table
     assert " ".join(table.columns) == (
-        "normalizer activation width depth batch_size step layer measure value mcse mcse_df exact replicates reached"
+        "normalizer activation width depth batch_size step layer measure value mcse mcse_df exact replicates "
+        "precision_reached"
     )
     one = table[table["batch_size"] == 8]
     assert one[one["measure"] == "squared_norm"]["layer"].tolist() == [1, 2, 3, 4]

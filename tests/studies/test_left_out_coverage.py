@@ -32,8 +32,8 @@ def test_the_docstring_says_what_was_measured() -> None:
     shrinks, signal = table["correction"] == "shrink", table["shift"] == "signal"
     for rows, pattern in (
         (~shrinks, r'of "center" and "standardize" in (\d+) to (\d+) % of 1500 data sets'),
-        (shrinks & ~signal, r"in (\d+) to (\d+) % where the shift of a batch is a nuisance"),
-        (shrinks & signal, r"in (\d+) to (\d+) % where the shift is signal"),
+        (shrinks & ~signal, r'of "shrink" covered it in (\d+) to (\d+) % if the shift of a batch is a nuisance'),
+        (shrinks & signal, r"in (\d+) to (\d+) % if the shift is signal"),
     ):
         assert said(pattern) == [percent[rows].min(), percent[rows].max()]
     assert said(r"data of (\d+), (\d+), (\d+) and (\d+) batches") == sorted(set(table["batches"]))

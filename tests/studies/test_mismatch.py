@@ -56,7 +56,7 @@ def test_table_has_a_row_for_each_kind_and_score() -> None:
     table = digits().table
     assert " ".join(table.columns) == (
         "dataset normalizer batching batch_size hidden momentum learning_rate shift test_batching test_batch_size "
-        "statistics metric value mcse mcse_df exact best replicates reached"
+        "statistics metric value mcse mcse_df exact best replicates precision_reached"
     )
     assert list(dict.fromkeys(table["statistics"])) == KINDS
     assert list(dict.fromkeys(table["metric"])) == ["accuracy", "nll", "ece", "disagreement", "diverged"]
