@@ -180,6 +180,13 @@ SETTINGS = tuple(
         "chapters of 32 blocks",
         "15 digits",
         "an interval of 95 %",
+        "replicates of shape 0.5 with a control variate, at 500 replicates",
+        "errors with t = 1.96",
+        "n p > 4 (1 − p)",
+        "quantile of 5 %, that is more than 76 replicates",
+        "number, from 1 on",
+        "known expectation 0",
+        "with ddof 0",
     )
 )
 # Pages without results: of formulas and their sources, and of data sets, whose numbers a test compares with them.
