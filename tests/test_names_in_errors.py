@@ -81,7 +81,10 @@ def classes_with_a_name() -> set[str]:
     found = set()
     for space, module in spaces.items():
         for name in dir(module):
-            kind = getattr(module, name)
+            try:
+                kind = getattr(module, name)
+            except ModuleNotFoundError:  # what needs PyTorch, where it is not installed
+                continue
             if isinstance(kind, type) and {"name", "identifier"} & set(inspect.signature(kind).parameters):
                 found.add(f"{space}{name}")
     return found
