@@ -100,7 +100,7 @@ class Summary:
     df : callable (Evidence) -> float
         Degrees of freedom of the MCSE; by default those of the MCSE of a mean.
     order : float
-        The MCSE exists if the moment of |value| of this order exists.
+        The MCSE exists if the moment of abs(value) of this order exists.
     scale : callable (Evidence) -> float, optional
         The relative MCSE is the MCSE divided by the scale; by default the scale is the value.
     histogram : bool

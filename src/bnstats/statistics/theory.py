@@ -360,7 +360,7 @@ def normalized_member_bound(batch_size: int) -> float:
 def normalized_value_occurs(z: float, batch_size: int) -> bool:
     """Return whether a value of a batch of continuous values can have the normalized value z (ddof 0).
 
-    |z| is below sqrt(n - 1), and exactly 1 in batches of 2.
+    abs(z) is below sqrt(n - 1), and exactly 1 in batches of 2.
 
     >>> normalized_value_occurs(1.9, 5), normalized_value_occurs(2.0, 5), normalized_value_occurs(0.0, 2)
     (True, False, False)
@@ -387,7 +387,7 @@ def raw_given_normalized(population: Any, z: float, batch_size: int) -> tuple[fl
     -------
     mean, std : float
         Mean and standard deviation of the raw value, in the data's unit. Both are nan for a population that is not
-        normal, and where no value of a batch has this z: |z| is below sqrt(n - 1), and exactly 1 in batches of 2.
+        normal, and where no value of a batch has this z: abs(z) is below sqrt(n - 1), and exactly 1 in batches of 2.
 
     Examples
     --------

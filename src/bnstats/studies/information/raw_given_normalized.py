@@ -122,7 +122,7 @@ def measure_raw_given_normalized(
     population : whatever `Population.of` takes
         Population of the raw values, which are drawn independently. Its variance is finite and above 0.
     z : float
-        Normalized value, with ddof 0. In batches of n, |z| is below sqrt(n - 1); in batches of 2 it is exactly 1.
+        Normalized value, with ddof 0. In batches of n, abs(z) is below sqrt(n - 1); in batches of 2 it is exactly 1.
     batch_sizes : ints of at least 2
         Values in each batch.
     width : float
