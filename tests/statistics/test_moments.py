@@ -238,3 +238,9 @@ def test_empty_moments_add_nothing(beside):
     np.testing.assert_array_equal(both.n, [5, 10])
     np.testing.assert_array_equal([both.mean[0], both.m2[0]], [full.mean[0], full.m2[0]])
     np.testing.assert_allclose([both.mean[1], both.m2[1]], [full.mean[1], 2 * full.m2[1]], rtol=1e-15)
+
+
+def test_a_variance_beyond_all_floats_is_infinite():
+    """Without a warning, which would be an error here."""
+    assert Moments(1e-300, 0.0, 1e10).var() == np.inf
+    assert Moments(1e-300, 0.0, 1e10).biased_var == np.inf

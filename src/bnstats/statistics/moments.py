@@ -190,7 +190,8 @@ class Moments(CheckedMethods, HoldsArrays):
         fewest = self.n if isinstance(self.n, int | float) else np.min(self.n) if np.size(self.n) else np.inf
         if ddof >= fewest:
             raise ValueError(f"ddof is below the number of values, {fewest:g}; got {ddof}.")
-        return np.asarray(self.m2 / np.subtract(self.n, ddof))
+        with np.errstate(over="ignore"):  # of a count near 0, as weights may give it
+            return np.asarray(self.m2 / np.subtract(self.n, ddof))
 
     @cached_property
     def biased_var(self) -> FloatArray:
