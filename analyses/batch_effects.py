@@ -209,7 +209,7 @@ def _draw_real(ax: Axes, rows: pd.DataFrame, colors: dict) -> None:
 
 
 def _real_title(center: pd.DataFrame) -> str:
-    """What centering changes, in each set of batches from the least to the most."""
+    """Return the title: the change by centering in each set of batches, from the smallest to the largest."""
     lines = []
     for where, rows in center.groupby(center["dataset"].str.split().str[-1], sort=False):
         said = [

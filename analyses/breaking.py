@@ -124,7 +124,7 @@ def best(rows: pd.DataFrame, normalizer: str, statistics: str = "running") -> pd
 
 
 def _best(rows: pd.DataFrame) -> str:
-    """What batch norm reaches at its best learning rates, in both modes."""
+    """Return a phrase with the best accuracy of batch norm over learning rates, in both modes."""
     running, batch = (best(rows, "batch", statistics)["value"] for statistics in ("running", "batch"))
     return f"batch norm at most {running:.0f} %, in training mode {batch:.0f} %"
 

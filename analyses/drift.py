@@ -1,4 +1,4 @@
-"""What takes drift out: normalizing by batch, or following it in time, as it goes from steps to a smooth curve."""
+"""Corrections of drift, by batch or along time, as the drift goes from steps to a smooth curve."""
 
 from __future__ import annotations
 

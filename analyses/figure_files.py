@@ -75,7 +75,7 @@ def _record(name: str, folder: Path) -> dict[str, Any] | None:
 
 
 def _describes(record: Mapping[str, Any], ending: str, content: bytes) -> bool:
-    """Whether a provenance is of this content, as far as it says."""
+    """Return whether a provenance belongs to this content, as far as the provenance says."""
     return DIGESTS not in record or record[DIGESTS].get(ending) == hashlib.sha256(content).hexdigest()
 
 
@@ -92,19 +92,19 @@ def _placed(name: str, folder: Path, contents: Mapping[str, bytes], record: Mapp
 
 
 def belongs_to(name: str, folder: Path) -> bool:
-    """Whether files called NAME in a folder are those of this analysis, as their provenance says."""
+    """Return whether files called NAME in a folder were made by this analysis, as their provenance says."""
     record = _record(name, folder)
     return record is not None and record.get("analysis") == name
 
 
 def as_committed(figure: Path) -> bool:
-    """Whether figure, numbers and provenance are, to the byte, those of the commit that is checked out."""
+    """Return whether figure, numbers and provenance are the same to the byte as in the commit that is checked out."""
     files = [figure.with_suffix(ending) for ending in (".png", ".csv", ".json")]
     return all(file.read_bytes() == _committed(file) for file in files)
 
 
 def _committed(file: Path) -> bytes | None:
-    """What the file holds in the commit that is checked out; None if it is not in a repository, or not committed."""
+    """Return a file's bytes in the commit that is checked out; None outside a repository, or if not committed."""
     command = ["git", "-C", str(file.parent), "show", f"HEAD:./{file.name}"]
     with suppress(OSError, subprocess.CalledProcessError):
         return subprocess.run(command, capture_output=True, check=True).stdout
@@ -192,7 +192,7 @@ def _git(*arguments: str) -> str:
 
 
 def _versions() -> dict[str, str]:
-    """Of bnstats, and of all that it and its analyses require."""
+    """Return the versions of bnstats and of all packages that it and its analyses require."""
     required = [r for r in requires("bnstats") or () if "extra ==" not in r or "analyses" in r.partition(";")[2]]
     found = {}
     for package in ("bnstats", *(re.split(r"[^\w.-]", r)[0] for r in required)):

@@ -110,7 +110,7 @@ def losses_by_size() -> tuple[pd.DataFrame, SufficientSize]:
 
 
 def twice_as_many(column: str) -> Number:
-    """What 128 rows bring over 64, and two standard errors of that."""
+    """Return the gain of 128 rows over 64, and two standard errors of that gain."""
     factor = {"value": -1, "mcse": 2}[column]
     return lambda: factor * float(losses_by_size()[0][column].iloc[-1])
 

@@ -1,4 +1,4 @@
-"""What batch normalization does to gradients: how fast they grow from layer to layer, and where learning stops."""
+"""Gradients under batch normalization: their growth from layer to layer, and the depth at which learning stops."""
 
 from __future__ import annotations
 

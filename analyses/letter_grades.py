@@ -91,7 +91,7 @@ def plot(frame: pd.DataFrame) -> Figure:
         _draw_behind(axes[1], frame[frame["panel"] == "behind zero"], palette)
         _draw_named(axes[2], frame[frame["panel"] == "letters named"], palette)
         figure.suptitle(
-            "Normalised by its own batch, a grade keeps its letter only if the batch is large", fontweight="bold"
+            "Normalized by its own batch, a grade keeps its letter only if the batch is large", fontweight="bold"
         )
     return figure
 

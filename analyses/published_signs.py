@@ -1,4 +1,4 @@
-"""Which published differences have the same sign in the small networks here: one table, opposite signs first."""
+"""Published differences and their signs in the small networks here: one table, opposite signs first."""
 
 from __future__ import annotations
 

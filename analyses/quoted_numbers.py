@@ -201,7 +201,7 @@ def documents() -> list[str]:
 
 
 def problems() -> list[str]:
-    """What does not hold in any document, in the words of a sentence."""
+    """Return the numbers in documents that do not hold, a sentence for each."""
     found = []
     for name in documents():
         document, quotes = (ROOT / name).read_text(), QUOTES.get(name, ())

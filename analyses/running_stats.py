@@ -1,4 +1,4 @@
-"""What evaluation mode normalizes with: the error of running statistics over steps, and where it stops."""
+"""Running statistics, which evaluation mode uses: their error over steps, and the error that remains."""
 
 from __future__ import annotations
 

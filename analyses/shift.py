@@ -117,7 +117,7 @@ def _draw_severities(ax: Axes, rows: pd.DataFrame, palette: Sequence[Any]) -> No
 
 
 def _draw_mixed(ax: Axes, rows: pd.DataFrame, palette: Sequence[Any]) -> None:
-    """What each kind of statistics changes at the severest shift of each kind."""
+    """Draw the change by each kind of statistics at the severest shift of each kind."""
     rows = rows[rows["test_batching"] == repr(IID)]
     severest = in_percent(rows[rows["severity"] == rows.groupby("kind")["severity"].transform("max")])
     value = severest.pivot(index="kind", columns="statistics", values="value").loc[list(SHIFTS)]

@@ -42,7 +42,7 @@ def data_sets(shift: str, batches: int, number: int, seed: int, block: int) -> R
 
 
 def errors(name: str, rows: Rows) -> tuple[FloatArray, FloatArray | None]:
-    """What `leave_one_batch_out` judges a correction by."""
+    """Return the squared errors of left-out batches, and those of fits without each batch, if there are any."""
     correction = correction_of(name)
     return errors_left_out(correction, rows, True)[0], errors_without(correction, rows, True)
 

@@ -144,7 +144,7 @@ def test_numbers_are_unbiased_and_their_errors_honest() -> None:
 
 
 def test_where_control_variates_say_nothing_the_number_is_the_plain_one() -> None:
-    """Standardised errors of the choice between plain and adjusted, too, have mean 0 and spread 1."""
+    """Standardized errors of the choice between plain and adjusted, too, have mean 0 and spread 1."""
     plain, z = [], []
     for seed in range(SEEDS):
         found = table_of(Growth(names=("noise",)), seed=seed)

@@ -110,7 +110,7 @@ def test_heavy_tails_leave_errors_honest(population: str) -> None:
     """200 seeds about their own mean, as nothing else is known: intervals of 95 % by the t law hold it.
 
     Fewer than the binomial quantile at 1e-9 for 93 % are no chance. Errors of skewed numbers go with these, so that
-    standardised errors have no mean of 0. Power: half of each error holds fewer.
+    standardized errors have no mean of 0. Power: half of each error holds fewer.
     """
     estimators, sizes = [unknown("std"), unknown("inv_std")], [15]
     given = {"batch_sizes": sizes, "estimators": estimators}

@@ -18,7 +18,7 @@ def measured(populations, **kwargs):
 
 
 def scores(table):
-    """Standardised errors of the conditions that have an exact value and a trusted MCSE."""
+    """Standardized errors of the conditions that have an exact value and a trusted MCSE."""
     known = table[np.isfinite(table["exact"]) & np.isfinite(table["mcse"]) & (table["mcse"] > 0)]
     return (known["value"] - known["exact"]) / known["mcse"]
 
