@@ -57,7 +57,7 @@ class Intervals(bn.Study):
     def tail_index(self, condition: Mapping[str, Any], key: str, replicates: int) -> float:
         return bn.POPULATIONS[condition["population"]].tail_index if key in ("mean", "se") else math.inf
 
-    def wanted(self, condition: Mapping[str, Any], key: str, summary: str) -> bool:
+    def precision_required(self, condition: Mapping[str, Any], key: str, summary: str) -> bool:
         return summary == "coverage"
 
     def exact(self, condition: Mapping[str, Any], key: str, summary: str) -> float:
