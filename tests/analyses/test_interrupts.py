@@ -89,6 +89,7 @@ def test_ctrl_c_while_modules_are_imported(program: str, module: str, tmp_path: 
 
 def test_ctrl_c_while_a_command_works(tmp_path: Path) -> None:
     """A module of the user's, which takes long."""
+    pytest.importorskip("torch")
     there = tmp_path / "there"
     (tmp_path / "mine.py").write_text(
         f"import pathlib, time\ndef model():\n    pathlib.Path({str(there)!r}).touch()\n    time.sleep({LIMIT})\n"
