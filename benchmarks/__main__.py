@@ -57,7 +57,7 @@ def _joined(saved: Path, table: pd.DataFrame) -> pd.DataFrame:
     """The rows with those of other benchmarks that the file holds already, in the order of the registry."""
     if saved.exists():
         old = pd.read_csv(
-            saved, keep_default_na=False, na_values={name: [""] for name in table.select_dtypes("number")}
+            saved, keep_default_na=False, na_values={str(name): [""] for name in table.select_dtypes("number")}
         )
         table = pd.concat([old[~old["benchmark"].isin(table["benchmark"])], table], ignore_index=True)
     place = {name: i for i, name in enumerate(BENCHMARKS)}

@@ -164,7 +164,8 @@ def counted(tables: list[pd.DataFrame], replicates: int) -> list[dict[str, objec
     """A row for each law and summary: how many of the finite intervals hold the true value."""
     every = pd.concat(tables)
     rows: list[dict[str, object]] = []
-    for (law, measure, summary), part in every.groupby(["law", "measure", "summary"], sort=False):
+    for names, part in every.groupby(["law", "measure", "summary"], sort=False):
+        law, measure, summary = map(str, names)
         off = (part["value"] - LAWS[law].true(summary)).abs().to_numpy(float)
         mcse, df = part["mcse"].to_numpy(float), part["mcse_df"].to_numpy(float)
         finite = np.isfinite(mcse)

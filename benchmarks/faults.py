@@ -57,7 +57,9 @@ KILLS_PER_RUN = 10
 
 def measured(study: str, executor: Executor | int, store: Path | None) -> pd.DataFrame:
     measure, given, options = STUDIES[study]
-    return measure(*given, **options, precision=None, executor=executor, store=store, progress=False).table
+    found = measure(*given, **options, precision=None, executor=executor, store=store, progress=False)
+    table: pd.DataFrame = found.table
+    return table
 
 
 def run(study: str, kind: str, store: Path) -> None:

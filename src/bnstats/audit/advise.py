@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -144,9 +144,10 @@ class Advice:
         normal = self.plan.population.family == "norm"
         unknown = {_GROWTH: "not known for this plan"}
         missing = "cannot occur" if normal else "not known for this population"
+        rows: Iterable[Any] = self.table.itertuples()
         lines = [
             f"{row.quantity}: {_span(row.low, row.high, unknown.get(str(row.quantity), missing))} ({row.unit})"
-            for row in self.table.itertuples()
+            for row in rows
         ]
         return "\n".join([*lines, "", *(self.notes or ("Nothing in this plan needs to be changed.",))])
 

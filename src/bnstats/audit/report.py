@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -114,8 +115,10 @@ class Audit:
                 f"Only {few} different batches: standard errors from so few are off by {rough:.0%} themselves."
             )
         first = self.scores[self.scores["metric"] == self.scores["metric"].iloc[0]] if len(self.scores) else self.scores
-        for rows, table in first.groupby("rows", sort=False):
-            kinds = [f"{r.statistics} {r.value:.4f} ({r.low:.4f} to {r.high:.4f})" for r in table.itertuples()]
+        parts: Iterable[tuple[Any, pd.DataFrame]] = first.groupby("rows", sort=False)
+        for rows, table in parts:
+            scored: Iterable[Any] = table.itertuples()
+            kinds = [f"{r.statistics} {r.value:.4f} ({r.low:.4f} to {r.high:.4f})" for r in scored]
             lines.append(f"{table['metric'].iloc[0]} of {rows} rows: {', '.join(kinds)}.")
         for name, size in self.helps_from().items():
             helps = f"helps from {size} rows on" if size else "does not help"
@@ -130,7 +133,7 @@ class Audit:
         first = self.adaptations[self.adaptations["metric"] == self.adaptations["metric"].iloc[0]]
         for name, rows in first.groupby("adaptation", sort=False):
             helps = rows.sort_values("test_batch_size", ascending=False).set_index("test_batch_size")["gain_low"] > 0
-            from_here_on = helps.index[helps.cummin()]
+            from_here_on = helps.index[helps.cummin().to_numpy(bool)]
             found[str(name)] = int(from_here_on.min()) if len(from_here_on) else None
         return found
 
@@ -144,7 +147,8 @@ class Audit:
         """The scores of the rows that are explained: test rows where they were given, else the loader's."""
         if self.scores.empty:
             return self.scores
-        return self.scores[self.scores["rows"] == self.scores["rows"].iloc[-1]]
+        explained: pd.DataFrame = self.scores[self.scores["rows"] == self.scores["rows"].iloc[-1]]
+        return explained
 
     def title(self) -> str:
         """The first finding, in a line."""

@@ -74,10 +74,11 @@ class Ledger:
             A line for each kind of claim, the error rate of the verdicts, and a line for each undecided claim.
         """
         chance = f"Any of the verdicts is wrong with a probability of at most {self.false_verdicts:g}."
+        rows: Iterable[Any] = undecided(self.table).itertuples()
         missing = [
             f"{printable(row.claim)}: about {row.replicates_needed:.3g} replicates are needed, "
             f"there were {row.replicates}."
-            for row in undecided(self.table).itertuples()
+            for row in rows
         ]
         return "\n".join([*counts(self.table), chance, *missing])
 

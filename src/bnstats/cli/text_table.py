@@ -166,7 +166,8 @@ def _rows(file: Path, text: str, mark: str | None) -> pd.DataFrame:
         for row, cells in enumerate(_split(text, mark)):
             if len(cells) < rows.shape[1]:
                 raise ValueError(_unequal(file, f"row {row + 1} has {len(cells)}, row 1 has {rows.shape[1]}"))
-    return rows.apply(lambda cells: cells.str.strip())
+    stripped: pd.DataFrame = rows.apply(lambda cells: cells.str.strip())
+    return stripped
 
 
 def _split(text: str, mark: str | None) -> Iterator[list[str]]:

@@ -75,9 +75,11 @@ def named_table_with(*columns: str, numbers: Sequence[str] = ()) -> Check:
 
 def literal_names(rows: pd.DataFrame) -> pd.DataFrame:
     """Return a table whose column names and text cells are literal."""
-    words = [column for column in rows if not pd.api.types.is_numeric_dtype(rows[column])]
-    shown = {column: [literal(cell) if isinstance(cell, str) else cell for cell in rows[column]] for column in words}
-    return rows.assign(**shown).rename(columns=lambda name: literal(name) if isinstance(name, str) else name)
+    shown = rows.copy()
+    for column in rows:
+        if not pd.api.types.is_numeric_dtype(rows[column]):
+            shown[column] = [literal(cell) if isinstance(cell, str) else cell for cell in rows[column]]
+    return shown.rename(columns=lambda name: literal(name) if isinstance(name, str) else name)
 
 
 def table_with(*columns: str, numbers: Sequence[str] = ()) -> Check:

@@ -62,7 +62,8 @@ def _placed(row: pd.Series) -> pd.Series:
         low_is_nearer = abs(row["estimate"] - ends[0]) <= abs(row["estimate"] - ends[1])
         edge, sign = (ends[0], 1.0) if low_is_nearer else (ends[1], -1.0)
     inside = sorted(sign * (np.array([row["low"], row["high"]]) - edge))
-    return pd.concat([row, pd.Series({"from": inside[0], "to": inside[1], "at": sign * (row["estimate"] - edge)})])
+    placed = {"from": inside[0], "to": inside[1], "at": sign * (row["estimate"] - edge)}
+    return pd.Series(row.to_dict() | placed)
 
 
 def _draw(ax: Axes, rows: pd.DataFrame, palette: Any) -> None:

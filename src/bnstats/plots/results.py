@@ -157,7 +157,9 @@ def mismatch(table: pd.DataFrame, metric: str = "accuracy") -> Figure:
         for ax, (values, part) in zip(axes, parts, strict=True):
             for name, one in part.groupby("statistics", sort=False):
                 i = kinds[name]
-                series(ax, one, x, color=palette[i % len(palette)], marker=MARKERS[i % 13], label=name, joined=True)
+                series(
+                    ax, one, x, color=palette[i % len(palette)], marker=MARKERS[i % 13], label=str(name), joined=True
+                )
             best = part["best"].max()
             if np.isfinite(best):
                 ax.axhline(best, color="0.3", linestyle=":", label="best possible")

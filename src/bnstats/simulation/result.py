@@ -143,7 +143,7 @@ class Result:
             self._error(row, other, self._shares_draws(column))
             for row, other in zip(pairs["row"], pairs["row_of_other"], strict=True)
         ]
-        found = pairs[keys].assign(value=pairs["value"] - pairs["value_of_other"])
+        found: pd.DataFrame = pairs[keys].assign(value=pairs["value"] - pairs["value_of_other"])
         return found.assign(
             mcse=[error.mcse for error, _ in errors],
             mcse_df=[error.df for error, _ in errors],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -174,7 +174,8 @@ def _slopes(
 
 
 def _check_defined(simulation: Simulation, measure: str, estimator: Estimator, source: Population) -> None:
-    for row, sample in zip(simulation.table.itertuples(), simulation.samples, strict=True):
+    rows: Iterable[Any] = simulation.table.itertuples()
+    for row, sample in zip(rows, simulation.samples, strict=True):
         nans, infinite = sample.missing.tolist()
         if row.measure == measure and math.isnan(row.value) and (nans or infinite):
             what, count = ("NaN", nans) if nans else ("infinite", infinite)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -52,7 +52,8 @@ class LeftOut:
         str
             One line per correction.
         """
-        first, *others = self.table.itertuples()
+        rows: Iterable[Any] = self.table.itertuples()
+        first, *others = rows
         lines = [f"{first.correction}: error {first.rmse:.4g} in {first.batches} batches that were left out."]
         for row in others:
             interval = f"{100 * row.low:+.3g} to {100 * row.high:+.3g} %"

@@ -100,7 +100,7 @@ def slope(part: pd.DataFrame, simulation: Simulation) -> Slope:
     if len(fitted) < min(5 if curved else 2, len(part)):
         return Slope()
     n = fitted["batch_size"].to_numpy(float)
-    weight = np.abs(fitted["value"] / fitted["mcse"]).to_numpy(float)
+    weight = (fitted["value"] / fitted["mcse"]).abs().to_numpy(float)
     terms = [np.ones_like(n), np.log(n), *([1 / n] if curved else [])]
     design = np.stack(terms, axis=1) * weight[:, None]
 

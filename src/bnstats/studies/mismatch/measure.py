@@ -193,7 +193,7 @@ def _mismatch(study: MismatchStudy, simulation: Simulation) -> Mismatch:
     # In other batches, rows reveal each other's classes; a shift changes the Bayes accuracy.
     alone = (table["shift"] == NO_SHIFT) & table["test_batching"].isin([repr(Shuffled()), repr(WithReplacement())])
     best = np.where(alone & (table["metric"] == "accuracy"), study.dataset.bayes, np.nan)
-    table.insert(table.columns.get_loc("exact") + 1, "best", best)
+    table.insert(list(table).index("exact") + 1, "best", best)
     scores = table[~part].reset_index(drop=True)
     _warn(scores[(scores["metric"] == "diverged") & (scores["value"] > 0)])
     rows = tuple(np.flatnonzero(~part).tolist())
