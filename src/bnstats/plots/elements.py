@@ -17,6 +17,7 @@ from bnstats._checks.array_types import FloatArray
 from bnstats._checks.numbers import interval
 from bnstats._checks.values import flag, optional, word
 from bnstats.plots.arguments import axes, color, column, marker, panel_count, positive, table_with
+from bnstats.plots.colors import OTHERS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -41,12 +42,11 @@ def theme() -> Iterator[list[Any]]:
     import seaborn as sns
 
     settings: dict[Any, Any] = {"axes.titlesize": 11, "axes.labelsize": 10, "figure.dpi": 110, "savefig.dpi": 150}
-    palette = sns.color_palette("colorblind")
     before = {name: mpl.rcParams[name] for name in settings}
     with sns.axes_style("ticks", {"axes.grid": True, "grid.alpha": 0.3}):
         mpl.rcParams.update(settings)
         try:
-            yield [palette[i] for i in (0, 1, 2, 4, 3, 5, 7, 8, 9, 6)]
+            yield list(OTHERS)
         finally:
             # Only these settings: the first figure may load a notebook's backend, which makes the session interactive.
             mpl.rcParams.update(before)

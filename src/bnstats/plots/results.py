@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -10,6 +12,7 @@ import pandas as pd
 from bnstats._checks.arguments import checked
 from bnstats._checks.values import choice
 from bnstats.plots.arguments import named_table_with
+from bnstats.plots.colors import REFERENCE, STATISTICS, colors_of, shades
 from bnstats.plots.elements import (
     MARKERS,
     explain,
@@ -24,6 +27,7 @@ from bnstats.plots.elements import (
 )
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
@@ -34,6 +38,53 @@ MEASURES = {
     "rmse": "root mean squared error",
     "median_abs_error": "median absolute error",
 }
+Finish = Callable[["Axes", pd.DataFrame], object]
+
+
+def _drawn(
+    rows: pd.DataFrame,
+    x: str,
+    panel: Sequence[str],
+    line: Sequence[str],
+    finish: Finish,
+    ylabel: str = "",
+    fixed: Mapping[str, Any] = MappingProxyType({}),
+    *,
+    legend: str | None = None,
+    joined: bool = False,
+) -> Figure:
+    """Draw rows against column `x`, in the panel and the line that are named for each row.
+
+    `finish` sets the axes of a panel, from its rows. A line has the same color and marker in all panels, and its
+    fixed color if there is one. Joined points are scores, which share an axis.
+    """
+    colors = colors_of(line, fixed)
+    markers = {name: MARKERS[i % len(MARKERS)] for i, name in enumerate(colors)}
+    with theme():
+        figure, axes = panels(len(set(panel)), sharey=joined)
+        place = dict(zip(dict.fromkeys(panel), axes, strict=True))
+        for (where, name), one in rows.groupby([np.asarray(panel), np.asarray(line)], sort=False):
+            ax, label = place[where], name or None
+            series(ax, one, x, color=colors[name], marker=markers[name], label=label, joined=joined)
+        for where, ax in place.items():
+            part = rows[np.asarray(panel) == where]
+            ax.set(title=wrapped(where, 34), xlabel=x.replace("_", " "))
+            finish(ax, part)
+            say_if_empty(ax, part)
+        axes[0].set_ylabel(wrapped(ylabel, 34))
+        explain(figure, axes, title=legend)
+    return figure
+
+
+def _labels(rows: pd.DataFrame, columns: Sequence[str], *, named: bool = False) -> list[str]:
+    """Return the values of some columns as one text a row, each with the name of its column if asked."""
+    start = {column: f"{column.replace('_', ' ')} " if named else "" for column in columns}
+    values = rows[list(columns)].to_dict("records")
+    return [", ".join(f"{start[column]}{value}" for column, value in row.items()) for row in values]
+
+
+def _varied(rows: pd.DataFrame, columns: Sequence[str]) -> list[str]:
+    return [column for column in columns if rows[column].nunique(dropna=False) > 1]
 
 
 @shown_once
@@ -53,24 +104,14 @@ def convergence(table: pd.DataFrame, measure: str = "rmse") -> Figure:
     Figure
         Matplotlib figure.
     """
-    rows = _rows_of(table, measure)
-    series_of = ["population", "batching"] if rows["batching"].nunique() > 1 else ["population"]
-    estimators = list(dict.fromkeys(rows["estimator"]))
-    with theme() as palette:
-        figure, axes = panels(len(estimators))
-        for ax, estimator in zip(axes, estimators, strict=True):
-            chosen = rows[rows["estimator"] == estimator]
-            for i, (name, part) in enumerate(chosen.groupby(series_of, sort=False)):
-                label = ", ".join(map(str, name))
-                drawn = part.assign(value=part["value"].abs(), exact=part["exact"].abs())
-                series(ax, drawn, "batch_size", color=palette[i % len(palette)], marker=MARKERS[i % 13], label=label)
-            log2_ticks(ax, chosen["batch_size"].tolist())
-            log_errors(ax)
-            ax.set(title=estimator, xlabel="batch size")
-            say_if_empty(ax, chosen)
-        axes[0].set_ylabel(f"{MEASURES[measure]} (unit of the estimate)")
-        explain(figure, axes)
-    return figure
+    rows = _errors(table, measure)
+
+    def finish(ax: Axes, part: pd.DataFrame) -> None:
+        log2_ticks(ax, part["batch_size"].tolist())
+        log_errors(ax)
+
+    titles, lines = rows["estimator"].tolist(), _labels(rows, ["population", *_varied(rows, ["batching"])])
+    return _drawn(rows, "batch_size", titles, lines, finish, f"{MEASURES[measure]} (unit of the estimate)")
 
 
 @shown_once
@@ -91,24 +132,17 @@ def numbers(table: pd.DataFrame) -> Figure:
     names = list(table.columns[: table.columns.get_loc("value")])
     panel = next((name for name in ("measure", "metric") if name in names), None)
     numeric = [name for name in names if pd.api.types.is_numeric_dtype(table[name])]
-    x = max(numeric, key=lambda name: table[name].nunique(), default=None)
-    others = [name for name in names if name not in (x, panel) and table[name].nunique(dropna=False) > 1]
-    parts = [("", table)] if panel is None else list(table.groupby(panel, sort=False))
-    with theme() as palette:
-        figure, axes = panels(len(parts))
-        for ax, (title, part) in zip(axes, parts, strict=True):
-            at = "place" if x is None else x
-            part = part.assign(place=range(len(part)))
-            lines = [((), part)] if not others else part.groupby(others, sort=False, dropna=False)
-            for i, (values, one) in enumerate(lines):
-                label = ", ".join(map(str, values)) or None
-                series(ax, one, at, color=palette[i % len(palette)], marker=MARKERS[i % 13], label=label)
-            if at == "batch_size":
-                log2_ticks(ax, part[at].tolist())
-            ax.set(title=MEASURES.get(str(title), str(title).replace("_", " ")), xlabel=at.replace("_", " "))
-            say_if_empty(ax, part)
-        explain(figure, axes)
-    return figure
+    x = max(numeric, key=lambda name: table[name].nunique(), default="place")
+    titles = [""] * len(table) if panel is None else [str(name) for name in table[panel]]
+    rows = table if numeric else table.assign(place=table.groupby(titles).cumcount())
+
+    def finish(ax: Axes, part: pd.DataFrame) -> None:
+        if x == "batch_size":
+            log2_ticks(ax, part[x].tolist())
+
+    lines = _labels(rows, _varied(table, [name for name in names if name not in (x, panel)]))
+    titles = [MEASURES.get(title, title.replace("_", " ")) for title in titles]
+    return _drawn(rows, x, titles, lines, finish)
 
 
 SCORES = {
@@ -149,27 +183,17 @@ def mismatch(table: pd.DataFrame, metric: str = "accuracy") -> Figure:
     conditions = list(rows.columns[: rows.columns.get_loc("statistics")])
     if (rows["test_batch_size"] == rows["batch_size"]).all():
         conditions.remove("test_batch_size")
-    varied = [c for c in conditions if c != x and rows[c].nunique(dropna=False) > 1]
-    parts = [((), rows)] if not varied else list(rows.groupby(varied, sort=False, dropna=False))
-    kinds = {kind: i for i, kind in enumerate(dict.fromkeys(rows["statistics"]))}
-    with theme() as palette:
-        figure, axes = panels(len(parts), sharey=True)
-        for ax, (values, part) in zip(axes, parts, strict=True):
-            for name, one in part.groupby("statistics", sort=False):
-                i = kinds[name]
-                series(
-                    ax, one, x, color=palette[i % len(palette)], marker=MARKERS[i % 13], label=str(name), joined=True
-                )
-            best = part["best"].max()
-            if np.isfinite(best):
-                ax.axhline(best, color="0.3", linestyle=":", label="best possible")
-            log2_ticks(ax, part[x].tolist())
-            title = ", ".join(f"{c.replace('_', ' ')} {v}" for c, v in zip(varied, values, strict=True))
-            ax.set(title=wrapped(title or str(rows["dataset"].iloc[0]), 34), xlabel=x.replace("_", " "))
-            say_if_empty(ax, part)
-        axes[0].set_ylabel(wrapped(SCORES[metric], 34))
-        explain(figure, axes, title="statistics of")
-    return figure
+    varied = _varied(rows, [column for column in conditions if column != x])
+    titles = _labels(rows, varied, named=True) if varied else [str(rows["dataset"].iloc[0])] * len(rows)
+
+    def finish(ax: Axes, part: pd.DataFrame) -> None:
+        best = part["best"].max()
+        if np.isfinite(best):
+            ax.axhline(best, color=REFERENCE, linestyle=":", label="best possible")
+        log2_ticks(ax, part[x].tolist())
+
+    lines = rows["statistics"].tolist()
+    return _drawn(rows, x, titles, lines, finish, SCORES[metric], STATISTICS, legend="statistics of", joined=True)
 
 
 @shown_once
@@ -189,21 +213,17 @@ def running(table: pd.DataFrame, measure: str = "rmse") -> Figure:
     Figure
         Matplotlib figure.
     """
-    rows = _rows_of(table, measure)
-    statistics = list(dict.fromkeys(rows["statistic"]))
-    with theme() as palette:
-        figure, axes = panels(len(statistics))
-        for ax, statistic in zip(axes, statistics, strict=True):
-            chosen = rows[rows["statistic"] == statistic].groupby(["convention", "momentum"], sort=False, dropna=False)
-            for i, ((name, momentum), part) in enumerate(chosen):
-                label = name if np.isnan(momentum) else f"{name}, momentum {momentum:.3g}"
-                drawn = part.assign(value=part["value"].abs(), exact=part["exact"].abs())
-                series(ax, drawn, "step", color=palette[i % len(palette)], marker=MARKERS[i % 13], label=label)
-            ax.set(xscale="log", yscale="log", title=f"running {statistic}", xlabel="steps")
-            say_if_empty(ax, rows[rows["statistic"] == statistic])
-        axes[0].set_ylabel(f"{MEASURES[measure]} (unit of the statistic)")
-        explain(figure, axes)
-    return figure
+    rows = _errors(table, measure)
+    lines = [
+        name if np.isnan(momentum) else f"{name}, momentum {momentum:.3g}"
+        for name, momentum in zip(rows["convention"], rows["momentum"], strict=True)
+    ]
+
+    def finish(ax: Axes, _: pd.DataFrame) -> None:
+        ax.set(xscale="log", yscale="log", xlabel="steps")
+
+    titles = [f"running {statistic}" for statistic in rows["statistic"]]
+    return _drawn(rows, "step", titles, lines, finish, f"{MEASURES[measure]} (unit of the statistic)")
 
 
 @shown_once
@@ -227,23 +247,23 @@ def gradients(table: pd.DataFrame) -> Figure:
     Figure
         Matplotlib figure.
     """
-    varied = [c for c in ("normalizer", "activation", "width", "depth", "step") if table[c].nunique() > 1]
-    parts = list(table.groupby(varied, sort=False)) if varied else [((), table)]
-    with theme() as palette:
-        figure, axes = panels(len(parts), sharey=True)
-        for ax, (values, part) in zip(axes, parts, strict=True):
-            for i, (size, one) in enumerate(part.groupby("batch_size")):
-                # The error of small batches is infinite, so their points have no bars.
-                drawn = one.assign(mcse=one["mcse"].where(np.isfinite(one["mcse"]), 0.0))
-                color, marker = palette[i % len(palette)], MARKERS[i % len(MARKERS)]
-                series(ax, drawn, "layer", color=color, marker=marker, label=str(size), joined=True)
-            title = ", ".join(f"{column} {value}" for column, value in zip(varied, values, strict=True))
-            ax.set(title=title or str(part["normalizer"].iloc[0]), xlabel="hidden layer, from the input", yscale="log")
-        axes[0].set_ylabel("squared norm of the weights' gradient")
-        axes[-1].legend(fontsize=8, title="batch size")
-    return figure
+    varied = _varied(table, ["normalizer", "activation", "width", "depth", "step"])
+    # The error of small batches is infinite, so their points have no bars.
+    rows = table.assign(mcse=table["mcse"].where(np.isfinite(table["mcse"]), 0.0)).sort_values("batch_size")
+
+    def finish(ax: Axes, _: pd.DataFrame) -> None:
+        ax.set(xlabel="hidden layer, from the input", yscale="log")
+
+    lines = rows["batch_size"].astype(str).tolist()
+    sizes = dict.fromkeys(lines)
+    colors = dict(zip(sizes, shades(len(sizes)), strict=True))
+    titles = _labels(rows, varied or ["normalizer"], named=bool(varied))
+    ylabel = "squared norm of the weights' gradient"
+    return _drawn(rows, "layer", titles, lines, finish, ylabel, colors, legend="batch size", joined=True)
 
 
-def _rows_of(table: pd.DataFrame, measure: str) -> pd.DataFrame:
+def _errors(table: pd.DataFrame, measure: str) -> pd.DataFrame:
+    """Return the rows of a measure, with the sizes of its values."""
     choice("measure", measure, [known for known in MEASURES if known in set(table["measure"])])
-    return table[table["measure"] == measure]
+    rows = table[table["measure"] == measure]
+    return rows.assign(value=rows["value"].abs(), exact=rows["exact"].abs())
