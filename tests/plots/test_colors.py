@@ -70,3 +70,9 @@ def test_a_line_has_one_color_and_marker_in_all_panels() -> None:
     table = pd.DataFrame([{"population": p, "estimator": e} for p, e in rows])
     table = table.assign(batching="IID()", measure="rmse", batch_size=4, value=0.5, **ESTIMATE)
     assert len(color_of(plots.convergence(table), "b")) == 1
+
+
+def test_a_table_in_which_one_column_varies_is_one_line() -> None:
+    table = pd.DataFrame({"population": "a", "batch_size": [2, 4], "value": 0.5}).assign(**ESTIMATE)
+    (ax,) = plots.numbers(table).axes
+    assert len(ax.lines[0].get_xdata()) == 2

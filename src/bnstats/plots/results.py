@@ -64,8 +64,8 @@ def _drawn(
         figure, axes = panels(len(set(panel)), sharey=joined)
         place = dict(zip(dict.fromkeys(panel), axes, strict=True))
         for (where, name), one in rows.groupby([np.asarray(panel), np.asarray(line)], sort=False):
-            ax, label = place[where], name or None
-            series(ax, one, x, color=colors[name], marker=markers[name], label=label, joined=joined)
+            ax, name = place[str(where)], str(name)
+            series(ax, one, x, color=colors[name], marker=markers[name], label=name or None, joined=joined)
         for where, ax in place.items():
             part = rows[np.asarray(panel) == where]
             ax.set(title=wrapped(where, 34), xlabel=x.replace("_", " "))
@@ -78,9 +78,9 @@ def _drawn(
 
 def _labels(rows: pd.DataFrame, columns: Sequence[str], *, named: bool = False) -> list[str]:
     """Return the values of some columns as one text a row, each with the name of its column if asked."""
-    start = {column: f"{column.replace('_', ' ')} " if named else "" for column in columns}
-    values = rows[list(columns)].to_dict("records")
-    return [", ".join(f"{start[column]}{value}" for column, value in row.items()) for row in values]
+    names = [f"{column.replace('_', ' ')} " if named else "" for column in columns]
+    texts = [[f"{name}{value}" for value in rows[column]] for name, column in zip(names, columns, strict=True)]
+    return [", ".join(parts) for parts in zip(*texts, strict=True)] or [""] * len(rows)
 
 
 def _varied(rows: pd.DataFrame, columns: Sequence[str]) -> list[str]:
