@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import bnstats
+from docs.moving_page import write_moving_page
 from docs.pages import write_api, write_ledger, write_measured
 
 HERE = Path(__file__).parent
 write_api(HERE / "api")
 write_ledger(HERE / "ledger_table.html")
 write_measured(HERE / "measured")
+write_moving_page(HERE / "moving_page.html")
 
 project = "bnstats"
 author = "the bnstats developers"
@@ -27,5 +29,5 @@ html_title = "bnstats"
 html_static_path = ["_static"]
 html_context = {"default_mode": "light"}
 html_css_files = ["site.css"]
-html_js_files = ["ledger.js"]
+html_js_files = ["ledger.js", "batch.js"]
 html_theme_options = {"show_prev_next": False, "secondary_sidebar_items": ["page-toc"], "navbar_align": "left"}

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlparse
 
 import pytest
+from in_browser import WIDTHS, opened
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-FLAGS = (
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-)
-WIDTHS = {"desktop": (1280, 900), "phone": (390, 844)}
 PAGES = (
     "index",
     "ledger",
+    "draw_a_batch",
     "methods",
     "developing",
     "gallery/index",
@@ -41,36 +36,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert built.returncode == 0, built.stderr
     assert "WARNING" not in built.stderr
     return out
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """A headless Chromium."""
-    webdriver = pytest.importorskip("selenium.webdriver")
-    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if chromium is None or driver is None:
-        pytest.skip("there is no chromium here")
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    started = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
-    yield started
-    started.quit()
-
-
-def opened(browser: Any, page: Path, width: str = "desktop") -> Any:
-    """The page in a window of that size."""
-    size = WIDTHS[width]
-    metrics = {"width": size[0], "height": size[1], "deviceScaleFactor": 1, "mobile": width == "phone"}
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
-    browser.get(page.as_uri())
-    # On a busy machine the driver may return before the page is there.
-    there = "return location.href === arguments[0] && document.readyState === 'complete'"
-    wait = pytest.importorskip("selenium.webdriver.support.ui").WebDriverWait
-    wait(browser, 300).until(lambda b: b.execute_script(there, page.as_uri()))
-    return browser
 
 
 @pytest.mark.parametrize("width", WIDTHS)
