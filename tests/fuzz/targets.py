@@ -362,7 +362,15 @@ def table() -> Any:
     named |= {"statistics": "batch", "statistic": "mean", "convention": "torch", "dataset": "digits", "winner": "none"}
     named |= {"normalizer": "batch", "activation": "relu", "effect": "trend", "labels": "signal", "design": "balanced"}
     varying = {"batch_size": [2, 4], "test_batch_size": [2, 4], "step": [1, 2], "layer": [1, 2], "effect_size": [1, 2]}
-    fixed = {"width": 8, "depth": 3, "momentum": 0.1, "smoothness": 0.5, "best": 0.9, "margin": 0.1, "clear": True}
+    fixed = {
+        "width": 8,
+        "depth": 3,
+        "momentum": 0.1,
+        "smoothness": 0.5,
+        "bayes_accuracy": 0.9,
+        "margin": 0.1,
+        "clear": True,
+    }
     numbers = {"value": [1.0, 0.5], "mcse": [0.1, 0.1], "exact": [1.0, 0.5], "low": [0.1, 0.2], "high": [1.1, 1.2]}
     return pd.DataFrame(varying).assign(**named, **fixed, **numbers, target=0.5)
 

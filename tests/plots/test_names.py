@@ -27,7 +27,7 @@ ESTIMATE = {"value": [0.5, 0.25], "mcse": [0.01, 0.01], "exact": [0.5, np.nan]}
 
 
 def rows(**columns: Any) -> pd.DataFrame:
-    return pd.DataFrame(columns | ESTIMATE | {"best": np.nan})
+    return pd.DataFrame(columns | ESTIMATE | {"bayes_accuracy": np.nan})
 
 
 def error_table(name: str) -> pd.DataFrame:

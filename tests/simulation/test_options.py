@@ -19,6 +19,7 @@ def test_every_function_that_runs_a_study_takes_and_shows_the_same_options(funct
     parameters = inspect.signature(function).parameters
     assert list(RunOptions.__annotations__) == list(parameters)[-6:]
     assert all(parameters[name].kind is inspect.Parameter.KEYWORD_ONLY for name in RunOptions.__annotations__)
+    assert "ForwardRef" not in str(inspect.signature(function))
     assert DOCUMENTATION in function.__doc__
     assert "**options" not in f"{inspect.signature(function)}{function.__doc__}"
 

@@ -56,7 +56,7 @@ def test_table_has_a_row_for_each_kind_and_score() -> None:
     table = digits().table
     assert " ".join(table.columns) == (
         "dataset normalizer batching batch_size hidden momentum learning_rate shift test_batching test_batch_size "
-        "statistics metric value mcse mcse_df exact best replicates precision_reached"
+        "statistics metric value mcse mcse_df exact bayes_accuracy replicates precision_reached"
     )
     assert list(dict.fromkeys(table["statistics"])) == KINDS
     assert list(dict.fromkeys(table["metric"])) == ["accuracy", "nll", "ece", "disagreement", "diverged"]
@@ -262,11 +262,11 @@ def test_no_network_beats_the_bayes_rule() -> None:
     """Wrong: the Bayes accuracy of classes that are closer to each other is beaten."""
     m = measure_mismatch("gaussians", batch_sizes=[8, 64], steps=300, max_replicates=32, precision=None)
     rows = m.table[m.table["metric"] == "accuracy"]
-    assert (rows["best"] == Gaussians().bayes).all()
-    assert m.table["best"].notna().sum() == len(rows)
+    assert (rows["bayes_accuracy"] == Gaussians().bayes).all()
+    assert m.table["bayes_accuracy"].notna().sum() == len(rows)
     closer = Gaussians(separation=2.4).bayes
     for row in rows.itertuples():
-        assert not exceeds(row.value - row.best, row.mcse, 32)
+        assert not exceeds(row.value - row.bayes_accuracy, row.mcse, 32)
         if row.batch_size == 64:
             assert exceeds(row.value - closer, row.mcse, 32)
 
@@ -276,7 +276,7 @@ def test_the_bound_is_stated_only_where_it_holds() -> None:
     m = measure_mismatch(
         SMALL, shift=[None, Noise(1.0)], test_batching=[WithReplacement(), Correlated(phi=0.9), OneClass()], **FEW
     )
-    known = m.table[m.table["best"].notna()]
+    known = m.table[m.table["bayes_accuracy"].notna()]
     assert set(known["test_batching"]) == {"WithReplacement()"}
     assert set(known["shift"]) == {"none"}
     assert set(known["metric"]) == {"accuracy"}

@@ -43,21 +43,7 @@ class Ledger:
     Attributes
     ----------
     table : DataFrame
-        One row for each claim. Numbers other than counts are in the unit of the claim's quantity.
-
-        - claim, statement, source, quantity : texts of the claim
-        - scope : data and networks of the evidence
-        - interval_method : method of the interval; "by algebra" if all cases are computed
-        - region : values of the quantity for which the claim is true
-        - estimate : mean of the replicates
-        - low, high : ends of the interval; with probability 1 - `false_verdicts`, the intervals of all rows contain
-          their quantities
-        - replicates : number of replicates
-        - verdict : supported, refuted or undecided; for a published sign: the same here, opposite here or undecided
-          here
-        - min_detectable : width of the interval. A quantity farther than this outside the region would have been
-          detected, for replicates with the same spread.
-        - replicates_needed : number of replicates that would decide an undecided claim; otherwise nan
+        Claims with their verdicts; `check_claims` describes the columns.
     false_verdicts : float
         Upper bound of the probability that any verdict is wrong.
     """
@@ -138,7 +124,21 @@ def check_claims(
     Returns
     -------
     Ledger
-        Table with one row for each claim: its interval, its verdict and the replicates drawn.
+        Verdicts. `table` has one row per claim; numbers other than counts are in the unit of the claim's quantity:
+
+        - `claim`, `statement`, `source`, `quantity`: texts of the claim.
+        - `scope`: data and networks of the evidence.
+        - `interval_method`: method of the interval; "by algebra" if all cases are computed.
+        - `region`: values of the quantity for which the claim is true.
+        - `estimate`: mean of the replicates.
+        - `low`, `high`: ends of the interval. With probability 1 - `false_verdicts`, the intervals of all rows contain
+          their quantities.
+        - `replicates`: number of replicates.
+        - `verdict`: supported, refuted or undecided; for a published sign: the same here, opposite here or undecided
+          here.
+        - `min_detectable`: width of the interval. A quantity farther than this outside the region would have been
+          detected, for replicates with the same spread.
+        - `replicates_needed`: number of replicates that would decide an undecided claim; NaN for other claims.
 
     Raises
     ------

@@ -157,7 +157,7 @@ SCORES = {
 @shown_once
 @checked(
     table=named_table_with(
-        "dataset", "statistics", "metric", numbers=("batch_size", "test_batch_size", *ESTIMATES, "best")
+        "dataset", "statistics", "metric", numbers=("batch_size", "test_batch_size", *ESTIMATES, "bayes_accuracy")
     )
 )
 def mismatch(table: pd.DataFrame, metric: str = "accuracy") -> Figure:
@@ -187,9 +187,9 @@ def mismatch(table: pd.DataFrame, metric: str = "accuracy") -> Figure:
     titles = _labels(rows, varied, named=True) if varied else [str(rows["dataset"].iloc[0])] * len(rows)
 
     def finish(ax: Axes, part: pd.DataFrame) -> None:
-        best = part["best"].max()
-        if np.isfinite(best):
-            ax.axhline(best, color=REFERENCE, linestyle=":", label="best possible")
+        bayes = part["bayes_accuracy"].max()
+        if np.isfinite(bayes):
+            ax.axhline(bayes, color=REFERENCE, linestyle=":", label="Bayes accuracy")
         log2_ticks(ax, part[x].tolist())
 
     lines = rows["statistics"].tolist()

@@ -86,7 +86,7 @@ def run_options(*, precision: float | None, max_replicates: int) -> Callable[[Ca
                 raise
 
         measuring.__signature__ = signature  # type: ignore[attr-defined]
-        measuring.__doc__ = inspect.cleandoc(function.__doc__ or "").replace(_PLACE, DOCUMENTATION)
+        measuring.__doc__ = inspect.cleandoc(function.__doc__ or "").replace(_PLACE, DOCUMENTATION) + "\n"
         return measuring
 
     return decorate
@@ -96,11 +96,16 @@ def _with_options(signature: inspect.Signature, defaults: dict[str, Any]) -> ins
     """Return the signature with the options in place of `**options`."""
     *others, _ = signature.parameters.values()
     shared = [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=_as_written(name))
         for name, default in defaults.items()
-        for kind in [RunOptions.__annotations__[name]]
     ]
     return signature.replace(parameters=[*others, *shared])
+
+
+def _as_written(name: str) -> Any:
+    """Return the annotation of an option as `RunOptions` has it, which a TypedDict hides in a ForwardRef."""
+    annotation = RunOptions.__annotations__[name]
+    return getattr(annotation, "__forward_arg__", annotation)
 
 
 def checked(options: dict[str, Any]) -> dict[str, Any]:

@@ -106,14 +106,14 @@ class Result:
         Returns
         -------
         DataFrame
-            One row per pair of numbers. The first columns name the number, without the compared column. The others:
+            One row per pair of numbers. The first columns name the number, as in `table`, without the compared column.
+            The others are:
 
-            - `value`: the number with `a` minus the number with `b`.
-            - `mcse`, `mcse_df`: Monte Carlo standard error of `value`, and its degrees of freedom.
+            - `value`: number with `a` minus the number with `b`, in the unit of the numbers.
+            - `mcse`, `mcse_df`: Monte Carlo standard error of `value`, in its unit, and its degrees of freedom.
             - `paired`: True if both numbers come from the same draws. The error then is that of the paired difference,
-            over
-              independent groups of blocks. A run with one block simulates that block again, and the groups are parts of
-              it. False: the error is that of a difference of independent numbers.
+              over independent groups of blocks. A run with one block simulates that block again, and the groups are
+              parts of it. False: the error is that of a difference of independent numbers.
 
         Raises
         ------

@@ -38,21 +38,7 @@ class Simulation(Result):
     Attributes
     ----------
     table : DataFrame
-        One row per condition, measure and summary. The columns that describe the condition and the measure come first;
-        `summary` is among them if a measure has several summaries. The other columns:
-
-        - `value`: the estimate, or the exact value where that is infinite.
-        - `mcse`: Monte Carlo standard error, in the unit of `value`. It is NaN for an infinite value. It is inf if the
-          replicates' tails are too heavy for it to exist. It is also inf if all replicates are equal and nothing bounds
-          unseen values (`Study.value_range`); it is 0 only if all possible replicates are known to be equal.
-        - `mcse_df`: degrees of freedom of `mcse`. A 95 % interval is value ± t mcse, where t is the 97.5 % quantile of
-          Student's law with these degrees of freedom. They are inf if `mcse` is 0, and NaN if `mcse` is inf or NaN.
-        - `exact`: the exact value; NaN if it is unknown.
-        - `replicates`: number of replicates.
-        - `precision_reached`: True if `mcse`, divided by the scale of the summary, is at most `precision`, or if no
-          precision was required of the number.
-        - `variance_ratio`, of a study with control variates only: the factor by which more replicates would have been
-          needed without them; 1 if they were not used.
+        Numbers with their errors; `run` describes the columns.
     samples, summaries : list
         Sample and summary behind each row.
     looks : int
@@ -94,8 +80,22 @@ def run(
     Returns
     -------
     Simulation
-        Its `table` has one row per condition, measure and summary, with the columns `value`, `mcse`, `mcse_df`,
-        `exact`, `replicates` and `precision_reached`.
+        `table` has one row per condition, measure and summary. The columns that describe condition and measure come
+        first: the keys of `Study.columns` and `Study.key_columns`. The other columns are:
+
+        - `summary`: name of the summary; only if a measure has several summaries.
+        - `value`: estimate, or the exact value if that is infinite, in the unit of the measure.
+        - `mcse`: Monte Carlo standard error, in the unit of `value`. It is NaN for an infinite value. It is inf if the
+          replicates' tails are too heavy for it to exist. It is also inf if all replicates are equal and nothing bounds
+          unseen values (`Study.value_range`); it is 0 only if all possible replicates are known to be equal.
+        - `mcse_df`: degrees of freedom of `mcse`. A 95 % interval is value ± t mcse, where t is the 97.5 % quantile of
+          Student's law with these degrees of freedom. They are inf if `mcse` is 0, and NaN if `mcse` is inf or NaN.
+        - `exact`: exact value, in the unit of `value`; NaN if it is unknown.
+        - `replicates`: number of replicates.
+        - `precision_reached`: True if `mcse`, divided by the scale of the summary, is at most `precision`, or if no
+          precision was asked of the number.
+        - `variance_ratio`: factor by which more replicates would have been needed without control variates; only for a
+          study that has control variates.
 
     Raises
     ------

@@ -33,12 +33,9 @@ class LeftOut:
     Attributes
     ----------
     table : DataFrame
-        One row per correction. correction: name. batches: number of batches. rmse: root of the mean squared error,
-        averaged over left-out batches, in the outcome's unit. change: relative change of this mean squared error from
-        the first correction's. low, high: confidence interval of change. training_rmse: rmse on the fitted rows.
+        Errors of each correction; `leave_one_batch_out` describes the columns.
     errors : DataFrame
-        One row per correction and left-out batch. correction: name. batch: label. rows: number of its rows. mse: mean
-        squared error in it, in the outcome's squared unit. training_mse: mean squared error on the fitted rows.
+        Errors of each correction in each batch.
     """
 
     table: pd.DataFrame
@@ -123,7 +120,21 @@ def leave_one_batch_out(
     Returns
     -------
     LeftOut
-        Prediction errors of each correction, and their changes from the first.
+        Prediction errors. `table` has one row per correction:
+
+        - `correction`: name of the correction.
+        - `batches`: number of batches.
+        - `rmse`: root of the mean squared error, averaged over left-out batches, in the unit of the outcome.
+        - `training_rmse`: the same error on the fitted rows, in the unit of the outcome.
+        - `change`: relative change of the mean squared error from that of the first correction.
+        - `low`, `high`: confidence interval of `change`.
+
+        `errors` has one row per correction and left-out batch:
+
+        - `correction`, `batch`: name of the correction, and label of the batch.
+        - `rows`: number of rows of the batch.
+        - `mse`: mean squared error in the batch, in the squared unit of the outcome.
+        - `training_mse`: mean squared error on the fitted rows, in the squared unit of the outcome.
 
     Raises
     ------

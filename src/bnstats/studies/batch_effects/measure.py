@@ -88,7 +88,22 @@ def measure_correction(
     Returns
     -------
     Corrected
-        Each measure of each correction, and the best correction of each condition.
+        Measures of each correction. `table` has one row per condition, correction and measure:
+
+        - `effect`: name of the law of the effects.
+        - `effect_size`: standard deviation of the effects over that of the rows within a batch, without unit.
+        - `smoothness`: proportion of the effect's variance that is continuous in time.
+        - `batch_size`: number of rows in a batch.
+        - `labels`, `design`: role of the effect, "nuisance" or "signal"; "balanced" or "confounded".
+        - `correction`: name of the correction.
+        - `measure`: name of the measure, as in `measures`.
+        - `value`: estimate of the measure; rmse and bias in units of sigma, correlation without unit, accuracies as
+          proportions.
+        - `mcse`, `mcse_df`: Monte Carlo standard error of `value`, in its unit, and its degrees of freedom.
+        - `exact`: exact value, in the unit of `value`; NaN if it is unknown.
+        - `replicates`: number of sets of batches.
+        - `precision_reached`: True if the relative `mcse` is at most `precision`, or if no precision was asked of the
+          number.
 
     Raises
     ------

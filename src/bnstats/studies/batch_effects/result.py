@@ -23,12 +23,7 @@ class Corrected(Result):
     Attributes
     ----------
     table : DataFrame
-        One row per condition, correction and measure. effect, effect_size (tau / sigma), smoothness (proportion of
-        variance), batch_size (rows), labels, design: the condition. correction: name. measure: "rmse" and "bias" (in
-        units of sigma), "correlation", "accuracy", "training_accuracy" (proportions). value: estimate of the measure.
-        mcse, mcse_df: its Monte Carlo standard error, and the degrees of freedom. exact: exact value, nan if unknown.
-        replicates: number of replicates. precision_reached: True if the relative mcse is as small as asked. See
-        `Simulation`.
+        Numbers with their errors; `measure_correction` describes the columns.
     simulation : Simulation
         The run behind the table.
     """
@@ -52,11 +47,15 @@ class Corrected(Result):
         Returns
         -------
         DataFrame
-            One row per condition. effect, effect_size, smoothness, batch_size, labels, design: the condition. winner:
-            the best correction. value: its value of the measure. runner_up: the second best correction. margin:
-            difference of their values, in the measure's unit. mcse, mcse_df: Monte Carlo standard error of margin, and
-            its degrees of freedom. clear: True if the best correction beats all other corrections beyond Monte Carlo
-            error, family-wise at 5 % (one-sided t, Bonferroni over conditions and corrections).
+            One row per condition:
+
+            - `effect`, `effect_size`, `smoothness`, `batch_size`, `labels`, `design`: condition, as in `table`.
+            - `winner`, `runner_up`: names of the best and the second best correction.
+            - `value`: value of the measure for the best correction, in its unit.
+            - `margin`: difference of the values of the two corrections, in the unit of the measure.
+            - `mcse`, `mcse_df`: Monte Carlo standard error of `margin`, in its unit, and its degrees of freedom.
+            - `clear`: True if the best correction beats all other corrections beyond Monte Carlo error, family-wise at
+              5 % (one-sided t, Bonferroni over conditions and corrections).
 
         Raises
         ------

@@ -52,7 +52,19 @@ def measure_convergence(
     Returns
     -------
     Convergence
-        Bias, standard error, RMSE and median absolute error of each estimator at each batch size.
+        Errors of each estimator at each batch size. `table` has one row per condition, estimator and measure:
+
+        - `population`, `batching`, `estimator`: name of the population, of the batching rule and of the estimator.
+        - `batch_size`: number of values in a batch.
+        - `measure`: "bias", "se" (standard error), "rmse" or "median_abs_error" of the estimates.
+        - `value`: estimate of the measure, in the unit of the estimator.
+        - `mcse`, `mcse_df`: Monte Carlo standard error of `value`, in its unit, and its degrees of freedom.
+        - `exact`: exact value, in the unit of `value`; NaN if it is unknown.
+        - `replicates`: number of batches that `value` comes from.
+        - `precision_reached`: True if the relative `mcse` is at most `precision`, or if no precision was asked of the
+          number.
+        - `variance_ratio`: factor by which more batches would have been needed without control variates; 1 if none were
+          used.
 
     Raises
     ------

@@ -64,12 +64,7 @@ def rates(simulation: Simulation, expected: Callable[..., float], confidence: fl
     Returns
     -------
     DataFrame
-        One row per rate. population, batching, estimator, measure: names. rate: fitted slope, nan if the error is
-        infinite or not resolved, as for the bias of an unbiased estimator. mcse, mcse_df: Monte Carlo standard error
-        of rate, and its degrees of freedom. low, high: confidence interval for `exact`. exact: slope of the same
-        weighted fit to the exact errors at these batch sizes, nan if these are not known. expected: limit of the slope
-        for large n (`theory.rate`), which is approached slowly under heavy tails or if the leading term nearly
-        vanishes.
+        One row per rate; `Convergence.rates` describes the columns.
 
     Examples
     --------

@@ -23,11 +23,7 @@ class Convergence(Result):
     Attributes
     ----------
     table : DataFrame
-        One row per condition, estimator and measure. population, batching, estimator: names. batch_size: rows. measure:
-        "bias", "se", "rmse" or "median_abs_error" of the estimates. value: estimate of the measure, in the unit of the
-        estimator. mcse, mcse_df: its Monte Carlo standard error, and the degrees of freedom. exact: exact value, nan if
-        unknown. replicates: number of batches that value is taken from. precision_reached: True if the relative mcse is
-        as small as asked. variance_ratio: factor of replicates that control variates save. See `Simulation`.
+        Numbers with their errors; `measure_convergence` describes the columns.
     study : ConvergenceStudy
         The study that was simulated.
     simulation : Simulation
@@ -51,10 +47,23 @@ class Convergence(Result):
         Returns
         -------
         DataFrame
-            One row per population, batching rule, estimator and measure. rate: fitted slope. mcse, mcse_df: its Monte
-            Carlo standard error, and the degrees of freedom. low, high: confidence interval for `exact`. exact: slope
-            of the same fit to exact errors. expected: slope for large batches by theory. See
-            `bnstats.studies.convergence.rates.rates`.
+            One row per rate:
+
+            - `population`, `batching`, `estimator`, `measure`: names, as in `table`.
+            - `rate`: fitted slope, without unit; NaN if the error is infinite or not resolved, as for the bias of an
+              unbiased estimator.
+            - `mcse`, `mcse_df`: Monte Carlo standard error of `rate`, and its degrees of freedom.
+            - `low`, `high`: confidence interval for `exact`.
+            - `exact`: slope of the same weighted fit to the exact errors at these batch sizes; NaN if these are
+              unknown.
+            - `expected`: limit of the slope for large batches by theory (`bn.theory.rate`), which is approached slowly
+              under heavy tails or if the leading term nearly vanishes.
+
+        Notes
+        -----
+        The model is log error = a + rate log n + b / n, fitted by least squares with weights from the Monte Carlo
+        errors. It is fitted to sizes from 8 up to the first size whose error is not four standard errors from zero.
+        With fewer than five sizes from 8 up, all sizes are used, and b = 0.
 
         Examples
         --------

@@ -73,7 +73,22 @@ def measure_gradients(
     Returns
     -------
     Gradients
-        Squared norms of each layer's gradient, and factors from layer to layer.
+        Gradients by layer. `table` has one row per condition, step, layer and measure:
+
+        - `normalizer`, `activation`: name of the normalizer and of the activation.
+        - `width`, `depth`: number of units in each hidden layer, and number of hidden layers.
+        - `batch_size`: number of rows in a batch.
+        - `step`: number of training steps.
+        - `layer`: 1 for the layer next to the input; 0 for the average over layers.
+        - `measure`: "squared_norm" of the gradient; "factor", the squared norm of layer 2, 3, ... over that of the
+          layer above; "log_factor", the mean natural logarithm of the factors.
+        - `value`: mean of the measure over networks, without unit.
+        - `mcse`, `mcse_df`: Monte Carlo standard error of `value`, in its unit, and its degrees of freedom. `mcse` of a
+          factor or squared norm is infinite for batches of up to 5 rows, as its variance would be without eps.
+        - `exact`: NaN, as no network of finite width has an exact value.
+        - `replicates`: number of networks.
+        - `precision_reached`: True if the relative `mcse` is at most `precision`, or if no precision was asked of the
+          number.
 
     Raises
     ------

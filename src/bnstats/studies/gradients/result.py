@@ -25,17 +25,14 @@ class Gradients(Result):
     Attributes
     ----------
     table : DataFrame
-        One row per condition, step, layer and measure. normalizer, activation: names. width: units of each layer.
-        depth: hidden layers. batch_size: rows. step: training steps. layer: 1 is next to the input, 0 is the average
-        over layers. measure: "squared_norm" of the gradient; "factor", the squared norm of layer 2, 3, ... over that of
-        the layer above; "log_factor", the mean logarithm of the factors. value: mean over networks. mcse, mcse_df: its
-        Monte Carlo standard error, and the degrees of freedom. exact: nan, as it is known for no network of finite
-        width. replicates: networks. precision_reached: True if the relative mcse is as small as asked. The mcse of a
-        factor or squared norm is infinite for batches of up to 5 rows, as its variance would be without eps.
+        Numbers with their errors; `measure_gradients` describes the columns.
     simulation : Simulation
         The run behind the table.
     limits : DataFrame
-        One row per condition. wide_limit: limit of the factor for wide layers.
+        One row per condition:
+
+        - `normalizer`, `activation`, `width`, `depth`, `batch_size`, `step`: condition, as in `table`.
+        - `wide_limit`: limit of the factor for wide and deep networks; NaN if it is unknown.
     """
 
     alternatives: ClassVar = {"normalizer": False, "activation": False}
@@ -50,10 +47,14 @@ class Gradients(Result):
         Returns
         -------
         DataFrame
-            One row per condition and step. normalizer, activation, width, depth, batch_size, step: the condition.
-            factor: geometric mean over layers and networks. mcse, mcse_df: its Monte Carlo standard error, and the
-            degrees of freedom. mean: arithmetic mean, larger than factor if rare values dominate. wide_limit: limit of
-            the factor at initialization for wide and deep networks, nan if not known. replicates: networks.
+            One row per condition and step:
+
+            - `normalizer`, `activation`, `width`, `depth`, `batch_size`, `step`: condition, as in `table`.
+            - `factor`: geometric mean of the factors over layers and networks, without unit.
+            - `mcse`, `mcse_df`: Monte Carlo standard error of `factor`, and its degrees of freedom.
+            - `mean`: arithmetic mean of the factors, which is larger than `factor` if rare values dominate.
+            - `wide_limit`: limit of the factor at initialization for wide and deep networks; NaN if it is unknown.
+            - `replicates`: number of networks.
         """
         rows = self.table[self.table["layer"] == ALL_LAYERS].set_index(CONDITION)
         log, mean = (rows[rows["measure"] == name] for name in (LOG_FACTOR, FACTOR))

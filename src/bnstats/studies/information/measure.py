@@ -49,7 +49,17 @@ def measure_information(
     Returns
     -------
     Information
-        Accuracy and bits at each batch size.
+        Accuracy and information. `table` has one row per batch size and measure:
+
+        - `batch_size`: number of values in a batch.
+        - `measure`: "accuracy", the proportion of labels predicted correctly, or "bits", the information about the
+          label.
+        - `value`: estimate of the measure, as a proportion or in bits.
+        - `mcse`, `mcse_df`: Monte Carlo standard error of `value`, in its unit, and its degrees of freedom.
+        - `exact`: value of the Bayes classifier, in the unit of `value`; NaN if it is unknown.
+        - `replicates`: number of batches.
+        - `precision_reached`: True if the relative `mcse` is at most `precision`, or if no precision was asked of the
+          number.
 
     Raises
     ------

@@ -93,11 +93,7 @@ class RawBehind(Result):
     Attributes
     ----------
     table : DataFrame
-        One row per batch size and measure. batch_size: values in each batch. measure: "raw_mean" or "raw_sd", mean and
-        standard deviation of the raw value, given the normalized value. value: estimate of the measure, in the unit of
-        the raw values. mcse, mcse_df: its Monte Carlo standard error, and the degrees of freedom. exact: exact value,
-        nan if unknown. replicates: batches. precision_reached: True if the relative mcse is as small as asked. See
-        `Simulation`.
+        Numbers with their errors; `measure_raw_given_normalized` describes the columns.
     simulation : Simulation
         The run behind the table.
     """
@@ -135,7 +131,16 @@ def measure_raw_given_normalized(
     Returns
     -------
     RawBehind
-        Mean and standard deviation of the raw value at each batch size.
+        Law of the raw value. `table` has one row per batch size and measure:
+
+        - `batch_size`: number of values in a batch.
+        - `measure`: "raw_mean" or "raw_sd", mean and standard deviation of the raw value, given the normalized value.
+        - `value`: estimate of the measure, in the unit of the raw values.
+        - `mcse`, `mcse_df`: Monte Carlo standard error of `value`, in its unit, and its degrees of freedom.
+        - `exact`: exact value, in the unit of `value`; NaN if it is unknown.
+        - `replicates`: number of batches that were kept.
+        - `precision_reached`: True if the relative `mcse` is at most `precision`, or if no precision was asked of the
+          number.
 
     Raises
     ------

@@ -17,11 +17,7 @@ class Information(Result):
     Attributes
     ----------
     table : DataFrame
-        One row per batch size and measure. batch_size: values in each batch. measure: "accuracy", the proportion of
-        labels predicted correctly, or "bits", the information about the label in bits. value: estimate of the measure.
-        mcse, mcse_df: its Monte Carlo standard error, and the degrees of freedom. exact: value for the Bayes
-        classifier, nan if unknown. replicates: batches. precision_reached: True if the relative mcse is as small as
-        asked. See `Simulation`.
+        Numbers with their errors; `measure_information` describes the columns.
     guess : float
         Accuracy without the value: the proportion of the most frequent class.
     entropy : float

@@ -110,7 +110,27 @@ def measure_mismatch(
     Returns
     -------
     Mismatch
-        Scores for each kind of statistics, and the parts of the gap between batch and running statistics.
+        Scores and parts of the gap (`Mismatch.gap`). `table` has one row per condition, kind of statistics and metric:
+
+        - `dataset`, `normalizer`, `batching`: name of the data set, of the normalizer and of the rule of training
+          batches.
+        - `batch_size`: number of rows in a training batch.
+        - `hidden`: units of the hidden layers.
+        - `momentum`: weight of the new batch in the running statistics; NaN for 1/t.
+        - `learning_rate`: learning rate of training.
+        - `shift`, `test_batching`: name of the shift of test rows and of the rule of test batches.
+        - `test_batch_size`: number of rows in a test batch.
+        - `statistics`: kind of statistics that normalize test rows.
+        - `metric`: "accuracy"; "nll", negative log-likelihood in nats; "ece", expected calibration error;
+          "disagreement", proportion of test rows whose predicted class differs from that with population statistics;
+          "diverged", proportion of networks whose logits are not finite.
+        - `value`: mean of the metric over networks; a proportion, except for nll.
+        - `mcse`, `mcse_df`: Monte Carlo standard error of `value`, in its unit, and its degrees of freedom.
+        - `exact`: NaN, as no exact score is known.
+        - `bayes_accuracy`: Bayes accuracy for a single row, as a proportion; NaN if it is unknown.
+        - `replicates`: number of networks.
+        - `precision_reached`: True if the relative `mcse` is at most `precision`, or if no precision was asked of the
+          number.
 
     Raises
     ------
@@ -192,8 +212,8 @@ def _mismatch(study: MismatchStudy, simulation: Simulation) -> Mismatch:
     parts = table[part].drop(columns=["exact", "precision_reached"]).rename(columns={"statistics": "part"})
     # In other batches, rows reveal each other's classes; a shift changes the Bayes accuracy.
     alone = (table["shift"] == NO_SHIFT) & table["test_batching"].isin([repr(Shuffled()), repr(WithReplacement())])
-    best = np.where(alone & (table["metric"] == "accuracy"), study.dataset.bayes, np.nan)
-    table.insert(list(table).index("exact") + 1, "best", best)
+    bayes = np.where(alone & (table["metric"] == "accuracy"), study.dataset.bayes, np.nan)
+    table.insert(list(table).index("exact") + 1, "bayes_accuracy", bayes)
     scores = table[~part].reset_index(drop=True)
     _warn(scores[(scores["metric"] == "diverged") & (scores["value"] > 0)])
     rows = tuple(np.flatnonzero(~part).tolist())

@@ -22,16 +22,9 @@ class Mismatch(Result):
     Attributes
     ----------
     table : DataFrame
-        One row per condition, kind of statistics and metric. dataset, normalizer, batching, batch_size (rows), hidden
-        (units), momentum (nan for 1/t), learning_rate: condition of training. shift, test_batching, test_batch_size:
-        condition of testing. statistics: kind of statistics. metric: "accuracy"; "nll", negative log-likelihood in
-        nats; "ece", expected calibration error; "disagreement", proportion of test rows whose predicted class differs
-        from that with population statistics; "diverged", proportion of networks whose logits are not finite. value:
-        mean over networks. mcse, mcse_df: its Monte Carlo standard error, and the degrees of freedom. exact: nan. best:
-        Bayes accuracy for a single row, nan if unknown. replicates: networks. precision_reached: True if the relative
-        mcse is as small as asked. See `Simulation`.
+        Numbers with their errors; `measure_mismatch` describes the columns.
     parts : DataFrame
-        The table that `gap` returns.
+        Parts of the gap; `Mismatch.gap` describes the columns.
     simulation : Simulation
         The run behind the table.
     common_random_numbers : bool
@@ -71,10 +64,17 @@ class Mismatch(Result):
         Returns
         -------
         DataFrame
-            One row per condition, part and metric, with the columns of `table` except statistics, exact, best and
-            precision_reached. part: name of the difference. value: mean difference over networks, as a proportion or in
-            nats. mcse, mcse_df: its Monte Carlo standard error, at most the sum of those of the two scores, and the
-            degrees of freedom. mcse is 0 if the normalizer makes both scores equal.
+            One row per condition, part and metric:
+
+            - `dataset`, `normalizer`, `batching`, `batch_size`, `hidden`, `momentum`, `learning_rate`: condition of
+              training, as in `table`.
+            - `shift`, `test_batching`, `test_batch_size`: condition of testing, as in `table`.
+            - `part`: name of the difference.
+            - `metric`: "accuracy" or "nll".
+            - `value`: mean difference over networks; a proportion for accuracy, nats for nll.
+            - `mcse`, `mcse_df`: Monte Carlo standard error of `value`, at most the sum of those of the two scores, and
+              its degrees of freedom. `mcse` is 0 if the normalizer makes both scores equal.
+            - `replicates`: number of networks.
 
         Raises
         ------

@@ -57,7 +57,19 @@ def measure_running(
     Returns
     -------
     Running
-        Bias, standard error, RMSE and median absolute error of running mean and variance at each step.
+        Errors of running mean and variance. `table` has one row per convention, step, statistic and measure:
+
+        - `convention`: name of the convention.
+        - `momentum`: weight of the new batch; NaN for 1/t.
+        - `step`: number of training steps.
+        - `statistic`: "mean" or "var".
+        - `measure`: "bias", "se" (standard error), "rmse" or "median_abs_error" of the running statistic.
+        - `value`: estimate of the measure, in the unit of the values for the mean, in its square for the variance.
+        - `mcse`, `mcse_df`: Monte Carlo standard error of `value`, in its unit, and its degrees of freedom.
+        - `exact`: exact value, in the unit of `value`; NaN if it is unknown.
+        - `replicates`: number of runs.
+        - `precision_reached`: True if the relative `mcse` is at most `precision`, or if no precision was asked of the
+          number.
 
     Raises
     ------

@@ -22,11 +22,7 @@ class Running(Result):
     Attributes
     ----------
     table : DataFrame
-        One row per convention, momentum, step, statistic and measure. convention: name. momentum: weight of the new
-        batch, nan for 1/t. step: training steps. statistic: "mean" or "var". measure: "bias", "se", "rmse" or
-        "median_abs_error" of the running statistic. value: estimate of the measure, in the unit of the values, squared
-        for var. mcse, mcse_df: its Monte Carlo standard error, and the degrees of freedom. exact: exact value, nan if
-        unknown. replicates: runs. precision_reached: True if the relative mcse is as small as asked. See `Simulation`.
+        Numbers with their errors; `measure_running` describes the columns.
     study : RunningStudy
         The study that was simulated.
     simulation : Simulation
