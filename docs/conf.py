@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 
 import bnstats
@@ -13,6 +14,8 @@ write_api(HERE / "api")
 write_ledger(HERE / "ledger_table.html")
 write_measured(HERE / "measured")
 write_moving_page(HERE / "moving_page.html")
+
+ADDRESSES = tomllib.loads((HERE.parent / "pyproject.toml").read_text())["tool"]["bnstats"]
 
 project = "bnstats"
 author = "the bnstats developers"
@@ -31,3 +34,7 @@ html_context = {"default_mode": "light"}
 html_css_files = ["site.css"]
 html_js_files = ["ledger.js", "batch.js"]
 html_theme_options = {"show_prev_next": False, "secondary_sidebar_items": ["page-toc"], "navbar_align": "left"}
+if ADDRESSES["address"]:
+    html_theme_options["github_url"] = ADDRESSES["address"]
+if ADDRESSES["site"]:
+    html_baseurl = ADDRESSES["site"]
