@@ -1,7 +1,11 @@
 """What pytest leaves alone: the audit's modules need PyTorch, and its tests are skipped without it."""
 
 import importlib.util
+import sys
+from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 collect_ignore = []
 if importlib.util.find_spec("torch") is None:
@@ -11,3 +15,11 @@ if importlib.util.find_spec("torch") is None:
     ]
     models = [path for path in (root / "tests/audit").glob("*.py") if not path.name.startswith("test_")]
     collect_ignore = [str(path) for path in (*audit, *models)]
+
+
+@pytest.fixture(autouse=True)
+def figures_are_closed() -> Iterator[None]:
+    """Close the figures of each test and doctest: more than twenty open ones are a warning in whichever comes next."""
+    yield
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close("all")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,14 +20,6 @@ QUICK = (
         "test_row_batching.py",
     ),
 )
-
-
-@pytest.fixture(autouse=True)
-def figures_are_closed() -> Iterator[None]:
-    """More than twenty that are open are a warning, in whichever test comes next."""
-    yield
-    if "matplotlib.pyplot" in sys.modules:
-        sys.modules["matplotlib.pyplot"].close("all")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -55,17 +55,52 @@ class Region(CheckedMethods):
 
     @staticmethod
     def above(low: float) -> Region:
-        """Return the region of all values of at least `low`."""
+        """Return the region of all values of at least `low`.
+
+        Parameters
+        ----------
+        low : float
+            Lower end, in the unit of the quantity.
+
+        Returns
+        -------
+        Region
+            Region from `low` to infinity.
+        """
         return Region(low=low)
 
     @staticmethod
     def below(high: float) -> Region:
-        """Return the region of all values of at most `high`."""
+        """Return the region of all values of at most `high`.
+
+        Parameters
+        ----------
+        high : float
+            Upper end, in the unit of the quantity.
+
+        Returns
+        -------
+        Region
+            Region from minus infinity to `high`.
+        """
         return Region(high=high)
 
     @staticmethod
     def near(value: float, margin: float) -> Region:
-        """Return the region of all values at most `margin` away from `value`, in the unit of the quantity."""
+        """Return the region of all values at most `margin` away from `value`, in the unit of the quantity.
+
+        Parameters
+        ----------
+        value : float
+            Center of the region, in the unit of the quantity.
+        margin : float
+            Distance of the ends from the center, above 0.
+
+        Returns
+        -------
+        Region
+            Region from `value` - `margin` to `value` + `margin`.
+        """
         return Region(value - margin, value + margin)
 
     def __str__(self) -> str:

@@ -87,6 +87,12 @@ class Measure:
         Key of the measure in what `study.simulate` returns.
     scope : str
         Data and networks of the study, in phrases separated by semicolons.
+
+    Examples
+    --------
+    >>> study = BatchStatistic("normal", 2, np.ptp)
+    >>> Measures(((Measure(study, "value", "normal values"), 2.0),)).scope
+    'normal values'
     """
 
     study: Study
@@ -213,6 +219,13 @@ class Squared(Evidence):
     ----------
     measures : Measures
         Weighted sum of measures.
+
+    Examples
+    --------
+    >>> normal = BatchStatistic("normal", 2, np.ptp).evidence
+    >>> block = {normal.studies[0]: {"value": np.repeat([0.5, 3.0], Squared(normal).size // 2)}}
+    >>> Squared(normal).values(block)[[0, -1]]
+    array([0.25, 9.  ])
     """
 
     measures: Measures

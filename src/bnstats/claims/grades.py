@@ -34,6 +34,11 @@ def letter_grades(population: Any = GRADES, name: str = "grades") -> BinnedPopul
     BinnedPopulation
         Dataset whose letters are cut at 60, 70, 80 and 90 points.
 
+    Raises
+    ------
+    ValueError
+        If the source is not a population, or the name is not a text.
+
     Examples
     --------
     >>> letter_grades().classes

@@ -52,8 +52,10 @@ class IntervalMethod(CheckedMethods, ABC):
 
         Returns
         -------
-        low, high : float
-            Ends of the interval, in the unit of the replicates.
+        low : float
+            Lower end of the interval, in the unit of the replicates.
+        high : float
+            Upper end, in the same unit.
 
         Raises
         ------

@@ -46,6 +46,12 @@ class Ledger:
         Claims with their verdicts; `check_claims` describes the columns.
     false_verdicts : float
         Upper bound of the probability that any verdict is wrong.
+
+    Examples
+    --------
+    >>> check_claims("zero-at-3")
+    1 claim by algebra: 1 supported, 0 refuted.
+    Any of the verdicts is wrong with a probability of at most 0.001.
     """
 
     table: pd.DataFrame

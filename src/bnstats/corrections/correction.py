@@ -178,7 +178,18 @@ class Correction(CheckedMethods):
         return Fitted(self, groups.level, rule, groups.labels, *effects, flat=flat, columns=groups.columns)
 
     def rule_of(self, groups: Groups) -> Rule:
-        """Return the rule that is estimated from the groups."""
+        """Return the rule that is estimated from the groups.
+
+        Parameters
+        ----------
+        groups : Groups
+            Groups of the fitted rows.
+
+        Returns
+        -------
+        Rule
+            Function that gives any group its effect and factor.
+        """
         try:
             rule: Rule = called(self._said, self.estimate, groups, **dict(self.parameters))
         except Exception as error:
@@ -188,7 +199,20 @@ class Correction(CheckedMethods):
         return rule
 
     def by_rule(self, rule: Rule, groups: Groups) -> tuple[FloatArray, FloatArray]:
-        """Return effects and factors of the groups."""
+        """Return effects and factors of the groups.
+
+        Parameters
+        ----------
+        rule : Rule
+            Rule that was estimated from the fitted rows.
+        groups : Groups
+            Groups of any rows.
+
+        Returns
+        -------
+        tuple of two arrays
+            Effect and factor of each group; effects in the unit of the data, factors without unit.
+        """
         if not is_own(rule) and not isinstance(rule, type):
             return rule(groups)
         try:
@@ -239,6 +263,13 @@ class Fitted:
         True if the fitted x had shape (rows,).
     columns : list, optional
         Names of the features; a table that is corrected later has the same names, in any order.
+
+    Examples
+    --------
+    >>> from bnstats.corrections import CORRECTIONS
+    >>> fitted = CORRECTIONS["center"].fit([70.0, 80.0, 90.0, 100.0], [1, 1, 2, 2])
+    >>> fitted.labels, fitted.effects.ravel(), fitted.level
+    (array([1, 2]), array([-10.,  10.]), array([85.]))
     """
 
     correction: Correction

@@ -34,7 +34,13 @@ class Split:
 
 @dataclass(frozen=True, eq=False)
 class Dataset(CheckedMethods, ABC):
-    """Base class of data sets, with a name, a number of classes and of inputs, and random splits."""
+    """Base class of data sets, with a name, a number of classes and of inputs, and random splits.
+
+    Attributes
+    ----------
+    name : str
+        Name in tables.
+    """
 
     checks: ClassVar = {"rng": generator, "name": optional(word)}
 

@@ -98,9 +98,11 @@ class Adaptation(CheckedMethods, ABC):
 
         Returns
         -------
-        mean, var : array
-            Adapted statistics, which broadcast against z.; they are nan or infinite
-            where z is, or where a square exceeds all floats.
+        mean : array
+            Adapted mean, which broadcasts against z.
+        var : array
+            Adapted variance, which broadcasts against z. Both are nan or infinite where z is, or where a square exceeds
+            all floats.
         """
 
     def logits(self, network: Network, source: Statistics, x: RealArray, batches: IntArray) -> RealArray:

@@ -34,6 +34,11 @@ def spoken(name: str) -> str:
     str
         The name in words.
 
+    Raises
+    ------
+    ValueError
+        If the name is not a text.
+
     Examples
     --------
     >>> spoken("moving_average(window=3)")
@@ -55,6 +60,11 @@ def signed(change: float) -> str:
     -------
     str
         The rounded change, with a minus sign or a plus.
+
+    Raises
+    ------
+    ValueError
+        If the change is not a finite number.
 
     Examples
     --------
@@ -78,6 +88,11 @@ def percent(share: float) -> str:
     str
         The increase in percent.
 
+    Raises
+    ------
+    ValueError
+        If the increase is not a number.
+
     Examples
     --------
     >>> percent(0.284), percent(0.004), percent(0.0002), percent(np.inf)
@@ -90,7 +105,7 @@ def percent(share: float) -> str:
 
 @checked(ax=axes, rows=table_with("winner", "clear", numbers=("value", "margin")), x=word, y=word)
 def best_correction_map(ax: Axes, rows: pd.DataFrame, x: str, y: str, colors: Mapping[str, Any]) -> None:
-    """Draw one field per condition: the best correction, and how much worse the second best is.
+    r"""Draw one field per condition: the best correction, and how much worse the second best is.
 
     The margin is in percent of the best correction's error.
 
@@ -108,6 +123,20 @@ def best_correction_map(ax: Axes, rows: pd.DataFrame, x: str, y: str, colors: Ma
         Columns of `rows` on the horizontal and the vertical axis.
     colors : mapping
         Color of each correction, by name.
+
+    Raises
+    ------
+    ValueError
+        If columns are missing, or a correction has no color.
+
+    Examples
+    --------
+    >>> figure, (ax,) = panels(1)
+    >>> rows = pd.DataFrame({"batch_size": [2, 8], "effect_size": 1.0, "winner": ["none", "center"], "clear": True})
+    >>> rows = rows.assign(value=0.5, margin=0.1)
+    >>> best_correction_map(ax, rows, "batch_size", "effect_size", {"none": "C0", "center": "C1"})
+    >>> [text.get_text() for text in ax.texts]
+    ['none\n+20%', 'center\n+20%']
     """
     from matplotlib.colors import to_rgb
 
@@ -156,6 +185,19 @@ def regions(rows: pd.DataFrame) -> Figure:
     -------
     Figure
         Matplotlib figure.
+
+    Raises
+    ------
+    ValueError
+        If columns are missing, or columns of numbers hold something else.
+
+    Examples
+    --------
+    >>> rows = pd.DataFrame({"batch_size": [2, 8], "effect_size": 1.0, "winner": ["none", "center"], "clear": True})
+    >>> rows = rows.assign(value=0.5, margin=0.1)
+    >>> rows = rows.assign(effect="distinct", smoothness=0.0, labels="nuisance", design="balanced")
+    >>> regions(rows).axes[0].get_xlabel()
+    'batch size'
     """
     up = max(("effect_size", "smoothness"), key=lambda column: rows[column].nunique())
     others = [c for c in CONDITIONS if c != up]
@@ -192,6 +234,19 @@ def intervals(
         Color of each row.
     about : float, optional
         Position of a vertical reference line; None draws no line.
+
+    Raises
+    ------
+    ValueError
+        If columns are missing, or there is not one label and one color for each row.
+
+    Examples
+    --------
+    >>> figure, (ax,) = panels(1)
+    >>> rows = pd.DataFrame({"value": [1.0, -0.5], "low": [0.5, -1.0], "high": [1.5, 0.0]})
+    >>> intervals(ax, rows, ["center", "shrink"], ["C0", "C1"])
+    >>> [label.get_text() for label in ax.get_yticklabels()]
+    ['center', 'shrink']
     """
     height, labels = -np.arange(len(rows)), as_many("labels", labels, len(rows))
     colors = [color("each of colors", one) for one in as_many("colors", colors, len(rows))]

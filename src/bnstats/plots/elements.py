@@ -37,6 +37,18 @@ def theme() -> Iterator[list[Any]]:
     """Apply the package's style in a context that yields the palette.
 
     The colors differ in hue and in lightness.
+
+    Yields
+    ------
+    list of colors
+        Colors of the palette.
+
+    Examples
+    --------
+    >>> with theme() as palette:
+    ...     figure, (ax,) = panels(1)
+    >>> len(palette) > 5
+    True
     """
     import matplotlib as mpl
     import seaborn as sns
@@ -117,6 +129,19 @@ def series(
         Length of a bar to either side, in standard errors.
     joined : bool
         True to connect the points, which helps if there is no exact line.
+
+    Raises
+    ------
+    ValueError
+        If columns are missing, or an option is out of range.
+
+    Examples
+    --------
+    >>> figure, (ax,) = panels(1)
+    >>> rows = pd.DataFrame({"batch_size": [2, 4], "value": [0.7, 0.5], "mcse": 0.01, "exact": [0.71, 0.5]})
+    >>> series(ax, rows, "batch_size", color="C0")
+    >>> ax.get_lines()[-1].get_ydata()
+    array([0.71, 0.5 ])
     """
     frame = frame.sort_values(column("x", x, frame))
     value, error = frame["value"].to_numpy(float), _half_width(frame, bars)
@@ -169,6 +194,17 @@ def panels(
         Matplotlib figure.
     axes : list of Axes
         Axes of the panels, row by row.
+
+    Raises
+    ------
+    ValueError
+        If the number or the size of panels is out of range.
+
+    Examples
+    --------
+    >>> figure, axes = panels(3, columns=2)
+    >>> len(axes)
+    3
     """
     import matplotlib.pyplot as plt
 
@@ -233,6 +269,17 @@ def in_percent(rows: pd.DataFrame) -> pd.DataFrame:
     -------
     DataFrame
         The same rows, with the three columns multiplied by 100.
+
+    Raises
+    ------
+    ValueError
+        If columns are missing, or columns of numbers hold something else.
+
+    Examples
+    --------
+    >>> in_percent(pd.DataFrame({"value": [0.25], "mcse": [0.01], "exact": [0.24]}))
+       value  mcse  exact
+    0   25.0   1.0   24.0
     """
     return rows.assign(**{column: 100 * rows[column] for column in ("value", "mcse", "exact")})
 
@@ -247,6 +294,18 @@ def log2_ticks(ax: Axes, sizes: Sequence[float]) -> None:
         Axes to change.
     sizes : list of float
         Sizes, at most six of which get a tick.
+
+    Raises
+    ------
+    ValueError
+        If sizes are not above 0.
+
+    Examples
+    --------
+    >>> figure, (ax,) = panels(1)
+    >>> log2_ticks(ax, [2, 8, 32])
+    >>> [label.get_text() for label in ax.get_xticklabels()]
+    ['2', '8', '32']
     """
     from matplotlib.ticker import NullLocator
 
@@ -265,6 +324,19 @@ def log_errors(ax: Axes) -> None:
     ----------
     ax : Axes
         Axes to change.
+
+    Raises
+    ------
+    ValueError
+        If `ax` is not an Axes.
+
+    Examples
+    --------
+    >>> figure, (ax,) = panels(1)
+    >>> points = ax.plot([1, 2], [0.1, 0.2])
+    >>> log_errors(ax)
+    >>> ax.get_yscale()
+    'log'
     """
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 

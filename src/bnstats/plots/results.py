@@ -103,6 +103,19 @@ def convergence(table: pd.DataFrame, measure: str = "rmse") -> Figure:
     -------
     Figure
         Matplotlib figure.
+
+    Raises
+    ------
+    ValueError
+        If columns are missing, or the table has no such measure.
+
+    Examples
+    --------
+    >>> import bnstats as bn
+    >>> table = bn.measure_convergence("normal", batch_sizes=[4, 8], estimators=["mean"]).table
+    >>> figure = convergence(table)
+    >>> figure.axes[0].get_xlabel()
+    'batch size'
     """
     rows = _errors(table, measure)
 
@@ -128,6 +141,18 @@ def numbers(table: pd.DataFrame) -> Figure:
     -------
     Figure
         Matplotlib figure.
+
+    Raises
+    ------
+    ValueError
+        If columns are missing, or columns of numbers hold something else.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"batch_size": [2, 4], "value": [0.7, 0.5], "mcse": 0.01, "exact": [0.71, 0.5]})
+    >>> figure = numbers(table)
+    >>> figure.axes[0].get_xlabel()
+    'batch size'
     """
     names = list(table.columns[: table.columns.get_loc("value")])
     panel = next((name for name in ("measure", "metric") if name in names), None)
@@ -176,6 +201,20 @@ def mismatch(table: pd.DataFrame, metric: str = "accuracy") -> Figure:
     -------
     Figure
         Matplotlib figure.
+
+    Raises
+    ------
+    ValueError
+        If columns are missing, or the table has no such metric.
+
+    Examples
+    --------
+    >>> import bnstats as bn
+    >>> options = {"steps": 4, "precision": None, "max_replicates": 4}
+    >>> table = bn.measure_mismatch("gaussians", batch_sizes=[4, 8], **options).table
+    >>> figure = mismatch(table)
+    >>> figure.axes[0].get_xlabel()
+    'batch size'
     """
     choice("metric", metric, [known for known in SCORES if known in set(table["metric"])])
     rows = table[table["metric"] == metric]
@@ -212,6 +251,19 @@ def running(table: pd.DataFrame, measure: str = "rmse") -> Figure:
     -------
     Figure
         Matplotlib figure.
+
+    Raises
+    ------
+    ValueError
+        If columns are missing, or the table has no such measure.
+
+    Examples
+    --------
+    >>> import bnstats as bn
+    >>> table = bn.measure_running("normal", steps=8, precision=None, max_replicates=512).table
+    >>> figure = running(table)
+    >>> figure.axes[0].get_xlabel()
+    'steps'
     """
     rows = _errors(table, measure)
     lines = [
@@ -246,6 +298,19 @@ def gradients(table: pd.DataFrame) -> Figure:
     -------
     Figure
         Matplotlib figure.
+
+    Raises
+    ------
+    ValueError
+        If columns are missing, or columns of numbers hold something else.
+
+    Examples
+    --------
+    >>> import bnstats as bn
+    >>> table = bn.measure_gradients(batch_sizes=[8], widths=16, depths=3, max_replicates=8).table
+    >>> figure = gradients(table.query("measure == 'squared_norm'"))
+    >>> figure.axes[0].get_xlabel()
+    'hidden layer, from the input'
     """
     varied = _varied(table, ["normalizer", "activation", "width", "depth", "step"])
     # The error of small batches is infinite, so their points have no bars.

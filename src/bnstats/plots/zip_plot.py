@@ -34,6 +34,11 @@ def ranked(frame: pd.DataFrame) -> pd.DataFrame:
         Columns `low`, `high` and `target`; `centile`, the rank from 0 to 1; and `holds`, True if the interval covers
         its target.
 
+    Raises
+    ------
+    ValueError
+        If columns are missing, or columns of numbers hold something else.
+
     Examples
     --------
     >>> ranked(pd.DataFrame({"low": [0.5, -1.0], "high": [1.5, 1.0], "target": 0.0}))
@@ -65,6 +70,19 @@ def zip_plot(ax: Axes, frame: pd.DataFrame, *, level: float = 0.95, colors: tupl
         Nominal coverage.
     colors : two colors
         Colors of intervals that cover the target, and of intervals that miss it.
+
+    Raises
+    ------
+    ValueError
+        If columns are missing, the level is no probability, or there are not two colors.
+
+    Examples
+    --------
+    >>> from bnstats.plots import panels
+    >>> figure, (ax,) = panels(1)
+    >>> zip_plot(ax, pd.DataFrame({"low": [0.5, -1.0], "high": [1.5, 1.0], "target": 0.0}))
+    >>> [text.get_text() for text in ax.get_legend().get_texts()]
+    ['50.0% hold it', '50.0% miss it']
     """
     rows, pair = ranked(frame), [color("each of colors", one) for one in as_many("colors", colors, 2)]
     for holds, own in zip((True, False), pair, strict=True):

@@ -81,21 +81,70 @@ class Batching(CheckedMethods, ABC):
         """Return the leading term of the probability that all values of a batch are equal.
 
         For independent values, the leading term is the probability that all values are the largest atom.
+
+        Parameters
+        ----------
+        population : Population
+            Law of the values.
+        batch_size : int
+            Number of values in a batch.
+
+        Returns
+        -------
+        float
+            Probability.
         """
         return population.largest_atom**batch_size
 
     def fewest_draws(self, batch_size: int, chance: float) -> int:
-        """Return a number of independent draws that a batch falls short of with a probability below `chance`."""
+        """Return a number of independent draws that a batch falls short of with a probability below `chance`.
+
+        Parameters
+        ----------
+        batch_size : int
+            Number of values in a batch.
+        chance : float
+            Probability of fewer draws.
+
+        Returns
+        -------
+        int
+            Number of draws; by default the batch size.
+        """
         return batch_size
 
     def independent_draws(self, population: Population, batch_size: int) -> float:
-        """Return the number of independent values that contain as much information on rare values as a batch."""
+        """Return the number of independent values that contain as much information on rare values as a batch.
+
+        Parameters
+        ----------
+        population : Population
+            Law of the values.
+        batch_size : int
+            Number of values in a batch.
+
+        Returns
+        -------
+        float
+            Number of values: the population's variance over the variance of a batch's mean.
+        """
         with np.errstate(divide="ignore", invalid="ignore"):
             draws = np.divide(population.var, self.variance_of_mean(population, batch_size))
         return float(draws) if np.isfinite(draws) else float(batch_size)
 
     def source(self, population: Population) -> Population:
-        """Return the population whose moments the batch statistics estimate."""
+        """Return the population whose moments the batch statistics estimate.
+
+        Parameters
+        ----------
+        population : Population
+            Law of the values.
+
+        Returns
+        -------
+        Population
+            By default the population itself.
+        """
         return population
 
     def check(self, population: Population, batch_size: int) -> None:

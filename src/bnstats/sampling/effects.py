@@ -178,6 +178,11 @@ class RandomWalk(Effect):
     """A random walk with an independent normal step at each row.
 
     The average variance of 1 is the variance about the mean of the rows.
+
+    Examples
+    --------
+    >>> RandomWalk().shift(np.random.default_rng(0), size=1, batches=2, n=2).round(2).tolist()
+    [[[-0.31, -0.48], [0.33, 0.46]]]
     """
 
     def shift(self, rng: Generator, size: int, batches: int, n: int, n_new_batches: int = 0) -> FloatArray:
@@ -205,6 +210,11 @@ class Sinusoid(Effect):
     ----------
     periods : float
         Number of periods over the first `batches`, above 0.
+
+    Examples
+    --------
+    >>> Sinusoid().shift(np.random.default_rng(0), size=1, batches=2, n=2).round(2).tolist()
+    [[[-0.92, 1.07], [0.92, -1.07]]]
     """
 
     periods: float = 1.0
@@ -224,7 +234,13 @@ class Sinusoid(Effect):
 
 @dataclass(frozen=True)
 class Trend(Effect):
-    """A straight line, increasing or decreasing with equal probability."""
+    """A straight line, increasing or decreasing with equal probability.
+
+    Examples
+    --------
+    >>> Trend().shift(np.random.default_rng(0), size=1, batches=2, n=2).round(2).tolist()
+    [[[-1.34, -0.45], [0.45, 1.34]]]
+    """
 
     def shift(self, rng: Generator, size: int, batches: int, n: int, n_new_batches: int = 0) -> FloatArray:
         sign = rng.choice([-1.0, 1.0], size=(size, 1))

@@ -21,6 +21,13 @@ from bnstats.simulation.study import Condition, Study
 class BlockError(RuntimeError):
     """Error of a failed block; its message names the block and has the line that runs it alone.
 
+    Parameters
+    ----------
+    message : str
+        Sentence that names the block.
+    study : Study
+        Study of the failed block.
+
     Attributes
     ----------
     study : Study

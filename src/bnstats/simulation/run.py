@@ -45,6 +45,17 @@ class Simulation(Result):
         Maximum number of times that the precision was checked.
     places : list of (FirstBlock, key)
         Condition and measure of each row.
+
+    Examples
+    --------
+    >>> import bnstats as bn
+    >>> result = bn.measure_running("normal", batch_size=8, steps=1, precision=None, max_replicates=1024)
+    >>> result.simulation
+    Simulation: 8 numbers; the same for all: convention torch, momentum 0.1, step 1.
+    statistic          measure      value ± MCSE   exact
+         mean             bias   0.0012 ± 0.0011       0
+         mean               se 0.03527 ± 0.00081 0.03536
+    ...
     """
 
     table: pd.DataFrame
@@ -59,7 +70,18 @@ class Simulation(Result):
         return self
 
     def leaving_out(self, row: int) -> NDArray[np.float64]:
-        """Return the value of one row without each independent group of its blocks, shape (GROUPS,)."""
+        """Return the value of one row without each independent group of its blocks, shape (GROUPS,).
+
+        Parameters
+        ----------
+        row : int
+            Number of the row of `table`.
+
+        Returns
+        -------
+        array, shape (groups,)
+            Value without each group, in the unit of the row's value.
+        """
         row = whole("row", row, minimum=0, maximum=len(self.samples) - 1)
         return self.summaries[row].leaving_out(self.samples[row])
 

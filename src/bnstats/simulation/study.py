@@ -94,6 +94,16 @@ class Study(ABC):
         """Return the values of `grid` fields that change the replicates of a block.
 
         A store keeps blocks with different values apart. Random streams do not depend on these values.
+
+        Parameters
+        ----------
+        condition : mapping
+            Parameters of the condition, read-only.
+
+        Returns
+        -------
+        mapping
+            Values by name; by default none.
         """
         return {}
 
@@ -103,19 +113,64 @@ class Study(ABC):
         By default no two conditions use the same draws. Conditions with equal returned parameters have common random
         numbers in each block. A difference between two such conditions is more precise if the common numbers move both
         conditions in the same direction.
+
+        Parameters
+        ----------
+        condition : mapping
+            Parameters of the condition, read-only.
+
+        Returns
+        -------
+        mapping
+            Parameters by name.
         """
         return condition
 
     def size(self, condition: Condition) -> int:
-        """Return the number of replicates in a block."""
+        """Return the number of replicates in a block.
+
+        Parameters
+        ----------
+        condition : mapping
+            Parameters of the condition, read-only.
+
+        Returns
+        -------
+        int
+            Number of replicates; by default 1000.
+        """
         return 1000
 
     def max_replicates_of(self, condition: Condition, max_replicates: int) -> int:
-        """Return the maximum replicates of this condition, given the `max_replicates` of the run."""
+        """Return the maximum replicates of this condition, given the `max_replicates` of the run.
+
+        Parameters
+        ----------
+        condition : mapping
+            Parameters of the condition, read-only.
+        max_replicates : int
+            Maximum number of replicates of the run.
+
+        Returns
+        -------
+        int
+            Number of replicates; by default that of the run.
+        """
         return max_replicates
 
     def draws_per_replicate(self, condition: Condition) -> int:
-        """Return the number of random draws in a replicate; the progress bar uses it."""
+        """Return the number of random draws in a replicate; the progress bar uses it.
+
+        Parameters
+        ----------
+        condition : mapping
+            Parameters of the condition, read-only.
+
+        Returns
+        -------
+        int
+            Number of draws; by default 1.
+        """
         return 1
 
     def target(self, condition: Condition, key: Any) -> float:
@@ -123,15 +178,53 @@ class Study(ABC):
 
         Only bias, RMSE and median absolute error use the target: they summarize value - target. All other summaries
         describe the values themselves. With the default, 0, the replicates are themselves errors.
+
+        Parameters
+        ----------
+        condition : mapping
+            Parameters of the condition, read-only.
+        key : str or named tuple
+            Name of the measure, as `key_of` returns it.
+
+        Returns
+        -------
+        float
+            True value, in the unit of the measure.
         """
         return 0.0
 
     def summaries_of(self, condition: Condition, key: Any) -> tuple[str | Summary, ...]:
-        """Return the summaries of this measure, a subset of `summaries`."""
+        """Return the summaries of this measure, a subset of `summaries`.
+
+        Parameters
+        ----------
+        condition : mapping
+            Parameters of the condition, read-only.
+        key : str or named tuple
+            Name of the measure, as `key_of` returns it.
+
+        Returns
+        -------
+        tuple of str or Summary
+            Names or summaries; by default all of `summaries`.
+        """
         return self.summaries
 
     def model_se(self, condition: Condition, key: Any) -> Any:
-        """Return the measure that holds a model's standard errors of the estimates in this measure."""
+        """Return the measure that holds a model's standard errors of the estimates in this measure.
+
+        Parameters
+        ----------
+        condition : mapping
+            Parameters of the condition, read-only.
+        key : str or named tuple
+            Name of the measure, as `key_of` returns it.
+
+        Returns
+        -------
+        str, tuple or None
+            Name of the other measure; by default None, if there is no model.
+        """
         return None
 
     def controls(self, condition: Condition, key: Any) -> Sequence[Any]:
@@ -141,6 +234,18 @@ class Study(ABC):
         no rows in the table. They are used for a mean, bias, standard error or RMSE without a known exact value, where
         they make it more precise. The column `variance_ratio` of the table then exceeds 1. Control variates with a
         `tail_index` of 2 or less are not used. See `bnstats.simulation.replicates.control_variates`.
+
+        Parameters
+        ----------
+        condition : mapping
+            Parameters of the condition, read-only.
+        key : str or named tuple
+            Name of the measure, as `key_of` returns it.
+
+        Returns
+        -------
+        sequence of str or tuple
+            Names of measures; by default none.
         """
         return ()
 
@@ -149,19 +254,76 @@ class Study(ABC):
 
         The value range bounds the error from unseen values if all replicates are equal: the error is then 0 only if the
         value range is 0. Events (booleans) have the value range 1.
+
+        Parameters
+        ----------
+        condition : mapping
+            Parameters of the condition, read-only.
+        key : str or named tuple
+            Name of the measure, as `key_of` returns it.
+
+        Returns
+        -------
+        float
+            Difference in the unit of the measure; by default inf.
         """
         return math.inf
 
     def always_equal(self, condition: Condition, key: Any, other: Any) -> bool:
-        """Return True if two measures are equal in every replicate, so that their difference is known to be 0."""
+        """Return True if two measures are equal in every replicate, so that their difference is known to be 0.
+
+        Parameters
+        ----------
+        condition : mapping
+            Parameters of the condition, read-only.
+        key : str or named tuple
+            Name of the measure, as `key_of` returns it.
+        other : str or named tuple
+            Name of the other measure.
+
+        Returns
+        -------
+        bool
+            True if the measures are known to be equal; by default False.
+        """
         return False
 
     def exact(self, condition: Condition, key: Any, summary: str) -> float:
-        """Return the exact value of a summary: NaN if it is unknown, inf if it is infinite."""
+        """Return the exact value of a summary: NaN if it is unknown, inf if it is infinite.
+
+        Parameters
+        ----------
+        condition : mapping
+            Parameters of the condition, read-only.
+        key : str or named tuple
+            Name of the measure, as `key_of` returns it.
+        summary : str
+            Name of the summary.
+
+        Returns
+        -------
+        float
+            Exact value, in the unit of the summary; by default NaN.
+        """
         return math.nan
 
     def tail_index(self, condition: Condition, key: Any, replicates: int) -> float:
-        """Return the order below which moments of the replicates exist, as far as so many replicates can show."""
+        """Return the order below which moments of the replicates exist, as far as so many replicates can show.
+
+        Parameters
+        ----------
+        condition : mapping
+            Parameters of the condition, read-only.
+        key : str or named tuple
+            Name of the measure, as `key_of` returns it.
+        replicates : int
+            Number of replicates.
+
+        Returns
+        -------
+        float
+            Order of the moments, without unit; by default inf.
+        """
         return math.inf
 
     def precision_required(self, condition: Condition, key: Any, summary: str) -> bool:
@@ -169,15 +331,51 @@ class Study(ABC):
 
         A number that need not reach it has a standard error, too. No replicates are added for it, and no warning names
         it.
+
+        Parameters
+        ----------
+        condition : mapping
+            Parameters of the condition, read-only.
+        key : str or named tuple
+            Name of the measure, as `key_of` returns it.
+        summary : str
+            Name of the summary.
+
+        Returns
+        -------
+        bool
+            True if replicates are added until the number is precise enough; by default True.
         """
         return True
 
     def columns(self, condition: Condition) -> Mapping[str, Any]:
-        """Return the columns of the table that describe a condition."""
+        """Return the columns of the table that describe a condition.
+
+        Parameters
+        ----------
+        condition : mapping
+            Parameters of the condition, read-only.
+
+        Returns
+        -------
+        mapping
+            Values by column name; by default the parameters of the condition.
+        """
         return condition
 
     def key_of(self, parts: tuple[Any, ...]) -> Any:
-        """Return a measure's name as methods get it: the only part, or a named tuple of the parts."""
+        """Return a measure's name as methods get it: the only part, or a named tuple of the parts.
+
+        Parameters
+        ----------
+        parts : tuple
+            Value for each of `key_columns`.
+
+        Returns
+        -------
+        str or named tuple
+            Name of the measure.
+        """
         return parts[0] if len(self.key_columns) == 1 else _key_type(self.key_columns)(*parts)
 
 

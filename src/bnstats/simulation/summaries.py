@@ -142,11 +142,33 @@ class Summary:
         return answer(f"{part} of summary {self.name!r}", kind, getattr(self, part), evidence)
 
     def chance_decides(self, evidence: Evidence) -> bool:
-        """Return True if `at_gap` is true of these replicates."""
+        """Return True if `at_gap` is true of these replicates.
+
+        Parameters
+        ----------
+        evidence : Evidence
+            Moments and quantiles of the replicates.
+
+        Returns
+        -------
+        bool
+            True if chance decides between two values far apart.
+        """
         return self.at_gap is not None and self._of("at_gap", evidence, bool)
 
     def of(self, evidence: Evidence) -> tuple[float, float, float]:
-        """Return value, MCSE and relative MCSE."""
+        """Return value, MCSE and relative MCSE.
+
+        Parameters
+        ----------
+        evidence : Evidence
+            Moments and quantiles of the replicates.
+
+        Returns
+        -------
+        tuple of float
+            Value, MCSE and relative MCSE; the first two in the unit of the summary.
+        """
         with np.errstate(all="ignore"):
             value = self._of("value", evidence)
             if evidence.value_range == 0:
@@ -154,13 +176,34 @@ class Summary:
             return value, *self._errors(evidence, self._of("mcse", evidence))
 
     def df_of(self, evidence: Evidence) -> float:
-        """Return the degrees of freedom of the MCSE."""
+        """Return the degrees of freedom of the MCSE.
+
+        Parameters
+        ----------
+        evidence : Evidence
+            Moments and quantiles of the replicates.
+
+        Returns
+        -------
+        float
+            Degrees of freedom.
+        """
         return float(self._of("df", evidence))
 
     def of_controlled(self, evidence: Evidence) -> tuple[float, float, float] | None:
         """Return value, MCSE and relative MCSE with control variates, by the delta method.
 
         None if there are no control variates, or if they do not make the number more precise.
+
+        Parameters
+        ----------
+        evidence : Evidence
+            Moments and quantiles of the replicates.
+
+        Returns
+        -------
+        tuple of float, or None
+            Value, MCSE and relative MCSE.
         """
         if self.gradient is None or evidence.controlled is None or not evidence.enough_for_slopes:
             return None
@@ -187,6 +230,18 @@ class Summary:
 
         The value is NaN without the only group that holds replicates. With fewer `groups` than the sample has, the
         later groups are merged into the first ones in turn.
+
+        Parameters
+        ----------
+        sample : Sample
+            Replicates in independent groups of blocks.
+        groups : int, optional
+            Number of groups; by default as many as the sample has.
+
+        Returns
+        -------
+        array, shape (groups,)
+            Value without each group, in the unit of the summary.
         """
         evidence = sample.left_out if groups is None else sample.without_each_of(groups)
         if sample.controlled and self.gradient is not None:

@@ -87,7 +87,18 @@ class Theory:
     rate: Callable[[Population], float] | None = None
 
     def law_of(self, batches: Batches) -> Any:
-        """Return the distribution of the estimates; None where it is not known."""
+        """Return the distribution of the estimates; None where it is not known.
+
+        Parameters
+        ----------
+        batches : Batches
+            Properties of the batches.
+
+        Returns
+        -------
+        frozen SciPy distribution or None
+            Distribution of the estimates.
+        """
         return self.law(batches) if self.law is not None else None
 
     def moments(self, batches: Batches, law: Any = None) -> tuple[float, float]:
@@ -102,8 +113,8 @@ class Theory:
 
         Returns
         -------
-        bias, se : float
-            Bias and standard deviation of the estimates.
+        tuple of two floats
+            Bias and standard deviation of the estimates, in the unit of the estimator.
         """
         law = self.law_of(batches) if law is None else law
         bias = self.bias(batches) if self.bias is not None else math.nan
@@ -130,6 +141,11 @@ def variance_of_variance(population: Population, batch_size: int) -> float:
     -------
     float
         Variance, in the fourth power of the data's unit; nan if the population's variance is not finite.
+
+    Raises
+    ------
+    ValueError
+        If the source is not a population, or `batch_size` is not a whole number of at least 2.
 
     Examples
     --------

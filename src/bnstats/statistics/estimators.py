@@ -245,7 +245,18 @@ class Estimator(CheckedMethods):
         return np.where(np.abs(estimates - one) <= rounding, one, estimates)
 
     def population_value(self, population: Population) -> float:
-        """Return the population value that the estimator estimates; nan where it does not exist."""
+        """Return the population value that the estimator estimates; nan where it does not exist.
+
+        Parameters
+        ----------
+        population : Population
+            Law of the values.
+
+        Returns
+        -------
+        float
+            Value in the unit of the estimator; NaN or infinite if the population has none.
+        """
         if not callable(self.target):
             return float(self.target)
         said = f"the target of estimator {self.name!r}"
@@ -309,6 +320,11 @@ def inv_std(eps: float = 1e-5) -> Estimator:
     Estimator
         The estimator, in one over the data's unit.
 
+    Raises
+    ------
+    ValueError
+        If `eps` is negative or not finite.
+
     Examples
     --------
     >>> inv_std(eps=0.0)([1.0, 5.0]).tolist()
@@ -342,6 +358,11 @@ def fresh_normalized(eps: float = 0.0) -> Estimator:
     Estimator
         The estimator, without a unit. The new value is not in the batch.
 
+    Raises
+    ------
+    ValueError
+        If `eps` is negative or not finite.
+
     Examples
     --------
     >>> fresh_normalized().from_moments(Moments.of([1.0, 5.0]), lambda: np.array(7.0)).tolist()
@@ -372,6 +393,11 @@ def trimmed_mean(share: float = 0.1) -> Estimator:
     -------
     Estimator
         The estimator, in the data's unit.
+
+    Raises
+    ------
+    ValueError
+        If the proportion is out of range.
 
     Examples
     --------

@@ -81,21 +81,6 @@ def running_error(
     ValueError
         If the population has no finite variance, or the batches cannot be drawn from the training set.
 
-    Examples
-    --------
-    >>> round(running_error("normal", "mean", 1000, batch_size=32).se, 4)
-    0.0406
-    >>> round(running_error("normal", "mean", 1000, batch_size=32, training_size=1000).se, 4)
-    0.0509
-    >>> round(running_error("normal", "mean", 1000, batch_size=32, momentum=0.01).se, 4)
-    0.0125
-
-    Four fixed batches of 8 are repeated with equal weights, and the reference is the training set of 32 values:
-
-    >>> same = {"batch_size": 8, "momentum": None, "training_size": 32, "fixed_batches": True}
-    >>> [round(running_error("normal", s, 400, reference="training set", **same).se, 4) for s in ("mean", "var")]
-    [0.0, 0.0831]
-
     Notes
     -----
     V(n) is the variance of a batch statistic, W the sum of the weights of all batches, A the sum of squared weights.
@@ -111,6 +96,21 @@ def running_error(
     about T is V(n) sum of (W_k - 1/B)² + (2 W - 1)(V(n)/B - V(M)). With equal weights, the first term is 0. For the
     mean, the second term is 0. For the variance, it is 2 sigma^4 / M (1/(n - 1) - 1/(M - 1)) after any number of
     visits: the mean of the batches' variances lacks the variance between the batches' means.
+
+    Examples
+    --------
+    >>> round(running_error("normal", "mean", 1000, batch_size=32).se, 4)
+    0.0406
+    >>> round(running_error("normal", "mean", 1000, batch_size=32, training_size=1000).se, 4)
+    0.0509
+    >>> round(running_error("normal", "mean", 1000, batch_size=32, momentum=0.01).se, 4)
+    0.0125
+
+    Four fixed batches of 8 are repeated with equal weights, and the reference is the training set of 32 values:
+
+    >>> same = {"batch_size": 8, "momentum": None, "training_size": 32, "fixed_batches": True}
+    >>> [round(running_error("normal", s, 400, reference="training set", **same).se, 4) for s in ("mean", "var")]
+    [0.0, 0.0831]
     """
     population, convention = Population.of(population), Convention.of(convention, momentum)
     check(population, batch_size, steps, training_size, fixed_batches=fixed_batches, reference=reference)

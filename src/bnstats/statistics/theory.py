@@ -44,6 +44,11 @@ class Sampling:
         Standard error, the standard deviation of the estimates.
     median_abs_error : float
         Median of the absolute error.
+
+    Examples
+    --------
+    >>> Sampling(bias=3.0, se=4.0).rmse
+    5.0
     """
 
     bias: float
@@ -82,18 +87,18 @@ def sampling(population: Any, batch_size: int, estimator: str | Estimator, batch
     ValueError
         If the batching rule cannot draw such batches.
 
+    Notes
+    -----
+    The mean's moments and the bias of the variance are exact for every population and rule. The standard error of the
+    variance is exact for independent values, from Var(s²) = (mu_4 - sigma⁴ (n - 3) / (n - 1)) / n. All other values are
+    exact where the estimator's distribution is known, see `law`.
+
     Examples
     --------
     >>> sampling("normal", 32, "var").bias
     -0.03125
     >>> sampling("t3", 32, "var").rmse
     inf
-
-    Notes
-    -----
-    The mean's moments and the bias of the variance are exact for every population and rule. The standard error of the
-    variance is exact for independent values, from Var(s²) = (mu_4 - sigma⁴ (n - 3) / (n - 1)) / n. All other values are
-    exact where the estimator's distribution is known, see `law`.
     """
     population, estimator = Population.of(population), estimator_of(estimator)
     batching.check(population, batch_size)
@@ -141,6 +146,11 @@ def covariance_of_mean_and_variance(population: Population, batch_size: int) -> 
     -------
     float
         Covariance, in the third power of the data's unit; 0 for a symmetric population, nan where mu_3 does not exist.
+
+    Raises
+    ------
+    ValueError
+        If the source is not a population, or `batch_size` is not a whole number of at least 2.
 
     Examples
     --------
@@ -214,10 +224,10 @@ def rate(population: Any, estimator: str | Estimator, measure: str = "rmse", bat
     float
         Exponent; nan where there is no power law, or none is known.
 
-    Examples
-    --------
-    >>> rate("normal", "var"), rate("t3", "var"), round(rate("t3", "var", "median_abs_error"), 3)
-    (-0.5, nan, -0.333)
+    Raises
+    ------
+    ValueError
+        If the source is not a population, or an estimator, measure or batching rule is unknown.
 
     Notes
     -----
@@ -226,6 +236,11 @@ def rate(population: Any, estimator: str | Estimator, measure: str = "rmse", bat
     quantiles fall as n^{-(1 - 1/b)}, and its square has no expectation. A function of the average that reduces outliers
     (std, inv_std) has errors of order 1 with probability n^{1 - b}. Its mean squared error and its bias fall as
     n^{1 - b}.
+
+    Examples
+    --------
+    >>> rate("normal", "var"), rate("t3", "var"), round(rate("t3", "var", "median_abs_error"), 3)
+    (-0.5, nan, -0.333)
     """
     population, estimator = Population.of(population), estimator_of(estimator)
     if isinstance(batching, WithoutReplacement):
@@ -349,6 +364,11 @@ def normalized_member_bound(batch_size: int) -> float:
     float
         The bound, without a unit.
 
+    Raises
+    ------
+    ValueError
+        If `batch_size` is not a whole number of at least 2.
+
     Examples
     --------
     >>> normalized_member_bound(2)
@@ -385,9 +405,21 @@ def raw_given_normalized(population: Any, z: float, batch_size: int) -> tuple[fl
 
     Returns
     -------
-    mean, std : float
+    tuple of two floats
         Mean and standard deviation of the raw value, in the data's unit. Both are nan for a population that is not
         normal, and where no value of a batch has this z: abs(z) is below sqrt(n - 1), and exactly 1 in batches of 2.
+
+    Raises
+    ------
+    ValueError
+        If the source is not a population, `z` is not a number, or `batch_size` is not a whole number of at
+        least 2.
+
+    Notes
+    -----
+    By Basu's theorem, z is independent of the batch's mean and standard deviation s (ddof 0). Given z, the raw value
+    mean + s z has the mean mu + c4 sigma z sqrt((n - 1)/n). Its variance is sigma² (1/n + z² (1 - c4²) (n - 1)/n).
+    Here, c4 is E[chi(n - 1)] / sqrt(n - 1).
 
     Examples
     --------
@@ -397,12 +429,6 @@ def raw_given_normalized(population: Any, z: float, batch_size: int) -> tuple[fl
     [1.737, 0.694]
     >>> raw_given_normalized("normal", 2.0, 5)
     (nan, nan)
-
-    Notes
-    -----
-    By Basu's theorem, z is independent of the batch's mean and standard deviation s (ddof 0). Given z, the raw value
-    mean + s z has the mean mu + c4 sigma z sqrt((n - 1)/n). Its variance is sigma² (1/n + z² (1 - c4²) (n - 1)/n).
-    Here, c4 is E[chi(n - 1)] / sqrt(n - 1).
     """
     population, n = Population.of(population), batch_size
     if population.family != "norm" or not normalized_value_occurs(z, n):

@@ -55,7 +55,14 @@ def backward(gradient: RealArray, value: RealArray, state: LayerState) -> None:
 
 @dataclass(frozen=True)
 class Batch(Normalizer):
-    """Batch normalization of each unit over the rows of a batch (Ioffe & Szegedy 2015)."""
+    """Batch normalization of each unit over the rows of a batch (Ioffe & Szegedy 2015).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> Batch().evaluate(np.array([[1.0], [5.0]]), mean=1.0, var=4.0, eps=0.0).tolist()
+    [[0.0], [2.0]]
+    """
 
     name = "batch"
     uses_batch = True

@@ -48,6 +48,12 @@ class BatchThenGroup(Normalizer):
     ----------
     groups : int
         Number of groups of units.
+
+    Examples
+    --------
+    >>> z = np.array([[1.0, 3.0, 5.0, 9.0]])
+    >>> BatchThenGroup(groups=2).evaluate(z, mean=0.0, var=1.0, eps=0.0).tolist()
+    [[-1.0, 1.0, -1.0, 1.0]]
     """
 
     name = "batch then group"

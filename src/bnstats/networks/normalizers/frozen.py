@@ -52,6 +52,11 @@ class Frozen(Normalizer):
     ----------
     after : int
         Number of steps with batch normalization.
+
+    Examples
+    --------
+    >>> Frozen(after=2).frozen(np.array([1, 2, 3])).tolist()
+    [False, False, True]
     """
 
     name = "frozen"

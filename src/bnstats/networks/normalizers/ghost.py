@@ -41,6 +41,11 @@ class Ghost(Normalizer):
     ----------
     size : int
         Number of rows in a ghost batch, a divisor of the batch size.
+
+    Examples
+    --------
+    >>> Ghost(size=8).set_rows(batch_size=32)
+    8
     """
 
     name = "ghost"

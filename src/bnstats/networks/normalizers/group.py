@@ -82,6 +82,11 @@ class Group(Normalizer):
     ----------
     number : int
         Number of groups, a divisor of the units of each hidden layer.
+
+    Examples
+    --------
+    >>> Group(2).evaluate(np.array([[1.0, 3.0, 5.0, 9.0]]), mean=None, var=None, eps=0.0).tolist()
+    [[-1.0, 1.0, -1.0, 1.0]]
     """
 
     name = "group"

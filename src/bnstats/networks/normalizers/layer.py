@@ -25,7 +25,14 @@ def backward(gradient: RealArray, value: RealArray, state: LayerState) -> None:
 
 @dataclass(frozen=True)
 class Layer(Normalizer):
-    """Layer normalization of each row over all units (Ba, Kiros & Hinton 2016, arXiv 1607.06450)."""
+    """Layer normalization of each row over all units (Ba, Kiros & Hinton 2016, arXiv 1607.06450).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> Layer().evaluate(np.array([[1.0, 3.0]]), mean=None, var=None, eps=0.0).tolist()
+    [[-1.0, 1.0]]
+    """
 
     name = "layer"
     forward = staticmethod(forward)

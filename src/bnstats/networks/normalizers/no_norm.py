@@ -22,7 +22,14 @@ def backward(gradient: RealArray, value: RealArray, state: LayerState) -> None:
 
 @dataclass(frozen=True)
 class NoNorm(Normalizer):
-    """No normalization; the layer has a learned shift (its bias) and no scale."""
+    """No normalization; the layer has a learned shift (its bias) and no scale.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> NoNorm().evaluate(np.array([[1.0, 3.0]]), mean=None, var=None, eps=0.0).tolist()
+    [[1.0, 3.0]]
+    """
 
     name = "none"
     learns_scale = False

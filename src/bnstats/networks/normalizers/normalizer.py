@@ -253,7 +253,24 @@ class Normalizer(ABC):
         return rows.reshape(z.shape)
 
     def state(self, rows: int, units: int, eps: float, dtype: DTypeLike = np.float32, step: int = 1) -> LayerState:
-        """Return the state of a layer at one training step, with running mean 0 and running variance 1."""
+        """Return the state of a layer at one training step, with running mean 0 and running variance 1.
+
+        Parameters
+        ----------
+        rows, units : int
+            Shape of the layer's values.
+        eps : float
+            Number that is added to each variance.
+        dtype : dtype
+            Float type of the state.
+        step : int
+            Number of the training step, from 1.
+
+        Returns
+        -------
+        LayerState
+            Memory, settings, statistics and eps of the layer.
+        """
         kind: Any = np.dtype(dtype).type
         sets = rows // self.set_rows(rows) if self.uses_batch else 0
         mean, var = np.zeros((2, sets, units), kind)

@@ -62,6 +62,13 @@ class Renorm(Normalizer):
     schedule : tuple of (int, int, int)
         Last step of plain batch normalization, step at which d_max is reached, and step at which r_max is reached. The
         default is the paper's 5000, 25000 and 40000, scaled down to trainings of 1000 steps.
+
+    Examples
+    --------
+    Limits of r and d at three training steps:
+
+    >>> Renorm(schedule=(1, 2, 3)).settings(np.array([1, 2, 3])).round(2).tolist()
+    [[1.0, 0.0], [2.0, 5.0], [3.0, 5.0]]
     """
 
     name = "renorm"

@@ -41,7 +41,13 @@ def backward(gradient: RealArray, value: RealArray, state: LayerState) -> None:
 
 @dataclass(frozen=True)
 class RMS(Normalizer):
-    """RMS normalization of each row, which keeps the mean (Zhang & Sennrich 2019, arXiv 1910.07467)."""
+    """RMS normalization of each row, which keeps the mean (Zhang & Sennrich 2019, arXiv 1910.07467).
+
+    Examples
+    --------
+    >>> RMS().evaluate(np.array([[3.0, 4.0]]), mean=None, var=None, eps=0.0).round(3).tolist()
+    [[0.849, 1.131]]
+    """
 
     name = "rms"
     forward = staticmethod(forward)

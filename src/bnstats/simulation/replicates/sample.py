@@ -152,6 +152,15 @@ class Evidence(HoldsArrays):
         As in `Sample`.
     nans : int
         Number of all replicates that are NaN, including those of a group that is left out.
+
+    Examples
+    --------
+    A user's summary is a function of the evidence:
+
+    >>> import bnstats as bn
+    >>> mcse = lambda evidence: 2 * (evidence.central(2) / evidence.n) ** 0.5
+    >>> bn.summaries.Summary("twice the mean", lambda evidence: 2 * evidence.mean, mcse, order=2).name
+    'twice the mean'
     """
 
     moments: FloatArray
@@ -184,7 +193,18 @@ class Evidence(HoldsArrays):
         return self.from_origin + (self.origin - self.target)
 
     def central(self, order: int) -> float:
-        """Central moment of order 2, 3 or 4, with denominator n."""
+        """Return the central moment of order 2, 3 or 4, with denominator n.
+
+        Parameters
+        ----------
+        order : int
+            Order of the moment, from 2 to 4.
+
+        Returns
+        -------
+        float
+            Moment, in the unit of the values to this order.
+        """
         return np.float64(self.moments[order] / self.moments[0])
 
     @property

@@ -74,11 +74,28 @@ class JobArray:
 
     @checked(own=_blocks)
     def blocks(self, own: range) -> range:
-        """Return the numbers of these blocks of the job among all blocks of a condition."""
+        """Return the numbers of these blocks of the job among all blocks of a condition.
+
+        Parameters
+        ----------
+        own : range
+            Numbers of this job's blocks, from 0 on.
+
+        Returns
+        -------
+        range
+            Numbers of these blocks in the whole run.
+        """
         return range(self.index + self.of * own.start, self.index + self.of * own.stop, self.of)
 
     def limit(self, condition_runs: Sequence[ConditionRun]) -> None:
-        """Limit each condition to this job's blocks; raise ValueError if a job has fewer than two blocks."""
+        """Limit each condition to this job's blocks; raise ValueError if a job has fewer than two blocks.
+
+        Parameters
+        ----------
+        condition_runs : list of ConditionRun
+            Conditions of the run, changed in place.
+        """
         for run in condition_runs:
             if run.max_blocks < 2 * self.of:
                 raise ValueError(

@@ -36,6 +36,15 @@ class LeftOut:
         Errors of each correction; `leave_one_batch_out` describes the columns.
     errors : DataFrame
         Errors of each correction in each batch.
+
+    Examples
+    --------
+    >>> batch, x = np.repeat(np.arange(4), 5), np.arange(20.0)
+    >>> leave_one_batch_out(x, x**2, batch).table[["correction", "batches", "rmse"]].round(2)
+      correction  batches    rmse
+    0       none        4   67.22
+    1     center        4  147.02
+    2     shrink        4  144.34
     """
 
     table: pd.DataFrame

@@ -51,7 +51,7 @@ def measure_correction(
     effect : name in `EFFECTS`, Effect, or several
         Law of the effects: "distinct" by batch; "random_walk", "sinusoid" or "trend" over time.
     effect_size : float or several
-        tau / sigma, the standard deviation of the effects over the standard deviation of the rows within a batch.
+        Ratio tau / sigma: the standard deviation of the effects over the standard deviation of the rows within a batch.
     smoothness : float in [0, 1] or several
         Proportion of the effect's variance that is continuous in time; the rest is distinct by batch. A distinct effect
         has smoothness 0.
@@ -66,10 +66,14 @@ def measure_correction(
         If confounded, signals are higher by 0.67 standard deviations in the half of the batches with the higher
         effects, and lower by as much in the other half: 3 in 4 labels are 1, and 1 in 4. New batches are balanced.
     measures : names
-        rmse: root mean squared error of corrected rows, from the result of a perfect correction, up to a shift common
-        to all rows. correlation: correlation of corrected rows with the signal. accuracy: proportion of labels that a
-        logistic model of corrected rows predicts correctly in new batches. training_accuracy: the same in fitted
-        batches. bias: error of the difference between the mean rows of labels 1 and 0, in units of sigma.
+        Some of these:
+
+        - "rmse": root mean squared error of corrected rows, from the result of a perfect correction, up to a shift
+          common to all rows.
+        - "correlation": correlation of corrected rows with the signal.
+        - "accuracy": proportion of labels that a logistic model of corrected rows predicts correctly in new batches.
+        - "training_accuracy": the same in fitted batches.
+        - "bias": error of the difference between the mean rows of labels 1 and 0, in units of sigma.
     new_batches : int
         Number of batches after the fitted batches. Effects over time continue in new batches.
     refit : bool

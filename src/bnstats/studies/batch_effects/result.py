@@ -26,6 +26,16 @@ class Corrected(Result):
         Numbers with their errors; `measure_correction` describes the columns.
     simulation : Simulation
         The run behind the table.
+
+    Examples
+    --------
+    >>> import bnstats as bn
+    >>> bn.measure_correction(["none", "center"], batch_sizes=[4], measures=["rmse"])
+    Corrected: 2 numbers; the same for all: effect distinct, effect size 1,
+    smoothness 0, batch size 4, labels nuisance, design balanced, measure rmse.
+    correction    value ± MCSE  exact
+          none   0.953 ± 0.013 0.9747
+        center 0.4862 ± 0.0071 0.4873
     """
 
     alternatives: ClassVar = {"correction": True, "design": False, "labels": False}

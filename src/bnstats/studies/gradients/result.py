@@ -33,6 +33,17 @@ class Gradients(Result):
 
         - `normalizer`, `activation`, `width`, `depth`, `batch_size`, `step`: condition, as in `table`.
         - `wide_limit`: limit of the factor for wide and deep networks; NaN if it is unknown.
+
+    Examples
+    --------
+    >>> import bnstats as bn
+    >>> bn.measure_gradients(batch_sizes=[8], widths=16, depths=3, max_replicates=8)
+    Gradients: 6 numbers; the same for all: normalizer batch, activation relu, width
+    16, depth 3, batch size 8, step 0.
+     layer      measure  value ± MCSE
+         1 squared_norm   2.81 ± 0.43
+         2 squared_norm 0.704 ± 0.079
+    ...
     """
 
     alternatives: ClassVar = {"normalizer": False, "activation": False}

@@ -96,6 +96,14 @@ class RawBehind(Result):
         Numbers with their errors; `measure_raw_given_normalized` describes the columns.
     simulation : Simulation
         The run behind the table.
+
+    Examples
+    --------
+    >>> measure_raw_given_normalized("normal", batch_sizes=[4])
+    RawBehind: 2 numbers; the same for all: batch size 4.
+     measure     value ± MCSE exact
+    raw_mean -0.0007 ± 0.0028     0
+      raw_sd  0.5007 ± 0.0019   0.5
     """
 
     table: pd.DataFrame

@@ -24,6 +24,17 @@ class Information(Result):
         Entropy of the label in bits, an upper bound of the information.
     simulation : Simulation
         The run behind the table.
+
+    Examples
+    --------
+    >>> import bnstats as bn
+    >>> bn.measure_information("normal", labels=[0.0], batch_sizes=[2, 8])
+    Information: 4 numbers.
+     batch_size  measure      value ± MCSE  exact
+              2 accuracy 0.74965 ± 0.00060   0.75
+              2     bits 0.18817 ± 0.00095 0.1887
+              8 accuracy 0.88622 ± 0.00088  0.885
+              8     bits   0.6215 ± 0.0021 0.6181
     """
 
     table: pd.DataFrame

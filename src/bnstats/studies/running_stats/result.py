@@ -27,6 +27,16 @@ class Running(Result):
         The study that was simulated.
     simulation : Simulation
         The run behind the table.
+
+    Examples
+    --------
+    >>> import bnstats as bn
+    >>> bn.measure_running("normal", batch_size=8, steps=1, precision=None, max_replicates=1024)
+    Running: 8 numbers; the same for all: convention torch, momentum 0.1, step 1.
+    statistic          measure      value ± MCSE   exact
+         mean             bias   0.0012 ± 0.0011       0
+         mean               se 0.03527 ± 0.00081 0.03536
+    ...
     """
 
     alternatives: ClassVar = {"convention": True}
