@@ -10,14 +10,12 @@ from __future__ import annotations
 
 import json
 import pickle
-import re
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from keyed_rows import TIMES, rows
 from scipy import stats
 from scipy.interpolate import make_smoothing_spline
 from statsmodels.formula.api import ols
@@ -28,7 +26,6 @@ from statsmodels.stats.anova import anova_lm
 from analyses.exam_data import school_tests
 from bnstats import corrections
 from bnstats.corrections import CORRECTIONS, check_confounding, correction_of
-from bnstats.corrections.correction import TRANSFERRING
 from bnstats.corrections.groups import Groups
 from bnstats.corrections.shrinkage import anova_icc
 from bnstats.corrections.smoothing_spline import smoothing_spline
@@ -36,21 +33,6 @@ from bnstats.statistics.conventions import Convention
 from bnstats.testing import assert_within_mcse
 
 REFERENCE = json.loads(Path(__file__).parents[1].joinpath("data", "combat_reference.json").read_text())
-COLUMNWISE = [name for name in CORRECTIONS if name != "combat"]
-TIMES = np.array([3.0, 0.0, 1.5, 7.0, 7.5, 2.0, 11.0, 4.0, 9.0, 12.0, 15.0, 15.5, 20.0])
-SIZES = (7, 2, 4, 3, 11)
-BATCH = np.repeat(["e", "a", "c", "d", "b"], SIZES)
-
-
-def rows(name: str, features: int = 3) -> tuple[np.ndarray, np.ndarray]:
-    """Rows with effects, in an order that is not that of the key; times are tied, unsorted and unequally spaced."""
-    rng = np.random.default_rng(0)
-    key = BATCH if CORRECTIONS[name].along == "batch" else np.repeat(TIMES, rng.integers(1, 4, TIMES.size))
-    codes = pd.factorize(key, sort=True)[0]
-    x = rng.normal(size=(key.size, features)) + codes[:, None] + 50.0
-    order = rng.permutation(key.size)
-    return x[order], key[order]
-
 
 # ---- independent implementations
 
@@ -82,7 +64,7 @@ def test_shrunken_variances_equal_limma():
 
 
 def test_intraclass_correlation_is_that_of_the_f_statistic():
-    x, batch = rows("shrink", features=4)
+    x, batch = rows("batch", features=4)
     x[:, 3] = np.random.default_rng(1).permutation(x[:, 3] * 0 + np.arange(len(x)) % 2)  # alike: F < 1, icc 0
     samples = [x[batch == b] for b in np.unique(batch)]
     f = stats.f_oneway(*samples, axis=0).statistic
@@ -104,7 +86,7 @@ def test_intraclass_correlation_of_real_pass_rates_is_that_of_the_table_of_varia
 
 
 def test_random_intercept_is_the_blup_of_mixedlm_and_shrinkage_with_its_variances():
-    x, batch = rows("shrink", features=1)
+    x, batch = rows("batch", features=1)
     result = MixedLM(x[:, 0], np.ones((len(x), 1)), groups=batch).fit(method="powell")
     tau2, sigma2 = float(np.asarray(result.cov_re)[0, 0]), result.scale
     blup = np.array([float(result.random_effects[b].iloc[0]) for b in batch])
@@ -145,7 +127,7 @@ def test_exponential_average_equals_pandas_and_debiased_running_statistics():
 
 
 def test_smoothers_equal_their_libraries_with_ties_averaged():
-    x, times = rows("spline", features=1)
+    x, times = rows("time", features=1)
     mean = pd.Series(x[:, 0]).groupby(times).mean()
     curves = {
         "polynomial": np.polynomial.Polynomial.fit(times, x[:, 0], 2)(times),
@@ -160,7 +142,7 @@ def test_smoothers_equal_their_libraries_with_ties_averaged():
 
 @pytest.mark.parametrize("penalty", [0.0, 0.1, 10.0, 1e4])
 def test_splines_equal_scipys_and_go_on_as_these(penalty):
-    x, times = rows("spline")
+    x, times = rows("time")
     groups = Groups.of(x, times, "time")
     at = np.append(groups.labels, [-1.0, 21.0])
     curves = [make_smoothing_spline(groups.labels, y, w=groups.n[:, 0], lam=penalty)(at) for y in groups.mean.T]
@@ -199,83 +181,16 @@ def test_tied_rows_weigh_as_many_rows_as_they_are():
 
 # ---- identities
 
-FREE_OF_UNITS = [*CORRECTIONS.values(), corrections.polynomial(5), corrections.lowess(iterations=2)]
-
-
-@pytest.mark.parametrize("correction", FREE_OF_UNITS, ids=lambda c: c.name)
-@settings(max_examples=10, deadline=None)
-@given(
-    moved=st.floats(-1e6, 1e6),
-    power=st.integers(-6, 6),
-    sign=st.sampled_from([-1, 1]),
-    later=st.floats(-1e6, 1e6),
-    time_power=st.integers(-6, 6),
-)
-def test_no_origin_and_no_unit_of_values_or_times_matters(correction, moved, power, sign, later, time_power):
-    """f(a (y + c), b (t + d)) = a (f(y, t) + c), with c in standard deviations and d in spans of the times.
-
-    A time that is a million spans from 0 has ten digits left, a value a million standard deviations from 0 likewise.
-    """
-    x, key = rows(correction.name.partition("(")[0])
-    times = pd.factorize(key, sort=True)[0] if correction.along == "batch" else key
-    unit, spread, span = sign * 10.0**power, x.std(), np.ptp(times)
-    again = correction(unit * (x + moved * spread), 10.0**time_power * (times + later * span))
-    # Powell's search, which random_intercept leaves to a library, stops at a relative error near 1e-5.
-    tolerance = 1e-3 if correction.name == "random_intercept" else 1e-5
-    np.testing.assert_allclose(again / unit - moved * spread, correction(x, key), rtol=0, atol=tolerance * spread)
-
 
 def test_a_penalty_is_in_units_of_time():
-    x, times = rows("spline")
+    x, times = rows("time")
     in_days = corrections.spline(2.0)(x, times)
     np.testing.assert_allclose(corrections.spline(2.0 / 1000**3)(x, times / 1000), in_days)
     assert np.abs(corrections.spline(2.0)(x, times / 1000) - in_days).max() > 0.1
 
 
-@pytest.mark.parametrize("name", CORRECTIONS)
-def test_fitted_then_applied_is_the_call_and_rows_stand_for_themselves(name):
-    x, key = rows(name)
-    correction = pickle.loads(pickle.dumps(CORRECTIONS[name]))
-    fitted = pickle.loads(pickle.dumps(correction.fit(x, key)))
-    corrected = correction(x, key)
-    np.testing.assert_array_equal(fitted.apply(x, key), corrected)
-    some = np.random.default_rng(2).permutation(len(x))[:8]
-    np.testing.assert_allclose(fitted.apply(x[some], key[some]), corrected[some])
-    np.testing.assert_allclose(correction(x[::-1], key[::-1]), corrected[::-1])
-    np.testing.assert_allclose(fitted.effect(key[some]), fitted.effect(key)[some])
-
-
-@pytest.mark.parametrize("name", COLUMNWISE)
-def test_features_are_corrected_by_themselves(name):
-    x, key = rows(name)
-    for column, corrected in zip(x.T, CORRECTIONS[name](x, key).T, strict=True):
-        np.testing.assert_allclose(CORRECTIONS[name](column, key), corrected, rtol=1e-10)
-        assert CORRECTIONS[name].fit(column, key).effect(key).shape == column.shape
-
-
-@pytest.mark.parametrize("name", [name for name in CORRECTIONS if name not in ("combat", "shrink_scale")])
-def test_the_mean_of_all_rows_stays(name):
-    x, key = rows(name)
-    np.testing.assert_allclose(CORRECTIONS[name](x, key).mean(axis=0), x.mean(axis=0))
-
-
-@pytest.mark.parametrize("name", ["center", "standardize"])
-def test_batch_means_become_equal(name):
-    x, key = rows(name)
-    means = pd.DataFrame(CORRECTIONS[name](x, key)).groupby(key).mean()
-    np.testing.assert_allclose(means, np.tile(x.mean(axis=0), (len(means), 1)))
-    assert np.ptp(pd.DataFrame(CORRECTIONS["shrink"](x, key)).groupby(key).mean()[0]) > 1e-3
-
-
-def test_standardized_batches_have_the_pooled_standard_deviation():
-    x, key = rows("standardize")
-    pooled = sum(x[key == b].var(axis=0) * (key == b).sum() for b in np.unique(key)) / (len(x) - len(SIZES))
-    spread = pd.DataFrame(CORRECTIONS["standardize"](x, key)).groupby(key).std()
-    np.testing.assert_allclose(spread, np.tile(np.sqrt(pooled), (len(spread), 1)))
-
-
 def test_shrinkage_runs_from_nothing_to_centering():
-    x, key = rows("shrink")
+    x, key = rows("batch")
     np.testing.assert_array_equal(corrections.shrink(icc=0)(x, key), x)
     np.testing.assert_allclose(corrections.shrink(icc=1)(x, key), CORRECTIONS["center"](x, key))
     sizes = [np.abs(corrections.shrink(icc)(x, key) - x).sum() for icc in np.linspace(0, 1, 5)]
@@ -295,11 +210,6 @@ def test_variances_run_from_pooled_to_their_own():
     assert not np.allclose(corrections.shrink(icc=1)(unlike, many), own, rtol=0.1, atol=0.1)
 
 
-@pytest.mark.parametrize("name", [name for name, c in CORRECTIONS.items() if c.along == "time"])
-def test_a_constant_is_left_alone(name):
-    np.testing.assert_allclose(CORRECTIONS[name](np.full(TIMES.size, 0.1), TIMES), 0.1)
-
-
 @pytest.mark.parametrize(("name", "degree"), [("polynomial", 2), ("spline", 1), ("lowess", 1)])
 def test_trends_are_taken_out_and_carried_on(name, degree):
     trend = np.polynomial.Polynomial([3.0, -0.2, 0.4][: degree + 1])
@@ -316,25 +226,6 @@ def test_averages_of_the_past_stand_until_the_next_time():
     np.testing.assert_allclose(np.diff(fitted.effect([0, 0.5, 1, 1.9, 2, 50])), [0, 1, 0, 3.5, 0])
     with pytest.raises(ValueError, match=r"time -1\.0 is before the first that was fitted, 0\.0"):
         fitted.effect([0.5, -1.0])
-
-
-@pytest.mark.parametrize("name", TRANSFERRING["batch"][1:])
-def test_a_new_batch_gets_its_own_mean_shrunken_by_the_fitted_variances(name):
-    x, batch = rows(name, features=1)
-    fitted = CORRECTIONS[name].fit(x[:, 0], batch)
-    one, many = (fitted.apply(np.full(n, 70.0), ["new"] * n)[0] for n in (1, 10**6))
-    assert many < one < 70.0
-    effects = fitted.adapt(np.full(10**6, 70.0), ["new"] * 10**6).effects
-    mixed = fitted.apply([x[0, 0], 70.0], [batch[0], "new"])
-    np.testing.assert_allclose(mixed, [fitted.apply(x[:1, 0], batch[:1])[0], one])
-    assert effects[0, 0] == pytest.approx(70.0 - x.mean(), abs=1.0)
-
-
-def test_adapting_on_the_same_rows_is_the_fit():
-    for name in ("center", "standardize", "shrink", "shrink_scale", "combat"):
-        x, batch = rows(name)
-        fitted = CORRECTIONS[name].fit(x, batch)
-        np.testing.assert_array_equal(fitted.adapt(x, batch).apply(x, batch), fitted.apply(x, batch))
 
 
 def test_polynomials_of_dates_are_those_of_days():
@@ -545,7 +436,7 @@ def test_dates_count_in_days_whatever_their_unit():
 
 
 def test_containers_of_pandas_without_labels_in_common_are_read_by_place():
-    x, batch = rows("shrink", features=1)
+    x, batch = rows("batch", features=1)
     wanted = CORRECTIONS["shrink"](x[:, 0], batch)
     series = pd.Series(x[:, 0], index=np.arange(x.size)[::-1])
     key = pd.Series(batch, index=series.index)
@@ -559,40 +450,10 @@ def test_equal_values_are_no_effect():
     np.testing.assert_allclose(CORRECTIONS["random_intercept"]([1, 1, 2, 2], PAIRS), 1.5)  # icc 1: centering
 
 
-@pytest.mark.parametrize("name", CORRECTIONS)
-def test_what_a_fit_says_of_the_unseen(name):
-    correction = CORRECTIONS[name]
-    x, key = rows(name)
-    new = np.array(["b7"]) if correction.along == "batch" else np.array([25.0])
-    fitted = correction.fit(x, key)
-    assert correction.applies_to_new == (name in TRANSFERRING[correction.along])
-    if correction.applies_to_new:
-        assert np.isfinite(fitted.apply(x[:1], new)).all()
-        return
-    with pytest.raises(
-        ValueError, match=f"the {re.escape(name)} fitted on these .* does not apply to .*(b7|25).*(trailing|shrink)"
-    ):
-        fitted.apply(x[:1], new)
-
-
 def test_the_effect_of_an_unseen_batch_needs_its_rows():
     fitted = CORRECTIONS["shrink"].fit([1.0, 2.0, 5.0, 6.0], PAIRS)
     with pytest.raises(ValueError, match="batch 'c' was not fitted, and its effect depends on its rows"):
         fitted.effect(["a", "c"])
-
-
-@pytest.mark.parametrize("name", [name for name, c in CORRECTIONS.items() if c.along == "time"])
-def test_curves_go_on_with_the_rows_that_come_at_the_fitted_level(name):
-    """As the fit of all rows so far, but for a constant, which keeps their mean where that of the first ones was."""
-    x, times = rows(name)
-    x[times > 12] += 10.0
-    early = times < 12
-    fitted = CORRECTIONS[name].fit(x[early], times[early])
-    on, again = fitted.adapt(x, times).apply(x, times), CORRECTIONS[name](x, times)
-    np.testing.assert_allclose(on - again, np.tile(x[early].mean(axis=0) - x.mean(axis=0), (len(x), 1)))
-    assert np.abs(on - again).max() > 1
-    if fitted.correction.applies_to_new:  # left standing, it does not see that the values have jumped
-        assert np.abs(fitted.apply(x[~early], times[~early]) - on[~early]).max() > 1
 
 
 def test_a_fit_is_applied_to_rows_of_its_own_shape():

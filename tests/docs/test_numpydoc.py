@@ -90,7 +90,8 @@ def parameters(thing: Any) -> set[str]:
     """Return the names of the parameters; none of a property or of an exception that takes whatever Exception takes."""
     if not callable(thing) or (isinstance(thing, type) and "__init__" not in vars(thing)):
         return set()
-    return set(inspect.signature(thing).parameters) - {"self", "cls", "args", "kwargs"}
+    named = set(inspect.signature(thing).parameters) - {"self", "cls", "args", "kwargs"}
+    return {name for name in named if not name.startswith("_")}
 
 
 def faults(path: str) -> list[str]:

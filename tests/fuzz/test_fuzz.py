@@ -25,7 +25,6 @@ from bnstats.claims.claim import Claim, Region
 from bnstats.claims.evidence import BatchStatistic
 from bnstats.claims.interval_methods import Moment
 from bnstats.claims.sequential_test import SequentialTest
-from bnstats.corrections.groups import Groups
 from bnstats.testing.claims import surplus
 
 CALLS = 1200
@@ -285,8 +284,8 @@ FOUND = {
     ),
     "negative": (lambda: bn.RunningStats("torch", 1, 0.0, -1.0), "var is a variance, at least 0"),
     "a class as rule": (
-        lambda: bn.corrections.center().by_rule(bn.IID, Groups.of([1.0, 2.0], [0, 1], "batch")),
-        "functions of correction 'center' raise TypeError",
+        lambda: bn.corrections.Correction("c", "batch", True, lambda _: bn.IID)([1.0, 2.0], [0, 1]),
+        "functions of correction 'c' raise TypeError",
     ),
     "classes of other rows": (
         lambda: bn.shifts.Gain(0.5).apply(np.random.default_rng(0), np.ones((2, 3)), np.zeros(5, int)),

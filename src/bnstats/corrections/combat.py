@@ -9,8 +9,9 @@ import numpy as np
 from bnstats._checks.array_types import FloatArray
 from bnstats._checks.numbers import whole
 from bnstats.corrections.batchwise import check_pairs
-from bnstats.corrections.correction import Correction, Rule
+from bnstats.corrections.correction import Correction
 from bnstats.corrections.groups import Groups
+from bnstats.corrections.rules import Rule
 
 
 def combat(ddof: int = 1) -> Correction:
@@ -47,7 +48,7 @@ def combat(ddof: int = 1) -> Correction:
            [6.33, 4.7 ]])
     """
     ddof = whole("ddof", ddof, minimum=0, maximum=1)
-    return Correction.made_by(combat, "batch", False, _combat, ddof=ddof)
+    return Correction.made_by(combat, "batch", False, _combat, ("affine",), ddof=ddof)
 
 
 def _combat(groups: Groups, ddof: int) -> Rule:

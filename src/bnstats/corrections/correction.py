@@ -3,62 +3,32 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from types import MappingProxyType
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from bnstats._checks.arguments import Check, CheckedMethods, aligned_by_label, checked
+from bnstats._checks.arguments import CheckedMethods, aligned_by_label, checked
 from bnstats._checks.array_types import FloatArray
 from bnstats._checks.arrays import labels_of_rows, real_array
 from bnstats._checks.labels import column_order
 from bnstats._checks.safe_text import raised
 from bnstats._checks.tables import like, one_column, rows_like
-from bnstats._checks.user_code import ReadOnlyError, called, guarded, is_own, lent
-from bnstats._checks.values import choice, flag, function, instance, word
-from bnstats._checks.values import shown as short
+from bnstats._checks.user_code import ReadOnlyError, called, is_own
+from bnstats._checks.values import function
 from bnstats.corrections.groups import Groups, shown
+from bnstats.corrections.properties import OF_CORRECTIONS, OF_METHODS, Along
+from bnstats.corrections.rules import Affine, Nonlinear, Rule, lowered, transform_of
 
-Along = Literal["batch", "time"]
-Rule = Callable[[Groups], tuple[FloatArray, FloatArray]]
-"""Function of groups that gives the effect and the factor of each group, shape (groups, features).
-
-corrected = level + (x - level - effect) * factor.
-"""
-
-TRANSFERRING = {
-    "batch": ("none", "shrink", "shrink_scale", "random_intercept"),
-    "time": ("trailing_average", "exponential_average", "polynomial", "spline", "lowess"),
-}
-"""Names of the corrections that apply to new batches or times, for error messages."""
+CORRECTIONS: dict[str, Correction] = {}
+"""The corrections with their default parameters, by name: one of each function in this folder."""
 
 
-def _parameters(name: str, given: Any) -> tuple[tuple[str, Any], ...]:
-    """Pairs of a name and a value."""
-    pairs = given if isinstance(given, tuple) else (None,)
-    if not all(isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[0], str) for pair in pairs):
-        raise ValueError(f"{name} is a tuple of pairs (name, value); got {short(given)}.")
-    return pairs
-
-
-_OF_BOTH: dict[str, Check] = {
-    "along": partial(choice, known=tuple(TRANSFERRING)),
-    "applies_to_new": flag,
-    "estimate": partial(function, example="estimate(groups), which returns a rule"),
-}
-_OF_METHODS: dict[str, Check] = {
-    "groups": partial(instance, wanted=Groups, example="what `estimate` is given"),
-    "rule": partial(function, example="rule(groups)"),
-    "factory": partial(function, example="factory(), which returns a correction"),
-}
-
-
-@checked(name=word, parameters=_parameters, **_OF_BOTH)
+@checked(**OF_CORRECTIONS)
 @dataclass(frozen=True)
 class Correction(CheckedMethods):
     """Correction of batch effects, or of drift over time.
@@ -72,10 +42,14 @@ class Correction(CheckedMethods):
     applies_to_new : bool
         True if a fit can be applied to batches or times that it has not seen.
     estimate : callable (Groups, parameters by name) -> Rule
-        Function that estimates a rule from the groups of the fitted rows. The rule gives any group its effect and
-        factor.
+        Function that estimates a rule from the groups of the fitted rows. The rule is a function of groups. It returns
+        effects and factors, shape (groups, features), for corrected = level + (x - level - effect) * factor. Or it
+        returns a function of values, shape (rows, features), and of the number of each row's group, that returns
+        corrected values.
     parameters : tuple of (name, value)
         Arguments of `estimate`.
+    properties : tuple of str
+        Laws that the correction obeys: names in `bnstats.corrections.properties.PROPERTIES`.
 
     Examples
     --------
@@ -86,15 +60,23 @@ class Correction(CheckedMethods):
     >>> fitted = CORRECTIONS["center"].fit(x, year)
     >>> fitted.effect([2024]), fitted.apply([95.0], [2024])
     (array([10.]), array([85.]))
+
+    The values of each batch replaced by their ranks, a correction that is not affine:
+
+    >>> def ranks(groups):
+    ...     return lambda x, group: np.array([[np.sum(x[group == g] <= v)] for v, g in zip(x, group)], float)
+    >>> Correction("ranks", "batch", applies_to_new=True, estimate=lambda _: ranks)([5.0, 7.0, 1.0, 0.0], [0, 0, 1, 1])
+    array([1., 2., 2., 1.])
     """
 
-    checks: ClassVar = _OF_BOTH | _OF_METHODS
+    checks: ClassVar = OF_METHODS
 
     name: str
     along: Along
     applies_to_new: bool
     estimate: Callable[..., Rule]
     parameters: tuple[tuple[str, Any], ...] = ()
+    properties: tuple[str, ...] = ()
 
     @staticmethod
     def made_by(
@@ -102,6 +84,7 @@ class Correction(CheckedMethods):
         along: Along,
         applies_to_new: bool,
         estimate: Callable[..., Rule],
+        properties: Sequence[str] = (),
         **given: Any,
     ) -> Correction:
         """Return a correction named after its factory and those arguments that are not the factory's defaults.
@@ -116,6 +99,8 @@ class Correction(CheckedMethods):
             True if a fit can be applied to new batches or times.
         estimate : callable (Groups, parameters by name) -> Rule
             Function that estimates a rule from the groups of the fitted rows.
+        properties : names in `bnstats.corrections.properties.PROPERTIES`
+            Laws that the correction obeys.
         **given
             Arguments of `estimate`.
 
@@ -139,7 +124,7 @@ class Correction(CheckedMethods):
         kind = getattr(factory, "__name__", type(factory).__name__)
         changed = ", ".join(f"{name}={value}" for name, value in given.items() if value != defaults[name].default)
         name = f"{kind}({changed})" if changed else kind
-        return Correction(name, along, applies_to_new, estimate, tuple(given.items()))
+        return Correction(name, along, applies_to_new, estimate, tuple(given.items()), tuple(properties))
 
     @aligned_by_label("x", "key")
     def fit(self, x: ArrayLike, key: ArrayLike) -> Fitted:
@@ -172,70 +157,32 @@ class Correction(CheckedMethods):
                [ 10.]])
         """
         groups = Groups.of(x, key, self.along)
-        rule = self.rule_of(groups)
-        flat = np.ndim(x) == 1
-        effects = self.by_rule(rule, groups)
-        return Fitted(self, groups.level, rule, groups.labels, *effects, flat=flat, columns=groups.columns)
+        rule, level, flat = self._rule_of(groups), groups.level, np.ndim(x) == 1
+        return Fitted(self, level, rule, groups.labels, self._transform_by(rule, groups, level), flat, groups.columns)
 
-    def rule_of(self, groups: Groups) -> Rule:
-        """Return the rule that is estimated from the groups.
-
-        Parameters
-        ----------
-        groups : Groups
-            Groups of the fitted rows.
-
-        Returns
-        -------
-        Rule
-            Function that gives any group its effect and factor.
-        """
-        try:
-            rule: Rule = called(self._said, self.estimate, groups, **dict(self.parameters))
-        except Exception as error:
-            raise self._in_a_sentence(self.estimate, error) from error
+    def _rule_of(self, groups: Groups) -> Rule:
+        """Return the rule that is estimated from the groups."""
+        rule: Rule = self._asked(self.estimate, groups, **dict(self.parameters))
         if is_own(self.estimate):
             function(f"what the estimate of {self._said} returns", rule, "rule(groups)")
         return rule
 
-    def by_rule(self, rule: Rule, groups: Groups) -> tuple[FloatArray, FloatArray]:
-        """Return effects and factors of the groups.
-
-        Parameters
-        ----------
-        rule : Rule
-            Rule that was estimated from the fitted rows.
-        groups : Groups
-            Groups of any rows.
-
-        Returns
-        -------
-        tuple of two arrays
-            Effect and factor of each group; effects in the unit of the data, factors without unit.
-        """
-        if not is_own(rule) and not isinstance(rule, type):
-            return rule(groups)
-        try:
-            effects, factors = guarded(self._said, rule, lent(groups))
-        except Exception as error:
-            raise self._in_a_sentence(rule, error) from error
-        shape = (len(groups.labels), groups.x.shape[1])
-        if np.shape(effects) != shape or np.shape(factors) != shape:
-            raise ValueError(
-                f"the rule of {self._said} returns effects and factors of shape {shape}, (groups, features); got "
-                f"{np.shape(effects)} and {np.shape(factors)}."
-            )
-        return effects, factors
+    def _transform_by(self, rule: Rule, groups: Groups, level: FloatArray) -> Affine | Nonlinear:
+        """Return the transform of these groups, from a rule and the mean of the fitted rows."""
+        return transform_of(self._asked(rule, groups), self._said, groups, level)
 
     @property
     def _said(self) -> str:
         return f"correction {self.name!r}"
 
-    def _in_a_sentence(self, used: Callable[..., Any], error: Exception) -> Exception:
-        """Return a refusal as it is, and anything else that a user's own function raises in a sentence."""
-        if not (is_own(used) or isinstance(used, type)) or isinstance(error, ReadOnlyError):
-            return error
-        return ValueError(f"the functions of {self._said} raise {raised(error)}.")
+    def _asked(self, used: Callable[..., Any], *given: Any, **named: Any) -> Any:
+        """Return what a function returns; whatever a user's function raises becomes a sentence."""
+        try:
+            return called(self._said, used, *given, **named)
+        except Exception as error:
+            if not (is_own(used) or isinstance(used, type)) or isinstance(error, ReadOnlyError):
+                raise
+            raise ValueError(f"the functions of {self._said} raise {raised(error)}.") from error
 
     @aligned_by_label("x", "key")
     def __call__(self, x: ArrayLike, key: ArrayLike) -> Any:
@@ -253,16 +200,16 @@ class Fitted:
         The correction that was fitted.
     level : array, shape (features,)
         Mean of the fitted rows; corrected values stay around it.
-    rule : callable (Groups) -> (effects, factors)
+    rule : callable (Groups)
         Estimated rule, for groups that were not fitted.
     labels : array, shape (groups,)
         The fitted batches or times, sorted.
-    effects, factors : array, shape (groups, features)
-        corrected = level + (x - level - effect) * factor; with a factor of 1, corrected = x - effect.
     flat : bool
         True if the fitted x had shape (rows,).
     columns : list, optional
         Names of the features; a table that is corrected later has the same names, in any order.
+    shift : array, shape (features,)
+        Level of the rows that `adapt` fitted along time, less `level`.
 
     Examples
     --------
@@ -276,16 +223,32 @@ class Fitted:
     level: FloatArray
     rule: Rule
     labels: NDArray[Any]
-    effects: FloatArray
-    factors: FloatArray
+    _transform: Affine | Nonlinear
     flat: bool
     columns: list[Any] | None = None
+    shift: FloatArray | float = 0.0
+
+    @property
+    def effects(self) -> FloatArray:
+        """Effect of each fitted batch or time, shape (groups, features): corrected = x - effect if the factor is 1."""
+        return self._affine(self._transform).effects
+
+    @property
+    def factors(self) -> FloatArray:
+        """Factor of each fitted batch or time: corrected = level + (x - level - effect) * factor."""
+        return self._affine(self._transform).factors
+
+    def _affine(self, transform: Affine | Nonlinear) -> Affine:
+        if isinstance(transform, Affine):
+            return transform
+        of = self.correction
+        raise ValueError(f"{of.name} moves each value of a {of.along} differently, so there is no effect: use apply.")
 
     @aligned_by_label("x", "key")
     def apply(self, x: ArrayLike, key: ArrayLike) -> Any:
         """Return corrected values of rows of fitted or new batches or times.
 
-        Effects of fitted batches and times do not change. The effect of a new time is the fitted curve's value. The
+        Fitted batches and times are corrected as before. The effect of a new time is the fitted curve's value. The
         effect of a new batch is estimated from its rows with the fitted variances: give all its rows at once.
 
         Parameters
@@ -314,9 +277,9 @@ class Fitted:
         array([85.])
         """
         groups = self._groups(x, key)
-        effects, factors = (values[groups.index] for values in self._of(groups))
-        moved = groups.x - effects
-        corrected = moved + (moved - self.level) * (factors - 1)
+        corrected = np.empty_like(groups.x)
+        for rows, transform, group in self._transforms(groups):
+            corrected[rows] = transform(groups.x[rows], group)
         order = column_order("x", x, self.columns, f"the {self.correction.name} was fitted on")
         if order is not None:
             corrected = corrected[:, np.argsort(order)]
@@ -338,7 +301,8 @@ class Fitted:
         Raises
         ------
         ValueError
-            If a batch is new, as its effect is estimated from its rows, or if the fit does not apply to a new time.
+            If a batch is new, as its effect is estimated from its rows, if the fit does not apply to a new time, or if
+            the correction is not affine, so that no single effect is subtracted.
 
         Examples
         --------
@@ -354,8 +318,10 @@ class Fitted:
             raise ValueError(
                 f"{self._new(groups)} was not fitted, and its effect depends on its rows: use apply or adapt."
             )
-        effects = self._of(groups)[0][groups.index].reshape(blank.shape)
-        return rows_like(one_column(key), effects, self.columns)
+        effects = np.empty_like(groups.x)
+        for rows, transform, group in self._transforms(groups):
+            effects[rows] = self._affine(transform).effects[group]
+        return rows_like(one_column(key), effects.reshape(blank.shape), self.columns)
 
     @aligned_by_label("x", "key")
     def adapt(self, x: ArrayLike, key: ArrayLike) -> Fitted:
@@ -390,12 +356,10 @@ class Fitted:
         array([3., 5.])
         """
         groups = self._groups(x, key)
-        rule = self.rule
+        again = self
         if self.correction.along == "time":
-            again = self.correction.rule_of(groups)
-            rule = partial(_releveled, rule=again, shift=groups.level - self.level)
-        effects, factors = self.correction.by_rule(rule, groups)
-        return replace(self, rule=rule, labels=groups.labels, effects=effects, factors=factors)
+            again = replace(self, rule=self.correction._rule_of(groups), shift=groups.level - self.level)
+        return replace(again, labels=groups.labels, _transform=again._by_rule(groups))
 
     def _groups(self, x: ArrayLike, key: ArrayLike) -> Groups:
         features = () if self.flat else (len(self.level),)
@@ -414,42 +378,26 @@ class Fitted:
     def _new(self, groups: Groups) -> str:
         return f"{groups.along} {shown(groups.labels[np.argmin(self._at(groups))])}"
 
-    def _of(self, groups: Groups) -> tuple[FloatArray, FloatArray]:
-        at = self._at(groups)
-        seen = (at >= 0)[:, None]
+    def _by_rule(self, groups: Groups) -> Affine | Nonlinear:
+        return lowered(self.correction._transform_by(self.rule, groups, self.level), self.shift)
+
+    def _transforms(self, groups: Groups) -> list[tuple[Any, Affine | Nonlinear, NDArray[np.intp]]]:
+        """Return the transforms of fitted and of new groups: rows, function, and group of each of the rows."""
+        at = self._at(groups)[groups.index]
+        seen = at >= 0
         if seen.all():
-            return self.effects[at], self.factors[at]
+            return [(slice(None), self._transform, at)]
         if not self.correction.applies_to_new:
             raise ValueError(self._refusal(groups))
-        effects, factors = self.correction.by_rule(self.rule, groups)
-        return np.where(seen, self.effects[at], effects), np.where(seen, self.factors[at], factors)
+        parts = [(seen, self._transform, at[seen]), (~seen, self._by_rule(groups), groups.index[~seen])]
+        return [part for part in parts if part[2].size]
 
     def _refusal(self, groups: Groups) -> str:
-        name, along = self.correction.name, groups.along
-        plural, adapting = {
-            "batch": ("batches", "estimate the new batch from its own rows with adapt"),
-            "time": ("times", "fit all rows so far with adapt"),
-        }[along]
+        known = [name for name, c in CORRECTIONS.items() if c.along == groups.along and c.applies_to_new]
+        plural, adapting = "batches", "estimate the new batch from its own rows with adapt"
+        if groups.along == "time":
+            plural, adapting = "times", "fit all rows so far with adapt"
         return (
-            f"the {name} fitted on these {plural} does not apply to {self._new(groups)}; use a correction that applies "
-            f"to new {plural} ({', '.join(TRANSFERRING[along])}), or {adapting}."
+            f"the {self.correction.name} fitted on these {plural} does not apply to {self._new(groups)}; use a "
+            f"correction that applies to new {plural} ({', '.join(known)}), or {adapting}."
         )
-
-
-def centered(rule: Callable[[Groups], FloatArray], groups: Groups) -> Rule:
-    """Return a rule with factors 1 whose effects average 0 over rows, to keep the mean of all rows."""
-    effects = rule(groups)
-    shift = groups.average(effects)
-    return partial(_shifted, rule=rule, shift=shift, fitted=groups, effects=effects - shift)
-
-
-def _shifted(
-    groups: Groups, rule: Callable[[Groups], FloatArray], shift: FloatArray, fitted: Groups, effects: FloatArray
-) -> tuple[FloatArray, FloatArray]:
-    effects = effects if groups is fitted else rule(groups) - shift  # evaluating a curve takes long
-    return effects, np.ones_like(effects)
-
-
-def _releveled(groups: Groups, rule: Rule, shift: FloatArray) -> tuple[FloatArray, FloatArray]:
-    effects, factors = rule(groups)
-    return effects + shift, factors

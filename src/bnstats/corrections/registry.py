@@ -1,4 +1,7 @@
-"""Registry of corrections of batch effects and drift, all called as correction(x, batch or time).
+"""Registry of corrections, all called as correction(x, batch or time): one of each function in this folder.
+
+A public function in a file of this folder that returns a `Correction` is public in `bn.corrections`, too. Its result
+with default parameters is an entry of `CORRECTIONS`.
 
 Examples
 --------
@@ -16,39 +19,23 @@ Mean squared error of estimated batch effects of variance 1, from batches of 4 r
 
 from __future__ import annotations
 
-from bnstats._checks.values import named
-from bnstats.corrections.batchwise import center, none, standardize
-from bnstats.corrections.combat import combat
-from bnstats.corrections.correction import Correction
-from bnstats.corrections.shrinkage import random_intercept, shrink, shrink_scale
-from bnstats.corrections.smoothers import (
-    exponential_average,
-    lowess,
-    moving_average,
-    polynomial,
-    spline,
-    trailing_average,
-)
+from collections.abc import Callable
+from inspect import isfunction
 
-CORRECTIONS: dict[str, Correction] = {
-    c.name: c
-    for c in (
-        none(),
-        center(),
-        standardize(),
-        shrink(),
-        shrink_scale(),
-        combat(),
-        random_intercept(),
-        moving_average(),
-        trailing_average(),
-        exponential_average(),
-        polynomial(),
-        spline(),
-        lowess(),
-    )
+from bnstats._checks.values import named
+from bnstats._variants import members
+from bnstats.corrections.correction import CORRECTIONS, Correction
+
+FACTORIES: dict[str, Callable[..., Correction]] = {
+    name: function
+    for name, function in members(__name__)
+    if isfunction(function)
+    and not name.startswith("_")
+    and function.__annotations__.get("return") in ("Correction", Correction)
 }
-"""The corrections with their default parameters, by name."""
+"""The functions that return corrections, by name."""
+
+CORRECTIONS.update({function().name: function() for function in FACTORIES.values()})
 
 
 def correction_of(source: str | Correction) -> Correction:

@@ -17,8 +17,9 @@ from bnstats._checks.array_types import FloatArray
 from bnstats._checks.numbers import number
 from bnstats._warnings import warnings_are
 from bnstats.corrections.batchwise import check_spread
-from bnstats.corrections.correction import Correction, Rule, centered
+from bnstats.corrections.correction import Correction
 from bnstats.corrections.groups import Groups
+from bnstats.corrections.rules import AffineRule, Rule, centered
 
 
 def shrink(icc: float | None = None) -> Correction:
@@ -53,7 +54,9 @@ def shrink(icc: float | None = None) -> Correction:
     >>> shrink(icc=0.5).fit(x, batch).effect([0, 1])
     array([-1.33333333,  1.33333333])
     """
-    return Correction.made_by(shrink, "batch", True, _shrink, icc=_checked(icc))
+    return Correction.made_by(
+        shrink, "batch", True, _shrink, ("affine", "by_feature", "keeps_mean", "shrinks"), icc=_checked(icc)
+    )
 
 
 def shrink_scale(icc: float | None = None) -> Correction:
@@ -83,7 +86,9 @@ def shrink_scale(icc: float | None = None) -> Correction:
     >>> shrink_scale(icc=0.5)([1.0, 3.0, 10.0, 30.0], ["a", "a", "b", "b"]).round(2)
     array([-2.03,  4.48,  4.37, 23.32])
     """
-    return Correction.made_by(shrink_scale, "batch", True, _shrink_scale, icc=_checked(icc))
+    return Correction.made_by(
+        shrink_scale, "batch", True, _shrink_scale, ("affine", "by_feature", "shrinks"), icc=_checked(icc)
+    )
 
 
 def random_intercept() -> Correction:
@@ -102,7 +107,9 @@ def random_intercept() -> Correction:
     >>> random_intercept()([1.0, 3.0, 5.0, 7.0, 9.0], ["a", "a", "b", "b", "b"]).round(2)
     array([3.67, 5.67, 3.22, 5.22, 7.22])
     """
-    return Correction.made_by(random_intercept, "batch", True, _random_intercept)
+    return Correction.made_by(
+        random_intercept, "batch", True, _random_intercept, ("affine", "by_feature", "keeps_mean", "shrinks")
+    )
 
 
 def anova_icc(groups: Groups) -> FloatArray:
@@ -125,7 +132,7 @@ def _checked(icc: float | None) -> float | None:
     return icc
 
 
-def _shrink(groups: Groups, icc: float | None) -> Rule:
+def _shrink(groups: Groups, icc: float | None) -> AffineRule:
     return _shrunken(groups, anova_icc(groups) if icc is None else np.full(groups.mean.shape[1], float(icc)))
 
 
@@ -134,7 +141,7 @@ def _shrink_scale(groups: Groups, icc: float | None) -> Rule:
     return partial(_rescaled, rule=rule, prior=prior, within=groups.var_within())
 
 
-def _shrunken(groups: Groups, icc: FloatArray) -> Rule:
+def _shrunken(groups: Groups, icc: FloatArray) -> AffineRule:
     _need_two(groups)
     weights = groups.n / (1 + (groups.n - 1) * icc)
     mu = (weights * groups.mean).sum(axis=0) / weights.sum(axis=0)
@@ -146,7 +153,7 @@ def _predicted(groups: Groups, icc: FloatArray, mu: FloatArray) -> FloatArray:
 
 
 def _rescaled(
-    groups: Groups, rule: Rule, prior: tuple[FloatArray, FloatArray], within: FloatArray
+    groups: Groups, rule: AffineRule, prior: tuple[FloatArray, FloatArray], within: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
     freedom, var = prior
     known = np.isfinite(freedom)

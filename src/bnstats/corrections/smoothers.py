@@ -17,8 +17,9 @@ from statsmodels.nonparametric.smoothers_lowess import lowess as statsmodels_low
 
 from bnstats._checks.array_types import FloatArray
 from bnstats._checks.numbers import number, whole
-from bnstats.corrections.correction import Correction, Rule, centered
+from bnstats.corrections.correction import Correction
 from bnstats.corrections.groups import Groups, shown
+from bnstats.corrections.rules import Rule, centered
 from bnstats.corrections.smoothing_spline import smoothing_spline
 
 
@@ -50,7 +51,9 @@ def moving_average(window: int = 9) -> Correction:
     window = whole("window", window, 1, maximum=2**53)
     if window % 2 == 0:
         raise ValueError(f"window of a centered average is odd; got {window}: use {window + 1}, or trailing_average.")
-    return Correction.made_by(moving_average, "time", False, _moving_average, window=window)
+    return Correction.made_by(
+        moving_average, "time", False, _moving_average, ("affine", "by_feature", "keeps_mean"), window=window
+    )
 
 
 def trailing_average(window: int = 9) -> Correction:
@@ -80,7 +83,9 @@ def trailing_average(window: int = 9) -> Correction:
     array([-2. , -0.5,  2.5])
     """
     whole("window", window, 1)
-    return Correction.made_by(trailing_average, "time", True, _trailing_average, window=window)
+    return Correction.made_by(
+        trailing_average, "time", True, _trailing_average, ("affine", "by_feature", "keeps_mean"), window=window
+    )
 
 
 def exponential_average(weight: float = 0.2) -> Correction:
@@ -112,7 +117,9 @@ def exponential_average(weight: float = 0.2) -> Correction:
     """
     if not 0 < number("weight", weight) <= 1:
         raise ValueError(f"weight, the weight of the present time, is above 0 and at most 1; got {weight}.")
-    return Correction.made_by(exponential_average, "time", True, _exponential_average, weight=weight)
+    return Correction.made_by(
+        exponential_average, "time", True, _exponential_average, ("affine", "by_feature", "keeps_mean"), weight=weight
+    )
 
 
 def polynomial(degree: int = 2) -> Correction:
@@ -139,7 +146,9 @@ def polynomial(degree: int = 2) -> Correction:
     array([-3.,  0.,  3.,  6.])
     """
     whole("degree", degree, 0)
-    return Correction.made_by(polynomial, "time", True, _polynomial, degree=degree)
+    return Correction.made_by(
+        polynomial, "time", True, _polynomial, ("affine", "by_feature", "keeps_mean", "removes_lines"), degree=degree
+    )
 
 
 def spline(penalty: float | None = None) -> Correction:
@@ -169,7 +178,9 @@ def spline(penalty: float | None = None) -> Correction:
     """
     if penalty is not None and not 0 <= number("penalty", penalty) < np.inf:
         raise ValueError(f"penalty is finite and at least 0, or None to choose it; got {penalty}: use polynomial(1).")
-    return Correction.made_by(spline, "time", True, _spline, penalty=penalty)
+    return Correction.made_by(
+        spline, "time", True, _spline, ("affine", "by_feature", "keeps_mean", "removes_lines"), penalty=penalty
+    )
 
 
 def lowess(share: float = 0.3, *, iterations: int = 0) -> Correction:
@@ -202,7 +213,15 @@ def lowess(share: float = 0.3, *, iterations: int = 0) -> Correction:
     whole("iterations", iterations, 0)
     if not 0 < number("share", share) <= 1:
         raise ValueError(f"share, the proportion of times in each local line, is above 0 and at most 1; got {share}.")
-    return Correction.made_by(lowess, "time", True, _lowess, share=share, iterations=iterations)
+    return Correction.made_by(
+        lowess,
+        "time",
+        True,
+        _lowess,
+        ("affine", "by_feature", "keeps_mean", "removes_lines"),
+        share=share,
+        iterations=iterations,
+    )
 
 
 def _moving_average(groups: Groups, window: int) -> Rule:

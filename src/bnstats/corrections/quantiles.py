@@ -1,0 +1,169 @@
+"""Quantile normalization: each batch gets the distribution of all batches."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bnstats._checks.array_types import FloatArray
+from bnstats._warnings import notify
+from bnstats.corrections.correction import Correction
+from bnstats.corrections.groups import Groups
+from bnstats.corrections.rules import Rule
+
+
+def quantile_normalize() -> Correction:
+    """Return the correction that replaces each value by the same quantile of a reference distribution.
+
+    The convention is that of Bolstad, Irizarry, Astrand & Speed (2003): the quantiles of the reference distribution are
+    averages of the batches' quantiles. In batches of equal size, the r-th smallest value of a batch becomes the mean of
+    the r-th smallest values of all batches. Equal values of a batch become the mean of what their ranks become.
+
+    For batches of unequal size, which the article does not have, the r-th smallest of n values is the quantile of
+    (r - 1/2) / n, with linear interpolation between. Batches count by their rows, and a constant keeps the mean of all
+    rows. A later value of a fitted batch is placed between the fitted values around it. Beyond the fitted values, it
+    keeps its distance to the outermost value.
+
+    Returns
+    -------
+    Correction
+        Does not apply to new batches; `Fitted.adapt` gives a new batch the fitted reference distribution, by the ranks
+        of its own rows. It is not affine, so it has no effects. Its use warns of batches of one row, which becomes the
+        median of the reference distribution.
+
+    Examples
+    --------
+    The batches have 5, 2, 3 and 4, 1, 9. The reference distribution has (2 + 1)/2, (3 + 4)/2 and (5 + 9)/2:
+
+    >>> quantile_normalize()([5.0, 2.0, 3.0, 4.0, 1.0, 9.0], ["a", "a", "a", "b", "b", "b"])
+    array([7. , 1.5, 3.5, 3.5, 1.5, 7. ])
+    """
+    return Correction.made_by(
+        quantile_normalize, "batch", False, _quantile_normalize, ("by_feature", "keeps_mean", "equal_quantiles")
+    )
+
+
+def _quantile_normalize(groups: Groups) -> Rule:
+    reference = Reference.of(groups)
+    sizes, batches = np.unique(groups.n, return_counts=True)
+    total = sum(k * reference.at(n).sum(axis=0) for n, k in zip(sizes.astype(np.intp), batches, strict=True))
+    reference = replace(reference, shift=groups.level - total / reference.rows)
+    return partial(_curves, reference=reference)
+
+
+def _curves(groups: Groups, reference: Reference) -> Curves:
+    lone = groups.n[:, 0] == 1
+    if lone.any():
+        notify(f"{groups.named(lone)} has one row: quantile normalization leaves nothing of it.")
+    quantiles = {n: reference.at(n) for n in np.unique(groups.n).astype(np.intp)}
+    return Curves(tuple(Curve.of(np.sort(x, axis=0), quantiles[len(x)]) for x in _batches(groups)))
+
+
+def _batches(groups: Groups) -> list[FloatArray]:
+    """Return the values of each batch, shape (n, features)."""
+    return [groups.x[rows] for rows in _rows_of(groups.index)]
+
+
+def _rows_of(group: NDArray[np.intp]) -> list[NDArray[np.intp]]:
+    """Return the numbers of the rows of each group, of which none is empty."""
+    order = np.argsort(group, kind="stable")
+    return np.split(order, np.flatnonzero(np.diff(group[order])) + 1)
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """Reference distribution: averages over batches of the quantiles of each feature.
+
+    Attributes
+    ----------
+    sums : tuple of arrays, shape (n, features)
+        Sums of the sorted batches of each size n.
+    rows : int
+        Number of rows of all batches.
+    shift : array, shape (features,)
+        Constant that is added.
+    """
+
+    sums: tuple[FloatArray, ...]
+    rows: int
+    shift: FloatArray
+
+    @staticmethod
+    def of(groups: Groups) -> Reference:
+        """Return the reference distribution of batches that count by their rows."""
+        sums: dict[int, FloatArray] = {}
+        for x in _batches(groups):
+            sums[len(x)] = sums.get(len(x), 0.0) + np.sort(x, axis=0)
+        return Reference(tuple(sums.values()), len(groups.x), np.zeros_like(groups.level))
+
+    def at(self, n: int) -> FloatArray:
+        """Return the quantiles of (r - 1/2) / n for r from 1 to n, shape (n, features)."""
+        total = sum(len(values) * _quantiles(values, n) for values in self.sums)
+        return np.asarray(total / self.rows + self.shift)
+
+
+def _quantiles(values: FloatArray, n: int) -> FloatArray:
+    """Return the quantiles of (r - 1/2) / n of sorted values, in whole steps where the numbers of both are equal."""
+    m = len(values)
+    place = np.clip(((2 * np.arange(1, n + 1) - 1) * m - n) / (2 * n), 0, m - 1)
+    low = np.minimum(place.astype(np.intp), max(m - 2, 0))
+    part = (place - low)[:, None]
+    return np.asarray(values[low] * (1 - part) + values[np.minimum(low + 1, m - 1)] * part)
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """Increasing, piecewise linear function of each feature of a batch, with slope 1 beyond its ends.
+
+    Attributes
+    ----------
+    values, corrected : array, shape (n, features)
+        Sorted values of a batch, and what becomes of them.
+    """
+
+    values: FloatArray
+    corrected: FloatArray
+
+    @staticmethod
+    def of(values: FloatArray, quantiles: FloatArray) -> Curve:
+        """Return the curve from sorted values to the quantiles; equal values get the mean of theirs."""
+        corrected = quantiles.copy()
+        tied = values[1:] == values[:-1]
+        for feature in np.flatnonzero(tied.any(axis=0)):
+            run = np.append(0, np.cumsum(~tied[:, feature]))
+            means = np.bincount(run, corrected[:, feature]) / np.bincount(run)
+            corrected[:, feature] = means[run]
+        return Curve(values, corrected)
+
+    def __call__(self, x: FloatArray) -> FloatArray:
+        """Return the curves' values, shape (rows, features)."""
+        columns = zip(x.T, self.values.T, self.corrected.T, strict=True)
+        return np.stack([_interpolated(*column) for column in columns], axis=1)
+
+
+def _interpolated(x: FloatArray, knots: FloatArray, corrected: FloatArray) -> FloatArray:
+    """Return the function through the knots at x; a knot has its own value exactly."""
+    right = np.clip(np.searchsorted(knots, x, side="right"), 1, max(knots.size - 1, 1))
+    left = right - 1
+    right = np.minimum(right, knots.size - 1)
+    inside = np.clip(x, knots[0], knots[-1])
+    width = knots[right] - knots[left]
+    part = np.divide(inside - knots[left], width, out=np.zeros_like(x), where=width > 0)
+    return np.asarray(corrected[left] * (1 - part) + corrected[right] * part + (x - inside))
+
+
+@dataclass(frozen=True, eq=False)
+class Curves:
+    """Transform by the curve of each batch."""
+
+    curves: tuple[Curve, ...]
+
+    def __call__(self, x: FloatArray, group: NDArray[np.intp]) -> FloatArray:
+        """Return corrected values of rows of the batches with these numbers."""
+        corrected = np.empty_like(x)
+        for rows in _rows_of(group):
+            corrected[rows] = self.curves[group[rows[0]]](x[rows])
+        return corrected
