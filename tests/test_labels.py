@@ -58,8 +58,8 @@ CALLS: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
         lambda **rows: NETWORK.train(**rows, batches=BATCHES)[1],
         {"x": FRAME, "y": CLASS},
     ),
-    "networks.Network.gradient_norms": (
-        lambda **rows: NETWORK.gradient_norms(**rows, batches=BATCHES)[0],
+    "networks.Network.gradients": (
+        lambda **rows: NETWORK.gradients(**rows, batches=BATCHES)[0],
         {"x": FRAME, "y": CLASS},
     ),
     **{

@@ -273,7 +273,7 @@ BY_CALL: dict[str, dict[str, Callable[[], Any]]] = {
             "batches": lambda: [[0, 1], [2, 3]],
             "y": lambda: LABELS.copy(),
         }
-        for method in ("hidden", "logits", "train", "logits_in_batches", "batch_statistics", "gradient_norms")
+        for method in ("hidden", "logits", "train", "logits_in_batches", "batch_statistics", "gradients")
     },
     "networks.Recipe.sizes": {"given": lambda: (4, 64, 2)},
     "networks.Network": {"sizes": lambda: (4, 3, 2), "steps": lambda: 0},

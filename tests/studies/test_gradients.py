@@ -10,6 +10,7 @@ asserted that it is rejected.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -47,33 +48,39 @@ ROWS = np.arange(16)[np.newaxis]
 
 @pytest.mark.parametrize("activation", ["relu", "linear"])
 @pytest.mark.parametrize("name", NORMALIZERS)
-def test_the_norm_at_weights_is_that_of_a_step_of_training(name: str, activation: str) -> None:
-    """A step changes the weights by the learning rate times the gradient. Wrong: the norm at the products."""
+def test_a_step_of_training_is_minus_the_rate_times_the_gradient(name: str, activation: str) -> None:
+    """Of all parameters. Wrong: the gradient of the next batch."""
     recipe = Recipe((16, 8), NORMALIZERS[name], learning_rate=0.5, activation=activation)
+    network = Network.initial(recipe, 6, 3, np.random.default_rng(1))
+    before = network.parameters.copy()
+    batches = np.arange(32).reshape(2, 16)
     with threadpool_limits(1):
-        network = Network.initial(recipe, 6, 3, np.random.default_rng(1))
-        products, weights = network.gradient_norms(DATA.x, DATA.y, ROWS)
-        after, _ = network.train(DATA.x, DATA.y, ROWS)
-    moved = [np.square((a - b) / 0.5, dtype=float).sum() for a, b in zip(after.weights, network.weights, strict=True)]
+        losses, gradients = network.gradients(DATA.x, DATA.y, batches)
+        after, trained = network.train(DATA.x, DATA.y, batches[:1])
+    moved = (network.parameters - after.parameters) / 0.5
     # Of weights of order 1, a change of 1e-2 keeps five digits in float32.
-    np.testing.assert_allclose(weights[0], moved, rtol=2e-3)
-    assert not np.allclose(products[0], moved, rtol=0.1)
+    np.testing.assert_allclose(gradients[0], moved, atol=2e-3 * abs(moved).max())
+    assert not np.allclose(gradients[1], moved, atol=0.1 * abs(moved).max())
+    np.testing.assert_allclose(losses[:1], trained, rtol=1e-6)
+    np.testing.assert_array_equal(network.parameters, before)
+    assert not network.velocity.any()
 
 
-def test_the_norms_equal_autograd_of_torch() -> None:
+def test_the_gradient_equals_autograd_of_torch() -> None:
     torch = pytest.importorskip("torch")
     network = Network.initial(Recipe((16, 8)), 6, 3, np.random.default_rng(1))
     weights = [torch.tensor(w, requires_grad=True) for w in network.weights]
-    values, products = torch.from_numpy(DATA.x[ROWS[0]]), []
+    values = torch.tensor(DATA.x[ROWS[0]])
     for k, matrix in enumerate(weights):
-        products.append(values @ matrix)
-        products[-1].retain_grad()
-        norm = torch.nn.functional.batch_norm(products[-1], None, None, training=True, eps=EPS)
-        values = torch.relu(norm) if k < 2 else products[-1]
-    torch.nn.functional.cross_entropy(values, torch.from_numpy(DATA.y[ROWS[0]])).backward()
-    found = network.gradient_norms(DATA.x, DATA.y, ROWS)
-    for norms, tensors in zip(found, (products, weights), strict=True):
-        np.testing.assert_allclose(norms[0], [float(t.grad.square().sum()) for t in tensors], rtol=1e-4)
+        values = values @ matrix
+        if k < 2:
+            values = torch.relu(torch.nn.functional.batch_norm(values, None, None, training=True, eps=EPS))
+    loss = torch.nn.functional.cross_entropy(values, torch.tensor(DATA.y[ROWS[0]]))
+    loss.backward()
+    losses, gradients = network.gradients(DATA.x, DATA.y, ROWS)
+    np.testing.assert_allclose(losses[0], loss.item(), rtol=1e-5)
+    for found, tensor in zip(replace(network, parameters=gradients[0]).weights, weights, strict=True):
+        np.testing.assert_allclose(found, tensor.grad.numpy(), atol=1e-6)
 
 
 # ---- exact factors

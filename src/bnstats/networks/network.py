@@ -352,8 +352,8 @@ class Network(CheckedMethods):
         cuts = np.cumsum(self.recipe.hidden)[:-1]
         return Statistics(*(tuple(np.split(part.reshape(-1, part.shape[-1]), cuts, axis=-1)) for part in (mean, var)))
 
-    def gradient_norms(self, x: RealArray, y: IntArray, batches: IntArray) -> tuple[FloatArray, FloatArray]:
-        """Return squared norms of the loss gradient at each layer, in training mode and without learning.
+    def gradients(self, x: RealArray, y: IntArray, batches: IntArray) -> tuple[FloatArray, Float32Array]:
+        """Return the loss of each batch and its gradient at the parameters, in training mode and without learning.
 
         Parameters
         ----------
@@ -366,17 +366,18 @@ class Network(CheckedMethods):
 
         Returns
         -------
-        products : array, shape (batches, layers)
-            Squared norms of the gradient at the products x W of each layer, the output layer last.
-        weights : array, shape (batches, layers)
-            Squared norms of the gradient at the weights of each layer, the output layer last.
+        losses : array, shape (batches,)
+            Mean cross-entropy of each batch, in nats.
+        gradients : float32 array, shape (batches, parameters)
+            Gradients in the order of `parameters`.
         """
         x, batches = self._checked(x, batches)
         y = self._classes(x, y)
-        layers = self._layers(batches.shape[1])
+        copy = replace(self, parameters=self.parameters.copy(), velocity=np.zeros_like(self.velocity))
+        layers = copy._layers(batches.shape[1])
         with self._plan(layers) as plan:
-            products, weights = training.gradient_norms(plan, x, y, batches)
-        return products, weights
+            losses, gradients = training.gradients(plan, x, y, batches, copy.parameters, copy.velocity)
+        return losses, gradients
 
     @property
     def _uses_batch(self) -> bool:
@@ -401,7 +402,10 @@ class Network(CheckedMethods):
         """Yield the network for compiled code, and raise the error of a plain function afterwards."""
         recipe, normalizer = self.recipe, self.recipe.normalizer
         calls = Callbacks(normalizer.forward, normalizer.backward, layers)
-        yield plan_of(table_of(layers), calls.addresses, normalizer.learns_scale, recipe.convention.eps, recipe.slope)
+        counted = normalizer.rows_in_loss(len(layers[0].inputs))
+        yield plan_of(
+            table_of(layers), calls.addresses, normalizer.learns_scale, recipe.convention.eps, recipe.slope, counted
+        )
         calls.raise_error()
 
     def _classes(self, x: Float32Array, given: Any) -> IntArray:

@@ -13,6 +13,7 @@ from bnstats._compiled import compiled, inlined
 from bnstats.networks.kernels import layers
 from bnstats.networks.kernels.activation import activate, activate_back
 from bnstats.networks.kernels.calls import Addresses, address_of, call, call_plain
+from bnstats.networks.kernels.loss import cross_entropy
 from bnstats.networks.kernels.products import accumulate, multiply, multiply_transposed
 
 
@@ -31,6 +32,7 @@ class Plan(NamedTuple):
     learns_scale: bool
     eps: np.float32
     slope: np.float32  # of the activation below 0
+    rows_in_loss: int  # the first rows of a batch; the other ones only enter the statistics
     passes: Passes
 
 
@@ -84,6 +86,18 @@ def forward(plan: Plan) -> None:
             else:
                 call(plan.normalizer.forward, (values, layers.state_of(table, k, plan.eps)))
             activate(values, layers.scale(table, k), shift, plan.slope, layers.inputs(table, k + 1))
+
+
+@inlined
+def loss(plan: Plan, labels: IntArray, rows: IntArray) -> float:
+    """Return the mean loss of a batch, and write its gradient at the logits; see `cross_entropy`."""
+    table, counted = plan.table, plan.rows_in_loss
+    last = len(table) - 1
+    logits, gradient = layers.values(table, last), layers.gradient(table, last)
+    flat = gradient.reshape(gradient.size)
+    flat[counted * gradient.shape[1] :] = 0
+    flat = flat[: counted * gradient.shape[1]]
+    return cross_entropy(logits[:counted], labels, rows[:counted], gradient[:counted], flat)
 
 
 @inlined
@@ -160,9 +174,11 @@ def follow(table: IntArray, k: int, weight: np.float32, unbiased: np.float32) ->
             var[j] += share * unbiased * new_var[s, j]
 
 
-def plan_of(table: IntArray, normalizer: Addresses, learns_scale: bool, eps: float, slope: float) -> Plan:
+def plan_of(
+    table: IntArray, normalizer: Addresses, learns_scale: bool, eps: float, slope: float, rows_in_loss: int
+) -> Plan:
     """Return the plan of a network, with the addresses of both passes, compiled if necessary."""
-    plan = Plan(table, normalizer, learns_scale, np.float32(eps), np.float32(slope), Passes(0, 0))
+    plan = Plan(table, normalizer, learns_scale, np.float32(eps), np.float32(slope), rows_in_loss, Passes(0, 0))
     return plan._replace(
         passes=_passes(*map(typeof, (plan, Descent(*np.zeros(3, np.float32)), np.empty(0, np.float32))))
     )

@@ -8,12 +8,10 @@ from __future__ import annotations
 import numpy as np
 
 from bnstats._checks.array_types import Float32Array, FloatArray, IntArray
-from bnstats._compiled import compiled, inlined
+from bnstats._compiled import compiled
 from bnstats.networks.kernels import layers
 from bnstats.networks.kernels.calls import call
-from bnstats.networks.kernels.loss import cross_entropy
-from bnstats.networks.kernels.passes import Descent, Plan, backward, follow, gather
-from bnstats.networks.kernels.products import accumulate, multiply_transposed
+from bnstats.networks.kernels.passes import Descent, Plan, follow, gather, loss
 
 
 @compiled
@@ -35,15 +33,14 @@ def train(
     losses = np.empty(len(batches), np.float32)
     table = plan.table
     last, widest = len(table) - 1, layers.most_units(table)
-    first_inputs, logits, gradient = layers.inputs(table, 0), layers.values(table, last), layers.gradient(table, last)
-    powers = gradient.reshape(gradient.size)
+    first_inputs = layers.inputs(table, 0)
     scale_gradient, shift_gradient = np.empty(widest, np.float32), np.empty(widest, np.float32)
     for t in range(len(batches)):
         for j in range(settings.shape[1]):
             layers.settings(table, 0)[j] = settings[t, j]
         gather(x, batches[t], first_inputs)
         call(plan.passes.forward, (plan,))
-        losses[t] = cross_entropy(logits, y, batches[t], gradient, powers)
+        losses[t] = loss(plan, y, batches[t])
         call(plan.passes.learn, (plan, descent, scale_gradient, shift_gradient))
         if weights[t] > 0:
             for k in range(last):
@@ -86,35 +83,26 @@ def batch_moments(plan: Plan, x: Float32Array, batches: IntArray) -> Float32Arra
     return out
 
 
-@inlined
-def square_sum(values: Float32Array) -> float:
-    """Return the sum of squares, in double precision."""
-    total = 0.0
-    for i in range(values.shape[0]):
-        for j in range(values.shape[1]):
-            total += np.float64(values[i, j]) * np.float64(values[i, j])
-    return total
-
-
 @compiled
-def gradient_norms(plan: Plan, x: Float32Array, y: IntArray, batches: IntArray) -> FloatArray:
-    """Return squared gradient norms at each layer's products and weights, shape (2, batches, layers)."""
+def gradients(
+    plan: Plan, x: Float32Array, y: IntArray, batches: IntArray, parameters: Float32Array, velocity: Float32Array
+) -> tuple[FloatArray, Float32Array]:
+    """Return the loss of each batch, and its gradient at all parameters, shape (batches, parameters).
+
+    `parameters` and `velocity` are the flat arrays of the plan. A step with learning rate -1 from velocity 0 leaves the
+    gradient as the velocity; the parameters are restored afterwards.
+    """
     table = plan.table
-    last, widest = len(table) - 1, layers.most_units(table)
+    widest = layers.most_units(table)
     scale, shift = np.empty(widest, np.float32), np.empty(widest, np.float32)
-    found = np.empty((2, len(batches), len(table)))
+    descent, start = Descent(np.float32(-1), np.float32(1), np.float32(0)), parameters.copy()
+    losses, found = np.empty(len(batches)), np.empty((len(batches), parameters.size), np.float32)
     for b in range(len(batches)):
         gather(x, batches[b], layers.inputs(table, 0))
         call(plan.passes.forward, (plan,))
-        of_logits = layers.gradient(table, last)
-        cross_entropy(layers.values(table, last), y, batches[b], of_logits, of_logits.reshape(of_logits.size))
-        for k in range(last, -1, -1):
-            units = table[k, layers.UNITS]
-            backward(plan, k, scale[:units], shift[:units])
-            gradient, weights = layers.gradient(table, k), layers.weights(table, k)
-            if k > 0:
-                multiply_transposed(gradient, weights, layers.gradient(table, k - 1))
-            of_weights = np.zeros(weights.shape, np.float32)
-            accumulate(layers.inputs(table, k), gradient, np.float32(1), np.float32(0), of_weights)
-            found[0, b, k], found[1, b, k] = square_sum(gradient), square_sum(of_weights)
-    return found
+        losses[b] = loss(plan, y, batches[b])
+        velocity[:] = 0
+        call(plan.passes.learn, (plan, descent, scale, shift))
+        found[b] = velocity
+        parameters[:] = start
+    return losses, found

@@ -162,6 +162,21 @@ class Normalizer(ABC):
         """
         return batch_size
 
+    def rows_in_loss(self, batch_size: int) -> int:
+        """Return the number of rows, the first ones of a batch, whose loss is minimized.
+
+        Parameters
+        ----------
+        batch_size : int
+            Number of rows in a batch.
+
+        Returns
+        -------
+        int
+            Number of rows; by default all. The other rows only enter the statistics.
+        """
+        return batch_size
+
     def settings(self, step: IntArray) -> FloatArray:
         """Return the numbers for `state.settings` at each training step.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -79,8 +79,10 @@ class GradientStudy(Study):
         for step in self.steps:
             if step > network.steps:
                 network, _ = network.train(split.x, split.y, batches[network.steps : step])
-            _, norms = network.gradient_norms(split.x, split.y, batches[step : step + 1])
-            found |= {GradientKey(step, *key): value for key, value in _measures(norms[0, :-1]).items()}
+            _, gradients = network.gradients(split.x, split.y, batches[step : step + 1])
+            of_weights = replace(network, parameters=gradients[0]).weights[:-1]
+            norms = np.array([np.square(part, dtype=np.float64).sum() for part in of_weights])
+            found |= {GradientKey(step, *key): value for key, value in _measures(norms).items()}
         return found
 
     def wide_limits(self) -> pd.DataFrame:

@@ -1,0 +1,144 @@
+"""The simulation of the steps that training takes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import product
+from typing import Any, Unpack
+
+from bnstats._checks.numbers import batch_size, number, whole
+from bnstats._checks.numbers import batch_sizes as checked_sizes
+from bnstats._checks.values import choices, each, instance, optional
+from bnstats.datasets.dataset import Dataset
+from bnstats.datasets.row_batching import RowBatching, Shuffled
+from bnstats.networks.normalizers.normalizer import Normalizer
+from bnstats.networks.recipe import ACTIVATIONS, Recipe, hidden_units
+from bnstats.simulation.options import RunOptions, run_options
+from bnstats.simulation.run import run
+from bnstats.studies.steps.result import Steps
+from bnstats.studies.steps.study import (
+    BATCH,
+    COSINE,
+    DOWNHILL,
+    FIRST_LAYER,
+    NOISE,
+    OFFSET,
+    POPULATION,
+    StepStudy,
+)
+
+
+@run_options(precision=None, max_replicates=24)
+def measure_steps(
+    dataset: Any = "digits",
+    *,
+    batch_sizes: int | Sequence[int] = 20,
+    batching: RowBatching | Sequence[RowBatching] = Shuffled(),
+    steps: int | Sequence[int] = (0, 30, 300),
+    trained_with: RowBatching = Shuffled(),
+    training_batch_size: int | None = None,
+    statistics: str | Sequence[str] = BATCH,
+    measures: str | Sequence[str] = (COSINE, DOWNHILL),
+    normalizers: str | Normalizer | Sequence[str | Normalizer] = "batch",
+    activations: str | Sequence[str] = "relu",
+    hidden: Sequence[int] = (32, 32),
+    learning_rate: float = 0.02,
+    sgd_momentum: float = 0.9,
+    batches: int = 256,
+    step_length: float = 0.1,
+    **options: Unpack[RunOptions],
+) -> Steps:
+    """Measure whether the mean step of training goes downhill on the loss of the whole data.
+
+    A network is trained for some steps. At its weights, many batches are drawn, and each gives a gradient of its mean
+    cross-entropy in training mode. The whole data's loss is that of one batch of all training rows. Networks of all
+    conditions have the same training rows, initial weights and, with equal size, training batches.
+
+    Parameters
+    ----------
+    dataset : whatever `Dataset.of` takes
+        "digits", "gaussians", "mnist", "breast_cancer", or rows and labels (x, y).
+    batch_sizes : ints of at least 2
+        Rows in each measured batch.
+    batching : RowBatching, or a list
+        Rules by which measured batches are drawn.
+    steps : ints of at least 0
+        Training steps after which steps are measured; 0 is at initialization.
+    trained_with : RowBatching
+        Rule by which training batches are drawn.
+    training_batch_size : int, optional
+        Rows in a training batch; by default as many as in a measured batch.
+    statistics : "batch", "population", or both
+        Statistics that normalize measured batches: their own, or those of all training rows as constants.
+    measures : names
+        "cosine", "first_layer_cosine", "downhill", "noise", "loss_offset"; `Steps` describes them.
+    normalizers : names or Normalizers
+        Normalizers, as in `measure_mismatch`.
+    activations : "relu", "linear", or both
+        Activation of the hidden layers.
+    hidden : ints of at least 1
+        Units of each hidden layer.
+    learning_rate, sgd_momentum : float
+        Settings of stochastic gradient descent in training.
+    batches : int of at least 2
+        Batches at each step.
+    step_length : float
+        Length of the steps, in the unit of the parameters, whose proportion downhill is measured.
+    **options : RunOptions
+        A replicate is a network. The precision is that of cosines and proportions.
+
+    Returns
+    -------
+    Steps
+        Measures of each condition, step and kind of statistics.
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range, or batches of these sizes cannot be drawn or normalized.
+
+    Notes
+    -----
+    Each shuffled batch gives an unbiased gradient of one fixed function: the mean training-mode loss over all batches
+    of its size (Lian & Liu 2019, arXiv 1810.06177). The cosine's denominator contains the length of the expected step.
+    Its square is estimated without bias from K independent batches as (|sum g|² - sum |g|²) / (K (K - 1)). A network
+    whose estimate is not positive has no cosine.
+
+    Examples
+    --------
+    >>> import bnstats as bn
+    >>> rules = [bn.Shuffled(), bn.OneClass()]
+    >>> s = measure_steps(batching=rules, steps=60, measures="cosine", batches=64, max_replicates=4)
+    >>> print((s.table.set_index("batching")["value"] > 0).to_string())
+    batching
+    Shuffled()     True
+    OneClass()    False
+    """
+    recipes = [
+        Recipe(
+            hidden=hidden_units("hidden", tuple(hidden) if isinstance(hidden, list) else hidden),
+            normalizer=normalizer,
+            learning_rate=learning_rate,
+            sgd_momentum=sgd_momentum,
+            activation=activation,
+        )
+        for normalizer, activation in product(
+            each("normalizers", normalizers, Normalizer.of), choices("activations", activations, tuple(ACTIVATIONS))
+        )
+    ]
+    study = StepStudy(
+        Dataset.of(dataset),
+        tuple(recipes),
+        each("batching", batching, lambda rule: instance("batching", rule, RowBatching, "bn.Shuffled()")),
+        checked_sizes("batch_sizes", batch_sizes),
+        tuple(sorted(each("steps", steps, lambda n: whole("each of steps", n, minimum=0)))),
+        instance("trained_with", trained_with, RowBatching, "bn.Shuffled()"),
+        optional(batch_size)("training_batch_size", training_batch_size),
+        choices("statistics", statistics, (BATCH, POPULATION)),
+        choices("measures", measures, (COSINE, FIRST_LAYER, DOWNHILL, NOISE, OFFSET)),
+        whole("batches", batches, minimum=2, maximum=2**20),
+        number("step_length", step_length, "(0, 1e6]"),
+    )
+    study.check()
+    simulation = run(study, **options)
+    return Steps(simulation.table, simulation)

@@ -1,0 +1,36 @@
+"""Result of `measure_steps`: the table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import pandas as pd
+
+from bnstats.simulation.result import Result
+from bnstats.simulation.run import Simulation
+
+
+@dataclass(frozen=True, repr=False)
+class Steps(Result):
+    """Result of `measure_steps`.
+
+    Attributes
+    ----------
+    table : DataFrame
+        One row per condition, training step, kind of statistics and measure. normalizer, activation: names. batching:
+        rule by which the measured batches are drawn. batch_size: their rows. step: training steps before. statistics:
+        "batch" or "population". measure: "cosine" of the mean step with the descent of the whole data's loss;
+        "first_layer_cosine", the same for the weights of the first layer; "downhill", proportion of steps that lower
+        the whole data's loss; "noise", variance of the gradient over the squared length of its mean; "loss_offset",
+        mean training-mode loss less the whole data's loss, in nats. value: mean over networks. mcse, mcse_df: its Monte
+        Carlo standard error, and the degrees of freedom. exact: nan. replicates: networks. precision_reached: True if
+        the relative mcse is as small as asked.
+    simulation : Simulation
+        The run behind the table.
+    """
+
+    alternatives: ClassVar = {"batching": True, "batch_size": True, "statistics": True, "step": True}
+
+    table: pd.DataFrame
+    simulation: Simulation
