@@ -24,6 +24,7 @@ FLAT = {
         "measure_information",
         "measure_mismatch",
         "measure_raw_given_normalized",
+        "measure_steps",
     ),
     *("JobArray", "merge_stores"),
     *("check_claims", "audit", "recalibrate", "advise"),

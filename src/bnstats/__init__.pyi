@@ -56,5 +56,6 @@ from .studies.information.measure import measure_information as measure_informat
 from .studies.information.raw_given_normalized import measure_raw_given_normalized as measure_raw_given_normalized
 from .studies.mismatch.measure import measure_mismatch as measure_mismatch
 from .studies.running_stats.measure import measure_running as measure_running
+from .studies.steps.measure import measure_steps as measure_steps
 
 __version__: str

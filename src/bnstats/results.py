@@ -12,6 +12,7 @@ from bnstats.studies.information.raw_given_normalized import RawBehind
 from bnstats.studies.information.result import Information
 from bnstats.studies.mismatch.result import Mismatch
 from bnstats.studies.running_stats.result import Running
+from bnstats.studies.steps.result import Steps
 
 __all__ = [
     "Advice",
@@ -26,4 +27,5 @@ __all__ = [
     "RawBehind",
     "Running",
     "Simulation",
+    "Steps",
 ]

@@ -230,6 +230,10 @@ BY_NAME: dict[str, Callable[[], Any]] = {
     "units": lambda: 3,
     "pseudo": lambda: 16,
     "weight": lambda: 0.1,
+    "cuts": lambda: [0.0],
+    "trained_with": lambda: bn.Shuffled(),
+    "training_batch_size": lambda: 4,
+    "step_length": lambda: 0.1,
 }
 NORMALIZERS = tuple(bn.normalizers.__all__[1:])
 EFFECTS = ("Distinct", "Mixture", "RandomWalk", "Sinusoid", "Trend")
@@ -245,6 +249,15 @@ BY_CALL: dict[str, dict[str, Callable[[], Any]]] = {
         "rows": None,
         "momentum": None,
     },
+    "measure_steps": {
+        "batching": lambda: bn.Shuffled(),
+        "steps": lambda: 1,
+        "max_replicates": lambda: 4,
+        "hidden": lambda: (3,),
+        "batches": lambda: 4,
+        "statistics": lambda: "batch",
+        "measures": lambda: "cosine",
+    },
     "measure_correction": {
         "batch_sizes": lambda: [2],
         "batches": lambda: 4,
@@ -258,6 +271,7 @@ BY_CALL: dict[str, dict[str, Callable[[], Any]]] = {
         "order": lambda: 2,
     },
     "theory.raw_given_normalized": {"z": lambda: 0.5},
+    "theory.loss_offset": {"x": lambda: ROWS.astype(np.float32), "y": lambda: LABELS.copy()},
     "theory.rate": {"batching": lambda: bn.IID()},
     "Dataset.of": {"source": lambda: (ROWS, LABELS)},
     "Gaussians.of": {"source": lambda: (ROWS, LABELS)},

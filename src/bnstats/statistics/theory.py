@@ -436,3 +436,40 @@ def raw_given_normalized(population: Any, z: float, batch_size: int) -> tuple[fl
     variance = variance_of_chi(n - 1)
     mean = population.mean + population.std * z * np.sqrt((n - 1 - variance) / n)
     return float(mean), float(population.std * np.sqrt((1 + z**2 * variance) / n))
+
+
+@checked(population=population_of, z=number, batch_size=batch_size_of_theory)
+def normalized_member(population: Any, z: float, batch_size: int) -> tuple[float, float]:
+    """Return bias and variance of a value that its own batch normalizes, about its population-normalized value z.
+
+    Parameters
+    ----------
+    population : whatever `Population.of` takes
+        Law of the values.
+    z : float
+        The value less the population's mean, divided by the population's standard deviation.
+    batch_size : int
+        Number of values in a batch, at least 2.
+
+    Returns
+    -------
+    bias, variance : float
+        Expectation and variance of the value normalized by its batch (ddof 0), less z. Both are of order 1 / n, with
+        errors of order 1 / n². They are nan or infinite if the population's fourth moment is.
+
+    Examples
+    --------
+    >>> normalized_member("normal", 2.0, 100)
+    (-0.025, 0.03)
+
+    Notes
+    -----
+    The batch has the given value and n - 1 independent ones. Its mean is z / n plus an error of variance 1 / n, its
+    variance 1 + (z² - 2) / n plus an error of variance (kappa - 1) / n; the covariance is gamma / n. Here, gamma is the
+    skewness and kappa the kurtosis, 3 for normal values. (z - mean) / std to the second order in the errors has the
+    bias ((3/8)(kappa - 1) z - z³/2 + gamma/2) / n and the variance (1 + gamma z + z² (kappa - 1) / 4) / n.
+    """
+    population = Population.of(population)
+    gamma, excess = population.skewness, population.excess_kurtosis + 2
+    bias = 3 / 8 * excess * z - z**3 / 2 + gamma / 2
+    return float(bias / batch_size), float((1 + gamma * z + z**2 * excess / 4) / batch_size)

@@ -12,14 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special, stats
 
+from bnstats._checks.arguments import checked
 from bnstats._checks.array_types import FloatArray
 from bnstats._checks.arrays import plain_array
+from bnstats._checks.numbers import number
 from bnstats._checks.safe_text import raised
 from bnstats._checks.user_code import ReadOnlyError, called, name_of_function
 from bnstats._checks.values import shown
-from bnstats.sampling.populations import Population
+from bnstats.sampling.populations import Population, population_of
 from bnstats.simulation.streams import digest, stream
 from bnstats.statistics.normalized import normalized
+from bnstats.statistics.theory import batch_size_of_theory, normalized_value_occurs
 
 Labels = tuple[float, ...] | Callable[[FloatArray], NDArray[Any]]
 
@@ -29,6 +32,26 @@ DRAWS_LEARNED_FROM = 2**21
 # accuracy and bits differ from the continuous rule by less than 1e-5 up to batches of 2^16.
 LEARNED_BINS = 512
 EXACT_BINS = 2**13
+
+
+def checked_cuts(given: Any) -> tuple[float, ...]:
+    """Return the cuts between classes that are given as labels."""
+    return cuts_of("labels", given, ", or a function")
+
+
+def cuts_of(name: str, given: Any, otherwise: str = "") -> tuple[float, ...]:
+    """Return the cuts between classes; raise ValueError unless they increase and are finite.
+
+    >>> cuts_of("cuts", [2, 1])
+    Traceback (most recent call last):
+        ...
+    ValueError: cuts are increasing finite cuts; got [2, 1].
+    """
+    raw = np.atleast_1d(plain_array(name, given))
+    cuts = raw.astype(np.float64) if raw.dtype.kind in "iuf" else np.empty(0)
+    if cuts.ndim != 1 or not cuts.size or not np.isfinite(cuts).all() or (np.diff(cuts) <= 0).any():
+        raise ValueError(f"{name} are increasing finite cuts{otherwise}; got {shown(given)}.")
+    return tuple(cuts.tolist())
 
 
 @dataclass(frozen=True)
@@ -72,14 +95,18 @@ def _normal_beliefs(cuts: tuple[float, ...], n: int) -> tuple[FloatArray, FloatA
         widest = np.arcsin(min(1.0, 7 / np.sqrt(n - 1)))  # |z| > 7 is rarer than 1e-11
         angle = ((np.arange(EXACT_BINS) + 0.5) / EXACT_BINS * 2 - 1) * widest
         z, weight = np.sqrt(n - 1) * np.sin(angle), np.cos(angle) ** (n - 3)
+    return z, weight / weight.sum(), np.clip(_class_chances(cuts, n, z), 1e-16, 1.0)
+
+
+def _class_chances(cuts: tuple[float, ...], n: int, z: FloatArray) -> FloatArray:
+    """Return class probabilities given each value of z, shape (values, classes), for N(0, 1)."""
     chi = stats.chi(n - 1)
     low, high = chi.ppf(1e-15), chi.isf(1e-15)
     node, mass = np.polynomial.legendre.leggauss(48)
     spread = low + (high - low) * (node + 1) / 2
     mass = mass * chi.pdf(spread)
     below = [special.ndtr(c * np.sqrt(n) - z[:, None] * spread) @ mass / mass.sum() for c in cuts]
-    belief = np.diff(np.stack([np.zeros_like(z), *below, np.ones_like(z)]), axis=0).T
-    return z, weight / weight.sum(), np.clip(belief, 1e-16, 1.0)
+    return np.diff(np.stack([np.zeros_like(z), *below, np.ones_like(z)]), axis=0).T
 
 
 def _standard(population: Population, cuts: tuple[float, ...]) -> tuple[float, ...]:
@@ -119,6 +146,105 @@ def exact_information(population: Any, cuts: Sequence[float], batch_size: int) -
     return float(weight @ belief.max(axis=1)), entropy_bits(class_shares(population, cuts)[1]) - float(weight @ entropy)
 
 
+@checked(population=population_of, cuts=cuts_of, z=number, batch_size=batch_size_of_theory)
+def class_given_normalized(population: Any, cuts: Sequence[float], z: float, batch_size: int) -> FloatArray:
+    """Return the probability of each class of a raw value, given its normalized value z.
+
+    Parameters
+    ----------
+    population : whatever `Population.of` takes
+        Law of the raw values.
+    cuts : increasing floats
+        Bounds between classes. A value equal to a cut belongs to the class above.
+    z : float
+        Value normalized by its own batch, with ddof 0.
+    batch_size : int
+        Values in each batch, at least 2.
+
+    Returns
+    -------
+    array, shape (classes,)
+        Probabilities; nan unless the population is normal and a batch can have this z.
+
+    Examples
+    --------
+    The letters F, D, C, B, A of a grade that became 0 in a batch of three grades:
+
+    >>> from scipy import stats
+    >>> class_given_normalized(stats.norm(72, 10), [60, 70, 80, 90], 0.0, 3).round(3)
+    array([0.019, 0.346, 0.553, 0.082, 0.001])
+
+    Notes
+    -----
+    By Basu's theorem z is independent of the batch's mean and standard deviation s (ddof 0). So the probability of a
+    value below a cut c is E Phi((c - mu - s z) sqrt(n) / sigma), with n s² / sigma² ~ chi²(n - 1).
+    """
+    population = Population.of(population)
+    if population.family != "norm" or not normalized_value_occurs(z, batch_size):
+        return np.full(len(cuts) + 1, np.nan)
+    return np.asarray(_class_chances(_standard(population, tuple(cuts)), batch_size, np.array([z]))[0])
+
+
+@checked(population=population_of, cuts=cuts_of, batch_size=batch_size_of_theory)
+def entropy_given_normalized(population: Any, cuts: Sequence[float], batch_size: int) -> float:
+    """Return the mean entropy of a raw value's class, given its normalized value: the lowest possible mean loss.
+
+    Parameters
+    ----------
+    population : whatever `Population.of` takes
+        Law of the raw values.
+    cuts : increasing floats
+        Bounds between classes. A value equal to a cut belongs to the class above.
+    batch_size : int
+        Values in each batch, at least 2.
+
+    Returns
+    -------
+    float
+        Entropy in nats; nan unless the population is normal. No classifier of normalized values has a smaller mean
+        cross-entropy.
+
+    Examples
+    --------
+    >>> from scipy import stats
+    >>> [round(entropy_given_normalized(stats.norm(72, 10), [60, 70, 80, 90], n), 3) for n in (3, 8, 64)]
+    [1.067, 0.702, 0.251]
+    """
+    population = Population.of(population)
+    if population.family != "norm":
+        return np.nan
+    _, weight, belief = _normal_beliefs(_standard(population, tuple(cuts)), batch_size)
+    return float(weight @ special.entr(belief).sum(axis=1))
+
+
+@checked(population=population_of, cuts=cuts_of, batch_size=batch_size_of_theory)
+def same_class_probability(population: Any, cuts: Sequence[float], batch_size: int) -> float:
+    """Return the probability that all values of a batch of independent values have the same class, sum of p^n.
+
+    Parameters
+    ----------
+    population : whatever `Population.of` takes
+        Law of the values.
+    cuts : increasing floats
+        Bounds between classes. A value equal to a cut belongs to the class above.
+    batch_size : int
+        Values in each batch, at least 2.
+
+    Returns
+    -------
+    float
+        Probability.
+
+    Examples
+    --------
+    >>> from scipy import stats
+    >>> [round(same_class_probability(stats.norm(72, 10), [60, 70, 80, 90], n), 4) for n in (2, 3, 8)]
+    [0.2739, 0.0852, 0.0004]
+    """
+    _, chance = class_shares(Population.of(population), tuple(cuts))
+    return float((chance**batch_size).sum())
+
+
 def entropy_bits(chance: FloatArray) -> float:
     """Return the entropy of class probabilities, in bits."""
     return float(special.entr(chance).sum() / np.log(2))
@@ -151,15 +277,6 @@ def class_shares(population: Population, labels: Labels) -> tuple[NDArray[np.int
     assert values is not None
     classes, counts = np.unique(classify(labels, values), return_counts=True)
     return classes, counts / values.size
-
-
-def checked_cuts(given: Any) -> tuple[float, ...]:
-    """Return the cuts between classes; raise ValueError unless they increase and are finite."""
-    raw = np.atleast_1d(plain_array("labels", given))
-    cuts = raw.astype(np.float64) if raw.dtype.kind in "iuf" else np.empty(0)
-    if cuts.ndim != 1 or not cuts.size or not np.isfinite(cuts).all() or (np.diff(cuts) <= 0).any():
-        raise ValueError(f"labels are increasing finite cuts, or a function; got {shown(given)}.")
-    return tuple(cuts.tolist())
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from functools import partial
 
 import numpy as np
 
-from bnstats._checks.array_types import FloatArray, IntArray, RealArray
 from bnstats._checks.arguments import checked
+from bnstats._checks.array_types import FloatArray, IntArray, RealArray
 from bnstats._checks.numbers import batch_size
 from bnstats._checks.values import choice
 from bnstats._compiled import compiled
@@ -130,5 +130,6 @@ class OtherBatch(Normalizer):
         return np.tile([float(self.others), bound, noise], (*step.shape, 1))
 
     def check(self, batch_size: int, hidden: tuple[int, ...]) -> None:
-        if batch_size != self.rows + self.others:
+        # A recipe, which knows no batch size, asks about the rows that have common statistics.
+        if batch_size not in (self.rows + self.others, self.others):
             raise ValueError(f"batches have {self.rows} + {self.others} rows for {self!r}; got {batch_size}.")

@@ -24,7 +24,6 @@ from bnstats.simulation.study import Condition, Study
 
 BATCH, POPULATION = "batch", "population"
 COSINE, FIRST_LAYER, DOWNHILL, NOISE, OFFSET = "cosine", "first_layer_cosine", "downhill", "noise", "loss_offset"
-RANGES = {COSINE: 2.0, FIRST_LAYER: 2.0, DOWNHILL: 1.0}
 # Each downhill step takes a pass of all rows, which the gradients of many batches do not take.
 STEPS_TRIED = 32
 # Random streams of a network, one for each purpose.
@@ -154,10 +153,10 @@ class StepStudy(Study):
         return mean_loss(moved, x, y, np.arange(len(y))[np.newaxis])
 
     def value_range(self, condition: Condition, key: StepKey) -> float:
-        return RANGES.get(key.measure, math.inf)
+        return 1.0 if key.measure == DOWNHILL else math.inf
 
     def precision_required(self, condition: Condition, key: StepKey, summary: str) -> bool:
-        return key.measure in RANGES
+        return key.measure in (COSINE, FIRST_LAYER, DOWNHILL)
 
     def check(self) -> None:
         """Raise ValueError for batches that cannot be drawn or normalized; all splits have equal class sizes."""
@@ -187,10 +186,12 @@ def squared_length_of_mean(gradients: Float32Array, mean: FloatArray) -> float:
 
 
 def _cosine(mean: FloatArray, descent: Float32Array, squared: float) -> float:
-    """Return the cosine of the expected step and a descent; nan if the expected step is too short to be seen."""
+    """Return the cosine of the expected step and a descent; nan if the expected step is too short to be seen.
+
+    An estimate may exceed 1: a cut at 1 would make the mean over networks too small.
+    """
     length = math.sqrt(squared) if squared > 0 else math.nan
-    cosine = float(mean @ descent) / (length * float(np.linalg.norm(descent.astype(np.float64))))
-    return float(np.clip(cosine, -1, 1))
+    return float(mean @ descent) / (length * float(np.linalg.norm(descent.astype(np.float64))))
 
 
 def mean_loss(network: Network, x: Float32Array, y: IntArray, batches: IntArray) -> float:
