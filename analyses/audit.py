@@ -14,7 +14,9 @@ from matplotlib.figure import Figure
 
 import bnstats as bn
 from analyses.command_line import Options, run
+from analyses.layout import beside, legend_below
 from bnstats import plots
+from bnstats.plots.colors import EVALUATION, STATISTICS, TRAINING
 
 if TYPE_CHECKING:
     from torch import nn
@@ -22,7 +24,11 @@ if TYPE_CHECKING:
 NEEDS = "torch"
 STEPS, QUICK_STEPS = 300, 60
 # The kinds of statistics that are shown, and how.
-SHOWN = {"running": "as found", "batch": "training mode", "mended": "after the mend"}
+SHOWN = {
+    "running": ("evaluation mode, as found", "X", EVALUATION),
+    "batch": ("training mode", "s", TRAINING),
+    "mended": ("evaluation mode, after the mend", "o", STATISTICS["population"]),
+}
 
 
 def simulate(options: Options) -> pd.DataFrame:
@@ -63,45 +69,34 @@ def _audited(name: str, model: nn.Module, loader: Any, test: Any, seed: int) -> 
 
 
 def plot(df: pd.DataFrame) -> Figure:
-    """Left the score of each model before and after, right how far its layers' statistics are off."""
-    with plots.theme() as palette:
-        figure, axes = plots.panels(2, width=6.4, height=4.6)
-        _scores(axes[0], df[df["panel"] == "scores"], palette)
-        _distances(axes[1], df[df["panel"] == "layers"], palette)
-        causes = df.groupby("model", sort=False)["cause"].first()
-        broken = int((causes != "nothing_wrong").sum())
-        figure.suptitle(f"An audit names what is wrong with {broken} of {len(causes)} models; recalibration mends it")
+    """One panel: the score of each model as found, in training mode, and after the mend."""
+    with plots.theme():
+        figure, (ax,) = beside(1, height=3.6)
+        rows = df[df["panel"] == "scores"]
+        _scores(ax, rows)
+        legend_below(figure, ax)
+        first = rows.groupby("model", sort=False)[["cause", "cost"]].first()
+        broken = first[first["cause"] != "nothing_wrong"]
+        value = rows.set_index(["model", "statistics"])["value"]
+        worst = broken["cost"].idxmax()
+        figure.suptitle(
+            f"An audit names what is wrong with {len(broken)} of {len(first)} models. Recalibration lowers the test "
+            f"loss, of the worst from {value[worst, 'running']:.2f} to {value[worst, 'mended']:.2f} nats"
+        )
     return figure
 
 
-def _scores(ax: Axes, rows: pd.DataFrame, palette: Sequence[Any]) -> None:
+def _scores(ax: Axes, rows: pd.DataFrame) -> None:
     causes = rows.groupby("model", sort=False)["cause"].first()
-    looks = zip(SHOWN.items(), ("X", "s", "o"), (palette[4], "0.45", palette[2]), (0.18, 0.0, -0.18), strict=True)
-    for (statistics, label), marker, color, shift in looks:
+    for i, (statistics, (label, marker, color)) in enumerate(SHOWN.items()):
         part = rows[rows["statistics"] == statistics]
-        place = -causes.index.get_indexer(part["model"]) + shift
+        place = -causes.index.get_indexer(part["model"]) + 0.18 * (1 - i)
         ax.hlines(place, part["low"], part["high"], color=color, linewidth=2)
         ax.plot(part["value"], place, marker, color=color, label=label)
-    names = [f"{fill(model, 28)}\n→ {cause.replace('_', ' ')}" for model, cause in causes.items()]
-    ax.set_yticks(-np.arange(len(names)), names, fontsize=8)
+    names = [f"{fill(model, 26)}\n→ {fill(cause.replace('_', ' '), 26)}" for model, cause in causes.items()]
+    ax.set_yticks(-np.arange(len(names)), names)
     ax.set_xscale("log")
-    ax.set_xlabel("negative log likelihood of test rows (nats, 95 % interval)")
-    ax.set_title("What was done to the model → what the audit says")
-    ax.legend(fontsize=8, loc="upper right")
-
-
-def _distances(ax: Axes, rows: pd.DataFrame, palette: Sequence[Any]) -> None:
-    for i, (model, part) in enumerate(rows.groupby("model", sort=False)):
-        known = part[part["rms_z"] > 0]  # a layer that was never updated has nothing to compare
-        place = known["layer"].map(part["layer"].tolist().index) + 0.06 * i
-        ax.plot(place, known["rms_z"], f"{plots.MARKERS[i]}-", color=palette[i], label=model)
-    ax.set_xticks(range(len(part)), part["layer"])
-    ax.axhline(1, color="0.35", linewidth=1)
-    ax.set_yscale("log")
-    ax.set_xlabel("batch-norm layer, from the input on")
-    ax.set_ylabel("root mean square distance (standard errors)")
-    ax.set_title("Running statistics against those of batches; chance: about 1")
-    ax.legend(fontsize=8)
+    ax.set_xlabel("negative log-likelihood of test rows (nats, 95 % interval)")
 
 
 def main(argv: Sequence[str] | None = None) -> Path:

@@ -7,18 +7,20 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 import bnstats as bn
 from analyses.command_line import Options, run
+from analyses.dots import draw_dots
+from analyses.layout import beside
 from bnstats.claims.builtin.ioffe_batches import PairsOfClasses
 from bnstats.claims.builtin.published import CLASSES
-from bnstats.plots.elements import MARKERS, in_percent, panels, series, theme
+from bnstats.plots.colors import EVALUATION, NORMALIZERS, TRAINING
+from bnstats.plots.elements import in_percent, theme
 
 SIZE, STEPS = 20, 2000
 RATES, RATES_QUICK = (0.0003, 0.001, 0.003, 0.01, 0.03, 0.1), (0.003, 0.03)
-TRAINING = {"dataset": "digits", "batch_sizes": SIZE, "hidden": (32, 32), "sgd_momentum": 0.9, "steps": STEPS}
+NETWORKS = {"dataset": "digits", "batch_sizes": SIZE, "hidden": (32, 32), "sgd_momentum": 0.9, "steps": STEPS}
 RULES = {
     "Rows in random order": bn.Shuffled(),
     "Nine rows in ten repeat the class before": bn.Correlated(phi=0.9),
@@ -37,13 +39,19 @@ MANY_TRAINING = {
 }
 MANY_RATES, MANY_RATES_QUICK = (0.1, 0.3, 1.0), (0.3,)
 FEW_CLASSES = "Two rows of each of 5 of 10 classes"
-LINES = {
-    ("batch", "batch"): "batch norm, training mode",
-    ("batch", "running"): "batch norm, evaluation mode",
-    ("renorm", "running"): "batch renormalization, evaluation mode",
-    ("layer", "running"): "layer norm",
-    ("none", "running"): "no normalization",
-    ("ghost", "running"): "normalized by halves of the batch, evaluation mode",
+SHOWN = (
+    "Rows in random order",
+    "Nine rows in ten repeat the class before",
+    "Two classes per batch",
+    "One class per batch",
+    "Rows sorted by class",
+)
+# Whose best accuracy a mark shows: normalizer and statistics; and its look.
+WHOSE = {"training": ("batch", "batch"), "evaluation": ("batch", "running"), "layer": ("layer", "running")}
+MARKS = {
+    "training": ("batch norm, training mode", "s", TRAINING),
+    "evaluation": ("batch norm, evaluation mode", "o", EVALUATION),
+    "layer": ("layer norm", "D", NORMALIZERS["layer"]),
 }
 
 
@@ -53,10 +61,10 @@ def simulate(options: Options) -> pd.DataFrame:
     normalizers = ["batch", _renorm(STEPS), "layer", "none"]
     pairs = {"batching": PairsOfClasses(classes=5), "batch_sizes": 10, "learning_rate": rates}
     runs: dict[str, dict[str, Any]] = {
-        name: TRAINING | {"normalizers": normalizers, "batching": rule, "learning_rate": rates}
+        name: NETWORKS | {"normalizers": normalizers, "batching": rule, "learning_rate": rates}
         for name, rule in RULES.items()
     }
-    runs[FEW_CLASSES] = TRAINING | pairs | {"normalizers": ["batch", bn.normalizers.Ghost(5), _renorm(STEPS)]}
+    runs[FEW_CLASSES] = NETWORKS | pairs | {"normalizers": ["batch", bn.normalizers.Ghost(5), _renorm(STEPS)]}
     runs[MANY_CLASSES] = MANY_TRAINING | {
         "normalizers": ["batch", bn.normalizers.Ghost(16), _renorm(MANY_TRAINING["steps"])],
         "batching": PairsOfClasses(classes=16),
@@ -81,23 +89,29 @@ def _accuracies(name: str, given: dict[str, Any], options: Options) -> pd.DataFr
 
 
 def plot(frame: pd.DataFrame) -> Figure:
-    """A panel for each batching rule: accuracy against the learning rate, so that each normalizer has its best one."""
+    """One panel: the best accuracy of three networks over learning rates, for each of five ways to make batches."""
     percent = in_percent(frame)
     percent["normalizer"] = kinds(percent)
-    with theme() as palette:
-        figure, axes = panels(len(RULES) + 2, columns=4, width=4.6, height=3.8, sharey=True)
-        for ax, (name, rows) in zip(axes, percent.groupby("panel", sort=False), strict=True):
-            _draw(ax, rows, palette)
-            ax.set_title(f"{name}:\n{_best(rows)}")
-        for ax in (axes[0], axes[4]):
-            ax.set_ylabel("test accuracy (%)")
-        handles = {label: h for ax in axes for h, label in zip(*ax.get_legend_handles_labels(), strict=True)}
-        figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=len(LINES), fontsize=9)
+    found = pd.concat([_best_of(percent[percent["panel"] == name], name) for name in SHOWN], ignore_index=True)
+    with theme():
+        figure, (ax,) = beside(1, height=3.4)
+        draw_dots(figure, ax, found, MARKS)
+        ax.set(xlim=(0, 102), xlabel=f"test accuracy at the best learning rate (%), batches of {SIZE} digits")
+        at = found.set_index(["way", "mark"])["value"]["One class per batch"]
         figure.suptitle(
-            "Batch norm needs batches of mixed classes: with one class per batch it is broken, most in evaluation mode",
-            fontweight="bold",
+            f"With one class per batch, batch norm names at most {at['evaluation']:.0f} % of digits right in "
+            f"evaluation mode and {at['training']:.0f} % in training mode, layer norm {at['layer']:.0f} %"
         )
     return figure
+
+
+def _best_of(rows: pd.DataFrame, name: str) -> pd.DataFrame:
+    """The best accuracy of each mark, one row each."""
+    found = [
+        best(rows, normalizer, statistics)[["value", "mcse"]].to_dict() | {"mark": mark}
+        for mark, (normalizer, statistics) in WHOSE.items()
+    ]
+    return pd.DataFrame(found).assign(way=name)
 
 
 def kinds(frame: pd.DataFrame) -> pd.Series:
@@ -105,28 +119,10 @@ def kinds(frame: pd.DataFrame) -> pd.Series:
     return frame["normalizer"].str.lower().str.extract("(^[a-z]+)", expand=False)
 
 
-def _draw(ax: Axes, rows: pd.DataFrame, palette: Sequence[Any]) -> None:
-    for i, ((normalizer, statistics), label) in enumerate(LINES.items()):
-        part = rows[(rows["normalizer"] == normalizer) & (rows["statistics"] == statistics)]
-        if len(part):
-            beside = part.assign(learning_rate=part["learning_rate"] * 1.06 ** (i - 2))
-            series(ax, beside, "learning_rate", color=palette[i], marker=MARKERS[i], label=label, joined=True)
-    rates = sorted(set(rows["learning_rate"]))
-    ax.set(xscale="log", ylim=(0, 102), xlabel="learning rate")
-    ax.set_xticks(rates, [f"{rate:g}" for rate in rates])
-    ax.minorticks_off()
-
-
 def best(rows: pd.DataFrame, normalizer: str, statistics: str = "running") -> pd.Series:
     """The row of the learning rate at which a normalizer has its largest accuracy with these statistics."""
     alike = rows[(rows["normalizer"] == normalizer) & (rows["statistics"] == statistics)]
     return alike.loc[alike["value"].idxmax()]
-
-
-def _best(rows: pd.DataFrame) -> str:
-    """Return a phrase with the best accuracy of batch norm over learning rates, in both modes."""
-    running, batch = (best(rows, "batch", statistics)["value"] for statistics in ("running", "batch"))
-    return f"batch norm at most {running:.0f} %, in training mode {batch:.0f} %"
 
 
 def main(argv: Sequence[str] | None = None) -> Path:

@@ -20,7 +20,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from analyses.figure_files import FIGURES, as_committed, belongs_to, draw_again, expected_seconds, produce
+from analyses.figure_files import FIGURES, NARROW_PNG, as_committed, belongs_to, draw_again, expected_seconds, produce
 from bnstats.cli.interrupts import STATUS
 
 Defaults = Mapping[str, Any]
@@ -234,7 +234,7 @@ def _make_writable(option: str, folder: Path) -> None:
 
 def _check_files(names: Iterable[str], given: Options) -> None:
     """Refuse to replace what no analysis has made."""
-    endings = ("png",) if given.replot else ("csv", "json", "png")
+    endings = ("png", NARROW_PNG) if given.replot else ("csv", "json", "png", NARROW_PNG)
     for name in names:
         for file in (given.folder / f"{name}.{ending}" for ending in endings):
             if file.exists() and not file.is_file():

@@ -1,4 +1,4 @@
-"""The three files of a figure: NAME.csv (its numbers), NAME.json (their provenance) and NAME.png."""
+"""The files of a figure: NAME.csv (its numbers), NAME.json (their provenance), NAME.png and NAME.narrow.png."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from analyses.file_sets import place
+from analyses.layout import fit_titles, stack
 
 ROOT = Path(__file__).resolve().parent.parent
 FIGURES = ROOT / "figures"
@@ -28,6 +29,7 @@ FIGURES = ROOT / "figures"
 DIGESTS = "sha256"
 # Fewer than a float holds, so that what another machine rounds otherwise does not show.
 DIGITS, DECIMALS = 6, 12
+NARROW_PNG, DPI = "narrow.png", 144
 # A quick version claims nothing for all of what it shows.
 QUICK_TITLE = "A quick version with few replicates, to see that it runs; the full one says what holds"
 
@@ -39,10 +41,10 @@ def produce(
     folder: Path,
     arguments: Mapping[str, Any],
 ) -> Path:
-    """Simulate, and write NAME.csv, NAME.json and NAME.png, which is drawn from the CSV; returns the last.
+    """Simulate, and write NAME.csv, NAME.json and the two pictures, which are drawn from the CSV; return NAME.png.
 
     The provenance holds the arguments, the commit, versions, the processor time that it took, and digests of the other
-    two files. Where the numbers are those that were there, their provenance stays. All three are put in place together.
+    files. Where the numbers are those that were there, their provenance stays. All are put in place together.
     """
     start = _processor_time()
     numbers = as_csv(simulate())
@@ -52,8 +54,8 @@ def produce(
         record = {"analysis": name, "arguments": dict(arguments), "commit": _commit()}
         record |= {"cpu_seconds": float(f"{seconds:.2g}")}
         record |= {"versions": {"python": platform.python_version(), **_versions()}, DIGESTS: {}}
-    picture = _drawn(plot, pd.read_csv(io.StringIO(numbers)), arguments["quick"])
-    return _placed(name, folder, {"csv": numbers.encode(), "png": picture}, record)
+    pictures = _drawn(plot, pd.read_csv(io.StringIO(numbers)), arguments["quick"])
+    return _placed(name, folder, {"csv": numbers.encode(), **pictures}, record)
 
 
 def _kept(name: str, folder: Path, numbers: bytes, arguments: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -99,7 +101,7 @@ def belongs_to(name: str, folder: Path) -> bool:
 
 def as_committed(figure: Path) -> bool:
     """Return whether figure, numbers and provenance are the same to the byte as in the commit that is checked out."""
-    files = [figure.with_suffix(ending) for ending in (".png", ".csv", ".json")]
+    files = [figure.with_suffix(ending) for ending in (".png", f".{NARROW_PNG}", ".csv", ".json")]
     return all(file.read_bytes() == _committed(file) for file in files)
 
 
@@ -117,7 +119,7 @@ def _processor_time() -> float:
 
 
 def draw_again(name: str, plot: Callable[[pd.DataFrame], Figure], folder: Path, quick: bool) -> Path:
-    """Draw NAME.png from the saved NAME.csv.
+    """Draw the pictures from the saved NAME.csv.
 
     Raises
     ------
@@ -131,16 +133,16 @@ def draw_again(name: str, plot: Callable[[pd.DataFrame], Figure], folder: Path, 
     if record is not None and not _describes(record, "csv", saved.read_bytes()):
         raise SystemExit(f"{name}: {saved} is not what {name}.json describes; run once without --replot")
     try:
-        picture = _drawn(plot, pd.read_csv(saved), quick)
+        pictures = _drawn(plot, pd.read_csv(saved), quick)
     except Exception as error:  # a table that was edited may lack anything
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
         raise SystemExit(
             f"{name}: {saved} is not a table that this analysis writes ({reason}); run once without --replot"
         ) from error
     if record is None:
-        place({folder / f"{name}.png": picture})
+        place({folder / f"{name}.{ending}": picture for ending, picture in pictures.items()})
         return folder / f"{name}.png"
-    return _placed(name, folder, {"png": picture}, record)
+    return _placed(name, folder, pictures, record)
 
 
 def expected_seconds(name: str) -> float | None:
@@ -166,14 +168,24 @@ def _rounded(value: float) -> str:
     return f"{short:.0f}" if short.is_integer() else f"{short:.{DIGITS}g}"
 
 
-def _drawn(plot: Callable[[pd.DataFrame], Figure], numbers: pd.DataFrame, quick: bool) -> bytes:
-    """The picture, as a PNG file has it."""
+def _drawn(plot: Callable[[pd.DataFrame], Figure], numbers: pd.DataFrame, quick: bool) -> dict[str, bytes]:
+    """The pictures by their endings, as PNG files have them: for the site, and for a phone."""
     mpl.use("Agg")
-    figure, held = plot(numbers), io.BytesIO()
+    figure = plot(numbers)
     if quick:
         figure.suptitle(QUICK_TITLE)
-    figure.savefig(held, format="png", metadata={"Software": None})
+    fit_titles(figure)
+    pictures = {"png": _png(figure)}
+    stack(figure)
+    fit_titles(figure)
+    pictures[NARROW_PNG] = _png(figure)
     plt.close(figure)
+    return pictures
+
+
+def _png(figure: Figure) -> bytes:
+    held = io.BytesIO()
+    figure.savefig(held, format="png", dpi=DPI, metadata={"Software": None})
     return held.getvalue()
 
 

@@ -13,9 +13,11 @@ from matplotlib.figure import Figure
 import bnstats as bn
 from analyses.command_line import Options, run
 from analyses.exam_data import course_grades
+from analyses.layout import beside
 from bnstats.claims import letter_grades
 from bnstats.claims.grades import GRADES
-from bnstats.plots.elements import MARKERS, in_percent, log2_ticks, panels, series, theme
+from bnstats.plots.colors import REFERENCE, STATISTICS
+from bnstats.plots.elements import MARKERS, in_percent, log2_ticks, series, theme
 
 SIZES = (2, 3, 4, 8, 64, 512)
 BESIDE = 8
@@ -28,8 +30,8 @@ TRAINING = {
 }
 # Networks per condition: many where a headline rests on them, which small batches make cheap.
 MANY, FEW, STEPS = 256, 48, 4000
-RULES = {"shuffled": bn.Shuffled(), "one letter\na batch": bn.OneClass(), "rows sorted\nby letter": bn.Sorted()}
-MODES = {"running": "evaluation mode", "ceiling": "the most a batch leaves", "batch": "training mode"}
+RULES = (bn.Shuffled(), bn.OneClass(), bn.Sorted())
+MODES = {"running": "evaluation mode", "ceiling": "most from a normalized grade", "batch": "training mode"}
 NORMAL = "normal grades"
 NAMES = {NORMAL: "Normal grades N(72, 10)", "real grades": "856 real grades"}
 
@@ -61,7 +63,7 @@ def simulate(options: Options) -> pd.DataFrame:
         ]
     for normalizer in ("batch", "none"):
         found = bn.measure_mismatch(
-            letter_grades(GRADES, NORMAL), normalizers=normalizer, batch_sizes=BESIDE, batching=list(RULES.values()),
+            letter_grades(GRADES, NORMAL), normalizers=normalizer, batch_sizes=BESIDE, batching=list(RULES),
             **TRAINING, **few,
         )  # fmt: skip
         frames.append(found.table.query("metric == 'accuracy'").assign(panel="rules", population=NORMAL))
@@ -74,65 +76,37 @@ def _networks(count: int, steps: int) -> dict[str, Any]:
 
 
 def plot(frame: pd.DataFrame) -> Figure:
-    """Letters named right against batch size, for normal and for real grades; and other ways to make batches."""
+    """Two panels: letters named right against batch size, for normal and for real grades."""
     percent = in_percent(frame)
-    with theme() as palette:
-        figure, axes = panels(3, width=4.8, height=4.3)
-        for ax, (population, name) in zip(axes, NAMES.items(), strict=False):
+    with theme():
+        figure, axes = beside(2)
+        for ax, (population, name) in zip(axes, NAMES.items(), strict=True):
             of = percent["population"] == population
             guess = percent.loc[of & (percent["panel"] == "guess"), "value"].item()
-            _draw_sizes(ax, percent[of & (percent["panel"] == "sizes")], guess, name, palette)
-        _draw_rules(axes[2], percent[percent["panel"] == "rules"], palette)
+            _draw_sizes(ax, percent[of & (percent["panel"] == "sizes")], guess)
+            ax.set_title(name)
+        at = percent[(percent["panel"] == "sizes") & (percent["population"] == NORMAL) & (percent["batch_size"] == 3)]
+        right = at.set_index("statistics")["value"]
+        most = at.set_index("statistics")["exact"]["ceiling"]
         figure.suptitle(
-            "A network on grades learns what normalized batches leave of a letter, and in evaluation mode knows more",
-            fontweight="bold",
+            f"A normalized grade of a batch of 3 allows {most:.0f} % of letters: in training mode a network names "
+            f"{right['batch']:.0f} %, in evaluation mode {right['running']:.0f} %"
         )
     return figure
 
 
-def _draw_sizes(ax: Axes, rows: pd.DataFrame, guess: float, name: str, palette: list[Any]) -> None:
-    for i, (kind, label) in enumerate(MODES.items()):
+def _draw_sizes(ax: Axes, rows: pd.DataFrame, guess: float) -> None:
+    for (kind, label), marker in zip(MODES.items(), MARKERS, strict=False):
         part = rows[rows["statistics"] == kind]
         if kind == "ceiling":
             part = part.assign(value=part["exact"].fillna(part["value"]))
-            ax.plot(part["batch_size"], part["value"], color="0.25", linestyle="--", label=label, zorder=1)
+            ax.plot(part["batch_size"], part["value"], color=REFERENCE, linestyle="--", label=label, zorder=1)
         else:
-            series(ax, part, "batch_size", color=palette[i], marker=MARKERS[i], label=label, joined=True)
-    ax.axhline(guess, color="0.5", linestyle=":", linewidth=1.2)
-    ax.text(
-        0.99, guess - 1, "always the same letter", transform=ax.get_yaxis_transform(), fontsize=8, ha="right", va="top"
-    )
+            series(ax, part, "batch_size", color=STATISTICS[kind], marker=marker, label=label, joined=True)
+    ax.axhline(guess, color=REFERENCE, linestyle=":", linewidth=1.2, label="always the same letter")
     log2_ticks(ax, sorted(rows["batch_size"].unique().astype(int)))
-    at = rows.set_index(["statistics", "batch_size"])["value"]
-    n = min(n for n in rows["batch_size"] if n > 2)
-    ax.set(ylim=(0, 102), xlabel="batch size in training", ylabel="letters named right (%)")
-    training, evaluation = (f"{at[kind, n]:.0f} %" for kind in ("batch", "running"))
-    ax.set_title(f"{name}, batches of {n:.0f}:\n{training} in training, {evaluation} in evaluation mode")
-    ax.legend(loc="lower right", fontsize=8)
-
-
-def _draw_rules(ax: Axes, rows: pd.DataFrame, palette: list[Any]) -> None:
-    lines = {
-        ("batch", "running"): "batch norm, evaluation mode",
-        ("batch", "batch"): "batch norm, training mode",
-        ("none", "running"): "no normalization",
-    }
-    place = {repr(rule): i for i, rule in enumerate(RULES.values())}
-    for i, (key, label) in enumerate(lines.items()):
-        part = rows[(rows["normalizer"] == key[0]) & (rows["statistics"] == key[1])]
-        part = part.assign(place=part["batching"].map(place) + 0.08 * (i - 1))
-        series(ax, part, "place", color=palette[(0, 2, 3)[i]], marker=MARKERS[(0, 2, 3)[i]], label=label)
-    ax.set_xticks(range(len(RULES)), list(RULES))
-    value = rows.set_index(["normalizer", "statistics", "batching"])["value"]
-    one, mixed = (value["batch", "running", repr(RULES[name])] for name in ("one letter\na batch", "shuffled"))
-    ax.set(
-        ylim=(0, 102),
-        xlim=(-0.5, 2.5),
-        ylabel="letters named right (%)",
-        xlabel=f"batches of {BESIDE}, grades N(72, 10)",
-    )
-    ax.set_title(f"Batches of one letter: {one:.0f} % in evaluation\nmode, where shuffled ones give {mixed:.0f} %")
-    ax.legend(loc="lower left", fontsize=8)
+    ax.set(ylim=(0, 102), xlabel="batch size", ylabel="letters named right (%)")
+    ax.legend(loc="lower right")
 
 
 def main(argv: Sequence[str] | None = None) -> Path:

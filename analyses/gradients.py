@@ -7,23 +7,22 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 import bnstats as bn
 from analyses.command_line import Options, run
-from bnstats.plots.elements import MARKERS, in_percent, log2_ticks, panels, series, theme
+from analyses.layout import beside
+from bnstats.plots.colors import NORMALIZERS, REFERENCE, shades
+from bnstats.plots.elements import MARKERS, in_percent, log2_ticks, series, theme
 from bnstats.studies.gradients.exact import RELU_LIMIT, share_passed_by_pairs
 
 WIDTH, DEPTH = 256, 8
 SIZES = (4, 5, 8, 16, 64)
-SHOWN = (2, 4, 8, 64)
 DATA, UNITS, STEPS = "digits", 64, 1000
 DEPTHS, TRAINED = (4, 8, 16, 32), (4, 8, 32)
-HALF = 0.5
-LINEAR_LIMIT = "linear, wide layers: (r − 1)/(r − 2)"
+NAMES = {"none": "no normalization", "layer": "layer norm"}
 EPS = bn.Convention.of("torch").eps
 
 
@@ -72,95 +71,47 @@ def _learned(options: Options, depths: Sequence[int]) -> list[pd.DataFrame]:
 
 
 def plot(frame: pd.DataFrame) -> Figure:
-    """Four panels: norms by layer, the factor by batch size, accuracy by depth and by growth."""
+    """Two panels: the factor of a layer by batch size, and accuracy by depth."""
     with theme() as palette:
-        figure, (norms, factors, depths, growth) = panels(4, width=4.6, height=4.0, columns=2)
-        _norms(norms, frame[frame["panel"] == "norm"], palette)
-        _factors(factors, frame[frame["panel"] == "factor"], palette)
-        learned = in_percent(frame[frame["panel"] == "learning"])
-        _learning(depths, learned, palette)
-        _growth(growth, learned, palette)
+        figure, (factors, depths) = beside(2)
+        at = _factors(factors, frame[frame["panel"] == "factor"], palette)
+        _learning(depths, in_percent(frame[frame["panel"] == "learning"]))
+        figure.suptitle(
+            f"Gradients grow with each ReLU layer, {at[4]:.1f}-fold in batches of 4 and {at[64]:.1f}-fold in batches "
+            "of 64, and deep networks stop learning, with small batches first"
+        )
     return figure
 
 
-def _norms(ax: Axes, rows: pd.DataFrame, palette: Sequence[Any]) -> None:
-    """Squared norm of each layer's gradient, relative to that of the last hidden layer."""
-    relu = rows[rows["activation"] == "relu"]
-    for i, size in enumerate((*SHOWN, "none")):
-        kind = relu["normalizer"] == "none" if size == "none" else relu["normalizer"] == "batch"
-        part = relu[kind] if size == "none" else relu[kind & (relu["batch_size"] == size)]
-        part = part[part["layer"] > 1].sort_values("layer")
-        relative = part.assign(value=part["value"] / part["value"].iloc[-1], mcse=0.0)
-        label = "not normalized" if size == "none" else f"batches of {size}"
-        series(ax, relative, "layer", color=palette[i], marker=MARKERS[i], label=label, joined=True)
-    ax.set(
-        yscale="log",
-        xlabel="hidden layer, from the input",
-        ylabel="squared gradient norm (last layer: 1)",
-        title="At the start, gradients grow toward the input,\nfastest with small batches",
-    )
-    ax.legend(fontsize=7.5)
-
-
-def _factors(ax: Axes, rows: pd.DataFrame, palette: Sequence[Any]) -> None:
-    """Growth per layer against batch size, beside the limits of wide layers."""
+def _factors(ax: Axes, rows: pd.DataFrame, palette: Sequence[Any]) -> pd.Series:
+    """Draw the growth per layer against batch size, beside the limits of wide layers; return that of ReLU by size."""
     normed = rows[(rows["normalizer"] == "batch") & (rows["batch_size"] > 2)]
-    for i, (activation, label) in enumerate((("linear", "linear"), ("relu", "ReLU"))):
+    for i, (activation, label) in enumerate((("relu", "ReLU"), ("linear", "no activation"))):
         part = normed[normed["activation"] == activation]
-        series(ax, part, "batch_size", color=palette[i], marker=MARKERS[i], label=label)
+        series(ax, part, "batch_size", color=palette[2 * i + 2], marker=MARKERS[i], label=label)
     linear = normed[normed["activation"] == "linear"]
-    ax.plot(
-        linear["batch_size"], linear["wide_limit"], color=palette[0], linestyle="--", linewidth=1, label=LINEAR_LIMIT
-    )
-    ax.axhline(RELU_LIMIT, color=palette[1], linestyle="--", linewidth=1, label="π/(π − 1): ReLU, n → ∞")
-    none = rows[rows["normalizer"] == "none"].iloc[0]
-    ax.axhline(1, color="0.4", linestyle=":", linewidth=1.2, label=f"1 (not normalized, ReLU: {none['value']:.2f})")
+    style = {"linestyle": "--", "linewidth": 1}
+    ax.axhline(RELU_LIMIT, color=palette[2], label="π/(π − 1), n → ∞", **style)
+    ax.plot(linear["batch_size"], linear["wide_limit"], color=palette[4], label="(r − 1)/(r − 2), wide layers", **style)
+    ax.axhline(1, color=REFERENCE, linestyle=":", linewidth=1)
     log2_ticks(ax, normed["batch_size"].astype(int).tolist())
-    at = normed[normed["activation"] == "relu"].set_index("batch_size")["value"]
-    ax.set(
-        xlabel="batch size n",
-        ylabel="factor per layer",
-        title=f"Per ReLU layer {at[4]:.1f}-fold in batches of 4,\n{at[64]:.1f}-fold in batches of 64",
-    )
-    ax.legend(fontsize=7.5)
+    title = "At the start: squared gradient of a layer over that of the layer above"
+    ax.set(xlabel="batch size n", ylabel="factor per layer", title=title)
+    ax.legend()
+    return normed[normed["activation"] == "relu"].set_index("batch_size")["value"]
 
 
-def _curves(ax: Axes, rows: pd.DataFrame, x: str, palette: Sequence[Any]) -> None:
-    for i, ((name, size), part) in enumerate(rows.groupby(["normalizer", "batch_size"], sort=False)):
-        label = f"batches of {size:.0f}" if name == "batch" else {"none": "not normalized", "layer": "layer norm"}[name]
-        series(ax, part, x, color=palette[i], marker=MARKERS[i], label=label, joined=True)
-    ax.set(ylim=(0, 102), ylabel="accuracy in training mode (%)")
-
-
-def _learning(ax: Axes, learned: pd.DataFrame, palette: Sequence[Any]) -> None:
-    _curves(ax, learned, "depth", palette)
+def _learning(ax: Axes, learned: pd.DataFrame) -> None:
+    """Draw accuracy against depth; the larger the batches, the darker the line."""
+    sizes = dict(zip(TRAINED, shades(len(TRAINED)), strict=True))
+    for i, ((name, size), part) in enumerate(learned.groupby(["normalizer", "batch_size"], sort=False)):
+        color = sizes[size] if name == "batch" else NORMALIZERS[name]
+        label = f"batch norm, batches of {size:.0f}" if name == "batch" else NAMES[name]
+        series(ax, part, "depth", color=color, marker=MARKERS[i], label=label, joined=True)
     log2_ticks(ax, learned["depth"].astype(int).tolist())
-    ax.set(
-        xlabel="hidden layers",
-        title="Depth ends learning, sooner with small batches,\nand also where gradients do not grow",
-    )
-    ax.legend(fontsize=7.5, loc="lower left")
-
-
-def _growth(ax: Axes, learned: pd.DataFrame, palette: Sequence[Any]) -> None:
-    normed = learned[learned["normalizer"] == "batch"]
-    _curves(ax, normed, "growth", palette)
-    ends = {size: _crossing(part) for size, part in normed.groupby("batch_size")}
-    stops = ", ".join(f"$10^{{{end:.0f}}}$ (batches of {n:.0f})" for n, end in ends.items() if np.isfinite(end))
-    ax.set(xscale="log", xlabel="growth of the squared gradient, all layers, at the start")
-    ax.set_title(f"Growth alone does not say where: half are right\nat {stops}" if stops else "All of them learn")
-    ax.legend(fontsize=7.5, loc="lower left")
-
-
-def _crossing(part: pd.DataFrame) -> float:
-    """Decimal logarithm of the growth at which accuracy falls below one half, interpolated; nan if it never does."""
-    part = part.sort_values("growth")
-    above, x = part["value"].to_numpy() / 100, np.log10(part["growth"].to_numpy())
-    fallen = np.flatnonzero((above[:-1] >= HALF) & (above[1:] < HALF))
-    if not fallen.size:
-        return float("nan")
-    k = fallen[0]
-    return float(x[k] + (above[k] - HALF) / (above[k] - above[k + 1]) * (x[k + 1] - x[k]))
+    title = f"After {STEPS} steps: digits named right, in training mode"
+    ax.set(ylim=(0, 102), ylabel="accuracy (%)", xlabel="hidden layers", title=title)
+    ax.legend(loc="lower left")
 
 
 def main(argv: Sequence[str] | None = None) -> Path:

@@ -15,8 +15,9 @@ from scipy import stats
 
 from analyses.command_line import Options, run
 from analyses.exam_data import course_grades
-from bnstats import plots
+from analyses.layout import beside
 from bnstats.exceptions import PrecisionWarning
+from bnstats.plots.elements import MARKERS, SMALL, log2_ticks, series, theme
 from bnstats.sampling.populations import Population
 from bnstats.statistics.normalized import normalized
 from bnstats.studies.information.measure import measure_information
@@ -85,13 +86,16 @@ def _letter(raw: float) -> str:
 
 def plot(frame: pd.DataFrame) -> Figure:
     """Three panels: the question's batches, the raw grades behind a 0, and the letters that can be named."""
-    with plots.theme() as palette:
-        figure, axes = plots.panels(3, width=4.6, height=4.2)
+    with theme() as palette:
+        figure, axes = beside(3, height=4.6)
         _draw_question(axes[0], frame[frame["panel"] == "question"], palette)
         _draw_behind(axes[1], frame[frame["panel"] == "behind zero"], palette)
         _draw_named(axes[2], frame[frame["panel"] == "letters named"], palette)
+        named = frame.query("panel == 'letters named' and population == 'course grades' and measure == 'accuracy'")
+        right = ", ".join(f"{100 * value:.0f}" for value in named.set_index("batch_size")["value"][[2, 8, 512]])
         figure.suptitle(
-            "Normalized by its own batch, a grade keeps its letter only if the batch is large", fontweight="bold"
+            f"Normalized by its own batch, a grade keeps its letter only if the batch is large: {right} % of letters "
+            "named right in batches of 2, 8 and 512"
         )
     return figure
 
@@ -99,16 +103,14 @@ def plot(frame: pd.DataFrame) -> Figure:
 def _draw_question(ax: Axes, rows: pd.DataFrame, palette: list) -> None:
     ax.axhline(0, color="0.4", linewidth=1, linestyle="--", zorder=1)
     for i, (name, batch) in enumerate(rows.groupby("population", sort=False)):
-        ax.plot(batch["raw"], batch["value"], plots.MARKERS[i], color=palette[i], markersize=9, label=f"batch {name}")
+        ax.plot(batch["raw"], batch["value"], MARKERS[i], color=palette[2 * i + 2], markersize=9, label=f"batch {name}")
         for (raw, value), same in batch.groupby(["raw", "value"]):
             text = ", ".join(same["letter"])
             ax.annotate(text, (raw, value), (0, 9), textcoords="offset points", ha="center", fontweight="bold")
     zero = sorted(rows.loc[rows["value"].abs() < 1e-9, "letter"].unique())
-    ax.set(
-        xlim=(52, 98), ylim=(-1.75, 1.95), title=f"Two batches of three grades: a {' and a '.join(zero)}\nboth become 0"
-    )
-    ax.set(xlabel="raw grade (points)", ylabel="normalized grade (standard deviations of the batch)")
-    ax.legend(loc="upper left", fontsize=8)
+    ax.set(xlim=(52, 98), ylim=(-1.75, 1.95), title=f"Two batches: a {' and a '.join(zero)} both become 0")
+    ax.set(xlabel="raw grade (points)", ylabel="normalized grade")
+    ax.legend(loc="upper left")
 
 
 def _draw_behind(ax: Axes, rows: pd.DataFrame, palette: list) -> None:
@@ -122,20 +124,22 @@ def _draw_behind(ax: Axes, rows: pd.DataFrame, palette: list) -> None:
             end = pd.DataFrame({c: wide[c]["raw_mean"] + sign * 2 * wide[c]["raw_sd"] for c in ("value", "exact")})
             end["mcse"] = np.hypot(wide["mcse"]["raw_mean"], 2 * wide["mcse"]["raw_sd"])
             ends[sign] = end.reset_index()
-            label = f"{_NAMES[name]}, mean ± 2 sd" if sign == 1 else None
-            plots.series(ax, ends[sign], "batch_size", color=palette[i], marker=plots.MARKERS[i], label=label)
+            label = _NAMES[name] if sign == 1 else None
+            series(ax, ends[sign], "batch_size", color=palette[2 * i + 2], marker=MARKERS[i], label=label)
         if ends[1]["exact"].notna().any():
-            ax.fill_between(ends[1]["batch_size"], ends[-1]["exact"], ends[1]["exact"], color=palette[i], alpha=0.15)
+            ax.fill_between(
+                ends[1]["batch_size"], ends[-1]["exact"], ends[1]["exact"], color=palette[2 * i + 2], alpha=0.15
+            )
     ax.axvline(2, color="0.4", linewidth=1, linestyle=":")
-    ax.text(2.08, 41.5, "batches of 2:\nnever 0, only −1 and +1", fontsize=8, color="0.25", va="bottom")
-    plots.log2_ticks(ax, SHOWN)
-    ax.set(ylim=(40, 100), xlim=(1.8, 900), xlabel="batch size", ylabel="raw grade behind a normalized 0 (points)")
+    ax.text(2.08, 41.5, "batches of 2:\nnever 0, only −1 and +1", fontsize=SMALL, color="0.25", va="bottom")
+    log2_ticks(ax, SHOWN)
+    ax.set(ylim=(40, 100), xlim=(1.8, 900), xlabel="batch size", ylabel="raw grade, mean ± 2 sd (points)")
     ax.set_title(_spread(rows[rows["population"] == "course grades"]))
     ax.grid(axis="y", visible=False)
-    ax.legend(loc="upper left", fontsize=8)
+    ax.legend(loc="upper left")
 
 
-_NAMES = {"normal": "normal, same mean and sd", "course grades": "856 real course grades"}
+_NAMES = {"normal": "normal", "course grades": "856 real grades"}
 
 
 def _spread(rows: pd.DataFrame) -> str:
@@ -146,23 +150,21 @@ def _spread(rows: pd.DataFrame) -> str:
         mean, sd = value.loc[n, "raw_mean"], value.loc[n, "raw_sd"]
         low, high = _letter(mean - 2 * sd), _letter(mean + 2 * sd)
         said.append(f"{low if low == high else f'{low} to {high}'} at {n:.0f}")
-    return f"The raw grade behind a normalized 0:\n{', '.join(said)} values per batch"
+    return f"Raw grades behind a 0: {', '.join(said)}"
 
 
 def _draw_named(ax: Axes, rows: pd.DataFrame, palette: list) -> None:
     for i, (name, part) in enumerate(rows.groupby("population", sort=False)):
         accuracy = part[part["measure"] == "accuracy"]
         percent = accuracy.assign(**{c: 100 * accuracy[c] for c in ("value", "mcse", "exact")})
-        plots.series(ax, percent, "batch_size", color=palette[i], marker=plots.MARKERS[i], label=_NAMES[name])
+        series(ax, percent, "batch_size", color=palette[2 * i + 2], marker=MARKERS[i], label=_NAMES[name])
         guess = 100 * part.loc[part["measure"] == "guess", "value"].item()
-        ax.axhline(guess, color=palette[i], linestyle=":", linewidth=1.2)
-    ax.text(512, guess - 1.5, "always guessing C", fontsize=8, color="0.25", ha="right", va="top")
-    plots.log2_ticks(ax, SHOWN)
-    shown = percent.set_index("batch_size")["value"]
-    right = ", ".join(f"{shown[n]:.0f} % at {n}" for n in (2, 64, 512))
-    title = f"Real grades, normalized: letters named right\n{right} per batch"
+        label = f"always C: {guess:.0f} %"
+        ax.axhline(guess, color=palette[2 * i + 2], linestyle=":", linewidth=1.2, label=label)
+    log2_ticks(ax, SHOWN)
+    title = "Letters named right, at best"
     ax.set(ylim=(0, 100), xlabel="batch size", ylabel="letters named right (%)", title=title)
-    ax.legend(loc="lower right", fontsize=8)
+    ax.legend(loc="lower right")
 
 
 def main(argv: Sequence[str] | None = None) -> Path:

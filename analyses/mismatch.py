@@ -12,7 +12,9 @@ from matplotlib.figure import Figure
 
 import bnstats as bn
 from analyses.command_line import Options, run
-from bnstats.plots.elements import MARKERS, in_percent, log2_ticks, panels, series, theme
+from analyses.layout import beside, legend_below
+from bnstats.plots.colors import STATISTICS
+from bnstats.plots.elements import MARKERS, in_percent, log2_ticks, series, theme
 
 DATA = "digits"
 UNITS, DEEP = 64, 8
@@ -24,17 +26,10 @@ STEPS = (10, EARLY, 100, 300, LATE)
 # Networks per condition: many where a headline rests on them.
 MANY, FEW = 128, 32
 KINDS = {
-    "batch": "training mode (test batch)",
-    "running": "evaluation mode (running)",
-    "precise": "precise (pooled batches)",
-    "population": "population (all training rows)",
-}
-VARIANCES = {"unbiased": "unbiased running variance (torch)", "biased": "biased (keras, flax)"}
-PARTS = {
-    "batch - running": "all: training − evaluation mode",
-    "batch - population": "noise of batches",
-    "population - precise": "composition of layers",
-    "precise - running": "what the running average gets wrong",
+    "batch": "training mode",
+    "running": "evaluation mode",
+    "precise": "precise statistics",
+    "population": "population statistics",
 }
 
 
@@ -78,87 +73,33 @@ def simulate(options: Options) -> pd.DataFrame:
 
 
 def plot(frame: pd.DataFrame) -> Figure:
-    """Accuracy against batch size, shallow and deep; the gap taken apart; what the running average gets wrong."""
+    """Two panels: accuracy with each kind of statistics against batch size, in shallow and in deep networks."""
     percent = in_percent(frame)
     scores, parts = percent[percent["kind"] == "score"], percent[percent["kind"] == "part"]
-    with theme() as palette:
-        figure, (shallow, deep, *rest) = panels(6, columns=3, width=5.4, height=4)
-        for ax, layers in ((shallow, 1), (deep, DEEP)):
-            _draw(ax, scores[scores["depth"] == layers], "batch size", "statistics", KINDS, palette)
-            ax.set(xlabel="batch size in training and testing", ylabel="test accuracy (%)", ylim=(0, 102))
+    with theme():
+        figure, axes = beside(2, height=4.2)
+        for ax, layers in zip(axes, (1, DEEP), strict=True):
+            _draw(ax, scores[(scores["panel"] == "batch size") & (scores["depth"] == layers)])
+            ax.set_title("One hidden layer" if layers == 1 else f"{layers} hidden layers")
+        legend_below(figure, axes[0])
         ahead = -at(parts, "batch size", "batch - running", depth=1, batch_size=SMALL)
-        shallow.set_title(f"One hidden layer, batches of {SMALL}: evaluation mode\n{_ahead(ahead)} of training mode")
         short = at(parts, "batch size", "precise - running", depth=DEEP, batch_size=SMALL)
-        two = {kind: at(scores, "batch size", kind, depth=DEEP, batch_size=2) for kind in ("running", "precise")}
-        deep.set_title(
-            f"{DEEP} layers: running statistics cost {short:.0f} points in batches of {SMALL};\n"
-            f"batches of 2: evaluation mode {two['running']:.0f} % right, precise {two['precise']:.0f} %"
-        )
-        for ax, draw in zip(rest, (_draw_gap, _draw_depth, _draw_momentum, _draw_steps), strict=True):
-            draw(ax, parts, palette)
-            ax.axhline(0, color="0.35", linestyle="--", linewidth=1, zorder=1)
         figure.suptitle(
-            f"Batch norm on handwritten {DATA}, shuffled batches, {UNITS} units per layer, learning rate 0.1, "
-            f"{LATE} steps unless said: what running statistics cost"
+            f"In batches of {SMALL}, with one hidden layer evaluation mode is {_ahead(ahead)} of training mode; with "
+            f"{DEEP}, running statistics cost {short:.0f} points"
         )
     return figure
 
 
-def _draw_gap(ax: Axes, parts: pd.DataFrame, palette: Sequence[Any]) -> None:
-    _draw(ax, parts[parts["depth"] == DEEP], "batch size", "statistics", PARTS, palette)
-    where = {"depth": DEEP, "batch_size": SMALL}
-    noise, average = (at(parts, "batch size", part, **where) for part in ("batch - population", "precise - running"))
-    ax.set_title(
-        f"{DEEP} layers, batches of {SMALL}: batch noise costs training mode\n{-noise:.0f} points, "
-        f"a wrong running average evaluation mode {average:.0f}"
-    )
-    ax.set(xlabel="batch size in training and testing", ylabel="difference in accuracy (points)")
-
-
-def _draw_depth(ax: Axes, parts: pd.DataFrame, palette: Sequence[Any]) -> None:
-    _draw(ax, parts[parts["statistics"] == "precise - running"], "depth", "variance", VARIANCES, palette)
-    unbiased, biased = (at(parts, "depth", "precise - running", depth=DEEP, variance=v) for v in VARIANCES)
-    ax.set_title(
-        f"{DEEP} layers: with an unbiased running variance, evaluation\n"
-        f"mode loses {unbiased:.0f} points, with a biased one {biased:.0f}"
-    )
-    ax.set(xlabel=f"hidden layers; batches of {SMALL}", ylabel="precise − running (points)")
-    ax.legend(fontsize=8, loc="upper left")
-
-
-def _draw_momentum(ax: Axes, parts: pd.DataFrame, palette: Sequence[Any]) -> None:
-    names = {steps: f"after {steps} steps" for steps in (EARLY, LATE)}
-    _draw(ax, parts[parts["statistics"] == "precise - running"], "momentum", "steps", names, palette)
-    lag = at(parts, "momentum", "precise - running", momentum=0.01, steps=EARLY)
-    noisy = at(parts, "momentum", "precise - running", momentum=0.9, steps=LATE)
-    ax.set_title(
-        f"A momentum of 0.01 lags: {lag:.0f} points lost after {EARLY} steps;\n"
-        f"0.9 is noisy: {noisy:.0f} points lost after {LATE}"
-    )
-    ax.set(xlabel="momentum; 4 layers, batches of 8", ylabel="precise − running (points)")
-
-
-def _draw_steps(ax: Axes, parts: pd.DataFrame, palette: Sequence[Any]) -> None:
-    names = {momentum: f"momentum {momentum}" for momentum in (0.1, 0.01)}
-    _draw(ax, parts[parts["statistics"] == "batch - running"], "steps", "momentum", names, palette)
-    broken = at(parts, "steps", "batch - running", steps=EARLY, momentum=0.01)
-    late = at(parts, "steps", "batch - running", steps=LATE, momentum=0.01)
-    ax.set_title(
-        f"Momentum 0.01: evaluation mode is {_ahead(-broken)}\n"
-        f"of training mode after {EARLY} steps, {_ahead(-late)} after {LATE}"
-    )
-    ax.set(xlabel=f"training steps; 4 layers, batches of {SIZE}", ylabel="training − evaluation mode (points)")
-
-
-def _draw(ax: Axes, rows: pd.DataFrame, panel: str, by: str, names: dict[Any, str], palette: Sequence[Any]) -> None:
-    """A series for each of `names`, side by side, against the column that the panel is named after."""
-    x, chosen = panel.replace(" ", "_"), rows[rows["panel"] == panel]
-    for i, (value, name) in enumerate(names.items()):
-        part = chosen[chosen[by] == value]
-        beside = part.assign(**{x: part[x] * 1.05 ** (i - (len(names) - 1) / 2)})
-        series(ax, beside, x, color=palette[i], marker=MARKERS[i], label=name, joined=True)
-    log2_ticks(ax, chosen[x].tolist())
-    ax.legend(fontsize=8)
+def _draw(ax: Axes, rows: pd.DataFrame) -> None:
+    """A series for each kind of statistics, side by side."""
+    for i, (kind, name) in enumerate(KINDS.items()):
+        part = rows[rows["statistics"] == kind]
+        beside_others = part.assign(batch_size=part["batch_size"] * 1.05 ** (i - 1.5))
+        look = {"color": STATISTICS[kind], "marker": MARKERS[i], "label": name}
+        series(ax, beside_others, "batch_size", joined=True, **look)
+    log2_ticks(ax, rows["batch_size"].astype(int).tolist())
+    ax.set(xlabel=f"batch size in training and testing on {DATA}", ylabel="test accuracy (%)", ylim=(0, 102))
 
 
 def _ahead(points: float) -> str:

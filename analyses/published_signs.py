@@ -15,12 +15,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analyses.command_line import Options, process_pool, run
+from analyses.layout import beside, legend_below
 from bnstats.claims.claim import REFUTED, SUPPORTED, UNDECIDED
 from bnstats.claims.counts import SIGNS
 from bnstats.claims.ledger import FALSE_VERDICTS, check_claims
 from bnstats.claims.published import PublishedSign
 from bnstats.claims.registry import CLAIMS
-from bnstats.plots.elements import panels, theme
+from bnstats.plots.colors import REFERENCE
+from bnstats.plots.elements import theme
 
 # The ledger judges published signs; where it has not been made, they are judged here, as it would judge them.
 SOURCES = ("claims",)
@@ -28,6 +30,8 @@ PUBLISHED = {name: claim for name, claim in CLAIMS.items() if isinstance(claim, 
 # Opposite signs come first.
 VERDICTS = (SIGNS[REFUTED], SIGNS[UNDECIDED], SIGNS[SUPPORTED])
 QUICK_NETWORKS = 8
+# Characters in a line of a label.
+WIDTH = 60
 
 # Published rows that nothing here can be set beside, and why.
 NOT_MEASURED = {
@@ -100,41 +104,37 @@ def _row(claim: PublishedSign, judged: pd.Series) -> dict[str, Any]:
 def plot(frame: pd.DataFrame) -> Figure:
     """One panel: each published difference beside the one measured here."""
     with theme() as palette:
-        figure, (ax,) = panels(1, width=13.5, height=0.4 * len(frame) + 1.8)
+        figure, (ax,) = beside(1, height=0.27 * len(frame) + 1.5)
         _draw(ax, frame, palette)
+        legend_below(figure, ax)
         opposite, open_, same = (int((frame["verdict"] == verdict).sum()) for verdict in VERDICTS)
-        ax.set_title(
-            f"Of {len(frame)} published differences, {same} have the same sign in small networks,\n"
-            f"{opposite} the opposite one, and of {open_} the sign is not decided"
+        figure.suptitle(
+            f"Of {len(frame)} published differences, {same} have the same sign in small networks, {opposite} the "
+            f"opposite one, and of {open_} the sign is not decided"
         )
-        figure.legend(loc="outside lower center", ncols=4, fontsize=9)
     return figure
 
 
 def _draw(ax: Axes, rows: pd.DataFrame, palette: Sequence[Any]) -> None:
     """One line per claim from the top: published differences open, the measured one filled, with its interval."""
-    looks = dict(zip(VERDICTS, ((palette[4], "X"), ("0.45", "s"), (palette[2], "o")), strict=True))
+    looks = dict(zip(VERDICTS, ((palette[4], "X"), (REFERENCE, "s"), (palette[2], "o")), strict=True))
     place = -np.arange(len(rows))
-    ax.axvline(0, color="0.35", linewidth=1, zorder=1)
+    ax.axvline(0, color=REFERENCE, linewidth=1, zorder=1)
     ax.hlines(place, rows["least"], rows["most"], color="0.2", linewidth=1)
     for column, label in (("least", "published"), ("most", None)):
-        ax.plot(rows[column], place, "D", color="0.2", markerfacecolor="white", markersize=6, label=label)
+        ax.plot(rows[column], place, "D", color="0.2", markerfacecolor="white", markersize=5, label=label)
     for verdict, (color, marker) in looks.items():
         here = (rows["verdict"] == verdict).to_numpy()
         part = rows[here]
         if len(part):
             bars = [part["estimate"] - part["low"], part["high"] - part["estimate"]]
             ax.errorbar(part["estimate"], place[here], xerr=bars, fmt=marker, color=color, label=verdict)
-    labels = [f"{row['difference']}\n{row['papers']}" for _, row in rows.iterrows()]
-    ax.set_yticks(place, labels, fontsize=7.5)
+    ax.set_yticks(place, [textwrap.fill(text, WIDTH) for text in rows["difference"]])
     ax.set_ylim(-len(rows) + 0.4, 0.6)
     ax.set_xscale("symlog")
-    ticks = (-30, -10, -3, -1, 0, 1, 3, 10, 30)
+    ticks = (-10, -1, 0, 1, 10)
     ax.set_xticks(ticks, [f"{x:+g}".replace("-", "−") if x else "0" for x in ticks])
-    ax.set_xlabel("difference of test accuracy (points); intervals: those of the ledger, 99.9 % for all of its claims")
-    why = ax.secondary_yaxis("right")
-    why.set_yticks(place, [textwrap.fill(text, 62) for text in rows["why"].fillna("")], fontsize=6.5)
-    why.tick_params(length=0)
+    ax.set_xlabel("difference of test accuracy (points), with the ledger's intervals")
 
 
 def main(argv: Sequence[str] | None = None) -> Path:

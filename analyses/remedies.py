@@ -15,29 +15,25 @@ from matplotlib.figure import Figure
 
 import bnstats as bn
 from analyses.command_line import Options, run
+from analyses.layout import beside
 from analyses.learning_rates import best_rate, tried_rates
 from analyses.sufficient_size import SufficientSize, sufficient_size
-from bnstats.plots.elements import MARKERS, in_percent, log2_ticks, log_errors, panels, series, theme
+from bnstats.plots.colors import NORMALIZERS, REFERENCE
+from bnstats.plots.elements import MARKERS, in_percent, log2_ticks, log_errors, series, theme
 
 SIZES, FEW = (2, 4, 8, 16, 32, 64, 128), (2, 64, 128)
 ROWS, STEPS = 16_000, 500
 MARGIN, ASKED = 0.005, 64
-# Whose loss in small batches is sought, and how the figure calls it.
-QUESTIONS = {
-    "equal rows": ("batch", f"batch norm, {ROWS} rows seen"),
-    "deep": ("batch", "the same, three hidden layers"),
-    "parts": ("ghost", f"parts of a batch of {SIZES[-1]}, {ROWS} rows seen"),
-    "equal steps": ("batch", f"batch norm, {STEPS} steps"),
-    "control": ("group", f"group norm, {STEPS} steps"),
-}
-BY_BATCH = {
+# Whose loss in small batches is sought.
+QUESTIONS = {"equal rows": "batch", "deep": "batch", "parts": "ghost", "equal steps": "batch", "control": "group"}
+NAMES = {
     "batch": "batch norm",
     "renorm": "batch renormalization",
-    "ghost": "ghost batches of 8",
-    "frozen": "batch norm, frozen half-way",
+    "group": "group norm (8 groups)",
+    "layer": "layer norm",
+    "none": "no normalization",
 }
-BY_ROW = {"batch": "batch norm", "group": "group norm (8 groups)", "layer": "layer norm", "none": "no normalization"}
-POINTS = (0, 0.5, 1, 2, 5, 10, 20, 50)
+POINTS = (0, 0.5, 1, 2, 5, 10)
 COLUMNS = "stage question size normalizer batch_size steps hidden learning_rate value mcse exact replicates diverged"
 
 
@@ -125,57 +121,49 @@ def _at_most(count: int) -> dict[str, Any]:
 
 
 def plot(frame: pd.DataFrame) -> Figure:
-    """Three panels: normalizers that use the batch, normalizers that do not, and what small batches lose."""
+    """Two panels: normalizers against batch size, and what small batches lose with batch norm."""
     report = frame[frame["stage"] == "report"]
     errors = report[report["question"] == "equal rows"]
     errors = in_percent(errors.assign(value=1 - errors["value"]))
-    error = errors.pivot(index="size", columns="normalizer", values="value")
-    with theme() as palette:
-        figure, axes = panels(3, width=5.2, height=4.6)
-        _draw_errors(axes[0], errors, BY_BATCH, palette)
-        batch, renorm = error.loc[2, ["batch", "renorm"]]
-        axes[0].set_title(f"Batches of 2: {batch:.1f} % wrong with batch norm,\n{renorm:.1f} % with renormalization")
-        _draw_errors(axes[1], errors, BY_ROW, [palette[0], *palette[4:]])
-        (few, many) = (error.loc[n, "group"] for n in (2, SIZES[-1]))
-        axes[1].set_title(f"Group norm: {few:.1f} % wrong in batches of 2,\n{many:.1f} % in batches of {SIZES[-1]}")
-        axes[1].sharey(axes[0])
-        _draw_losses(axes[2], report, palette)
+    with theme():
+        figure, axes = beside(2, height=4.4)
+        _draw_errors(axes[0], errors)
+        small = _draw_losses(axes[1], report)
+        two = errors[errors["size"] == 2].set_index("normalizer")["value"]
         figure.suptitle(
-            f"Handwritten digits, {ROWS} rows seen, each learning rate tuned: "
-            "batch norm loses in small batches, norms within a row do not"
+            f"Batches of 2: {two['batch']:.0f} % of digits wrong with batch norm, {two['group']:.0f} % with group "
+            f"norm. Below {small.size:.1f} rows batch norm loses half a point"
         )
     return figure
 
 
-def _draw_errors(ax: Axes, rows: pd.DataFrame, names: dict[str, str], palette: Sequence[Any]) -> None:
-    for i, (name, label) in enumerate(names.items()):
+def _draw_errors(ax: Axes, rows: pd.DataFrame) -> None:
+    for i, (name, label) in enumerate(NAMES.items()):
         part = rows[rows["normalizer"] == name]
-        beside = part.assign(size=part["size"] * 2 ** (0.07 * (i - 1.5)))
-        series(ax, beside, "size", color=palette[i], marker=MARKERS[i], label=label, joined=True)
+        apart = part.assign(size=part["size"] * 2 ** (0.06 * (i - 2)))
+        series(ax, apart, "size", color=NORMALIZERS[name], marker=MARKERS[i], label=label, joined=True)
     log2_ticks(ax, SIZES)
-    ax.set(ylim=(1.4, 30))  # room for the legend
     log_errors(ax)
     ax.set(xlabel="batch size", ylabel="test error, evaluation mode (%)")
-    ax.legend(fontsize=8, loc="upper right")
+    ax.set_title(f"{ROWS} rows seen, each learning rate tuned")
+    ax.legend(loc="upper right")
 
 
-def _draw_losses(ax: Axes, report: pd.DataFrame, palette: Sequence[Any]) -> None:
-    found = {question: losses(report, question) for question in QUESTIONS}
-    for i, (question, (lost, small)) in enumerate(found.items()):
-        label = f"{QUESTIONS[question][1]}: {small}"
-        series(ax, lost, "size", color=palette[i], marker=MARKERS[i], label=label, joined=True)
-    ax.axhline(100 * MARGIN, color="0.3", linestyle="--", linewidth=1)
+def _draw_losses(ax: Axes, report: pd.DataFrame) -> SufficientSize:
+    """Draw what batch norm loses against batches of 64, and return the size below which that is half a point."""
+    lost, small = losses(report, "equal rows")
+    series(ax, lost, "size", color=NORMALIZERS["batch"], label="batch norm", joined=True)
+    ax.axhline(100 * MARGIN, color=REFERENCE, linestyle="--", linewidth=1, label="half a point")
+    ax.axvspan(small.low, small.high, color="0.5", alpha=0.2, linewidth=0, label=f"{small} rows, 95 %")
     log2_ticks(ax, SIZES)
-    lost, small = found["equal rows"]
     most = lost.iloc[-1]
     gain = f"{-most['value']:+.1f}".replace("-", "−")
-    said = f"{most['size']:.0f} rows bring {gain} ± {2 * most['mcse']:.1f} points over {ASKED}"
-    ax.set(yscale="symlog", ylim=(-0.9, 20_000))  # room for the legend
-    ax.set_title(f"Batch norm loses half a point below {small.size:.1f} rows;\n{said}")
+    ax.set(yscale="symlog", ylim=(-0.9, 20))
+    ax.set_title(f"{most['size']:.0f} rows bring {gain} ± {2 * most['mcse']:.1f} points over {ASKED}")
     ax.set_yticks(POINTS, [f"{y:g}" for y in POINTS])
     ax.set(xlabel="rows that share a mean and variance", ylabel=f"accuracy lost against {ASKED} rows (points)")
-    title = "rows below which half a point is lost (95 % interval)"
-    ax.legend(fontsize=8, loc="upper right", title=title, title_fontsize=8)
+    ax.legend(loc="upper right")
+    return small
 
 
 def losses(report: pd.DataFrame, question: str) -> tuple[pd.DataFrame, SufficientSize]:
@@ -184,7 +172,7 @@ def losses(report: pd.DataFrame, question: str) -> tuple[pd.DataFrame, Sufficien
     The reference is the size that is asked about: from 8 rows on all are nearly as good, so that the best one of few
     networks is another one each time. What another choice of learning rates would change is not in the errors.
     """
-    rows = report[(report["question"] == question) & (report["normalizer"] == QUESTIONS[question][0])]
+    rows = report[(report["question"] == question) & (report["normalizer"] == QUESTIONS[question])]
     rows = rows.sort_values("size")
     small = sufficient_size(rows["size"], rows["value"], rows["mcse"], reference=ASKED, margin=MARGIN)
     asked = rows[rows["size"] == ASKED].iloc[0]

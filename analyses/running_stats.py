@@ -12,8 +12,10 @@ from matplotlib.figure import Figure
 
 import bnstats as bn
 from analyses.command_line import Options, run
+from analyses.layout import beside
 from bnstats.datasets.loaders import hidden_preactivations
-from bnstats.plots.elements import MARKERS, log_errors, panels, series, theme
+from bnstats.plots.elements import MARKERS, log_errors, series, theme
+from bnstats.plots.elements import SMALL as SMALLEST
 from bnstats.statistics.conventions import Convention
 from bnstats.studies.running_stats.measure import measure_running
 
@@ -52,10 +54,10 @@ def simulate(options: Options) -> pd.DataFrame:
 
 
 LABELS = {
-    "torch": "torch: 0.1, unbiased",
-    "keras": "keras, flax: 0.01, biased",
-    "haiku": "haiku: 0.01, biased, zero-debiased",
-    "cumulative": "cumulative: 1/t, unbiased",
+    "torch": "torch: 0.1",
+    "keras": "keras, flax: 0.01",
+    "haiku": "haiku: 0.01",
+    "cumulative": "cumulative: 1/t",
 }
 
 
@@ -63,35 +65,27 @@ def plot(frame: pd.DataFrame) -> Figure:
     """Three panels of RMSE against steps: momenta, conventions, training sets."""
     rmse = frame[frame["measure"] == "rmse"]
     with theme() as palette:
-        figure, (momenta, conventions, sets) = panels(3, width=4.6, height=3.8)
+        figure, (momenta, conventions, sets) = beside(3, height=4.4)
         chosen = rmse[(rmse["panel"] == "momentum") & (rmse["statistic"] == "var")]
-        ends = _curves(momenta, chosen, "momentum", palette, _momentum)
+        noise = _curves(momenta, chosen, "momentum", palette, _momentum)
         momenta.set(
-            title=f"With momentum 0.1 the variance stays {ends[0.1]:.1%} off,\nwith 0.01 {ends[0.01]:.1%}, "
-            f"after {forgotten_after(chosen, 0.01)} steps",
-            ylabel="RMSE of running variance (σ²)",
-            xlabel=f"training steps, batches of {USUAL}",
+            title=f"Momentum, batches of {USUAL}", ylabel="RMSE of running variance (σ²)", xlabel="training steps"
         )
         chosen = rmse[(rmse["panel"] == "convention") & (rmse["statistic"] == "var")]
-        ends = _curves(conventions, chosen, "convention", palette, LABELS.__getitem__)
+        bias = _curves(conventions, chosen, "convention", palette, LABELS.__getitem__)
         _floor(conventions, 1, 1 / SMALL, f"bias 1/{SMALL}")
         conventions.set(
-            title=f"Batches of {SMALL}: a running average of\nbiased variances stays {ends['haiku']:.0%} off",
-            ylabel="RMSE of running variance (σ²)",
-            xlabel=f"training steps, batches of {SMALL}",
+            title=f"Convention, batches of {SMALL}", ylabel="RMSE of running variance (σ²)", xlabel="training steps"
         )
         chosen = rmse[(rmse["panel"] == "training set") & (rmse["statistic"] == "mean")]
         _curves(sets, chosen, "training_size", palette, _training_set)
         for size in filter(None, TRAINING_SIZES):
             _floor(sets, STEPS, size**-0.5, f"σ/√{size}")
-        sets.set(
-            title="No average is more exact than its\ntraining set of M rows: σ/√M",
-            ylabel="RMSE of running mean (σ)",
-            xlabel=f"training steps, batches of {USUAL}, weight 1/t",
-        )
+        sets.set(title="Training set, weights 1/t", ylabel="RMSE of running mean (σ)", xlabel="training steps")
         figure.suptitle(
-            f"Running statistics of {UNIT}'s pre-activations on handwritten digits, from mean 0, variance 1: "
-            "lines are exact, points are measured"
+            f"Running statistics stay off: the variance by {100 * noise[0.1]:.0f} % with momentum 0.1 (0.01: "
+            f"{100 * noise[0.01]:.1f} %), by {100 * bias['haiku']:.0f} % if biased; the mean by σ/√M, "
+            "of a training set of M rows"
         )
     return figure
 
@@ -113,7 +107,7 @@ def _curves(
         ends[given] = float(part.sort_values("step")["value"].iloc[-1])
     ax.set(xscale="log")
     log_errors(ax)
-    ax.legend(fontsize=7.5, loc="lower left")
+    ax.legend(loc="lower left")
     return ends
 
 
@@ -129,7 +123,7 @@ def _floor(ax: Axes, step: int, height: float, text: str) -> None:
     """A dashed line where the error stops, with its name."""
     ax.axhline(height, color="0.35", linestyle="--", linewidth=1, zorder=1)
     side = "left" if step == 1 else "right"
-    ax.text(step, height * 0.95, text, fontsize=8, color="0.25", va="top", ha=side)
+    ax.text(step, height * 0.95, text, fontsize=SMALLEST, color="0.25", va="top", ha=side)
 
 
 def main(argv: Sequence[str] | None = None) -> Path:

@@ -6,15 +6,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 import bnstats as bn
 from analyses.command_line import Options, run
+from analyses.layout import beside
+from bnstats.plots.colors import REFERENCE
 from bnstats.plots.comparisons import signed
-from bnstats.plots.elements import MARKERS, in_percent, log2_ticks, panels, series, theme
+from bnstats.plots.elements import MARKERS, in_percent, log2_ticks, series, theme
 
 SIZES = (2, 4, 8, 16, 32, 64, 128)
 SMALL, USUAL = 8, 64
@@ -27,20 +28,14 @@ CORRUPTIONS = {
     "noise": [bn.shifts.Noise(s) for s in (0.5, 1.0, 2.0)],
 }
 SHIFTS = CORRUPTIONS | {"class mix": [bn.shifts.ClassMix(s) for s in (0.25, 0.5, 0.75)]}
-KINDS = {
-    "running": "running statistics",
-    "batch": "test batch alone",
-    "mixed 16": "test batch and 16 pseudo-rows",
-    "mixed 64": "test batch and 64 pseudo-rows",
-    "weighed 0.1": "running, a tenth of each row's own value",
-}
 CHANGE = "batch - running"
+CHANGED = "change of test accuracy (points)"
 UNITS = {
     "gain": "gain (inputs times 1 + s)",
-    "offset": "offset (by s standard deviations)",
-    "contrast": "contrast (a share s of it is lost)",
-    "noise": "noise (of s standard deviations)",
-    "class mix": "class mix (a share s replaced by one class)",
+    "offset": "offset (s deviations)",
+    "contrast": "contrast (share s lost)",
+    "noise": "noise (s deviations)",
+    "class mix": "class mix (share s replaced)",
 }
 
 
@@ -84,68 +79,52 @@ def _networks(count: int) -> dict[str, Any]:
 
 
 def plot(frame: pd.DataFrame) -> Figure:
-    """Four panels: all shifts; what mixing does to the severest; test batch sizes, shuffled and correlated."""
-    panel = dict(list(frame.groupby("panel", sort=False)))
+    """Two panels: the change by statistics of test batches, of each kind of shift and of each test batch size."""
     with theme() as palette:
-        figure, axes = panels(4, columns=2, width=6.2, height=4.4)
-        _draw_severities(axes[0], panel["severity"], palette)
-        _draw_mixed(axes[1], panel["severity"], palette)
-        for ax, rule, name in ((axes[2], IID, "Shuffled"), (axes[3], STREAM, "Correlated")):
-            rows = panel["size"][panel["size"]["test_batching"] == repr(rule)]
-            _draw_sizes(ax, rows, palette)
-            ax.set_title(f"{name} test rows, half the contrast:\n{_turning(rows)}")
+        figure, (severities, sizes) = beside(2, height=4.6)
+        most, least = _draw_severities(severities, frame[frame["panel"] == "severity"], palette)
+        _draw_sizes(sizes, frame[frame["panel"] == "size"], palette)
         figure.suptitle(
-            "Shifted digits: the statistics of the test batch help where inputs change and the batch is large,\n"
-            "and harm where the mix of classes changes"
+            f"Statistics of test batches of {USUAL} change accuracy by {_points(most)}, by {_points(least)}: they help "
+            "where inputs change, and harm where the mix of classes does"
         )
     return figure
 
 
-def _draw_severities(ax: Axes, rows: pd.DataFrame, palette: Sequence[Any]) -> None:
+def _points(row: pd.Series) -> str:
+    return f"{signed(row['value'])} points with {row['kind']} {row['severity']:g}"
+
+
+def _draw_severities(ax: Axes, rows: pd.DataFrame, palette: Sequence[Any]) -> tuple[pd.Series, pd.Series]:
+    """Draw the change against the severity of each shift; return the rows of the largest and of the smallest."""
     rows = in_percent(rows[(rows["statistics"] == CHANGE) & (rows["test_batching"] == repr(IID))])
     for i, (name, part) in enumerate(rows.groupby("kind", sort=False)):
         series(ax, part, "severity", color=palette[i], marker=MARKERS[i], label=UNITS[name], joined=True)
-    ax.axhline(0, color="0.35", linewidth=1)
-    most, least = (rows.loc[rows["value"].agg(which)] for which in ("idxmax", "idxmin"))
-    said = " and ".join(
-        f"{signed(row['value'])} points with {row['kind']} {row['severity']:g}" for row in (most, least)
-    )
+    ax.axhline(0, color=REFERENCE, linewidth=1)
     log2_ticks(ax, (0.25, 0.5, 1, 2))
-    ax.set(title=f"Statistics of test batches of {USUAL} instead of running ones:\n{said}")
-    ax.set(xlabel="severity s of the shift", ylabel="change of test accuracy (points)", ylim=(-60, 125))
-    ax.legend(fontsize=8, loc="upper left")
-
-
-def _draw_mixed(ax: Axes, rows: pd.DataFrame, palette: Sequence[Any]) -> None:
-    """Draw the change by each kind of statistics at the severest shift of each kind."""
-    rows = rows[rows["test_batching"] == repr(IID)]
-    severest = in_percent(rows[rows["severity"] == rows.groupby("kind")["severity"].transform("max")])
-    value = severest.pivot(index="kind", columns="statistics", values="value").loc[list(SHIFTS)]
-    change = value[["batch", "mixed 16", "mixed 64"]].sub(value["running"], axis=0)
-    for i, kind in enumerate(change):
-        place = np.arange(len(change)) + 0.2 * (i - 1)
-        ax.plot(place, change[kind], MARKERS[i + 1], color=palette[i + 1], markersize=7, label=KINDS[kind])
-    ax.axhline(0, color="0.35", linewidth=1)
-    ax.set_xticks(range(len(change)), [f"{kind}\n{max(s.severity for s in SHIFTS[kind]):g}" for kind in change.index])
-    alone, mixed, more = change.loc["class mix"]
-    ax.set_title(
-        f"A changed class mix costs {-alone:.0f} points with the test batch alone,\n"
-        f"{-mixed:.0f} with 16 pseudo-rows of training, {-more:.0f} with 64"
-    )
-    ax.set(
-        xlabel=f"the severest shift of each kind, test batches of {USUAL}", ylabel="change of test accuracy (points)"
-    )
-    ax.legend(fontsize=8, loc="lower left")
+    ax.set(title=f"Test batches of {USUAL} shuffled rows", ylim=(-60, 130))
+    ax.set(xlabel="severity s of the shift", ylabel=CHANGED)
+    ax.legend(loc="upper left")
+    return rows.loc[rows["value"].idxmax()], rows.loc[rows["value"].idxmin()]
 
 
 def _draw_sizes(ax: Axes, rows: pd.DataFrame, palette: Sequence[Any]) -> None:
-    for i, (kind, label) in enumerate(KINDS.items()):
-        part = in_percent(rows[rows["statistics"] == kind])
-        beside = part.assign(test_batch_size=part["test_batch_size"] * 2 ** (0.1 * (i - 2)))
-        series(ax, beside, "test_batch_size", color=palette[i], marker=MARKERS[i], label=label, joined=True)
+    for i, (rule, label) in enumerate(((IID, "shuffled"), (STREAM, "classes in runs"))):
+        part = rows[rows["test_batching"] == repr(rule)]
+        change = in_percent(part[part["statistics"] == CHANGE])
+        harm, gain = turning_sizes(part)
+        said = [f"harm up to {harm:.0f}"] * (harm == harm) + [f"gain from {gain:.0f}"] * (gain == gain)
+        label = f"{label}: {', '.join(said)}"
+        series(ax, change, "test_batch_size", color=palette[i + 5], marker=MARKERS[i], label=label, joined=True)
+    ax.axhline(0, color=REFERENCE, linewidth=1)
     log2_ticks(ax, SIZES)
-    ax.set(xlabel="test batch size", ylabel="test accuracy (%)", ylim=(0, 102))
-    ax.legend(fontsize=8, loc="lower right")
+    ax.set(
+        title="Half the contrast lost, shuffled rows or classes in runs",
+        xlabel="test batch size",
+        ylabel=CHANGED,
+        ylim=(-80, 70),
+    )
+    ax.legend(loc="upper left")
 
 
 def turning_sizes(rows: pd.DataFrame) -> tuple[float, float]:
@@ -156,12 +135,6 @@ def turning_sizes(rows: pd.DataFrame) -> tuple[float, float]:
     change = rows[rows["statistics"] == CHANGE]
     size, sure = change["test_batch_size"], change["value"].abs() > 2 * change["mcse"]
     return float(size[sure & (change["value"] < 0)].max()), float(size[sure & (change["value"] > 0)].min())
-
-
-def _turning(rows: pd.DataFrame) -> str:
-    harm, gain = turning_sizes(rows)
-    said = [f"test batches of up to {harm:.0f} rows harm"] if harm == harm else []
-    return ", ".join(said + ([f"those of {gain:.0f} or more help"] if gain == gain else []))
 
 
 def main(argv: Sequence[str] | None = None) -> Path:

@@ -47,6 +47,7 @@ def test_all_analyses_are_listed() -> None:
 @pytest.mark.parametrize("name", everything.MODULES)
 def test_an_analysis_writes_figure_numbers_and_provenance(figures: Path, name: str) -> None:
     assert (figures / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+    assert (figures / f"{name}.narrow.png").read_bytes().startswith(b"\x89PNG")
     assert b"Software" not in (figures / f"{name}.png").read_bytes()
     record = json.loads((figures / f"{name}.json").read_text())
     assert record["arguments"] == {"quick": True, "seed": 0, "precision": None}
@@ -62,7 +63,7 @@ def test_the_title_of_a_quick_version_claims_nothing(figures: Path, name: str, m
     drawn: list[Figure] = []
     monkeypatch.setattr(figure_files.plt, "close", drawn.append)
     figure_files.draw_again(name, everything.MODULES[name].plot, figures, quick=True)
-    assert [figure.get_suptitle() for figure in drawn] == [figure_files.QUICK_TITLE]
+    assert [" ".join(figure.get_suptitle().split()) for figure in drawn] == [figure_files.QUICK_TITLE]
 
 
 @pytest.mark.parametrize("name", WITH_THEORY)
@@ -307,6 +308,6 @@ def test_an_analysis_has_its_own_defaults_and_the_command_line_the_last_word(tmp
 
 @pytest.mark.parametrize("name", everything.MODULES)
 def test_every_committed_figure_has_its_numbers_and_was_made_in_full(name: str) -> None:
-    for ending in ("png", "csv", "json"):
+    for ending in ("png", "narrow.png", "csv", "json"):
         assert (ROOT / "figures" / f"{name}.{ending}").exists()
     assert json.loads((ROOT / "figures" / f"{name}.json").read_text())["arguments"]["quick"] is False

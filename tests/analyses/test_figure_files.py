@@ -1,4 +1,4 @@
-"""The three files of a figure: put in place together, and nobody else's are replaced."""
+"""The files of a figure: put in place together, and nobody else's are replaced."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from matplotlib.figure import Figure
 from analyses import command_line, figure_files, file_sets
 from analyses.command_line import Options, options, run_all
 
-NAMES = ("x.csv", "x.json", "x.png")
-STEPS = 9
+NAMES = ("x.csv", "x.json", "x.narrow.png", "x.png")
+STEPS = 12
 
 
 def plot(frame: pd.DataFrame) -> Figure:
@@ -38,14 +38,16 @@ def files(folder: Path) -> dict[str, bytes]:
 def agree(folder: Path) -> bool:
     """Whether numbers and picture are those of the provenance."""
     digests = json.loads((folder / "x.json").read_text())["sha256"]
-    return digests == {e: hashlib.sha256((folder / f"x.{e}").read_bytes()).hexdigest() for e in ("csv", "png")}
+    return digests == {
+        e: hashlib.sha256((folder / f"x.{e}").read_bytes()).hexdigest() for e in ("csv", "png", "narrow.png")
+    }
 
 
 class Killed(BaseException):
     """What leaves no chance to tidy up."""
 
 
-def test_a_figure_that_cannot_be_drawn_leaves_the_old_three(tmp_path: Path) -> None:
+def test_a_figure_that_cannot_be_drawn_leaves_the_old_four(tmp_path: Path) -> None:
     make(tmp_path, 1)
     before = files(tmp_path)
 
@@ -60,8 +62,8 @@ def test_a_figure_that_cannot_be_drawn_leaves_the_old_three(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("at", range(STEPS + 1))
-def test_ctrl_c_leaves_the_old_three_or_the_new_three(at: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It comes before or after each of the steps of writing: content and permissions of three files, three names."""
+def test_ctrl_c_leaves_the_old_four_or_the_new_four(at: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It comes before or after each of the steps of writing: content and permissions of four files, four names."""
     for name, value in (("old", 1), ("new", 2)):
         (tmp_path / name).mkdir()
         make(tmp_path / name, value)

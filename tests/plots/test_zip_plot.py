@@ -35,6 +35,6 @@ def test_every_interval_is_drawn_once_and_the_shares_are_said() -> None:
     assert len(holds) + len(misses) == 200
     share = len(holds) / 200
     assert [text.get_text() for text in ax.get_legend().get_texts()] == [
-        f"{share:.1%} hold it",
-        f"{1 - share:.1%} miss it",
+        f"{100 * share:.1f} % hold it",
+        f"{100 - 100 * share:.1f} % miss it",
     ]

@@ -28,6 +28,8 @@ P = ParamSpec("P")
 LONG = 40
 """Maximum characters in a line of a legend."""
 MARKERS = "osD^vPX*<>hdp"
+SMALL = 8.5
+"""Size in points of the smallest text."""
 EXACT = "exact"
 """Identifier of lines that show exact values."""
 
@@ -53,7 +55,11 @@ def theme() -> Iterator[list[Any]]:
     import matplotlib as mpl
     import seaborn as sns
 
-    settings: dict[Any, Any] = {"axes.titlesize": 11, "axes.labelsize": 10, "figure.dpi": 110, "savefig.dpi": 150}
+    settings: dict[Any, Any] = {
+        **{"axes.titlesize": 10, "axes.labelsize": 9, "figure.titlesize": 11},
+        **{"xtick.labelsize": SMALL, "ytick.labelsize": SMALL, "legend.fontsize": SMALL, "font.size": 9},
+        **{"legend.title_fontsize": SMALL, "figure.titleweight": "bold", "figure.dpi": 110, "savefig.dpi": 150},
+    }
     before = {name: mpl.rcParams[name] for name in settings}
     with sns.axes_style("ticks", {"axes.grid": True, "grid.alpha": 0.3}):
         mpl.rcParams.update(settings)

@@ -87,11 +87,11 @@ def zip_plot(ax: Axes, frame: pd.DataFrame, *, level: float = 0.95, colors: tupl
     rows, pair = ranked(frame), [color("each of colors", one) for one in as_many("colors", colors, 2)]
     for holds, own in zip((True, False), pair, strict=True):
         part = rows[rows["holds"] == holds]
-        label = f"{len(part) / len(rows):.1%} {'hold' if holds else 'miss'} it"
+        label = f"{100 * len(part) / len(rows):.1f} % {'hold' if holds else 'miss'} it"
         ax.hlines(part["centile"], part["low"], part["high"], color=own, linewidth=0.7, label=label)
     low, high = proportion_confint(round(level * len(rows)), len(rows), method="beta")
     ax.axhspan(low, high, color="0.5", alpha=0.25, linewidth=0)
     ax.axhline(level, color="0.2", linewidth=1, linestyle=":")
     ax.axvline(float(rows["target"].iloc[0]), color="0.2", linewidth=1)
     ax.set(ylabel="intervals, the best at the bottom (centile)", ylim=(0, 1))
-    ax.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=2)
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=2)
