@@ -40,9 +40,7 @@ TRUE = {
 }
 
 
-def sample(
-    x: np.ndarray, model: np.ndarray | None = None, value_range: float = math.inf, blocks: int = 16
-) -> Sample:
+def sample(x: np.ndarray, model: np.ndarray | None = None, value_range: float = math.inf, blocks: int = 16) -> Sample:
     """The replicates, in so many blocks where there are as many."""
 
     def one(values: np.ndarray) -> Sample:

@@ -63,6 +63,13 @@ class Elsewhere(Executor):
         return future
 
 
+@pytest.fixture
+def short_blocks(monkeypatch):
+    """Blocks take half a millisecond, however busy the machine is: tasks have the sizes that this allows."""
+    took = Workers.took
+    monkeypatch.setattr(Workers, "took", lambda self, _: took(self, 5e-4))
+
+
 @dataclass(frozen=True)
 class Holding(Means):
     """A study with a million values, and with these in its conditions."""
@@ -337,6 +344,7 @@ def test_tasks_end_with_a_merged_group_where_that_is_sent_merged():
         assert [workers.task_size(0, 30) for _ in range(2)] == [8, 8]  # too few for 32 blocks for each of two
 
 
+@pytest.mark.usefixtures("short_blocks")
 def test_merged_blocks_that_other_processes_merge_change_no_bit(tmp_path):
     """Of 200 blocks of well below 10 ms, so that tasks are long; what is stored are blocks."""
     elsewhere = Elsewhere()
@@ -380,6 +388,7 @@ class Slow(Elsewhere):
         return Late(ends)
 
 
+@pytest.mark.usefixtures("short_blocks")
 @pytest.mark.parametrize("executor", [Elsewhere(20), Slow(20)])
 def test_few_tasks_show_how_long_a_block_takes_and_all_workers_get_one_if_that_takes_long(executor, monkeypatch):
     """Each with the study; the tasks that follow have several blocks."""
@@ -427,11 +436,12 @@ class Together(Elsewhere):
         return [Elsewhere.submit(self, function, *each) for each in zip(*given, strict=True)]
 
 
+@pytest.mark.usefixtures("short_blocks")
 @pytest.mark.parametrize("wraps", [True, False])  # without what is private to Dask's executor, one by one
 def test_tasks_go_to_dask_together_with_the_executors_options_and_change_no_bit(wraps):
     dask = Together(wraps)
-    found = bn.run(Means(), max_replicates=60 * 2000, executor=dask).table
-    pd.testing.assert_frame_equal(found, bn.run(Means(), max_replicates=60 * 2000, executor=1).table, check_exact=True)
+    found = bn.run(Means(), max_replicates=60 * 500, executor=dask).table
+    pd.testing.assert_frame_equal(found, bn.run(Means(), max_replicates=60 * 500, executor=1).table, check_exact=True)
     if wraps:
         assert max(dask.maps) == TOGETHER - 1
         assert all(options == {"workers": "some", "pure": False} for options in dask.options)
