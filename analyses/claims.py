@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 from textwrap import fill
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -39,10 +40,11 @@ QUICK = ("question-zeros", "variance-biased-exactly", "zero-at-3", "zero-at-64",
 
 def simulate(options: Options) -> pd.DataFrame:
     """All claims, in processes, as a third of a small network's time is Python's; the quick ones need no network."""
+    given: dict[str, Any] = {"seed": options.seed, "store": options.store_of("claims"), "progress": options.progress}
     if options.quick:
-        return check_claims(QUICK, seed=options.seed, executor=options.jobs).table
+        return check_claims(QUICK, executor=options.jobs, **given).table
     with process_pool(options.jobs or os.cpu_count() or 1) as pool:
-        return check_claims(seed=options.seed, executor=pool).table
+        return check_claims(executor=pool, **given).table
 
 
 def plot(frame: pd.DataFrame) -> Figure:

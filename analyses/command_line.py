@@ -98,6 +98,10 @@ class Options(argparse.Namespace):
         """Where the figure and its numbers are written."""
         return self.out / "quick" if self.quick else self.out
 
+    def store_of(self, name: str) -> Path | None:
+        """The store of this name, if a run is to keep its blocks."""
+        return None if self.store is None else self.store / f"{name}{'-quick' if self.quick else ''}.sqlite"
+
     def study(self, name: str, *, full: float | Defaults, quick: float | Defaults) -> dict[str, Any]:
         """Keyword arguments for a `measure_...` call, whose store is called `name`.
 
@@ -107,8 +111,7 @@ class Options(argparse.Namespace):
         own = quick if self.quick else full
         defaults = dict(own) if isinstance(own, Mapping) else {"precision": own}
         wanted = {} if self.precision is None else {"precision": self.precision}
-        store = None if self.store is None else self.store / f"{name}{'-quick' if self.quick else ''}.sqlite"
-        given = {"seed": self.seed, "executor": self.jobs, "store": store}
+        given = {"seed": self.seed, "executor": self.jobs, "store": self.store_of(name)}
         return given | ({} if self.progress is None else {"progress": self.progress}) | defaults | wanted
 
 

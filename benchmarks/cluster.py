@@ -30,7 +30,7 @@ from bnstats._checks.array_types import FloatArray
 from bnstats.simulation.replicates.accumulator import BLOCKS_MERGED, MergedBlocks
 from bnstats.simulation.storage.store import Store
 from bnstats.simulation.workers.executors import TOGETHER, submitted
-from bnstats.simulation.workers.remote import simulated
+from bnstats.simulation.workers.remote import Output, simulated
 from bnstats.studies.convergence.measure import DYADIC
 from bnstats.studies.convergence.study import DRAWS_PER_SET, SETS_PER_BLOCK, ConvergenceStudy
 
@@ -137,14 +137,14 @@ def block_costs(repeats: int) -> dict[str, float]:
     condition = study.conditions()[0]
     work, chapter = (
         simulated(study, condition, 0, [0]),
-        simulated(study, condition, 0, range(BLOCKS_MERGED), merged=True),
+        simulated(study, condition, 0, range(BLOCKS_MERGED), Output(merged=True)),
     )
     sent, sent_merged, merged_blocks = pickle.dumps(work), pickle.dumps(chapter), MergedBlocks()
     blocks = iter(range(10**6))
     parts: dict[str, Callable[[], Any]] = {
         "block": lambda: simulated(study, condition, 0, [1]),
-        "merge": lambda: merged_blocks.add(next(blocks), pickle.loads(sent).tallies[0]),
-        "chapter": lambda: merged_blocks.add(0, pickle.loads(sent_merged).tallies[0]),
+        "merge": lambda: merged_blocks.add(next(blocks), pickle.loads(sent).parts[0]),
+        "chapter": lambda: merged_blocks.add(0, pickle.loads(sent_merged).parts[0]),
     }
     return {name: cpu_of(part, repeats) for name, part in parts.items()}
 
@@ -152,7 +152,7 @@ def block_costs(repeats: int) -> dict[str, float]:
 def storing_cost(repeats: int) -> float:
     """Seconds of CPU that a client spends on a block that a worker has packed, besides merging."""
     study = ConvergenceStudy((bn.POPULATIONS["normal"],), (bn.IID(),), DYADIC, ESTIMATORS)
-    (payload,) = simulated(study, study.conditions()[0], 0, [0], packed=True).payloads
+    (payload,) = simulated(study, study.conditions()[0], 0, [0], Output(packed=True)).payloads
     with tempfile.TemporaryDirectory() as folder:
         store, blocks = Store(Path(folder) / "store", {}), iter(range(10**6))
         cost = cpu_of(lambda: store.put("condition", {next(blocks): payload}), repeats)

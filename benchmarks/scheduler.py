@@ -19,9 +19,9 @@ from typing import Any
 import numpy as np
 
 from bnstats.simulation.replicates.accumulator import BLOCKS_MERGED
-from bnstats.simulation.workers.dispatch import tallies
+from bnstats.simulation.workers.dispatch import blocks_of
 from bnstats.simulation.workers.executors import Workers
-from bnstats.simulation.workers.remote import Work
+from bnstats.simulation.workers.remote import Output, Work
 
 
 @dataclass(frozen=True)
@@ -171,9 +171,9 @@ def simulated_run(workers: int, blocks: int, costs: Costs, seed: int = 0) -> Run
     """A run of so many blocks, from the first task that is sent to the last block that is merged."""
     cluster = Cluster(workers, costs, seed)
     study: Any = SimpleNamespace()
-    condition: Any = SimpleNamespace(key="condition", condition=None)
-    with Workers(Dask(cluster), study, 0, [condition], merge=True) as own:
-        for _, _, part in tallies(study, 0, [(condition, range(blocks))], own, None):
+    condition: Any = SimpleNamespace(place=(0, 0))
+    with Workers(Dask(cluster), [study], 0, Output(merged=True)) as own:
+        for _, _, part in blocks_of([(condition, range(blocks))], own, None):
             cluster.client.spend(costs.chapter if part.blocks == BLOCKS_MERGED else costs.merge)
     seconds = cluster.client.free
     return Run(seconds, blocks * costs.block / workers, cluster.scheduler.busy / seconds, cluster.client.busy / seconds)

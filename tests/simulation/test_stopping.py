@@ -12,8 +12,9 @@ import pandas as pd
 import pytest
 
 import bnstats as bn
+from bnstats.simulation.condition_run import ConditionRun
 from bnstats.simulation.frozen_condition import FrozenCondition
-from bnstats.simulation.precision.stopping import Case, judge, looks, settled
+from bnstats.simulation.precision.stopping import Case, judge, settled
 from bnstats.simulation.replicates.accumulator import Accumulator
 from bnstats.simulation.replicates.sample import Sample
 from bnstats.simulation.replicates.tally import Tally
@@ -102,8 +103,11 @@ def test_measures_settle_alone_or_together() -> None:
 
 @pytest.mark.parametrize(("blocks", "count"), [(1, 1), (8, 1), (9, 2), (16, 2), (17, 3), (1024, 8)])
 def test_the_number_of_looks(blocks: int, count: int) -> None:
-    assert looks(blocks, 0.1) == count
-    assert looks(blocks, None) == 1
+    run = ConditionRun(Meddling("not"), {"n": 2}, blocks * 1000)
+    assert run.max_blocks == blocks
+    assert len(run.looks(0.1)) == count
+    assert run.looks(0.1)[-1] == blocks
+    assert run.looks(None) == [blocks]
 
 
 @dataclass(frozen=True)

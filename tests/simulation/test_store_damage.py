@@ -17,6 +17,7 @@ import pytest
 import bnstats as bn
 from benchmarks.damage import Means, disagreement, forked, kills, measured, outcome, truncations
 from bnstats.simulation.replicates.nested_bins import NAMES
+from bnstats.simulation.replicates.tally import Tally
 from bnstats.simulation.storage.packing import LARGEST, unpack
 
 
@@ -82,7 +83,7 @@ def sealed(path, payload):
 )
 def test_content_that_is_no_tally_is_damaged_whatever_its_checksum(store, payload):
     with pytest.raises(ValueError):  # noqa: PT011, of any kind: the store says what it is about
-        unpack(payload)
+        unpack(payload, Tally)
     sealed(store, payload)
     assert outcome(store, measured(None)) == "same, with a warning"
 
@@ -106,7 +107,7 @@ def test_a_payload_that_unpacks_to_gigabytes_takes_bounded_memory():
     bomb = b"".join([*(packed.compress(bytes(2**24)) for _ in range(8 * LARGEST // 2**24)), packed.flush()])
     tracemalloc.start()
     with pytest.raises(ValueError, match="too large"):
-        unpack(bomb)
+        unpack(bomb, Tally)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 2.5 * LARGEST

@@ -110,7 +110,7 @@ def test_storing_and_pickling_are_exact():
     replicates = {("var", 2): rng.normal(size=99), ("mean", 4): rng.integers(0, 3, 77), "flag": rng.random(5) < 0.5}
     tally = Tally.of(replicates, [0.0, 1.0, 0.5])
     assert tally.keys == (("var", 2), ("mean", 4), ("flag",))
-    for copy in (unpack(pack(tally)), pickle.loads(pickle.dumps(tally))):
+    for copy in (unpack(pack(tally), Tally), pickle.loads(pickle.dumps(tally))):
         assert copy.keys == tally.keys
         for name in ("moments", "missing", "events", "bins", "counts", "low", "high", "atoms"):
             np.testing.assert_array_equal(getattr(copy, name), getattr(tally, name))

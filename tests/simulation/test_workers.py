@@ -22,10 +22,14 @@ from threadpoolctl import ThreadpoolController
 import bnstats as bn
 from benchmarks.damage import Means
 from bnstats.exceptions import BlockError, WorkersLostError
+from bnstats.simulation.placed_condition import PlacedCondition
 from bnstats.simulation.replicates.accumulator import BLOCKS_MERGED
 from bnstats.simulation.workers import remote
 from bnstats.simulation.workers.executors import FIRST_TASKS, TASKS_PER_WORKER, TOGETHER, Workers, finished, submitted
+from bnstats.simulation.workers.remote import Output
 from bnstats.simulation.workers.single_thread import single_thread
+
+FIRST = PlacedCondition(Means(), Means().conditions()[0])
 
 
 def blas_threads() -> list[int]:
@@ -58,7 +62,7 @@ class Elsewhere(Executor):
             function, given = pickle.loads(travels)
             work = pickle.loads(pickle.dumps(function(*given)))
         if work is not None:
-            self.merged |= {part.blocks for part in work.tallies}
+            self.merged |= {part.blocks for part in work.parts}
         future.set_result(work)
         return future
 
@@ -134,9 +138,9 @@ def test_the_window_is_of_the_executors_workers_not_of_this_machine():
         ({"_client": Lost()}, 1),
         ({}, os.cpu_count()),
     ]:
-        with Workers(Asked(**told), Means(), 0, []) as workers:
+        with Workers(Asked(**told), [Means()], 0) as workers:
             assert workers.window == min(FIRST_TASKS, number)  # nothing is known yet
-            workers.took(0.1)
+            workers.took(0, 0.1)
             assert workers.window == TASKS_PER_WORKER * number
             assert workers.together == (number if "_client" in told else 1)
 
@@ -301,16 +305,16 @@ def test_blocks_before_one_that_fails_in_the_same_task_are_kept(tmp_path, monkey
 
 
 def test_tasks_of_processes_have_more_blocks_the_shorter_these_are_and_fewer_towards_the_end():
-    with Workers(Asked(_max_workers=2), Means(), 0, []) as workers:
-        assert workers.task_size(0, 10_000) == 1  # nothing is known yet
-        workers.took(0.01)
-        assert [workers.task_size(0, 10_000 - 31 * i) for i in range(3)] == [31] * 3
+    with Workers(Asked(_max_workers=2), [Means()], 0) as workers:
+        assert workers.task_size(FIRST, 0, 10_000) == 1  # nothing is known yet
+        workers.took(0, 0.01)
+        assert [workers.task_size(FIRST, 0, 10_000 - 31 * i) for i in range(3)] == [31] * 3
         for _ in range(100):
-            workers.took(1.0)
-        assert [workers.task_size(0, 9_000 - i) for i in range(3)] == [31, 1, 1]  # the second of its round first
-    with Workers(2, Means(), 0, []) as threads:
-        threads.took(0.001)
-        assert threads.task_size(0, 10_000) == 1
+            workers.took(0, 1.0)
+        assert [workers.task_size(FIRST, 0, 9_000 - i) for i in range(3)] == [31, 1, 1]  # the second of its round first
+    with Workers(2, [Means()], 0) as threads:
+        threads.took(0, 0.001)
+        assert threads.task_size(FIRST, 0, 10_000) == 1
 
 
 @pytest.mark.parametrize("merge", [False, True])
@@ -320,11 +324,11 @@ def test_tasks_of_processes_have_more_blocks_the_shorter_these_are_and_fewer_tow
 @pytest.mark.parametrize("blocks", [1, 7, 1000, 100_000, 1_000_000])
 def test_each_worker_has_as_many_blocks_but_for_one_or_a_merged_group(merge, seconds, count, blocks):
     """If the worker that is free first takes the next task, none works much longer than another."""
-    with Workers(Asked(_max_workers=count), Means(), 0, [], merge=merge) as workers:
-        workers.took(seconds)
+    with Workers(Asked(_max_workers=count), [Means()], 0, Output(merged=merge)) as workers:
+        workers.took(0, seconds)
         first, busy, tasks = 0, [0] * count, 0
         while first < blocks:
-            task = min(workers.task_size(first, blocks - first), blocks - first)
+            task = min(workers.task_size(FIRST, first, blocks - first), blocks - first)
             assert task >= 1
             heapq.heapreplace(busy, busy[0] + task)
             first, tasks = first + task, tasks + 1
@@ -334,14 +338,17 @@ def test_each_worker_has_as_many_blocks_but_for_one_or_a_merged_group(merge, sec
 
 
 def test_tasks_end_with_a_merged_group_where_that_is_sent_merged():
-    with Workers(Asked(_max_workers=2), Means(), 0, [], merge=True) as workers:
-        workers.took(0.004)  # 78 blocks take 0.31 seconds
-        assert (workers.task_size(0, 10_000), workers.task_size(5, 10_000)) == (64, 91)
-        assert workers.task_size(64, 20_000) == 64
-    with Workers(Asked(_max_workers=2), Means(), 0, [], merge=True) as workers:
-        workers.took(0.015)
-        assert (workers.task_size(0, 10_000), workers.task_size(5, 10_000)) == (32, 27)  # 21 blocks take 0.31 s
-        assert [workers.task_size(0, 30) for _ in range(2)] == [8, 8]  # too few for 32 blocks for each of two
+    with Workers(Asked(_max_workers=2), [Means()], 0, Output(merged=True)) as workers:
+        workers.took(0, 0.004)  # 78 blocks take 0.31 seconds
+        assert (workers.task_size(FIRST, 0, 10_000), workers.task_size(FIRST, 5, 10_000)) == (64, 91)
+        assert workers.task_size(FIRST, 64, 20_000) == 64
+    with Workers(Asked(_max_workers=2), [Means()], 0, Output(merged=True)) as workers:
+        workers.took(0, 0.015)
+        assert (workers.task_size(FIRST, 0, 10_000), workers.task_size(FIRST, 5, 10_000)) == (
+            32,
+            27,
+        )  # 21 blocks take 0.31 s
+        assert [workers.task_size(FIRST, 0, 30) for _ in range(2)] == [8, 8]  # too few for 32 blocks for each of two
 
 
 @pytest.mark.usefixtures("short_blocks")

@@ -3,37 +3,28 @@
 from __future__ import annotations
 
 import math
-import os
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import pandas as pd
-from tqdm.auto import tqdm
 
-from bnstats._checks.numbers import MOST_THREADS, probability, whole
-from bnstats._checks.numbers import seed as checked_seed
+from bnstats._checks.numbers import probability, whole
 from bnstats._checks.terminal import printable
-from bnstats._checks.values import flag, named, optional, several
-from bnstats.claims.claim import UNDECIDED, Claim
+from bnstats._checks.values import named, optional, several
+from bnstats.claims.claim import Claim
 from bnstats.claims.counts import counts, undecided
+from bnstats.claims.evidence_blocks import draw_evidence
 from bnstats.claims.registry import CLAIMS
 from bnstats.claims.sequential_test import SequentialTest
-from bnstats.simulation.blocks import failure
+from bnstats.simulation.options import WorkerOptions, worker_options
 from bnstats.simulation.result import NO_MARKUP
-from bnstats.simulation.study import Study
-from bnstats.simulation.workers.executors import finished, guarded
-from bnstats.simulation.workers.remote import attempted
-from bnstats.simulation.workers.single_thread import single_thread
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 FALSE_VERDICTS = 1e-3
-LOST = "blocks of a claim"
 
 
 @dataclass(frozen=True)
@@ -93,14 +84,13 @@ class Ledger:
         return str(self.table.to_html(index=False, float_format=lambda x: f"{x:.4g}", classes=NO_MARKUP))
 
 
+@worker_options
 def check_claims(
     claims: str | Claim | Iterable[str | Claim] | None = None,
     *,
     false_verdicts: float = FALSE_VERDICTS,
     max_replicates: int | None = None,
-    seed: int = 0,
-    executor: Executor | int | None = None,
-    progress: bool | None = None,
+    **options: Unpack[WorkerOptions],
 ) -> Ledger:
     """Judge claims by evidence that is drawn until it decides them.
 
@@ -119,13 +109,7 @@ def check_claims(
         an approximation.
     max_replicates : int, optional
         Maximum number of replicates for each claim; by default, each claim's own maximum.
-    seed : int
-        Seed of the random draws.
-    executor : Executor or int, optional
-        Executor that simulates blocks, or a number of threads; by default one thread for each processor. Verdicts do
-        not depend on it.
-    progress : bool, optional
-        Whether to show a progress bar; by default only on a terminal.
+    **options : WorkerOptions
 
     Returns
     -------
@@ -149,11 +133,14 @@ def check_claims(
     Raises
     ------
     ValueError
-        If an argument is not valid, or if the interval method of a claim does not allow its replicates.
+        If an argument is not valid, or if the interval method of a claim does not allow its replicates. With a store,
+        if an object in the evidence has no stable identity.
     BlockError
         If a study fails.
     WorkersLostError
-        If workers were lost.
+        If workers were lost. Finished blocks stay in the store.
+    OSError
+        If the store cannot be written. Its contents are kept.
 
     Examples
     --------
@@ -166,20 +153,9 @@ def check_claims(
     chosen = chosen_claims(claims)
     error = probability("false_verdicts", false_verdicts) / len(chosen)
     max_replicates = optional(partial(whole, minimum=0, maximum=2**53))("max_replicates", max_replicates)
-    tests = [
-        SequentialTest(
-            claim, error, claim.max_replicates if max_replicates is None else min(max_replicates, claim.max_replicates)
-        )
-        for claim in chosen
-    ]
-    seed, progress = checked_seed("seed", seed), optional(flag)("progress", progress)
-    with _pool(executor) as pool, _bar(len(tests), progress) as bar:
-        for step in range(max(len(test.ends) for test in tests)):
-            for test, blocks in _blocks_of(tests, step, seed, pool):
-                for found in blocks:
-                    test.add(found)
-                test.end(step)
-                bar.update(sum(judged.verdict != UNDECIDED for judged in tests) - bar.n)
+    limit = math.inf if max_replicates is None else max_replicates
+    tests = [SequentialTest(claim, error, int(min(limit, claim.max_replicates))) for claim in chosen]
+    draw_evidence(tests, **options)
     return Ledger(pd.DataFrame([_row(test) for test in tests]), false_verdicts)
 
 
@@ -194,47 +170,6 @@ def chosen_claims(claims: Any) -> list[Claim]:
     if double or not found:
         raise ValueError(f"claims has at least one claim, each with an identifier of its own; got {identifiers}.")
     return found
-
-
-def _blocks_of(
-    tests: Sequence[SequentialTest], step: int, seed: int, pool: Executor
-) -> Iterator[tuple[SequentialTest, list[dict[Study, Any]]]]:
-    """Yield each claim that needs evidence with its blocks; blocks of several claims are simulated once."""
-    required = [(test, test.blocks_of(step)) for test in tests]
-    uses = [(study, b) for test, blocks in required for study in test.claim.evidence.studies for b in blocks]
-    pending = {use: guarded(partial(pool.submit, attempted, *use, seed), LOST) for use in dict.fromkeys(uses)}
-    for test, blocks in required:
-        if len(blocks):
-            yield (
-                test,
-                [{s: _result(pending[s, b], pool, s, b, seed) for s in test.claim.evidence.studies} for b in blocks],
-            )
-
-
-def _result(work: Future[Any], pool: Executor, study: Study, block: int, seed: int) -> Any:
-    found = guarded(lambda: finished(work, pool), LOST)
-    if isinstance(found, Exception):
-        raise failure(study, study.conditions()[0], block, seed, found) from found
-    return found
-
-
-@contextmanager
-def _pool(executor: Executor | int | None) -> Iterator[Executor]:
-    """Yield the given executor, or a pool of threads of this process."""
-    if isinstance(executor, Executor):
-        yield executor
-        return
-    threads = os.cpu_count() if executor is None else whole("executor", executor, minimum=1, maximum=MOST_THREADS)
-    with single_thread(), ThreadPoolExecutor(threads) as pool:
-        yield pool
-        pool.shutdown(cancel_futures=True)
-
-
-@contextmanager
-def _bar(claims: int, progress: bool | None) -> Iterator[Any]:
-    disable = None if progress is None else not progress
-    with tqdm(total=claims, unit="claim", disable=disable, leave=False) as bar:
-        yield bar
 
 
 def _row(test: SequentialTest) -> dict[str, Any]:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import count
 
 import numpy as np
 
@@ -13,39 +11,20 @@ from bnstats._checks.array_types import FloatArray
 from bnstats.claims.claim import REFUTED, SUPPORTED, UNDECIDED, Claim, Region
 from bnstats.claims.evidence import Blocks
 from bnstats.claims.interval_methods import Interval
+from bnstats.simulation.precision.looks import FIRST_LOOK_BLOCKS, decided, sizes_at_looks
 
-# Number of blocks before the first look, and of steps that double it. If the interval method is valid at all looks
-# together, each step ends with a look. Otherwise each doubling ends with a look, and the looks split the error rate.
-FIRST_LOOK, STEPS_PER_DOUBLING = 8, 3
+# Steps that double the number of blocks. If the interval method is valid at all looks together, each step ends with a
+# look. Otherwise each doubling ends with a look, and the looks split the error rate.
+STEPS_PER_DOUBLING = 3
+VERDICTS_OF = {True: SUPPORTED, False: REFUTED, None: UNDECIDED}
 
 
 def verdict(interval: Interval, region: Region) -> str:
-    """Return "supported" for an interval inside the region, "refuted" for one outside, else "undecided".
-
-    >>> [verdict(interval, Region.above(0.9)) for interval in ((0.92, 0.95), (0.85, 0.88), (0.88, 0.95))]
-    ['supported', 'refuted', 'undecided']
-    """
-    low, high = interval
-    if region.low <= low and high <= region.high:
-        return SUPPORTED
-    return REFUTED if high < region.low or region.high < low else UNDECIDED
+    """Return "supported" for an interval inside the region, "refuted" for one outside, else "undecided"."""
+    return VERDICTS_OF[decided(interval, (region.low, region.high))]
 
 
-def _ends(blocks: int) -> Iterator[int]:
-    """Yield the number of blocks after each step; the last step has all `blocks`.
-
-    >>> list(_ends(40)), list(_ends(5)), list(_ends(0))
-    ([8, 10, 13, 16, 20, 25, 32, 40], [5], [0])
-    """
-    for step in count():
-        end = round(FIRST_LOOK * 2 ** (step / STEPS_PER_DOUBLING))
-        if end >= blocks:
-            yield blocks
-            return
-        yield end
-
-
-@dataclass
+@dataclass(eq=False)
 class SequentialTest:
     """Sequential test of one claim, whose verdict is wrong with a probability of at most `error`."""
 
@@ -56,7 +35,7 @@ class SequentialTest:
     def __post_init__(self) -> None:
         evidence = self.claim.evidence
         blocks = int(min(evidence.blocks, math.ceil(self.max_replicates / evidence.size)))
-        self.ends = list(_ends(blocks))
+        self.ends = sizes_at_looks(FIRST_LOOK_BLOCKS, blocks, STEPS_PER_DOUBLING)
         every = 1 if self.claim.interval_method.any_look else STEPS_PER_DOUBLING
         last = len(self.ends) - 1
         self.looks = {step for step in range(last + 1) if step % every == 0 or step == last}
@@ -69,9 +48,14 @@ class SequentialTest:
         """Verdict of the interval so far; without evidence, the interval is the whole line."""
         return verdict(self.interval, self.claim.region)
 
+    @property
+    def decided(self) -> bool:
+        """True if the claim is supported or refuted."""
+        return self.verdict != UNDECIDED
+
     def blocks_of(self, step: int) -> range:
         """Return the blocks to add in this step, none if the claim is decided."""
-        if self.verdict != UNDECIDED or step >= len(self.ends):
+        if self.decided or step >= len(self.ends):
             return range(0)
         return range(self.ends[step - 1] if step else 0, self.ends[step])
 
@@ -102,12 +86,12 @@ class SequentialTest:
     def needed(self) -> float:
         """Return the replicates that would decide an undecided claim if the estimate stays; inf on the border."""
         low, high = self.interval
-        if self.verdict != UNDECIDED:
+        if self.decided:
             return math.nan
         fewest = self.claim.interval_method.needed(self.error_of_look)
         if not self.values.size or math.isinf(high - low):
             few = self.values.size < fewest
-            return float(max(fewest, FIRST_LOOK * self.claim.evidence.size)) if few else math.inf
+            return float(max(fewest, FIRST_LOOK_BLOCKS * self.claim.evidence.size)) if few else math.inf
         estimate, region = float(self.values.mean()), self.claim.region
         distance = min(abs(estimate - edge) for edge in (region.low, region.high) if math.isfinite(edge))
         if distance == 0:

@@ -33,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _check_outputs(arguments: argparse.Namespace, *others: Path) -> None:
     """Check the files that a command will write against those that it reads, including `others`."""
     given = {f"--{name}": getattr(arguments, name, None) for name in ("out", "html")}
-    read = (getattr(arguments, name, None) for name in ("file", "data"))
+    read = (getattr(arguments, name, None) for name in ("file", "data", "store"))
     outputs = {option: path for option, path in given.items() if path is not None}
     check_outputs(
         outputs, [*(path for path in read if path is not None), *others], getattr(arguments, "overwrite", False)
@@ -121,6 +121,9 @@ def _command(
             "--jobs", type=int, help="number of threads, without effect on results (default: all cores)"
         )
         parser.add_argument(
+            "--store", type=Path, metavar="FILE.sqlite", help="file that keeps finished blocks, to go on from"
+        )
+        parser.add_argument(
             "--quiet", action="store_true", help="show no progress bar (it is shown on a terminal only)"
         )
     return parser
@@ -128,7 +131,7 @@ def _command(
 
 def _options(arguments: argparse.Namespace) -> dict[str, Any]:
     progress = False if arguments.quiet else None
-    return {"seed": arguments.seed, "executor": arguments.jobs, "progress": progress}
+    return {"seed": arguments.seed, "executor": arguments.jobs, "store": arguments.store, "progress": progress}
 
 
 def _show(text: str, table: Any, arguments: argparse.Namespace) -> None:

@@ -47,7 +47,7 @@ def _check(option: str, path: Path, inputs: list[Path], overwrite: bool) -> None
         raise OSError(f"{option} is a file in a folder that exists; got {path} ({_reason(error)}).") from None
     if target.is_dir() or not target.parent.is_dir():
         raise OSError(f"{option} is a file in a folder that exists; got {path}.")
-    if there and any(source.exists() and target.samefile(source) for source in inputs):
+    if any(source.resolve() == target or (there and source.exists() and target.samefile(source)) for source in inputs):
         raise ValueError(f"{option} {path} is the file that is read; name another file.")
     if there and target.is_file() and not overwrite:
         raise ValueError(f"{option} {path} exists; name another file, or add --overwrite.")

@@ -1,21 +1,27 @@
-"""Simulation of one block of replicates, and the error of a failed block with the line to repeat it."""
+"""Simulation of one block, its tally, and the error of a failed block with the line to repeat it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
+from bnstats._checks.array_types import FloatArray
 from bnstats._checks.arrays import plain_array
 from bnstats._checks.numbers import seed as checked_seed
 from bnstats._checks.numbers import whole
 from bnstats._checks.safe_text import raised, text_of
 from bnstats._checks.user_code import guarded
 from bnstats._checks.values import instance
+from bnstats.simulation.checks import target_of
 from bnstats.simulation.frozen_condition import FrozenCondition
+from bnstats.simulation.replicates.sample import origin_of
+from bnstats.simulation.replicates.tally import Tally
 from bnstats.simulation.streams import digest, stream
 from bnstats.simulation.study import Condition, Study
+from bnstats.simulation.summaries import histogram
 
 
 class BlockError(RuntimeError):
@@ -113,6 +119,29 @@ def replicates(study: Study, condition: Condition, block: int, seed: int) -> Map
 def _is_plain(part: Any) -> bool:
     """Return True if a value survives JSON unchanged; NaN is not even equal to itself."""
     return part is None or (type(part) in (str, int, float, bool) and part == part)
+
+
+def tally_of(study: Study, condition: Condition, found: Mapping[Any, NDArray[Any]]) -> Tally:
+    """Return the tally of one block's replicates, each measure with its control variates."""
+    names = {key: study.key_of(key if isinstance(key, tuple) else (key,)) for key in found}
+    controls = {key: study.controls(condition, name) for key, name in names.items()}
+    beside_others = set().union(*controls.values())
+    measures = {key: values for key, values in found.items() if names[key] not in beside_others}
+    beside: dict[Any, tuple[FloatArray, ...]] = {}
+    for key, values in measures.items():
+        names_of_controls = controls[key]
+        if any(control not in found or found[control].size != values.size for control in names_of_controls):
+            raise ValueError(
+                f"{type(study).__name__}.controls names {names_of_controls} for {key!r}; return as many replicates of "
+                "each control variate as of that measure."
+            )
+        if names_of_controls:
+            beside[key] = tuple(np.ascontiguousarray(found[name], np.float64).ravel() for name in names_of_controls)
+    origins = [
+        origin_of(target_of(study, condition, names[key]), np.asarray(values).dtype == np.bool_)
+        for key, values in measures.items()
+    ]
+    return Tally.of(measures, origins, histogram(study.summaries), beside)
 
 
 def failure(study: Study, condition: Condition, block: int, seed: int, error: BaseException) -> BlockError:

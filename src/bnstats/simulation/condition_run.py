@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from bnstats.simulation.checks import target_of
-from bnstats.simulation.frozen_condition import FrozenCondition
-from bnstats.simulation.identity import condition_key
-from bnstats.simulation.precision.stopping import Case, Number, blocks_at, judge, settled
+from bnstats.simulation.placed_condition import PlacedCondition
+from bnstats.simulation.precision.looks import FIRST_LOOK_BLOCKS, sizes_at_looks
+from bnstats.simulation.precision.stopping import Case, Number, judge, settled
 from bnstats.simulation.replicates.accumulator import Accumulator, MergedBlocks
 from bnstats.simulation.replicates.control_variates import contradicted
 from bnstats.simulation.replicates.sample import Sample
@@ -41,15 +40,16 @@ class Row:
         return self.names | summary | numbers | {"replicates": self.replicates}
 
 
-class ConditionRun:
-    """Condition of a study with the blocks simulated so far."""
+class ConditionRun(PlacedCondition):
+    """Condition of a study with the blocks simulated so far, merged."""
 
-    def __init__(self, study: Study, condition: Condition, max_replicates: int) -> None:
-        self.study, self.condition = study, FrozenCondition(condition)
+    def __init__(
+        self, study: Study, condition: Condition, max_replicates: int, place: tuple[int, int] = (0, 0)
+    ) -> None:
+        super().__init__(study, condition, place)
         self.max_blocks = math.ceil(
             study.max_replicates_of(self.condition, max_replicates) / study.size(self.condition)
         )
-        self.blocks = 0
         self.keys: tuple[Key, ...] = ()
         self.events = np.empty(0, np.int8)
         self.merged_blocks = MergedBlocks()
@@ -57,19 +57,14 @@ class ConditionRun:
         self.worst = math.inf
         self.contradicted: set[Any] = set()
 
-    @cached_property
-    def key(self) -> str:
-        """Key of the condition in a store."""
-        return condition_key(self.condition, self.study.cache_key(self.condition))
-
     @property
     def done(self) -> bool:
         """True if all measures are settled."""
         return 0 < len(self.settled) == len(self.keys)
 
-    def blocks_until(self, look: int, last: bool) -> range:
-        """Return the blocks to simulate before this look."""
-        return range(self.blocks, blocks_at(look, self.max_blocks, last))
+    def looks(self, precision: float | None) -> list[int]:
+        """Return the number of blocks at each look, which is fixed before the run: blocks double from look to look."""
+        return [self.max_blocks] if precision is None else sizes_at_looks(FIRST_LOOK_BLOCKS, self.max_blocks)
 
     def add(self, block: int, part: Tally | Accumulator) -> None:
         """Add the next block, or an accumulator of blocks that begins with `block`."""

@@ -52,16 +52,24 @@ Part = tuple[str, Any]
 
 def definition(study: Study, seed: int) -> dict[str, Any]:
     """Return the facts that blocks of a study depend on, besides condition and block, as a JSON value."""
+    return description(study) | {"seed": int(seed)} | libraries()
+
+
+def description(study: Study) -> dict[str, Any]:
+    """Return the name, settings and code of a study, which its blocks depend on, as a JSON value."""
     fields = {f.name: getattr(study, f.name) for f in dataclasses.fields(study) if f.name not in study.grid}
     return {
         "study": name_of(type(study)),
-        "seed": int(seed),
         "settings": {name: canonical(value) for name, value in fields.items()},
         "code": code((type(study), *fields.values())),
         "histogram": histogram(study.summaries),
-        _PACKAGE: f"{version(_PACKAGE)}, source {_source()}",
-        **{library: version(library) for library in _KNOWN_BY_VERSION},
     }
+
+
+def libraries() -> dict[str, Any]:
+    """Return the versions of the libraries that simulate, and a digest of this package's source."""
+    own = f"{version(_PACKAGE)}, source {_source()}"
+    return {_PACKAGE: own} | {library: version(library) for library in _KNOWN_BY_VERSION}
 
 
 def condition_key(condition: Condition, content: Mapping[str, Any] = MappingProxyType({})) -> str:

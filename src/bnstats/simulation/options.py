@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
 from typing import Any, ParamSpec, TypedDict, TypeVar
 
-from bnstats._checks.numbers import number, seed, whole
+from bnstats._checks.numbers import interval, seed, whole
 from bnstats._checks.safe_text import write_out_codes
-from bnstats._checks.values import flag, store_path
+from bnstats._checks.values import flag, optional, store_path
 from bnstats.simulation.workers.job_array import JobArray, executor_of
 
 P = ParamSpec("P")
 R = TypeVar("R")
+Check = Callable[[str, Any], Any]
+
+
+class WorkerOptions(TypedDict, total=False):
+    """Options of a run whose number of replicates its own rule decides."""
+
+    seed: int
+    executor: Executor | int | None
+    store: str | Path | None
+    progress: bool | None
 
 
 class RunOptions(TypedDict, total=False):
@@ -29,13 +39,7 @@ class RunOptions(TypedDict, total=False):
     max_replicates: int
 
 
-# Replaces the parameter `**options` in the docstrings of measuring functions.
-DOCUMENTATION = """\
-precision : float, optional
-    Relative Monte Carlo standard error that each number has to reach. Replicates double until all numbers have
-    reached it, or until `max_replicates` are simulated. None: `max_replicates` are simulated. Stopping as soon as
-    a number is precise enough raises the proportion of a rare event by about precision² of itself: 7 % at 0.3,
-    0.04 % at 0.02.
+WORKER_DOCUMENTATION = """\
 seed : int
     Seed of all random numbers.
 executor : None, int, concurrent.futures.Executor or JobArray
@@ -45,11 +49,26 @@ store : path, optional
     SQLite file that keeps finished blocks. A later run reads them from it.
 progress : bool, optional
     True to show a progress bar; by default it is shown on a terminal only.
-max_replicates : int
+"""
+# Replaces the parameter `**options` in the docstrings of measuring functions.
+DOCUMENTATION = f"""\
+precision : float, optional
+    Relative Monte Carlo standard error that each number has to reach. Replicates double until all numbers have
+    reached it, or until `max_replicates` are simulated. None: `max_replicates` are simulated. Stopping as soon as
+    a number is precise enough raises the proportion of a rare event by about precision² of itself: 7 % at 0.3,
+    0.04 % at 0.02.
+{WORKER_DOCUMENTATION}max_replicates : int
     Maximum replicates per condition, rounded up to whole blocks.
 """
-_PLACE = "**options : RunOptions\n"
-_DEFAULTS: RunOptions = {"seed": 0, "executor": None, "store": None, "progress": None}
+_CHECKS: dict[str, Check] = {
+    "precision": optional(interval("(0, 1)", "a relative standard error")),
+    "seed": seed,
+    "executor": lambda name, given: given if isinstance(given, JobArray) else executor_of(name, given),
+    "store": optional(store_path),
+    "progress": optional(flag),
+    "max_replicates": partial(whole, minimum=2, maximum=2**53),
+}
+_DEFAULTS: WorkerOptions = {"seed": 0, "executor": None, "store": None, "progress": None}
 
 
 def run_options(*, precision: float | None, max_replicates: int) -> Callable[[Callable[P, R]], Callable[P, R]]:
@@ -71,53 +90,61 @@ def run_options(*, precision: float | None, max_replicates: int) -> Callable[[Ca
     ValueError: precision is a relative standard error, above 0 and below 1; got 2.
     """
     defaults = {"precision": precision, **_DEFAULTS, "max_replicates": max_replicates}
+    return _declared(RunOptions, defaults, DOCUMENTATION, _CHECKS)
+
+
+def worker_options(function: Callable[P, R]) -> Callable[P, R]:
+    """Declare the `**options` of a function with a stopping rule of its own to be `WorkerOptions`.
+
+    A `JobArray` is refused: a job does not know the replicates of the other jobs.
+    """
+    documented = WORKER_DOCUMENTATION.replace(" or JobArray", "").replace(
+        "these. A `bn.JobArray`: this job's part of the blocks.", "these."
+    )
+    return _declared(WorkerOptions, dict(_DEFAULTS), documented, _CHECKS | {"executor": executor_of})(function)
+
+
+def _declared(
+    kinds: Any, defaults: dict[str, Any], documentation: str, checks: Mapping[str, Check]
+) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Return the decorator that declares these options."""
+    place = f"**options : {kinds.__name__}\n"
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
-        signature = _with_options(inspect.signature(function), defaults)
+        signature = _with_options(inspect.signature(function), defaults, kinds.__annotations__)
 
         @wraps(function)
         def measuring(*args: P.args, **kwargs: P.kwargs) -> R:
             bound = signature.bind(*args, **kwargs)
             options = {name: bound.kwargs.get(name, default) for name, default in defaults.items()}
             try:
-                return function(*args, **{**kwargs, **checked(options)})
+                return function(*args, **{**kwargs, **checked(options, checks)})
             except (ValueError, AssertionError) as error:
                 write_out_codes(error)
                 raise
 
         measuring.__signature__ = signature  # type: ignore[attr-defined]
-        measuring.__doc__ = inspect.cleandoc(function.__doc__ or "").replace(_PLACE, DOCUMENTATION) + "\n"
+        measuring.__doc__ = inspect.cleandoc(function.__doc__ or "").replace(place, documentation) + "\n"
         return measuring
 
     return decorate
 
 
-def _with_options(signature: inspect.Signature, defaults: dict[str, Any]) -> inspect.Signature:
+def _with_options(signature: inspect.Signature, defaults: dict[str, Any], kinds: dict[str, Any]) -> inspect.Signature:
     """Return the signature with the options in place of `**options`."""
     *others, _ = signature.parameters.values()
     shared = [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=_as_written(name))
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=_as_written(kinds[name]))
         for name, default in defaults.items()
     ]
     return signature.replace(parameters=[*others, *shared])
 
 
-def _as_written(name: str) -> Any:
-    """Return the annotation of an option as `RunOptions` has it, which a TypedDict hides in a ForwardRef."""
-    annotation = RunOptions.__annotations__[name]
+def _as_written(annotation: Any) -> Any:
+    """Return the annotation of an option as it is written, which a TypedDict hides in a ForwardRef."""
     return getattr(annotation, "__forward_arg__", annotation)
 
 
-def checked(options: dict[str, Any]) -> dict[str, Any]:
+def checked(options: Mapping[str, Any], checks: Mapping[str, Check] = _CHECKS) -> dict[str, Any]:
     """Return the options with the types that `run` takes; raise ValueError for an invalid option."""
-    precision, executor, store, progress = (options[name] for name in ("precision", "executor", "store", "progress"))
-    if precision is not None:
-        precision = number("precision", precision, "(0, 1)", "a relative standard error")
-    return {
-        "precision": precision,
-        "seed": seed("seed", options["seed"]),
-        "executor": executor if isinstance(executor, JobArray) else executor_of("executor", executor),
-        "store": None if store is None else store_path("store", store),
-        "progress": None if progress is None else flag("progress", progress),
-        "max_replicates": whole("max_replicates", options["max_replicates"], minimum=2, maximum=2**53),
-    }
+    return {name: checks[name](name, value) for name, value in options.items()}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Unpack
 
 import numpy as np
@@ -19,16 +19,15 @@ from bnstats.simulation.condition_run import ConditionRun
 from bnstats.simulation.identity import definition
 from bnstats.simulation.options import RunOptions, run_options
 from bnstats.simulation.precision.first_block import FirstBlock
-from bnstats.simulation.precision.stopping import Case, looks
+from bnstats.simulation.precision.stopping import Case
 from bnstats.simulation.progress import Bar
 from bnstats.simulation.replicates.sample import Sample
 from bnstats.simulation.result import Result
-from bnstats.simulation.storage.store import Store
 from bnstats.simulation.study import Study
 from bnstats.simulation.summaries import Summary
-from bnstats.simulation.workers.dispatch import tallies
-from bnstats.simulation.workers.executors import Workers
+from bnstats.simulation.workers.dispatch import BlockSource
 from bnstats.simulation.workers.job_array import job_array_of
+from bnstats.simulation.workers.remote import Output
 
 
 @dataclass(frozen=True, repr=False)
@@ -154,38 +153,35 @@ def run(
     0  0.6643  0.0026        8000
     """
     precision, seed, store = options["precision"], options["seed"], options["store"]
-    conditions = check(study)
     condition_runs = [
-        ConditionRun(study, condition_run, options["max_replicates"]) for condition_run in distinct(conditions)
+        ConditionRun(study, condition, options["max_replicates"], (0, place))
+        for place, condition in enumerate(distinct(check(study)))
     ]
     job_array = job_array_of(options["executor"], precision, store)
     if job_array.of > 1:
         job_array.limit(condition_runs)
-    max_looks = looks(max(c.max_blocks for c in condition_runs), precision)
-    workers = Workers(job_array.executor, study, seed, condition_runs, merge=job_array.of == 1, pack=store is not None)
-    with ExitStack() as stack:
-        blocks = None
-        if store is not None:
-            blocks = Store(store, definition(study, seed))
-            stack.callback(blocks.close)
-        stack.enter_context(workers)
-        bar = stack.enter_context(Bar(study, len(condition_runs), options["progress"]))
+    looks = {c: c.looks(precision) for c in condition_runs}
+    max_looks = max(map(len, looks.values()))
+    bar = Bar(len(condition_runs), "condition", options["progress"])
+    own_definition, output = partial(definition, study, seed), Output(merged=job_array.of == 1)
+    given: dict[str, Any] = {"seed": seed, "executor": job_array.executor, "store": store}
+    with BlockSource([study], own_definition, bar, output, **given) as source:
         for look in range(max_looks):
             last = look == max_looks - 1
-            own = {c: c.blocks_until(look, last) for c in condition_runs if not c.done}
-            requested = [(c, job_array.blocks(numbers)) for c, numbers in own.items()]
-            with closing(tallies(study, seed, requested, workers, blocks)) as finished:
+            own = {c: range(c.blocks, looks[c][min(look, len(looks[c]) - 1)]) for c in condition_runs if not c.done}
+            with source.blocks([(c, job_array.blocks(numbers)) for c, numbers in own.items()]) as finished:
                 for condition_run, block, part in finished:
                     before = condition_run.blocks
                     condition_run.add(block // job_array.of, part)
-                    bar.blocks(condition_run.condition, condition_run.blocks - before)
+                    bar.drew(condition_run.draws * (condition_run.blocks - before))
                     # The precision is checked while workers simulate the next condition.
                     if condition_run.blocks == own[condition_run].stop:
                         condition_run.settle(precision, last)
             # These conditions had all allowed blocks before.
             for condition_run in [c for c, numbers in own.items() if not numbers]:
                 condition_run.settle(precision, last)
-            bar.look(condition_runs)
+            worst = max(c.worst for c in condition_runs)
+            bar.finished(sum(c.done for c in condition_runs), f"worst MCSE {worst:.2g}, ")
     return _simulation(condition_runs, max_looks, precision, seed)
 
 

@@ -8,11 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from bnstats.simulation.blocks import replicates
+from bnstats.simulation.blocks import replicates, tally_of
 from bnstats.simulation.condition_run import ConditionRun
 from bnstats.simulation.replicates.sample import GROUPS, Sample
 from bnstats.simulation.study import Condition, Study
-from bnstats.simulation.workers.remote import tally_of
 
 
 @dataclass(frozen=True)

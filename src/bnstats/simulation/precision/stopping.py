@@ -34,9 +34,6 @@ from bnstats.simulation.replicates.sample import Evidence
 from bnstats.simulation.study import Condition, Study
 from bnstats.simulation.summaries import Summary
 
-# Blocks of a condition at the first look.
-FIRST_LOOK_BLOCKS = 8
-
 
 class Case(Enum):
     """Kinds of numbers, see the table of this module."""
@@ -121,16 +118,6 @@ def judge(study: Study, condition: Condition, key: Any, summary: Summary, eviden
     return Number(
         value, mcse, df, exact, relative, case, study.precision_required(condition, key, summary.name), improves, ratio
     )
-
-
-def looks(most_blocks: int, precision: float | None) -> int:
-    """Return the number of looks, fixed before the run: blocks double from look to look."""
-    return 1 if precision is None else 1 + max(0, math.ceil(math.log2(most_blocks / FIRST_LOOK_BLOCKS)))
-
-
-def blocks_at(look: int, most_blocks: int, last: bool) -> int:
-    """Return the number of blocks of a condition at this look."""
-    return most_blocks if last else min(most_blocks, FIRST_LOOK_BLOCKS << look)
 
 
 def settled(worst: dict[Any, float], paired: bool, precision: float | None, last: bool) -> list[Any]:

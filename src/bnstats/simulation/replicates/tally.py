@@ -76,6 +76,8 @@ class Tally:
     """
 
     blocks: ClassVar[int] = 1
+    kinds: ClassVar[str] = "if"
+    """Kinds of the arrays."""
 
     keys: tuple[tuple[Any, ...], ...]
     moments: FloatArray
@@ -133,6 +135,17 @@ class Tally:
         filled_bins, held, lowest, highest = (np.concatenate(part) for part in zip(*filled, strict=True))
         every_atom = np.concatenate(atoms, axis=1)
         return Tally(keys, moments, missing, events, filled_bins, held, lowest, highest, every_atom, joint)
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return the arrays to store, by name."""
+        return {name: getattr(self, name) for name in _KINDS}
+
+    @staticmethod
+    def of_arrays(keys: list[Any], arrays: Mapping[str, NDArray[Any]]) -> Tally:
+        """Return the tally whose `keys` and `arrays` were stored; raise ValueError if they do not fit."""
+        tally = Tally(tuple(map(tuple, keys)), **arrays)
+        tally.check()
+        return tally
 
     def check(self) -> None:
         """Raise ValueError if the arrays do not fit each other, which no simulation produces."""

@@ -18,8 +18,7 @@ from typing import Any
 
 from bnstats._checks.values import store_path
 from bnstats._warnings import notify
-from bnstats.simulation.replicates.tally import Tally
-from bnstats.simulation.storage.packing import LARGEST, unpack
+from bnstats.simulation.storage.packing import LARGEST, Part, unpack
 
 FORMAT = 3
 # Seconds to wait while another process writes to the same file.
@@ -111,13 +110,13 @@ class Store:
         with about(self.path):
             yield
 
-    def get(self, condition: str, block: int) -> Tally | None:
-        """Return the stored tally of a block; None if it is not stored, or, with a warning, if it is damaged."""
+    def get(self, condition: str, block: int, kind: type[Part]) -> Part | None:
+        """Return a stored block of this kind; None if it is not stored, or, with a warning, if it is damaged."""
         payload = self.payload(condition, block)
         if payload is None:
             return None
         try:
-            return unpack(payload)
+            return unpack(payload, kind)
         except ValueError:
             self._warn_of_damage(condition, block)
             return None

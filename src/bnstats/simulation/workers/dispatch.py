@@ -3,31 +3,85 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import Executor
+from contextlib import ExitStack, closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
 
 from bnstats.simulation.blocks import failure
-from bnstats.simulation.condition_run import ConditionRun
-from bnstats.simulation.replicates.accumulator import Accumulator
-from bnstats.simulation.replicates.tally import Tally
+from bnstats.simulation.placed_condition import PlacedCondition
+from bnstats.simulation.progress import Bar
 from bnstats.simulation.storage.store import Store
 from bnstats.simulation.study import Study
 from bnstats.simulation.workers.executors import Task, Workers
-from bnstats.simulation.workers.remote import Work
+from bnstats.simulation.workers.remote import Output, Work
 
-Block = tuple[ConditionRun, int, Tally | Accumulator]
+R = TypeVar("R", bound=PlacedCondition)
 
 
-def tallies(
-    study: Study, seed: int, requested: Sequence[tuple[ConditionRun, range]], workers: Workers, store: Store | None
-) -> Generator[Block]:
-    """Yield the tallies of the requested blocks in the order requested, as (condition, block, tally).
+class BlockSource:
+    """Blocks of studies from a store, or else from workers, with a progress bar, as a context.
+
+    Parameters
+    ----------
+    studies : list of Study
+        Studies of the run.
+    definition : callable () -> JSON object
+        Facts that all blocks depend on, for a store.
+    bar : Bar
+        Progress bar of the run.
+    output : Output
+        Form of the blocks.
+    seed, executor, store
+        Options of the run, see `bnstats.simulation.options`.
+    """
+
+    def __init__(
+        self,
+        studies: Sequence[Study],
+        definition: Callable[[], dict[str, Any]],
+        bar: Bar,
+        output: Output,
+        *,
+        seed: int,
+        executor: Executor | int | None,
+        store: str | Path | None,
+    ) -> None:
+        self._workers = Workers(executor, studies, seed, replace(output, packed=store is not None))
+        self._definition, self._bar, self._path = definition, bar, store
+        self._store: Store | None = None
+        self._exit = ExitStack()
+
+    def __enter__(self) -> BlockSource:
+        with ExitStack() as stack:
+            if self._path is not None:
+                self._store = stack.enter_context(closing(Store(self._path, self._definition())))
+            stack.enter_context(self._workers)
+            stack.enter_context(self._bar)
+            self._exit = stack.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._exit.close()
+
+    def blocks(self, requested: Sequence[tuple[R, range]]) -> closing[Generator[tuple[R, int, Any]]]:
+        """Return a context of the requested blocks, see `blocks_of`."""
+        return closing(blocks_of(requested, self._workers, self._store))
+
+
+def blocks_of(
+    requested: Sequence[tuple[R, range]], workers: Workers, store: Store | None
+) -> Generator[tuple[R, int, Any]]:
+    """Yield the requested blocks in the order requested, as (condition, block, part).
 
     An accumulator may stand for blocks that were merged; `block` is the first of them.
 
     Few tasks run or wait at a time, so that memory does not grow with their number. If a block fails, or if the run is
     interrupted, finished blocks are stored.
     """
-    pending: deque[Task | Block] = deque()
+    pending: deque[Any] = deque()
     new: list[Task] = []
     try:
         for piece in _pieces(requested, workers, store):
@@ -41,10 +95,10 @@ def tallies(
                 not new and len(pending) >= workers.window
             ):  # some tasks are not sent if the number of workers has fallen
                 while len(pending) > workers.window - workers.together:
-                    yield from _finished(study, seed, pending.popleft(), store)
+                    yield from _finished(pending.popleft(), store, workers.seed)
         workers.send(new)
         while pending:
-            yield from _finished(study, seed, pending.popleft(), store)
+            yield from _finished(pending.popleft(), store, workers.seed)
     finally:
         for piece in pending:
             work = piece.abandon() if isinstance(piece, Task) else None
@@ -52,19 +106,17 @@ def tallies(
                 _keep(store, piece, work)
 
 
-def _pieces(
-    requested: Sequence[tuple[ConditionRun, range]], workers: Workers, store: Store | None
-) -> Iterator[Task | Block]:
+def _pieces(requested: Sequence[tuple[R, range]], workers: Workers, store: Store | None) -> Iterator[Any]:
     """Yield stored blocks, and tasks of consecutive blocks of a condition that are not stored."""
     left = sum(len(blocks) for _, blocks in requested)
     for run, blocks in requested:
         start = 0
         while start < len(blocks):
-            part = blocks[start : start + workers.task_size(blocks[start], left)]
+            part = blocks[start : start + workers.task_size(run, blocks[start], left)]
             start, left = start + len(part), left - len(part)
             missing = 0
             for i, block in enumerate(part):
-                stored = store.get(run.key, block) if store else None
+                stored = store.get(run.key, block, workers.output.kind) if store else None
                 if stored:
                     if missing < i:
                         yield Task(workers, run, part[missing:i])
@@ -74,21 +126,20 @@ def _pieces(
                 yield Task(workers, run, part[missing:])
 
 
-def _finished(study: Study, seed: int, piece: Task | Block, store: Store | None) -> Iterator[Block]:
+def _finished(piece: Any, store: Store | None, seed: int) -> Iterator[Any]:
     if not isinstance(piece, Task):
         yield piece
         return
-    work = piece.result()
+    work, run = piece.result(), piece.run
     if store:
         _keep(store, piece, work)
     if work.error:
-        raise failure(study, piece.run.condition, piece.blocks[len(work.tallies)], seed, work.error) from work.error
+        raise failure(run.study, run.condition, piece.blocks[len(work.parts)], seed, work.error) from work.error
     place = 0
-    for part in work.tallies:
-        yield piece.run, piece.blocks[place], part
+    for part in work.parts:
+        yield run, piece.blocks[place], part
         place += part.blocks
 
 
-def _keep(store: Store, task: Task | Block, work: Work) -> None:
-    assert isinstance(task, Task)
+def _keep(store: Store, task: Task, work: Work) -> None:
     store.put(task.run.key, dict(zip(task.blocks, work.payloads, strict=False)))

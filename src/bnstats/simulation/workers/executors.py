@@ -8,16 +8,17 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
-from contextlib import ExitStack, suppress
-from functools import partial
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from multiprocessing import connection
 from typing import Any, TypeVar
 
 from bnstats._checks.safe_text import raised
-from bnstats.simulation.condition_run import ConditionRun
+from bnstats.simulation.placed_condition import PlacedCondition
 from bnstats.simulation.replicates.accumulator import BLOCKS_MERGED
 from bnstats.simulation.study import Study
-from bnstats.simulation.workers.remote import PickledStudy, Work, place_of, simulated, simulated_elsewhere
+from bnstats.simulation.workers.dask import client_of, is_closed, leave_with_scheduler, submitted_together, workers_of
+from bnstats.simulation.workers.remote import TALLIES, Output, PickledStudies, Work, simulated, simulated_elsewhere
 from bnstats.simulation.workers.single_thread import single_thread
 
 T = TypeVar("T")
@@ -48,41 +49,32 @@ class Workers:
     ----------
     executor : None, int or concurrent.futures.Executor
         None: one thread per core; an int: number of threads.
-    study, seed : Study, int
-        Study to simulate, and the seed of the run.
-    conditions : list of ConditionRun
-        All conditions of the run.
-    merge : bool
-        True if other processes merge BLOCKS_MERGED consecutive blocks before sending them.
-    pack : bool
-        True if workers also pack each block for a store.
+    studies, seed : sequence of Study, int
+        Studies to simulate, and the seed of the run.
+    output : Output
+        Form in which blocks are returned; threads merge none.
 
     Raises
     ------
     ValueError
-        If the study cannot be sent to another process.
+        If the studies cannot be sent to another process.
     """
 
     def __init__(
-        self,
-        executor: Executor | int | None,
-        study: Study,
-        seed: int,
-        conditions: Sequence[ConditionRun],
-        merge: bool = False,
-        pack: bool = False,
+        self, executor: Executor | int | None, studies: Sequence[Study], seed: int, output: Output = TALLIES
     ) -> None:
-        self._given, self._study, self._seed, self._merge, self._pack = executor, study, seed, merge, pack
-        self._places = {run.key: place for place, run in enumerate(conditions)}
+        self._given, self.seed, self.output = executor, seed, output
         self._exit = ExitStack()
         self.client = client_of(executor)
-        self._pickled: PickledStudy | None = None
-        if not (executor is None or isinstance(executor, int | ThreadPoolExecutor)):
-            self._pickled = PickledStudy.of(study, by_value=self.client is not None)
+        self._pickled: PickledStudies | None = None
+        if executor is None or isinstance(executor, int | ThreadPoolExecutor):
+            self.output = replace(output, merged=False)
+        else:
+            self._pickled = PickledStudies.of(studies, by_value=self.client is not None)
         self._sent = 0
-        self._seconds = math.inf  # per block
+        self._seconds: dict[int, float] = {}  # per block, by the number of the study
         self._slow_start = False
-        self._blocks_of_task, self._tasks_of_round, self._left = (1, 1), 0, 0
+        self._round = _Round()
         self._count, self._asked = 1, -math.inf
         self.lost = False
 
@@ -95,16 +87,9 @@ class Workers:
         if self._pickled is None:
             self._exit.enter_context(single_thread())
         elif self.client:
-            self._leave(self._pickled.content)
-            self._exit.callback(self._leave, None)
+            leave_with_scheduler(self.client, self._pickled.digest, self._pickled.content)
+            self._exit.callback(leave_with_scheduler, self.client, self._pickled.digest, None)
         return self
-
-    def _leave(self, content: bytes | None) -> None:
-        """Put the study into the metadata of Dask's scheduler, for workers that come later, or remove it."""
-        assert self._pickled is not None
-        with suppress(Exception):  # without a scheduler, sending a task raises the error
-            if self.client.status == "running":
-                self.client.set_metadata(place_of(self._pickled.digest), content)
 
     def __exit__(self, *_: object) -> None:
         self._exit.close()
@@ -119,8 +104,8 @@ class Workers:
 
     @property
     def _learning(self) -> bool:
-        """True if the time of a block in other processes is not yet known."""
-        return self._pickled is not None and math.isinf(self._seconds)
+        """True if the time of any block in other processes is not yet known."""
+        return self._pickled is not None and not self._seconds
 
     @property
     def window(self) -> int:
@@ -136,23 +121,23 @@ class Workers:
             return self.window
         return min(TOGETHER, self.count) if self.client else 1
 
-    def task_size(self, first: int, left: int) -> int:
-        """Return the number of blocks of the next task, given its first block and the blocks left.
+    def task_size(self, condition: PlacedCondition, first: int, left: int) -> int:
+        """Return the number of blocks of the next task, given its condition, its first block and the blocks left.
 
         Threads get one block. All workers get the same number of blocks in a round, and fewer in later rounds
         (factoring, Hummel, Schonberg & Flynn 1992).
         """
-        if self._pickled is None or self._learning:
+        study = condition.place[0]
+        if self._pickled is None or study not in self._seconds:
             return 1
-        if self._tasks_of_round == 0 or left > self._left:
-            self._tasks_of_round = self.count
-            self._blocks_of_task = blocks_of_task(left, self.count, self._seconds)
-        self._tasks_of_round, self._left = self._tasks_of_round - 1, left
-        blocks, most = self._blocks_of_task
-        return in_whole_groups(blocks, most, first) if self._merge else blocks
+        if self._round.tasks == 0 or self._round.study != study or left > self._round.left:
+            self._round = _Round(study, self.count, *blocks_of_task(left, self.count, self._seconds[study]))
+        self._round.tasks, self._round.left = self._round.tasks - 1, left
+        blocks, most = self._round.blocks, self._round.most
+        return in_whole_groups(blocks, most, first) if self.output.merged else blocks
 
     def send(self, tasks: Sequence[Task], again: bool = False) -> None:
-        """Submit the tasks; the study is sent with the first ones, and with `again` to processes that lack it."""
+        """Submit the tasks; the studies are sent with the first ones, and with `again` to processes that lack them."""
         if not tasks:
             return
         for task, future in zip(tasks, tasks[0].guarded(lambda: self._futures(tasks, again)), strict=True):
@@ -163,8 +148,8 @@ class Workers:
 
     def _futures(self, tasks: Sequence[Task], again: bool) -> list[Future[Work | None]]:
         if self._pickled is None:
-            work = partial(simulated, self._study, seed=self._seed, packed=self._pack)
-            return [self.executor.submit(work, task.run.condition, blocks=task.blocks) for task in tasks]
+            own = [(task.run.study, task.run.condition, self.seed, task.blocks, self.output) for task in tasks]
+            return [self.executor.submit(simulated, *each) for each in own]
         given = []
         # One copy for each worker, and further ones for the first tasks where these are fewer than the workers.
         copies = self.count if self.count <= FIRST_TASKS else FIRST_TASKS + self.count
@@ -172,18 +157,30 @@ class Workers:
             along = again or self._sent < copies
             self._sent += 1
             pickled = self._pickled.digest, self._pickled.content if along else None
-            given.append((*pickled, self._places[task.run.key], self._seed, task.blocks, self._merge, self._pack))
+            given.append((*pickled, task.run.place, self.seed, task.blocks, self.output))
         return submitted(self.executor, simulated_elsewhere, given)
 
-    def took(self, seconds: float) -> None:
-        """Update the time of a block; the first blocks may take longer, because code is loaded."""
-        self._seconds = seconds if seconds < self._seconds else 0.8 * self._seconds + 0.2 * seconds
+    def took(self, study: int, seconds: float) -> None:
+        """Update the time of a study's block; the first blocks may take longer, because code is loaded."""
+        before = self._seconds.get(study, math.inf)
+        self._seconds[study] = seconds if seconds < before else 0.8 * before + 0.2 * seconds
+
+
+@dataclass
+class _Round:
+    """Round of tasks of one study, in which each worker gets the same number of blocks."""
+
+    study: int = 0
+    tasks: int = 0
+    blocks: int = 1
+    most: int = 1
+    left: int = 0
 
 
 class Task:
     """Consecutive blocks of a condition for one worker."""
 
-    def __init__(self, workers: Workers, run: ConditionRun, blocks: range) -> None:
+    def __init__(self, workers: Workers, run: PlacedCondition, blocks: range) -> None:
         self.run, self.blocks = run, blocks
         self.future: Future[Work | None] | None = None
         self._workers = workers
@@ -195,7 +192,7 @@ class Task:
             self._workers.send([self], again=True)
             work = self._wait()
         if work.error is None:
-            self._workers.took(work.seconds)
+            self._workers.took(self.run.place[0], work.seconds)
         return work
 
     def _wait(self) -> Work | None:
@@ -247,25 +244,11 @@ def in_whole_groups(blocks: int, most: int, first: int) -> int:
     return end - first if end > first else end - first + BLOCKS_MERGED
 
 
-def client_of(executor: object) -> Any:
-    """Return Dask's client, which knows the workers and the scheduler; None for other executors."""
-    return getattr(executor, "_client", None)
-
-
 def submitted(executor: Executor, function: Callable[..., T], given: Sequence[Sequence[Any]]) -> list[Future[T]]:
-    """Submit one task for each tuple of arguments and return the futures.
-
-    Dask's executor sends tasks one by one; its client is used instead.
-    """
-    client, wrapped = client_of(executor), getattr(executor, "_wrap_future", None)
-    if client is None:
+    """Submit one task for each tuple of arguments and return the futures."""
+    if client_of(executor) is None:
         return [executor.submit(function, *each) for each in given]
-    # pure=False: Dask would merge two tasks with the same arguments. The first task raises if the executor is closed.
-    first = executor.submit(function, *given[0], pure=False)
-    if wrapped is None or len(given) == 1:
-        return [first, *(executor.submit(function, *each, pure=False) for each in given[1:])]
-    options = getattr(executor, "_kwargs", {}) | {"pure": False}
-    return [first, *map(wrapped, client.map(function, *zip(*given[1:], strict=True), **options))]
+    return submitted_together(executor, function, given)
 
 
 def finished(work: Future[T], executor: Executor) -> T:
@@ -291,7 +274,7 @@ def _lost_by(executor: Executor) -> set[Any]:
     """Return the client if it is closed, or the processes of a pool that have ended."""
     client = client_of(executor)
     if client is not None:
-        return {"client"} if client.status == "closed" else set()
+        return {"client"} if is_closed(client) else set()
     return set(connection.wait([process.sentinel for process in _processes_of(executor)], timeout=0))
 
 
@@ -317,9 +300,6 @@ def guarded(step: Callable[[], T], work: str) -> T:
 def _workers_of(executor: Executor, client: Any) -> int:
     """Return the number of tasks that an executor runs at a time; 0 if it is unknown at the moment."""
     if client is not None:
-        try:
-            return sum(client.nthreads().values())
-        except Exception:  # without a scheduler it raises errors of many types
-            return 0
+        return workers_of(client)
     named = (getattr(executor, name, None) for name in ("_max_workers", "num_workers", "max_workers"))
     return next((int(number) for number in named if isinstance(number, int)), os.cpu_count() or 1)

@@ -1,40 +1,64 @@
-"""Simulation of blocks of a condition, here or in another process, which gets the study once.
+"""Simulation of blocks of a condition, here or in another process, which gets the studies of a run once.
 
-A task consists of a few numbers and the digest of the study. A process that does not know this digest asks Dask's
-scheduler, if there is one, where the client left the study. Otherwise it returns None, and the task is sent again with
-the study. The process keeps the study.
+A task consists of a few numbers and the digest of the studies. A process that does not know this digest asks Dask's
+scheduler, if there is one, where the client left the studies. Otherwise it returns None, and the task is sent again
+with the studies. The process keeps the studies.
 """
 
 from __future__ import annotations
 
 import hashlib
 import pickle
-import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from bnstats._checks.array_types import FloatArray
 from bnstats._checks.safe_text import raised
-from bnstats.simulation.blocks import replicates
-from bnstats.simulation.checks import distinct, target_of
+from bnstats.simulation.blocks import replicates, tally_of
+from bnstats.simulation.checks import distinct
 from bnstats.simulation.frozen_condition import FrozenCondition
+from bnstats.simulation.placed_condition import Place
 from bnstats.simulation.replicates.accumulator import Accumulator, in_merged_blocks
-from bnstats.simulation.replicates.sample import origin_of
+from bnstats.simulation.replicates.kept import KeptReplicates
 from bnstats.simulation.replicates.tally import Tally
 from bnstats.simulation.storage.packing import pack
 from bnstats.simulation.study import Condition, Study
-from bnstats.simulation.summaries import histogram
+from bnstats.simulation.workers.dask import left_with_scheduler
 from bnstats.simulation.workers.single_thread import single_thread
 
-# Studies that a worker process keeps, because several runs may use it in turn.
+# Runs whose studies a worker process keeps, because several runs may use it in turn.
 STUDIES_KEPT = 4
 
-_known: dict[str, tuple[Study, Sequence[Condition]]] = {}
+Part = Tally | Accumulator | KeptReplicates
+"""Block, or several merged blocks, as a worker returns them."""
+
+
+@dataclass(frozen=True)
+class Output:
+    """Form in which workers return blocks.
+
+    Attributes
+    ----------
+    kept : bool
+        True for all replicates of a block in their order; False for their tally.
+    merged : bool
+        True if other processes merge BLOCKS_MERGED consecutive tallies before sending them.
+    packed : bool
+        True if workers also pack each block for a store.
+    """
+
+    kept: bool = False
+    merged: bool = False
+    packed: bool = False
+
+    @property
+    def kind(self) -> type[Any]:
+        """Type of a block in a store."""
+        return KeptReplicates if self.kept else Tally
+
+
+TALLIES = Output()
 
 
 @dataclass(frozen=True)
@@ -43,143 +67,100 @@ class Work:
 
     Attributes
     ----------
-    tallies : list of Tally or Accumulator
-        Tallies of its blocks, or accumulators of BLOCKS_MERGED of them. If a block failed, those of the earlier blocks.
+    parts : list of Tally, Accumulator or KeptReplicates
+        Its blocks, some of them merged. If a block failed, the earlier blocks.
     payloads : list of bytes
-        Packed tally of each finished block, if there is a store.
+        Each finished block as bytes, if there is a store.
     seconds : float
         Seconds per block.
     error : Exception, optional
         Exception of the next block.
     """
 
-    tallies: Sequence[Tally | Accumulator]
+    parts: Sequence[Part]
     payloads: Sequence[bytes] = ()
     seconds: float = 0.0
     error: Exception | None = None
 
 
 @dataclass(frozen=True)
-class PickledStudy:
-    """Pickled study with its digest; the other process makes the conditions from the study again."""
+class PickledStudies:
+    """Pickled studies of a run with their digest; the other process makes the conditions again."""
 
     digest: str
     content: bytes = field(repr=False)
 
     @staticmethod
-    def of(study: Study, by_value: bool) -> PickledStudy:
-        """Return the pickled study; `by_value` includes a script's classes, for workers that cannot import it."""
+    def of(studies: Sequence[Study], by_value: bool) -> PickledStudies:
+        """Return the pickled studies; `by_value` includes a script's classes, for workers that cannot import it."""
         try:
             if by_value:
                 import cloudpickle
 
-                content = cloudpickle.dumps(study)
+                content = cloudpickle.dumps(studies)
             else:
-                content = pickle.dumps(study)
+                content = pickle.dumps(studies)
         except Exception as error:  # pickling raises errors of many types
             raise ValueError(
                 f"the study cannot be sent to another process ({raised(error)}): define its functions at the top of a "
                 "module, or use threads."
             ) from error
-        return PickledStudy(hashlib.sha256(content).hexdigest(), content)
+        return PickledStudies(hashlib.sha256(content).hexdigest(), content)
 
 
-def simulated(
-    study: Study, condition: Condition, seed: int, blocks: Sequence[int], merged: bool = False, packed: bool = False
-) -> Work:
-    """Simulate blocks and return their tallies, merged in groups if `merged`, and packed if `packed`.
+class KnownStudies:
+    """Studies of a run in a worker process, and their conditions."""
+
+    def __init__(self, content: bytes) -> None:
+        self._studies: Sequence[Study] = pickle.loads(content)
+        self._conditions: dict[int, Sequence[Condition]] = {}
+
+    def at(self, place: Place) -> tuple[Study, Condition]:
+        """Return study and condition at a place."""
+        study, condition = place
+        if study not in self._conditions:
+            distinct_ones = distinct(self._studies[study].conditions())
+            self._conditions[study] = list(map(FrozenCondition, distinct_ones))
+        return self._studies[study], self._conditions[study][condition]
+
+
+_known: dict[str, KnownStudies] = {}
+
+
+def simulated(study: Study, condition: Condition, seed: int, blocks: Sequence[int], output: Output = TALLIES) -> Work:
+    """Simulate blocks and return them in the form of `output`.
 
     An error in the study is returned, not raised, so that every raised error comes from the workers.
     """
-    tallies: list[Tally] = []
+    parts: list[Any] = []
     payloads: list[bytes] = []
     start = time.perf_counter()
     try:
         for block in blocks:
             found = replicates(study, condition, block, seed)
-            tallies.append(tally_of(study, condition, found))
-            if packed:
-                payloads.append(pack(tallies[-1]))
+            parts.append(KeptReplicates.of(found) if output.kept else tally_of(study, condition, found))
+            if output.packed:
+                payloads.append(pack(parts[-1]))
     except Exception as error:  # the user's own code may raise anything
-        return Work(tallies, payloads, error=error)
+        return Work(parts, payloads, error=error)
     seconds = (time.perf_counter() - start) / len(blocks)
-    return Work(in_merged_blocks(blocks, tallies) if merged else tallies, payloads, seconds)
-
-
-def tally_of(study: Study, condition: Condition, found: Mapping[Any, NDArray[Any]]) -> Tally:
-    """Return the tally of one block's replicates, each measure with its control variates."""
-    names = {key: study.key_of(key if isinstance(key, tuple) else (key,)) for key in found}
-    controls = {key: study.controls(condition, name) for key, name in names.items()}
-    beside_others = set().union(*controls.values())
-    measures = {key: values for key, values in found.items() if names[key] not in beside_others}
-    beside: dict[Any, tuple[FloatArray, ...]] = {}
-    for key, values in measures.items():
-        names_of_controls = controls[key]
-        if any(control not in found or found[control].size != values.size for control in names_of_controls):
-            raise ValueError(
-                f"{type(study).__name__}.controls names {names_of_controls} for {key!r}; return as many replicates of "
-                "each control variate as of that measure."
-            )
-        if names_of_controls:
-            beside[key] = tuple(np.ascontiguousarray(found[name], np.float64).ravel() for name in names_of_controls)
-    origins = [
-        origin_of(target_of(study, condition, names[key]), np.asarray(values).dtype == np.bool_)
-        for key, values in measures.items()
-    ]
-    return Tally.of(measures, origins, histogram(study.summaries), beside)
-
-
-def attempted(study: Study, block: int, seed: int) -> Mapping[Any, NDArray[Any]] | Exception:
-    """Return the replicates of a block of the first condition, or the exception of the study."""
-    with single_thread():
-        try:
-            found = replicates(study, study.conditions()[0], block, seed)
-            # Copies, because a study may fill the same arrays again while these wait.
-            return {key: np.array(values) for key, values in found.items()}
-        except Exception as error:  # the user's own code may raise anything
-            return _portable(error)
+    return Work(in_merged_blocks(blocks, parts) if output.merged else parts, payloads, seconds)
 
 
 def simulated_elsewhere(
-    digest: str, content: bytes | None, place: int, seed: int, blocks: Sequence[int], merged: bool, packed: bool
+    digest: str, content: bytes | None, place: Place, seed: int, blocks: Sequence[int], output: Output
 ) -> Work | None:
-    """Simulate blocks of the distinct condition at this place; None if this process lacks the study."""
+    """Simulate blocks of the condition at this place; None if this process lacks the studies."""
     if digest not in _known:
-        content = content or _left_with_scheduler(digest)
+        content = content or left_with_scheduler(digest)
         if content is None:
             return None
         while len(_known) >= STUDIES_KEPT:
             del _known[next(iter(_known))]
-        study = pickle.loads(content)
-        _known[digest] = study, list(map(FrozenCondition, distinct(study.conditions())))
-    study, conditions = _known[digest]
+        _known[digest] = KnownStudies(content)
     with single_thread():
-        work = simulated(study, conditions[place], seed, blocks, merged, packed)
+        work = simulated(*_known[digest].at(place), seed, blocks, output)
     return replace(work, error=work.error and _portable(work.error))
-
-
-def _left_with_scheduler(digest: str) -> bytes | None:
-    """Return the study that a client of Dask left with the scheduler under its digest; None without Dask.
-
-    Without it, a worker that joins a run would return all waiting tasks at once, undone.
-    """
-    dask = sys.modules.get("distributed")
-    try:
-        if dask is None or dask.get_worker() is None:
-            return None
-        content: bytes | None = dask.get_client().get_metadata(place_of(digest), default=None)
-    except (
-        ValueError,
-        OSError,
-        RuntimeError,
-    ):  # without a worker, connection or client, the study is sent again
-        return None
-    return content
-
-
-def place_of(digest: str) -> list[str]:
-    """Return the key, in the scheduler's metadata, of the study with this digest."""
-    return ["bnstats", digest]
 
 
 def _portable(error: Exception) -> Exception:
