@@ -18,7 +18,7 @@ import numpy as np
 from benchmarks import campaigns
 from bnstats._checks.array_types import FloatArray
 from bnstats.corrections import correction_of
-from bnstats.simulation.streams import stream
+from bnstats.simulation.identity import stream
 from bnstats.studies.batch_effects.left_out_errors import Rows, errors_left_out, errors_without
 from bnstats.studies.batch_effects.left_out_interval import interval_of_change
 

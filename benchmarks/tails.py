@@ -19,7 +19,7 @@ from scipy import stats
 
 import bnstats as bn
 from benchmarks import campaigns
-from bnstats.simulation.streams import stream
+from bnstats.simulation.identity import stream
 
 LAWS = ("normal", "lognormal", "exponential", "laplace", "t5", "t2.5", "pareto")
 AT_ONCE, PARTS = 2**20, 128

@@ -1,15 +1,82 @@
-"""Imports point downwards: the layers stand in pyproject.toml."""
+"""Imports point downwards, and none goes in a circle: the layers stand in pyproject.toml."""
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import connected_components
 
-pytest.importorskip("importlinter")
 ROOT = Path(__file__).parents[1]
+
+
+SOURCE = ROOT / "src"
+LEFT = [
+    # The audit is built anew.
+    ["bnstats.audit.page", "bnstats.audit.report"],
+    # A normalizer registers itself, and is found by its name.
+    ["bnstats.networks.normalizers.normalizer", "bnstats.networks.normalizers.registry"],
+]
+"""Circles that are known and left."""
+
+
+def modules(root: Path) -> dict[str, Path]:
+    """The files of a package by the names of their modules; a package's own file has the package's name."""
+    found = {}
+    for file in root.rglob("*.py"):
+        *folders, name = file.relative_to(root.parent).with_suffix("").parts
+        found[".".join(folders if name == "__init__" else [*folders, name])] = file
+    return found
+
+
+def imported(file: Path, known: dict[str, Path]) -> Iterator[str]:
+    """Modules that a file imports, also in functions and for annotations."""
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                name = f"{node.module}.{alias.name}"
+                yield name if name in known else str(node.module)
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+
+
+def circles(root: Path) -> list[list[str]]:
+    """Modules that import each other, directly or through others."""
+    known = modules(root)
+    names = sorted(known)
+    place = {name: i for i, name in enumerate(names)}
+    pairs = [(place[name], place[other]) for name in names for other in imported(known[name], known) if other in place]
+    rows, columns = np.array([pair for pair in pairs if pair[0] != pair[1]] or np.empty((0, 2), int)).T
+    graph = csr_array((np.ones(rows.size), (rows, columns)), shape=(len(names),) * 2)
+    _, part = connected_components(graph, connection="strong")
+    groups = [[names[i] for i in np.flatnonzero(part == label)] for label in np.unique(part)]
+    return sorted(group for group in groups if len(group) > 1)
+
+
+def test_no_imports_go_in_a_circle():
+    """Imports in functions, and for annotations alone, count."""
+    assert circles(SOURCE / "bnstats") == LEFT
+
+
+@pytest.mark.parametrize(
+    "late",
+    ["def f():\n    from own import a\n", "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import own.a\n"],
+)
+def test_a_circle_of_late_imports_is_found(tmp_path, late):
+    package = tmp_path / "own"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "a.py").write_text("from own.b import f\n")
+    (package / "b.py").write_text(late)
+    assert circles(package) == [["own.a", "own.b"]]
+    (package / "b.py").write_text("")
+    assert circles(package) == []
 
 
 def lint(config: Path) -> subprocess.CompletedProcess[str]:
@@ -19,11 +86,13 @@ def lint(config: Path) -> subprocess.CompletedProcess[str]:
 
 
 def test_no_import_points_upwards():
+    pytest.importorskip("importlinter")
     done = lint(ROOT / "pyproject.toml")
     assert done.returncode == 0, done.stdout
 
 
 def test_the_check_fails_on_layers_the_other_way_round(tmp_path):
+    pytest.importorskip("importlinter")
     upside_down = tmp_path / "pyproject.toml"
     upside_down.write_text(
         '[tool.importlinter]\nroot_package = "bnstats"\n[[tool.importlinter.contracts]]\n'
@@ -32,3 +101,16 @@ def test_the_check_fails_on_layers_the_other_way_round(tmp_path):
     done = lint(upside_down)
     assert done.returncode != 0
     assert "upside down" in done.stdout
+
+
+def test_imports_in_functions_are_seen(tmp_path):
+    """A result is drawn by plots, which it imports late."""
+    pytest.importorskip("importlinter")
+    forbidden = tmp_path / "pyproject.toml"
+    forbidden.write_text(
+        '[tool.importlinter]\nroot_package = "bnstats"\n[[tool.importlinter.contracts]]\nname = "late"\n'
+        'type = "forbidden"\nsource_modules = ["bnstats.simulation"]\nforbidden_modules = ["bnstats.plots"]\n'
+    )
+    done = lint(forbidden)
+    assert done.returncode != 0
+    assert "bnstats.simulation.result -> bnstats.plots.results" in done.stdout

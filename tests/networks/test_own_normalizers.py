@@ -15,7 +15,7 @@ from bnstats.networks.network import Network
 from bnstats.networks.normalizers.registry import is_builtin
 from bnstats.networks.recipe import Recipe
 from bnstats.normalizers import Batch, NoNorm, Normalizer
-from bnstats.simulation.streams import digest
+from bnstats.simulation.identity import digest
 
 DATA = bn.Gaussians(classes=3, inputs=6, rows=96).split(np.random.default_rng(0))
 BATCHES = np.random.default_rng(3).integers(len(DATA.y), size=(20, 16))

@@ -18,7 +18,7 @@ from scipy import stats
 import bnstats as bn
 from bnstats.sampling.generators.compiled import AT_ONCE, CompiledGenerator
 from bnstats.sampling.generators.registry import SAMPLERS
-from bnstats.simulation.streams import stream
+from bnstats.simulation.identity import stream
 
 DRAWS, FALSE_ALARM = 200_000, 1e-9
 BOUND = np.sqrt(np.log(2 / FALSE_ALARM) / (2 * DRAWS))

@@ -17,9 +17,9 @@ import pytest
 from numpy.random import Generator
 
 import bnstats as bn
+from bnstats.simulation.identity import stream
 from bnstats.simulation.replicates.control_variates import Controlled, contradicted, halves, joint_moments, merge_joint
 from bnstats.simulation.replicates.sample import GROUPS
-from bnstats.simulation.streams import stream
 
 SEEDS = 400
 

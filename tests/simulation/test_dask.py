@@ -9,6 +9,7 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -16,6 +17,7 @@ import pytest
 import bnstats as bn
 from benchmarks.damage import Means, _blocks, measured
 from bnstats.exceptions import WorkersLostError
+from bnstats.simulation.workers import dask as adapter
 from bnstats.simulation.workers.executors import Workers
 
 distributed = pytest.importorskip("distributed", reason="needs Dask: pip install bnstats[dask]")
@@ -83,6 +85,17 @@ class Meanwhile(threading.Thread):
     def __exit__(self, *_):
         self._ended.set()
         self.join()
+
+
+@pytest.mark.parametrize("name", [adapter.CLIENT, adapter.WRAPPED, adapter.OPTIONS])
+def test_private_attributes_of_dasks_executor(name):
+    """A version of Dask without it is named here; a run then sends tasks one by one, or does not know its workers."""
+    client = SimpleNamespace()
+    executor = distributed.cfexecutor.ClientExecutor(client, workers="some")
+    assert hasattr(executor, name), f"distributed {distributed.__version__} has no {name}"
+    assert getattr(executor, name) == {adapter.CLIENT: client, adapter.OPTIONS: {"workers": "some"}}.get(
+        name, executor._wrap_future
+    )
 
 
 def test_the_same_bits_as_one_thread(client):

@@ -25,8 +25,7 @@ from bnstats.simulation.precision.paired_errors import (
     independent_difference,
     jackknife,
 )
-from bnstats.simulation.result import Result
-from bnstats.simulation.run import Simulation
+from bnstats.simulation.result import Result, Simulation
 
 SEEDS = 250
 QUICK = {"precision": None, "progress": False}

@@ -21,11 +21,10 @@ import pandas as pd
 import pytest
 
 import bnstats as bn
-from bnstats.simulation.identity import condition_key, definition
+from bnstats.simulation.identity import condition_key, definition, digest
 from bnstats.simulation.replicates.tally import Tally
 from bnstats.simulation.storage.packing import pack
 from bnstats.simulation.storage.store import Store
-from bnstats.simulation.streams import digest
 
 STUDY = """
 import time

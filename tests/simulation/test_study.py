@@ -20,7 +20,7 @@ from scipy import stats
 import bnstats as bn
 from bnstats.simulation.blocks import BlockError, failure
 from bnstats.simulation.checks import NUMBER_COLUMNS
-from bnstats.simulation.streams import stream
+from bnstats.simulation.identity import stream
 from bnstats.simulation.summaries import SUMMARIES
 from bnstats.testing import assert_within_mcse
 

@@ -29,7 +29,7 @@ from bnstats.corrections import (
 from bnstats.sampling.effects import EFFECTS, Distinct, Mixture, RandomWalk, Trend
 from bnstats.simulation.precision.paired_errors import Error
 from bnstats.simulation.replicates.sample import Sample
-from bnstats.simulation.run import Simulation
+from bnstats.simulation.result import Simulation
 from bnstats.simulation.summaries import SUMMARIES
 from bnstats.studies.batch_effects.best_correction import _margin, best_corrections
 from bnstats.studies.batch_effects.downstream_model import corrected, logistic

@@ -27,7 +27,7 @@ from bnstats.datasets.shifts import ClassMix, Gain, Noise
 from bnstats.networks.adaptation import ADAPTATIONS, Mixed, Weighed
 from bnstats.networks.recipe import Recipe
 from bnstats.normalizers import Ghost, Group, Renorm
-from bnstats.simulation.streams import side_stream, stream
+from bnstats.simulation.identity import side_stream, stream
 from bnstats.studies.mismatch.evaluation import TESTING, Trained
 from bnstats.studies.mismatch.measure import DivergenceWarning, Mismatch, measure_mismatch
 from bnstats.studies.mismatch.study import MismatchStudy

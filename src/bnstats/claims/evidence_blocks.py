@@ -11,10 +11,9 @@ from functools import cached_property, partial
 from typing import Any
 
 from bnstats.claims.sequential_test import SequentialTest
-from bnstats.simulation.identity import description, libraries
+from bnstats.simulation.identity import description, digest, libraries
 from bnstats.simulation.placed_condition import PlacedCondition
 from bnstats.simulation.progress import Bar
-from bnstats.simulation.streams import digest
 from bnstats.simulation.study import Study
 from bnstats.simulation.workers.dispatch import BlockSource
 from bnstats.simulation.workers.remote import Output

@@ -17,9 +17,9 @@ from bnstats._checks.user_code import guarded
 from bnstats._checks.values import instance
 from bnstats.simulation.checks import target_of
 from bnstats.simulation.frozen_condition import FrozenCondition
+from bnstats.simulation.identity import digest, stream
 from bnstats.simulation.replicates.sample import origin_of
 from bnstats.simulation.replicates.tally import Tally
-from bnstats.simulation.streams import digest, stream
 from bnstats.simulation.study import Condition, Study
 from bnstats.simulation.summaries import histogram
 

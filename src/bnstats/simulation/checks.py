@@ -7,7 +7,7 @@ from numbers import Integral, Real
 from typing import Any
 
 from bnstats._checks.values import shown
-from bnstats.simulation.streams import digest
+from bnstats.simulation.identity import digest
 from bnstats.simulation.study import Condition, Study
 from bnstats.simulation.summaries import summary_of
 

@@ -1,23 +1,27 @@
-"""Base class of results: table, short view with errors, summary in words, and paired differences."""
+"""Results: table, short view with errors, summary in words, and paired differences."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
+from bnstats._checks.numbers import whole
 from bnstats._checks.terminal import escaped, plus_minus, printable_table
 from bnstats._checks.values import shown
+from bnstats.simulation.precision.first_block import FirstBlock
 from bnstats.simulation.precision.paired_errors import Error, error_of_difference, independent_difference
+from bnstats.simulation.replicates.sample import Sample
+from bnstats.simulation.summaries import Summary
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-    from bnstats.simulation.run import Simulation
 
 ROWS = 10
 """Rows of a table in a short view."""
@@ -220,6 +224,61 @@ class Result:
 
         rows: str = self._view().head(6 * ROWS).to_html(index=False, border=0, classes=NO_MARKUP)
         return f'<p class="{NO_MARKUP}">{escape(self._heading())}</p>{rows}'
+
+
+@dataclass(frozen=True, repr=False)
+class Simulation(Result):
+    """Result of a study.
+
+    Attributes
+    ----------
+    table : DataFrame
+        Numbers with their errors; `run` describes the columns.
+    samples, summaries : list
+        Sample and summary behind each row.
+    looks : int
+        Maximum number of times that the precision was checked.
+    places : list of (FirstBlock, key)
+        Condition and measure of each row.
+
+    Examples
+    --------
+    >>> import bnstats as bn
+    >>> result = bn.measure_running("normal", batch_size=8, steps=1, precision=None, max_replicates=1024)
+    >>> result.simulation
+    Simulation: 8 numbers; the same for all: convention torch, momentum 0.1, step 1.
+    statistic          measure      value ± MCSE   exact
+         mean             bias   0.0012 ± 0.0011       0
+         mean               se 0.03527 ± 0.00081 0.03536
+    ...
+    """
+
+    table: pd.DataFrame
+    samples: Sequence[Sample] = field(repr=False)
+    summaries: Sequence[Summary] = field(repr=False)
+    looks: int = 1
+    places: Sequence[tuple[FirstBlock, tuple[Any, ...]]] = field(default=(), repr=False)
+
+    @property
+    def simulation(self) -> Simulation:  # type: ignore[override]
+        """The simulation itself; other results hold a simulation under this name."""
+        return self
+
+    def leaving_out(self, row: int) -> NDArray[np.float64]:
+        """Return the value of one row without each independent group of its blocks, shape (GROUPS,).
+
+        Parameters
+        ----------
+        row : int
+            Number of the row of `table`.
+
+        Returns
+        -------
+        array, shape (groups,)
+            Value without each group, in the unit of the row's value.
+        """
+        row = whole("row", row, minimum=0, maximum=len(self.samples) - 1)
+        return self.summaries[row].leaving_out(self.samples[row])
 
 
 def _names_in(table: pd.DataFrame) -> list[str]:

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, Unpack
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from bnstats._checks.numbers import whole
 from bnstats._warnings import SHOWN, NotFiniteWarning, PrecisionWarning, first_of, notify
 from bnstats.simulation.checks import check, distinct
 from bnstats.simulation.condition_run import ConditionRun
@@ -21,68 +17,11 @@ from bnstats.simulation.options import RunOptions, run_options
 from bnstats.simulation.precision.first_block import FirstBlock
 from bnstats.simulation.precision.stopping import Case
 from bnstats.simulation.progress import Bar
-from bnstats.simulation.replicates.sample import Sample
-from bnstats.simulation.result import Result
+from bnstats.simulation.result import Simulation
 from bnstats.simulation.study import Study
-from bnstats.simulation.summaries import Summary
 from bnstats.simulation.workers.dispatch import BlockSource
 from bnstats.simulation.workers.job_array import job_array_of
 from bnstats.simulation.workers.remote import Output
-
-
-@dataclass(frozen=True, repr=False)
-class Simulation(Result):
-    """Result of a study.
-
-    Attributes
-    ----------
-    table : DataFrame
-        Numbers with their errors; `run` describes the columns.
-    samples, summaries : list
-        Sample and summary behind each row.
-    looks : int
-        Maximum number of times that the precision was checked.
-    places : list of (FirstBlock, key)
-        Condition and measure of each row.
-
-    Examples
-    --------
-    >>> import bnstats as bn
-    >>> result = bn.measure_running("normal", batch_size=8, steps=1, precision=None, max_replicates=1024)
-    >>> result.simulation
-    Simulation: 8 numbers; the same for all: convention torch, momentum 0.1, step 1.
-    statistic          measure      value ± MCSE   exact
-         mean             bias   0.0012 ± 0.0011       0
-         mean               se 0.03527 ± 0.00081 0.03536
-    ...
-    """
-
-    table: pd.DataFrame
-    samples: Sequence[Sample] = dataclasses.field(repr=False)
-    summaries: Sequence[Summary] = dataclasses.field(repr=False)
-    looks: int = 1
-    places: Sequence[tuple[FirstBlock, tuple[Any, ...]]] = dataclasses.field(default=(), repr=False)
-
-    @property
-    def simulation(self) -> Simulation:  # type: ignore[override]
-        """The simulation itself; other results hold a simulation under this name."""
-        return self
-
-    def leaving_out(self, row: int) -> NDArray[np.float64]:
-        """Return the value of one row without each independent group of its blocks, shape (GROUPS,).
-
-        Parameters
-        ----------
-        row : int
-            Number of the row of `table`.
-
-        Returns
-        -------
-        array, shape (groups,)
-            Value without each group, in the unit of the row's value.
-        """
-        row = whole("row", row, minimum=0, maximum=len(self.samples) - 1)
-        return self.summaries[row].leaving_out(self.samples[row])
 
 
 @run_options(precision=None, max_replicates=1_000_000)

@@ -8,13 +8,12 @@ from collections import namedtuple
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from bnstats.simulation.summaries import Summary
+from bnstats.simulation.summaries import Summary
 
 Condition = Mapping[str, Any]
 

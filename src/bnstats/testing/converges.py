@@ -17,7 +17,7 @@ from bnstats._checks.numbers import interval, probability, whole
 from bnstats._checks.numbers import seed as checked_seed
 from bnstats.sampling.batching import IID, Batching, rule
 from bnstats.sampling.populations import Population
-from bnstats.simulation.streams import stream
+from bnstats.simulation.identity import stream
 from bnstats.statistics.estimators import Estimator
 from bnstats.testing.batch_estimates import estimates_of
 from bnstats.testing.claims import (

@@ -14,7 +14,7 @@ from bnstats._checks.numbers import seed as checked_seed
 from bnstats._checks.values import choice
 from bnstats.sampling.batching import IID, Batching, rule
 from bnstats.sampling.populations import Population
-from bnstats.simulation.run import Simulation
+from bnstats.simulation.result import Simulation
 from bnstats.statistics import theory
 from bnstats.statistics.estimators import Estimator
 from bnstats.studies.convergence.measure import measure_convergence

@@ -15,10 +15,10 @@ from bnstats._checks.numbers import interval, whole
 from bnstats._checks.numbers import seed as checked_seed
 from bnstats.sampling.batching import IID, Batching, rule
 from bnstats.sampling.populations import Population
+from bnstats.simulation.identity import stream
 from bnstats.simulation.precision.degrees_of_freedom import of_mean
 from bnstats.simulation.replicates.central_moments import merge_moments
 from bnstats.simulation.replicates.tally import Tally
-from bnstats.simulation.streams import stream
 from bnstats.statistics import theory
 from bnstats.statistics.estimators import Estimator
 from bnstats.studies.convergence.finite_sample_tail_index import finite_sample_tail_index

@@ -10,16 +10,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 import numpy as np
+import pandas as pd
 from scipy import stats
 
 from bnstats._checks.array_types import FloatArray
+from bnstats.simulation.precision.first_block import FirstBlock
 from bnstats.simulation.replicates.sample import Sample
-
-if TYPE_CHECKING:
-    from bnstats.simulation.run import Simulation
+from bnstats.simulation.summaries import Summary
 
 # Part of the sum of two errors: a paired error below it is rounding, and shows that no difference was seen.
 ROUNDING = 1e-12
@@ -45,6 +45,19 @@ class Error:
         return self.mcse * float(stats.t.isf(error, self.df)) if self.mcse != 0 else 0.0
 
 
+class Numbers(Protocol):
+    """Table of numbers of one simulation, with sample, summary, condition and measure of each row."""
+
+    @property
+    def table(self) -> pd.DataFrame: ...
+    @property
+    def samples(self) -> Sequence[Sample]: ...
+    @property
+    def summaries(self) -> Sequence[Summary]: ...
+    @property
+    def places(self) -> Sequence[tuple[FirstBlock, tuple[Any, ...]]]: ...
+
+
 KNOWN, UNKNOWN, NONE = Error(0.0, math.inf), Error(math.inf, math.nan), Error(math.nan, math.nan)
 
 
@@ -53,7 +66,7 @@ def _minus(values: FloatArray) -> FloatArray:
 
 
 def error_of_difference(
-    simulation: Simulation, row: int, other: int, function: Callable[[FloatArray], FloatArray] = _minus
+    simulation: Numbers, row: int, other: int, function: Callable[[FloatArray], FloatArray] = _minus
 ) -> Error:
     """Return the error of the difference, or of another function, of two rows with the same draws."""
     if _always_equal(simulation, row, other):
@@ -62,7 +75,7 @@ def error_of_difference(
     return difference(error_of(simulation, [row, other], function), Error(*columns[row]), Error(*columns[other]))
 
 
-def error_of(simulation: Simulation, rows: Sequence[int], function: Callable[[FloatArray], FloatArray]) -> Error:
+def error_of(simulation: Numbers, rows: Sequence[int], function: Callable[[FloatArray], FloatArray]) -> Error:
     """Return the error of a function of several rows of the same draws, by the jackknife.
 
     A row that was precise sooner has fewer groups of blocks. The later groups of the other rows then join their first
@@ -70,8 +83,8 @@ def error_of(simulation: Simulation, rows: Sequence[int], function: Callable[[Fl
 
     Parameters
     ----------
-    simulation : Simulation
-        Result with the rows.
+    simulation : Numbers
+        Simulation with the rows.
     rows : list of int
         Rows of its table.
     function : callable (array of shape (rows, V)) -> array of shape (V,)
@@ -88,7 +101,7 @@ def error_of(simulation: Simulation, rows: Sequence[int], function: Callable[[Fl
     return jackknife(values, (counts / counts.sum(axis=1, keepdims=True)).mean(axis=0))
 
 
-def _in_groups(simulation: Simulation, row: int) -> Sample:
+def _in_groups(simulation: Numbers, row: int) -> Sample:
     """Return the replicates behind a row, in two groups or more if that is possible."""
     sample = simulation.samples[row]
     if sample.groups >= 2 or not simulation.places:
@@ -98,7 +111,7 @@ def _in_groups(simulation: Simulation, row: int) -> Sample:
     return parts if sample.controlled else parts.without_controls()
 
 
-def _always_equal(simulation: Simulation, row: int, other: int) -> bool:
+def _always_equal(simulation: Numbers, row: int, other: int) -> bool:
     """Return True if two rows are the same summary of measures known to be equal in every replicate."""
     if not simulation.places or simulation.summaries[row] is not simulation.summaries[other]:
         return False

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bnstats._checks.arguments import checked
 from bnstats._checks.numbers import MOST_THREADS, whole
 from bnstats._checks.values import shown
-
-if TYPE_CHECKING:
-    from bnstats.simulation.condition_run import ConditionRun
+from bnstats.simulation.condition_run import ConditionRun
 
 
 def _blocks(name: str, given: Any) -> range:

@@ -7,7 +7,7 @@ import pandas as pd
 
 from bnstats._checks.array_types import FloatArray
 from bnstats.simulation.precision.paired_errors import Error, error_of_difference
-from bnstats.simulation.run import Simulation
+from bnstats.simulation.result import Simulation
 
 CONDITIONS = ("effect", "effect_size", "smoothness", "batch_size", "labels", "design")
 # Family-wise error rate, over all conditions, of calling a correction the best that is not.

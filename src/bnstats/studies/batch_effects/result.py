@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import pandas as pd
 
 from bnstats._checks.values import choice
-from bnstats.simulation.result import Result
-from bnstats.simulation.run import Simulation
+from bnstats.simulation.result import Result, Simulation
 from bnstats.studies.batch_effects.best_correction import best_corrections
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import pandas as pd
 from bnstats._checks.array_types import FloatArray
 from bnstats._checks.numbers import probability
 from bnstats.simulation.precision.paired_errors import NONE, Error, error_of
-from bnstats.simulation.run import Simulation
+from bnstats.simulation.result import Simulation
 
 # Below this batch size, terms in 1 / n² matter, and the fit has a term in 1 / n only.
 SMALLEST_FITTED_SIZE = 8

@@ -14,7 +14,7 @@ from numpy.random import Generator
 from bnstats._checks.array_types import FloatArray
 from bnstats.sampling.batching import IID, Batching, are_independent
 from bnstats.sampling.populations import Population
-from bnstats.simulation.streams import side_stream
+from bnstats.simulation.identity import side_stream
 from bnstats.simulation.study import Condition, Study
 from bnstats.statistics import theory
 from bnstats.statistics.estimators import Estimator

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 import pandas as pd
 
-from bnstats.simulation.result import Result
-from bnstats.simulation.run import Simulation
+from bnstats.simulation.result import Result, Simulation
 from bnstats.studies.gradients.study import ALL_LAYERS, FACTOR, LOG_FACTOR, SQUARED_NORM
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from bnstats._checks.safe_text import raised
 from bnstats._checks.user_code import ReadOnlyError, called, name_of_function
 from bnstats._checks.values import shown
 from bnstats.sampling.populations import Population, population_of
-from bnstats.simulation.streams import digest, stream
+from bnstats.simulation.identity import digest, stream
 from bnstats.statistics.normalized import normalized
 from bnstats.statistics.theory import batch_size_of_theory, normalized_value_occurs
 

@@ -13,10 +13,10 @@ from numpy.random import Generator
 from bnstats._checks.array_types import FloatArray
 from bnstats._checks.numbers import number
 from bnstats.sampling.populations import Population
+from bnstats.simulation.identity import side_stream
 from bnstats.simulation.options import RunOptions, run_options
-from bnstats.simulation.result import Result
-from bnstats.simulation.run import Simulation, run
-from bnstats.simulation.streams import side_stream
+from bnstats.simulation.result import Result, Simulation
+from bnstats.simulation.run import run
 from bnstats.simulation.study import Condition, Study
 from bnstats.statistics import theory
 from bnstats.statistics.moments import Moments

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from bnstats.simulation.result import Result
-from bnstats.simulation.run import Simulation
+from bnstats.simulation.result import Result, Simulation
 
 
 @dataclass(frozen=True, repr=False)

@@ -20,7 +20,7 @@ from bnstats.networks.network import Network
 from bnstats.networks.recalibration import RECALIBRATIONS
 from bnstats.networks.recipe import Recipe
 from bnstats.networks.scores import scores
-from bnstats.simulation.streams import side_stream
+from bnstats.simulation.identity import side_stream
 
 Kind = str | Adaptation
 

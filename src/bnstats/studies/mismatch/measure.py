@@ -18,7 +18,8 @@ from bnstats.datasets.shifts import Shift
 from bnstats.networks.normalizers.normalizer import Normalizer
 from bnstats.simulation.options import RunOptions, run_options
 from bnstats.simulation.precision.paired_errors import Error, difference
-from bnstats.simulation.run import Simulation, run
+from bnstats.simulation.result import Simulation
+from bnstats.simulation.run import run
 from bnstats.statistics.conventions import Convention, Momentum
 from bnstats.studies.mismatch.evaluation import NO_SHIFT, PARTS, kind_of
 from bnstats.studies.mismatch.recipes import recipes

@@ -19,7 +19,7 @@ from bnstats.datasets.row_batching import RowBatching
 from bnstats.datasets.shifts import Shift
 from bnstats.networks.normalizers.registry import NORMALIZERS
 from bnstats.networks.recipe import Recipe
-from bnstats.simulation.streams import side_stream
+from bnstats.simulation.identity import side_stream
 from bnstats.simulation.study import Condition, Study
 from bnstats.studies.mismatch.evaluation import PARTS, TESTING, Evaluation, Kind, Trained
 

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import pandas as pd
 
-from bnstats.simulation.result import Result
-from bnstats.simulation.run import Simulation
+from bnstats.simulation.result import Result, Simulation
 from bnstats.studies.running_stats.study import RunningStudy
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from bnstats.datasets.binned_population import BinnedPopulation
 from bnstats.datasets.row_batching import Shuffled
 from bnstats.networks.network import Network
 from bnstats.networks.recipe import Recipe
-from bnstats.simulation.streams import side_stream
+from bnstats.simulation.identity import side_stream
 from bnstats.simulation.study import Condition, Study
 
 CHANGE, WITHOUT = "change", "without"

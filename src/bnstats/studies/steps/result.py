@@ -7,8 +7,7 @@ from typing import ClassVar
 
 import pandas as pd
 
-from bnstats.simulation.result import Result
-from bnstats.simulation.run import Simulation
+from bnstats.simulation.result import Result, Simulation
 
 
 @dataclass(frozen=True, repr=False)

@@ -19,7 +19,7 @@ from bnstats.networks.normalizers.registry import NORMALIZERS
 from bnstats.networks.recalibration import population
 from bnstats.networks.recipe import Recipe
 from bnstats.networks.scores import scores
-from bnstats.simulation.streams import side_stream
+from bnstats.simulation.identity import side_stream
 from bnstats.simulation.study import Condition, Study
 
 BATCH, POPULATION = "batch", "population"

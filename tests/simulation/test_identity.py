@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import bnstats as bn
-from bnstats.simulation.streams import canonical, digest, side_stream, stream
+from bnstats.simulation.identity import canonical, digest, side_stream, stream
 
 # Made anew in another process: everything of which an identity is promised.
 MAKER = """
@@ -52,7 +52,7 @@ def made():
 
 
 def elsewhere(hash_seed):
-    code = MAKER + "from bnstats.simulation.streams import digest\nprint(*map(digest, THINGS))"
+    code = MAKER + "from bnstats.simulation.identity import digest\nprint(*map(digest, THINGS))"
     run = f"exec({code!r}, {{'__name__': 'maker'}})"
     environment = {**os.environ, "PYTHONHASHSEED": hash_seed}
     done = subprocess.run([sys.executable, "-c", run], env=environment, capture_output=True, text=True, check=True)
