@@ -11,6 +11,7 @@ from functools import cached_property, partial
 from typing import Any
 
 from bnstats.claims.sequential_test import SequentialTest
+from bnstats.simulation.hook_names import check_names
 from bnstats.simulation.identity import description, digest, libraries
 from bnstats.simulation.placed_condition import PlacedCondition
 from bnstats.simulation.progress import Bar
@@ -23,6 +24,7 @@ class EvidenceBlocks(PlacedCondition):
     """Blocks of the first condition of a study of evidence, until all tests of a step have used them."""
 
     def __init__(self, study: Study, number: int) -> None:
+        check_names(type(study))
         super().__init__(study, study.conditions()[0], (number, 0))
         self.found: dict[int, Mapping[Any, Any]] = {}
 

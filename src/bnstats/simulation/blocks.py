@@ -17,6 +17,7 @@ from bnstats._checks.user_code import guarded
 from bnstats._checks.values import instance
 from bnstats.simulation.checks import target_of
 from bnstats.simulation.frozen_condition import FrozenCondition
+from bnstats.simulation.hook_names import check_names
 from bnstats.simulation.identity import digest, stream
 from bnstats.simulation.replicates.sample import origin_of
 from bnstats.simulation.replicates.tally import Tally
@@ -85,7 +86,8 @@ def run_block(study: Study, *, condition: int, block: int, seed: int = 0) -> Map
     >>> run_block(Coin(), condition=0, block=7)["heads"][:5]
     array([ True,  True,  True, False,  True])
     """
-    conditions = instance("study", study, Study, "one of a class derived from bn.Study").conditions()
+    check_names(type(instance("study", study, Study, "one of a class derived from bn.Study")))
+    conditions = study.conditions()
     place = whole("condition", condition, minimum=0, maximum=len(conditions) - 1)
     return replicates(study, conditions[place], whole("block", block, minimum=0), checked_seed("seed", seed))
 

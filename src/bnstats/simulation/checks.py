@@ -7,6 +7,7 @@ from numbers import Integral, Real
 from typing import Any
 
 from bnstats._checks.values import shown
+from bnstats.simulation.hook_names import check_names
 from bnstats.simulation.identity import digest
 from bnstats.simulation.study import Condition, Study
 from bnstats.simulation.summaries import summary_of
@@ -29,11 +30,7 @@ def check(study: Any) -> Sequence[Condition]:
     """Return the conditions of the study; raise ValueError if the study is invalid."""
     if not isinstance(study, Study):
         raise ValueError(f"study is an object of a class derived from bn.Study; got {shown(study)}.")
-    if callable(getattr(study, "origin", None)):
-        raise ValueError(
-            f"{type(study).__name__} has a method origin, which is now called target: rename it, and return the "
-            "true value that the replicates estimate."
-        )
+    check_names(type(study))
     for summary in study.summaries:
         summary_of(summary)
     conditions = study.conditions()
