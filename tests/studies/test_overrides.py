@@ -83,6 +83,47 @@ def test_theory_says_of_a_subclass_what_it_states_itself() -> None:
     assert bn.theory.rate("normal", "mean", batching=bn.Clustered(icc=1e-15)) == 0.0
 
 
+@pytest.mark.parametrize("statement", ["chance_all_equal", "fewest_draws"])
+def test_no_chance_of_equal_values_is_claimed_for_draws_of_a_subclass(statement: str) -> None:
+    """The inverse spread of batches of equal values is infinite: nothing shows that batches of 10 have none of them."""
+
+    @dataclass(frozen=True)
+    class Own(bn.IID):
+        def fill(self, population, rng, out):
+            population.fill(rng, out)
+
+    @dataclass(frozen=True)
+    class Stating(Own):
+        def chance_all_equal(self, population, batch_size):
+            return 0.0
+
+        def fewest_draws(self, batch_size, chance):
+            return batch_size
+
+    arguments = {"chance_all_equal": (bn.POPULATIONS["normal"], 10), "fewest_draws": (10, 0.5)}[statement]
+    assert math.isnan(getattr(Own(), statement)(*arguments))
+    for rule in (Stating(), bn.IID(), bn.WithoutReplacement(100), bn.Clustered(0.1), bn.Autocorrelated(0.1)):
+        assert np.isfinite(getattr(rule, statement)(*arguments))
+    given = {"batch_sizes": [10], "estimators": ["inv_std"]} | RUN
+    for rule, known in ((bn.IID(), True), (Stating(), True), (Own(), False)):
+        table = bn.measure_convergence("normal", batching=rule, **given).table
+        assert np.isfinite(table.loc[table["measure"] == "bias", "mcse"].item()) == known
+
+
+def test_a_plateau_is_of_the_weights_that_a_convention_has() -> None:
+    class Halves(bn.Convention):
+        def weight(self, step):
+            return np.full(np.shape(step), 0.5)
+
+    class Slower(bn.Convention):
+        def weight(self, step):
+            return 1 / np.sqrt(step)
+
+    assert Halves("own", 0.1).plateau == pytest.approx(1 / 3, rel=1e-12)
+    assert math.isnan(Slower("own", 0.1).plateau)
+    assert bn.Convention("own", 0.1).plateau == 0.1 / 1.9
+
+
 def test_a_formula_below_an_abstract_fill_is_kept() -> None:
     class Formula(bn.Batching):
         def variance_of_mean(self, population, batch_size):

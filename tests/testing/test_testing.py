@@ -247,7 +247,7 @@ def test_converges_errs_no_more_than_it_says(monkeypatch):
     _, most = bounds(0.05, 400)
     assert verdicts(0.5, 400).count("failed") <= most
     assert verdicts(0.5 - 1e-9, 400).count("passed") <= most
-    interval, looks = converges._interval, len(converges._looks(0.5, 0.05, 2**11, 2, ""))
+    interval, looks = converges._interval, len(converges._sizes(0.5, 0.05, 2**11, 2, ""))
     monkeypatch.setattr(converges, "_interval", lambda inside, total, error: interval(inside, total, looks * error))
     assert verdicts(0.5, 400).count("failed") > most
     assert verdicts(0.5 - 1e-9, 400).count("passed") > most

@@ -30,7 +30,9 @@ from bnstats.sampling.populations import Population, population_of
 class Batching(CheckedMethods, ABC):
     """Base class of batching rules.
 
-    A subclass that overrides `fill` of a rule states the variance of the batch mean, too; else the variance is nan.
+    A subclass that overrides `fill` of a rule states the variance of the batch mean, too; else the variance is nan. The
+    same holds for `chance_all_equal` and `fewest_draws`, without which estimates that divide by a batch's spread have
+    no standard error.
     """
 
     checks: ClassVar = {
@@ -43,8 +45,10 @@ class Batching(CheckedMethods, ABC):
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
-        if overridden_below(cls, "fill", "variance_of_mean"):
-            cls.variance_of_mean = _unknown  # type: ignore[assignment, method-assign]
+        replaced = sum("fill" in vars(base) for base in cls.__mro__) > 2  # this one, and more than the abstract one
+        for stated in ("variance_of_mean", *(("chance_all_equal", "fewest_draws") if replaced else ())):
+            if overridden_below(cls, "fill", stated):
+                setattr(cls, stated, _unknown)
 
     @abstractmethod
     def fill(self, population: Population, rng: Generator, out: FloatArray) -> None:

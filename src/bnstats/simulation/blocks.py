@@ -86,7 +86,8 @@ def run_block(study: Study, *, condition: int, block: int, seed: int = 0) -> Map
     >>> run_block(Coin(), condition=0, block=7)["heads"][:5]
     array([ True,  True,  True, False,  True])
     """
-    check_names(type(instance("study", study, Study, "one of a class derived from bn.Study")))
+    instance("study", study, Study, "one of a class derived from bn.Study")
+    check_names(type(study))
     conditions = study.conditions()
     place = whole("condition", condition, minimum=0, maximum=len(conditions) - 1)
     return replicates(study, conditions[place], whole("block", block, minimum=0), checked_seed("seed", seed))

@@ -17,6 +17,7 @@ from bnstats._checks.arguments import CheckedMethods, checked
 from bnstats._checks.array_types import FloatArray
 from bnstats._checks.arrays import real_array
 from bnstats._checks.numbers import count, interval, number, whole
+from bnstats._checks.user_code import overridden_below
 from bnstats._checks.values import flag, named, shown, word
 
 Momentum = float | None | Literal["default"]
@@ -47,6 +48,10 @@ def _steps(name: str, given: Any) -> FloatArray:
     if not (steps >= 1).all():
         raise ValueError(f"{name} counts from 1; got {shown(given)}.")
     return steps
+
+
+# Steps after which the variance of a running statistic is compared, to see if it still changes.
+MANY_STEPS = (4096, 8192)
 
 
 @checked(
@@ -186,11 +191,16 @@ class Convention(CheckedMethods):
     def plateau(self) -> float:
         """Limit of the running statistic's variance, relative to a batch statistic's: a / (2 - a); 0 for 1/t.
 
+        For a subclass that overrides `weight`, it is the variance after many steps, nan if that still changes.
+
         After many steps, PyTorch's running mean has the variance of an average over 19 batches:
 
         >>> round(1 / Convention.of("torch").plateau, 9)
         19.0
         """
+        if overridden_below(type(self), "weight", "plateau"):
+            early, late = (float(np.square(self.shares(steps)[1:]).sum()) for steps in MANY_STEPS)
+            return late if np.isclose(early, late, rtol=1e-9, atol=0) else np.nan
         return 0.0 if self.momentum is None else self.momentum / (2 - self.momentum)
 
 

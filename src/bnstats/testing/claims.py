@@ -1,20 +1,24 @@
-"""Argument checks, sample-size advice and the line that repeats a call, for all assertions."""
+"""Frame of assertions about an estimator: arguments, looks, verdict, and the line that repeats a call."""
 
 from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from bnstats._checks.array_types import FloatArray
 from bnstats._checks.numbers import interval, number
 from bnstats._checks.values import shown
 from bnstats.sampling.batching import Batching
 from bnstats.sampling.populations import Population
+from bnstats.simulation.identity import stream
+from bnstats.simulation.precision.looks import decided
 from bnstats.statistics.estimators import Estimator, estimator_of
+from bnstats.testing.batch_estimates import estimates_of
 
 false_alarm_rate = interval("(0, 0.5)", "a probability")
 """Argument check for the error rate of a verdict."""
@@ -70,17 +74,94 @@ def surplus(estimate: float, margin: float, tolerance: float) -> float:
     return narrower * narrower  # a product overflows to inf, where ** would raise OverflowError
 
 
-def repeat_with(
-    assertion: Callable[..., None], estimator: tuple[Any, str], population: tuple[Any, str], **arguments: Any
+@dataclass(frozen=True)
+class Claimed:
+    """Estimator, population and target that an assertion is about, and the line that repeats its call."""
+
+    estimator: Estimator
+    source: Population
+    batching: Batching
+    target: float
+    again: str
+
+    @staticmethod
+    def of(assertion: Callable[..., None], arguments: Mapping[str, Any]) -> Claimed:
+        """Return what a call of an assertion with these arguments is about; raise ValueError if it cannot be judged.
+
+        Batches of the smallest size must suffice for the estimator, and `batching` must be able to draw them.
+        """
+        __tracebackhide__ = True
+        source = Population.of(arguments["population"])
+        estimator = estimator_claimed(arguments["estimator"], arguments["to"])
+        batching, sizes = arguments["batching"], arguments.get("batch_sizes", [arguments.get("batch_size")])
+        for size in sizes:
+            batching.check(source, size)
+        target = target_of(estimator, source, batching)
+        estimator.check(source, min(sizes))
+        return Claimed(estimator, source, batching, target, _repeated(assertion, arguments, estimator, source))
+
+    def estimates(self, sizes: Sequence[int], batch_size: int, seed: int) -> Iterator[tuple[int, Iterator[FloatArray]]]:
+        """Yield the number of replicates at each look, and the estimates that are new at this look."""
+        rng = stream(seed, {"population": self.source, "batching": self.batching, "batch_size": batch_size}, 0)
+        total = 0
+        for size in sizes:
+            yield size, estimates_of(self.estimator, self.source, self.batching, rng, size - total, batch_size)
+            total = size
+
+
+@dataclass(frozen=True)
+class Look:
+    """What the draws of an assertion show at a look.
+
+    Attributes
+    ----------
+    interval : pair of float
+        Interval of the quantity that the claim is about.
+    found : str
+        Estimate and interval in words.
+    undecided : str
+        Sentence for the last look, if the interval decides nothing, with what would decide the claim.
+    """
+
+    interval: tuple[float, float]
+    found: str
+    undecided: str
+
+
+def settle(looks: Iterable[Look], region: tuple[float, float], otherwise: str, false_alarm: float, again: str) -> None:
+    """Return at the first look whose interval lies in the region of the claim.
+
+    Raises
+    ------
+    AssertionError
+        At the first look whose interval lies outside; `otherwise` is the claim that is then wrong, in words.
+    InsufficientPower
+        If no look decides.
+    """
+    __tracebackhide__ = True
+    undecided = ""
+    for look in looks:
+        verdict = decided(look.interval, region)
+        if verdict:
+            return
+        if verdict is False:
+            raise AssertionError(f"{look.found}: {otherwise} (false alarm {false_alarm:g}).\n{again}")
+        undecided = look.undecided
+    raise InsufficientPower(f"{undecided}.\n{again}")
+
+
+def _repeated(
+    assertion: Callable[..., None], arguments: Mapping[str, Any], estimator: Estimator, source: Population
 ) -> str:
     """Return the line that repeats a call, without the arguments that have their defaults.
 
     An estimator or a population that was not given by a known name is called by the name that it has in messages.
     """
-    parameters = inspect.signature(assertion).parameters
-    typed = [repr(given) if isinstance(given, str) else name for given, name in (estimator, population)]
-    texts = {key: (_typed(value), _typed(parameters[key].default)) for key, value in arguments.items()}
-    typed += [f"{key}={text}" for key, (text, default) in texts.items() if text != default]
+    named = {"estimator": estimator.name, "population": source.name}
+    typed = [repr(arguments[name]) if isinstance(arguments[name], str) else own for name, own in named.items()]
+    for name, parameter in inspect.signature(assertion).parameters.items():
+        if name not in named and (text := _typed(arguments[name])) != _typed(parameter.default):
+            typed.append(f"{name}={text}")
     return f"Reproduce: bn.testing.{assertion.__name__}({', '.join(typed)})"
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
 import numpy as np
-from numpy.random import Generator
 from statsmodels.stats.proportion import proportion_confint
 
 from bnstats._checks.arguments import checked
@@ -16,18 +15,9 @@ from bnstats._checks.numbers import batch_size as sizes_of_batches
 from bnstats._checks.numbers import interval, probability, whole
 from bnstats._checks.numbers import seed as checked_seed
 from bnstats.sampling.batching import IID, Batching, rule
-from bnstats.sampling.populations import Population
-from bnstats.simulation.identity import stream
+from bnstats.simulation.precision.looks import sizes_at_looks
 from bnstats.statistics.estimators import Estimator
-from bnstats.testing.batch_estimates import estimates_of
-from bnstats.testing.claims import (
-    MOST_DRAWS,
-    InsufficientPower,
-    estimator_claimed,
-    false_alarm_rate,
-    repeat_with,
-    target_of,
-)
+from bnstats.testing.claims import MOST_DRAWS, Claimed, InsufficientPower, Look, false_alarm_rate, settle
 
 
 @checked(
@@ -101,64 +91,30 @@ def assert_converges(
     interval 0.9... to 0.9... from ... replicates: not of at least 0.99 (false alarm 1e-06).
     Reproduce: bn.testing.assert_converges('mean', 'normal', within=0.2, batch_size=100, confidence=0.99)
     """
+    arguments = dict(locals())
     __tracebackhide__ = True
-    source, chosen = Population.of(population), estimator_claimed(estimator, to)
-    batching.check(source, batch_size)
-    target = target_of(chosen, source, batching)
-    chosen.check(source, batch_size)
-    again = repeat_with(
-        assert_converges,
-        (estimator, chosen.name),
-        (population, source.name),
-        to=to,
-        within=within,
-        batch_size=batch_size,
-        confidence=confidence,
-        batching=batching,
-        false_alarm=false_alarm,
-        seed=seed,
-        max_draws=max_draws,
-    )
-    looks = _looks(confidence, false_alarm, max_draws, batch_size, again)
-    rng = stream(seed, {"population": source, "batching": batching, "batch_size": batch_size}, 0)
-    for counts in _counts_at_looks(chosen, source, batching, batch_size, target, within, looks, rng):
-        total, inside, undefined = counts
-        low, high = _interval(inside, total, false_alarm / len(looks))
-        if low >= confidence:
-            return
-        if high < confidence:
-            break
-    found = (
-        f"{chosen.name} of a batch of {batch_size} from {source.name} lies within {within:g} of {target:g} with a "
-        f"probability of {inside / total:.5g}, interval {low:.5g} to {high:.5g} from {total} replicates"
-        f"{f' ({undefined} estimates are NaN)' if undefined else ''}"
-    )
-    if high < confidence:
-        raise AssertionError(f"{found}: not of at least {confidence:.10g} (false alarm {false_alarm:g}).\n{again}")
-    raise InsufficientPower(
-        f"{found}: too close to {confidence:.10g} to decide. Claim a lower confidence or a larger within, or raise "
-        f"max_draws.\n{again}"
-    )
+    claimed = Claimed.of(assert_converges, arguments)
+    sizes = _sizes(confidence, false_alarm, max_draws, batch_size, claimed.again)
+    error = false_alarm / len(sizes)
+    looks = _looks(claimed, claimed.estimates(sizes, batch_size, seed), within, confidence, error, batch_size)
+    settle(looks, (confidence, math.inf), f"not of at least {confidence:.10g}", false_alarm, claimed.again)
 
 
-def _counts_at_looks(
-    estimator: Estimator,
-    source: Population,
-    batching: Batching,
-    n: int,
-    target: float,
-    within: float,
-    looks: Sequence[int],
-    rng: Generator,
-) -> Iterator[tuple[int, int, int]]:
-    """Yield at each look the counts of replicates so far: all, those within the distance, and NaN."""
-    inside = undefined = total = 0
-    for look in looks:
-        for estimates in estimates_of(estimator, source, batching, rng, look - total, n):
-            inside += int(np.count_nonzero(np.abs(estimates - target) <= within))
-            undefined += int(np.count_nonzero(np.isnan(estimates)))
-        total = look
-        yield total, inside, undefined
+def _looks(claimed: Claimed, estimates: Any, within: float, confidence: float, error: float, n: int) -> Iterator[Look]:
+    """Yield the proportion of all replicates so far that lie within the distance."""
+    inside = undefined = 0
+    what = f"{claimed.estimator.name} of a batch of {n} from {claimed.source.name} lies within {within:g}"
+    for total, new in estimates:
+        for values in new:
+            inside += int(np.count_nonzero(np.abs(values - claimed.target) <= within))
+            undefined += int(np.count_nonzero(np.isnan(values)))
+        low, high = _interval(inside, total, error)
+        found = (
+            f"{what} of {claimed.target:g} with a probability of {inside / total:.5g}, interval {low:.5g} to "
+            f"{high:.5g} from {total} replicates{f' ({undefined} estimates are NaN)' if undefined else ''}"
+        )
+        advice = "Claim a lower confidence or a larger within, or raise max_draws"
+        yield Look((low, high), found, f"{found}: too close to {confidence:.10g} to decide. {advice}")
 
 
 def _first_look(confidence: float, error: float) -> int:
@@ -166,14 +122,14 @@ def _first_look(confidence: float, error: float) -> int:
     return math.ceil(math.log(error) / math.log(max(confidence, 1 - confidence)))
 
 
-def _looks(confidence: float, false_alarm: float, max_draws: int, batch_size: int, again: str) -> list[int]:
+def _sizes(confidence: float, false_alarm: float, max_draws: int, batch_size: int, again: str) -> list[int]:
     """Return the replicates at each look, doubling from the fewest that can decide at its error rate."""
     __tracebackhide__ = True
     max_replicates = max_draws // batch_size
     for count in range(max_replicates.bit_length(), 0, -1):
         first = _first_look(confidence, false_alarm / count)
         if first << (count - 1) <= max_replicates:
-            return [first << k for k in range(count)]
+            return sizes_at_looks(first, first << (count - 1))
     fewest = _first_look(confidence, false_alarm)
     raise InsufficientPower(
         f"{max_replicates} replicates cannot show a probability of {confidence:.10g} with error rates of "

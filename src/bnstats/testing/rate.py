@@ -18,18 +18,9 @@ from bnstats.simulation.result import Simulation
 from bnstats.statistics import theory
 from bnstats.statistics.estimators import Estimator
 from bnstats.studies.convergence.measure import measure_convergence
-from bnstats.studies.convergence.rates import Slope, slope
+from bnstats.studies.convergence.rates import slope
 from bnstats.studies.convergence.study import DRAWS_PER_SET, SETS_PER_BLOCK
-from bnstats.testing.claims import (
-    MOST_DRAWS,
-    InsufficientPower,
-    estimator_claimed,
-    false_alarm_rate,
-    repeat_with,
-    require,
-    surplus,
-    target_of,
-)
+from bnstats.testing.claims import MOST_DRAWS, Claimed, Look, false_alarm_rate, require, settle, surplus
 
 # Fractions of max_draws after which `assert_rate` looks. Fewer draws give too few groups for the slope's interval.
 FRACTIONS_OF_DRAWS = (0.25, 1.0)
@@ -115,62 +106,49 @@ def assert_rate(
     Traceback (most recent call last):
     ValueError: the rmse of var on t3 is infinite, so it has no rate; use measure='median_abs_error'.
     """
+    arguments = dict(locals())
     __tracebackhide__ = True
-    source, chosen = Population.of(population), estimator_claimed(estimator, to)
     require(len(batch_sizes) > 1, "batch_sizes", batch_sizes, "at least two sizes, or there is no slope")
-    target_of(chosen, source, batching)
-    _check_measure(measure, chosen, source, batching, max(batch_sizes))
-    chosen.check(source, min(batch_sizes))
-    again = repeat_with(
-        assert_rate,
-        (estimator, chosen.name),
-        (population, source.name),
-        rate=rate,
-        tolerance=tolerance,
-        to=to,
-        measure=measure,
-        batch_sizes=tuple(batch_sizes),
-        batching=batching,
-        false_alarm=false_alarm,
-        seed=seed,
-        max_draws=max_draws,
-    )
-    lower, upper = rate - tolerance, rate + tolerance
-    what = f"{measure} of {chosen.name} on {source.name}"
-    for fitted in _slopes(chosen, source, batching, batch_sizes, measure, max_draws, seed):
-        # A true claim can fail on one side only, and a false claim can pass on one side only.
-        low, high = fitted.interval(false_alarm / len(FRACTIONS_OF_DRAWS))
-        found = f"{what} falls as n^{fitted.rate:.4g}, interval {low:.4g} to {high:.4g}"
-        if lower <= low and high <= upper:
-            return
-        if high < lower or low > upper:
-            text = f"{found}: not n^{rate:g} to within {tolerance:g} (false alarm {false_alarm:g})."
-            raise AssertionError(f"{text}\n{again}")
-    if math.isnan(low):
-        raise InsufficientPower(
-            f"{max_draws} draws do not show how the {what} falls: it is smaller than its Monte Carlo error, or "
-            f"its tails are too heavy. Use measure='median_abs_error', or raise max_draws.\n{again}"
-        )
-    advice = _what_would_decide(fitted.rate - rate, high - fitted.rate, tolerance, max_draws)
-    raise InsufficientPower(f"{found}: that neither lies within {lower:g} to {upper:g} nor outside. {advice}.\n{again}")
+    claimed = Claimed.of(assert_rate, arguments | {"batch_sizes": tuple(batch_sizes)})
+    _check_measure(measure, claimed, max(batch_sizes))
+    # A true claim can fail on one side only, and a false claim can pass on one side only.
+    error = false_alarm / len(FRACTIONS_OF_DRAWS)
+    looks = _looks(claimed, rate, tolerance, measure, batch_sizes, error, max_draws, seed)
+    region, otherwise = (rate - tolerance, rate + tolerance), f"not n^{rate:g} to within {tolerance:g}"
+    settle(looks, region, otherwise, false_alarm, claimed.again)
 
 
-def _slopes(
-    estimator: Estimator,
-    source: Population,
-    batching: Batching,
-    sizes: Sequence[int],
-    measure: str,
-    max_draws: int,
+def _looks(
+    claimed: Claimed, rate: float, tolerance: float, measure: str, sizes: Sequence[int], error: float, max_draws: int,
     seed: int,
-) -> Iterator[Slope]:
-    """Yield the slope at each look."""
-    given: dict[str, Any] = {"batch_sizes": sizes, "estimators": [estimator], "batching": batching, "seed": seed}
+) -> Iterator[Look]:  # fmt: skip
+    """Yield the slope of the error after each part of the draws."""
+    what = f"{measure} of {claimed.estimator.name} on {claimed.source.name}"
     for fraction in FRACTIONS_OF_DRAWS:
-        replicates = int(fraction * max_draws) // DRAWS_PER_SET
-        measured = measure_convergence(source, precision=None, max_replicates=replicates, progress=False, **given)
-        _check_defined(measured.simulation, measure, estimator, source)
-        yield slope(measured.table[measured.table["measure"] == measure], measured.simulation)
+        measured = measure_convergence(
+            claimed.source,
+            batch_sizes=sizes,
+            estimators=[claimed.estimator],
+            batching=claimed.batching,
+            precision=None,
+            max_replicates=int(fraction * max_draws) // DRAWS_PER_SET,
+            progress=False,
+            seed=seed,
+        )
+        _check_defined(measured.simulation, measure, claimed.estimator, claimed.source)
+        fitted = slope(measured.table[measured.table["measure"] == measure], measured.simulation)
+        low, high = fitted.interval(error)
+        found = f"{what} falls as n^{fitted.rate:.4g}, interval {low:.4g} to {high:.4g}"
+        if math.isnan(low):
+            undecided = (
+                f"{max_draws} draws do not show how the {what} falls: it is smaller than its Monte Carlo error, or its "
+                "tails are too heavy. Use measure='median_abs_error', or raise max_draws"
+            )
+        else:
+            region = f"{rate - tolerance:g} to {rate + tolerance:g}"
+            advice = _what_would_decide(fitted.rate - rate, high - fitted.rate, tolerance, max_draws)
+            undecided = f"{found}: that neither lies within {region} nor outside. {advice}"
+        yield Look((low, high), found, undecided)
 
 
 def _check_defined(simulation: Simulation, measure: str, estimator: Estimator, source: Population) -> None:
@@ -192,8 +170,9 @@ def _what_would_decide(off: float, margin: float, tolerance: float, max_draws: i
     return f"Raise max_draws to 2**{math.ceil(math.log2(draws))}, or change tolerance"
 
 
-def _check_measure(measure: str, estimator: Estimator, population: Population, batching: Batching, size: int) -> None:
-    if math.isinf(getattr(theory.sampling(population, size, estimator, batching), measure)):
+def _check_measure(measure: str, claimed: Claimed, size: int) -> None:
+    estimator, population = claimed.estimator, claimed.source
+    if math.isinf(getattr(theory.sampling(population, size, estimator, claimed.batching), measure)):
         raise ValueError(
             f"the {measure} of {estimator.name} on {population.name} is infinite, so it has no rate; use "
             "measure='median_abs_error'."

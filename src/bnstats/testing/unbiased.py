@@ -9,29 +9,19 @@ from typing import Any
 import numpy as np
 
 from bnstats._checks.arguments import checked
-from bnstats._checks.array_types import FloatArray
 from bnstats._checks.numbers import batch_size as sizes_of_batches
 from bnstats._checks.numbers import interval, whole
 from bnstats._checks.numbers import seed as checked_seed
 from bnstats.sampling.batching import IID, Batching, rule
-from bnstats.sampling.populations import Population
-from bnstats.simulation.identity import stream
 from bnstats.simulation.precision.degrees_of_freedom import of_mean
+from bnstats.simulation.precision.looks import sizes_at_looks
 from bnstats.simulation.replicates.central_moments import merge_moments
 from bnstats.simulation.replicates.tally import Tally
 from bnstats.statistics import theory
 from bnstats.statistics.estimators import Estimator
 from bnstats.studies.convergence.finite_sample_tail_index import finite_sample_tail_index
 from bnstats.testing.batch_estimates import estimates_of
-from bnstats.testing.claims import (
-    MOST_DRAWS,
-    InsufficientPower,
-    estimator_claimed,
-    false_alarm_rate,
-    repeat_with,
-    surplus,
-    target_of,
-)
+from bnstats.testing.claims import MOST_DRAWS, Claimed, Look, false_alarm_rate, settle, surplus
 from bnstats.testing.error_bounds import quantile
 
 # Number of estimates that are searched for NaN.
@@ -104,58 +94,36 @@ def assert_unbiased(
     replicates: not within 0.02 of 0 (false alarm 1e-06).
     Reproduce: bn.testing.assert_unbiased('var', 'exponential', tolerance=0.02, batch_size=10)
     """
+    arguments = dict(locals())
     __tracebackhide__ = True
-    source, chosen = Population.of(population), estimator_claimed(estimator, to)
     max_draws = whole("max_draws", max_draws, minimum=FIRST_LOOK_ESTIMATES * batch_size, maximum=MOST_DRAWS)
-    batching.check(source, batch_size)
-    target = target_of(chosen, source, batching)
-    chosen.check(source, batch_size)
-    _check_variance(chosen, source, batching, batch_size, max_draws // batch_size)
-    again = repeat_with(
-        assert_unbiased,
-        (estimator, chosen.name),
-        (population, source.name),
-        to=to,
-        tolerance=tolerance,
-        batch_size=batch_size,
-        batching=batching,
-        false_alarm=false_alarm,
-        seed=seed,
-        max_draws=max_draws,
-    )
-    looks = 1 + int(math.log2(max_draws // batch_size / FIRST_LOOK_ESTIMATES))
-    for moments in _moments_at_looks(chosen, source, batching, batch_size, target, looks, seed):
-        bias, margin = _interval(moments, false_alarm / looks)
-        if abs(bias) + margin <= tolerance:
-            return
-        if abs(bias) - margin > tolerance:
-            break
-    found = (
-        f"{chosen.name} of a batch of {batch_size} from {source.name} has a bias of {bias:.4g}, interval "
-        f"{bias - margin:.4g} to {bias + margin:.4g} from {moments[0]:.0f} replicates"
-    )
-    if abs(bias) - margin > tolerance:
-        raise AssertionError(f"{found}: not within {tolerance:g} of 0 (false alarm {false_alarm:g}).\n{again}")
-    raise InsufficientPower(
-        f"{found}: that neither lies within {tolerance:g} of 0 nor outside. "
-        f"{_what_would_decide(bias, margin, tolerance, int(moments[0]), batch_size)}.\n{again}"
-    )
+    claimed = Claimed.of(assert_unbiased, arguments | {"max_draws": max_draws})
+    _check_variance(claimed, batch_size, max_draws // batch_size)
+    doublings = int(math.log2(max_draws // batch_size / FIRST_LOOK_ESTIMATES))
+    sizes = sizes_at_looks(FIRST_LOOK_ESTIMATES, FIRST_LOOK_ESTIMATES << doublings)
+    looks = _looks(claimed, claimed.estimates(sizes, batch_size, seed), tolerance, false_alarm / len(sizes), batch_size)
+    settle(looks, (-tolerance, tolerance), f"not within {tolerance:g} of 0", false_alarm, claimed.again)
 
 
-def _moments_at_looks(
-    estimator: Estimator, source: Population, batching: Batching, n: int, target: float, looks: int, seed: int
-) -> Iterator[FloatArray]:
-    """Yield at each look the moments, to order four, of the errors of all replicates so far."""
-    rng = stream(seed, {"population": source, "batching": batching, "batch_size": n}, 0)
-    moments, total = np.zeros(5), 0
-    for look in range(looks):
-        for estimates in estimates_of(estimator, source, batching, rng, (FIRST_LOOK_ESTIMATES << look) - total, n):
-            moments = merge_moments(moments, Tally.of({"estimate": estimates}, [target], histogram=False).moments[:, 0])
-        total = FIRST_LOOK_ESTIMATES << look
-        yield moments
+def _looks(claimed: Claimed, estimates: Any, tolerance: float, error: float, n: int) -> Iterator[Look]:
+    """Yield the bias of all replicates so far."""
+    moments = np.zeros(5)
+    for total, new in estimates:
+        for values in new:
+            tally = Tally.of({"estimate": values}, [claimed.target], histogram=False)
+            moments = merge_moments(moments, tally.moments[:, 0])
+        bias, margin = _interval(moments, error)
+        found = (
+            f"{claimed.estimator.name} of a batch of {n} from {claimed.source.name} has a bias of {bias:.4g}, interval "
+            f"{bias - margin:.4g} to {bias + margin:.4g} from {total} replicates"
+        )
+        advice = _what_would_decide(bias, margin, tolerance, total, n)
+        undecided = f"{found}: that neither lies within {tolerance:g} of 0 nor outside. {advice}"
+        yield Look((bias - margin, bias + margin), found, undecided)
 
 
-def _check_variance(estimator: Estimator, source: Population, batching: Batching, n: int, replicates: int) -> None:
+def _check_variance(claimed: Claimed, n: int, replicates: int) -> None:
+    estimator, source, batching = claimed.estimator, claimed.source, claimed.batching
     infinite = math.isinf(theory.sampling(source, n, estimator, batching).se)
     if infinite or finite_sample_tail_index(source, batching, estimator, n, replicates) <= 2:
         estimates = np.concatenate([*estimates_of(estimator, source, batching, np.random.default_rng(0), PROBED, n)])

@@ -53,6 +53,8 @@ def _crowding(source: Population, batching: Batching, eps: float, n: int, replic
     """
     equal = batching.chance_all_equal(source, n)
     draws = batching.fewest_draws(n, 1 / replicates)
+    if np.isnan(equal) or np.isnan(draws):  # nothing is known of a user's rule
+        return 1.0
     if eps > 0:
         crowded = largest_share(source.ordered, 2 * np.sqrt(eps)) ** draws
         chance = max(equal, crowded, float(stats.chi2.cdf(n * eps / source.var, n - 1)))
