@@ -55,7 +55,7 @@ def test_a_study_that_fails_is_a_failing_block(processes: bool) -> None:
 
 
 def test_a_study_that_cannot_be_sent_is_said() -> None:
-    with ProcessPoolExecutor(1) as pool, pytest.raises(WorkersLostError, match="cannot load the study"):
+    with ProcessPoolExecutor(1) as pool, pytest.raises(ValueError, match="study cannot be sent to another process"):
         check_claims(claim(lambda x: x.mean(axis=1)), executor=pool)
 
 

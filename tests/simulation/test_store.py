@@ -415,7 +415,7 @@ def test_a_full_disk_keeps_what_is_finished(tmp_path):
     finished = stored(tmp_path / "s")
     assert 0 < finished < 1000
     again = Store(tmp_path / "s", {"study": "full"})
-    assert all(again.get("condition", block) is not None for block in range(finished))
+    assert all(again.get("condition", block, Tally) is not None for block in range(finished))
     again.close()
 
 
@@ -459,7 +459,7 @@ def test_an_interruption_between_blocks_keeps_what_is_finished(tmp_path, monkeyp
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Bar, "blocks", interrupted)
+    monkeypatch.setattr(Bar, "drew", interrupted)
     with pytest.raises(KeyboardInterrupt):
         counted(tmp_path / "s")
     assert stored(tmp_path / "s") >= 1

@@ -119,13 +119,13 @@ class Look:
         Interval of the quantity that the claim is about.
     found : str
         Estimate and interval in words.
-    undecided : str
+    undecided : callable () -> str
         Sentence for the last look, if the interval decides nothing, with what would decide the claim.
     """
 
     interval: tuple[float, float]
     found: str
-    undecided: str
+    undecided: Callable[[], str]
 
 
 def settle(looks: Iterable[Look], region: tuple[float, float], otherwise: str, false_alarm: float, again: str) -> None:
@@ -139,15 +139,15 @@ def settle(looks: Iterable[Look], region: tuple[float, float], otherwise: str, f
         If no look decides.
     """
     __tracebackhide__ = True
-    undecided = ""
+    look = None
     for look in looks:
         verdict = decided(look.interval, region)
         if verdict:
             return
         if verdict is False:
             raise AssertionError(f"{look.found}: {otherwise} (false alarm {false_alarm:g}).\n{again}")
-        undecided = look.undecided
-    raise InsufficientPower(f"{undecided}.\n{again}")
+    assert look is not None
+    raise InsufficientPower(f"{look.undecided()}.\n{again}")
 
 
 def _repeated(

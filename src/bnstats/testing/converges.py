@@ -114,7 +114,8 @@ def _looks(claimed: Claimed, estimates: Any, within: float, confidence: float, e
             f"{high:.5g} from {total} replicates{f' ({undefined} estimates are NaN)' if undefined else ''}"
         )
         advice = "Claim a lower confidence or a larger within, or raise max_draws"
-        yield Look((low, high), found, f"{found}: too close to {confidence:.10g} to decide. {advice}")
+        undecided = f"{found}: too close to {confidence:.10g} to decide. {advice}"
+        yield Look((low, high), found, partial(str, undecided))
 
 
 def _first_look(confidence: float, error: float) -> int:

@@ -139,16 +139,23 @@ def _looks(
         fitted = slope(measured.table[measured.table["measure"] == measure], measured.simulation)
         low, high = fitted.interval(error)
         found = f"{what} falls as n^{fitted.rate:.4g}, interval {low:.4g} to {high:.4g}"
-        if math.isnan(low):
-            undecided = (
-                f"{max_draws} draws do not show how the {what} falls: it is smaller than its Monte Carlo error, or its "
-                "tails are too heavy. Use measure='median_abs_error', or raise max_draws"
-            )
-        else:
-            region = f"{rate - tolerance:g} to {rate + tolerance:g}"
-            advice = _what_would_decide(fitted.rate - rate, high - fitted.rate, tolerance, max_draws)
-            undecided = f"{found}: that neither lies within {region} nor outside. {advice}"
-        yield Look((low, high), found, undecided)
+        yield Look((low, high), found, partial(_undecided, what, found, rate, tolerance, fitted.rate, high, max_draws))
+
+
+def _undecided(
+    what: str, found: str, rate: float, tolerance: float, estimate: float, high: float, max_draws: int
+) -> str:
+    if math.isnan(high):
+        return (
+            f"{max_draws} draws do not show how the {what} falls: it is smaller than its Monte Carlo error, or its "
+            "tails are too heavy. Use measure='median_abs_error', or raise max_draws"
+        )
+    draws = max_draws * surplus(estimate - rate, high - estimate, tolerance)
+    if draws > DRAWS_OF_A_DAY:
+        advice = "Change tolerance: the slope is too close to the border for any number of draws"
+    else:
+        advice = f"Raise max_draws to 2**{math.ceil(math.log2(draws))}, or change tolerance"
+    return f"{found}: that neither lies within {rate - tolerance:g} to {rate + tolerance:g} nor outside. {advice}"
 
 
 def _check_defined(simulation: Simulation, measure: str, estimator: Estimator, source: Population) -> None:
@@ -161,13 +168,6 @@ def _check_defined(simulation: Simulation, measure: str, estimator: Estimator, s
                 f"{estimator.name} is {what} for {count} of {row.replicates} batches of {row.batch_size} from "
                 f"{source.name}, so its error has no rate; return a number for these, too, or take larger batches."
             )
-
-
-def _what_would_decide(off: float, margin: float, tolerance: float, max_draws: int) -> str:
-    draws = max_draws * surplus(off, margin, tolerance)
-    if draws > DRAWS_OF_A_DAY:
-        return "Change tolerance: the slope is too close to the border for any number of draws"
-    return f"Raise max_draws to 2**{math.ceil(math.log2(draws))}, or change tolerance"
 
 
 def _check_measure(measure: str, claimed: Claimed, size: int) -> None:

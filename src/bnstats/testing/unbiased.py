@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -117,8 +118,7 @@ def _looks(claimed: Claimed, estimates: Any, tolerance: float, error: float, n: 
             f"{claimed.estimator.name} of a batch of {n} from {claimed.source.name} has a bias of {bias:.4g}, interval "
             f"{bias - margin:.4g} to {bias + margin:.4g} from {total} replicates"
         )
-        advice = _what_would_decide(bias, margin, tolerance, total, n)
-        undecided = f"{found}: that neither lies within {tolerance:g} of 0 nor outside. {advice}"
+        undecided = partial(_undecided, found, bias, margin, tolerance, total, n)
         yield Look((bias - margin, bias + margin), found, undecided)
 
 
@@ -149,9 +149,11 @@ def _interval(moments: np.ndarray[Any, Any], error: float) -> tuple[float, float
     return mean, float(quantile(error, np.array(df))) * math.sqrt(squares / (n - 1) / n)
 
 
-def _what_would_decide(bias: float, margin: float, tolerance: float, replicates: int, batch_size: int) -> str:
+def _undecided(found: str, bias: float, margin: float, tolerance: float, replicates: int, batch_size: int) -> str:
     times = surplus(bias, margin, tolerance)
-    if not math.isfinite(times):
-        return "All estimates are the same, or infinite: no number of draws shows how often other values occur"
-    looks = math.ceil(math.log2(replicates * times / FIRST_LOOK_ESTIMATES))
-    return f"Change tolerance, or raise max_draws to {(FIRST_LOOK_ESTIMATES << looks) * batch_size}"
+    if math.isfinite(times):
+        looks = math.ceil(math.log2(replicates * times / FIRST_LOOK_ESTIMATES))
+        advice = f"Change tolerance, or raise max_draws to {(FIRST_LOOK_ESTIMATES << looks) * batch_size}"
+    else:
+        advice = "All estimates are the same, or infinite: no number of draws shows how often other values occur"
+    return f"{found}: that neither lies within {tolerance:g} of 0 nor outside. {advice}"
