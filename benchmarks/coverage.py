@@ -27,7 +27,7 @@ import bnstats as bn
 from benchmarks import campaigns
 from bnstats._checks.array_types import FloatArray
 from bnstats.simulation.study import Condition
-from bnstats.simulation.summaries import SUMMARIES
+from bnstats.simulation.summaries.registry import SUMMARIES
 
 REPLICATES = (250, 500, 1000, 4000)
 BLOCKS = 10

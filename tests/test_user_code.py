@@ -26,7 +26,7 @@ from bnstats.networks.network import Network
 from bnstats.networks.normalizers.normalizer import Normalizer
 from bnstats.networks.recipe import Recipe
 from bnstats.simulation.identity import canonical
-from bnstats.simulation.summaries import Summary
+from bnstats.simulation.summaries.summary import Summary
 
 SENTENCE = "writes into a read-only array; all of its arrays are read-only: let it copy the array first"
 

@@ -18,7 +18,7 @@ from bnstats.simulation.precision.stopping import Case, judge, settled
 from bnstats.simulation.replicates.accumulator import Accumulator
 from bnstats.simulation.replicates.sample import Sample
 from bnstats.simulation.replicates.tally import Tally
-from bnstats.simulation.summaries import SUMMARIES
+from bnstats.simulation.summaries.registry import SUMMARIES
 
 
 @dataclass(frozen=True)

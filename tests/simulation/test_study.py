@@ -21,7 +21,7 @@ import bnstats as bn
 from bnstats.simulation.blocks import BlockError, failure
 from bnstats.simulation.checks import NUMBER_COLUMNS
 from bnstats.simulation.identity import stream
-from bnstats.simulation.summaries import SUMMARIES
+from bnstats.simulation.summaries.registry import SUMMARIES
 from bnstats.testing import assert_within_mcse
 
 

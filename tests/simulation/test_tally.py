@@ -19,7 +19,7 @@ from bnstats.simulation.replicates.nested_bins import codes_of
 from bnstats.simulation.replicates.sample import GROUPS
 from bnstats.simulation.replicates.tally import Tally
 from bnstats.simulation.storage.packing import pack, unpack
-from bnstats.simulation.summaries import SUMMARIES
+from bnstats.simulation.summaries.registry import SUMMARIES
 
 numbers = st.lists(st.floats(-1e6, 1e6, allow_subnormal=False), min_size=1, max_size=40)
 

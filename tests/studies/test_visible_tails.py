@@ -13,7 +13,7 @@ import pytest
 from scipy import stats
 
 import bnstats as bn
-from bnstats.simulation.summaries import SUMMARIES
+from bnstats.simulation.summaries.registry import SUMMARIES
 from bnstats.statistics.estimators import ESTIMATORS, inv_std
 from bnstats.statistics.outlier_sensitivity import crowding_power, outlier_powers
 from bnstats.studies.convergence.finite_sample_tail_index import finite_sample_tail_index

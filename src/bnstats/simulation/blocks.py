@@ -22,7 +22,7 @@ from bnstats.simulation.identity import digest, stream
 from bnstats.simulation.replicates.sample import origin_of
 from bnstats.simulation.replicates.tally import Tally
 from bnstats.simulation.study import Condition, Study
-from bnstats.simulation.summaries import histogram
+from bnstats.simulation.summaries.registry import histogram
 
 
 class BlockError(RuntimeError):

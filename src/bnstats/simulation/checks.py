@@ -10,7 +10,7 @@ from bnstats._checks.values import shown
 from bnstats.simulation.hook_names import check_names
 from bnstats.simulation.identity import digest
 from bnstats.simulation.study import Condition, Study
-from bnstats.simulation.summaries import summary_of
+from bnstats.simulation.summaries.registry import summary_of
 
 # Columns of every table; a parameter of a condition must have another name.
 NUMBER_COLUMNS = (

@@ -17,7 +17,8 @@ from bnstats.simulation.replicates.control_variates import contradicted
 from bnstats.simulation.replicates.sample import Sample
 from bnstats.simulation.replicates.tally import Tally
 from bnstats.simulation.study import Condition, Study
-from bnstats.simulation.summaries import SUMMARIES, Summary, histogram, summary_of
+from bnstats.simulation.summaries.registry import SUMMARIES, histogram, summary_of
+from bnstats.simulation.summaries.summary import Summary
 
 Key = tuple[Any, ...]
 

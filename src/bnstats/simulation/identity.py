@@ -32,7 +32,7 @@ from numpy.random import SFC64, Generator, SeedSequence
 
 from bnstats._checks.user_code import LENDING
 from bnstats.simulation.study import Condition, Study
-from bnstats.simulation.summaries import histogram
+from bnstats.simulation.summaries.registry import histogram
 
 _PACKAGE = __name__.partition(".")[0]
 # Flags of a function: it takes *args, it takes **kwargs, it is a generator.

@@ -18,7 +18,7 @@ from bnstats._checks.values import shown
 from bnstats.simulation.precision.first_block import FirstBlock
 from bnstats.simulation.precision.paired_errors import Error, error_of_difference, independent_difference
 from bnstats.simulation.replicates.sample import Sample
-from bnstats.simulation.summaries import Summary
+from bnstats.simulation.summaries.summary import Summary
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

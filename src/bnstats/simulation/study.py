@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from bnstats.simulation.summaries import Summary
+from bnstats.simulation.summaries.summary import Summary
 
 Condition = Mapping[str, Any]
 

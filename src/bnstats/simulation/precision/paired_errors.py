@@ -19,7 +19,7 @@ from scipy import stats
 from bnstats._checks.array_types import FloatArray
 from bnstats.simulation.precision.first_block import FirstBlock
 from bnstats.simulation.replicates.sample import Sample
-from bnstats.simulation.summaries import Summary
+from bnstats.simulation.summaries.summary import Summary
 
 # Part of the sum of two errors: a paired error below it is rounding, and shows that no difference was seen.
 ROUNDING = 1e-12

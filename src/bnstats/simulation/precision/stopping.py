@@ -32,7 +32,7 @@ import numpy as np
 
 from bnstats.simulation.replicates.sample import Evidence
 from bnstats.simulation.study import Condition, Study
-from bnstats.simulation.summaries import Summary
+from bnstats.simulation.summaries.summary import Summary
 
 
 class Case(Enum):

@@ -1,0 +1,1 @@
+"""Summaries of replicates, each with its Monte Carlo standard error."""

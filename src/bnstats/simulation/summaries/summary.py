@@ -1,0 +1,204 @@
+"""Summary: a number computed from replicates, with its Monte Carlo standard error."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from bnstats._checks.arguments import checked
+from bnstats._checks.array_types import FloatArray
+from bnstats._checks.numbers import interval
+from bnstats._checks.user_code import answer
+from bnstats._checks.values import flag, function, optional, word
+from bnstats.simulation.precision.degrees_of_freedom import of_mean
+from bnstats.simulation.replicates.control_variates import LEAST_GAIN
+from bnstats.simulation.replicates.sample import Evidence, Sample
+
+
+def _df_of_mean(e: Evidence) -> float:
+    return of_mean(e.n, e.skewness, e.kurtosis)
+
+
+def _of_evidence(name: str, given: Any) -> Any:
+    return function(name, given, "f(evidence), which returns a number")
+
+
+@checked(
+    name=word,
+    value=_of_evidence,
+    mcse=_of_evidence,
+    order=interval("[0, inf)"),
+    scale=optional(_of_evidence),
+    histogram=flag,
+    at_gap=optional(_of_evidence),
+    of_events=flag,
+    of_model_se=flag,
+    gradient=optional(_of_evidence),
+    df=_of_evidence,
+)
+@dataclass(frozen=True)
+class Summary:
+    """Number that summarizes replicates.
+
+    Attributes
+    ----------
+    name : str
+        Name in the column `summary`.
+    value, mcse : callable (Evidence) -> float
+        Value and Monte Carlo standard error, from moments and quantiles of the replicates.
+    df : callable (Evidence) -> float
+        Degrees of freedom of the MCSE; by default those of the MCSE of a mean.
+    order : float
+        The MCSE exists if the moment of abs(value) of this order exists.
+    scale : callable (Evidence) -> float, optional
+        The relative MCSE is the MCSE divided by the scale; by default the scale is the value.
+    histogram : bool
+        True if the summary needs a histogram of the replicates, besides their moments.
+    at_gap : callable (Evidence) -> bool, optional
+        True if chance decides between two values far apart. More replicates then reduce the MCSE suddenly or, at a tie,
+        never.
+    of_events : bool
+        True if the summary is the proportion of replicates that are True.
+    of_model_se : bool
+        True if the summary uses standard errors by a model, see `Study.model_se`.
+    gradient : callable (Evidence) -> pair of floats, optional
+        Derivatives by the mean and the mean square of value - origin, if the summary is a function of the two. Only
+        summaries with a gradient can use control variates.
+
+    Examples
+    --------
+    The proportion of events has the variance p (1 - p) / n:
+
+    >>> share = Summary("share", lambda e: e.mean, lambda e: (e.central(2) / e.n) ** 0.5, order=2)
+    >>> share.name
+    'share'
+    """
+
+    name: str
+    value: Callable[[Evidence], float]
+    mcse: Callable[[Evidence], float]
+    order: float
+    scale: Callable[[Evidence], float] | None = None
+    histogram: bool = False
+    at_gap: Callable[[Evidence], bool] | None = None
+    of_events: bool = False
+    of_model_se: bool = False
+    gradient: Callable[[Evidence], tuple[float, float]] | None = None
+    df: Callable[[Evidence], float] = _df_of_mean
+
+    def _of(self, part: str, evidence: Evidence, kind: Callable[[Any], Any] = float) -> Any:
+        """Return what one of the functions returns for these replicates; a user's function fails in a sentence."""
+        return answer(f"{part} of summary {self.name!r}", kind, getattr(self, part), evidence)
+
+    def chance_decides(self, evidence: Evidence) -> bool:
+        """Return True if `at_gap` is true of these replicates.
+
+        Parameters
+        ----------
+        evidence : Evidence
+            Moments and quantiles of the replicates.
+
+        Returns
+        -------
+        bool
+            True if chance decides between two values far apart.
+        """
+        return self.at_gap is not None and self._of("at_gap", evidence, bool)
+
+    def of(self, evidence: Evidence) -> tuple[float, float, float]:
+        """Return value, MCSE and relative MCSE.
+
+        Parameters
+        ----------
+        evidence : Evidence
+            Moments and quantiles of the replicates.
+
+        Returns
+        -------
+        tuple of float
+            Value, MCSE and relative MCSE; the first two in the unit of the summary.
+        """
+        with np.errstate(all="ignore"):
+            value = self._of("value", evidence)
+            if evidence.value_range == 0:
+                return value, 0.0, 0.0
+            return value, *self._errors(evidence, self._of("mcse", evidence))
+
+    def df_of(self, evidence: Evidence) -> float:
+        """Return the degrees of freedom of the MCSE.
+
+        Parameters
+        ----------
+        evidence : Evidence
+            Moments and quantiles of the replicates.
+
+        Returns
+        -------
+        float
+            Degrees of freedom.
+        """
+        return float(self._of("df", evidence))
+
+    def of_controlled(self, evidence: Evidence) -> tuple[float, float, float] | None:
+        """Return value, MCSE and relative MCSE with control variates, by the delta method.
+
+        None if there are no control variates, or if they do not make the number more precise.
+
+        Parameters
+        ----------
+        evidence : Evidence
+            Moments and quantiles of the replicates.
+
+        Returns
+        -------
+        tuple of float, or None
+            Value, MCSE and relative MCSE.
+        """
+        if self.gradient is None or evidence.controlled is None or not evidence.enough_for_slopes:
+            return None
+        controlled, covariance = evidence.controlled
+        with np.errstate(all="ignore"):
+            slope = self._of("gradient", controlled, np.array)
+            value, mcse = self._of("value", controlled), float(np.sqrt(slope @ covariance @ slope))
+            plain = self._of("mcse", evidence)
+            if not (math.isfinite(value) and mcse**2 * LEAST_GAIN < plain**2):
+                return None
+            return value, *self._errors(controlled, mcse)
+
+    def _errors(self, evidence: Evidence, mcse: float) -> tuple[float, float]:
+        """Return the MCSE, and the MCSE divided by the scale."""
+        scale = abs(self._of("scale" if self.scale else "value", evidence))
+        if mcse == 0:
+            return mcse, 0.0
+        if math.isnan(mcse):  # fourth powers exceed the largest float
+            return math.inf, math.inf
+        return mcse, mcse / scale if scale > 0 else np.inf
+
+    def leaving_out(self, sample: Sample, groups: int | None = None) -> FloatArray:
+        """Return the value without each group in turn, with control variates if the sample has any.
+
+        The value is NaN without the only group that holds replicates. With fewer `groups` than the sample has, the
+        later groups are merged into the first ones in turn.
+
+        Parameters
+        ----------
+        sample : Sample
+            Replicates in independent groups of blocks.
+        groups : int, optional
+            Number of groups; by default as many as the sample has.
+
+        Returns
+        -------
+        array, shape (groups,)
+            Value without each group, in the unit of the summary.
+        """
+        evidence = sample.left_out if groups is None else sample.without_each_of(groups)
+        if sample.controlled and self.gradient is not None:
+            controlled = [e.controlled[0] for e in evidence if e.controlled]
+            evidence = controlled if len(controlled) == len(evidence) else evidence
+        with np.errstate(all="ignore"):
+            return np.array([self._of("value", e) if e.n > 0 else math.nan for e in evidence])
