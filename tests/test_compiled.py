@@ -14,11 +14,13 @@ from numba import types
 from numba.extending import intrinsic
 
 import bnstats
+import bnstats._compiled
 
 # One layer, in a process of its own; ghost batch normalization calls a function that stands in another file.
 PASS = """
 import numpy as np
 import bnstats
+import bnstats._compiled
 from bnstats.networks.normalizers.ghost import Ghost
 
 z = np.random.default_rng(0).normal(size=(36, 19)).astype(np.float32)
@@ -29,10 +31,15 @@ print(bnstats.__file__, z.tobytes().hex())
 
 # What is kept of a class that has another name now.
 GONE = b"\x80\x04cbnstats.networks.kernels.layers\nGone\n."
-# A function that is called from another file, and one that writes instructions.
+# A function that is called from another file, and one that writes instructions: changes too small for the trial, which
+# would choose the plain kernels.
 CHANGES = (
-    ("normalizers/batch.py", "(1 / z.shape[0])", "(1 / (z.shape[0] - 1))"),
-    ("kernels/vectors.py", "self.builder.fsub(a, b, flags", "self.builder.fadd(a, b, flags"),
+    ("kernels/llvm/columns.py", "write.add(vector, eps)", "write.subtract(vector, eps)"),
+    (
+        "kernels/llvm/vectors.py",
+        "return self.builder.fdiv(a, b, flags=_IN_ORDER)",
+        "return self.times(self.builder.fdiv(a, b), ir.Constant(self._vector, [1.00001] * self.lanes))",
+    ),
 )
 
 

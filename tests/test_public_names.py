@@ -94,7 +94,7 @@ def test_show_versions_says_what_is_not_installed(capsys, monkeypatch):
     versions = importlib.import_module("bnstats._versions")
     monkeypatch.setattr(versions, "OPTIONAL", ("no-such-package",))
     bn.show_versions()
-    assert capsys.readouterr().out.splitlines()[-1] == "no-such-package: not installed"
+    assert capsys.readouterr().out.splitlines()[-2] == "no-such-package: not installed"
 
 
 def test_no_two_test_files_have_one_name():

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.training.task import CLASSES, INPUTS, RATE, UNITS, batches, data, layer_sizes, repeat
-from bnstats.networks.kernels.products import multiply
+from bnstats.networks.kernels.choice import multiply
 from bnstats.networks.network import Network
 from bnstats.networks.recipe import Recipe
 

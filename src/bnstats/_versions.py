@@ -18,6 +18,8 @@ OPTIONAL = ("scikit-learn", "torch", "dask")
 def show_versions() -> None:
     """Print the versions of bnstats, Python, the operating system and all packages that bnstats imports.
 
+    The last line names the kernels that train networks, and if they are the plain ones, the reason.
+
     Examples
     --------
     >>> show_versions()
@@ -29,6 +31,10 @@ def show_versions() -> None:
     print(f"system: {platform.platform()}, {os.cpu_count()} cores")
     for name, found in versions(REQUIRED + OPTIONAL).items():
         print(f"{name}: {found}")
+    # Only now, because the report of a problem names the versions even if the kernels cannot be imported.
+    from bnstats.networks.kernels.reason import REASON
+
+    print(f"kernels: {f'plain, because {REASON}' if REASON else 'LLVM'}")
 
 
 def versions(names: Sequence[str]) -> dict[str, str]:

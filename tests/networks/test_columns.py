@@ -9,10 +9,8 @@ import pytest
 from numba.core.errors import TypingError
 
 from bnstats._compiled import compiled
-from bnstats.networks.kernels.activation import activate_back
-from bnstats.networks.kernels.columns import WIDTH
-from bnstats.networks.kernels.vectors import MOST_LANES
-from bnstats.networks.normalizers.batch import standardize, standardize_back
+from bnstats.networks.kernels.llvm.columns import WIDTH, activate_back, standardize, standardize_back
+from bnstats.networks.kernels.llvm.vectors import MOST_LANES
 
 EPS, SLOPE = 1e-3, 0.1
 KINDS = pytest.mark.parametrize("kind", [np.float32, np.float64])

@@ -17,8 +17,8 @@ import pytest
 from scipy.special import log_softmax, softmax
 from threadpoolctl import threadpool_limits
 
+from bnstats.networks.kernels.llvm.products import SMALL, accumulate, multiply, multiply_transposed
 from bnstats.networks.kernels.loss import cross_entropy, exponential
-from bnstats.networks.kernels.products import SMALL, accumulate, multiply, multiply_transposed
 from bnstats.networks.layer_statistics import Statistics
 from bnstats.networks.network import Network
 from bnstats.networks.recipe import Recipe

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from bnstats._compiled import compiled
-from bnstats.networks.kernels.products import multiply, multiply_transposed
-from bnstats.networks.kernels.tiles import LANES, MOST_LANES, columns_tile, product_tile
+from bnstats.networks.kernels.llvm.products import multiply, multiply_transposed
+from bnstats.networks.kernels.llvm.tiles import LANES, MOST_LANES, columns_tile, product_tile
 
 FACTOR, KEPT = np.float32(-0.3), np.float32(0.9)
 

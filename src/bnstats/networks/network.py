@@ -19,7 +19,7 @@ from bnstats._checks.numbers import LARGEST_BATCH, count, whole
 from bnstats._checks.user_code import called, name_of_function
 from bnstats._checks.values import generator, instance
 from bnstats.networks.kernels import training
-from bnstats.networks.kernels.calls import Callbacks
+from bnstats.networks.kernels.choice import addresses
 from bnstats.networks.kernels.layers import LayerViews, layers_of, parts_of, table_of
 from bnstats.networks.kernels.passes import Plan, plan_of
 from bnstats.networks.layer_statistics import (
@@ -401,12 +401,11 @@ class Network(CheckedMethods):
     def _plan(self, layers: tuple[LayerViews, ...]) -> Iterator[Plan]:
         """Yield the network for compiled code, and raise the error of a plain function afterwards."""
         recipe, normalizer = self.recipe, self.recipe.normalizer
-        calls = Callbacks(normalizer.forward, normalizer.backward, layers)
         counted = normalizer.rows_in_loss(len(layers[0].inputs))
-        yield plan_of(
-            table_of(layers), calls.addresses, normalizer.learns_scale, recipe.convention.eps, recipe.slope, counted
-        )
-        calls.raise_error()
+        with addresses(normalizer.forward, normalizer.backward, layers) as found:
+            yield plan_of(
+                table_of(layers), found, normalizer.learns_scale, recipe.convention.eps, recipe.slope, counted
+            )
 
     def _classes(self, x: Float32Array, given: Any) -> IntArray:
         y: IntArray = np.ascontiguousarray(given)

@@ -1,4 +1,4 @@
-"""Arrays of each layer as views of a few flat arrays, for Python and for compiled code."""
+"""Arrays of each layer as views of a few flat arrays, and a table of their addresses for compiled code."""
 
 from __future__ import annotations
 
@@ -7,12 +7,8 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import types
-from numba.core import cgutils
-from numba.np.arrayobj import populate_array
 
 from bnstats._checks.array_types import Float32Array, IntArray, RealArray
-from bnstats._compiled import inlined, intrinsic
 
 
 class LayerState(NamedTuple):
@@ -59,6 +55,20 @@ class LayerViews(NamedTuple):
     values: Float32Array  # (rows, units)
     gradient: Float32Array  # (rows, units)
     state: LayerState
+
+
+class Addresses(NamedTuple):
+    """Addresses of a normalizer's functions, with a flag for plain Python functions."""
+
+    forward: Any
+    forward_is_plain: bool
+    backward: Any
+    backward_is_plain: bool
+
+
+SIZES = ROWS, INPUTS, UNITS, SETS, MEMORY, SETTINGS = range(6)
+"""Columns of the table with sizes; those with the addresses of `ARRAYS` follow."""
+ARRAYS = (*LayerViews._fields[:-1], *LayerState._fields[:-1])
 
 
 def parts_of(sizes: tuple[int, ...], flat: Float32Array) -> list[tuple[Float32Array, Float32Array, Float32Array]]:
@@ -110,68 +120,3 @@ def table_of(layers: tuple[LayerViews, ...]) -> IntArray:
         )
         rows.append([*sizes, *(array.ctypes.data for array in arrays)])
     return np.array(rows, dtype=np.int64)
-
-
-def _view(name: str, *shape: int) -> Any:
-    """Return a function (table, number) that views one array of a layer.
-
-    `shape` contains the positions of the array's sizes in a row of the table. The view counts no references, because
-    this would take a third of the time of a step in small layers. It compiles quickly, whereas a view of all arrays at
-    once takes seconds to compile wherever it is used.
-    """
-    place, kind = len(_SIZES) + _ARRAYS.index(name), types.Array(types.float32, len(shape), "C")
-
-    @intrinsic
-    def view(_: Any, table: Any, __: Any) -> Any:
-        def generate(context: Any, builder: Any, ___: Any, given: Any) -> Any:
-            rows = context.make_array(table)(context, builder, given[0])
-
-            def at(column: int) -> Any:
-                indices = [given[1], given[1].type(column)]
-                return builder.load(cgutils.get_item_pointer(context, builder, table, rows, indices))
-
-            sizes, seen = [at(size) for size in shape], context.make_array(kind)(context, builder)
-            bytes_of_row = [builder.mul(size, size.type(_ITEM)) for size in sizes[1:]]
-            data = builder.inttoptr(at(place), seen.data.type)
-            populate_array(seen, data, sizes, [*bytes_of_row, sizes[0].type(_ITEM)], _ITEM, None)
-            return seen._getvalue()
-
-        return kind(table, types.intp), generate
-
-    return view
-
-
-_SIZES = ROWS, INPUTS, UNITS, SETS, MEMORY, SETTINGS = range(6)
-_ARRAYS = (*LayerViews._fields[:-1], *LayerState._fields[:-1])
-_ITEM = np.float32().itemsize
-inputs, weights = _view("inputs", ROWS, INPUTS), _view("weights", INPUTS, UNITS)
-shift, scale = _view("shift", UNITS), _view("scale", UNITS)
-weights_velocity = _view("weights_velocity", INPUTS, UNITS)
-shift_velocity, scale_velocity = _view("shift_velocity", UNITS), _view("scale_velocity", UNITS)
-values, gradient = _view("values", ROWS, UNITS), _view("gradient", ROWS, UNITS)
-mean, var = _view("mean", SETS, UNITS), _view("var", SETS, UNITS)
-running_mean, running_var = _view("running_mean", UNITS), _view("running_var", UNITS)
-memory, settings = _view("memory", MEMORY, UNITS), _view("settings", SETTINGS)
-
-
-@inlined
-def state_of(table: IntArray, number: int, eps: np.float32) -> LayerState:
-    """Return the state of the normalizer in a layer."""
-    return LayerState(
-        mean(table, number),
-        var(table, number),
-        running_mean(table, number),
-        running_var(table, number),
-        memory(table, number),
-        settings(table, number),
-        eps,
-    )
-
-
-@inlined
-def most_units(table: IntArray) -> int:
-    """Return the units of the widest layer, by a loop, because NumPy's maximum takes a second to compile."""
-    most = 0
-    for k in range(len(table)):
-        most = max(most, table[k, UNITS])
-    return most

@@ -6,22 +6,30 @@ from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import typeof, types
 
-from bnstats._checks.array_types import Float32Array, IntArray
-from bnstats._compiled import compiled, inlined
-from bnstats.networks.kernels import layers
-from bnstats.networks.kernels.activation import activate, activate_back
-from bnstats.networks.kernels.calls import Addresses, address_of, call, call_plain
+from bnstats._checks.array_types import Float32Array, IntArray, RealArray
+from bnstats._compiled import inlined
+from bnstats.networks.kernels import views
+from bnstats.networks.kernels.choice import (
+    accumulate,
+    activate_back,
+    address_of,
+    call,
+    call_plain,
+    compiled_pass,
+    inlined_pass,
+    multiply,
+    multiply_transposed,
+)
+from bnstats.networks.kernels.layers import UNITS, Addresses
 from bnstats.networks.kernels.loss import cross_entropy
-from bnstats.networks.kernels.products import accumulate, multiply, multiply_transposed
 
 
 class Passes(NamedTuple):
     """Addresses of `forward` and `learn`, which are compiled once and not again in each calling function."""
 
-    forward: int
-    learn: int
+    forward: Any
+    learn: Any
 
 
 class Plan(NamedTuple):
@@ -70,30 +78,40 @@ def sum_rows(rows: Float32Array, out: Float32Array) -> None:
             out[j] += rows[i, j]
 
 
-@compiled
+@inlined
+def activate(value: RealArray, scale: RealArray, shift: RealArray, slope: Any, out: RealArray) -> None:
+    """Write activation(scale value + shift) to `out`; below 0, the activation is the slope times its argument."""
+    below = value.dtype.type(slope)
+    for i in range(value.shape[0]):
+        for j in range(value.shape[1]):
+            v = scale[j] * value[i, j] + shift[j]
+            out[i, j] = below * v if v <= 0 else v  # this order of cases keeps nan
+
+
+@compiled_pass
 def forward(plan: Plan) -> None:
     """Compute the logits, the values of the last layer, from the inputs of the first layer."""
     table = plan.table
     last = len(table) - 1
     for k in range(last + 1):
-        values, shift = layers.values(table, k), layers.shift(table, k)
-        multiply(layers.inputs(table, k), layers.weights(table, k), values)
+        values, shift = views.values(table, k), views.shift(table, k)
+        multiply(views.inputs(table, k), views.weights(table, k), values)
         if k == last:
             add_row(shift, values)
         else:
             if plan.normalizer.forward_is_plain:
                 call_plain(plan.normalizer.forward, k)
             else:
-                call(plan.normalizer.forward, (values, layers.state_of(table, k, plan.eps)))
-            activate(values, layers.scale(table, k), shift, plan.slope, layers.inputs(table, k + 1))
+                call(plan.normalizer.forward, (values, views.state_of(table, k, plan.eps)))
+            activate(values, views.scale(table, k), shift, plan.slope, views.inputs(table, k + 1))
 
 
-@inlined
+@inlined_pass
 def loss(plan: Plan, labels: IntArray, rows: IntArray) -> float:
     """Return the mean loss of a batch, and write its gradient at the logits; see `cross_entropy`."""
     table, counted = plan.table, plan.rows_in_loss
     last = len(table) - 1
-    logits, gradient = layers.values(table, last), layers.gradient(table, last)
+    logits, gradient = views.values(table, last), views.gradient(table, last)
     flat = gradient.reshape(gradient.size)
     flat[counted * gradient.shape[1] :] = 0
     flat = flat[: counted * gradient.shape[1]]
@@ -126,44 +144,44 @@ def descend_product(
             weights[i, j] += velocity[i, j]
 
 
-@inlined
+@inlined_pass
 def backward(plan: Plan, k: int, scale_gradient: Float32Array, shift_gradient: Float32Array) -> None:
     """Compute the gradients at the products, scale and shift of layer `k` from the gradient at its output."""
     table = plan.table
-    values, gradient = layers.values(table, k), layers.gradient(table, k)
+    values, gradient = views.values(table, k), views.gradient(table, k)
     if k == len(table) - 1:
         sum_rows(gradient, shift_gradient)
         return
-    handed_on = layers.inputs(table, k + 1)
-    activate_back(values, layers.scale(table, k), plan.slope, handed_on, gradient, scale_gradient, shift_gradient)
+    handed_on = views.inputs(table, k + 1)
+    activate_back(values, views.scale(table, k), plan.slope, handed_on, gradient, scale_gradient, shift_gradient)
     if plan.normalizer.backward_is_plain:
         call_plain(plan.normalizer.backward, k)
     else:
-        call(plan.normalizer.backward, (gradient, values, layers.state_of(table, k, plan.eps)))
+        call(plan.normalizer.backward, (gradient, values, views.state_of(table, k, plan.eps)))
 
 
-@compiled
+@compiled_pass
 def learn(plan: Plan, descent: Descent, scale_gradient: Float32Array, shift_gradient: Float32Array) -> None:
     """Update all parameters from the gradient at the logits, the last layer first."""
     table = plan.table
     for k in range(len(table) - 1, -1, -1):
-        units = table[k, layers.UNITS]
+        units = table[k, UNITS]
         of_scale, of_shift = scale_gradient[:units], shift_gradient[:units]
         backward(plan, k, of_scale, of_shift)
         if plan.learns_scale and k < len(table) - 1:
-            descend(of_scale, descent, layers.scale(table, k), layers.scale_velocity(table, k))
-        descend(of_shift, descent, layers.shift(table, k), layers.shift_velocity(table, k))
-        gradient, weights = layers.gradient(table, k), layers.weights(table, k)
+            descend(of_scale, descent, views.scale(table, k), views.scale_velocity(table, k))
+        descend(of_shift, descent, views.shift(table, k), views.shift_velocity(table, k))
+        gradient, weights = views.gradient(table, k), views.weights(table, k)
         if k > 0:
-            multiply_transposed(gradient, weights, layers.gradient(table, k - 1))
-        descend_product(layers.inputs(table, k), gradient, descent, weights, layers.weights_velocity(table, k))
+            multiply_transposed(gradient, weights, views.gradient(table, k - 1))
+        descend_product(views.inputs(table, k), gradient, descent, weights, views.weights_velocity(table, k))
 
 
-@inlined
+@inlined_pass
 def follow(table: IntArray, k: int, weight: np.float32, unbiased: np.float32) -> None:
     """Move a layer's running statistics toward the batch statistics, averaged over the sets of the batch."""
-    mean, var = layers.running_mean(table, k), layers.running_var(table, k)
-    new_mean, new_var = layers.mean(table, k), layers.var(table, k)
+    mean, var = views.running_mean(table, k), views.running_var(table, k)
+    new_mean, new_var = views.mean(table, k), views.var(table, k)
     kept, share = np.float32(1 - weight), np.float32(weight / len(new_mean))
     for j in range(len(mean)):
         mean[j] *= kept
@@ -178,13 +196,12 @@ def plan_of(
     table: IntArray, normalizer: Addresses, learns_scale: bool, eps: float, slope: float, rows_in_loss: int
 ) -> Plan:
     """Return the plan of a network, with the addresses of both passes, compiled if necessary."""
-    plan = Plan(table, normalizer, learns_scale, np.float32(eps), np.float32(slope), rows_in_loss, Passes(0, 0))
-    return plan._replace(
-        passes=_passes(*map(typeof, (plan, Descent(*np.zeros(3, np.float32)), np.empty(0, np.float32))))
-    )
+    return Plan(table, normalizer, learns_scale, np.float32(eps), np.float32(slope), rows_in_loss, _passes())
 
 
 @cache
-def _passes(plan: Any, descent: Any, vector: Any) -> Passes:
-    """Return the addresses of both passes for arguments of these types."""
-    return Passes(address_of(forward, types.void(plan)), address_of(learn, types.void(plan, descent, vector, vector)))
+def _passes() -> Passes:
+    """Return the addresses of both passes, from arguments of the types that all networks have."""
+    table, number, vector = np.empty((0, 0), np.int64), np.float32(0), np.empty(0, np.float32)
+    plan = Plan(table, Addresses(0, False, 0, False), False, number, number, 0, Passes(0, 0))
+    return Passes(address_of(forward, plan), address_of(learn, plan, Descent(number, number, number), vector, vector))

@@ -8,13 +8,13 @@ from __future__ import annotations
 import numpy as np
 
 from bnstats._checks.array_types import Float32Array, FloatArray, IntArray
-from bnstats._compiled import compiled
-from bnstats.networks.kernels import layers
-from bnstats.networks.kernels.calls import call
+from bnstats.networks.kernels import views
+from bnstats.networks.kernels.choice import call, compiled_pass
+from bnstats.networks.kernels.layers import SETS, UNITS
 from bnstats.networks.kernels.passes import Descent, Plan, follow, gather, loss
 
 
-@compiled
+@compiled_pass
 def train(
     plan: Plan,
     descent: Descent,
@@ -32,12 +32,12 @@ def train(
     """
     losses = np.empty(len(batches), np.float32)
     table = plan.table
-    last, widest = len(table) - 1, layers.most_units(table)
-    first_inputs = layers.inputs(table, 0)
+    last, widest = len(table) - 1, views.most_units(table)
+    first_inputs = views.inputs(table, 0)
     scale_gradient, shift_gradient = np.empty(widest, np.float32), np.empty(widest, np.float32)
     for t in range(len(batches)):
         for j in range(settings.shape[1]):
-            layers.settings(table, 0)[j] = settings[t, j]
+            views.settings(table, 0)[j] = settings[t, j]
         gather(x, batches[t], first_inputs)
         call(plan.passes.forward, (plan,))
         losses[t] = loss(plan, y, batches[t])
@@ -48,34 +48,34 @@ def train(
     return losses
 
 
-@compiled
+@compiled_pass
 def logits(plan: Plan, x: Float32Array, batches: IntArray) -> Float32Array:
     """Return the logits of each batch in training mode, shape (batches, batch size, classes)."""
     table, last = plan.table, len(plan.table) - 1
-    out = np.empty((*batches.shape, table[last, layers.UNITS]), np.float32)
+    out = np.empty((*batches.shape, table[last, UNITS]), np.float32)
     for b in range(len(batches)):
-        gather(x, batches[b], layers.inputs(table, 0))
+        gather(x, batches[b], views.inputs(table, 0))
         call(plan.passes.forward, (plan,))
-        values = layers.values(table, last)
+        values = views.values(table, last)
         for i in range(values.shape[0]):  # the NumPy expression takes two seconds to compile, for its error messages
             for j in range(values.shape[1]):
                 out[b, i, j] = values[i, j]
     return out
 
 
-@compiled
+@compiled_pass
 def batch_moments(plan: Plan, x: Float32Array, batches: IntArray) -> Float32Array:
     """Return mean and variance of each set, shape (2, batches, sets, units of all hidden layers)."""
     table, units = plan.table, 0
     for k in range(len(table) - 1):
-        units += table[k, layers.UNITS]
-    out = np.empty((2, len(batches), table[0, layers.SETS], units), np.float32)
+        units += table[k, UNITS]
+    out = np.empty((2, len(batches), table[0, SETS], units), np.float32)
     for b in range(len(batches)):
-        gather(x, batches[b], layers.inputs(table, 0))
+        gather(x, batches[b], views.inputs(table, 0))
         call(plan.passes.forward, (plan,))
         before = 0
         for k in range(len(table) - 1):
-            mean, var = layers.mean(table, k), layers.var(table, k)
+            mean, var = views.mean(table, k), views.var(table, k)
             for s in range(mean.shape[0]):
                 for j in range(mean.shape[1]):
                     out[0, b, s, before + j], out[1, b, s, before + j] = mean[s, j], var[s, j]
@@ -83,7 +83,7 @@ def batch_moments(plan: Plan, x: Float32Array, batches: IntArray) -> Float32Arra
     return out
 
 
-@compiled
+@compiled_pass
 def gradients(
     plan: Plan, x: Float32Array, y: IntArray, batches: IntArray, parameters: Float32Array, velocity: Float32Array
 ) -> tuple[FloatArray, Float32Array]:
@@ -93,12 +93,12 @@ def gradients(
     gradient as the velocity; the parameters are restored afterwards.
     """
     table = plan.table
-    widest = layers.most_units(table)
+    widest = views.most_units(table)
     scale, shift = np.empty(widest, np.float32), np.empty(widest, np.float32)
     descent, start = Descent(np.float32(-1), np.float32(1), np.float32(0)), parameters.copy()
     losses, found = np.empty(len(batches)), np.empty((len(batches), parameters.size), np.float32)
     for b in range(len(batches)):
-        gather(x, batches[b], layers.inputs(table, 0))
+        gather(x, batches[b], views.inputs(table, 0))
         call(plan.passes.forward, (plan,))
         losses[b] = loss(plan, y, batches[b])
         velocity[:] = 0

@@ -5,40 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bnstats._checks.array_types import RealArray
-from bnstats._compiled import compiled, inlined
-from bnstats.networks.kernels.columns import (
-    WIDTH,
-    standardize_back_columns,
-    standardize_back_last,
-    standardize_columns,
-    standardize_last,
-)
+from bnstats._compiled import compiled
+from bnstats.networks.kernels.choice import standardize, standardize_back
 from bnstats.networks.kernels.layers import LayerState
-from bnstats.networks.kernels.vectors import MOST_LANES
 from bnstats.networks.normalizers.normalizer import Normalizer
-
-
-@inlined
-def standardize(z: RealArray, mean: RealArray, var: RealArray, inverse: RealArray, eps: float) -> None:
-    """Replace z by (z - mean) / s, s² = var + eps, in each column; write mean, biased var and 1 / s."""
-    arrays = (z, mean, var, inverse)
-    numbers = (z.dtype.type(1 / z.shape[0]), z.dtype.type(eps), z.dtype.type(1))
-    whole = z.shape[1] - z.shape[1] % WIDTH
-    for j in range(0, whole, WIDTH):
-        standardize_columns(j, arrays, numbers)
-    for j in range(whole, z.shape[1], MOST_LANES):
-        standardize_last(j, arrays, numbers)
-
-
-@inlined
-def standardize_back(gradient: RealArray, value: RealArray, inverse: RealArray) -> None:
-    """Replace the gradient g at the value by (g - mean(g) - value mean(g value)) / s."""
-    arrays, numbers = (gradient, value, inverse), (gradient.dtype.type(1 / gradient.shape[0]),)
-    whole = gradient.shape[1] - gradient.shape[1] % WIDTH
-    for j in range(0, whole, WIDTH):
-        standardize_back_columns(j, arrays, numbers)
-    for j in range(whole, gradient.shape[1], MOST_LANES):
-        standardize_back_last(j, arrays, numbers)
 
 
 @compiled

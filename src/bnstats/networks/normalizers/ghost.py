@@ -9,8 +9,8 @@ import numpy as np
 from bnstats._checks.array_types import FloatArray, IntArray, RealArray
 from bnstats._checks.numbers import batch_size
 from bnstats._compiled import compiled
+from bnstats.networks.kernels.choice import standardize, standardize_back
 from bnstats.networks.kernels.layers import LayerState
-from bnstats.networks.normalizers.batch import standardize, standardize_back
 from bnstats.networks.normalizers.normalizer import Normalizer
 
 

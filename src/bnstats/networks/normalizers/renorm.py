@@ -10,8 +10,8 @@ from bnstats._checks.array_types import FloatArray, IntArray, RealArray
 from bnstats._checks.numbers import number, whole
 from bnstats._checks.values import shown
 from bnstats._compiled import compiled
+from bnstats.networks.kernels.choice import standardize, standardize_back
 from bnstats.networks.kernels.layers import LayerState
-from bnstats.networks.normalizers.batch import standardize, standardize_back
 from bnstats.networks.normalizers.normalizer import Normalizer
 
 # The rows of the memory are r / s, r and d.

@@ -10,28 +10,23 @@ from __future__ import annotations
 
 import math
 from decimal import Decimal
-from typing import Any
 
 import numpy as np
-from numba import types
 
-from bnstats._compiled import compiled_as_written, intrinsic
+from bnstats._compiled import compiled_as_written
 
 
-@intrinsic
-def _bits(_: Any, x: Any) -> Any:
+@compiled_as_written
+def _bits(x: float) -> np.uint64:
     """Return the 64 bits of a double, as an integer."""
-    return types.uint64(x), _same_bits
+    return np.float64(x).view(np.uint64)
 
 
-@intrinsic
-def _double(_: Any, bits: Any) -> Any:
+@compiled_as_written
+def _double(bits: np.uint64) -> float:
     """Return the double that has these 64 bits."""
-    return types.float64(bits), _same_bits
-
-
-def _same_bits(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-    return builder.bitcast(arguments[0], context.get_value_type(signature.return_type))
+    number: float = np.uint64(bits).view(np.float64)
+    return number
 
 
 def _bits_of(x: float) -> np.uint64:

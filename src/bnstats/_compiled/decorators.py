@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import hashlib
+import os
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -13,14 +14,15 @@ from typing import Any, ParamSpec, TypeVar
 
 import numba
 from numba import extending
-from numba.core import event
+
+from bnstats._compiled import private
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class _Compiling(event.Listener):
-    """Listener that prints once per process that functions of this package are compiled.
+class _Compiling:
+    """Notice, once per process, that functions of this package are compiled.
 
     Loading from the cache is no compilation. No cyclic garbage is collected during a compilation: the search for it
     takes a sixth of the time.
@@ -30,7 +32,7 @@ class _Compiling(event.Listener):
     depth = 0
     resumes = False
 
-    def on_start(self, compilation: Any) -> None:
+    def start(self, compilation: Any) -> None:
         if self.depth == 0 and compilation.data["dispatcher"].py_func.__module__.startswith("bnstats."):
             if not self.said and sys.stderr.isatty():
                 print("bnstats: compiling, once after installation; this takes a while", file=sys.stderr)
@@ -39,14 +41,16 @@ class _Compiling(event.Listener):
             gc.disable()
         self.depth += 1
 
-    def on_end(self, _: Any) -> None:
+    def end(self, _: Any) -> None:
         self.depth -= 1
         if self.depth == 0 and self.resumes:
             gc.enable()
             self.resumes = False
 
 
-event.register("numba:compile", _Compiling())
+_compiling = _Compiling()
+with suppress(ImportError, AttributeError):  # a Numba without these events compiles without a notice
+    private.on_compilation(_compiling.start, _compiling.end)
 
 
 def intrinsic(function: Callable[..., Any]) -> Any:
@@ -106,13 +110,17 @@ def _watch(jitted: Any) -> None:
     gone.
     """
     with suppress(AttributeError):  # if Numba renames these attributes, only the own file counts
-        cache_file = jitted._cache._cache_file
-        cache_file._version = f"{cache_file._version} {_source()}"
+        private.mark_cache(jitted, _source())
 
 
 @cache
 def _source() -> str:
-    """Return a digest of all files of this package with compiled functions or parts of these."""
-    texts = (path.read_bytes() for path in sorted(Path(__file__).parent.rglob("*.py")))
-    used = (text for text in texts if b"bnstats._compiled" in text or b"llvmlite" in text)
-    return hashlib.blake2b(b"".join(used), digest_size=8).hexdigest()
+    """Return a digest of the choice of kernels, and of all files with compiled functions or parts of these."""
+    texts = ((path, path.read_bytes()) for path in sorted(Path(__file__).parents[1].rglob("*.py")))
+    used = (text for path, text in texts if "kernels" in path.parts or b"bnstats._compiled" in text)
+    return hashlib.blake2b(b"".join((kernels_asked_for().encode(), *used)), digest_size=8).hexdigest()
+
+
+def kernels_asked_for() -> str:
+    """Return the environment variable `BNSTATS_KERNELS`: "plain" for kernels in plain Numba, else empty."""
+    return os.environ.get("BNSTATS_KERNELS", "")

@@ -11,12 +11,11 @@ from typing import Any
 import numpy as np
 from llvmlite import binding
 from numba import types
-from numba.core import cgutils
 from numba.extending import get_cython_function_address
 
 from bnstats._checks.array_types import Float32Array
-from bnstats._compiled import inlined, intrinsic
-from bnstats.networks.kernels.tiles import (
+from bnstats._compiled import inlined, intrinsic, private
+from bnstats.networks.kernels.llvm.tiles import (
     DOTS,
     NARROW,
     SINGLE,
@@ -26,11 +25,11 @@ from bnstats.networks.kernels.tiles import (
     product_tile,
     turned_tile,
 )
-from bnstats.networks.kernels.vectors import LANES, MOST_LANES
+from bnstats.networks.kernels.llvm.vectors import LANES, MOST_LANES
 
 # The function is called by name, because compiled code is cached on disk and addresses differ between processes.
 binding.add_symbol("bnstats_sgemm", get_cython_function_address("scipy.linalg.cython_blas", "sgemm"))
-_sgemm = types.ExternalFunction("bnstats_sgemm", types.void(*[types.uintp] * 13))
+_sgemm = private.ExternalFunction("bnstats_sgemm", types.void(*[types.uintp] * 13))
 _AS_IS, _TRANSPOSED = ord("N"), ord("T")
 _ZERO, _ONE = np.float32(0), np.float32(1)
 # Largest number of multiplications for which tiles, which need no packing, are at least as fast as the library.
@@ -53,8 +52,8 @@ def _address(_: Any, value: Any) -> Any:
     """Return the address of a number on the stack, because Fortran takes every argument by address."""
 
     def generate(context: Any, builder: Any, __: Any, arguments: Any) -> Any:
-        place = cgutils.alloca_once_value(builder, arguments[0])
-        return builder.ptrtoint(place, context.get_value_type(types.uintp))
+        place = private.alloca_once_value(builder, arguments[0])
+        return builder.ptrtoint(place, private.value_type(context, types.uintp))
 
     return types.uintp(value), generate
 

@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from numba.core import cgutils, errors, types
+from numba import TypingError, types
 
-from bnstats._compiled import intrinsic
-from bnstats.networks.kernels.vectors import MOST_LANES, Matrix, Writer
+from bnstats._checks.array_types import RealArray
+from bnstats._compiled import inlined, intrinsic, private
+from bnstats.networks.kernels.llvm.vectors import MOST_LANES, Matrix, Writer
 
 # Number of vectors at a time, so that enough independent sums hide the latency of an addition.
 VECTORS = 4
@@ -49,7 +50,7 @@ class Columns:
     @contextmanager
     def each_row(self) -> Iterator[Any]:
         """Loop over the rows of the first array."""
-        with cgutils.for_range(self.write.builder, self.arrays[0].rows) as loop:
+        with private.for_range(self.write.builder, self.arrays[0].rows) as loop:
             yield loop.index
 
     def sums(self, add: Callable[..., tuple[Vectors, ...]], count: int) -> list[Vectors]:
@@ -68,20 +69,36 @@ def each(operation: Callable[..., Any], *operands: Vectors) -> Vectors:
     return [operation(*values) for values in zip(*operands, strict=True)]
 
 
-def columns_kernel(body: Callable[[Columns], None], whole: bool) -> Any:
+def columns(body: Callable[[Columns], None]) -> Any:
+    """Return a function (arrays, numbers) that runs `body` on all columns; the first array is a matrix."""
+    vectors, last = (_kernel(body, whole) for whole in (True, False))
+
+    @inlined
+    def run(arrays: Any, numbers: Any) -> None:
+        units = arrays[0].shape[1]
+        whole = units - units % WIDTH
+        for j in range(0, whole, WIDTH):
+            vectors(j, arrays, numbers)
+        for j in range(whole, units, MOST_LANES):
+            last(j, arrays, numbers)
+
+    return run
+
+
+def _kernel(body: Callable[[Columns], None], whole: bool) -> Any:
     """Return a function (j, arrays, numbers) that runs `body` on the columns from j on.
 
-    The function runs on `WIDTH` columns if `whole`, otherwise on the columns of one vector. The first array is a
-    matrix; the numbers have the type of its elements.
+    The function runs on `WIDTH` columns if `whole`, otherwise on the columns of one vector. The numbers have the type
+    of the arrays' elements.
     """
 
     @intrinsic
     def kernel(_: Any, j: Any, arrays: Any, numbers: Any) -> Any:
         if any(array.layout != "C" for array in arrays):
-            raise errors.TypingError("columns are of arrays whose rows lie one after the other")
+            raise TypingError("columns are of arrays whose rows lie one after the other")
 
         def generate(context: Any, builder: Any, __: Any, given: Any) -> Any:
-            write = Writer(builder, MOST_LANES, context.get_data_type(arrays[0].dtype))
+            write = Writer(builder, MOST_LANES, private.value_type(context, arrays[0].dtype))
             seen = [_seen(context, write, kind, builder.extract_value(given[1], i)) for i, kind in enumerate(arrays)]
             values = [write.spread(builder.extract_value(given[2], i)) for i in range(len(numbers))]
             first = given[0]
@@ -89,7 +106,7 @@ def columns_kernel(body: Callable[[Columns], None], whole: bool) -> Any:
             if whole:
                 starts = [(builder.add(first, first.type(v)), None) for v in range(0, WIDTH, MOST_LANES)]
             body(Columns(write, seen, values, starts))
-            return context.get_dummy_value()
+            return private.nothing(context)
 
         return types.void(j, arrays, numbers), generate
 
@@ -97,13 +114,10 @@ def columns_kernel(body: Callable[[Columns], None], whole: bool) -> Any:
 
 
 def _seen(context: Any, write: Writer, kind: Any, value: Any) -> Any:
-    return (
-        Matrix(context, write, kind, value)
-        if kind.ndim == 2
-        else context.make_array(kind)(context, write.builder, value)
-    )
+    return Matrix(context, write, kind, value) if kind.ndim == 2 else private.array(context, write.builder, kind, value)
 
 
+@columns
 def _standardize(c: Columns) -> None:
     """Standardize values; arrays: values, mean, variance, inverse; numbers: 1 / rows, eps, 1."""
     write = c.write
@@ -125,6 +139,7 @@ def _standardize(c: Columns) -> None:
         c.store_row(vectors, array)
 
 
+@columns
 def _standardize_back(c: Columns) -> None:
     """Compute the gradient before standardization; arrays: gradient, values, inverse; number: 1 / rows."""
     write = c.write
@@ -142,6 +157,7 @@ def _standardize_back(c: Columns) -> None:
         c.store(each(write.times, inverse, each(write.subtract, c.load(gradients, row), means)), gradients, row)
 
 
+@columns
 def _activate_back(c: Columns) -> None:
     """Compute the gradients before scale, shift and activation.
 
@@ -164,6 +180,29 @@ def _activate_back(c: Columns) -> None:
         c.store_row(vectors, array)
 
 
-standardize_columns, standardize_last = (columns_kernel(_standardize, whole) for whole in (True, False))
-standardize_back_columns, standardize_back_last = (columns_kernel(_standardize_back, whole) for whole in (True, False))
-activate_back_columns, activate_back_last = (columns_kernel(_activate_back, whole) for whole in (True, False))
+@inlined
+def standardize(z: RealArray, mean: RealArray, var: RealArray, inverse: RealArray, eps: float) -> None:
+    """Replace z by (z - mean) / s, s² = var + eps, in each column; write mean, biased var and 1 / s."""
+    number = z.dtype.type
+    _standardize((z, mean, var, inverse), (number(1 / z.shape[0]), number(eps), number(1)))
+
+
+@inlined
+def standardize_back(gradient: RealArray, value: RealArray, inverse: RealArray) -> None:
+    """Replace the gradient g at the value by (g - mean(g) - value mean(g value)) / s."""
+    _standardize_back((gradient, value, inverse), (gradient.dtype.type(1 / gradient.shape[0]),))
+
+
+@inlined
+def activate_back(
+    value: RealArray,
+    scale: RealArray,
+    slope: Any,
+    out: RealArray,
+    gradient: RealArray,
+    scale_gradient: RealArray,
+    shift_gradient: RealArray,
+) -> None:
+    """Turn the gradient at `out` into the gradient at `value`, and write the gradients of scale and shift."""
+    arrays = (gradient, value, out, scale, scale_gradient, shift_gradient)
+    _activate_back(arrays, (value.dtype.type(slope), value.dtype.type(1)))

@@ -10,7 +10,9 @@ from contextlib import suppress
 from typing import Any
 
 from llvmlite import binding, ir
-from numba.core import cgutils, config
+from numba import config
+
+from bnstats._compiled import private
 
 LANES = 8
 
@@ -35,9 +37,9 @@ class Matrix:
     """Array for LLVM, with its rows one after the other."""
 
     def __init__(self, context: Any, write: Writer, kind: Any, value: Any) -> None:
-        array = context.make_array(kind)(context, write.builder, value)
+        array = private.array(context, write.builder, kind, value)
         self._builder, self._data = write.builder, array.data
-        self.rows, self.columns = cgutils.unpack_tuple(write.builder, array.shape)
+        self.rows, self.columns = private.unpack_tuple(write.builder, array.shape)
         self.last = write.builder.sub(self.rows, self.rows.type(1))
 
     def at(self, i: Any, j: Any) -> Any:
@@ -60,7 +62,7 @@ class Writer:
 
     def zeros(self) -> Any:
         """Return a zero vector on the stack, which LLVM turns into a register."""
-        place = cgutils.alloca_once(self.builder, self._vector)
+        place = private.alloca_once(self.builder, self._vector)
         self.builder.store(self.nothing, place)
         return place
 
@@ -77,7 +79,7 @@ class Writer:
             return self.builder.load(place, align=self._bytes)
         mask = self.builder.icmp_signed("<", _constants(count.type, range(self.lanes)), self.spread(count))
         kind = ir.FunctionType(self._vector, [place.type, _INT, mask.type, self._vector])
-        function = cgutils.get_or_insert_function(
+        function = private.get_or_insert_function(
             self.builder.module, kind, f"llvm.masked.load.{self._name}.p0{self._name}"
         )
         return self.builder.call(function, [place, _INT(self._bytes), mask, self.nothing])
@@ -126,13 +128,13 @@ class Writer:
     def in_order(self, a: Any, b: Any, c: Any) -> Any:
         """Return a b + c without reordering of sums, so that all tiles round alike."""
         kind = ir.FunctionType(self._vector, [self._vector] * 3)
-        function = cgutils.get_or_insert_function(self.builder.module, kind, f"llvm.fmuladd.{self._name}")
+        function = private.get_or_insert_function(self.builder.module, kind, f"llvm.fmuladd.{self._name}")
         return self.builder.call(function, [a, b, c])
 
     def sqrt(self, a: Any) -> Any:
         kind = ir.FunctionType(self._vector, [self._vector])
         return self.builder.call(
-            cgutils.get_or_insert_function(self.builder.module, kind, f"llvm.sqrt.{self._name}"), [a]
+            private.get_or_insert_function(self.builder.module, kind, f"llvm.sqrt.{self._name}"), [a]
         )
 
     def add_product(self, a: Any, b: Any, total: Any) -> None:

@@ -10,10 +10,10 @@ from __future__ import annotations
 from typing import Any
 
 from llvmlite import ir
-from numba.core import cgutils, types
+from numba import types
 
-from bnstats._compiled import intrinsic
-from bnstats.networks.kernels.vectors import LANES, MOST_LANES, Matrix, Writer
+from bnstats._compiled import intrinsic, private
+from bnstats.networks.kernels.llvm.vectors import LANES, MOST_LANES, Matrix, Writer
 
 # Rows and columns of tiles, so that enough independent sums hide the latency of an addition.
 WIDE, NARROW, SINGLE, DOTS = (MOST_LANES // 4, 4 * LANES), (4, 2 * LANES), (4, LANES), (2, 4)
@@ -73,7 +73,7 @@ def product_tile(
                         ]
                     for value, (place, count) in zip(sums, places, strict=True):
                         write.store(value, place, count)
-            return context.get_dummy_value()
+            return private.nothing(context)
 
         return types.void(a, i, b, j, factor, kept, out), generate
 
@@ -104,7 +104,7 @@ def columns_tile(most_rows: int, width: int, least_columns: int | None = None, l
                 vectors = [write.load(right.at(row, column)) for column in columns]
                 held.append([builder.select(exists, vector, write.nothing) for vector in vectors])
             starts = [left.at(row, row.type(0)) for row in rows]
-            with cgutils.for_range(builder, result.rows) as loop:
+            with private.for_range(builder, result.rows) as loop:
                 totals = [write.nothing for _ in columns]
                 for start, vectors in zip(starts, held, strict=True):
                     value = write.spread(builder.load(builder.gep(start, [loop.index])))
@@ -115,7 +115,7 @@ def columns_tile(most_rows: int, width: int, least_columns: int | None = None, l
                 before = [write.load(place) for place in places]  # loaded before any is stored, as in `product_tile`
                 for total, old, place in zip(totals, before, places, strict=True):
                     write.store(write.in_order(share, old, builder.fmul(scale, total)), place)
-            return context.get_dummy_value()
+            return private.nothing(context)
 
         return types.void(a, b, j, factor, kept, out), generate
 
@@ -133,7 +133,7 @@ def turned_tile(_: Any, a: Any, i: Any, j: Any, out: Any) -> Any:
         rows = [write.load(source.at(builder.add(i, i.type(r)), j)) for r in range(MOST_LANES)]
         for c, value in enumerate(write.turned(rows)):
             write.store(value, result.at(builder.add(j, j.type(c)), i))
-        return context.get_dummy_value()
+        return private.nothing(context)
 
     return types.void(a, i, j, out), generate
 
@@ -155,7 +155,7 @@ def _summed(
     beginning = [write.least(builder.add(i, i.type(r)), last) for r in range(rows)]
     starts = [left.at(zero, row) if of_transposed else left.at(row, zero) for row in beginning]
     totals = [[write.zeros() for _ in columns] for _ in range(rows)]
-    with cgutils.for_range(builder, right.rows) as loop:
+    with private.for_range(builder, right.rows) as loop:
         along = builder.mul(loop.index, left.columns) if of_transposed else loop.index
         factors = [
             write.load(right.at(loop.index, column), count) for column, count in zip(columns, counts, strict=True)
@@ -192,7 +192,7 @@ def dots_tile(_: Any, a: Any, i: Any, b: Any, j: Any, out: Any) -> Any:
                     write.add_product(vector, weights, sums[c])
 
         in_vectors = builder.and_(left.columns, i.type(-LANES))
-        with cgutils.for_range_slice(builder, i.type(0), in_vectors, i.type(LANES)) as (k, _):
+        with private.for_range_slice(builder, i.type(0), in_vectors, i.type(LANES)) as (k, _):
             add(k)
         with builder.if_then(builder.icmp_signed("<", in_vectors, left.columns)):
             add(in_vectors, builder.sub(left.columns, in_vectors))
@@ -205,6 +205,6 @@ def dots_tile(_: Any, a: Any, i: Any, b: Any, j: Any, out: Any) -> Any:
                 for lane, (row, c) in enumerate((row, c) for row in rows for c in range(DOTS[1])):
                     with builder.if_then(builder.icmp_signed("<", builder.add(j, j.type(c)), right.rows)):
                         builder.store(builder.extract_element(dots, _INT(lane)), result.at(row, others[c]))
-        return context.get_dummy_value()
+        return private.nothing(context)
 
     return types.void(a, i, b, j, out), generate

@@ -1,0 +1,1 @@
+"""Functions that write LLVM instructions by hand; `bnstats.networks.kernels.choice` alone imports them."""
