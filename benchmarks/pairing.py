@@ -14,7 +14,7 @@ import numpy as np
 
 from benchmarks.frame import Benchmark, Measured, Row, Setting
 from bnstats._checks.array_types import FloatArray
-from bnstats.claims.networks import Accuracy, Networks
+from bnstats.claims.networks import Networks, Score
 from bnstats.simulation.blocks import run_block
 
 
@@ -42,7 +42,7 @@ HEADLINES = (
 @cache
 def accuracies(networks: Networks, first: int, count: int) -> FloatArray:
     """Of so many blocks of networks, whose random numbers depend on the number of the block alone."""
-    measure = Accuracy(networks, "running")
+    measure = Score(networks, "running")
     blocks = (run_block(measure.study, condition=0, block=block) for block in range(first, first + count))
     return np.concatenate([found[measure.key] for found in blocks])
 

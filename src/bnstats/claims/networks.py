@@ -152,12 +152,13 @@ def _study(networks: Networks) -> MismatchStudy:
 
 
 @dataclass(frozen=True)
-class Accuracy:
-    """Accuracy of networks on test rows with one kind of statistics, as a source of evidence."""
+class Score:
+    """Score of networks on test rows with one kind of statistics, as a source of evidence."""
 
     networks: Networks
     statistics: Kind
     shift: Shift | None = None
+    metric: str = "accuracy"
 
     @property
     def scope(self) -> str:
@@ -171,7 +172,7 @@ class Accuracy:
     def key(self) -> tuple[Any, ...]:
         evaluations = self.study.evaluations(self.study.conditions()[0])
         (evaluation,) = (candidate for candidate in evaluations if candidate.shift == self.shift)
-        return (*evaluation.key, name_of(self.statistics), "accuracy")
+        return (*evaluation.key, name_of(self.statistics), self.metric)
 
 
 @checked(
@@ -212,4 +213,4 @@ def accuracy(networks: Networks, statistics: Kind, shift: Shift | tuple[Shift, .
     shifts = networks.shifts if shift is None else shift if isinstance(shift, tuple) else (shift,)
     if missing := [one for one in shifts if one not in networks.shifts]:
         raise ValueError(f"shift is one that the networks are tested under: {networks.shifts}; got {missing[0]}.")
-    return Measures(tuple((Accuracy(networks, statistics, one), 1 / len(shifts)) for one in shifts))
+    return Measures(tuple((Score(networks, statistics, one), 1 / len(shifts)) for one in shifts))

@@ -16,6 +16,7 @@ from bnstats.claims.builtin import (
     training,
     values,
 )
+from bnstats.claims.builtin.steps import contradiction, direction, other_statistics
 from bnstats.claims.claim import Claim
 
 CLAIMS: dict[str, Claim] = {
@@ -28,6 +29,9 @@ CLAIMS: dict[str, Claim] = {
         gradients,
         training,
         grades,
+        contradiction,
+        direction,
+        other_statistics,
         remedies,
         correction,
         answers,

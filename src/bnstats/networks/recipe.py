@@ -171,6 +171,6 @@ class Recipe(CheckedMethods):
             Number of rows in a batch.
         """
         self.normalizer.check(batch_size, self.hidden)
-        if not is_builtin(self.normalizer):
+        if self.normalizer.checks_gradient and not is_builtin(self.normalizer):
             for units in self.hidden:
                 check_gradient(self.normalizer, batch_size, units, self.convention.eps)

@@ -82,6 +82,9 @@ class Normalizer(ABC):
         running statistics. If False, the values of a row depend on this row alone, and evaluation mode is `forward`.
     learns_scale : bool
         True if the layer has a learned scale besides its learned shift.
+    checks_gradient : bool
+        True if `backward` of a user's normalizer is compared with finite differences of `forward` before a run. False
+        if `backward` leaves out a part of the gradient on purpose.
 
     Examples
     --------
@@ -104,6 +107,7 @@ class Normalizer(ABC):
     name: ClassVar[str]
     uses_batch: ClassVar[bool] = False
     learns_scale: ClassVar[bool] = True
+    checks_gradient: ClassVar[bool] = True
     forward: ClassVar[Callable[..., None]]
     backward: ClassVar[Callable[..., None]]
 

@@ -20,9 +20,7 @@ from bnstats.studies.steps.study import (
     BATCH,
     COSINE,
     DOWNHILL,
-    FIRST_LAYER,
-    NOISE,
-    OFFSET,
+    MEASURES,
     POPULATION,
     StepStudy,
 )
@@ -71,7 +69,8 @@ def measure_steps(
     statistics : "batch", "population", or both
         Statistics that normalize measured batches: their own, or those of all training rows as constants.
     measures : names
-        "cosine", "first_layer_cosine", "downhill", "noise", "loss_offset"; `Steps` describes them.
+        "cosine", "first_layer_cosine", "downhill", "noise", "bias", "loss_offset", "loss_offset_ratio"; `Steps`
+        describes them. The last one takes a network with batch normalization, and seconds for thousands of rows.
     normalizers : names or Normalizers
         Normalizers, as in `measure_mismatch`.
     activations : "relu", "linear", or both
@@ -135,7 +134,7 @@ def measure_steps(
         instance("trained_with", trained_with, RowBatching, "bn.Shuffled()"),
         optional(batch_size)("training_batch_size", training_batch_size),
         choices("statistics", statistics, (BATCH, POPULATION)),
-        choices("measures", measures, (COSINE, FIRST_LAYER, DOWNHILL, NOISE, OFFSET)),
+        choices("measures", measures, MEASURES),
         whole("batches", batches, minimum=2, maximum=2**20),
         number("step_length", step_length, "(0, 1e6]"),
     )

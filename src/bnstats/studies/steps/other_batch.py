@@ -15,6 +15,7 @@ from bnstats._checks.values import choice
 from bnstats._compiled import compiled
 from bnstats.networks.kernels.choice import standardize, standardize_back
 from bnstats.networks.kernels.layers import LayerState
+from bnstats.networks.normalizers import batch
 from bnstats.networks.normalizers.normalizer import Normalizer
 
 PLAIN, BOUNDED, NOISY = "plain", "bounded", "noisy"
@@ -79,6 +80,14 @@ def _second_sign(row: int) -> int:
     return 1 - 2 * (row // 2 % 2)
 
 
+@compiled
+def constant_backward(gradient: RealArray, _value: RealArray, state: LayerState) -> None:
+    """Compute the gradient at z if mean and variance are taken as constants."""
+    for i in range(gradient.shape[0]):
+        for j in range(gradient.shape[1]):
+            gradient[i, j] *= state.memory[0, j]
+
+
 @checked(
     rows=batch_size,
     others=batch_size,
@@ -133,3 +142,17 @@ class OtherBatch(Normalizer):
         # A recipe, which knows no batch size, asks about the rows that have common statistics.
         if batch_size not in (self.rows + self.others, self.others):
             raise ValueError(f"batches have {self.rows} + {self.others} rows for {self!r}; got {batch_size}.")
+
+
+@dataclass(frozen=True)
+class ConstantStatistics(Normalizer):
+    """Batch normalization whose statistics are constants in the gradient.
+
+    The gradient is not projected: its parts along the mean and along the normalized values of a unit pass.
+    """
+
+    name = "batch, constant statistics"
+    uses_batch = True
+    checks_gradient = False
+    forward = staticmethod(batch.forward)
+    backward = staticmethod(constant_backward)

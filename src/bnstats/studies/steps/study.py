@@ -13,6 +13,7 @@ from numpy.random import Generator
 from bnstats._checks.array_types import Float32Array, FloatArray, IntArray
 from bnstats.datasets.dataset import Dataset, Split
 from bnstats.datasets.row_batching import RowBatching
+from bnstats.networks.loss_offset import loss_offset
 from bnstats.networks.network import Network
 from bnstats.networks.normalizers.frozen import Frozen
 from bnstats.networks.normalizers.registry import NORMALIZERS
@@ -23,7 +24,9 @@ from bnstats.simulation.identity import side_stream
 from bnstats.simulation.study import Condition, Study
 
 BATCH, POPULATION = "batch", "population"
-COSINE, FIRST_LAYER, DOWNHILL, NOISE, OFFSET = "cosine", "first_layer_cosine", "downhill", "noise", "loss_offset"
+COSINE, FIRST_LAYER, DOWNHILL, NOISE, BIAS = "cosine", "first_layer_cosine", "downhill", "noise", "bias"
+OFFSET, OFFSET_RATIO = "loss_offset", "loss_offset_ratio"
+MEASURES = (COSINE, FIRST_LAYER, DOWNHILL, NOISE, BIAS, OFFSET, OFFSET_RATIO)
 # Each downhill step takes a pass of all rows, which the gradients of many batches do not take.
 STEPS_TRIED = 32
 # Random streams of a network, one for each purpose.
@@ -119,7 +122,11 @@ class StepStudy(Study):
         """
         draw, n = condition["batching"].rows, int(condition["batch_size"])
         independent = np.concatenate([draw(rng, split.y, n, 1) for _ in range(self.batches)])
-        return independent, draw(rng, split.y, n, self.batches) if OFFSET in self.measures else independent
+        return independent, draw(rng, split.y, n, self.batches) if self._takes_offset else independent
+
+    @property
+    def _takes_offset(self) -> bool:
+        return bool({OFFSET, OFFSET_RATIO} & set(self.measures))
 
     def _measured(
         self, network: Network, own: Network, split: Split, independent: IntArray, epochs: IntArray
@@ -135,6 +142,10 @@ class StepStudy(Study):
             squared = squared_length_of_mean(gradients, mean)
             found[COSINE] = _cosine(mean, descent, squared)
             found[NOISE] = float(np.square(gradients, dtype=np.float64).sum(axis=1).mean() / squared - 1)
+        if BIAS in self.measures:
+            away = gradients - descent
+            squared = squared_length_of_mean(away, away.mean(axis=0, dtype=np.float64))
+            found[BIAS] = math.sqrt(max(squared, 0.0) / np.square(descent, dtype=np.float64).sum())
         if FIRST_LAYER in self.measures:
             first = own.weights[0].size
             squared = squared_length_of_mean(gradients[:, :first], mean[:first])
@@ -142,8 +153,10 @@ class StepStudy(Study):
         if DOWNHILL in self.measures:
             lowered = [self._loss_after(network, x, y, gradient) < whole for gradient in gradients[:STEPS_TRIED]]
             found[DOWNHILL] = float(np.mean(lowered))
-        if OFFSET in self.measures:
+        if self._takes_offset:
             found[OFFSET] = mean_loss(own, x, y, epochs) - whole
+        if OFFSET_RATIO in self.measures:
+            found[OFFSET_RATIO] = found[OFFSET] / loss_offset(own, x, y, epochs.shape[1])
         return {measure: found[measure] for measure in self.measures}
 
     def _loss_after(self, network: Network, x: Float32Array, y: IntArray, gradient: Float32Array) -> float:

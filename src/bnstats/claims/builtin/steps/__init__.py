@@ -1,0 +1,1 @@
+"""Claims about the steps that training takes."""
