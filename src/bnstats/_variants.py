@@ -1,10 +1,13 @@
-"""Variants that are found by their files: members of the modules beside a registry."""
+"""Variants that are found by their files: functions and classes in the modules beside a registry."""
 
 from __future__ import annotations
 
 import importlib
+import inspect
 import pkgutil
+import re
 from collections.abc import Iterator
+from types import ModuleType
 from typing import Any
 
 
@@ -23,9 +26,49 @@ def members(registry: str) -> Iterator[tuple[str, Any]]:
     >>> [name for name, _ in members("bnstats.networks.normalizers.registry") if name in ("Batch", "Layer", "compiled")]
     ['Batch', 'Layer']
     """
-    package = importlib.import_module(registry.rpartition(".")[0])
-    names = sorted(f"{package.__name__}.{found.name}" for found in pkgutil.iter_modules(package.__path__))
-    for module in (importlib.import_module(name) for name in names if name != registry):
+    for module in _modules(registry):
         for name, member in list(vars(module).items()):
             if getattr(member, "__module__", None) == module.__name__:
                 yield name, member
+
+
+def listed(registry: str, name: str) -> Iterator[Any]:
+    """Return what the modules beside a registry list under a name, in the order of files.
+
+    >>> [estimator.name for estimator in listed("bnstats.statistics.estimators.registry", "ESTIMATORS")][:3]
+    ['mean', 'var', 'var_unbiased']
+    """
+    for module in _modules(registry):
+        yield from vars(module).get(name, ())
+
+
+def _modules(registry: str) -> Iterator[ModuleType]:
+    """Import the modules beside a registry, in alphabetical order."""
+    package = importlib.import_module(registry.rpartition(".")[0])
+    names = sorted(f"{package.__name__}.{found.name}" for found in pkgutil.iter_modules(package.__path__))
+    yield from (importlib.import_module(name) for name in names if name != registry)
+
+
+def classes(registry: str, base: type) -> dict[str, Any]:
+    """Return the public classes beside a registry that complete a base class, by their names.
+
+    >>> from bnstats.datasets.shifts import Shift
+    >>> list(classes("bnstats.datasets.registry", Shift))
+    ['ClassMix', 'Contrast', 'Gain', 'Noise', 'Offset']
+    """
+    found = {name: kind for name, kind in members(registry) if isinstance(kind, type) and issubclass(kind, base)}
+    public = sorted(name for name, kind in found.items() if not (inspect.isabstract(kind) or name.startswith("_")))
+    return {name: found[name] for name in public}
+
+
+def entries(registry: str, base: type) -> dict[str, Any]:
+    """Return an object of each of these classes by its name in small letters, made with the class's `example`.
+
+    A class whose `example` is None has no entry.
+
+    >>> from bnstats.sampling.batching import Batching
+    >>> entries("bnstats.sampling.registry", Batching)["without_replacement"]
+    WithoutReplacement(size=12)
+    """
+    kinds = {re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower(): kind for name, kind in classes(registry, base).items()}
+    return {name: kind(**kind.example) for name, kind in kinds.items() if kind.example is not None}

@@ -1,15 +1,13 @@
 """Exact values, for comparison with simulations and in place of them."""
 
 from bnstats.networks.loss_offset import loss_offset
+from bnstats.statistics.convergence_rates import rate
 from bnstats.statistics.estimator_theory import Theory, variance_of_variance
+from bnstats.statistics.normalized_member import normalized_member, normalized_member_bound, raw_given_normalized
 from bnstats.statistics.running_error import running_error
 from bnstats.statistics.theory import (
     Sampling,
     covariance_of_mean_and_variance,
-    normalized_member,
-    normalized_member_bound,
-    rate,
-    raw_given_normalized,
     required_batch_size,
     sampling,
 )

@@ -7,8 +7,8 @@ import inspect
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, replace
+from functools import cache, partial
 from types import ModuleType
 from typing import Any
 
@@ -16,6 +16,9 @@ import numpy as np
 
 import bnstats as bn
 from bnstats.corrections.groups import Groups
+from bnstats.datasets.registry import ROW_BATCHING_RULES, SHIFTS
+from bnstats.sampling.registry import BATCHING_RULES, EFFECT_CLASSES
+from bnstats.sampling.registry import EFFECTS as NAMED_EFFECTS
 
 ROWS = np.random.default_rng(0).normal(size=(60, 4))
 LABELS = (ROWS[:, 0] > 0).astype(int)
@@ -236,7 +239,7 @@ BY_NAME: dict[str, Callable[[], Any]] = {
     "step_length": lambda: 0.1,
 }
 NORMALIZERS = tuple(bn.normalizers.__all__[1:])
-EFFECTS = ("Distinct", "Mixture", "RandomWalk", "Sinusoid", "Trend")
+EFFECTS = tuple(EFFECT_CLASSES)
 # Where a name means something else, or the usual value would take long.
 BY_CALL: dict[str, dict[str, Callable[[], Any]]] = {
     "measure_convergence": {"max_replicates": lambda: 64},
@@ -317,10 +320,7 @@ BY_CALL: dict[str, dict[str, Callable[[], Any]]] = {
     "effects.Effect.of": {"source": lambda: "trend"},
     "datasets.binned_population.BinnedPopulation.of": {"source": lambda: (ROWS, LABELS)},
     "datasets.dataset.Table.of": {"source": lambda: (ROWS, LABELS)},
-    **{
-        f"shifts.{kind}.apply": {"x": lambda: ROWS.astype(np.float32)}
-        for kind in ("ClassMix", "Contrast", "Gain", "Noise", "Offset")
-    },
+    **{f"shifts.{kind}.apply": {"x": lambda: ROWS.astype(np.float32)} for kind in SHIFTS},
     **{
         f"adaptation.{kind}.{method}": {
             "mean": lambda: np.zeros(3, np.float32),
@@ -398,22 +398,10 @@ OBJECTS: dict[str, Callable[[], Any]] = {
     "Convention": lambda: bn.CONVENTIONS["torch"],
     "Dataset": lambda: bn.Dataset.of((ROWS.astype(np.float32), LABELS)),
     "Gaussians": lambda: bn.Gaussians(classes=2, inputs=4, rows=60, test_rows=20),
-    "IID": lambda: bn.IID(),
-    "WithoutReplacement": lambda: bn.WithoutReplacement(64),
-    "Clustered": lambda: bn.Clustered(0.5),
-    "Autocorrelated": lambda: bn.Autocorrelated(0.5),
-    "Shuffled": lambda: bn.Shuffled(),
-    "WithReplacement": lambda: bn.WithReplacement(),
-    "ClassBalanced": lambda: bn.ClassBalanced(2, 2),
-    "OneClass": lambda: bn.OneClass(),
-    "Sorted": lambda: bn.Sorted(),
-    "Correlated": lambda: bn.Correlated(0.5),
+    **{type(rule).__name__: partial(replace, rule) for rule in (BATCHING_RULES | ROW_BATCHING_RULES).values()},
     "corrections.Correction": lambda: bn.corrections.center(),
     "corrections.Fitted": lambda: bn.corrections.center().fit(ROWS[:, 0], BATCH),
-    "effects.Distinct": lambda: bn.effects.Distinct(),
-    "effects.RandomWalk": lambda: bn.effects.RandomWalk(),
-    "effects.Sinusoid": lambda: bn.effects.Sinusoid(),
-    "effects.Trend": lambda: bn.effects.Trend(),
+    **{f"effects.{type(effect).__name__}": partial(replace, effect) for effect in NAMED_EFFECTS.values()},
     "effects.Mixture": lambda: bn.effects.Mixture(bn.effects.Trend()),
     "normalizers.Normalizer": lambda: bn.normalizers.Layer(),
     "results.Convergence": lambda: result("measure_convergence"),

@@ -10,6 +10,7 @@ below 1e-6.
 
 from __future__ import annotations
 
+import pickle
 from fractions import Fraction
 from itertools import combinations, product
 
@@ -20,6 +21,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 import bnstats as bn
+from bnstats.sampling.registry import BATCHING_RULES
 
 FALSE_ALARM = 1e-9
 BATCHES = 100_000
@@ -36,12 +38,9 @@ RULES = {
     "clustered": bn.Clustered(icc=0.25),
     "autocorrelated": bn.Autocorrelated(phi=0.6),
 }
-CASES = [
-    pytest.param(rule, name, id=f"{kind}-{name}")
-    for kind, rule in RULES.items()
-    for name in POPULATIONS
-    if not (kind == "without" and name != "array")
-] + [pytest.param(bn.WithoutReplacement(size=12), name, id=f"without-{name}") for name in ("normal", "exponential")]
+# Each rule of the registry, which finds a new one; correlations are known of those in RULES.
+CASES = [pytest.param(rule, name, id=f"{kind}-{name}") for kind, rule in BATCHING_RULES.items() for name in POPULATIONS]
+KNOWN = [case for case in CASES if type(case.values[0]) in map(type, RULES.values())]
 
 
 def batches(rule: bn.Batching, name: str, n: int, count: int = BATCHES, seed: int = 0) -> np.ndarray:
@@ -73,7 +72,24 @@ def correlation(rule: bn.Batching, n: int, size: int = ARRAY.size) -> np.ndarray
             return np.where(lag == 0, 1.0, 0.0)
 
 
-@pytest.mark.parametrize(("rule", "name"), CASES)
+def test_rules_of_this_file_are_in_the_registry() -> None:
+    assert {type(rule) for rule in RULES.values()} <= {type(rule) for rule in BATCHING_RULES.values()}
+
+
+@pytest.mark.parametrize("name", BATCHING_RULES)
+def test_a_rule_repeats_with_the_generator_and_refuses_batches_that_are_none(name: str) -> None:
+    rule = BATCHING_RULES[name]
+    once, again, other = (batches(r, "normal", 5, 50, seed) for r, seed in ((rule, 1), (rule, 1), (rule, 2)))
+    np.testing.assert_array_equal(once, again)
+    assert (once != other).any()
+    assert pickle.loads(pickle.dumps(rule)) == rule
+    np.testing.assert_array_equal(batches(pickle.loads(pickle.dumps(rule)), "normal", 5, 50, 1), once)
+    for wrong in (1, 0, 2.5, True, "4"):
+        with pytest.raises(ValueError, match="batch_size is a whole number of at least"):
+            rule.check(POPULATIONS["normal"], wrong)
+
+
+@pytest.mark.parametrize(("rule", "name"), KNOWN)
 @pytest.mark.parametrize("n", [2, 3, 11])
 def test_variance_of_mean_is_the_mean_of_the_covariance_matrix(rule: bn.Batching, name: str, n: int) -> None:
     pop = POPULATIONS[name]
@@ -97,8 +113,10 @@ def test_variance_of_the_mean_and_mean_of_the_variance(rule: bn.Batching, name: 
     for n in SIZES:
         x = batches(rule, name, n)
         claim = rule.variance_of_mean(pop, n)
-        z += [z_of(x.mean(axis=1), mu), z_of((x.mean(axis=1) - mu) ** 2, claim), z_of(x.var(axis=1), var - claim)]
-    assert max(map(abs, z)) < bound(len(z))
+        z += [z_of(x.mean(axis=1), mu)]
+        if not np.isnan(claim):
+            z += [z_of((x.mean(axis=1) - mu) ** 2, claim), z_of(x.var(axis=1), var - claim)]
+    assert max(map(abs, z)) < bound(9)
 
 
 WRONG = [
@@ -131,7 +149,7 @@ def products(x: np.ndarray, mu: float, var: float) -> dict[tuple[int, int], np.n
     return {(i, j): z[:, i] * z[:, j] for i, j in combinations(range(x.shape[1]), 2)}
 
 
-@pytest.mark.parametrize(("rule", "name"), CASES)
+@pytest.mark.parametrize(("rule", "name"), KNOWN)
 def test_correlations_within_a_batch(rule: bn.Batching, name: str) -> None:
     source, n = rule.source(POPULATIONS[name]), 5
     claims = correlation(rule, n)

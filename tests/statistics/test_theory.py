@@ -15,10 +15,11 @@ import pytest
 from scipy import stats
 
 import bnstats as bn
-from bnstats.statistics import theory
+from bnstats import theory
 from bnstats.statistics.estimator_theory import Theory
 from bnstats.statistics.estimators import ESTIMATORS, estimator_of, inv_std
 from bnstats.statistics.moments import Moments
+from bnstats.statistics.theory import law
 
 FALSE_ALARM = 1e-8
 REPLICATES = 40_000
@@ -344,7 +345,7 @@ def test_a_name_alone_has_no_theory(name: str) -> None:
     own = bn.Estimator(name, None, lambda pop: pop.var, order=2.0, averages=2.0, of_moments=shrunken_var)
     known = theory.sampling("normal", 4, own)
     assert np.isnan([known.bias, known.se, known.median_abs_error]).all()
-    assert theory.law("normal", 4, own) is None
+    assert law("normal", 4, own) is None
     assert theory.sampling("t3", 4, own).se == np.inf
     renamed = replace(ESTIMATORS["var"], name="mine")
     assert theory.sampling("normal", 4, renamed) == theory.sampling("normal", 4, "var")
@@ -372,7 +373,7 @@ def test_a_family_of_ones_own_is_not_normal_by_its_name() -> None:
 
     pop = bn.Population.of(Mine(name="norm")())
     assert pop.family is None
-    assert theory.law(pop, 4, "mean") is None
+    assert law(pop, 4, "mean") is None
     assert np.isnan(theory.raw_given_normalized(pop, 0.0, 4)).all()
 
 

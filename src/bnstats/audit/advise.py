@@ -16,6 +16,7 @@ from bnstats._checks.values import shown
 from bnstats.sampling.populations import Population
 from bnstats.statistics import theory
 from bnstats.statistics.conventions import Convention, Momentum
+from bnstats.statistics.normalized_member import raw_given_normalized
 from bnstats.studies.gradients.exact import linear_factor
 
 # Beyond these limits `Advice.notes` says what to change; the audit of a trained model has the same ones.
@@ -94,7 +95,7 @@ def _running_error(plan: Plan, size: int) -> float:
 
 def _raw_value(z: float) -> Any:
     """Spread of the raw value behind z; nan where z cannot occur, and for a population that is not normal."""
-    return lambda plan, size: theory.raw_given_normalized(plan.population, z, size)[1] / plan.population.std
+    return lambda plan, size: raw_given_normalized(plan.population, z, size)[1] / plan.population.std
 
 
 def _gradient(plan: Plan, size: int) -> float:

@@ -6,8 +6,10 @@ A rule turns the labels of all rows into row numbers of shape (steps, batch size
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from types import MappingProxyType
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.random import Generator
@@ -22,8 +24,14 @@ from bnstats.sampling.partial_shuffle import partial_shuffle
 
 @dataclass(frozen=True)
 class RowBatching(CheckedMethods, ABC):
-    """Base class of batching rules of labeled rows."""
+    """Base class of batching rules of labeled rows.
 
+    `example` are the arguments of a rule's entry in the registry, by name; it draws batches of 4. `unbiased` is True if
+    each row is equally likely at each place of a batch.
+    """
+
+    example: ClassVar[Mapping[str, Any]] = MappingProxyType({})
+    unbiased: ClassVar[bool] = True
     checks: ClassVar = {"rng": generator, "y": classes_of_rows, "batch_size": batch_size, "steps": count}
 
     @abstractmethod
@@ -147,6 +155,9 @@ class ClassBalanced(RowBatching):
     [[3, 3, 3, 2, 2, 2], [2, 2, 2, 3, 3, 3]]
     """
 
+    example: ClassVar = {"classes": 2, "rows_per_class": 2}
+    unbiased: ClassVar[bool] = False
+
     classes: int
     rows_per_class: int
 
@@ -209,6 +220,8 @@ class Correlated(RowBatching):
     >>> round(float(np.mean(stream[1:] == stream[:-1])), 2)
     0.91
     """
+
+    example: ClassVar = {"phi": 0.7}
 
     phi: float
 

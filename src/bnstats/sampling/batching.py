@@ -7,8 +7,10 @@ the theory follows from this variance. Under every rule, each value has the popu
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -33,8 +35,10 @@ class Batching(CheckedMethods, ABC):
     A subclass that overrides `fill` of a rule states the variance of the batch mean, too; else the variance is nan. The
     same holds for `chance_all_equal` and `fewest_draws`, without which estimates that divide by a batch's spread have
     no standard error.
+    `example` are the arguments of the rule's entry in the registry, by name.
     """
 
+    example: ClassVar[Mapping[str, Any]] = MappingProxyType({})
     checks: ClassVar = {
         "population": population_of,
         "rng": generator,
@@ -223,6 +227,8 @@ class WithoutReplacement(Batching):
     0.0
     """
 
+    example: ClassVar = {"size": 12}
+
     size: int | None = None
 
     def source(self, population: Population) -> Population:
@@ -293,6 +299,8 @@ class Clustered(Batching):
     0.325
     """
 
+    example: ClassVar = {"icc": 0.25}
+
     icc: float
 
     def fill(self, population: Population, rng: Generator, out: FloatArray) -> None:
@@ -331,6 +339,8 @@ class Autocorrelated(Batching):
     >>> Autocorrelated(phi=0.5).variance_of_mean(Population.of("normal"), 2)
     0.75
     """
+
+    example: ClassVar = {"phi": 0.6}
 
     phi: float
 

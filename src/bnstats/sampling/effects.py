@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -18,6 +20,9 @@ from bnstats._checks.values import generator, instance, named
 
 MAX_BATCHES = 2**20
 """Maximum number of batches, and of rows in a batch; a root has up to the square of their product elements."""
+
+EFFECTS: dict[str, Effect] = {}
+"""Effects with the arguments of their `example`, by name; `bnstats.sampling.registry` fills it."""
 
 
 def stretches(effect: Effect) -> bool:
@@ -33,9 +38,10 @@ class Effect(CheckedMethods, ABC):
     """Base class of batch effects: random shifts of rows that are in order of time, batch after batch.
 
     Shifts have mean 0, and an average variance of 1 over the rows of the first `batches`. A subclass is a frozen
-    dataclass with `shift` and `root`.
+    dataclass with `shift` and `root`. `example` are the arguments of its entry in `EFFECTS`, None for no entry.
     """
 
+    example: ClassVar[Mapping[str, Any] | None] = MappingProxyType({})
     checks: ClassVar = {
         "rng": generator,
         "size": count,
@@ -282,6 +288,8 @@ class Mixture(Effect):
     1.0
     """
 
+    example: ClassVar = None
+
     smooth: Effect
     smoothness: float = 0.5
     distinct: Distinct = Distinct()
@@ -303,11 +311,3 @@ class Mixture(Effect):
     def factor(self, rng: Generator, size: int, batches: int) -> FloatArray:
         factor: FloatArray = self.distinct.factor(rng, size, batches) ** np.sqrt(1 - self.smoothness)
         return factor
-
-
-EFFECTS: dict[str, Effect] = {
-    "distinct": Distinct(),
-    "random_walk": RandomWalk(),
-    "sinusoid": Sinusoid(),
-    "trend": Trend(),
-}

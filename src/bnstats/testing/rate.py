@@ -16,6 +16,7 @@ from bnstats.sampling.batching import IID, Batching, rule
 from bnstats.sampling.populations import Population
 from bnstats.simulation.result import Simulation
 from bnstats.statistics import theory
+from bnstats.statistics.convergence_rates import MEASURES
 from bnstats.statistics.estimators import Estimator
 from bnstats.studies.convergence.measure import measure_convergence
 from bnstats.studies.convergence.rates import slope
@@ -32,7 +33,7 @@ DRAWS_OF_A_DAY = 2**43
 @checked(
     rate=number,
     tolerance=interval("(0, inf)", "a distance from the rate"),
-    measure=partial(choice, known=theory.MEASURES),
+    measure=partial(choice, known=MEASURES),
     batch_sizes=sizes_of_batches,
     batching=rule,
     false_alarm=false_alarm_rate,

@@ -17,6 +17,7 @@ from bnstats.sampling.populations import Population
 from bnstats.simulation.identity import side_stream
 from bnstats.simulation.study import Condition, Study
 from bnstats.statistics import theory
+from bnstats.statistics.convergence_rates import rate
 from bnstats.statistics.estimators import Estimator
 from bnstats.statistics.moments import Moments, pyramid
 from bnstats.studies.convergence.control_variates import ORDERS, control_variates, names
@@ -180,7 +181,7 @@ class ConvergenceStudy(Study):
         """Return `theory.rate` of the population, rule and estimator with these names in the table."""
         source = next(p for p in self.populations if p.name == population)
         rule = next(b for b in self.batchings if repr(b) == batching)
-        return theory.rate(source, self._estimator(estimator), measure, rule)
+        return rate(source, self._estimator(estimator), measure, rule)
 
     def tail_index(self, condition: Condition, key: ConvergenceKey, replicates: int) -> float:
         drawn = condition["population"], condition["batching"]

@@ -22,7 +22,8 @@ from bnstats._checks.values import shown
 from bnstats.sampling.populations import Population, population_of
 from bnstats.simulation.identity import digest, stream
 from bnstats.statistics.normalized import normalized
-from bnstats.statistics.theory import batch_size_of_theory, normalized_value_occurs
+from bnstats.statistics.normalized_member import normalized_value_occurs
+from bnstats.statistics.theory import batch_size_of_theory
 
 Labels = tuple[float, ...] | Callable[[FloatArray], NDArray[Any]]
 

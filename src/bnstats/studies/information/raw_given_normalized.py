@@ -18,8 +18,8 @@ from bnstats.simulation.options import RunOptions, run_options
 from bnstats.simulation.result import Result, Simulation
 from bnstats.simulation.run import run
 from bnstats.simulation.study import Condition, Study
-from bnstats.statistics import theory
 from bnstats.statistics.moments import Moments
+from bnstats.statistics.normalized_member import normalized_value_occurs, raw_given_normalized
 from bnstats.studies.information.measure import DEFAULT_BATCH_SIZES, checked_population, checked_sizes
 from bnstats.studies.information.study import DRAWS_PER_BLOCK
 
@@ -82,7 +82,7 @@ class RawBehindStudy(Study):
         return self.population.mean
 
     def exact(self, condition: Condition, key: Any, summary: str) -> float:
-        mean, std = theory.raw_given_normalized(self.population, self.z, condition["batch_size"])
+        mean, std = raw_given_normalized(self.population, self.z, condition["batch_size"])
         return mean - self.population.mean if summary == "bias" else std
 
 
@@ -164,7 +164,7 @@ def measure_raw_given_normalized(
     population = checked_population(population)
     sizes = checked_sizes(batch_sizes)
     z, width = number("z", z, meaning="a normalized value"), number("width", width, "(0, inf]", "a distance from z")
-    refused = [n for n in sizes if not theory.normalized_value_occurs(z, n)]
+    refused = [n for n in sizes if not normalized_value_occurs(z, n)]
     if refused:
         raise ValueError(
             f"no member of a batch of {refused[0]} has the normalized value z={z}: |z| is below sqrt(batch size - 1), "

@@ -13,9 +13,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import integrate, optimize, stats
 
+from bnstats._checks.arguments import checked
 from bnstats._checks.array_types import FloatArray
+from bnstats._checks.numbers import interval
 from bnstats.sampling.populations import Population
 from bnstats.statistics.estimator_theory import Batches, Theory
+from bnstats.statistics.estimators.estimator import Estimator
 
 # A smaller probability is not an atom, but that of an interval between two adjacent floats at the end of the support.
 TINY = 1e-12
@@ -186,3 +189,43 @@ def trimmed_mean_theory(share: float) -> Theory:
 
 def _rate_of_trimmed_mean(_: Population) -> float:
     return -0.5
+
+
+@checked(share=interval("[0, 0.5)", "the part of the values cut off at either end"))
+def trimmed_mean(share: float = 0.1) -> Estimator:
+    """Return the mean without a proportion of the smallest and of the largest values, as an estimator.
+
+    Parameters
+    ----------
+    share : float in [0, 0.5)
+        Proportion of the values that is cut off at either end, rounded down to whole values.
+
+    Returns
+    -------
+    Estimator
+        The estimator, in the data's unit.
+
+    Raises
+    ------
+    ValueError
+        If the proportion is out of range.
+
+    Examples
+    --------
+    >>> trimmed_mean(share=0.25)(np.array([1.0, 2.0, 4.0, 90.0])).tolist()
+    3.0
+    """
+    return Estimator(
+        "trimmed_mean" if share == 0.1 else f"trimmed_mean(share={share:g})",
+        partial(cut_mean, share=share),
+        partial(trimmed_mean_of, share=share),
+        theory=trimmed_mean_theory(share),
+    )
+
+
+ESTIMATORS = (
+    Estimator("median", middle, median_of, theory=MEDIAN),
+    Estimator("midrange", mid, midrange_of, order=1, theory=MIDRANGE),
+    trimmed_mean(),
+    Estimator("mad", mad, mad_of, theory=MAD),
+)

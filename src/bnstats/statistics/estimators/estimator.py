@@ -16,23 +16,9 @@ from bnstats._checks.arrays import real_array
 from bnstats._checks.numbers import batch_size, interval, number
 from bnstats._checks.safe_text import raised
 from bnstats._checks.user_code import ReadOnlyError, answer, called, is_own, lent, overridden_below
-from bnstats._checks.values import function, instance, named, optional, scalar, word
+from bnstats._checks.values import function, instance, optional, scalar, word
 from bnstats.sampling.populations import Population, population_of
-from bnstats.statistics import order_statistics
-from bnstats.statistics.estimator_theory import (
-    FRESH_NORMALIZED,
-    FRESH_NORMALIZED_WITH_EPS,
-    MEAN,
-    STD,
-    VAR,
-    VAR_UNBIASED,
-    Theory,
-    inv_std_of,
-    mean_of,
-    std_of,
-    theory_of_inv_std,
-    var_of,
-)
+from bnstats.statistics.estimator_theory import Theory
 from bnstats.statistics.moments import Moments, moments_of
 
 Fresh = Callable[[], FloatArray]
@@ -91,7 +77,8 @@ class Estimator(CheckedMethods):
     >>> midrange = Estimator("midrange", lambda x, axis: (x.max(axis) + x.min(axis)) / 2, lambda pop: pop.mean)
     >>> midrange(np.array([[0.0, 1.0, 5.0]]))
     array([2.5])
-    >>> inv_std(eps=0.0)(np.array([1.0, 3.0]))
+    >>> import bnstats as bn
+    >>> bn.estimators.inv_std(eps=0.0)(np.array([1.0, 3.0]))
     array(1.)
     """
 
@@ -167,7 +154,8 @@ class Estimator(CheckedMethods):
     def takes_values(self) -> bool:
         """True if the estimator needs values: moments are not enough, or a subclass overrides the call.
 
-        >>> ESTIMATORS["median"].takes_values, ESTIMATORS["var"].takes_values
+        >>> import bnstats as bn
+        >>> bn.ESTIMATORS["median"].takes_values, bn.ESTIMATORS["var"].takes_values
         (True, False)
         """
         return self.of_moments is None or overridden_below(type(self), "__call__", "from_moments")
@@ -234,7 +222,8 @@ class Estimator(CheckedMethods):
         Examples
         --------
         >>> whole = Population.of([1.0, 2.0, 6.0])
-        >>> ESTIMATORS["mean"].of_whole(whole, np.array([3.0 - 1e-15, 3.0])).tolist()
+        >>> import bnstats as bn
+        >>> bn.ESTIMATORS["mean"].of_whole(whole, np.array([3.0 - 1e-15, 3.0])).tolist()
         [3.0, 3.0]
         """
         if self.averages == 0 or population.values is None:  # a new value is not a value of the batch
@@ -272,176 +261,3 @@ def _as_is(found: Any) -> Any:
 
 def _no_fresh() -> FloatArray:
     raise ValueError("this estimator needs a fresh value for each batch: use it in a study.")
-
-
-# Estimators are sent to other processes, so their functions have names: lambdas cannot be pickled.
-
-
-def _mean(moments: Moments, _: Fresh) -> FloatArray:
-    return moments.mean
-
-
-def _var(moments: Moments, _: Fresh) -> FloatArray:
-    return moments.var()
-
-
-def _var_unbiased(moments: Moments, _: Fresh) -> FloatArray:
-    return moments.var(ddof=1)
-
-
-def _std(moments: Moments, _: Fresh) -> FloatArray:
-    return np.sqrt(moments.biased_var)
-
-
-def _inv_std(moments: Moments, _: Fresh, eps: float) -> FloatArray:
-    with np.errstate(divide="ignore"):
-        return 1 / np.sqrt(moments.biased_var + eps)
-
-
-def _fresh_normalized(moments: Moments, fresh: Fresh, eps: float) -> FloatArray:
-    with np.errstate(divide="ignore", invalid="ignore"):  # for a batch of equal values with eps = 0
-        return (fresh() - moments.mean) / np.sqrt(moments.biased_var + eps)
-
-
-_eps = interval("[0, inf)", "a number that is added to a variance")
-
-
-@checked(eps=_eps)
-def inv_std(eps: float = 1e-5) -> Estimator:
-    """Return the estimator 1 / sqrt(var + eps), the scale factor of batch normalization.
-
-    Parameters
-    ----------
-    eps : float
-        Number added to the biased variance, at least 0, in the data's unit squared.
-
-    Returns
-    -------
-    Estimator
-        The estimator, in one over the data's unit.
-
-    Raises
-    ------
-    ValueError
-        If `eps` is negative or not finite.
-
-    Examples
-    --------
-    >>> inv_std(eps=0.0)([1.0, 5.0]).tolist()
-    0.5
-    """
-    return Estimator(
-        "inv_std" if eps == 1e-5 else f"inv_std(eps={eps:g})",
-        None,
-        target=partial(inv_std_of, eps=eps),
-        order=0,
-        averages=2,
-        of_moments=partial(_inv_std, eps=eps),
-        eps=eps,
-        theory=theory_of_inv_std(eps),
-    )
-
-
-@checked(eps=_eps)
-def fresh_normalized(eps: float = 0.0) -> Estimator:
-    """Return the estimator that normalizes a new value by the batch's mean and biased variance.
-
-    The target is 0.
-
-    Parameters
-    ----------
-    eps : float
-        Number added to the variance, at least 0, in the data's unit squared.
-
-    Returns
-    -------
-    Estimator
-        The estimator, without a unit. The new value is not in the batch.
-
-    Raises
-    ------
-    ValueError
-        If `eps` is negative or not finite.
-
-    Examples
-    --------
-    >>> fresh_normalized().from_moments(Moments.of([1.0, 5.0]), lambda: np.array(7.0)).tolist()
-    2.0
-    """
-    return Estimator(
-        "fresh_normalized" if eps == 0 else f"fresh_normalized(eps={eps:g})",
-        None,
-        target=0.0,
-        order=1,
-        averages=0,
-        of_moments=partial(_fresh_normalized, eps=eps),
-        eps=eps,
-        theory=FRESH_NORMALIZED if eps == 0 else FRESH_NORMALIZED_WITH_EPS,
-    )
-
-
-@checked(share=interval("[0, 0.5)", "the part of the values cut off at either end"))
-def trimmed_mean(share: float = 0.1) -> Estimator:
-    """Return the mean without a proportion of the smallest and of the largest values, as an estimator.
-
-    Parameters
-    ----------
-    share : float in [0, 0.5)
-        Proportion of the values that is cut off at either end, rounded down to whole values.
-
-    Returns
-    -------
-    Estimator
-        The estimator, in the data's unit.
-
-    Raises
-    ------
-    ValueError
-        If the proportion is out of range.
-
-    Examples
-    --------
-    >>> trimmed_mean(share=0.25)(np.array([1.0, 2.0, 4.0, 90.0])).tolist()
-    3.0
-    """
-    return Estimator(
-        "trimmed_mean" if share == 0.1 else f"trimmed_mean(share={share:g})",
-        partial(order_statistics.cut_mean, share=share),
-        partial(order_statistics.trimmed_mean_of, share=share),
-        theory=order_statistics.trimmed_mean_theory(share),
-    )
-
-
-ESTIMATORS: dict[str, Estimator] = {
-    e.name: e
-    for e in (
-        Estimator("mean", None, mean_of, order=1, averages=1, of_moments=_mean, theory=MEAN),
-        Estimator("var", None, var_of, order=2, averages=2, of_moments=_var, theory=VAR),
-        Estimator("var_unbiased", None, var_of, order=2, averages=2, of_moments=_var_unbiased, theory=VAR_UNBIASED),
-        Estimator("std", None, std_of, order=1, averages=2, of_moments=_std, theory=STD),
-        inv_std(),
-        fresh_normalized(),
-        Estimator("median", order_statistics.middle, order_statistics.median_of, theory=order_statistics.MEDIAN),
-        Estimator(
-            "midrange", order_statistics.mid, order_statistics.midrange_of, order=1, theory=order_statistics.MIDRANGE
-        ),
-        trimmed_mean(),
-        Estimator("mad", order_statistics.mad, order_statistics.mad_of, theory=order_statistics.MAD),
-    )
-}
-
-
-def estimator_named(_: str, source: Any) -> Estimator:
-    """Return the estimator of an argument, by `estimator_of`."""
-    return estimator_of(source)
-
-
-def estimator_of(source: str | Estimator) -> Estimator:
-    """Return the estimator of a name in `ESTIMATORS`, or a given estimator.
-
-    >>> estimator_of("var").order
-    2.0
-    """
-    if isinstance(source, Estimator):
-        return source
-    return named("estimator", source, ESTIMATORS, "a bn.Estimator(name, function, target)")
