@@ -9,9 +9,10 @@ writable copies.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Collection
-from contextlib import suppress
-from functools import partial, wraps
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, suppress
+from functools import lru_cache, partial, wraps
+from threading import local
 from types import FunctionType
 from typing import Any, ClassVar
 from weakref import WeakSet
@@ -28,6 +29,32 @@ _NEEDS_WRITABLE = ("buffer source array is read-only", "No matching definition f
 
 # Attribute of functions that only pass copies of arrays on to a user's method.
 LENDING = "_bnstats_lends"
+
+
+class _Checking(local):
+    """State of a thread: whether arguments are checked."""
+
+    done: bool = False
+    """True while code of this package runs on arguments that were checked where the user entered."""
+
+
+CHECKING = _Checking()
+
+
+@contextmanager
+def checked_before(code: Any) -> Iterator[None]:
+    """Check no arguments again while code of this package runs; a user's code has its arguments checked.
+
+    Parameters
+    ----------
+    code : function, class or object
+        Code that runs.
+    """
+    before, CHECKING.done = CHECKING.done, not is_own(code)
+    try:
+        yield
+    finally:
+        CHECKING.done = before
 
 
 class ReadOnlyError(ValueError):
@@ -131,6 +158,7 @@ def _needs_writable(error: Exception) -> bool:
 
 def guarded(name: str, function: Callable[..., Any], *given: Any, **named: Any) -> Any:
     """Call a function with copies of its arrays; turn an error about a write into a sentence."""
+    before, CHECKING.done = CHECKING.done, not is_own(function)
     try:
         return function(*given, **named)
     except ReadOnlyError:
@@ -143,6 +171,8 @@ def guarded(name: str, function: Callable[..., Any], *given: Any, **named: Any) 
             f"{name} writes into a read-only array; all of its arrays are read-only: let it copy the array first, as "
             "in x = x.copy()."
         ) from error
+    finally:
+        CHECKING.done = before
 
 
 def lent(value: Any, writable: bool = False) -> Any:
@@ -201,7 +231,7 @@ def _lending(function: FunctionType, name: str, written: Collection[str]) -> Cal
     return lending
 
 
-def overridden_below(kind: type, method: str, statement: str) -> bool:
+def _overridden_below(kind: type, method: str, statement: str) -> bool:
     """Return True if a class overrides a method but not a statement that a class above makes about it.
 
     >>> class Above:
@@ -214,6 +244,10 @@ def overridden_below(kind: type, method: str, statement: str) -> bool:
     """
     methods, statements = ([base for base in kind.__mro__ if name in vars(base)] for name in (method, statement))
     return statements[0] in methods[1:]
+
+
+# Classes are asked at each batch.
+overridden_below: Callable[[type, str, str], bool] = lru_cache(maxsize=1024)(_overridden_below)
 
 
 def name_of_function(function: Any) -> str:

@@ -13,7 +13,7 @@ from bnstats._checks.arrays import plain_array
 from bnstats._checks.numbers import seed as checked_seed
 from bnstats._checks.numbers import whole
 from bnstats._checks.safe_text import raised, text_of
-from bnstats._checks.user_code import guarded
+from bnstats._checks.user_code import guarded, is_own
 from bnstats._checks.values import instance
 from bnstats.simulation.checks import target_of
 from bnstats.simulation.frozen_condition import FrozenCondition
@@ -101,15 +101,9 @@ def replicates(study: Study, condition: Condition, block: int, seed: int) -> Map
     if not isinstance(returned, Mapping) or not returned:
         what = "nothing" if returned is None else repr(returned)[:60]
         raise ValueError(f'{name} returned {what}; return a mapping such as {{"error": array of {size} replicates}}.')
+    if is_own(study):
+        _check_names(name, returned, study.key_columns)
     for key, values in returned.items():
-        parts = len(key) if isinstance(key, tuple) else 1
-        if parts != len(study.key_columns):
-            raise ValueError(f"{name} calls a measure {key!r}; a name has a value for each of {study.key_columns}.")
-        if not all(_is_plain(part) for part in (key if isinstance(key, tuple) else (key,))):
-            raise ValueError(
-                f"{name} calls a measure {key!r}; a name is made of str, int, float, bool and None, which a store can "
-                "keep: write int(n) for a NumPy integer, and a str for any other object."
-            )
         array = plain_array(f"{key!r} of {name}", values)
         if array.ndim == 0 or array.size == 0 or len(array) % size or array.dtype.kind not in "biuf":
             raise ValueError(
@@ -117,6 +111,19 @@ def replicates(study: Study, condition: Condition, block: int, seed: int) -> Map
                 f"number for each of {size} replicates, shape ({size},)."
             )
     return returned
+
+
+def _check_names(name: str, returned: Mapping[Any, Any], key_columns: tuple[str, ...]) -> None:
+    """Raise ValueError for a measure whose name a user's study made of something that a store cannot keep."""
+    for key in returned:
+        parts = key if isinstance(key, tuple) else (key,)
+        if len(parts) != len(key_columns):
+            raise ValueError(f"{name} calls a measure {key!r}; a name has a value for each of {key_columns}.")
+        if not all(_is_plain(part) for part in parts):
+            raise ValueError(
+                f"{name} calls a measure {key!r}; a name is made of str, int, float, bool and None, which a store can "
+                "keep: write int(n) for a NumPy integer, and a str for any other object."
+            )
 
 
 def _is_plain(part: Any) -> bool:

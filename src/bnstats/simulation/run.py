@@ -9,6 +9,7 @@ from typing import Any, Unpack
 import numpy as np
 import pandas as pd
 
+from bnstats._checks.user_code import checked_before
 from bnstats._warnings import SHOWN, NotFiniteWarning, PrecisionWarning, first_of, notify
 from bnstats.simulation.checks import check, distinct
 from bnstats.simulation.condition_run import ConditionRun
@@ -104,7 +105,7 @@ def run(
     bar = Bar(len(condition_runs), "condition", options["progress"])
     own_definition, output = partial(definition, study, seed), Output(merged=job_array.of == 1)
     given: dict[str, Any] = {"seed": seed, "executor": job_array.executor, "store": store}
-    with BlockSource([study], own_definition, bar, output, **given) as source:
+    with checked_before(study), BlockSource([study], own_definition, bar, output, **given) as source:
         for look in range(max_looks):
             last = look == max_looks - 1
             own = {c: range(c.blocks, looks[c][min(look, len(looks[c]) - 1)]) for c in condition_runs if not c.done}

@@ -18,10 +18,13 @@ def summary_of(source: str | Summary) -> Summary:
     >>> summary_of("rmse").order
     4.0
     """
-    if isinstance(source, str) and source.startswith("quantile(") and source not in SUMMARIES:
+    if isinstance(source, Summary):
+        return source
+    if isinstance(source, str) and source in SUMMARIES:
+        return SUMMARIES[source]
+    if isinstance(source, str) and source.startswith("quantile("):
         raise ValueError(f"summary {shown(source)} is no known name; give bn.summaries.quantile(probability).")
-    wanted = "a bn.summaries.Summary, such as bn.summaries.quantile(0.9)"
-    return source if isinstance(source, Summary) else named("summary", source, SUMMARIES, wanted)
+    return named("summary", source, SUMMARIES, "a bn.summaries.Summary, such as bn.summaries.quantile(0.9)")
 
 
 def histogram(summaries: Iterable[str | Summary]) -> bool:

@@ -12,7 +12,7 @@ import numpy as np
 from bnstats._checks.arguments import checked
 from bnstats._checks.array_types import FloatArray
 from bnstats._checks.numbers import interval
-from bnstats._checks.user_code import answer
+from bnstats._checks.user_code import answer, is_own
 from bnstats._checks.values import flag, function, optional, word
 from bnstats.simulation.precision.degrees_of_freedom import of_mean
 from bnstats.simulation.replicates.control_variates import LEAST_GAIN
@@ -92,7 +92,10 @@ class Summary:
 
     def _of(self, part: str, evidence: Evidence, kind: Callable[[Any], Any] = float) -> Any:
         """Return what one of the functions returns for these replicates; a user's function fails in a sentence."""
-        return answer(f"{part} of summary {self.name!r}", kind, getattr(self, part), evidence)
+        function = getattr(self, part)
+        if not is_own(function):
+            return kind(function(evidence))
+        return answer(f"{part} of summary {self.name!r}", kind, function, evidence)
 
     def chance_decides(self, evidence: Evidence) -> bool:
         """Return True if `at_gap` is true of these replicates.
