@@ -6,6 +6,7 @@ import tomllib
 from pathlib import Path
 
 import bnstats
+from docs.imports import write_imports
 from docs.moving_page import write_moving_page
 from docs.pages import write_api, write_ledger, write_measured
 
@@ -14,6 +15,7 @@ write_api(HERE / "api")
 write_ledger(HERE / "ledger_table.html")
 write_measured(HERE / "measured")
 write_moving_page(HERE / "moving_page.html")
+write_imports(HERE / "imports.html")
 
 ADDRESSES = tomllib.loads((HERE.parent / "pyproject.toml").read_text())["tool"]["bnstats"]
 
