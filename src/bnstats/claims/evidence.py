@@ -164,13 +164,48 @@ class Measures(Evidence):
         return Measures(tuple((source, factor * old) for source, old in self.terms))
 
 
+_measures = partial(instance, wanted=Measures, example="bn.claims.BatchStatistic(...).evidence")
+
+
+@dataclass(frozen=True)
+class FunctionOfMeasures(Evidence):
+    """Base class of functions of a weighted sum of measures, replicate by replicate.
+
+    Attributes
+    ----------
+    measures : Measures
+        Weighted sum of measures.
+    """
+
+    measures: Measures
+
+    @property
+    def studies(self) -> tuple[Study, ...]:
+        return self.measures.studies
+
+    @property
+    def size(self) -> int:
+        return self.measures.size
+
+    @property
+    def scope(self) -> str:
+        return self.measures.scope
+
+    def values(self, found: Blocks) -> FloatArray:
+        return self._function(self.measures.values(found))
+
+    @abstractmethod
+    def _function(self, x: FloatArray) -> FloatArray:
+        """Return the quantity, given the weighted sum of each replicate."""
+
+
 @checked(
-    measures=partial(instance, wanted=Measures, example="bn.claims.BatchStatistic(...).evidence"),
+    measures=_measures,
     low=interval("[-inf, inf]"),
     high=interval("[-inf, inf]"),
 )
 @dataclass(frozen=True)
-class Within(Evidence):
+class Within(FunctionOfMeasures):
     """Indicator that a weighted sum of measures lies in a closed interval, replicate by replicate.
 
     Attributes
@@ -189,30 +224,16 @@ class Within(Evidence):
     array([1., 0.])
     """
 
-    measures: Measures
     low: float
     high: float
 
-    @property
-    def studies(self) -> tuple[Study, ...]:
-        return self.measures.studies
-
-    @property
-    def size(self) -> int:
-        return self.measures.size
-
-    @property
-    def scope(self) -> str:
-        return self.measures.scope
-
-    def values(self, found: Blocks) -> FloatArray:
-        value = self.measures.values(found)
-        return ((self.low <= value) & (value <= self.high)).astype(np.float64)
+    def _function(self, x: FloatArray) -> FloatArray:
+        return ((self.low <= x) & (x <= self.high)).astype(np.float64)
 
 
-@checked(measures=partial(instance, wanted=Measures, example="bn.claims.BatchStatistic(...).evidence"))
+@checked(measures=_measures)
 @dataclass(frozen=True)
-class Squared(Evidence):
+class Squared(FunctionOfMeasures):
     """Square of a weighted sum of measures, replicate by replicate.
 
     Attributes
@@ -228,22 +249,8 @@ class Squared(Evidence):
     array([0.25, 9.  ])
     """
 
-    measures: Measures
-
-    @property
-    def studies(self) -> tuple[Study, ...]:
-        return self.measures.studies
-
-    @property
-    def size(self) -> int:
-        return self.measures.size
-
-    @property
-    def scope(self) -> str:
-        return self.measures.scope
-
-    def values(self, found: Blocks) -> FloatArray:
-        return self.measures.values(found) ** 2
+    def _function(self, x: FloatArray) -> FloatArray:
+        return x**2
 
 
 @checked(cases=partial(function, example="cases(), which returns an array"), scope=_phrases)

@@ -12,9 +12,10 @@ import numpy as np
 from scipy import special
 
 from bnstats._checks.array_types import FloatArray
+from bnstats.claims.builtin.shapes import all_cases, chance
 from bnstats.claims.claim import Claim, Region
-from bnstats.claims.evidence import BatchStatistic, Enumerated
-from bnstats.claims.interval_methods import Exact, Moment, Proportion
+from bnstats.claims.evidence import BatchStatistic
+from bnstats.claims.interval_methods import Moment
 from bnstats.statistics.running import RunningStats
 
 ANSWER = "answer: statistics of batches are estimates of the data's"
@@ -38,15 +39,13 @@ def _rate(
 ) -> Claim:
     small, large = sizes
     larger = partial(_grows, estimator=estimator, target=target, small=small, rate=rate)
-    return Claim(
+    return chance(
         name,
         statement,
         ANSWER,
         f"chance that n^{rate:.3g} |error| is larger at n = {large} than at n = {small}, {population} values",
         region,
-        Proportion(),
-        BatchStatistic(population, small + large, larger).evidence,
-        max_replicates=2**15,
+        BatchStatistic(population, small + large, larger),
     )
 
 
@@ -111,6 +110,22 @@ def _error_against_population(batches: FloatArray) -> FloatArray:
     return 32 * running**2
 
 
+def _settling(name: str, statement: str, momentum: float | None, region: Region) -> Claim:
+    """Return the claim about the chance that the running mean is nearer after 200 batches than after 50."""
+    weights = "1/t" if momentum is None else momentum
+    quantity = f"chance that the running mean is nearer after 200 batches than after 50, momentum {weights}"
+    study = BatchStatistic("normal", 800, partial(_settles, momentum=momentum))
+    return chance(name, statement, ANSWER, quantity, region, study, 2**14)
+
+
+def _mean(
+    name: str, statement: str, quantity: str, region: Region, skewness: float, n: int, statistic: Any, most: int = 2**17
+) -> Claim:
+    """Return the claim about the mean of a statistic of n normal values, whose skewness is known."""
+    evidence = BatchStatistic("normal", n, statistic).evidence
+    return Claim(name, statement, ANSWER, quantity, region, Moment(skewness), evidence, most)
+
+
 CLAIMS = (
     _rate(
         "mean-converges",
@@ -132,83 +147,50 @@ CLAIMS = (
         "The variance of a batch converges as n^(-1/2), whatever the population.",
         "t3", _variance, 3.0, 0.5, Region.near(0.5, 0.02), (64, 1024),
     ),
-    Claim(
+    all_cases(
         "variance-biased-exactly",
         "The mean of biased batch variances is (1 - 1/n) of the population's variance: all batches of 2 to 5 grades.",
-        ANSWER,
-        "(1 - 1/n) variance - mean of biased variances, points squared",
-        Region(0.0, 0.0),
-        Exact(),
-        Enumerated(_biased_variances, "the grades 60, 70, 80 and 95"),
+        ANSWER, "(1 - 1/n) variance - mean of biased variances, points squared",
+        Region(0.0, 0.0), _biased_variances, "the grades 60, 70, 80 and 95",
     ),
-    Claim(
+    _mean(
         "variance-biased",
         "Batches of 8 normal values have biased variances of 7/8 of the population's on average.",
-        ANSWER,
         "mean of the biased variance over the population's variance",
-        Region.near(7 / 8, 0.01),
-        Moment(SEVEN_SQUARES),
-        BatchStatistic("normal", 8, _biased_variance).evidence,
-        max_replicates=2**19,
+        Region.near(7 / 8, 0.01), SEVEN_SQUARES, 8, _biased_variance, 2**19,
     ),
-    Claim(
+    _mean(
         "running-mean-fluctuates",
         "With a constant momentum of 0.1, running means go on fluctuating: with 0.1/1.9 of a batch mean's variance.",
-        ANSWER,
         "variance of the running mean after 100 batches over that of a batch mean, momentum 0.1",
-        Region.near(0.1 / 1.9, 0.003),
-        Moment(SQUARE),
-        BatchStatistic("normal", 400, _fluctuation).evidence,
-        max_replicates=2**17,
+        Region.near(0.1 / 1.9, 0.003), SQUARE, 400, _fluctuation,
     ),
-    Claim(
+    _settling(
         "running-mean-does-not-settle",
         "With a constant momentum of 0.1, four times as many steps bring the running mean no nearer.",
-        ANSWER,
-        "chance that the running mean is nearer after 200 batches than after 50, momentum 0.1",
-        Region.near(0.5, 0.03),
-        Proportion(),
-        BatchStatistic("normal", 800, partial(_settles, momentum=0.1)).evidence,
-        max_replicates=2**14,
+        0.1, Region.near(0.5, 0.03),
     ),
-    Claim(
+    _settling(
         "running-mean-converges",
         "With a constant momentum of 0.1, the running mean converges to the population's.",
-        ANSWER,
-        "chance that the running mean is nearer after 200 batches than after 50, momentum 0.1",
-        Region.above(0.6),
-        Proportion(),
-        BatchStatistic("normal", 800, partial(_settles, momentum=0.1)).evidence,
-        max_replicates=2**14,
+        0.1, Region.above(0.6),
     ),
-    Claim(
+    _settling(
         "cumulative-mean-settles",
         "With equal weights (momentum 1/t), the running mean does converge to the population's.",
-        ANSWER,
-        "chance that the running mean is nearer after 200 batches than after 50, momentum 1/t",
-        Region.above(0.6),
-        Proportion(),
-        BatchStatistic("normal", 800, partial(_settles, momentum=None)).evidence,
-        max_replicates=2**14,
+        None, Region.above(0.6),
     ),
-    Claim(
+    chance(
         "running-mean-of-training-set",
         "Running over batches drawn anew from a training set, with weights 1/t, the mean goes to that set's mean.",
         ANSWER,
         "chance that the mean over 64 batches of 8 is nearer to its 32 training values' than to the population's",
-        Region.above(0.8),
-        Proportion(),
-        BatchStatistic("normal", 32 + 512, _nearer_to_training_set).evidence,
-        max_replicates=2**14,
+        Region.above(0.8), BatchStatistic("normal", 32 + 512, _nearer_to_training_set), 2**14,
     ),
-    Claim(
+    _mean(
         "running-mean-error-stays",
         "However long it runs, its error against the population stays that of the training set: sigma/sqrt(M).",
-        ANSWER,
         "mean squared error of the running mean, times M over the population's variance; 32 training values",
-        Region.near(1 + 31 / 512, 0.05),
-        Moment(SQUARE),
-        BatchStatistic("normal", 32 + 512, _error_against_population).evidence,
-        max_replicates=2**17,
+        Region.near(1 + 31 / 512, 0.05), SQUARE, 32 + 512, _error_against_population,
     ),
 )  # fmt: skip

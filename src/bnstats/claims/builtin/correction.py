@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from bnstats.claims.borders import NOT_BROKEN
+from bnstats.claims.builtin.shapes import difference
 from bnstats.claims.claim import Claim, Region
 from bnstats.claims.evidence import Measure, Measures
-from bnstats.claims.interval_methods import Bounded
 from bnstats.corrections import correction_of
 from bnstats.sampling.effects import Effect
 from bnstats.studies.batch_effects.study import CorrectionStudy
@@ -53,7 +53,7 @@ def _accuracy(correction: str, effect: str, labels: str, n: int, size: float, me
 
 def _claim(name: str, statement: str, source: str, quantity: str, region: Region, evidence: Measures) -> Claim:
     full = f"share of rows classified right by a logistic model, {quantity}"
-    return Claim(name, statement, source, full, region, Bounded(-1, 1), evidence, max_replicates=2**13)
+    return difference(name, statement, source, full, region, evidence, 2**13)
 
 
 # Batch effects are as large as the spread of the rows, in batches of 32.

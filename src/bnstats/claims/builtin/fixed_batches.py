@@ -9,9 +9,10 @@ from itertools import product
 import numpy as np
 
 from bnstats._checks.array_types import FloatArray
+from bnstats.claims.builtin.shapes import all_cases
 from bnstats.claims.claim import Claim, Region
-from bnstats.claims.evidence import Enumerated, Measure, Measures, Squared
-from bnstats.claims.interval_methods import Exact, Moment
+from bnstats.claims.evidence import Measure, Measures, Squared
+from bnstats.claims.interval_methods import Moment
 from bnstats.sampling.populations import Population
 from bnstats.statistics.conventions import Convention, smooth
 from bnstats.statistics.running_error import running_error
@@ -74,57 +75,54 @@ def _rounds(rounds: tuple[int, ...] = (1, 2, 16)) -> FloatArray:
     return np.array(found)
 
 
+def _claim(
+    name: str, statement: str, quantity: str, region: Region, method: Moment, distance: Measures, most: int = 2**20
+) -> Claim:
+    """Return the claim about a mean squared distance from the training set."""
+    return Claim(name, statement, COMMENT, f"mean squared distance {quantity}", region, method, Squared(distance), most)
+
+
+def _near(exact: float) -> Region:
+    return Region.near(exact, TOLERANCE * exact)
+
+
 def _stays(steps: int) -> Claim:
     exact = _mean_square("var", steps)
-    return Claim(
+    return _claim(
         f"same-batches-variance-at-{steps}",
         f"After {steps} visits to the same four batches of 8 normal values, the running variance (weights 1/t) is "
         f"{math.sqrt(exact):.3f} sigma² from the variance of their 32 values, as after any number of rounds.",
-        COMMENT,
-        "mean squared distance between running variance and variance of the training set, over sigma^4",
-        Region.near(exact, TOLERANCE * exact),
+        "between running variance and variance of the training set, over sigma^4",
+        _near(exact),
         SQUARED_DISTANCE,
-        Squared(_distance("var", steps)),
-        max_replicates=2**20,
+        _distance("var", steps),
     )
 
 
+_AT_FIRST, _AT_LAST = _mean_square("var", LENGTHS[0]), _mean_square("mean", LENGTHS[-1], CONSTANT)
+
 CLAIMS = (
-    Claim(
+    all_cases(
         "same-batches-show-mean",
         "Running over the same mini-batches again and again, with weights 1/t, the mean is that of the training set "
         "after 1, 2 and 16 rounds: all ways to fill two batches of 2 with four grades.",
-        COMMENT,
-        "running mean less mean of the training set, points",
-        Region(0.0, 0.0),
-        Exact(),
-        Enumerated(_rounds, "the grades 60, 70, 80 and 95; the same two batches of 2, visited in turn; weights 1/t"),
+        COMMENT, "running mean less mean of the training set, points", Region(0.0, 0.0),
+        _rounds, "the grades 60, 70, 80 and 95; the same two batches of 2, visited in turn; weights 1/t",
     ),
-    Claim(
+    _claim(
         "same-batches-show-variance",
         "Running over the same four batches of 8 normal values again and again, with weights 1/t, the variance "
         "converges to that of the training set: a sixteenfold length halves the mean squared distance at least.",
-        COMMENT,
-        f"mean squared distance after {LENGTHS[-1]} visits between running variance and variance of the training set, "
-        f"over sigma^4; after {LENGTHS[0]} visits it is {_mean_square('var', LENGTHS[0]):.3g}",
-        Region.below(0.5 * _mean_square("var", LENGTHS[0])),
-        SQUARED_DISTANCE,
-        Squared(_distance("var", LENGTHS[-1])),
-        max_replicates=2**20,
+        f"after {LENGTHS[-1]} visits between running variance and variance of the training set, over sigma^4; after "
+        f"{LENGTHS[0]} visits it is {_AT_FIRST:.3g}",
+        Region.below(0.5 * _AT_FIRST), SQUARED_DISTANCE, _distance("var", LENGTHS[-1]),
     ),
     *(_stays(steps) for steps in LENGTHS),
-    Claim(
+    _claim(
         "same-batches-constant-momentum",
         "With momentum 0.1, running over the same four batches of 8 normal values leaves the mean "
-        f"{math.sqrt(_mean_square('mean', LENGTHS[-1], CONSTANT)):.3f} sigma from the training set's, for ever.",
-        COMMENT,
-        f"mean squared distance after {LENGTHS[-1]} visits between running mean and mean of the training set, over "
-        "sigma²",
-        Region.near(
-            _mean_square("mean", LENGTHS[-1], CONSTANT), TOLERANCE * _mean_square("mean", LENGTHS[-1], CONSTANT)
-        ),
-        SQUARED_NORMAL,
-        Squared(_distance("mean", LENGTHS[-1], CONSTANT)),
-        max_replicates=2**18,
+        f"{math.sqrt(_AT_LAST):.3f} sigma from the training set's, for ever.",
+        f"after {LENGTHS[-1]} visits between running mean and mean of the training set, over sigma²",
+        _near(_AT_LAST), SQUARED_NORMAL, _distance("mean", LENGTHS[-1], CONSTANT), 2**18,
     ),
-)
+)  # fmt: skip

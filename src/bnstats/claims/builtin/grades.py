@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from bnstats.claims.borders import LETTERS
+from bnstats.claims.builtin.shapes import share
 from bnstats.claims.claim import Claim, Region
 from bnstats.claims.evidence import Measures
 from bnstats.claims.grades import CUTS, GRADES, letter_grades
-from bnstats.claims.interval_methods import Bounded
 from bnstats.claims.networks import Networks, accuracy
 from bnstats.datasets.row_batching import OneClass, RowBatching, Shuffled, Sorted
 from bnstats.studies.information.bayes_classifier import exact_information
@@ -28,52 +28,35 @@ def _ceiling(n: int) -> float:
 
 def _reaches(n: int) -> Claim:
     ceiling = _ceiling(n)
-    return Claim(
+    return share(
         f"grades-reach-ceiling-at-{n}",
         f"In training mode, a network on grades learns what batches of {n} leave of a letter, nearly to the ceiling.",
         TITLE,
         f"share of letters named right in training mode; at most {ceiling:.4f} can be named from a normalized grade",
-        Region(ceiling - 0.04, ceiling + 0.002),
-        Bounded(0, 1),
-        _letters(n, "batch"),
-        max_replicates=2**11,
-    )
+        Region(ceiling - 0.04, ceiling + 0.002), _letters(n, "batch"), 2**11,
+    )  # fmt: skip
 
 
 def _exceeds(n: int) -> Claim:
-    return Claim(
+    return share(
         f"grades-exceed-ceiling-at-{n}",
         f"In evaluation mode, a network trained with batches of {n} names more letters right than such a batch allows.",
-        TITLE,
-        f"share of letters named right in evaluation mode; {_ceiling(n):.4f} is the ceiling of training mode",
-        Region.above(_ceiling(n) + 0.02),
-        Bounded(0, 1),
-        _letters(n, "running"),
-        max_replicates=2**11,
-    )
+        TITLE, f"share of letters named right in evaluation mode; {_ceiling(n):.4f} is the ceiling of training mode",
+        Region.above(_ceiling(n) + 0.02), _letters(n, "running"), 2**11,
+    )  # fmt: skip
+
+
+def _broken(name: str, condition: str, what: str, batching: RowBatching) -> Claim:
+    return share(
+        name, f"On grades, training is broken if {condition}.",
+        TITLE, f"share of letters named right in evaluation mode, batches of 8 {what}",
+        LETTERS.broken, _letters(8, "running", batching),
+    )  # fmt: skip
 
 
 CLAIMS = (
     *(_reaches(n) for n in SIZES),
     *(_exceeds(n) for n in SIZES),
-    Claim(
-        "grades-one-class",
-        "On grades, training is broken if each batch holds one letter only.",
-        TITLE,
-        "share of letters named right in evaluation mode, batches of 8 of one letter",
-        LETTERS.broken,
-        Bounded(0, 1),
-        _letters(8, "running", OneClass()),
-        max_replicates=512,
-    ),
-    Claim(
-        "grades-sorted",
-        "On grades, training is broken if rows come sorted by letter.",
-        TITLE,
-        "share of letters named right in evaluation mode, batches of 8 sorted rows",
-        LETTERS.broken,
-        Bounded(0, 1),
-        _letters(8, "running", Sorted()),
-        max_replicates=512,
-    ),
+    _broken("grades-one-class", "each batch holds one letter only", "of one letter", OneClass()),
+    _broken("grades-sorted", "rows come sorted by letter", "sorted rows", Sorted()),
 )

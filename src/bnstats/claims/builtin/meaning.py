@@ -10,10 +10,10 @@ import numpy as np
 from scipy import special
 
 from bnstats._checks.array_types import FloatArray
+from bnstats.claims.builtin.shapes import all_cases, chance
 from bnstats.claims.claim import Claim, Region
-from bnstats.claims.evidence import BatchStatistic, Enumerated
+from bnstats.claims.evidence import BatchStatistic
 from bnstats.claims.grades import GRADES
-from bnstats.claims.interval_methods import Exact, Proportion
 from bnstats.networks.network import Network
 from bnstats.networks.recipe import Recipe
 from bnstats.statistics.normalized import normalized
@@ -70,70 +70,59 @@ def _comparable() -> FloatArray:
 
 
 def _zero(n: int, statement: str, region: Region) -> Claim:
-    return Claim(
+    return all_cases(
         f"zero-at-{n}",
         statement,
         QUESTION,
         f"chance that the grades behind a 0 in two batches of {n} differ by more than a letter, grades N(72, 10)",
         region,
-        Exact(rounding=1e-15),
-        Enumerated(partial(_zero_differs, n), "normal grades of mean 72 and standard deviation 10"),
+        partial(_zero_differs, n),
+        "normal grades of mean 72 and standard deviation 10",
+        rounding=1e-15,
     )
 
 
 def _whole(n: int) -> Claim:
-    return Claim(
+    return chance(
         f"same-as-whole-data-at-{n}",
         f"Normalizing a batch of {n} normal values is the same as normalizing all: within 0.2, for 95 % of values.",
         WHOLE,
         "chance that a value normalized by its batch is within 0.2 of that normalized by the population",
         Region.above(0.95),
-        Proportion(),
-        BatchStatistic("normal", n, _like_whole).evidence,
-        max_replicates=2**15,
+        BatchStatistic("normal", n, _like_whole),
     )
 
 
 CLAIMS = (
-    Claim(
+    all_cases(
         "question-zeros",
         "In the batch (90, 80, 70) the B becomes 0, in the batch (60, 60, 60) every D does.",
-        QUESTION,
-        "the normalized values of that B and of those three D",
-        Region(0.0, 0.0),
-        Exact(),
-        Enumerated(_question_zeros, "the two batches of the question"),
+        QUESTION, "the normalized values of that B and of those three D",
+        Region(0.0, 0.0), _question_zeros, "the two batches of the question",
     ),
     _zero(3, "In batches of 3, a 0 means grades more than a letter apart one time in five or more.", Region.above(0.2)),
     _zero(8, "In batches of 8, a 0 means grades more than a letter apart one time in 20.", Region.near(0.05, 0.01)),
     _zero(64, "In batches of 64, a 0 hardly ever means grades more than a letter apart.", Region.below(0.001)),
-    Claim(
+    all_cases(
         "equal-values-become-zeros",
         "A batch of equal values becomes zeros and stays finite, in every layer.",
-        QUESTION,
-        "logits of untrained networks for batches of equal rows, which are those of zeros",
-        Region.near(0.0, 1e-3),
-        Exact(rounding=1e-7),
-        Enumerated(_equal_values, "batches of 2, 3, 8 and 64 equal whole grades; hidden units: 16 and 16; untrained"),
+        QUESTION, "logits of untrained networks for batches of equal rows, which are those of zeros",
+        Region.near(0.0, 1e-3), _equal_values,
+        "batches of 2, 3, 8 and 64 equal whole grades; hidden units: 16 and 16; untrained", rounding=1e-7,
     ),
-    Claim(
+    all_cases(
         "only-order-survives-at-2",
         "In a batch of 2 only the order survives: normalized values are -1 and +1, but for eps.",
-        QUESTION,
-        "size of the normalized values in every batch of two different whole grades from 0 to 100",
-        Region.near(1.0, 1e-9),
-        Exact(rounding=1e-12),
-        Enumerated(_sizes_at_two, "pairs of whole grades from 0 to 100"),
+        QUESTION, "size of the normalized values in every batch of two different whole grades from 0 to 100",
+        Region.near(1.0, 1e-9), _sizes_at_two, "pairs of whole grades from 0 to 100", rounding=1e-12,
     ),
-    Claim(
+    all_cases(
         "normalized-batches-comparable",
         "Normalized batches have comparable means and variances, 0 and 1, unless their values are all equal.",
         "answer: what normalizing does make alike",
         "mean, and variance less 1, of each normalized batch of three whole grades that are not all equal",
-        Region.near(0.0, 1e-9),
-        Exact(rounding=1e-12),
-        Enumerated(_comparable, "batches of three whole grades from 0 to 100"),
+        Region.near(0.0, 1e-9), _comparable, "batches of three whole grades from 0 to 100", rounding=1e-12,
     ),
     _whole(3),
     _whole(512),
-)
+)  # fmt: skip

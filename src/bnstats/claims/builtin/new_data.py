@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from bnstats._checks.array_types import FloatArray
+from bnstats.claims.builtin.shapes import difference, share
 from bnstats.claims.claim import Claim, Region
 from bnstats.claims.evidence import BatchStatistic, Measure, Measures
 from bnstats.claims.grades import CUTS, GRADES, letter_grades
-from bnstats.claims.interval_methods import Bounded
 from bnstats.claims.networks import Networks, accuracy
 from bnstats.corrections import correction_of
 from bnstats.datasets.shifts import Offset
@@ -64,21 +64,9 @@ def _rows(one: str, other: str, *, n: int, size: float = 0.0, spread: float = 0.
     )
 
 
-def _difference(
-    name: str,
-    statement: str,
-    source: str,
-    quantity: str,
-    region: Region,
-    evidence: Measures,
-    max_replicates: int = 2**12,
-) -> Claim:
-    return Claim(name, statement, source, quantity, region, Bounded(-1, 1), evidence, max_replicates)
-
-
 def _corrected(name: str, statement: str, source: str, what: str, region: Region, evidence: Measures) -> Claim:
     quantity = f"share of rows of new batches classified right by a logistic model, {what}"
-    return _difference(name, statement, source, quantity, region, evidence)
+    return difference(name, statement, source, quantity, region, evidence)
 
 
 def _later(shift: Offset | None) -> Measures:
@@ -90,7 +78,7 @@ def _later(shift: Offset | None) -> Measures:
 def _better(name: str, training: str, **how: Any) -> Claim:
     """Return the claim for networks that are trained at the same rate for the same number of steps."""
     ours, theirs = (accuracy(Networks("digits", normalizer, **how), "running") for normalizer in ("batch", "none"))
-    return _difference(
+    return difference(
         f"better-training-{name}",
         f"Batch normalization makes training better: digits, the same learning rate, {training}.",
         BETTER,
@@ -108,16 +96,13 @@ _CORRECTED = Measure(
 _CEILING = exact_information(GRADES, CUTS, 3)[0]
 
 CLAIMS = (
-    Claim(
+    share(
         "beforehand-instead-of-batch",
         "Features normalized beforehand, and not by batch, keep their meaning: a network without batch normalization, "
         "trained in batches of 3 grades N(72, 10), names more letters right than grades normalized by batch allow.",
-        BEFOREHAND,
-        f"share of letters named right without batch normalization; {_CEILING:.4f} is the most by batch",
+        BEFOREHAND, f"share of letters named right without batch normalization; {_CEILING:.4f} is the most by batch",
         Region.above(_CEILING + 0.02),
-        Bounded(0, 1),
         accuracy(Networks(letter_grades(), "none", batch_size=3, learning_rate=0.1, steps=4000), "running"),
-        max_replicates=2**9,
     ),
     _corrected(
         "variances-differ",
@@ -144,7 +129,7 @@ CLAIMS = (
         SUBSAMPLES, "centered less as they are; batches of 32 that do not differ",
         Region.near(0.0, 0.02), _rows("center", "none", n=32),
     ),
-    _difference(
+    difference(
         "same-correction-on-new-data",
         "A rule that is learned from centered batches needs new batches that are centered in the same way.",
         SAME,
@@ -153,7 +138,7 @@ CLAIMS = (
         Region.above(0.0),
         Measures(((_CORRECTED, 1.0),)),
     ),
-    _difference(
+    difference(
         "same-statistics-on-new-data",
         "New data that are shifted need the methodology of training: statistics of their own batches beat running ones "
         "on digits with all inputs one spread higher.",
@@ -161,9 +146,9 @@ CLAIMS = (
         "share of shifted test digits named right, training less evaluation mode, batches of 8",
         Region.above(0.0),
         _later(Offset(1.0)),
-        max_replicates=2**10,  # four times as many leave the claim undecided, too
+        most=2**10,  # four times as many leave the claim undecided, too
     ),
-    _difference(
+    difference(
         "same-statistics-on-like-data",
         "New data like the training data need the methodology of training, too: statistics of their own batches beat "
         "running ones on digits.",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from bnstats.claims.claim import Claim, Region
+from bnstats.claims.builtin.shapes import difference
+from bnstats.claims.claim import Region
 from bnstats.claims.evidence import Measures
-from bnstats.claims.interval_methods import Bounded
 from bnstats.claims.networks import Networks, accuracy
 from bnstats.networks.normalizers.renorm import Renorm
 
@@ -30,15 +30,14 @@ def _lost(kind: str) -> Measures:
 
 
 CLAIMS = tuple(
-    Claim(
+    difference(
         f"{kind}-less-sensitive",
         f"On digits, {name} is less sensitive to small batches than batch normalization, by a point or more.",
         IOFFE,
         f"share of test digits lost from batches of 64 to batches of 2: by batch normalization less by {name}",
         Region.above(0.01),
-        Bounded(-2, 2),
         _lost("batch") - _lost(kind),
-        max_replicates=2**12,
+        largest=2,
     )
     for kind, name in (("renorm", "batch renormalization"), ("layer", "layer normalization"))
 )

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from bnstats.claims.borders import DIGITS
+from bnstats.claims.builtin.shapes import difference, share
 from bnstats.claims.claim import Claim, Region
-from bnstats.claims.interval_methods import Bounded
 from bnstats.claims.networks import Networks, accuracy
 from bnstats.datasets.row_batching import OneClass, Sorted
 
@@ -21,16 +21,18 @@ def _digits(n: int, normalizer: Any = "batch", **how: Any) -> Any:
 
 
 def _right(
-    name: str, statement: str, source: str, what: str, region: Region, study: Any, mode: str, max_replicates: int = 512
+    name: str, statement: str, source: str, what: str, region: Region, study: Any, mode: str, most: int = 512
 ) -> Claim:
     quantity = f"share of test digits named right in {'training' if mode == 'batch' else 'evaluation'} mode, {what}"
-    return Claim(
-        name, statement, source, quantity, region, Bounded(0, 1), accuracy(study, mode), max_replicates=max_replicates
-    )
+    return share(name, statement, source, quantity, region, accuracy(study, mode), most)
 
 
 def _evaluation_gain(n: int) -> Any:
     return accuracy(_digits(n), "running") - accuracy(_digits(n), "batch")
+
+
+def _size_gain(large: int, small: int) -> Any:
+    return accuracy(_digits(large), "running") - accuracy(_digits(small), "running")
 
 
 CLAIMS = (
@@ -64,7 +66,7 @@ CLAIMS = (
         "sorted-rows-break-any-training",
         "On digits, sorted rows break training without normalization, too, at the usual learning rate.",
         TITLE, "no normalization, batches of 20 sorted rows", DIGITS.broken,
-        _digits(20, "none", batching=Sorted()), "running", max_replicates=2**11,
+        _digits(20, "none", batching=Sorted()), "running", 2**11,
     ),
     _right(
         "sorted-rows-harm-any-training",
@@ -72,59 +74,39 @@ CLAIMS = (
         TITLE, "no normalization, batches of 20 sorted rows", DIGITS.harmed,
         _digits(20, "none", batching=Sorted()), "running",
     ),
-    Claim(
+    difference(
         "very-small-batches-are-bad",
         "On digits, very small batches are bad: batches of 2 do worse than batches of 64, by two points or more.",
-        SMALL,
-        "share of test digits named right in evaluation mode, batches of 64 less batches of 2",
-        Region.above(0.02),
-        Bounded(-1, 1),
-        accuracy(_digits(64), "running") - accuracy(_digits(2), "running"),
-        max_replicates=2**12,
+        SMALL, "share of test digits named right in evaluation mode, batches of 64 less batches of 2",
+        Region.above(0.02), _size_gain(64, 2),
     ),
     _right(
         "64-is-fine",
         "On digits, a batch size of 64 is fine.",
         FINE, "shuffled batches of 64", DIGITS.fine, _digits(64), "running",
     ),
-    Claim(
+    difference(
         "64-as-good-as-128",
         "On digits, a batch size of 64 loses at most a point against one of 128.",
-        FINE,
-        "share of test digits named right in evaluation mode, batches of 128 less batches of 64",
-        Region.below(0.01),
-        Bounded(-1, 1),
-        accuracy(_digits(128), "running") - accuracy(_digits(64), "running"),
-        max_replicates=2**12,
+        FINE, "share of test digits named right in evaluation mode, batches of 128 less batches of 64",
+        Region.below(0.01), _size_gain(128, 64),
     ),
-    Claim(
+    difference(
         "modes-differ",
         "On digits, evaluation mode is five points or more ahead of training mode after training with batches of 4.",
-        DIFFERENT,
-        "share of test digits named right, evaluation less training mode, batches of 4",
-        Region.above(0.05),
-        Bounded(-1, 1),
-        _evaluation_gain(4),
-        max_replicates=2**11,
+        DIFFERENT, "share of test digits named right, evaluation less training mode, batches of 4",
+        Region.above(0.05), _evaluation_gain(4), 2**11,
     ),
-    Claim(
+    difference(
         "modes-agree-at-64",
         "On digits, the two modes differ by less than a point after training with batches of 64.",
-        DIFFERENT,
-        "share of test digits named right, evaluation less training mode, batches of 64",
-        Region.near(0.0, 0.01),
-        Bounded(-1, 1),
-        _evaluation_gain(64),
-        max_replicates=2**12,
+        DIFFERENT, "share of test digits named right, evaluation less training mode, batches of 64",
+        Region.near(0.0, 0.01), _evaluation_gain(64),
     ),
-    Claim(
+    difference(
         "gap-shrinks",
         "On digits, the gap between the modes is smaller with batches of 16 than with batches of 4.",
-        DIFFERENT,
-        "gap with batches of 4 less gap with batches of 16, as shares of test digits named right",
-        Region.above(0.0),
-        Bounded(-2, 2),
-        _evaluation_gain(4) - _evaluation_gain(16),
-        max_replicates=2**11,
+        DIFFERENT, "gap with batches of 4 less gap with batches of 16, as shares of test digits named right",
+        Region.above(0.0), _evaluation_gain(4) - _evaluation_gain(16), 2**11, largest=2,
     ),
 )  # fmt: skip

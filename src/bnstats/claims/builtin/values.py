@@ -10,10 +10,11 @@ import numpy as np
 from scipy import special, stats
 
 from bnstats._checks.array_types import FloatArray
+from bnstats.claims.builtin.shapes import all_cases, chance
 from bnstats.claims.claim import Claim, Region
-from bnstats.claims.evidence import BatchStatistic, Enumerated, Measure, Measures
+from bnstats.claims.evidence import BatchStatistic, Measure, Measures
 from bnstats.claims.grades import CUTS, GRADES
-from bnstats.claims.interval_methods import Exact, Proportion
+from bnstats.claims.interval_methods import Proportion
 from bnstats.statistics.normalized import normalized
 
 BEFOREHAND = "question: though features were normalized beforehand, mini-batches have significantly differing means"
@@ -100,26 +101,28 @@ def _beforehand(name: str, batches: str, study: BatchStatistic) -> Claim:
 
 
 def _tenth(n: int, often: str, region: Region) -> Claim:
-    return Claim(
+    return all_cases(
         f"tenth-at-{n}",
         f"In batches of {n} grades N(72, 10), a normalized 0.1 {often} stands for different letters in two batches.",
         TENTH,
         f"chance that mean + 0.1 standard deviations has different letters in two batches of {n}",
         region,
-        Exact(rounding=1e-5),  # of the quadrature
-        Enumerated(partial(_computed, chance_of_other_letter, n), SCOPE),
+        partial(_computed, chance_of_other_letter, n),
+        SCOPE,
+        rounding=1e-5,  # of the quadrature
     )
 
 
 def _spread(n: int, often: str, region: Region) -> Claim:
-    return Claim(
+    return all_cases(
         f"spread-at-{n}",
         f"In batches of {n} normal values, a normalized 1 {often} is worth twice as much in one batch as in another.",
         SPREAD,
         f"chance that the standard deviations of two batches of {n} differ by a factor of 2 or more",
         region,
-        Exact(rounding=1e-12),
-        Enumerated(partial(_computed, chance_of_spread, n), "normal values"),
+        partial(_computed, chance_of_spread, n),
+        "normal values",
+        rounding=1e-12,
     )
 
 
@@ -140,15 +143,14 @@ CLAIMS = (
     _spread(64, "hardly ever", HARDLY_EVER),
     _tenth(3, "mostly", MOSTLY),
     _tenth(64, "seldom", SELDOM),
-    Claim(
+    chance(
         "distribution-converges",
         "The distribution of normal values normalized by their batch converges to the population's as n^(-1/2), by the "
         "largest distance between the distribution functions (Kolmogorov).",
         DISTRIBUTION,
         f"chance that sqrt(n) distance is larger at n = {LARGER} than at n = {LARGE}",
         Region.near(0.5, 0.02),
-        Proportion(),
-        BatchStatistic("normal", LARGE + LARGER, partial(_distance_grows, small=LARGE)).evidence,
-        max_replicates=2**16,
+        BatchStatistic("normal", LARGE + LARGER, partial(_distance_grows, small=LARGE)),
+        2**16,
     ),
 )
