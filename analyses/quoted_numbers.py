@@ -33,7 +33,18 @@ QUOTES: Mapping[str, Sequence[Quote]] = {
             "a χ² value with 3 degrees of freedom below 1, which is {:.3f}", (lambda: float(stats.chi2(3).cdf(1.0)),)
         ),
     ),
-    "docs/gallery/index.md": (
+    "docs/gallery/grades_network.md": (
+        Quote(
+            "Grades are N(72, 10). With batches of 3, a network names {:.0f} % of the letters right in training mode; "
+            "no method can exceed {:.0f} % from one grade",
+            (
+                numbers.network_on_grades("batch"),
+                numbers.percent("grades_network", f"{numbers.AT_3} and statistics == 'ceiling'", "exact"),
+            ),
+        ),
+        Quote("the same network names {:.0f} %", (numbers.network_on_grades("running"),)),
+    ),
+    "docs/gallery/letter_grades.md": (
         Quote("in batches of 3 a 0 is anything from F to B, in batches of 512 a C"),
         Quote(
             "{:.0f} % of letters can be named right in batches of 2 (always guessing C: {:.0f} %), about {:.0f} % in "
@@ -44,22 +55,35 @@ QUOTES: Mapping[str, Sequence[Quote]] = {
                 numbers.rounded_to(10, numbers.letters_named(64)),
             ),
         ),
+    ),
+    "docs/gallery/convergence.md": (
         Quote(
             "a batch of 64 normal values is still {:.0f} % off, a sparse pixel {:.0f} %",
             (numbers.error_of_variance("normal"), numbers.error_of_variance("pixel 7,1")),
         ),
+    ),
+    "docs/gallery/interval_coverage.md": (
         Quote(
             "of 95 % intervals from batches of 4, {:.0f} % hold the mean of exponential values and {:.0f} % that of "
             "Pareto values",
             tuple(numbers.means_covered(population) for population in ("exponential", "pareto")),
         ),
+    ),
+    "docs/gallery/gradients.md": (
         Quote(
             "with ReLU {:.1f}-fold in batches of 4, {:.1f}-fold in batches of 64",
             tuple(numbers.gradient_factor(n) for n in (4, 64)),
         ),
-        Quote("without an activation by about (n − 2)/(n − 3); in batches of 2 next to nothing passes"),
+        Quote("without an activation by about (n − 2)/(n − 3). In batches of 2 next to nothing passes"),
+    ),
+    "docs/gallery/running_stats.md": (
         Quote("an exponential average with momentum 0.1 stays as noisy as 19 batches are"),
-        Quote("0.01 is three times as exact, but needs {:.0f} steps to forget its start", (numbers.steps_to_forget,)),
+        Quote(
+            "A momentum of 0.01 is three times as exact, but needs {:.0f} steps to forget its start",
+            (numbers.steps_to_forget,),
+        ),
+    ),
+    "docs/gallery/mismatch.md": (
         Quote(
             "one hidden layer, batches of 4: {:.0f} % right in training mode, {:.0f} % in evaluation mode",
             (numbers.right_after_training(1, "batch"), numbers.right_after_training(1, "running")),
@@ -70,9 +94,11 @@ QUOTES: Mapping[str, Sequence[Quote]] = {
             "a momentum of 0.01 lags: more than {:.0f} points behind at step 30",
             (numbers.more_than(10, numbers.BEHIND),),
         ),
+    ),
+    "docs/gallery/breaking.md": (
         Quote(
             "with one class per batch, batch norm gets about {:.0f} % right in evaluation mode and about {:.0f} % in "
-            "training mode, each at its best learning rate, layer norm more than {:.0f} %",
+            "training mode, each at its best learning rate; layer norm more than {:.0f} %",
             (
                 numbers.rounded_to(5, numbers.right_at_best_rate("One class per batch", "batch")),
                 numbers.rounded_to(5, numbers.right_at_best_rate("One class per batch", "batch", "batch")),
@@ -86,6 +112,8 @@ QUOTES: Mapping[str, Sequence[Quote]] = {
                 numbers.more_than(10, numbers.right_at_best_rate("Rows sorted by class", "layer")),
             ),
         ),
+    ),
+    "docs/gallery/remedies.md": (
         Quote(
             "batches of 2: {:.0f} % wrong with batch norm, {:.0f} % with group norm",
             (numbers.wrong_in_batches_of_2("batch"), numbers.wrong_in_batches_of_2("group")),
@@ -98,6 +126,8 @@ QUOTES: Mapping[str, Sequence[Quote]] = {
                 *map(numbers.twice_as_many, ("value", "mcse")),
             ),
         ),
+    ),
+    "docs/gallery/published_signs.md": (
         Quote(
             "of {:.0f} published differences, the sign is opposite here in {:.0f}, undecided in {:.0f}, the same in "
             "{:.0f}",
@@ -106,6 +136,8 @@ QUOTES: Mapping[str, Sequence[Quote]] = {
                 *(numbers.signs(verdict) for verdict in ("opposite here", "undecided here", "the same here")),
             ),
         ),
+    ),
+    "docs/gallery/shift.md": (
         Quote(
             "with three quarters of the contrast lost, test batches of 64 gain more than {:.0f} points",
             (numbers.more_than(10, numbers.changed_by_test_batches("contrast", "batch")),),
@@ -119,6 +151,8 @@ QUOTES: Mapping[str, Sequence[Quote]] = {
             ),
         ),
         Quote("in a correlated stream, test batches of up to {:.0f} rows harm", (numbers.largest_that_harms,)),
+    ),
+    "docs/gallery/batch_effects.md": (
         Quote(
             "batches of 32 that differ by one standard deviation: centering makes accuracy on new batches more than "
             "{:.0f} points better where the difference is nuisance, about {:.0f} points worse where it is signal",
@@ -136,6 +170,8 @@ QUOTES: Mapping[str, Sequence[Quote]] = {
                 lambda: -float(numbers.changed_by_centering("grade 7 by poverty, 7 years")()),
             ),
         ),
+    ),
+    "docs/gallery/drift.md": (
         Quote(
             "a fit left standing fails (spline: less than {:.0f} % of labels right; about {:.0f} % if it goes on with "
             "their rows)",
@@ -144,6 +180,8 @@ QUOTES: Mapping[str, Sequence[Quote]] = {
                 numbers.rounded_to(5, numbers.new_batches("accuracy")),
             ),
         ),
+    ),
+    "docs/gallery/audit.md": (
         Quote("the cause is named in {:.0f} broken ones", (numbers.causes_named,)),
         Quote(
             "from {:.2f} to {:.2f} nats where one layer's statistics are not loaded, from {:.2f} to {:.2f} after too "

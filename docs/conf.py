@@ -6,9 +6,10 @@ import tomllib
 from pathlib import Path
 
 import bnstats
-from docs.imports import write_imports
-from docs.moving_page import write_moving_page
-from docs.pages import write_api, write_ledger, write_measured
+from docs.extensions.api_pages import write_api
+from docs.extensions.ledger_table import write_ledger
+from docs.extensions.measured_tables import write_measured
+from docs.extensions.moving_page import write_moving_page
 
 HERE = Path(__file__).parent
 write_api(HERE / "api")
@@ -22,11 +23,18 @@ ADDRESSES = tomllib.loads((HERE.parent / "pyproject.toml").read_text())["tool"][
 project = "bnstats"
 author = "the bnstats developers"
 version = release = bnstats.__version__
-extensions = ["myst_parser", "numpydoc", "sphinx.ext.autodoc", "sphinx.ext.autosummary"]
-source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
+extensions = [
+    *("myst_nb", "numpydoc", "sphinx.ext.autodoc", "sphinx.ext.autosummary"),
+    *("docs.extensions.cells", "docs.extensions.figure_facts", "docs.extensions.verdicts"),
+]
+source_suffix = {".md": "myst-nb", ".rst": "restructuredtext"}
 exclude_patterns = ["_build"]
 myst_enable_extensions = ["dollarmath", "colon_fence"]
 myst_heading_anchors = 3
+nb_execution_mode = "cache"
+nb_execution_in_temp = True
+nb_execution_raise_on_error = True
+nb_execution_timeout = 300
 autosummary_generate = True
 numpydoc_show_class_members = False
 html_theme = "pydata_sphinx_theme"
@@ -35,7 +43,11 @@ html_static_path = ["_static"]
 html_context = {"default_mode": "light"}
 html_css_files = ["site.css"]
 html_js_files = ["ledger.js", "batch.js"]
-html_theme_options = {"show_prev_next": False, "secondary_sidebar_items": ["page-toc"], "navbar_align": "left"}
+html_sidebars = {"index": []}
+html_theme_options = {
+    "secondary_sidebar_items": {"gallery/**": [], "index": [], "**": ["page-toc"]},
+    "navbar_align": "left",
+}
 if ADDRESSES["address"]:
     html_theme_options["github_url"] = ADDRESSES["address"]
 if ADDRESSES["site"]:

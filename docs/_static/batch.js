@@ -1,4 +1,4 @@
-// Draw batches of grades and watch what a normalized 0 stands for. Markup and exact numbers are made by docs/moving_page.py.
+// Draw batches of grades and watch what a normalized 0 stands for. Markup and exact numbers are made by docs/extensions/moving_page.py.
 (() => {
   const SVG = "http://www.w3.org/2000/svg";
   const LOW = 35;

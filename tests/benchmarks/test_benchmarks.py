@@ -18,7 +18,7 @@ from benchmarks import campaigns, coverage, tails
 from benchmarks.__main__ import main, printed
 from benchmarks.frame import Benchmark, Row, Setting
 from benchmarks.registry import BENCHMARKS
-from docs import pages
+from docs.extensions import measured_tables
 
 TINY = Setting(rounds=1, tiny=True)
 # Under a few seconds each; the others start processes that import much, or a cluster.
@@ -91,23 +91,23 @@ def test_true_values_are_those_of_many_replicates():
 
 
 def test_the_site_shows_every_row_of_the_table_of_coverage():
-    saved = pages.BENCHMARKS / "coverage.csv"
+    saved = measured_tables.BENCHMARKS / "coverage.csv"
     table = pd.read_csv(saved)
     conditions = {(law, n) for law in coverage.LAWS for n in coverage.REPLICATES}
     assert set(zip(table["law"], table["replicates"], strict=True)) == conditions
     assert set(table["summary"]) == set(coverage.SUMMARIES)
-    page = pages._measured(saved, pages.COVERAGE)
-    cells = np.array(re.findall(r"<td>(.*?)</td>", page)).reshape(-1, len(pages.COVERAGE))
-    shown = pd.DataFrame(cells, columns=pages.COVERAGE)
+    page = measured_tables._measured(saved, measured_tables.COVERAGE)
+    cells = np.array(re.findall(r"<td>(.*?)</td>", page)).reshape(-1, len(measured_tables.COVERAGE))
+    shown = pd.DataFrame(cells, columns=measured_tables.COVERAGE)
     assert (shown["law"] == table["law"]).all()
     assert (shown["summary"] == table["summary"]).all()
     for name in ("replicates", "runs", "infinite", "coverage", "by_the_normal_law"):
         np.testing.assert_allclose(pd.to_numeric(shown[name]), table[name], atol=5e-5)
-    assert "measured/coverage.html" in (Path(pages.__file__).parent / "measured.md").read_text()
+    assert "measured/coverage.html" in (Path(measured_tables.__file__).parents[1] / "measured.md").read_text()
 
 
 def test_the_page_names_the_lowest_rows_whose_moment_is_shown():
-    table = pd.read_csv(pages.BENCHMARKS / "coverage.csv")
+    table = pd.read_csv(measured_tables.BENCHMARKS / "coverage.csv")
     low = table[table["moment_shown"] & (table["coverage"] < 0.93)]
     assert set(low["summary"]) == {"mean", "bias", "root_mean"}
     assert low["control_variate"].all()
@@ -184,7 +184,7 @@ def test_a_campaign_is_kept_as_rows_that_the_site_shows(tmp_path):
     table = pd.read_csv(tmp_path / "kills.csv")
     assert table["outcome"].tolist() == ["same", "refused"]
     assert table["number"].tolist() == [2, 1]
-    page = pages._measured(tmp_path / "kills.csv", pages.COUNTS)
+    page = measured_tables._measured(tmp_path / "kills.csv", measured_tables.COUNTS)
     assert "<code>a command</code>" in page
     assert page.count("<tr") == 3
-    assert "Not measured" in pages._measured(tmp_path / "none.csv", pages.COUNTS)
+    assert "Not measured" in measured_tables._measured(tmp_path / "none.csv", measured_tables.COUNTS)

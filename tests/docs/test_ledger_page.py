@@ -10,7 +10,7 @@ import pytest
 
 from bnstats.claims.ledger import check_claims
 from bnstats.claims.registry import CLAIMS
-from docs import pages
+from docs.extensions import ledger_table
 
 
 @pytest.fixture
@@ -19,8 +19,8 @@ def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     decided = check_claims(["zero-at-3", "same-as-whole-data-at-3"]).table
     sign = check_claims("group-norm-at-2", max_replicates=0).table
     pd.concat([decided, sign]).to_csv(tmp_path / "claims.csv", index=False)
-    monkeypatch.setattr(pages, "FIGURES", tmp_path)
-    pages.write_ledger(tmp_path / "table.html")
+    monkeypatch.setattr(ledger_table, "FIGURES", tmp_path)
+    ledger_table.write_ledger(tmp_path / "table.html")
     return (tmp_path / "table.html").read_text()
 
 
@@ -39,4 +39,4 @@ def test_kinds_of_claims_are_counted_apart_and_verdicts_are_marked(page: str) ->
         "1 claim by algebra: 1 supported, 0 refuted.",
         "1 published sign: 0 the same here, 0 opposite here, 1 undecided here.",
     ]
-    assert re.findall(r'<tr class="(\w+)">', page) == ["supported", "refuted", "undecided"]
+    assert re.findall(r'<tr id="[^"]*" class="(\w+)">', page) == ["supported", "refuted", "undecided"]

@@ -16,9 +16,9 @@ from in_browser import WIDTHS, opened
 from scipy import integrate, stats
 
 import bnstats as bn
-from docs import moving_page
+from docs.extensions import moving_page
 
-STATIC = Path(moving_page.__file__).parent / "_static"
+STATIC = Path(moving_page.__file__).parents[1] / "_static"
 
 
 @pytest.fixture(scope="module")

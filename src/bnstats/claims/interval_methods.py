@@ -79,7 +79,7 @@ class IntervalMethod(CheckedMethods, ABC):
         return 1
 
     def check(self, x: FloatArray) -> None:
-        """Raise ValueError for replicates that are not finite or lie outside `range`.
+        """Raise ValueError for replicates that are not finite or lie outside the method's range.
 
         Parameters
         ----------

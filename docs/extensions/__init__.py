@@ -1,0 +1,1 @@
+"""Parts of the site that Sphinx makes from the package, its figures and its measurements."""
