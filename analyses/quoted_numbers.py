@@ -207,6 +207,8 @@ SETTINGS = tuple(
         "a 0",
         "normalized 0",
         "1/√n",
+        "√(n − 1)",
+        "falls as 1/n",
         "(n − 1)/n",
         "is 64 enough",
         "batch (90, 80, 70)",
@@ -227,8 +229,8 @@ SETTINGS = tuple(
         "with ddof 0",
     )
 )
-# Pages without results: of formulas and their sources, and of data sets, whose numbers a test compares with them.
-WITHOUT_RESULTS = ("docs/methods.md", "docs/data.md")
+# Pages without results: of formulas and their sources, of data sets, of settings to try and of steps of a release.
+WITHOUT_RESULTS = ("docs/methods.md", "docs/data.md", "docs/draw_a_batch.md", "docs/releasing.md")
 
 
 def documents() -> list[str]:

@@ -27,7 +27,7 @@ WITHOUT_TORCH = (
 def as_notebook(text: str, has_torch: bool) -> str:
     """Return the text of a page as Sphinx reads it: a notebook where it has cells that can run here.
 
-    Without PyTorch, the cells of a page that needs it are only shown, and a note says so.
+    Without PyTorch, cells from the first one that needs it on are only shown, and a note says so.
 
     >>> as_notebook("# A page", True)
     '# A page'
@@ -35,10 +35,12 @@ def as_notebook(text: str, has_torch: bool) -> str:
     cells = [*CELL.finditer(text)]
     if not cells:
         return text
-    if has_torch or "import torch" not in text:
-        return FRONT_MATTER + text
-    first = cells[0].start()
-    return CELL.sub("```python\n", text[:first] + WITHOUT_TORCH + text[first:])
+    needs_torch = text.find("import torch")
+    if not has_torch and needs_torch >= 0:
+        first = max(cell.start() for cell in cells if cell.start() < needs_torch)
+        text = text[:first] + WITHOUT_TORCH + CELL.sub("```python\n", text[first:])
+        cells = cells if CELL.search(text) else []
+    return FRONT_MATTER + text if cells else text
 
 
 def state_of(*folders: Path) -> str:
@@ -72,6 +74,7 @@ def _prepare_kernels(folder: Path) -> None:
     profile.mkdir(parents=True, exist_ok=True)
     (profile / "ipython_kernel_config.py").write_text("get_config().IPKernelApp.log_level = 'ERROR'\n")
     os.environ["IPYTHONDIR"] = str(profile.parent)
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # several pages run at a time
     os.environ["PYTHONWARNINGS"] = "ignore:IProgress not found"  # of progress bars in Jupyter, which no page shows
 
 

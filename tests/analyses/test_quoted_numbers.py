@@ -20,7 +20,7 @@ def test_a_number_that_was_changed_and_one_that_was_added_are_found(
     for name in quoted_numbers.documents():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text((ROOT / name).read_text())
-    page = tmp_path / "docs" / "gallery" / "index.md"
+    page = tmp_path / "docs" / "gallery" / "remedies.md"
     text = page.read_text()
     monkeypatch.setattr(quoted_numbers, "ROOT", tmp_path)
     page.write_text(text.replace("10 % wrong with batch norm", "12 % wrong with batch norm") + "\nAnd 17 more.\n")

@@ -20,11 +20,13 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import pytest
 from code_blocks import ROOT, Block, blocks, pages
+from shown_on_pages import SHOWN
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 EXTRAS = PROJECT["project"]["optional-dependencies"]
 # Prompts run as doctests, directives when the site is built; text is only shown.
-OTHERS = {"doctest", "text", "{image}", "{toctree}", "{raw}"}
+OTHERS = {"doctest", "text", "{image}", "{toctree}", "{raw}", "{measured}", "{note}"}
+PYTHON = ("python", "{code-cell}")
 # As long as the pages say, some would run for hours.
 SHORTER = {
     "docs/ledger.md": {"check_claims(": 'check_claims(["zero-at-3", "zero-at-8"], '},
@@ -38,9 +40,9 @@ SHORTER = {
 
 
 def test_every_block_is_of_a_kind_that_is_run_or_known() -> None:
-    unknown = {str(block): block.kind for block in blocks() if block.kind not in OTHERS | {"python", "sh"}}
+    unknown = {str(block): block.kind for block in blocks() if block.kind not in OTHERS | {*PYTHON, "sh"}}
     assert unknown == {}
-    assert len({block.page for block in blocks() if block.kind == "python"}) > 15
+    assert len({block.page for block in blocks() if block.kind in PYTHON}) > 15
 
 
 def test_prompts_are_on_pages_that_pytest_collects() -> None:
@@ -53,7 +55,7 @@ def test_prompts_are_on_pages_that_pytest_collects() -> None:
 
 def parts(page: str) -> list[Block]:
     """What of a page is run, in its order."""
-    return [block for block in blocks() if block.page == page and block.kind in ("python", "sh")]
+    return [block for block in blocks() if block.page == page and block.kind in (*PYTHON, "sh")]
 
 
 def is_shown(block: Block, output: str) -> bool:
@@ -64,7 +66,7 @@ def is_shown(block: Block, output: str) -> bool:
     return doctest.OutputChecker().check_output(later[0].text, output, doctest.ELLIPSIS)
 
 
-WITH_PYTHON = sorted({block.page for block in blocks() if block.kind == "python"})
+WITH_PYTHON = sorted({block.page for block in blocks() if block.kind in PYTHON})
 
 
 @pytest.fixture
@@ -115,6 +117,19 @@ def test_the_code_of_a_page_runs_from_its_first_line_to_its_last(
             script.write_text(code)
             names |= runpy.run_path(str(script), init_globals=names)
         assert "print(" not in code or capfd.readouterr().out.strip()
+    if page in SHOWN:
+        SHOWN[page](names)
+
+
+def test_what_a_page_with_output_shows_is_checked() -> None:
+    assert {block.page for block in blocks() if block.kind == "{code-cell}"} == set(SHOWN)
+
+
+def test_no_reader_meets_code_that_is_only_there_for_a_test() -> None:
+    """What a reader sees is a number, a table or a figure, not a comparison that prints True."""
+    of_readers = [block for block in blocks() if block.kind in (*PYTHON, "doctest")]
+    odd = [str(block) for block in of_readers if re.search(r"(?<!\.)\b(bool|set)\(|doctest: \+SKIP", block.text)]
+    assert odd == []
 
 
 def test_what_is_made_shorter_stands_on_its_page() -> None:

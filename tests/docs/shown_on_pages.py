@@ -1,0 +1,137 @@
+"""What pages with output show, as checks of the names that their code leaves: the sentences beside it must hold.
+
+Seeds are fixed, so these checks are of one outcome. Each bound is four standard errors or more from what is measured,
+so that another seed would break one of them less than once in a hundred times; each would fail on the opposite effect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pandas as pd
+import pytest
+
+Names = Mapping[str, Any]
+
+
+def table(rows: pd.DataFrame, index: Any, columns: Any = "statistics") -> pd.DataFrame:
+    return rows.pivot(index=index, columns=columns, values="value")
+
+
+def grades_network(names: Names) -> None:
+    right, most = table(names["accuracy"], "batch_size"), names["i"].table.query("measure == 'accuracy'")
+    assert (right["running"] > right["batch"]).loc[[3, 8]].all()
+    assert (right["batch"].to_numpy() < most["exact"] + 0.02).all()
+
+
+def letter_grades(names: Names) -> None:
+    spread = names["behind"].table.query("measure == 'raw_sd'")
+    assert spread["value"].is_monotonic_decreasing
+    for rows in (spread, names["named"].table):
+        assert ((rows["value"] - rows["exact"]).abs() < 5 * rows["mcse"]).all()
+
+
+def convergence(names: Names) -> None:
+    rates = names["rates"].set_index(["population", "estimator"])
+    assert rates.loc[("normal", "mean"), "rate"] == pytest.approx(-0.5, abs=0.05)
+    assert rates.loc[("t3", "var"), "rate"] > rates.loc[("normal", "var"), "rate"] + 0.1
+
+
+def interval_coverage(names: Names) -> None:
+    assert names["ledger"].table["verdict"].item() == "refuted"
+
+
+def running_stats(names: Names) -> None:
+    last = names["last"].set_index(["convention", "statistic"])
+    assert ((last["value"] - last["exact"]).abs() < 5 * last["mcse"]).all()
+    assert last.loc[("keras", "mean"), "value"] < last.loc[("torch", "mean"), "value"]
+
+
+def mismatch(names: Names) -> None:
+    right = table(names["accuracy"], "batch_size")
+    assert right.loc[4, "running"] > right.loc[4, "batch"] + 0.05
+    assert abs(right.loc[64, "running"] - right.loc[64, "batch"]) < 0.02
+
+
+def gradients(names: Names) -> None:
+    factors = names["g"].factors().set_index("batch_size")["factor"]
+    assert factors[4] > factors[64]
+    linear = names["linear"].factors()
+    assert (linear["factor"] - linear["wide_limit"]).abs().max() < 0.15
+
+
+def breaking(names: Names) -> None:
+    right = table(names["right"], "batching", "normalizer")
+    assert right.loc["OneClass()", "batch"] < 0.3
+    assert right.loc["OneClass()", "layer"] > 0.6
+    assert (right.loc["Shuffled()"] > 0.9).all()
+
+
+def remedies(names: Names) -> None:
+    right = table(names["accuracy"], "normalizer", "batch_size")
+    assert right.loc["group", 2] > right.loc["batch", 2] + 0.05
+    assert names["m"].compare("group", "batch")["paired"].all()
+
+
+def shift(names: Names) -> None:
+    right = table(names["accuracy"], "shift")
+    shifted = right.drop("none")
+    assert (shifted["batch"] > shifted["running"]).all()
+
+
+def published_signs(names: Names) -> None:
+    assert (names["ledger"].table["verdict"] == "the same here").all()
+
+
+def batch_effects(names: Names) -> None:
+    right = table(names["accuracy"], ["labels", "batch_size"], "correction")
+    assert right.loc[("nuisance", 32), "center"] > right.loc[("nuisance", 32), "none"]
+    assert right.loc[("signal", 32), "center"] < right.loc[("signal", 32), "none"]
+
+
+def drift(names: Names) -> None:
+    error = table(names["c"].table, "correction", "effect")
+    assert error["distinct"].idxmin() in ("center", "standardize")
+
+
+def audit(names: Names) -> None:
+    assert names["report"].findings[0].cause == "start_remains"
+
+
+def practitioner(names: Names) -> None:
+    right = table(names["accuracy"], "batch_size")
+    assert right.loc[4, "running"] > right.loc[4, "batch"] + 0.05
+    assert names["report"].findings[0].cause == "start_remains"
+    assert names["report"].findings[0].cost > 0.5
+
+
+def researcher(names: Names) -> None:
+    largest = names["largest"]
+    assert (largest["mcse"] <= 0.005 * largest["value"]).all()
+    assert (largest["value"] <= (largest["batch_size"] - 1) ** 0.5 + 1e-9).all()
+    covered = names["intervals"].query("summary == 'coverage'").set_index("batch_size")["value"]
+    assert covered[8] < 0.93
+    assert covered[64] > 0.94
+    assert (names["controlled"].query("measure == 'largest raw value'")["variance_ratio"] > 1.5).all()
+    assert names["paired"].compare("renorm", "batch")["paired"].all()
+    rates = names["c"].rates().query("measure == 'rmse'").set_index("estimator")["rate"]
+    assert rates.round(1).to_dict() == {"std": -0.5, "half_range": -1.0}
+    far = (names["compiled"]["value"] - names["reference"]["value"]).abs()
+    assert (far < 6 * (names["compiled"]["mcse"] + names["reference"]["mcse"])).all()
+
+
+def author_of_tests(names: Names) -> None:
+    assert (names["smallest"] < 0.1).all()
+
+
+SHOWN: dict[str, Callable[[Names], None]] = {
+    f"docs/tutorials/{check.__name__}.md": check for check in (practitioner, researcher)
+} | {"docs/tutorials/test_author.md": author_of_tests}
+SHOWN |= {
+    f"docs/gallery/{check.__name__}.md": check
+    for check in (
+        *(grades_network, letter_grades, convergence, interval_coverage, running_stats, mismatch, gradients, breaking),
+        *(remedies, shift, published_signs, batch_effects, drift, audit),
+    )
+}

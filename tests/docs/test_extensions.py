@@ -1,0 +1,65 @@
+"""Parts of the site that Sphinx makes: their examples, cells without PyTorch, facts of figures, and the reference."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import inspect
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("myst_nb", reason="needs what builds the site: pip install bnstats[docs]")
+
+from docs.extensions import api_pages, cells, figure_facts, verdicts
+
+PAGE = "# A page\n\n```{code-cell} python\nx = 1\n```\n\n```{code-cell} python\nimport torch\n```\n"
+
+
+@pytest.mark.parametrize("path", sorted(Path(cells.__file__).parent.glob("*.py")), ids=lambda path: path.stem)
+def test_examples_of_extensions_run(path: Path) -> None:
+    module = importlib.import_module(f"docs.extensions.{path.stem}")
+    assert doctest.testmod(module).failed == 0
+
+
+def test_cells_that_need_pytorch_are_only_shown_without_it() -> None:
+    assert cells.as_notebook(PAGE, True) == cells.FRONT_MATTER + PAGE
+    without = cells.as_notebook(PAGE, False)
+    assert without.startswith(cells.FRONT_MATTER)
+    assert without.count("{code-cell}") == 1
+    assert "without PyTorch" in without
+    alone = PAGE.replace("```{code-cell} python\nx = 1\n```\n\n", "")
+    assert not cells.as_notebook(alone, False).startswith("---")
+
+
+def test_outputs_are_kept_for_this_code_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cells, "ROOT", tmp_path)
+    code = tmp_path / "a.py"
+    code.write_text("x = 1\n")
+    before = cells.state_of(tmp_path)
+    assert cells.state_of(tmp_path) == before
+    code.write_text("x = 2\n")
+    assert cells.state_of(tmp_path) != before
+
+
+def test_facts_of_a_figure_are_those_of_its_files() -> None:
+    found = figure_facts.facts("mismatch")
+    assert found["data"] == "digits"
+    assert found["learning rates"] == "0.1"
+    assert "seconds of one core, seed 0" in found["cost"]
+
+
+def test_verdicts_are_those_of_the_ledger(tmp_path: Path) -> None:
+    saved = tmp_path / "claims.csv"
+    saved.write_text("claim,verdict\nzero-at-3,refuted\n")
+    assert verdicts.verdicts(saved) == {"zero-at-3": "refuted"}
+
+
+def test_each_public_name_has_a_line_and_each_page_a_full_title() -> None:
+    for page in api_pages.pages():
+        assert page.names, page.title
+        assert len(page.title.split()) >= 2, page.title
+        for name in page.names:
+            assert len(api_pages.first_line(page, name)) > 10, name
+            assert "dict() ->" not in api_pages.first_line(page, name), name
+    assert inspect.isclass(api_pages.value_of(api_pages.pages()[3], "Population"))
