@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable
+from pathlib import Path
 
 import pandas as pd
 
 from analyses import remedies, running_stats, shift
 from analyses.breaking import best, kinds
+from analyses.figure_files import FIGURES
 from analyses.quotes import numbers_of, value
 from analyses.sufficient_size import SufficientSize
+from bnstats.claims.grades import CUTS, GRADES
 from bnstats.plots.elements import in_percent
+from bnstats.studies.information.bayes_classifier import class_given_normalized
 
 Number = Callable[[], float | str]
 
@@ -41,6 +46,26 @@ AT_3 = "panel == 'sizes' and population == 'normal grades' and batch_size == 3"
 
 def network_on_grades(mode: str) -> Number:
     return percent("grades_network", f"{AT_3} and statistics == '{mode}'")
+
+
+def d_given_zero(size: int) -> Number:
+    """Return the probability that a normalized 0 is a D, for normal grades."""
+    return lambda: float(class_given_normalized(GRADES, CUTS, 0.0, size)[1])
+
+
+def minutes_of_analyses() -> float:
+    """Return the time of all analyses on two cores but those on request, and those that need PyTorch."""
+    others = ("claims", "audit")
+    return sum(_seconds(path) for path in FIGURES.glob("*.json") if path.stem not in others) / 2 / 60
+
+
+def minutes_of_claims() -> float:
+    """Return the time of the ledger on two cores."""
+    return _seconds(FIGURES / "claims.json") / 2 / 60
+
+
+def _seconds(provenance: Path) -> float:
+    return float(json.loads(provenance.read_text())["cpu_seconds"])
 
 
 def letters_named(size: int) -> Number:

@@ -12,7 +12,7 @@ HERE = Path(__file__).parent
 
 def main(out: Path = HERE / "_build") -> int:
     """0 if the site was built without a warning."""
-    return build_main(["-W", "--keep-going", "-q", "-b", "html", str(HERE), str(out)])
+    return build_main(["-W", "--keep-going", "-q", "-j", "2", "-b", "html", str(HERE), str(out)])
 
 
 if __name__ == "__main__":

@@ -25,7 +25,8 @@ author = "the bnstats developers"
 version = release = bnstats.__version__
 extensions = [
     *("myst_nb", "numpydoc", "sphinx.ext.autodoc", "sphinx.ext.autosummary"),
-    *("docs.extensions.cells", "docs.extensions.figure_facts", "docs.extensions.verdicts"),
+    *("docs.extensions.cells", "docs.extensions.figure_facts", "docs.extensions.figures"),
+    *("docs.extensions.verdicts",),
 ]
 source_suffix = {".md": "myst-nb", ".rst": "restructuredtext"}
 exclude_patterns = ["_build"]
