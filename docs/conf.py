@@ -7,6 +7,7 @@ from pathlib import Path
 
 import bnstats
 from docs.extensions.api_pages import write_api
+from docs.extensions.inventories import write_inventories
 from docs.extensions.ledger_table import write_ledger
 from docs.extensions.measured_tables import write_measured
 from docs.extensions.moving_page import write_moving_page
@@ -24,9 +25,9 @@ project = "bnstats"
 author = "the bnstats developers"
 version = release = bnstats.__version__
 extensions = [
-    *("myst_nb", "numpydoc", "sphinx.ext.autodoc", "sphinx.ext.autosummary"),
+    *("myst_nb", "numpydoc", "sphinx.ext.autodoc", "sphinx.ext.autosummary", "sphinx.ext.intersphinx"),
     *("docs.extensions.cells", "docs.extensions.figure_facts", "docs.extensions.figures"),
-    *("docs.extensions.verdicts",),
+    *("docs.extensions.verdicts", "docs.extensions.discovery"),
 ]
 source_suffix = {".md": "myst-nb", ".rst": "restructuredtext"}
 exclude_patterns = ["_build"]
@@ -36,6 +37,7 @@ nb_execution_mode = "cache"
 nb_execution_in_temp = True
 nb_execution_raise_on_error = True
 nb_execution_timeout = 300
+intersphinx_mapping = write_inventories(HERE / "_build" / "inventories")
 autosummary_generate = True
 numpydoc_show_class_members = False
 html_theme = "pydata_sphinx_theme"
@@ -45,8 +47,9 @@ html_context = {"default_mode": "light"}
 html_css_files = ["site.css"]
 html_js_files = ["ledger.js", "batch.js"]
 html_sidebars = {"index": []}
+WITHOUT_CONTENTS: dict[str, list[str]] = {f"gallery/{page.stem}": [] for page in (HERE / "gallery").glob("*.md")}
 html_theme_options = {
-    "secondary_sidebar_items": {"gallery/**": [], "index": [], "**": ["page-toc"]},
+    "secondary_sidebar_items": {"index": [], **WITHOUT_CONTENTS, "**": ["page-toc"]},
     "navbar_align": "left",
 }
 if ADDRESSES["address"]:

@@ -85,4 +85,4 @@ def setup(app: Any) -> dict[str, bool]:
     app.config.nb_execution_cache_path = str(folder / "cells" / state_of(ROOT / "src"))
     app.connect("source-read", _read)
     app.connect("doctree-read", _finish)
-    return {"parallel_read_safe": True}
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

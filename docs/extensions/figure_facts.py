@@ -54,7 +54,7 @@ def facts(name: str, figures: Path = FIGURES) -> dict[str, str]:
     found: dict[str, str] = {}
     for column, label in FACTS.items():
         values = table[column].dropna().unique() if column in table else ()
-        if len(values):
+        if len(values) and list(values) != ["none"]:
             found.setdefault(label, in_words(values.tolist()))
     found["cost"] = f"{record['cpu_seconds']:g} seconds of one core, seed {record['arguments']['seed']}"
     return found
@@ -107,4 +107,4 @@ class Measured(SphinxDirective):
 def setup(app: Any) -> dict[str, bool]:
     """Tell Sphinx what this file adds."""
     app.add_directive("measured", Measured)
-    return {"parallel_read_safe": True}
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

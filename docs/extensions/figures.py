@@ -32,4 +32,4 @@ class Narrow(SphinxTransform):
 def setup(app: Any) -> dict[str, bool]:
     """Tell Sphinx what this file adds."""
     app.add_transform(Narrow)
-    return {"parallel_read_safe": True}
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -32,6 +32,68 @@ def write_measured(folder: Path) -> None:
     folder.mkdir(exist_ok=True)
     for name, columns in MEASURED.items():
         write(folder / f"{name}.html", _measured(BENCHMARKS / f"{name}.csv", columns))
+    for name, summary in SUMMARIES.items():
+        write(folder / f"{name}.html", _html(summary(BENCHMARKS), name.replace("_", " ")))
+
+
+def _read(folder: Path, name: str) -> pd.DataFrame:
+    saved = folder / f"{name}.csv"
+    return pd.read_csv(saved, keep_default_na=False) if saved.exists() else pd.DataFrame()
+
+
+def not_reached(folder: Path) -> pd.DataFrame:
+    """Return what was measured and the target, of each comparison that missed its target."""
+    speed = _read(folder, "speed")
+    missed = speed[speed["reached"] == "no"]
+    measured = [f"{value:.3g} {unit}" for value, unit in zip(missed["median"], missed["unit"], strict=True)]
+    return missed[["comparison"]].assign(measured=measured, target=missed["target"])
+
+
+def reached(folder: Path) -> pd.DataFrame:
+    """Return how many comparisons of each benchmark reached their targets, and one of them with its target."""
+    speed = _read(folder, "speed")
+    rows = []
+    for name, part in speed[speed["reached"] != ""].groupby("benchmark", sort=False):
+        good = part[part["reached"] == "yes"]
+        count = f"{len(good)} of {len(part)}"
+        if len(good):
+            one = good.iloc[0]
+            said = f"{one['comparison']}: {one['median']:.3g} {one['unit']}, target {one['target']}"
+            rows.append({"benchmark": name, "reached": count, "for example": said})
+    return pd.DataFrame(rows)
+
+
+def campaigns(folder: Path) -> pd.DataFrame:
+    """Return how many faults each campaign made, and how many were answered wrongly."""
+    rows = []
+    for name in ("kills", "damage", "calls"):
+        found = _read(folder, name)
+        for fault, part in found.groupby("fault", sort=False):
+            right = part["outcome"].str.startswith(RIGHT)
+            wrong = part.loc[~right, "number"].sum()
+            rows.append({"fault": fault, "times": f"{part['number'].sum():,}", "answered wrongly": f"{wrong:,}"})
+    return pd.DataFrame(rows)
+
+
+def intervals(folder: Path) -> pd.DataFrame:
+    """Return the range of coverage of 95 % intervals, where replicates show the moment that the error needs or not."""
+    found = _read(folder, "coverage")
+    found = found[found["coverage"] != ""].astype({"coverage": float})
+    groups = found.groupby(found["moment_shown"].astype(str).map({"True": "yes", "False": "no"}))["coverage"]
+    table = groups.agg(["size", "median", "min"]).reset_index()
+    table[["median", "min"]] = table[["median", "min"]].map("{:.1%}".format)
+    names = {"moment_shown": "replicates show the moment", "size": "cases", "median": "median coverage"}
+    return table.rename(columns=names | {"min": "lowest coverage"}).iloc[::-1]
+
+
+# How an outcome of a campaign begins that is allowed: the same numbers, a refusal, a call that works or refuses.
+RIGHT = ("same", "refused", "run again: same", "killed with", "as it should")
+SUMMARIES = {"not_reached": not_reached, "reached": reached, "campaigns": campaigns, "intervals": intervals}
+
+
+def _html(table: pd.DataFrame, label: str) -> str:
+    shown = table.to_html(index=False, border=0, classes="summary")
+    return f'<div class="wide" tabindex="0" role="region" aria-label="{label}">{shown}</div>\n'
 
 
 def _measured(saved: Path, columns: tuple[str, ...]) -> str:

@@ -39,4 +39,4 @@ class Verdict(SphinxRole):
 def setup(app: Any) -> dict[str, bool]:
     """Tell Sphinx what this file adds."""
     app.add_role("verdict", Verdict())
-    return {"parallel_read_safe": True}
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -7,11 +7,15 @@ import importlib
 import inspect
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 pytest.importorskip("myst_nb", reason="needs what builds the site: pip install bnstats[docs]")
 
-from docs.extensions import api_pages, cells, figure_facts, verdicts
+from docutils.core import publish_doctree
+from sphinx.util.inventory import InventoryFile
+
+from docs.extensions import api_pages, cells, discovery, figure_facts, inventories, measured_tables, verdicts
 
 PAGE = "# A page\n\n```{code-cell} python\nx = 1\n```\n\n```{code-cell} python\nimport torch\n```\n"
 
@@ -47,6 +51,30 @@ def test_facts_of_a_figure_are_those_of_its_files() -> None:
     assert found["data"] == "digits"
     assert found["learning rates"] == "0.1"
     assert "seconds of one core, seed 0" in found["cost"]
+
+
+def test_the_map_of_the_site_has_each_page_and_a_description_ends_at_a_word() -> None:
+    assert discovery.sitemap("https://x.example/", ["index", "api/index"]).count("<url>") == 2
+    text = "word " * 100
+    tree = publish_doctree(text)
+    assert discovery.description(tree).endswith("word ...")
+    assert len(discovery.description(tree)) <= discovery.LONGEST + 4
+
+
+def test_inventories_are_read_by_sphinx(tmp_path: Path) -> None:
+    mapping = inventories.write_inventories(tmp_path)
+    for project, (address, saved) in mapping.items():
+        read = InventoryFile.loads(Path(saved).read_bytes(), uri=address)
+        assert set(inventories.PROJECTS[project][1]) == {name for kind in read.data.values() for name in kind}
+
+
+def test_measured_summaries_count_what_the_files_say() -> None:
+    speed = pd.read_csv(measured_tables.BENCHMARKS / "speed.csv", keep_default_na=False)
+    assert len(measured_tables.not_reached(measured_tables.BENCHMARKS)) == (speed["reached"] == "no").sum()
+    counts = measured_tables.reached(measured_tables.BENCHMARKS)["reached"].str.split(" of ", expand=True).astype(int)
+    assert counts[0].sum() == (speed["reached"] == "yes").sum()
+    faults = measured_tables.campaigns(measured_tables.BENCHMARKS)
+    assert faults["answered wrongly"].iloc[0] == "0"
 
 
 def test_verdicts_are_those_of_the_ledger(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -20,6 +21,10 @@ PAGES = (
     "developing",
     "gallery/index",
     "gallery/remedies",
+    "gallery/published_signs",
+    "measured",
+    "tutorials/practitioner",
+    "tutorials/researcher",
     "tutorials/teacher",
     "api/studies",
 )
@@ -100,3 +105,51 @@ def test_every_public_name_is_in_the_reference(site: Path) -> None:
     names |= {f"bnstats.{space}.{name}" for space, found in spaces().items() for name in found.__all__}
     assert {name for name in names if f'id="{name}"' not in reference} == set()
     assert 'id="bnstats.RunningStats.update"' in reference
+
+
+def test_search_finds_what_a_user_types(site: Path, browser: Any) -> None:
+    wait = pytest.importorskip("selenium.webdriver.support.ui").WebDriverWait
+    browser.get((site / "search.html").as_uri() + "?q=batch+norm+eval+worse+than+train")
+    found = "return [...document.querySelectorAll('#search-results li a')].map(a => new URL(a.href).pathname)"
+    wait(browser, 300).until(lambda b: b.execute_script(found))
+    first = browser.execute_script(found)[:3]
+    assert any(page.endswith("tutorials/practitioner.html") for page in first), first
+
+
+def cells(site: Path) -> dict[str, str]:
+    """The pages whose lines run when the site is built."""
+    texts = {path.relative_to(site).as_posix(): path.read_text() for path in site.rglob("*.html")}
+    return {name: text for name, text in texts.items() if 'class="cell ' in text}
+
+
+def test_pages_with_lines_show_output_and_run_time_and_no_warning(site: Path) -> None:
+    found = cells(site)
+    assert len(found) >= 16
+    for name, text in found.items():
+        assert "cell_output" in text, name
+        assert re.search(r"ran in \d+\.\d seconds when the site was built", text), name
+        assert "stderr" not in text, name
+
+
+def test_pages_lead_to_the_previous_and_the_next(site: Path) -> None:
+    page = (site / "gallery" / "breaking.html").read_text()
+    assert "left-prev" in page
+    assert "right-next" in page
+
+
+def test_verdicts_beside_sentences_lead_to_rows_of_the_ledger(site: Path) -> None:
+    rows = set(re.findall(r'<tr id="([^"]+)"', (site / "ledger.html").read_text()))
+    led = re.findall(r'href="ledger\.html#([^"]+)"', (site / "index.html").read_text())
+    assert len(led) >= 10
+    assert set(led) <= rows
+
+
+def test_pages_say_what_they_are_to_others(site: Path) -> None:
+    """A description and a card; types of other packages lead to their pages; the map needs an address."""
+    page = (site / "index.html").read_text()
+    assert '<meta property="og:title" content="Why does batch normalization not break training?">' in page
+    assert (site / "_static" / "card.png").stat().st_size > 10_000
+    assert "https://pandas.pydata.org/docs/reference/api/pandas.DataFrame.html" in (
+        (site / "api" / "studies.html").read_text() + (site / "api" / "bnstats.plots.html").read_text()
+    )
+    assert not (site / "sitemap.xml").exists()

@@ -100,7 +100,8 @@ def measure_steps(
     -----
     Each shuffled batch gives an unbiased gradient of one fixed function: the mean training-mode loss over all batches
     of its size (Lian & Liu 2019, arXiv 1810.06177). The cosine's denominator contains the length of the expected step.
-    Its square is estimated without bias from K independent batches as (|sum g|² - sum |g|²) / (K (K - 1)). A network
+    Its square is estimated without bias from K independent batches as
+    ``(|sum g|² - sum |g|²) / (K (K - 1))``. A network
     whose estimate is not positive has no cosine.
 
     Examples
