@@ -37,6 +37,7 @@ nb_execution_mode = "cache"
 nb_execution_in_temp = True
 nb_execution_raise_on_error = True
 nb_execution_timeout = 300
+suppress_warnings = ["ref.python"]  # the type `range` beside properties of this name
 intersphinx_mapping = write_inventories(HERE / "_build" / "inventories")
 autosummary_generate = True
 numpydoc_show_class_members = False

@@ -212,8 +212,8 @@ class Population(CheckedMethods):
         """Return the finite-sample tail index, for a simulation of 1 / `probability` draws.
 
         A lognormal population has all moments, and yet a finite sample looks like a power law. The index is the slope
-        ``-d log P(|X - median| > x) / d log x`` at the x where P is `probability`. For arrays and discrete laws, the index
-        is at most the order up to which so many draws determine the moments.
+        ``-d log P(|X - median| > x) / d log x`` at the x where P is `probability`. For arrays and discrete laws, the
+        index is at most the order up to which so many draws determine the moments.
 
         Parameters
         ----------
