@@ -39,18 +39,10 @@ SPACES = {
     "testing": "Assertions for test suites",
     "theory": "Exact values",
 }
-# Registries are dictionaries, whose docstring is that of every dictionary.
-REGISTRIES = {
-    "ADAPTATIONS": "Statistics that are adapted to the test rows, by name.",
-    "CLAIMS": "Claims that the package ships, by identifier.",
+# Most data are registries, dictionaries whose docstring is that of every dictionary.
+DATA = {
     "CONVENTIONS": "Running statistics as frameworks keep them, by framework.",
-    "CORRECTIONS": "Corrections of batch effects and drift, by name.",
-    "EFFECTS": "Batch effects and drifts, by name.",
-    "ESTIMATORS": "Estimators, by name.",
     "MARKERS": "Markers of the series in a figure, in their order.",
-    "NORMALIZERS": "Normalizers, by name.",
-    "POPULATIONS": "Populations, by name.",
-    "SUMMARIES": "Summaries of replicates, by name.",
 }
 
 
@@ -106,8 +98,7 @@ def lines_of(page: Page) -> list[str]:
 
 def first_line(page: Page, name: str) -> str:
     """Return the first sentence of a docstring."""
-    value = value_of(page, name)
-    text = REGISTRIES.get(name) or inspect.getdoc(value) or ""
+    text = of_data(name) if name.isupper() else inspect.getdoc(value_of(page, name)) or ""
     return text.strip().split("\n\n")[0].replace("\n", " ").replace("`", "``")
 
 
@@ -118,8 +109,17 @@ def entry(page: Page, name: str) -> list[str]:
     if isinstance(value, type):
         kind = "autoexception" if issubclass(value, Exception) else "autoclass"
     members = ["   :members:"] if kind == "autoclass" else []
-    shown = ["   :annotation:", "", f"   {REGISTRIES[name]}"] if kind == "autodata" else []
+    shown = ["   :annotation:", "", f"   {of_data(name)}"] if kind == "autodata" else []
     return [name, "-" * len(name), "", f".. {kind}:: {page.module}.{name}", *members, *shown, ""]
+
+
+def of_data(name: str) -> str:
+    """Return the line of a name in capitals.
+
+    >>> of_data("SHIFTS")
+    'Shifts, by name.'
+    """
+    return DATA.get(name, f"{name.capitalize()}, by name.")
 
 
 def value_of(page: Page, name: str) -> Any:

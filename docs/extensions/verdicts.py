@@ -10,7 +10,10 @@ import pandas as pd
 from docutils import nodes
 from sphinx.util.docutils import SphinxRole
 
+from bnstats.claims.registry import CLAIMS
+
 SAVED = Path(__file__).resolve().parents[2] / "figures" / "claims.csv"
+NOT_YET = "not judged yet"
 
 
 @cache
@@ -23,15 +26,15 @@ def verdicts(ledger: Path = SAVED) -> dict[str, str]:
 class Verdict(SphinxRole):
     """The verdict of a claim, as a link to its row in the ledger.
 
-    A claim without a verdict is an error, so that no sentence promises evidence that is not there.
+    A claim that the package does not know is an error. One that was not judged yet is shown as such.
     """
 
     def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
         self.env.note_dependency(str(SAVED))
-        verdict = verdicts().get(self.text)
-        if verdict is None:
-            text = f"The claim {self.text!r} has no verdict in {SAVED.name}."
+        if self.text not in CLAIMS:
+            text = f"There is no claim {self.text!r}."
             return [], [self.inliner.reporter.error(text, line=self.lineno)]
+        verdict = verdicts().get(self.text, NOT_YET)
         address = f"{'../' * self.env.docname.count('/')}ledger.html#{self.text}"
         return [nodes.reference("", verdict, refuri=address, classes=["verdict", verdict.split()[0]])], []
 
