@@ -7,6 +7,7 @@ from pathlib import Path
 
 import bnstats
 from docs.extensions.api_pages import write_api
+from docs.extensions.imports import write_imports
 from docs.extensions.inventories import write_inventories
 from docs.extensions.ledger_table import write_ledger
 from docs.extensions.measured_tables import write_measured

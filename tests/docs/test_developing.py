@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-import docs.imports
-from docs.imports import GROUND, NAMESPACES, below, essential, imports, picture, room_of, rows
+import docs.extensions.imports
+from docs.extensions.imports import GROUND, NAMESPACES, below, essential, imports, picture, room_of, rows
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "developing.md").read_text("utf-8")
@@ -90,6 +90,6 @@ def test_arrows_that_follow_from_others_are_left_out_and_no_import_is_lost():
 
 
 def test_examples_of_the_functions_hold():
-    found = doctest.testmod(docs.imports)
+    found = doctest.testmod(docs.extensions.imports)
     assert found.attempted >= 3
     assert not found.failed

@@ -7,7 +7,7 @@ import html
 from collections.abc import Iterator
 from pathlib import Path
 
-SOURCE = Path(__file__).resolve().parent.parent / "src" / "bnstats"
+SOURCE = Path(__file__).resolve().parents[2] / "src" / "bnstats"
 NAMESPACES = "public names"
 GROUND = "_checks, _compiled"
 
