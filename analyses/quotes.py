@@ -11,9 +11,9 @@ import pandas as pd
 
 from analyses.figure_files import FIGURES
 
-# Code, tags, pictures, addresses and the numbers of headings are no prose.
+# Code, tags, pictures, addresses and the numbers of headings and lists are no prose.
 NOT_PROSE = re.compile(
-    r"^#+ \d+\.|^```.*?^```$|`[^`\n]+`|<[^>]*>|!?\[[^\]]*\]\([^)]*\)|https?://\S+", re.DOTALL | re.MULTILINE
+    r"^#+ \d+\.|^ *\d+\. |^```.*?^```$|`[^`\n]+`|<[^>]*>|!?\[[^\]]*\]\([^)]*\)|https?://\S+", re.DOTALL | re.MULTILINE
 )
 SLOT = re.compile(r"\{[^}]*\}")
 NUMBER = r"[+−-]?[\d.,]*\d"

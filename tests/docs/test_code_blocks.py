@@ -25,7 +25,7 @@ from shown_on_pages import SHOWN
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 EXTRAS = PROJECT["project"]["optional-dependencies"]
 # Prompts run as doctests, directives when the site is built; text is only shown.
-OTHERS = {"doctest", "text", "{image}", "{toctree}", "{raw}", "{measured}", "{note}"}
+OTHERS = {"doctest", "text", "{image}", "{toctree}", "{raw}", "{measured}", "{note}", "{literalinclude}"}
 PYTHON = ("python", "{code-cell}")
 # As long as the pages say, some would run for hours.
 SHORTER = {
