@@ -48,10 +48,10 @@ html_static_path = ["_static"]
 html_context = {"default_mode": "light"}
 html_css_files = ["site.css"]
 html_js_files = ["ledger.js", "batch.js"]
-html_sidebars = {"index": []}
+html_sidebars: dict[str, list[str]] = {page.stem: [] for page in HERE.glob("*.md")}  # those without pages below them
 WITHOUT_CONTENTS: dict[str, list[str]] = {f"gallery/{page.stem}": [] for page in (HERE / "gallery").glob("*.md")}
 html_theme_options = {
-    "secondary_sidebar_items": {"index": [], **WITHOUT_CONTENTS, "**": ["page-toc"]},
+    "secondary_sidebar_items": {"**": ["page-toc"], "index": [], **WITHOUT_CONTENTS},
     "navbar_align": "left",
 }
 if ADDRESSES["address"]:

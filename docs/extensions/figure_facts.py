@@ -45,6 +45,8 @@ FACTS = {
     "replicates": "replicates per number",
 }
 FEW = 8
+# Test batches are as training batches unless a page says otherwise.
+ALIKE = {FACTS["batching"]: FACTS["test_batching"], FACTS["batch_size"]: FACTS["test_batch_size"]}
 
 
 def facts(name: str, figures: Path = FIGURES) -> dict[str, str]:
@@ -56,6 +58,9 @@ def facts(name: str, figures: Path = FIGURES) -> dict[str, str]:
         values = table[column].dropna().unique() if column in table else ()
         if len(values) and list(values) != ["none"]:
             found.setdefault(label, in_words(values.tolist()))
+    for training, testing in ALIKE.items():
+        if found.get(training) == found.get(testing):
+            found.pop(testing, None)
     found["cost"] = f"{record['cpu_seconds']:g} seconds of one core, seed {record['arguments']['seed']}"
     return found
 
