@@ -1,4 +1,4 @@
-"""What an audit says of a healthy model and of three broken ones, and what its mends bring. Needs PyTorch."""
+"""Audits of a healthy model and of three broken ones, and the gain of each fix. Needs PyTorch."""
 
 from __future__ import annotations
 

@@ -248,7 +248,7 @@ def _check_files(names: Iterable[str], given: Options) -> None:
 
 
 def _duration(seconds: Mapping[str, float | None], given: Options) -> str:
-    """How long a run takes, from what the committed figures took.
+    """Return the expected time of a run, from the times of the committed figures.
 
     >>> given = options().parse_args(["--jobs", "2"], namespace=Options())
     >>> _duration({"drift": 90.0, "shift": 42.0}, given)

@@ -1,4 +1,4 @@
-"""How fast mini-batch statistics converge: error against batch size, light and heavy tails, and real activations."""
+"""Convergence of mini-batch statistics: error against batch size, light and heavy tails, and real activations."""
 
 from __future__ import annotations
 

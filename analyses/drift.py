@@ -133,7 +133,7 @@ def plot(frame: pd.DataFrame) -> Figure:
 
 
 def _deployed(rows: pd.DataFrame) -> pd.DataFrame:
-    """Of each correction, the best on new batches first: accuracies in percent, and the standard error of `new`."""
+    """Return accuracies of each correction in percent, the best on new batches first, and the standard error of `new`."""
     wide = 100 * rows.pivot(index="correction", columns="measure", values="value")
     mcse = 100 * rows[rows["measure"] == "accuracy"].set_index("correction")["mcse"]
     wide = wide.rename(columns={"accuracy": "new", "training_accuracy": "training"}).join(mcse)

@@ -1,4 +1,4 @@
-"""How often a 95 % interval for the mean, made from one batch, holds the population's mean: light and heavy tails."""
+"""Coverage of 95 % intervals for the mean, each from one batch, under light and heavy tails."""
 
 from __future__ import annotations
 

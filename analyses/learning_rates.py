@@ -10,7 +10,7 @@ FACTOR, WIDEST = 3.0, 12
 
 
 def tried_rates(measure: Callable[[Sequence[float]], pd.DataFrame], start: float) -> pd.DataFrame:
-    """What `measure` finds at start / 3, start and 3 start, and beyond the end at which `value` is the largest.
+    """Return what `measure` finds at start / 3, start and 3 start, and beyond the end at which `value` is the largest.
 
     Parameters
     ----------

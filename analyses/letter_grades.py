@@ -1,4 +1,4 @@
-"""What letter is a normalized 0? Grades normalized by their own batch, and the letters that can still be named."""
+"""Letters of a normalized 0: grades normalized by their own batch, and the letters that can still be named."""
 
 from __future__ import annotations
 

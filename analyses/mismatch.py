@@ -1,4 +1,4 @@
-"""What batch statistics in training and running statistics in testing cost: when, how badly, and which part is why."""
+"""Cost of batch statistics in training and running statistics in testing: conditions, size, and causes."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ class Quote:
         return re.compile(rf"({NUMBER}|no)".join(parts), re.IGNORECASE)
 
     def values(self) -> list[str]:
-        """What stands in each slot."""
+        """Return the text in each slot."""
         slots, made = SLOT.findall(self.text), [number() for number in self.numbers]
         if len(slots) != len(made):
             raise ValueError(f"{self.text!r} has {len(slots)} slots and {len(made)} numbers.")
@@ -64,7 +64,7 @@ class Quote:
         return SLOT.sub("{}", self.text).format(*self.values())
 
     def problems(self, document: str) -> Iterator[str]:
-        """What is wrong with the sentence in a document."""
+        """Return what is wrong with the sentence in a document."""
         found = self.pattern.search(document)
         if found is None:
             yield f"{self.text!r} is not in the document; take the quote away, or write the sentence as it stands here"

@@ -1,4 +1,4 @@
-"""What helps when batches are small: normalizers against batch size, and at how many rows a batch becomes small."""
+"""Remedies for small batches: normalizers against batch size, and at how many rows a batch becomes small."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ COLUMNS = "stage question size normalizer batch_size steps hidden learning_rate 
 
 @dataclass(frozen=True)
 class Training:
-    """How networks are trained: `size` is how many rows share a mean and variance."""
+    """Settings of training; `size` is the number of rows with a common mean and variance."""
 
     question: str
     size: int
@@ -110,7 +110,7 @@ def chosen_and_reported(
 
 
 def networks(training: Training, normalizer: bn.normalizers.Normalizer) -> tuple[int, int]:
-    """How many networks choose the learning rate, and how many others report: many where a headline rests on them."""
+    """Return the number of networks that choose the learning rate, and of others that report: many for a headline."""
     if training.question != "equal rows" or normalizer.name not in ("batch", "group"):
         return 8, 24
     return (48, 256) if training.size == SIZES[0] else (12, 128)

@@ -1,4 +1,4 @@
-"""What campaigns found, as rows that the site shows: `benchmarks/measured/NAME.csv`."""
+"""Results of campaigns, as rows that the site shows: `benchmarks/measured/NAME.csv`."""
 
 from __future__ import annotations
 

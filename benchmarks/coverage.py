@@ -1,4 +1,4 @@
-"""How often intervals of 95 %, value ± t mcse with mcse_df degrees of freedom, hold the true value, of every summary.
+"""Coverage of 95 % intervals, value ± t mcse with mcse_df degrees of freedom, for every summary.
 
     python -m benchmarks.coverage --runs 2000 --seed 2026
 

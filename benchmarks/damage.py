@@ -74,7 +74,7 @@ class SilentError(AssertionError):
 
 
 def outcome(path: Path, truth: pd.DataFrame) -> str:
-    """What a run with this file does: "same", "same, with a warning", or "refused"."""
+    """Return what a run with this file does: "same", "same, with a warning", or "refused"."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:

@@ -1,4 +1,4 @@
-"""What a benchmark is: a function that measures, round by round, the numbers of some rows of the table."""
+"""Frame of benchmarks: a function measures, round by round, the numbers of some rows of the table."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from bnstats._checks.array_types import FloatArray
 
 @dataclass(frozen=True)
 class Setting:
-    """How thoroughly to measure.
+    """Number and length of measurements.
 
     Attributes
     ----------
@@ -62,7 +62,7 @@ class Row:
         return ", ".join(f"{word} {end:g}" for word, end in ends if end is not None)
 
     def reached(self, median: float) -> str:
-        """Whether the median reaches the target: yes, no, or empty without a target."""
+        """Return "yes" if the median reaches the target, else "no"; empty without a target."""
         if not self.target or np.isnan(median):
             return ""
         low = -np.inf if self.at_least is None else self.at_least
@@ -127,7 +127,7 @@ def seconds(work: Callable[[], object]) -> float:
 
 
 def turns(ways: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, FloatArray]:
-    """What each way returns in each round; all take turns, so that whatever else the machine does hits them alike."""
+    """Return what each way returns in each round; all take turns, so that other load on the machine hits them alike."""
     found = {name: np.empty(rounds) for name in ways}
     for r in range(rounds):
         for name, way in ways.items():

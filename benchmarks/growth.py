@@ -1,4 +1,4 @@
-"""How cost grows: exponents of time against one size at a time, by least squares on logarithms."""
+"""Growth of cost: exponents of time against one size at a time, by least squares on logarithms."""
 
 from __future__ import annotations
 

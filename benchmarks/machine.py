@@ -1,4 +1,4 @@
-"""What the numbers were measured on: cores, processor, versions; nothing that names a place or a person."""
+"""Machine of the measurements: cores, processor, versions; nothing that names a place or a person."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What common random numbers bring: networks of two conditions with the same rows, initial weights and batches.
+"""Gain by common random numbers: networks of two conditions with the same rows, initial weights and batches.
 
 The difference of two conditions whose networks share nothing has the sum of their variances. Where the two networks of
 a pair begin with the same random numbers, part of the variance cancels. So many times as many networks would be needed
@@ -20,7 +20,7 @@ from bnstats.simulation.blocks import run_block
 
 @dataclass(frozen=True)
 class Difference:
-    """Of the accuracies with running statistics of two ways to train."""
+    """Comparison of accuracies with running statistics between two ways to train."""
 
     words: str
     one: Networks
@@ -41,7 +41,7 @@ HEADLINES = (
 
 @cache
 def accuracies(networks: Networks, first: int, count: int) -> FloatArray:
-    """Of so many blocks of networks, whose random numbers depend on the number of the block alone."""
+    """Return accuracies in blocks of networks, whose random numbers depend on the number of the block alone."""
     measure = Score(networks, "running")
     blocks = (run_block(measure.study, condition=0, block=block) for block in range(first, first + count))
     return np.concatenate([found[measure.key] for found in blocks])

@@ -1,4 +1,4 @@
-"""What control variates bring: the time to a given Monte Carlo standard error, without them over with them.
+"""Gain by control variates: the time to a given Monte Carlo standard error, without them over with them.
 
 A squared standard error falls like one over the number of replicates, and the time grows like it: the time to a given
 error is proportional to time times squared error. Both ways draw the same values; the bias and the root mean squared

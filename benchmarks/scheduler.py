@@ -55,7 +55,7 @@ class Costs:
 
 @dataclass(frozen=True)
 class Run:
-    """How long a simulated run takes.
+    """Return the time of a simulated run.
 
     Attributes
     ----------

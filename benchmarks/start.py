@@ -1,4 +1,4 @@
-"""What it costs to begin: the import, and the first call with and without compiled code on disk."""
+"""Cost of a start: the import, and the first call with and without compiled code on disk."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ USUAL = "import numpy, pandas, scipy.stats"
 
 
 def child(code: str, cache: str | None = None) -> str:
-    """What a new process prints that runs this code, with compiled code in the folder `cache`."""
+    """Return what a new process prints that runs this code, with compiled code in the folder `cache`."""
     place = {} if cache is None else {"NUMBA_CACHE_DIR": cache}
     command = [sys.executable, "-c", code]
     return subprocess.run(command, capture_output=True, text=True, check=True, env={**os.environ, **place}).stdout

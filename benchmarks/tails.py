@@ -36,7 +36,7 @@ class Law:
         self.low, self.high = law.ppf(CHANCES), law.isf(CHANCES)
 
     def counts(self, seed: int, block: int) -> tuple[NDArray[np.int64], ...]:
-        """Of one block of draws: in each part, and below and above the quantiles."""
+        """Return counts of one block of draws: in each part, and below and above the quantiles."""
         x = np.empty(AT_ONCE)
         self.population.fill(stream(seed, {"law": self.population.name}, block), x)
         parts = np.bincount(np.searchsorted(self.parts, x), minlength=PARTS)

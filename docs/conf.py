@@ -1,4 +1,4 @@
-"""How Sphinx builds the site."""
+"""Settings of Sphinx for the site."""
 
 from __future__ import annotations
 
