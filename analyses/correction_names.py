@@ -19,8 +19,8 @@ NAMES = {
 def correction_name(name: str) -> str:
     """A correction in a sentence.
 
-    >>> correction_name("center"), correction_name("lowess(share=0.2)")
-    ('centering', 'lowess (share 0.2)')
+    >>> correction_name("center"), correction_name("lowess(proportion=0.2)")
+    ('centering', 'lowess (proportion 0.2)')
     """
     return NAMES.get(name, spoken(name))
 

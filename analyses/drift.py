@@ -30,7 +30,7 @@ from bnstats.studies.batch_effects.leave_one_batch_out import leave_one_batch_ou
 from bnstats.studies.batch_effects.measure import measure_correction
 
 BATCHES, TICKS, SHOWN_SIZE = 12, 4, 16
-LOCAL = lowess(share=0.2)
+LOCAL = lowess(proportion=0.2)
 SIMULATED = (
     CORRECTIONS["none"],
     CORRECTIONS["center"],
@@ -133,7 +133,7 @@ def plot(frame: pd.DataFrame) -> Figure:
 
 
 def _deployed(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return accuracies of each correction in percent, the best on new batches first, and the standard error of `new`."""
+    """Return accuracies in percent, the best correction on new batches first, and the standard error of `new`."""
     wide = 100 * rows.pivot(index="correction", columns="measure", values="value")
     mcse = 100 * rows[rows["measure"] == "accuracy"].set_index("correction")["mcse"]
     wide = wide.rename(columns={"accuracy": "new", "training_accuracy": "training"}).join(mcse)

@@ -122,7 +122,7 @@ def test_exponential_average_equals_pandas_and_debiased_running_statistics():
     effect = corrections.exponential_average(weight=0.3).fit(y, np.arange(40)).effect(np.arange(40))
     want = pd.Series(y).ewm(alpha=0.3).mean()
     np.testing.assert_allclose(effect, want - want.mean(), atol=1e-12)
-    last = Convention("own", 0.3, debias=True).shares(40)[1:] @ y
+    last = Convention("own", 0.3, debias=True).weights(40)[1:] @ y
     assert effect[-1] - effect[0] == pytest.approx(last - y[0])
 
 
@@ -485,7 +485,7 @@ def test_local_lines_do_not_reach_far():
         (corrections.exponential_average, {"weight": 0.0}, "above 0 and at most 1; got 0"),
         (corrections.polynomial, {"degree": -1}, "at least 0.*got -1"),
         (corrections.spline, {"penalty": -1.0}, "got -1"),
-        (corrections.lowess, {"share": 0.0}, "above 0 and at most 1; got 0"),
+        (corrections.lowess, {"proportion": 0.0}, "above 0 and at most 1; got 0"),
     ],
 )
 def test_parameters_out_of_range_are_named(factory, arguments, message):
@@ -503,7 +503,7 @@ def test_corrections_are_told_apart_by_their_parameters():
         assert one.name != other.name
         assert pickle.loads(pickle.dumps(other)) == other
         assert hash(pickle.loads(pickle.dumps(other))) == hash(other)
-    assert corrections.lowess(share=0.5, iterations=3).name == "lowess(share=0.5, iterations=3)"
+    assert corrections.lowess(proportion=0.5, iterations=3).name == "lowess(proportion=0.5, iterations=3)"
     assert {name: getattr(corrections, name)() for name in CORRECTIONS} == CORRECTIONS
 
 

@@ -287,7 +287,7 @@ BAD = [
     (lambda: inv_std(eps=-1e-5), "at least 0 and finite; got -1e-05"),
     (lambda: inv_std(eps=np.nan), "got nan"),
     (lambda: fresh_normalized(eps=np.inf), "got inf"),
-    (lambda: trimmed_mean(share=0.5), r"cut off at either end, at least 0 and below 0\.5; got 0\.5"),
+    (lambda: trimmed_mean(proportion=0.5), r"cut off at either end, at least 0 and below 0\.5; got 0\.5"),
 ]
 
 

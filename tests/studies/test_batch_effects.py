@@ -46,7 +46,7 @@ LINEAR = (
     trailing_average(window=3),
     exponential_average(),
     polynomial(degree=2),
-    lowess(share=0.5),
+    lowess(proportion=0.5),
 )
 
 

@@ -129,7 +129,7 @@ def test_shares_say_what_updates_do(momentum, steps, debias, seed):
     batches = np.random.default_rng(seed).normal(size=(steps, 3, 2))
     start = RunningStats(convention, 0, *map(np.asarray, convention.start))
     stats = reduce(RunningStats.update, batches, start)
-    shares = convention.shares(steps)
+    shares = convention.weights(steps)
     assert shares.sum() == pytest.approx(1)
     for kept, before, seen in ((stats.mean, -2.0, batches.mean(1)), (stats.var, 3.0, batches.var(1))):
         np.testing.assert_allclose(kept, shares[0] * before + shares[1:] @ seen, rtol=1e-9, atol=1e-12)
@@ -137,20 +137,22 @@ def test_shares_say_what_updates_do(momentum, steps, debias, seed):
 
 @given(momenta, step_counts)
 def test_shares_have_closed_forms(a, t):
-    plain, debiased = (Convention("own", a, debias=debias).shares(t) for debias in (False, True))
+    plain, debiased = (Convention("own", a, debias=debias).weights(t) for debias in (False, True))
     left = (1 - a) ** t
     assert plain[0] == pytest.approx(left, abs=1e-15)
     assert np.square(plain[1:]).sum() == pytest.approx(a / (2 - a) * (1 - left**2), rel=1e-9)
     # Kingma & Ba divide by 1 - left; below 1e-300 floating-point numbers lose digits.
     np.testing.assert_allclose(debiased[1:], plain[1:] / (1 - left), rtol=1e-9, atol=1e-300)
     assert debiased[0] == pytest.approx(0, abs=1e-14)
-    np.testing.assert_allclose(Convention("own", None).shares(t), [0, *[1 / t] * t], rtol=1e-12, atol=1e-15)
+    np.testing.assert_allclose(Convention("own", None).weights(t), [0, *[1 / t] * t], rtol=1e-12, atol=1e-15)
 
 
 def test_the_plateau_is_the_limit_of_the_squared_shares():
     for name in CONVENTIONS:
         convention = Convention.of(name, 0.01) if name == "haiku" else Convention.of(name)
-        assert np.square(convention.shares(10_000)[1:]).sum() == pytest.approx(convention.plateau, abs=1.1e-4, rel=1e-9)
+        assert np.square(convention.weights(10_000)[1:]).sum() == pytest.approx(
+            convention.plateau, abs=1.1e-4, rel=1e-9
+        )
 
 
 def test_an_update_changes_the_statistics_in_place_and_no_array_handed_out():

@@ -59,14 +59,14 @@ class Plan:
     @property
     def start_weight(self) -> float:
         """Weight that the start values still have in the running statistics after the last step."""
-        return 0.0 if self.steps is None else float(self.convention.shares(self.steps)[0])
+        return 0.0 if self.steps is None else float(self.convention.weights(self.steps)[0])
 
     @property
     def noise(self) -> float:
         """Variance of a running statistic in units of that of a batch statistic."""
         if self.steps is None:
             return self.convention.plateau
-        return float(np.square(self.convention.shares(self.steps)[1:]).sum())
+        return float(np.square(self.convention.weights(self.steps)[1:]).sum())
 
     @property
     def forgetting(self) -> float:

@@ -43,7 +43,7 @@ def update_weights(momentum: float | None, steps: int | None, calls: int = 1) ->
         count = 100_000 if batches is None else batches
         return 0.0, np.full(count, 1 / count)
     kept = 1 if rate == 1 else min(int(np.ceil(np.log(FORGOTTEN) / np.log1p(-rate))), 100 * MANY_WEIGHTS)
-    weights = Convention.of("torch", momentum=rate).shares(kept if batches is None else min(kept, batches))[1:]
+    weights = Convention.of("torch", momentum=rate).weights(kept if batches is None else min(kept, batches))[1:]
     start = 0.0 if batches is None else float((1 - rate) ** batches)
     if len(weights) > MANY_WEIGHTS:
         alike = round(weights.sum() ** 2 / np.square(weights).sum())

@@ -183,14 +183,14 @@ def spline(penalty: float | None = None) -> Correction:
     )
 
 
-def lowess(share: float = 0.3, *, iterations: int = 0) -> Correction:
+def lowess(proportion: float = 0.3, *, iterations: int = 0) -> Correction:
     """Return the correction that subtracts local lines (Cleveland 1979), fitted by statsmodels' `lowess`.
 
     Unlike in other corrections along time, all distinct times have the same weight.
 
     Parameters
     ----------
-    share : float in (0, 1]
+    proportion : float in (0, 1]
         Proportion of the distinct times that each local line is fitted to; it is raised to 5 times if that is more.
     iterations : int
         Number of refits in which outliers are weighted down.
@@ -203,23 +203,25 @@ def lowess(share: float = 0.3, *, iterations: int = 0) -> Correction:
     Raises
     ------
     ValueError
-        If share is not above 0 and at most 1, or iterations is below 0.
+        If `proportion` is not above 0 and at most 1, or iterations is below 0.
 
     Examples
     --------
-    >>> lowess(share=1.0).fit([0.0, 1.0, 2.0, 3.0, 4.0], [1, 2, 3, 4, 5]).effect([1, 5]).round(9)
+    >>> lowess(proportion=1.0).fit([0.0, 1.0, 2.0, 3.0, 4.0], [1, 2, 3, 4, 5]).effect([1, 5]).round(9)
     array([-2.,  2.])
     """
     whole("iterations", iterations, 0)
-    if not 0 < number("share", share) <= 1:
-        raise ValueError(f"share, the proportion of times in each local line, is above 0 and at most 1; got {share}.")
+    if not 0 < number("proportion", proportion) <= 1:
+        raise ValueError(
+            f"proportion (of distinct times in each local line) is above 0 and at most 1; got {proportion}."
+        )
     return Correction.made_by(
         lowess,
         "time",
         True,
         _lowess,
         ("affine", "by_feature", "keeps_mean", "removes_lines"),
-        share=share,
+        proportion=proportion,
         iterations=iterations,
     )
 
@@ -279,8 +281,8 @@ def _at_times(groups: Groups, curve: Callable[[FloatArray], FloatArray]) -> Floa
     return curve(groups.labels)
 
 
-def _lowess(groups: Groups, share: float, iterations: int) -> Rule:
-    frac = max(share, 5 / _count(groups, 5, "lowess"))
+def _lowess(groups: Groups, proportion: float, iterations: int) -> Rule:
+    frac = max(proportion, 5 / _count(groups, 5, "lowess"))
     unit = partial(_in_unit, domain=groups.labels[[0, -1]])  # statsmodels treats close times as tied
     smooth = partial(statsmodels_lowess, exog=unit(groups.labels), frac=frac, it=iterations)
     return centered(partial(_local_lines, unit=unit, smooth=smooth, mean=groups.mean), groups)

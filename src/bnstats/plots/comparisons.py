@@ -74,13 +74,13 @@ def signed(change: float) -> str:
     return f"{change:+.0f}".replace("-", "−")
 
 
-@checked(share=interval("[-inf, inf]"))
-def percent(share: float) -> str:
+@checked(increase=interval("[-inf, inf]"))
+def percent(increase: float) -> str:
     """Return a relative increase in percent, with enough digits to distinguish it from 0.
 
     Parameters
     ----------
-    share : float
+    increase : float
         Relative increase: 0.1 is 10 %. inf stands for an exact number.
 
     Returns
@@ -98,9 +98,15 @@ def percent(share: float) -> str:
     >>> percent(0.284), percent(0.004), percent(0.0002), percent(np.inf)
     ('+28%', '+0.4%', '<0.1%', 'exact')
     """
-    if share == np.inf:
+    if increase == np.inf:
         return "exact"
-    return f"+{100 * share:.0f}%" if share >= 0.0095 else f"+{100 * share:.1f}%" if share >= 0.0005 else "<0.1%"
+    return (
+        f"+{100 * increase:.0f}%"
+        if increase >= 0.0095
+        else f"+{100 * increase:.1f}%"
+        if increase >= 0.0005
+        else "<0.1%"
+    )
 
 
 @checked(ax=axes, rows=table_with("winner", "clear", numbers=("value", "margin")), x=word, y=word)

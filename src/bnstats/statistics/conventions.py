@@ -163,7 +163,7 @@ class Convention(CheckedMethods):
             return np.full(step.shape, float(self.momentum))
         return np.asarray(self.momentum / -np.expm1(step * np.log1p(-self.momentum)))
 
-    def shares(self, steps: int) -> FloatArray:
+    def weights(self, steps: int) -> FloatArray:
         """Return the weights of the start and of all batches in the running statistics after some steps.
 
         Without debiasing, the start has the weight (1 - momentum)^steps.
@@ -180,7 +180,7 @@ class Convention(CheckedMethods):
 
         Examples
         --------
-        >>> Convention.of("torch", momentum=0.5).shares(2)
+        >>> Convention.of("torch", momentum=0.5).weights(2)
         array([0.25, 0.25, 0.5 ])
         """
         weights = np.append(1.0, self.weight(np.arange(1, steps + 1)))
@@ -199,7 +199,7 @@ class Convention(CheckedMethods):
         19.0
         """
         if overridden_below(type(self), "weight", "plateau"):
-            early, late = (float(np.square(self.shares(steps)[1:]).sum()) for steps in MANY_STEPS)
+            early, late = (float(np.square(self.weights(steps)[1:]).sum()) for steps in MANY_STEPS)
             return late if np.isclose(early, late, rtol=1e-9, atol=0) else np.nan
         return 0.0 if self.momentum is None else self.momentum / (2 - self.momentum)
 

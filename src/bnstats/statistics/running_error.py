@@ -114,8 +114,8 @@ def running_error(
     """
     population, convention = Population.of(population), Convention.of(convention, momentum)
     check(population, batch_size, steps, training_size, fixed_batches=fixed_batches, reference=reference)
-    shares = convention.shares(steps)
-    start, weights = shares[0], shares[1:]
+    weights = convention.weights(steps)
+    start, weights = weights[0], weights[1:]
     which = STATISTICS.index(statistic)
     target = (population.mean, population.var)[which]
     scale = 1.0 if statistic == "mean" or convention.ddof == 1 else (batch_size - 1) / batch_size

@@ -111,7 +111,7 @@ class Claimed:
 
 @dataclass(frozen=True)
 class Look:
-    """What the draws of an assertion show at a look.
+    """Evidence that the draws of an assertion give at a look.
 
     Attributes
     ----------

@@ -141,21 +141,23 @@ def _rate_of_midrange(source: Population) -> float:
 MIDRANGE = Theory(midrange_of, _bias_of_midrange, _se_of_midrange, rate=_rate_of_midrange)
 
 
-def trimmed_mean_of(population: Population, share: float) -> float:
-    """Return the mean of the quantiles between the probabilities share and 1 - share."""
+def trimmed_mean_of(population: Population, proportion: float) -> float:
+    """Return the mean of the quantiles between the probabilities proportion and 1 - proportion."""
     if population.values is not None:
         ordered, n = population.ordered, population.values.size
-        weight = np.clip(np.arange(1, n + 1), share * n, (1 - share) * n) - np.clip(
-            np.arange(n), share * n, (1 - share) * n
+        weight = np.clip(np.arange(1, n + 1), proportion * n, (1 - proportion) * n) - np.clip(
+            np.arange(n), proportion * n, (1 - proportion) * n
         )
         return float(ordered @ weight / weight.sum())
-    inside = integrate.quad(lambda p: float(population.quantile(p)), share, 1 - share, limit=500, full_output=1)[0]
-    return float(inside) / (1 - 2 * share)
+    inside = integrate.quad(
+        lambda p: float(population.quantile(p)), proportion, 1 - proportion, limit=500, full_output=1
+    )[0]
+    return float(inside) / (1 - 2 * proportion)
 
 
-def cut_mean(x: FloatArray, axis: int, share: float) -> FloatArray:
-    """Return the mean along an axis without a proportion `share` of values, rounded down, at either end."""
-    return np.asarray(stats.trim_mean(x, share, axis=axis))
+def cut_mean(x: FloatArray, axis: int, proportion: float) -> FloatArray:
+    """Return the mean along an axis without a proportion of values, rounded down, at either end."""
+    return np.asarray(stats.trim_mean(x, proportion, axis=axis))
 
 
 def mad_of(population: Population) -> float:
@@ -182,22 +184,24 @@ def mad(x: FloatArray, axis: int) -> FloatArray:
 MAD = Theory(mad_of, rate=_rate_between_atoms)
 
 
-def trimmed_mean_theory(share: float) -> Theory:
+def trimmed_mean_theory(proportion: float) -> Theory:
     """Return the theory of a trimmed mean, which has a limit and a rate."""
-    return Theory(partial(trimmed_mean_of, share=share), rate=_rate_of_trimmed_mean if share > 0 else None)
+    return Theory(
+        partial(trimmed_mean_of, proportion=proportion), rate=_rate_of_trimmed_mean if proportion > 0 else None
+    )
 
 
 def _rate_of_trimmed_mean(_: Population) -> float:
     return -0.5
 
 
-@checked(share=interval("[0, 0.5)", "the part of the values cut off at either end"))
-def trimmed_mean(share: float = 0.1) -> Estimator:
+@checked(proportion=interval("[0, 0.5)", "the part of the values cut off at either end"))
+def trimmed_mean(proportion: float = 0.1) -> Estimator:
     """Return the mean without a proportion of the smallest and of the largest values, as an estimator.
 
     Parameters
     ----------
-    share : float in [0, 0.5)
+    proportion : float in [0, 0.5)
         Proportion of the values that is cut off at either end, rounded down to whole values.
 
     Returns
@@ -212,14 +216,14 @@ def trimmed_mean(share: float = 0.1) -> Estimator:
 
     Examples
     --------
-    >>> trimmed_mean(share=0.25)(np.array([1.0, 2.0, 4.0, 90.0])).tolist()
+    >>> trimmed_mean(proportion=0.25)(np.array([1.0, 2.0, 4.0, 90.0])).tolist()
     3.0
     """
     return Estimator(
-        "trimmed_mean" if share == 0.1 else f"trimmed_mean(share={share:g})",
-        partial(cut_mean, share=share),
-        partial(trimmed_mean_of, share=share),
-        theory=trimmed_mean_theory(share),
+        "trimmed_mean" if proportion == 0.1 else f"trimmed_mean(proportion={proportion:g})",
+        partial(cut_mean, proportion=proportion),
+        partial(trimmed_mean_of, proportion=proportion),
+        theory=trimmed_mean_theory(proportion),
     )
 
 

@@ -165,7 +165,7 @@ class RunningStudy(Study):
         return next(c for c in self.conventions if (c.name, c.momentum) == (key.convention, key.momentum))
 
     def tail_index(self, condition: Condition, key: RunningKey, replicates: int) -> float:
-        weights = self._convention(key).shares(key.step)[1:]
+        weights = self._convention(key).weights(key.step)[1:]
         batches = weights.sum() ** 2 / np.square(weights).sum()  # effective number of batches
         seen = min(batches * self.batch_size, self.training_size or np.inf)
         order = 1 if key.statistic == "mean" or self._of_products(key) else 2
