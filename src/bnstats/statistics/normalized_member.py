@@ -116,14 +116,15 @@ def normalized_member(population: Any, z: float, batch_size: int) -> tuple[float
 
     Returns
     -------
-    bias, variance : float
+    tuple of two floats
         Expectation and variance of the value normalized by its batch (ddof 0), less z. Both are of order 1 / n, with
         errors of order 1 / n². They are nan or infinite if the population's fourth moment is.
 
-    Examples
-    --------
-    >>> normalized_member("normal", 2.0, 100)
-    (-0.025, 0.03)
+    Raises
+    ------
+    ValueError
+        If the source is not a population, z is not a finite number, or `batch_size` is not a whole number of at
+        least 2.
 
     Notes
     -----
@@ -131,6 +132,11 @@ def normalized_member(population: Any, z: float, batch_size: int) -> tuple[float
     variance 1 + (z² - 2) / n plus an error of variance (kappa - 1) / n; the covariance is gamma / n. Here, gamma is the
     skewness and kappa the kurtosis, 3 for normal values. (z - mean) / std to the second order in the errors has the
     bias ((3/8)(kappa - 1) z - z³/2 + gamma/2) / n and the variance (1 + gamma z + z² (kappa - 1) / 4) / n.
+
+    Examples
+    --------
+    >>> normalized_member("normal", 2.0, 100)
+    (-0.025, 0.03)
     """
     population = Population.of(population)
     gamma, excess = population.skewness, population.excess_kurtosis + 2

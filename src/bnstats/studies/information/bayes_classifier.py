@@ -167,6 +167,17 @@ def class_given_normalized(population: Any, cuts: Sequence[float], z: float, bat
     array, shape (classes,)
         Probabilities; nan unless the population is normal and a batch can have this z.
 
+    Raises
+    ------
+    ValueError
+        If the source is not a population, the cuts are not increasing numbers, z is not a number, or
+        `batch_size` is not a whole number of at least 2.
+
+    Notes
+    -----
+    By Basu's theorem z is independent of the batch's mean and standard deviation s (ddof 0). So the probability of a
+    value below a cut c is E Phi((c - mu - s z) sqrt(n) / sigma), with n s² / sigma² ~ chi²(n - 1).
+
     Examples
     --------
     The letters F, D, C, B, A of a grade that became 0 in a batch of three grades:
@@ -174,11 +185,6 @@ def class_given_normalized(population: Any, cuts: Sequence[float], z: float, bat
     >>> from scipy import stats
     >>> class_given_normalized(stats.norm(72, 10), [60, 70, 80, 90], 0.0, 3).round(3)
     array([0.019, 0.346, 0.553, 0.082, 0.001])
-
-    Notes
-    -----
-    By Basu's theorem z is independent of the batch's mean and standard deviation s (ddof 0). So the probability of a
-    value below a cut c is E Phi((c - mu - s z) sqrt(n) / sigma), with n s² / sigma² ~ chi²(n - 1).
     """
     population = Population.of(population)
     if population.family != "norm" or not normalized_value_occurs(z, batch_size):
@@ -204,6 +210,12 @@ def entropy_given_normalized(population: Any, cuts: Sequence[float], batch_size:
     float
         Entropy in nats; nan unless the population is normal. No classifier of normalized values has a smaller mean
         cross-entropy.
+
+    Raises
+    ------
+    ValueError
+        If the source is not a population, the cuts are not increasing numbers, or `batch_size` is not a whole
+        number of at least 2.
 
     Examples
     --------
@@ -235,6 +247,12 @@ def same_class_probability(population: Any, cuts: Sequence[float], batch_size: i
     -------
     float
         Probability.
+
+    Raises
+    ------
+    ValueError
+        If the source is not a population, the cuts are not increasing numbers, or `batch_size` is not a whole
+        number of at least 2.
 
     Examples
     --------

@@ -69,8 +69,17 @@ def measure_steps(
     statistics : "batch", "population", or both
         Statistics that normalize measured batches: their own, or those of all training rows as constants.
     measures : names
-        "cosine", "first_layer_cosine", "downhill", "noise", "bias", "loss_offset", "loss_offset_ratio"; `Steps`
-        describes them. The last one takes a network with batch normalization, and seconds for thousands of rows.
+        Some of these:
+
+        - "cosine": cosine of the mean step with the descent of the whole data's loss.
+        - "first_layer_cosine": the same for the weights of the first layer.
+        - "downhill": proportion of steps that lower the whole data's loss.
+        - "noise": variance of the gradient over the squared length of its mean.
+        - "bias": length of the difference between the mean gradient and that of the whole data, over the length of the
+          latter.
+        - "loss_offset": mean training-mode loss less the whole data's loss, in nats.
+        - "loss_offset_ratio": loss offset over that of `bn.theory.loss_offset`. It takes a network with batch
+          normalization, and seconds for thousands of rows.
     normalizers : names or Normalizers
         Normalizers, as in `measure_mismatch`.
     activations : "relu", "linear", or both
@@ -89,7 +98,20 @@ def measure_steps(
     Returns
     -------
     Steps
-        Measures of each condition, step and kind of statistics.
+        Measures of training steps. `table` has one row per condition, step, kind of statistics and measure:
+
+        - `normalizer`, `activation`, `batching`: name of the normalizer, of the activation, and of the rule by which
+          the measured batches are drawn.
+        - `batch_size`: number of rows in a measured batch.
+        - `step`: number of training steps before the measurement.
+        - `statistics`: "batch" or "population".
+        - `measure`: name of the measure, as in `measures`.
+        - `value`: mean of the measure over networks; nats for loss_offset, otherwise without unit.
+        - `mcse`, `mcse_df`: Monte Carlo standard error of `value`, in its unit, and its degrees of freedom.
+        - `exact`: NaN, as no exact value is known.
+        - `replicates`: number of networks.
+        - `precision_reached`: True if the relative `mcse` is at most `precision`, or if no precision was asked of the
+          number.
 
     Raises
     ------

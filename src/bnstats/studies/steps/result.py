@@ -17,18 +17,17 @@ class Steps(Result):
     Attributes
     ----------
     table : DataFrame
-        One row per condition, training step, kind of statistics and measure. normalizer, activation: names. batching:
-        rule by which the measured batches are drawn. batch_size: their rows. step: training steps before. statistics:
-        "batch" or "population". measure: "cosine" of the mean step with the descent of the whole data's loss;
-        "first_layer_cosine", the same for the weights of the first layer; "downhill", proportion of steps that lower
-        the whole data's loss; "noise", variance of the gradient over the squared length of its mean; "bias", length of
-        the difference of mean gradient and whole data's gradient, over the length of the latter; "loss_offset", mean
-        training-mode loss less the whole data's loss, in nats; "loss_offset_ratio", the loss offset over that of
-        `bn.theory.loss_offset`. value: mean over networks. mcse, mcse_df: its Monte
-        Carlo standard error, and the degrees of freedom. exact: nan. replicates: networks. precision_reached: True if
-        the relative mcse is as small as asked.
+        Numbers with their errors; `measure_steps` describes the columns.
     simulation : Simulation
         The run behind the table.
+
+    Examples
+    --------
+    >>> import bnstats as bn
+    >>> bn.measure_steps(steps=2, measures="cosine", batches=8, max_replicates=2)
+    Steps: 1 numbers; the same for all: normalizer batch, activation relu, batching
+    Shuffled(), batch size 20, step 2, statistics batch, measure cosine.
+    ...
     """
 
     alternatives: ClassVar = {"batching": True, "batch_size": True, "statistics": True, "step": True}
