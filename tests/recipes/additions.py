@@ -53,7 +53,7 @@ class Addition:
 
 
 # A law whose quantiles are not those of its distribution function.
-WIDE = """type("W", (stats.rv_continuous,), {"_cdf": lambda self, x: x, "_ppf": lambda self, q: 1.3 * q})(a=0.0, b=1.0)()"""
+WIDE = """type("W", (stats.rv_continuous,), {"_cdf": lambda _, x: x, "_ppf": lambda _, q: 1.3 * q})(a=0.0, b=1.0)()"""
 
 ADDITIONS = (
     Addition(

@@ -42,10 +42,9 @@ class Correction(CheckedMethods):
     applies_to_new : bool
         True if a fit can be applied to batches or times that it has not seen.
     estimate : callable (Groups, parameters by name) -> Rule
-        Function that estimates a rule from the groups of the fitted rows. The rule is a function of groups. It returns
-        effects and factors, shape (groups, features), for corrected = level + (x - level - effect) * factor. Or it
-        returns a function of values, shape (rows, features), and of the number of each row's group, that returns
-        corrected values.
+        Function of the groups of the fitted rows that returns a rule. The rule, a function of any groups, returns
+        effects and factors, shape (groups, features), for corrected = level + (x - level - effect) * factor; or else
+        a function of values, shape (rows, features), and of each row's group number, that returns corrected values.
     parameters : tuple of (name, value)
         Arguments of `estimate`.
     properties : tuple of str
@@ -61,12 +60,12 @@ class Correction(CheckedMethods):
     >>> fitted.effect([2024]), fitted.apply([95.0], [2024])
     (array([10.]), array([85.]))
 
-    The values of each batch replaced by their ranks, a correction that is not affine:
+    A correction that is not affine:
 
-    >>> def ranks(groups):
-    ...     return lambda x, group: np.array([[np.sum(x[group == g] <= v)] for v, g in zip(x, group)], float)
-    >>> Correction("ranks", "batch", applies_to_new=True, estimate=lambda _: ranks)([5.0, 7.0, 1.0, 0.0], [0, 0, 1, 1])
-    array([1., 2., 2., 1.])
+    >>> def signs(groups):
+    ...     return lambda x, group: np.sign(x - groups.mean[group])
+    >>> Correction("signs", "batch", True, lambda _: signs)(x, year)
+    array([-1.,  1., -1.,  1.])
     """
 
     checks: ClassVar = OF_METHODS
@@ -318,10 +317,9 @@ class Fitted:
             raise ValueError(
                 f"{self._new(groups)} was not fitted, and its effect depends on its rows: use apply or adapt."
             )
-        effects = np.empty_like(groups.x)
         for rows, transform, group in self._transforms(groups):
-            effects[rows] = self._affine(transform).effects[group]
-        return rows_like(one_column(key), effects.reshape(blank.shape), self.columns)
+            blank.reshape(groups.x.shape)[rows] = self._affine(transform).effects[group]
+        return rows_like(one_column(key), blank, self.columns)
 
     @aligned_by_label("x", "key")
     def adapt(self, x: ArrayLike, key: ArrayLike) -> Fitted:
@@ -355,9 +353,8 @@ class Fitted:
         >>> fitted.adapt(*new).apply(*new)
         array([3., 5.])
         """
-        groups = self._groups(x, key)
-        again = self
-        if self.correction.along == "time":
+        groups, again = self._groups(x, key), self
+        if groups.along == "time":
             again = replace(self, rule=self.correction._rule_of(groups), shift=groups.level - self.level)
         return replace(again, labels=groups.labels, _transform=again._by_rule(groups))
 
@@ -372,8 +369,8 @@ class Fitted:
         return Groups.of(x if order is None else x[:, order], key, self.correction.along)
 
     def _at(self, groups: Groups) -> NDArray[np.intp]:
-        found = pd.Index(self.labels, tupleize_cols=False).get_indexer(pd.Index(groups.labels, tupleize_cols=False))
-        return np.asarray(found)
+        ours, theirs = (pd.Index(labels, tupleize_cols=False) for labels in (self.labels, groups.labels))
+        return np.asarray(ours.get_indexer(theirs))
 
     def _new(self, groups: Groups) -> str:
         return f"{groups.along} {shown(groups.labels[np.argmin(self._at(groups))])}"

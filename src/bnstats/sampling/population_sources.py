@@ -14,7 +14,7 @@ from bnstats._checks.arrays import plain_array, real_numbers
 from bnstats._checks.tables import finite_only, one_column
 from bnstats._checks.values import shown
 from bnstats._warnings import warnings_are
-from bnstats.sampling.named_laws import parameters
+from bnstats.sampling.named_laws import family, parameters
 from bnstats.sampling.quantile_moments import moments_by_quantiles
 
 # The fourth moment of a variance needs eighth powers, which are floats for numbers between these limits.
@@ -39,6 +39,27 @@ def law_moments(law: Any, tail: float) -> tuple[float, float, float]:
     if not np.isfinite(found[: 1 + (tail > 3) + (tail > 4)]).all() and not hasattr(law, "pmf"):
         found = moments_by_quantiles(law)[1:]
     return found[0], found[1] if tail > 3 else np.nan, found[2] if tail > 4 else np.inf
+
+
+def law_median(law: Any) -> float:
+    """Return the median of the law, the mean of the two middle values if P(X <= the smaller one) is 1/2."""
+    low = float(law.median())
+    if hasattr(law, "pmf") and abs(float(law.cdf(low)) - 0.5) < 1e-12:
+        return (low + float(law.ppf(0.5 + 1e-9))) / 2
+    return low
+
+
+def identity_of(law: Any) -> tuple[Any, ...]:
+    """Return the family and the parameters of a law.
+
+    A user's own families and tabulated laws may have the same name. A digest of their quantiles, and of the
+    distribution function at these quantiles, distinguishes them.
+    """
+    known = family(law)
+    if known is not None:
+        return (known, *parameters(law))
+    quantiles = np.asarray(law.ppf(np.arange(1, 64) / 64.0), dtype=np.float64)
+    return (f"own {law.dist.name} {digest(np.append(quantiles, law.cdf(quantiles)))}", *parameters(law))
 
 
 def label(law: Any) -> str:

@@ -25,9 +25,11 @@ from bnstats.sampling.population_sources import (
     checked_values,
     digest,
     given_values,
+    identity_of,
     is_law,
     label,
     law_mean,
+    law_median,
     law_moments,
 )
 from bnstats.sampling.tails import binned, law_tail_index, slope_at, visible_order
@@ -140,19 +142,8 @@ class Population(CheckedMethods):
 
     @cached_property
     def law_identity(self) -> tuple[Any, ...]:
-        """Identity of the law: the family and its parameters, or a digest of the values.
-
-        A user's own families and tabulated laws may have the same name. A digest of their quantiles, and of the
-        distribution function at these quantiles, distinguishes them.
-        """
-        if self.values is not None:
-            return ("array", self.values.size, digest(self.values))
-        known = family(self.law)
-        if known is not None:
-            return (known, *parameters(self.law))
-        quantiles = np.asarray(self.law.ppf(np.arange(1, 64) / 64.0), dtype=np.float64)
-        own = digest(np.append(quantiles, self.law.cdf(quantiles)))
-        return (f"own {self.law.dist.name} {own}", *parameters(self.law))
+        """Identity of the law: the family and its parameters, or a digest of the values."""
+        return identity_of(self.law) if self.values is None else ("array", self.values.size, digest(self.values))
 
     @property
     def family(self) -> str | None:
@@ -350,13 +341,7 @@ class Population(CheckedMethods):
         >>> Population.of([1.0, 2.0, 6.0, 7.0]).median, Population.of(stats.bernoulli(0.5)).median
         (4.0, 0.5)
         """
-        if self.values is not None:
-            return float(np.median(self.values))
-        low = float(self.law.median())
-        # If P(X <= low) is 1/2, any number from `low` to the next value is a median.
-        if hasattr(self.law, "pmf") and abs(float(self.law.cdf(low)) - 0.5) < 1e-12:
-            return (low + float(self.law.ppf(0.5 + 1e-9))) / 2
-        return low
+        return law_median(self.law) if self.values is None else float(np.median(self.values))
 
     @cached_property
     def support(self) -> tuple[float, float]:
