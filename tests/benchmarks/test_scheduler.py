@@ -7,7 +7,8 @@ import pytest
 from benchmarks.scheduler import Costs, simulated_run
 from bnstats.simulation.replicates.accumulator import BLOCKS_MERGED
 from bnstats.simulation.workers import executors as workers
-from bnstats.simulation.workers.executors import blocks_of_task, in_whole_groups
+from bnstats.simulation.workers import task_sizes
+from bnstats.simulation.workers.task_sizes import blocks_of_task, in_whole_groups
 
 FREE = Costs(**dict.fromkeys((cost.name for cost in fields(Costs)), 0.0) | {"block": 0.04})
 
@@ -73,7 +74,7 @@ def test_rounds_of_shorter_tasks_even_out_what_longer_ones_leave_uneven(monkeypa
     uneven = replace(FREE, block=0.004, spread=0.1)
     run = simulated_run(1000, 2_000_000, uneven)
     assert run.seconds < run.ideal + 0.4
-    monkeypatch.setattr(workers, "LAST_TASKS", 1.0)
+    monkeypatch.setattr(task_sizes, "LAST_TASKS", 1.0)
     assert simulated_run(1000, 2_000_000, uneven).seconds > run.ideal + 0.8
 
 

@@ -28,6 +28,7 @@ from bnstats.simulation.workers import remote
 from bnstats.simulation.workers.executors import FIRST_TASKS, TASKS_PER_WORKER, TOGETHER, Workers, finished, submitted
 from bnstats.simulation.workers.remote import Output
 from bnstats.simulation.workers.single_thread import single_thread
+from bnstats.simulation.workers.task_sizes import TaskSizes
 
 FIRST = PlacedCondition(Means(), Means().conditions()[0])
 
@@ -70,8 +71,8 @@ class Elsewhere(Executor):
 @pytest.fixture
 def short_blocks(monkeypatch):
     """Blocks take half a millisecond, however busy the machine is: tasks have the sizes that this allows."""
-    took = Workers.took
-    monkeypatch.setattr(Workers, "took", lambda self, _: took(self, 5e-4))
+    took = TaskSizes.took
+    monkeypatch.setattr(TaskSizes, "took", lambda self, study, _: took(self, study, 5e-4))
 
 
 @dataclass(frozen=True)
@@ -140,7 +141,7 @@ def test_the_window_is_of_the_executors_workers_not_of_this_machine():
     ]:
         with Workers(Asked(**told), [Means()], 0) as workers:
             assert workers.window == min(FIRST_TASKS, number)  # nothing is known yet
-            workers.took(0, 0.1)
+            workers.task_sizes.took(0, 0.1)
             assert workers.window == TASKS_PER_WORKER * number
             assert workers.together == (number if "_client" in told else 1)
 
@@ -307,14 +308,24 @@ def test_blocks_before_one_that_fails_in_the_same_task_are_kept(tmp_path, monkey
 def test_tasks_of_processes_have_more_blocks_the_shorter_these_are_and_fewer_towards_the_end():
     with Workers(Asked(_max_workers=2), [Means()], 0) as workers:
         assert workers.task_size(FIRST, 0, 10_000) == 1  # nothing is known yet
-        workers.took(0, 0.01)
+        workers.task_sizes.took(0, 0.01)
         assert [workers.task_size(FIRST, 0, 10_000 - 31 * i) for i in range(3)] == [31] * 3
         for _ in range(100):
-            workers.took(0, 1.0)
+            workers.task_sizes.took(0, 1.0)
         assert [workers.task_size(FIRST, 0, 9_000 - i) for i in range(3)] == [31, 1, 1]  # the second of its round first
     with Workers(2, [Means()], 0) as threads:
-        threads.took(0, 0.001)
+        threads.task_sizes.took(0, 0.001)
         assert threads.task_size(FIRST, 0, 10_000) == 1
+
+
+def test_tasks_are_as_long_as_the_blocks_of_their_own_study_need():
+    """A ledger has studies of milliseconds and of seconds: a task of many blocks of the latter would take minutes."""
+    sizes = TaskSizes(merged=False)
+    sizes.took(0, 0.001)
+    assert sizes.next(0, 0, 10_000, 2) == 310
+    assert sizes.next(1, 0, 9_000, 2) == 1  # nothing is known of it yet
+    sizes.took(1, 2.0)
+    assert [sizes.next(study, 0, 8_000, 2) for study in (1, 0, 1)] == [1, 310, 1]
 
 
 @pytest.mark.parametrize("merge", [False, True])
@@ -325,7 +336,7 @@ def test_tasks_of_processes_have_more_blocks_the_shorter_these_are_and_fewer_tow
 def test_each_worker_has_as_many_blocks_but_for_one_or_a_merged_group(merge, seconds, count, blocks):
     """If the worker that is free first takes the next task, none works much longer than another."""
     with Workers(Asked(_max_workers=count), [Means()], 0, Output(merged=merge)) as workers:
-        workers.took(0, seconds)
+        workers.task_sizes.took(0, seconds)
         first, busy, tasks = 0, [0] * count, 0
         while first < blocks:
             task = min(workers.task_size(FIRST, first, blocks - first), blocks - first)
@@ -339,11 +350,11 @@ def test_each_worker_has_as_many_blocks_but_for_one_or_a_merged_group(merge, sec
 
 def test_tasks_end_with_a_merged_group_where_that_is_sent_merged():
     with Workers(Asked(_max_workers=2), [Means()], 0, Output(merged=True)) as workers:
-        workers.took(0, 0.004)  # 78 blocks take 0.31 seconds
+        workers.task_sizes.took(0, 0.004)  # 78 blocks take 0.31 seconds
         assert (workers.task_size(FIRST, 0, 10_000), workers.task_size(FIRST, 5, 10_000)) == (64, 91)
         assert workers.task_size(FIRST, 64, 20_000) == 64
     with Workers(Asked(_max_workers=2), [Means()], 0, Output(merged=True)) as workers:
-        workers.took(0, 0.015)
+        workers.task_sizes.took(0, 0.015)
         assert (workers.task_size(FIRST, 0, 10_000), workers.task_size(FIRST, 5, 10_000)) == (
             32,
             27,

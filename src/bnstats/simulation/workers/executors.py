@@ -9,17 +9,17 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from multiprocessing import connection
 from typing import Any, TypeVar
 
 from bnstats._checks.safe_text import raised
 from bnstats.simulation.placed_condition import PlacedCondition
-from bnstats.simulation.replicates.accumulator import BLOCKS_MERGED
 from bnstats.simulation.study import Study
 from bnstats.simulation.workers.dask import client_of, is_closed, leave_with_scheduler, submitted_together, workers_of
 from bnstats.simulation.workers.remote import TALLIES, Output, PickledStudies, Work, simulated, simulated_elsewhere
 from bnstats.simulation.workers.single_thread import single_thread
+from bnstats.simulation.workers.task_sizes import TaskSizes
 
 T = TypeVar("T")
 
@@ -30,10 +30,6 @@ TOGETHER = 32
 # The first tasks have one block each, to measure how long a block takes. If no result comes within PATIENCE seconds,
 # workers are loading the study and its imports: each worker is then sent one task.
 FIRST_TASKS, PATIENCE = 8, 0.25
-# Minimum seconds of a task, and further seconds for each worker. A client and a scheduler, which spend milliseconds on
-# a task (`python -m benchmarks cluster`), then keep up with any number of workers. LAST_TASKS is the part of the latter
-# that remains when the remaining blocks would make shorter tasks.
-SHORTEST_TASK, LONGER_PER_WORKER, LAST_TASKS = 0.3, 0.005, 0.06
 # Seconds between two counts of the workers, with a check of the connection to them.
 COUNT_EVERY = 2.0
 
@@ -72,9 +68,8 @@ class Workers:
         else:
             self._pickled = PickledStudies.of(studies, by_value=self.client is not None)
         self._sent = 0
-        self._seconds: dict[int, float] = {}  # per block, by the number of the study
         self._slow_start = False
-        self._round = _Round()
+        self.task_sizes = TaskSizes(self.output.merged)
         self._count, self._asked = 1, -math.inf
         self.lost = False
 
@@ -105,7 +100,7 @@ class Workers:
     @property
     def _learning(self) -> bool:
         """True if the time of any block in other processes is not yet known."""
-        return self._pickled is not None and not self._seconds
+        return self._pickled is not None and not self.task_sizes.seconds
 
     @property
     def window(self) -> int:
@@ -124,17 +119,9 @@ class Workers:
     def task_size(self, condition: PlacedCondition, first: int, left: int) -> int:
         """Return the number of blocks of the next task, given its condition, its first block and the blocks left.
 
-        Threads get one block. All workers get the same number of blocks in a round, and fewer in later rounds
-        (factoring, Hummel, Schonberg & Flynn 1992).
+        Threads get one block.
         """
-        study = condition.place[0]
-        if self._pickled is None or study not in self._seconds:
-            return 1
-        if self._round.tasks == 0 or self._round.study != study or left > self._round.left:
-            self._round = _Round(study, self.count, *blocks_of_task(left, self.count, self._seconds[study]))
-        self._round.tasks, self._round.left = self._round.tasks - 1, left
-        blocks, most = self._round.blocks, self._round.most
-        return in_whole_groups(blocks, most, first) if self.output.merged else blocks
+        return 1 if self._pickled is None else self.task_sizes.next(condition.place[0], first, left, self.count)
 
     def send(self, tasks: Sequence[Task], again: bool = False) -> None:
         """Submit the tasks; the studies are sent with the first ones, and with `again` to processes that lack them."""
@@ -160,22 +147,6 @@ class Workers:
             given.append((*pickled, task.run.place, self.seed, task.blocks, self.output))
         return submitted(self.executor, simulated_elsewhere, given)
 
-    def took(self, study: int, seconds: float) -> None:
-        """Update the time of a study's block; the first blocks may take longer, because code is loaded."""
-        before = self._seconds.get(study, math.inf)
-        self._seconds[study] = seconds if seconds < before else 0.8 * before + 0.2 * seconds
-
-
-@dataclass
-class _Round:
-    """Round of tasks of one study, in which each worker gets the same number of blocks."""
-
-    study: int = 0
-    tasks: int = 0
-    blocks: int = 1
-    most: int = 1
-    left: int = 0
-
 
 class Task:
     """Consecutive blocks of a condition for one worker."""
@@ -192,7 +163,7 @@ class Task:
             self._workers.send([self], again=True)
             work = self._wait()
         if work.error is None:
-            self._workers.took(self.run.place[0], work.seconds)
+            self._workers.task_sizes.took(self.run.place[0], work.seconds)
         return work
 
     def _wait(self) -> Work | None:
@@ -217,31 +188,6 @@ class Task:
     def guarded(self, step: Callable[[], T]) -> T:
         """Return the result of a step of the executor; raise WorkersLostError for the executor's errors."""
         return guarded(step, f"blocks {self.blocks[0]} to {self.blocks[-1]} of a condition")
-
-
-def blocks_of_task(left: int, workers: int, seconds: float) -> tuple[int, int]:
-    """Return the blocks of each task in the next round, and of the longest task.
-
-    They depend on the blocks left, the number of workers and the seconds per block. A round takes half of the remaining
-    blocks, so that later rounds even out differences between workers; the last round takes all of them.
-    """
-    per_worker, seconds = LONGER_PER_WORKER * workers, max(seconds, 1e-9)
-    largest, smallest = math.ceil((SHORTEST_TASK + per_worker) / seconds), LAST_TASKS * per_worker / seconds
-    equal = left / workers
-    return max(1, min(largest, math.ceil(equal / 2 if equal > 2 * smallest else equal))), largest
-
-
-def in_whole_groups(blocks: int, most: int, first: int) -> int:
-    """Return about `blocks`, so that the task ends at a multiple of BLOCKS_MERGED; small numbers stay.
-
-    `most` is the number of blocks in the longest task. Blocks that are sent one by one cost the client time. A task of
-    BLOCKS_MERGED blocks at the end of a run keeps other workers waiting. It is allowed if it takes little of the time
-    of the longest task.
-    """
-    if blocks < (BLOCKS_MERGED / 8 if most >= 3 * BLOCKS_MERGED else BLOCKS_MERGED / 2):
-        return blocks
-    end = round((first + blocks) / BLOCKS_MERGED) * BLOCKS_MERGED
-    return end - first if end > first else end - first + BLOCKS_MERGED
 
 
 def submitted(executor: Executor, function: Callable[..., T], given: Sequence[Sequence[Any]]) -> list[Future[T]]:
