@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import importlib
 import sys
+from argparse import BooleanOptionalAction
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -48,85 +50,53 @@ def _in_words(error: Exception) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands, each with its options."""
     parser = argparse.ArgumentParser(
         prog="bnstats", description="Measure the effects of batch statistics on networks and data."
     )
     parser.add_argument("--version", action="version", version=f"bnstats {bn.__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
-
-    claims = _command(commands, _claims, "test the claims of the ledger by simulation", seeded=True)
-    claims.add_argument("names", nargs="*", metavar="CLAIM", help="claims to test (default: all)")
-    claims.add_argument("--list", action="store_true", help="only list the claims")
-    claims.add_argument("--max-replicates", type=int, help="maximum replicates per claim")
-
-    convergence = _command(
-        commands, _convergence, "measure how fast batch statistics of your values converge", seeded=True
-    )
-    convergence.add_argument("file", type=Path, metavar="FILE", help=f"numbers: {', '.join(ENDINGS)}")
-    convergence.add_argument("--column", metavar="NAME", help="name or number (from 1 on) of the column")
-    convergence.add_argument("--sep", metavar="CHAR", help="separator of cells, or its name (default: detected)")
-    convergence.add_argument(
-        "--decimal", choices=(".", ","), metavar="MARK", help="decimal mark, . or , (default: detected)"
-    )
-    convergence.add_argument(
-        "--header", action=argparse.BooleanOptionalAction, help="the first row names the columns (default: detected)"
-    )
-    convergence.add_argument(
-        "--missing", nargs="+", default=[], metavar="CELL", help="additional cells that mean a missing value"
-    )
-    convergence.add_argument("--batch-sizes", type=int, nargs="+", default=[2, 8, 32, 128, 512], metavar="N")
-    convergence.add_argument("--precision", type=float, default=0.02, help="relative Monte Carlo standard error")
-
-    mismatch = _command(
-        commands, _mismatch, "measure the accuracy that batch statistics in training cost a classifier", seeded=True
-    )
-    mismatch.add_argument("dataset", metavar="DATASET", help="digits, gaussians, mnist or breast_cancer")
-    mismatch.add_argument("--batch-sizes", type=int, nargs="+", default=[4, 64], metavar="N")
-    mismatch.add_argument("--normalizers", nargs="+", default=["batch"], metavar="NAME")
-    mismatch.add_argument("--networks", type=int, default=64, help="networks per condition (default: %(default)s)")
-
-    audit = _command(
-        commands, _audit, "find batch-norm statistics of a trained PyTorch model that are off, and the cause"
-    )
-    audit.add_argument(
-        "source", metavar="MODULE:FUNCTION", help="your function that returns the model, or (model, loader)"
-    )
-    audit.add_argument(
-        "--data", type=Path, metavar="FILE.npz", help="file with arrays x and y, and optionally test_x and test_y"
-    )
-    audit.add_argument("--batch-size", type=int, help="rows that training normalizes together, with --data")
-    audit.add_argument("--html", type=Path, metavar="FILE.html", help="file for the whole report as a page")
-    audit.add_argument("--seed", type=int, default=0, help="seed of resampling and splits (default: %(default)s)")
-
-    merge = _command(commands, _merge, "copy the blocks of several stores of one study into one store")
-    merge.add_argument("into", metavar="INTO", help="store, or a new file")
-    merge.add_argument("others", nargs="+", metavar="STORE")
-
-    _command(commands, _versions, "print versions for a bug report")
+    for run, (text, options) in COMMANDS.items():
+        command = commands.add_parser(run.__name__[1:], help=text, description=text)
+        command.set_defaults(run=run)
+        for flags, settings in options:
+            command.add_argument(*flags, **settings)
     return parser
 
 
-def _command(
-    commands: Any, run: Callable[[argparse.Namespace], int], text: str, seeded: bool = False
-) -> argparse.ArgumentParser:
-    """Return the parser of a command, with the common options and those of simulations if `seeded`."""
-    parser: argparse.ArgumentParser = commands.add_parser(run.__name__[1:], help=text, description=text)
-    parser.set_defaults(run=run)
-    if run not in (_merge, _versions):
-        parser.add_argument("--out", type=Path, metavar="FILE.csv", help="file for the table")
-        parser.add_argument("--overwrite", action="store_true", help="replace existing files")
-    if seeded:
-        parser.add_argument("--seed", type=int, default=0, help="seed of all random streams (default: %(default)s)")
-        parser.add_argument(
-            "--jobs", type=int, help="number of threads, without effect on results (default: all cores)"
-        )
-        parser.add_argument(
-            "--store", type=Path, metavar="FILE.sqlite", help="file that keeps finished blocks, to go on from"
-        )
-        parser.add_argument(
-            "--quiet", action="store_true", help="show no progress bar (it is shown on a terminal only)"
-        )
-    return parser
+Run = Callable[[argparse.Namespace], int]
+Option = tuple[tuple[str, ...], dict[str, Any]]
+COMMANDS: dict[Run, tuple[str, list[Option]]] = {}
+"""Functions of commands, each with its help and its options."""
+
+
+def option(*flags: str, **settings: Any) -> Option:
+    """Return an option, as `argparse.ArgumentParser.add_argument` takes it."""
+    return flags, settings
+
+
+def command(text: str, *options: Option) -> Callable[[Run], Run]:
+    """Declare a function to be the command of its name, with a help text and options."""
+
+    def declare(run: Run) -> Run:
+        COMMANDS[run] = text, [*options]
+        return run
+
+    return declare
+
+
+OUTPUT = (
+    option("--out", type=Path, metavar="FILE.csv", help="file for the table"),
+    option("--overwrite", action="store_true", help="replace existing files"),
+)
+SIMULATION = (
+    *OUTPUT,
+    option("--seed", type=int, default=0, help="seed of all random streams (default: %(default)s)"),
+    option("--jobs", type=int, help="number of threads, without effect on results (default: all cores)"),
+    option("--store", type=Path, metavar="FILE.sqlite", help="file that keeps finished blocks, to go on from"),
+    option("--quiet", action="store_true", help="show no progress bar (it is shown on a terminal only)"),
+)
+BATCH_SIZES = partial(option, "--batch-sizes", type=int, nargs="+", metavar="N")
 
 
 def _options(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -147,6 +117,13 @@ def _show(text: str, table: Any, arguments: argparse.Namespace) -> None:
         raise
 
 
+@command(
+    "test the claims of the ledger by simulation",
+    option("names", nargs="*", metavar="CLAIM", help="claims to test (default: all)"),
+    option("--list", action="store_true", help="only list the claims"),
+    option("--max-replicates", type=int, help="maximum replicates per claim"),
+    *SIMULATION,
+)
 def _claims(arguments: argparse.Namespace) -> int:
     from bnstats.claims.ledger import chosen_claims
 
@@ -163,6 +140,18 @@ def _claims(arguments: argparse.Namespace) -> int:
     return int(len(undecided(ledger.table)) > 0)
 
 
+@command(
+    "measure how fast batch statistics of your values converge",
+    option("file", type=Path, metavar="FILE", help=f"numbers: {', '.join(ENDINGS)}"),
+    option("--column", metavar="NAME", help="name or number (from 1 on) of the column"),
+    option("--sep", metavar="CHAR", help="separator of cells, or its name (default: detected)"),
+    option("--decimal", choices=(".", ","), metavar="MARK", help="decimal mark, . or , (default: detected)"),
+    option("--header", action=BooleanOptionalAction, help="the first row names the columns (default: detected)"),
+    option("--missing", nargs="+", default=[], metavar="CELL", help="additional cells that mean a missing value"),
+    BATCH_SIZES(default=[2, 8, 32, 128, 512]),
+    option("--precision", type=float, default=0.02, help="relative Monte Carlo standard error"),
+    *SIMULATION,
+)
 def _convergence(arguments: argparse.Namespace) -> int:
     missing = tuple(arguments.missing)
     how = Options(arguments.column, arguments.sep, arguments.decimal, arguments.header, missing)
@@ -178,6 +167,14 @@ def _convergence(arguments: argparse.Namespace) -> int:
     return 0
 
 
+@command(
+    "measure the accuracy that batch statistics in training cost a classifier",
+    option("dataset", metavar="DATASET", help="digits, gaussians, mnist or breast_cancer"),
+    BATCH_SIZES(default=[4, 64]),
+    option("--normalizers", nargs="+", default=["batch"], metavar="NAME"),
+    option("--networks", type=int, default=64, help="networks per condition (default: %(default)s)"),
+    *SIMULATION,
+)
 def _mismatch(arguments: argparse.Namespace) -> int:
     result = bn.measure_mismatch(
         arguments.dataset,
@@ -193,6 +190,15 @@ def _mismatch(arguments: argparse.Namespace) -> int:
     return 0
 
 
+@command(
+    "find batch-norm statistics of a trained PyTorch model that are off, and the cause",
+    option("source", metavar="MODULE:FUNCTION", help="your function that returns the model, or (model, loader)"),
+    option("--data", type=Path, metavar="FILE.npz", help="file with arrays x and y, and optionally test_x and test_y"),
+    option("--batch-size", type=int, help="rows that training normalizes together, with --data"),
+    option("--html", type=Path, metavar="FILE.html", help="file for the whole report as a page"),
+    option("--seed", type=int, default=0, help="seed of resampling and splits (default: %(default)s)"),
+    *OUTPUT,
+)
 def _audit(arguments: argparse.Namespace) -> int:
     module, _, function = arguments.source.partition(":")
     if not module or not function:
@@ -227,6 +233,11 @@ def _audited(made: Any, arguments: argparse.Namespace) -> dict[str, Any]:
     return {"model": made, "loader": training, "test": test}
 
 
+@command(
+    "copy the blocks of several stores of one study into one store",
+    option("into", metavar="INTO", help="store, or a new file"),
+    option("others", nargs="+", metavar="STORE"),
+)
 def _merge(arguments: argparse.Namespace) -> int:
     from bnstats.simulation.storage.merge import merge_stores
 
@@ -235,6 +246,7 @@ def _merge(arguments: argparse.Namespace) -> int:
     return 0
 
 
+@command("print versions for a bug report")
 def _versions(_: argparse.Namespace) -> int:
     bn.show_versions()
     return 0
