@@ -11,9 +11,11 @@ import bnstats as bn
 from bnstats.simulation.replicates.histogram import atoms_of
 from bnstats.simulation.replicates.nested_bins import (
     BINS,
+    CROWDED,
     LEVELS,
     MIRROR,
     WIDTH,
+    Bins,
     above,
     codes_of,
     disjoint,
@@ -177,6 +179,42 @@ def test_bins_are_known_by_their_names() -> None:
         np.testing.assert_array_equal(levels(parts), level)
         assert (left_codes(parts) <= left_codes(finest)).all()
         assert (left_codes(finest) < left_codes(parts) + widths(parts)).all()
+
+
+def plainly_divided(values: np.ndarray, bins: Bins) -> Bins:
+    """All values in bins of the finest level, joined where a bin above them is not crowded."""
+    names, counts, low, high = (part.copy() for part in bins)
+    crowded = counts > CROWDED[0] * values.size
+    single = crowded & (low == high)
+    names[single] = 2 * codes_of(low[single]) + 1
+    crowded &= ~single
+    x = np.sort(values[np.isin(codes_of(values) // WIDTH, names[crowded] // (2 * WIDTH))])
+    parts = joined(gathered(2 * codes_of(x) + 1, np.ones(x.size, counts.dtype), x, x), values.size)
+    kept = (part[~crowded] for part in (names, counts, low, high))
+    return gathered(*(np.concatenate(both) for both in zip(kept, parts, strict=True)))
+
+
+@pytest.mark.parametrize("kind", ["near", "far", "far below", "two clusters", "lattice", "any size", "equal"])
+def test_divided_bins_are_those_of_plain_numpy(kind: str) -> None:
+    """Names, counts, extremes and types, to the bit, of 60 blocks of 1 to 400 values."""
+    rng = np.random.default_rng([5, *kind.encode()])
+    for _ in range(60):
+        n = int(rng.integers(1, 400))
+        x, scale = rng.normal(size=n), 10.0 ** rng.integers(0, 12)
+        x = {
+            "near": x,
+            "far": scale + x,
+            "far below": -scale - x,
+            "two clusters": np.where(rng.random(n) < 0.5, x, 1e6 + x),
+            "lattice": np.round(1e3 + x, int(rng.integers(0, 4))),
+            "any size": np.where(rng.random(n) < 0.3, np.inf, x * 10.0 ** rng.uniform(-150, 150, n)),
+            "equal": np.full(n, x[0]),
+        }[kind]
+        coarse = gathered(named(codes_of(x) // WIDTH), np.ones(n, np.int32), x, x)
+        expected, found = plainly_divided(x, coarse), divided(x.copy(), coarse)
+        for one, other in zip(expected, found, strict=True):
+            assert one.dtype == other.dtype
+            np.testing.assert_array_equal(one, other)
 
 
 def test_joined_bins_count_the_same_values_in_any_order() -> None:

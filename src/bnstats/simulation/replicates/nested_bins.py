@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bnstats._checks.array_types import FloatArray
+from bnstats._compiled import compiled, inlined
 
 # Number of undivided bins of magnitudes. Values with a sign have twice as many bins.
 MAGNITUDE_BINS = 2048
@@ -37,7 +38,8 @@ MIDDLE, MIRROR = MAGNITUDE_BINS * WIDTH, 2 * BINS * WIDTH
 NAMES = MIRROR
 CODE_SHIFT = BIN_SHIFT - LEVELS * BITS
 # A bin with more than this proportion of all values is divided: an undivided bin first, then its parts by level.
-CROWDED = np.array([1 / 8] + [1 / 64] * (LEVELS - 1))
+FRACTION_OF_WHOLE, FRACTION_OF_PART = 1 / 8, 1 / 64
+CROWDED = np.array([FRACTION_OF_WHOLE] + [FRACTION_OF_PART] * (LEVELS - 1))
 
 # Names of bins, counts, and the smallest and largest value in each bin.
 Bins = tuple[NDArray[np.int64], NDArray[Any], FloatArray, FloatArray]
@@ -123,25 +125,92 @@ def joined(bins: Bins, n: float, crowded: FloatArray = CROWDED) -> Bins:
 
 
 def divided(values: FloatArray, bins: Bins) -> Bins:
-    """Return the bins of a block's values with crowded bins divided; `bins` are the undivided bins."""
-    names, counts, low, high = bins
-    crowded = counts > CROWDED[0] * values.size
-    if not crowded.any():
+    """Return the bins of a block's values with crowded bins divided; `bins` are the undivided bins, in order."""
+    if bins[1].max(initial=0) <= FRACTION_OF_WHOLE * values.size:
         return bins
-    single = crowded & (low == high)
-    if single.any():
-        names[single] = 2 * codes_of(low[single]) + 1
-    crowded &= ~single
-    if not crowded.any():
-        return names, counts, low, high
-    looked_up = np.zeros(BINS, np.bool_)
-    looked_up[names[crowded] // (2 * WIDTH)] = True
-    x = np.sort(values[looked_up[codes_of(values) // WIDTH]])
-    finest = gathered(2 * codes_of(x) + 1, np.ones(x.size, counts.dtype), x, x)
-    parts = joined(finest, values.size)
-    kept = (part[~crowded] for part in (names, counts, low, high))
-    names, counts, low, high = (np.concatenate(both) for both in zip(kept, parts, strict=True))
-    return gathered(names, counts, low, high)
+    x = _of_crowded(values, *bins)
+    x.sort()
+    return _divided(x, x.view(np.int64), bins[2].view(np.int64), float(values.size), *bins)
+
+
+@inlined
+def _code(bits: int, negative: bool) -> int:
+    """Return the code of a value, as `codes_of` does."""
+    low = (bits & WITHOUT_SIGN) - (FIRST_BIN << BIN_SHIFT)
+    magnitude = min(max(low, 0), (MAGNITUDE_BINS << BIN_SHIFT) - 1) >> CODE_SHIFT
+    return MIDDLE - 1 - magnitude if negative else MIDDLE + magnitude
+
+
+@compiled
+def _of_crowded(
+    values: FloatArray, names: NDArray[np.int64], counts: NDArray[Any], low: FloatArray, high: FloatArray
+) -> FloatArray:
+    """Return the values in crowded bins that hold different values, in any order."""
+    crowded, size = [0] * 0, 0
+    for b in range(names.size):
+        if counts[b] > FRACTION_OF_WHOLE * values.size and low[b] < high[b]:
+            crowded.append(b)
+            size += counts[b]
+    out = np.empty(size)
+    i = 0
+    for b in crowded:
+        for j in range(values.size):
+            if low[b] <= values[j] <= high[b]:
+                out[i] = values[j]
+                i += 1
+    return out
+
+
+@compiled
+def _divided(
+    x: FloatArray,
+    bits: NDArray[np.int64],
+    low_bits: NDArray[np.int64],
+    n: float,
+    names: NDArray[np.int64],
+    counts: NDArray[Any],
+    low: FloatArray,
+    high: FloatArray,
+) -> Bins:
+    """Return the bins with crowded bins divided; x are the sorted values in those that hold different values."""
+    most = names.size + x.size
+    found, held, lowest, highest = (
+        np.empty(most, np.int64),
+        np.empty(most, counts.dtype),
+        np.empty(most),
+        np.empty(most),
+    )
+    ends = np.empty(LEVELS + 1, np.int64)
+    k = i = 0
+    for b in range(names.size):
+        if counts[b] <= FRACTION_OF_WHOLE * n or low[b] == high[b]:
+            single = counts[b] > FRACTION_OF_WHOLE * n
+            found[k] = 2 * _code(low_bits[b], low[b] < 0) + 1 if single else names[b]
+            held[k], lowest[k], highest[k] = counts[b], low[b], high[b]
+            k += 1
+            continue
+        # The bin at each level that holds x[i], and is divided, ends before ends[level].
+        level, ends[0] = 0, i + counts[b]
+        while i < ends[0]:
+            while i >= ends[level]:
+                level -= 1
+            shift = BITS * (LEVELS - level - 1)
+            part = _code(bits[i], x[i] < 0) >> shift
+            first, last = i, ends[level]  # the part's end lies between the two
+            while last - first > 1:
+                middle = (first + last) // 2
+                if _code(bits[middle], x[middle] < 0) >> shift == part:
+                    first = middle
+                else:
+                    last = middle
+            if level + 1 < LEVELS and last - i > FRACTION_OF_PART * n:
+                level += 1
+                ends[level] = last
+                continue
+            found[k], held[k], lowest[k], highest[k] = ((2 * part + 1) << shift), last - i, x[i], x[last - 1]
+            i = last
+            k += 1
+    return found[:k].copy(), held[:k].copy(), lowest[:k].copy(), highest[:k].copy()
 
 
 def disjoint(bins: Bins) -> Bins:
