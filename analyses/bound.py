@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -53,10 +54,12 @@ def _accuracy(kind: str, n: int, rates: Any, steps: int, options: Options, count
     normalizer = "batch" if kind == "own" else OtherBatch(n, others, kind)
     full, quick = ({"max_replicates": number, "precision": None} for number in (count, 2))
     settings = options.study(f"bound-{kind}-{n}-{count}", full=full, quick=quick) | {"seed": seed}
-    table = bn.measure_mismatch(
-        "digits", normalizers=normalizer, batch_sizes=n + others, hidden=(32, 32), learning_rate=rates, steps=steps,
-        statistics="population", **settings,
-    ).table  # fmt: skip
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", bn.exceptions.DivergenceWarning)  # they count as guessing
+        table = bn.measure_mismatch(
+            "digits", normalizers=normalizer, batch_sizes=n + others, hidden=(32, 32), learning_rate=rates, steps=steps,
+            statistics="population", **settings,
+        ).table  # fmt: skip
     columns = ["learning_rate", "value", "mcse", "mcse_df", "exact", "replicates"]
     return table.loc[table["metric"] == "accuracy", columns].assign(kind=kind, batch_size=n)
 

@@ -412,6 +412,7 @@ OBJECTS: dict[str, Callable[[], Any]] = {
     "results.Mismatch": lambda: result("measure_mismatch"),
     "results.Corrected": lambda: result("measure_correction"),
     "results.Gradients": lambda: result("measure_gradients"),
+    "results.Steps": lambda: result("measure_steps"),
     "results.Simulation": lambda: bn.run(Largest(), max_replicates=40, progress=False),
     "results.Ledger": lambda: bn.check_claims("zero-at-3", max_replicates=64, progress=False),
     "results.Advice": lambda: bn.advise(batch_size=4),
