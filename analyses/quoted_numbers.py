@@ -78,10 +78,9 @@ QUOTES: Mapping[str, Sequence[Quote]] = {
         for text in (
             "batch (60, 60, 60)",
             "after 100 batches",
-            "grades N(72, 10), batches of 3",
-            "4000 steps before, plain\ngradient descent with a rate of 0.1",
+            "N(72, 10),\nbatches of 3",
+            "for 4000 steps of plain gradient descent with a rate of 0.1",
             "more parameters act at 0",
-            "in batches of 3",
             "for a 0 by",
         )
     ),
@@ -90,15 +89,15 @@ QUOTES: Mapping[str, Sequence[Quote]] = {
         for text in (
             "two hidden layers of 32 units",
             "shuffled batches of 20",
-            "rate 0.02, momentum 0.9, initial weights N(0, 2 / inputs)",
+            "trained with rate\n0.02 and momentum 0.9, from initial weights N(0, 2 / inputs)",
             "in 16 networks",
         )
     ),
     "docs/gallery/floor.md": tuple(
         Quote(text)
         for text in (
-            "grades N(72, 10), letters cut at\n60, 70, 80 and 90",
-            "one hidden layer of 32 units, 4000 steps with a rate of 0.1",
+            "N(72, 10), letters cut at 60, 70, 80 and 90",
+            "one hidden layer of 32 units, after 4000 steps with a rate of 0.1",
             "of 32 networks",
         )
     ),
@@ -108,7 +107,7 @@ QUOTES: Mapping[str, Sequence[Quote]] = {
             "√(n − 1)",
             "Batches of 3 and 4",
             "batches of 16",
-            "two hidden layers of 32 units, 2000 steps",
+            "two hidden layers of 32 units and 2000 steps",
             "accuracy of 16 networks",
         )
     ),
