@@ -50,15 +50,18 @@ def _modules(registry: str) -> Iterator[ModuleType]:
 
 
 def classes(registry: str, base: type) -> dict[str, Any]:
-    """Return the public classes beside a registry that complete a base class, by their names.
+    """Return the public classes beside a registry that complete a base class, by name, in the order of files and lines.
 
     >>> from bnstats.datasets.shifts import Shift
     >>> list(classes("bnstats.datasets.registry", Shift))
-    ['ClassMix', 'Contrast', 'Gain', 'Noise', 'Offset']
+    ['Gain', 'Offset', 'Contrast', 'Noise', 'ClassMix']
     """
-    found = {name: kind for name, kind in members(registry) if isinstance(kind, type) and issubclass(kind, base)}
-    public = sorted(name for name, kind in found.items() if not (inspect.isabstract(kind) or name.startswith("_")))
-    return {name: found[name] for name in public}
+    kinds = ((name, kind) for name, kind in members(registry) if isinstance(kind, type) and not name.startswith("_"))
+    return {
+        name: kind
+        for name, kind in kinds
+        if issubclass(kind, base) and kind is not base and not inspect.isabstract(kind)
+    }
 
 
 def entries(registry: str, base: type) -> dict[str, Any]:

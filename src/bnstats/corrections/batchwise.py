@@ -10,6 +10,7 @@ from bnstats._checks.array_types import FloatArray
 from bnstats._warnings import notify
 from bnstats.corrections.correction import Correction
 from bnstats.corrections.groups import Groups
+from bnstats.corrections.properties import PLAIN
 from bnstats.corrections.rules import Rule
 
 
@@ -26,7 +27,7 @@ def none() -> Correction:
     >>> none()([70.0, 80.0, 90.0, 100.0], ["a", "a", "b", "b"])
     array([ 70.,  80.,  90., 100.])
     """
-    return Correction.made_by(none, "batch", True, _no_rule, ("affine", "by_feature", "keeps_mean"))
+    return Correction.made_by(none, "batch", True, _no_rule, PLAIN)
 
 
 def center() -> Correction:
@@ -46,7 +47,7 @@ def center() -> Correction:
     >>> center()([70.0, 80.0, 90.0, 100.0], ["a", "a", "b", "b"])
     array([80., 90., 80., 90.])
     """
-    return Correction.made_by(center, "batch", False, _center, ("affine", "by_feature", "keeps_mean", "equal_means"))
+    return Correction.made_by(center, "batch", False, _center, (*PLAIN, "equal_means"))
 
 
 def standardize() -> Correction:
@@ -65,13 +66,7 @@ def standardize() -> Correction:
     >>> standardize()([1.0, 3.0, 10.0, 30.0], ["a", "a", "b", "b"]).round(2)
     array([ 3.89, 18.11,  3.89, 18.11])
     """
-    return Correction.made_by(
-        standardize,
-        "batch",
-        False,
-        _standardize,
-        ("affine", "by_feature", "keeps_mean", "equal_means", "equal_variances"),
-    )
+    return Correction.made_by(standardize, "batch", False, _standardize, (*PLAIN, "equal_means", "equal_variances"))
 
 
 def check_pairs(groups: Groups) -> None:

@@ -20,6 +20,9 @@ PROPERTIES = {
 }
 """Properties that a correction may declare, by name; tests hold each correction to what it declares."""
 
+PLAIN = ("affine", "by_feature", "keeps_mean")
+"""Properties of most corrections, which subtract effects that average 0 over rows."""
+
 Along = Literal["batch", "time"]
 
 

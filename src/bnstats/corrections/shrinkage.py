@@ -19,6 +19,7 @@ from bnstats._warnings import warnings_are
 from bnstats.corrections.batchwise import check_spread
 from bnstats.corrections.correction import Correction
 from bnstats.corrections.groups import Groups
+from bnstats.corrections.properties import PLAIN
 from bnstats.corrections.rules import AffineRule, Rule, centered
 
 
@@ -54,9 +55,7 @@ def shrink(icc: float | None = None) -> Correction:
     >>> shrink(icc=0.5).fit(x, batch).effect([0, 1])
     array([-1.33333333,  1.33333333])
     """
-    return Correction.made_by(
-        shrink, "batch", True, _shrink, ("affine", "by_feature", "keeps_mean", "shrinks"), icc=_checked(icc)
-    )
+    return Correction.made_by(shrink, "batch", True, _shrink, (*PLAIN, "shrinks"), icc=_checked(icc))
 
 
 def shrink_scale(icc: float | None = None) -> Correction:
@@ -107,9 +106,7 @@ def random_intercept() -> Correction:
     >>> random_intercept()([1.0, 3.0, 5.0, 7.0, 9.0], ["a", "a", "b", "b", "b"]).round(2)
     array([3.67, 5.67, 3.22, 5.22, 7.22])
     """
-    return Correction.made_by(
-        random_intercept, "batch", True, _random_intercept, ("affine", "by_feature", "keeps_mean", "shrinks")
-    )
+    return Correction.made_by(random_intercept, "batch", True, _random_intercept, (*PLAIN, "shrinks"))
 
 
 def anova_icc(groups: Groups) -> FloatArray:

@@ -19,6 +19,7 @@ from bnstats._checks.array_types import FloatArray
 from bnstats._checks.numbers import number, whole
 from bnstats.corrections.correction import Correction
 from bnstats.corrections.groups import Groups, shown
+from bnstats.corrections.properties import PLAIN
 from bnstats.corrections.rules import Rule, centered
 from bnstats.corrections.smoothing_spline import smoothing_spline
 
@@ -51,9 +52,7 @@ def moving_average(window: int = 9) -> Correction:
     window = whole("window", window, 1, maximum=2**53)
     if window % 2 == 0:
         raise ValueError(f"window of a centered average is odd; got {window}: use {window + 1}, or trailing_average.")
-    return Correction.made_by(
-        moving_average, "time", False, _moving_average, ("affine", "by_feature", "keeps_mean"), window=window
-    )
+    return Correction.made_by(moving_average, "time", False, _moving_average, PLAIN, window=window)
 
 
 def trailing_average(window: int = 9) -> Correction:
@@ -83,9 +82,7 @@ def trailing_average(window: int = 9) -> Correction:
     array([-2. , -0.5,  2.5])
     """
     whole("window", window, 1)
-    return Correction.made_by(
-        trailing_average, "time", True, _trailing_average, ("affine", "by_feature", "keeps_mean"), window=window
-    )
+    return Correction.made_by(trailing_average, "time", True, _trailing_average, PLAIN, window=window)
 
 
 def exponential_average(weight: float = 0.2) -> Correction:
@@ -117,9 +114,7 @@ def exponential_average(weight: float = 0.2) -> Correction:
     """
     if not 0 < number("weight", weight) <= 1:
         raise ValueError(f"weight, the weight of the present time, is above 0 and at most 1; got {weight}.")
-    return Correction.made_by(
-        exponential_average, "time", True, _exponential_average, ("affine", "by_feature", "keeps_mean"), weight=weight
-    )
+    return Correction.made_by(exponential_average, "time", True, _exponential_average, PLAIN, weight=weight)
 
 
 def polynomial(degree: int = 2) -> Correction:
@@ -146,9 +141,7 @@ def polynomial(degree: int = 2) -> Correction:
     array([-3.,  0.,  3.,  6.])
     """
     whole("degree", degree, 0)
-    return Correction.made_by(
-        polynomial, "time", True, _polynomial, ("affine", "by_feature", "keeps_mean", "removes_lines"), degree=degree
-    )
+    return Correction.made_by(polynomial, "time", True, _polynomial, (*PLAIN, "removes_lines"), degree=degree)
 
 
 def spline(penalty: float | None = None) -> Correction:
@@ -178,9 +171,7 @@ def spline(penalty: float | None = None) -> Correction:
     """
     if penalty is not None and not 0 <= number("penalty", penalty) < np.inf:
         raise ValueError(f"penalty is finite and at least 0, or None to choose it; got {penalty}: use polynomial(1).")
-    return Correction.made_by(
-        spline, "time", True, _spline, ("affine", "by_feature", "keeps_mean", "removes_lines"), penalty=penalty
-    )
+    return Correction.made_by(spline, "time", True, _spline, (*PLAIN, "removes_lines"), penalty=penalty)
 
 
 def lowess(proportion: float = 0.3, *, iterations: int = 0) -> Correction:
@@ -216,13 +207,7 @@ def lowess(proportion: float = 0.3, *, iterations: int = 0) -> Correction:
             f"proportion (of distinct times in each local line) is above 0 and at most 1; got {proportion}."
         )
     return Correction.made_by(
-        lowess,
-        "time",
-        True,
-        _lowess,
-        ("affine", "by_feature", "keeps_mean", "removes_lines"),
-        proportion=proportion,
-        iterations=iterations,
+        lowess, "time", True, _lowess, (*PLAIN, "removes_lines"), proportion=proportion, iterations=iterations
     )
 
 
