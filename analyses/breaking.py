@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -46,6 +47,10 @@ SHOWN = (
     "One class per batch",
     "Rows sorted by class",
 )
+# Networks that choose the learning rate, and others that report at the best of them: many where they differ much.
+FEW, SOME = 4, 12
+CHOOSING, REPORTING = {MANY_CLASSES: 8, "One class per batch": 8}, {"One class per batch": 40}
+REPORTED = 2
 # Whose best accuracy a mark shows: normalizer and statistics; and its look.
 WHOSE = {"training": ("batch", "batch"), "evaluation": ("batch", "running"), "layer": ("layer", "running")}
 MARKS = {
@@ -70,19 +75,41 @@ def simulate(options: Options) -> pd.DataFrame:
         "batching": PairsOfClasses(classes=16),
         "learning_rate": many,
     }
-    frames = [_accuracies(name, given, options).assign(panel=name) for name, given in runs.items()]
+    frames = [
+        _accuracies(name, given, options, CHOOSING.get(name, FEW)).assign(panel=name, stage="choice")
+        for name, given in runs.items()
+    ]
+    frames += [
+        _reported(name, runs[name], frame, options) for name, frame in zip(runs, frames, strict=True) if name in SHOWN
+    ]
     frame = pd.concat(frames, ignore_index=True)
-    return frame[["panel", *(column for column in frame if column != "panel")]]
+    first = ["panel", "stage"]
+    return frame[[*first, *(column for column in frame if column not in first)]]
+
+
+def _reported(name: str, given: dict[str, Any], choice: pd.DataFrame, options: Options) -> pd.DataFrame:
+    """Accuracies of other networks at the learning rates that are best in the figure."""
+    known = choice.assign(normalizer=kinds(choice))
+    frames = []
+    for normalizer in ("batch", "layer"):
+        rates = {best(known, *whose)["learning_rate"] for whose in WHOSE.values() if whose[0] == normalizer}
+        chosen = given | {"normalizers": normalizer, "learning_rate": sorted(rates)}
+        frames.append(_accuracies(f"{name} {normalizer}", chosen, options, REPORTING.get(name, SOME), seed=REPORTED))
+    return pd.concat(frames).assign(panel=name, stage="report")
 
 
 def _renorm(steps: int) -> bn.normalizers.Renorm:
     return bn.normalizers.Renorm(schedule=(steps // 10, steps // 2, steps * 4 // 5))  # the default's, for so many
 
 
-def _accuracies(name: str, given: dict[str, Any], options: Options) -> pd.DataFrame:
-    count = {MANY_CLASSES: 8, "One class per batch": 40}.get(name, 12)
-    store = f"breaking-{name.lower().replace(' ', '_')}"
-    settings = options.study(store, full={"max_replicates": count}, quick={"max_replicates": 2})
+def _accuracies(
+    name: str, given: dict[str, Any], options: Options, count: int, seed: int | None = None
+) -> pd.DataFrame:
+    settings = options.study(
+        f"breaking-{name.lower().replace(' ', '_')}", full={"max_replicates": count}, quick={"max_replicates": 2}
+    )
+    if seed is not None:
+        settings["seed"] = int(np.random.SeedSequence(options.seed).generate_state(seed)[-1])
     given = {"precision": None, "statistics": ("batch", "running"), **settings, **given}
     table = bn.measure_mismatch(given.pop("dataset"), **given).table
     return table[table["metric"] == "accuracy"]
@@ -120,9 +147,15 @@ def kinds(frame: pd.DataFrame) -> pd.Series:
 
 
 def best(rows: pd.DataFrame, normalizer: str, statistics: str = "running") -> pd.Series:
-    """The row of the learning rate at which a normalizer has its largest accuracy with these statistics."""
+    """The row of the learning rate at which a normalizer has its largest accuracy with these statistics.
+
+    Where other networks report at that rate, the row is theirs: the largest of several numbers is too large.
+    """
     alike = rows[(rows["normalizer"] == normalizer) & (rows["statistics"] == statistics)]
-    return alike.loc[alike["value"].idxmax()]
+    tried = alike[alike["stage"] == "choice"]
+    chosen = tried.loc[tried["value"].idxmax()]
+    reported = alike[(alike["stage"] == "report") & (alike["learning_rate"] == chosen["learning_rate"])]
+    return reported.iloc[0] if len(reported) else chosen
 
 
 def main(argv: Sequence[str] | None = None) -> Path:

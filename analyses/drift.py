@@ -55,22 +55,19 @@ def simulate(options: Options) -> pd.DataFrame:
     corrections = tuple(c for c in SIMULATED if not (options.quick and c.name == "spline"))
     common = {"corrections": corrections, "batches": BATCHES, "ticks": TICKS}
     # As many replicates of all corrections: every margin is paired in full.
-    precision = {who: {"precision": None, "max_replicates": most} for who, most in (("full", 192), ("quick", 128))}
-    steps = measure_correction(
-        effect="random_walk",
-        smoothness=shares,
-        batch_sizes=sizes,
-        measures="rmse",
-        **common,
-        **options.study("drift-steps", **precision),
-    )
+    shown, others = ({"full": _replicates(count), "quick": _replicates(128)} for count in (192, 64))
+    used = {"effect": "random_walk", "smoothness": shares, "measures": "rmse", **common}
+    steps = [
+        measure_correction(
+            batch_sizes=n, **used, **options.study(f"drift-{n}", **(shown if n == SHOWN_SIZE else others))
+        )
+        for n in sizes
+    ]
     kinds = measure_correction(
-        effect=KINDS[1:], batch_sizes=sizes, measures="rmse", **common, **options.study("drift-kinds", **precision)
+        effect=KINDS[1:], batch_sizes=sizes, measures="rmse", **common, **options.study("drift-kinds", **others)
     )
     used = {"effect": "random_walk", "batch_sizes": SHOWN_SIZE, "measures": ("accuracy", "training_accuracy")}
-    use = measure_correction(
-        **used, **common, **options.study("drift-use", full={"precision": None, "max_replicates": 160}, quick=0.1)
-    )
+    use = measure_correction(**used, **common, **options.study("drift-use", full=_replicates(160), quick=0.1))
     standing = measure_correction(
         [c for c in corrections if c in STANDING],
         **used,
@@ -79,11 +76,12 @@ def simulate(options: Options) -> pd.DataFrame:
         ticks=TICKS,
         **options.study("drift-standing", full={"precision": 0.0125, "max_replicates": 1024}, quick=0.1),
     )
-    smooth = pd.concat([steps.regions().query("smoothness == 1"), kinds.regions()])
+    regions = pd.concat([found.regions() for found in steps])
+    smooth = pd.concat([regions.query("smoothness == 1"), kinds.regions()])
     frames = [
-        steps.table.assign(panel="steps to smooth"),
+        *(found.table.assign(panel="steps to smooth") for found in steps),
         kinds.table.assign(panel="kinds"),
-        steps.regions().assign(panel="map of smoothness"),
+        regions.assign(panel="map of smoothness"),
         smooth.assign(panel="map of kinds"),
         use.table.assign(panel="new batches"),
         standing.table.query("measure == 'accuracy'").assign(panel="new batches", measure="standing"),
@@ -91,6 +89,10 @@ def simulate(options: Options) -> pd.DataFrame:
     ]
     frame = pd.concat(frames, ignore_index=True).astype({"clear": float})
     return frame[["panel", *(column for column in frame if column != "panel")]]
+
+
+def _replicates(count: int) -> dict[str, Any]:
+    return {"precision": None, "max_replicates": count}
 
 
 def _real() -> list[pd.DataFrame]:
@@ -144,6 +146,8 @@ def _draw_error(ax: Axes, rows: pd.DataFrame, colors: dict[str, Any]) -> None:
     rows = rows[rows["batch_size"] == SHOWN_SIZE]
     for i, (name, color) in enumerate(colors.items()):
         part = rows[rows["correction"] == name]
+        if part.empty:  # a quick version lacks the slowest
+            continue
         joined = bool(part["exact"].isna().any())
         style = {"color": color, "marker": MARKERS[i], "label": correction_name(name)}
         series(ax, part, "smoothness", joined=joined, **style)

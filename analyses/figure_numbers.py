@@ -152,7 +152,8 @@ def changed_by_test_batches(kind: str, statistics: str) -> Number:
     """Points by which test-batch statistics change accuracy at the severest shift of a kind."""
 
     def found() -> float:
-        rows = numbers_of("shift").query(f"panel == 'severity' and kind == '{kind}'")
+        panel = "mixed severity" if statistics.startswith("mixed") else "severity"
+        rows = numbers_of("shift").query(f"panel == '{panel}' and kind == '{kind}'")
         rows = in_percent(rows[rows["test_batching"] == repr(shift.IID)])
         at = rows[rows["severity"] == rows["severity"].max()].set_index("statistics")["value"]
         return float(at[statistics] - at["running"])

@@ -29,7 +29,7 @@ TRAINING = {
     "common_random_numbers": True,
 }
 # Networks per condition: many where a headline rests on them, which small batches make cheap.
-MANY, FEW, STEPS = 256, 48, 4000
+MANY, FEW, FEWER, STEPS = 256, 48, 24, 4000
 RULES = (bn.Shuffled(), bn.OneClass(), bn.Sorted())
 MODES = {"running": "evaluation mode", "ceiling": "most from a normalized grade", "batch": "training mode"}
 NORMAL = "normal grades"
@@ -46,11 +46,15 @@ def simulate(options: Options) -> pd.DataFrame:
     sizes = (2, 8, 64) if options.quick else SIZES
     few = options.study("grades_network", full=_networks(FEW, STEPS), quick=_networks(8, 1000))
     many = options.study("grades_network-many", full=_networks(MANY, STEPS), quick=_networks(8, 1000))
+    fewer = options.study("grades_network-fewer", full=_networks(FEWER, STEPS), quick=_networks(8, 1000))
     frames = []
     for population, name in ((GRADES, NORMAL), (real, real.name)):
         data = letter_grades(population, name)
         found = [
-            bn.measure_mismatch(data, batch_sizes=n, **TRAINING, **(many if n <= BESIDE else few)).table for n in sizes
+            bn.measure_mismatch(
+                data, batch_sizes=n, **TRAINING, **(many if n <= BESIDE else few if n < SIZES[-1] else fewer)
+            ).table
+            for n in sizes
         ]
         ceiling = bn.measure_information(
             population, labels=data.cuts, batch_sizes=sizes, seed=options.seed, executor=options.jobs,
@@ -64,7 +68,7 @@ def simulate(options: Options) -> pd.DataFrame:
     for normalizer in ("batch", "none"):
         found = bn.measure_mismatch(
             letter_grades(GRADES, NORMAL), normalizers=normalizer, batch_sizes=BESIDE, batching=list(RULES),
-            **TRAINING, **few,
+            **TRAINING, **fewer,
         )  # fmt: skip
         frames.append(found.table.query("metric == 'accuracy'").assign(panel="rules", population=NORMAL))
     columns = ["panel", "population", "normalizer", "batching", "batch_size", "statistics"]

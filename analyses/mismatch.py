@@ -23,8 +23,8 @@ SMALL, SIZE = 4, 32
 MOMENTA = (0.9, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01)
 EARLY, LATE = 30, 1000
 STEPS = (10, EARLY, 100, 300, LATE)
-# Networks per condition: many where a headline rests on them.
-MANY, FEW = 128, 32
+# Networks per condition: many where a headline rests on them, few where they are alike or not shown.
+MANY, FEW, FEWER, FEWEST = 128, 32, 16, 8
 KINDS = {
     "batch": "training mode",
     "running": "evaluation mode",
@@ -38,25 +38,20 @@ def simulate(options: Options) -> pd.DataFrame:
     depths = [(UNITS,) * depth for depth in DEPTHS]
     biased = bn.Convention.of("flax", momentum=0.1)
     sizes = (2, SMALL, SIZE) if options.quick else (2, 4, 8, 16, 32, 64, 128)
-    small, large = ([n for n in sizes if (n <= 8) == few] for few in (True, False))
+    ends = {"hidden": [depths[0], depths[-1]]}
+    lag = {"hidden": depths[2], "batch_sizes": 8, "convention": biased, "momentum": MOMENTA}
+    start = {"hidden": depths[2], "batch_sizes": SIZE, "momentum": (0.1, 0.01)}
     runs: list[tuple[str, int, dict[str, Any]]] = [
-        ("batch size", MANY, {"hidden": [depths[0], depths[-1]], "batch_sizes": small}),
-        ("batch size", FEW, {"hidden": [depths[0], depths[-1]], "batch_sizes": large}),
-        ("depth", MANY, {"hidden": depths, "batch_sizes": SMALL}),
-        ("depth", MANY, {"hidden": depths, "batch_sizes": SMALL, "convention": biased}),
-        *(
-            (
-                "momentum",
-                MANY if steps == EARLY else FEW,
-                {"hidden": depths[2], "batch_sizes": 8, "convention": biased, "momentum": MOMENTA, "steps": steps},
-            )
-            for steps in (EARLY, LATE)
-        ),
-        *(
-            ("steps", FEW, {"hidden": depths[2], "batch_sizes": SIZE, "momentum": (0.1, 0.01), "steps": steps})
-            for steps in STEPS
-        ),
+        ("batch size", MANY, ends | {"batch_sizes": [n for n in sizes if n <= 8]}),
+        ("batch size", FEW, ends | {"batch_sizes": [n for n in sizes if 8 < n <= SIZE]}),
+        ("batch size", FEWER, ends | {"batch_sizes": [n for n in sizes if n > SIZE]}),
+        ("depth", FEW, {"hidden": depths, "batch_sizes": SMALL}),
+        ("depth", FEW, {"hidden": depths, "batch_sizes": SMALL, "convention": biased}),
+        ("momentum", FEW, lag | {"steps": EARLY}),
+        ("momentum", FEWEST, lag | {"steps": LATE}),
+        *(("steps", FEW if steps < LATE else FEWEST, start | {"steps": steps}) for steps in STEPS),
     ]
+    runs = [run for run in runs if run[2]["batch_sizes"]]
     frames = []
     for number, (panel, networks, given) in enumerate(runs):
         settings = options.study(f"mismatch-{number}", full={"max_replicates": networks}, quick={"max_replicates": 4})

@@ -111,7 +111,11 @@ def chosen_and_reported(
 
 def networks(training: Training, normalizer: bn.normalizers.Normalizer) -> tuple[int, int]:
     """Return the number of networks that choose the learning rate, and of others that report: many for a headline."""
-    if training.question != "equal rows" or normalizer.name not in ("batch", "group"):
+    if training.question == "deep":
+        return 8, 8  # the ledger's networks have these rates
+    if training.question != "equal rows" or normalizer.name not in NAMES:
+        return 4, 8
+    if normalizer.name not in ("batch", "group"):
         return 8, 24
     return (48, 256) if training.size == SIZES[0] else (12, 128)
 

@@ -19,6 +19,7 @@ from bnstats.plots.elements import MARKERS, in_percent, log2_ticks, series, them
 
 SIZES = (2, 4, 8, 16, 32, 64, 128)
 SMALL, USUAL = 8, 64
+MANY, FEW = 160, 32
 IID, STREAM = bn.Shuffled(), bn.Correlated(phi=0.9)
 SHOWN = bn.shifts.Contrast(0.5)
 CORRUPTIONS = {
@@ -40,31 +41,26 @@ UNITS = {
 
 
 def simulate(options: Options) -> pd.DataFrame:
-    """Accuracies of the same networks under each shift and stream, and their changes by test-batch statistics."""
-    runs = {
-        "severity": {"shift": [s for severities in SHIFTS.values() for s in severities], "test_batch_sizes": USUAL},
-        "small": {"shift": [s for severities in CORRUPTIONS.values() for s in severities], "test_batch_sizes": SMALL},
-        "size": {"shift": SHOWN, "test_batch_sizes": SIZES},
-    }
+    """Accuracies of the same networks under each shift and stream, and their changes by test-batch statistics.
+
+    The figure shows test batches alone, of many networks; what mixes or weighs statistics is measured with fewer.
+    """
+    severities = {"shift": [s for of_kind in SHIFTS.values() for s in of_kind], "test_batch_sizes": USUAL}
+    small = {"shift": [s for of_kind in CORRUPTIONS.values() for s in of_kind], "test_batch_sizes": SMALL}
+    sizes = {"shift": SHOWN, "test_batch_sizes": SIZES}
+    alone, both = ("running", "batch"), (IID, STREAM)
+    mixed = (*alone, bn.adaptation.Mixed(16), bn.adaptation.Mixed(64), bn.adaptation.Weighed(0.1))
+    runs = (
+        ("severity", MANY, severities | {"test_batching": IID, "statistics": alone}),
+        ("size", MANY, sizes | {"test_batching": both, "statistics": alone}),
+        ("mixed severity", FEW, severities | {"test_batching": both, "statistics": mixed}),
+        ("mixed small", FEW, small | {"test_batching": both, "statistics": mixed}),
+        ("mixed size", FEW, sizes | {"test_batching": both, "statistics": mixed}),
+    )
     frames = []
-    for panel, given in runs.items():
-        settings = options.study(f"shift-{panel}", full=_networks(160), quick=_networks(12))
-        measured = bn.measure_mismatch(
-            "digits",
-            batch_sizes=32,
-            learning_rate=0.3,
-            steps=500,
-            test_batching=(IID, STREAM),
-            statistics=(
-                "running",
-                "batch",
-                bn.adaptation.Mixed(16),
-                bn.adaptation.Mixed(64),
-                bn.adaptation.Weighed(0.1),
-            ),
-            **settings,
-            **given,
-        )
+    for number, (panel, count, given) in enumerate(runs):
+        settings = options.study(f"shift-{number}", full=_networks(count), quick=_networks(12))
+        measured = bn.measure_mismatch("digits", batch_sizes=32, learning_rate=0.3, steps=500, **settings, **given)
         tables = [measured.table, measured.parts.rename(columns={"part": "statistics"})]
         frames += [t[t["metric"] == "accuracy"].assign(panel=panel) for t in tables]
     table = pd.concat(frames, ignore_index=True)
