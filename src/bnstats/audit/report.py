@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -101,8 +101,8 @@ class Audit:
     adaptations: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     def summary(self) -> str:
-        """The findings and the scores in plain words."""
-        lines = []
+        """The scores, then the findings, in plain words."""
+        lines = list(self._scored())
         for number, finding in enumerate(self.findings, 1):
             where = f" [{shortened(finding.layers)}]" if finding.layers else ""
             lines += [f"{number}. {finding.cause}{where}: {finding.text}", f"   Mend: {finding.mend}"]
@@ -114,16 +114,21 @@ class Audit:
             lines.append(
                 f"Only {few} different batches: standard errors from so few are off by {rough:.0%} themselves."
             )
-        first = self.scores[self.scores["metric"] == self.scores["metric"].iloc[0]] if len(self.scores) else self.scores
-        parts: Iterable[tuple[Any, pd.DataFrame]] = first.groupby("rows", sort=False)
-        for rows, table in parts:
-            scored: Iterable[Any] = table.itertuples()
-            kinds = [f"{r.statistics} {r.value:.4f} ({r.low:.4f} to {r.high:.4f})" for r in scored]
-            lines.append(f"{table['metric'].iloc[0]} of {rows} rows: {', '.join(kinds)}.")
         for name, size in self.helps_from().items():
             helps = f"helps from {size} rows on" if size else "does not help"
             lines.append(f"Statistics adapted to test batches ({name}): {helps}.")
         return "\n".join(map(printable, lines))
+
+    def _scored(self) -> Iterator[str]:
+        """Yield the scores of each set of rows, a line for each metric: the accuracy first, where there is one."""
+        metrics = self.scores["metric"].unique() if len(self.scores) else ()
+        for metric in sorted(metrics, key=lambda name: name != "accuracy"):
+            chosen = self.scores[self.scores["metric"] == metric]
+            parts: Iterable[tuple[Any, pd.DataFrame]] = chosen.groupby("rows", sort=False)
+            for rows, table in parts:
+                scored: Iterable[Any] = table.itertuples()
+                kinds = [f"{r.statistics} {r.value:.4f} ({r.low:.4f} to {r.high:.4f})" for r in scored]
+                yield f"{metric} of {rows} rows: {', '.join(kinds)}."
 
     def helps_from(self) -> dict[str, int | None]:
         """The test batch size from which on each adaptation helps by more than chance; None where it does not."""

@@ -14,7 +14,7 @@ from bnstats._checks.numbers import probability, whole
 from bnstats._checks.terminal import printable
 from bnstats._checks.values import named, optional, several
 from bnstats.claims.claim import Claim
-from bnstats.claims.counts import counts, undecided
+from bnstats.claims.counts import counts
 from bnstats.claims.evidence_blocks import draw_evidence
 from bnstats.claims.registry import CLAIMS
 from bnstats.claims.sequential_test import SequentialTest
@@ -49,21 +49,22 @@ class Ledger:
     false_verdicts: float
 
     def summary(self) -> str:
-        """Return the counts of verdicts, and the replicates that would decide each undecided claim.
+        """Return the counts of verdicts, and each claim with its estimate, its interval and its verdict.
 
         Returns
         -------
         str
-            A line for each kind of claim, the error rate of the verdicts, and a line for each undecided claim.
+            A line for each kind of claim, the error rate of the verdicts, and a line for each claim.
+
+        Examples
+        --------
+        >>> print(check_claims("zero-at-3").summary())
+        1 claim by algebra: 1 supported, 0 refuted.
+        Any of the verdicts is wrong with a probability of at most 0.001.
+        supported: In batches of 3, ... Estimate 0.2207 (0.2207 to 0.2207); true if at least 0.2.
         """
-        chance = f"Any of the verdicts is wrong with a probability of at most {self.false_verdicts:g}."
-        rows: Iterable[Any] = undecided(self.table).itertuples()
-        missing = [
-            f"{printable(row.claim)}: about {row.replicates_needed:.3g} replicates are needed, "
-            f"there were {row.replicates}."
-            for row in rows
-        ]
-        return "\n".join([*counts(self.table), chance, *missing])
+        rows: Iterable[Any] = self.table.itertuples()
+        return "\n".join([repr(self), *(printable(_in_words(row)) for row in rows)])
 
     def plot(self) -> Figure:
         """Draw each claim's interval about its region's edge, in minimum detectable departures.
@@ -78,10 +79,19 @@ class Ledger:
         return ledger(self.table)
 
     def __repr__(self) -> str:
-        return self.summary()
+        chance = f"Any of the verdicts is wrong with a probability of at most {self.false_verdicts:g}."
+        return "\n".join([*counts(self.table), chance])
 
     def _repr_html_(self) -> str:
         return str(self.table.to_html(index=False, float_format=lambda x: f"{x:.4g}", classes=NO_MARKUP))
+
+
+def _in_words(row: Any) -> str:
+    """Return a claim of the ledger, and the replicates that would decide it if it is undecided."""
+    found = f"Estimate {row.estimate:.4g} ({row.low:.4g} to {row.high:.4g}); true if {row.region}"
+    if not math.isnan(row.replicates_needed):
+        found += f"; about {row.replicates_needed:.3g} replicates are needed, there were {row.replicates}"
+    return f"{row.verdict}: {row.statement} {found}."
 
 
 @worker_options

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import bnstats as bn
-from bnstats._checks.terminal import escaped, printable, printable_table
+from bnstats._checks.terminal import escaped, printable
 from bnstats.cli.column_file import ENDINGS, Options, read_column
 from bnstats.cli.output_file import check_outputs, write_text
 
@@ -163,7 +163,7 @@ def _convergence(arguments: argparse.Namespace) -> int:
         precision=arguments.precision,
         **_options(arguments),
     )
-    _show(printable_table(result.table).to_string(index=False), result.table, arguments)
+    _show(result.summary(), result.table, arguments)
     return 0
 
 
@@ -184,9 +184,7 @@ def _mismatch(arguments: argparse.Namespace) -> int:
         max_replicates=arguments.networks,
         **_options(arguments),
     )
-    shown = result.table.query("metric == 'accuracy'")
-    wide = shown.pivot_table(index=["normalizer", "batch_size"], columns="statistics", values="value", sort=False)
-    _show(f"accuracy by statistics at test time:\n{wide.round(3).to_string()}", result.table, arguments)
+    _show(result.summary(), result.table, arguments)
     return 0
 
 

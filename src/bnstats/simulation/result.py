@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bnstats._checks.numbers import whole
-from bnstats._checks.terminal import escaped, plus_minus, printable_table
+from bnstats._checks.terminal import escaped, plus_minus, printable, printable_table
 from bnstats._checks.values import shown
 from bnstats.simulation.precision.first_block import FirstBlock
 from bnstats.simulation.precision.paired_errors import Error, error_of_difference, independent_difference
@@ -56,12 +56,12 @@ class Result:
         return numbers(self.table)
 
     def summary(self) -> str:
-        """Return a summary in words: the ranges of the numbers and their precision.
+        """Return a summary in words: the answer to the question of the study, and its precision.
 
         Returns
         -------
         str
-            One line for each measure, after a heading, and lines about the Monte Carlo standard errors.
+            A heading, the answers or the range of each measure, and lines about the Monte Carlo standard errors.
 
         Examples
         --------
@@ -72,9 +72,7 @@ class Result:
         ...
         """
         table = printable_table(self.table)
-        lines = [self._heading()]
-        for measure, part in _by_measure(table):
-            lines.append(_range(measure, part, _names_in(table)))
+        lines = [self._heading(), *map(printable, self._answers())]
         with np.errstate(divide="ignore", invalid="ignore"):
             precise = table["mcse"].to_numpy(float) / table["value"].abs().to_numpy(float)
         known = precise[np.isfinite(precise)]
@@ -97,6 +95,11 @@ class Result:
                 f"{len(away)} numbers have an exact value beside them, at most {away.max():.1f} standard errors away."
             )
         return "\n".join(lines)
+
+    def _answers(self) -> list[str]:
+        """Return what the study answers, a line each; here the range of each measure."""
+        table = printable_table(self.table)
+        return [_range(measure, part, _names_in(table)) for measure, part in _by_measure(table)]
 
     def compare(self, a: Any, b: Any) -> pd.DataFrame:
         """Return the difference of each number between `a` and `b`, with its Monte Carlo standard error.
@@ -194,7 +197,7 @@ class Result:
         """Return the number of rows, and the parameters that are the same in all rows."""
         table = printable_table(self.table)
         same = [name for name in _names_in(table) if table[name].nunique(dropna=False) == 1]
-        shared = ", ".join(f"{name.replace('_', ' ')} {short(table[name].iloc[0])}" for name in same)
+        shared = described(table.iloc[0], same)
         return f"{type(self).__name__}: {len(table)} numbers" + (f"; the same for all: {shared}." if shared else ".")
 
     def _view(self) -> pd.DataFrame:
@@ -211,10 +214,7 @@ class Result:
 
     def __repr__(self) -> str:
         view = self._view()
-        lines = [
-            *wrap(self._heading(), WIDTH),
-            *view.head(ROWS).to_string(index=False, line_width=WIDTH, max_colwidth=24).split("\n"),
-        ]
+        lines = [*wrap(self._heading(), WIDTH), *_lines_of(view.head(ROWS))]
         if len(view) > ROWS:
             lines.append(f"... and {len(view) - ROWS} more rows: .table has all, .summary() says it in words")
         return "\n".join(line if len(line) <= WIDTH else line[: WIDTH - 3] + "..." for line in lines)
@@ -281,6 +281,15 @@ class Simulation(Result):
         return self.summaries[row].leaving_out(self.samples[row])
 
 
+def _lines_of(view: pd.DataFrame) -> list[str]:
+    """Return the lines of a table; names are cut shorter until its numbers stand beside them."""
+    for width in (24, 16, 12, 9):
+        lines = view.to_string(index=False, max_colwidth=width).split("\n")
+        if max(map(len, lines)) <= WIDTH:
+            return lines
+    return view.to_string(index=False, line_width=WIDTH, max_colwidth=24).split("\n")
+
+
 def _names_in(table: pd.DataFrame) -> list[str]:
     """Return the columns that name a number."""
     return list(table.columns[: table.columns.get_loc("value")])
@@ -311,6 +320,24 @@ def with_error(value: float, mcse: float) -> str:
     return f"{value:.6g} {sign} {mcse:.2g}"
 
 
+def percent_with_error(value: float, mcse: float) -> str:
+    """Return a proportion in percent with its Monte Carlo standard error.
+
+    >>> percent_with_error(0.8394, 0.0023)
+    '83.94 ± 0.23'
+    """
+    return with_error(100 * value, 100 * mcse)
+
+
+def described(row: Any, columns: Sequence[str]) -> str:
+    """Return the values of some columns in words, such as "normalizer batch, batch size 4".
+
+    >>> described({"batch_size": 4}, ["batch_size"])
+    'batch size 4'
+    """
+    return ", ".join(f"{column.replace('_', ' ')} {short(row[column])}" for column in columns)
+
+
 def short(value: Any) -> str:
     """Return a parameter value as text, without digits that come from rounding.
 
@@ -328,11 +355,11 @@ def _range(measure: str, part: pd.DataFrame, names: list[str]) -> str:
     ends = [finite.loc[finite["value"].idxmin()], finite.loc[finite["value"].idxmax()]]
     varying = [name for name in names if part[name].nunique(dropna=False) > 1]
 
-    def described(row: pd.Series) -> str:
-        where = ", ".join(f"{name.replace('_', ' ')} {short(row[name])}" for name in varying)
+    def number(row: pd.Series) -> str:
+        where = described(row, varying)
         return with_error(row["value"], row["mcse"]) + (f" ({where})" if where else "")
 
     without = f"; infinite, or not known, in {len(part) - len(finite)} more" if len(finite) < len(part) else ""
     if len(finite) == 1:
-        return f"{measure}: {described(ends[0])}{without}."
-    return f"{measure}: from {described(ends[0])} to {described(ends[1])}{without}."
+        return f"{measure}: {number(ends[0])}{without}."
+    return f"{measure}: from {number(ends[0])} to {number(ends[1])}{without}."

@@ -92,7 +92,7 @@ def slope(part: pd.DataFrame, simulation: Simulation) -> Slope:
     rows = part[part["batch_size"] >= SMALLEST_FITTED_SIZE] if curved else part
     resolved = (rows["mcse"] > 0) & (rows["value"].abs() > RESOLVED_STANDARD_ERRORS * rows["mcse"])
     fitted = rows[resolved.cummin()]
-    if len(fitted) < min(5 if curved else 2, len(part)):
+    if len(fitted) < (5 if curved else 2):
         return Slope()
     n = fitted["batch_size"].to_numpy(float)
     weight = (fitted["value"] / fitted["mcse"]).abs().to_numpy(float)

@@ -5,14 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
+import numpy as np
 import pandas as pd
 
-from bnstats.simulation.result import Result, Simulation
+from bnstats.simulation.result import Result, Simulation, described
 from bnstats.studies.convergence.rates import rates
 from bnstats.studies.convergence.study import ConvergenceStudy
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+
+MEASURES = {"rmse": "RMSE", "median_abs_error": "median absolute error"}
+TENTH = 0.1
+"""Relative error that the summary gives a batch size for."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -85,6 +91,43 @@ class Convergence(Result):
         """
         return rates(self.simulation, self.study.rate, confidence)
 
+    def _answers(self) -> list[str]:
+        """Return, for each estimator, how fast its error falls and how large a batch makes it 10 %."""
+        names = ["population", "batching", "estimator"]
+        shown = [name for name in names if self.table[name].nunique() > 1] or ["estimator"]
+        lines = []
+        for (_, rate), (_, rows) in zip(
+            self.rates().groupby(names, sort=False), self.table.groupby(names, sort=False), strict=True
+        ):
+            rmse = rows["measure"] == "rmse"
+            measure = "rmse" if np.isfinite(rows.loc[rmse, "mcse"]).all() else "median_abs_error"
+            chosen, slope = rows[rows["measure"] == measure], rate[rate["measure"] == measure].iloc[0]
+            where = f"{described(chosen.iloc[0], shown)}: {MEASURES[measure]}"
+            lines.append(f"{where}{_slope(slope)} {self._size_for_tenth(chosen)}.")
+        return lines
+
+    def _size_for_tenth(self, rows: pd.DataFrame) -> str:
+        """Return the batch size at which an error is a tenth of the population's value; of sigma, for the mean."""
+        first = rows.iloc[0]
+        population = next(p for p in self.study.populations if p.name == first["population"])
+        estimator = next(e for e in self.study.estimators if e.name == first["estimator"])
+        mean = estimator.name == "mean"
+        unit = population.std if mean else abs(estimator.population_value(population))
+        error, size = rows["value"].to_numpy() / (unit or np.nan), rows["batch_size"].to_numpy(float)
+        of = "sigma" if mean else "the true value"
+        if not np.isfinite(error).all():
+            return "has no known relative size"
+        if (error > TENTH).all():
+            return f"is still {100 * error[-1]:.2g} % of {of} at n = {size[-1]:.0f}"
+        if error[0] <= TENTH:
+            return f"is at most 10 % of {of} from n = {size[0]:.0f} on"
+        last = int(np.flatnonzero(error > TENTH)[-1])
+        if last == len(error) - 1:
+            return f"is {100 * error[-1]:.2g} % of {of} at n = {size[-1]:.0f}"
+        ends = np.log(error[[last + 1, last]])
+        found = np.exp(np.interp(np.log(TENTH), ends, np.log(size[[last + 1, last]])))
+        return f"is 10 % of {of} at n = {found:.3g}"
+
     def plot(self, measure: str = "rmse") -> Figure:
         """Plot a measure against batch size, Monte Carlo as points with bars and exact values as lines.
 
@@ -101,3 +144,11 @@ class Convergence(Result):
         from bnstats.plots.results import convergence
 
         return convergence(self.table, measure)
+
+
+def _slope(row: pd.Series) -> str:
+    """Return the slope of an error with its interval, if it is resolved."""
+    if not np.isfinite(row["rate"]):
+        return ""
+    interval = f"{row['low']:.3f} to {row['high']:.3f}"
+    return f" falls as n^{row['rate']:.3f} ({interval}), by theory n^{row['expected']:.3g}, and"

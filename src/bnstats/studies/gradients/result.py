@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 import pandas as pd
 
-from bnstats.simulation.result import Result, Simulation
+from bnstats.simulation.result import Result, Simulation, described, with_error
 from bnstats.studies.gradients.study import ALL_LAYERS, FACTOR, LOG_FACTOR, SQUARED_NORM
 
 if TYPE_CHECKING:
@@ -73,6 +73,17 @@ class Gradients(Result):
         rows = pd.DataFrame(found | {"replicates": log["replicates"]}).reset_index()
         rows = rows.merge(self.limits, on=CONDITION, how="left")
         return rows[[name for name in rows if name != "replicates"] + ["replicates"]]
+
+    def _answers(self) -> list[str]:
+        """Return the factor per layer of each condition, beside its limit for wide layers."""
+        factors = self.factors()
+        shown = [name for name in CONDITION if factors[name].nunique() > 1] or ["batch_size"]
+        lines = []
+        for row in factors.to_dict("records"):
+            limit = f" (wide layers: {row['wide_limit']:.4g})" if np.isfinite(row["wide_limit"]) else ""
+            grows = f"{with_error(row['factor'], row['mcse'])} per layer toward the input{limit}"
+            lines.append(f"{described(row, shown)}: squared gradient norms grow by a factor of {grows}.")
+        return lines
 
     def plot(self) -> Figure:
         """Plot the squared gradient norm against the layer.

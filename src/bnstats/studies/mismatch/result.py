@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pandas as pd
 
-from bnstats.simulation.result import Result, Simulation
+from bnstats.simulation.result import Result, Simulation, described, percent_with_error
 from bnstats.studies.mismatch.evaluation import PARTS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+
+MODES = {"batch": "in training mode", "running": "in evaluation mode"}
+NAMES = {
+    "batch - running": "training less evaluation mode",
+    "batch - population": "of batch noise",
+    "population - precise": "of the composition of layers",
+    "precise - running": "of the running average",
+}
+"""Parts of the gap in words."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -99,6 +110,24 @@ class Mismatch(Result):
             )
         return self.parts
 
+    def _answers(self) -> list[str]:
+        """Return the accuracies of each condition, and the gap between the modes with its parts."""
+        scores = self.table[self.table["metric"] == "accuracy"]
+        conditions = [name for name in self._names() if name not in ("statistics", "metric")]
+        varied = [name for name in conditions if scores[name].nunique(dropna=False) > 1]
+        if (scores["test_batch_size"] == scores["batch_size"]).all() and "batch_size" in varied:
+            varied.remove("test_batch_size")
+        gaps = self.parts[self.parts["metric"] == "accuracy"]
+        lines = []
+        for _, rows in scores.groupby(conditions, sort=False, dropna=False):
+            said = [f"{_number(row)} % {_mode(row['statistics'])}" for row in rows.to_dict("records")]
+            here = gaps.merge(rows[conditions].drop_duplicates(), on=conditions)
+            parts = [f"{NAMES[row['part']]} {_number(row)}" for row in here.to_dict("records") if row["part"] in NAMES]
+            gap = f". In points: {', '.join(parts)}" if parts else ""
+            where = described(rows.iloc[0], varied)
+            lines.append(f"{where + ': ' if where else ''}accuracy {', '.join(said)}{gap}.")
+        return lines
+
     def plot(self, metric: str = "accuracy") -> Figure:
         """Plot a score against batch size.
 
@@ -115,3 +144,11 @@ class Mismatch(Result):
         from bnstats.plots.results import mismatch
 
         return mismatch(self.table, metric)
+
+
+def _mode(statistics: str) -> str:
+    return MODES.get(statistics, f"with {statistics} statistics")
+
+
+def _number(row: Mapping[Any, Any]) -> str:
+    return percent_with_error(row["value"], row["mcse"])
