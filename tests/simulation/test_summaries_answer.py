@@ -102,7 +102,8 @@ def test_a_ledger_says_each_claim_its_estimate_interval_and_verdict() -> None:
     lines = ledger.summary().splitlines()[-2:]
     for line, row in zip(lines, ledger.table.to_dict("records"), strict=True):
         assert line.startswith(f"{row['verdict']}: {row['statement']}")
-        assert f"Estimate {row['estimate']:.4g} ({row['low']:.4g} to {row['high']:.4g})" in line
+        interval = "computed" if row["claim"] == "zero-at-3" else f"{row['low']:.4g} to {row['high']:.4g}"
+        assert f"Estimate {row['estimate']:.4g} ({interval}); true if {row['region']}" in line
     assert len(repr(ledger).splitlines()) < len(ledger.summary().splitlines())
 
 

@@ -16,6 +16,7 @@ from bnstats._checks.values import named, optional, several
 from bnstats.claims.claim import Claim
 from bnstats.claims.counts import counts
 from bnstats.claims.evidence_blocks import draw_evidence
+from bnstats.claims.interval_methods import BY_ALGEBRA
 from bnstats.claims.registry import CLAIMS
 from bnstats.claims.sequential_test import SequentialTest
 from bnstats.simulation.options import WorkerOptions, worker_options
@@ -61,7 +62,8 @@ class Ledger:
         >>> print(check_claims("zero-at-3").summary())
         1 claim by algebra: 1 supported, 0 refuted.
         Any of the verdicts is wrong with a probability of at most 0.001.
-        supported: In batches of 3, ... Estimate 0.2207 (0.2207 to 0.2207); true if at least 0.2.
+        supported: In batches of 3, a 0 means grades more than a letter apart one time in five or more. Estimate 0.2207
+        (computed); true if at least 0.2.
         """
         rows: Iterable[Any] = self.table.itertuples()
         return "\n".join([repr(self), *(printable(_in_words(row)) for row in rows)])
@@ -88,7 +90,8 @@ class Ledger:
 
 def _in_words(row: Any) -> str:
     """Return a claim of the ledger, and the replicates that would decide it if it is undecided."""
-    found = f"Estimate {row.estimate:.4g} ({row.low:.4g} to {row.high:.4g}); true if {row.region}"
+    interval = "computed" if row.interval_method == BY_ALGEBRA else f"{row.low:.4g} to {row.high:.4g}"
+    found = f"Estimate {row.estimate:.4g} ({interval}); true if {row.region}"
     if not math.isnan(row.replicates_needed):
         found += f"; about {row.replicates_needed:.3g} replicates are needed, there were {row.replicates}"
     return f"{row.verdict}: {row.statement} {found}."
