@@ -14,6 +14,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from bnstats.claims.claim import Claim, Region
 from bnstats.claims.evidence import BatchStatistic
+from bnstats.claims.evidence_blocks import EvidenceBlocks
 from bnstats.claims.interval_methods import Bounded
 from bnstats.claims.ledger import check_claims
 from bnstats.claims.registry import CLAIMS
@@ -65,6 +66,17 @@ def test_built_in_claims_can_be_judged_by_processes() -> None:
     assert len(studies) > 50
     for study in studies:
         assert pickle.loads(pickle.dumps(study)).size(study.conditions()[0]) == study.size(study.conditions()[0])
+
+
+def test_built_in_claims_can_be_judged_with_a_store() -> None:
+    """Each study of evidence has a key of its own, the same for another object that means the same."""
+    pytest.importorskip("sklearn")  # for their data
+    studies = {study for claim in CLAIMS.values() for study in claim.evidence.studies}
+    keys = {study: EvidenceBlocks(study, 0).key for study in studies}
+    # Functions with the same arguments bound are other objects that mean the same.
+    assert len(set(keys.values())) == len(set(map(repr, studies))) > 90
+    for study in list(studies)[:5]:
+        assert EvidenceBlocks(pickle.loads(pickle.dumps(study)), 3).key == keys[study]
 
 
 OTHER_RUN = ExitStack()
