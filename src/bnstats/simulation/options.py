@@ -98,9 +98,10 @@ def worker_options(function: Callable[P, R]) -> Callable[P, R]:
 
     A `JobArray` is refused: a job does not know the replicates of the other jobs.
     """
-    documented = WORKER_DOCUMENTATION.replace(" or JobArray", "").replace(
-        "these. A `bn.JobArray`: this job's part of the blocks.", "these."
+    documented = WORKER_DOCUMENTATION.replace(
+        ", concurrent.futures.Executor or JobArray", " or concurrent.futures.Executor"
     )
+    documented = documented.replace("these. A `bn.JobArray`: this job's part of the blocks.", "these.")
     return _declared(WorkerOptions, dict(_DEFAULTS), documented, _CHECKS | {"executor": executor_of})(function)
 
 
