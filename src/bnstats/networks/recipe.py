@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
 from typing import Any, ClassVar
@@ -13,11 +13,10 @@ from bnstats._checks.arguments import CheckedMethods
 from bnstats._checks.numbers import count, number, whole
 from bnstats._checks.values import choice, shown
 from bnstats.networks.kernels.passes import Descent
-from bnstats.networks.normalizers.batch import Batch
 from bnstats.networks.normalizers.gradient_check import check_gradient
 from bnstats.networks.normalizers.normalizer import Normalizer
-from bnstats.networks.normalizers.registry import is_builtin
-from bnstats.statistics.conventions import Convention
+from bnstats.networks.normalizers.registry import NORMALIZERS, is_builtin
+from bnstats.statistics.conventions import CONVENTIONS, Convention
 
 LARGEST_NETWORK = 2**28
 """Maximum number of parameters of a network; they take one gigabyte, and their velocities another one."""
@@ -81,8 +80,8 @@ class Recipe(CheckedMethods):
     }
 
     hidden: tuple[int, ...] = (64,)
-    normalizer: Normalizer = field(default_factory=Batch)
-    convention: Convention = field(default_factory=lambda: Convention.of("torch"))
+    normalizer: Normalizer = NORMALIZERS["batch"]
+    convention: Convention = CONVENTIONS["torch"]
     learning_rate: float = 0.1
     sgd_momentum: float = 0.0
     weight_decay: float = 0.0

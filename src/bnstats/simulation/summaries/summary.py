@@ -38,7 +38,7 @@ def _of_evidence(name: str, given: Any) -> Any:
     of_events=flag,
     of_model_se=flag,
     gradient=optional(_of_evidence),
-    df=_of_evidence,
+    df=optional(_of_evidence),
 )
 @dataclass(frozen=True)
 class Summary:
@@ -50,7 +50,7 @@ class Summary:
         Name in the column `summary`.
     value, mcse : callable (Evidence) -> float
         Value and Monte Carlo standard error, from moments and quantiles of the replicates.
-    df : callable (Evidence) -> float
+    df : callable (Evidence) -> float, optional
         Degrees of freedom of the MCSE; by default those of the MCSE of a mean.
     order : float
         The MCSE exists if the moment of abs(value) of this order exists.
@@ -88,7 +88,7 @@ class Summary:
     of_events: bool = False
     of_model_se: bool = False
     gradient: Callable[[Evidence], tuple[float, float]] | None = None
-    df: Callable[[Evidence], float] = _df_of_mean
+    df: Callable[[Evidence], float] | None = None
 
     def _of(self, part: str, evidence: Evidence, kind: Callable[[Any], Any] = float) -> Any:
         """Return what one of the functions returns for these replicates; a user's function fails in a sentence."""
@@ -144,7 +144,7 @@ class Summary:
         float
             Degrees of freedom.
         """
-        return float(self._of("df", evidence))
+        return _df_of_mean(evidence) if self.df is None else float(self._of("df", evidence))
 
     def of_controlled(self, evidence: Evidence) -> tuple[float, float, float] | None:
         """Return value, MCSE and relative MCSE with control variates, by the delta method.
