@@ -1,4 +1,7 @@
-"""What pytest leaves alone, and which files make up `pytest -m quick`: the loop while working, under a minute."""
+"""What pytest leaves alone, and which files make up `pytest -m quick`: a part of every room, for the loop while working.
+
+All of quick takes less than 200 seconds of processor time. What is marked `slow` in a quick file is left out.
+"""
 
 from __future__ import annotations
 
@@ -9,21 +12,31 @@ import pytest
 # The script that makes reference numbers needs the frameworks that it asks.
 collect_ignore_glob = ["data/*"]
 
-QUICK = (
-    *("test_public_names.py", "test_docstrings.py", "test_validation.py", "test_fuzz.py", "test_layers.py"),
-    *(
-        "test_options.py",
-        "test_result.py",
-        "test_moments.py",
-        "test_shifts.py",
-        "test_effects.py",
-        "test_row_batching.py",
-    ),
-)
+TESTS = Path(__file__).parent
+QUICK = {
+    ".": ("public_names", "docstrings", "validation", "layers", "warnings", "quick"),
+    "analyses": ("figure_files", "quotes"),
+    "audit": ("advise",),
+    "benchmarks": ("scheduler",),
+    "claims": ("betting", "borders", "interval_methods"),
+    "cli": ("column_file", "output_file"),
+    "corrections": ("corrections", "laws", "quantiles"),
+    "datasets": ("row_batching", "shifts"),
+    "docs": ("data", "gallery"),
+    "fuzz": ("fuzz",),
+    "networks": ("normalizers", "scores", "columns"),
+    "plots": ("colors", "plot_arguments"),
+    "sampling": ("effects", "elementary"),
+    "simulation": ("options", "result", "stopping", "merge", "target", "tally"),
+    "statistics": ("moments",),
+    "studies": ("mismatch", "rates", "slopes", "leave_one_batch_out"),
+    "testing": ("testing",),
+}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests of quick files."""
+    """Mark the tests of quick files, but for those that are slow."""
+    files = {TESTS / room / f"test_{name}.py" for room, names in QUICK.items() for name in names}
     for item in items:
-        if Path(item.path).name in QUICK:
+        if Path(item.path) in files and not item.get_closest_marker("slow"):
             item.add_marker("quick")

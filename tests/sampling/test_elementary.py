@@ -15,7 +15,6 @@ import pytest
 from bnstats._compiled import compiled_as_written
 from bnstats.sampling.generators import elementary
 
-pytestmark = pytest.mark.quick
 DIGITS = Context(prec=50)
 PI = Decimal("3.14159265358979323846264338327950288419716939937511")
 RNG = np.random.default_rng(20261128)

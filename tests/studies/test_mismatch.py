@@ -77,6 +77,7 @@ def test_parts_of_the_gap_add_up_and_are_the_differences_of_the_table() -> None:
             np.testing.assert_allclose(gap.loc[metric][part], wide[one] - wide[other], rtol=0, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_pairing_makes_the_gap_more_precise_than_its_terms() -> None:
     """The ratio is .47 for accuracy, .22 for nll (512 networks); of 128, its logarithm scatters by .09.
 
@@ -121,6 +122,7 @@ def test_rows_do_not_depend_on_what_else_is_measured_with_common_random_numbers(
     assert not both["value"].equals(measure_mismatch(SMALL, **(FEW | {"batch_sizes": [4, 8]})).table["value"])
 
 
+@pytest.mark.slow
 def test_error_of_a_difference_of_conditions_is_right_with_common_random_numbers() -> None:
     """Over 60 seeds, the variance of the difference is what its standard errors say.
 
@@ -282,6 +284,7 @@ def test_the_bound_is_stated_only_where_it_holds() -> None:
     assert set(known["metric"]) == {"accuracy"}
 
 
+@pytest.mark.slow
 def test_one_class_a_batch_works_in_training_mode_and_fails_in_evaluation_mode() -> None:
     """Wrong: that both modes are alike, as with shuffled rows."""
     m = measure_mismatch(
