@@ -1,7 +1,7 @@
 """Summaries: each entry of the registry against a known law, its error against the spread over seeds, and what is 0.
 
 Statistical tests hold 400 independent sets of replicates against a law. The mean of their standardized errors is within
-6.2 / sqrt(400) of 0 and their spread within 25 % of 1: false alarms below 1e-8 a test. Power: an error that is sqrt(2)
+6.2 / sqrt(400) of 0 and their spread within 25 % of 1: false alarms below 1e-8 a test. Power: an error that is 1.5
 times too small or too large fails, and so does the law of another summary.
 """
 
