@@ -27,7 +27,10 @@ NOT_YET = "bnstats.audit"
 def named() -> Iterator[tuple[str, Any]]:
     """Yield the path and the value of each public function and class."""
     for name in dir(bn):
-        value = getattr(bn, name)
+        try:
+            value = getattr(bn, name)
+        except ModuleNotFoundError:  # what needs PyTorch, where it is not installed
+            continue
         inner = value.__all__ if isinstance(value, ModuleType) else [None]
         for path, thing in ((f"{name}.{n}", getattr(value, n)) if n else (name, value) for n in inner):
             if callable(thing) and not getattr(thing, "__module__", "").startswith(NOT_YET):
