@@ -1,6 +1,6 @@
-"""What pytest leaves alone, and which files make up `pytest -m quick`: a part of every room, for the loop while working.
+"""What pytest leaves alone, and which files make up `pytest -m quick`, the loop while working: a part of every room.
 
-All of quick takes less than 200 seconds of processor time. What is marked `slow` in a quick file is left out.
+All of quick takes at most two minutes on two cores. What is marked `slow` in a quick file is left out.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ QUICK = {
     "fuzz": ("fuzz",),
     "networks": ("normalizers", "scores", "columns"),
     "plots": ("colors", "plot_arguments"),
+    "recipes": ("recipes",),
     "sampling": ("effects", "elementary"),
     "simulation": ("options", "result", "stopping", "merge", "target", "tally"),
     "statistics": ("moments",),

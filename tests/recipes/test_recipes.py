@@ -93,6 +93,7 @@ def test_a_recipe_says_what_is_added_and_which_tests_to_run(addition: Addition) 
     assert place in recipe(addition)
 
 
+@pytest.mark.slow
 def test_additions_are_found_by_tests_that_they_pass(tmp_path: Path) -> None:
     folder = copied(tmp_path)
     for addition in ADDITIONS:
@@ -113,6 +114,7 @@ print(bn.effects.Jump(), bn.shifts.Inversion(1.0).name, bn.ESTIMATORS['gini']([1
     assert rest == ["[3.75 4.75 3.25 5.25]", "Jump() inversion 1 3.0 Population(name='triangular')"]
 
 
+@pytest.mark.slow
 def test_wrong_additions_are_found_out(tmp_path: Path) -> None:
     folder = copied(tmp_path)
     for addition in ADDITIONS:
