@@ -20,8 +20,6 @@ SOURCE = ROOT / "src"
 LEFT = [
     # The audit is built anew.
     ["bnstats.audit.page", "bnstats.audit.report"],
-    # A normalizer registers itself, and is found by its name.
-    ["bnstats.networks.normalizers.normalizer", "bnstats.networks.normalizers.registry"],
 ]
 """Circles that are known and left."""
 

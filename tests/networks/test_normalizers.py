@@ -5,16 +5,25 @@ tolerances are those of rounding or of central differences. Power: wrong gradien
 """
 
 import re
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from normalizer_laws import (
+    EPS,
+    ROWS,
+    UNITS,
+    backward_is_the_gradient_of_forward,
+    gradient,
+    laws_of,
+    normalized,
+    state_of,
+    statistics_are_those_of_their_rows,
+    values,
+    values_have_no_unit,
+)
 
-import bnstats as bn
-from bnstats.networks.network import Network
 from bnstats.networks.normalizers.gradient_check import check_gradient
 from bnstats.networks.normalizers.registry import is_builtin
-from bnstats.networks.recipe import Recipe
 from bnstats.normalizers import (
     NORMALIZERS,
     RMS,
@@ -29,49 +38,32 @@ from bnstats.normalizers import (
     Renorm,
 )
 
-ROWS, UNITS, EPS = 16, 32, 1e-3
-LATE = 10_000  # by then every schedule is through
-
-
-def values(seed=0):
-    rng = np.random.default_rng(seed)
-    return rng.normal(size=(ROWS, UNITS)) * rng.uniform(0.5, 3, UNITS) + rng.normal(size=UNITS)
-
-
-def state_of(normalizer, step=1, eps=EPS):
-    """With running statistics unlike those of the batch."""
-    state, rng = normalizer.state(ROWS, UNITS, eps, np.float64, step), np.random.default_rng(1)
-    state.running_mean[:], state.running_var[:] = rng.normal(size=UNITS), rng.uniform(0.5, 4, UNITS)
-    return state
-
-
-def normalized(normalizer, z, state):
-    z = z.copy()
-    normalizer.forward(z, state)
-    return z
-
-
-def gradient(normalizer, z, direction, state):
-    value, back = normalized(normalizer, z, state), direction.copy()
-    normalizer.backward(back, value.copy(), state)
-    return back
-
-
 # ---- laws of every normalizer in the registry
 
+LAWS = [(name, law) for name, normalizer in NORMALIZERS.items() for law in laws_of(normalizer)]
 
-@pytest.mark.parametrize("name", NORMALIZERS)
-def test_backward_is_the_gradient_of_forward(name):
-    if name != "none":  # which leaves z as it is
-        check_gradient(NORMALIZERS[name], ROWS, UNITS, EPS)
-    z, direction, step = values(), values(2), 1e-4
-    for at in (1, LATE):
-        if (name, at) != ("renorm", LATE):  # whose r and d are constants in the gradient, tested below
-            state = state_of(NORMALIZERS[name], at)
-            found = gradient(NORMALIZERS[name], z, direction, state)
-            moved = (normalized(NORMALIZERS[name], z + s * step * direction, state) for s in (1, -1))
-            plus, minus = ((direction * value).sum() for value in moved)
-            assert (found * direction).sum() == pytest.approx((plus - minus) / (2 * step), rel=1e-6)
+
+@pytest.mark.parametrize(("name", "law"), LAWS, ids=[f"{name}-{law.__name__}" for name, law in LAWS])
+def test_laws_of_what_is_declared(name, law):
+    law(NORMALIZERS[name])
+
+
+# What a normalizer declares, wrongly, and the law that finds it.
+MISDECLARED = {
+    "no unit": (NoNorm, "scale_free", values_have_no_unit),
+    "a unit": (Layer, "scale_free", values_have_no_unit),
+    "an exact gradient": (Renorm, "exact_gradient", backward_is_the_gradient_of_forward),
+    "no exact gradient": (Group, "exact_gradient", backward_is_the_gradient_of_forward),
+    "no moments": (Batch, "moments", statistics_are_those_of_their_rows),
+}
+
+
+@pytest.mark.parametrize("what", MISDECLARED)
+def test_a_law_fails_on_what_is_declared_wrongly(what):
+    kind, declared, law = MISDECLARED[what]
+    wrong = type(kind.__name__, (kind,), {declared: not getattr(kind, declared)})()
+    with pytest.raises((AssertionError, ValueError)):
+        law(wrong)
 
 
 MISTAKES = {
@@ -85,11 +77,13 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
-@pytest.mark.parametrize("name", [name for name in NORMALIZERS if name != "none"])
+@pytest.mark.parametrize("name", [name for name in NORMALIZERS if NORMALIZERS[name].scale_free])
 def test_a_wrong_gradient_is_refused_and_named(name, mistake):
     wrong, message = MISTAKES[mistake]
 
     class Wrong(type(NORMALIZERS[name])):
+        exact_gradient = True
+
         @staticmethod
         def backward(gradient, value, state):
             given = gradient.copy()
@@ -98,79 +92,6 @@ def test_a_wrong_gradient_is_refused_and_named(name, mistake):
 
     with pytest.raises(ValueError, match=f"^backward of normalizer '{name}' is not the gradient .*{message}"):
         check_gradient(Wrong(), ROWS, UNITS, EPS)
-
-
-@pytest.mark.parametrize("step", [1, LATE])
-@pytest.mark.parametrize("name", NORMALIZERS)
-def test_normalized_values_have_no_unit(name, step):
-    """Without eps, z in another unit gives the same values, and a gradient in one over that unit; not so with none."""
-    normalizer, z, direction, unit = NORMALIZERS[name], values(), values(2), 1024.0
-    here, there = state_of(normalizer, step, eps=0.0), state_of(normalizer, step, eps=0.0)
-    there.running_mean[:] *= unit
-    there.running_var[:] *= unit**2
-    same = np.allclose(normalized(normalizer, unit * z, there), normalized(normalizer, z, here), rtol=1e-9)
-    found, expected = (gradient(normalizer, *at) for at in ((unit * z, direction, there), (z, direction, here)))
-    assert same == np.allclose(unit * found, expected, rtol=1e-6, atol=1e-9) == (name != "none")
-
-
-@pytest.mark.parametrize("name", [name for name in NORMALIZERS if NORMALIZERS[name].uses_batch])
-def test_statistics_of_sets_merge_to_those_of_the_batch(name):
-    """Each set's mean and variance, merged, are those of all rows. Wrong: variances averaged."""
-    normalizer, z = NORMALIZERS[name], values()
-    state = state_of(normalizer)
-    normalized(normalizer, z, state)
-    size = normalizer.set_rows(ROWS)
-    merged = bn.Moments(size, state.mean[0], size * state.var[0])
-    for mean, var in zip(state.mean[1:], state.var[1:], strict=True):
-        merged = merged.merge(bn.Moments(size, mean, size * var))
-    np.testing.assert_allclose(merged.mean, z.mean(axis=0), rtol=1e-12)
-    np.testing.assert_allclose(merged.var(0), z.var(axis=0), rtol=1e-12)
-    assert np.allclose(state.var.mean(axis=0), z.var(axis=0)) == (len(state.var) == 1)
-
-
-@pytest.mark.parametrize("name", NORMALIZERS)
-def test_evaluation_mode_is_the_same_for_a_row_whatever_stands_beside_it(name):
-    """By given statistics; with those of the batch it is training mode, where one set of rows has them."""
-    normalizer, z = NORMALIZERS[name], values()
-    mean, var = z.mean(axis=0), z.var(axis=0)
-    whole = normalizer.evaluate(z, mean, var, EPS)
-    np.testing.assert_allclose(normalizer.evaluate(z[3:5], mean, var, EPS), whole[3:5], rtol=1e-12)
-    np.testing.assert_allclose(normalizer.evaluate(z.reshape(4, 4, -1), mean, var, EPS).reshape(z.shape), whole)
-    trained = normalized(normalizer, z, state_of(normalizer))
-    assert np.allclose(trained, whole, rtol=1e-9, atol=1e-9) == (normalizer.set_rows(ROWS) == ROWS)
-
-
-DATA = bn.Gaussians(classes=3, inputs=6, rows=96).split(np.random.default_rng(0))
-BATCHES = np.random.default_rng(3).integers(len(DATA.y), size=(20, 16))
-
-
-def trained(normalizer, steps=BATCHES, **recipe):
-    net = Network.initial(Recipe((16, 8), normalizer, **recipe), 6, 3, np.random.default_rng(4))
-    return net.train(DATA.x, DATA.y, steps)
-
-
-@pytest.mark.parametrize("name", NORMALIZERS)
-def test_trainings_repeat_to_the_bit_in_threads_and_in_parts(name):
-    first, losses = trained(NORMALIZERS[name])
-    with ThreadPoolExecutor(2) as pool:
-        for other, _ in pool.map(trained, [NORMALIZERS[name]] * 4):
-            np.testing.assert_array_equal(other.parameters, first.parameters)
-    half, one = trained(NORMALIZERS[name], BATCHES[:7])
-    whole, two = half.train(DATA.x, DATA.y, BATCHES[7:])
-    np.testing.assert_array_equal(np.concatenate([one, two]), losses)
-    np.testing.assert_array_equal(whole.parameters, first.parameters)
-    np.testing.assert_array_equal(np.concatenate(whole.running.var), np.concatenate(first.running.var))
-    assert whole.steps == 20
-
-
-@pytest.mark.parametrize("name", NORMALIZERS)
-def test_single_rows_are_taken_where_no_batch_statistics_enter(name):
-    normalizer = NORMALIZERS[name]
-    if normalizer.uses_batch:
-        with pytest.raises(ValueError, match=r"at least 2 rows|ghost batches of 8"):
-            normalizer.check(1, (64,))
-    else:
-        normalizer.check(1, (64,))
 
 
 def test_every_file_is_in_the_registry_under_its_name():

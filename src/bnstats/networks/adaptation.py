@@ -12,12 +12,13 @@ import numpy as np
 
 from bnstats._checks.arguments import CheckedMethods
 from bnstats._checks.array_types import IntArray, RealArray
-from bnstats._checks.arrays import real_array, rows_of_inputs
+from bnstats._checks.arrays import rows_of_inputs
 from bnstats._checks.numbers import number, whole
 from bnstats._checks.user_code import is_own
 from bnstats._checks.values import instance
-from bnstats.networks.layer_statistics import Statistics, check_rows, check_shapes, rows_of_batches
+from bnstats.networks.layer_statistics import Statistics, check_rows, check_shapes, floats, rows_of_batches
 from bnstats.networks.network import Network
+from bnstats.networks.normalizers.normalizer import Normalizer
 from bnstats.statistics.conventions import smooth
 
 Pair = tuple[RealArray, RealArray]
@@ -28,17 +29,10 @@ _statistics = partial(instance, wanted=Statistics, example="network.running")
 
 def _values(name: str, given: Any) -> RealArray:
     """Values of a layer, shape (batches, rows, units)."""
-    z = _floats(name, given)
+    z = floats(name, given)
     if z.ndim != 3 or not z.size:
         raise ValueError(f"{name} has three axes, batches, rows and units; got shape {z.shape}.")
     return z
-
-
-def _floats(name: str, given: Any) -> RealArray:
-    """Floats, of the precision that they have."""
-    if (type(given) is np.ndarray or isinstance(given, np.floating)) and given.dtype in (np.float32, np.float64):
-        return np.asarray(given)
-    return real_array(name, given, finite=False)
 
 
 def _fitting(adapt: Callable[..., Pair]) -> Callable[..., Pair]:
@@ -46,7 +40,7 @@ def _fitting(adapt: Callable[..., Pair]) -> Callable[..., Pair]:
 
     @wraps(adapt)
     def door(self: Adaptation, mean: Any, var: Any, z: Any) -> Pair:
-        mean, var, z = _floats("mean", mean), _floats("var", var), _values("z", z)
+        mean, var, z = floats("mean", mean), floats("var", var), _values("z", z)
         if any(part.ndim > 1 or part.size not in (1, z.shape[-1]) for part in (mean, var)):
             raise ValueError(
                 f"mean and var have a value for each of the {z.shape[-1]} units of z; got shapes {mean.shape} and "
@@ -66,6 +60,7 @@ class Adaptation(CheckedMethods, ABC):
     """
 
     checks: ClassVar = {
+        "normalizer": partial(instance, wanted=Normalizer, example="bn.normalizers.Batch()"),
         "network": partial(instance, wanted=Network, example="bn.networks.Network.initial(...)"),
         "source": _statistics,
         "x": rows_of_inputs,
@@ -105,6 +100,25 @@ class Adaptation(CheckedMethods, ABC):
             all floats.
         """
 
+    def check(self, normalizer: Normalizer) -> None:
+        """Raise ValueError for a normalizer whose statistics cannot be adapted.
+
+        Parameters
+        ----------
+        normalizer : Normalizer
+            Normalizer of a network.
+
+        Raises
+        ------
+        ValueError
+            If the statistics of the normalizer are not mean and variance.
+        """
+        if normalizer.uses_batch and not normalizer.moments:
+            raise ValueError(
+                f"adaptation {self.name!r} is of means and variances, and normalizer {normalizer.name!r} has other "
+                "statistics (moments = False); leave the adaptation out."
+            )
+
     def logits(self, network: Network, source: Statistics, x: RealArray, batches: IntArray) -> RealArray:
         """Return logits in evaluation mode with adapted statistics.
 
@@ -128,6 +142,7 @@ class Adaptation(CheckedMethods, ABC):
         """
         check_rows(x, batches, network.sizes[0])
         check_shapes(source, network.recipe.hidden)
+        self.check(network.recipe.normalizer)
         if not network.recipe.normalizer.uses_batch:
             return network.logits(x)[batches]
         return network.evaluate(x[batches], lambda k, z: self.adapt(source.mean[k], source.var[k], z))

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from bnstats._checks.array_types import Float32Array, IntArray
+from bnstats._checks.array_types import Float32Array, IntArray, RealArray
 from bnstats._checks.arrays import real_array
 from bnstats._checks.values import instance, shown
 
@@ -62,3 +62,32 @@ def rows_of_batches(name: str, given: Any) -> IntArray:
     if not ((numbers >= 0) & (numbers < 2**53) & (numbers == np.floor(numbers))).all():
         raise ValueError(f"{name} contains row numbers, whole numbers of at least 0; got {shown(numbers)}.")
     return numbers.astype(np.int64)
+
+
+def floats(name: str, given: Any) -> RealArray:
+    """Return floats of the precision that they have."""
+    if (type(given) is np.ndarray or isinstance(given, np.floating)) and given.dtype in (np.float32, np.float64):
+        return np.asarray(given)
+    return real_array(name, given, finite=False)
+
+
+def values_of_layer(name: str, given: Any) -> RealArray:
+    """Return values of a layer, shape (..., units), as floats of the precision that they have."""
+    z = floats(name, given)
+    if not z.ndim or not z.size:
+        raise ValueError(f"{name} has shape (..., units); got {z.shape}.")
+    return z
+
+
+def statistics_of_layer(name: str, given: Any) -> Any:
+    """Return a mean or variance as floats; None where none enters."""
+    known = given is None or isinstance(given, float) or getattr(given, "dtype", None) in (np.float32, np.float64)
+    return given if known and not isinstance(given, np.ma.MaskedArray) else real_array(name, given, finite=False)
+
+
+def variance_of_layer(name: str, given: Any) -> Any:
+    """Return a variance as floats of at least 0; None where none enters."""
+    var = statistics_of_layer(name, given)
+    if var is not None and np.any(np.less(var, 0)):
+        raise ValueError(f"{name} is a variance, at least 0; got {shown(given)}.")
+    return var

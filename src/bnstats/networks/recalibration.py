@@ -13,6 +13,10 @@ import numpy as np
 from bnstats._checks.array_types import IntArray, RealArray
 from bnstats.networks.layer_statistics import Statistics
 from bnstats.networks.network import Network
+from bnstats.networks.normalizers.normalizer import Normalizer, moments
+from bnstats.networks.parameters import pass_through, states_of
+
+Pair = tuple[RealArray, RealArray]
 
 
 def precise(network: Network, x: RealArray, batches: IntArray) -> Statistics:
@@ -35,17 +39,21 @@ def precise(network: Network, x: RealArray, batches: IntArray) -> Statistics:
     Statistics
         Pooled mean and biased variance of each hidden layer.
     """
-    if not network.recipe.normalizer.uses_batch:
+    normalizer = network.recipe.normalizer
+    if not normalizer.uses_batch:
         return network.running
+    if not normalizer.moments:
+        return _of_layers([normalizer.statistics(z) for z in _values_in_batches(network, x, batches)])
     batch = network.batch_statistics(x, batches)
-    pooled = [(_moments(means), _moments(variances)) for means, variances in zip(batch.mean, batch.var, strict=True)]
-    return Statistics(tuple(m[0] for m, _ in pooled), tuple(m[1] + v[0] for m, v in pooled))
+    return _of_layers([_pooled(*layer) for layer in zip(batch.mean, batch.var, strict=True)])
 
 
 def averaged(network: Network, x: RealArray, batches: IntArray) -> Statistics:
     """Return averages of batch means and unbiased batch variances, as `update_bn` of PyTorch does.
 
     The PyTorch function is `torch.optim.swa_utils.update_bn`.
+
+    Statistics other than moments are averaged by the normalizer's own `follow`, with weights 1, 1/2, 1/3, ...
 
     The averaged variance lacks the variance between the batch means. It is larger by n / (n - 1) than the average of
     the biased variances that training normalizes by.
@@ -64,11 +72,14 @@ def averaged(network: Network, x: RealArray, batches: IntArray) -> Statistics:
     Statistics
         Averaged mean and unbiased variance of each hidden layer.
     """
-    if not network.recipe.normalizer.uses_batch:
+    normalizer = network.recipe.normalizer
+    if not normalizer.uses_batch:
         return network.running
     batch = network.batch_statistics(x, batches)
-    rows = network.recipe.normalizer.set_rows(batches.shape[1])
-    means, variances = ([_moments(part)[0] for part in kind] for kind in (batch.mean, batch.var))
+    if not normalizer.moments:
+        return _of_layers([_followed(normalizer, batches, *layer) for layer in zip(batch.mean, batch.var, strict=True)])
+    rows = normalizer.set_rows(batches.shape[1])
+    means, variances = ([moments(part)[0] for part in kind] for kind in (batch.mean, batch.var))
     return Statistics(tuple(means), tuple(np.float32(rows / (rows - 1)) * var for var in variances))
 
 
@@ -97,17 +108,45 @@ def population(network: Network, x: RealArray) -> Statistics:
     found: list[tuple[RealArray, RealArray]] = []
 
     def measured(_: int, z: RealArray) -> tuple[RealArray, RealArray]:
-        found.append(_moments(z))
+        found.append(network.recipe.normalizer.statistics(z))
         return found[-1]
 
     network.evaluate(x, measured)
+    return _of_layers(found)
+
+
+def _of_layers(found: list[Pair]) -> Statistics:
     return Statistics(tuple(mean for mean, _ in found), tuple(var for _, var in found))
 
 
-def _moments(z: RealArray) -> tuple[RealArray, RealArray]:
-    """Return mean and biased variance over rows, summed in float64."""
-    mean = z.mean(axis=0, dtype=np.float64).astype(z.dtype)
-    return mean, np.square(z - mean).mean(axis=0, dtype=np.float64).astype(z.dtype)
+def _pooled(means: RealArray, variances: RealArray) -> Pair:
+    """Return mean and biased variance of all rows from those of batches."""
+    (mean, between), (within, _) = moments(means), moments(variances)
+    return mean, between + within
+
+
+def _followed(normalizer: Normalizer, batches: IntArray, means: RealArray, variances: RealArray) -> Pair:
+    """Return running statistics after all batches, with weights 1, 1/2, 1/3, ..."""
+    state = normalizer.state(batches.shape[1], means.shape[1], 0.0)
+    of_batches = (part.reshape(len(batches), -1, part.shape[1]) for part in (means, variances))
+    for step, (mean, var) in enumerate(zip(*of_batches, strict=True), start=1):
+        normalizer.follow(state._replace(mean=mean, var=var), 1 / step)
+    return state.running_mean, state.running_var
+
+
+@np.errstate(all="ignore")  # the values of a network that has diverged
+def _values_in_batches(network: Network, x: RealArray, batches: IntArray) -> list[RealArray]:
+    """Return the values that each hidden layer gets in training mode, shape (rows, units)."""
+    found, states = [], states_of(network, batches.shape[1])
+
+    def normalize(k: int, z: RealArray) -> RealArray:
+        found.append(z.reshape(-1, z.shape[-1]).copy())
+        for batch in z:
+            network.recipe.normalizer.forward(batch, states[k])
+        return z
+
+    pass_through(network, x[batches], normalize)
+    return found
 
 
 RECALIBRATIONS: dict[str, Callable[[Network, RealArray, IntArray], Statistics]] = {

@@ -12,8 +12,9 @@ from bnstats._checks.numbers import count, interval
 from bnstats._compiled import compiled
 from bnstats.networks.kernels.choice import standardize, standardize_back
 from bnstats.networks.kernels.layers import LayerState
+from bnstats.networks.layer_statistics import statistics_of_layer, values_of_layer, variance_of_layer
 from bnstats.networks.normalizers.group import Group, check_groups, standardize_groups, standardize_groups_back
-from bnstats.networks.normalizers.normalizer import Normalizer, statistics_of_layer, values_of_layer, variance_of_layer
+from bnstats.networks.normalizers.normalizer import Normalizer
 
 
 @compiled

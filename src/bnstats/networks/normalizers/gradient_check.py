@@ -9,7 +9,7 @@ import numpy as np
 from bnstats._checks.array_types import FloatArray, IntArray
 from bnstats._checks.safe_text import raised
 from bnstats.networks.kernels.layers import LayerState
-from bnstats.networks.normalizers.normalizer import Normalizer
+from bnstats.networks.normalizers.normalizer import Normalizer, moments
 
 PROBES = 256  # entries of z that are compared
 LEAST_ROWS = 8  # normalized values of fewer rows hardly depend on z
@@ -33,6 +33,10 @@ def check_gradient(normalizer: Normalizer, rows: int, units: int, eps: float) ->
     state.mean[:], state.var[:] = np.nan, np.nan
     value = _forward(normalizer, z, state)
     _check_forward(normalizer, z, value, state)
+    if normalizer.uses_batch:
+        _check_statistics(normalizer, z, state)
+    if not normalizer.exact_gradient:
+        return
     gradient = direction.copy()
     _call(normalizer, "backward", gradient, value.copy(), state)
     places = rng.permutation(z.size)[:PROBES]
@@ -79,6 +83,27 @@ def _check_forward(normalizer: Normalizer, z: FloatArray, value: FloatArray, sta
         raise ValueError(f"{said} leaves z as it is; it changes z in place, as in z -= z.mean().")
     if normalizer.uses_batch and not np.isfinite([state.mean, state.var]).all():
         raise ValueError(f"{said} leaves state.mean or state.var unwritten, which the running statistics follow.")
+
+
+def _check_statistics(normalizer: Normalizer, z: FloatArray, state: LayerState) -> None:
+    """Raise ValueError if the statistics that `forward` writes are not those of `statistics`, by default moments."""
+    size = normalizer.set_rows(len(z))
+    if len(state.mean) * size != len(z):  # not all rows enter the statistics
+        return
+    for mean, var, rows in zip(state.mean, state.var, z.reshape(-1, size, z.shape[1]), strict=True):
+        right = moments(rows) if normalizer.moments else normalizer.statistics(rows.copy())
+        if not all(map(_close, (mean, var), right)):
+            fault = (
+                "what is not the mean and biased variance of its rows; declare moments = False and give the normalizer "
+                "statistics(z), of rows, and follow(state, weight), of the running ones."
+                if normalizer.moments
+                else "other statistics of rows than its statistics(z) returns."
+            )
+            raise ValueError(f"forward of normalizer {normalizer.name!r} writes to state.mean and state.var {fault}")
+
+
+def _close(found: FloatArray, right: FloatArray) -> bool:
+    return np.shape(right) == found.shape and np.allclose(found, right, rtol=TOLERANCE, atol=TOLERANCE)
 
 
 def _difference(

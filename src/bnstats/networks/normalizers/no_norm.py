@@ -33,5 +33,6 @@ class NoNorm(Normalizer):
 
     name = "none"
     learns_scale = False
+    scale_free = False
     forward = staticmethod(forward)
     backward = staticmethod(backward)

@@ -13,11 +13,11 @@ from numpy.typing import DTypeLike, NDArray
 
 from bnstats._checks.arguments import checked
 from bnstats._checks.array_types import FloatArray, IntArray, RealArray
-from bnstats._checks.arrays import real_array
 from bnstats._checks.numbers import interval, whole
 from bnstats._checks.user_code import is_own
-from bnstats._checks.values import named, several, shown
+from bnstats._checks.values import named, several
 from bnstats.networks.kernels.layers import LayerState
+from bnstats.networks.layer_statistics import statistics_of_layer, values_of_layer, variance_of_layer
 
 
 def _hidden(name: str, given: Any) -> tuple[int, ...]:
@@ -26,29 +26,6 @@ def _hidden(name: str, given: Any) -> tuple[int, ...]:
 
 
 _checked_batches = checked(batch_size=partial(whole, minimum=1), hidden=_hidden)
-
-
-def values_of_layer(name: str, given: Any) -> RealArray:
-    """Return values of a layer, shape (..., units), as floats of the precision that they have."""
-    known = type(given) is np.ndarray and given.dtype in (np.float32, np.float64)
-    z: RealArray = given if known else real_array(name, given, finite=False)
-    if not z.ndim or not z.size:
-        raise ValueError(f"{name} has shape (..., units); got {z.shape}.")
-    return z
-
-
-def statistics_of_layer(name: str, given: Any) -> Any:
-    """Return a mean or variance as floats; None where none enters."""
-    known = given is None or isinstance(given, float) or getattr(given, "dtype", None) in (np.float32, np.float64)
-    return given if known and not isinstance(given, np.ma.MaskedArray) else real_array(name, given, finite=False)
-
-
-def variance_of_layer(name: str, given: Any) -> Any:
-    """Return a variance as floats of at least 0; None where none enters."""
-    var = statistics_of_layer(name, given)
-    if var is not None and np.any(np.less(var, 0)):
-        raise ValueError(f"{name} is a variance, at least 0; got {shown(given)}.")
-    return var
 
 
 def _check_fit(z: RealArray, *statistics: Any) -> None:
@@ -61,6 +38,12 @@ def _check_fit(z: RealArray, *statistics: Any) -> None:
             fits = False
         if not fits:
             raise ValueError(f"mean and var have values for z, of shape {z.shape}; got shapes {shapes}.")
+
+
+def moments(z: RealArray) -> tuple[RealArray, RealArray]:
+    """Return mean and biased variance over rows, summed in float64."""
+    mean = z.mean(axis=0, dtype=np.float64).astype(z.dtype)
+    return mean, np.square(z - mean).mean(axis=0, dtype=np.float64).astype(z.dtype)
 
 
 @dataclass(frozen=True)
@@ -80,8 +63,16 @@ class Normalizer(ABC):
         True if the normalizer uses statistics over the rows of a batch. `forward` then writes them to `state.mean` and
         `state.var`, and running statistics follow them. Evaluation mode is (z - mean) / sqrt(var + eps) with the
         running statistics. If False, the values of a row depend on this row alone, and evaluation mode is `forward`.
+    moments : bool
+        True if these statistics are the mean and biased variance of the rows. If False, `state.mean` is another center
+        and `state.var` the square of another scale, and a subclass has methods `statistics` and `follow` for them.
     learns_scale : bool
         True if the layer has a learned scale besides its learned shift.
+    scale_free : bool
+        True if z in another unit gives the same normalized values, apart from eps.
+    exact_gradient : bool
+        True if `backward` is the gradient of `forward`, False if it counts functions of z as constants. The gradient of
+        a user's normalizer is checked before a run only if True.
     checks_gradient : bool
         True if `backward` of a user's normalizer is compared with finite differences of `forward` before a run. False
         if `backward` leaves out a part of the gradient on purpose.
@@ -106,7 +97,10 @@ class Normalizer(ABC):
 
     name: ClassVar[str]
     uses_batch: ClassVar[bool] = False
+    moments: ClassVar[bool] = True
     learns_scale: ClassVar[bool] = True
+    scale_free: ClassVar[bool] = True
+    exact_gradient: ClassVar[bool] = True
     checks_gradient: ClassVar[bool] = True
     forward: ClassVar[Callable[..., None]]
     backward: ClassVar[Callable[..., None]]
@@ -144,11 +138,9 @@ class Normalizer(ABC):
         >>> Normalizer.of("renorm")
         Renorm(r_max=3.0, d_max=5.0, schedule=(100, 500, 800))
         """
-        from bnstats.networks.normalizers.registry import NORMALIZERS, refuse_empty
-
         if not isinstance(source, Normalizer):
             return named("normalizer", source, NORMALIZERS, "a bn.normalizers.Normalizer")
-        refuse_empty(source)
+        source._refuse_incomplete()
         return source
 
     def set_rows(self, batch_size: int) -> int:
@@ -180,6 +172,36 @@ class Normalizer(ABC):
             Number of rows; by default all. The other rows only enter the statistics.
         """
         return batch_size
+
+    def statistics(self, z: RealArray) -> tuple[RealArray, RealArray]:
+        """Return the statistics of rows, as `forward` writes those of a batch.
+
+        Parameters
+        ----------
+        z : array, shape (rows, units)
+            Values of a layer, such as those of the whole training set.
+
+        Returns
+        -------
+        mean, var : array, shape (units,)
+            Center and squared scale; by default mean and biased variance, summed in float64.
+        """
+        return moments(z)
+
+    def follow(self, state: LayerState, weight: float) -> None:
+        """Move `state.running_mean` and `state.running_var` in place toward the statistics of a batch.
+
+        A subclass whose statistics are no moments overrides this method. Moments are followed in compiled code, with
+        the variance of the convention, which may be unbiased.
+
+        Parameters
+        ----------
+        state : LayerState
+            State of a layer after `forward`, with a row of `state.mean` and `state.var` for each set of rows.
+        weight : float
+            Weight of the batch, above 0 and at most 1.
+        """
+        raise NotImplementedError
 
     def settings(self, step: IntArray) -> FloatArray:
         """Return the numbers for `state.settings` at each training step.
@@ -296,3 +318,35 @@ class Normalizer(ABC):
         memory = np.zeros((self.memory_rows(rows), units), kind)
         settings = self.settings(np.array([step]))[0].astype(kind)
         return LayerState(mean, var, np.zeros(units, kind), np.ones(units, kind), memory, settings, kind(eps))
+
+    def _refuse_incomplete(self) -> None:
+        """Raise ValueError for a user's subclass that lacks functions, or overrides nothing of its base."""
+        kind = type(self)
+        missing = [name for name in ("name", "forward", "backward") if not hasattr(kind, name)]
+        if missing:
+            raise ValueError(
+                f"normalizer {kind.__name__} has no {' and no '.join(missing)}; a normalizer is a name and two "
+                "functions, forward(z, state) and backward(gradient, value, state)."
+            )
+        needed = () if self.moments or not self.uses_batch else ("statistics", "follow")
+        missing = [name for name in needed if getattr(kind, name) is getattr(Normalizer, name)]
+        if missing:
+            raise ValueError(
+                f"normalizer {kind.__name__} has other statistics than mean and variance (moments = False), but no "
+                f"{' and no '.join(missing)}; give it statistics(z), of rows, and follow(state, weight), of the "
+                "running ones."
+            )
+        known = (*CLASSES.values(), *Normalizer.__mro__)
+        own = {name for base in kind.__mro__ if base not in known for name in vars(base)}
+        changeable = {name for name in ("forward", "backward", *vars(Normalizer)) if not name.startswith("_")}
+        if kind not in known and not own & (changeable - {"of"}):
+            raise ValueError(
+                f"normalizer {kind.__name__} overrides nothing of {kind.__mro__[1].__name__}; give it a forward and a "
+                f"backward of its own, or use {kind.__mro__[1].__name__} itself."
+            )
+
+
+CLASSES: dict[str, type[Normalizer]] = {}
+"""Classes of the normalizers in this folder, by name; `registry` finds them."""
+NORMALIZERS: dict[str, Normalizer] = {}
+"""Normalizers with default parameters, by their names in tables."""

@@ -73,6 +73,7 @@ class Renorm(Normalizer):
 
     name = "renorm"
     uses_batch = True
+    exact_gradient = False
     forward = staticmethod(forward)
     backward = staticmethod(backward)
     r_max: float = 3.0

@@ -113,7 +113,8 @@ class GradientStudy(Study):
         """
         if key.measure == LOG_FACTOR or not condition["recipe"].normalizer.uses_batch:
             return math.inf
-        rows: int = condition["recipe"].normalizer.set_rows(int(condition["batch_size"]))
+        normalizer = condition["recipe"].normalizer
+        rows: int = normalizer.set_rows(int(condition["batch_size"])) if normalizer.moments else 0
         return max((rows - 1) / 2, 1.5)
 
     def check(self) -> None:

@@ -17,6 +17,7 @@ from bnstats._checks.user_code import ReadOnlyError
 from bnstats.datasets.dataset import Dataset
 from bnstats.datasets.row_batching import RowBatching
 from bnstats.datasets.shifts import Shift
+from bnstats.networks.adaptation import Adaptation
 from bnstats.networks.normalizers.registry import NORMALIZERS
 from bnstats.networks.recipe import Recipe
 from bnstats.simulation.identity import side_stream
@@ -142,6 +143,9 @@ class MismatchStudy(Study):
         for condition in self.conditions():
             recipe, n = condition["recipe"], condition["batch_size"]
             recipe.check(n)
+            for kind in self.statistics:
+                if isinstance(kind, Adaptation):
+                    kind.check(recipe.normalizer)
             recipe.check_training(self.dataset.inputs, self.dataset.classes, self.draws_per_replicate(condition))
             condition["batching"].check(split.y, n)
             for evaluation in self.evaluations(condition):
