@@ -17,8 +17,10 @@ from matplotlib.text import Text
 from PIL import Image
 
 from analyses import __main__ as everything
+from analyses import claims
 from analyses.figure_files import FIGURES, NARROW_PNG
 from analyses.layout import MOST_PANELS, NARROW, WIDE, beside, fit_titles, panels_of, stack
+from bnstats.claims.registry import CLAIMS
 from bnstats.plots import colors
 
 SITE, PHONE = 896, 358
@@ -157,3 +159,17 @@ def test_committed_pictures_are_what_is_drawn_from_the_committed_numbers(name: s
         with Image.open(FIGURES / f"{name}.{ending}") as picture:
             width, height = picture.size
         assert height / width == pytest.approx(figure.get_figheight() / figure.get_figwidth(), abs=0.01)
+
+
+def test_ten_headlines_of_the_ledger_are_shown_with_their_verdicts() -> None:
+    assert set(claims.HEADLINES) <= set(CLAIMS)
+    table = numbers("claims")
+    (ax,) = panels_of(drawn("claims"))
+    shown = [" ".join(label.get_text().split()) for label in ax.get_yticklabels()]
+    assert len(shown) == claims.MOST
+    verdict = table.set_index("statement")["verdict"]
+    columns = [label.get_text() for label in ax.get_xticklabels()]
+    for line in ax.lines:
+        for x, y in zip(*line.get_data(), strict=True):
+            assert verdict[shown[int(-y)]] == columns[int(x)]
+    assert sum(len(line.get_xdata()) for line in ax.lines) == claims.MOST
