@@ -81,5 +81,7 @@ def test_what_has_no_offset_is_refused() -> None:
         loss_offset(network, x, y, ROWS + 1)
     with pytest.raises(ValueError, match="network normalizes by the batch"):
         loss_offset(Network.initial(Recipe((8,), "layer"), 6, 3, np.random.default_rng(0)), x, y, 4)
-    with pytest.raises(ValueError, match="x and y fit a network of sizes"):
+    with pytest.raises(ValueError, match="x and y fit each other and a network of sizes"):
         loss_offset(network, x[:, :5], y, 4)
+    with pytest.raises(ValueError, match="x and y fit each other and a network of sizes"):
+        loss_offset(network, x, y[:5], 4)

@@ -38,3 +38,4 @@ def test_bias_and_variance_are_those_of_simulated_batches(law: str, z: float) ->
 
 def test_moments_that_do_not_exist_give_no_numbers() -> None:
     assert not np.isfinite(bn.theory.normalized_member("t3", 1.0, 10)).any()
+    assert not np.isfinite(bn.theory.normalized_member("normal", 1e200, 10)).any()

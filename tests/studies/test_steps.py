@@ -85,6 +85,9 @@ def test_results_are_the_same_for_any_number_of_threads() -> None:
         ({"training_batch_size": 1}, "training_batch_size"),
         ({"batch_sizes": 300}, "batch_size is from 2"),
         ({"hidden": 8}, "hidden has the units of each layer"),
+        ({"measures": "loss_offset_ratio", "normalizers": "layer"}, "loss_offset_ratio takes batch normalization"),
+        ({"measures": "loss_offset_ratio", "statistics": "population"}, "loss_offset_ratio takes batch normalization"),
+        ({"measures": "loss_offset_ratio", "batch_sizes": 200}, "fewer than all 200 rows"),
     ],
 )
 def test_what_cannot_be_measured_is_refused_in_a_sentence(wrong: dict[str, object], message: str) -> None:

@@ -84,8 +84,11 @@ def loss_offset(network: Network, x: Any, y: Any, batch_size: int) -> float:
             f"network normalizes by the batch, as Recipe(normalizer='batch') does; got {network.recipe.normalizer!r}."
         )
     rows = len(x)
-    if x.shape[1] != network.sizes[0] or y.max() >= network.sizes[-1]:
-        raise ValueError(f"x and y fit a network of sizes {network.sizes}; got {x.shape} and class {y.max()}.")
+    if x.shape[1] != network.sizes[0] or y.max() >= network.sizes[-1] or len(y) != rows:
+        raise ValueError(
+            f"x and y fit each other and a network of sizes {network.sizes}; got shapes {x.shape} and {y.shape}, and "
+            f"class {y.max()}."
+        )
     if batch_size > rows:
         raise ValueError(f"batch_size is at most the number of rows, {rows}; got {batch_size}.")
     step = max(1, CHUNK // (rows * max(network.sizes[1:])))

@@ -139,6 +139,7 @@ def normalized_member(population: Any, z: float, batch_size: int) -> tuple[float
     (-0.025, 0.03)
     """
     population = Population.of(population)
-    gamma, excess = population.skewness, population.excess_kurtosis + 2
-    bias = 3 / 8 * excess * z - z**3 / 2 + gamma / 2
-    return float(bias / batch_size), float((1 + gamma * z + z**2 * excess / 4) / batch_size)
+    gamma, excess, value = population.skewness, population.excess_kurtosis + 2, np.float64(z)
+    with np.errstate(over="ignore", invalid="ignore"):
+        bias = 3 / 8 * excess * value - value**3 / 2 + gamma / 2
+        return float(bias / batch_size), float((1 + gamma * value + value**2 * excess / 4) / batch_size)

@@ -15,6 +15,7 @@ from bnstats.datasets.dataset import Dataset, Split
 from bnstats.datasets.row_batching import RowBatching
 from bnstats.networks.loss_offset import loss_offset
 from bnstats.networks.network import Network
+from bnstats.networks.normalizers.batch import Batch
 from bnstats.networks.normalizers.frozen import Frozen
 from bnstats.networks.normalizers.registry import NORMALIZERS
 from bnstats.networks.recalibration import population
@@ -180,7 +181,18 @@ class StepStudy(Study):
                 recipe.check(n)
                 rule.check(split.y, n)
             recipe.check(split.y.size)
+            if OFFSET_RATIO in self.measures:
+                self._check_offset(recipe, int(condition["batch_size"]), split.y.size)
             recipe.check_training(self.dataset.inputs, self.dataset.classes, self.draws_per_replicate(condition))
+
+    def _check_offset(self, recipe: Recipe, batch_size: int, rows: int) -> None:
+        if type(recipe.normalizer) is not Batch or self.statistics != (BATCH,):
+            raise ValueError(
+                "loss_offset_ratio takes batch normalization by each batch's statistics; leave it out of measures, or "
+                "leave out normalizers and statistics."
+            )
+        if batch_size == rows:
+            raise ValueError(f"loss_offset_ratio takes batches of fewer than all {rows} rows; got {batch_size}.")
 
 
 def squared_length_of_mean(gradients: Float32Array, mean: FloatArray) -> float:
