@@ -7,7 +7,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from scipy import stats
 
 import bnstats as bn
@@ -52,8 +51,7 @@ def facts() -> dict[str, Any]:
 
 def letters_at_zero(batch_size: int) -> list[float]:
     """Return the exact chance of each letter, given that a grade is normalized to 0 by its shuffled batch."""
-    mean, std = bn.theory.raw_given_normalized(stats.norm(MEAN, STD), 0.0, batch_size)
-    return np.diff(stats.norm(mean, std).cdf([-np.inf, *CUTS, np.inf])).tolist()
+    return bn.theory.class_given_normalized(stats.norm(MEAN, STD), CUTS, 0.0, batch_size).tolist()
 
 
 def write_moving_page(path: Path) -> None:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 FENCE = re.compile(r"^( *)(```+|~~~+|:::+)([^\n`]*)\n(.*?)^\1\2 *$", re.DOTALL | re.MULTILINE)
+# Lines at the head of a cell that say how it is shown.
+OPTIONS = re.compile(r"\A(?::\w+:.*\n)+")
 # What building the site leaves in docs, and what no commit holds.
 BUILT = {"_build", "_static", "api", "measured"}
 
@@ -39,4 +41,5 @@ def blocks() -> Iterator[Block]:
         for found in FENCE.finditer(text):
             kind = found[3].strip().partition(" ")[0]
             kind = "doctest" if found[4].lstrip().startswith(">>>") else kind
-            yield Block(page.relative_to(ROOT).as_posix(), text[: found.start()].count("\n") + 1, kind, found[4])
+            code = OPTIONS.sub("", found[4]) if kind == "{code-cell}" else found[4]
+            yield Block(page.relative_to(ROOT).as_posix(), text[: found.start()].count("\n") + 1, kind, code)

@@ -11,6 +11,9 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from scipy import stats
+
+import bnstats as bn
 
 Names = Mapping[str, Any]
 
@@ -121,12 +124,21 @@ def researcher(names: Names) -> None:
     assert (far < 6 * (names["compiled"]["mcse"] + names["reference"]["mcse"])).all()
 
 
+def exercises(names: Names) -> None:
+    chance = bn.theory.class_given_normalized(stats.norm(72, 10), [60, 70, 80, 90], 0.0, 3)[1]
+    assert abs(names["measured"] - chance) < 4 * names["mcse"] + 0.003
+    errors = names["errors"].set_index("batch_size")
+    assert errors.loc[64, "value"] > 0.1 > errors.loc[256, "value"]
+    assert ((errors["value"] - errors["exact"]).abs() < 5 * errors["mcse"]).all()
+    assert names["verdicts"] == ["supported", "refuted"]
+
+
 def author_of_tests(names: Names) -> None:
     assert (names["smallest"] < 0.1).all()
 
 
 SHOWN: dict[str, Callable[[Names], None]] = {
-    f"docs/tutorials/{check.__name__}.md": check for check in (practitioner, researcher)
+    f"docs/tutorials/{check.__name__}.md": check for check in (practitioner, researcher, exercises)
 } | {"docs/tutorials/test_author.md": author_of_tests}
 SHOWN |= {
     f"docs/gallery/{check.__name__}.md": check
