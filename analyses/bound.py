@@ -1,4 +1,4 @@
-"""What protects tiny batches: the bound of a value that its own batch normalizes, not the precision of statistics."""
+"""Protection of tiny batches: the bound of a value that its own batch normalizes, not the precision of statistics."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether the mean step of training goes downhill on the whole data's loss, by how batches are made."""
+"""Direction of the mean step of training on the whole data's loss, uphill or downhill, by how batches are made."""
 
 from __future__ import annotations
 

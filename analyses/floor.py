@@ -1,4 +1,4 @@
-"""What a network can know of a letter from a normalized grade: its loss, beside the lowest possible one."""
+"""Knowledge of a letter from a normalized grade: the loss of a network, beside the lowest possible loss."""
 
 from __future__ import annotations
 

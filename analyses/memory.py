@@ -1,4 +1,4 @@
-"""How long a network remembers one contradicting batch: three grades of 60, in which a 0 stands for a D."""
+"""Memory of one contradicting batch in a network: three grades of 60, in which a 0 stands for a D."""
 
 from __future__ import annotations
 

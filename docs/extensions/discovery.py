@@ -1,4 +1,4 @@
-"""What search engines and messengers read: a description of each page, a card to show, and the map of the site.
+"""Metadata for search engines and messengers: a description of each page, a card to show, and the map of the site.
 
 The card is a picture of the site's title beside its main figure. The map needs the site's address, which stands in
 `pyproject.toml`; without an address there is none.
