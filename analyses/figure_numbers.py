@@ -211,3 +211,27 @@ def causes_named() -> float:
     """Broken models whose cause was named."""
     causes = numbers_of("audit").groupby("model", sort=False)["cause"].first()
     return float((causes != "nothing_wrong").sum())
+
+
+def left_of_contradiction(later: int) -> Number:
+    """Return the points by which a contradicting batch moves the probability of a D at 0, so many batches later."""
+    return percent("memory", f"measure == 'change' and summary == 'mean' and later == {later}")
+
+
+def moved_by_ordinary_batches() -> float:
+    """Return the standard deviation over networks of the probability of a D at 0, in points."""
+    rows = numbers_of("memory").query("measure == 'without' and summary == 'se'")
+    return 100 * float(rows["value"].mean())
+
+
+def cosine(panel: str, rule: str, batch_size: int = 20, step: int = 60) -> Number:
+    where = f"panel == '{panel}' and batching == '{rule}' and batch_size == {batch_size} and step == {step}"
+    return lambda: value("direction", where)
+
+
+def loss_on_grades(size: int, column: str = "value") -> Number:
+    return lambda: value("floor", f"batch_size == {size}", column=column)
+
+
+def right_with_other_statistics(kind: str) -> Number:
+    return percent("bound", f"role == 'reported' and batch_size == 3 and kind == '{kind}'")

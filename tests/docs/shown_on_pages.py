@@ -6,11 +6,13 @@ so that another seed would break one of them less than once in a hundred times; 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import pandas as pd
 import pytest
+from code_blocks import blocks
 from scipy import stats
 
 import bnstats as bn
@@ -102,11 +104,41 @@ def audit(names: Names) -> None:
     assert names["report"].findings[0].cause == "start_remains"
 
 
+def memory(names: Names) -> None:
+    mean = names["table"].query("summary == 'mean' and measure == 'change'").set_index("later")["value"]
+    assert mean[0] > mean[10] > mean[100] > 0
+    assert names["letters"][1] == pytest.approx(0.346, abs=0.001)
+
+
+def direction(names: Names) -> None:
+    cosine = names["s"].table.query("step == 60").pivot(index="batching", columns="statistics", values="value")
+    assert cosine.loc["Shuffled()", "batch"] > 0.9
+    assert cosine.loc["OneClass()", "batch"] < 0 < cosine.loc["OneClass()", "population"]
+
+
+def floor(names: Names) -> None:
+    loss = names["m"].table.query("metric == 'nll'").set_index("batch_size")["value"]
+    for n in (3, 8):
+        assert names["lowest"][n] < loss[n] < names["lowest"][n] + 0.2
+
+
+def bound(names: Names) -> None:
+    right = names["right"]
+    assert right["its own"] > right["another batch's"] + 0.2
+    assert right["another batch's, cut"] > right["another batch's"] + 0.2
+
+
 def practitioner(names: Names) -> None:
     right = table(names["accuracy"], "batch_size")
     assert right.loc[4, "running"] > right.loc[4, "batch"] + 0.05
     assert names["report"].findings[0].cause == "start_remains"
     assert names["report"].findings[0].cost > 0.5
+    shown = next(block.text for block in blocks() if block.page == "README.md" and block.kind == "text")
+    assert without_numbers(shown.strip()) in without_numbers(names["report"].summary()), "what the README shows"
+
+
+def without_numbers(text: str) -> str:
+    return re.sub(r"[\d.]+", "#", text)
 
 
 def researcher(names: Names) -> None:
@@ -144,6 +176,6 @@ SHOWN |= {
     f"docs/gallery/{check.__name__}.md": check
     for check in (
         *(grades_network, letter_grades, convergence, interval_coverage, running_stats, mismatch, gradients, breaking),
-        *(remedies, shift, published_signs, batch_effects, drift, audit),
+        *(remedies, shift, published_signs, batch_effects, drift, audit, memory, direction, floor, bound),
     )
 }

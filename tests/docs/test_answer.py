@@ -8,20 +8,22 @@ import pandas as pd
 import pytest
 from code_blocks import ROOT, blocks
 
+from analyses.quoted_answer import NOT_YET, VERDICT, with_verdicts
+from bnstats.claims.registry import CLAIMS
+
 README = (ROOT / "README.md").read_text()
 HOME = (ROOT / "docs" / "index.md").read_text()
-LINKED = re.compile(r'\[([^\]]+)\]\((\S+) "([a-z0-9-]+)"\)')
-IN_FAVOR = ("supported", "the same here")
+IN_FAVOR = ("supported", "the same here", NOT_YET)
 
 
 @pytest.fixture(scope="module")
 def verdicts() -> dict[str, str]:
     ledger = pd.read_csv(ROOT / "figures" / "claims.csv")
-    return dict(zip(ledger["claim"], ledger["verdict"], strict=True))
+    return dict.fromkeys(CLAIMS, NOT_YET) | dict(zip(ledger["claim"], ledger["verdict"], strict=True))
 
 
 def test_verdicts_of_the_readme_are_those_of_the_ledger_and_one_click_from_evidence(verdicts: dict[str, str]) -> None:
-    found = LINKED.findall(README)
+    found = VERDICT.findall(README)
     assert len(found) >= 10
     for words, page, claim in found:
         word = " ".join(words.split())
@@ -30,9 +32,16 @@ def test_verdicts_of_the_readme_are_those_of_the_ledger_and_one_click_from_evide
         assert (ROOT / page).exists(), page
 
 
+def test_a_verdict_that_the_ledger_does_not_give_is_found_and_corrected() -> None:
+    right = '[supported](docs/gallery/letter_grades.md "zero-at-3")'
+    wrong = README.replace(right, right.replace("supported", "refuted"))
+    assert wrong != README
+    assert with_verdicts(wrong) == README == with_verdicts(README)
+
+
 def test_the_home_page_says_what_the_readme_says(verdicts: dict[str, str]) -> None:
     at_home = re.findall(r"\{verdict\}`([a-z0-9-]+)`", HOME)
-    assert at_home == [claim for _, _, claim in LINKED.findall(README)]
+    assert at_home == [claim for _, _, claim in VERDICT.findall(README)]
     assert {verdicts[claim] for claim in at_home} <= set(IN_FAVOR)
     home = " ".join(re.sub(r"\s*\{verdict\}`[^`]*`", "", HOME).split())
     alike = [statement.lower() in home.lower() for statement in sentences(README)]
@@ -57,6 +66,10 @@ def test_the_readme_is_short_and_installs_once() -> None:
 
 
 QUESTIONS = {
+    "how long a bad batch lasts": r"One bad batch, .*? are left after 10 batches",
+    "whether the mean step goes downhill": r"the cosine of the mean step of batches of 20 and the descent is",
+    "whether a larger batch of one class helps": r"a larger batch does not help",
+    "why not another batch's statistics": r"because only a value that its own batch normalizes is bounded",
     "why a D at 0 does not undo a B": r"does not undo a \"B\" at 0, because the loss counts both",
     "what is left of a grade in batches of 3": r"In batches of 3 a network names \d+ % of the letters",
     "why evaluation mode is better there": r"Running statistics give each value one meaning again",
