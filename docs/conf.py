@@ -27,7 +27,7 @@ author = "the bnstats developers"
 version = release = bnstats.__version__
 extensions = [
     *("myst_nb", "numpydoc", "sphinx.ext.autodoc", "sphinx.ext.autosummary", "sphinx.ext.intersphinx"),
-    *("docs.extensions.cells", "docs.extensions.figure_facts", "docs.extensions.figures"),
+    *("docs.extensions.cells", "docs.extensions.figure_facts", "docs.extensions.figures", "docs.extensions.left_out"),
     *("docs.extensions.verdicts", "docs.extensions.discovery"),
 ]
 source_suffix = {".md": "myst-nb", ".rst": "restructuredtext"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import doctest
 import importlib
 import inspect
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -15,7 +16,7 @@ pytest.importorskip("myst_nb", reason="needs what builds the site: pip install b
 from docutils.core import publish_doctree
 from sphinx.util.inventory import InventoryFile
 
-from docs.extensions import api_pages, cells, discovery, figure_facts, inventories, measured_tables, verdicts
+from docs.extensions import api_pages, cells, discovery, figure_facts, inventories, left_out, measured_tables, verdicts
 
 PAGE = "# A page\n\n```{code-cell} python\nx = 1\n```\n\n```{code-cell} python\nimport torch\n```\n"
 
@@ -91,3 +92,21 @@ def test_each_public_name_has_a_line_and_each_page_a_full_title() -> None:
             assert len(api_pages.first_line(page, name)) > 10, name
             assert "dict() ->" not in api_pages.first_line(page, name), name
     assert inspect.isclass(api_pages.value_of(api_pages.pages()[3], "Population"))
+
+
+GALLERY = Path(left_out.__file__).resolve().parents[1] / "gallery"
+
+
+@pytest.mark.parametrize("page", sorted(GALLERY.glob("*.md")), ids=lambda page: page.stem)
+def test_what_a_figure_leaves_out_has_rows(page: Path) -> None:
+    """Each part that a page names is in the file of its figure, and its numbers stand in the folded table."""
+    for name, content in re.findall(r"```{left_out} (\w+)\n(.*?)```", page.read_text(), re.DOTALL):
+        for part in filter(None, content.split("\n")):
+            shown = left_out.part_of(pd.read_csv(left_out.FIGURES / f"{name}.csv"), part)
+            assert {"value", "year", "margin"} & set(shown.columns)
+            assert f"({len(shown)} rows)" in left_out.folded(name, part)
+
+
+def test_a_part_that_no_figure_has_is_refused() -> None:
+    with pytest.raises(ValueError, match="no part 'none'; there are: "):
+        left_out.folded("drift", "none")
