@@ -307,6 +307,55 @@ class Halfway(Adaptation):
         entry='    "halfway": Halfway(),\n',
     ),
     Addition(
+        "A normalizer",
+        "manhattan",
+        "networks/normalizers/manhattan.py",
+        '''"""Normalization of each row by the mean size of its values."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from bnstats._compiled import compiled
+from bnstats.networks.normalizers.normalizer import Normalizer
+
+
+@compiled
+def forward(z, state):
+    """Replace z by z / s in each row, s = mean |z| + eps."""
+    for i in range(z.shape[0]):
+        size = z.dtype.type(0)
+        for j in range(z.shape[1]):
+            size += abs(z[i, j])
+        inverse = z.dtype.type(1) / (size / z.dtype.type(z.shape[1]) + z.dtype.type(state.eps))
+        state.memory[i, 0] = inverse
+        for j in range(z.shape[1]):
+            z[i, j] *= inverse
+
+
+@compiled
+def backward(gradient, value, state):
+    """Replace the gradient g at the value by (g - sign(value) mean(g value)) / s."""
+    for i in range(gradient.shape[0]):
+        dot = gradient.dtype.type(0)
+        for j in range(gradient.shape[1]):
+            dot += gradient[i, j] * value[i, j]
+        dot /= gradient.dtype.type(gradient.shape[1])
+        for j in range(gradient.shape[1]):
+            gradient[i, j] = state.memory[i, 0] * (gradient[i, j] - np.sign(value[i, j]) * dot)
+
+
+@dataclass(frozen=True)
+class Manhattan(Normalizer):
+    """Normalization of each row by the mean size of its values."""
+
+    name = "manhattan"
+    forward = staticmethod(forward)
+    backward = staticmethod(backward)
+''',
+        wrong=("- np.sign(value[i, j]) * dot", "- value[i, j] * dot"),
+    ),
+    Addition(
         "A claim",
         "spread-at-4",
         "claims/builtin/values.py",
