@@ -348,7 +348,7 @@ BY_CALL: dict[str, dict[str, Callable[[], Any]]] = {
             "eps": lambda: 1e-5,
         }
         for kind in NORMALIZERS
-        for method in ("of", "check", "evaluate", "frozen", "memory_rows", "set_rows", "settings")
+        for method in ("of", "check", "evaluate", "frozen", "memory_rows", "set_rows", "settings", "statistics")
     },
     **{f"normalizers.{kind}.state": {"rows": lambda: 8, "step": lambda: 1} for kind in NORMALIZERS},
     "merge_stores": {"into": lambda: store("into"), "other_store": lambda: store("other")},

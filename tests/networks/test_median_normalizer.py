@@ -129,8 +129,8 @@ class WithoutPopulation(Median):
     statistics = Normalizer.statistics
 
 
-class WithoutRunning(Median):
-    follow = Normalizer.follow
+PARTS = ("name", "uses_batch", "moments", "statistics", "forward", "backward")
+WithoutRunning = type("WithoutRunning", (Normalizer,), {part: vars(Median)[part] for part in PARTS})
 
 
 class OtherPopulation(Median):

@@ -60,7 +60,6 @@ class Adaptation(CheckedMethods, ABC):
     """
 
     checks: ClassVar = {
-        "normalizer": partial(instance, wanted=Normalizer, example="bn.normalizers.Batch()"),
         "network": partial(instance, wanted=Network, example="bn.networks.Network.initial(...)"),
         "source": _statistics,
         "x": rows_of_inputs,
@@ -100,25 +99,6 @@ class Adaptation(CheckedMethods, ABC):
             all floats.
         """
 
-    def check(self, normalizer: Normalizer) -> None:
-        """Raise ValueError for a normalizer whose statistics cannot be adapted.
-
-        Parameters
-        ----------
-        normalizer : Normalizer
-            Normalizer of a network.
-
-        Raises
-        ------
-        ValueError
-            If the statistics of the normalizer are not mean and variance.
-        """
-        if normalizer.uses_batch and not normalizer.moments:
-            raise ValueError(
-                f"adaptation {self.name!r} is of means and variances, and normalizer {normalizer.name!r} has other "
-                "statistics (moments = False); leave the adaptation out."
-            )
-
     def logits(self, network: Network, source: Statistics, x: RealArray, batches: IntArray) -> RealArray:
         """Return logits in evaluation mode with adapted statistics.
 
@@ -142,10 +122,19 @@ class Adaptation(CheckedMethods, ABC):
         """
         check_rows(x, batches, network.sizes[0])
         check_shapes(source, network.recipe.hidden)
-        self.check(network.recipe.normalizer)
+        check_moments(self, network.recipe.normalizer)
         if not network.recipe.normalizer.uses_batch:
             return network.logits(x)[batches]
         return network.evaluate(x[batches], lambda k, z: self.adapt(source.mean[k], source.var[k], z))
+
+
+def check_moments(adaptation: Adaptation, normalizer: Normalizer) -> None:
+    """Raise ValueError if the statistics of a normalizer, which would be adapted, are not mean and variance."""
+    if normalizer.uses_batch and not normalizer.moments:
+        raise ValueError(
+            f"adaptation {adaptation.name!r} is of means and variances, and normalizer {normalizer.name!r} has other "
+            "statistics (moments = False); leave the adaptation out."
+        )
 
 
 def own(z: RealArray) -> Pair:

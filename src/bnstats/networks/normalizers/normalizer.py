@@ -65,7 +65,8 @@ class Normalizer(ABC):
         running statistics. If False, the values of a row depend on this row alone, and evaluation mode is `forward`.
     moments : bool
         True if these statistics are the mean and biased variance of the rows. If False, `state.mean` is another center
-        and `state.var` the square of another scale, and a subclass has methods `statistics` and `follow` for them.
+        and `state.var` the square of another scale. A subclass then has a method `statistics` for those of rows, and a
+        method `follow(state, weight)`, which moves `state.running_mean` and `state.running_var` in place toward them.
     learns_scale : bool
         True if the layer has a learned scale besides its learned shift.
     scale_free : bool
@@ -104,6 +105,7 @@ class Normalizer(ABC):
     checks_gradient: ClassVar[bool] = True
     forward: ClassVar[Callable[..., None]]
     backward: ClassVar[Callable[..., None]]
+    follow: ClassVar[Callable[..., None]]
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -173,6 +175,8 @@ class Normalizer(ABC):
         """
         return batch_size
 
+    @checked(z=values_of_layer)
+    @np.errstate(all="ignore")  # of values beyond the floats of z
     def statistics(self, z: RealArray) -> tuple[RealArray, RealArray]:
         """Return the statistics of rows, as `forward` writes those of a batch.
 
@@ -183,25 +187,18 @@ class Normalizer(ABC):
 
         Returns
         -------
-        mean, var : array, shape (units,)
-            Center and squared scale; by default mean and biased variance, summed in float64.
+        mean : array, shape (units,)
+            Center; by default the mean, summed in float64.
+        var : array, shape (units,)
+            Squared scale; by default the biased variance. Both are nan where a value of z is nan or infinite.
+
+        Examples
+        --------
+        >>> mean, var = Normalizer.of("batch").statistics(np.array([[1.0], [3.0]]))
+        >>> mean.tolist(), var.tolist()
+        ([2.0], [1.0])
         """
         return moments(z)
-
-    def follow(self, state: LayerState, weight: float) -> None:
-        """Move `state.running_mean` and `state.running_var` in place toward the statistics of a batch.
-
-        A subclass whose statistics are no moments overrides this method. Moments are followed in compiled code, with
-        the variance of the convention, which may be unbiased.
-
-        Parameters
-        ----------
-        state : LayerState
-            State of a layer after `forward`, with a row of `state.mean` and `state.var` for each set of rows.
-        weight : float
-            Weight of the batch, above 0 and at most 1.
-        """
-        raise NotImplementedError
 
     def settings(self, step: IntArray) -> FloatArray:
         """Return the numbers for `state.settings` at each training step.
@@ -329,7 +326,7 @@ class Normalizer(ABC):
                 "functions, forward(z, state) and backward(gradient, value, state)."
             )
         needed = () if self.moments or not self.uses_batch else ("statistics", "follow")
-        missing = [name for name in needed if getattr(kind, name) is getattr(Normalizer, name)]
+        missing = [name for name in needed if getattr(kind, name, None) is getattr(Normalizer, name, None)]
         if missing:
             raise ValueError(
                 f"normalizer {kind.__name__} has other statistics than mean and variance (moments = False), but no "

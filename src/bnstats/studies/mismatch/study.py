@@ -17,7 +17,7 @@ from bnstats._checks.user_code import ReadOnlyError
 from bnstats.datasets.dataset import Dataset
 from bnstats.datasets.row_batching import RowBatching
 from bnstats.datasets.shifts import Shift
-from bnstats.networks.adaptation import Adaptation
+from bnstats.networks.adaptation import Adaptation, check_moments
 from bnstats.networks.normalizers.registry import NORMALIZERS
 from bnstats.networks.recipe import Recipe
 from bnstats.simulation.identity import side_stream
@@ -145,7 +145,7 @@ class MismatchStudy(Study):
             recipe.check(n)
             for kind in self.statistics:
                 if isinstance(kind, Adaptation):
-                    kind.check(recipe.normalizer)
+                    check_moments(kind, recipe.normalizer)
             recipe.check_training(self.dataset.inputs, self.dataset.classes, self.draws_per_replicate(condition))
             condition["batching"].check(split.y, n)
             for evaluation in self.evaluations(condition):
