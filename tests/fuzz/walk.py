@@ -28,7 +28,17 @@ INNER += ("bnstats.simulation.summaries",)
 HOOKS: dict[type, tuple[str, ...]] = {
     bn.Study: (),
     Evidence: ("values",),
-    bn.normalizers.Normalizer: ("forward", "backward", "memory_rows", "set_rows", "settings", "state", "frozen"),
+    bn.normalizers.Normalizer: (
+        "forward",
+        "backward",
+        "memory_rows",
+        "set_rows",
+        "settings",
+        "state",
+        "frozen",
+        "statistics",
+        "follow",
+    ),
     bn.theory.Theory: ("law_of", "moments"),
     bn.JobArray: ("limit",),
     bn.summaries.Summary: ("df", "df_of", "leaving_out", "of", "of_controlled"),
