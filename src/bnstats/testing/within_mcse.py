@@ -103,8 +103,9 @@ def assert_within_mcse(
         estimate, truth, mcse, replicates, mcse_df = _of_table(estimate)
         exact = True
     value, true, error = _family(estimate, truth, mcse)
-    count = _replicates(replicates, value)
-    df = np.maximum(count - 1, 1) if mcse_df is None else _freedom(mcse_df, value)
+    # Without a number of replicates, mcse is taken as known.
+    count = np.full(value.shape, np.inf) if replicates is None else _per_cell("replicates", replicates, value, 2)
+    df = np.maximum(count - 1, 1) if mcse_df is None else _per_cell("mcse_df", mcse_df, value, 0)
     size, known_exactly = (np.broadcast_to(np.asarray(x, float), value.shape) for x in (scale, exact))
     require(bool((size >= 0).all()), "scale", scale, "the size of numbers, at least 0")
     rounding = ROUNDING * np.maximum(np.maximum(np.abs(value), np.abs(true)), size)
@@ -145,28 +146,17 @@ def _of_table(table: pd.DataFrame) -> tuple[Any, ...]:
     return (*(judged[name] for name in columns), judged.get("mcse_df"))
 
 
-def _replicates(given: ArrayLike | None, value: FloatArray) -> FloatArray:
-    """Return the number of replicates of each cell, inf where mcse is taken as known."""
+def _per_cell(name: str, given: ArrayLike, value: FloatArray, least: float) -> FloatArray:
+    """Return one number for each cell, of at least `least`, or above 0 if that is 0."""
     __tracebackhide__ = True
-    if given is None:
-        return np.full(value.shape, np.inf)
-    count = real_array("replicates", given, finite=False, minimum=0)
-    require(bool((count >= 2).all()), "replicates", given, "a number of at least 2 for each estimate")
+    number = real_array(name, given, finite=False, minimum=0)
+    allowed = number >= least if least else number > 0
+    required = f"a number of at least {least:g} for each estimate" if least else "a number above 0 for each estimate"
+    require(bool(allowed.all()), name, given, required)
     try:
-        return np.broadcast_to(count, value.shape)
+        return np.broadcast_to(number, value.shape)
     except ValueError:
-        raise ValueError(f"replicates of shape {count.shape} do not fit estimates of shape {value.shape}.") from None
-
-
-def _freedom(given: ArrayLike, value: FloatArray) -> FloatArray:
-    """Return the degrees of freedom of each cell's mcse."""
-    __tracebackhide__ = True
-    df = real_array("mcse_df", given, finite=False, minimum=0)
-    require(bool((df > 0).all()), "mcse_df", given, "a number above 0 for each estimate")
-    try:
-        return np.broadcast_to(df, value.shape)
-    except ValueError:
-        raise ValueError(f"mcse_df of shape {df.shape} do not fit estimates of shape {value.shape}.") from None
+        raise ValueError(f"{name} of shape {number.shape} do not fit estimates of shape {value.shape}.") from None
 
 
 def _family(
