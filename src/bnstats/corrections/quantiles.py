@@ -59,7 +59,8 @@ def _curves(groups: Groups, reference: Reference) -> Curves:
     if lone.any():
         notify(f"{groups.named(lone)} has one row: quantile normalization leaves nothing of it.")
     quantiles = {n: reference.at(n) for n in np.unique(groups.n).astype(np.intp)}
-    return Curves(tuple(Curve.of(np.sort(x, axis=0), quantiles[len(x)]) for x in _batches(groups)))
+    batches = [np.sort(x, axis=0) for x in _batches(groups)]
+    return Curves(tuple((x, _with_ties(x, quantiles[len(x)])) for x in batches))
 
 
 def _batches(groups: Groups) -> list[FloatArray]:
@@ -115,55 +116,40 @@ def _quantiles(values: FloatArray, n: int) -> FloatArray:
 
 
 @dataclass(frozen=True, eq=False)
-class Curve:
-    """Increasing, piecewise linear function of each feature of a batch, with slope 1 beyond its ends.
+class Curves:
+    """Transform by an increasing, piecewise linear function of each batch and feature, with slope 1 beyond its ends.
 
     Attributes
     ----------
-    values, corrected : array, shape (n, features)
-        Sorted values of a batch, and what becomes of them.
+    knots : tuple of pairs of arrays, shape (n, features)
+        Sorted values of each batch, and what becomes of them.
     """
 
-    values: FloatArray
-    corrected: FloatArray
-
-    @staticmethod
-    def of(values: FloatArray, quantiles: FloatArray) -> Curve:
-        """Return the curve from sorted values to the quantiles; equal values get the mean of theirs."""
-        corrected = quantiles.copy()
-        tied = values[1:] == values[:-1]
-        for feature in np.flatnonzero(tied.any(axis=0)):
-            run = np.append(0, np.cumsum(~tied[:, feature]))
-            means = np.bincount(run, corrected[:, feature]) / np.bincount(run)
-            corrected[:, feature] = means[run]
-        return Curve(values, corrected)
-
-    def __call__(self, x: FloatArray) -> FloatArray:
-        """Return the curves' values, shape (rows, features)."""
-        columns = zip(x.T, self.values.T, self.corrected.T, strict=True)
-        return np.stack([_interpolated(*column) for column in columns], axis=1)
-
-
-def _interpolated(x: FloatArray, knots: FloatArray, corrected: FloatArray) -> FloatArray:
-    """Return the function through the knots at x; a knot has its own value exactly."""
-    right = np.clip(np.searchsorted(knots, x, side="right"), 1, max(knots.size - 1, 1))
-    left = right - 1
-    right = np.minimum(right, knots.size - 1)
-    inside = np.clip(x, knots[0], knots[-1])
-    width = knots[right] - knots[left]
-    part = np.divide(inside - knots[left], width, out=np.zeros_like(x), where=width > 0)
-    return np.asarray(corrected[left] * (1 - part) + corrected[right] * part + (x - inside))
-
-
-@dataclass(frozen=True, eq=False)
-class Curves:
-    """Transform by the curve of each batch."""
-
-    curves: tuple[Curve, ...]
+    knots: tuple[tuple[FloatArray, FloatArray], ...]
 
     def __call__(self, x: FloatArray, group: NDArray[np.intp]) -> FloatArray:
         """Return corrected values of rows of the batches with these numbers."""
         corrected = np.empty_like(x)
         for rows in _rows_of(group):
-            corrected[rows] = self.curves[group[rows[0]]](x[rows])
+            columns = zip(x[rows].T, *(part.T for part in self.knots[group[rows[0]]]), strict=True)
+            corrected[rows] = np.stack([_interpolated(*column) for column in columns], axis=1)
         return corrected
+
+
+def _with_ties(values: FloatArray, quantiles: FloatArray) -> FloatArray:
+    """Return the quantiles that sorted values become; equal values get the mean of theirs."""
+    corrected = quantiles.copy()
+    tied = values[1:] == values[:-1]
+    for feature in np.flatnonzero(tied.any(axis=0)):
+        run = np.append(0, np.cumsum(~tied[:, feature]))
+        corrected[:, feature] = (np.bincount(run, corrected[:, feature]) / np.bincount(run))[run]
+    return corrected
+
+
+def _interpolated(x: FloatArray, knots: FloatArray, corrected: FloatArray) -> FloatArray:
+    """Return the function through the knots at x; a knot has its own value exactly."""
+    right = np.clip(np.searchsorted(knots, x, side="right"), 1, max(knots.size - 1, 1))
+    left, right = right - 1, np.minimum(right, knots.size - 1)
+    inside, width = np.clip(x, knots[0], knots[-1]), knots[right] - knots[left]
+    part = np.divide(inside - knots[left], width, out=np.zeros_like(x), where=width > 0)
+    return np.asarray(corrected[left] * (1 - part) + corrected[right] * part + (x - inside))
