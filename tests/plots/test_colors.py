@@ -49,7 +49,7 @@ def test_a_mode_has_its_color_whatever_stands_before_it(order: tuple[str, ...]) 
         for kind in order
         for n in (2, 4)
     ]
-    figure = plots.mismatch(pd.DataFrame(rows).assign(**ESTIMATE, best=np.nan))
+    figure = plots.mismatch(pd.DataFrame(rows).assign(**ESTIMATE, bayes_accuracy=np.nan))
     assert color_of(figure, "running") == {colors.EVALUATION}
     assert color_of(figure, "batch") == {colors.TRAINING}
 
