@@ -81,6 +81,7 @@ def run(
     --------
     Estimate the mean of the larger of two uniform numbers, which is 2 / 3:
 
+    >>> from dataclasses import dataclass
     >>> @dataclass(frozen=True)
     ... class LargerOfTwo(Study):
     ...     def conditions(self):
