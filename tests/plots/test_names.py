@@ -174,6 +174,7 @@ def test_a_view_can_be_printed_on_any_terminal(
 
     Terminal.encoding = property(lambda _: encoding)  # type: ignore[assignment]
     monkeypatch.setattr(sys, "stdout", Terminal())
-    for text in (repr(named), named.summary(), repr(result)):
-        assert sign in text
+    assert sign in repr(named)
+    assert sign in repr(result)
+    for text in (repr(named), named.summary(), repr(result), result.summary()):
         text.encode(encoding if encoding not in (None, "?") else "utf-8")
