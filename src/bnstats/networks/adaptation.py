@@ -14,17 +14,21 @@ from bnstats._checks.arguments import CheckedMethods
 from bnstats._checks.array_types import IntArray, RealArray
 from bnstats._checks.arrays import rows_of_inputs
 from bnstats._checks.numbers import number, whole
-from bnstats._checks.user_code import is_own
+from bnstats._checks.user_code import CHECKING, checked_before, is_own
 from bnstats._checks.values import instance
-from bnstats.networks.layer_statistics import Statistics, check_rows, check_shapes, floats, rows_of_batches
+from bnstats.networks.layer_statistics import (
+    Statistics,
+    check_rows,
+    check_shapes,
+    floats,
+    rows_of_batches,
+    statistics_of,
+)
 from bnstats.networks.network import Network
 from bnstats.networks.normalizers.normalizer import Normalizer
 from bnstats.statistics.conventions import smooth
 
 Pair = tuple[RealArray, RealArray]
-
-
-_statistics = partial(instance, wanted=Statistics, example="network.running")
 
 
 def _values(name: str, given: Any) -> RealArray:
@@ -40,6 +44,8 @@ def _fitting(adapt: Callable[..., Pair]) -> Callable[..., Pair]:
 
     @wraps(adapt)
     def door(self: Adaptation, mean: Any, var: Any, z: Any) -> Pair:
+        if CHECKING.done:
+            return adapt(self, mean, var, z)
         mean, var, z = floats("mean", mean), floats("var", var), _values("z", z)
         if any(part.ndim > 1 or part.size not in (1, z.shape[-1]) for part in (mean, var)):
             raise ValueError(
@@ -61,7 +67,7 @@ class Adaptation(CheckedMethods, ABC):
 
     checks: ClassVar = {
         "network": partial(instance, wanted=Network, example="bn.networks.Network.initial(...)"),
-        "source": _statistics,
+        "source": statistics_of,
         "x": rows_of_inputs,
         "batches": rows_of_batches,
     }
@@ -125,7 +131,8 @@ class Adaptation(CheckedMethods, ABC):
         check_moments(self, network.recipe.normalizer)
         if not network.recipe.normalizer.uses_batch:
             return network.logits(x)[batches]
-        return network.evaluate(x[batches], lambda k, z: self.adapt(source.mean[k], source.var[k], z))
+        with checked_before(self if is_own(self) else network.recipe.normalizer):
+            return network.evaluate(x[batches], lambda k, z: self.adapt(source.mean[k], source.var[k], z))
 
 
 def check_moments(adaptation: Adaptation, normalizer: Normalizer) -> None:

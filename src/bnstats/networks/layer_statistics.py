@@ -26,10 +26,12 @@ class Statistics:
     var: tuple[Float32Array, ...]
 
 
-def statistics_of(name: str, given: Any) -> Statistics | None:
-    """Return the given statistics, or None for the running ones; raise ValueError for anything else."""
-    statistics: Statistics | None = given
-    return None if given is None else instance(name, statistics, Statistics, "network.running")
+def statistics_of(name: str, given: Any) -> Statistics:
+    """Return the given statistics; raise ValueError for anything else, and for negative variances."""
+    statistics: Statistics = instance(name, given, Statistics, "network.running")
+    for var in statistics.var:
+        variance_of_layer("var", var)
+    return statistics
 
 
 def check_shapes(statistics: Any, hidden: tuple[int, ...]) -> None:

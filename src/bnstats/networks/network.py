@@ -71,7 +71,7 @@ class Network(Parameters):
         "x": rows_of_inputs,
         "y": classes_of_rows,
         "batches": rows_of_batches,
-        "statistics": statistics_of,
+        "statistics": lambda name, given: None if given is None else statistics_of(name, given),
     }
     per_row: ClassVar = ("x", "y")
 
@@ -139,7 +139,7 @@ class Network(Parameters):
         array, shape (rows, classes)
             Logits.
         """
-        return self.hidden(x, statistics, len(self.recipe.hidden))
+        return self._evaluated(x, statistics, len(self.recipe.hidden))
 
     def hidden(self, x: RealArray, statistics: Statistics | None, layer: int) -> RealArray:
         """Return the values that a hidden layer normalizes in evaluation mode.
@@ -158,11 +158,15 @@ class Network(Parameters):
         array, shape (rows, units)
             Products of the layer's inputs and weights.
         """
-        layer = whole("layer", layer, minimum=0, maximum=len(self.recipe.hidden))
+        return self._evaluated(x, statistics, whole("layer", layer, minimum=0, maximum=len(self.recipe.hidden)))
+
+    def _evaluated(self, x: RealArray, statistics: Statistics | None, layer: int) -> RealArray:
+        """Return what `hidden` returns, from arguments that were checked one by one."""
         x, _ = self._checked(x, np.arange(len(x))[np.newaxis], evaluating=True)
         used = self.running if statistics is None else statistics
         check_shapes(used, self.recipe.hidden)
-        return self.evaluate(x, lambda k, _: (used.mean[k], used.var[k]), layer)
+        with checked_before(self.recipe.normalizer):
+            return self.evaluate(x, lambda k, _: (used.mean[k], used.var[k]), layer)
 
     @np.errstate(all="ignore")  # the logits of a network that has diverged are not finite
     def evaluate(self, values: RealArray, normalized_by: LayerStatistics, layer: int | None = None) -> RealArray:
