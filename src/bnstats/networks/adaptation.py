@@ -18,11 +18,10 @@ from bnstats._checks.user_code import CHECKING, checked_before, is_own
 from bnstats._checks.values import instance
 from bnstats.networks.layer_statistics import (
     Statistics,
+    check_given,
     check_rows,
-    check_shapes,
     floats,
     rows_of_batches,
-    statistics_of,
 )
 from bnstats.networks.network import Network
 from bnstats.networks.normalizers.normalizer import Normalizer
@@ -67,7 +66,7 @@ class Adaptation(CheckedMethods, ABC):
 
     checks: ClassVar = {
         "network": partial(instance, wanted=Network, example="bn.networks.Network.initial(...)"),
-        "source": statistics_of,
+        "source": partial(instance, wanted=Statistics, example="network.running"),
         "x": rows_of_inputs,
         "batches": rows_of_batches,
     }
@@ -127,7 +126,7 @@ class Adaptation(CheckedMethods, ABC):
             Logits.
         """
         check_rows(x, batches, network.sizes[0])
-        check_shapes(source, network.recipe.hidden)
+        check_given(source, network.recipe.hidden)
         check_moments(self, network.recipe.normalizer)
         if not network.recipe.normalizer.uses_batch:
             return network.logits(x)[batches]

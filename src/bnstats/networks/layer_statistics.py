@@ -9,6 +9,7 @@ import numpy as np
 
 from bnstats._checks.array_types import Float32Array, IntArray, RealArray
 from bnstats._checks.arrays import real_array
+from bnstats._checks.user_code import CHECKING
 from bnstats._checks.values import instance, shown
 
 
@@ -26,12 +27,18 @@ class Statistics:
     var: tuple[Float32Array, ...]
 
 
-def statistics_of(name: str, given: Any) -> Statistics:
-    """Return the given statistics; raise ValueError for anything else, and for negative variances."""
-    statistics: Statistics = instance(name, given, Statistics, "network.running")
-    for var in statistics.var:
-        variance_of_layer("var", var)
-    return statistics
+def statistics_of(name: str, given: Any) -> Statistics | None:
+    """Return the given statistics, or None for the running ones; raise ValueError for anything else."""
+    statistics: Statistics | None = given
+    return None if given is None else instance(name, statistics, Statistics, "network.running")
+
+
+def check_given(statistics: Statistics, hidden: tuple[int, ...]) -> None:
+    """Raise ValueError if a user's statistics do not fit hidden layers of these units, or a variance is negative."""
+    if not CHECKING.done:
+        check_shapes(statistics, hidden)
+        for var in statistics.var:
+            variance_of_layer("var", var)
 
 
 def check_shapes(statistics: Any, hidden: tuple[int, ...]) -> None:

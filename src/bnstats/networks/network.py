@@ -19,8 +19,8 @@ from bnstats.networks.kernels.layers import LayerState, layers_of, table_of
 from bnstats.networks.kernels.passes import Plan, plan_of
 from bnstats.networks.layer_statistics import (
     Statistics,
+    check_given,
     check_rows,
-    check_shapes,
     rows_of_batches,
     statistics_of,
 )
@@ -71,7 +71,7 @@ class Network(Parameters):
         "x": rows_of_inputs,
         "y": classes_of_rows,
         "batches": rows_of_batches,
-        "statistics": lambda name, given: None if given is None else statistics_of(name, given),
+        "statistics": statistics_of,
     }
     per_row: ClassVar = ("x", "y")
 
@@ -164,7 +164,8 @@ class Network(Parameters):
         """Return what `hidden` returns, from arguments that were checked one by one."""
         x, _ = self._checked(x, np.arange(len(x))[np.newaxis], evaluating=True)
         used = self.running if statistics is None else statistics
-        check_shapes(used, self.recipe.hidden)
+        if statistics is not None:
+            check_given(statistics, self.recipe.hidden)
         with checked_before(self.recipe.normalizer):
             return self.evaluate(x, lambda k, _: (used.mean[k], used.var[k]), layer)
 
