@@ -35,7 +35,7 @@ class Verdict(SphinxRole):
             text = f"There is no claim {self.text!r}."
             return [], [self.inliner.reporter.error(text, line=self.lineno)]
         verdict = verdicts().get(self.text, NOT_YET)
-        address = f"{'../' * self.env.docname.count('/')}ledger.html#{self.text}"
+        address = f"{'../' * self.env.docname.count('/')}ledger.html" + f"#{self.text}" * (verdict != NOT_YET)
         return [nodes.reference("", verdict, refuri=address, classes=["verdict", verdict.split()[0]])], []
 
 
