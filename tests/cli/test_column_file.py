@@ -273,6 +273,6 @@ def test_the_command_says_what_it_has_read(tmp_path: Path, capsys: pytest.Captur
     assert printed.startswith(
         f"{tmp_path / 'grades.csv'}, column score (semicolon, decimal comma): 50 values read, 0 m"
     )
-    assert " grades " in printed
+    assert "population grades" in printed
     assert main([*given, "--no-header", "--column", "2", "--missing", "score"]) == 0
     assert "column 2 (semicolon, decimal comma, no header): 50 values read, 1 m" in capsys.readouterr().out
