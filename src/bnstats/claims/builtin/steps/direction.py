@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from bnstats.claims.claim import Claim, Region
@@ -29,17 +31,47 @@ SAID = "often said of batch normalization"
 RATE, MOMENTUM, TRAINED = 0.02, 0.9, 20
 
 
-def _measured(measure: str, rule: RowBatching = Shuffled(), n: int = 20, **how: Any) -> Measures:
-    """Return a measure of digits networks, by default after 60 steps with shuffled batches of 20."""
-    step, statistics, batches = how.get("step", 60), how.get("statistics", BATCH), how.get("batches", 128)
+@dataclass(frozen=True)
+class DigitsStep:
+    """Measure of digits networks, by default after 60 steps with shuffled batches of 20, as a source of evidence."""
+
+    measure: str
+    rule: RowBatching = Shuffled()
+    n: int = 20
+    step: int = 60
+    statistics: str = BATCH
+    batches: int = 128
+
+    @property
+    def scope(self) -> str:
+        """Data, networks and batches, in phrases separated by semicolons."""
+        trained = f"learning rate {RATE}, momentum {MOMENTUM}, shuffled batches of {TRAINED}"
+        rule = f"steps of batches of {self.n} ({self.rule})"
+        return f"digits; hidden units: 32 and 32; {self.step} steps; {trained}; {rule}"
+
+    @property
+    def study(self) -> StepStudy:
+        """Study of this measure alone; the first access loads the data."""
+        return _study(self)
+
+    @property
+    def key(self) -> StepKey:
+        """Key of the measure."""
+        return StepKey(self.step, self.statistics, self.measure)
+
+
+@cache
+def _study(of: DigitsStep) -> StepStudy:
     recipe = Recipe((32, 32), learning_rate=RATE, sgd_momentum=MOMENTUM)
-    kinds = (BATCH, POPULATION) if measure == NOISE else (statistics,)
-    study = StepStudy(
-        Dataset.of("digits"), (recipe,), (rule,), (n,), (step,), Shuffled(), TRAINED, kinds, (measure,), batches, 0.1
-    )  # fmt: skip
-    trained = f"learning rate {RATE}, momentum {MOMENTUM}, shuffled batches of {TRAINED}"
-    scope = f"digits; hidden units: 32 and 32; {step} steps; {trained}; steps of batches of {n} ({rule})"
-    return Measures(((Measure(study, StepKey(step, statistics, measure), scope), 1.0),))
+    kinds = (BATCH, POPULATION) if of.measure == NOISE else (of.statistics,)
+    return StepStudy(
+        *(Dataset.of("digits"), (recipe,), (of.rule,), (of.n,), (of.step,), Shuffled(), TRAINED),
+        *(kinds, (of.measure,), of.batches, 0.1),
+    )
+
+
+def _measured(measure: str, rule: RowBatching = Shuffled(), n: int = 20, **how: Any) -> Measures:
+    return Measures(((DigitsStep(measure, rule, n, **how), 1.0),))
 
 
 def _offset_ratio(activation: str) -> Measures:
