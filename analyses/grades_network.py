@@ -43,7 +43,7 @@ def simulate(options: Options) -> pd.DataFrame:
     exact. The ceiling is that of a grade by itself: of normal grades, the rest of the batch adds nothing.
     """
     real = bn.Population.of(course_grades()["grade"].to_numpy(), "real grades")
-    sizes = (2, 8, 64) if options.quick else SIZES
+    sizes = (2, 3, 64) if options.quick else SIZES
     few = options.study("grades_network", full=_networks(FEW, STEPS), quick=_networks(8, 1000))
     many = options.study("grades_network-many", full=_networks(MANY, STEPS), quick=_networks(8, 1000))
     fewer = options.study("grades_network-fewer", full=_networks(FEWER, STEPS), quick=_networks(8, 1000))

@@ -84,6 +84,10 @@ CALLS: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
         lambda **rows: bn.RunningStats("torch", 1, **rows).normalize(np.ones((1, ROWS))),
         {"mean": X, "var": OUTCOME.abs()},
     ),
+    "theory.loss_offset": (
+        lambda **rows: bn.theory.loss_offset(NETWORK, **rows, batch_size=4),
+        {"x": FRAME, "y": CLASS},
+    ),
     "Dataset.of": (
         lambda **rows: bn.Dataset.of((rows["x of dataset"], rows["y of dataset"])).split(np.random.default_rng(0)).y,
         {"x of dataset": FRAME, "y of dataset": CLASS},

@@ -19,9 +19,9 @@ from bnstats.sampling.populations import Population
 from bnstats.studies.information.measure import measure_information
 
 
-def headline(start: str) -> list[str]:
-    """The numbers of the gallery's sentence that begins so."""
-    (quote,) = (quote for quote in QUOTES["docs/gallery/index.md"] if quote.text.startswith(start))
+def headline(page: str, start: str) -> list[str]:
+    """The numbers of the sentence of a gallery page that begins so."""
+    (quote,) = (quote for quote in QUOTES[f"docs/gallery/{page}.md"] if quote.text.startswith(start))
     return quote.values()
 
 
@@ -36,7 +36,7 @@ def test_letters_that_can_be_named(other_seed: Options) -> None:
     settings = other_seed.study("letters", full=0.002, quick=0.02)
     found = measure_information(population, labels=letter_grades.CUTS, batch_sizes=(2, 4, 64), **settings)
     right = 100 * found.table.query("measure == 'accuracy'").set_index("batch_size")["value"]
-    said = headline("{:.0f} % of letters")
+    said = headline("letter_grades", "{:.0f} % of letters")
     assert [f"{right[2]:.0f}", f"{100 * found.guess:.0f}", f"{10 * round(right[64] / 10):.0f}"] == said
     assert f"{right[4]:.0f}" not in said
 
@@ -48,6 +48,6 @@ def wrong(batch_size: int, normalizer: Normalizer, given: Options) -> float:
 
 
 def test_batch_norm_and_group_norm_in_batches_of_two(other_seed: Options) -> None:
-    said = headline("batches of 2: {:.0f} % wrong")
+    said = headline("remedies", "batches of 2: {:.0f} % wrong")
     assert [f"{wrong(2, normalizer, other_seed):.0f}" for normalizer in (Batch(), Group())] == said
     assert f"{wrong(4, Batch(), other_seed):.0f}" != said[0]

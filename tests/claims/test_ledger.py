@@ -318,5 +318,6 @@ def test_what_is_so_by_construction_is_marked():
     assert algebra == {
         "variance-biased-exactly", "question-zeros", "equal-values-become-zeros", "only-order-survives-at-2",
         "normalized-batches-comparable", "zero-at-3", "zero-at-8", "zero-at-64", "same-batches-show-mean",
-        "spread-at-3", "spread-at-64", "tenth-at-3", "tenth-at-64",
+        "spread-at-3", "spread-at-64", "tenth-at-3", "tenth-at-64", "d-at-zero-at-3", "d-at-zero-at-64",
+        "equal-grades-are-rare-at-3", "one-letter-is-rare-at-8",
     }  # fmt: skip

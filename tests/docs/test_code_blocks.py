@@ -25,7 +25,7 @@ from shown_on_pages import SHOWN
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 EXTRAS = PROJECT["project"]["optional-dependencies"]
 # Prompts run as doctests, directives when the site is built; text is only shown.
-OTHERS = {"doctest", "text", "{image}", "{toctree}", "{raw}", "{measured}", "{note}", "{literalinclude}"}
+OTHERS = {"doctest", "text", "{image}", "{toctree}", "{raw}", "{measured}", "{note}", "{literalinclude}", "{left_out}"}
 PYTHON = ("python", "{code-cell}")
 # As long as the pages say, some would run for hours.
 SHORTER = {
@@ -160,6 +160,11 @@ def help_of(*command: str) -> str:
     return done.stdout
 
 
+def is_declared(program: str) -> bool:
+    """Whether the extra for developers installs this program."""
+    return any(re.match(rf"{program}\b", package) for package in EXTRAS["dev"])
+
+
 def problem(command: str) -> str | None:
     """What there is not: the program, the file, the extra, or an option; None if all is there."""
     words = [word for word in shlex.split(command) if not re.fullmatch(r"\w+=\S*", word)]
@@ -173,13 +178,12 @@ def problem(command: str) -> str | None:
         module = words[1] == "-m"
         target, arguments = (words[2], words[3:]) if module else (words[1], words[2:])
         if not (find_spec(target) if module else (ROOT / target).exists()):
-            return f"no {target}"
+            return None if is_declared(target) else f"no {target}"
         program = [sys.executable, *(("-m",) if module else ()), target]
     elif "/" in words[0]:
         return None if os.access(ROOT / words[0], os.X_OK) else f"no {words[0]}"
     elif shutil.which(words[0]) is None:
-        declared = any(re.match(rf"{words[0]}\b", package) for package in EXTRAS["dev"])
-        return None if declared else f"no {words[0]}"
+        return None if is_declared(words[0]) else f"no {words[0]}"
     options = [word.partition("=")[0] for word in arguments if word.startswith("-")]
     unknown = [option for option in options if not re.search(rf"(^|[\s,\[]){option}\b", help_of(*program))]
     return f"no option {unknown}" if unknown else None

@@ -381,9 +381,10 @@ def test_figure() -> None:
 
     found = bn.measure_gradients(normalizers=["batch", "none"], **SMALL)
     assert isinstance(found, Gradients)
-    axes = found.plot().axes
+    figure = found.plot()
+    axes = figure.axes
     assert [ax.get_title() for ax in axes] == ["normalizer batch", "normalizer none"]
-    assert [text.get_text() for text in axes[-1].get_legend().get_texts()] == ["4", "8"]
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["4", "8"]
     plt.close("all")
 
 

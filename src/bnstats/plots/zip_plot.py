@@ -82,7 +82,7 @@ def zip_plot(ax: Axes, frame: pd.DataFrame, *, level: float = 0.95, colors: tupl
     >>> figure, (ax,) = panels(1)
     >>> zip_plot(ax, pd.DataFrame({"low": [0.5, -1.0], "high": [1.5, 1.0], "target": 0.0}))
     >>> [text.get_text() for text in ax.get_legend().get_texts()]
-    ['50.0% hold it', '50.0% miss it']
+    ['50.0 % hold it', '50.0 % miss it']
     """
     rows, pair = ranked(frame), [color("each of colors", one) for one in as_many("colors", colors, 2)]
     for holds, own in zip((True, False), pair, strict=True):
