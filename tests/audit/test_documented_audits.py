@@ -13,16 +13,17 @@ DOCS = Path(__file__).parent.parent.parent / "docs"
 
 @pytest.mark.parametrize("page", ["tutorials/practitioner.md", "gallery/audit.md"])
 def test_the_example_names_what_is_wrong_and_mends_it(
-    page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    blocks = re.findall(r"```python\n(.*?)```", (DOCS / page).read_text(), re.DOTALL)
-    (code,) = (block for block in blocks if "import torch" in block)
+    cells = re.findall(r"```\{code-cell\} python\n(?::\w+:.*\n)*(.*?)```", (DOCS / page).read_text(), re.DOTALL)
+    first = next(i for i, cell in enumerate(cells) if "import torch" in cell)
+    code = "import bnstats as bn\n" + "\n".join(cells[first:])
     monkeypatch.chdir(tmp_path)
     torch.manual_seed(0)
     names: dict[str, Any] = {}
     exec(code, names)
     assert [finding.cause for finding in names["report"].findings] == ["start_remains"]
-    assert 'Mend: bn.recalibrate(model, loader, kind="population")' in capsys.readouterr().out
+    assert 'Mend: bn.recalibrate(model, loader, kind="population")' in names["report"].summary()
     x, y = names["loader"].dataset.tensors
     with torch.no_grad():
         before, after = (
