@@ -10,8 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy.sparse import csr_array
-from scipy.sparse.csgraph import connected_components
 
 ROOT = Path(__file__).parents[1]
 
@@ -50,10 +48,13 @@ def circles(root: Path) -> list[list[str]]:
     names = sorted(known)
     place = {name: i for i, name in enumerate(names)}
     pairs = [(place[name], place[other]) for name in names for other in imported(known[name], known) if other in place]
-    rows, columns = np.array([pair for pair in pairs if pair[0] != pair[1]] or np.empty((0, 2), int)).T
-    graph = csr_array((np.ones(rows.size), (rows, columns)), shape=(len(names),) * 2)
-    _, part = connected_components(graph, connection="strong")
-    groups = [[names[i] for i in np.flatnonzero(part == label)] for label in np.unique(part)]
+    reached = np.zeros((len(names), len(names)), bool)
+    for one, other in pairs:
+        reached[one, other] = one != other
+    for _ in range(len(names).bit_length()):  # each time over ways twice as long
+        reached |= (reached.astype(np.float32) @ reached.astype(np.float32)) > 0
+    mutual = reached & reached.T
+    groups = {tuple(np.flatnonzero(row)): [names[i] for i in np.flatnonzero(row)] for row in mutual}.values()
     return sorted(group for group in groups if len(group) > 1)
 
 
