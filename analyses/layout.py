@@ -55,8 +55,9 @@ def fit_titles(figure: Figure) -> None:
         _break(ax.title, size.width)
         _break(ax.xaxis.label, size.width)
         _break(ax.yaxis.label, size.height, along="height")
-    if figure._suptitle is not None:  # type: ignore[attr-defined]
-        _break(figure._suptitle, 0.98 * figure.bbox.width)  # type: ignore[attr-defined]
+    for text in figure.texts:
+        if text.get_text() == figure.get_suptitle():
+            _break(text, 0.98 * figure.bbox.width)
 
 
 def _break(text: Text, most: float, along: str = "width") -> None:
@@ -86,7 +87,7 @@ def stack(figure: Figure) -> None:
     axes = panels_of(figure)
     if not axes:
         return
-    rows = axes[0].get_subplotspec().get_gridspec().nrows  # type: ignore[union-attr]
+    rows = axes[0].get_subplotspec().get_gridspec().nrows
     taller = 1.4 if max(map(_refill, axes)) else 1.0
     figure.set_size_inches(NARROW, figure.get_figheight() * len(axes) / rows * taller + 0.5)
     for ax, place in zip(axes, GridSpec(len(axes), 1, figure=figure), strict=True):

@@ -1,4 +1,4 @@
-"""What pytest leaves alone, and which files make up `pytest -m quick`, the loop while working: a part of every room.
+"""Files that pytest leaves alone, and those of `pytest -m quick`, the loop while working: a part of every room.
 
 All of quick takes at most two minutes on two cores. What is marked `slow` in a quick file is left out.
 """

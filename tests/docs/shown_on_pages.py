@@ -1,4 +1,4 @@
-"""What pages with output show, as checks of the names that their code leaves: the sentences beside it must hold.
+"""Checks of what pages show: the names that their code leaves must bear out the sentences beside it.
 
 Seeds are fixed, so these checks are of one outcome. Each bound is four standard errors or more from what is measured,
 so that another seed would break one of them less than once in a hundred times; each would fail on the opposite effect.

@@ -126,7 +126,7 @@ def test_what_a_page_with_output_shows_is_checked() -> None:
 
 
 def test_no_reader_meets_code_that_is_only_there_for_a_test() -> None:
-    """What a reader sees is a number, a table or a figure, not a comparison that prints True."""
+    """Examples show a number, a table or a figure, not a comparison that prints True."""
     of_readers = [block for block in blocks() if block.kind in (*PYTHON, "doctest")]
     odd = [str(block) for block in of_readers if re.search(r"(?<!\.)\b(bool|set)\(|doctest: \+SKIP", block.text)]
     assert odd == []
@@ -161,7 +161,7 @@ def help_of(*command: str) -> str:
 
 
 def is_declared(program: str) -> bool:
-    """Whether the extra for developers installs this program."""
+    """Return True if the extra for developers installs this program."""
     return any(re.match(rf"{program}\b", package) for package in EXTRAS["dev"])
 
 

@@ -128,7 +128,7 @@ def running_statistics_follow_those_of_the_batch(normalizer: Normalizer) -> None
 
 
 def recalibrations_agree_on_one_batch(normalizer: Normalizer) -> None:
-    """Of all rows as one batch, precise and population statistics are the same, and averaged ones but for unbiasing."""
+    """With all rows as one batch, precise, population and averaged statistics agree, but for the unbiased variance."""
     network, rows = trained(normalizer)[0], np.arange(len(DATA.y))[np.newaxis]
     whole = population(network, DATA.x)
     same = normalizer.set_rows(rows.size) == rows.size
@@ -142,7 +142,7 @@ def recalibrations_agree_on_one_batch(normalizer: Normalizer) -> None:
 
 
 def evaluation_does_not_depend_on_other_rows(normalizer: Normalizer) -> None:
-    """By given statistics; with those of the batch it is training mode, where one set of rows has them."""
+    """Given statistics normalize each row alone; the batch's own give training mode, if one set of rows has them."""
     z = values()
     mean, var = normalizer.statistics(z)
     whole = normalizer.evaluate(z, mean, var, EPS)

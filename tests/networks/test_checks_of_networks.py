@@ -28,7 +28,7 @@ def network(depth: int, normalizer: Batch | None = None) -> Network:
 
 
 def checks_in(run: Callable[[], object]) -> Counter[str]:
-    """How often each check of arguments is called."""
+    """Count the calls of each check of arguments."""
     found: Counter[str] = Counter()
 
     def count(frame: Any, event: str, _: object) -> None:

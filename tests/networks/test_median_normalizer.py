@@ -74,7 +74,7 @@ def test_the_laws_are_those_of_statistics_that_are_no_moments():
 
 
 def test_running_statistics_are_averages_of_medians_and_mads():
-    """Of the values of the first layer at its weights in each step. Wrong: means, and averaged squares."""
+    """Running statistics average the first layer's medians and MADs of each step; means and squares are wrong."""
     (network, _), found = trained(Median(), BATCHES[:1]), []
     center, scale = network.running.mean[0].astype(float), np.sqrt(network.running.var[0].astype(float))
     for batch in BATCHES[1:6]:

@@ -65,7 +65,7 @@ def test_a_normalizer_with_parameters_has_the_color_of_its_kind() -> None:
 
 
 def test_a_line_has_one_color_and_marker_in_all_panels() -> None:
-    """Of a population that the first panel lacks, too."""
+    """A population that the first panel lacks keeps its color in later panels, too."""
     rows = [("a", "mean"), ("b", "mean"), ("b", "var"), ("c", "var")]
     table = pd.DataFrame([{"population": p, "estimator": e} for p, e in rows])
     table = table.assign(batching="IID()", measure="rmse", batch_size=4, value=0.5, **ESTIMATE)

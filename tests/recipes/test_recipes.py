@@ -48,7 +48,7 @@ def copied(folder: Path) -> Path:
 
 
 def outcomes(folder: Path) -> tuple[Counter[str], Counter[str], str]:
-    """How many tests of each addition have passed, and how many have failed, by the recipes' commands in one run."""
+    """Count passed and failed tests of each addition in one run of the recipes' commands."""
     commands = [command(addition) for addition in ADDITIONS]
     paths = sorted({path for files, _ in commands for path in files})
     chosen = " or ".join(f"({expression})" for _, expression in commands)

@@ -50,7 +50,7 @@ def batches(rule: bn.Batching, name: str, n: int, count: int = BATCHES, seed: in
 
 
 def z_of(replicates: np.ndarray, claim: float) -> float:
-    """How many standard errors the mean of independent replicates is from the claim; 0 or inf if they do not vary."""
+    """Return the distance of the mean from the claim in standard errors; 0 or inf if replicates do not vary."""
     if replicates.std() <= 1e-12 * np.abs(replicates).max():
         return 0.0 if np.isclose(replicates[0], claim, rtol=1e-9, atol=0.0) else np.inf
     return float((replicates.mean() - claim) / (replicates.std(ddof=1) / np.sqrt(replicates.size)))

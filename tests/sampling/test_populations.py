@@ -66,7 +66,7 @@ def test_closed_forms_here_are_of_named_populations() -> None:
 
 
 def expectation(law: object, order: int, center: float) -> float:
-    """Of the power of the deviation: a sum over a discrete law's values, else an integral over its quantiles.
+    """Return a moment about a center: a sum over a discrete law's values, else an integral over its quantiles.
 
     The integral is taken in the logarithm of the probability of either tail, where the integrand decays exponentially.
     """

@@ -54,7 +54,7 @@ def sample(x: np.ndarray, model: np.ndarray | None = None, value_range: float = 
 
 
 def kind(name: str) -> str:
-    """What a summary is of: events, estimates with their standard errors, positive numbers, or numbers."""
+    """Name what a summary takes: events, estimates with standard errors, positive numbers, or numbers."""
     summary = SUMMARIES[name]
     if summary.of_events:
         return "events"

@@ -35,7 +35,7 @@ def line_with(result: Result, *words: str) -> str:
 
 
 def test_convergence_says_rates_and_how_large_a_batch_gives_a_tenth(convergence: bn.results.Convergence) -> None:
-    """By theory: sigma/sqrt(n) is a tenth at 100; of normal values the RMSE of the variance, sqrt(2n - 1)/n, at 199.5.
+    """By theory sigma/sqrt(n) is a tenth at 100; of normal values the RMSE of the variance, sqrt(2n - 1)/n, at 199.5.
 
     Errors of 5 % or less, and a line between sizes: the size is at most a tenth off. A false alarm needs 2 standard
     errors at the seed 0, which is fixed; the size of another estimator is twice as far.

@@ -49,7 +49,7 @@ ROWS = np.arange(16)[np.newaxis]
 @pytest.mark.parametrize("activation", ["relu", "linear"])
 @pytest.mark.parametrize("name", NORMALIZERS)
 def test_a_step_of_training_is_minus_the_rate_times_the_gradient(name: str, activation: str) -> None:
-    """Of all parameters. Wrong: the gradient of the next batch."""
+    """The step holds for all parameters; the gradient of the next batch is wrong."""
     recipe = Recipe((16, 8), NORMALIZERS[name], learning_rate=0.5, activation=activation)
     network = Network.initial(recipe, 6, 3, np.random.default_rng(1))
     before = network.parameters.copy()

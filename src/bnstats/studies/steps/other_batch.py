@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from bnstats._checks.arguments import checked
 from bnstats._checks.array_types import FloatArray, IntArray, RealArray
@@ -127,9 +128,9 @@ class OtherBatch(Normalizer):
     def set_rows(self, batch_size: int) -> int:
         return self.others
 
-    def state(self, rows: int, units: int, eps: float, dtype: object = np.float32, step: int = 1) -> LayerState:
+    def state(self, rows: int, units: int, eps: float, dtype: DTypeLike = np.float32, step: int = 1) -> LayerState:
         """Return the state of a layer, with one set of statistics: those of the last rows."""
-        found = super().state(rows, units, eps, dtype, step)  # type: ignore[arg-type]
+        found = super().state(rows, units, eps, dtype, step)
         return found._replace(mean=found.mean[:1], var=found.var[:1])
 
     def settings(self, step: IntArray) -> FloatArray:
