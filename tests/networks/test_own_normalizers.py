@@ -132,7 +132,23 @@ def nothing(*_):
     pass
 
 
+@numba.njit
+def undeclared(z, state):
+    state.mean[0] = 1.0  # compiled code does not notice that there is no such row
+    for row in range(z.shape[0]):
+        z[row] *= 2.0
+
+
+@numba.njit
+def too_much_memory(z, state):
+    state.memory[len(state.memory)] = 1.0
+    for row in range(z.shape[0]):
+        z[row] *= 2.0
+
+
 REFUSED = {
+    "writes statistics": (lambda: own(undeclared), "forward of normalizer 'mine' writes beyond state.mean; declare"),
+    "writes memory": (lambda: own(too_much_memory), "forward of normalizer 'mine' writes beyond state.memory; declare"),
     "raises": (lambda: own(fails), "forward of normalizer 'mine' raises RuntimeError: no such thing."),
     "returns": (lambda: own(swapped), "forward of normalizer 'mine' returns ndarray; it changes its first argument in"),
     "does nothing": (lambda: own(nothing), "forward of normalizer 'mine' leaves z as it is"),

@@ -15,6 +15,7 @@ PROBES = 256  # entries of z that are compared
 LEAST_ROWS = 8  # normalized values of fewer rows hardly depend on z
 STEPS = (1e-4, 1e-6)  # the better step counts, because the other one may straddle a kink, such as that of |z|
 READ = ("running_mean", "running_var", "settings")  # fields of the state that a normalizer must not write
+WRITTEN = ("mean", "var", "memory")  # fields that it may write, as far as they were declared
 TOLERANCE = 1e-4  # relative to the largest entry; rounding causes errors of 1e-7, the difference formula of 1e-12
 
 
@@ -29,9 +30,10 @@ def check_gradient(normalizer: Normalizer, rows: int, units: int, eps: float) ->
     rng = np.random.default_rng(0)
     z = rng.normal(size=(rows, units)) * rng.uniform(0.5, 2, units) + rng.normal(size=units)
     direction = rng.normal(size=z.shape)
-    state = normalizer.state(rows, units, eps, np.float64)
+    state, beyond = _with_room(normalizer.state(rows, units, eps, np.float64), rows)
     state.mean[:], state.var[:] = np.nan, np.nan
     value = _forward(normalizer, z, state)
+    _check_room(normalizer, "forward", beyond)
     _check_forward(normalizer, z, value, state)
     if normalizer.uses_batch:
         _check_statistics(normalizer, z, state)
@@ -39,9 +41,26 @@ def check_gradient(normalizer: Normalizer, rows: int, units: int, eps: float) ->
         return
     gradient = direction.copy()
     _call(normalizer, "backward", gradient, value.copy(), state)
+    _check_room(normalizer, "backward", beyond)
     places = rng.permutation(z.size)[:PROBES]
     differences = np.array([_difference(normalizer, z, direction, state, place, gradient) for place in places])
     _compare(normalizer, gradient.ravel()[places], differences, np.array(np.unravel_index(places, z.shape)))
+
+
+def _with_room(state: LayerState, rows: int) -> tuple[LayerState, dict[str, FloatArray]]:
+    """Return a state with NaN behind each array, and what lies there: compiled code writes beyond an array unseen."""
+    padded = {name: np.pad(getattr(state, name), ((0, rows), (0, 0)), constant_values=np.nan) for name in WRITTEN}
+    sizes = {name: len(getattr(state, name)) for name in WRITTEN}
+    inside = {name: array[: sizes[name]] for name, array in padded.items()}
+    return state._replace(**inside), {name: array[sizes[name] :] for name, array in padded.items()}
+
+
+def _check_room(normalizer: Normalizer, name: str, beyond: dict[str, FloatArray]) -> None:
+    if written := [field for field, array in beyond.items() if not np.isnan(array).all()]:
+        raise ValueError(
+            f"{name} of normalizer {normalizer.name!r} writes beyond state.{written[0]}; declare what it writes: "
+            "uses_batch = True, with set_rows, for mean and var, and memory_rows for memory."
+        )
 
 
 def _forward(normalizer: Normalizer, z: FloatArray, state: LayerState) -> FloatArray:
