@@ -47,16 +47,16 @@ ANSWER = (
         (numbers.cosine("rules", "Shuffled()"),),
     ),
     Quote(
-        "In nats: {:.2f} of the letters' {:.2f} stay unknown, and networks come as close as {:.2f}",
+        "In nats, at least {:.2f} of the letters' {:.2f} stay unknown; networks reach {:.2f}",
         (numbers.loss_on_grades(3, "exact"), numbers.loss_on_grades(0, "exact"), numbers.loss_on_grades(3)),
     ),
     Quote(
-        "the mean step goes uphill (cosine {:.2f} after the same 60 steps), and a larger batch does not help ({:.2f} "
-        "at 64 rows)",
+        "the mean step goes uphill (cosine {:.2f}, at weights that shuffled batches trained for 60 steps), and a "
+        "larger batch does not help ({:.2f} at 64 rows)",
         (numbers.cosine("rules", "OneClass()"), numbers.cosine("sizes", "OneClass()", 64)),
     ),
     Quote(
-        "they train far worse in batches of 3, with {:.0f} % of digits right against {:.0f} %",
+        "train far worse in batches of 3: {:.0f} % of digits right against {:.0f} %",
         (numbers.right_with_other_statistics("plain"), numbers.right_with_other_statistics("own")),
     ),
     Quote("bounded, by √(n − 1)"),

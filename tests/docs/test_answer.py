@@ -13,7 +13,7 @@ from bnstats.claims.registry import CLAIMS
 
 README = (ROOT / "README.md").read_text()
 HOME = (ROOT / "docs" / "index.md").read_text()
-IN_FAVOR = ("supported", "the same here", NOT_YET)
+IN_FAVOR = ("supported", "the same here")
 
 
 @pytest.fixture(scope="module")
