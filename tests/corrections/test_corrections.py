@@ -425,14 +425,14 @@ def test_centering_a_batch_of_one_row_is_warned_of():
 def test_dates_count_in_days_whatever_their_unit():
     x, days = np.sin(np.arange(8.0)), np.array([0, 1, 3, 4, 7, 11, 12, 13])
     plain = CORRECTIONS["polynomial"].fit(x, days)
-    dates = np.datetime64("2024-02-27") + days
+    dates = np.datetime64("2024-02-27") + days.astype("m8[D]")
     for unit in ("D", "s", "ns"):
         dated = CORRECTIONS["polynomial"].fit(x, dates.astype(f"M8[{unit}]"))
-        np.testing.assert_allclose(dated.effect(dates + 5), plain.effect(days + 5), atol=1e-8)
+        np.testing.assert_allclose(dated.effect(dates + np.timedelta64(5, "D")), plain.effect(days + 5), atol=1e-8)
         lasting = CORRECTIONS["polynomial"].fit(x, days.astype("m8[D]").astype(f"m8[{unit}]"))
         np.testing.assert_allclose(lasting.effect(days + 5.0), plain.effect(days + 5), atol=1e-12)
     with pytest.raises(ValueError, match="times are finite; row 7 has nan"):
-        CORRECTIONS["polynomial"](x, [*dates[:7], np.datetime64("NaT")])
+        CORRECTIONS["polynomial"](x, [*dates[:7], np.datetime64("NaT", "D")])
 
 
 def test_containers_of_pandas_without_labels_in_common_are_read_by_place():

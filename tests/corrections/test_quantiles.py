@@ -34,7 +34,7 @@ def warned(call):
 def article(columns: np.ndarray) -> np.ndarray:
     """Bolstad et al. (2003), page 186: columns are sorted, rows averaged, the averages put in the columns' order."""
     averages = np.sort(columns, axis=0).mean(axis=1)
-    return np.stack([averages[stats.rankdata(column, "ordinal") - 1] for column in columns.T], axis=1)
+    return np.stack([averages[stats.rankdata(column, "ordinal").astype(int) - 1] for column in columns.T], axis=1)
 
 
 @pytest.mark.parametrize("n", [2, 3, 10])

@@ -41,7 +41,7 @@ def _check(option: str, path: Path, inputs: list[Path], overwrite: bool) -> None
     try:
         target = path.resolve()
         there = os.path.lexists(target)
-        os.stat(target.parent)
+        os.stat(target if there else target.parent)  # from Python 3.13 on, links in a circle fail only here
         target.is_dir()
     except (OSError, RuntimeError, ValueError) as error:
         raise OSError(f"{option} is a file in a folder that exists; got {path} ({_reason(error)}).") from None
