@@ -121,8 +121,17 @@ class Framework(Protocol):
     def guarded(self, model: Any, loaders: Sequence[Any], seed: int) -> AbstractContextManager[Guard]:
         """Return a context that keeps global random state and the loaders' generators, and guards the original."""
 
-    def write(self, model: Any, statistics: Mapping[str, Statistics]) -> None:
-        """Write running statistics into the user's own model, in place."""
+    def copied(self, model: Any) -> Any:
+        """Return a copy of the user's model that can be used and trained as the original; `recalibrate` returns it.
+
+        What cannot be copied, such as locks and files, is shared with the original.
+        """
+
+    def write(self, model: Any, statistics: Mapping[str, Statistics]) -> Any:
+        """Write running statistics into the user's own model, in place, and return that model.
+
+        A model whose parts cannot be written to, such as a tuple of variables, is returned anew.
+        """
 
 
 class Guard(Protocol):
