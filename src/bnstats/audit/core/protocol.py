@@ -97,6 +97,9 @@ class Model(Protocol):
     def to_numpy(self, tree: Any) -> Any:
         """Return a copy of an output or batch with every array as a NumPy array, in the same structure."""
 
+    def own(self, tree: Any) -> Any:
+        """Return a copy of a batch or output in the framework's own arrays, for user code that may write into it."""
+
     def copy(self) -> Model:
         """Return another private copy, as the original was when it was isolated."""
 

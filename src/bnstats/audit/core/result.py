@@ -25,12 +25,15 @@ class Estimate:
         Ends of the interval; nan where too few batches leave none.
     se : float
         Standard error; nan where there is none.
+    df : float
+        Degrees of freedom of the standard error.
     """
 
     value: float
     low: float = math.nan
     high: float = math.nan
     se: float = math.nan
+    df: float = math.nan
 
     def __str__(self) -> str:
         return f"{self.value:.3g} ({self.low:.3g} to {self.high:.3g})"

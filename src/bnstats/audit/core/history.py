@@ -1,0 +1,117 @@
+"""History of running statistics, measured by training passes of a private copy and not taken from declarations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from bnstats._checks.array_types import FloatArray
+from bnstats.audit.core.kinds import Kind
+from bnstats.audit.core.outputs import float_leaves
+from bnstats.audit.core.protocol import Model, Statistics
+
+
+def replaced(model: Model, batch: Any) -> dict[str, float]:
+    """Return the share of each layer's running statistics that one training pass replaces.
+
+    A pass from means and variances of 0 and one from 1 differ by what the pass leaves of them. That holds for every
+    convention of momentum, and for several calls in one pass.
+
+    Parameters
+    ----------
+    model : Model
+        Private copy, whose running statistics stay as they are.
+    batch : batch
+        Batch of the training size.
+    """
+    before = model.get()
+    after: list[Kind] = []
+    try:
+        for value in (0.0, 1.0):
+            model.set({name: filled(statistics, value, value) for name, statistics in before.items()})
+            model.train_pass(batch)
+            after.append(model.get())
+    finally:
+        model.set(before)
+    return {name: _share(after[0][name], after[1][name]) for name in before}
+
+
+def _share(zero: Statistics, one: Statistics) -> float:
+    kept = np.concatenate([one.mean - zero.mean, one.var - zero.var])
+    kept = kept[np.isfinite(kept)]
+    return float(np.clip(1 - np.median(kept), 0, 1)) if kept.size else float("nan")
+
+
+def filled(statistics: Statistics, mean: float, var: float) -> Statistics:
+    """Return statistics of the same shape with one value each."""
+    return Statistics(np.full_like(statistics.mean, mean), np.full_like(statistics.var, var))
+
+
+@dataclass(frozen=True)
+class Use:
+    """What running statistics do to outputs.
+
+    Attributes
+    ----------
+    evaluation : bool
+        True if they change an output in evaluation mode.
+    training : bool
+        True if those of layers that training does not update change an output in training mode.
+    repeats : bool
+        True if two evaluation passes over one batch give the same output.
+    """
+
+    evaluation: bool
+    training: bool
+    repeats: bool
+
+
+def measure_use(model: Model, batch: Any, still: list[str]) -> Use:
+    """Return whether other running statistics change outputs in evaluation mode and in training mode.
+
+    Parameters
+    ----------
+    model : Model
+        Private copy, whose running statistics stay as they are.
+    batch : batch
+        Any batch.
+    still : list of str
+        Layers that training passes do not update.
+    """
+    before = model.get()
+
+    def outputs(kind: Kind, training: bool) -> list[FloatArray]:
+        model.set(before | kind)
+        return float_leaves(model.to_numpy((model.train_pass if training else model.eval_pass)(batch)))
+
+    # Both pairs are sane statistics, so that neither clips away what the other shows.
+    low = {name: filled(statistics, 0.25, 0.5) for name, statistics in before.items()}
+    high = {name: filled(statistics, -0.25, 2.0) for name, statistics in before.items()}
+    try:
+        first, again, other = outputs(low, False), outputs(low, False), outputs(high, False)
+        noise = _difference(first, again)
+        evaluation = _difference(first, other) > 10 * noise
+        training = False
+        if still:
+            a, b = ({name: kind[name] for name in still} for kind in (low, high))
+            first, again, other = outputs(a, True), outputs(a, True), outputs(b, True)
+            training = _difference(first, other) > 3 * _difference(first, again)
+    finally:
+        model.set(before)
+    return Use(evaluation, training, noise == 0)
+
+
+def _difference(one: list[FloatArray], other: list[FloatArray]) -> float:
+    """Return the largest root mean square difference of outputs; infinite where only one is finite."""
+    found = 0.0
+    for a, b in zip(one, other, strict=False):
+        if a.shape != b.shape:
+            return np.inf
+        both = np.isfinite(a) & np.isfinite(b)
+        if (np.isfinite(a) != np.isfinite(b)).any():
+            return np.inf
+        if both.any():
+            found = max(found, float(np.sqrt(np.mean(np.square(a[both] - b[both])))))
+    return found
