@@ -1,65 +1,25 @@
-"""Result of an audit: a verdict, a cause with its evidence, a fix that was tried, and tables."""
+"""Result of an audit: what it found, with its reports."""
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-Verdict = Literal["fine", "off", "not_judged"]
-VERDICTS: tuple[Verdict, ...] = ("fine", "off", "not_judged")
-"""Fine: no statistics gain `effect`. Off: others gain it. Not judged: the data cannot tell."""
+from bnstats._checks import values as check
+from bnstats.audit.core.findings import VERDICTS, Estimate, Findings, Fix, Verdict
+from bnstats.audit.reports import page, plain, text
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["VERDICTS", "Audit", "Estimate", "Findings", "Fix", "Verdict"]
 
 
-@dataclass(frozen=True)
-class Estimate:
-    """A number with a 95 % confidence interval.
-
-    Attributes
-    ----------
-    value : float
-        Estimate.
-    low, high : float
-        Ends of the interval; nan where too few batches leave none.
-    se : float
-        Standard error; nan where there is none.
-    df : float
-        Degrees of freedom of the standard error.
-    """
-
-    value: float
-    low: float = math.nan
-    high: float = math.nan
-    se: float = math.nan
-    df: float = math.nan
-
-    def __str__(self) -> str:
-        return f"{self.value:.3g} ({self.low:.3g} to {self.high:.3g})"
-
-
-@dataclass(frozen=True)
-class Fix:
-    """What to do about a verdict of "off".
-
-    Attributes
-    ----------
-    text : str
-        The line to run, or the change of training.
-    tried : bool
-        True if it was set on the copy, as a user would, and scored on batches that it was not made from.
-    gain : Estimate or None
-        Gain of the trial in the report's unit; None if it was not tried.
-    """
-
-    text: str
-    tried: bool
-    gain: Estimate | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class Audit:
+@dataclass(frozen=True, eq=False, repr=False)
+class Audit(Findings):
     """A model's batch-norm statistics, judged on batches that no statistics were made from.
 
     Attributes
@@ -81,7 +41,7 @@ class Audit:
     layers : DataFrame
         One row per layer, in the order of the forward pass: layer, channels, calls, eps, tracks, declared_weight,
         measured_weight, updates, start_weight, at_start, frozen, dead (channels), p_running, p_averaged, p_pooled,
-        p_population, distance.
+        p_population, distance (displacement from population statistics, in standard deviations of normalized values).
     channels : DataFrame
         One row per layer and channel: layer, channel, running_mean, running_var, averaged_mean, averaged_var,
         population_mean, population_var, dead.
@@ -101,23 +61,74 @@ class Audit:
         Name of the framework.
     """
 
-    verdict: Verdict
-    cause: str | None
-    reason: str
-    fix: Fix | None
-    scores: pd.DataFrame
-    gap: pd.DataFrame
-    layers: pd.DataFrame
-    channels: pd.DataFrame
-    evidence: dict[str, Any] = field(repr=False)
-    notes: tuple[str, ...]
-    rows: int
-    batches: int
-    unit: str
-    effect: float
-    framework: str
-
     @property
     def table(self) -> pd.DataFrame:
         """The table of layers."""
         return self.layers
+
+    def summary(self) -> str:
+        """Return the report in words: the score and what the fix makes of it, the verdict, the fix and the evidence.
+
+        Returns
+        -------
+        str
+            Lines of at most 80 characters; code and long names are not broken.
+        """
+        return text.summary(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report as plain data, which JSON can hold.
+
+        Returns
+        -------
+        dict
+            One entry per attribute. Tables are lists of rows. Numbers that are not finite are None.
+        """
+        data: dict[str, Any] = plain.plain(self)
+        return data
+
+    def plot(self) -> Figure:
+        """Draw how far each layer is off, the steps of the gap, and the scores.
+
+        Returns
+        -------
+        Figure
+            Matplotlib figure.
+        """
+        from bnstats.plots.audit_figure import audit_figure
+
+        return audit_figure(self.layers, self.gap, text.leading(self), text.title(self), self.unit)
+
+    def to_html(self, path: str | Path, *, overwrite: bool = False) -> Path:
+        """Write the report as a page that needs no other file.
+
+        Parameters
+        ----------
+        path : path of a file
+            Where the page is written.
+        overwrite : bool
+            True to replace a file that exists.
+
+        Returns
+        -------
+        Path
+            The path of the page.
+
+        Raises
+        ------
+        ValueError
+            If a file exists and `overwrite` is False.
+        OSError
+            If the page cannot be written.
+        """
+        target, replaces = check.path("path", path), check.flag("overwrite", overwrite)
+        if target.is_file() and not replaces:
+            raise ValueError(f"path {str(target)!r} exists; give another path, or overwrite=True.")
+        target.write_text(page.page(self, self.plot()), encoding="utf-8")
+        return target
+
+    def _repr_html_(self) -> str:
+        return page.findings_in_html(self)
+
+    def __repr__(self) -> str:
+        return text.short(self)

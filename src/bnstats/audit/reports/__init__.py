@@ -1,0 +1,1 @@
+"""Reports of an audit: text, plain data and a page."""
