@@ -7,7 +7,6 @@ from typing import Any
 
 from bnstats._checks.safe_text import raised
 from bnstats._checks.values import shown
-from bnstats.audit.core.trees import arrays
 
 
 class Reader:
@@ -31,8 +30,8 @@ class Reader:
     def __init__(self, name: str, loader: Iterable[Any], most: int) -> None:
         if isinstance(loader, str | bytes) or not (hasattr(loader, "__iter__") or hasattr(loader, "__getitem__")):
             raise ValueError(f"{name} is an iterable of batches; got {shown(loader)}.")
-        self._name, self._read = name, 0
-        self._most = min(most, _length(loader, most))
+        self._name, self._read, self._kept = name, 0, isinstance(loader, list | tuple)
+        self._most = min(most, length_of(loader, most))
         try:
             self._batches = iter(loader)
         except Exception as error:  # the user's loader may raise anything
@@ -56,26 +55,28 @@ class Reader:
         yield batch
 
     def all(self, own: Callable[[Any], Any]) -> list[Any]:
-        """Return all batches; those of a loader that writes into one array again and again are copied.
+        """Return all batches, as `each` yields them."""
+        return list(self.each(own))
+
+    def each(self, own: Callable[[Any], Any]) -> Iterator[Any]:
+        """Yield all batches, copied unless the loader is a list: some loaders write into the same memory again.
 
         Parameters
         ----------
         own : callable (batch) -> batch
             Copies a batch.
         """
-        batches, last = [own(self.first)], _identities(self.first)
+        own = _same if self._kept else own
+        yield own(self.first)
         while self._read < self._most and (found := list(self._next())):
-            now = _identities(found[0])
-            batches.append(own(found[0]) if now & last else found[0])
-            last = now
-        return batches
+            yield own(found[0])
 
 
-def _identities(batch: Any) -> set[int]:
-    return {id(leaf) for _, leaf in arrays(batch)}
+def _same(batch: Any) -> Any:
+    return batch
 
 
-def _length(loader: Any, most: int) -> int:
+def length_of(loader: Any, most: int) -> int:
     """Return the number of batches where the loader knows it: some loaders go on from the start after it."""
     try:
         return max(len(loader), 1)
