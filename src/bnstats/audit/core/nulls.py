@@ -78,7 +78,7 @@ def pooled_values(seen: Sequence[Moments]) -> FloatArray:
 
 
 @dataclass(frozen=True, eq=False)
-class Test:
+class NullTest:
     """Running statistics against those that a null hypothesis expects.
 
     Attributes
@@ -102,7 +102,7 @@ def compare(
     eps: float,
     seed: int,
     inflation: float = 1.0,
-) -> Test:
+) -> NullTest:
     """Return the test of the hypothesis that running statistics are a weighted mean of such batches.
 
     Parameters
@@ -130,9 +130,9 @@ def compare(
     given = np.concatenate([running.mean, running.var])
     k = len(values)
     if k < FEWEST or not np.isfinite(values).all():
-        return Test(np.nan, np.nan)
+        return NullTest(np.nan, np.nan)
     if not np.isfinite(given).all():
-        return Test(0.0, np.inf)
+        return NullTest(0.0, np.inf)
     mean, sd = values.mean(axis=0), values.std(axis=0, ddof=1)
     share, squares = float(weights.sum()), float(np.square(weights).sum())
     rounding = _rounding(values, eps, squares)
@@ -141,13 +141,13 @@ def compare(
     varies = sd > rounding
     z = difference / se
     if np.any(np.abs(difference[~varies]) > 10 * rounding[~varies]):
-        return Test(1 / (RESAMPLES + 1), float(np.sqrt(np.mean(np.square(z)))))
+        return NullTest(1 / (RESAMPLES + 1), float(np.sqrt(np.mean(np.square(z)))))
     if not varies.any():
-        return Test(1.0, 0.0)
+        return NullTest(1.0, 0.0)
     observed = float(np.mean(np.square(z[varies])))
     resampled = _resample(values[:, varies], weights, share, seed)
     p = float((1 + np.count_nonzero(resampled >= observed)) / (RESAMPLES + 1))
-    return Test(p, float(np.sqrt(observed)))
+    return NullTest(p, float(np.sqrt(observed)))
 
 
 def _rounding(values: FloatArray, eps: float, squares: float) -> FloatArray:

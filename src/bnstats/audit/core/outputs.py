@@ -27,6 +27,21 @@ def main_output(output: Any) -> FloatArray | None:
     return next((found for name in order if (found := main_output(named[name])) is not None), None)
 
 
+def own_main(output: Any) -> Any:
+    """Return the main array of an output in the framework's own type."""
+    while not is_array(output) and (parts := children(output)):
+        named = dict(parts)
+        output = next((named[name] for name in MAIN if name in named), next(iter(named.values())))
+    return output
+
+
+def labels_of(batch: Any) -> Any:
+    """Return the labels of a batch in the framework's own type: under a name of labels, or the last of a tuple."""
+    parts = children(batch)
+    named = dict(parts)
+    return next((named[name] for name in LABELS if name in named), parts[-1][1] if parts else None)
+
+
 def _floating(leaf: Any) -> bool:
     kind = getattr(np.asarray(leaf).dtype, "kind", "")
     return kind == "f" or "float" in str(leaf.dtype)

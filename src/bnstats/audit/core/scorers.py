@@ -18,7 +18,7 @@ from bnstats.audit.core.likelihood import (
     informative,
     log_likelihood,
 )
-from bnstats.audit.core.outputs import Fit, candidates, float_leaves, leaf_at, main_output, targets
+from bnstats.audit.core.outputs import Fit, candidates, float_leaves, leaf_at, main_output, own_main, targets
 from bnstats.audit.core.protocol import Model
 from bnstats.audit.core.trees import rows_of
 
@@ -30,6 +30,8 @@ class Scorer(Protocol):
 
     unit: str
     """Unit of the scores of the first metric."""
+    losses: frozenset[str]
+    """Metrics that are reported with the opposite sign, as smaller is better."""
 
     def __call__(self, index: int, output: Any) -> Scored:
         """Return the scores of the rows of a batch, which is known by its index, for each metric."""
@@ -43,6 +45,7 @@ class OwnScore:
     batches: Sequence[Any]
     function: Callable[[Any, Any], Any]
     unit: str = "score"
+    losses: frozenset[str] = frozenset()
 
     def __call__(self, index: int, output: Any) -> Scored:
         batch = self.model.own(self.batches[index])
@@ -68,27 +71,22 @@ class OwnMetric:
     labels: Callable[[Any], Any]
     unit: str
 
+    losses: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        if getattr(self.function, "higher_is_better", True) is False:
+            self.losses = frozenset({self.unit})
+
     def __call__(self, index: int, output: Any) -> Scored:
         labels = self.labels(self.model.own(self.batches[index]))
         if hasattr(self.function, "reset"):
             self.function.reset()
-        values = _called("metric", self.function, self.model, _main(self.model.own(output)), labels)
+        values = _called("metric", self.function, self.model, own_main(self.model.own(output)), labels)
         if values.size != 1:
             raise ValueError(f"metric gives one number for a batch; got shape {values.shape}: average over classes.")
-        sign = 1.0 if getattr(self.function, "higher_is_better", True) in (True, None) else -1.0
+        sign = -1.0 if self.losses else 1.0
         rows = float(rows_of(self.batches[index]))
         return {self.unit: RowScores(sign * values.reshape(1) * rows, np.full(1, rows))}
-
-
-def _main(output: Any) -> Any:
-    """Return the main array of an output in the framework's own type."""
-    from bnstats.audit.core.outputs import MAIN
-    from bnstats.audit.core.trees import children, is_array
-
-    while not is_array(output) and children(output):
-        named = dict(children(output))
-        output = next((named[name] for name in MAIN if name in named), next(iter(named.values())))
-    return output
 
 
 def metric_name(function: Any) -> str:
@@ -116,16 +114,17 @@ class Likelihood:
     fit: Fit
     probabilities: bool
     unit: str = "nats"
+    losses: frozenset[str] = frozenset({"nll"})
 
     def __call__(self, index: int, output: Any) -> Scored:
         found, y = main_output(self.model.to_numpy(output)), self.labels[index]
         y = None if found is None or y is None else targets(found, y, self.fit)
         if found is None or y is None:
-            return {m: RowScores(np.zeros(0), np.zeros(0)) for m in ("log_likelihood", "accuracy")}
+            return {m: RowScores(np.zeros(0), np.zeros(0)) for m in ("nll", "accuracy")}
         with np.errstate(invalid="ignore", over="ignore"):
             scored = log_likelihood(found, y, self.fit, self.probabilities)
         right = correct(found, y, self.fit, self.probabilities)
-        return {"log_likelihood": RowScores.of(scored), "accuracy": RowScores.of(right)}
+        return {"nll": RowScores.of(scored), "accuracy": RowScores.of(right)}
 
 
 @dataclass(eq=False)
@@ -136,6 +135,7 @@ class Distance:
     reference: Sequence[Sequence[FloatArray]]
     spread: Sequence[float]
     unit: str = "outputs' variance"
+    losses: frozenset[str] = frozenset({"distance"})
 
     def __call__(self, index: int, output: Any) -> Scored:
         leaves = float_leaves(self.model.to_numpy(output))

@@ -6,7 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from bnstats.audit.core.case import Case
+from bnstats.audit.core.kinds import Kind
+
 Evidence = dict[str, Any]
+
+RECALIBRATE = "bn.recalibrate(model, loader)"
 
 
 @dataclass(frozen=True)
@@ -17,24 +22,27 @@ class Cause:
     ----------
     name : str
         Name in `Audit.cause`.
-    meaning : str
-        A plain sentence.
     steps : tuple of str
         Steps of the gap that the cause explains; the largest step decides which causes are asked.
     evidence : callable (case) -> dict or None
-        Numbers that only this cause shows; None where they are missing. The key "text" is a plain sentence.
+        Numbers that only this cause shows, and under "text" a plain sentence; None where they are missing.
     fix : str
-        The line to run, the change of training, or "" where nothing helps.
-    recalibrates : bool
-        True if the fix is a recalibration, which is tried.
+        The change of training, or "" where the fix is a recalibration.
+    remedy : callable (case) -> list of statistics, or None
+        Statistics for each fold that have to close half of the gap; None where only training can, and the step of the
+        gap has to be half of it.
     not_told_from : str
         Other explanations of the same evidence; "" if there are none.
     """
 
     name: str
-    meaning: str
     steps: tuple[str, ...]
-    evidence: Callable[[Any], Evidence | None]
-    fix: str
-    recalibrates: bool
-    not_told_from: str
+    evidence: Callable[[Case], Evidence | None]
+    fix: str = ""
+    remedy: Callable[[Case], list[Kind]] | None = None
+    not_told_from: str = ""
+
+
+def recalibrated(case: Case) -> list[Kind]:
+    """Return the best kind of statistics, for each fold."""
+    return case.made(case.best)

@@ -1,0 +1,157 @@
+"""An audit of a model of any framework."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bnstats.audit.core.case import Case, batch_outputs
+from bnstats.audit.core.intervals import FEWEST_BATCHES, by_batch
+from bnstats.audit.core.kinds import Seen
+from bnstats.audit.core.outputs import float_leaves, labels_of
+from bnstats.audit.core.protocol import Framework, Mode, Model
+from bnstats.audit.core.reading import Reader
+from bnstats.audit.core.result import Audit
+from bnstats.audit.core.scorers import Distance, OwnMetric, OwnScore, Scorer, by_likelihood, metric_name, spreads
+from bnstats.audit.core.tables import channel_table, gap_table, layer_table, score_table
+from bnstats.audit.core.trees import chunks, rows_of
+from bnstats.audit.core.trial import Fold, Trial, count, evaluated, halves
+from bnstats.audit.core.verdict import judge
+
+# A single batch is cut into two if it has at least so many rows.
+FEWEST_ROWS = 8
+
+
+@dataclass(frozen=True)
+class Options:
+    """What was asked of an audit; see `bn.audit`."""
+
+    test: Iterable[Any] | None = None
+    score: Callable[[Any, Any], Any] | None = None
+    metric: Callable[[Any, Any], Any] | None = None
+    live: Any = None
+    forward: Callable[[Any, Any], Any] | None = None
+    batches: int = 100
+    device: Any = None
+    seed: int = 0
+    effect: float = 0.01
+    ignore_index: int | None = None
+
+
+def run(framework: Framework, model: Any, loader: Iterable[Any], options: Options) -> Audit:
+    """Audit a model on private copies of model and batches.
+
+    Parameters
+    ----------
+    framework : Framework
+        Adapter of the model's framework.
+    model : object
+        The user's model, which stays as it is.
+    loader : iterable of batches
+        Batches as training draws them; read once.
+    options : Options
+        What was asked for.
+
+    Returns
+    -------
+    Audit
+        Verdict, cause, fix and tables.
+
+    Raises
+    ------
+    ValueError
+        In one sentence, if the model cannot be copied or run, has no batch-norm layer, or if a loader cannot be read.
+    """
+    loaders = [x for x in (loader, options.test) if x is not None]
+    with framework.guarded(model, loaders, options.seed) as guard:
+        reader = Reader("loader", loader, options.batches)
+        copy = framework.isolate(model, reader.first, forward=options.forward, device=options.device)
+        if not copy.layers:
+            raise ValueError(
+                f"an audit needs batch-norm layers; a forward pass of this model calls none (it has "
+                f"{len(copy.never_called)}): give the model that has them."
+            )
+        batches = reader.all(copy.own)
+        test = None if options.test is None else Reader("test", options.test, options.batches).all(copy.own)
+        live = options.live
+        if live is not None:
+            live = framework.isolate(live, batches[0], forward=options.forward, device=options.device)
+        case, notes = _case(copy, batches, test, live, options)
+        found = judge(case)
+        metric = None if options.metric is None else metric_name(options.metric)
+        tables = score_table(case, metric), gap_table(case), layer_table(case), channel_table(case)
+    notes = (*found.notes, *notes, *_notes(case, copy), *_guarded(guard))
+    scores = case.scores("running").get(case.metric, [])
+    return Audit(
+        found.verdict, found.cause, found.reason, found.fix, *tables, found.evidence, notes, count(scores),
+        sum(len(rows.sums) > 0 for rows in scores), case.trial.scorers[0].unit, options.effect, framework.name,
+    )  # fmt: skip
+
+
+def _case(
+    model: Model, batches: list[Any], test: list[Any] | None, live: Model | None, options: Options
+) -> tuple[Case, tuple[str, ...]]:
+    """Return the model under audit, once its batches were seen, and what has to be said about them."""
+    notes: tuple[str, ...] = ()
+    cut = chunks(batches[0], 2) if len(batches) == 1 and rows_of(batches[0]) >= FEWEST_ROWS else None
+    if cut is not None and test is None:
+        batches, notes = cut, ("The only batch was cut in two: statistics of a half are tried on the other half.",)
+    if test is None:
+        held, folds = batches, halves(len(batches))
+    else:
+        held, folds = test, [Fold(tuple(range(len(batches))), tuple(range(len(test))))]
+    train, still = _observed(model, batches, "train"), _observed(model, batches, "batch")
+    trial = Trial(model, held, folds, ())
+    trial.scorers = _scorers(model, held, options)
+    return Case(model, batches, trial, train, still, live, test, options.effect, options.seed), notes
+
+
+def _observed(model: Model, batches: Sequence[Any], mode: Mode) -> list[Seen]:
+    """Return the moments of each batch, none for a batch that a model cannot normalize by itself."""
+    found: list[Seen] = []
+    for batch in batches:
+        try:
+            seen = model.moments(batch, mode)
+        except Exception:  # a batch of one row raises errors of several kinds
+            seen = {}
+        alone = any(float(m.n) < 2 for calls in seen.values() for m in calls)
+        found.append({} if alone else seen)
+    return found
+
+
+def _scorers(model: Model, held: Sequence[Any], options: Options) -> list[Scorer]:
+    """Return the scorer that decides, and the user's metric."""
+    evaluation = [evaluated(model.eval_pass, batch, k) for k, batch in enumerate(held)]
+    batch = batch_outputs(model, held)
+    found: list[Scorer] = []
+    if options.score is not None:
+        found.append(OwnScore(model, held, options.score))
+    else:
+        kinds = [evaluation] + ([[batch[k] for k in range(len(held))]] if len(batch) == len(held) else [])
+        likelihood = by_likelihood(model, held, kinds[::-1], options.ignore_index)
+        found += [likelihood] if likelihood is not None else []
+    if options.metric is not None:
+        found.append(OwnMetric(model, held, options.metric, labels_of, metric_name(options.metric)))
+    if not found:
+        reference = [float_leaves(model.to_numpy(batch.get(k, evaluation[k]))) for k in range(len(held))]
+        found.append(Distance(model, reference, spreads(reference)))
+    return found
+
+
+def _notes(case: Case, model: Model) -> list[str]:
+    """Return what has to be said beside the verdict."""
+    notes = []
+    if not by_batch(len(case.trial.batches)):
+        notes.append(f"With fewer than {FEWEST_BATCHES} batches, intervals take rows as independent of each other.")
+    if model.never_called:
+        notes.append(f"Never called: {', '.join(list(model.never_called)[:4])}.")
+    if case.running and not case.use.repeats:
+        notes.append("Two evaluation passes over one batch give different outputs: evaluation is random.")
+    return notes
+
+
+def _guarded(guard: Any) -> list[str]:
+    shared, changed = list(guard.shared), list(guard.changed)
+    notes = [f"Shared with the original, as it cannot be copied: {', '.join(shared[:4])}."] if shared else []
+    return notes + ([f"Changed in the original and put back: {', '.join(changed[:4])}."] if changed else [])

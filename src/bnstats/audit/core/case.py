@@ -1,0 +1,283 @@
+"""A model under audit: what was measured so far, and what is measured when it is first asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from bnstats.audit.core import kinds
+from bnstats.audit.core.history import Use, measure_use, replaced
+from bnstats.audit.core.kinds import Kind, Seen
+from bnstats.audit.core.protocol import Layer, Model
+from bnstats.audit.core.result import Estimate
+from bnstats.audit.core.scorers import Distance
+from bnstats.audit.core.trial import Scores, Trial, bad, gain
+from bnstats.statistics.conventions import CONVENTIONS
+
+STEPS = ("running", "averaged", "without_noise", "population", "batch")
+"""The gap between evaluation and batch statistics, step by step."""
+
+# Another kind than population statistics is advised where it is better by this many standard errors.
+BETTER_BY = 2.0
+
+
+@dataclass(eq=False)
+class Case:
+    """A model under audit.
+
+    Attributes
+    ----------
+    model : Model
+        Private copy.
+    batches : sequence of batches
+        Batches of the loader, which statistics are made from.
+    trial : Trial
+        Scores statistics on batches that they were not made from.
+    train, still : sequence of dict
+        Moments of each batch in training mode, and with batch statistics but without noise of training. Batches that
+        leave none, such as one of a single row, have an empty dict.
+    live : Model or None
+        Private copy of the model whose weights were averaged.
+    test : sequence of batches or None
+        Batches of a test loader, which are those that are scored.
+    effect : float
+        Smallest gain that is worth having.
+    seed : int
+        Seed of all random numbers.
+    """
+
+    model: Model
+    batches: Sequence[Any]
+    trial: Trial
+    train: Sequence[Seen]
+    still: Sequence[Seen]
+    live: Model | None
+    test: Sequence[Any] | None
+    effect: float
+    seed: int
+
+    @cached_property
+    def layers(self) -> list[Layer]:
+        """Layers in the order of the forward pass."""
+        return list(self.model.layers)
+
+    @cached_property
+    def running(self) -> Kind:
+        """Running statistics of all layers that keep them."""
+        called = {layer.name for layer in self.layers}
+        return {name: s for name, s in self.model.get().items() if name in called}
+
+    @cached_property
+    def convention(self) -> Any:
+        """Convention of the framework."""
+        return CONVENTIONS[self.model.convention]
+
+    @cached_property
+    def usable(self) -> list[int]:
+        """Batches that leave finite moments in both modes."""
+        return [
+            k
+            for k, (train, still) in enumerate(zip(self.train, self.still, strict=True))
+            if train and still and kinds.finite(train) and kinds.finite(still)
+        ]
+
+    @cached_property
+    def noisy(self) -> bool:
+        """True if training mode changes the inputs of layers by more than the batch does, as dropout does."""
+        return any(
+            not np.array_equal(a.mean, b.mean)
+            for k in self.usable[:3]
+            for name, calls in self.train[k].items()
+            for a, b in zip(calls, self.still[k].get(name, ()), strict=False)
+        )
+
+    @cached_property
+    def rates(self) -> dict[str, float]:
+        """Share of running statistics that one training pass replaces, as measured; empty where training fails."""
+        try:
+            return replaced(self.model, self.batches[self.usable[0]]) if self.usable else {}
+        except Exception:  # a training pass may raise anything; the report says that there is none
+            return {}
+
+    @cached_property
+    def frozen(self) -> list[str]:
+        """Layers whose running statistics a training pass leaves alone."""
+        return [name for name, rate in self.rates.items() if rate < 1e-6]
+
+    @cached_property
+    def use(self) -> Use:
+        """What other running statistics do to outputs."""
+        try:
+            return measure_use(self.model, self.batches[self.usable[0] if self.usable else 0], self.frozen)
+        except Exception:  # in training mode, where it cannot run
+            return measure_use(self.model, self.batches[0], [])
+
+    @cached_property
+    def at_start(self) -> list[str]:
+        """Layers whose running statistics are the start values."""
+        mean, var = self.convention.start
+        return [name for name, s in self.running.items() if np.all(s.mean == mean) and np.all(s.var == var)]
+
+    @cached_property
+    def passes(self) -> dict[str, float | None]:
+        """Training passes so far by the framework's counter; None where it keeps none, or where it contradicts."""
+        found: dict[str, float | None] = {}
+        for layer in self.layers:
+            unknown = layer.updates is None or (layer.updates == 0 and layer.name not in self.at_start)
+            found[layer.name] = None if unknown or layer.updates is None else layer.updates / max(layer.calls, 1)
+        return found
+
+    @cached_property
+    def start_weight(self) -> dict[str, float]:
+        """Weight of the start values in each layer, from the measured rate and the counter; else as statistics show."""
+        found = {}
+        for name, rate in self.rates.items():
+            passes = self.passes.get(name)
+            if name in self.at_start:
+                found[name] = 1.0
+            elif rate < 1e-6:
+                found[name] = float("nan")
+            elif passes is not None:
+                found[name] = float((1 - rate) ** passes)
+            else:
+                found[name] = self._fitted_start_weight(name)
+        return found
+
+    def _fitted_start_weight(self, name: str) -> float:
+        """Return the weight with which start values and averaged batches come closest to the running statistics."""
+        if name not in self.averaged_all:
+            return float("nan")
+        running, made, start = self.running[name], self.averaged_all[name], self.convention.start
+        scale = made.var + 1e-30
+        off = np.concatenate([(running.mean - made.mean) / np.sqrt(scale), running.var / scale - 1])
+        to = np.concatenate([(start[0] - made.mean) / np.sqrt(scale), start[1] / scale - 1])
+        return float(np.clip(np.sum(off * to) / max(np.sum(np.square(to)), 1e-30), 0, 1))
+
+    @cached_property
+    def averaged_all(self) -> Kind:
+        """Averages of all batches in training mode."""
+        return kinds.averaged([self.train[k] for k in self.usable], self.convention.ddof)
+
+    def once(self, name: str, make: Callable[[Case], Any]) -> Any:
+        """Return what a function makes of this case, made once."""
+        if name not in self._once:
+            self._once[name] = make(self)
+        return self._once[name]
+
+    @cached_property
+    def _once(self) -> dict[str, Any]:
+        return {}
+
+    def fit_of(self, fold: Any) -> list[int]:
+        """Return the usable batches that a fold makes statistics from; all usable ones where it has none."""
+        return [k for k in fold.fit if k in self.usable] or list(fold.fit)
+
+    def made(self, kind: str) -> list[Kind]:
+        """Return statistics of one kind for each fold."""
+        if kind not in self._made:
+            self._made[kind] = [self._make(kind, self.fit_of(fold)) for fold in self.trial.folds]
+        return self._made[kind]
+
+    @cached_property
+    def _made(self) -> dict[str, list[Kind]]:
+        return {}
+
+    def _make(self, kind: str, fit: list[int]) -> Kind:
+        ddof = self.convention.ddof
+        train, still = [self.train[k] for k in fit], [self.still[k] for k in fit]
+        if kind == "running":
+            return self.running
+        if kind == "population":
+            return kinds.population(self.model, [self.batches[k] for k in fit])
+        if kind == "debiased":
+            return kinds.debiased(self.running, self.start_weight, self.convention.start)
+        if kind == "biased":
+            return kinds.biased(self.running, train)
+        if kind == "pooled":
+            return kinds.pooled(train)
+        return kinds.averaged(train if kind == "averaged" else still, ddof)
+
+    def scores(self, kind: str) -> Scores:
+        """Return the scores with one kind of statistics, made once."""
+        if kind not in self._scores:
+            self._scores[kind] = self._batch_scores() if kind == "batch" else self.trial.score(self.made(kind))
+        return self._scores[kind]
+
+    @cached_property
+    def _scores(self) -> dict[str, Scores]:
+        return {}
+
+    @property
+    def tried(self) -> tuple[str, ...]:
+        """Kinds that were scored so far."""
+        return tuple(self._scores)
+
+    def _batch_scores(self) -> Scores:
+        return self.trial.score_outputs(self.batch_outputs)
+
+    @cached_property
+    def batch_outputs(self) -> Mapping[int, Any]:
+        """Outputs with batch statistics of the batches that are scored, where a pass gives one."""
+        return batch_outputs(self.model, self.trial.batches)
+
+    @property
+    def metric(self) -> str:
+        """The metric that decides."""
+        return next(iter(self.scores("running")), "score")
+
+    def gain(self, kind: str, base: str = "running") -> Estimate:
+        """Return what one kind of statistics gains over another."""
+        return gain(self.scores(kind)[self.metric], self.scores(base)[self.metric])
+
+    def gain_of(self, given: Sequence[Kind], base: str = "running") -> Estimate:
+        """Return what other statistics gain, one set for each fold; layers that they lack keep their own."""
+        return gain(self.trial.score(given)[self.metric], self.scores(base)[self.metric])
+
+    def bad(self, kind: str) -> int:
+        """Return the number of rows whose score is not finite."""
+        return bad(self.scores(kind)[self.metric])
+
+    @cached_property
+    def steps(self) -> tuple[str, ...]:
+        """Kinds along the gap, those that can be made."""
+        # A batch is the reference of distances, and has none itself.
+        left_out = (
+            ({"batch"} if isinstance(self.trial.scorers[0], Distance) else set())
+            | ({"averaged", "without_noise"} if not self.usable else set())
+            | (set() if self.noisy else {"without_noise"})
+        )
+        return tuple(kind for kind in STEPS if kind not in left_out)
+
+    @cached_property
+    def best(self) -> str:
+        """The kind of statistics to recalibrate with: population ones, unless others are better by more than chance."""
+        best = "population"
+        for kind in ("averaged", "pooled") if self.usable else ():
+            ahead = self.gain(kind, best)
+            if ahead.value > max(BETTER_BY * ahead.se, self.effect / 10):
+                best = kind
+        return best
+
+    @cached_property
+    def gap(self) -> Estimate:
+        """The largest gain of any kind, which causes have to explain."""
+        return max((self.gain(kind) for kind in self.steps[1:]), key=lambda found: np.nan_to_num(found.value, nan=-1))
+
+    def explains(self, gained: Estimate) -> bool:
+        """Return True if a gain closes at least half of the gap."""
+        return bool(gained.value >= 0.5 * self.gap.value and gained.value > 0)
+
+
+def batch_outputs(model: Model, batches: Sequence[Any]) -> dict[int, Any]:
+    """Return outputs with batch statistics, by index; a batch that cannot be normalized by itself has none."""
+    found = {}
+    for index, batch in enumerate(batches):
+        try:
+            found[index] = model.batch_pass(batch)
+        except Exception:  # a batch of one row raises errors of several kinds
+            continue
+    return found

@@ -1,0 +1,214 @@
+"""Causes in the history of running statistics: updates that are missing, too few, too old, too noisy, or of others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from bnstats.audit.core import kinds
+from bnstats.audit.core.case import Case
+from bnstats.audit.core.causes.cause import Cause, Evidence, recalibrated
+from bnstats.audit.core.kinds import Kind
+from bnstats.audit.core.nulls import draw, exponential_weights, stored_values
+from bnstats.audit.core.origin import ORIGINS, accepted, distance, origins, rejected
+from bnstats.audit.core.protocol import Statistics
+from bnstats.audit.core.trial import mean
+from bnstats.statistics.norm_borders import START_WEIGHT
+
+# Measured rates from here on keep a tenth of the past: what another framework calls a momentum of .9.
+OTHER_FRAMEWORK = 0.895
+REDRAWS = 4
+
+
+def never_updated(case: Case) -> Evidence | None:
+    """Running statistics that are the start values."""
+    if not case.at_start:
+        return None
+    text = f"Running statistics of {len(case.at_start)} of {len(case.running)} layers are the start values."
+    return {"text": text, "layers": case.at_start}
+
+
+def of_layers_at_start(case: Case) -> list[Kind]:
+    """Return the best statistics of these layers alone, if others have statistics of their own."""
+    return [{name: kind[name] for name in case.at_start if name in kind} for kind in case.made(case.best)]
+
+
+def start_remains(case: Case) -> Evidence | None:
+    """Start values that still weigh something, and whose removal gives over half of the gap."""
+    weights = {n: w for n, w in case.start_weight.items() if START_WEIGHT < w < 1}
+    if not weights:
+        return None
+    gained = case.gain("debiased")
+    if not case.explains(gained):
+        return None
+    most = max(weights.values())
+    text = f"The start values still weigh {most:.0%} in the running statistics; without them the gain is {gained}."
+    return {"text": text, "start weight": weights, "gain without start values": gained.value}
+
+
+def stale(case: Case) -> Evidence | None:
+    """Running statistics that no batches at these weights can give, and averages of batches that gain."""
+    if not rejected(case) or not case.explains(case.gain("averaged")):
+        return None
+    tests = origins(case)
+    least = {null: min(t[null].p for t in tests.values() if not np.isnan(t[null].p)) for null in ORIGINS}
+    most = max(t["running"].rms_z for t in tests.values() if not np.isnan(t["running"].rms_z))
+    text = (
+        f"Running statistics are no average of batches at these weights (p below {max(least.values()):.2g} under each "
+        f"of four origins; up to {most:.3g} standard errors)."
+    )
+    return {"text": text, "p": least, "standard errors": most}
+
+
+def noisy_average(case: Case) -> Evidence | None:
+    """Running statistics that random averages of batches resemble, in what they are and in what they lose."""
+    if not accepted(case, "running"):
+        return None
+    lost = redrawn_loss(case)
+    if not (np.isfinite(lost) and lost >= 0.5 * case.gain("averaged").value):
+        return None
+    rate = float(np.median(list(case.rates.values())))
+    text = (
+        f"Running statistics are an average of batches at these weights, of too few: one pass replaces {rate:.0%}, and "
+        f"averages that are drawn anew lose {lost:.3g}, too."
+    )
+    return {"text": text, "rate": rate, "loss of redrawn averages": lost}
+
+
+def redrawn_loss(case: Case) -> float:
+    """Return what running averages of random batches lose against averages of all batches of a fold."""
+    rng, losses = np.random.default_rng(case.seed), []
+    best = mean(case.scores("averaged")[case.metric]).value
+    for _ in range(REDRAWS):
+        scores = case.trial.score([_redrawn(case, case.fit_of(fold), rng) for fold in case.trial.folds])
+        losses.append(best - mean(scores[case.metric]).value)
+    return float(np.mean(losses))
+
+
+def _redrawn(case: Case, fit: Sequence[int], rng: np.random.Generator) -> Kind:
+    """Return running averages of batches drawn with replacement, the same batches in every layer."""
+    rate = float(np.median([r for r in case.rates.values() if r > 0] or [1.0]))
+    passes = next((p for p in case.passes.values() if p), None)
+    _, weights = exponential_weights(rate, passes)
+    drawn = draw(weights / weights.sum(), len(fit), 1, rng)[0]
+    made: dict[str, Statistics] = {}
+    for name in case.running:
+        found = [kinds.of_layer([case.train[k]], name) for k in fit]
+        if all(found):
+            values = np.array([stored_values(of_batch, case.convention.ddof).mean(axis=0) for of_batch in found])
+            made[name] = Statistics(*np.split(drawn @ values, 2))
+    return made
+
+
+def momentum_of_another_framework(case: Case) -> Evidence | None:
+    """Training passes that replace nearly all of the statistics, and the noise that follows."""
+    rates = {layer.name: 1 - (1 - case.rates.get(layer.name, 0)) ** (1 / max(layer.calls, 1)) for layer in case.layers}
+    high = {name: rate for name, rate in rates.items() if rate >= OTHER_FRAMEWORK}
+    found = noisy_average(case) if high and len(high) >= len(case.frozen) else None
+    if found is None:
+        return None
+    text = (
+        f"A training pass replaces {max(high.values()):.0%} of the running statistics: a momentum that counts the old "
+        f"value where this framework counts the new one, or the reverse. {found['text']}"
+    )
+    return found | {"text": text, "rate": max(high.values())}
+
+
+def averaged_weights(case: Case) -> Evidence | None:
+    """Running statistics that fit the live model's weights and not these."""
+    if case.live is None or not case.usable:
+        return None
+    seen = kinds.observe(case.live, [case.batches[k] for k in case.usable], "train")
+    made = kinds.averaged(seen, case.convention.ddof)
+    near = _far(case, made)
+    far = _far(case, case.averaged_all)
+    if not far > 2 * near:
+        return None
+    text = f"Running statistics fit the live model's weights ({near:.2g} sd off) and not these ({far:.2g} sd off)."
+    return {"text": text, "distance from live": near, "distance": far}
+
+
+def _far(case: Case, made: Kind) -> float:
+    found = [distance(case, name, made[name]) for name in case.running if name in made]
+    return float(np.sqrt(np.mean(np.square(found)))) if found else float("nan")
+
+
+def frozen_though_trained(case: Case) -> Evidence | None:
+    """Layers that training passes normalize by running statistics, without updating them."""
+    if not case.frozen or not case.use.training:
+        return None
+    text = (
+        f"{len(case.frozen)} of {len(case.running)} layers are frozen: in training mode they normalize by running "
+        "statistics and do not update them, while the weights in front of them have moved."
+    )
+    return {"text": text, "layers": case.frozen}
+
+
+def of_frozen_layers(case: Case) -> list[Kind]:
+    """Return population statistics of frozen layers alone."""
+    return [{name: kind[name] for name in case.frozen if name in kind} for kind in case.made("population")]
+
+
+def updated_twice(case: Case) -> Evidence | None:
+    """A training pass that replaces as much as two updates do, and the noise that follows."""
+    twice: dict[str, Any] = {}
+    for layer in case.layers:
+        rate, once = case.rates.get(layer.name, np.nan), layer.weight
+        if not once or once >= 1:
+            continue
+        two = np.isclose(rate, 1 - (1 - once) ** (2 * layer.calls), rtol=0.02)
+        if two or (layer.calls == 2 and _same_calls(case, layer.name)):
+            twice[layer.name] = rate
+    found = noisy_average(case) if len(twice) > len(case.running) / 2 else None
+    if found is None:
+        return None
+    text = f"One training pass replaces as much of the running statistics as two updates do. {found['text']}"
+    return found | {"text": text, "layers": list(twice)}
+
+
+def _same_calls(case: Case, name: str) -> bool:
+    calls = case.train[case.usable[0]].get(name, ()) if case.usable else ()
+    return len(calls) == 2 and bool(np.allclose(calls[0].mean, calls[1].mean, rtol=0.05, atol=0.05))
+
+
+_AVERAGED = ("averaged",)
+NEVER_UPDATED = Cause(
+    "never_updated",
+    ("averaged", "without_noise", "population", "batch"),
+    never_updated,
+    remedy=of_layers_at_start,
+    not_told_from="statistics that were not loaded",
+)
+AVERAGED_WEIGHTS = Cause(
+    "averaged_weights", _AVERAGED, averaged_weights, remedy=recalibrated, not_told_from="stale statistics"
+)
+FROZEN = Cause(
+    "frozen_though_trained",
+    ("averaged", "population", "batch"),
+    frozen_though_trained,
+    fix="Train with the layers in training mode, or keep the weights in front of them fixed.",
+    remedy=of_frozen_layers,
+    not_told_from="frozen on purpose",
+)
+START_REMAINS = Cause(
+    "start_remains", _AVERAGED, start_remains, remedy=recalibrated, not_told_from="weights of early training"
+)
+TWICE = Cause(
+    "updated_twice",
+    _AVERAGED,
+    updated_twice,
+    fix="Run further passes in evaluation mode, or pause the update in them.",
+    remedy=recalibrated,
+)
+MOMENTUM = Cause(
+    "momentum_of_another_framework",
+    _AVERAGED,
+    momentum_of_another_framework,
+    fix="Set the momentum to 1 minus it, and train on or recalibrate.",
+    remedy=recalibrated,
+    not_told_from="a choice",
+)
+NOISY = Cause("noisy_average", _AVERAGED, noisy_average, remedy=recalibrated)
+STALE = Cause("stale", _AVERAGED, stale, remedy=recalibrated, not_told_from="weights that moved on, or other data")

@@ -1,0 +1,115 @@
+"""Causes beside the statistics: another eps, other test data."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bnstats.audit.core import kinds
+from bnstats.audit.core.case import Case
+from bnstats.audit.core.causes.cause import Cause, Evidence
+from bnstats.audit.core.kinds import Kind
+from bnstats.audit.core.origin import distance
+from bnstats.audit.core.protocol import Statistics
+from bnstats.audit.core.trial import Fold, Trial, gain, halves
+
+USUAL_EPS = (1e-5, 1e-3, 1e-2, 1e-1, 1e-4, 1e-6, 1e-8)
+"""Constants of other implementations."""
+
+FITS = 0.1
+"""Displacement below which statistics fit a layer, in standard deviations of normalized values."""
+
+
+def with_eps(case: Case, eps: float) -> Kind:
+    """Return running statistics that normalize as the present ones with another eps would."""
+    declared = {layer.name: layer.eps for layer in case.layers}
+    return {n: Statistics(s.mean, np.maximum(s.var + eps - declared[n], 0)) for n, s in case.running.items()}
+
+
+def _misfits(case: Case, given: Kind) -> list[float]:
+    """Return how far inputs along the inference path are from the running statistics, layer by layer."""
+    before = case.model.get()
+    try:
+        case.model.set(given)
+        made = kinds.pooled(kinds.observe(case.model, [case.batches[k] for k in case.usable[:10]], "eval"))
+    finally:
+        case.model.set(before)
+    return [distance(case, layer.name, made[layer.name]) for layer in case.layers if layer.name in case.running]
+
+
+def best_eps(case: Case) -> tuple[float, float, float] | None:
+    """Return the eps that later layers fit, with the misfit before and after; None if the first layer is off."""
+    found: tuple[float, float, float] | None = case.once("eps", _best_eps)
+    return found
+
+
+def _best_eps(case: Case) -> tuple[float, float, float] | None:
+    if len(case.running) < 2 or len(case.running) < len(case.layers):
+        return None
+    present = _misfits(case, case.running)
+    if not present[0] < FITS or not max(present[1:]) > 2 * FITS:
+        return None
+    declared = {layer.eps for layer in case.layers}
+    tried = {
+        eps: max(_misfits(case, with_eps(case, eps))[1:])
+        for eps in USUAL_EPS
+        if not all(np.isclose(eps, d) for d in declared)
+    }
+    eps = min(tried, key=lambda e: tried[e])
+    return (eps, max(present[1:]), tried[eps]) if tried[eps] < max(present[1:]) / 3 else None
+
+
+def other_eps(case: Case) -> Evidence | None:
+    """Running statistics of the first layer that fit, and of later ones that fit with another eps alone."""
+    found = best_eps(case)
+    if found is None:
+        return None
+    eps, before, after = found
+    text = (
+        f"Running statistics of the first layer fit; those of later layers are up to {before:.2g} sd off with the "
+        f"present eps and {after:.2g} sd with an eps of {eps:g}. Set eps={eps:g} in every batch-norm layer."
+    )
+    return {"text": text, "eps": eps, "misfit": before, "misfit with it": after}
+
+
+def of_other_eps(case: Case) -> list[Kind]:
+    """Return statistics that normalize as the other eps would."""
+    found = best_eps(case)
+    return [with_eps(case, found[0]) if found else case.running for _ in case.trial.folds]
+
+
+def shifted_test_data(case: Case) -> Evidence | None:
+    """Statistics of half of the test batches that win on the other half."""
+    if case.test is None or len(case.test) < 2:
+        return None
+    folds: list[Fold] = halves(len(case.test))
+    trial = Trial(case.model, case.test, folds, case.trial.scorers)
+    made = [kinds.population(case.model, [case.test[k] for k in fold.fit]) for fold in folds]
+    scores = trial.score(made)[case.metric]
+    gained, over = (
+        gain(scores, case.scores("running")[case.metric]),
+        gain(scores, case.scores("population")[case.metric]),
+    )
+    if not (gained.low > 0 and over.low > 0 and over.value > 0.5 * gained.value):
+        return None
+    text = (
+        f"Statistics of half of the test batches gain {gained} on the other half, and {over} over those of the loader: "
+        "test data are not distributed as the loader's."
+    )
+    return {"text": text, "gain": gained.value, "gain over the loader's": over.value}
+
+
+EPS = Cause(
+    "eps",
+    ("averaged", "population", "batch"),
+    other_eps,
+    fix="Set the eps of the training framework in every batch-norm layer.",
+    remedy=of_other_eps,
+    not_told_from="anything, in a model of one layer",
+)
+SHIFTED = Cause(
+    "shifted_test_data",
+    ("averaged", "population", "batch"),
+    shifted_test_data,
+    fix="bn.recalibrate(model, test_loader), if test data will stay as they are; else adapt to test batches.",
+    not_told_from="other class shares, or sampling of the statistics",
+)

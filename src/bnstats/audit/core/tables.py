@@ -1,0 +1,100 @@
+"""The tables of an audit: scores, the gap step by step, layers and channels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bnstats._checks.array_types import FloatArray
+from bnstats.audit.core.case import Case
+from bnstats.audit.core.kinds import of_layer
+from bnstats.audit.core.origin import ORIGINS, UNKNOWN, distance, origins
+from bnstats.audit.core.result import Estimate
+from bnstats.audit.core.trial import gain, mean
+
+SCORES = ["statistics", "metric", "value", "low", "high", "gain", "gain_low", "gain_high"]
+GAP = ["step", "gain", "low", "high"]
+CHANNELS = [
+    "layer", "channel", "running_mean", "running_var", "averaged_mean", "averaged_var", "population_mean",
+    "population_var", "dead",
+]  # fmt: skip
+
+
+def score_table(case: Case, leads: str | None) -> pd.DataFrame:
+    """Return a row for each metric and kind of statistics.
+
+    Parameters
+    ----------
+    case : Case
+        Model under audit.
+    leads : str or None
+        The user's own metric, which comes first.
+    """
+    losses = frozenset[str]().union(*(scorer.losses for scorer in case.trial.scorers))
+    metrics = sorted(case.scores("running"), key=lambda name: name != leads)
+    rows = []
+    for metric in metrics:
+        base = case.scores("running")[metric]
+        for kind in dict.fromkeys((*case.steps, *case.tried)):
+            scores = case.scores(kind).get(metric)
+            if scores is None:
+                continue
+            value, gained = mean(scores), gain(scores, base)
+            ends = (-value.value, -value.high, -value.low) if metric in losses else (value.value, value.low, value.high)
+            gains = (0.0, 0.0, 0.0) if kind == "running" else (gained.value, gained.low, gained.high)
+            rows.append((kind, metric, *ends, *gains))
+    return pd.DataFrame(rows, columns=SCORES)
+
+
+def gap_table(case: Case) -> pd.DataFrame:
+    """Return a row for each step of the gap."""
+    steps: list[tuple[str, Estimate]] = [
+        (new, case.gain(new, old)) for old, new in zip(case.steps, case.steps[1:], strict=False)
+    ]
+    return pd.DataFrame([(step, g.value, g.low, g.high) for step, g in steps], columns=GAP)
+
+
+def layer_table(case: Case) -> pd.DataFrame:
+    """Return a row for each layer, in the order of the forward pass."""
+    tests = origins(case) if case.usable else {}
+    made = case.made("population")[0] if case.running else {}
+    rows = []
+    for layer in case.layers:
+        name = layer.name
+        row: dict[str, Any] = {"layer": name, "channels": layer.channels, "calls": layer.calls, "eps": layer.eps}
+        row |= {"tracks": layer.tracks, "declared_weight": np.nan if layer.weight is None else layer.weight}
+        row |= {"measured_weight": case.rates.get(name, np.nan)}
+        row |= {"updates": np.nan if layer.updates is None else layer.updates}
+        row |= {"start_weight": case.start_weight.get(name, np.nan), "at_start": name in case.at_start}
+        row |= {"frozen": name in case.frozen, "dead": int(np.sum(dead_channels(case, name)))}
+        row |= {f"p_{null}": tests.get(name, {}).get(null, UNKNOWN).p for null in ORIGINS}
+        row |= {"distance": distance(case, name, made[name]) if name in made and name in case.running else np.nan}
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def dead_channels(case: Case, name: str) -> FloatArray:
+    """Return True for each channel whose input is the same in all rows of every batch."""
+    seen = of_layer([case.still[k] for k in case.usable], name)
+    layer = next(x for x in case.layers if x.name == name)
+    if not seen:
+        return np.zeros(layer.channels, dtype=bool)
+    return np.asarray(np.max([m.var() for m in seen], axis=0) < 1e-3 * layer.eps)
+
+
+def channel_table(case: Case) -> pd.DataFrame:
+    """Return a row for each channel of each layer that keeps running statistics."""
+    parts = []
+    made = case.made("population")[0] if case.running else {}
+    for layer in case.layers:
+        if layer.name not in case.running:
+            continue
+        columns: dict[str, Any] = {"layer": layer.name, "channel": np.arange(layer.channels)}
+        for kind, found in (("running", case.running), ("averaged", case.averaged_all), ("population", made)):
+            statistics = found.get(layer.name)
+            columns[f"{kind}_mean"] = np.nan if statistics is None else statistics.mean
+            columns[f"{kind}_var"] = np.nan if statistics is None else statistics.var
+        parts.append(pd.DataFrame(columns | {"dead": dead_channels(case, layer.name)}))
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=CHANNELS)

@@ -1,0 +1,139 @@
+"""The verdict on a model: fine, off or not judged, with a cause only on its own evidence."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from bnstats.audit.core.case import Case
+from bnstats.audit.core.causes import CAUSES
+from bnstats.audit.core.causes.cause import Cause, Evidence
+from bnstats.audit.core.intervals import sure
+from bnstats.audit.core.origin import consistent
+from bnstats.audit.core.result import Estimate, Fix, Verdict
+from bnstats.audit.core.trial import count
+
+FIRST = ("batch_statistics_in_evaluation", "not_finite")
+"""Causes that are asked before a gap is measured."""
+
+ORIGIN_WORDS = {
+    "running": "a running average of batches",
+    "averaged": "averages of all batches",
+    "pooled": "pooled batches",
+    "population": "recalibrated statistics",
+}
+
+
+@dataclass(frozen=True)
+class Judgment:
+    """What an audit says.
+
+    Attributes
+    ----------
+    verdict, cause, reason, fix, evidence
+        See `bnstats.audit.core.findings.Findings`.
+    notes : tuple of str
+        Sentences beside the reason.
+    """
+
+    verdict: Verdict
+    cause: str | None
+    reason: str
+    fix: Fix | None
+    evidence: dict[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+def judge(case: Case) -> Judgment:
+    """Return the verdict, and the cause if there is one with both its evidence and a fix."""
+    found = CAUSES["batch_statistics_in_evaluation"].evidence(case)
+    if found is not None:
+        return _named(case, CAUSES["batch_statistics_in_evaluation"], found)
+    if not case.scores("running") or not count(case.scores("running")[case.metric]):
+        return Judgment("not_judged", None, "Not judged: no row could be scored.", None)
+    found = CAUSES["not_finite"].evidence(case)
+    if found is not None:
+        return _named(case, CAUSES["not_finite"], found)
+    gains = {kind: case.gain(kind) for kind in case.steps[1:]}
+    if any(sure(gained, case.effect) for gained in gains.values()):
+        return _off(case)
+    return _without_gain(case, gains)
+
+
+def _without_gain(case: Case, gains: dict[str, Estimate]) -> Judgment:
+    """Return fine if every interval excludes a gain of `effect`, else not judged."""
+    unit, lost = case.trial.scorers[0].unit, case.bad("running")
+    evidence = {f"gain of {kind}": gained.value for kind, gained in gains.items()}
+    most = max(gains.values(), key=lambda g: -math.inf if math.isnan(g.high) else g.high)
+    if any(math.isnan(g.high) for g in gains.values()):
+        reason = f"Not judged: {len(case.trial.batches)} batches leave no interval for a gain in {unit}."
+        return Judgment("not_judged", None, reason, None, evidence)
+    if lost:
+        reason = (
+            f"Not judged: {lost} of {count(case.scores('running')[case.metric])} scores are not finite, whichever "
+            f"statistics are used; over the others a gain of {most} {unit} was found."
+        )
+        return Judgment("not_judged", None, reason, None, evidence | {"bad scores": lost})
+    if most.high < case.effect:
+        reason = f"Other statistics gain {most} {unit} at most; a gain of {case.effect:g} is excluded."
+        if origins := consistent(case):
+            reason += f" Running statistics are consistent with {' and '.join(ORIGIN_WORDS[o] for o in origins)}."
+        return Judgment("fine", None, reason, None, evidence | {"consistent with": origins})
+    reason = f"Not judged: other statistics gain {most} {unit}, which neither shows nor excludes {case.effect:g}."
+    if most.value < case.effect:
+        more = ((most.high - most.value) / (case.effect - most.value)) ** 2 * len(case.trial.batches)
+        if more < 1e5:
+            reason += f" About {math.ceil(more)} batches would tell."
+    return Judgment("not_judged", None, reason, None, evidence)
+
+
+def _off(case: Case) -> Judgment:
+    """Return the cause of the largest step of the gap; without one, what recalibration brings."""
+    previous = dict(zip(case.steps[1:], case.steps, strict=False))
+    step = max(previous, key=lambda kind: np.nan_to_num(case.gain(kind, previous[kind]).value, nan=-math.inf))
+    for cause in CAUSES.values():
+        if step not in cause.steps:
+            continue
+        evidence = cause.evidence(case)
+        if evidence is None:
+            continue
+        gained = case.gain(step, previous[step]) if cause.remedy is None else case.gain_of(cause.remedy(case))
+        if case.explains(gained):
+            return _named(case, cause, evidence | {"step": step, "gap": case.gap.value})
+    fix = _recalibration(case)
+    brought = "no fix that was tried gains" if fix is None else f"{fix.text} was tried and gains {fix.gain}"
+    reason = (
+        f"Other statistics gain {case.gap} {case.trial.scorers[0].unit}, most of it in the step to {step} statistics. "
+        f"No cause has both its evidence and a fix that closes half of that; {brought}."
+    )
+    return Judgment("off", None, reason, fix, {"step": step, "gap": case.gap.value})
+
+
+def _named(case: Case, cause: Cause, evidence: Evidence) -> Judgment:
+    """Return a verdict with its cause and its fix."""
+    text = evidence.pop("text")
+    if cause.not_told_from:
+        text += f" That cannot be told from {cause.not_told_from}."
+    recalibration = None if cause.name == FIRST[0] else _recalibration(case)
+    if not cause.fix:
+        return Judgment("off", cause.name, text, recalibration, evidence)
+    notes: tuple[str, ...] = ()
+    if cause.remedy is not None and cause.name == "eps":
+        fix = Fix(cause.fix, True, case.gain_of(cause.remedy(case)), None)
+    else:
+        fix = Fix(cause.fix, False)
+        notes = () if recalibration is None else (f"Until then, {recalibration.text} gains {recalibration.gain}.",)
+    return Judgment("off", cause.name, text, fix, evidence, notes)
+
+
+def _recalibration(case: Case) -> Fix | None:
+    """Return the recalibration that was tried, if it gained by more than chance or left fewer bad scores."""
+    best = case.best
+    gained = case.gain(best)
+    if not (gained.low > 0 or case.bad(best) < case.bad("running")):
+        return None
+    kind = "" if best == "population" else f', kind="{best}"'
+    return Fix(f"bn.recalibrate(model, loader{kind})", True, gained, best)
