@@ -7,16 +7,24 @@ from dataclasses import dataclass
 from typing import Any
 
 from bnstats.audit.core.case import Case, batch_outputs
-from bnstats.audit.core.intervals import FEWEST_BATCHES, by_batch
 from bnstats.audit.core.kinds import Seen
-from bnstats.audit.core.outputs import float_leaves, labels_of
 from bnstats.audit.core.protocol import Framework, Mode, Model
 from bnstats.audit.core.reading import Reader
 from bnstats.audit.core.result import Audit
-from bnstats.audit.core.scorers import Distance, OwnMetric, OwnScore, Scorer, by_likelihood, metric_name, spreads
+from bnstats.audit.core.scoring.intervals import FEWEST_BATCHES, by_batch
+from bnstats.audit.core.scoring.outputs import float_leaves, labels_of
+from bnstats.audit.core.scoring.scorers import (
+    Distance,
+    OwnMetric,
+    OwnScore,
+    Scorer,
+    by_likelihood,
+    metric_name,
+    spreads,
+)
+from bnstats.audit.core.scoring.trial import Fold, Trial, count, evaluated, halves
 from bnstats.audit.core.tables import channel_table, gap_table, layer_table, score_table
 from bnstats.audit.core.trees import chunks, rows_of
-from bnstats.audit.core.trial import Fold, Trial, count, evaluated, halves
 from bnstats.audit.core.verdict import judge
 
 # A single batch is cut into two if it has at least so many rows.

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from bnstats.audit.core import kinds
-from bnstats.audit.core.history import Use, measure_use, replaced
+from bnstats.audit.core.history.rates import Use, measure_use, replaced
 from bnstats.audit.core.kinds import Kind, Seen
 from bnstats.audit.core.protocol import Layer, Model
 from bnstats.audit.core.result import Estimate
-from bnstats.audit.core.scorers import Distance
-from bnstats.audit.core.trial import Scores, Trial, bad, gain
+from bnstats.audit.core.scoring.scorers import Distance
+from bnstats.audit.core.scoring.trial import Scores, Trial, bad, gain
 from bnstats.statistics.conventions import CONVENTIONS
 
 STEPS = ("running", "averaged", "without_noise", "population", "batch")

@@ -9,10 +9,10 @@ import pandas as pd
 
 from bnstats._checks.array_types import FloatArray
 from bnstats.audit.core.case import Case
+from bnstats.audit.core.history.origin import ORIGINS, UNKNOWN, distance, origins
 from bnstats.audit.core.kinds import of_layer
-from bnstats.audit.core.origin import ORIGINS, UNKNOWN, distance, origins
 from bnstats.audit.core.result import Estimate
-from bnstats.audit.core.trial import gain, mean
+from bnstats.audit.core.scoring.trial import gain, mean
 
 SCORES = ["statistics", "metric", "value", "low", "high", "gain", "gain_low", "gain_high"]
 GAP = ["step", "gain", "low", "high"]

@@ -11,10 +11,10 @@ import numpy as np
 from bnstats.audit.core.case import Case
 from bnstats.audit.core.causes import CAUSES
 from bnstats.audit.core.causes.cause import Cause, Evidence
-from bnstats.audit.core.intervals import sure
-from bnstats.audit.core.origin import consistent
+from bnstats.audit.core.history.origin import consistent
 from bnstats.audit.core.result import Estimate, Fix, Verdict
-from bnstats.audit.core.trial import count
+from bnstats.audit.core.scoring.intervals import sure
+from bnstats.audit.core.scoring.trial import count
 
 FIRST = ("batch_statistics_in_evaluation", "not_finite")
 """Causes that are asked before a gap is measured."""

@@ -10,11 +10,11 @@ import numpy as np
 from bnstats.audit.core import kinds
 from bnstats.audit.core.case import Case
 from bnstats.audit.core.causes.cause import Cause, Evidence, recalibrated
+from bnstats.audit.core.history.nulls import draw, exponential_weights, stored_values
+from bnstats.audit.core.history.origin import ORIGINS, accepted, distance, origins, rejected
 from bnstats.audit.core.kinds import Kind
-from bnstats.audit.core.nulls import draw, exponential_weights, stored_values
-from bnstats.audit.core.origin import ORIGINS, accepted, distance, origins, rejected
 from bnstats.audit.core.protocol import Statistics
-from bnstats.audit.core.trial import mean
+from bnstats.audit.core.scoring.trial import mean
 from bnstats.statistics.norm_borders import START_WEIGHT
 
 # Measured rates from here on keep a tenth of the past: what another framework calls a momentum of .9.

@@ -7,10 +7,10 @@ import numpy as np
 from bnstats.audit.core import kinds
 from bnstats.audit.core.case import Case
 from bnstats.audit.core.causes.cause import Cause, Evidence
+from bnstats.audit.core.history.origin import distance
 from bnstats.audit.core.kinds import Kind
-from bnstats.audit.core.origin import distance
 from bnstats.audit.core.protocol import Statistics
-from bnstats.audit.core.trial import Fold, Trial, gain, halves
+from bnstats.audit.core.scoring.trial import Fold, Trial, gain, halves
 
 USUAL_EPS = (1e-5, 1e-3, 1e-2, 1e-1, 1e-4, 1e-6, 1e-8)
 """Constants of other implementations."""

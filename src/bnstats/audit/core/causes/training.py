@@ -7,7 +7,7 @@ import numpy as np
 from bnstats.audit.core import kinds
 from bnstats.audit.core.case import Case
 from bnstats.audit.core.causes.cause import Cause, Evidence, recalibrated
-from bnstats.audit.core.grouping import grouping
+from bnstats.audit.core.causes.grouping import grouping
 from bnstats.statistics.norm_borders import DROPOUT_CHANGE, GROUPED, NOISY_VARIANCE, SMALL_BATCH, STREAMS_APART
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bnstats._checks.array_types import FloatArray
-from bnstats.audit.core.outputs import Fit
+from bnstats.audit.core.scoring.outputs import Fit
 
 SMALLEST = 1e-7
 """Smallest probability, for models that give probabilities: float32 rounds smaller ones."""

@@ -11,15 +11,15 @@ import numpy as np
 from bnstats._checks.array_types import FloatArray
 from bnstats._checks.safe_text import raised
 from bnstats._checks.values import shown
-from bnstats.audit.core.likelihood import (
+from bnstats.audit.core.protocol import Model
+from bnstats.audit.core.scoring.likelihood import (
     RowScores,
     are_probabilities,
     correct,
     informative,
     log_likelihood,
 )
-from bnstats.audit.core.outputs import Fit, candidates, float_leaves, leaf_at, main_output, own_main, targets
-from bnstats.audit.core.protocol import Model
+from bnstats.audit.core.scoring.outputs import Fit, candidates, float_leaves, leaf_at, main_output, own_main, targets
 from bnstats.audit.core.trees import rows_of
 
 Scored = Mapping[str, RowScores]

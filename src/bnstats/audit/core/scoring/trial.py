@@ -10,12 +10,12 @@ import numpy as np
 
 from bnstats._checks.array_types import FloatArray
 from bnstats._checks.safe_text import raised
-from bnstats.audit.core.intervals import ratio
 from bnstats.audit.core.kinds import Kind
-from bnstats.audit.core.likelihood import RowScores
 from bnstats.audit.core.protocol import Model
 from bnstats.audit.core.result import Estimate
-from bnstats.audit.core.scorers import Scorer
+from bnstats.audit.core.scoring.intervals import ratio
+from bnstats.audit.core.scoring.likelihood import RowScores
+from bnstats.audit.core.scoring.scorers import Scorer
 
 Scores = Mapping[str, list[RowScores]]
 """For each metric, the scores of every batch."""

@@ -8,8 +8,8 @@ import numpy as np
 
 from bnstats.audit.core import kinds
 from bnstats.audit.core.case import Case
+from bnstats.audit.core.history.nulls import NullTest, compare, exponential_weights, pooled_values, stored_values
 from bnstats.audit.core.kinds import of_layer
-from bnstats.audit.core.nulls import NullTest, compare, exponential_weights, pooled_values, stored_values
 from bnstats.audit.core.protocol import Statistics
 from bnstats.statistics.displacement import displacement
 from bnstats.statistics.moments import Moments

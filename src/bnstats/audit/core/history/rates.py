@@ -9,8 +9,8 @@ import numpy as np
 
 from bnstats._checks.array_types import FloatArray
 from bnstats.audit.core.kinds import Kind
-from bnstats.audit.core.outputs import float_leaves
 from bnstats.audit.core.protocol import Model, Statistics
+from bnstats.audit.core.scoring.outputs import float_leaves
 
 
 def replaced(model: Model, batch: Any) -> dict[str, float]:

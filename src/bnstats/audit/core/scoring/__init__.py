@@ -1,0 +1,1 @@
+"""Scores of batches, and intervals of their means and gains."""
