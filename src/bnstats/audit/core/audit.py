@@ -75,17 +75,13 @@ def run(framework: Framework, model: Any, loader: Iterable[Any], options: Option
     with framework.guarded(model, loaders, options.seed) as guard:
         reader = Reader("loader", loader, options.batches)
         copy = framework.isolate(model, reader.first, forward=options.forward, device=options.device)
-        if not copy.layers:
-            raise ValueError(
-                f"an audit needs batch-norm layers; a forward pass of this model calls none (it has "
-                f"{len(copy.never_called)}): give the model that has them."
-            )
+        must_have_layers(copy, "an audit")
         batches = reader.all(copy.own)
         test = None if options.test is None else Reader("test", options.test, options.batches).all(copy.own)
         live = options.live
         if live is not None:
             live = framework.isolate(live, batches[0], forward=options.forward, device=options.device)
-        case, notes = _case(copy, batches, test, live, options)
+        case, notes = case_of(copy, batches, test, live, options)
         found = judge(case)
         metric = None if options.metric is None else metric_name(options.metric)
         tables = score_table(case, metric), gap_table(case), layer_table(case), channel_table(case)
@@ -97,7 +93,16 @@ def run(framework: Framework, model: Any, loader: Iterable[Any], options: Option
     )  # fmt: skip
 
 
-def _case(
+def must_have_layers(model: Model, what: str) -> None:
+    """Raise ValueError for a model without batch-norm layers."""
+    if not model.layers:
+        raise ValueError(
+            f"{what} needs batch-norm layers; a forward pass of this model calls none (it has "
+            f"{len(model.never_called)}): give the model that has them."
+        )
+
+
+def case_of(
     model: Model, batches: list[Any], test: list[Any] | None, live: Model | None, options: Options
 ) -> tuple[Case, tuple[str, ...]]:
     """Return the model under audit, once its batches were seen, and what has to be said about them."""

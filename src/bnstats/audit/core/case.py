@@ -197,7 +197,7 @@ class Case:
             return kinds.debiased(self.running, self.start_weight, self.convention.start)
         if kind == "biased":
             return kinds.biased(self.running, train)
-        if kind == "pooled":
+        if kind == "precise":
             return kinds.pooled(train)
         return kinds.averaged(train if kind == "averaged" else still, ddof)
 
@@ -256,7 +256,7 @@ class Case:
     def best(self) -> str:
         """The kind of statistics to recalibrate with: population ones, unless others are better by more than chance."""
         best = "population"
-        for kind in ("averaged", "pooled") if self.usable else ():
+        for kind in ("averaged", "precise") if self.usable else ():
             ahead = self.gain(kind, best)
             if ahead.value > max(BETTER_BY * ahead.se, self.effect / 10):
                 best = kind
