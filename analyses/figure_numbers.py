@@ -16,7 +16,7 @@ from analyses.quotes import numbers_of, value
 from analyses.sufficient_size import SufficientSize
 from bnstats.claims.grades import CUTS, GRADES
 from bnstats.plots.elements import in_percent
-from bnstats.studies.information.bayes_classifier import class_given_normalized
+from bnstats.studies.information.class_given_normalized import class_given_normalized
 
 Number = Callable[[], float | str]
 

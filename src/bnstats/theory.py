@@ -11,7 +11,7 @@ from bnstats.statistics.theory import (
     required_batch_size,
     sampling,
 )
-from bnstats.studies.information.bayes_classifier import (
+from bnstats.studies.information.class_given_normalized import (
     class_given_normalized,
     entropy_given_normalized,
     same_class_probability,

@@ -18,14 +18,9 @@ from scipy import integrate, stats
 import bnstats as bn
 from bnstats.sampling.populations import Population
 from bnstats.statistics.normalized import normalized
-from bnstats.studies.information.bayes_classifier import (
-    TrainingSample,
-    _normal_beliefs,
-    class_index,
-    class_shares,
-    exact_information,
-    rule_for,
-)
+from bnstats.studies.information.bayes_classifier import TrainingSample, rule_for
+from bnstats.studies.information.class_given_normalized import exact_information, normal_beliefs
+from bnstats.studies.information.classes import class_index, class_shares
 
 FALSE_ALARM = 1e-8
 
@@ -83,7 +78,7 @@ def test_posterior_is_a_tail_of_the_noncentral_t(n: int) -> None:
     """P(x < c | z) = P(T > z sqrt(n - 1)), T noncentral t with n - 1 degrees of freedom and noncentrality c sqrt(n)."""
     population, cut = bn.Population.of("normal"), 0.7
     rule = rule_for(TrainingSample.of(population, (cut,), n, 0))
-    z, _, belief = _normal_beliefs((cut,), n)
+    z, _, belief = normal_beliefs((cut,), n)
     some = slice(500, -500, 501)
     tail = 1 - stats.nct.cdf(z[some] * np.sqrt(n - 1), n - 1, cut * np.sqrt(n))
     np.testing.assert_allclose(belief[some, 0], tail, atol=1e-8)

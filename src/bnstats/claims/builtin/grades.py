@@ -9,7 +9,7 @@ from bnstats.claims.evidence import Measures
 from bnstats.claims.grades import CUTS, GRADES, letter_grades
 from bnstats.claims.networks import Networks, accuracy
 from bnstats.datasets.row_batching import OneClass, RowBatching, Shuffled, Sorted
-from bnstats.studies.information.bayes_classifier import exact_information
+from bnstats.studies.information.class_given_normalized import exact_information
 
 TITLE = "question: a network that matches a letter to a number grade"
 DATA = letter_grades()

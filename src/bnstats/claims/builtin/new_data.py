@@ -16,7 +16,7 @@ from bnstats.corrections import correction_of
 from bnstats.datasets.shifts import Offset
 from bnstats.sampling.effects import Distinct
 from bnstats.studies.batch_effects.study import CorrectionStudy
-from bnstats.studies.information.bayes_classifier import exact_information
+from bnstats.studies.information.class_given_normalized import exact_information
 
 BEFOREHAND = "question: features were normalized beforehand"
 SAME = "accepted answer: new data need the same methodology as the training data"

@@ -13,11 +13,7 @@ from bnstats._checks.numbers import batch_sizes
 from bnstats.sampling.populations import Population
 from bnstats.simulation.options import RunOptions, run_options
 from bnstats.simulation.run import run
-from bnstats.studies.information.bayes_classifier import (
-    checked_cuts,
-    class_shares,
-    entropy_bits,
-)
+from bnstats.studies.information.classes import checked_cuts, class_shares, entropy_bits
 from bnstats.studies.information.result import Information
 from bnstats.studies.information.study import InformationStudy
 

@@ -13,15 +13,9 @@ from bnstats.sampling.populations import Population
 from bnstats.sampling.tails import visible_order
 from bnstats.simulation.study import Condition, Study
 from bnstats.statistics.normalized import normalized
-from bnstats.studies.information.bayes_classifier import (
-    Labels,
-    TrainingSample,
-    class_index,
-    class_shares,
-    classify,
-    exact_information,
-    rule_for,
-)
+from bnstats.studies.information.bayes_classifier import TrainingSample, rule_for
+from bnstats.studies.information.class_given_normalized import exact_information
+from bnstats.studies.information.classes import Labels, class_index, class_shares, classify
 
 DRAWS_PER_BLOCK = 2**17
 

@@ -15,7 +15,7 @@ from bnstats.claims.grades import CUTS, GRADES
 from bnstats.claims.interval_methods import Bounded, Exact, Proportion
 from bnstats.claims.networks import Networks, Score
 from bnstats.networks.recipe import Recipe
-from bnstats.studies.information.bayes_classifier import (
+from bnstats.studies.information.class_given_normalized import (
     class_given_normalized,
     entropy_given_normalized,
     same_class_probability,
