@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pandas as pd
 
+from bnstats.simulation.precision.paired_errors import Error
 from bnstats.simulation.result import Result, Simulation, described, percent_with_error
 from bnstats.studies.mismatch.evaluation import PARTS
 
@@ -75,6 +77,26 @@ class Mismatch(Result):
 
     def _shares_draws(self, column: str) -> bool:
         return self.common_random_numbers or super()._shares_draws(column)
+
+    def _error(self, row: int, other: int, together: bool) -> tuple[Error, bool]:
+        rows = [self.table.iloc[place] for place in (row, other)]
+        keys = [name for name in self._names() if name != "statistics"]
+        if all(str(rows[0][name]) == str(rows[1][name]) for name in keys):
+            pair = {rows[0]["statistics"], rows[1]["statistics"]}
+            part = next((part for part, kinds in PARTS.items() if set(kinds) == pair), None)
+            found = self._errors_of_parts.get((part, *(str(rows[0][name]) for name in keys)))
+            if found is not None:
+                return found, True
+        return super()._error(row, other, together)
+
+    @cached_property
+    def _errors_of_parts(self) -> dict[tuple[Any, ...], Error]:
+        """Errors of the parts of the gap, each measured as a difference within networks, by part and condition."""
+        keys = [name for name in self._names() if name != "statistics"]
+        return {
+            (row["part"], *(str(row[name]) for name in keys)): Error(row["mcse"], row["mcse_df"])
+            for row in self.parts.to_dict("records")
+        }
 
     def gap(self) -> pd.DataFrame:
         """Return the parts of the gap between training and evaluation mode, for accuracy and nll.
