@@ -171,7 +171,10 @@ def test_rules_of_a_difference() -> None:
 
 
 def test_parts_of_a_gap_have_one_error_at_most_the_sum_of_both() -> None:
-    """`compare` says what `gap` says. Where no network differs, the error was what an event that was not seen may bring, whatever both parts are."""
+    """`compare` says what `gap` says.
+
+    Where no network differs, the error was what an event that was not seen may bring, whatever both parts are.
+    """
     x = np.random.default_rng(0).normal(size=(60, 4)), np.arange(60) % 2
     measured = bn.measure_mismatch(
         x, batch_sizes=8, hidden=(3,), steps=5, normalizers=["batch", "none"], max_replicates=16, **QUICK
