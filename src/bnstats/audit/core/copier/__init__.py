@@ -1,0 +1,1 @@
+"""Copies along references; knows no framework."""

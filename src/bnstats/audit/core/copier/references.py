@@ -1,0 +1,186 @@
+"""What becomes of the references of an object that is copied; how each type is copied stands elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from bnstats.audit.core.copier import containers
+from bnstats.audit.core.copier.blocks import Blocks
+from bnstats.audit.core.copier.containers import Container, attribute
+
+Handler = Callable[[Any, "References", str], Any]
+"""Returns the copy of an object; a registered handler may return NotImplemented, and the general rule is used."""
+
+
+class Changeable(NamedTuple):
+    """A container that was copied: its kind, itself, its copy, and its path."""
+
+    kind: Container
+    source: Any
+    copy: Any
+    path: str
+
+
+class References:
+    """Copies one object, and remembers what became of everything that it refers to.
+
+    Parameters
+    ----------
+    handlers : dict of type to handler
+        Copy instances of these types and of their subclasses, before any general rule.
+    maker_of : callable (type) -> handler or None
+        The general rules; None for types whose values never change.
+
+    Attributes
+    ----------
+    shared : list of str
+        Paths of what could not be copied.
+    changeable : list of Changeable
+        All containers, attributes included.
+    leaves : list of (array, copy, path)
+        Arrays of numbers, of NumPy and of the framework.
+    blocks : Blocks
+        Memory that several arrays share.
+    made : dict of int to object
+        Copy of each object, by the object's identity.
+    making : set of int
+        Identities of objects that are being made anew from what they refer to.
+    """
+
+    def __init__(self, handlers: Mapping[type, Handler], maker_of: Callable[[type], Handler | None]) -> None:
+        self._handlers, self._maker_of = handlers, maker_of
+        self._makers: dict[type, Handler | None] = {}
+        self.blocks = Blocks()
+        self._reached: set[int] = set()
+        self._forget()
+
+    def _forget(self) -> None:
+        self.made: dict[int, Any] = {}
+        self._sources: list[Any] = []
+        self._pending: list[Callable[[], None]] = []
+        self._by_hash: list[Callable[[], None]] = []
+        self._weak: set[int] = set()
+        self.making: set[int] = set()
+        self.shared: list[str] = []
+        self.changeable: list[Changeable] = []
+        self.leaves: list[tuple[Any, Any, str]] = []
+
+    def copy(self, x: Any, path: str = "") -> Any:
+        """Return the copy of an object.
+
+        Another round is made where arrays turned out to share memory, or where a weak reference leads to something
+        that was copied after it.
+        """
+        new = self._whole(x, path)
+        late = self._weak & self.made.keys()
+        if self.blocks.again() or late:
+            self._reached = late
+            self._forget()
+            new = self._whole(x, path)
+        return new
+
+    def _whole(self, x: Any, path: str) -> Any:
+        new = self.complete(x, path)
+        while self._by_hash:
+            self._by_hash.pop(0)()
+            self._work(0)
+        return new
+
+    # ---- for handlers
+
+    def twin(self, x: Any, path: str) -> Any:
+        """Return the copy of an object; its contents may be copied later."""
+        cls = type(x)
+        try:
+            maker = self._makers[cls]
+        except KeyError:
+            maker = self._makers[cls] = self._tried(cls)
+        if maker is None:
+            return x
+        key = id(x)
+        return self.made[key] if key in self.made else maker(x, self, path)
+
+    def complete(self, x: Any, path: str) -> Any:
+        """Return the copy of an object with all its contents."""
+        depth = len(self._pending)
+        new = self.twin(x, path)
+        self._work(depth)
+        return new
+
+    def later(self, work: Callable[[], None], *, hashes: bool = False) -> None:
+        """Do some work later; where it hashes copies, after all attributes have been copied."""
+        (self._by_hash if hashes else self._pending).append(work)
+
+    def keep(self, source: Any, new: Any) -> Any:
+        """Remember the copy of an object."""
+        self.made[id(source)] = new
+        self._sources.append(source)
+        return new
+
+    def of(self, source: Any) -> Any:
+        """Return the copy that was made of an object, or the object itself."""
+        return self.made.get(id(source), source)
+
+    def share(self, x: Any, path: str) -> Any:
+        """Share an object, and list it."""
+        self.shared.append(path or "itself")
+        return self.keep(x, x)
+
+    def holds(self, kind: Container, source: Any, new: Any, path: str) -> None:
+        """Remember a container and its copy."""
+        self.changeable.append(Changeable(kind, source, new, path))
+
+    def leads_to(self, target: Any) -> bool:
+        """Return True if the target of a weak reference is copied; else it is seen at the end whether it was."""
+        if id(target) in self.made or id(target) in self._reached:
+            return True
+        self._weak.add(id(target))
+        return False
+
+    def attributes(self, x: Any, new: Any, path: str) -> None:
+        """Copy what an object holds in its `__dict__` and its slots."""
+        held = containers.instance_dict(x)
+        if held is not None:
+            self._dict(x, new, held, path)
+        if any(True for _ in containers.slots(type(x))):
+            self.holds(containers.SLOTS, x, new, path)
+            self.later(lambda: self._slots(x, new, path))
+
+    # ---- the work
+
+    def _work(self, depth: int) -> None:
+        while len(self._pending) > depth:
+            self._pending.pop()()
+
+    def _tried(self, cls: type) -> Handler | None:
+        general = self._maker_of(cls)
+        first = next((self._handlers[c] for c in cls.__mro__ if c in self._handlers), None)
+        if first is None:
+            return general
+
+        def tried(x: Any, copier: References, path: str) -> Any:
+            new = first(x, copier, path)
+            if new is NotImplemented:
+                return x if general is None else general(x, copier, path)
+            return copier.keep(x, new)
+
+        return tried
+
+    def _dict(self, x: Any, new: Any, held: dict[str, Any], path: str) -> None:
+        known = self.made.get(id(held))
+        if known is not None:  # another object has the same attributes, or somebody refers to them
+            object.__setattr__(new, "__dict__", known)
+            return
+        into = self.keep(held, containers.instance_dict(new))
+        self.holds(containers.DICT, held, into, path)
+
+        def fill() -> None:
+            for name, value in list(held.items()):
+                into[name] = self.twin(value, attribute(path, name))
+
+        self.later(fill)
+
+    def _slots(self, x: Any, new: Any, path: str) -> None:
+        for slot, value in containers.SLOTS.look(x):
+            slot.__set__(new, self.twin(value, attribute(path, slot.__name__)))
