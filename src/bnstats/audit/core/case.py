@@ -256,7 +256,8 @@ class Case:
     def best(self) -> str:
         """The kind of statistics to recalibrate with: population ones, unless others are better by more than chance."""
         best = "population"
-        for kind in ("averaged", "precise") if self.usable else ():
+        biased = ("biased",) if self.convention.ddof == 1 else ()
+        for kind in ("averaged", "precise", *biased) if self.usable else ():
             ahead = self.gain(kind, best)
             if ahead.value > max(BETTER_BY * ahead.se, self.effect / 10):
                 best = kind

@@ -125,7 +125,7 @@ def _named(case: Case, cause: Cause, evidence: Evidence) -> Judgment:
         fix = Fix(cause.fix, True, case.gain_of(cause.remedy(case)), None)
     else:
         fix = Fix(cause.fix, False)
-        notes = () if recalibration is None else (f"Until then, {recalibration.text} gains {recalibration.gain}.",)
+        notes = () if recalibration is None else (f"Without it, {recalibration.text} gains {recalibration.gain}.",)
     return Judgment("off", cause.name, text, fix, evidence, notes)
 
 

@@ -20,8 +20,8 @@ from bnstats.audit.core.causes.unused import BATCH_STATISTICS, NOT_FINITE
 CAUSES: dict[str, Cause] = {
     cause.name: cause
     for cause in (
-        BATCH_STATISTICS, NOT_FINITE, NEVER_UPDATED, AVERAGED_WEIGHTS, FROZEN, SHIFTED, EPS, START_REMAINS, VARIANCE,
-        GROUPED_BATCHES, TWICE, MOMENTUM, NOISY, SEVERAL, NOISE, SMALL, STALE,
+        BATCH_STATISTICS, NOT_FINITE, NEVER_UPDATED, AVERAGED_WEIGHTS, FROZEN, SHIFTED, EPS, START_REMAINS,
+        GROUPED_BATCHES, SEVERAL, SMALL, VARIANCE, TWICE, MOMENTUM, NOISY, NOISE, STALE,
     )
 }  # fmt: skip
 """All causes, in the order in which they are asked."""

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from bnstats._checks.array_types import FloatArray
 from bnstats.audit.core import kinds
 from bnstats.audit.core.case import Case
 from bnstats.audit.core.causes.cause import Cause, Evidence, recalibrated
 from bnstats.audit.core.history.nulls import draw, exponential_weights, stored_values
-from bnstats.audit.core.history.origin import ORIGINS, accepted, distance, origins, rejected
+from bnstats.audit.core.history.origin import ORIGINS, accepted, distance, equal_weights, origins, rejected
 from bnstats.audit.core.kinds import Kind
 from bnstats.audit.core.protocol import Statistics
 from bnstats.audit.core.scoring.trial import mean
@@ -56,43 +57,60 @@ def stale(case: Case) -> Evidence | None:
     least = {null: min(t[null].p for t in tests.values() if not np.isnan(t[null].p)) for null in ORIGINS}
     most = max(t["running"].rms_z for t in tests.values() if not np.isnan(t["running"].rms_z))
     text = (
-        f"Running statistics are no average of batches at these weights (p below {max(least.values()):.2g} under each "
-        f"of four origins; up to {most:.3g} standard errors)."
+        f"Running statistics are no average of batches at these weights (p under {max(1e-6, *least.values()):.2g} for "
+        f"each of four origins; up to {most:.3g} standard errors)."
     )
     return {"text": text, "p": least, "standard errors": most}
 
 
 def noisy_average(case: Case) -> Evidence | None:
     """Running statistics that random averages of batches resemble, in what they are and in what they lose."""
-    if not accepted(case, "running"):
+    found: Evidence | None = case.once("noisy average", _noisy_average)
+    return None if found is None else dict(found)
+
+
+def _noisy_average(case: Case) -> Evidence | None:
+    origin = next((null for null in ("running", "averaged") if accepted(case, null)), None)
+    if origin is None:
         return None
-    lost = redrawn_loss(case)
+    weights = averaging_weights(case, origin)
+    lost = redrawn_loss(case, weights)
     if not (np.isfinite(lost) and lost >= 0.5 * case.gain("averaged").value):
         return None
-    rate = float(np.median(list(case.rates.values())))
+    number = 1 / float(np.square(weights).sum())
     text = (
-        f"Running statistics are an average of batches at these weights, of too few: one pass replaces {rate:.0%}, and "
-        f"averages that are drawn anew lose {lost:.3g}, too."
+        f"Running statistics are an average of batches at these weights, but of as few as {number:.2g}: averages that "
+        f"are drawn anew lose {lost:.3g}, too."
     )
-    return {"text": text, "rate": rate, "loss of redrawn averages": lost}
+    return {"text": text, "batches in the average": number, "loss of redrawn averages": lost}
 
 
-def redrawn_loss(case: Case) -> float:
-    """Return what running averages of random batches lose against averages of all batches of a fold."""
+def averaging_weights(case: Case, origin: str) -> FloatArray:
+    """Return the weights of batches in the running statistics of the layer that averages the fewest batches."""
+    found = [np.ones(1)]
+    for name in case.running:
+        rate = case.rates.get(name, 0.0)
+        if origin == "averaged":
+            found.append(equal_weights(case, name))
+        elif rate > 1e-6:
+            weights = exponential_weights(rate, case.passes.get(name))[1]
+            found.append(weights / weights.sum())
+    return max(found[1:] or found, key=lambda w: float(np.square(w).sum()))
+
+
+def redrawn_loss(case: Case, weights: FloatArray) -> float:
+    """Return what averages of random batches with these weights lose against averages of all batches of a fold."""
     rng, losses = np.random.default_rng(case.seed), []
     best = mean(case.scores("averaged")[case.metric]).value
     for _ in range(REDRAWS):
-        scores = case.trial.score([_redrawn(case, case.fit_of(fold), rng) for fold in case.trial.folds])
+        scores = case.trial.score([_redrawn(case, case.fit_of(fold), weights, rng) for fold in case.trial.folds])
         losses.append(best - mean(scores[case.metric]).value)
     return float(np.mean(losses))
 
 
-def _redrawn(case: Case, fit: Sequence[int], rng: np.random.Generator) -> Kind:
-    """Return running averages of batches drawn with replacement, the same batches in every layer."""
-    rate = float(np.median([r for r in case.rates.values() if r > 0] or [1.0]))
-    passes = next((p for p in case.passes.values() if p), None)
-    _, weights = exponential_weights(rate, passes)
-    drawn = draw(weights / weights.sum(), len(fit), 1, rng)[0]
+def _redrawn(case: Case, fit: Sequence[int], weights: FloatArray, rng: np.random.Generator) -> Kind:
+    """Return averages of batches drawn with replacement, the same batches in every layer."""
+    drawn = draw(weights, len(fit), 1, rng)[0]
     made: dict[str, Statistics] = {}
     for name in case.running:
         found = [kinds.of_layer([case.train[k]], name) for k in fit]

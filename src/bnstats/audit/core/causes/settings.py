@@ -55,7 +55,8 @@ def _best_eps(case: Case) -> tuple[float, float, float] | None:
         if not all(np.isclose(eps, d) for d in declared)
     }
     eps = min(tried, key=lambda e: tried[e])
-    return (eps, max(present[1:]), tried[eps]) if tried[eps] < max(present[1:]) / 3 else None
+    fits = tried[eps] < max(present[1:]) / 2 and tried[eps] < 2 * max(present[0], FITS / 2)
+    return (eps, max(present[1:]), tried[eps]) if fits else None
 
 
 def other_eps(case: Case) -> Evidence | None:

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import stats
 
 from bnstats._checks.array_types import FloatArray
 from bnstats.audit.core.kinds import stored_var
@@ -146,8 +147,17 @@ def compare(
         return NullTest(1.0, 0.0)
     observed = float(np.mean(np.square(z[varies])))
     resampled = _resample(values[:, varies], weights, share, seed)
+    return NullTest(_p(observed, resampled), float(np.sqrt(observed)))
+
+
+def _p(observed: float, resampled: FloatArray) -> float:
+    """Return the p-value; beyond all resamples that of a scaled chi-squared law of their mean and variance."""
     p = float((1 + np.count_nonzero(resampled >= observed)) / (RESAMPLES + 1))
-    return NullTest(p, float(np.sqrt(observed)))
+    mean, var = float(resampled.mean()), float(resampled.var())
+    if p * (RESAMPLES + 1) > 1.5 or not var > 0:
+        return p
+    freedom = 2 * mean**2 / var
+    return min(p, float(stats.chi2.sf(observed * freedom / mean, freedom)))
 
 
 def _rounding(values: FloatArray, eps: float, squares: float) -> FloatArray:

@@ -6,6 +6,7 @@ from functools import partial, reduce
 
 import numpy as np
 
+from bnstats._checks.array_types import FloatArray
 from bnstats.audit.core import kinds
 from bnstats.audit.core.case import Case
 from bnstats.audit.core.history.nulls import NullTest, compare, exponential_weights, pooled_values, stored_values
@@ -42,7 +43,7 @@ def _of_batches(case: Case, name: str) -> dict[str, NullTest]:
     ]  # several calls in one pass count as one batch
     if not seen:
         return found
-    running, k = case.running[name], len(seen)
+    running = case.running[name]
     stored = stored_values(seen, case.convention.ddof)
     start = np.repeat(np.array(case.convention.start), layer.channels)
     test = partial(compare, running=running, eps=layer.eps, seed=case.seed)
@@ -54,12 +55,19 @@ def _of_batches(case: Case, name: str) -> dict[str, NullTest]:
             weights = weights * (1 - weight)
         if weight < 1:
             found["running"] = test(stored, weights=weights, start=weight * start)
-    equal = np.full(k, 1 / k)
+    equal = equal_weights(case, name)
     found["averaged"] = test(stored, weights=equal, start=none)
     found["pooled"] = test(pooled_values(seen), weights=equal, start=none)
     if np.isnan(found["running"].p) and not rate > 1e-6:
         found["running"] = found["averaged"]  # nothing is averaged: statistics were put there from elsewhere
     return found
+
+
+def equal_weights(case: Case, name: str) -> FloatArray:
+    """Return the weights of an average: of as many batches as the counter has, at most as many as there are here."""
+    passes, most = case.passes.get(name), max(len(case.usable), 1)
+    count = most if not passes else min(max(round(passes), 1), most)
+    return np.full(count, 1 / count)
 
 
 def _of_population(case: Case) -> dict[str, NullTest]:
@@ -80,12 +88,12 @@ def _of_population(case: Case) -> dict[str, NullTest]:
         calls = [reduce(Moments.merge, of_layer([batch], layer.name)) for batch in seen if batch.get(layer.name)]
         if layer.name not in whole or not calls:
             continue
-        values, k = pooled_values(calls), len(calls)
+        values = pooled_values(calls)
         inflation = _propagated(values, [h[layer.name] for h in half]) if half else 1.0
         found[layer.name] = compare(
             values,
             case.running[layer.name],
-            np.full(k, 1 / k),
+            equal_weights(case, layer.name),
             np.zeros(values.shape[1]),
             eps=layer.eps,
             seed=case.seed,
@@ -94,7 +102,7 @@ def _of_population(case: Case) -> dict[str, NullTest]:
     return found
 
 
-def _propagated(values: np.ndarray, halves: list[Statistics]) -> float:
+def _propagated(values: FloatArray, halves: list[Statistics]) -> float:
     """Return by how much errors of earlier layers raise the variance: statistics of two halves differ by that."""
     one, other = (np.concatenate([s.mean, s.var]) for s in halves)
     expected = values.var(axis=0, ddof=1) * 4 / len(values)
