@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-RARE = 0.001
-"""A layer is off by more than chance if its p is at most this; so is a healthy layer in a thousand."""
+RARE = 0.002
+"""A layer is off by more than chance if its p is at most this; so is a healthy layer in five hundred."""
 MOST_LAYERS = 40
 """Layers that are drawn: of more layers, those that are farthest off."""
 NULLS = ("p_running", "p_averaged", "p_pooled", "p_population")

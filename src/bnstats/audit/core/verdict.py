@@ -53,7 +53,7 @@ def judge(case: Case) -> Judgment:
     if found is not None:
         return _named(case, CAUSES["batch_statistics_in_evaluation"], found)
     if not case.scores("running") or not count(case.scores("running")[case.metric]):
-        return Judgment("not_judged", None, "Not judged: no row could be scored.", None)
+        return Judgment("not_judged", None, "No row could be scored.", None)
     found = CAUSES["not_finite"].evidence(case)
     if found is not None:
         return _named(case, CAUSES["not_finite"], found)
@@ -69,11 +69,11 @@ def _without_gain(case: Case, gains: dict[str, Estimate]) -> Judgment:
     evidence = {f"gain of {kind}": gained.value for kind, gained in gains.items()}
     most = max(gains.values(), key=lambda g: -math.inf if math.isnan(g.high) else g.high)
     if any(math.isnan(g.high) for g in gains.values()):
-        reason = f"Not judged: {len(case.trial.batches)} batches leave no interval for a gain in {unit}."
+        reason = f"{len(case.trial.batches)} batches leave no interval for a gain in {unit}."
         return Judgment("not_judged", None, reason, None, evidence)
     if lost:
         reason = (
-            f"Not judged: {lost} of {count(case.scores('running')[case.metric])} scores are not finite, whichever "
+            f"{lost} of {count(case.scores('running')[case.metric])} scores are not finite, whichever "
             f"statistics are used; over the others a gain of {most} {unit} was found."
         )
         return Judgment("not_judged", None, reason, None, evidence | {"bad scores": lost})
@@ -82,7 +82,7 @@ def _without_gain(case: Case, gains: dict[str, Estimate]) -> Judgment:
         if origins := consistent(case):
             reason += f" Running statistics are consistent with {' and '.join(ORIGIN_WORDS[o] for o in origins)}."
         return Judgment("fine", None, reason, None, evidence | {"consistent with": origins})
-    reason = f"Not judged: other statistics gain {most} {unit}, which neither shows nor excludes {case.effect:g}."
+    reason = f"Other statistics gain {most} {unit}, which neither shows nor excludes {case.effect:g}."
     if most.value < case.effect:
         more = ((most.high - most.value) / (case.effect - most.value)) ** 2 * len(case.trial.batches)
         if more < 1e5:

@@ -15,6 +15,10 @@ WIDTH = 80
 """Characters in a line."""
 LOSS = "nll"
 """Metric of classes that decides; the accuracy leads the report."""
+NAMES = {LOSS: "The loss is", "distance": "The distance of outputs from those with batch statistics is"}
+"""Subjects of the first sentence, where they are not the metric's name."""
+UNITS = {"accuracy": (100, " %", 0), LOSS: (1, " nats", 2), "distance": (1, " variances", 2)}
+"""Factor, unit and digits of metrics."""
 
 
 def summary(found: Findings) -> str:
@@ -60,12 +64,12 @@ def sentences(found: Findings) -> Iterator[str]:
     """Yield the score, the verdict and the evidence."""
     yield _lead(found)
     if found.verdict == "fine":
-        yield f"No problem found. {_bound(found)}"
+        yield f"No problem found. {found.reason}"
     elif found.verdict == "off":
         yield f"Off: {_cause(found)}."
+        yield found.reason
     else:
-        yield "Not judged, which does not mean fine."
-    yield found.reason
+        yield f"Not judged, which does not mean fine. {found.reason}"
 
 
 def _lead(found: Findings) -> str:
@@ -76,17 +80,17 @@ def _lead(found: Findings) -> str:
     if math.isnan(before):
         return ""
     metric = str(rows["metric"].iloc[0])
-    name = "The loss" if metric == LOSS else metric[:1].upper() + metric[1:]
+    name = NAMES.get(metric, f"{metric[:1].upper()}{metric[1:]} is")
     kind = None if found.fix is None else found.fix.kind
     after = value.get(kind, math.nan) if kind is not None else math.nan
     if not math.isnan(after):
         one, other = _written(metric, before, after)
-        return f"{name} is {one} in evaluation mode; {'adapted' if kind == 'adapted' else 'recalibrated'} {other}."
+        return f"{name} {one} in evaluation mode; {'adapted' if kind == 'adapted' else 'recalibrated'} {other}."
     batch = value.get("batch", math.nan)
     if found.verdict != "fine" and not math.isnan(batch):
         one, other = _written(metric, before, batch)
-        return f"{name} is {one} in evaluation mode; with the statistics of each batch {other}."
-    return f"{name} is {_written(metric, before, before)[0]} in evaluation mode."
+        return f"{name} {one} in evaluation mode; with the statistics of each batch {other}."
+    return f"{name} {_written(metric, before, before)[0]} in evaluation mode."
 
 
 def _written(metric: str, one: float, other: float) -> tuple[str, str]:
@@ -95,32 +99,12 @@ def _written(metric: str, one: float, other: float) -> tuple[str, str]:
     >>> _written("accuracy", 0.884, 0.912), _written("accuracy", 0.9996, 0.9993), _written("nll", 0.31, 0.0302)
     (('88 %', '91 %'), ('100.0 %', '99.9 %'), ('0.31 nats', '0.03 nats'))
     """
-    times, unit, digits = (100, " %", 0) if metric == "accuracy" else (1, " nats" if metric == LOSS else "", 2)
-    for more in range(digits, digits + 4):
-        pair = f"{times * one:.{more}f}{unit}", f"{times * other:.{more}f}{unit}"
+    times, unit, digits = UNITS.get(metric, (1, "", 2))
+    for more in (*range(digits, digits + 4), digits):
+        pair = f"{times * one:z.{more}f}{unit}", f"{times * other:z.{more}f}{unit}"
         if pair[0] != pair[1]:
             break
-    same = f"{times * one:.{digits}f}{unit}"
-    return pair if pair[0] != pair[1] else (same, same)
-
-
-def _bound(found: Findings) -> str:
-    """Return the largest gain that the scores leave possible."""
-    gains = _gains(found)
-    if not gains.empty and gains["gain_high"].notna().any():
-        most = float(gains["gain_high"].max())
-        return f"Other statistics would gain at most {max(most, 0):.2g} {found.unit} (95 % interval)."
-    return f"Other statistics would gain less than {found.effect:.2g} {found.unit}."
-
-
-def _gains(found: Findings) -> pd.DataFrame:
-    """Return the scores of the metric that decides, without those of the running statistics."""
-    if found.scores.empty or "gain_high" not in found.scores:
-        return found.scores.iloc[:0]
-    metrics = found.scores["metric"]
-    deciding = LOSS if found.unit == "nats" else found.unit
-    chosen = metrics == (deciding if deciding in set(metrics) else metrics.iloc[0])
-    return found.scores[chosen & (found.scores["statistics"] != "running")]
+    return pair
 
 
 def _cause(found: Findings) -> str:
