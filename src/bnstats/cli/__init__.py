@@ -11,7 +11,8 @@ from bnstats.cli.interrupts import STATUS, interruptible
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command and return its status.
 
-    The status is 0 on success, 1 if a claim is undecided, 2 for bad arguments, and 130 after a Ctrl-C.
+    The status is 0 on success, 1 if a claim is undecided or an audit has the verdict of --fail-on, 2 for bad arguments,
+    and 130 after a Ctrl-C.
 
     >>> main(["claims", "same-as-whole-data-at-3"])
     1 claim by evidence: 0 supported, 1 refuted, 0 undecided.

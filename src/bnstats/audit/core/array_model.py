@@ -1,0 +1,228 @@
+"""A private copy whose layers can be taken over one call at a time: what the adapters of Keras and Flax share."""
+
+from __future__ import annotations
+
+import inspect
+import zlib
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from bnstats._checks.safe_text import raised
+from bnstats.audit.core.leaves import mapped
+from bnstats.audit.core.protocol import Layer, Mode, Statistics
+from bnstats.statistics.moments import Moments
+
+FLAGS = {
+    "train": True,
+    "training": True,
+    "is_training": True,
+    "deterministic": False,
+    "use_running_average": False,
+    "inference": False,
+}
+"""Arguments of a model's call that say in which mode it runs, each with its value in training mode."""
+
+LABELS = ("y", "label", "labels", "target", "targets")
+
+
+@dataclass(frozen=True)
+class LayerCall:
+    """One call of a batch-norm layer in a forward pass.
+
+    Attributes
+    ----------
+    layer : str
+        Name of the layer.
+    x : array
+        Input of the layer.
+    axis : int or sequence of int
+        Axes of the channels.
+    mask : array or None
+        True for the positions that are data.
+    own : callable () -> output
+        Does what the layer does in this pass.
+    normalized : callable (Statistics) -> output
+        Normalizes the input by these statistics.
+    """
+
+    layer: str
+    x: Any
+    axis: int | Sequence[int]
+    mask: Any
+    own: Callable[[], Any]
+    normalized: Callable[[Statistics], Any]
+
+    def moments(self) -> Moments:
+        """Return count, mean and sum of squared deviations of each channel."""
+        x = np.asarray(self.x, np.float64)
+        axes = sorted(axis % x.ndim for axis in ([self.axis] if isinstance(self.axis, int) else self.axis))
+        last = [*range(-len(axes), 0)]
+        x, channels = np.moveaxis(x, axes, last), int(np.prod([x.shape[axis] for axis in axes]))
+        rows = x.reshape(-1, channels)
+        if self.mask is not None:
+            mask = np.asarray(self.mask, bool)
+            mask = mask[..., None] if mask.ndim < x.ndim else np.moveaxis(mask, axes, last)
+            rows = rows[np.broadcast_to(mask, x.shape).reshape(-1, channels).any(axis=1)]
+        return Moments.of(rows, axis=0)
+
+
+Handler = Callable[[LayerCall], Any]
+
+
+class ArrayModel(ABC):
+    """A private copy that is run batch by batch, and whose layers hand over their inputs.
+
+    A subclass runs the model, reads and writes running statistics, and puts everything else back.
+    """
+
+    convention: str
+
+    eager = False
+    """True for a model that JAX compiles in parts, whose layers then see no numbers; its passes compile nothing."""
+
+    def __init__(self, example: Any) -> None:
+        try:
+            called = self._try(example)
+        except Exception:  # the user's model may raise anything
+            self.eager = True
+            try:
+                called = self._try(example)
+            except Exception as error:
+                raise ValueError(
+                    f"the model does not run on the first batch: {raised(error)}; if it is called in another way, "
+                    "give forward=, a function of the model and a batch."
+                ) from error
+        self.layers: Sequence[Layer] = [self.described(name, calls) for name, calls in called.items()]
+        self.never_called: Sequence[str] = [name for name in self.all_layers() if name not in called]
+
+    def _try(self, example: Any) -> dict[str, int]:
+        """Run a pass of both modes; return the calls of each layer in training mode, in order."""
+        self.eval_pass(example)
+        return {name: len(calls) for name, calls in self.moments(example, "train").items()}
+
+    @abstractmethod
+    def run(self, batch: Any, training: bool, handle: Handler) -> Any:
+        """Return the model's output, with every call of a layer done by `handle`."""
+
+    @abstractmethod
+    def restored(self, keep_statistics: bool) -> AbstractContextManager[None]:
+        """Return a context that puts back what a pass moves: weights, seeds and, unless kept, running statistics."""
+
+    @abstractmethod
+    def described(self, name: str, calls: int) -> Layer:
+        """Return the description of a layer."""
+
+    @abstractmethod
+    def all_layers(self) -> Sequence[str]:
+        """Return the names of all layers that keep running statistics."""
+
+    @abstractmethod
+    def get(self) -> dict[str, Statistics]:
+        """Return the running statistics of all layers."""
+
+    @abstractmethod
+    def set(self, statistics: Mapping[str, Statistics]) -> None:
+        """Replace the running statistics of these layers."""
+
+    @abstractmethod
+    def own(self, batch: Any) -> Any:
+        """Return a copy of a batch, as this framework takes it."""
+
+    def train_pass(self, batch: Any) -> Any:
+        """Return the output in training mode; only running statistics move."""
+        return self._pass(batch, "train", keep_statistics=True)
+
+    def eval_pass(self, batch: Any) -> Any:
+        """Return the output in evaluation mode; nothing moves."""
+        return self._pass(batch, "eval")
+
+    def batch_pass(self, batch: Any) -> Any:
+        """Return the output in evaluation mode with the statistics of the batch; nothing moves."""
+        return self._pass(batch, "batch")
+
+    def moments(self, batch: Any, mode: Mode) -> dict[str, tuple[Moments, ...]]:
+        """Return moments of each layer's input in a pass of this mode, one for each call; nothing moves."""
+        found: dict[str, list[Moments]] = {}
+        self._pass(batch, mode, found)
+        return {name: tuple(calls) for name, calls in found.items()}
+
+    def lockstep(self, batches: Sequence[Any]) -> dict[str, Statistics] | None:
+        """Return None: the core makes one pass for each layer."""
+        return None
+
+    def to_numpy(self, tree: Any) -> Any:
+        """Return a copy with every array as a NumPy array, in the same structure."""
+        return mapped(tree, as_numpy)
+
+    def _pass(
+        self, batch: Any, mode: Mode, found: dict[str, list[Moments]] | None = None, keep_statistics: bool = False
+    ) -> Any:
+        def handle(call: LayerCall) -> Any:
+            moments = call.moments() if mode == "batch" or found is not None else None
+            if found is not None and moments is not None:
+                found.setdefault(call.layer, []).append(moments)
+            if mode == "batch" and moments is not None:
+                return call.normalized(Statistics(moments.mean, moments.var()))
+            return call.own()
+
+        with self.restored(keep_statistics):
+            return self.run(self.own(batch), mode == "train", handle)
+
+
+def as_numpy(leaf: Any) -> Any:
+    """Return a copy of an array of any framework as a NumPy array; other objects as they are."""
+    if hasattr(leaf, "detach"):  # a tensor of PyTorch, on any device
+        leaf = leaf.detach().cpu()
+        leaf = leaf.float() if "bfloat16" in str(leaf.dtype) else leaf
+    return np.array(leaf) if hasattr(leaf, "__array__") else leaf
+
+
+def mode_arguments(call: Callable[..., Any], training: bool) -> dict[str, bool]:
+    """Return the arguments of a call that set its mode.
+
+    >>> mode_arguments(lambda x, train, deterministic: x, training=True)
+    {'train': True, 'deterministic': False}
+    """
+    named = inspect.signature(call).parameters
+    return {name: in_training == training for name, in_training in FLAGS.items() if name in named}
+
+
+def in_evaluation(call: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+    """Return the result of a call whose mode is set to evaluation, however its arguments were given."""
+    given = inspect.signature(call).bind(*args, **kwargs)
+    given.arguments.update(mode_arguments(call, training=False))
+    return call(*given.args, **given.kwargs)
+
+
+def inputs_of(batch: Any, call: Callable[..., Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Return positional and named arguments for a model's call: those of a batch that are no labels.
+
+    >>> inputs_of((1, 2, 3), lambda a, b: a), inputs_of({"x": 1, "y": 2}, lambda x, train: x)
+    (((1, 2), {}), ((), {'x': 1}))
+    """
+    taken = [p for p in inspect.signature(call).parameters.values() if p.name not in (*FLAGS, "self")]
+    if isinstance(batch, Mapping):
+        named = {p.name: batch[p.name] for p in taken if p.name in batch}
+        return ((), named) if named else ((next(v for k, v in batch.items() if k not in LABELS),), {})
+    if isinstance(batch, tuple | list):
+        required = [p for p in taken if p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+        return tuple(batch[: max(1, len(required))]), {}
+    return (batch,), {}
+
+
+def noise_seed(batch: Any) -> int:
+    """Return a seed for the random numbers of a pass: the same whenever the batch is the same."""
+    seen = [0]
+
+    def add(leaf: Any) -> Any:
+        if isinstance(leaf := as_numpy(leaf), np.ndarray) and not leaf.dtype.hasobject:
+            seen[0] = zlib.crc32(leaf.tobytes(), seen[0])
+        return leaf
+
+    mapped(batch, add)
+    return seen[0] & 0x7FFFFFFF

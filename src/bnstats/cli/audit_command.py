@@ -1,0 +1,90 @@
+"""The command `audit`: a model with data, or a weights file without."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import bnstats as bn
+from bnstats.cli.declared import OUTPUT, check_written, command, option, show
+from bnstats.cli.output_file import write_text
+
+
+@command(
+    "find batch-norm statistics of a trained model, or of a weights file, that are off, and the cause",
+    option(
+        "source",
+        metavar="MODULE:FUNCTION or FILE",
+        help="your function that returns the model, or (model, loader); or weights alone: .safetensors, .pt, .keras",
+    ),
+    option("--data", type=Path, metavar="FILE.npz", help="file with arrays x and y, and optionally test_x and test_y"),
+    option("--batch-size", type=int, help="rows that training normalizes together, with --data"),
+    option("--html", type=Path, metavar="FILE.html", help="file for the whole report as a page"),
+    option("--json", action="store_true", help="print the result as JSON"),
+    option(
+        "--fail-on",
+        choices=("off", "not_judged"),
+        help="return 1 if the verdict is off, or, with not_judged, if it is not fine (default: always return 0)",
+    ),
+    option("--seed", type=int, default=0, help="seed of resampling and splits (default: %(default)s)"),
+    *OUTPUT,
+)
+def _audit(arguments: argparse.Namespace) -> int:
+    from bnstats.audit.files import READERS  # imported late, since other commands do not need it
+
+    report = _file_audit(arguments) if Path(arguments.source).suffix in READERS else _model_audit(arguments)
+    show(json.dumps(report.to_dict()) if arguments.json else report.summary(), report.layers, arguments)
+    failing = {None: (), "off": ("off",), "not_judged": ("off", "not_judged")}[arguments.fail_on]
+    return int(getattr(report, "verdict", None) in failing)
+
+
+def _file_audit(arguments: argparse.Namespace) -> Any:
+    """Return the audit of a weights file, which takes no data."""
+    from bnstats.audit.files import audit_file
+
+    for name in ("data", "batch_size", "html"):
+        if getattr(arguments, name) is not None:
+            option = f"--{name.replace('_', '-')}"
+            raise ValueError(
+                f"{arguments.source} is judged without data, and its result has no page; leave out {option}."
+            )
+    check_written(arguments, Path(arguments.source))
+    return audit_file(arguments.source)
+
+
+def _model_audit(arguments: argparse.Namespace) -> Any:
+    """Return the audit of the model that the user's function makes."""
+    module, _, function = arguments.source.partition(":")
+    if not module or not function:
+        raise ValueError(f"give MODULE:FUNCTION, as in my_model:trained, or a weights file; got {arguments.source!r}.")
+    sys.path.insert(0, "")
+    imported = importlib.import_module(module)
+    make = getattr(imported, function, None)
+    if not callable(make):
+        raise ValueError(f"module {module!r} has no function {function!r} that returns (model, loader).")
+    if imported.__file__ is not None:
+        check_written(arguments, Path(imported.__file__))
+    report = bn.audit(**_audited(make(), arguments), seed=arguments.seed)
+    if arguments.html is not None:
+        from bnstats.audit.page import page
+
+        write_text(arguments.html, page(report), arguments.overwrite)
+    return report
+
+
+def _audited(made: Any, arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return the model and its batches, from the result of the user's function and the named files."""
+    if isinstance(made, tuple) and len(made) == 2:
+        if arguments.data is not None or arguments.batch_size is not None:
+            raise ValueError(f"{arguments.source} returned (model, loader); leave out --data and --batch-size.")
+        return {"model": made[0], "loader": made[1]}
+    if arguments.data is None or arguments.batch_size is None:
+        raise ValueError(f"{arguments.source} returned no pair (model, loader); name --data and --batch-size.")
+    from bnstats.audit.array_files import loaders
+
+    training, test = loaders(arguments.data, arguments.batch_size)
+    return {"model": made, "loader": training, "test": test}
