@@ -53,7 +53,7 @@ def judge(case: Case) -> Judgment:
     if found is not None:
         return _named(case, CAUSES["batch_statistics_in_evaluation"], found)
     if not case.scores("running") or not count(case.scores("running")[case.metric]):
-        return Judgment("not_judged", None, "No row could be scored.", None)
+        return Judgment("not_judged", None, "No row can be scored, as outputs are not finite or alike.", None)
     found = CAUSES["not_finite"].evidence(case)
     if found is not None:
         return _named(case, CAUSES["not_finite"], found)
@@ -69,7 +69,8 @@ def _without_gain(case: Case, gains: dict[str, Estimate]) -> Judgment:
     evidence = {f"gain of {kind}": gained.value for kind, gained in gains.items()}
     most = max(gains.values(), key=lambda g: -math.inf if math.isnan(g.high) else g.high)
     if any(math.isnan(g.high) for g in gains.values()):
-        reason = f"{len(case.trial.batches)} batches leave no interval for a gain in {unit}."
+        number = len(case.trial.batches)
+        reason = f"{number} {'batch leaves' if number == 1 else 'batches leave'} no interval for a gain."
         return Judgment("not_judged", None, reason, None, evidence)
     if lost:
         reason = (

@@ -56,7 +56,8 @@ class Use:
     Attributes
     ----------
     evaluation : bool
-        True if they change an output in evaluation mode.
+        True if they change an output in evaluation mode, or if outputs are too random or not finite, so that it cannot
+        be seen.
     training : bool
         True if those of layers that training does not update change an output in training mode.
     repeats : bool
@@ -91,8 +92,9 @@ def measure_use(model: Model, batch: Any, still: list[str]) -> Use:
     high = {name: filled(statistics, -0.25, 2.0) for name, statistics in before.items()}
     try:
         first, again, other = outputs(low, False), outputs(low, False), outputs(high, False)
-        noise = _difference(first, again)
-        evaluation = _difference(first, other) > 10 * noise
+        noise, scale = _difference(first, again), _scale(first)
+        hidden = not noise <= 1e-3 * scale
+        evaluation = hidden or _difference(first, other) > 10 * noise
         training = False
         if still:
             a, b = ({name: kind[name] for name in still} for kind in (low, high))
@@ -101,6 +103,12 @@ def measure_use(model: Model, batch: Any, still: list[str]) -> Use:
     finally:
         model.set(before)
     return Use(evaluation, training, noise == 0)
+
+
+def _scale(outputs: list[FloatArray]) -> float:
+    """Return the largest finite value of outputs; nan where there is none."""
+    finite = [np.abs(o[np.isfinite(o)]) for o in outputs]
+    return max((float(o.max()) for o in finite if o.size), default=float("nan"))
 
 
 def _difference(one: list[FloatArray], other: list[FloatArray]) -> float:

@@ -111,7 +111,7 @@ def targets(output: FloatArray, y: Any, fit: Fit) -> FloatArray | None:
     """
     if output.ndim == 0 or y is None or y.dtype.kind not in "iubf":
         return None
-    integers = y.dtype.kind in "iub"
+    integers = y.dtype.kind in "iub" or bool(np.all(np.isnan(y) | (y == np.round(y))))
     if fit.kind == "classes":
         wide = output.ndim > 1 and output.shape[fit.axis] > 1
         y = _squeezed(y, tuple(np.delete(output.shape, fit.axis))) if wide and integers else None

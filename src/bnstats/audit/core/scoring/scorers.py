@@ -139,6 +139,8 @@ class Distance:
 
     def __call__(self, index: int, output: Any) -> Scored:
         leaves = float_leaves(self.model.to_numpy(output))
+        if not any(spread > 0 for spread in self.spread):
+            return {"distance": RowScores(np.zeros(0), np.zeros(0))}
         rows: FloatArray = np.zeros(1)
         for leaf, reference, spread in zip(leaves, self.reference[index], self.spread, strict=False):
             if leaf.shape != reference.shape or not spread > 0:
@@ -150,10 +152,14 @@ class Distance:
 
 
 def spreads(reference: Sequence[Sequence[FloatArray]]) -> list[float]:
-    """Return the variance between rows of each output; 0 where rows do not vary."""
+    """Return the variance between finite rows of each output; 0 where rows do not vary."""
     found = []
     for leaf in zip(*reference, strict=False):
         flat = [o.reshape(len(o), -1) for o in leaf if len(o)]
+        flat = [good for o in flat if len(good := o[np.isfinite(o).all(axis=1)])]
+        if not flat:
+            found.append(0.0)
+            continue
         if len({o.shape[1] for o in flat}) == 1:
             rows = np.concatenate(flat)
             center, scale = rows.mean(axis=0), np.abs(rows).max(initial=0.0)
@@ -168,8 +174,8 @@ def spreads(reference: Sequence[Sequence[FloatArray]]) -> list[float]:
 
 def by_likelihood(
     model: Model, batches: Sequence[Any], kinds: Sequence[Sequence[Any]], ignore: int | None
-) -> Likelihood | None:
-    """Return the likelihood of labels, where labels fit and the outputs of one kind of statistics predict them.
+) -> tuple[Likelihood | None, bool]:
+    """Return the likelihood of labels, where the outputs of one kind of statistics predict them; and if labels fit.
 
     Parameters
     ----------
@@ -185,17 +191,19 @@ def by_likelihood(
     outputs = [[main_output(model.to_numpy(o)) for o in kind] for kind in kinds]
     numpy = [model.to_numpy(batch) for batch in batches]
     first = next((o for kind in outputs for o in kind if o is not None), None)
+    fits = False
     if first is None:
-        return None
+        return None, fits
     for fit in candidates(first, numpy[0], ignore):
         labels = [leaf_at(batch, fit.path) for batch in numpy]
         for kind in outputs:
             found = [(o, t) for o, y in zip(kind, labels, strict=True) if o is not None for t in (targets(o, y, fit),)]
             if not found or any(t is None for _, t in found):
                 continue
+            fits = True
             good = [(o, t) for o, t in found if t is not None and np.isfinite(o).all()]
             outs, ys = [o for o, _ in good], [t for _, t in good]
             probabilities = bool(outs) and are_probabilities(outs, fit)
             if outs and informative(outs, ys, fit, probabilities):
-                return Likelihood(model, labels, fit, probabilities)
-    return None
+                return Likelihood(model, labels, fit, probabilities), fits
+    return None, fits
