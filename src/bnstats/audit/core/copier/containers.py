@@ -38,7 +38,7 @@ def attribute(path: str, name: str) -> str:
 
 def inner(path: str, key: Any) -> str:
     """Return the path of an entry of a mapping."""
-    return attribute(path, key) if type(key) is str and key.replace(".", "").isidentifier() else f"{path}[{key!s:.40}]"
+    return attribute(path, key) if type(key) is str and key.replace("_", "").isalnum() else f"{path}[{key!s:.40}]"
 
 
 def instance_dict(x: Any) -> dict[str, Any] | None:

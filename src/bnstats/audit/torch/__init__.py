@@ -1,0 +1,5 @@
+"""The audit of PyTorch models."""
+
+from bnstats.audit.torch.framework import FRAMEWORK
+
+__all__ = ["FRAMEWORK"]

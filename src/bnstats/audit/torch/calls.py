@@ -1,0 +1,143 @@
+"""Calls of PyTorch's batch normalization, seen and answered while a model runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.overrides import TorchFunctionMode
+
+
+@dataclass(frozen=True, eq=False)
+class Call:
+    """One call of PyTorch's batch normalization."""
+
+    input: Tensor
+    running_mean: Tensor | None
+    running_var: Tensor | None
+    weight: Tensor | None = None
+    bias: Tensor | None = None
+    training: bool = False
+    momentum: float = 0.1
+    eps: float = 1e-5
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Precision of statistics: at least float32, as half precision overflows at a variance of 65504."""
+        return torch.promote_types(self.input.dtype, torch.float32)
+
+    def run(self, mean: Tensor | None, var: Tensor | None, *, training: bool, momentum: float = 1.0) -> Tensor:
+        """Return the output with other statistics; training overwrites them by the batch's own at momentum 1."""
+        dtype = self.dtype
+        weight, bias = (p if p is None or p.dtype == dtype else p.to(dtype) for p in (self.weight, self.bias))
+        return functional.batch_norm(self.input, mean, var, weight, bias, training, momentum, self.eps)
+
+    def with_moments(self) -> tuple[Tensor, Moment]:
+        """Return the output with the batch's own statistics, and these; they cost next to nothing."""
+        channels = self.input.shape[1]
+        mean, var = self.input.new_zeros((2, channels), dtype=self.dtype)
+        out = self.run(mean, var, training=True)
+        return out, (mean, var, self.input.numel() / channels)
+
+    def as_it_is(self) -> Tensor:
+        """Return the output with the call's own statistics; running ones do not move in training, too."""
+        if self.training:
+            return self.run(None, None, training=True)
+        mean, var = (None if s is None else s.to(self.dtype) for s in (self.running_mean, self.running_var))
+        return self.run(mean, var, training=mean is None)
+
+
+Moment = tuple[Tensor, Tensor, float]
+"""Mean, unbiased variance and number of values per channel."""
+Handler = Callable[[Call], Tensor | None]
+"""Returns the output of a call, or None if PyTorch shall answer it."""
+
+
+def moment(x: Tensor, axis: int = 1) -> Moment:
+    """Return mean, unbiased variance and number of values per channel of a layer's input."""
+    x = x.to(torch.promote_types(x.dtype, torch.float32))
+    over = [a for a in range(x.ndim) if a != axis % x.ndim]
+    var, mean = torch.var_mean(x, dim=over, correction=1)
+    return mean, var, x.numel() / x.shape[axis]
+
+
+_NATIVE = {"native_batch_norm", "_native_batch_norm_legit", "cudnn_batch_norm", "miopen_batch_norm", "batch_norm"}
+_MEMORY = {torch.Tensor.data.__get__, torch.Tensor.numpy, torch.Tensor.data_ptr, torch.Tensor.untyped_storage}
+_MEMORY |= {torch.Tensor.data.__set__, torch.Tensor.__array__, torch.Tensor.storage, torch.Tensor.set_}
+
+
+class Calls(TorchFunctionMode):
+    """While active, `handle(call)` answers every batch normalization; functional calls are seen, too.
+
+    Attributes
+    ----------
+    memory : bool
+        True if the memory of a tensor was asked for, which may have been written to.
+    instance : set of int
+        Identities of buffers that instance normalization was given.
+    """
+
+    def __init__(self, handle: Handler | None = None) -> None:
+        super().__init__()
+        self.handle, self.memory, self.instance = handle, False, set[int]()
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if func in _MEMORY:
+            self.memory = True
+        elif func is functional.instance_norm:
+            self.instance |= {id(part) for part in (*args, *kwargs.values())}
+        elif self.handle is not None:
+            call, makes_three = _call(func, args, kwargs)
+            if call is not None:
+                out = self.handle(call)
+                if out is not None:
+                    return (out, out.new_empty(0), out.new_empty(0)) if makes_three else out
+        return func(*args, **kwargs)
+
+
+def _call(func: Any, args: Any, kwargs: Any) -> tuple[Call | None, bool]:
+    """Return the call that a function is, and whether it returns three tensors."""
+    if func is functional.batch_norm:
+        return Call(*args, **kwargs), False
+    name = getattr(func, "__name__", "").split(".")[0]
+    if name not in _NATIVE:
+        return None, False
+    names = ("input", "weight", "bias", "running_mean", "running_var", "training", "momentum", "eps")
+    given = dict(zip(names, args, strict=False)) | {k: v for k, v in kwargs.items() if k in names}
+    given["eps"] = given.get("eps", kwargs.get("epsilon", 1e-5))
+    return Call(**given), name != "batch_norm"
+
+
+@contextmanager
+def entering(
+    modules: dict[str, nn.Module], enter: Callable[[str, Any], None], leave: Callable[[str, Any], object] | None = None
+) -> Iterator[None]:
+    """While active, `enter(name, inputs)` is called before each of these modules runs, `leave(name, inputs)` after."""
+
+    def before(name: str) -> Any:
+        def entered(_: Any, inputs: Any, named: Any) -> None:
+            enter(name, inputs or tuple(named.values()))
+
+        return entered
+
+    def after(name: str) -> Any:
+        def left(_: Any, inputs: Any, __: Any) -> None:
+            if leave:
+                leave(name, inputs)
+
+        return left
+
+    handles = [m.register_forward_pre_hook(before(name), with_kwargs=True) for name, m in modules.items()]
+    if leave:
+        handles += [m.register_forward_hook(after(name), always_call=True) for name, m in modules.items()]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()

@@ -1,0 +1,199 @@
+"""Which tensors of a model are running statistics: those that batch normalization is given, and those that act so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.modules.instancenorm import _InstanceNorm
+
+from bnstats.audit.torch.calls import Moment, entering, moment
+from bnstats.audit.torch.layers import PAIR, Found, Home, Recorder, bare, homes_of, looks_like
+from bnstats.audit.torch.working_copy import WorkingCopy
+
+Run = Callable[[], Any]
+"""Runs a pass over the example batch in the mode that the copy is in."""
+
+
+def find_layers(copy: WorkingCopy, run: Run) -> tuple[list[Found], list[str]]:
+    """Return all batch-norm layers in the order of a pass, and the names of those that no pass calls.
+
+    Parameters
+    ----------
+    copy : WorkingCopy
+        Copy of the model.
+    run : callable () -> output
+        Runs a pass over the example batch; what it raises in evaluation mode is raised.
+    """
+    homes = homes_of(copy)
+    recorder = Recorder(copy, homes)
+    copy.enter(False)
+    recorder.record(run)
+    evaluated = {name: len(calls) for name, calls in recorder.calls.items()}
+    copy.put_back()
+    entered, recorder.entered = recorder.entered, {}
+    changed: set[int] = set()
+    try:
+        copy.enter(True)
+        recorder.record(run)
+        changed = {i for i, home in homes.items() if copy.changed(i, getattr(home.module, home.name))}
+    except Exception:  # batches of one row, and whatever the user's code refuses in training mode
+        recorder.entered = entered
+    finally:
+        copy.put_back()
+    found = [_called(name, recorder, copy, homes, evaluated.get(name)) for name in recorder.calls]
+    used = {place for layer in found for place in layer.places} | _of_instance_norm(copy, recorder)
+    found += _moving(copy, run, homes, recorder, changed - used)
+    found += _fixed(copy, homes, recorder, used | {place for layer in found for place in layer.places})
+    order = list(recorder.order)
+    found.sort(key=lambda layer: order.index(layer.name if layer.name in order else _path(layer, recorder)))
+    known = {layer.name for layer in found}
+    like = [bare(path) for path, module in recorder.modules.items() if looks_like(module)]
+    return found, [name for name in dict.fromkeys(like) if name not in known]
+
+
+def _path(layer: Found, recorder: Recorder) -> str:
+    return str(next(path for path, module in recorder.modules.items() if module is layer.module))
+
+
+def _of_instance_norm(copy: WorkingCopy, recorder: Recorder) -> set[int]:
+    """Return places of buffers that belong to instance normalization."""
+    modules = [m for m in recorder.modules.values() if isinstance(m, _InstanceNorm)]
+    held = {copy.place_of(buffer) for module in modules for buffer in module.buffers(recurse=False)}
+    return {i for i, x in enumerate(copy.tensors) if id(x) in recorder.instance} | {i for i in held if i is not None}
+
+
+def _called(name: str, recorder: Recorder, copy: WorkingCopy, homes: dict[int, Home], evaluated: int | None) -> Found:
+    """A layer whose work PyTorch's batch normalization does."""
+    calls = recorder.calls[name][evaluated or 0 :] or recorder.calls[name]
+    first = calls[0]
+    places = tuple(copy.place_of(x) for x in (first.running_mean, first.running_var))
+    known = tuple(place for place in places if place is not None)
+    kept, tracks = tuple(homes[place] for place in known if place in homes), len(known) == 2
+    module = kept[0].module if kept else recorder.where[name]
+    statistics = (first.running_mean, first.running_var) if tracks else None
+    declared = getattr(module, "momentum", first.momentum)
+    return Found(
+        name,
+        module,
+        statistics,
+        known if tracks else (),
+        own=False,
+        channels=int(first.input.shape[1]),
+        eps=float(first.eps),
+        weight=None if declared is None else float(declared if looks_like(module) else first.momentum),
+        calls=len(calls),
+        homes=kept if len(kept) == 2 and places[0] != places[1] else (),
+    )
+
+
+def _moving(copy: WorkingCopy, run: Run, homes: dict[int, Home], recorder: Recorder, changed: set[int]) -> list[Found]:
+    """Modules that normalize by themselves: two of their tensors move toward mean and variance of their input."""
+    candidates: dict[str, list[int]] = {}
+    for place in sorted(changed):
+        home = homes[place]
+        if home.path in recorder.entered and copy.tensors[place].is_floating_point():
+            candidates.setdefault(home.path, []).append(place)
+    candidates = {path: places for path, places in candidates.items() if len(places) > 1}
+    if not candidates:
+        return []
+    seen, now = _watched(copy, run, homes, recorder, candidates, 0.0)
+    _, moved = _watched(copy, run, homes, recorder, candidates, 1.0)
+    found = []
+    for path, places in candidates.items():
+        targets = {place: _target(copy.tensors[place], now[place], moved[place]) for place in places}
+        for axis, (mean, var, n) in seen.get(path, {}).items():
+            like = [p for p in places if _near(targets[p][0], mean, mean.abs() + var.sqrt())]
+            spread = [
+                p for p in places if _near(targets[p][0], var, var) or _near(targets[p][0], var * (n - 1) / n, var)
+            ]
+            if like and spread and like[0] != spread[0]:
+                pair = like[0], spread[0]
+                found.append(_by_itself(copy, homes, recorder, pair, axis, targets[pair[0]][1]))
+                break
+    return found
+
+
+def _watched(
+    copy: WorkingCopy,
+    run: Run,
+    homes: dict[int, Home],
+    recorder: Recorder,
+    candidates: dict[str, list[int]],
+    added: float,
+) -> tuple[dict[str, dict[int, Moment]], dict[int, Tensor]]:
+    """Return moments of modules' inputs in a training pass from raised tensors, and the tensors after it."""
+    seen: dict[str, dict[int, Moment]] = {}
+    places = [place for group in candidates.values() for place in group]
+    for place in places:
+        copy.add(place, added)
+
+    def enter(path: str, inputs: Any) -> None:
+        x = inputs[0] if inputs and isinstance(inputs[0], Tensor) else None
+        if x is not None and x.ndim > 1 and x.is_floating_point() and path not in seen:
+            seen[path] = {axis: moment(x, axis) for axis in (1, -1)}
+
+    state = torch.get_rng_state()
+    copy.enter(True)
+    with entering({path: recorder.modules[path] for path in candidates}, enter):
+        run()
+    torch.set_rng_state(state)  # the same dropout in both passes
+    after = {place: getattr(homes[place].module, homes[place].name).detach().clone() for place in places}
+    copy.put_back()
+    return seen, after
+
+
+def _target(before: Tensor, now: Tensor, raised: Tensor) -> tuple[Tensor, float]:
+    """Return what a tensor moves toward, and the weight of the move."""
+    if now.shape != before.shape or raised.shape != before.shape:
+        return now, 0.0
+    kept = float((raised - now).median())
+    weight = 1 - kept
+    return ((now - kept * before) / weight if weight > 1e-6 else now), weight
+
+
+def _near(found: Tensor, expected: Tensor, scale: Tensor) -> bool:
+    found = found.reshape(-1)
+    return found.shape == expected.shape and bool(((found - expected).abs() <= 2e-3 * scale + 1e-6).all())
+
+
+def _by_itself(
+    copy: WorkingCopy,
+    homes: dict[int, Home],
+    recorder: Recorder,
+    pair: tuple[int, int],
+    axis: int,
+    weight: float | None,
+) -> Found:
+    module, path = homes[pair[0]].module, homes[pair[0]].path
+    eps = [e for name in ("eps", "epsilon", "variance_epsilon") if isinstance(e := getattr(module, name, None), float)]
+    mean, var = (copy.tensors[place].detach() for place in pair)
+    return Found(
+        bare(path),
+        module,
+        (mean, var),
+        pair,
+        own=True,
+        channels=mean.numel(),
+        eps=eps[0] if eps else 1e-5,
+        weight=weight,
+        calls=recorder.entered.get(path, 1),
+        axis=axis,
+        homes=(homes[pair[0]], homes[pair[1]]),
+    )
+
+
+def _fixed(copy: WorkingCopy, homes: dict[int, Home], recorder: Recorder, used: set[int]) -> list[Found]:
+    """Modules that scale and shift by themselves with statistics that do not move, as detection libraries have them."""
+    found = []
+    for path, module in recorder.modules.items():
+        if path not in recorder.entered or not looks_like(module):
+            continue
+        pair = tuple(copy.place_of(getattr(module, name, None)) for name in PAIR)
+        if None in pair or set(pair) & used or not all(place in homes for place in pair):
+            continue
+        momentum = getattr(module, "momentum", 0.0)
+        found.append(_by_itself(copy, homes, recorder, pair, 1, momentum))  # type: ignore[arg-type]
+    return found

@@ -1,0 +1,216 @@
+"""Population statistics in one pass: one thread a batch, and each layer waits until all batches have arrived."""
+
+from __future__ import annotations
+
+import contextvars
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from bnstats.audit.core.protocol import Statistics
+from bnstats.audit.torch.calls import Call, Calls, Moment, entering, moment
+from bnstats.audit.torch.layers import Found, to_numpy
+from bnstats.audit.torch.working_copy import quiet
+from bnstats.statistics.moments import Moments
+
+
+class _Left(BaseException):
+    """Ends the pass of a batch, as another one has ended."""
+
+
+class _Steps:
+    """Who runs: one thread at a time, in the order of batches, each up to its next layer.
+
+    Parameters
+    ----------
+    threads : int
+        Number of batches.
+    """
+
+    def __init__(self, threads: int) -> None:
+        self._turns = [threading.Semaphore(0) for _ in range(threads)]
+        self._arrived: list[tuple[Found, Moment]] = []
+        self.done = threading.Event()
+        self.moved = 0
+        self.stopped = False
+        self.error: BaseException | None = None
+        self.made: dict[str, Statistics] = {}
+        self._pooled: tuple[Tensor, Tensor] | None = None
+        self._finished = 0
+
+    def start(self) -> None:
+        """Let the first batch run."""
+        self._turns[0].release()
+
+    def wait(self, thread: int) -> None:
+        """Wait for a turn."""
+        self._turns[thread].acquire()
+        if self.stopped:
+            raise _Left
+
+    def arrive(self, thread: int, layer: Found, found: Moment) -> tuple[Tensor, Tensor]:
+        """Return the statistics of all batches, once all have arrived at this layer."""
+        if self.stopped:
+            raise _Left
+        self.moved += 1
+        if self._finished or layer.name in self.made or (self._arrived and self._arrived[0][0] is not layer):
+            self.stop()  # passes differ
+            raise _Left
+        self._arrived.append((layer, found))
+        if len(self._arrived) == len(self._turns):
+            self._pool(layer)
+        self._turns[(thread + 1) % len(self._turns)].release()
+        self.wait(thread)
+        assert self._pooled is not None
+        return self._pooled
+
+    def finish(self, thread: int) -> None:
+        """End a pass that ran to its end."""
+        self.moved += 1
+        self._finished += 1
+        if self._arrived:
+            self.stop()
+        elif self._finished == len(self._turns):
+            self.done.set()
+        else:
+            self._turns[thread + 1].release()
+
+    def stop(self, error: BaseException | None = None) -> None:
+        """End all passes."""
+        self.stopped = True
+        self.error = self.error or error
+        for turn in self._turns:
+            turn.release()
+        self.done.set()
+
+    def _pool(self, layer: Found) -> None:
+        parts = [Moments(float(n), to_numpy(mean), to_numpy(var) * (n - 1)) for _, (mean, var, n) in self._arrived]
+        mean = self._arrived[0][1][0]
+        total = reduce(Moments.merge, parts)
+        self.made[layer.name] = Statistics(total.mean, total.var())
+        self._pooled = mean.new_tensor(total.mean), mean.new_tensor(total.var())
+        self._arrived.clear()
+        if layer.own:
+            for tensor, values in zip(layer.statistics or (), self._pooled, strict=True):
+                tensor.copy_(values.reshape(tensor.shape))
+
+
+@dataclass(frozen=True)
+class Passes:
+    """How the passes of a lockstep are made.
+
+    Attributes
+    ----------
+    output : callable (batch) -> output
+        One pass, in evaluation mode.
+    layer_of : callable (call, name) -> layer or None
+        The layer that a call of batch normalization belongs to, within the module of that name.
+    entered : dict of str to layer
+        Layers whose modules have to be watched.
+    patience : float
+        Seconds after which passes that do not move are stopped.
+    """
+
+    output: Callable[[Any], Any]
+    layer_of: Callable[[Call, str], Found | None]
+    entered: Mapping[str, Found]
+    patience: float
+
+
+def population(passes: Passes, batches: Sequence[Any]) -> dict[str, Statistics] | None:
+    """Return the statistics of all batches along the inference path; None where batches take different paths.
+
+    Parameters
+    ----------
+    passes : Passes
+        Passes of a copy, which is put back by the caller.
+    batches : sequence of batches
+        Batches of any size.
+
+    Raises
+    ------
+    Exception
+        What the model raises on a batch.
+    """
+    steps = _Steps(len(batches))
+    here = threading.local()
+
+    def enter(name: str, inputs: Any) -> None:
+        here.names.append(name)
+        layer = passes.entered[name]
+        if layer.own:
+            steps.arrive(here.thread, layer, moment(inputs[0], layer.axis))
+
+    def handle(call: Call) -> Tensor:
+        layer = passes.layer_of(call, here.names[-1] if here.names else "")
+        if layer is None or layer.statistics is None:
+            return call.as_it_is()
+        mean, var = steps.arrive(here.thread, layer, moment(call.input))
+        return call.run(mean.to(call.dtype), var.to(call.dtype), training=False)
+
+    ambient = _ambient()
+
+    def run(thread: int) -> None:
+        here.thread, here.names = thread, []
+        try:
+            steps.wait(thread)
+            with ambient(), quiet(), Calls(handle):
+                passes.output(batches[thread])
+            steps.finish(thread)
+        except _Left:
+            pass
+        except BaseException as error:
+            steps.stop(error)
+
+    modules = {name: layer.module for name, layer in passes.entered.items() if layer.module is not None}
+    with entering(modules, enter, lambda *_: here.names.pop()):
+        contexts = [contextvars.copy_context() for _ in batches]
+        threads = [threading.Thread(target=c.run, args=(run, i), daemon=True) for i, c in enumerate(contexts)]
+        _supervise(steps, threads, passes.patience)
+    if steps.error is not None:
+        raise steps.error
+    return None if steps.stopped else steps.made
+
+
+def _supervise(steps: _Steps, threads: list[threading.Thread], patience: float) -> None:
+    """Run threads to their end; stop all where none moves, as a lock of the model may hold one."""
+    try:
+        for thread in threads:
+            thread.start()
+        steps.start()
+        before = -1
+        while not steps.done.wait(patience):
+            if steps.moved == before:
+                break
+            before = steps.moved
+    finally:
+        if not steps.done.is_set():
+            steps.stop()
+        for thread in threads:
+            if thread.ident is not None:
+                thread.join(patience)
+
+
+def _ambient() -> Any:
+    """Return a context that gives a new thread what the present one has of PyTorch's settings."""
+    modes = torch.overrides._get_current_function_mode_stack()
+    kinds = [kind for kind in ("cpu", "cuda") if torch.is_autocast_enabled(kind)]
+    casts = [(kind, torch.get_autocast_dtype(kind)) for kind in kinds]
+
+    def enter() -> ExitStack:
+        stack = ExitStack()
+        for mode in modes:
+            stack.enter_context(mode)
+        for kind, dtype in casts:
+            stack.enter_context(torch.autocast(kind, dtype))
+        if torch.cuda.is_available() and torch.cuda.is_initialized():
+            stack.enter_context(torch.cuda.device(torch.cuda.current_device()))
+        return stack
+
+    return enter

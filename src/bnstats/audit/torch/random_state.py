@@ -1,0 +1,77 @@
+"""Global random numbers, and those of loaders: the same afterwards as before."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+
+# Where a loader keeps generators of its own.
+_PLACES = ("sampler", "batch_sampler", "dataset")
+
+
+@contextmanager
+def random_state(sources: Iterable[Any], seed: int) -> Iterator[None]:
+    """Start Python's, NumPy's and PyTorch's global random numbers from a seed; put all states back on exit.
+
+    A PyTorch loader draws from the global generator even where it does not shuffle.
+
+    Parameters
+    ----------
+    sources : iterable of loaders
+        Loaders whose own generators are kept, too.
+    seed : int
+        Seed of the global generators.
+    """
+    own = [generator for source in sources for generator in generators(source)]
+    states = [get_state(generator) for generator in own]
+    python, numpy, cpu = random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002
+    devices = torch.cuda.get_rng_state_all() if torch.cuda.is_available() and torch.cuda.is_initialized() else []
+    random.seed(seed)
+    np.random.seed(seed % 2**32)  # noqa: NPY002 - the user's loader may draw from it
+    torch.manual_seed(seed % 2**63)
+    try:
+        yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)  # noqa: NPY002
+        torch.set_rng_state(cpu)
+        if devices:
+            torch.cuda.set_rng_state_all(devices)
+        for generator, state in zip(own, states, strict=True):
+            set_state(generator, state)
+
+
+def generators(source: Any) -> list[Any]:
+    """Return the random generators that a loader, its samplers or its data set keep as attributes."""
+    found: dict[int, Any] = {}
+    holders, depth = [source], 0
+    while holders and depth < 3:
+        for holder in holders:
+            for value in vars(holder).values() if hasattr(holder, "__dict__") else ():
+                if isinstance(value, torch.Generator | np.random.Generator | np.random.RandomState | random.Random):
+                    found[id(value)] = value
+        inner = [getattr(h, place, None) for h in holders for place in _PLACES]
+        holders, depth = [h for h in inner if h is not None], depth + 1
+    return list(found.values())
+
+
+def get_state(generator: Any) -> Any:
+    """Return the state of a generator of PyTorch, NumPy or Python."""
+    if isinstance(generator, np.random.Generator):
+        return generator.bit_generator.state
+    return generator.getstate() if isinstance(generator, random.Random) else generator.get_state()
+
+
+def set_state(generator: Any, state: Any) -> None:
+    """Put the state of a generator back."""
+    if isinstance(generator, np.random.Generator):
+        generator.bit_generator.state = state
+    elif isinstance(generator, random.Random):
+        generator.setstate(state)
+    else:
+        generator.set_state(state)

@@ -1,0 +1,108 @@
+"""Running statistics written into the user's own model, or into a copy that can be used as the model is."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from bnstats.audit.core.copier.copier import Copier
+from bnstats.audit.core.protocol import Statistics
+from bnstats.audit.torch.layers import Found
+from bnstats.audit.torch.tensors import handlers
+from bnstats.audit.torch.working_copy import WorkingCopy, quiet
+from bnstats.audit.torch.wrappers import unwrapped
+
+
+@dataclass(frozen=True, eq=False)
+class Slot:
+    """Where a running statistic of the user's model is: a tensor, or a part of one.
+
+    Attributes
+    ----------
+    tensor : Tensor
+        The user's own tensor.
+    shape, stride, offset
+        The part that holds the statistic.
+    path, name : str
+        Module and attribute of the tensor; empty if it is no attribute.
+    """
+
+    tensor: Tensor
+    shape: tuple[int, ...]
+    stride: tuple[int, ...]
+    offset: int
+    path: str
+    name: str
+
+    def write(self, model: nn.Module, values: Any) -> None:
+        """Write values; half-precision tensors that would overflow become float32."""
+        largest = torch.finfo(self.tensor.dtype).max
+        if np.abs(values).max(initial=0.0) > largest and self.name and self.tensor.numel() == np.size(values):
+            module = model.get_submodule(self.path)
+            setattr(module, self.name, self.tensor.float().new_tensor(values).reshape(self.tensor.shape))
+            return
+        part = self.tensor.detach().as_strided(self.shape, self.stride, self.offset)
+        part.copy_(torch.as_tensor(values).reshape(self.shape))
+
+
+Slots = dict[str, tuple[Slot, Slot]]
+_KNOWN: WeakKeyDictionary[nn.Module, Slots] = WeakKeyDictionary()
+
+
+def remember(model: nn.Module, copy: WorkingCopy, found: list[Found]) -> None:
+    """Remember where the statistics of a model's layers are, once they were found in a copy."""
+    _KNOWN[model] = {layer.name: slots for layer in found if (slots := _slots(copy, layer)) is not None}
+
+
+def _slots(copy: WorkingCopy, layer: Found) -> tuple[Slot, Slot] | None:
+    if layer.statistics is None:
+        return None
+    homes = layer.homes or (None, None)
+    mean, var = (
+        Slot(
+            copy.source_of(place), tuple(view.shape), view.stride(),
+            view.storage_offset() - copy.tensors[place].storage_offset() + copy.source_of(place).storage_offset(),
+            home.path if home else "", home.name if home else "",
+        )
+        for place, view, home in zip(layer.places, layer.statistics, homes, strict=True)
+    )  # fmt: skip
+    return mean, var
+
+
+def copied(model: Any) -> Any:
+    """Return a copy of the user's model that can be used and trained as the original.
+
+    What cannot be copied, such as locks and files, is shared. A model that runs in several processes is copied without
+    them.
+    """
+    found = dict(handlers())
+    if "torch._dynamo.eval_frame" in sys.modules:
+        compiled = sys.modules["torch._dynamo.eval_frame"].OptimizedModule
+        found[compiled] = lambda x, copier, path: compiled(copier.complete(x._orig_mod, path), x.dynamo_ctx)
+    copier = Copier(found)
+    with quiet():
+        new = copier.copy(model)
+    slots = _KNOWN.get(unwrapped(model), {})
+    _KNOWN[unwrapped(new)] = {
+        name: (replace(mean, tensor=copier.of(mean.tensor)), replace(var, tensor=copier.of(var.tensor)))
+        for name, (mean, var) in slots.items()
+    }
+    return new
+
+
+def write(model: Any, statistics: Mapping[str, Statistics]) -> Any:
+    """Write running statistics into a model in place, and return it."""
+    inner = unwrapped(model)
+    with quiet():
+        for name, (mean, var) in statistics.items():
+            first, second = _KNOWN[inner][name]
+            first.write(inner, mean)
+            second.write(inner, var)
+    return model
