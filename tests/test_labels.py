@@ -27,6 +27,7 @@ ORDER = np.random.default_rng(1).permutation(ROWS)
 NETWORK = bn.networks.Network.initial(bn.networks.Recipe(hidden=(3,)), 3, 2, np.random.default_rng(0))
 BATCHES = np.arange(ROWS).reshape(2, 6)
 CENTER = CORRECTIONS["center"]
+ROWS_OF_FIT = {"x": X, "key": BATCH, "keep": OUTCOME, "second_batch": CLASS}
 
 
 def refusal(function: Callable[..., Any], **given: Any) -> list[str]:
@@ -42,10 +43,10 @@ def refusal(function: Callable[..., Any], **given: Any) -> list[str]:
 
 # A call of each public function that takes a value for each row by two arguments or more, and what it gives back.
 CALLS: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
-    "corrections.Correction.__call__": (CENTER, {"x": X, "key": BATCH}),
-    "corrections.Correction.fit": (lambda **rows: CENTER.fit(**rows).effects, {"x": X, "key": BATCH}),
-    "corrections.Fitted.apply": (CENTER.fit(X, BATCH).apply, {"x": X, "key": BATCH}),
-    "corrections.Fitted.adapt": (lambda **rows: CENTER.fit(X, BATCH).adapt(**rows).effects, {"x": X, "key": BATCH}),
+    "corrections.Correction.__call__": (CENTER, ROWS_OF_FIT),
+    "corrections.Correction.fit": (lambda **rows: CENTER.fit(**rows).effects, ROWS_OF_FIT),
+    "corrections.Fitted.apply": (CENTER.fit(**ROWS_OF_FIT).apply, ROWS_OF_FIT),
+    "corrections.Fitted.adapt": (lambda **rows: CENTER.fit(**ROWS_OF_FIT).adapt(**rows).effects, ROWS_OF_FIT),
     "corrections.check_confounding": (
         lambda **rows: refusal(check_confounding, **rows),
         {"batch": BATCH, "label": BATCH.map({"p": 0, "q": 0, "r": 1})},

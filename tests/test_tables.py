@@ -313,12 +313,18 @@ def test_columns_that_vary_are_kept_as_the_message_says() -> None:
 
 
 def test_a_constant_feature_is_named() -> None:
-    frame = pd.DataFrame({"dose": VALUES, "plate": [1.0] * 6, "age": VALUES})
-    varying = pd.DataFrame({"dose": VALUES, "age": [3.0, 1.0, 4.0, 1.5, 9.0, 2.5]})
+    frame = pd.DataFrame({"dose": VALUES, "plate": [1.0] * 6, "age": [3.0, 1.0, 4.0, 1.5, 9.0, 2.5]})
+    varying = frame[["dose", "age"]].copy()
     for name in ("standardize", "shrink_scale", "combat"):
-        with pytest.raises(ValueError, match=r"feature 'plate'.*drop"):
-            CORRECTIONS[name](frame, KEY)
+        with pytest.warns(UserWarning, match=r"feature 'plate' does not vary within any batch, so it is left as it is"):
+            corrected = CORRECTIONS[name](frame, KEY)
+        assert (corrected["plate"] == 1).all()
+        np.testing.assert_allclose(corrected["dose"], CORRECTIONS[name](frame[["dose", "age"]], KEY)["dose"])
         assert np.isfinite(CORRECTIONS[name](varying, KEY)).all(axis=None)
-    with pytest.raises(ValueError, match=r"batch 'a', 'b', 'c' holds equal values only of feature 1,"):
+    frame["age"] = [1.0, 2.0, 1.0, 2.0, 3.0, 3.0]
+    with (
+        pytest.warns(UserWarning, match="feature 1 does not vary"),
+        pytest.raises(ValueError, match=r"batch 'c' holds equal values only of feature 2,"),
+    ):
         CORRECTIONS["standardize"](frame.to_numpy(), KEY)
     assert np.isfinite(CENTER(frame, KEY)).all(axis=None)  # the other advice

@@ -122,6 +122,10 @@ BY_NAME: dict[str, Callable[[], Any]] = {
     "label": lambda: LABELS.copy(),
     "outcome": lambda: ROWS[:, 1].copy(),
     "key": lambda: BATCH.copy(),
+    "keep": lambda: ROWS[:, 1].copy(),
+    "second_batch": lambda: LABELS.copy(),
+    "formula": lambda: "keep",
+    "mean_only": lambda: False,
     "steps": lambda: 4,
     "step": lambda: 4,
     "size": lambda: 3,
@@ -283,6 +287,11 @@ BY_CALL: dict[str, dict[str, Callable[[], Any]]] = {
     "RunningStats.update": {"batch": lambda: ROWS[:, :2]},
     "RunningStats.normalize": {"x": lambda: ROWS[:, :2]},
     "corrections.correction_of": {"source": lambda: "center"},
+    **{
+        f"corrections.Correction.{method}": {"keep": lambda: ROWS[:, 1].copy(), "reference": lambda: None}
+        for method in ("fit", "__call__")
+    },
+    **{f"corrections.Fitted.{method}": {"keep": lambda: ROWS[:, 1].copy()} for method in ("apply", "adapt")},
     **{f"effects.{kind}.of": {"source": lambda: "trend"} for kind in EFFECTS},
     "Gaussians": {"rows": lambda: 60, "test_rows": lambda: 20, "inputs": lambda: 4, "classes": lambda: 2},
     **{
@@ -401,7 +410,7 @@ OBJECTS: dict[str, Callable[[], Any]] = {
     "Gaussians": lambda: bn.Gaussians(classes=2, inputs=4, rows=60, test_rows=20),
     **{type(rule).__name__: partial(replace, rule) for rule in (BATCHING_RULES | ROW_BATCHING_RULES).values()},
     "corrections.Correction": lambda: bn.corrections.center(),
-    "corrections.Fitted": lambda: bn.corrections.center().fit(ROWS[:, 0], BATCH),
+    "corrections.Fitted": lambda: bn.corrections.center().fit(ROWS[:, 0], BATCH, ROWS[:, 1]),
     **{f"effects.{type(effect).__name__}": partial(replace, effect) for effect in NAMED_EFFECTS.values()},
     "effects.Mixture": lambda: bn.effects.Mixture(bn.effects.Trend()),
     "normalizers.Normalizer": lambda: bn.normalizers.Layer(),

@@ -4,7 +4,7 @@ from typing import Any
 
 from .batchwise import center as center, none as none, standardize as standardize
 from .combat import combat as combat
-from .confounding import check_confounding as check_confounding
+from .covariates.confounding import check_confounding as check_confounding
 from .correction import CORRECTIONS as CORRECTIONS, Correction as Correction, Fitted as Fitted
 from .quantiles import quantile_normalize as quantile_normalize
 from .registry import correction_of as correction_of

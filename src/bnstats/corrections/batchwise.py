@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bnstats._checks.array_types import FloatArray
 from bnstats._warnings import notify
 from bnstats.corrections.correction import Correction
 from bnstats.corrections.groups import Groups
 from bnstats.corrections.properties import PLAIN
-from bnstats.corrections.rules import Rule
+from bnstats.corrections.rules import AffineRule, Rule
 
 
 def none() -> Correction:
@@ -59,7 +61,8 @@ def standardize() -> Correction:
     Returns
     -------
     Correction
-        Does not apply to new batches. Its fit raises ValueError for a batch of one row or of equal values.
+        Does not apply to new batches. Its fit raises ValueError for a batch of one row, or of equal values of a feature
+        that varies in another batch. A feature that varies in no batch is left as it is, and a warning names it.
 
     Examples
     --------
@@ -79,13 +82,33 @@ def check_pairs(groups: Groups) -> None:
 def check_spread(groups: Groups) -> None:
     """Raise ValueError for batches whose variance is 0 or does not exist; the message names them."""
     check_pairs(groups)
-    equal = groups.m2 <= groups.n * (groups.n * np.finfo(float).eps * groups.mean) ** 2
+    equal = _equal(groups)
     if equal.any():
         batches = groups.named(equal.any(axis=1))
         where, fix = "", "use 'center'"
         if equal.shape[1] > 1:
             where, fix = f" of {groups.features(equal.any(axis=0))}", "drop features that do not vary, or use 'center'"
         raise ValueError(f"{batches} holds equal values only{where}, so its variance is 0: {fix}.")
+
+
+def only_varying(groups: Groups, estimate: Callable[[Groups], AffineRule]) -> AffineRule:
+    """Return the affine rule of the features that vary within batches; others are left as they are, with a warning."""
+    still = np.asarray(_equal(groups).all(axis=0))
+    if still.all() or not still.any():
+        return estimate(groups)
+    notify(f"{groups.features(still)} does not vary within any batch, so it is left as it is.")
+    return partial(_with_still, rule=estimate(groups.of_features(~still)), still=still)
+
+
+def _with_still(groups: Groups, rule: AffineRule, still: NDArray[np.bool_]) -> tuple[FloatArray, FloatArray]:
+    effects, factors = _no_effects(groups)
+    effects[:, ~still], factors[:, ~still] = rule(groups.of_features(~still))
+    return effects, factors
+
+
+def _equal(groups: Groups) -> NDArray[np.bool_]:
+    """Return a mask of batches and features whose values are equal up to rounding."""
+    return np.asarray(groups.m2 <= groups.n * (groups.n * np.finfo(float).eps * groups.mean) ** 2)
 
 
 def _no_rule(_: Groups) -> Rule:
@@ -108,6 +131,11 @@ def _centering(groups: Groups, level: FloatArray) -> tuple[FloatArray, FloatArra
 
 
 def _standardize(groups: Groups) -> Rule:
+    check_pairs(groups)
+    return only_varying(groups, _of_varying)
+
+
+def _of_varying(groups: Groups) -> AffineRule:
     check_spread(groups)
     return partial(_standardizing, level=groups.level, within=groups.var_within())
 

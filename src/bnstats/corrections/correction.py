@@ -20,9 +20,10 @@ from bnstats._checks.safe_text import raised
 from bnstats._checks.tables import like, one_column, rows_like
 from bnstats._checks.user_code import ReadOnlyError, called, is_own
 from bnstats._checks.values import function
+from bnstats.corrections.covariates.kept import Kept, given_tables
 from bnstats.corrections.groups import Groups, shown
 from bnstats.corrections.properties import OF_CORRECTIONS, OF_METHODS, Along
-from bnstats.corrections.rules import Affine, Nonlinear, Rule, lowered, transform_of
+from bnstats.corrections.rules import Affine, Nonlinear, Rule, lowered, referred, transform_of
 
 CORRECTIONS: dict[str, Correction] = {}
 """The corrections with their default parameters, by name: one of each function in this folder."""
@@ -125,8 +126,17 @@ class Correction(CheckedMethods):
         name = f"{kind}({changed})" if changed else kind
         return Correction(name, along, applies_to_new, estimate, tuple(given.items()), tuple(properties))
 
-    @aligned_by_label("x", "key")
-    def fit(self, x: ArrayLike, key: ArrayLike) -> Fitted:
+    @aligned_by_label("x", "key", "keep", "second_batch")
+    def fit(
+        self,
+        x: ArrayLike,
+        key: ArrayLike,
+        keep: Any = None,
+        second_batch: ArrayLike | None = None,
+        *,
+        formula: str | None = None,
+        reference: Any = None,
+    ) -> Fitted:
         """Estimate the effects of batches or times.
 
         Parameters
@@ -136,6 +146,17 @@ class Correction(CheckedMethods):
         key : array or Series, shape (rows,)
             The batch or the time of each row; dates are counted in days. If `x` and `key` have an index, they are
             aligned by it.
+        keep : table, column or array of covariates, optional
+            Covariates whose effects stay, such as a disease or an age, for corrections along batches. Columns of
+            numbers have a slope; text and categories, ordered ones too, have an effect of each level. With 0 and 1 for
+            False and True, a column has the same effect either way.
+        second_batch : array or Series, shape (rows,), optional
+            The batch of each row by a second factor, such as the plate beside the site. Its effects are estimated
+            together with the others, by least squares, and removed.
+        formula : str, optional
+            Terms of `keep` in patsy's language, such as "age + C(stage) + age:sex"; by default all columns.
+        reference : label, optional
+            A batch that stays as it is, and that other batches are corrected to.
 
         Returns
         -------
@@ -146,7 +167,14 @@ class Correction(CheckedMethods):
         ------
         ValueError
             If values are not finite, an index or keys do not match the rows, or this correction cannot estimate a
-            batch, which the message names.
+            batch, which the message names. If a covariate is a linear function of the batch, has missing values, or
+            leaves too few rows.
+
+        Notes
+        -----
+        Effects of covariates are estimated by least squares within batches, together with those of batches, as in
+        ComBat (Johnson, Li & Rabinovic 2007). The correction works on the rows less these effects, which are added
+        again. `shrink` and `random_intercept` estimate the batches' effects beside them by generalized least squares.
 
         Examples
         --------
@@ -155,9 +183,16 @@ class Correction(CheckedMethods):
         array([[-10.],
                [ 10.]])
         """
-        groups = Groups.of(x, key, self.along)
+        groups, kept = Groups.of(x, key, self.along), None
+        given = given_tables(self.along, keep, second_batch, formula)
+        if given:
+            kept, groups = Kept.of(groups, given, formula)
+        if reference is not None:
+            groups = replace(groups, reference=groups.number("reference", reference))
         rule, level, flat = self._rule_of(groups), groups.level, np.ndim(x) == 1
-        return Fitted(self, level, rule, groups.labels, self._transform_by(rule, groups, level), flat, groups.columns)
+        transform = self._transform_by(rule, groups, level)
+        fitted = Fitted(self, level, rule, groups.labels, transform, flat, groups.columns, _kept=kept)
+        return fitted if reference is None else fitted._referred(groups)
 
     def _rule_of(self, groups: Groups) -> Rule:
         """Return the rule that is estimated from the groups."""
@@ -183,10 +218,20 @@ class Correction(CheckedMethods):
                 raise
             raise ValueError(f"the functions of {self._said} raise {raised(error)}.") from error
 
-    @aligned_by_label("x", "key")
-    def __call__(self, x: ArrayLike, key: ArrayLike) -> Any:
+    @aligned_by_label("x", "key", "keep", "second_batch")
+    def __call__(
+        self,
+        x: ArrayLike,
+        key: ArrayLike,
+        keep: Any = None,
+        second_batch: ArrayLike | None = None,
+        *,
+        formula: str | None = None,
+        reference: Any = None,
+    ) -> Any:
         """Return corrected values of the rows that the correction is fitted on, see `fit` and `Fitted.apply`."""
-        return self.fit(x, key).apply(x, key)
+        fitted = self.fit(x, key, keep, second_batch, formula=formula, reference=reference)
+        return fitted.apply(x, key, keep, second_batch)
 
 
 @dataclass(frozen=True, eq=False)
@@ -209,6 +254,8 @@ class Fitted:
         Names of the features; a table that is corrected later has the same names, in any order.
     shift : array, shape (features,)
         Level of the rows that `adapt` fitted along time, less `level`.
+    reference : label, optional
+        The batch that stays as it is.
 
     Examples
     --------
@@ -226,6 +273,9 @@ class Fitted:
     flat: bool
     columns: list[Any] | None = None
     shift: FloatArray | float = 0.0
+    reference: Any = None
+    _kept: Kept | None = None
+    _base: tuple[FloatArray, FloatArray] | None = None  # of the reference batch, before others came to its scale
 
     @property
     def effects(self) -> FloatArray:
@@ -243,8 +293,8 @@ class Fitted:
         of = self.correction
         raise ValueError(f"{of.name} moves each value of a {of.along} differently, so there is no effect: use apply.")
 
-    @aligned_by_label("x", "key")
-    def apply(self, x: ArrayLike, key: ArrayLike) -> Any:
+    @aligned_by_label("x", "key", "keep", "second_batch")
+    def apply(self, x: ArrayLike, key: ArrayLike, keep: Any = None, second_batch: ArrayLike | None = None) -> Any:
         """Return corrected values of rows of fitted or new batches or times.
 
         Fitted batches and times are corrected as before. The effect of a new time is the fitted curve's value. The
@@ -256,6 +306,8 @@ class Fitted:
             Values to correct, with the features of the fitted rows.
         key : array or Series, shape (rows,)
             The batch or the time of each row.
+        keep, second_batch : optional
+            Covariates and second batches of these rows, if the fit has them.
 
         Returns
         -------
@@ -266,7 +318,7 @@ class Fitted:
         ------
         ValueError
             If a batch or time is new and the correction does not apply to new ones; `adapt` estimates new batches from
-            their own rows.
+            their own rows. If covariates are missing, or have a level that no fitted row has.
 
         Examples
         --------
@@ -276,9 +328,15 @@ class Fitted:
         array([85.])
         """
         groups = self._groups(x, key)
+        given, groups = groups.x, self._rest(groups, keep, second_batch)
         corrected = np.empty_like(groups.x)
         for rows, transform, group in self._transforms(groups):
             corrected[rows] = transform(groups.x[rows], group)
+        if self._kept is not None:
+            corrected += self._kept.part(groups)
+        if self.reference is not None:  # to the last digit
+            same = groups.labels[groups.index] == self.reference
+            corrected[same] = given[same]
         order = column_order("x", x, self.columns, f"the {self.correction.name} was fitted on")
         if order is not None:
             corrected = corrected[:, np.argsort(order)]
@@ -321,8 +379,8 @@ class Fitted:
             blank.reshape(groups.x.shape)[rows] = self._affine(transform).effects[group]
         return rows_like(one_column(key), blank, self.columns)
 
-    @aligned_by_label("x", "key")
-    def adapt(self, x: ArrayLike, key: ArrayLike) -> Fitted:
+    @aligned_by_label("x", "key", "keep", "second_batch")
+    def adapt(self, x: ArrayLike, key: ArrayLike, keep: Any = None, second_batch: ArrayLike | None = None) -> Fitted:
         """Fit new batches by their own rows, or all times so far, at the level of this fit.
 
         New batches are estimated with the variances of this fit, as batch normalization with batch statistics at test
@@ -334,6 +392,8 @@ class Fitted:
             Values, with the features of the fitted rows.
         key : array or Series, shape (rows,)
             The batch or the time of each row.
+        keep, second_batch : optional
+            Covariates and second batches of these rows, if the fit has them.
 
         Returns
         -------
@@ -353,7 +413,7 @@ class Fitted:
         >>> fitted.adapt(*new).apply(*new)
         array([3., 5.])
         """
-        groups, again = self._groups(x, key), self
+        groups, again = self._rest(self._groups(x, key), keep, second_batch), self
         if groups.along == "time":
             again = replace(self, rule=self.correction._rule_of(groups), shift=groups.level - self.level)
         return replace(again, labels=groups.labels, _transform=again._by_rule(groups))
@@ -368,6 +428,31 @@ class Fitted:
             )
         return Groups.of(x if order is None else x[:, order], key, self.correction.along)
 
+    def _rest(self, groups: Groups, keep: Any, second_batch: Any) -> Groups:
+        """Return the groups less the effects of covariates, which are given if they were fitted."""
+        given = given_tables(groups.along, keep, second_batch)
+        for name in ("keep", "second_batch"):
+            fitted = self._kept is not None and any(part.name == name for part in self._kept.covariates)
+            if fitted != (name in given):
+                what = "give that of these rows, too" if fitted else "leave it out"
+                raise ValueError(f"the {self.correction.name} was fitted with{'' if fitted else 'out'} {name}: {what}.")
+        return groups if self._kept is None else self._kept.rest(groups, given)
+
+    def _referred(self, groups: Groups) -> Fitted:
+        """Return the fit that leaves the reference batch as it is."""
+        at = groups.reference
+        assert at is not None
+        fit = replace(self, reference=groups.labels[at])
+        if isinstance(self._transform, Affine):
+            base = self._transform.effects[at], self._transform.factors[at]
+            return replace(fit, _base=base, _transform=referred(self._transform, base))
+        rows = groups.index == at
+        if not np.allclose(self._transform(groups.x[rows], groups.index[rows]), groups.x[rows]):
+            raise ValueError(
+                f"{self.correction.name} changes the reference batch: its estimate has to follow groups.reference."
+            )
+        return fit
+
     def _at(self, groups: Groups) -> NDArray[np.intp]:
         ours, theirs = (pd.Index(labels, tupleize_cols=False) for labels in (self.labels, groups.labels))
         return np.asarray(ours.get_indexer(theirs))
@@ -376,7 +461,10 @@ class Fitted:
         return f"{groups.along} {shown(groups.labels[np.argmin(self._at(groups))])}"
 
     def _by_rule(self, groups: Groups) -> Affine | Nonlinear:
-        return lowered(self.correction._transform_by(self.rule, groups, self.level), self.shift)
+        found = self.correction._transform_by(self.rule, groups, self.level)
+        if self._base is not None and isinstance(found, Affine):
+            found = referred(found, self._base)
+        return lowered(found, self.shift)
 
     def _transforms(self, groups: Groups) -> list[tuple[Any, Affine | Nonlinear, NDArray[np.intp]]]:
         """Return the transforms of fitted and of new groups: rows, function, and group of each of the rows."""

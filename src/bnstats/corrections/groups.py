@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -36,6 +36,12 @@ class Groups(HoldsArrays):
         The group of each row.
     columns : list, optional
         Names of the features.
+    covariates : array, shape (rows, columns), optional
+        Covariates about their means in the fitted rows; their estimated effects are already taken out of `x`.
+    used : int
+        Degrees of freedom that the estimated effects of covariates have used up.
+    reference : int, optional
+        Number of the group that stays as it is.
 
     Examples
     --------
@@ -49,6 +55,9 @@ class Groups(HoldsArrays):
     labels: NDArray[Any]
     index: NDArray[np.intp]
     columns: list[Any] | None = None
+    covariates: FloatArray = field(default_factory=partial(np.empty, (0, 0)))
+    used: int = 0
+    reference: int | None = None
 
     @staticmethod
     def of(x: ArrayLike, key: ArrayLike, along: str) -> Groups:
@@ -105,6 +114,11 @@ class Groups(HoldsArrays):
         return _read_only(self._sums((self.x - self.mean[self.index]) ** 2))
 
     @property
+    def covariate_means(self) -> FloatArray:
+        """Mean of the covariates in each group, shape (groups, columns)."""
+        return self._sums(self.covariates) / self.n
+
+    @property
     def level(self) -> FloatArray:
         """Mean of all rows, for each feature."""
         return self.average(self.mean)
@@ -114,7 +128,7 @@ class Groups(HoldsArrays):
         return np.asarray((self.n * values).sum(axis=0) / self.n.sum())
 
     def var_within(self) -> FloatArray:
-        """Return the pooled variance within groups for each feature, with the denominator rows - groups.
+        """Return the pooled variance within groups for each feature, with the denominator rows - groups - `used`.
 
         Returns
         -------
@@ -126,7 +140,7 @@ class Groups(HoldsArrays):
         ValueError
             If every group has one row.
         """
-        spare = self.n.sum() - len(self.n)
+        spare = self.n.sum() - len(self.n) - self.used
         if spare == 0:
             raise ValueError(
                 f"every {self.along} has one row, so there is no variance within: give more rows of each {self.along}."
@@ -134,7 +148,20 @@ class Groups(HoldsArrays):
         return np.asarray(self.m2.sum(axis=0) / spare)
 
     def _sums(self, values: FloatArray) -> FloatArray:
-        return np.stack([np.bincount(self.index, column) for column in values.T], axis=1)
+        sums = [np.bincount(self.index, column) for column in np.ascontiguousarray(values.T)]
+        return np.stack(sums, axis=1) if sums else np.zeros((len(self.labels), 0))
+
+    def number(self, name: str, label: Any) -> int:
+        """Return the number of a group; raise ValueError if no group has this label."""
+        at = int(pd.Index(self.labels, tupleize_cols=False).get_indexer(pd.Index([label], tupleize_cols=False))[0])
+        if at < 0:
+            raise ValueError(f"{name} is the label of a {self.along}, {listed(self.labels)}; got {shown(label)}.")
+        return at
+
+    def of_features(self, which: NDArray[np.bool_]) -> Groups:
+        """Return the groups of the features in a mask."""
+        names = self.columns if self.columns is not None else list(range(len(which)))
+        return replace(self, x=self.x[:, which], columns=[names[j] for j in np.flatnonzero(which)])
 
     def named(self, which: ArrayLike) -> str:
         """Return the first three labels of the groups in a mask, for a message.

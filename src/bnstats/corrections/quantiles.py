@@ -22,6 +22,8 @@ def quantile_normalize() -> Correction:
     averages of the batches' quantiles. In batches of equal size, the r-th smallest value of a batch becomes the mean of
     the r-th smallest values of all batches. Equal values of a batch become the mean of what their ranks become.
 
+    With a reference batch, its quantiles are those of the reference distribution.
+
     For batches of unequal size, which the article does not have, the r-th smallest of n values is the quantile of
     (r - 1/2) / n, with linear interpolation between. Batches count by their rows, and a constant keeps the mean of all
     rows. A later value of a fitted batch is placed between the fitted values around it. Beyond the fitted values, it
@@ -48,6 +50,8 @@ def quantile_normalize() -> Correction:
 
 def _quantile_normalize(groups: Groups) -> Rule:
     reference = Reference.of(groups)
+    if groups.reference is not None:
+        return partial(_curves, reference=reference)
     sizes, batches = np.unique(groups.n, return_counts=True)
     total = sum(k * reference.at(n).sum(axis=0) for n, k in zip(sizes.astype(np.intp), batches, strict=True))
     reference = replace(reference, shift=groups.level - total / reference.rows)
@@ -94,11 +98,13 @@ class Reference:
 
     @staticmethod
     def of(groups: Groups) -> Reference:
-        """Return the reference distribution of batches that count by their rows."""
+        """Return the reference distribution of batches that count by their rows, or that of the reference batch."""
         sums: dict[int, FloatArray] = {}
-        for x in _batches(groups):
+        batches = _batches(groups)
+        batches = batches if groups.reference is None else [batches[groups.reference]]
+        for x in batches:
             sums[len(x)] = sums.get(len(x), 0.0) + np.sort(x, axis=0)
-        return Reference(tuple(sums.values()), len(groups.x), np.zeros_like(groups.level))
+        return Reference(tuple(sums.values()), sum(map(len, batches)), np.zeros_like(groups.level))
 
     def at(self, n: int) -> FloatArray:
         """Return the quantiles of (r - 1/2) / n for r from 1 to n, shape (n, features)."""

@@ -84,6 +84,13 @@ def lowered(transform: Affine | Nonlinear, shift: FloatArray | float) -> Affine 
     return replace(transform, shift=transform.shift + shift)
 
 
+def referred(transform: Affine, base: tuple[FloatArray, FloatArray]) -> Affine:
+    """Return the transform with corrected values on the scale of the reference batch, given its effect and factor."""
+    effect, factor = base
+    factors = transform.factors / factor
+    return replace(transform, effects=transform.effects - effect / factors, factors=factors)
+
+
 def transform_of(found: Any, name: str, groups: Groups, level: FloatArray) -> Affine | Nonlinear:
     """Return the transform of these groups, from what a rule returned; raise ValueError if that is none."""
     if callable(found):

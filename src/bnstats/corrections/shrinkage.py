@@ -1,6 +1,7 @@
 """Corrections of each batch by its mean and variance, shrunken toward those of all batches.
 
-The model is x = level + effect of the batch + residual, with variance tau² between batches and sigma² within.
+The model is x = level + effect of the batch + residual, with variance tau² between batches and sigma² within. With
+covariates, their slopes are those of generalized least squares, given tau² and sigma².
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from statsmodels.tools.sm_exceptions import ConvergenceWarning
 from bnstats._checks.array_types import FloatArray
 from bnstats._checks.numbers import number
 from bnstats._warnings import warnings_are
-from bnstats.corrections.batchwise import check_spread
+from bnstats.corrections.batchwise import check_pairs, check_spread, only_varying
 from bnstats.corrections.correction import Correction
 from bnstats.corrections.groups import Groups
 from bnstats.corrections.properties import PLAIN
@@ -73,7 +74,7 @@ def shrink_scale(icc: float | None = None) -> Correction:
     -------
     Correction
         Applies to new batches. Its fit raises ValueError for a batch of one row or of equal values, which new batches
-        may have.
+        may have. A feature that varies in no batch is left as it is, and a warning names it.
 
     Raises
     ------
@@ -112,13 +113,19 @@ def random_intercept() -> Correction:
 def anova_icc(groups: Groups) -> FloatArray:
     """Return each feature's intraclass correlation by the one-way random-effects analysis of variance.
 
-    tau² = max(0, (MSB - MSW) / n0) with n0 = (N - sum n_b² / N) / (k - 1) for k batches of N rows in all.
+    tau² = max(0, (MSB - MSW) / n0) with n0 = (N - sum n_b² / N) / (k - 1) for k batches of N rows in all. With
+    covariates, MSB is that of batches after covariates, and n0 its coefficient of tau² (Henderson 1953, method 3).
     """
     _need_two(groups)
     rows, between = groups.n.sum(), len(groups.n) - 1
-    within = groups.var_within()
-    n0 = (rows - (groups.n**2).sum() / rows) / between
-    tau2 = np.maximum((groups.n * (groups.mean - groups.level) ** 2).sum(axis=0) / between - within, 0) / n0
+    within, mean = groups.var_within(), groups.level
+    squares, n0 = (groups.n * (groups.mean - mean) ** 2).sum(axis=0), (rows - (groups.n**2).sum() / rows) / between
+    if groups.covariates.size:
+        z, sums = groups.covariates, groups.n * groups.covariate_means
+        inverse, moved = np.linalg.pinv(z.T @ z), sums.T @ (groups.mean - mean)
+        squares = squares - (moved * (inverse @ moved)).sum(axis=0)
+        n0 = n0 - np.trace(inverse @ sums.T @ sums) / between
+    tau2 = np.maximum(squares / between - within, 0) / n0
     icc: FloatArray = np.divide(tau2, tau2 + within, out=np.zeros_like(tau2), where=tau2 > 0)
     return icc
 
@@ -134,6 +141,11 @@ def _shrink(groups: Groups, icc: float | None) -> AffineRule:
 
 
 def _shrink_scale(groups: Groups, icc: float | None) -> Rule:
+    check_pairs(groups)
+    return only_varying(groups, partial(_of_varying, icc=icc))
+
+
+def _of_varying(groups: Groups, icc: float | None) -> AffineRule:
     rule, prior = _shrink(groups, icc), _variance_prior(groups)
     return partial(_rescaled, rule=rule, prior=prior, within=groups.var_within())
 
@@ -141,12 +153,29 @@ def _shrink_scale(groups: Groups, icc: float | None) -> Rule:
 def _shrunken(groups: Groups, icc: FloatArray) -> AffineRule:
     _need_two(groups)
     weights = groups.n / (1 + (groups.n - 1) * icc)
-    mu = (weights * groups.mean).sum(axis=0) / weights.sum(axis=0)
-    return centered(partial(_predicted, icc=icc, mu=mu), groups)
+    slopes = _slopes(groups, weights, icc) if groups.covariates.size else None
+    mu = (weights * _less_covariates(groups, slopes)).sum(axis=0) / weights.sum(axis=0)
+    return centered(partial(_predicted, icc=icc, mu=mu, slopes=slopes), groups)
 
 
-def _predicted(groups: Groups, icc: FloatArray, mu: FloatArray) -> FloatArray:
-    return np.asarray(groups.n * icc / (1 + (groups.n - 1) * icc) * (groups.mean - mu))
+def _predicted(groups: Groups, icc: FloatArray, mu: FloatArray, slopes: FloatArray | None) -> FloatArray:
+    return np.asarray(groups.n * icc / (1 + (groups.n - 1) * icc) * (_less_covariates(groups, slopes) - mu))
+
+
+def _less_covariates(groups: Groups, slopes: FloatArray | None) -> FloatArray:
+    return groups.mean if slopes is None else groups.mean - groups.covariate_means @ slopes
+
+
+def _slopes(groups: Groups, weights: FloatArray, icc: FloatArray) -> FloatArray:
+    """Return the slopes by generalized least squares less those within batches, shape (columns, features)."""
+    z, means = groups.covariates, groups.covariate_means
+    inside = z - means[groups.index]
+    shares = weights / weights.sum(axis=0)
+    about = means[:, :, None] - (means.T @ shares)[None]  # (groups, columns, features)
+    given = (1 - icc) * weights
+    matrix = (inside.T @ inside)[None] + np.einsum("bf,bif,bjf->fij", given, about, about)
+    moved = np.einsum("bf,bif,bf->fi", given, about, groups.mean - (shares * groups.mean).sum(axis=0))
+    return np.asarray((np.linalg.pinv(matrix, hermitian=True) @ moved[:, :, None])[:, :, 0].T)
 
 
 def _rescaled(
@@ -180,15 +209,24 @@ def _inverse_trigamma(value: FloatArray) -> FloatArray:
 
 def _random_intercept(groups: Groups) -> Rule:
     anova = anova_icc(groups)
-    columns = zip(groups.x.T, anova, groups.var_within(), strict=True)
-    return _shrunken(groups, np.array([_reml_icc(x, groups.index) if var > 0 else icc for x, icc, var in columns]))
+    columns, fixed = zip(groups.x.T, anova, groups.var_within(), strict=True), np.ones((len(groups.x), 1))
+    if groups.covariates.size:
+        fixed = np.column_stack([fixed, _independent(groups.covariates)])
+    icc = [_reml_icc(x, groups.index, fixed) if var > 0 else icc for x, icc, var in columns]
+    return _shrunken(groups, np.array(icc))
 
 
-def _reml_icc(x: FloatArray, index: NDArray[np.intp]) -> float:
+def _independent(columns: FloatArray) -> FloatArray:
+    """Return orthogonal columns that span the same space, as MixedLM takes no others."""
+    left, sizes, _ = np.linalg.svd(columns, full_matrices=False)
+    return np.asarray(left[:, sizes > 1e-8 * sizes.max(initial=0)] * np.sqrt(len(columns)))
+
+
+def _reml_icc(x: FloatArray, index: NDArray[np.intp], fixed: FloatArray) -> float:
     x = (x - x.mean()) / x.std()
     with warnings_are("ignore", ConvergenceWarning):  # statsmodels warns of tau² = 0, which is a valid estimate
         # The default optimizers stop early or fail near tau² = 0, where gradients vanish; Powell's uses no gradient.
-        fitted = MixedLM(x, np.ones((len(x), 1)), groups=index).fit(reml=True, method="powell")
+        fitted = MixedLM(x, fixed, groups=index).fit(reml=True, method="powell")
     tau2 = float(np.asarray(fitted.cov_re)[0, 0])
     return tau2 / (tau2 + float(fitted.scale))
 

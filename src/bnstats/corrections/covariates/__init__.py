@@ -1,0 +1,1 @@
+"""Covariates of a correction: tables as numbers, effects that stay, and the confounding with batches."""

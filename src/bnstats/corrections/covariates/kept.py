@@ -1,0 +1,126 @@
+"""Effects of covariates that stay in corrected values, and of a second batch factor, which are removed as well.
+
+The model is x = level + covariates + second factor + effect of the batch + residual. Slopes are estimated within
+batches, by least squares of all of these together. The correction works on x less both parts; the kept part is added
+back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bnstats._checks.array_types import FloatArray
+from bnstats.corrections.covariates.columns import Covariates, table_of
+from bnstats.corrections.groups import Groups
+
+# Parts of a column of unit length that are smaller than this are rounding errors.
+ROUNDING = 1e-8
+
+
+@dataclass(frozen=True, eq=False)
+class Kept:
+    """Slopes of covariates.
+
+    Attributes
+    ----------
+    covariates : tuple of Covariates
+        Columns of each argument; those named "keep" stay.
+    center : array, shape (columns,)
+        Means of the columns over the fitted rows.
+    slopes : array, shape (columns, features)
+        Change of each feature with each column.
+    """
+
+    covariates: tuple[Covariates, ...]
+    center: FloatArray
+    slopes: FloatArray
+
+    @staticmethod
+    def of(groups: Groups, given: dict[str, Any], formula: str | None) -> tuple[Kept, Groups]:
+        """Estimate the slopes, and return them with the groups of the rest; columns are given by argument."""
+        tables = {name: table_of(name, table, len(groups.x)) for name, table in given.items()}
+        found = tuple(
+            Covariates.of(name, table, formula if name == "keep" else None, labels=name != "keep")
+            for name, table in tables.items()
+        )
+        columns = _columns(found, tables)
+        center = columns.mean(axis=0)
+        z = columns - center
+        scale = np.sqrt((z**2).sum(axis=0))
+        varies = scale > ROUNDING * np.abs(columns).max(axis=0, initial=0)
+        unit = np.divide(z, scale, out=np.zeros_like(z), where=varies)
+        within = unit - replace(groups, x=unit).mean[groups.index]
+        stays = _stays(found)
+        rank = _check_rank(groups, unit, within, stays, [name for part in found for name in part.names])
+        slopes = np.linalg.pinv(within, rcond=ROUNDING) @ (groups.x - groups.x.mean(axis=0))
+        kept = Kept(found, center, slopes / np.where(scale > 0, scale, 1.0)[:, None])
+        return kept, replace(kept._rest(groups, z), used=rank)
+
+    def rest(self, groups: Groups, given: dict[str, Any]) -> Groups:
+        """Return the groups of x less both parts, for rows of the fitted or of other batches."""
+        tables = {part.name: table_of(part.name, given[part.name], len(groups.x)) for part in self.covariates}
+        return self._rest(groups, _columns(self.covariates, tables) - self.center)
+
+    def _rest(self, groups: Groups, z: FloatArray) -> Groups:
+        effects = z @ self.slopes
+        return replace(groups, x=np.subtract(groups.x, effects, out=effects), covariates=z)
+
+    def part(self, groups: Groups) -> FloatArray:
+        """Return the part of the rows that stays, shape (rows, features)."""
+        stays = _stays(self.covariates)
+        return np.asarray(groups.covariates[:, stays] @ self.slopes[stays])
+
+
+def given_tables(along: str, keep: Any, second_batch: Any, formula: str | None = None) -> dict[str, Any]:
+    """Return the arguments that were given, by name; raise ValueError where there is nothing that they could mean."""
+    given = {"keep": keep, "second_batch": second_batch}
+    given = {name: table for name, table in given.items() if table is not None}
+    if given and along != "batch":
+        raise ValueError(f"{next(iter(given))} goes with corrections along batches; this one is along {along}.")
+    if formula is not None and keep is None:
+        raise ValueError("formula has terms of the columns of keep: give keep, a table of covariates.")
+    return given
+
+
+def _columns(covariates: tuple[Covariates, ...], tables: dict[str, Any]) -> FloatArray:
+    return np.column_stack([part.numbers(tables[part.name]) for part in covariates])
+
+
+def _stays(covariates: tuple[Covariates, ...]) -> NDArray[np.bool_]:
+    """Return a mask of the columns that stay."""
+    return np.concatenate([np.full(len(part.names), part.name == "keep") for part in covariates])
+
+
+def _check_rank(
+    groups: Groups, unit: FloatArray, within: FloatArray, stays: NDArray[np.bool_], names: list[str]
+) -> int:
+    """Return the rank of the columns within batches; raise ValueError if some effects cannot be told from batches'."""
+    rows, batches = len(groups.x), len(groups.labels)
+    if (rank := _rank(unit[:, stays])) + batches + 1 > rows:
+        raise ValueError(
+            f"keep has {rank} columns of numbers beside {batches} batches, but x has {rows} rows: give at least "
+            f"{batches + rank + 1} rows, or fewer covariates."
+        )
+    others = np.linalg.svd(within[:, ~stays], full_matrices=False)
+    basis = others[0][:, others[1] > ROUNDING]
+    inside = within[:, stays] - basis @ (basis.T @ within[:, stays])
+    if _rank(inside) < rank:
+        kept = np.flatnonzero(stays)
+        first = next(j for j in range(1, kept.size + 1) if _rank(inside[:, :j]) < _rank(unit[:, kept[:j]]))
+        beside = "" if np.abs(within[:, kept[first - 1]]).max() < ROUNDING else " and of other covariates"
+        raise ValueError(
+            f"covariate {names[kept[first - 1]]} of keep is a linear function of the batch{beside}, so their effects "
+            "cannot be told apart: do not keep it, or do not correct for the batch."
+        )
+    rank = _rank(within)
+    if rank + batches >= rows:
+        raise ValueError(f"second_batch leaves no rows over: {rows} rows have {batches} batches; use fewer labels.")
+    return rank
+
+
+def _rank(columns: FloatArray) -> int:
+    return int(np.count_nonzero(np.linalg.svd(columns, compute_uv=False) > ROUNDING)) if columns.size else 0
