@@ -292,6 +292,7 @@ WITHOUT_RESULTS = (
     "docs/draw_a_batch.md",
     "docs/releasing.md",
     "docs/tutorials/exercises.md",
+    "docs/tutorials/summarize.md",
 )
 
 

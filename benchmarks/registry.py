@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from benchmarks import audit, cluster, convergence, growth, memory, pairing, precision, start, training
+from benchmarks import audit, cluster, convergence, growth, memory, pairing, precision, replicates, start, training
 from benchmarks.frame import Benchmark
 
-_FILES = (convergence, precision, training, growth, memory, start, audit, cluster, pairing)
+_FILES = (convergence, precision, training, growth, memory, start, audit, cluster, pairing, replicates)
 BENCHMARKS: dict[str, Benchmark] = {b.name: b for file in _FILES for b in file.BENCHMARKS}

@@ -29,7 +29,7 @@ FLAT = {
         "measure_raw_given_normalized",
         "measure_steps",
     ),
-    *("JobArray", "merge_stores"),
+    *("JobArray", "merge_stores", "summarize", "required_replicates"),
     *("check_claims", "audit", "recalibrate", "advise"),
     *("measure_running", "measure_gradients", "leave_one_batch_out", "run", "run_block", "show_versions", "advise"),
 }

@@ -44,6 +44,8 @@ from .simulation.run import run as run
 from .simulation.workers.job_array import JobArray as JobArray
 from .simulation.storage.merge import merge_stores as merge_stores
 from .simulation.study import Study as Study
+from .simulation.summaries.required_replicates import required_replicates as required_replicates
+from .simulation.summaries.summarize import summarize as summarize
 from .statistics.conventions import CONVENTIONS as CONVENTIONS, Convention as Convention
 from .statistics.estimators import ESTIMATORS as ESTIMATORS, Estimator as Estimator
 from .statistics.moments import Moments as Moments

@@ -4,6 +4,7 @@ from bnstats.audit.advise import Advice
 from bnstats.audit.report import Audit
 from bnstats.claims.ledger import Ledger
 from bnstats.simulation.result import Simulation
+from bnstats.simulation.summaries.summarized import Summarized
 from bnstats.studies.batch_effects.leave_one_batch_out import LeftOut
 from bnstats.studies.batch_effects.result import Corrected
 from bnstats.studies.convergence.result import Convergence
@@ -28,4 +29,5 @@ __all__ = [
     "Running",
     "Simulation",
     "Steps",
+    "Summarized",
 ]

@@ -242,6 +242,12 @@ BY_NAME: dict[str, Callable[[], Any]] = {
     "trained_with": lambda: bn.Shuffled(),
     "training_batch_size": lambda: 4,
     "step_length": lambda: 0.1,
+    "replicates": lambda: {"b": ROWS[:, 0], "s": np.ones(60), "low": ROWS[:, 0] - 1, "high": ROWS[:, 0] + 1},
+    "se": lambda: 0.2,
+    "p": lambda: "p",
+    "level": lambda: 0.95,
+    "null": lambda: 0.0,
+    "measure": lambda: "bias",
 }
 NORMALIZERS = tuple(bn.normalizers.__all__[1:])
 EFFECTS = tuple(EFFECT_CLASSES)
@@ -273,6 +279,13 @@ BY_CALL: dict[str, dict[str, Callable[[], Any]]] = {
         "measures": lambda: ["rmse"],
     },
     "measure_raw_given_normalized": {"z": lambda: 0.0},
+    "required_replicates": {"mcse": lambda: 0.01, "se": lambda: 0.2},
+    "results.Summarized.nested_loop_plot": {"measure": lambda: "bias"},
+    "summarize": {
+        **{"by": lambda: (), "method": None, "dataset": None},
+        **{"estimate": lambda: "b", "se": lambda: "s", "low": lambda: "low", "high": lambda: "high", "p": None},
+        **{"truth": lambda: 0.5, "measures": lambda: ["bias", "coverage"]},
+    },
     "summaries.Summary": {
         "value": lambda: lambda e: e.mean,
         "mcse": lambda: lambda e: e.central(2) ** 0.5,
@@ -423,6 +436,7 @@ OBJECTS: dict[str, Callable[[], Any]] = {
     "results.Gradients": lambda: result("measure_gradients"),
     "results.Steps": lambda: result("measure_steps"),
     "results.Simulation": lambda: bn.run(Largest(), max_replicates=40, progress=False),
+    "results.Summarized": lambda: bn.summarize({"b": ROWS[:, 0], "k": BATCH % 2}, estimate="b", truth=0.1, by="k"),
     "results.Ledger": lambda: bn.check_claims("zero-at-3", max_replicates=64, progress=False),
     "results.Advice": lambda: bn.advise(batch_size=4),
     "networks.Network": network,

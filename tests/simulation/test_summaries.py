@@ -38,19 +38,30 @@ TRUE = {
     "coverage": 0.05,
     "rejection_rate": 0.05,
     "relative_error_of_model_se": math.sqrt(2.0) - 1,
+    "relative_bias": 0.2,
+    "mse": 1.09,
+    "model_se": math.sqrt(2.0),
+    "failure_rate": 0.05,
 }
+TARGET = 0.25  # of the replicates for a relative bias
 
 
-def sample(x: np.ndarray, model: np.ndarray | None = None, value_range: float = math.inf, blocks: int = 16) -> Sample:
+def sample(
+    x: np.ndarray,
+    model: np.ndarray | None = None,
+    value_range: float = math.inf,
+    blocks: int = 16,
+    target: float = 0.0,
+) -> Sample:
     """The replicates, in so many blocks where there are as many."""
 
-    def one(values: np.ndarray) -> Sample:
+    def one(values: np.ndarray, target: float = 0.0) -> Sample:
         accumulator = Accumulator((("x",),))
         for i, block in enumerate(np.array_split(values, min(blocks, len(values)))):
-            accumulator.add(i, Tally.of({"x": block}, [0.0]))
-        return accumulator.sample(0)
+            accumulator.add(i, Tally.of({"x": block}, [target]))
+        return replace(accumulator.sample(0), target=target)
 
-    return replace(one(np.asarray(x)), value_range=value_range, model_se=None if model is None else one(model))
+    return replace(one(np.asarray(x), target), value_range=value_range, model_se=None if model is None else one(model))
 
 
 def kind(name: str) -> str:
@@ -58,7 +69,9 @@ def kind(name: str) -> str:
     summary = SUMMARIES[name]
     if summary.of_events:
         return "events"
-    return "estimates" if summary.of_model_se else "positive" if name == "root_mean" else "numbers"
+    if name in ("root_mean", "relative_bias"):
+        return {"root_mean": "positive", "relative_bias": "relative"}[name]
+    return "estimates" if summary.of_model_se else "numbers"
 
 
 def draws(kind: str, seed: int) -> tuple[np.ndarray, np.ndarray | None]:
@@ -73,7 +86,7 @@ def draws(kind: str, seed: int) -> tuple[np.ndarray, np.ndarray | None]:
 
 
 def drawn(kind: str, seed: int) -> Sample:
-    return sample(*draws(kind, seed))
+    return sample(*draws(kind, seed), target=TARGET if kind == "relative" else 0.0)
 
 
 def true(name: str) -> float:
@@ -90,7 +103,7 @@ def test_names_are_those_of_the_entries() -> None:
     assert all(summary.name == name for name, summary in SUMMARIES.items())
 
 
-@pytest.mark.parametrize("of", ["events", "estimates", "positive", "numbers"])
+@pytest.mark.parametrize("of", ["events", "estimates", "positive", "numbers", "relative"])
 def test_values_and_errors_are_those_of_a_known_law(of: str) -> None:
     """All summaries of a kind read the same replicates."""
     sets = [drawn(of, seed).whole() for seed in range(SETS)]
@@ -248,7 +261,8 @@ NUMBERS = [name for name, summary in SUMMARIES.items() if not summary.of_events 
 def test_equal_replicates_of_which_nothing_is_known_have_no_finite_error(name: str, x: float) -> None:
     value, mcse, relative = SUMMARIES[name].of(sample(np.full(20, x)).whole())
     if name in TRUE:
-        assert value == pytest.approx({"se": 0.0, "root_mean": math.sqrt(x)}.get(name, x))
+        expected = {"se": 0.0, "root_mean": math.sqrt(x), "mse": x**2, "relative_bias": math.inf if x else math.nan}
+        assert value == pytest.approx(expected.get(name, x), nan_ok=True)
     assert mcse == relative == np.inf
 
 

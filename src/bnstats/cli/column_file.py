@@ -103,7 +103,7 @@ def read_column(file: Path, options: Options = Options()) -> Column:
         columns, how = _text(file, options)
     chosen = _named(file, columns, options.column) if options.column is not None else _only(file, columns, how)
     if chosen.row is not None:
-        raise ValueError(_not_a_number(file, chosen))
+        raise ValueError(not_a_number(file, chosen))
     return _column(f"{file}, column {chosen.name}{how}", chosen.values, "choose another with --column")
 
 
@@ -158,16 +158,16 @@ def _of_type(name: str, cells: pd.Series, options: Options) -> _Read:
         if not np.isinf(values).any():
             return _Read(name, values, int(np.isnan(values).sum()))
     text = cells.astype(object).where(cells.notna(), "").map(str).str.strip()
-    return _numbers(name, text, ".", 0, options)
+    return numbers_in(name, text, ".", 0, options)
 
 
 def _text(file: Path, options: Options) -> tuple[list[_Read], str]:
     table = text_table(file, options.sep, options.header)
     chosen = [options.column in (None, name) for name in table.names]
     cells_of_interest = [cells for cells, used in zip(table.cells, chosen, strict=True) if used] or table.cells
-    decimal = _decimal(file, cells_of_interest) if options.decimal is None else options.decimal
+    decimal = decimal_mark(file, cells_of_interest) if options.decimal is None else options.decimal
     columns = [
-        _numbers(name, cells, decimal, table.above, options)
+        numbers_in(name, cells, decimal, table.above, options)
         for name, cells in zip(table.names, table.cells, strict=True)
     ]
     parts = [] if table.sep is None else [SEPARATORS.get(table.sep, f"separator {table.sep!r}")]
@@ -176,7 +176,7 @@ def _text(file: Path, options: Options) -> tuple[list[_Read], str]:
     return columns, f" ({', '.join(parts)})" if parts else ""
 
 
-def _decimal(file: Path, columns: list[pd.Series]) -> str:
+def decimal_mark(file: Path, columns: list[pd.Series]) -> str:
     """Return the decimal mark of all columns: a comma if a comma is no thousands separator."""
     every = pd.concat(columns)
     found = {}
@@ -199,7 +199,7 @@ def _decimal(file: Path, columns: list[pd.Series]) -> str:
     return ","
 
 
-def _numbers(name: str, cells: pd.Series, decimal: str, above: int, options: Options) -> _Read:
+def numbers_in(name: str, cells: pd.Series, decimal: str, above: int, options: Options) -> _Read:
     """Return the numbers in cells of text, and the first cell that is no number."""
     absent = MISSING | {word.strip().casefold() for word in options.missing}
     missing = cells.str.casefold().isin(absent).to_numpy(bool)
@@ -252,7 +252,8 @@ def _listed(columns: list[_Read]) -> str:
     return names if len(columns) <= LISTED else f"{names} and {len(columns) - LISTED} more"
 
 
-def _not_a_number(file: Path, column: _Read) -> str:
+def not_a_number(file: Path, column: _Read) -> str:
+    """Return the error for a column with a cell that is no number."""
     said = f"row {column.row} of {file} has {shown(column.cell)} in column {column.name}, which is no number"
     if _THOUSANDS.fullmatch(column.cell):
         return f"{said} that is read: remove thousands separators, or say --decimal."

@@ -12,6 +12,7 @@ from typing import Any
 
 import bnstats as bn
 import bnstats.cli.audit_command
+import bnstats.cli.study_commands
 from bnstats._checks.terminal import escaped, printable
 from bnstats.cli.column_file import ENDINGS, Options, read_column
 from bnstats.cli.declared import COMMANDS, OUTPUT, check_written, command, option, show

@@ -10,11 +10,15 @@ from statsmodels.stats.proportion import proportion_confint
 
 from bnstats._checks.arguments import checked
 from bnstats._checks.numbers import probability
-from bnstats.plots.arguments import as_many, axes, color, table_with
+from bnstats.plots.arguments import as_many, axes, color, literal, table_with
+from bnstats.plots.elements import panels, shown_once, theme, wrapped
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
+MOST_INTERVALS = 2000
+"""Intervals that are drawn in a panel, at most."""
 
 INTERVALS = table_with(numbers=("low", "high", "target"))
 
@@ -95,3 +99,18 @@ def zip_plot(ax: Axes, frame: pd.DataFrame, *, level: float = 0.95, colors: tupl
     ax.axvline(float(rows["target"].iloc[0]), color="0.2", linewidth=1)
     ax.set(ylabel="intervals, the best at the bottom (centile)", ylim=(0, 1))
     ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=2)
+
+
+@shown_once
+def zip_plots(frames: dict[str, pd.DataFrame], level: float) -> Figure:
+    """Draw a zip plot of each frame; of many intervals, those at equal steps of their rank."""
+    with theme():
+        figure, places = panels(len(frames), sharey=True)
+        for ax, (title, frame) in zip(places, frames.items(), strict=True):
+            rows = ranked(frame)
+            chosen = np.linspace(0, len(rows) - 1, min(len(rows), MOST_INTERVALS)).round().astype(int)
+            zip_plot(ax, rows.iloc[chosen], level=level)
+            ax.set_title(wrapped(literal(title), 34))
+        for ax in places[1:]:
+            ax.set_ylabel("")
+    return figure

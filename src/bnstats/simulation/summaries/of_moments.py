@@ -44,8 +44,7 @@ def _df_of_mean_square(e: Evidence, mean: float) -> float:
 
 def _df_of_relative_error(e: Evidence) -> float:
     """Return the smaller degrees of freedom of the two standard errors."""
-    model = _df_of_mean_square(e.model_se, e.model_se.mean) if e.model_se else math.nan
-    return min(_df_of_variance(e), model)
+    return min(_df_of_variance(e), _df_of_model_se(e))
 
 
 def _mean(e: Evidence) -> float:
@@ -54,6 +53,18 @@ def _mean(e: Evidence) -> float:
 
 def _bias(e: Evidence) -> float:
     return e.bias
+
+
+def _relative_bias(e: Evidence) -> float:
+    return float(np.divide(e.bias, e.target))
+
+
+def _relative_bias_mcse(e: Evidence) -> float:
+    return float(np.divide(_mean_mcse(e), abs(e.target)))
+
+
+def _one(_: Evidence) -> float:
+    return 1.0
 
 
 def _mean_mcse(e: Evidence) -> float:
@@ -89,6 +100,14 @@ def _se_mcse(e: Evidence) -> float:
 
 def _gradient_of_se(e: Evidence) -> tuple[float, float]:
     return -e.from_origin / _se(e), 1 / (2 * _se(e))
+
+
+def _mse(e: Evidence) -> float:
+    return e.mean_squared_error
+
+
+def _mse_mcse(e: Evidence) -> float:
+    return 2 * _rmse(e) * _rmse_mcse(e) * math.sqrt(e.n / (e.n - 1))
 
 
 def _rmse(e: Evidence) -> float:
@@ -135,6 +154,16 @@ def _model_se(e: Evidence) -> float:
     return float(np.sqrt(e.model_se.mean_square)) if e.model_se else math.nan
 
 
+def _model_se_mcse(e: Evidence) -> float:
+    if e.model_se is None or e.model_se.all_equal:
+        return math.inf
+    return _root_mean_square_mcse(e.model_se, e.model_se.mean)
+
+
+def _df_of_model_se(e: Evidence) -> float:
+    return _df_of_mean_square(e.model_se, e.model_se.mean) if e.model_se else math.nan
+
+
 def _model_ratio(e: Evidence) -> float:
     return float(np.divide(_model_se(e), _se(e)))
 
@@ -145,20 +174,23 @@ def _relative_error(e: Evidence) -> float:
 
 def _relative_error_mcse(e: Evidence) -> float:
     """Return the MCSE of the ratio of two standard errors, as if the two were independent."""
-    if e.model_se is None or e.all_equal or e.model_se.all_equal:
+    if e.all_equal:
         return math.inf
-    error_of_model = _root_mean_square_mcse(e.model_se, e.model_se.mean)
-    return _model_ratio(e) * math.hypot(error_of_model / _model_se(e), _se_mcse(e) / _se(e))
+    return _model_ratio(e) * math.hypot(_model_se_mcse(e) / _model_se(e), _se_mcse(e) / _se(e))
 
 
 OF_MOMENTS = (
     Summary("mean", _mean, _mean_mcse, order=2, gradient=_gradient_of_mean),
     Summary("bias", _bias, _mean_mcse, order=2, scale=_rmse, gradient=_gradient_of_mean),
+    Summary("relative_bias", _relative_bias, _relative_bias_mcse, order=2, scale=_one),
     Summary("se", _se, _se_mcse, order=4, gradient=_gradient_of_se, histogram=True, df=_df_of_variance),
+    Summary("mse", _mse, _mse_mcse, order=4, histogram=True, df=_df_of_rmse),
     Summary("rmse", _rmse, _rmse_mcse, order=4, gradient=_gradient_of_rmse, histogram=True, df=_df_of_rmse),
     Summary("root_mean", _root_mean, _root_mean_mcse, order=2, gradient=_gradient_of_root_mean),
     Summary("coverage", _mean, _proportion_mcse, order=2, of_events=True),
     Summary("rejection_rate", _mean, _proportion_mcse, order=2, of_events=True),
+    Summary("failure_rate", _mean, _proportion_mcse, order=2, of_events=True),
+    Summary("model_se", _model_se, _model_se_mcse, order=4, of_model_se=True, histogram=True, df=_df_of_model_se),
     Summary(
         "relative_error_of_model_se",
         _relative_error,

@@ -1,0 +1,68 @@
+"""Commands for simulation studies: summaries of replicates from anywhere."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import bnstats as bn
+from bnstats._checks.terminal import printable
+from bnstats.cli.column_file import Options
+from bnstats.cli.declared import OUTPUT, command, option, show
+from bnstats.cli.replicate_file import ENDINGS, read_replicates
+
+NUMBERS = ("estimate", "se", "low", "high", "p")
+
+
+@command(
+    "summarize replicates of a simulation study: bias, coverage, power, each with its error",
+    option("file", type=Path, metavar="FILE", help=f"a row per replicate: {', '.join(ENDINGS)}"),
+    option("--estimate", metavar="COLUMN", help="estimates"),
+    option("--se", metavar="COLUMN", help="standard errors of the estimates by the model"),
+    option("--low", metavar="COLUMN", help="lower ends of intervals (default: estimate - z se)"),
+    option("--high", metavar="COLUMN", help="upper ends of intervals"),
+    option("--p", metavar="COLUMN", help="p-values (default: whether the interval misses --null)"),
+    option("--truth", metavar="NUMBER|COLUMN", help="true value, or the column that holds it"),
+    option("--by", nargs="+", default=[], metavar="COLUMN", help="columns that name the condition"),
+    option("--method", metavar="COLUMN", help="names of the methods"),
+    option("--dataset", metavar="COLUMN", help="names of the data sets, on which methods are compared"),
+    option("--compare", nargs=2, metavar="METHOD", help="print the paired differences of two methods, too"),
+    option("--measures", nargs="+", metavar="NAME", help="performance measures (default: all that the columns allow)"),
+    option("--level", type=float, default=0.95, help="nominal level of the intervals (default: %(default)s)"),
+    option("--null", type=float, default=0.0, help="value of the null hypothesis (default: %(default)s)"),
+    option("--sep", metavar="CHAR", help="separator of cells, or its name (default: detected)"),
+    option("--decimal", choices=(".", ","), metavar="MARK", help="decimal mark, . or , (default: detected)"),
+    option("--missing", nargs="+", default=[], metavar="CELL", help="additional cells that mean a missing value"),
+    *OUTPUT,
+)
+def _summarize(arguments: argparse.Namespace) -> int:
+    truth = _number_or_name(arguments.truth)
+    columns = {name: getattr(arguments, name) for name in NUMBERS}
+    numbers = [name for name in (*columns.values(), truth) if isinstance(name, str)]
+    others = [*arguments.by, *(name for name in (arguments.method, arguments.dataset) if name is not None)]
+    how = Options(sep=arguments.sep, decimal=arguments.decimal, missing=tuple(arguments.missing))
+    found = bn.summarize(
+        read_replicates(arguments.file, numbers, others, how),
+        **columns,
+        truth=truth,
+        by=arguments.by,
+        method=arguments.method,
+        dataset=arguments.dataset,
+        measures=arguments.measures,
+        level=arguments.level,
+        null=arguments.null,
+    )
+    differences = None if arguments.compare is None else found.compare(*arguments.compare)
+    show(found.summary(), found.table, arguments)
+    if differences is not None:
+        print(f"\n{' less '.join(map(printable, arguments.compare))}:\n{differences.to_string(index=False)}")
+    return 0
+
+
+def _number_or_name(given: str | None) -> Any:
+    """Return the number that a text means, else the text, which names a column."""
+    try:
+        return None if given is None else float(given)
+    except ValueError:
+        return given

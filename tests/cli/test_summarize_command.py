@@ -1,0 +1,66 @@
+"""`bnstats summarize`: the numbers of `bn.summarize`, from files as R and others write them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import bnstats as bn
+from bnstats.cli import main
+
+FILE = Path(__file__).parents[1] / "data" / "replicates.csv"
+NAMED = ["--estimate", "b", "--se", "se", "--truth", "0.5", "--by", "n", "--method", "method", "--dataset", "i"]
+COLUMNS = {"estimate": "b", "se": "se", "truth": 0.5, "by": "n", "method": "method", "dataset": "i"}
+
+
+def as_written_by(program: str, path: Path) -> Path:
+    frame = pd.read_csv(FILE)
+    if program == "R":
+        frame.to_csv(path / "r.csv", index=False, na_rep="NA", quoting=2)
+        return path / "r.csv"
+    if program == "a German spreadsheet":
+        frame.to_csv(path / "s.csv", index=False, sep=";", decimal=",")
+        return path / "s.csv"
+    if program == "gzip":
+        frame.to_csv(path / "t.tsv.gz", index=False, sep="\t")
+        return path / "t.tsv.gz"
+    pytest.importorskip("pyarrow")
+    frame.to_parquet(path / "p.parquet")
+    return path / "p.parquet"
+
+
+@pytest.mark.parametrize("program", ["R", "a German spreadsheet", "gzip", "parquet"])
+def test_files_give_the_numbers_of_the_function(program: str, tmp_path: Path) -> None:
+    out = tmp_path / "out.csv"
+    assert main(["summarize", str(as_written_by(program, tmp_path)), *NAMED, "--out", str(out)]) == 0
+    expected = bn.summarize(pd.read_csv(FILE), **COLUMNS).table
+    pd.testing.assert_frame_equal(pd.read_csv(out), expected, check_exact=False, rtol=1e-12, check_dtype=False)
+
+
+def test_two_methods_are_compared(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["summarize", str(FILE), *NAMED, "--compare", "mean", "trimmed", "--measures", "bias"]) == 0
+    printed = capsys.readouterr().out
+    assert "bias: from" in printed
+    assert "mean less trimmed:" in printed
+    assert printed.count("True") == 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (["--estimate", "beta"], "has 0 columns 'beta'; its columns: n, method, i, b, se"),
+        (["--estimate", "method"], "row 2 of"),
+        (["--truth", "theta"], "has 0 columns 'theta'"),
+        (["--measures", "biass"], "measures is one of mean, bias"),
+        (["--compare", "mean", "median"], "a and b must be two different values of one column"),
+    ],
+)
+def test_what_is_wrong_is_said_before_anything_is_written(
+    changes: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out.csv"
+    assert main(["summarize", str(FILE), *NAMED, *changes, "--out", str(out)]) == 2
+    assert message in capsys.readouterr().err
+    assert not out.exists()
