@@ -17,6 +17,7 @@ from bnstats.audit.core.result import Estimate
 from bnstats.audit.core.scoring.scorers import Distance
 from bnstats.audit.core.scoring.trial import Scores, Trial, bad, gain
 from bnstats.statistics.conventions import CONVENTIONS
+from bnstats.statistics.norm_borders import START_WEIGHT
 
 STEPS = ("running", "averaged", "without_noise", "population", "batch")
 """The gap between evaluation and batch statistics, step by step."""
@@ -147,6 +148,19 @@ class Case:
                 found[name] = self._fitted_start_weight(name)
         return found
 
+    @cached_property
+    def start_left(self) -> dict[str, float]:
+        """Weights of the start values that are above the border, where both rate and counter, and statistics show them.
+
+        A counter may be of other training, so that statistics have to agree.
+        """
+        left = {}
+        for name, weight in self.start_weight.items():
+            shown = self._fitted_start_weight(name) if START_WEIGHT < weight < 1 else np.nan
+            if abs(shown - weight) < 0.5 * weight:
+                left[name] = weight
+        return left
+
     def _fitted_start_weight(self, name: str) -> float:
         """Return the weight with which start values and averaged batches come closest to the running statistics."""
         if name not in self.averaged_all:
@@ -194,7 +208,7 @@ class Case:
         if kind == "population":
             return kinds.population(self.model, [self.batches[k] for k in fit])
         if kind == "debiased":
-            return kinds.debiased(self.running, self.start_weight, self.convention.start)
+            return kinds.debiased(self.running, self.start_left, self.convention.start)
         if kind == "biased":
             return kinds.biased(self.running, train)
         if kind == "precise":

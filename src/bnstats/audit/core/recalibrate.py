@@ -93,7 +93,7 @@ def _made(model: Model, batches: list[Any], kind: str | None, options: Options) 
         kind = case.best
     try:
         if kind == "debiased" and case is not None:
-            return kinds.debiased(case.running, case.start_weight, case.convention.start)
+            return kinds.debiased(case.running, case.start_left, case.convention.start)
         if kind == "population":
             return made_from_finite(lambda some: population(model, some), model, batches)
         return made_from_finite(lambda some: _of_training(model, some, str(kind)), model, batches)

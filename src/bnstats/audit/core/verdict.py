@@ -11,6 +11,7 @@ import numpy as np
 from bnstats.audit.core.case import Case
 from bnstats.audit.core.causes import CAUSES
 from bnstats.audit.core.causes.cause import Cause, Evidence
+from bnstats.audit.core.causes.settings import later_layers_differ
 from bnstats.audit.core.history.origin import consistent
 from bnstats.audit.core.result import Estimate, Fix, Verdict
 from bnstats.audit.core.scoring.intervals import sure
@@ -59,8 +60,22 @@ def judge(case: Case) -> Judgment:
         return _named(case, CAUSES["not_finite"], found)
     gains = {kind: case.gain(kind) for kind in case.steps[1:]}
     if any(sure(gained, case.effect) for gained in gains.values()):
-        return _off(case)
-    return _without_gain(case, gains)
+        return _cause(case) or _off(case)
+    if any(gained.value >= case.effect and gained.low > 0 for gained in gains.values()):
+        # Alone that may be chance, as several gains are looked at; a cause's own evidence decides.
+        return _cause(case) or _without_gain(case, gains)
+    return _eps(case) or _without_gain(case, gains)
+
+
+def _eps(case: Case) -> Judgment | None:
+    """Return the cause that no statistics of the present model repair, if later layers alone do not fit."""
+    if not case.usable or not later_layers_differ(case):
+        return None
+    cause = CAUSES["eps"]
+    evidence = cause.evidence(case)
+    if evidence is None or cause.remedy is None or not sure(case.gain_of(cause.remedy(case)), case.effect):
+        return None
+    return _named(case, cause, evidence)
 
 
 def _without_gain(case: Case, gains: dict[str, Estimate]) -> Judgment:
@@ -91,20 +106,31 @@ def _without_gain(case: Case, gains: dict[str, Estimate]) -> Judgment:
     return Judgment("not_judged", None, reason, None, evidence)
 
 
-def _off(case: Case) -> Judgment:
-    """Return the cause of the largest step of the gap; without one, what recalibration brings."""
+def _largest_step(case: Case) -> tuple[str, Estimate]:
     previous = dict(zip(case.steps[1:], case.steps, strict=False))
-    step = max(previous, key=lambda kind: np.nan_to_num(case.gain(kind, previous[kind]).value, nan=-math.inf))
+    steps = {kind: case.gain(kind, before) for kind, before in previous.items()}
+    step = max(steps, key=lambda kind: np.nan_to_num(steps[kind].value, nan=-math.inf))
+    return step, steps[step]
+
+
+def _cause(case: Case) -> Judgment | None:
+    """Return the first cause of the largest step that has its own evidence and whose fix closes half of the gap."""
+    step, of_step = _largest_step(case)
     for cause in CAUSES.values():
         if step not in cause.steps:
             continue
         evidence = cause.evidence(case)
         if evidence is None:
             continue
-        gained = case.gain(step, previous[step]) if cause.remedy is None else case.gain_of(cause.remedy(case))
+        gained = of_step if cause.remedy is None else case.gain_of(cause.remedy(case))
         if case.explains(gained):
             return _named(case, cause, evidence | {"step": step, "gap": case.gap.value})
-    fix = _recalibration(case)
+    return None
+
+
+def _off(case: Case) -> Judgment:
+    """Return a verdict without a cause, with what recalibration brings."""
+    step, fix = _largest_step(case)[0], _recalibration(case)
     brought = "no fix that was tried gains" if fix is None else f"{fix.text} was tried and gains {fix.gain}"
     reason = (
         f"Other statistics gain {case.gap} {case.trial.scorers[0].unit}, most of it in the step to {step} statistics. "

@@ -12,15 +12,16 @@ from bnstats.audit.core import kinds
 from bnstats.audit.core.case import Case
 from bnstats.audit.core.causes.cause import Cause, Evidence, recalibrated
 from bnstats.audit.core.history.nulls import draw, exponential_weights, stored_values
-from bnstats.audit.core.history.origin import ORIGINS, accepted, distance, equal_weights, origins, rejected
+from bnstats.audit.core.history.origin import ORIGINS, accepted, apart, distance, equal_weights, origins, rejected
 from bnstats.audit.core.kinds import Kind
 from bnstats.audit.core.protocol import Statistics
 from bnstats.audit.core.scoring.trial import mean
-from bnstats.statistics.norm_borders import START_WEIGHT
 
 # Measured rates from here on keep a tenth of the past: what another framework calls a momentum of .9.
 OTHER_FRAMEWORK = 0.895
 REDRAWS = 4
+# Distance of statistics at two weights that makes them different, in standard deviations of normalized values.
+MOVED = 0.05
 
 
 def never_updated(case: Case) -> Evidence | None:
@@ -38,7 +39,7 @@ def of_layers_at_start(case: Case) -> list[Kind]:
 
 def start_remains(case: Case) -> Evidence | None:
     """Start values that still weigh something, and whose removal gives over half of the gap."""
-    weights = {n: w for n, w in case.start_weight.items() if START_WEIGHT < w < 1}
+    weights = case.start_left
     if not weights:
         return None
     gained = case.gain("debiased")
@@ -74,8 +75,10 @@ def _noisy_average(case: Case) -> Evidence | None:
     if origin is None:
         return None
     weights = averaging_weights(case, origin)
-    lost = redrawn_loss(case, weights)
-    if not (np.isfinite(lost) and lost >= 0.5 * case.gain("averaged").value):
+    losses = redrawn_losses(case, weights)
+    lost = float(np.mean(losses))
+    # The model's own average is one draw like these, and draws of few batches differ.
+    if not (np.isfinite(lost) and max(losses) >= 0.5 * case.gain("averaged").value):
         return None
     number = 1 / float(np.square(weights).sum())
     text = (
@@ -98,14 +101,14 @@ def averaging_weights(case: Case, origin: str) -> FloatArray:
     return max(found[1:] or found, key=lambda w: float(np.square(w).sum()))
 
 
-def redrawn_loss(case: Case, weights: FloatArray) -> float:
+def redrawn_losses(case: Case, weights: FloatArray) -> list[float]:
     """Return what averages of random batches with these weights lose against averages of all batches of a fold."""
     rng, losses = np.random.default_rng(case.seed), []
     best = mean(case.scores("averaged")[case.metric]).value
     for _ in range(REDRAWS):
         scores = case.trial.score([_redrawn(case, case.fit_of(fold), weights, rng) for fold in case.trial.folds])
         losses.append(best - mean(scores[case.metric]).value)
-    return float(np.mean(losses))
+    return losses
 
 
 def _redrawn(case: Case, fit: Sequence[int], weights: FloatArray, rng: np.random.Generator) -> Kind:
@@ -140,11 +143,14 @@ def averaged_weights(case: Case) -> Evidence | None:
         return None
     seen = kinds.observe(case.live, [case.batches[k] for k in case.usable], "train")
     made = kinds.averaged(seen, case.convention.ddof)
-    near = _far(case, made)
-    far = _far(case, case.averaged_all)
-    if not far > 2 * near:
+    near, far = _far(case, made), _far(case, case.averaged_all)
+    own = case.live.get()
+    copied = all(np.array_equal(own[n].mean, s.mean) for n, s in case.running.items() if n in own)
+    moved = max(apart(case, n, made[n], case.averaged_all[n]) for n in case.averaged_all if n in made)
+    if not (far > 2 * near or (copied and moved > MOVED)):
         return None
-    text = f"Running statistics fit the live model's weights ({near:.2g} sd off) and not these ({far:.2g} sd off)."
+    how = "are the live model's own: they are" if copied else "fit the live model's weights: they are"
+    text = f"Running statistics {how} {near:.2g} sd off batches at its weights and {far:.2g} sd off batches at these."
     return {"text": text, "distance from live": near, "distance": far}
 
 
@@ -176,7 +182,8 @@ def updated_twice(case: Case) -> Evidence | None:
         rate, once = case.rates.get(layer.name, np.nan), layer.weight
         if not once or once >= 1:
             continue
-        two = np.isclose(rate, 1 - (1 - once) ** (2 * layer.calls), rtol=0.02)
+        updates = np.log1p(-rate) / np.log1p(-once) if 0 < rate < 1 else np.nan
+        two = abs(updates - 2 * layer.calls) < 0.2
         if two or (layer.calls == 2 and _same_calls(case, layer.name)):
             twice[layer.name] = rate
     found = noisy_average(case) if len(twice) > len(case.running) / 2 else None

@@ -19,6 +19,12 @@ FITS = 0.1
 """Displacement below which statistics fit a layer, in standard deviations of normalized values."""
 
 
+def later_layers_differ(case: Case) -> bool:
+    """Return True if running statistics fit batches in the first layer, whose input no layer normalizes, alone."""
+    found = [distance(case, name, case.averaged_all[name]) for name in case.running if name in case.averaged_all]
+    return len(found) > 1 and found[0] < FITS and max(found[1:]) > 2 * FITS
+
+
 def with_eps(case: Case, eps: float) -> Kind:
     """Return running statistics that normalize as the present ones with another eps would."""
     declared = {layer.name: layer.eps for layer in case.layers}
@@ -55,7 +61,7 @@ def _best_eps(case: Case) -> tuple[float, float, float] | None:
         if not all(np.isclose(eps, d) for d in declared)
     }
     eps = min(tried, key=lambda e: tried[e])
-    fits = tried[eps] < max(present[1:]) / 2 and tried[eps] < 2 * max(present[0], FITS / 2)
+    fits = tried[eps] < min(max(present[1:]) / 2.5, 2 * FITS)
     return (eps, max(present[1:]), tried[eps]) if fits else None
 
 

@@ -17,7 +17,7 @@ from bnstats.statistics.moments import Moments
 
 ORIGINS = ("running", "averaged", "pooled", "population")
 # How often chance may reject a healthy model, all layers taken together.
-FALSE_ALARM = 0.05
+FALSE_ALARM = 0.01
 UNKNOWN = NullTest(np.nan, np.nan)
 
 
@@ -127,9 +127,14 @@ def accepted(case: Case, null: str) -> bool:
 
 def distance(case: Case, name: str, other: Statistics) -> float:
     """Return how far running statistics are from other ones, in standard deviations of normalized values."""
-    running, eps = case.running[name], next(x.eps for x in case.layers if x.name == name)
+    return apart(case, name, case.running[name], other)
+
+
+def apart(case: Case, name: str, one: Statistics, other: Statistics) -> float:
+    """Return how far statistics of a layer are from other ones, in standard deviations of normalized values."""
+    eps = next(x.eps for x in case.layers if x.name == name)
     with np.errstate(invalid="ignore"):
-        return displacement(running.mean, running.var, other.mean, other.var, eps)
+        return displacement(one.mean, one.var, other.mean, other.var, eps)
 
 
 def consistent(case: Case) -> list[str]:
