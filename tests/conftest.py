@@ -20,7 +20,7 @@ QUICK = {
     "benchmarks": ("scheduler",),
     "claims": ("betting", "borders", "interval_methods"),
     "cli": ("column_file", "output_file"),
-    "corrections": ("corrections", "kept", "laws", "quantiles"),
+    "corrections": ("confounding", "corrections", "kept", "laws", "quantiles"),
     "datasets": ("row_batching", "shifts"),
     "docs": ("data", "gallery"),
     "fuzz": ("fuzz",),

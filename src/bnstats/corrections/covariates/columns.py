@@ -87,7 +87,7 @@ class Covariates:
         """Return the columns of a table, of numbers unless `labels` says that all are categories."""
         if formula is not None:
             return Covariates(name, (), word("formula", formula), table)
-        levels = (None if not labels and _are_numbers(table[c], f"column {shown(c)} of {name}") else () for c in table)
+        levels = (None if not labels and are_numbers(table[c], f"column {shown(c)} of {name}") else () for c in table)
         found = Covariates(name, tuple(zip(table.columns, levels, strict=True)))
         return Covariates(name, tuple((c, v if v is None else found._levels(table[c])) for c, v in found.levels))
 
@@ -165,7 +165,12 @@ class Covariates:
         return f"formula {self.formula!r} cannot be computed from {columns}: {raised(error)}."
 
 
-def _are_numbers(column: pd.Series[Any], said: str) -> bool:
+def are_numbers(column: pd.Series[Any], said: str) -> bool:
+    """Return True for a column of numbers, False for one of labels; refuse dates.
+
+    >>> are_numbers(pd.Series([1, True]), "age"), are_numbers(pd.Series(["1"]), "age")
+    (True, False)
+    """
     kind = getattr(column.dtype, "kind", "O")
     objects = column.to_numpy(dtype=object)
     if kind in "mM" or (kind == "O" and dates_in(objects) is not None):
