@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
+
+from bnstats.statistics.moments import Moments
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +40,11 @@ class Call:
         weight, bias = (p if p is None or p.dtype == dtype else p.to(dtype) for p in (self.weight, self.bias))
         return functional.batch_norm(self.input, mean, var, weight, bias, training, momentum, self.eps)
 
+    def given(self, mean: Any, var: Any) -> Tensor:
+        """Return the output with statistics from anywhere."""
+        mean, var = (torch.as_tensor(s, dtype=self.dtype, device=self.input.device) for s in (mean, var))
+        return self.run(mean, var, training=False)
+
     def with_moments(self) -> tuple[Tensor, Moment]:
         """Return the output with the batch's own statistics, and these; they cost next to nothing."""
         channels = self.input.shape[1]
@@ -61,9 +69,36 @@ Handler = Callable[[Call], Tensor | None]
 def moment(x: Tensor, axis: int = 1) -> Moment:
     """Return mean, unbiased variance and number of values per channel of a layer's input."""
     x = x.to(torch.promote_types(x.dtype, torch.float32))
-    over = [a for a in range(x.ndim) if a != axis % x.ndim]
-    var, mean = torch.var_mean(x, dim=over, correction=1)
-    return mean, var, x.numel() / x.shape[axis]
+    n = x.numel() / x.shape[axis]
+    if axis != 1 or n < 2:
+        over = [a for a in range(x.ndim) if a != axis % x.ndim]
+        var, mean = torch.var_mean(x, dim=over, correction=int(n > 1))
+        return mean, var, n
+    mean, var = x.new_zeros((2, x.shape[1]))
+    torch.batch_norm_update_stats(x, mean, var, 1.0)  # three times as fast
+    return mean, var, n
+
+
+def to_numpy(tensor: Tensor) -> Any:
+    """Return a float64 copy."""
+    return np.array(tensor.detach().to(device="cpu", dtype=torch.float64).numpy())
+
+
+def in_numpy(seen: Mapping[str, Sequence[Moment]]) -> dict[str, tuple[Moments, ...]]:
+    """Return moments in NumPy; all tensors are moved at once."""
+    parts = [part.reshape(-1) for calls in seen.values() for mean, var, _ in calls for part in (mean, var)]
+    flat: Any = to_numpy(torch.cat([part.double() for part in parts])) if parts else []
+    made: dict[str, tuple[Moments, ...]] = {}
+    place = 0
+    for name, calls in seen.items():
+        found = []
+        for mean, _, n in calls:
+            c = mean.numel()
+            var = flat[place + c : place + 2 * c]
+            found.append(Moments(float(n), flat[place : place + c], var * (n - 1)))
+            place += 2 * c
+        made[name] = tuple(found)
+    return made
 
 
 _NATIVE = {"native_batch_norm", "_native_batch_norm_legit", "cudnn_batch_norm", "miopen_batch_norm", "batch_norm"}
@@ -116,7 +151,9 @@ def _call(func: Any, args: Any, kwargs: Any) -> tuple[Call | None, bool]:
 
 @contextmanager
 def entering(
-    modules: dict[str, nn.Module], enter: Callable[[str, Any], None], leave: Callable[[str, Any], object] | None = None
+    modules: Mapping[str, nn.Module],
+    enter: Callable[[str, Any], None],
+    leave: Callable[[str, Any], object] | None = None,
 ) -> Iterator[None]:
     """While active, `enter(name, inputs)` is called before each of these modules runs, `leave(name, inputs)` after."""
 

@@ -42,7 +42,7 @@ def find_layers(copy: WorkingCopy, run: Run) -> tuple[list[Found], list[str]]:
     except Exception:  # batches of one row, and whatever the user's code refuses in training mode
         recorder.entered = entered
     finally:
-        copy.put_back()
+        copy.put_back(compare=True)
     found = [_called(name, recorder, copy, homes, evaluated.get(name)) for name in recorder.calls]
     used = {place for layer in found for place in layer.places} | _of_instance_norm(copy, recorder)
     found += _moving(copy, run, homes, recorder, changed - used)
@@ -141,7 +141,7 @@ def _watched(
         run()
     torch.set_rng_state(state)  # the same dropout in both passes
     after = {place: getattr(homes[place].module, homes[place].name).detach().clone() for place in places}
-    copy.put_back()
+    copy.put_back(compare=True)
     return seen, after
 
 

@@ -6,14 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.instancenorm import _InstanceNorm
 
 from bnstats.audit.core.protocol import Layer, Statistics
-from bnstats.audit.torch.calls import Call, Calls, entering
+from bnstats.audit.torch.calls import Call, Calls, entering, to_numpy
 from bnstats.audit.torch.working_copy import WorkingCopy
 
 PAIR = ("running_mean", "running_var")
@@ -84,9 +83,10 @@ class Found:
                 statistic.copy_(now.detach().reshape(statistic.shape))
 
 
-def to_numpy(tensor: Tensor) -> Any:
-    """Return a float64 copy."""
-    return np.array(tensor.detach().to(device="cpu", dtype=torch.float64).numpy())
+def put(layer: Found, mean: Any, var: Any) -> None:
+    """Write statistics into a layer that normalizes by itself, until the copy is put back."""
+    for tensor, values in zip(layer.statistics or (), (mean, var), strict=True):
+        tensor.copy_(torch.as_tensor(values).reshape(tensor.shape))
 
 
 def bare(path: str) -> str:

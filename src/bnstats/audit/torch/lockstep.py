@@ -8,14 +8,14 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import reduce
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from bnstats.audit.core.protocol import Statistics
-from bnstats.audit.torch.calls import Call, Calls, Moment, entering, moment
-from bnstats.audit.torch.layers import Found, to_numpy
+from bnstats.audit.torch.calls import Call, Calls, Moment, entering, moment, to_numpy
+from bnstats.audit.torch.layers import Found, put
 from bnstats.audit.torch.working_copy import quiet
 from bnstats.statistics.moments import Moments
 
@@ -41,7 +41,8 @@ class _Steps:
         self.stopped = False
         self.error: BaseException | None = None
         self.made: dict[str, Statistics] = {}
-        self._pooled: tuple[Tensor, Tensor] | None = None
+        self.first: dict[str, Moment] = {}
+        self._pooled: Statistics | None = None
         self._finished = 0
 
     def start(self) -> None:
@@ -54,7 +55,7 @@ class _Steps:
         if self.stopped:
             raise _Left
 
-    def arrive(self, thread: int, layer: Found, found: Moment) -> tuple[Tensor, Tensor]:
+    def arrive(self, thread: int, layer: Found, found: Moment) -> Statistics:
         """Return the statistics of all batches, once all have arrived at this layer."""
         if self.stopped:
             raise _Left
@@ -91,14 +92,12 @@ class _Steps:
 
     def _pool(self, layer: Found) -> None:
         parts = [Moments(float(n), to_numpy(mean), to_numpy(var) * (n - 1)) for _, (mean, var, n) in self._arrived]
-        mean = self._arrived[0][1][0]
+        self.first[layer.name] = self._arrived[0][1]
         total = reduce(Moments.merge, parts)
-        self.made[layer.name] = Statistics(total.mean, total.var())
-        self._pooled = mean.new_tensor(total.mean), mean.new_tensor(total.var())
+        self._pooled = self.made[layer.name] = Statistics(total.mean, total.var())
         self._arrived.clear()
         if layer.own:
-            for tensor, values in zip(layer.statistics or (), self._pooled, strict=True):
-                tensor.copy_(values.reshape(tensor.shape))
+            put(layer, *self._pooled)
 
 
 @dataclass(frozen=True)
@@ -107,23 +106,36 @@ class Passes:
 
     Attributes
     ----------
-    output : callable (batch) -> output
+    output : callable (module, batch) -> output
         One pass, in evaluation mode.
+    modules : list of module
+        The module of each batch's pass.
+    watched : list of dict of str to module
+        Modules of each pass that are watched, by layer.
     layer_of : callable (call, name) -> layer or None
         The layer that a call of batch normalization belongs to, within the module of that name.
-    entered : dict of str to layer
-        Layers whose modules have to be watched.
+    layers : dict of str to layer
+        All layers.
     patience : float
         Seconds after which passes that do not move are stopped.
     """
 
-    output: Callable[[Any], Any]
+    output: Callable[[nn.Module, Any], Any]
+    modules: Sequence[nn.Module]
+    watched: Sequence[Mapping[str, nn.Module]]
     layer_of: Callable[[Call, str], Found | None]
-    entered: Mapping[str, Found]
+    layers: Mapping[str, Found]
     patience: float
 
 
-def population(passes: Passes, batches: Sequence[Any]) -> dict[str, Statistics] | None:
+class Together(NamedTuple):
+    """Statistics of all batches, and the moments of the first batch in them."""
+
+    statistics: dict[str, Statistics]
+    first: dict[str, Moment]
+
+
+def population(passes: Passes, batches: Sequence[Any]) -> Together | None:
     """Return the statistics of all batches along the inference path; None where batches take different paths.
 
     Parameters
@@ -143,7 +155,7 @@ def population(passes: Passes, batches: Sequence[Any]) -> dict[str, Statistics] 
 
     def enter(name: str, inputs: Any) -> None:
         here.names.append(name)
-        layer = passes.entered[name]
+        layer = passes.layers[name]
         if layer.own:
             steps.arrive(here.thread, layer, moment(inputs[0], layer.axis))
 
@@ -151,8 +163,7 @@ def population(passes: Passes, batches: Sequence[Any]) -> dict[str, Statistics] 
         layer = passes.layer_of(call, here.names[-1] if here.names else "")
         if layer is None or layer.statistics is None:
             return call.as_it_is()
-        mean, var = steps.arrive(here.thread, layer, moment(call.input))
-        return call.run(mean.to(call.dtype), var.to(call.dtype), training=False)
+        return call.given(*steps.arrive(here.thread, layer, moment(call.input)))
 
     ambient = _ambient()
 
@@ -161,21 +172,22 @@ def population(passes: Passes, batches: Sequence[Any]) -> dict[str, Statistics] 
         try:
             steps.wait(thread)
             with ambient(), quiet(), Calls(handle):
-                passes.output(batches[thread])
+                passes.output(passes.modules[thread], batches[thread])
             steps.finish(thread)
         except _Left:
             pass
         except BaseException as error:
             steps.stop(error)
 
-    modules = {name: layer.module for name, layer in passes.entered.items() if layer.module is not None}
-    with entering(modules, enter, lambda *_: here.names.pop()):
+    with ExitStack() as hooks:
+        for watched in {id(w): w for w in passes.watched}.values():
+            hooks.enter_context(entering(watched, enter, lambda *_: here.names.pop()))
         contexts = [contextvars.copy_context() for _ in batches]
         threads = [threading.Thread(target=c.run, args=(run, i), daemon=True) for i, c in enumerate(contexts)]
         _supervise(steps, threads, passes.patience)
     if steps.error is not None:
         raise steps.error
-    return None if steps.stopped else steps.made
+    return None if steps.stopped else Together(steps.made, steps.first)
 
 
 def _supervise(steps: _Steps, threads: list[threading.Thread], patience: float) -> None:

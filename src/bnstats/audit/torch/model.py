@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import torch
@@ -14,11 +15,11 @@ from bnstats._checks.safe_text import raised
 from bnstats.audit.core.copier.copier import Copier
 from bnstats.audit.core.protocol import Layer, Mode, Statistics
 from bnstats.audit.torch.calling import inputs_of
-from bnstats.audit.torch.calls import Call, Calls, Moment, entering, moment
+from bnstats.audit.torch.calls import Call, Calls, Moment, entering, in_numpy, moment
 from bnstats.audit.torch.finding import find_layers
-from bnstats.audit.torch.layers import Found, to_numpy
-from bnstats.audit.torch.lockstep import Passes, population
-from bnstats.audit.torch.tensors import handlers
+from bnstats.audit.torch.layers import Found, put
+from bnstats.audit.torch.lockstep import Passes, Together, population
+from bnstats.audit.torch.tensors import array_of, handlers
 from bnstats.audit.torch.working_copy import WorkingCopy, quiet
 from bnstats.audit.torch.written import remember
 from bnstats.statistics.moments import Moments
@@ -47,20 +48,23 @@ class TorchModel:
         self._given = original, example, forward, device
         self._forward = forward
         self._handlers = handlers(device)
-        self.working = WorkingCopy(original)
-        start = time.monotonic()
-        try:
-            self.found, self._never = find_layers(self.working, lambda: self._run(example))
-        except Exception as error:  # the user's own model may raise anything
-            how = "mend forward=" if forward else "give forward=, a function (model, batch) -> output"
-            raise ValueError(f"the model cannot be called with the first batch, {raised(error)}; {how}.") from error
-        self.patience = 10 + 20 * (time.monotonic() - start)
-        self.working.let_run([place for layer in self.found for place in layer.places])
+        with quiet():
+            self.working = WorkingCopy(original)
+            start = time.monotonic()
+            try:
+                run = partial(self.output, self.working.module, example)
+                self.found, self._never = find_layers(self.working, run)
+            except Exception as error:  # the user's own model may raise anything
+                how = "mend forward=" if forward else "give forward=, a function (model, batch) -> output"
+                raise ValueError(f"the model cannot be called with the first batch, {raised(error)}; {how}.") from error
+            self._patience = 10 + 20 * (time.monotonic() - start)
+            self.working.let_run([place for layer in self.found for place in layer.places])
         remember(original, self.working, self.found)
+        self._by_name = {layer.name: layer for layer in self.found}
         self._by_identity = {id(layer.statistics[0]): layer for layer in self.found if layer.statistics}
         self._by_place = {layer.places[0]: layer for layer in self.found if layer.places}
-        paths = {id(layer.module): layer for layer in self.found if layer.own or layer.statistics is None}
-        self.entered = {layer.name: layer for layer in paths.values()}
+        watched = [layer for layer in self.found if layer.own or layer.statistics is None]
+        self._watched = {layer.name: layer.module for layer in watched if layer.module is not None}
 
     @property
     def layers(self) -> Sequence[Layer]:
@@ -78,10 +82,9 @@ class TorchModel:
 
     def set(self, statistics: Mapping[str, Statistics]) -> None:
         """Replace the running statistics of these layers."""
-        by_name = {layer.name: layer for layer in self.found}
         with quiet():
             for name, new in statistics.items():
-                for tensor, values in zip(by_name[name].statistics or (), new, strict=True):
+                for tensor, values in zip(self._by_name[name].statistics or (), new, strict=True):
                     tensor.copy_(torch.as_tensor(values).reshape(tensor.shape))
             self.working.accept()
 
@@ -92,7 +95,7 @@ class TorchModel:
         seen = Calls()
         with self._pass(True, seen):
             with seen:
-                out = self.output(batch)
+                out = self.output(self.working.module, batch)
             for layer in self.found:
                 layer.follow()
             self.working.accept()
@@ -101,7 +104,7 @@ class TorchModel:
     def eval_pass(self, batch: Any) -> Any:
         """Return the output in evaluation mode; nothing moves."""
         with self._pass(False):
-            return self.output(batch)
+            return self.output(self.working.module, batch)
 
     def batch_pass(self, batch: Any) -> Any:
         """Return the output in evaluation mode with each layer normalized by the batch; nothing moves."""
@@ -110,18 +113,34 @@ class TorchModel:
     def moments(self, batch: Any, mode: Mode) -> dict[str, tuple[Moments, ...]]:
         """Return moments per channel of each layer's input, one for each call."""
         seen = self._seen(batch, mode)[1]
-        return _in_numpy({name: calls for name, calls in seen.items() if calls})
+        return in_numpy({name: calls for name, calls in seen.items() if calls})
 
     def lockstep(self, batches: Sequence[Any]) -> dict[str, Statistics] | None:
-        """Return the population statistics along the inference path, from one pass over all batches at once."""
+        """Return the population statistics along the inference path, from one pass over all batches at once.
+
+        A pass of the first batch alone with these statistics has to give the same moments, as a model may keep what it
+        passes on in attributes, in which the batches mix. Models that do so are given a structure for each batch.
+        """
         if any(layer.calls > 1 for layer in self.found):
             return None
-        with self._pass(False):
-            return population(Passes(self.output, self.layer_of, self.entered, self.patience), batches)
+        tries = (True,) if self.working.keeps_in_evaluation else (False, True)
+        for apart in tries:
+            try:
+                with self._pass(False):
+                    found = population(self._passes(len(batches), apart), batches)
+            except Exception:  # one batch may have taken from an attribute what another one kept there
+                if apart:
+                    raise
+                continue
+            if found is None:
+                return None
+            if self._repeats(found, batches[0]):
+                return found.statistics
+        return None
 
     def to_numpy(self, tree: Any) -> Any:
         """Return a copy of an output or batch with every array as a NumPy array."""
-        return Copier({Tensor: lambda x, *_: _array(x)}).copy(tree)
+        return Copier({Tensor: lambda x, *_: array_of(x)}).copy(tree)
 
     def own(self, tree: Any) -> Any:
         """Return a copy of a batch or output, where the original is."""
@@ -131,29 +150,45 @@ class TorchModel:
         """Return another private copy, as the original was when it was isolated."""
         return TorchModel(*self._given)
 
-    def layer_of(self, call: Call, inside: str) -> Found | None:
-        """Return the layer that a call belongs to."""
-        if call.running_mean is None:
-            return self.entered.get(inside)
-        found = self._by_identity.get(id(call.running_mean))
-        if found is None:
-            place = self.working.place_of(call.running_mean)
-            found = self.entered.get(inside) if place is None else self._by_place.get(place)
-        return found
-
-    def output(self, batch: Any) -> Any:
-        """Return what the model makes of a copy of a batch, in the mode that it is in."""
+    def output(self, module: nn.Module, batch: Any) -> Any:
+        """Return what a module makes of a copy of a batch, in the mode that it is in."""
         batch = Copier(self._handlers).copy(batch)
         if self._forward is not None:
-            return self._forward(self.working.module, batch)
-        positional, named = inputs_of(batch, self.working.module.forward)
-        return self.working.module(*positional, **named)
+            return self._forward(module, batch)
+        positional, named = inputs_of(batch, module.forward)
+        return module(*positional, **named)
 
     # ---- the work
 
-    def _run(self, example: Any) -> Any:
-        with quiet():
-            return self.output(example)
+    def _layer_of(self, call: Call, inside: str) -> Found | None:
+        """Return the layer that a call belongs to."""
+        if call.running_mean is None:
+            return self._by_name.get(inside)
+        found = self._by_identity.get(id(call.running_mean))
+        if found is None:
+            place = self.working.place_of(call.running_mean)
+            found = self._by_name.get(inside) if place is None else self._by_place.get(place)
+        return found
+
+    def _passes(self, count: int, apart: bool) -> Passes:
+        """Return the passes of a lockstep, each of a structure of its own or all of one."""
+        module, watched = self.working.module, self._watched
+        alike = [(module, watched)] * count
+        if apart:
+            made = [self.working.structure() for _ in range(count)]
+            alike = [(new, {name: of[id(m)] for name, m in watched.items()}) for new, of in made]
+        modules, watches = zip(*alike, strict=True)
+        return Passes(self.output, modules, watches, self._layer_of, self._by_name, self._patience)
+
+    def _repeats(self, found: Together, batch: Any) -> bool:
+        """Return True if a batch alone, with these statistics, has the moments that it had among the others."""
+        seen = self._seen(batch, "eval", found.statistics)[1]
+        for name, (mean, var, _) in found.first.items():
+            alone = seen[name][0]
+            far = (alone[0] - mean).abs() > 1e-3 * var.sqrt() + 1e-5 * mean.abs()
+            if bool((far | ((alone[1] - var).abs() > 1e-3 * var)).any()):
+                return False
+        return True
 
     @contextmanager
     def _pass(self, training: bool, seen: Calls | None = None) -> Iterator[None]:
@@ -165,16 +200,21 @@ class TorchModel:
             finally:
                 self.working.put_back(compare=seen is not None and seen.memory)
 
-    def _seen(self, batch: Any, mode: Mode) -> tuple[Any, dict[str, list[Moment]]]:
-        """Return the output of a pass and the moments of all layers' inputs."""
+    def _seen(
+        self, batch: Any, mode: Mode, given: Mapping[str, Statistics] | None = None
+    ) -> tuple[Any, dict[str, list[Moment]]]:
+        """Return the output of a pass, with given statistics in place of others, and moments of all layers' inputs."""
+        given = given or {}
         moments: dict[str, list[Moment]] = {layer.name: [] for layer in self.found}
         inside: list[str] = []
 
         def handle(call: Call) -> Tensor:
-            layer = self.layer_of(call, inside[-1] if inside else "")
+            layer = self._layer_of(call, inside[-1] if inside else "")
             if layer is None:
                 return call.as_it_is()
-            if call.training or mode == "batch":
+            if layer.name in given:
+                out, found = call.given(*given[layer.name]), moment(call.input)
+            elif call.training or mode == "batch":
                 out, found = call.with_moments()
             else:
                 out, found = call.as_it_is(), moment(call.input)
@@ -183,44 +223,12 @@ class TorchModel:
 
         def enter(name: str, inputs: Any) -> None:
             inside.append(name)
-            layer = self.entered[name]
+            layer = self._by_name[name]
             if layer.own:
                 moments[name].append(found := moment(inputs[0], layer.axis))
-                if mode == "batch":
-                    put(layer, found)
+                if mode == "batch" or name in given:
+                    put(layer, *(given[name] if name in given else (found[0], found[1] * (found[2] - 1) / found[2])))
 
         seen = Calls(handle)
-        modules = {name: layer.module for name, layer in self.entered.items() if layer.module is not None}
-        with self._pass(mode == "train", seen), entering(modules, enter, lambda *_: inside.pop()), seen:
-            return self.output(batch), moments
-
-
-def put(layer: Found, found: Moment) -> None:
-    """Write a batch's statistics into a layer that normalizes by itself, until the copy is put back."""
-    mean, var, n = found
-    for tensor, values in zip(layer.statistics or (), (mean, var * (n - 1) / n), strict=True):
-        tensor.copy_(values.reshape(tensor.shape))
-
-
-def _array(x: Tensor) -> Any:
-    x = x.detach().cpu()
-    dense = x.to_dense() if x.layout is not torch.strided else x
-    plain = dense.dequantize() if x.is_quantized else dense.resolve_conj().resolve_neg()
-    return (plain.float() if x.dtype is torch.bfloat16 else plain).numpy().copy()
-
-
-def _in_numpy(seen: Mapping[str, Sequence[Moment]]) -> dict[str, tuple[Moments, ...]]:
-    """Return moments in NumPy; all tensors are moved at once."""
-    parts = [part.reshape(-1) for calls in seen.values() for mean, var, _ in calls for part in (mean, var)]
-    flat: Any = to_numpy(torch.cat([part.double() for part in parts])) if parts else []
-    made: dict[str, tuple[Moments, ...]] = {}
-    place = 0
-    for name, calls in seen.items():
-        found = []
-        for mean, _, n in calls:
-            c = mean.numel()
-            var = flat[place + c : place + 2 * c]
-            found.append(Moments(float(n), flat[place : place + c], var * (n - 1)))
-            place += 2 * c
-        made[name] = tuple(found)
-    return made
+        with self._pass(mode == "train", seen), entering(self._watched, enter, lambda *_: inside.pop()), seen:
+            return self.output(self.working.module, batch), moments

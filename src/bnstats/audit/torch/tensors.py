@@ -66,6 +66,14 @@ class Alone(nn.Module):
         return self.module(*inputs, **named)
 
 
+def array_of(x: Tensor) -> Any:
+    """Return a copy in NumPy."""
+    x = x.detach().cpu()
+    dense = x.to_dense() if x.layout is not torch.strided else x
+    plain = dense.dequantize() if x.is_quantized else dense.resolve_conj().resolve_neg()
+    return (plain.float() if x.dtype is torch.bfloat16 else plain).numpy().copy()
+
+
 def version(x: Tensor) -> int:
     """Return how often a tensor was written to; -1 for tensors of inference mode, which do not count."""
     return -1 if x.is_inference() else int(x._version)

@@ -35,8 +35,10 @@ class WorkingCopy:
         All tensors of the copy.
     shared : list of str
         Paths of what could not be copied.
-    moved : dict of str to None
-        Paths of what a pass has moved, and that was put back.
+    running : dict of int to Tensor
+        What running statistics are put back to, by the places of their tensors.
+    keeps_in_evaluation : bool
+        True if a pass in evaluation mode leaves something in an attribute.
     """
 
     def __init__(self, original: nn.Module) -> None:
@@ -51,17 +53,20 @@ class WorkingCopy:
         self._sources: list[Tensor] = [source for source, _, _ in found]
         self._reference = [source.detach() for source in self._sources]
         self._source_versions = [version(source) for source in self._sources]
-        self._paths = [path for _, _, path in found]
         self._memory = [new.detach() for new in self.tensors]
         self._versions = [version(new) for new in self.tensors]
         self._places = [place_of(new) for new in self.tensors]
         self._by_identity = {id(new): i for i, new in enumerate(self.tensors)}
         self._by_storage = {x.untyped_storage()._cdata: i for i, x in enumerate(self.tensors) if place_of(x)}
+        # PyTorch's batch normalization moves its buffers without counting that it writes to them.
+        self._uncounted = [i for i, x in enumerate(self.tensors) if x.is_floating_point() and not _is_parameter(x)]
         self.running: dict[int, Tensor] = {}
         self._contents: dict[bool, list[Any]] = {}
+        self._scripted = [m for m in self.module.modules() if isinstance(m, torch.jit.ScriptModule)]
+        self._modes: dict[bool, list[bool]] = {}
         self._training: bool | None = None
         self._left_to_compare = COMPARED
-        self.moved: dict[str, None] = {}
+        self.keeps_in_evaluation = False
 
     # ---- tensors
 
@@ -103,31 +108,32 @@ class WorkingCopy:
             return
         if training in self._contents:
             self._put(self._contents[training])
+            for part, mode in zip(self._scripted, self._modes[training], strict=True):
+                part.training = mode
         else:
             with quiet():
                 self.module.train(training)
             self._contents[training] = [kind.look(new) for kind, _, new, _ in self._changeable]
+            self._modes[training] = [part.training for part in self._scripted]
         self._training = training
 
     def put_back(self, *, compare: bool = False) -> None:
         """Put back everything that a pass has moved, but for accepted running statistics."""
-        if self._training is not None:
-            for i in self._put(self._contents[self._training]):
-                self.moved[self._changeable[i].path or "model"] = None
+        if self._training is not None and self._put(self._contents[self._training]):
+            self.keeps_in_evaluation |= not self._training
         compare |= self._left_to_compare > 0
         self._left_to_compare -= self._left_to_compare > 0
         self._keep_sources()
         for i, new in enumerate(self.tensors):
-            same_place = place_of(new) == self._places[i]
-            if same_place and version(new) == self._versions[i] and not compare:
-                continue
-            kept = self.running.get(i, self._reference[i])
-            if not same_place or not _equal(kept, self._memory[i]):
-                self._restore(i, kept, same_place)
-            self._versions[i] = version(new)
-        for source, new, path in self._arrays:
+            here = place_of(new) == self._places[i]
+            if not here:
+                new.data = self._memory[i]
+            if not here or version(new) != self._versions[i] or compare:
+                self._restore(i)
+        for i in self._uncounted:
+            self._restore(i)
+        for source, new, _ in self._arrays:
             if source.tobytes() != new.tobytes():
-                self.moved[path] = None
                 np.copyto(new, source)
 
     def _keep_sources(self) -> None:
@@ -138,21 +144,26 @@ class WorkingCopy:
                     self._reference[i].copy_(self._memory[i])
                 self._source_versions[i] = version(source)
 
-    def _restore(self, i: int, kept: Tensor, same_place: bool) -> None:
-        if i not in self.running:
-            self.moved[self._paths[i]] = None
-        if not same_place:
-            self.tensors[i].data = self._memory[i]
-        self._memory[i].copy_(kept)
+    def _restore(self, i: int) -> None:
+        kept = self.running.get(i, self._reference[i])
+        if not _equal(kept, self._memory[i]):
+            self._memory[i].copy_(kept)
+        self._versions[i] = version(self.tensors[i])
 
-    def _put(self, contents: list[Any]) -> list[int]:
-        """Put containers back, and return which ones differed."""
-        found = []
-        for i, (copied, held) in enumerate(zip(self._changeable, contents, strict=True)):
-            if not copied.kind.same(copied.copy, held):
-                copied.kind.put(copied.copy, held)
-                found.append(i)
-        return found
+    def structure(self) -> tuple[nn.Module, dict[int, nn.Module]]:
+        """Return a copy of all but the tensors, and its module for each module's identity."""
+        copier = Copier({**handlers(), Tensor: lambda x, *_: x, np.ndarray: lambda x, *_: x})
+        new: nn.Module = copier.copy(self.module)
+        return new, {id(module): copier.of(module) for module in self.module.modules()}
+
+    def _put(self, contents: list[Any]) -> bool:
+        """Put containers back, and return True if one differed."""
+        moved = False
+        for (kind, _, copy, _), held in zip(self._changeable, contents, strict=True):
+            if not kind.same(copy, held):
+                kind.put(copy, held)
+                moved = True
+        return moved
 
 
 def _alone(module: nn.Module) -> None:
@@ -170,6 +181,10 @@ class _OneProcess(nn.SyncBatchNorm):
     """Synchronized batch norm of one process."""
 
     forward = nn.modules.batchnorm._BatchNorm.forward
+
+
+def _is_parameter(x: Tensor) -> bool:
+    return isinstance(x, nn.Parameter) and x.requires_grad
 
 
 def _equal(a: Tensor, b: Tensor) -> bool:

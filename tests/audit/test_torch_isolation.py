@@ -1,0 +1,371 @@
+"""Whatever a model does when it runs, the original, its data and all random state stay as they are, bit for bit.
+
+Nothing here is random but the models' weights and data, and nothing depends on them. `copy.deepcopy` fails for those of
+`DEEPCOPY_FAILS`, or what it makes changes the original when it runs.
+"""
+
+import copy
+import gc
+import random
+import warnings
+from collections import UserDict
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="the audit needs PyTorch: pip install 'bnstats[torch]'")
+
+from torch import nn
+
+from bnstats.audit.core.protocol import Statistics
+from bnstats.audit.torch import FRAMEWORK
+from awkward_models import MODELS, WIDTH, Net
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:`torch.jit:FutureWarning"),
+    pytest.mark.filterwarnings("ignore:.*weight_norm.*:FutureWarning"),
+    pytest.mark.filterwarnings("ignore:.*quantized:UserWarning"),
+    pytest.mark.filterwarnings("ignore:.*torch.ao.*:DeprecationWarning"),
+]
+
+
+def made(name: str) -> nn.Module:
+    torch.manual_seed(0)
+    return MODELS[name]().eval()
+
+
+def bits(tensor: Any) -> bytes:
+    return (
+        bytes(tensor.detach().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()) if tensor.numel() else b""
+    )
+
+
+def everything(model: nn.Module) -> dict[str, Any]:
+    """All state of a model: identities, versions and bits of tensors, attributes, hooks, modes; global random state."""
+    seen: dict[str, Any] = {"torch": bits(torch.get_rng_state()), "python": random.getstate()}
+    seen["numpy"] = str(np.random.get_state())
+    for path, module in model.named_modules():
+        held = {**vars(module), **module._buffers, **module._parameters}
+        for name, value in held.items():
+            seen[f"{path} {name}"] = _state(value)
+        for hook in module._forward_hooks.values():
+            seen[f"{path} hook"] = _state(hook)
+    return seen
+
+
+def _state(value: Any, depth: int = 0) -> Any:
+    if isinstance(value, torch.Tensor):
+        version = None if value.is_inference() else value._version
+        grad = value.grad is None if value.is_leaf else None
+        return id(value), version, value.requires_grad, value.data_ptr(), bits(value), grad
+    if isinstance(value, torch.Generator):
+        return bits(value.get_state())
+    if isinstance(value, np.random.Generator):
+        return str(value.bit_generator.state)
+    if isinstance(value, np.ndarray):
+        return id(value), value.tobytes()
+    if isinstance(value, dict) and depth < 3:
+        return id(value), [(key, _state(v, depth + 1)) for key, v in value.items()]
+    if isinstance(value, list | tuple) and depth < 3:
+        return id(value), [_state(v, depth + 1) for v in value]
+    if callable(value) and getattr(value, "__closure__", None) and depth < 3:
+        return id(value), [_state(cell.cell_contents, depth + 1) for cell in value.__closure__], vars(value).copy()
+    if hasattr(value, "__slots__") and depth < 3:
+        return id(value), [str(getattr(value, name, None)) for name in value.__slots__]
+    return id(value)
+
+
+def batches() -> list[Any]:
+    generator = torch.Generator().manual_seed(3)
+    return [torch.randn(n, WIDTH, generator=generator) for n in (8, 5, 12)]
+
+
+def run_all(model: nn.Module, rows: list[Any], forward: Any = None) -> Any:
+    """Every pass of the protocol; the guard, and the output in evaluation mode before and after training passes."""
+    with FRAMEWORK.guarded(model, [rows], 0) as guard:
+        private = FRAMEWORK.isolate(model, rows[0], forward=forward)
+        statistics = private.get()
+        first = private.eval_pass(rows[0])
+        for batch in rows:
+            private.train_pass(batch)
+            private.batch_pass(batch)
+        for mode in ("train", "eval", "batch"):
+            private.moments(rows[0], mode)
+        found = private.lockstep(rows)
+        if found is not None:
+            private.set({name: found[name] for name in statistics if name in found})
+        private.set(statistics)
+        again = private.eval_pass(rows[0])
+        private.copy().train_pass(rows[1])
+    return guard, first, again
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_passes_leave_everything_as_it_was(name: str) -> None:
+    model, rows = made(name), batches()
+    data = [batch.clone() for batch in rows]
+    before = everything(model)
+    guard, first, again = run_all(model, rows)
+    assert everything(model) == before
+    assert list(guard.changed) == []
+    assert all(torch.equal(a, b) for a, b in zip(rows, data, strict=True))
+    assert torch.equal(first, again), "training passes have moved the copy"
+    with torch.no_grad():
+        assert torch.equal(first, model(data[0].clone())), "the copy computes something else"
+
+
+DEEPCOPY_FAILS = {
+    "tensor_within_a_graph", "old_weight_norm", "old_spectral_norm", "pruned", "with_a_lock", "with_a_generator",
+    "with_a_thread", "closure_that_counts", "closure_that_writes_weights", "refuses_deepcopy", "refuses_pickle",
+    "counter_of_a_function", "tensor_of_a_subclass",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_how_many_of_them_deepcopy_manages(name: str) -> None:
+    """It is why there is a copier; an entry that is no longer true tells that PyTorch or Python has changed."""
+    model, rows = made(name), batches()
+    before = everything(model)
+    try:
+        other = copy.deepcopy(model)
+        other.train()(rows[0])
+        worked = everything(model) == before and other.state_dict().keys() == model.state_dict().keys()
+        other.eval()
+        del other
+        gc.collect()
+        model(rows[1])
+    except Exception:
+        worked = False
+    assert worked == (name not in DEEPCOPY_FAILS)
+
+
+def test_paths_of_what_is_shared() -> None:
+    guard, *_ = run_all(made("with_a_lock"), batches())
+    assert guard.shared == ["lock"]
+    guard, *_ = run_all(made("with_a_generator"), batches())
+    assert guard.shared == ["numbers"]
+
+
+GLOBAL: Any = None
+
+
+def global_hook(*_: Any) -> None:
+    GLOBAL.count = getattr(GLOBAL, "count", 0) + 1
+    with torch.no_grad():
+        GLOBAL.last.weight.add_(1)
+
+
+def test_a_hook_that_reaches_the_original_by_a_global_name_is_put_back_and_said() -> None:
+    global GLOBAL
+    GLOBAL = made("plain")
+    waiting = GLOBAL(batches()[0].clone()).sum()
+    GLOBAL.norm.register_forward_hook(global_hook)
+    before = everything(GLOBAL)
+    guard, first, again = run_all(GLOBAL, batches())
+    assert everything(GLOBAL) == before
+    assert "last.weight" in guard.changed
+    assert any("model" in path or path == "" for path in guard.changed)
+    assert torch.equal(first, again)
+    waiting.backward()
+    GLOBAL = None
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_a_graph_that_waits_for_its_backward_pass(training: bool) -> None:
+    model = made("plain").train(training)
+    model.first.weight.requires_grad_(False)
+    waiting = model(batches()[0]).square().sum()
+    before = everything(model)
+    run_all(model, batches())
+    assert everything(model) == before
+    assert model.training == training
+    waiting.backward()
+
+
+def test_outputs_keep_no_graph() -> None:
+    private = FRAMEWORK.isolate(made("plain"), batches()[0])
+    for out in (private.train_pass(batches()[0]), private.eval_pass(batches()[0]), private.batch_pass(batches()[0])):
+        assert not out.requires_grad
+
+
+def test_within_inference_mode() -> None:
+    model = made("plain")
+    before = everything(model)
+    with torch.inference_mode():
+        run_all(model, batches())
+    assert everything(model) == before
+
+
+def test_random_state_and_generators_of_loaders() -> None:
+    rows = torch.utils.data.TensorDataset(torch.randn(20, WIDTH))
+    generator = torch.Generator().manual_seed(5)
+    loader, model = torch.utils.data.DataLoader(rows, 5, shuffle=True, generator=generator), made("plain")
+    before = bits(generator.get_state()), bits(torch.get_rng_state()), random.getstate()
+    with FRAMEWORK.guarded(model, [loader], 7):
+        first = [batch[0] for batch in loader]
+        random.random()
+        np.random.rand()
+    assert before == (bits(generator.get_state()), bits(torch.get_rng_state()), random.getstate())
+    assert all(torch.equal(a, b[0]) for a, b in zip(first, loader, strict=True)), "the next epoch is as it would be"
+
+
+# ---- batches of any form
+
+
+@dataclass
+class Labeled:
+    x: Any
+    y: Any
+
+
+class Graph:
+    """Nodes and edges, as graph libraries hold them."""
+
+    def __init__(self, x: Any) -> None:
+        self.x, self.edges = x, torch.zeros(2, 3)
+
+
+class OfGraphs(Net):
+    def forward(self, graph: Any) -> Any:
+        graph.x.mul_(2)
+        return super().forward(graph.x)
+
+
+class OfTwo(Net):
+    def forward(self, a: Any, b: Any) -> Any:
+        return super().forward(a.add_(b))
+
+
+class OfMapping(Net):
+    def forward(self, x: Any, extra: Any = None) -> Any:
+        return super().forward(x.mul_(2))
+
+
+class OfNumpy(Net):
+    def forward(self, x: Any) -> Any:
+        x *= 2
+        return super().forward(torch.from_numpy(x))
+
+
+def some(n: int = 6) -> Any:
+    return torch.randn(n, WIDTH, generator=torch.Generator().manual_seed(n))
+
+
+BATCHES: dict[str, tuple[Any, Any]] = {
+    "pair with numpy labels": (Net, lambda n: (some(n), np.arange(n))),
+    "names and weights": (Net, lambda n: [some(n), [f"row {i}" for i in range(n)], np.ones(n)]),
+    "two inputs and labels": (OfTwo, lambda n: (some(n), some(n), np.arange(n))),
+    "dictionary": (OfMapping, lambda n: {"x": some(n), "y": torch.arange(n), "name": ["a"] * n}),
+    "user's dictionary": (OfMapping, lambda n: UserDict(x=some(n), labels=torch.arange(n))),
+    "object": (OfGraphs, lambda n: Graph(some(n))),
+    "numpy": (OfNumpy, lambda n: some(n).numpy()),
+}
+
+
+@pytest.mark.parametrize("kind", BATCHES)
+def test_batches_of_any_form_and_width_are_copied_and_passed(kind: str) -> None:
+    make_model, make_batch = BATCHES[kind]
+    torch.manual_seed(0)
+    model = make_model().eval()
+    rows, data = [make_batch(n) for n in (6, 9, 3)], [make_batch(n) for n in (6, 9, 3)]
+    before = everything(model)
+    _, first, again = run_all(model, rows)
+    assert everything(model) == before
+    assert len(first) == 6
+    assert torch.equal(first, again)
+    for one, other in zip(rows, data, strict=True):
+        assert str(one if not hasattr(one, "x") else one.x) == str(other if not hasattr(other, "x") else other.x)
+
+
+def test_forward_is_called_with_the_copy() -> None:
+    model, seen = made("plain"), []
+
+    def forward(given: Any, batch: Any) -> Any:
+        seen.append(given)
+        batch.x.zero_()
+        return given(batch.x)
+
+    rows = [Labeled(some(n), 1) for n in (6, 4)]
+    run_all(model, rows, forward)
+    assert all(given is not model for given in seen)
+    assert rows[0].x.abs().sum() > 0
+
+
+def test_statistics_are_set_and_move_as_in_training() -> None:
+    model = made("plain")
+    private = FRAMEWORK.isolate(model, batches()[0])
+    before = private.get()["norm"]
+    new = Statistics(before.mean + 1, before.var * 2)
+    private.set({"norm": new})
+    assert np.allclose(private.get()["norm"].mean, new.mean)
+    private.eval_pass(batches()[0])
+    private.batch_pass(batches()[0])
+    assert np.allclose(private.get()["norm"].mean, new.mean), "these passes move nothing"
+    private.train_pass(batches()[0])
+    x = model.first(batches()[0]).detach().double().numpy()
+    assert np.allclose(private.get()["norm"].mean, 0.9 * new.mean + 0.1 * x.mean(axis=0), atol=1e-6)
+    assert np.allclose(private.get()["norm"].var, 0.9 * new.var + 0.1 * x.var(axis=0, ddof=1), atol=1e-6)
+    assert private.layers[0].updates == 0, "the counter stays"
+
+
+# ---- written into the user's model, and copied for use
+
+
+@pytest.mark.parametrize("name", sorted(set(MODELS) - {"made_for_inference"}))
+def test_statistics_are_written_into_the_model_or_a_copy(name: str) -> None:
+    for inplace in (True, False):
+        model, rows = made(name), batches()
+        with FRAMEWORK.guarded(model, [rows], 0):
+            private = FRAMEWORK.isolate(model, rows[0])
+            found = private.get()
+            wanted = {layer: Statistics(s.mean + 1, s.var * 2) for layer, s in found.items()}
+            private.set(wanted)
+            expected = private.eval_pass(rows[0])
+        before = everything(model)
+        target = FRAMEWORK.write(model if inplace else FRAMEWORK.copied(model), wanted)
+        assert (target is model) == inplace
+        assert inplace or everything(model) == before
+        with torch.no_grad():
+            assert torch.allclose(target.eval()(rows[0].clone()), expected)
+
+
+def test_a_copy_can_be_trained() -> None:
+    model = made("pruned")
+    new = FRAMEWORK.copied(model)
+    before = everything(model)
+    assert [p.requires_grad for p in new.parameters()] == [p.requires_grad for p in model.parameters()]
+    new.train()(batches()[0]).sum().backward()
+    torch.optim.SGD(new.parameters(), 0.1).step()
+    assert everything(model) == before
+    assert not torch.equal(new.first.weight_orig, model.first.weight_orig)
+
+
+# ---- refused
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: nn.LazyBatchNorm1d(), "lazy layers that have not seen a batch"),
+        (lambda: torch.jit.script(Net()), "is scripted"),
+        (lambda: 3, r"torch.nn.Module; got int"),
+        (lambda: nn.Linear(3, 1), "cannot be called with the first batch, RuntimeError"),
+    ],
+)
+def test_refused_in_a_sentence(make: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        FRAMEWORK.isolate(make(), some())
+
+
+def test_sharded_tensors_are_refused() -> None:
+    class DTensor(torch.Tensor):
+        """As PyTorch names those that are spread over processes."""
+
+    model = made("plain")
+    model.last.weight = nn.Parameter(model.last.weight.detach().as_subclass(DTensor))
+    with pytest.raises(ValueError, match="audit a gathered copy"):
+        FRAMEWORK.isolate(model, some())
