@@ -1,4 +1,4 @@
-"""Models that are hard to copy, or that change when they run: each is a function that makes one, small enough to run often."""
+"""Models that are hard to copy, or that change when they run."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def closure_that_counts() -> nn.Module:
     net, count = Net(), 0
     seen: list[int] = []
 
-    def hook(_: nn.Module, inputs: Any, output: Tensor) -> Tensor:
+    def hook(_: nn.Module, __: Any, output: Tensor) -> Tensor:
         nonlocal count
         count += 1
         seen.append(count)
