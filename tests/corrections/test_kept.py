@@ -276,6 +276,8 @@ def test_what_goes_with_batches_alone_is_said():
         CORRECTIONS["center"](SMALL, SITE, formula="age")
     with pytest.raises(ValueError, match="reference is the label of a batch, 'a', 'b7'; got 'c'"):
         CORRECTIONS["center"](SMALL, SITE, reference="c")
+    with pytest.raises(ValueError, match=r"reference is the label of a batch, .*; got array\(\['a'\]"):
+        CORRECTIONS["center"](SMALL, SITE, reference=np.array(["a"]))
     with pytest.raises(ValueError, match="second_batch leaves no rows over"):
         CORRECTIONS["center"](SMALL, SITE, second_batch=list("uvwxyz"))
     with pytest.raises(ValueError, match="mean_only is True or False; got 1"):

@@ -42,7 +42,10 @@ def members(thing: Any) -> Iterator[str]:
     fields = {field.name for field in dataclasses.fields(thing)} if dataclasses.is_dataclass(thing) else set()
     for name, member in vars(thing).items():
         offered = inspect.isroutine(member) or isinstance(member, property | cached_property)
-        if offered and not name.startswith("_") and name not in fields:
+        made = hasattr(member, "__module__") and not str(member.__module__).startswith(
+            "bnstats"
+        )  # scikit-learn adds some
+        if offered and not made and not name.startswith("_") and name not in fields:
             yield name
 
 

@@ -6,6 +6,7 @@ from .batchwise import center as center, none as none, standardize as standardiz
 from .combat import combat as combat
 from .covariates.confounding import check_confounding as check_confounding
 from .correction import CORRECTIONS as CORRECTIONS, Correction as Correction, Fitted as Fitted
+from .pipelines.corrector import Corrector as Corrector
 from .quantiles import quantile_normalize as quantile_normalize
 from .registry import correction_of as correction_of
 from .shrinkage import random_intercept as random_intercept, shrink as shrink, shrink_scale as shrink_scale

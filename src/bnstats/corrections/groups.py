@@ -153,7 +153,11 @@ class Groups(HoldsArrays):
 
     def number(self, name: str, label: Any) -> int:
         """Return the number of a group; raise ValueError if no group has this label."""
-        at = int(pd.Index(self.labels, tupleize_cols=False).get_indexer(pd.Index([label], tupleize_cols=False))[0])
+        try:
+            wanted = pd.Index([label], tupleize_cols=False)
+            at = int(pd.Index(self.labels, tupleize_cols=False).get_indexer(wanted)[0])
+        except TypeError:  # it cannot be hashed
+            at = -1
         if at < 0:
             raise ValueError(f"{name} is the label of a {self.along}, {listed(self.labels)}; got {shown(label)}.")
         return at

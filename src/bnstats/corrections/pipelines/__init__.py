@@ -1,0 +1,1 @@
+"""Corrections in pipelines of scikit-learn."""
