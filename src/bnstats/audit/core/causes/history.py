@@ -19,7 +19,8 @@ from bnstats.audit.core.scoring.trial import mean
 
 # Measured rates from here on keep a tenth of the past: what another framework calls a momentum of .9.
 OTHER_FRAMEWORK = 0.895
-REDRAWS = 4
+REDRAWS = 6
+FEW = 4
 # Distance of statistics at two weights that makes them different, in standard deviations of normalized values.
 MOVED = 0.05
 
@@ -75,12 +76,11 @@ def _noisy_average(case: Case) -> Evidence | None:
     if origin is None:
         return None
     weights = averaging_weights(case, origin)
-    losses = redrawn_losses(case, weights)
-    lost = float(np.mean(losses))
-    # The model's own average is one draw like these, and draws of few batches differ.
-    if not (np.isfinite(lost) and max(losses) >= 0.5 * case.gain("averaged").value):
+    losses, gained = redrawn_losses(case, weights), case.gain("averaged").value
+    lost, number = float(np.mean(losses)), 1 / float(np.square(weights).sum())
+    # The model's own average is one draw like these, and draws of few batches differ much.
+    if not (max(losses) >= 0.5 * gained or (number < FEW and lost >= 0.25 * gained)):
         return None
-    number = 1 / float(np.square(weights).sum())
     text = (
         f"Running statistics are an average of batches at these weights, but of as few as {number:.2g}: averages that "
         f"are drawn anew lose {lost:.3g}, too."
