@@ -116,8 +116,8 @@ def case_of(
         held, folds = test, [Fold(tuple(range(len(batches))), tuple(range(len(test))))]
     train, still = _observed(model, batches, "train"), _observed(model, batches, "batch")
     trial = Trial(model, held, folds, ())
-    trial.scorers, more = _scorers(model, held, options)
-    return Case(model, batches, trial, train, still, live, test, options.effect, options.seed), (*notes, *more)
+    trial.scorers, unpredicted = _scorers(model, held, options)
+    return Case(model, batches, trial, train, still, live, test, options.effect, options.seed, unpredicted), notes
 
 
 def _observed(model: Model, batches: Sequence[Any], mode: Mode) -> list[Seen]:
@@ -133,26 +133,25 @@ def _observed(model: Model, batches: Sequence[Any], mode: Mode) -> list[Seen]:
     return found
 
 
-def _scorers(model: Model, held: Sequence[Any], options: Options) -> tuple[list[Scorer], list[str]]:
-    """Return the scorer that decides and the user's metric, and what has to be said about them."""
+def _scorers(model: Model, held: Sequence[Any], options: Options) -> tuple[list[Scorer], bool]:
+    """Return the scorer that decides and the user's metric, and whether labels fit that outputs do not predict."""
     evaluation = [evaluated(model.eval_pass, batch, k) for k, batch in enumerate(held)]
     batch = batch_outputs(model, held)
     found: list[Scorer] = []
-    notes: list[str] = []
+    unpredicted = False
     if options.score is not None:
         found.append(OwnScore(model, held, options.score))
     else:
         kinds = [evaluation] + ([[batch[k] for k in range(len(held))]] if len(batch) == len(held) else [])
         likelihood, fits = by_likelihood(model, held, kinds[::-1], options.ignore_index)
         found += [likelihood] if likelihood is not None else []
-        if fits and likelihood is None:
-            notes.append("Outputs predict the labels no better than the labels' shares do, so labels are not used.")
+        unpredicted = fits and likelihood is None
     if options.metric is not None:
         found.append(OwnMetric(model, held, options.metric, labels_of, metric_name(options.metric)))
     if not found:
         reference = [float_leaves(model.to_numpy(batch.get(k, evaluation[k]))) for k in range(len(held))]
         found.append(Distance(model, reference, spreads(reference)))
-    return found, notes
+    return found, unpredicted
 
 
 def _notes(case: Case, model: Model) -> list[str]:
@@ -162,6 +161,8 @@ def _notes(case: Case, model: Model) -> list[str]:
         notes.append(f"With fewer than {FEWEST_BATCHES} batches, intervals take rows as independent of each other.")
     if model.never_called:
         notes.append(f"Never called: {', '.join(list(model.never_called)[:4])}.")
+    if case.unpredicted:
+        notes.append("Outputs predict the labels no better than the labels' shares do, so labels are not used.")
     if case.running and not case.use.repeats:
         notes.append("Two evaluation passes over one batch give different outputs: evaluation is random.")
     return notes

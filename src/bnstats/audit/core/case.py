@@ -49,6 +49,8 @@ class Case:
         Smallest gain that is worth having.
     seed : int
         Seed of all random numbers.
+    unpredicted : bool
+        True if labels fit the outputs, which predict them no better than their shares do.
     """
 
     model: Model
@@ -60,6 +62,7 @@ class Case:
     test: Sequence[Any] | None
     effect: float
     seed: int
+    unpredicted: bool = False
 
     @cached_property
     def layers(self) -> list[Layer]:

@@ -15,6 +15,7 @@ from bnstats.audit.core.causes.settings import later_layers_differ
 from bnstats.audit.core.history.origin import consistent
 from bnstats.audit.core.result import Estimate, Fix, Verdict
 from bnstats.audit.core.scoring.intervals import sure
+from bnstats.audit.core.scoring.scorers import Distance
 from bnstats.audit.core.scoring.trial import count
 
 FIRST = ("batch_statistics_in_evaluation", "not_finite")
@@ -93,6 +94,12 @@ def _without_gain(case: Case, gains: dict[str, Estimate]) -> Judgment:
             f"statistics are used; over the others a gain of {most} {unit} was found."
         )
         return Judgment("not_judged", None, reason, None, evidence | {"bad scores": lost})
+    if most.high < case.effect and case.unpredicted and isinstance(case.trial.scorers[0], Distance):
+        reason = (
+            f"The model is at chance with running statistics and with those of each batch; other statistics change its "
+            f"outputs by {most} {unit}, which says nothing about what it could be."
+        )
+        return Judgment("not_judged", None, reason, None, evidence)
     if most.high < case.effect:
         reason = f"Other statistics gain {most} {unit} at most; a gain of {case.effect:g} is excluded."
         if origins := consistent(case):

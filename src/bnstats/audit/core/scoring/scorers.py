@@ -172,6 +172,14 @@ def spreads(reference: Sequence[Sequence[FloatArray]]) -> list[float]:
     return found
 
 
+def _all_classes(output: FloatArray, labels: Sequence[FloatArray], fit: Fit) -> bool:
+    """Return True if half of the output's columns have labels: those of an embedding have not."""
+    if fit.kind != "classes":
+        return True
+    seen = np.unique(np.concatenate([y[~np.isnan(y)] for y in labels]))
+    return bool(2 * len(seen) >= output.shape[fit.axis])
+
+
 def by_likelihood(
     model: Model, batches: Sequence[Any], kinds: Sequence[Sequence[Any]], ignore: int | None
 ) -> tuple[Likelihood | None, bool]:
@@ -200,7 +208,7 @@ def by_likelihood(
             found = [(o, t) for o, y in zip(kind, labels, strict=True) if o is not None for t in (targets(o, y, fit),)]
             if not found or any(t is None for _, t in found):
                 continue
-            fits = True
+            fits = fits or _all_classes(first, [t for _, t in found if t is not None], fit)
             good = [(o, t) for o, t in found if t is not None and np.isfinite(o).all()]
             outs, ys = [o for o, _ in good], [t for _, t in good]
             probabilities = bool(outs) and are_probabilities(outs, fit)
