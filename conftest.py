@@ -16,7 +16,7 @@ if importlib.util.find_spec("torch") is None:
     models = [path for path in (root / "tests/audit").glob("*.py") if not path.name.startswith("test_")]
     collect_ignore = [str(path) for path in (*audit, *models)]
 if importlib.util.find_spec("flax") is None:
-    collect_ignore.append(str(Path(__file__).parent / "src/bnstats/audit/flax.py"))
+    collect_ignore.append(str(Path(__file__).parent / "src/bnstats/audit/flax"))
 
 
 @pytest.fixture(autouse=True)

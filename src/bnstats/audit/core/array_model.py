@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from bnstats._checks.safe_text import raised
+from bnstats._checks.values import shown
 from bnstats.audit.core.leaves import mapped
 from bnstats.audit.core.protocol import Layer, Mode, Statistics
 from bnstats.statistics.moments import Moments
@@ -213,6 +214,12 @@ def inputs_of(batch: Any, call: Callable[..., Any]) -> tuple[tuple[Any, ...], di
         required = [p for p in taken if p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
         return tuple(batch[: max(1, len(required))]), {}
     return (batch,), {}
+
+
+def no_device(device: Any) -> None:
+    """Raise ValueError for a device: a copy stays where the model is."""
+    if device is not None:
+        raise ValueError(f"device is for models of PyTorch; got {shown(device)}: leave it out.")
 
 
 def noise_seed(batch: Any) -> int:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from bnstats.audit.core.copier.copier import Copier
 from bnstats.audit.core.copier.references import References
-from bnstats.audit.torch.random_state import random_state
+from bnstats.audit.core.random_state import random_state
 from bnstats.audit.torch.tensors import count_again, handlers, place_of, version
 from bnstats.audit.torch.working_copy import quiet
 

@@ -1,4 +1,4 @@
-"""Keras 3 models for the audit: on the backends of JAX and PyTorch."""
+"""Private copies of Keras models, on the backends of JAX and PyTorch."""
 
 from __future__ import annotations
 
@@ -13,20 +13,36 @@ import numpy as np
 from bnstats.audit.core.array_model import ArrayModel, Handler, LayerCall, as_numpy, in_evaluation, noise_seed
 from bnstats.audit.core.leaves import mapped
 from bnstats.audit.core.protocol import Layer, Model, Statistics
+from bnstats.audit.keras.copied import copied
+from bnstats.audit.keras.layers import batch_norms, read, write
 
 
 class KerasModel(ArrayModel):
-    """A private copy of a Keras model."""
+    """A private copy of a Keras model.
+
+    Parameters
+    ----------
+    original : keras.Model
+        Model that stays as it is.
+    example : batch
+        Batch that the copy is tried on.
+    forward : callable or None
+        Calls the model with a batch.
+    """
 
     convention = "keras"
 
     def __init__(self, original: Any, example: Any, forward: Callable[[Any, Any], Any] | None) -> None:
         self._original, self._example, self._forward = original, example, forward
-        self._model = _copied(original)
+        self._model = copied(original)
         self._norms = batch_norms(self._model)
         self._handle: Handler | None = None
         for name, layer in self._norms.items():
             vars(layer)["call"] = self._taken_over(name, layer)
+        running = {id(v) for layer in self._norms.values() for v in (layer.moving_mean, layer.moving_variance)}
+        pairs = zip(self._model.variables, original.variables, strict=True)
+        self._weights = [(own, users) for own, users in pairs if id(own) not in running and not _is_seed(own)]
+        self._seeds = [(v, as_numpy(v.value)) for v in [*self._model.variables, *_global_seed()] if _is_seed(v)]
         super().__init__(example)
 
     def _taken_over(self, name: str, layer: Any) -> Callable[..., Any]:
@@ -53,8 +69,8 @@ class KerasModel(ArrayModel):
         self._handle = handle
         model = partial(self._model, training=training)
         noise = noise_seed(batch)
-        for state in self._seeds():
-            state.assign(np.array([as_numpy(state.value)[0], noise]))
+        for state, kept in self._seeds:
+            state.assign(np.array([kept[0], noise]))
         try:
             with _eagerly(self.eager, noise):
                 if self._forward is not None:
@@ -66,24 +82,18 @@ class KerasModel(ArrayModel):
     @contextmanager
     def restored(self, keep_statistics: bool) -> Iterator[None]:
         """Put back what a pass moves: weights, seeds and, unless kept, running statistics."""
-        running = {id(v) for layer in self._norms.values() for v in (layer.moving_mean, layer.moving_variance)}
-        others = [
-            (own, users, own.value, getattr(own.value, "_version", 0))
-            for own, users in zip(self._model.variables, self._original.variables, strict=True)
-            if id(own) not in running
-        ]
+        before = [(own.value, _version(own)) for own, _ in self._weights]
         statistics = self.get()
         try:
             yield
         finally:
             if not keep_statistics:
                 self.set(statistics)
-            for own, users, value, version in others:
-                if own.value is not value or getattr(own.value, "_version", 0) != version:
+            for (own, users), (value, version) in zip(self._weights, before, strict=True):
+                if own.value is not value or _version(own) != version:
                     own.assign(users.value)
-
-    def _seeds(self) -> list[Any]:
-        return [v for v in self._model.variables if v.path.rpartition("/")[2] == "seed_generator_state"]
+            for state, kept in self._seeds:
+                state.assign(kept)
 
     def described(self, name: str, calls: int) -> Layer:
         """Return the description of a layer."""
@@ -113,10 +123,21 @@ class KerasModel(ArrayModel):
         return KerasModel(self._original, self._example, self._forward)
 
 
-def _copied(model: Any) -> Any:
-    import copy
+def _is_seed(variable: Any) -> bool:
+    return bool(variable.path.rpartition("/")[2] == "seed_generator_state")
 
-    return copy.deepcopy(model)
+
+def _global_seed() -> list[Any]:
+    """Return the state of the generator that layers without a seed draw from, once there is one."""
+    from keras.src.backend.common import global_state  # Keras has no public name for it
+
+    generator = global_state.get_global_attribute("global_seed_generator")
+    return [] if generator is None else [generator.state]
+
+
+def _version(variable: Any) -> int:
+    """Return how often a tensor of PyTorch was written to; arrays of JAX are replaced."""
+    return int(getattr(variable.value, "_version", 0))
 
 
 @contextmanager
@@ -135,29 +156,3 @@ def _eagerly(needed: bool, noise: int) -> Iterator[None]:
 
         with jax.disable_jit() if needed else nullcontext():
             yield
-
-
-def batch_norms(model: Any) -> dict[str, Any]:
-    """Return the batch-norm layers of a Keras model by their paths: those with moving mean and variance."""
-    found: dict[str, Any] = {}
-    for layer in model._flatten_layers():
-        if hasattr(layer, "moving_mean") and hasattr(layer, "moving_variance"):
-            name = (layer.path or layer.name).removeprefix(f"{model.name}/")
-            found[name if name not in found else f"{name}#{len(found)}"] = layer
-    return found
-
-
-def read(layers: Mapping[str, Any]) -> dict[str, Statistics]:
-    """Return the running statistics of layers."""
-    return {
-        name: Statistics(*(np.asarray(as_numpy(v.value), np.float64) for v in (x.moving_mean, x.moving_variance)))
-        for name, x in layers.items()
-        if x.moving_mean is not None
-    }
-
-
-def write(layers: Mapping[str, Any], statistics: Mapping[str, Statistics]) -> None:
-    """Replace the running statistics of layers."""
-    for name, (mean, var) in statistics.items():
-        layers[name].moving_mean.assign(mean)
-        layers[name].moving_variance.assign(var)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import random
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-import torch
 
 # Where a loader keeps generators of its own.
 _PLACES = ("sampler", "batch_sampler", "dataset")
@@ -16,9 +16,10 @@ _PLACES = ("sampler", "batch_sampler", "dataset")
 
 @contextmanager
 def random_state(sources: Iterable[Any], seed: int) -> Iterator[None]:
-    """Start Python's, NumPy's and PyTorch's global random numbers from a seed; put all states back on exit.
+    """Start global random numbers from a seed; put all states back on exit.
 
-    A PyTorch loader draws from the global generator even where it does not shuffle.
+    Python's and NumPy's are kept, and PyTorch's where it is imported: its loaders draw from the global generator even
+    where they do not shuffle.
 
     Parameters
     ----------
@@ -27,20 +28,24 @@ def random_state(sources: Iterable[Any], seed: int) -> Iterator[None]:
     seed : int
         Seed of the global generators.
     """
+    torch = sys.modules.get("torch")
     own = [generator for source in sources for generator in generators(source)]
     states = [get_state(generator) for generator in own]
-    python, numpy, cpu = random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002
-    devices = torch.cuda.get_rng_state_all() if torch.cuda.is_available() and torch.cuda.is_initialized() else []
+    python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002
+    cpu = None if torch is None else torch.get_rng_state()
+    devices = torch.cuda.get_rng_state_all() if torch is not None and torch.cuda.is_initialized() else []
     random.seed(seed)
     np.random.seed(seed % 2**32)  # noqa: NPY002 - the user's loader may draw from it
-    torch.manual_seed(seed % 2**63)
+    if torch is not None:
+        torch.manual_seed(seed % 2**63)
     try:
         yield
     finally:
         random.setstate(python)
         np.random.set_state(numpy)  # noqa: NPY002
-        torch.set_rng_state(cpu)
-        if devices:
+        if torch is not None:
+            torch.set_rng_state(cpu)
+        if devices and torch is not None:
             torch.cuda.set_rng_state_all(devices)
         for generator, state in zip(own, states, strict=True):
             set_state(generator, state)
@@ -53,11 +58,17 @@ def generators(source: Any) -> list[Any]:
     while holders and depth < 3:
         for holder in holders:
             for value in vars(holder).values() if hasattr(holder, "__dict__") else ():
-                if isinstance(value, torch.Generator | np.random.Generator | np.random.RandomState | random.Random):
+                if _is_generator(value):
                     found[id(value)] = value
         inner = [getattr(h, place, None) for h in holders for place in _PLACES]
         holders, depth = [h for h in inner if h is not None], depth + 1
     return list(found.values())
+
+
+def _is_generator(x: Any) -> bool:
+    known: tuple[type, ...] = (np.random.Generator, np.random.RandomState, random.Random)
+    torch = sys.modules.get("torch")
+    return isinstance(x, known if torch is None else (*known, torch.Generator))
 
 
 def get_state(generator: Any) -> Any:

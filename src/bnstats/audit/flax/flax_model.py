@@ -1,0 +1,59 @@
+"""What private copies of NNX and of linen models share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from types import ModuleType
+from typing import Any
+
+import jax
+import numpy as np
+
+from bnstats.audit.core.array_model import ArrayModel, as_numpy, inputs_of
+from bnstats.audit.core.copier.references import Handler as CopyHandler
+from bnstats.audit.core.leaves import mapped
+from bnstats.audit.core.protocol import Layer, Statistics
+
+Forward = Callable[[Any, Any], Any] | None
+
+
+class FlaxModel(ArrayModel):
+    """What copies of NNX and of linen models share."""
+
+    convention = "flax"
+
+    def own(self, batch: Any) -> Any:
+        """Return a copy of a batch; arrays of JAX cannot change."""
+        return mapped(batch, lambda leaf: leaf if isinstance(leaf, jax.Array) else as_numpy(leaf))
+
+
+def _as_it_is(x: Any, *_: Any) -> Any:
+    return x
+
+
+HANDLERS: dict[type, CopyHandler] = dict.fromkeys((jax.Array, type(jax.jit(abs)), type, ModuleType), _as_it_is)
+"""How the copier treats types of JAX: arrays, compiled functions, classes and modules never change."""
+
+
+def output_of(model: Callable[..., Any], call: Callable[..., Any], batch: Any, forward: Forward) -> Any:
+    """Return the output of a model whose mode is set, by the user's function or by the names of its arguments."""
+    if forward is not None:
+        return forward(model, batch)
+    args, kwargs = inputs_of(batch, call)
+    return model(*args, **kwargs)
+
+
+def described(layer: Any, name: str, statistics: Statistics, calls: int) -> Layer:
+    """Return the description of a layer, whose fields are named as those of Flax's own."""
+    weight, eps = 1 - float(getattr(layer, "momentum", 0.99)), float(getattr(layer, "epsilon", 1e-5))
+    return Layer(name, statistics.mean.size, eps, weight, None, True, calls)
+
+
+def statistics_of(mean: Any, var: Any) -> Statistics:
+    """Return statistics as vectors."""
+    return Statistics(np.asarray(mean, np.float64).reshape(-1), np.asarray(var, np.float64).reshape(-1))
+
+
+def name_of(path: Sequence[Any]) -> str:
+    """Return the name of a layer from its path."""
+    return ".".join(map(str, path)) or "model"

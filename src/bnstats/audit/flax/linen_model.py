@@ -1,0 +1,107 @@
+"""Linen modules with variables of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import fields
+from functools import partial
+from typing import Any
+
+import jax
+from flax import errors, linen
+
+from bnstats.audit.core.array_model import FLAGS, Handler, LayerCall, in_evaluation, mode_arguments, noise_seed
+from bnstats.audit.core.protocol import Layer, Model, Statistics
+from bnstats.audit.flax.flax_model import FlaxModel, Forward, described, name_of, output_of, statistics_of
+from bnstats.audit.flax.linen_variables import norm_paths, plain, stored, with_statistics
+
+
+class LinenModel(FlaxModel):
+    """A linen module and variables of its own, which a pass cannot change."""
+
+    def __init__(self, module: linen.Module, variables: Mapping[str, Any], example: Any, forward: Forward) -> None:
+        self._module, self._example, self._forward = module, example, forward
+        self._start = self._variables = plain(variables)
+        self._found: dict[str, Any] = {}
+        self._moved: Mapping[str, Any] = {}
+        super().__init__(example)
+
+    def run(self, batch: Any, training: bool, handle: Handler) -> Any:
+        """Return the model's output, with every call of a layer done by `handle`."""
+        module, call, alone = self._module, type(self._module).__call__, [False]
+
+        def take_over(next_call: Callable[..., Any], args: Any, kwargs: Any, context: Any) -> Any:
+            layer, path = context.module, context.module.path
+            if alone[0] or context.method_name != "__call__" or path not in self._paths:
+                return next_call(*args, **kwargs)
+            if getattr(layer, "axis_name", None) is not None:
+                object.__setattr__(layer, "axis_name", None)  # the copy runs on one device
+            self._found[name_of(path)] = layer
+
+            def normalized(statistics: Statistics) -> Any:
+                own = layer.clone(parent=None, name=None, **mode_fields(layer, training=False))
+                held = {**layer.variables, "batch_stats": stored(layer.variables["batch_stats"], statistics)}
+                alone[0] = True
+                try:
+                    return in_evaluation(own.bind(held).__call__, args, kwargs)
+                finally:
+                    alone[0] = False
+
+            axis, mask, own_call = getattr(layer, "axis", -1), kwargs.get("mask"), partial(next_call, *args, **kwargs)
+            return handle(LayerCall(name_of(path), args[0], axis, mask, own_call, normalized))
+
+        moded = module.clone(parent=None, **mode_fields(module, training))
+        with linen.intercept_methods(take_over), jax.disable_jit(self.eager):
+            apply = partial(self._apply, moded, noise_seed(batch), training, **mode_arguments(call, training))
+            return output_of(apply, call, batch, self._forward)
+
+    def _apply(self, module: linen.Module, seed: int, training: bool, *args: Any, **kwargs: Any) -> Any:
+        """Apply the module; in evaluation mode nothing may change, unless the module insists."""
+        rngs = {"params": jax.random.key(seed), "dropout": jax.random.key(seed)}
+        apply = partial(module.apply, self._variables, *args, rngs=rngs, **kwargs)
+        if not training:
+            try:
+                return apply()
+            except errors.ModifyScopeVariableError:  # a layer uses its batch in evaluation mode, too
+                pass
+        output, self._moved = apply(mutable=["batch_stats"])
+        return output
+
+    @contextmanager
+    def restored(self, keep_statistics: bool) -> Iterator[None]:
+        """Keep the running statistics of a pass, if so wished; it changes nothing else."""
+        self._moved = {}
+        yield
+        if keep_statistics:
+            self._variables = {**self._variables, **plain(self._moved)}
+
+    @property
+    def _paths(self) -> Mapping[tuple[str, ...], Mapping[str, Any]]:
+        return norm_paths(self._variables.get("batch_stats", {}))
+
+    def described(self, name: str, calls: int) -> Layer:
+        """Return the description of a layer."""
+        return described(self._found[name], name, self.get()[name], calls)
+
+    def all_layers(self) -> Sequence[str]:
+        """Return the names of all batch-norm layers."""
+        return [name_of(path) for path in self._paths]
+
+    def get(self) -> dict[str, Statistics]:
+        """Return the running statistics of all layers."""
+        return {name_of(path): statistics_of(held["mean"], held["var"]) for path, held in self._paths.items()}
+
+    def set(self, statistics: Mapping[str, Statistics]) -> None:
+        """Replace the running statistics of these layers."""
+        self._variables = with_statistics(self._variables, statistics)
+
+    def copy(self) -> Model:
+        """Return another private copy."""
+        return LinenModel(self._module, self._start, self._example, self._forward)
+
+
+def mode_fields(module: linen.Module, training: bool) -> dict[str, bool | None]:
+    """Return the fields of a linen module that set its mode; None where its call has an argument of that name."""
+    named = mode_arguments(type(module).__call__, training)
+    return {f.name: None if f.name in named else FLAGS[f.name] == training for f in fields(module) if f.name in FLAGS}

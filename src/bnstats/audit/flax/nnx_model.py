@@ -1,0 +1,112 @@
+"""Private copies of NNX modules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from bnstats.audit.core.array_model import Handler, LayerCall, in_evaluation, mode_arguments, noise_seed
+from bnstats.audit.core.copier.copier import Copier
+from bnstats.audit.core.protocol import Layer, Model, Statistics
+from bnstats.audit.flax.flax_model import HANDLERS, FlaxModel, Forward, described, name_of, output_of, statistics_of
+
+
+class NNXModel(FlaxModel):
+    """A private copy of an NNX module, whose arrays are those of the original: they cannot change."""
+
+    def __init__(self, original: nnx.Module, example: Any, forward: Forward) -> None:
+        self._original, self._example, self._forward = original, example, forward
+        self._model = Copier(HANDLERS).copy(original)
+        self._norms = batch_norms(self._model)
+        self._handle: Handler | None = None
+        for name, layer in self._norms.items():
+            object.__setattr__(layer, "__class__", self._taken_over(name, type(layer)))
+        super().__init__(example)
+
+    def _taken_over(self, name: str, kind: Any) -> type:
+        """Return a class for a layer of the copy that hands each call to the pass that runs."""
+        owner = self
+
+        class TakenOver(kind):
+            def __call__(self, *args: Any, **kwargs: Any) -> Any:
+                call = super().__call__
+
+                def normalized(statistics: Statistics) -> Any:
+                    write({name: self}, {name: statistics})
+                    return in_evaluation(call, args, kwargs)
+
+                if owner._handle is None:
+                    return call(*args, **kwargs)
+                axis, mask, own = getattr(self, "axis", -1), kwargs.get("mask"), partial(call, *args, **kwargs)
+                return owner._handle(LayerCall(name, args[0], axis, mask, own, normalized))
+
+        return TakenOver
+
+    def run(self, batch: Any, training: bool, handle: Handler) -> Any:
+        """Return the model's output, with every call of a layer done by `handle`."""
+        (self._model.train if training else self._model.eval)()
+        for _, stream in nnx.iter_graph(self._model):
+            if isinstance(stream, nnx.RngCount):
+                stream[...] = jnp.asarray(noise_seed(batch), stream[...].dtype)
+        call = type(self._model).__call__
+        model = partial(self._model, **mode_arguments(call, training))
+        self._handle = handle
+        try:
+            with jax.disable_jit(self.eager):
+                return output_of(model, call, batch, self._forward)
+        finally:
+            self._handle = None
+
+    @contextmanager
+    def restored(self, keep_statistics: bool) -> Iterator[None]:
+        """Put back what a pass moves: variables and, unless kept, running statistics."""
+        before = nnx.clone(nnx.state(self._model))
+        try:
+            yield
+        finally:
+            statistics = nnx.clone(nnx.state(self._model, nnx.BatchStat))
+            nnx.update(self._model, before)
+            if keep_statistics:
+                nnx.update(self._model, statistics)
+
+    def described(self, name: str, calls: int) -> Layer:
+        """Return the description of a layer."""
+        return described(self._norms[name], name, self.get()[name], calls)
+
+    def all_layers(self) -> Sequence[str]:
+        """Return the names of all batch-norm layers."""
+        return list(self._norms)
+
+    def get(self) -> dict[str, Statistics]:
+        """Return the running statistics of all layers."""
+        return {name: statistics_of(layer.mean[...], layer.var[...]) for name, layer in self._norms.items()}
+
+    def set(self, statistics: Mapping[str, Statistics]) -> None:
+        """Replace the running statistics of these layers."""
+        write(self._norms, statistics)
+
+    def copy(self) -> Model:
+        """Return another private copy."""
+        return NNXModel(self._original, self._example, self._forward)
+
+
+def batch_norms(model: nnx.Module) -> dict[str, Any]:
+    """Return the batch-norm layers of an NNX module by their paths: those with batch statistics `mean` and `var`."""
+    return {
+        name_of(path): layer
+        for path, layer in nnx.iter_modules(model)
+        if all(isinstance(getattr(layer, name, None), nnx.BatchStat) for name in ("mean", "var"))
+    }
+
+
+def write(layers: Mapping[str, Any], statistics: Mapping[str, Statistics]) -> None:
+    """Replace the running statistics of NNX layers."""
+    for name, (mean, var) in statistics.items():
+        for variable, value in ((layers[name].mean, mean), (layers[name].var, var)):
+            variable[...] = jnp.asarray(value, variable[...].dtype).reshape(variable[...].shape)
