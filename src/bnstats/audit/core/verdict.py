@@ -83,7 +83,8 @@ def _without_gain(case: Case, gains: dict[str, Estimate]) -> Judgment:
     """Return fine if every interval excludes a gain of `effect`, else not judged."""
     unit, lost = case.trial.scorers[0].unit, case.bad("running")
     evidence = {f"gain of {kind}": gained.value for kind, gained in gains.items()}
-    most = max(gains.values(), key=lambda g: -math.inf if math.isnan(g.high) else g.high)
+    kind, most = max(gains.items(), key=lambda found: -math.inf if math.isnan(found[1].high) else found[1].high)
+    what = f"{kind.replace('_', ' ').capitalize()} statistics gain {most} {unit}"
     if any(math.isnan(g.high) for g in gains.values()):
         number = len(case.trial.batches)
         reason = f"{number} {'batch leaves' if number == 1 else 'batches leave'} no interval for a gain."
@@ -101,11 +102,11 @@ def _without_gain(case: Case, gains: dict[str, Estimate]) -> Judgment:
         )
         return Judgment("not_judged", None, reason, None, evidence)
     if most.high < case.effect:
-        reason = f"Other statistics gain {most} {unit} at most; a gain of {case.effect:g} is excluded."
+        reason = f"{what}, others less; a gain of {case.effect:g} is excluded."
         if origins := consistent(case):
             reason += f" Running statistics are consistent with {' and '.join(ORIGIN_WORDS[o] for o in origins)}."
         return Judgment("fine", None, reason, None, evidence | {"consistent with": origins})
-    reason = f"Other statistics gain {most} {unit}, which neither shows nor excludes {case.effect:g}."
+    reason = f"{what}, which neither shows nor excludes {case.effect:g}."
     if most.value < case.effect:
         more = ((most.high - most.value) / (case.effect - most.value)) ** 2 * len(case.trial.batches)
         if more < 1e5:

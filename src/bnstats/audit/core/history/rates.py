@@ -49,6 +49,10 @@ def filled(statistics: Statistics, mean: float, var: float) -> Statistics:
     return Statistics(np.full_like(statistics.mean, mean), np.full_like(statistics.var, var))
 
 
+# Passes over one batch that show if evaluation is random.
+AGAIN = 3
+
+
 @dataclass(frozen=True)
 class Use:
     """What running statistics do to outputs.
@@ -61,7 +65,7 @@ class Use:
     training : bool
         True if those of layers that training does not update change an output in training mode.
     repeats : bool
-        True if two evaluation passes over one batch give the same output.
+        True if evaluation passes over one batch give the same output.
     """
 
     evaluation: bool
@@ -91,8 +95,9 @@ def measure_use(model: Model, batch: Any, still: list[str]) -> Use:
     low = {name: filled(statistics, 0.25, 0.5) for name, statistics in before.items()}
     high = {name: filled(statistics, -0.25, 2.0) for name, statistics in before.items()}
     try:
-        first, again, other = outputs(low, False), outputs(low, False), outputs(high, False)
-        noise, scale = _difference(first, again), _scale(first)
+        first, other = outputs(low, False), outputs(high, False)
+        noise = max(_difference(first, outputs(low, False)) for _ in range(AGAIN))
+        scale = _scale(first)
         hidden = not noise <= 1e-3 * scale
         evaluation = hidden or _difference(first, other) > 10 * noise
         training = False
