@@ -23,12 +23,11 @@ OUTCOME = pd.Series(RNG.normal(size=ROWS), LABELS)
 FRAME = pd.DataFrame(RNG.normal(size=(ROWS, 3)), LABELS, columns=["a", "b", "c"])
 BATCH = pd.Series(np.repeat(["p", "q", "r"], 4), LABELS)
 CLASS = pd.Series(np.tile([0, 1], 6), LABELS)
-SUBJECT = pd.Series(list("uvwuvwuvwuvw"), LABELS)
 ORDER = np.random.default_rng(1).permutation(ROWS)
 NETWORK = bn.networks.Network.initial(bn.networks.Recipe(hidden=(3,)), 3, 2, np.random.default_rng(0))
 BATCHES = np.arange(ROWS).reshape(2, 6)
 CENTER = CORRECTIONS["center"]
-ROWS_OF_FIT = {"x": X, "key": BATCH, "keep": OUTCOME, "second_batch": CLASS, "subject": SUBJECT}
+ROWS_OF_FIT = {"x": X, "key": BATCH, "keep": OUTCOME, "second_batch": CLASS}
 
 
 def refusal(function: Callable[..., Any], **given: Any) -> list[str]:
@@ -115,7 +114,8 @@ def callables() -> Iterator[tuple[str, Callable[..., Any]]]:
         except ModuleNotFoundError:  # what needs PyTorch, where it is not installed
             continue
         space = isinstance(thing, ModuleType)
-        found = {f"{name}.{inner}": getattr(thing, inner) for inner in thing.__all__} if space else {name: thing}
+        names = [inner for inner in thing.__all__ if not inner.endswith("Callback")] if space else []
+        found = {f"{name}.{inner}": getattr(thing, inner) for inner in names} if space else {name: thing}
         for path, one in found.items():
             if not isinstance(one, type):
                 yield from [(path, one)] if callable(one) else []

@@ -16,6 +16,7 @@ from docs.extensions.written import write
 ROOMS = {
     "studies": "Measuring functions: ready-made studies",
     "audit": "Audit of a trained model, recalibration and advice",
+    "monitor": "Monitor of a network that trains",
     "claims": "Verdicts on claims",
     "sampling": "Populations, and how batches of values are drawn",
     "datasets": "Labeled rows, and how batches of rows are drawn",
@@ -30,6 +31,7 @@ SPACES = {
     "effects": "Batch effects and drifts to simulate",
     "estimators": "Estimators with a parameter",
     "exceptions": "Warnings and errors",
+    "monitor": "Adapters of the monitor for frameworks",
     "networks": "The networks that studies train",
     "normalizers": "Normalizers of hidden units",
     "plots": "Figures from tidy tables",

@@ -7,6 +7,7 @@ from . import (
     effects as effects,
     estimators as estimators,
     exceptions as exceptions,
+    monitor as monitor,
     networks as networks,
     normalizers as normalizers,
     plots as plots,
@@ -31,6 +32,7 @@ from .datasets.row_batching import (
     Sorted as Sorted,
     WithReplacement as WithReplacement,
 )
+from .monitor.monitor import BatchNormMonitor as BatchNormMonitor
 from .sampling.batching import (
     IID as IID,
     Autocorrelated as Autocorrelated,

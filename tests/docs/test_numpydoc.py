@@ -31,7 +31,8 @@ def named() -> Iterator[tuple[str, Any]]:
             value = getattr(bn, name)
         except ModuleNotFoundError:  # what needs PyTorch, where it is not installed
             continue
-        inner = value.__all__ if isinstance(value, ModuleType) else [None]
+        # Callbacks are classes of frameworks, and importing one can need a backend that is not installed.
+        inner = [n for n in value.__all__ if not n.endswith("Callback")] if isinstance(value, ModuleType) else [None]
         for path, thing in ((f"{name}.{n}", getattr(value, n)) if n else (name, value) for n in inner):
             if callable(thing) and not getattr(thing, "__module__", "").startswith(NOT_YET):
                 yield f"bnstats.{path}", thing

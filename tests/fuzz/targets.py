@@ -42,6 +42,8 @@ SLOW += (
 LEFT_OUT = {"Study", "networks.Network.evaluate", "show_versions"}
 # scikit-learn's own checks call it with odd values (tests/corrections/test_corrector.py).
 CHECKED_ELSEWHERE = {"corrections.Corrector"}
+# Frameworks call their methods, most of which are those of their base classes.
+CALLBACKS = {"LightningCallback", "TrainerCallback", "KerasCallback"}
 # What others return and nobody makes by hand; its methods are called.
 MADE_BY_OTHERS = {"corrections.Fitted", "summaries.Evidence"}
 
@@ -126,7 +128,6 @@ BY_NAME: dict[str, Callable[[], Any]] = {
     "key": lambda: BATCH.copy(),
     "keep": lambda: ROWS[:, 1].copy(),
     "second_batch": lambda: LABELS.copy(),
-    "subject": lambda: None,
     "formula": lambda: "keep",
     "mean_only": lambda: False,
     "steps": lambda: 4,
@@ -245,6 +246,9 @@ BY_NAME: dict[str, Callable[[], Any]] = {
     "trained_with": lambda: bn.Shuffled(),
     "training_batch_size": lambda: 4,
     "step_length": lambda: 0.1,
+    "buffers": lambda: {"norm": (np.zeros(3), np.ones(3))},
+    "batch_stats": lambda: {"norm": {"mean": np.zeros(3), "var": np.ones(3)}},
+    "state": lambda: bn.BatchNormMonitor().state_dict(),
     "replicates": lambda: {"b": ROWS[:, 0], "s": np.ones(60), "low": ROWS[:, 0] - 1, "high": ROWS[:, 0] + 1},
     "se": lambda: 0.2,
     "p": lambda: "p",
@@ -334,6 +338,7 @@ BY_CALL: dict[str, dict[str, Callable[[], Any]]] = {
     },
     "plots.series": {"x": lambda: "batch_size"},
     "plots.intervals": {"labels": lambda: ["a", "b"]},
+    "BatchNormMonitor.to_html": {"path": lambda: "monitor.html", "overwrite": lambda: True},
     "results.Audit.to_html": {"path": lambda: "report.html", "overwrite": lambda: True},
     "results.Simulation.leaving_out": {"row": lambda: 0},
     "claims.BatchStatistic": {"statistic": lambda: np.ptp},
@@ -504,7 +509,8 @@ def public() -> Iterator[tuple[str, Any]]:
         if name in ("audit", "merge_stores"):
             yield name, written_out(name)
         elif isinstance(thing, ModuleType) and name != "exceptions":
-            found = ((f"{name}.{inner}", getattr(thing, inner)) for inner in thing.__all__)
+            names = (inner for inner in thing.__all__ if inner not in CALLBACKS)
+            found = ((f"{name}.{inner}", getattr(thing, inner)) for inner in names)
             yield from ((inner, what) for inner, what in found if callable(what) and inner not in CHECKED_ELSEWHERE)
         elif callable(thing):
             yield name, thing

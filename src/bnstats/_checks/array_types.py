@@ -12,3 +12,4 @@ Float32Array = NDArray[np.float32]
 RealArray = NDArray[Any]
 """Floats of single or double precision; the result has the precision of the input."""
 IntArray = NDArray[np.int64]
+BoolArray = NDArray[np.bool_]

@@ -9,8 +9,6 @@ from functools import partial, wraps
 from pathlib import Path
 from typing import Any, ParamSpec, TypedDict, TypeVar
 
-from numpy.random import SeedSequence
-
 from bnstats._checks.numbers import interval, seed, whole
 from bnstats._checks.safe_text import write_out_codes
 from bnstats._checks.values import flag, optional, store_path
@@ -24,7 +22,7 @@ Check = Callable[[str, Any], Any]
 class WorkerOptions(TypedDict, total=False):
     """Options of a run whose number of replicates its own rule decides."""
 
-    seed: int | SeedSequence
+    seed: int
     executor: Executor | int | None
     store: str | Path | None
     progress: bool | None
@@ -34,7 +32,7 @@ class RunOptions(TypedDict, total=False):
     """Options of a run, with the same names in every measuring function; `DOCUMENTATION` describes them."""
 
     precision: float | None
-    seed: int | SeedSequence
+    seed: int
     executor: Executor | JobArray | int | None
     store: str | Path | None
     progress: bool | None
@@ -42,7 +40,7 @@ class RunOptions(TypedDict, total=False):
 
 
 WORKER_DOCUMENTATION = """\
-seed : int or SeedSequence
+seed : int
     Seed of all random numbers.
 executor : None, int, concurrent.futures.Executor or JobArray
     Workers that simulate the blocks. None: one thread per core; an int: number of threads. Results do not depend on

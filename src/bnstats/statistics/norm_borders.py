@@ -22,3 +22,6 @@ STREAMS_APART = 0.3
 
 EFFECT = 0.01
 """Smallest gain worth a word, in nats for classes."""
+
+DISPLACEMENT = 0.1
+"""Displacement of running statistics, in standard deviations of the normalized values."""

@@ -28,9 +28,7 @@ def pack(part: Tally | KeptReplicates) -> bytes:
     """
     arrays = {name: np.ascontiguousarray(array) for name, array in part.arrays().items()}
     shapes = {name: [array.dtype.newbyteorder("<").str, list(array.shape)] for name, array in arrays.items()}
-    causes = getattr(part, "failures", None)
-    failures = {} if causes is None else {"failures": causes}
-    header = json.dumps({"keys": part.keys, "arrays": shapes, **failures}).encode()
+    header = json.dumps({"keys": part.keys, "arrays": shapes}).encode()
     parts = [array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes() for array in arrays.values()]
     return zlib.compress(b"".join([header, b"\n", *parts]), level=1)
 
@@ -50,9 +48,7 @@ def unpack(payload: bytes, kind: type[Part]) -> Part:
             raise ValueError("cut short, or too large")
         header, _, body = content.partition(b"\n")
         described = json.loads(header)
-        arrays = _arrays(described["arrays"], body, kind.kinds)
-        failures = {"failures": described["failures"]} if "failures" in described else {}
-        return kind.of_arrays(described["keys"], arrays, **failures)
+        return kind.of_arrays(described["keys"], _arrays(described["arrays"], body, kind.kinds))
     except (zlib.error, KeyError, TypeError, AttributeError, RecursionError, OverflowError) as error:
         raise ValueError(f"no block: {error}") from error
 

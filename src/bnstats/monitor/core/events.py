@@ -1,0 +1,257 @@
+"""What a monitor names at a check: each event with its rule, in the order in which a reader should mend them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from bnstats._checks.array_types import BoolArray
+from bnstats.monitor.core.measures import Measures
+from bnstats.monitor.core.readings import Reading
+from bnstats.monitor.core.state import State
+from bnstats.monitor.core.weights import start_weight
+from bnstats.statistics.norm_borders import DISPLACEMENT, START_WEIGHT
+
+CLEAR_LAG = 3.0
+"""Lag in units of chance above which it is called one."""
+ALTERNATING = 1.6
+"""Von Neumann ratio of batch statistics above which sources alternate."""
+CLEAR = 2 * DISPLACEMENT
+"""Lag that is named; half of it is usual while a network learns fast."""
+DRIFT = 2.0
+"""Drift in units of chance below which no weights have moved; 25 and more where they had, in tuning."""
+STILL = 100
+"""Steps after which weights should have moved."""
+UNMOVED = 20
+"""Steps without an update after which a layer is frozen."""
+TWICE = 10
+"""Steps in a row with more updates than batches after which statistics are updated twice."""
+MOST_ROUNDED = 0.5
+"""Share of rounded channels above which a layer's buffers are too coarse."""
+QUIET = 5
+"""Checks after which an event that ended may begin anew."""
+
+
+class Event(NamedTuple):
+    """Something that began: at which step, its code, the layer that shows it most, and a sentence with numbers."""
+
+    step: int
+    code: str
+    layer: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Check:
+    """What rules see: the measures after a read, and how training goes on."""
+
+    measures: Measures
+    state: State
+    reading: Reading
+    step: int
+    total_steps: int | None
+    batch_size: int | None
+
+
+@dataclass(frozen=True)
+class Rule:
+    """When an event holds, how far each layer is from where it would not, and what is said.
+
+    Attributes
+    ----------
+    code : str
+        Name of the event.
+    holds : callable (Check) -> array of bool
+        Layers that show it.
+    size : callable (Check) -> array
+        The largest value belongs to the layer that is named.
+    message : str, or callable (Check, int) -> str
+        A sentence about one layer.
+    checks : int
+        Checks in a row at which it must hold.
+    """
+
+    code: str
+    holds: Callable[[Check], Any]
+    size: Callable[[Check], Any]
+    message: str | Callable[[Check, int], str]
+    checks: int = 1
+
+
+def start_at_end(check: Check) -> Any:
+    """Return the weight that the start values will have after the last step; nan where the end is not known."""
+    if check.total_steps is None:
+        return np.full(check.state.start.shape, np.nan)
+    left = max(check.total_steps - check.step, 0)
+    return check.state.start * start_weight(check.reading.weight, np.full(check.state.start.shape, float(left)))
+
+
+def _frozen(check: Check) -> BoolArray:
+    return np.asarray((check.step - check.state.moved >= UNMOVED) & check.reading.known)
+
+
+def _still(check: Check) -> BoolArray:
+    z, known = check.measures.drift_z, check.measures.known
+    return np.asarray(known & bool(check.step >= STILL and (z[known] < DRIFT).all()))
+
+
+def _few_rows(check: Check) -> Any:
+    return check.measures.n_eff < (check.batch_size or 0) / 2
+
+
+def _start(check: Check, i: int) -> str:
+    return (
+        f"at the last step, {check.total_steps}, the start values 0 and 1 will still have a weight of "
+        f"{start_at_end(check)[i]:.0%} in the running statistics"
+    )
+
+
+def _noise(check: Check, i: int) -> str:
+    m = check.measures
+    return f"noise displaces the running statistics by {m.noise[i]:.2f} sd: each batch counts for {_weight(check, i)}"
+
+
+def _lag(check: Check, i: int) -> str:
+    m = check.measures
+    return f"the running statistics are {m.lag[i]:.2f} sd behind the batches ({m.lag_z[i]:.0f} times what chance gives)"
+
+
+def _dependent(check: Check, i: int) -> str:
+    return (
+        f"a batch of {check.batch_size} rows is worth {check.measures.n_eff[i]:.1f} independent values: rows of a "
+        "batch are alike"
+    )
+
+
+def _alternating(check: Check, i: int) -> str:
+    return (
+        f"successive batches come from two sources in turn (von Neumann ratio {check.measures.alternation[i]:.2f}, "
+        "1 if batches are independent)"
+    )
+
+
+def _rounded(check: Check, i: int) -> str:
+    return (
+        f"the buffers are rounded more than batches vary in {check.measures.rounded[i]:.0%} of the channels: small "
+        "updates get lost"
+    )
+
+
+def _weight(check: Check, i: int) -> str:
+    weight = check.reading.weight[i]
+    return "1/t" if np.isnan(weight) else f"{weight:.3g}"
+
+
+RULES = (
+    Rule(
+        "not_finite",
+        lambda c: ~c.reading.known,
+        lambda c: c.state.seen,
+        "the running statistics are not finite, and stay so in evaluation mode",
+    ),
+    Rule(
+        "frozen",
+        _frozen,
+        lambda c: c.step - c.state.moved,
+        "the running statistics do not move: what they should be is unknown since then",
+    ),
+    Rule("start_remains", lambda c: start_at_end(c) > START_WEIGHT, start_at_end, _start),
+    Rule(
+        "updated_twice",
+        lambda c: c.state.extra >= TWICE,
+        lambda c: c.state.extra,
+        "each batch updates the running statistics more than once",
+    ),
+    Rule("low_precision", lambda c: c.measures.rounded > MOST_ROUNDED, lambda c: c.measures.rounded, _rounded),
+    Rule(
+        "weights_still",
+        _still,
+        lambda c: -c.measures.drift_z,
+        "batch statistics have not drifted since the first step: the weights do not move",
+    ),
+    Rule(
+        "alternating_sources",
+        lambda c: c.measures.alternation > ALTERNATING,
+        lambda c: c.measures.alternation,
+        _alternating,
+        3,
+    ),
+    Rule("dependent_batches", _few_rows, lambda c: -c.measures.n_eff, _dependent, 3),
+    Rule("noise", lambda c: c.measures.noise > DISPLACEMENT, lambda c: c.measures.noise, _noise),
+    Rule(
+        "lag",
+        lambda c: (c.measures.lag > np.maximum(CLEAR, c.measures.noise)) & (c.measures.lag_z > CLEAR_LAG),
+        lambda c: c.measures.lag,
+        _lag,
+        3,
+    ),
+    Rule(
+        "dead_channels",
+        lambda c: c.measures.dead > 0,
+        lambda c: c.measures.dead,
+        lambda c, i: f"{c.measures.dead[i]:.0f} channels have no variance",
+        2,
+    ),
+)
+ALWAYS = ("not_finite", "frozen", "start_remains", "updated_twice", "dead_channels")
+"""Rules about layers whose measures need not be known."""
+
+
+@dataclass
+class Named:
+    """Which rules have held, for how many checks in a row, and when last.
+
+    Attributes
+    ----------
+    held : dict
+        For each code, the checks in a row of each layer.
+    last : dict
+        For each event that was named, the last check at which it held.
+    checks : int
+        Checks so far.
+    """
+
+    held: dict[str, dict[str, int]] = field(default_factory=dict)
+    last: dict[str, int] = field(default_factory=dict)
+    checks: int = 0
+
+    def judge(self, check: Check, every: int) -> list[Event]:
+        """Return the events that begin at a check."""
+        self.checks += 1
+        found = []
+        for rule in RULES:
+            with np.errstate(invalid="ignore"):
+                holds = np.asarray(rule.holds(check), bool)
+                holds = holds if rule.code in ALWAYS else holds & check.measures.known
+                event = self._named(rule, check, holds, every)
+            if event is not None:
+                found.append(event)
+        return found
+
+    def _named(self, rule: Rule, check: Check, holds: BoolArray, every: int) -> Event | None:
+        names = check.reading.layout.names
+        before = self.held.get(rule.code, {})
+        counts = {names[i]: before.get(names[i], 0) + 1 for i in np.flatnonzero(holds)}
+        self.held[rule.code] = counts
+        ready = np.array([counts.get(name, 0) >= rule.checks for name in names])
+        if not ready.any():
+            return None
+        known_before = self.checks - self.last.get(rule.code, -QUIET - 1) <= QUIET
+        self.last[rule.code] = self.checks
+        if known_before:
+            return None
+        layer = int(np.argmax(np.where(ready, rule.size(check), -np.inf)))
+        more = int(ready.sum()) - 1
+        also = f" ({more} more layer{'s' if more > 1 else ''} too)" if more else ""
+        since = _began(rule, check, layer, (counts[names[layer]] - 1) * every)
+        text = rule.message if isinstance(rule.message, str) else rule.message(check, layer)
+        return Event(since, rule.code, names[layer], text + also)
+
+
+def _began(rule: Rule, check: Check, layer: int, before: int) -> int:
+    if rule.code == "frozen":
+        return int(check.state.moved[layer]) + 1
+    return 1 if rule.code in ("start_remains", "weights_still") else max(check.step - before, 1)
