@@ -13,8 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.testing import assert_allclose, assert_array_equal
 
+from bnstats.audit.core.array_model import as_numpy
 from bnstats.audit.core.kinds import population
 from bnstats.audit.core.protocol import Framework, Model, Statistics
+from bnstats.audit.core.random_state import random_state
 from bnstats.statistics.conventions import CONVENTIONS
 
 CLOSE = {"rtol": 2e-5, "atol": 2e-5}
@@ -89,7 +91,7 @@ def evaluation_is_that_of_deployment_and_moves_nothing(subject: Subject) -> None
     before = model.get()
     for batch in subject.batches:
         found = model.to_numpy(model.eval_pass(batch))
-        assert_allclose(found, subject.evaluate(batch[0]), **CLOSE)
+        assert_allclose(found, subject.evaluate(as_numpy(batch[0])), **CLOSE)
     assert_array_equal(found, model.to_numpy(model.eval_pass(batch)))
     assert_same(model.get(), before)
 
@@ -98,7 +100,7 @@ def evaluation_uses_what_was_set(subject: Subject) -> None:
     model = subject.isolated()
     given = other(model.get())
     model.set(given)
-    x = subject.batches[0][0]
+    x = as_numpy(subject.batches[0][0])
     assert_allclose(model.to_numpy(model.eval_pass(subject.batches[0])), subject.reference(x, given)[0], **CLOSE)
 
 
@@ -107,7 +109,7 @@ def a_batch_pass_normalizes_by_the_batch_and_moves_nothing(subject: Subject) -> 
     before = model.get()
     for batch in subject.batches:
         found = model.to_numpy(model.batch_pass(batch))
-        assert_allclose(found, subject.reference(batch[0], None)[0], **CLOSE)
+        assert_allclose(found, subject.reference(as_numpy(batch[0]), None)[0], **CLOSE)
     assert_same(model.get(), before)
 
 
@@ -125,7 +127,8 @@ def running_statistics_move_by_their_weight(subject: Subject) -> None:
     start = model.get()
     for value in (0.0, 1.0):
         model.set({n: Statistics(0 * s.mean + value, 0 * s.var + value) for n, s in start.items()})
-        model.train_pass(batch)
+        with random_state([], 0):
+            model.train_pass(batch)
         after.append(model.get())
     for name, weight in subject.weights.items():
         for low, high in zip(*(s[name] for s in after), strict=True):
@@ -135,9 +138,11 @@ def running_statistics_move_by_their_weight(subject: Subject) -> None:
 def running_statistics_follow_the_moments_of_their_inputs(subject: Subject) -> None:
     model, batch = subject.isolated(), subject.batches[0]
     before, ddof = model.get(), CONVENTIONS[model.convention].ddof
-    seen = model.moments(batch, "train")
+    with random_state([], 0):
+        seen = model.moments(batch, "train")
     model.set(before)
-    model.train_pass(batch)
+    with random_state([], 0):
+        model.train_pass(batch)
     after = model.get()
     for layer in model.layers:
         weight = subject.weights[layer.name]
@@ -153,7 +158,7 @@ def moments_are_those_of_the_inputs(subject: Subject) -> None:
     given = other(model.get())
     for mode, statistics in (("eval", given), ("batch", None)):
         model.set(given)
-        inputs = subject.reference(batch[0], statistics)[1]
+        inputs = subject.reference(as_numpy(batch[0]), statistics)[1]
         seen = model.moments(batch, mode)  # type: ignore[arg-type]
         assert list(seen) == [layer.name for layer in model.layers] == list(inputs)
         for layer in model.layers:
@@ -168,7 +173,7 @@ def population_statistics_are_those_of_one_big_batch(subject: Subject) -> None:
     """In lockstep, or by a pass for each layer; rows that differ in shape cannot be one batch."""
     model = subject.isolated()
     found = population(model, subject.batches)
-    big = np.concatenate([x for x, _ in subject.batches])
+    big = np.concatenate([as_numpy(x) for x, _ in subject.batches])
     inputs = subject.reference(big, found)[1]
     called = {layer.name for layer in model.layers}
     assert found.keys() == called & model.get().keys()
@@ -204,7 +209,7 @@ def a_copy_is_as_the_original_was(subject: Subject) -> None:
 
 def original_and_batches_stay_as_they_are(subject: Subject) -> None:
     before = {name: np.array(array) for name, array in subject.state().items()}
-    data = [tuple(np.array(part) for part in batch) for batch in subject.batches]
+    data = [tuple(as_numpy(part) for part in batch) for batch in subject.batches]
     with subject.framework.guarded(subject.model, [], 0) as guard:
         model = subject.isolated()
         model.set(other(model.get()))
@@ -221,7 +226,7 @@ def original_and_batches_stay_as_they_are(subject: Subject) -> None:
         assert_array_equal(np.asarray(after[name]), array, err_msg=name)
     for batch, kept in zip(subject.batches, data, strict=True):
         for part, was in zip(batch, kept, strict=True):
-            assert_array_equal(np.asarray(part), was)
+            assert_array_equal(as_numpy(part), was)
 
 
 def statistics_are_written_to_the_users_model(subject: Subject) -> None:

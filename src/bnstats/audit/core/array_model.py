@@ -134,6 +134,17 @@ class ArrayModel(ABC):
     def own(self, batch: Any) -> Any:
         """Return a copy of a batch, as this framework takes it."""
 
+    def seed_of(self, batch: Any, training: bool) -> int:
+        """Return a seed for the random numbers of a pass: in training mode, the same whenever the batch is the same.
+
+        What a training pass does to statistics can then be compared. In evaluation mode passes differ, which shows
+        models that draw random numbers there.
+        """
+        self._passes += 1
+        return noise_seed(batch) if training else self._passes
+
+    _passes = 0
+
     def train_pass(self, batch: Any) -> Any:
         """Return the output in training mode; only running statistics move."""
         return self._pass(batch, "train", keep_statistics=True)
@@ -179,7 +190,7 @@ def as_numpy(leaf: Any) -> Any:
     """Return a copy of an array of any framework as a NumPy array; other objects as they are."""
     if hasattr(leaf, "detach"):  # a tensor of PyTorch, on any device
         leaf = leaf.detach().cpu()
-        leaf = leaf.float() if "bfloat16" in str(leaf.dtype) else leaf
+        leaf = (leaf.float() if "bfloat16" in str(leaf.dtype) else leaf).numpy()
     return np.array(leaf) if hasattr(leaf, "__array__") else leaf
 
 
@@ -223,7 +234,7 @@ def no_device(device: Any) -> None:
 
 
 def noise_seed(batch: Any) -> int:
-    """Return a seed for the random numbers of a pass: the same whenever the batch is the same."""
+    """Return a seed from the numbers of a batch."""
     seen = [0]
 
     def add(leaf: Any) -> Any:

@@ -11,7 +11,7 @@ from typing import Any
 import jax
 from flax import errors, linen
 
-from bnstats.audit.core.array_model import FLAGS, Handler, LayerCall, in_evaluation, mode_arguments, noise_seed
+from bnstats.audit.core.array_model import FLAGS, Handler, LayerCall, in_evaluation, mode_arguments
 from bnstats.audit.core.protocol import Layer, Model, Statistics
 from bnstats.audit.flax.flax_model import FlaxModel, Forward, described, name_of, output_of, statistics_of
 from bnstats.audit.flax.linen_variables import norm_paths, plain, stored, with_statistics
@@ -53,7 +53,7 @@ class LinenModel(FlaxModel):
 
         moded = module.clone(parent=None, **mode_fields(module, training))
         with linen.intercept_methods(take_over), jax.disable_jit(self.eager):
-            apply = partial(self._apply, moded, noise_seed(batch), training, **mode_arguments(call, training))
+            apply = partial(self._apply, moded, self.seed_of(batch, training), training, **mode_arguments(call, training))
             return output_of(apply, call, batch, self._forward)
 
     def _apply(self, module: linen.Module, seed: int, training: bool, *args: Any, **kwargs: Any) -> Any:

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from bnstats.audit.core.array_model import Handler, LayerCall, in_evaluation, mode_arguments, noise_seed
+from bnstats.audit.core.array_model import Handler, LayerCall, in_evaluation, mode_arguments
 from bnstats.audit.core.copier.copier import Copier
 from bnstats.audit.core.protocol import Layer, Model, Statistics
 from bnstats.audit.flax.flax_model import HANDLERS, FlaxModel, Forward, described, name_of, output_of, statistics_of
@@ -51,9 +51,10 @@ class NNXModel(FlaxModel):
     def run(self, batch: Any, training: bool, handle: Handler) -> Any:
         """Return the model's output, with every call of a layer done by `handle`."""
         (self._model.train if training else self._model.eval)()
+        seed = self.seed_of(batch, training)
         for _, stream in nnx.iter_graph(self._model):
             if isinstance(stream, nnx.RngCount):
-                stream[...] = jnp.asarray(noise_seed(batch), stream[...].dtype)
+                stream[...] = jnp.asarray(seed, stream[...].dtype)
         call = type(self._model).__call__
         model = partial(self._model, **mode_arguments(call, training))
         self._handle = handle

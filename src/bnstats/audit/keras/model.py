@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from bnstats.audit.core.array_model import ArrayModel, Handler, LayerCall, as_numpy, in_evaluation, noise_seed
+from bnstats.audit.core.array_model import ArrayModel, Handler, LayerCall, as_numpy, in_evaluation
 from bnstats.audit.core.leaves import mapped
 from bnstats.audit.core.protocol import Layer, Model, Statistics
 from bnstats.audit.keras.copied import copied
@@ -68,7 +68,7 @@ class KerasModel(ArrayModel):
 
         self._handle = handle
         model = partial(self._model, training=training)
-        noise = noise_seed(batch)
+        noise = self.seed_of(batch, training)
         for state, kept in self._seeds:
             state.assign(np.array([kept[0], noise]))
         try:

@@ -10,6 +10,7 @@ import numpy as np
 from bnstats._checks.array_types import FloatArray
 from bnstats.audit.core.kinds import Kind
 from bnstats.audit.core.protocol import Model, Statistics
+from bnstats.audit.core.random_state import random_state
 from bnstats.audit.core.scoring.outputs import float_leaves
 
 
@@ -31,7 +32,8 @@ def replaced(model: Model, batch: Any) -> dict[str, float]:
     try:
         for value in (0.0, 1.0):
             model.set({name: filled(statistics, value, value) for name, statistics in before.items()})
-            model.train_pass(batch)
+            with random_state([], seed=0):  # both passes have the same noise of training
+                model.train_pass(batch)
             after.append(model.get())
     finally:
         model.set(before)
