@@ -53,7 +53,9 @@ class LinenModel(FlaxModel):
 
         moded = module.clone(parent=None, **mode_fields(module, training))
         with linen.intercept_methods(take_over), jax.disable_jit(self.eager):
-            apply = partial(self._apply, moded, self.seed_of(batch, training), training, **mode_arguments(call, training))
+            apply = partial(
+                self._apply, moded, self.seed_of(batch, training), training, **mode_arguments(call, training)
+            )
             return output_of(apply, call, batch, self._forward)
 
     def _apply(self, module: linen.Module, seed: int, training: bool, *args: Any, **kwargs: Any) -> Any:
