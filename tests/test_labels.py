@@ -23,11 +23,12 @@ OUTCOME = pd.Series(RNG.normal(size=ROWS), LABELS)
 FRAME = pd.DataFrame(RNG.normal(size=(ROWS, 3)), LABELS, columns=["a", "b", "c"])
 BATCH = pd.Series(np.repeat(["p", "q", "r"], 4), LABELS)
 CLASS = pd.Series(np.tile([0, 1], 6), LABELS)
+SUBJECT = pd.Series(list("uvwuvwuvwuvw"), LABELS)
 ORDER = np.random.default_rng(1).permutation(ROWS)
 NETWORK = bn.networks.Network.initial(bn.networks.Recipe(hidden=(3,)), 3, 2, np.random.default_rng(0))
 BATCHES = np.arange(ROWS).reshape(2, 6)
 CENTER = CORRECTIONS["center"]
-ROWS_OF_FIT = {"x": X, "key": BATCH, "keep": OUTCOME, "second_batch": CLASS}
+ROWS_OF_FIT = {"x": X, "key": BATCH, "keep": OUTCOME, "second_batch": CLASS, "subject": SUBJECT}
 
 
 def refusal(function: Callable[..., Any], **given: Any) -> list[str]:

@@ -80,6 +80,52 @@ def test_variance_components_are_hendersons():
     )
 
 
+SUBJECT = np.random.default_rng(3).integers(0, 8, len(X))
+
+
+def repeated(sd: float = 3.0) -> np.ndarray:
+    """Values with a random intercept of each subject."""
+    return 100 * X[:, 0] + sd * np.random.default_rng(4).normal(size=8)[SUBJECT] + 2 * pd.factorize(BATCH)[0]
+
+
+def test_repeated_measures_equal_mixedlm_with_fixed_effects_of_batches():
+    x = repeated()
+    model = MixedLM.from_formula(f"x ~ {MODEL}", TABLE.assign(x=x), groups=SUBJECT).fit(method="powell")
+    assert float(np.asarray(model.cov_re)[0, 0]) > model.scale
+    columns = pd.DataFrame(model.model.exog, columns=model.model.exog_names).filter(regex="batch")
+    effect = columns.to_numpy() @ model.fe_params[columns.columns].to_numpy()
+    found = CORRECTIONS["center"](x, BATCH, KEEP, subject=SUBJECT)
+    np.testing.assert_allclose(found, x - effect + effect.mean(), atol=1e-6 * x.std())
+    assert np.abs(CORRECTIONS["center"](x, BATCH, KEEP) - found).max() > 0.1 * x.std()
+
+
+def test_subjects_stay_and_new_ones_have_no_intercept():
+    x = np.column_stack([repeated(), repeated(0.0), np.ones(len(X))])
+    fit = CORRECTIONS["shrink"].fit(x, BATCH, subject=SUBJECT)
+    before = fit.apply(x, BATCH, subject=SUBJECT)
+    np.testing.assert_allclose(before, x - fit.effect(BATCH))  # factors are 1, so that intercepts do not matter here
+    np.testing.assert_allclose(fit.apply(x, BATCH, subject=SUBJECT + 100), before)
+    scaled = CORRECTIONS["standardize"].fit(x[:, :2], BATCH, subject=SUBJECT)
+    changed = scaled.apply(x[:, :2], BATCH, subject=SUBJECT + 100) - scaled.apply(x[:, :2], BATCH, subject=SUBJECT)
+    assert np.abs(changed).max() > 0.01
+    with pytest.raises(ValueError, match="the shrink was fitted with subject: give that of these rows, too"):
+        fit.apply(x, BATCH)
+
+
+@pytest.mark.parametrize(
+    ("subject", "message"),
+    [
+        (range(6), "give two subjects or more, and one of them several rows"),
+        (["u"] * 6, "give two subjects or more"),
+        (["u", "v"], r"subject has a label for each of the 6 rows of x; got shape \(2,\)"),
+        (["u", "v", None, "u", "v", "w"], "subject has a label for each of the 6 rows of x; .* 1 missing"),
+    ],
+)
+def test_subjects_that_cannot_be_are_said(subject, message):
+    with pytest.raises(ValueError, match=message):
+        CORRECTIONS["center"](SMALL, SITE, subject=subject)
+
+
 # ---- laws of every correction along batches
 
 

@@ -150,6 +150,8 @@ def researcher(names: Names) -> None:
     assert covered[64] > 0.94
     assert (names["controlled"].query("measure == 'largest raw value'")["variance_ratio"] > 1.5).all()
     assert names["paired"].compare("renorm", "batch")["paired"].all()
+    rate = names["slopes"].table.query("measure == 'failure_rate'").iloc[0]
+    assert abs(rate["value"] - 2 / 2**5) < 4 * rate["mcse"]
     rates = names["c"].rates().query("measure == 'rmse'").set_index("estimator")["rate"]
     assert rates.round(1).to_dict() == {"std": -0.5, "half_range": -1.0}
     far = (names["compiled"]["value"] - names["reference"]["value"]).abs()

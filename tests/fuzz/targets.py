@@ -128,6 +128,7 @@ BY_NAME: dict[str, Callable[[], Any]] = {
     "key": lambda: BATCH.copy(),
     "keep": lambda: ROWS[:, 1].copy(),
     "second_batch": lambda: LABELS.copy(),
+    "subject": lambda: None,
     "formula": lambda: "keep",
     "mean_only": lambda: False,
     "steps": lambda: 4,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -57,3 +58,22 @@ def test_options_of_any_type_that_means_the_same():
         "normal", **given, max_replicates=64.0, seed=np.int8(3), executor=np.int64(2), progress=np.False_
     ).table
     assert plain.equals(other)
+
+
+def test_a_seed_sequence_is_a_seed(tmp_path: Path) -> None:
+    """One of a whole number is that number; spawned ones are seeds of their own, the same in every process."""
+    from numpy.random import SeedSequence
+
+    given = {"batch_sizes": [4], "estimators": ["mean"], "max_replicates": 64, "precision": None}
+    seeds = 7, SeedSequence(7), SeedSequence(7).spawn(1)[0], SeedSequence(7, spawn_key=(0,)), SeedSequence([7, 0])
+    values = [bn.measure_convergence("normal", seed=seed, **given).table["value"].tolist() for seed in seeds]
+    plain, same, child, again, other = values
+    assert plain == same
+    assert child == again
+    assert len({tuple(values) for values in (plain, child, other)}) == 3
+    store = tmp_path / "s.sqlite"
+    bn.measure_convergence("normal", seed=SeedSequence(7).spawn(1)[0], store=store, **given)
+    with pytest.raises(ValueError, match="holds another study, with seed"):
+        bn.measure_convergence("normal", seed=SeedSequence(7).spawn(2)[1], store=store, **given)
+    with pytest.raises(ValueError, match=r"or a SeedSequence; got Generator\(PCG64\).* which has no identity"):
+        bn.measure_convergence("normal", seed=np.random.default_rng(7), **given)

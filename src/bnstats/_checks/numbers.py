@@ -10,6 +10,8 @@ from collections.abc import Callable
 from numbers import Integral
 from typing import Any
 
+import numpy as np
+
 from bnstats._checks.values import each, scalar, shown
 
 LARGEST_BATCH = 2**27
@@ -113,7 +115,29 @@ def probability(name: str, value: Any) -> float:
 
 
 def seed(name: str, value: Any) -> int:
-    """Return a seed of random streams: a whole number of at least 0."""
+    """Return a seed of random streams: a whole number of at least 0, also that of a `SeedSequence`.
+
+    A `SeedSequence` that was made of one whole number is that number. Any other one is 256 bits of its state, so that
+    spawned sequences have different seeds.
+
+    >>> from numpy.random import SeedSequence
+    >>> seed("seed", SeedSequence(3)), seed("seed", SeedSequence(3).spawn(1)[0]) > 2**200
+    (3, True)
+    >>> seed("seed", np.random.default_rng(3))
+    Traceback (most recent call last):
+        ...
+    ValueError: seed is a whole number of at least 0, or a SeedSequence; got Generator(PCG64)..., which has no identity
+    that a store could compare: give rng.bit_generator.seed_seq, or a number.
+    """
+    if isinstance(value, np.random.SeedSequence):
+        if value.spawn_key == () and isinstance(value.entropy, Integral):
+            return int(value.entropy)
+        return int.from_bytes(value.generate_state(8).astype("<u4").tobytes(), "little")
+    if isinstance(value, np.random.Generator):
+        raise ValueError(
+            f"{name} is a whole number of at least 0, or a SeedSequence; got {shown(value)}, which has no identity "
+            "that a store could compare: give rng.bit_generator.seed_seq, or a number."
+        )
     return whole(name, value, minimum=0)
 
 

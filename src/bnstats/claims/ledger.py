@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 import pandas as pd
 
-from bnstats._checks.numbers import probability, whole
+from bnstats._checks.numbers import probability, seed, whole
 from bnstats._checks.terminal import printable
 from bnstats._checks.values import named, optional, several
 from bnstats.claims.claim import Claim
@@ -168,7 +168,8 @@ def check_claims(
     max_replicates = optional(partial(whole, minimum=0, maximum=2**53))("max_replicates", max_replicates)
     limit = math.inf if max_replicates is None else max_replicates
     tests = [SequentialTest(claim, error, int(min(limit, claim.max_replicates))) for claim in chosen]
-    draw_evidence(tests, **options)
+    given: dict[str, Any] = {**options, "seed": seed("seed", options["seed"])}
+    draw_evidence(tests, **given)
     return Ledger(pd.DataFrame([_row(test) for test in tests]), false_verdicts)
 
 

@@ -126,13 +126,14 @@ class Correction(CheckedMethods):
         name = f"{kind}({changed})" if changed else kind
         return Correction(name, along, applies_to_new, estimate, tuple(given.items()), tuple(properties))
 
-    @aligned_by_label("x", "key", "keep", "second_batch")
+    @aligned_by_label("x", "key", "keep", "second_batch", "subject")
     def fit(
         self,
         x: ArrayLike,
         key: ArrayLike,
         keep: Any = None,
         second_batch: ArrayLike | None = None,
+        subject: ArrayLike | None = None,
         *,
         formula: str | None = None,
         reference: Any = None,
@@ -153,6 +154,9 @@ class Correction(CheckedMethods):
         second_batch : array or Series, shape (rows,), optional
             The batch of each row by a second factor, such as the plate beside the site. Its effects are estimated
             together with the others, by least squares, and removed.
+        subject : array or Series, shape (rows,), optional
+            The subject of each row, for repeated measures. A random intercept of the subject stays; its variance is
+            estimated by REML with statsmodels' MixedLM, which takes about a tenth of a second for each feature.
         formula : str, optional
             Terms of `keep` in patsy's language, such as "age + C(stage) + age:sex"; by default all columns.
         reference : label, optional
@@ -184,7 +188,7 @@ class Correction(CheckedMethods):
                [ 10.]])
         """
         groups, kept = Groups.of(x, key, self.along), None
-        given = given_tables(self.along, keep, second_batch, formula)
+        given = given_tables(self.along, keep, second_batch, subject, formula)
         if given:
             kept, groups = Kept.of(groups, given, formula)
         if reference is not None:
@@ -218,20 +222,21 @@ class Correction(CheckedMethods):
                 raise
             raise ValueError(f"the functions of {self._said} raise {raised(error)}.") from error
 
-    @aligned_by_label("x", "key", "keep", "second_batch")
+    @aligned_by_label("x", "key", "keep", "second_batch", "subject")
     def __call__(
         self,
         x: ArrayLike,
         key: ArrayLike,
         keep: Any = None,
         second_batch: ArrayLike | None = None,
+        subject: ArrayLike | None = None,
         *,
         formula: str | None = None,
         reference: Any = None,
     ) -> Any:
         """Return corrected values of the rows that the correction is fitted on, see `fit` and `Fitted.apply`."""
-        fitted = self.fit(x, key, keep, second_batch, formula=formula, reference=reference)
-        return fitted.apply(x, key, keep, second_batch)
+        fitted = self.fit(x, key, keep, second_batch, subject, formula=formula, reference=reference)
+        return fitted.apply(x, key, keep, second_batch, subject)
 
 
 @dataclass(frozen=True, eq=False)
@@ -293,8 +298,15 @@ class Fitted:
         of = self.correction
         raise ValueError(f"{of.name} moves each value of a {of.along} differently, so there is no effect: use apply.")
 
-    @aligned_by_label("x", "key", "keep", "second_batch")
-    def apply(self, x: ArrayLike, key: ArrayLike, keep: Any = None, second_batch: ArrayLike | None = None) -> Any:
+    @aligned_by_label("x", "key", "keep", "second_batch", "subject")
+    def apply(
+        self,
+        x: ArrayLike,
+        key: ArrayLike,
+        keep: Any = None,
+        second_batch: ArrayLike | None = None,
+        subject: ArrayLike | None = None,
+    ) -> Any:
         """Return corrected values of rows of fitted or new batches or times.
 
         Fitted batches and times are corrected as before. The effect of a new time is the fitted curve's value. The
@@ -306,8 +318,9 @@ class Fitted:
             Values to correct, with the features of the fitted rows.
         key : array or Series, shape (rows,)
             The batch or the time of each row.
-        keep, second_batch : optional
-            Covariates and second batches of these rows, if the fit has them.
+        keep, second_batch, subject : optional
+            Covariates, second batches and subjects of these rows, if the fit has them. The intercept of a new subject
+            is predicted to be 0.
 
         Returns
         -------
@@ -328,12 +341,13 @@ class Fitted:
         array([85.])
         """
         groups = self._groups(x, key)
-        given, groups = groups.x, self._rest(groups, keep, second_batch)
+        named = given_tables(groups.along, keep, second_batch, subject)
+        given, groups = groups.x, self._rest(groups, named)
         corrected = np.empty_like(groups.x)
         for rows, transform, group in self._transforms(groups):
             corrected[rows] = transform(groups.x[rows], group)
         if self._kept is not None:
-            corrected += self._kept.part(groups)
+            corrected += self._kept.part(groups, named)
         if self.reference is not None:  # to the last digit
             same = groups.labels[groups.index] == self.reference
             corrected[same] = given[same]
@@ -379,8 +393,15 @@ class Fitted:
             blank.reshape(groups.x.shape)[rows] = self._affine(transform).effects[group]
         return rows_like(one_column(key), blank, self.columns)
 
-    @aligned_by_label("x", "key", "keep", "second_batch")
-    def adapt(self, x: ArrayLike, key: ArrayLike, keep: Any = None, second_batch: ArrayLike | None = None) -> Fitted:
+    @aligned_by_label("x", "key", "keep", "second_batch", "subject")
+    def adapt(
+        self,
+        x: ArrayLike,
+        key: ArrayLike,
+        keep: Any = None,
+        second_batch: ArrayLike | None = None,
+        subject: ArrayLike | None = None,
+    ) -> Fitted:
         """Fit new batches by their own rows, or all times so far, at the level of this fit.
 
         New batches are estimated with the variances of this fit, as batch normalization with batch statistics at test
@@ -392,8 +413,9 @@ class Fitted:
             Values, with the features of the fitted rows.
         key : array or Series, shape (rows,)
             The batch or the time of each row.
-        keep, second_batch : optional
-            Covariates and second batches of these rows, if the fit has them.
+        keep, second_batch, subject : optional
+            Covariates, second batches and subjects of these rows, if the fit has them. The intercept of a new subject
+            is predicted to be 0.
 
         Returns
         -------
@@ -413,7 +435,8 @@ class Fitted:
         >>> fitted.adapt(*new).apply(*new)
         array([3., 5.])
         """
-        groups, again = self._rest(self._groups(x, key), keep, second_batch), self
+        named = given_tables(self.correction.along, keep, second_batch, subject)
+        groups, again = self._rest(self._groups(x, key), named), self
         if groups.along == "time":
             again = replace(self, rule=self.correction._rule_of(groups), shift=groups.level - self.level)
         return replace(again, labels=groups.labels, _transform=again._by_rule(groups))
@@ -428,14 +451,15 @@ class Fitted:
             )
         return Groups.of(x if order is None else x[:, order], key, self.correction.along)
 
-    def _rest(self, groups: Groups, keep: Any, second_batch: Any) -> Groups:
+    def _rest(self, groups: Groups, given: dict[str, Any]) -> Groups:
         """Return the groups less the effects of covariates, which are given if they were fitted."""
-        given = given_tables(groups.along, keep, second_batch)
-        for name in ("keep", "second_batch"):
-            fitted = self._kept is not None and any(part.name == name for part in self._kept.covariates)
-            if fitted != (name in given):
-                what = "give that of these rows, too" if fitted else "leave it out"
-                raise ValueError(f"the {self.correction.name} was fitted with{'' if fitted else 'out'} {name}: {what}.")
+        fitted = () if self._kept is None else self._kept.arguments
+        for name in ("keep", "second_batch", "subject"):
+            if (name in fitted) != (name in given):
+                what = "give that of these rows, too" if name in fitted else "leave it out"
+                raise ValueError(
+                    f"the {self.correction.name} was fitted with{'' if name in fitted else 'out'} {name}: {what}."
+                )
         return groups if self._kept is None else self._kept.rest(groups, given)
 
     def _referred(self, groups: Groups) -> Fitted:

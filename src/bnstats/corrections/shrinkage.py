@@ -11,14 +11,12 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import digamma, polygamma
-from statsmodels.regression.mixed_linear_model import MixedLM
-from statsmodels.tools.sm_exceptions import ConvergenceWarning
 
 from bnstats._checks.array_types import FloatArray
 from bnstats._checks.numbers import number
-from bnstats._warnings import warnings_are
 from bnstats.corrections.batchwise import check_pairs, check_spread, only_varying
 from bnstats.corrections.correction import Correction
+from bnstats.corrections.covariates.mixed import independent, mixed_model
 from bnstats.corrections.groups import Groups
 from bnstats.corrections.properties import PLAIN
 from bnstats.corrections.rules import AffineRule, Rule, centered
@@ -211,22 +209,13 @@ def _random_intercept(groups: Groups) -> Rule:
     anova = anova_icc(groups)
     columns, fixed = zip(groups.x.T, anova, groups.var_within(), strict=True), np.ones((len(groups.x), 1))
     if groups.covariates.size:
-        fixed = np.column_stack([fixed, _independent(groups.covariates)])
+        fixed = np.column_stack([fixed, independent(groups.covariates)])
     icc = [_reml_icc(x, groups.index, fixed) if var > 0 else icc for x, icc, var in columns]
     return _shrunken(groups, np.array(icc))
 
 
-def _independent(columns: FloatArray) -> FloatArray:
-    """Return orthogonal columns that span the same space, as MixedLM takes no others."""
-    left, sizes, _ = np.linalg.svd(columns, full_matrices=False)
-    return np.asarray(left[:, sizes > 1e-8 * sizes.max(initial=0)] * np.sqrt(len(columns)))
-
-
 def _reml_icc(x: FloatArray, index: NDArray[np.intp], fixed: FloatArray) -> float:
-    x = (x - x.mean()) / x.std()
-    with warnings_are("ignore", ConvergenceWarning):  # statsmodels warns of tau² = 0, which is a valid estimate
-        # The default optimizers stop early or fail near tau² = 0, where gradients vanish; Powell's uses no gradient.
-        fitted = MixedLM(x, fixed, groups=index).fit(reml=True, method="powell")
+    fitted = mixed_model(x, fixed, index)
     tau2 = float(np.asarray(fitted.cov_re)[0, 0])
     return tau2 / (tau2 + float(fitted.scale))
 

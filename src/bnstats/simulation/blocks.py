@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from numpy.random import SeedSequence
 from numpy.typing import NDArray
 
 from bnstats._checks.array_types import FloatArray
@@ -16,9 +18,11 @@ from bnstats._checks.safe_text import raised, text_of
 from bnstats._checks.user_code import guarded, is_own
 from bnstats._checks.values import instance
 from bnstats.simulation.checks import target_of
+from bnstats.simulation.failures import OF_FAILURES, failure_key, is_reason
 from bnstats.simulation.frozen_condition import FrozenCondition
 from bnstats.simulation.hook_names import check_names
 from bnstats.simulation.identity import digest, stream
+from bnstats.simulation.replicates.causes import Causes
 from bnstats.simulation.replicates.sample import origin_of
 from bnstats.simulation.replicates.tally import Tally
 from bnstats.simulation.study import Condition, Study
@@ -49,7 +53,7 @@ class BlockError(RuntimeError):
         return type(self), (str(self), self.study)
 
 
-def run_block(study: Study, *, condition: int, block: int, seed: int = 0) -> Mapping[Any, NDArray[Any]]:
+def run_block(study: Study, *, condition: int, block: int, seed: int | SeedSequence = 0) -> Mapping[Any, NDArray[Any]]:
     """Simulate one block of a condition and return its replicates.
 
     Parameters
@@ -60,7 +64,7 @@ def run_block(study: Study, *, condition: int, block: int, seed: int = 0) -> Map
         Place of the condition in `study.conditions()`, from 0.
     block : int
         Number of the block, from 0.
-    seed : int
+    seed : int or SeedSequence
         Seed of the run.
 
     Returns
@@ -104,6 +108,8 @@ def replicates(study: Study, condition: Condition, block: int, seed: int) -> Map
     if is_own(study):
         _check_names(name, returned, study.key_columns)
     for key, values in returned.items():
+        if is_reason(key, values):
+            continue
         array = plain_array(f"{key!r} of {name}", values)
         if array.ndim == 0 or array.size == 0 or len(array) % size or array.dtype.kind not in "biuf":
             raise ValueError(
@@ -115,7 +121,7 @@ def replicates(study: Study, condition: Condition, block: int, seed: int) -> Map
 
 def _check_names(name: str, returned: Mapping[Any, Any], key_columns: tuple[str, ...]) -> None:
     """Raise ValueError for a measure whose name a user's study made of something that a store cannot keep."""
-    for key in returned:
+    for key in (key for key, values in returned.items() if not is_reason(key, values)):
         parts = key if isinstance(key, tuple) else (key,)
         if len(parts) != len(key_columns):
             raise ValueError(f"{name} calls a measure {key!r}; a name has a value for each of {key_columns}.")
@@ -131,10 +137,15 @@ def _is_plain(part: Any) -> bool:
     return part is None or (type(part) in (str, int, float, bool) and part == part)
 
 
-def tally_of(study: Study, condition: Condition, found: Mapping[Any, NDArray[Any]]) -> Tally:
+def tally_of(
+    study: Study, condition: Condition, found: Mapping[Any, NDArray[Any]], failures: Causes | None = None
+) -> Tally:
     """Return the tally of one block's replicates, each measure with its control variates."""
-    names = {key: study.key_of(key if isinstance(key, tuple) else (key,)) for key in found}
-    controls = {key: study.controls(condition, name) for key, name in names.items()}
+    parts = {key: key if isinstance(key, tuple) else (key,) for key in found}
+    names = {key: study.key_of(part) for key, part in parts.items()}
+    failed = None if failures is None else failure_key(study)
+    owner = {key: OF_FAILURES if part == failed else study for key, part in parts.items()}
+    controls = {key: owner[key].controls(condition, name) for key, name in names.items()}
     beside_others = set().union(*controls.values())
     measures = {key: values for key, values in found.items() if names[key] not in beside_others}
     beside: dict[Any, tuple[FloatArray, ...]] = {}
@@ -148,10 +159,10 @@ def tally_of(study: Study, condition: Condition, found: Mapping[Any, NDArray[Any
         if names_of_controls:
             beside[key] = tuple(np.ascontiguousarray(found[name], np.float64).ravel() for name in names_of_controls)
     origins = [
-        origin_of(target_of(study, condition, names[key]), np.asarray(values).dtype == np.bool_)
+        origin_of(target_of(owner[key], condition, names[key]), np.asarray(values).dtype == np.bool_)
         for key, values in measures.items()
     ]
-    return Tally.of(measures, origins, histogram(study.summaries), beside)
+    return replace(Tally.of(measures, origins, histogram(study.summaries), beside), failures=failures)
 
 
 def failure(study: Study, condition: Condition, block: int, seed: int, error: BaseException) -> BlockError:

@@ -21,6 +21,7 @@ NUMBER_COLUMNS = (
     "mcse_df",
     "exact",
     "replicates",
+    "n_failed",
     "precision_reached",
     "variance_ratio",
 )
@@ -31,6 +32,8 @@ def check(study: Any) -> Sequence[Condition]:
     if not isinstance(study, Study):
         raise ValueError(f"study is an object of a class derived from bn.Study; got {shown(study)}.")
     check_names(type(study))
+    if type(study).simulate is Study.simulate and type(study).simulate_one is Study.simulate_one:
+        raise ValueError(f"{type(study).__name__} has neither simulate nor simulate_one; define one of them.")
     for summary in study.summaries:
         summary_of(summary)
     conditions = study.conditions()

@@ -8,11 +8,14 @@ from typing import Any
 
 import numpy as np
 
+from bnstats._checks.terminal import escaped
 from bnstats.simulation.checks import target_of
+from bnstats.simulation.failures import OF_FAILURES, TooManyFailures, failure_key
 from bnstats.simulation.placed_condition import PlacedCondition
 from bnstats.simulation.precision.looks import FIRST_LOOK_BLOCKS, sizes_at_looks
 from bnstats.simulation.precision.stopping import Case, Number, judge, settled
 from bnstats.simulation.replicates.accumulator import Accumulator, MergedBlocks
+from bnstats.simulation.replicates.causes import Causes, counted, in_words
 from bnstats.simulation.replicates.control_variates import contradicted
 from bnstats.simulation.replicates.sample import Sample
 from bnstats.simulation.replicates.tally import Tally
@@ -32,13 +35,15 @@ class Row:
     number: Number
     sample: Sample
     replicates: int
+    n_failed: int | None = None
 
     def columns(self, by_summary: bool) -> dict[str, Any]:
         """Return the columns of the table, by name; include the summary's name if `by_summary`."""
         number = self.number
         numbers = {"value": number.value, "mcse": number.mcse, "mcse_df": number.df, "exact": number.exact}
         summary = {"summary": self.summary.name} if by_summary else {}
-        return self.names | summary | numbers | {"replicates": self.replicates}
+        counts = {"replicates": self.replicates} | ({} if self.n_failed is None else {"n_failed": self.n_failed})
+        return self.names | summary | numbers | counts
 
 
 class ConditionRun(PlacedCondition):
@@ -57,6 +62,13 @@ class ConditionRun(PlacedCondition):
         self.settled: dict[Key, list[Row]] = {}
         self.worst = math.inf
         self.contradicted: set[Any] = set()
+        self.failures: Causes | None = None
+        """Reasons of the replicates that failed so far; None if the study has none."""
+
+    @property
+    def columns(self) -> dict[str, Any]:
+        """Columns of the table that describe the condition."""
+        return {column: _label(value) for column, value in self.study.columns(self.condition).items()}
 
     @property
     def done(self) -> bool:
@@ -69,6 +81,8 @@ class ConditionRun(PlacedCondition):
 
     def add(self, block: int, part: Tally | Accumulator) -> None:
         """Add the next block, or an accumulator of blocks that begins with `block`."""
+        if part.failures is not None:
+            self.failures = counted(self.failures or {}, part.failures)
         if not self.keys:
             self.keys, self.events = part.keys, part.events
             self._check_summaries(part)
@@ -84,6 +98,25 @@ class ConditionRun(PlacedCondition):
             )
         self.merged_blocks.add(block, part)
         self.blocks = block + part.blocks
+
+    @property
+    def n_failed(self) -> int | None:
+        """Number of replicates that failed so far; None if the study reports none."""
+        return None if self.failures is None else sum(self.failures.values())
+
+    def check_failures(self, max_failures: float | None) -> None:
+        """Raise TooManyFailures if more of the replicates failed than that proportion of those at the first look."""
+        if max_failures is None or not self.failures:
+            return
+        simulated = self.study.size(self.condition) * self.blocks
+        first_look = self.study.size(self.condition) * min(FIRST_LOOK_BLOCKS, self.max_blocks)
+        failed = sum(self.failures.values())
+        if failed > max_failures * max(simulated, first_look):
+            named = ", ".join(f"{name}={escaped(str(value))}" for name, value in self.condition.items())
+            raise TooManyFailures(
+                f"{failed} of {simulated} replicates failed in the condition {named}, more than max_failures="
+                f"{max_failures:g} allows: {in_words(self.failures)}; bn.run_block shows them."
+            )
 
     def _check_summaries(self, part: Tally | Accumulator) -> None:
         kept = histogram(self.study.summaries)
@@ -132,9 +165,9 @@ class ConditionRun(PlacedCondition):
             names = columns.copy()
             if "measure" not in self.study.key_columns:
                 names["measure"] = summary.name
-            number = judge(self.study, self.condition, name, summary, evidence, max_blocks)
+            number = judge(self._owner(key), self.condition, name, summary, evidence, max_blocks)
             kept = sample if number.variance_ratio > 1 else without
-            rows.append(Row(names, summary, number, kept, int(evidence.n)))
+            rows.append(Row(names, summary, number, kept, int(evidence.n), self.n_failed))
         return rows
 
     def samples(self) -> dict[Key, Sample]:
@@ -150,12 +183,12 @@ class ConditionRun(PlacedCondition):
         if model in self.keys:
             target = target_of(self.study, self.condition, self._name(model))
             model_se = replace(accumulator.sample(self.keys.index(model)), target=target)
-        value_range = self.study.value_range(self.condition, self._name(key))
+        value_range = self._owner(key).value_range(self.condition, self._name(key))
         return replace(
             sample,
             value_range=value_range,
             model_se=model_se,
-            target=target_of(self.study, self.condition, self._name(key)),
+            target=target_of(self._owner(key), self.condition, self._name(key)),
         )
 
     def _controls(self, accumulator: Accumulator, key: Key) -> list[int]:
@@ -163,7 +196,9 @@ class ConditionRun(PlacedCondition):
 
         Usable control variates have a variance, and a mean compatible with 0.
         """
-        place, named = self.keys.index(key), self.study.controls(self.condition, self._name(key))
+        place, named = self.keys.index(key), self._owner(key).controls(self.condition, self._name(key))
+        if self.failures:  # the mean of a control variate is not known among replicates that did not fail
+            return []
         n = accumulator.moments[:, 0, place]
         tails = [self.study.tail_index(self.condition, name, int(n.sum())) for name in named]
         usable = [i for i, tail in enumerate(tails) if tail > SUMMARIES["mean"].order]
@@ -173,18 +208,21 @@ class ConditionRun(PlacedCondition):
         return [i for i in usable if i not in wrong]
 
     def _summaries(self, key: Key) -> tuple[str | Summary, ...]:
-        return self.study.summaries_of(self.condition, self._name(key))
+        return self._owner(key).summaries_of(self.condition, self._name(key))
 
     def _model_key(self, key: Key) -> Key | None:
-        model = self.study.model_se(self.condition, self._name(key))
+        model = self._owner(key).model_se(self.condition, self._name(key))
         return model if model is None or isinstance(model, tuple) else (model,)
+
+    def _owner(self, key: Key) -> Study:
+        """Return the study whose methods describe a measure."""
+        return OF_FAILURES if self.failures is not None and key == failure_key(self.study) else self.study
 
     def _name(self, key: Key) -> Any:
         return self.study.key_of(key)
 
     def _columns(self, key: Key) -> dict[str, Any]:
-        columns = {column: _label(value) for column, value in self.study.columns(self.condition).items()}
-        return columns | dict(zip(self.study.key_columns, key, strict=True))
+        return self.columns | dict(zip(self.study.key_columns, key, strict=True))
 
     def not_finite(self) -> list[str]:
         """Return a line for each measure with NaN replicates, or infinite ones without infinite exact value."""

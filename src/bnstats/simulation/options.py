@@ -9,6 +9,8 @@ from functools import partial, wraps
 from pathlib import Path
 from typing import Any, ParamSpec, TypedDict, TypeVar
 
+from numpy.random import SeedSequence
+
 from bnstats._checks.numbers import interval, seed, whole
 from bnstats._checks.safe_text import write_out_codes
 from bnstats._checks.values import flag, optional, store_path
@@ -22,7 +24,7 @@ Check = Callable[[str, Any], Any]
 class WorkerOptions(TypedDict, total=False):
     """Options of a run whose number of replicates its own rule decides."""
 
-    seed: int
+    seed: int | SeedSequence
     executor: Executor | int | None
     store: str | Path | None
     progress: bool | None
@@ -32,7 +34,7 @@ class RunOptions(TypedDict, total=False):
     """Options of a run, with the same names in every measuring function; `DOCUMENTATION` describes them."""
 
     precision: float | None
-    seed: int
+    seed: int | SeedSequence
     executor: Executor | JobArray | int | None
     store: str | Path | None
     progress: bool | None
@@ -40,7 +42,7 @@ class RunOptions(TypedDict, total=False):
 
 
 WORKER_DOCUMENTATION = """\
-seed : int
+seed : int or SeedSequence
     Seed of all random numbers.
 executor : None, int, concurrent.futures.Executor or JobArray
     Workers that simulate the blocks. None: one thread per core; an int: number of threads. Results do not depend on

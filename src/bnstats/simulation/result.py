@@ -17,6 +17,7 @@ from bnstats._checks.terminal import escaped, plus_minus, printable, printable_t
 from bnstats._checks.values import shown
 from bnstats.simulation.precision.first_block import FirstBlock
 from bnstats.simulation.precision.paired_errors import Error, error_of_difference, independent_difference
+from bnstats.simulation.replicates.causes import in_words
 from bnstats.simulation.replicates.sample import Sample
 from bnstats.simulation.summaries.summary import Summary
 
@@ -240,6 +241,8 @@ class Simulation(Result):
         Maximum number of times that the precision was checked.
     places : list of (FirstBlock, key)
         Condition and measure of each row.
+    failures : DataFrame
+        Number of replicates that failed, by condition and reason; empty if none did.
 
     Examples
     --------
@@ -258,6 +261,16 @@ class Simulation(Result):
     summaries: Sequence[Summary] = field(repr=False)
     looks: int = 1
     places: Sequence[tuple[FirstBlock, tuple[Any, ...]]] = field(default=(), repr=False)
+    failures: pd.DataFrame | None = field(default=None, repr=False)
+
+    def _answers(self) -> list[str]:
+        """Return the range of each measure, and why replicates failed."""
+        answers = super()._answers()
+        if self.failures is None or self.failures.empty:
+            return answers
+        counts = self.failures.groupby("reason")["n_failed"].sum()
+        causes = in_words({str(reason): int(count) for reason, count in counts.items()})
+        return [*answers, f"{counts.sum()} replicates failed: {causes}; all other numbers are of the rest."]
 
     @property
     def simulation(self) -> Simulation:  # type: ignore[override]

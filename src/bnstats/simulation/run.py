@@ -9,7 +9,11 @@ from typing import Any, Unpack
 import numpy as np
 import pandas as pd
 
+from bnstats._checks.arguments import checked
+from bnstats._checks.numbers import proportion
+from bnstats._checks.numbers import seed as checked_seed
 from bnstats._checks.user_code import checked_before
+from bnstats._checks.values import optional
 from bnstats._warnings import SHOWN, NotFiniteWarning, PrecisionWarning, first_of, notify
 from bnstats.simulation.checks import check, distinct
 from bnstats.simulation.condition_run import ConditionRun
@@ -25,9 +29,12 @@ from bnstats.simulation.workers.job_array import job_array_of
 from bnstats.simulation.workers.remote import Output
 
 
+@checked(max_failures=optional(proportion))
 @run_options(precision=None, max_replicates=1_000_000)
 def run(
     study: Study,
+    *,
+    max_failures: float | None = None,
     **options: Unpack[RunOptions],
 ) -> Simulation:
     """Simulate a study until every number is precise enough.
@@ -36,6 +43,9 @@ def run(
     ----------
     study : Study
         Conditions, replicates and summaries; see `bn.Study` for an example.
+    max_failures : float, optional
+        Proportion of failed replicates from which on a run ends with an error. It is checked in each condition after
+        each block, of as many replicates as the first look has, or of all so far if they are more.
     **options : RunOptions
 
     Returns
@@ -52,7 +62,9 @@ def run(
         - `mcse_df`: degrees of freedom of `mcse`. A 95 % interval is value ± t mcse, where t is the 97.5 % quantile of
           Student's law with these degrees of freedom. They are inf if `mcse` is 0, and NaN if `mcse` is inf or NaN.
         - `exact`: exact value, in the unit of `value`; NaN if it is unknown.
-        - `replicates`: number of replicates.
+        - `replicates`: number of replicates that `value` is computed from.
+        - `n_failed`: number of replicates that failed so far in the condition; only for a study whose replicates may
+          fail. `failures` then counts them by reason.
         - `precision_reached`: True if `mcse`, divided by the scale of the summary, is at most `precision`, or if no
           precision was asked of the number.
         - `variance_ratio`: factor by which more replicates would have been needed without control variates; only for a
@@ -64,6 +76,8 @@ def run(
         If an argument is invalid, before anything is simulated.
     BlockError
         If a block fails.
+    TooManyFailures
+        If more replicates failed than `max_failures` allows.
     WorkersLostError
         If workers were lost. Finished blocks stay in the store.
     OSError
@@ -93,7 +107,8 @@ def run(
         value    mcse  replicates
     0  0.6643  0.0026        8000
     """
-    precision, seed, store = options["precision"], options["seed"], options["store"]
+    precision, store = options["precision"], options["store"]
+    seed = checked_seed("seed", options["seed"])
     condition_runs = [
         ConditionRun(study, condition, options["max_replicates"], (0, place))
         for place, condition in enumerate(distinct(check(study)))
@@ -114,6 +129,7 @@ def run(
                 for condition_run, block, part in finished:
                     before = condition_run.blocks
                     condition_run.add(block // job_array.of, part)
+                    condition_run.check_failures(max_failures)
                     bar.drew(condition_run.draws * (condition_run.blocks - before))
                     # The precision is checked while workers simulate the next condition.
                     if condition_run.blocks == own[condition_run].stop:
@@ -152,7 +168,18 @@ def _simulation(condition_runs: Sequence[ConditionRun], looks: int, precision: f
         for key in condition_run.keys
         for _ in condition_run.settled[key]
     ]
-    return Simulation(table, [row.sample for row in rows], [row.summary for row in rows], looks, places)
+    samples, summaries = [row.sample for row in rows], [row.summary for row in rows]
+    return Simulation(table, samples, summaries, looks, places, _failures(condition_runs))
+
+
+def _failures(condition_runs: Sequence[ConditionRun]) -> pd.DataFrame:
+    """Return how often replicates failed in each condition, by reason."""
+    rows = [
+        condition_run.columns | {"reason": reason, "n_failed": count}
+        for condition_run in condition_runs
+        for reason, count in (condition_run.failures or {}).items()
+    ]
+    return pd.DataFrame(rows, columns=[*condition_runs[0].columns, "reason", "n_failed"])
 
 
 def _report_missed(missed: pd.DataFrame, of: int, precision: float) -> None:

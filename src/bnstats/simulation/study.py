@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from bnstats.simulation.one_by_one import one_by_one
 from bnstats.simulation.summaries.summary import Summary
 
 Condition = Mapping[str, Any]
@@ -22,7 +23,8 @@ Condition = Mapping[str, Any]
 class Study(ABC):
     """Base class of what `bn.run` simulates.
 
-    A subclass is a frozen dataclass with the methods `conditions` and `simulate`. All other methods have defaults.
+    A subclass is a frozen dataclass with the methods `conditions` and `simulate`, or `simulate_one`. All other methods
+    have defaults.
 
     Examples
     --------
@@ -68,9 +70,8 @@ class Study(ABC):
         copy of the mapping.
         """
 
-    @abstractmethod
     def simulate(self, condition: Condition, rng: Generator, size: int) -> Mapping[Any, NDArray[Any]]:
-        """Return the replicates of one block.
+        """Return the replicates of one block; by default `size` times what `simulate_one` returns.
 
         Parameters
         ----------
@@ -86,8 +87,33 @@ class Study(ABC):
         mapping of arrays
             For each measure, `size` independent replicates along the first axis, or a multiple of `size`; further axes
             hold more of them. A measure's name is a string, or a tuple with a value for each of `key_columns`. Booleans
-            are events.
+            are events. Replicates may fail: `failure_reason` then names an array of texts, one for each replicate,
+            empty for those that did not fail. Replicates with a reason or with NaN count in the measure `failure_rate`
+            only, and all other numbers are of the rest.
         """
+        return one_by_one(self.simulate_one, condition, rng, size)
+
+    def simulate_one(self, condition: Condition, rng: Generator) -> Mapping[Any, Any]:
+        """Return one replicate, for studies that simulate one at a time; see `bnstats.exceptions.ReplicateFailed`.
+
+        Parameters
+        ----------
+        condition : mapping
+            Parameters of the condition, read-only.
+        rng : Generator
+            Random stream of the replicate.
+
+        Returns
+        -------
+        mapping
+            Number, or boolean, of each measure.
+
+        Raises
+        ------
+        ReplicateFailed
+            If the replicate failed; the run goes on without it and counts the message.
+        """
+        raise NotImplementedError
 
     def cache_key(self, condition: Condition) -> Mapping[str, Any]:
         """Return the values of `grid` fields that change the replicates of a block.

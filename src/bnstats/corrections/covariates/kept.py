@@ -1,8 +1,8 @@
-"""Effects of covariates that stay in corrected values, and of a second batch factor, which are removed as well.
+"""Effects of covariates and subjects, which stay in corrected values, and of a second batch factor, which do not.
 
 The model is x = level + covariates + second factor + effect of the batch + residual. Slopes are estimated within
 batches, by least squares of all of these together. The correction works on x less both parts; the kept part is added
-back.
+back. With repeated measures, a random intercept of the subject is among the kept parts.
 """
 
 from __future__ import annotations
@@ -11,10 +11,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from bnstats._checks.array_types import FloatArray
+from bnstats._checks.arrays import labels_of_rows
 from bnstats.corrections.covariates.columns import Covariates, table_of
+from bnstats.corrections.covariates.mixed import independent, predicted_intercepts
 from bnstats.corrections.groups import Groups
 
 # Parts of a column of unit length that are smaller than this are rounding errors.
@@ -33,21 +36,27 @@ class Kept:
         Means of the columns over the fitted rows.
     slopes : array, shape (columns, features)
         Change of each feature with each column.
+    subjects : array, shape (subjects,)
+        Labels of the fitted subjects.
+    intercepts : array, shape (subjects, features)
+        Predicted random intercepts; those of other subjects are 0.
     """
 
     covariates: tuple[Covariates, ...]
     center: FloatArray
     slopes: FloatArray
+    subjects: NDArray[Any]
+    intercepts: FloatArray
 
     @staticmethod
     def of(groups: Groups, given: dict[str, Any], formula: str | None) -> tuple[Kept, Groups]:
         """Estimate the slopes, and return them with the groups of the rest; columns are given by argument."""
-        tables = {name: table_of(name, table, len(groups.x)) for name, table in given.items()}
+        tables = {name: table_of(name, table, len(groups.x)) for name, table in given.items() if name != "subject"}
         found = tuple(
             Covariates.of(name, table, formula if name == "keep" else None, labels=name != "keep")
             for name, table in tables.items()
         )
-        columns = _columns(found, tables)
+        columns = _columns(found, tables, len(groups.x))
         center = columns.mean(axis=0)
         z = columns - center
         scale = np.sqrt((z**2).sum(axis=0))
@@ -56,28 +65,67 @@ class Kept:
         within = unit - replace(groups, x=unit).mean[groups.index]
         stays = _stays(found)
         rank = _check_rank(groups, unit, within, stays, [name for part in found for name in part.names])
-        slopes = np.linalg.pinv(within, rcond=ROUNDING) @ (groups.x - groups.x.mean(axis=0))
-        kept = Kept(found, center, slopes / np.where(scale > 0, scale, 1.0)[:, None])
-        return kept, replace(kept._rest(groups, z), used=rank)
+        subjects, intercepts = _intercepts(groups, within, given.get("subject"))
+        kept = Kept(found, center, np.zeros((len(scale), groups.x.shape[1])), subjects, intercepts)
+        alone = groups.x - groups.x.mean(axis=0) - kept._of_subjects(groups, given)
+        slopes = np.linalg.pinv(within, rcond=ROUNDING) @ alone
+        kept = replace(kept, slopes=slopes / np.where(scale > 0, scale, 1.0)[:, None])
+        return kept, replace(kept._rest(groups, z, given), used=rank)
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """Names of the arguments that were fitted."""
+        return (*(part.name for part in self.covariates), *(("subject",) if self.subjects.size else ()))
 
     def rest(self, groups: Groups, given: dict[str, Any]) -> Groups:
         """Return the groups of x less both parts, for rows of the fitted or of other batches."""
         tables = {part.name: table_of(part.name, given[part.name], len(groups.x)) for part in self.covariates}
-        return self._rest(groups, _columns(self.covariates, tables) - self.center)
+        return self._rest(groups, _columns(self.covariates, tables, len(groups.x)) - self.center, given)
 
-    def _rest(self, groups: Groups, z: FloatArray) -> Groups:
+    def _rest(self, groups: Groups, z: FloatArray, given: dict[str, Any]) -> Groups:
         effects = z @ self.slopes
+        effects += self._of_subjects(groups, given)
         return replace(groups, x=np.subtract(groups.x, effects, out=effects), covariates=z)
 
-    def part(self, groups: Groups) -> FloatArray:
+    def part(self, groups: Groups, given: dict[str, Any]) -> FloatArray:
         """Return the part of the rows that stays, shape (rows, features)."""
         stays = _stays(self.covariates)
-        return np.asarray(groups.covariates[:, stays] @ self.slopes[stays])
+        return np.asarray(groups.covariates[:, stays] @ self.slopes[stays] + self._of_subjects(groups, given))
+
+    def _of_subjects(self, groups: Groups, given: dict[str, Any]) -> FloatArray | float:
+        if "subject" not in given:
+            return 0.0
+        known = pd.Index(self.subjects, tupleize_cols=False)
+        at = known.get_indexer(pd.Index(_labels(groups, given["subject"]), tupleize_cols=False))
+        return np.asarray(np.where(at[:, None] >= 0, self.intercepts[at], 0.0))
 
 
-def given_tables(along: str, keep: Any, second_batch: Any, formula: str | None = None) -> dict[str, Any]:
+def _labels(groups: Groups, subject: Any) -> NDArray[Any]:
+    """Return the subject of each row."""
+    labels = labels_of_rows("subject", subject)
+    if labels.shape != groups.index.shape or pd.isna(labels).any():
+        raise ValueError(
+            f"subject has a label for each of the {len(groups.x)} rows of x; got shape {labels.shape}, "
+            f"{np.count_nonzero(pd.isna(labels))} missing."
+        )
+    return labels
+
+
+def _intercepts(groups: Groups, within: FloatArray, subject: Any) -> tuple[NDArray[Any], FloatArray]:
+    """Return the subjects and their intercepts, predicted beside fixed effects of batches and columns."""
+    if subject is None:
+        return np.empty(0), np.empty((0, groups.x.shape[1]))
+    index, subjects = pd.factorize(_labels(groups, subject))
+    if len(subjects) in (1, len(index)):
+        raise ValueError("subject labels repeated measures: give two subjects or more, and one of them several rows.")
+    batches = groups.index[:, None] == np.arange(len(groups.labels))
+    fixed = np.column_stack([batches, independent(within)])
+    return np.asarray(subjects), predicted_intercepts(groups.x, fixed.astype(np.float64), index)
+
+
+def given_tables(along: str, keep: Any, second_batch: Any, subject: Any, formula: str | None = None) -> dict[str, Any]:
     """Return the arguments that were given, by name; raise ValueError where there is nothing that they could mean."""
-    given = {"keep": keep, "second_batch": second_batch}
+    given = {"keep": keep, "second_batch": second_batch, "subject": subject}
     given = {name: table for name, table in given.items() if table is not None}
     if given and along != "batch":
         raise ValueError(f"{next(iter(given))} goes with corrections along batches; this one is along {along}.")
@@ -86,13 +134,14 @@ def given_tables(along: str, keep: Any, second_batch: Any, formula: str | None =
     return given
 
 
-def _columns(covariates: tuple[Covariates, ...], tables: dict[str, Any]) -> FloatArray:
-    return np.column_stack([part.numbers(tables[part.name]) for part in covariates])
+def _columns(covariates: tuple[Covariates, ...], tables: dict[str, Any], rows: int) -> FloatArray:
+    parts = [part.numbers(tables[part.name]) for part in covariates]
+    return np.column_stack([np.empty((rows, 0)), *parts])
 
 
 def _stays(covariates: tuple[Covariates, ...]) -> NDArray[np.bool_]:
     """Return a mask of the columns that stay."""
-    return np.concatenate([np.full(len(part.names), part.name == "keep") for part in covariates])
+    return np.concatenate([np.empty(0, bool), *(np.full(len(p.names), p.name == "keep") for p in covariates)])
 
 
 def _check_rank(

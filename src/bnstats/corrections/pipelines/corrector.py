@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils import _safe_indexing, validation
 
@@ -55,7 +54,7 @@ class Corrector(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     array([3., 5.])
     """
 
-    _ROWS: ClassVar = {"batch": True, "keep": True, "second_batch": True}
+    _ROWS: ClassVar = {"batch": True, "keep": True, "second_batch": True, "subject": True}
     __metadata_request__fit = _ROWS
     __metadata_request__transform = _ROWS
 
@@ -73,7 +72,14 @@ class Corrector(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self.adapt = adapt
 
     def fit(
-        self, X: Any, y: Any = None, *, batch: Any = None, keep: Any = None, second_batch: ArrayLike | None = None
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        batch: Any = None,
+        keep: Any = None,
+        second_batch: Any = None,
+        subject: Any = None,
     ) -> Corrector:
         """Estimate the effects of batches or times from training rows.
 
@@ -85,8 +91,8 @@ class Corrector(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             Nothing is taken from it; give labels as `keep` to keep their differences.
         batch : array or Series, shape (rows,)
             The batch or the time of each row.
-        keep, second_batch : optional
-            Covariates whose effects stay, and a second batch factor, as in `Correction.fit`.
+        keep, second_batch, subject : optional
+            Covariates whose effects stay, a second batch factor, and subjects, as in `Correction.fit`.
 
         Returns
         -------
@@ -104,13 +110,17 @@ class Corrector(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         array(['a', 'b'], dtype=object)
         """
         correction, adapt = correction_of(self.correction), flag("adapt", self.adapt)
-        x, rows = self._rows(X, {"batch": batch, "keep": keep, "second_batch": second_batch}, reset=True)
+        x, rows = self._rows(
+            X, {"batch": batch, "keep": keep, "second_batch": second_batch, "subject": subject}, reset=True
+        )
         key = rows.pop("batch")
         self._adapts = adapt and correction.along == "batch" and not correction.applies_to_new
         self.fitted_ = correction.fit(x, key, **rows, formula=self.formula, reference=self.reference)
         return self
 
-    def transform(self, X: Any, *, batch: Any = None, keep: Any = None, second_batch: ArrayLike | None = None) -> Any:
+    def transform(
+        self, X: Any, *, batch: Any = None, keep: Any = None, second_batch: Any = None, subject: Any = None
+    ) -> Any:
         """Return corrected rows of fitted or new batches.
 
         Parameters
@@ -119,8 +129,8 @@ class Corrector(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             Rows with the features of the training rows.
         batch : array or Series, shape (rows,)
             The batch or the time of each row.
-        keep, second_batch : optional
-            Covariates and second batches of these rows, if the fit has them.
+        keep, second_batch, subject : optional
+            Covariates, second batches and subjects of these rows, if the fit has them.
 
         Returns
         -------
@@ -140,7 +150,9 @@ class Corrector(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         array([[3.]])
         """
         validation.check_is_fitted(self)
-        x, rows = self._rows(X, {"batch": batch, "keep": keep, "second_batch": second_batch}, reset=False)
+        x, rows = self._rows(
+            X, {"batch": batch, "keep": keep, "second_batch": second_batch, "subject": subject}, reset=False
+        )
         key = labels_of_rows("batch", rows.pop("batch"))
         new = ~np.isin(key.astype(object), self.fitted_.labels.astype(object)) if self._adapts else np.zeros(1, bool)
         if not new.any():
@@ -155,7 +167,14 @@ class Corrector(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         return out
 
     def fit_transform(
-        self, X: Any, y: Any = None, *, batch: Any = None, keep: Any = None, second_batch: ArrayLike | None = None
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        batch: Any = None,
+        keep: Any = None,
+        second_batch: Any = None,
+        subject: Any = None,
     ) -> Any:
         """Return corrected training rows, as `fit` and `transform` do.
 
@@ -167,8 +186,8 @@ class Corrector(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             Nothing is taken from it.
         batch : array or Series, shape (rows,)
             The batch or the time of each row.
-        keep, second_batch : optional
-            Covariates whose effects stay, and a second batch factor.
+        keep, second_batch, subject : optional
+            Covariates whose effects stay, a second batch factor, and subjects.
 
         Returns
         -------
@@ -180,7 +199,7 @@ class Corrector(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         >>> Corrector("center").fit_transform([[1.0], [3.0]], batch=["a", "a"]).ravel()
         array([1., 3.])
         """
-        rows = {"batch": batch, "keep": keep, "second_batch": second_batch}
+        rows = {"batch": batch, "keep": keep, "second_batch": second_batch, "subject": subject}
         return self.fit(X, y, **rows).transform(X, **rows)
 
     def _rows(self, X: Any, named: dict[str, Any], reset: bool) -> tuple[Any, dict[str, Any]]:

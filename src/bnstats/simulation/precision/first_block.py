@@ -10,6 +10,7 @@ import numpy as np
 
 from bnstats.simulation.blocks import replicates, tally_of
 from bnstats.simulation.condition_run import ConditionRun
+from bnstats.simulation.failures import sorted_out
 from bnstats.simulation.replicates.sample import GROUPS, Sample
 from bnstats.simulation.study import Condition, Study
 
@@ -29,10 +30,12 @@ class FirstBlock:
     @cached_property
     def samples(self) -> dict[tuple[Any, ...], Sample]:
         """Replicates of each measure, in up to GROUPS groups of consecutive replicates."""
-        found = {key: np.ravel(values) for key, values in replicates(self.study, self.condition, 0, self.seed).items()}
+        simulated = replicates(self.study, self.condition, 0, self.seed)
+        kept, failures = sorted_out(self.study, simulated, self.study.size(self.condition))
+        found = {key: np.ravel(values) for key, values in kept.items()}
         parts = min(GROUPS, *map(len, found.values()))
         run = ConditionRun(self.study, self.condition, parts)
         for part in range(parts):
             own = {key: np.array_split(values, parts)[part] for key, values in found.items()}
-            run.add(part, tally_of(self.study, run.condition, own))
+            run.add(part, tally_of(self.study, run.condition, own, failures))
         return run.samples()

@@ -90,7 +90,7 @@ class Number:
 def judge(study: Study, condition: Condition, key: Any, summary: Summary, evidence: Evidence, most: float) -> Number:
     """Return the number that a summary computes from these replicates, given the most replicates allowed."""
     exact = study.exact(condition, key, summary.name)
-    value, mcse, relative = summary.of(evidence)
+    value, mcse, relative = summary.of(evidence) if evidence.n else (math.nan, math.inf, math.inf)
 
     def known_at(replicates: float) -> bool:
         return study.tail_index(condition, key, int(replicates)) > summary.order

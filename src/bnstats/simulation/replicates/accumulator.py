@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from bnstats._checks.array_types import FloatArray
 from bnstats._compiled import compiled
+from bnstats.simulation.replicates.causes import Causes, counted
 from bnstats.simulation.replicates.central_moments import merge_moments
 from bnstats.simulation.replicates.control_variates import merge_joint
 from bnstats.simulation.replicates.histogram import identity_of
@@ -49,6 +50,7 @@ class Accumulator:
         self.bins = np.empty(0, np.int64)
         self.counts = np.empty((0, GROUPS), np.int64)
         self.low, self.high = np.empty(0), np.empty(0)
+        self.failures: Causes | None = None
         self.atoms: list[dict[int, tuple[float, NDArray[np.int64]]]] = [{} for _ in range(measures)]
 
     def add(self, block: int, tally: Tally) -> None:
@@ -59,6 +61,7 @@ class Accumulator:
         self.moments[group] = merge_moments(self.moments[group], tally.moments)
         self.missing += tally.missing
         self.events &= tally.events
+        self._add_failures(tally.failures)
         self._add_bins(tally.bins, group, tally.counts[:, None], tally.low, tally.high)
         for k, value, count, name in zip(*tally.atoms.tolist(), identity_of(tally.atoms[1]).tolist(), strict=True):
             _, counts = self.atoms[int(k)].setdefault(name, (value, np.zeros(GROUPS, np.int64)))
@@ -76,12 +79,17 @@ class Accumulator:
         self.blocks += later.blocks
         self.missing += later.missing
         self.events &= later.events
+        self._add_failures(later.failures)
         self._add_bins(later.bins, 0, later.counts, later.low, later.high)
         self._join_bins()
         for own, others in zip(self.atoms, later.atoms, strict=True):
             for name, (value, counts) in others.items():
                 _, sums = own.setdefault(name, (value, np.zeros(GROUPS, np.int64)))
                 sums += counts
+
+    def _add_failures(self, failures: Causes | None) -> None:
+        if failures is not None:
+            self.failures = counted(self.failures or {}, failures)
 
     def _add_bins(self, bins: NDArray[np.int64], group: int, *more: NDArray[Any]) -> None:
         """Add counts of this group, or of all groups from it on, and the smallest and largest values."""
@@ -183,7 +191,8 @@ def in_merged_blocks(blocks: Sequence[int], tallies: Sequence[Tally]) -> list[Ta
 
 def _alike(a: Tally, b: Tally) -> bool:
     """Return True if two tallies are of the same measures, so that they can be merged."""
-    return a.keys == b.keys and a.joint.shape == b.joint.shape and np.array_equal(a.events, b.events)
+    same = a.keys == b.keys and (a.failures is None) == (b.failures is None)
+    return same and a.joint.shape == b.joint.shape and np.array_equal(a.events, b.events)
 
 
 @compiled

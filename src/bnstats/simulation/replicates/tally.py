@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from bnstats._checks.array_types import FloatArray
 from bnstats._compiled import compiled, inlined
+from bnstats.simulation.replicates.causes import Causes
 from bnstats.simulation.replicates.control_variates import joint_moments
 from bnstats.simulation.replicates.histogram import TABLE, any_repeated, atoms_of
 from bnstats.simulation.replicates.nested_bins import (
@@ -73,6 +74,8 @@ class Tally:
     joint : array, shape (K, D + 1, D)
         Means of e = value - origin, of e² and of the control variates, and below the sums of products of their
         deviations, filled up with zeros where a measure has fewer control variates than others. D = 0 if none has any.
+    failures : mapping, optional
+        Number of replicates that failed, by their reason; None for a study whose replicates do not fail.
     """
 
     blocks: ClassVar[int] = 1
@@ -89,6 +92,7 @@ class Tally:
     high: FloatArray
     atoms: FloatArray
     joint: FloatArray
+    failures: Causes | None = None
 
     @staticmethod
     @np.errstate(invalid="ignore", over="ignore")  # of infinite values, and of differences beyond all floats
@@ -118,6 +122,8 @@ class Tally:
         joint = np.zeros((len(keys), most + 1, most))
         for k, (key, values, origin) in enumerate(zip(replicates, replicates.values(), origins, strict=True)):
             error = np.subtract(np.ravel(values), origin, dtype=np.float64)
+            if not error.size:  # all replicates failed
+                continue
             repeated, own = _counted(error, error.view(np.int64), moments[:, k], *every, table)
             if key in controls:
                 d = 2 + len(controls[key])
@@ -141,9 +147,9 @@ class Tally:
         return {name: getattr(self, name) for name in _KINDS}
 
     @staticmethod
-    def of_arrays(keys: list[Any], arrays: Mapping[str, NDArray[Any]]) -> Tally:
-        """Return the tally whose `keys` and `arrays` were stored; raise ValueError if they do not fit."""
-        tally = Tally(tuple(map(tuple, keys)), **arrays)
+    def of_arrays(keys: list[Any], arrays: Mapping[str, NDArray[Any]], failures: Causes | None = None) -> Tally:
+        """Return the tally whose keys, arrays and failures were stored; raise ValueError if they do not fit."""
+        tally = Tally(tuple(map(tuple, keys)), **arrays, failures=failures)
         tally.check()
         return tally
 
@@ -169,7 +175,9 @@ class Tally:
             and np.isin(widths(self.bins), WIDTHS).all()
             and np.isin(self.atoms[0], np.arange(k)).all()
         )
-        if not (inside and (np.diff(self.bins) > 0).all() and (self.counts > 0).all() and (self.moments[0] > 0).all()):
+        whole = all(type(count) is int and count > 0 for count in (self.failures or {}).values())
+        right = whole and (self.moments[0] >= (1 if self.failures is None else 0)).all()
+        if not (inside and (np.diff(self.bins) > 0).all() and (self.counts > 0).all() and right):
             raise ValueError("bins or counts that cannot be")
 
 

@@ -28,7 +28,9 @@ def pack(part: Tally | KeptReplicates) -> bytes:
     """
     arrays = {name: np.ascontiguousarray(array) for name, array in part.arrays().items()}
     shapes = {name: [array.dtype.newbyteorder("<").str, list(array.shape)] for name, array in arrays.items()}
-    header = json.dumps({"keys": part.keys, "arrays": shapes}).encode()
+    causes = getattr(part, "failures", None)
+    failures = {} if causes is None else {"failures": causes}
+    header = json.dumps({"keys": part.keys, "arrays": shapes, **failures}).encode()
     parts = [array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes() for array in arrays.values()]
     return zlib.compress(b"".join([header, b"\n", *parts]), level=1)
 
@@ -48,7 +50,9 @@ def unpack(payload: bytes, kind: type[Part]) -> Part:
             raise ValueError("cut short, or too large")
         header, _, body = content.partition(b"\n")
         described = json.loads(header)
-        return kind.of_arrays(described["keys"], _arrays(described["arrays"], body, kind.kinds))
+        arrays = _arrays(described["arrays"], body, kind.kinds)
+        failures = {"failures": described["failures"]} if "failures" in described else {}
+        return kind.of_arrays(described["keys"], arrays, **failures)
     except (zlib.error, KeyError, TypeError, AttributeError, RecursionError, OverflowError) as error:
         raise ValueError(f"no block: {error}") from error
 

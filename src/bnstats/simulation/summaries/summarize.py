@@ -109,8 +109,8 @@ def summarize(
     >>> found.table.set_index("measure").loc[["bias", "coverage"], ["value", "mcse"]].round(4)
                value    mcse
     measure
-    bias      0.0042  0.0103
-    coverage  0.9090  0.0091
+    bias      0.0063  0.0101
+    coverage  0.9030  0.0094
     """
     numbers = {"estimate": estimate, "se": se, "low": low, "high": high, "p": p}
     table = read(replicates, numbers, truth, by, method, dataset, level, null)

@@ -17,6 +17,7 @@ from typing import Any
 from bnstats._checks.safe_text import raised
 from bnstats.simulation.blocks import replicates, tally_of
 from bnstats.simulation.checks import distinct
+from bnstats.simulation.failures import sorted_out
 from bnstats.simulation.frozen_condition import FrozenCondition
 from bnstats.simulation.placed_condition import Place
 from bnstats.simulation.replicates.accumulator import Accumulator, in_merged_blocks
@@ -137,8 +138,10 @@ def simulated(study: Study, condition: Condition, seed: int, blocks: Sequence[in
     start = time.perf_counter()
     try:
         for block in blocks:
-            found = replicates(study, condition, block, seed)
-            parts.append(KeptReplicates.of(found) if output.kept else tally_of(study, condition, found))
+            size = study.size(condition)
+            found, failures = sorted_out(study, replicates(study, condition, block, seed), size)
+            kept = KeptReplicates.of(found) if output.kept else tally_of(study, condition, found, failures)
+            parts.append(kept)
             if output.packed:
                 payloads.append(pack(parts[-1]))
     except Exception as error:  # the user's own code may raise anything

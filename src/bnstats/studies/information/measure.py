@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from bnstats._checks.array_types import FloatArray
 from bnstats._checks.numbers import batch_sizes
+from bnstats._checks.numbers import seed as checked_seed
 from bnstats.sampling.populations import Population
 from bnstats.simulation.options import RunOptions, run_options
 from bnstats.simulation.run import run
@@ -82,7 +83,7 @@ def measure_information(
     _, prior = class_shares(population, labels)
     if np.count_nonzero(prior) < 2:
         raise ValueError(f"labels give one class only on population {population.name}; give labels of two or more.")
-    study = InformationStudy(population, labels, checked_sizes(batch_sizes), options["seed"])
+    study = InformationStudy(population, labels, checked_sizes(batch_sizes), checked_seed("seed", options["seed"]))
     simulation = run(study, **options)
     return Information(simulation.table, float(prior.max()), entropy_bits(prior), simulation)
 
