@@ -108,7 +108,7 @@ def case_of(
     """Return the model under audit, once its batches were seen, and what has to be said about them."""
     notes: tuple[str, ...] = ()
     cut = chunks(batches[0], 2) if len(batches) == 1 and rows_of(batches[0]) >= FEWEST_ROWS else None
-    if cut is not None and test is None:
+    if cut is not None and test is None and _runs(model, cut[0]):
         batches, notes = cut, ("The only batch was cut in two: statistics of a half are tried on the other half.",)
     if test is None:
         held, folds = batches, halves(len(batches))
@@ -118,6 +118,15 @@ def case_of(
     trial = Trial(model, held, folds, ())
     trial.scorers, unpredicted = _scorers(model, held, options)
     return Case(model, batches, trial, train, still, live, test, options.effect, options.seed, unpredicted), notes
+
+
+def _runs(model: Model, batch: Any) -> bool:
+    """Return True if a part of a batch can be evaluated by itself."""
+    try:
+        model.eval_pass(batch)
+    except Exception:  # a model whose rows belong together may raise anything on a part of them
+        return False
+    return True
 
 
 def _observed(model: Model, batches: Sequence[Any], mode: Mode) -> list[Seen]:

@@ -48,9 +48,15 @@ def rows_of(tree: Any) -> int:
 
 
 def sliced(tree: Any, index: Any) -> Any:
-    """Return chosen rows of every array; None if a part of the tree has no rows or another number of them."""
-    found = list(arrays(tree))
-    if not found or len({int(leaf.shape[0]) for _, leaf in found}) > 1 or any(_unsliced(tree)):
+    """Return chosen rows of every array; None if a part of the tree has no rows or another number of them.
+
+    A matrix of all rows by all rows relates them to each other, as edges of a graph do.
+    """
+    shapes = [tuple(leaf.shape) for _, leaf in arrays(tree)]
+    counts = {int(shape[0]) for shape in shapes}
+    if len(counts) != 1 or any(_unsliced(tree)):
+        return None
+    if any(len(shape) == 2 and shape[0] == shape[1] for shape in shapes[1:]):
         return None
     return _mapped(tree, lambda leaf: leaf[index])
 

@@ -55,6 +55,8 @@ def _measure(case: Case) -> Grouping | None:
     try:
         case.model.set(case.made("population")[0])
         seen = [observe(case.model, part, "eval") for part in parts]
+    except Exception:  # a model whose rows belong together may raise anything on a part of them
+        return None
     finally:
         case.model.set(before)
     names = [layer.name for layer in case.layers if all(layer.name in s for batch in seen for s in batch)]
