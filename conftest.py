@@ -10,9 +10,7 @@ import pytest
 collect_ignore = []
 if importlib.util.find_spec("torch") is None:
     root = Path(__file__).parent
-    audit = [
-        path for path in (root / "src/bnstats/audit").glob("*.py") if path.name not in ("__init__.py", "advise.py")
-    ]
+    audit = [path for path in (root / "src/bnstats/audit").glob("*.py") if path.name != "__init__.py"]
     models = [path for path in (root / "tests/audit").glob("*.py") if not path.name.startswith("test_")]
     collect_ignore = [str(path) for path in (*audit, *models)]
 if importlib.util.find_spec("flax") is None:

@@ -16,7 +16,7 @@ TESTS = Path(__file__).parent
 QUICK = {
     ".": ("public_names", "docstrings", "validation", "layers", "warnings", "quick"),
     "analyses": ("figure_files", "quotes"),
-    "audit": ("advise",),
+    "planner": ("advise_plan", "choices"),
     "benchmarks": ("scheduler",),
     "claims": ("betting", "borders", "interval_methods"),
     "cli": ("column_file", "output_file"),

@@ -18,7 +18,7 @@ from . import (
     theory as theory,
 )
 from ._versions import show_versions as show_versions
-from .audit.advise import advise as advise
+from .planner.advise import advise as advise
 from .audit.audit import audit as audit
 from .audit.recalibrate import recalibrate as recalibrate
 from .claims.ledger import check_claims as check_claims

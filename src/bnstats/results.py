@@ -1,8 +1,8 @@
 """Classes of the results of measuring functions, for annotations."""
 
-from bnstats.audit.advise import Advice
 from bnstats.audit.report import Audit
 from bnstats.claims.ledger import Ledger
+from bnstats.planner.advise import Advice
 from bnstats.simulation.result import Simulation
 from bnstats.simulation.summaries.summarized import Summarized
 from bnstats.studies.batch_effects.leave_one_batch_out import LeftOut

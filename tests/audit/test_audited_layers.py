@@ -292,7 +292,7 @@ def test_without_torch_it_is_said_what_to_install(name: str) -> None:
 
 
 def test_the_name_means_the_same_whatever_was_imported_before() -> None:
-    for first in ("bnstats.audit.watch", "bnstats.audit.advise", "bnstats"):
+    for first in ("bnstats.audit.watch", "bnstats"):
         found = python(f"import bnstats, {first}; bnstats.audit('model', [])")
         assert "ValueError: model is a torch.nn.Module" in found.stderr
 

@@ -74,7 +74,7 @@ def test_the_walk_reaches_what_others_return_and_class_methods():
     """What a list of names had missed: some have no public name at all."""
     reached = {target.name for target in all_targets()}
     assert {"JobArray.blocks", "networks.Recipe.check", "corrections.Correction.made_by"} <= reached
-    assert {"results.LeftOut.summary", "audit.advise.Plan.scale", "datasets.dataset.Table.split"} <= reached
+    assert {"results.LeftOut.summary", "planner.plan.Plan.scale", "datasets.dataset.Table.split"} <= reached
     assert {"adaptation.Mixed.adapt", "shifts.Noise.apply", "claims.Region.near", "Population"} <= reached
     assert {"Split", "Statistics"} <= {cls.__name__ for cls in kinds()}
     assert all(

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import bnstats as bn
+import bnstats.cli.advise_command
 import bnstats.cli.audit_command
 import bnstats.cli.study_commands
 from bnstats._checks.terminal import escaped, printable

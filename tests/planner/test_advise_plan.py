@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 import bnstats as bn
-from bnstats.audit.advise import Advice, advise
+from bnstats.planner.advise import Advice, advise
 from bnstats.statistics.conventions import Convention
 
 GROWTH = "growth of squared gradients per linear layer, wide limit"
