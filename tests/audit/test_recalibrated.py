@@ -12,7 +12,7 @@ from numpy_model import Dense, Net, NumpyFramework, batches, network, trained
 
 from bnstats.audit.core import kinds
 from bnstats.audit.core.audit import Options
-from bnstats.audit.core.case import Case
+from bnstats.audit.core.judging.case import Case
 from bnstats.audit.core.recalibrate import recalibrated
 from bnstats.audit.core.recalibration import Amount
 

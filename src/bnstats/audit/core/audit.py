@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bnstats.audit.core.case import Case, batch_outputs
+from bnstats.audit.core.judging.case import Case, batch_outputs
+from bnstats.audit.core.judging.tables import channel_table, gap_table, layer_table, score_table
+from bnstats.audit.core.judging.verdict import judge
 from bnstats.audit.core.kinds import Seen
 from bnstats.audit.core.protocol import Framework, Mode, Model
 from bnstats.audit.core.reading import Reader
@@ -23,9 +25,7 @@ from bnstats.audit.core.scoring.scorers import (
     spreads,
 )
 from bnstats.audit.core.scoring.trial import Fold, Trial, count, evaluated, halves
-from bnstats.audit.core.tables import channel_table, gap_table, layer_table, score_table
 from bnstats.audit.core.trees import chunks, rows_of
-from bnstats.audit.core.verdict import judge
 
 # A single batch is cut into two if it has at least so many rows.
 FEWEST_ROWS = 8
@@ -117,7 +117,7 @@ def case_of(
     train, still = _observed(model, batches, "train"), _observed(model, batches, "batch")
     trial = Trial(model, held, folds, ())
     trial.scorers, unpredicted = _scorers(model, held, options)
-    return Case(model, batches, trial, train, still, live, test, options.effect, options.seed, unpredicted), notes
+    return Case(model, batches, train, still, trial, live, test, options.effect, options.seed, unpredicted), notes
 
 
 def _runs(model: Model, batch: Any) -> bool:

@@ -10,8 +10,8 @@ from bnstats._checks.values import named, several
 from bnstats._warnings import notify
 from bnstats.audit.core import kinds
 from bnstats.audit.core.audit import Options, case_of, must_have_layers
-from bnstats.audit.core.case import Case
 from bnstats.audit.core.causes import CAUSES
+from bnstats.audit.core.judging.case import Case
 from bnstats.audit.core.kinds import Kind
 from bnstats.audit.core.protocol import Framework, Model
 from bnstats.audit.core.reading import Reader, length_of

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from bnstats.audit.core.case import Case
+from bnstats.audit.core.judging.case import Case
 from bnstats.audit.core.kinds import Kind
 
 Evidence = dict[str, Any]

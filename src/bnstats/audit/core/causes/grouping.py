@@ -9,7 +9,7 @@ from functools import reduce
 import numpy as np
 
 from bnstats._checks.array_types import FloatArray
-from bnstats.audit.core.case import Case
+from bnstats.audit.core.judging.case import Case
 from bnstats.audit.core.kinds import Seen, observe
 from bnstats.audit.core.trees import chunks
 from bnstats.statistics.moments import Moments

@@ -9,10 +9,10 @@ import numpy as np
 
 from bnstats._checks.array_types import FloatArray
 from bnstats.audit.core import kinds
-from bnstats.audit.core.case import Case
 from bnstats.audit.core.causes.cause import Cause, Evidence, recalibrated
 from bnstats.audit.core.history.nulls import draw, exponential_weights, stored_values
 from bnstats.audit.core.history.origin import ORIGINS, accepted, apart, distance, equal_weights, origins, rejected
+from bnstats.audit.core.judging.case import Case
 from bnstats.audit.core.kinds import Kind
 from bnstats.audit.core.protocol import Statistics
 from bnstats.audit.core.scoring.trial import mean

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from bnstats.audit.core import kinds
-from bnstats.audit.core.case import Case
 from bnstats.audit.core.causes.cause import Cause, Evidence
 from bnstats.audit.core.history.origin import distance
+from bnstats.audit.core.judging.case import Case
 from bnstats.audit.core.kinds import Kind
 from bnstats.audit.core.protocol import Statistics
 from bnstats.audit.core.scoring.trial import Fold, Trial, gain, halves

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from bnstats.audit.core import kinds
-from bnstats.audit.core.case import Case
 from bnstats.audit.core.causes.cause import Cause, Evidence, recalibrated
 from bnstats.audit.core.causes.grouping import grouping
+from bnstats.audit.core.judging.case import Case
 from bnstats.statistics.norm_borders import DROPOUT_CHANGE, GROUPED, NOISY_VARIANCE, SMALL_BATCH, STREAMS_APART
 
 

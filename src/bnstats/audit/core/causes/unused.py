@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from bnstats.audit.core.case import Case
 from bnstats.audit.core.causes.cause import Cause, Evidence, recalibrated
+from bnstats.audit.core.judging.case import Case
 
 
 def not_used(case: Case) -> Evidence | None:

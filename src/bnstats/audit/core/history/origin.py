@@ -8,8 +8,8 @@ import numpy as np
 
 from bnstats._checks.array_types import FloatArray
 from bnstats.audit.core import kinds
-from bnstats.audit.core.case import Case
 from bnstats.audit.core.history.nulls import NullTest, compare, exponential_weights, pooled_values, stored_values
+from bnstats.audit.core.judging.case import Case
 from bnstats.audit.core.kinds import of_layer
 from bnstats.audit.core.protocol import Statistics
 from bnstats.statistics.displacement import displacement
@@ -48,7 +48,7 @@ def _of_batches(case: Case, name: str) -> dict[str, NullTest]:
     start = np.repeat(np.array(case.convention.start), layer.channels)
     test = partial(compare, running=running, eps=layer.eps, seed=case.seed)
     none = np.zeros_like(start)
-    if rate > 1e-6:
+    if rate > 1e-6 and name not in case.cumulative:
         weight, weights = exponential_weights(rate, case.passes.get(name))
         if case.passes.get(name) is None and not np.isnan(case.start_weight.get(name, np.nan)):
             weight = case.start_weight[name]
@@ -58,8 +58,8 @@ def _of_batches(case: Case, name: str) -> dict[str, NullTest]:
     equal = equal_weights(case, name)
     found["averaged"] = test(stored, weights=equal, start=none)
     found["pooled"] = test(pooled_values(seen), weights=equal, start=none)
-    if np.isnan(found["running"].p) and not rate > 1e-6:
-        found["running"] = found["averaged"]  # nothing is averaged: statistics were put there from elsewhere
+    if name in case.cumulative or (np.isnan(found["running"].p) and not rate > 1e-6):
+        found["running"] = found["averaged"]  # a cumulative average, or statistics that were put there from elsewhere
     return found
 
 

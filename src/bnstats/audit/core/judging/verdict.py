@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from bnstats.audit.core.case import Case
 from bnstats.audit.core.causes import CAUSES
 from bnstats.audit.core.causes.cause import Cause, Evidence
 from bnstats.audit.core.causes.settings import later_layers_differ
 from bnstats.audit.core.history.origin import consistent
+from bnstats.audit.core.judging.case import Case
 from bnstats.audit.core.result import Estimate, Fix, Verdict
 from bnstats.audit.core.scoring.intervals import sure
 from bnstats.audit.core.scoring.scorers import Distance

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from bnstats._checks.array_types import FloatArray
-from bnstats.audit.core.case import Case
 from bnstats.audit.core.history.origin import ORIGINS, UNKNOWN, distance, origins
+from bnstats.audit.core.judging.case import Case
 from bnstats.audit.core.kinds import of_layer
 from bnstats.audit.core.result import Estimate
 from bnstats.audit.core.scoring.trial import gain, mean
