@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from bnstats._checks.safe_text import raised
 from bnstats.audit.core.copier.copier import Copier
 from bnstats.audit.core.protocol import Layer, Mode, Statistics
-from bnstats.audit.torch.calling import inputs_of
+from bnstats.audit.torch.calling import inputs_of, parameters_of
 from bnstats.audit.torch.calls import Call, Calls, Moment, entering, in_numpy, moment
 from bnstats.audit.torch.finding import find_layers
 from bnstats.audit.torch.layers import Found, put
@@ -47,7 +47,8 @@ class TorchModel:
     def __init__(self, original: nn.Module, example: Any, forward: Forward | None, device: torch.device) -> None:
         self._given = original, example, forward, device
         self._forward = forward
-        self._handlers = handlers(device)
+        self._batches = Copier(handlers(device))
+        self._signature = parameters_of(original.forward)
         with quiet():
             self.working = WorkingCopy(original)
             start = time.monotonic()
@@ -152,10 +153,10 @@ class TorchModel:
 
     def output(self, module: nn.Module, batch: Any) -> Any:
         """Return what a module makes of a copy of a batch, in the mode that it is in."""
-        batch = Copier(self._handlers).copy(batch)
+        batch = self._batches.once(batch)
         if self._forward is not None:
             return self._forward(module, batch)
-        positional, named = inputs_of(batch, module.forward)
+        positional, named = inputs_of(batch, self._signature)
         return module(*positional, **named)
 
     # ---- the work

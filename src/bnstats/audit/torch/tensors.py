@@ -98,6 +98,16 @@ def count_again(x: Tensor, version: int) -> None:
 
 
 def _tensor(x: Any, copier: References, path: str) -> Any:
+    if type(x) is Tensor and not vars(x):  # batches are mostly these
+        new = _dense(x, copier)
+        if x.requires_grad and x.is_leaf:
+            new.requires_grad_(True)
+        copier.leaves.append((x, new, path))
+        return new
+    return _special(x, copier, path)
+
+
+def _special(x: Any, copier: References, path: str) -> Any:
     if any(base.__name__ in _SHARDED for base in type(x).__mro__):
         raise ValueError("model holds tensors that are spread over processes; audit a gathered copy.")
     if nn.parameter.is_lazy(x):
@@ -119,10 +129,14 @@ def _dense(x: Any, copier: References) -> Tensor:
     odd = x.layout is not torch.strided or x.is_quantized or x.is_conj() or x.is_neg() or x.device.type == "meta"
     if odd or not x.numel():
         return x.detach().clone()
-    size = x.element_size()
+    size, storage = x.element_size(), x.untyped_storage()
+    if storage.nbytes() == size * x.numel() and x.is_contiguous():
+        new = x.detach().clone()
+        block, _ = copier.blocks.copy_of(storage._cdata, 0, storage.nbytes(), lambda *_: new)
+        if block is new:
+            return new
     low = x.storage_offset() * size
     high = low + size * (1 + sum((n - 1) * step for n, step in zip(x.shape, x.stride(), strict=True)))
-    storage = x.untyped_storage()
 
     def memory(start: int, end: int) -> Tensor:
         place = torch.empty(0, dtype=torch.uint8, device=x.device)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from bnstats.audit.core.copier.containers import Contents
 from bnstats.audit.core.copier.copier import Copier
 from bnstats.audit.torch.tensors import handlers, place_of, version
 
@@ -61,7 +61,7 @@ class WorkingCopy:
         # PyTorch's batch normalization moves its buffers without counting that it writes to them.
         self._uncounted = [i for i, x in enumerate(self.tensors) if x.is_floating_point() and not _is_parameter(x)]
         self.running: dict[int, Tensor] = {}
-        self._contents: dict[bool, list[Any]] = {}
+        self._contents: dict[bool, Contents] = {}
         self._scripted = [m for m in self.module.modules() if isinstance(m, torch.jit.ScriptModule)]
         self._modes: dict[bool, list[bool]] = {}
         self._training: bool | None = None
@@ -107,29 +107,32 @@ class WorkingCopy:
         if training == self._training:
             return
         if training in self._contents:
-            self._put(self._contents[training])
+            self._contents[training].put_back()
             for part, mode in zip(self._scripted, self._modes[training], strict=True):
                 part.training = mode
         else:
             with quiet():
                 self.module.train(training)
-            self._contents[training] = [kind.look(new) for kind, _, new, _ in self._changeable]
+            self._contents[training] = Contents(self._changeable)
             self._modes[training] = [part.training for part in self._scripted]
         self._training = training
 
     def put_back(self, *, compare: bool = False) -> None:
         """Put back everything that a pass has moved, but for accepted running statistics."""
-        if self._training is not None and self._put(self._contents[self._training]):
+        if self._training is not None and self._contents[self._training].put_back():
             self.keeps_in_evaluation |= not self._training
         compare |= self._left_to_compare > 0
         self._left_to_compare -= self._left_to_compare > 0
-        self._keep_sources()
-        for i, new in enumerate(self.tensors):
-            here = place_of(new) == self._places[i]
-            if not here:
-                new.data = self._memory[i]
-            if not here or version(new) != self._versions[i] or compare:
+        if [*map(version, self._sources)] != self._source_versions:
+            self._keep_sources()
+        if [*map(place_of, self.tensors)] != self._places:
+            for new, memory in zip(self.tensors, self._memory, strict=True):
+                new.data = memory
+            compare = True
+        if compare or [*map(version, self.tensors)] != self._versions:
+            for i in range(len(self.tensors)):
                 self._restore(i)
+            self._versions = [*map(version, self.tensors)]
         for i in self._uncounted:
             self._restore(i)
         for source, new, _ in self._arrays:
@@ -148,22 +151,13 @@ class WorkingCopy:
         kept = self.running.get(i, self._reference[i])
         if not _equal(kept, self._memory[i]):
             self._memory[i].copy_(kept)
-        self._versions[i] = version(self.tensors[i])
+            self._versions[i] = version(self.tensors[i])
 
     def structure(self) -> tuple[nn.Module, dict[int, nn.Module]]:
         """Return a copy of all but the tensors, and its module for each module's identity."""
         copier = Copier({**handlers(), Tensor: lambda x, *_: x, np.ndarray: lambda x, *_: x})
         new: nn.Module = copier.copy(self.module)
         return new, {id(module): copier.of(module) for module in self.module.modules()}
-
-    def _put(self, contents: list[Any]) -> bool:
-        """Put containers back, and return True if one differed."""
-        moved = False
-        for (kind, _, copy, _), held in zip(self._changeable, contents, strict=True):
-            if not kind.same(copy, held):
-                kind.put(copy, held)
-                moved = True
-        return moved
 
 
 def _alone(module: nn.Module) -> None:
@@ -198,7 +192,8 @@ def _equal(a: Tensor, b: Tensor) -> bool:
 def quiet() -> Iterator[None]:
     """Keep no graph, and compile nothing."""
     with ExitStack() as stack:
-        stack.enter_context(torch.inference_mode(False))
+        if torch.is_inference_mode_enabled():
+            stack.enter_context(torch.inference_mode(False))
         stack.enter_context(torch.no_grad())
         if "torch._dynamo" in sys.modules:  # nothing is compiled where the compiler was never loaded
             stack.enter_context(torch.compiler.set_stance("force_eager"))

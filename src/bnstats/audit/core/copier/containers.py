@@ -6,7 +6,7 @@ import copyreg
 import types
 import warnings
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from operator import is_
 from typing import Any, NamedTuple
 
@@ -173,3 +173,32 @@ BYTES = Container(bytes, lambda x, c: bytes(x) == c, _put_bytes)
 CELL = Container(_in_cell, lambda x, c: all(map(is_, now := _in_cell(x), c)) and len(now) == len(c), _put_in_cell)
 SLOTS = Container(_in_slots, _same_slots, _put_in_slots)
 STATE = Container(_state, _same_state, lambda x, contents: x.__setstate__(contents))
+
+_LENGTH = {dict, OrderedDict, list, set, deque}
+
+
+class Contents:
+    """What containers hold at one time; most of a model's are empty, and are compared by their lengths.
+
+    Parameters
+    ----------
+    changeable : sequence of (kind, source, copy, path)
+        Containers; the contents of copies are kept.
+    """
+
+    def __init__(self, changeable: Sequence[tuple[Container, Any, Any, str]]) -> None:
+        empty = [type(x) in _LENGTH and not x for _, _, x, _ in changeable]
+        self._empty = [x for (_, _, x, _), none in zip(changeable, empty, strict=True) if none]
+        self._full = [(k, x, k.look(x)) for (k, _, x, _), none in zip(changeable, empty, strict=True) if not none]
+
+    def put_back(self) -> bool:
+        """Put the contents back, and return True if they had changed."""
+        moved = any(map(len, self._empty))
+        if moved:
+            for x in self._empty:
+                x.clear()
+        for kind, x, held in self._full:
+            if not kind.same(x, held):
+                kind.put(x, held)
+                moved = True
+        return moved

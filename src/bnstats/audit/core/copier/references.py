@@ -80,6 +80,15 @@ class References:
             new = self._whole(x, path)
         return new
 
+    def once(self, x: Any) -> Any:
+        """Return the copy of an object, and forget it: the next one is copied anew."""
+        try:
+            return self.copy(x)
+        finally:
+            self._forget()
+            self.blocks = Blocks()
+            self._reached = set()
+
     def _whole(self, x: Any, path: str) -> Any:
         new = self.complete(x, path)
         while self._by_hash:
