@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -122,31 +123,38 @@ class Calls(TorchFunctionMode):
         self.handle, self.memory, self.instance = handle, False, set[int]()
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        kwargs = kwargs or {}
-        if func in _MEMORY:
+        kwargs, kind = kwargs or {}, _kind(func)
+        if kind == "memory":
             self.memory = True
-        elif func is functional.instance_norm:
+        elif kind == "instance":
             self.instance |= {id(part) for part in (*args, *kwargs.values())}
-        elif self.handle is not None:
-            call, makes_three = _call(func, args, kwargs)
-            if call is not None:
-                out = self.handle(call)
-                if out is not None:
-                    return (out, out.new_empty(0), out.new_empty(0)) if makes_three else out
+        elif kind and self.handle is not None:
+            out = self.handle(_call(kind, args, kwargs))
+            if out is not None:
+                return (out, out.new_empty(0), out.new_empty(0)) if kind == "native" else out
         return func(*args, **kwargs)
 
 
-def _call(func: Any, args: Any, kwargs: Any) -> tuple[Call | None, bool]:
-    """Return the call that a function is, and whether it returns three tensors."""
+@lru_cache(1024)
+def _kind(func: Any) -> str:
+    """Return what a function of PyTorch is for batch normalization; empty for most."""
     if func is functional.batch_norm:
-        return Call(*args, **kwargs), False
+        return "functional"
+    if func is functional.instance_norm:
+        return "instance"
     name = getattr(func, "__name__", "").split(".")[0]
-    if name not in _NATIVE:
-        return None, False
+    if name in _NATIVE:
+        return "torch" if name == "batch_norm" else "native"
+    return "memory" if func in _MEMORY else ""
+
+
+def _call(kind: str, args: Any, kwargs: Any) -> Call:
+    if kind == "functional":
+        return Call(*args, **kwargs)
     names = ("input", "weight", "bias", "running_mean", "running_var", "training", "momentum", "eps")
     given = dict(zip(names, args, strict=False)) | {k: v for k, v in kwargs.items() if k in names}
     given["eps"] = given.get("eps", kwargs.get("epsilon", 1e-5))
-    return Call(**given), name != "batch_norm"
+    return Call(**given)
 
 
 @contextmanager
