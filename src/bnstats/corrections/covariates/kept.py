@@ -24,6 +24,10 @@ from bnstats.corrections.groups import Groups
 ROUNDING = 1e-8
 
 
+class ConfoundedError(ValueError):
+    """Error of covariates whose effects cannot be told from those of batches."""
+
+
 @dataclass(frozen=True, eq=False)
 class Kept:
     """Slopes of covariates.
@@ -161,7 +165,7 @@ def _check_rank(
         kept = np.flatnonzero(stays)
         first = next(j for j in range(1, kept.size + 1) if _rank(inside[:, :j]) < _rank(unit[:, kept[:j]]))
         beside = "" if np.abs(within[:, kept[first - 1]]).max() < ROUNDING else " and of other covariates"
-        raise ValueError(
+        raise ConfoundedError(
             f"covariate {names[kept[first - 1]]} of keep is a linear function of the batch{beside}, so their effects "
             "cannot be told apart: do not keep it, or do not correct for the batch."
         )

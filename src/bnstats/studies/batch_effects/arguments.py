@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from bnstats._checks.numbers import LARGEST_BATCH
+from bnstats._checks.numbers import LARGEST_BATCH, number
 from bnstats._checks.user_code import ReadOnlyError
-from bnstats._checks.values import shown
+from bnstats._checks.values import choice, shown
 from bnstats.studies.batch_effects.downstream_model import corrected
 from bnstats.studies.batch_effects.study import CorrectionStudy
 
 LARGEST_EFFECT = 1e100
+DESIGNS = ("balanced", "confounded")
+
+
+def design_of(name: str, value: Any) -> str | float:
+    """Return a design: a known word, or the share of the label's variance that goes with the batch.
+
+    >>> design_of("design", "balanced"), design_of("design", 0.36)
+    ('balanced', 0.36)
+    """
+    if isinstance(value, str):
+        return choice(name, value, DESIGNS)
+    return number(name, value, "[0, 1)", "or one of balanced, confounded")
 
 
 def check(study: CorrectionStudy) -> None:
@@ -36,6 +50,15 @@ def check(study: CorrectionStudy) -> None:
             f"features, batches and batch_sizes make {shown(largest)} values at a time; at most {LARGEST_BATCH} are "
             "simulated."
         )
+    if any(study.keep):
+        along_time = [c.name for c in study.corrections if c.along != "batch"]
+        if along_time:
+            raise ValueError(f"keep=True goes with corrections along batches; got {along_time[0]}.")
+        if {"accuracy", "training_accuracy"} & set(study.measures):
+            raise ValueError(
+                "keep=True takes the label from each row, and labels of new batches are to be predicted: give measures "
+                "without accuracies, such as ['rmse', 'bias']."
+            )
     shape = 1, study.features, study.batches + study.new_batches, min(study.batch_size)
     probe = np.random.default_rng(0).normal(size=shape)
     for correction in study.corrections:

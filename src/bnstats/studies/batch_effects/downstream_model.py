@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from statsmodels.tools.sm_exceptions import PerfectSeparationError
 
 from bnstats._checks.array_types import FloatArray
 from bnstats.corrections import Correction, Fitted
+from bnstats.corrections.covariates.kept import ConfoundedError
 
 
 def keys(correction: Correction, batches: int, n: int, ticks: int) -> NDArray[np.int64]:
@@ -79,6 +81,26 @@ def deployed(fitted: Fitted, x: FloatArray, key: NDArray[Any], new: NDArray[np.b
         known = fitted.correction.applies_to_new and not refit
         return np.asarray((fitted if known else fitted.adapt(x, key)).apply(*given))
     return np.asarray((fitted if fitted.correction.applies_to_new else fitted.adapt(*given)).apply(*given))
+
+
+def corrected_with_labels(correction: Correction, seen: FloatArray, label: NDArray[np.bool_]) -> FloatArray:
+    """Return fitted rows corrected with the label kept; NaN where a replicate's label cannot be told from batches.
+
+    Parameters
+    ----------
+    correction : Correction
+        Correction along batches.
+    seen : array, shape (replicates, features, batches, n)
+        Rows before correction.
+    label : array of bool, shape (replicates, batches n)
+        Label of each row.
+    """
+    out = np.full_like(seen, np.nan)
+    key = np.repeat(np.arange(seen.shape[2]), seen.shape[3])
+    for rows, kept, found in zip(seen, label, out, strict=True):
+        with suppress(ConfoundedError):
+            found[:] = correction(rows.reshape(len(rows), -1).T, key, keep=kept.astype(float)).T.reshape(rows.shape)
+    return out
 
 
 def logistic(x: FloatArray, label: NDArray[np.bool_]) -> FloatArray:

@@ -12,13 +12,12 @@ from bnstats.corrections import Correction, correction_of
 from bnstats.sampling.effects import Effect
 from bnstats.simulation.options import RunOptions, run_options
 from bnstats.simulation.run import run
-from bnstats.studies.batch_effects.arguments import check
+from bnstats.studies.batch_effects.arguments import check, design_of
 from bnstats.studies.batch_effects.result import Corrected
 from bnstats.studies.batch_effects.study import CorrectionStudy
 
 MEASURES = ("rmse", "correlation", "accuracy", "training_accuracy", "bias")
 LABELS = ("nuisance", "signal")
-DESIGNS = ("balanced", "confounded")
 
 
 @run_options(precision=0.02, max_replicates=2**13)
@@ -31,7 +30,8 @@ def measure_correction(
     batch_sizes: int | Sequence[int] = (2, 8, 32, 128),
     batches: int = 20,
     labels: str | Sequence[str] = "nuisance",
-    design: str | Sequence[str] = "balanced",
+    design: str | float | Sequence[str | float] = "balanced",
+    keep: bool | Sequence[bool] = False,
     measures: Sequence[str] = MEASURES,
     new_batches: int = 5,
     refit: bool = True,
@@ -62,9 +62,15 @@ def measure_correction(
     labels : {"nuisance", "signal"} or both
         Role of the effect. With "nuisance", labels follow a row's deviation from its batch. With "signal", the effect
         is part of the signal, and labels follow the raw value.
-    design : {"balanced", "confounded"} or both
+    design : {"balanced", "confounded"}, number in [0, 1), or several
         If confounded, signals are higher by 0.67 standard deviations in the half of the batches with the higher
         effects, and lower by as much in the other half: 3 in 4 labels are 1, and 1 in 4. New batches are balanced.
+        A number is the share of the label's variance that goes with the batch. Labels are then drawn, each batch of the
+        half with the higher effects has more of label 1, and the signal of label 1 is higher by sigma: 0.36 means 80 %
+        and 20 %.
+    keep : bool or both
+        True if corrections keep the label's effect, as a covariate that is known for each row. Their names in the table
+        end with ", label kept".
     measures : names
         Some of these:
 
@@ -98,7 +104,7 @@ def measure_correction(
         - `effect_size`: standard deviation of the effects over that of the rows within a batch, without unit.
         - `smoothness`: proportion of the effect's variance that is continuous in time.
         - `batch_size`: number of rows in a batch.
-        - `labels`, `design`: role of the effect, "nuisance" or "signal"; "balanced" or "confounded".
+        - `labels`, `design`: role of the effect, "nuisance" or "signal"; "balanced", "confounded" or a share.
         - `correction`: name of the correction.
         - `measure`: name of the measure, as in `measures`.
         - `value`: estimate of the measure; rmse and bias in units of sigma, correlation without unit, accuracies as
@@ -131,6 +137,12 @@ def measure_correction(
     [0.975, 0.487]
     >>> c.regions()[["winner", "runner_up", "clear"]].values.tolist()
     [['center', 'none', True]]
+
+    Of a difference of 1 between labels, centering loses the share of their variance that goes with the batch:
+
+    >>> c = measure_correction("center", design=0.36, keep=[False, True], batch_sizes=32, measures=["bias"])
+    >>> c.table[["correction", "value"]].round(1).values.tolist()
+    [['center', -0.4], ['center, label kept', 0.0]]
     """
     study = CorrectionStudy(
         effect=tuple(Effect.of(e) for e in several("effect", effect)),
@@ -138,7 +150,7 @@ def measure_correction(
         smoothness=each("smoothness", smoothness, lambda s: proportion("each of smoothness", s)),
         batch_size=batch_sizes_of("batch_sizes", batch_sizes),
         labels=choices("labels", labels, LABELS),
-        design=choices("design", design, DESIGNS),
+        design=each("design", design, lambda d: design_of("each of design", d)),
         corrections=tuple(correction_of(c) for c in several("corrections", corrections)),
         batches=whole("batches", batches, 4),
         new_batches=whole("new_batches", new_batches, 1),
@@ -147,6 +159,7 @@ def measure_correction(
         noise=number("noise", noise, "[0, 1)", "a proportion of the variance"),
         ticks=whole("ticks", ticks, 1),
         measures=choices("measures", measures, MEASURES),
+        keep=each("keep", keep, lambda k: flag("each of keep", k)),
     )
     check(study)
     simulation = run(study, **options)

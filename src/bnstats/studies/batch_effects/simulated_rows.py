@@ -29,11 +29,14 @@ class AffectedRows:
         Rows after a perfect correction: signal and noise, and the effect if it belongs to the signal.
     truth : array
         `clean` without noise, which decides the labels.
+    drawn : array of bool, shape (replicates, rows), optional
+        Labels that were drawn before the signal, which then depends on them.
     """
 
     seen: FloatArray
     clean: FloatArray
     truth: FloatArray
+    drawn: NDArray[np.bool_] | None = None
 
     @staticmethod
     def draw(
@@ -45,19 +48,24 @@ class AffectedRows:
         shape = (replicates, all_batches, n)
         shift = condition["effect_size"] * effect.shift(rng, replicates, batches, n, n_new_batches)
         signal = np.sqrt(1 - noise) * rng.normal(size=shape)
+        drawn = None
         if condition["design"] == "confounded":
             signal[:, :batches] += np.sqrt(1 - noise) * _with_effect(shift[:, :batches])
+        elif condition["design"] != "balanced":
+            drawn = _labels(rng, shift.reshape(size, features, all_batches, n), batches, condition["design"])
+            signal += np.repeat(drawn, features, axis=0).reshape(shape) - 0.5
         values = signal + np.sqrt(noise) * rng.normal(size=shape)
         factor = effect.factor(rng, replicates, all_batches)
         seen = shift + factor * values
         if condition["labels"] == "signal":
             values, signal = seen, shift + factor * signal
-        return AffectedRows(*(part.reshape(size, features, all_batches, n) for part in (seen, values, signal)))
+        seen, clean, truth = (part.reshape(size, features, all_batches, n) for part in (seen, values, signal))
+        return AffectedRows(seen, clean, truth, drawn)
 
     @property
     def label(self) -> NDArray[np.bool_]:
-        """Labels, True if the sum of `truth` over features is above 0, shape (replicates, rows)."""
-        return np.asarray(score(self.truth) > 0)
+        """Labels, drawn or True if the sum of `truth` over features is above 0, shape (replicates, rows)."""
+        return np.asarray(score(self.truth) > 0) if self.drawn is None else self.drawn
 
 
 def effect_of(condition: Condition) -> Effect:
@@ -77,3 +85,11 @@ def _with_effect(shift: FloatArray) -> FloatArray:
     """Return + or - `CONFOUNDED` for batches with higher or lower shifts, shape (replicates, batches, 1)."""
     rank = shift.mean(axis=2).argsort(axis=1).argsort(axis=1)
     return CONFOUNDED * np.where(rank >= shift.shape[1] / 2, 1.0, -1.0)[:, :, None]
+
+
+def _labels(rng: Generator, shift: FloatArray, batches: int, share: float) -> NDArray[np.bool_]:
+    """Return labels of which half are True; `share` of their variance goes with the first `batches` batches."""
+    chance = np.full((len(shift), shift.shape[2], 1), 0.5)
+    rank = shift[:, :, :batches].mean(axis=(1, 3)).argsort(axis=1).argsort(axis=1)
+    chance[:, :batches, 0] += np.sqrt(share) * np.where(rank >= batches / 2, 0.5, -0.5)
+    return np.asarray(rng.uniform(size=(len(shift), *shift.shape[2:])) < chance).reshape(len(shift), -1)

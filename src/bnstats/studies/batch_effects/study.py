@@ -16,7 +16,7 @@ from bnstats.corrections import CORRECTIONS, Correction
 from bnstats.sampling.effects import Distinct, Effect, Mixture, Sinusoid, Trend, stretches
 from bnstats.simulation.study import Condition, Study
 from bnstats.studies.batch_effects.best_correction import CONDITIONS
-from bnstats.studies.batch_effects.downstream_model import accuracies, corrected
+from bnstats.studies.batch_effects.downstream_model import accuracies, corrected, corrected_with_labels
 from bnstats.studies.batch_effects.exact import contrast_lost, mean_square_error
 from bnstats.studies.batch_effects.simulated_rows import AffectedRows, effect_of, score
 
@@ -44,7 +44,7 @@ class CorrectionStudy(Study):
     smoothness: tuple[float, ...]
     batch_size: tuple[int, ...]
     labels: tuple[str, ...]
-    design: tuple[str, ...]
+    design: tuple[str | float, ...]
     corrections: tuple[Correction, ...]
     batches: int
     new_batches: int
@@ -53,6 +53,11 @@ class CorrectionStudy(Study):
     noise: float
     ticks: int
     measures: tuple[str, ...]
+    keep: tuple[bool, ...] = (False,)
+
+    def variants(self) -> dict[str, tuple[Correction, bool]]:
+        """Return the corrections by their names in the table, and whether each keeps the label."""
+        return {f"{c.name}, label kept" if kept else c.name: (c, kept) for c in self.corrections for kept in self.keep}
 
     def conditions(self) -> list[dict[str, Any]]:
         conditions = [
@@ -74,11 +79,14 @@ class CorrectionStudy(Study):
         used = bool({"accuracy", "training_accuracy"} & set(self.measures))
         n_new_batches = self.new_batches if used else 0
         measured = {}
-        for correction in self.corrections:
-            seen = rows.seen[:, :, : self.batches + n_new_batches]
-            done = corrected(correction, seen, n_new_batches, self.ticks, refit=self.refit)
+        seen = rows.seen[:, :, : self.batches + n_new_batches]
+        for name, (correction, kept) in self.variants().items():
+            if kept:
+                done = corrected_with_labels(correction, seen, rows.label[:, : self.batches * seen.shape[-1]])
+            else:
+                done = corrected(correction, seen, n_new_batches, self.ticks, refit=self.refit)
             for measure, replicates in self._measured(done, rows).items():
-                measured[CorrectionKey(correction.name, measure)] = replicates
+                measured[CorrectionKey(name, measure)] = replicates
         return measured
 
     def _measured(self, done: FloatArray, rows: AffectedRows) -> dict[str, FloatArray]:
@@ -98,10 +106,13 @@ class CorrectionStudy(Study):
         return ("root_mean",) if key.measure == "rmse" else ("mean",)
 
     def _correction(self, key: CorrectionKey) -> Correction:
-        return next(c for c in self.corrections if c.name == key.correction)
+        return self.variants()[key.correction][0]
 
     def exact(self, condition: Condition, key: CorrectionKey, summary: str) -> float:
         correction, nuisance = self._correction(key), condition["labels"] == "nuisance"
+        if self.variants()[key.correction][1]:
+            least_squares = correction == CORRECTIONS["center"] and not isinstance(condition["design"], str)
+            return 0.0 if key.measure == "bias" and least_squares and nuisance else math.nan
         at = {"batches": self.batches, "n": int(condition["batch_size"]), "ticks": self.ticks}
         balanced, effect = condition["design"] == "balanced", effect_of(condition)
         if not balanced and correction != CORRECTIONS["none"]:
