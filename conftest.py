@@ -12,7 +12,8 @@ if importlib.util.find_spec("torch") is None:
     root = Path(__file__).parent
     audit = [path for path in (root / "src/bnstats/audit").glob("*.py") if path.name != "__init__.py"]
     models = [path for path in (root / "tests/audit").glob("*.py") if not path.name.startswith("test_")]
-    collect_ignore = [str(path) for path in (*audit, *models)]
+    inner = [*(root / "src/bnstats/audit/torch").glob("*.py"), root / "src/bnstats/audit/core/result.py"]
+    collect_ignore = [str(path) for path in (*audit, *inner, *models)]
 if importlib.util.find_spec("flax") is None:
     collect_ignore.append(str(Path(__file__).parent / "src/bnstats/audit/flax"))
 # Adapters of the monitor are classes of frameworks: tests/monitor has their tests, and importing one takes seconds.

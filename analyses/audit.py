@@ -26,13 +26,13 @@ STEPS, QUICK_STEPS = 300, 60
 # The kinds of statistics that are shown, and how.
 SHOWN = {
     "running": ("evaluation mode, as found", "X", EVALUATION),
-    "batch": ("training mode", "s", TRAINING),
-    "mended": ("evaluation mode, after the mend", "o", STATISTICS["population"]),
+    "batch": ("statistics of each batch", "s", TRAINING),
+    "recalibrated": ("evaluation mode, recalibrated", "o", STATISTICS["population"]),
 }
 
 
 def simulate(options: Options) -> pd.DataFrame:
-    """Scores of test rows before and after the mend that the first finding names, and each layer's distance."""
+    """Scores of test rows before and after the fix that the audit advises, and each layer's distance."""
     import torch
 
     from analyses._audited_models import batches, digits, models
@@ -44,59 +44,58 @@ def simulate(options: Options) -> pd.DataFrame:
         training, test = digits(options.seed)
         loader = batches(training)
         found = models(loader, QUICK_STEPS if options.quick else STEPS)
+        rows = [tuple(part[i : i + 32] for part in test) for i in range(0, len(test[0]), 32)]
         return pd.concat(
-            [_audited(name, model, loader, [test], options.seed) for name, model in found.items()], ignore_index=True
+            [_audited(name, model, loader, rows, options.seed) for name, model in found.items()], ignore_index=True
         )
     finally:
         torch.set_num_threads(threads)
 
 
 def _audited(name: str, model: nn.Module, loader: Any, test: Any, seed: int) -> pd.DataFrame:
-    before = bn.audit(model, loader, test=test, seed=seed, progress=False)
-    first = before.findings[0]
-    rows = before.explained().query("statistics in ['running', 'batch']")
-    if first.cause != "nothing_wrong":
-        mended = bn.recalibrate(model, loader, kind="population", seed=seed)
-        after = bn.audit(mended, loader, test=test, seed=seed, progress=False)
-        rows = pd.concat([rows, after.explained().query("statistics == 'running'").assign(statistics="mended")])
-    rows = rows.query("metric == 'nll'")
-    columns = ["statistics", "value", "low", "high"]
-    distances = before.layers[["layer", "rms_z", "p"]].assign(panel="layers")
-    both = pd.concat([rows[columns].assign(panel="scores"), distances], ignore_index=True)
-    return both.assign(model=name, cause=first.cause, cost=first.cost)[
-        ["panel", "model", "cause", "cost", *columns, "layer", "rms_z", "p"]
-    ]
+    before = bn.audit(model, loader, test=test, seed=seed)
+    rows = before.scores.query("statistics in ['running', 'batch']")
+    if before.verdict == "off":
+        after = bn.audit(bn.recalibrate(model, loader, seed=seed), loader, test=test, seed=seed)
+        fixed = after.scores.query("statistics == 'running'")
+        rows = pd.concat([rows, fixed.assign(statistics="recalibrated")])
+    rows = rows.query("metric == 'nll'")[["statistics", "value", "low", "high"]].assign(panel="scores")
+    distances = before.layers[["layer", "distance"]].assign(panel="layers")
+    return pd.concat([rows, distances], ignore_index=True).assign(
+        model=name, verdict=before.verdict, cause=before.cause or ""
+    )[["panel", "model", "verdict", "cause", "statistics", "value", "low", "high", "layer", "distance"]]
 
 
 def plot(df: pd.DataFrame) -> Figure:
-    """One panel: the score of each model as found, in training mode, and after the mend."""
+    """Draw the score of each model in evaluation mode, with the statistics of each batch, and recalibrated."""
     with plots.theme():
         figure, (ax,) = beside(1, height=3.6)
         rows = df[df["panel"] == "scores"]
         _scores(ax, rows)
         legend_below(figure, ax)
-        first = rows.groupby("model", sort=False)[["cause", "cost"]].first()
-        broken = first[first["cause"] != "nothing_wrong"]
-        value = rows.set_index(["model", "statistics"])["value"]
-        worst = broken["cost"].idxmax()
+        verdicts = rows.groupby("model", sort=False)["verdict"].first()
+        named = rows.loc[rows["cause"].fillna("") != "", "model"].nunique()
+        value = rows.pivot(index="model", columns="statistics", values="value")
+        worst = (value["running"] - value["recalibrated"]).idxmax()
         figure.suptitle(
-            f"An audit names what is wrong with {len(broken)} of {len(first)} models. Recalibration lowers the test "
-            f"loss, of the worst from {value[worst, 'running']:.2f} to {value[worst, 'mended']:.2f} nats"
+            f"An audit names what is wrong with {named} of {len(verdicts)} models. Recalibration lowers the test loss, "
+            f"of the worst from {value.loc[worst, 'running']:.2f} to {value.loc[worst, 'recalibrated']:.2f} nats"
         )
     return figure
 
 
 def _scores(ax: Axes, rows: pd.DataFrame) -> None:
-    causes = rows.groupby("model", sort=False)["cause"].first()
+    models = rows.groupby("model", sort=False)[["verdict", "cause"]].first()
+    found = [cause.replace("_", " ") if isinstance(cause, str) and cause else v for v, cause in models.to_numpy()]
     for i, (statistics, (label, marker, color)) in enumerate(SHOWN.items()):
         part = rows[rows["statistics"] == statistics]
-        place = -causes.index.get_indexer(part["model"]) + 0.18 * (1 - i)
+        place = -models.index.get_indexer(part["model"]) + 0.18 * (1 - i)
         ax.hlines(place, part["low"], part["high"], color=color, linewidth=2)
         ax.plot(part["value"], place, marker, color=color, label=label)
-    names = [f"{fill(model, 26)}\n→ {fill(cause.replace('_', ' '), 26)}" for model, cause in causes.items()]
+    names = [f"{fill(model, 26)}\n→ {fill(said, 26)}" for model, said in zip(models.index, found, strict=True)]
     ax.set_yticks(-np.arange(len(names)), names)
     ax.set_xscale("log")
-    ax.set_xlabel("negative log-likelihood of test rows (nats, 95 % interval)")
+    ax.set_xlabel("loss of test rows (nats, 95 % interval)")
 
 
 def main(argv: Sequence[str] | None = None) -> Path:

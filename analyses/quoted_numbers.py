@@ -248,7 +248,7 @@ QUOTES: Mapping[str, Sequence[Quote]] = {
                     "statistics updated 100 times at momentum 0.01",
                     "weights averaged, statistics not",
                 )
-                for statistics in ("running", "mended")
+                for statistics in ("running", "recalibrated")
             ),
         ),
     ),

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-import torch
 from torch import Tensor, nn
 
-from bnstats.audit.untouched import untouched
-from bnstats.audit.watch import Runner
+from bnstats.audit.frameworks import framework_of
 
 
 class Block(nn.Module):
@@ -56,6 +54,7 @@ def plain(model: nn.Module, batches: list[Tensor]) -> None:
 @contextmanager
 def watching(model: nn.Module, example: Tensor) -> Iterator[Callable[[list[Tensor]], object]]:
     """The audit's pass over batches."""
-    with untouched(model, [], 0):
-        runner = Runner(model, None, example, torch.device("cpu"))
-        yield lambda batches: runner.watch(batches, training=True)
+    framework = framework_of(model)
+    with framework.guarded(model, [], 0):
+        copy = framework.isolate(model, example)
+        yield lambda batches: [copy.moments(batch, "train") for batch in batches]

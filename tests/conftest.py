@@ -5,10 +5,13 @@ All of quick takes at most two minutes on two cores. What is marked `slow` in a 
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
+# Several processes test at a time: kernels of PyTorch with a thread for each core would wait for each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 # The script that makes reference numbers needs the frameworks that it asks.
 collect_ignore_glob = ["data/*"]
 

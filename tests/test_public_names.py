@@ -38,7 +38,6 @@ NAMESPACES = {
     *("adaptation", "corrections", "effects", "estimators", "exceptions", "networks", "normalizers", "plots"),
     *("monitor", "results", "shifts", "summaries", "claims", "testing", "theory"),
 }
-NEED_TORCH = {"audit", "recalibrate"}
 # Each takes a tenth of a second or more to load, or tens of megabytes.
 HEAVY = ("numpy", "scipy", "pandas", "numba", "statsmodels", "matplotlib", "seaborn", "sklearn", "torch")
 
@@ -51,12 +50,8 @@ def loaded(code: str) -> list[str]:
 
 def test_public_names_are_those_of_the_plan_and_all_can_be_imported():
     assert set(dir(bn)) <= FLAT | NAMESPACES
-    without_torch = NEED_TORCH if importlib.util.find_spec("torch") is None else set()
-    for name in set(dir(bn)) - without_torch:
+    for name in dir(bn):
         assert isinstance(getattr(bn, name), ModuleType) == (name in NAMESPACES), name
-    for name in without_torch:
-        with pytest.raises(ModuleNotFoundError, match=r"pip install 'bnstats\[torch\]'"):
-            getattr(bn, name)
 
 
 @pytest.mark.parametrize("name", sorted(NAMESPACES & set(dir(bn))))
@@ -107,7 +102,6 @@ def test_signatures_are_as_one_writes_them():
     found = []
     for space in (bn, *(getattr(bn, name) for name in NAMESPACES & set(dir(bn)))):
         names = {name for name in (space.__all__ if space is not bn else FLAT) if not name.endswith("Callback")}
-        names -= NEED_TORCH
         for thing in (getattr(space, name) for name in sorted(names)):
             if callable(thing) and not thing.__module__.startswith("bnstats.audit"):
                 with contextlib.suppress(ValueError):  # warnings take what Exception takes

@@ -1,6 +1,6 @@
 """Classes of the results of measuring functions, for annotations."""
 
-from bnstats.audit.report import Audit
+from bnstats.audit.core.result import Audit
 from bnstats.claims.ledger import Ledger
 from bnstats.planner.advise import Advice
 from bnstats.simulation.result import Simulation

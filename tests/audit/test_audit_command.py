@@ -37,8 +37,8 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_model_without_statistics_is_named_and_reported(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     named = ["audit", "own_model:reset", "--data", str(data), "--batch-size", "20"]
     assert main([*named, "--html", "report.html", "--out", "layers.csv"]) == 0
-    assert "never_updated" in capsys.readouterr().out
-    assert "never_updated" in Path("report.html").read_text()
+    assert "never updated" in capsys.readouterr().out
+    assert "never updated" in Path("report.html").read_text()
     assert pd.read_csv("layers.csv")["channels"].tolist() == [8]
 
 

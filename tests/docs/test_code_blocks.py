@@ -27,6 +27,8 @@ EXTRAS = PROJECT["project"]["optional-dependencies"]
 # Prompts run as doctests, directives when the site is built; text is only shown.
 OTHERS = {"doctest", "text", "{image}", "{toctree}", "{raw}", "{measured}", "{note}", "{literalinclude}", "{left_out}"}
 PYTHON = ("python", "{code-cell}")
+# Packages that an environment may lack.
+FRAMEWORKS = ("torch", "lightning", "transformers", "keras", "flax")
 # As long as the pages say, some would run for hours.
 SHORTER = {
     "docs/ledger.md": {"check_claims(": 'check_claims(["zero-at-3", "zero-at-8"], '},
@@ -105,8 +107,9 @@ def test_the_code_of_a_page_runs_from_its_first_line_to_its_last(
         code = block.text.replace("tcp://scheduler:8786", scheduler)
         for long, short in SHORTER.get(page, {}).items():
             code = code.replace(long, short)
-        if "import torch" in code:
-            pytest.importorskip("torch", reason="needs PyTorch: pip install bnstats[torch]")
+        for package in FRAMEWORKS:
+            if re.search(rf"^(import|from) {package}\b", code, re.MULTILINE):
+                pytest.importorskip(package, reason=f"needs {package}")
         if block.kind == "sh":
             done = subprocess.run(
                 ["bash", "-euo", "pipefail", "-c", code], check=True, stdout=subprocess.PIPE, text=True

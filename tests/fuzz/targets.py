@@ -85,7 +85,7 @@ def model() -> Any:
 
 
 def loader() -> Any:
-    """Fifty batches, as few as an audit takes."""
+    """Fifty batches."""
     import torch
 
     return [(torch.tensor(ROWS[:8], dtype=torch.float32), torch.tensor(LABELS[:8])) for _ in range(50)]
@@ -100,7 +100,7 @@ def store(name: str) -> str:
 
 @cache
 def audited() -> Any:
-    return bn.audit(model(), loader(), progress=False)
+    return bn.audit(model(), loader())
 
 
 def axes() -> Any:

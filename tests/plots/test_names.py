@@ -19,7 +19,7 @@ import bnstats as bn
 from bnstats import plots
 from bnstats._checks.values import shown
 from bnstats._warnings import notify
-from bnstats.plots.audit_report import audit_report
+from bnstats.plots.audit_figure import audit_figure
 from bnstats.plots.ledger import ledger
 
 NAMES = (r"$\frac{$", "_hidden", "\x1b[31mred", "a$b", "$" * 60, "two\nlines", "^_{x}%&#\\", "\u202eleft", "x\\$y$")
@@ -56,7 +56,6 @@ def own_axes(draw: Callable[[Any], object]) -> Figure:
     return figure
 
 
-LAYERS = {"layer": ["a"], "rms_z": [2.0], "p": [0.5], "gain": [0.1], "gain_low": [0.0], "gain_high": [0.2]}
 CLAIM = {"region": "at least 0.5", "estimate": 0.7, "low": 0.6, "high": 0.8, "verdict": "supported"}
 DRAWN: dict[str, Callable[[str], Figure]] = {
     "convergence": lambda name: plots.convergence(error_table(name)),
@@ -71,10 +70,12 @@ DRAWN: dict[str, Callable[[str], Figure]] = {
         lambda ax: plots.best_correction_map(ax, condition_table(name), "batch_size", "effect_size", {name: "C0"})
     ),
     "ledger": lambda name: ledger(pd.DataFrame([CLAIM | {"claim": name}])),
-    "audit_report": lambda name: audit_report(
-        pd.DataFrame(LAYERS).assign(layer=name),
+    "audit_figure": lambda name: audit_figure(
+        pd.DataFrame({"layer": [name], "distance": 0.2, "p_running": 0.5}),
+        pd.DataFrame({"step": [name], "gain": 0.1, "low": 0.0, "high": 0.2}),
         pd.DataFrame({"statistics": [name], "metric": name, "value": 0.5, "low": 0.4, "high": 0.6}),
-        f"First finding: of {name}",
+        f"Running statistics are off: {name}",
+        name,
     ),
 }
 # What they are given is drawn as it is, as by Matplotlib: text of the caller's own, axes, numbers.
@@ -101,7 +102,7 @@ def said(figure: Figure) -> str:
 
 def test_every_public_figure_is_among_these() -> None:
     public = {name for name in dir(plots) if not name.startswith("_")}
-    assert set(DRAWN) - {"ledger", "audit_report"} == public - AS_GIVEN
+    assert set(DRAWN) - {"ledger", "audit_figure"} == public - AS_GIVEN
 
 
 @pytest.mark.parametrize("what", DRAWN)
@@ -111,7 +112,7 @@ def test_a_figure_shows_a_name_character_by_character(what: str, name: str) -> N
     expected = name.encode("unicode_escape").decode() if not name.isprintable() else name
     if what in ("regions", "best_correction_map"):
         expected = plots.spoken(expected)
-    if what == "audit_report" and len(expected) > 24:
+    if what == "audit_figure" and len(expected) > 24:
         expected = expected[-23:]
     drawn = DRAWN[what](name)
     assert expected.replace(" ", "").removeprefix("_" if what == "numbers" else "") in said(drawn)

@@ -9,8 +9,12 @@ from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
-import torch
-from torch.utils.data import DataLoader, TensorDataset
+
+try:
+    import torch
+    from torch.utils.data import DataLoader, TensorDataset
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError("--data needs PyTorch: pip install 'bnstats[torch]'.", name="torch") from error
 
 from bnstats._checks.numbers import whole
 

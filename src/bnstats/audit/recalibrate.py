@@ -1,127 +1,112 @@
-"""A copy of a model whose running statistics are made anew."""
+"""The function `recalibrate`: a model and a loader in, new running statistics out."""
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterable, Sequence
-from itertools import takewhile
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import Any, TypeVar
 
-import numpy as np
+from bnstats._checks.arguments import checked
+from bnstats._checks.numbers import interval, whole
+from bnstats._checks.numbers import seed as seed_of
+from bnstats._checks.values import choice, flag, optional
+from bnstats.audit.audit import callable_as
+from bnstats.audit.core.audit import Options
+from bnstats.audit.core.recalibrate import KINDS, recalibrated
+from bnstats.audit.core.recalibration import Amount
+from bnstats.audit.frameworks import framework_of
 
-from bnstats._checks.numbers import whole
-from bnstats._checks.values import function, named, several
-from bnstats.audit import kinds
-from bnstats.audit.batches import Draws, check_loader, joined
-from bnstats.audit.kinds import Kind
-from bnstats.audit.layers import Layer, Statistics, largest
-from bnstats.audit.models import device_of, unwrapped
-from bnstats.audit.untouched import untouched
-from bnstats.audit.watch import Runner
+M = TypeVar("M")
 
-if TYPE_CHECKING:
-    import torch
-    from torch import nn
-
-KINDS = ("population", "precise", "averaged", "biased", "debiased")
+_count = optional(partial(whole, minimum=1))
 
 
+def _kind(name: str, given: Any) -> str:
+    return choice(name, given, KINDS)
+
+
+@checked(
+    kind=optional(_kind), inplace=flag, rows=_count, batches=_count, tolerance=optional(interval("(0, inf)")),
+    forward=callable_as("lambda model, batch: model(batch)"),
+    score=callable_as("lambda output, batch: one number per row"), seed=seed_of,
+)  # fmt: skip
 def recalibrate(
-    model: nn.Module,
+    model: M,
     loader: Iterable[Any],
-    kind: str = "population",
+    kind: str | None = None,
     layers: Sequence[str] | None = None,
     *,
-    forward: Callable[[nn.Module, Any], Any] | None = None,
+    inplace: bool = False,
+    rows: int | None = None,
+    tolerance: float | None = None,
     batches: int | None = None,
-    device: str | torch.device | None = None,
+    forward: Callable[[Any, Any], Any] | None = None,
+    score: Callable[[Any, Any], Any] | None = None,
+    device: Any = None,
     seed: int = 0,
-) -> nn.Module:
-    """A copy of a model with running statistics of another kind; the model itself is left as it is.
+) -> M:
+    """Return a copy of a model with new running statistics, made at its present weights.
 
     Parameters
     ----------
-    model : Module
+    model : model of PyTorch, Keras or Flax
+        Trained model. Of Linen, the pair of module and variables.
     loader : iterable of batches
-        Training batches, as for `bn.audit`; one epoch of them is read.
-    kind : str
-        "population": all rows, layer by layer along the inference path, dropout off; exact where they fit into one
-        batch of 2^24 input values, else of large random groups; they are held in memory. "precise": batches as they
-        come, in training mode, pooled. "averaged": their means and unbiased variances averaged, as
-        `torch.optim.swa_utils.update_bn` does. "biased": the running ones, variances divided by n/(n - 1). "debiased":
-        the running ones without what the start values 0 and 1 still weigh.
-    layers : names, optional
-        Layers to change; by default all. Statistics of each are those that it has when all are changed.
-    forward, device, seed
-        See `bn.audit`.
+        Training batches, in any form that `bn.audit` takes. It is read once: to its end, or as `rows`, `tolerance` or
+        `batches` say. A loader without a length is read up to 1000 batches. If the batches take more than 1 GiB, every
+        second (fourth, eighth, ...) of them is used.
+    kind : {"population", "precise", "averaged", "biased", "debiased"}, optional
+        Kind of statistics. By default population statistics, unless precise or averaged ones score higher by more than
+        chance on batches that they were not made from. Population: mean and variance over all rows, layer by layer
+        along the inference path, without dropout. Precise: batches in training mode, pooled. Averaged: their means and
+        unbiased variances averaged, as `torch.optim.swa_utils.update_bn` does. Biased: the running statistics, with
+        variances divided by n/(n - 1) for n values in a batch. Debiased: the running statistics without what the start
+        values still weigh.
+    layers : sequence of str, optional
+        Names of the layers to change, by default all. Statistics of a layer are those that it has if all are changed.
+    inplace : bool
+        True to change the running statistics of the model itself, and nothing else.
+    rows : int, optional
+        Number of rows after which reading ends.
+    tolerance : float, optional
+        Root mean square error of the statistics at which reading ends, in standard deviations of the normalized values;
+        the layer with the largest error counts. Batches have to be drawn at random.
     batches : int, optional
-        At most so many batches of the epoch; name a number where its rows do not fit into memory.
+        Largest number of batches that are read.
+    forward : callable (model, batch) -> output, optional
+        How the model is called, as for `bn.audit`.
+    score : callable (output, batch) -> numbers, optional
+        Score of each row, larger is better, by which the kind is chosen, as for `bn.audit`.
+    device : object, optional
+        Device of the passes, by default that of the model.
+    seed : int
+        Seed of random numbers during the passes.
 
     Returns
     -------
-    Module
-        In the mode of the original. Half-precision buffers that would overflow become float32.
-
-    Examples
-    --------
-    >>> import torch
-    >>> model = torch.nn.BatchNorm1d(2)
-    >>> rows = torch.tensor([[0.0, 1.0], [2.0, 5.0]])
-    >>> recalibrate(model, [rows]).running_mean, model.running_mean
-    (tensor([1., 3.]), tensor([0., 0.]))
+    model
+        The model itself with `inplace=True`, else a copy. What cannot be copied, such as locks, is shared with it.
 
     Raises
     ------
     ValueError
-        For an unknown kind or layer, or a loader that cannot be used.
+        If there is nothing to recalibrate, or if model, loader or an option cannot be used.
+
+    Warns
+    -----
+    UserWarning
+        If the loader ends before the tolerance is reached, if batches are left out that lead to values that are not
+        finite, or if outputs do not depend on the running statistics.
+
+    Examples
+    --------
+    >>> import torch
+    >>> import bnstats as bn
+    >>> model = torch.nn.BatchNorm1d(2)
+    >>> rows = torch.tensor([[0.0, 1.0], [2.0, 5.0]])
+    >>> bn.recalibrate(model, [rows]).running_mean, model.running_mean
+    (tensor([1., 3.]), tensor([0., 0.]))
     """
-    named("kind", kind, {k: k for k in KINDS}, "none of another type")
-    count = 10**9 if batches is None else whole("batches", batches, minimum=1)
-    check_loader("loader", loader)
-    if forward is not None:
-        function("forward", forward, "lambda model, batch: model(batch)")
-    unwrapped(model)
-    mended = copy.deepcopy(model)
-    core = unwrapped(mended)
-    place = device_of(core, device)
-    seed = whole("seed", seed, minimum=0)
-    with untouched(core, [loader], seed):
-        draws = Draws("loader", loader, count, seed)
-        runner = Runner(core, forward, draws.first, place)
-        known = {layer.name: layer for layer in runner.layers if layer.running is not None}
-        chosen = (
-            list(known.values())
-            if layers is None
-            else [named("layer", n, known, "None for all") for n in several("layers", layers)]
-        )
-        rows = (batch for _, batch in takewhile(lambda drawn: drawn[0] == 0, draws))
-        made = _make(runner, list(known.values()), rows, kind, draws.size, seed)
-    for layer in chosen:
-        _store(layer, made[layer.name])
-    return mended
-
-
-def _make(runner: Runner, layers: list[Layer], rows: Iterable[Any], kind: str, size: int, seed: int) -> Kind:
-    """Statistics of that kind."""
-    if kind == "population":
-        return kinds.population(runner, joined(list(rows)), size, seed)
-    if kind == "debiased":
-        return kinds.debiased(layers)
-    frozen = {layer.name for layer in layers if not layer.normalizes}
-    watched = runner.watch(rows, training=True, frozen=frozen)
-    makers: dict[str, Callable[[], Kind]] = {
-        "precise": lambda: kinds.precise(watched),
-        "averaged": lambda: kinds.averaged(layers, watched),
-        "biased": lambda: kinds.biased(layers, watched),
-    }
-    return makers[kind]()
-
-
-def _store(layer: Layer, statistics: Statistics) -> None:
-    """New buffers instead of the old ones."""
-    tensors = layer.tensors()
-    assert layer.buffers is not None
-    assert tensors is not None
-    for name, old, new in zip(layer.buffers, tensors, statistics, strict=True):
-        fits = np.abs(new).max(initial=0.0) <= largest(old)
-        layer.module._buffers[name] = old.new_tensor(new) if fits else old.float().new_tensor(new)
+    amount = Amount(batches=batches, rows=rows, tolerance=tolerance)
+    options = Options(forward=forward, score=score, device=device, seed=seed)
+    return recalibrated(framework_of(model), model, loader, kind, layers, amount, inplace, options)  # type: ignore[no-any-return]

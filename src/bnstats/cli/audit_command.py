@@ -11,7 +11,6 @@ from typing import Any
 
 import bnstats as bn
 from bnstats.cli.declared import OUTPUT, check_written, command, option, show
-from bnstats.cli.output_file import write_text
 
 
 @command(
@@ -70,9 +69,7 @@ def _model_audit(arguments: argparse.Namespace) -> Any:
         check_written(arguments, Path(imported.__file__))
     report = bn.audit(**_audited(make(), arguments), seed=arguments.seed)
     if arguments.html is not None:
-        from bnstats.audit.page import page
-
-        write_text(arguments.html, page(report), arguments.overwrite)
+        report.to_html(arguments.html, overwrite=arguments.overwrite)
     return report
 
 

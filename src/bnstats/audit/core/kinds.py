@@ -78,6 +78,8 @@ def population(model: Model, batches: Sequence[Any]) -> Kind:
     dict of str to Statistics
         Mean and biased variance of each layer that keeps running statistics.
     """
+    if not batches:
+        return {}
     before = model.get()
     at_once = model.lockstep(batches)
     if at_once is not None:

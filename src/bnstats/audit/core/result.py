@@ -59,6 +59,21 @@ class Audit(Findings):
         Largest gain that "fine" excludes, in this unit.
     framework : str
         Name of the framework.
+
+    Examples
+    --------
+    >>> import torch
+    >>> import bnstats as bn
+    >>> _ = torch.manual_seed(0)
+    >>> model = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.BatchNorm1d(8), torch.nn.Linear(8, 3))
+    >>> report = bn.audit(model, [torch.randn(32, 4) for _ in range(60)])
+    >>> print(report.summary())
+    The distance of outputs from those with batch statistics is ... variances in
+    evaluation mode; recalibrated ... variances.
+    Off: never updated.
+    ...
+    Fix: bn.recalibrate(model, loader)
+    ...
     """
 
     @property

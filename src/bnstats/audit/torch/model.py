@@ -46,7 +46,7 @@ class TorchModel:
 
     def __init__(self, original: nn.Module, example: Any, forward: Forward | None, device: torch.device) -> None:
         self._given = original, example, forward, device
-        self._forward = forward
+        self._forward, self._in_lockstep = forward, True
         self._batches = Copier(handlers(device))
         self._signature = parameters_of(original.forward)
         with quiet():
@@ -122,7 +122,7 @@ class TorchModel:
         A pass of the first batch alone with these statistics has to give the same moments, as a model may keep what it
         passes on in attributes, in which the batches mix. Models that do so are given a structure for each batch.
         """
-        if any(layer.calls > 1 for layer in self.found):
+        if not self._in_lockstep or any(layer.calls > 1 for layer in self.found):
             return None
         tries = (True,) if self.working.keeps_in_evaluation else (False, True)
         for apart in tries:
@@ -133,7 +133,8 @@ class TorchModel:
                 if apart:
                     raise
                 continue
-            if found is None:
+            if found is None:  # passes differ, or wait for a lock of the model, and would do so again
+                self._in_lockstep = False
                 return None
             if self._repeats(found, batches[0]):
                 return found.statistics
