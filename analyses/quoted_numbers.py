@@ -283,6 +283,11 @@ SETTINGS = tuple(
         "number, from 1 on",
         "known expectation 0",
         "with ddof 0",
+        "mean 0 and variance 1",
+        "above 0 if better",
+        "(0.01 nats, unless you say otherwise)",
+        "would gain 0.01 nats on them",
+        "Keras keeps 0.99 of its running statistics at each step",
     )
 )
 # Pages without results: of formulas and their sources, of data sets, of settings to try and of steps of a release.
