@@ -298,6 +298,7 @@ WITHOUT_RESULTS = (
     "docs/releasing.md",
     "docs/tutorials/exercises.md",
     "docs/tutorials/summarize.md",
+    "docs/tutorials/correct.md",
 )
 
 

@@ -181,6 +181,20 @@ def summarize(names: Names) -> None:
     assert abs(own["value"] - 0.945) < 4 * own["mcse"]
 
 
+def correct(names: Names) -> None:
+    """A true difference of 1: centering leaves .64 of it in expectation, and all with the label kept (se .11)."""
+    found = names["found"]
+    assert found["as measured"] > 3
+    assert abs(found["centered"] - 0.64) < 0.45
+    for kept in ("centered, sick kept", "ComBat, all kept"):
+        assert abs(found[kept] - 1) < 0.45
+    assert found["centered, sick kept"] > found["centered"] + 0.15
+    bias = names["c"].table.query("measure == 'bias' and design == 0.64").set_index("correction")
+    assert bias.loc["center", "value"] < -0.5
+    assert abs(bias.loc["center, label kept", "value"]) < 5 * bias.loc["center, label kept", "mcse"]
+    assert bias.loc["shrink, label kept", "value"] > 4 * bias.loc["shrink, label kept", "mcse"]
+
+
 def exercises(names: Names) -> None:
     chance = bn.theory.class_given_normalized(stats.norm(72, 10), [60, 70, 80, 90], 0.0, 3)[1]
     assert abs(names["measured"] - chance) < 4 * names["mcse"] + 0.003
@@ -196,7 +210,7 @@ def author_of_tests(names: Names) -> None:
 
 SHOWN: dict[str, Callable[[Names], None]] = {
     f"docs/tutorials/{check.__name__}.md": check
-    for check in (practitioner, averaged_weights, researcher, summarize, exercises)
+    for check in (practitioner, averaged_weights, researcher, summarize, correct, exercises)
 } | {"docs/tutorials/test_author.md": author_of_tests}
 SHOWN |= {
     f"docs/gallery/{check.__name__}.md": check

@@ -51,7 +51,7 @@ def test_errors_with_the_label_kept_are_smaller_the_more_goes_with_the_batch():
     rmse = c.table.pivot(index="design", columns="correction", values="value")
     gain = rmse["center"] / rmse["center, label kept"]
     assert 1.2 < gain[0.16] < gain[0.64]
-    assert (rmse["none"] == rmse["none, label kept"]).all()
+    assert list(rmse.columns) == ["center", "center, label kept", "none"]  # which keeps the label anyway
     assert set(c.regions()["winner"]) == {"center, label kept"}
     assert c.regions()["clear"].all()
 

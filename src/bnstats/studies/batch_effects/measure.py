@@ -70,7 +70,7 @@ def measure_correction(
         and 20 %.
     keep : bool or both
         True if corrections keep the label's effect, as a covariate that is known for each row. Their names in the table
-        end with ", label kept".
+        end with ", label kept"; "none" keeps it anyway.
     measures : names
         Some of these:
 

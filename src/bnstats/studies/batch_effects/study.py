@@ -56,8 +56,9 @@ class CorrectionStudy(Study):
     keep: tuple[bool, ...] = (False,)
 
     def variants(self) -> dict[str, tuple[Correction, bool]]:
-        """Return the corrections by their names in the table, and whether each keeps the label."""
-        return {f"{c.name}, label kept" if kept else c.name: (c, kept) for c in self.corrections for kept in self.keep}
+        """Return the corrections by their names in the table, and whether a correction keeps the label."""
+        pairs = [(c, kept and c != CORRECTIONS["none"]) for c in self.corrections for kept in self.keep]
+        return {f"{c.name}, label kept" if kept else c.name: (c, kept) for c, kept in pairs}
 
     def conditions(self) -> list[dict[str, Any]]:
         conditions = [
