@@ -21,7 +21,7 @@ CAUSES: dict[str, Cause] = {
     cause.name: cause
     for cause in (
         BATCH_STATISTICS, NOT_FINITE, NEVER_UPDATED, AVERAGED_WEIGHTS, FROZEN, SHIFTED, EPS, START_REMAINS,
-        GROUPED_BATCHES, SEVERAL, SMALL, VARIANCE, TWICE, MOMENTUM, NOISY, NOISE, STALE,
+        SEVERAL, GROUPED_BATCHES, SMALL, VARIANCE, TWICE, MOMENTUM, NOISY, NOISE, STALE,
     )
 }  # fmt: skip
 """All causes, in the order in which they are asked."""

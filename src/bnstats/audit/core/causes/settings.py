@@ -22,7 +22,11 @@ FITS = 0.1
 def later_layers_differ(case: Case) -> bool:
     """Return True if running statistics fit batches in the first layer, whose input no layer normalizes, alone."""
     found = [distance(case, name, case.averaged_all[name]) for name in case.running if name in case.averaged_all]
-    return len(found) > 1 and found[0] < FITS and max(found[1:]) > 2 * FITS
+    return _first_alone_fits(found)
+
+
+def _first_alone_fits(found: list[float]) -> bool:
+    return len(found) > 1 and found[0] < FITS < max(found[1:]) and 2 * found[0] < max(found[1:])
 
 
 def with_eps(case: Case, eps: float) -> Kind:
@@ -52,7 +56,7 @@ def _best_eps(case: Case) -> tuple[float, float, float] | None:
     if len(case.running) < 2 or len(case.running) < len(case.layers):
         return None
     present = _misfits(case, case.running)
-    if not present[0] < FITS or not max(present[1:]) > 2 * FITS:
+    if not _first_alone_fits(present):
         return None
     declared = {layer.eps for layer in case.layers}
     tried = {
