@@ -106,6 +106,8 @@ class Passes:
 
     Attributes
     ----------
+    copied : callable (batch) -> batch
+        Copies a batch.
     output : callable (module, batch) -> output
         One pass, in evaluation mode.
     modules : list of module
@@ -120,6 +122,7 @@ class Passes:
         Seconds after which passes that do not move are stopped.
     """
 
+    copied: Callable[[Any], Any]
     output: Callable[[nn.Module, Any], Any]
     modules: Sequence[nn.Module]
     watched: Sequence[Mapping[str, nn.Module]]
@@ -171,8 +174,10 @@ def population(passes: Passes, batches: Sequence[Any]) -> Together | None:
         here.thread, here.names = thread, []
         try:
             steps.wait(thread)
-            with ambient(), quiet(), Calls(handle):
-                passes.output(passes.modules[thread], batches[thread])
+            with ambient(), quiet():
+                batch = passes.copied(batches[thread])
+                with Calls(handle):
+                    passes.output(passes.modules[thread], batch)
             steps.finish(thread)
         except _Left:
             pass

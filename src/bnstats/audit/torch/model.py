@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import partial
 from typing import Any
 
 import torch
@@ -53,8 +52,7 @@ class TorchModel:
             self.working = WorkingCopy(original)
             start = time.monotonic()
             try:
-                run = partial(self.output, self.working.module, example)
-                self.found, self._never = find_layers(self.working, run)
+                self.found, self._never = find_layers(self.working, lambda: self._plain(example))
             except Exception as error:  # the user's own model may raise anything
                 how = "mend forward=" if forward else "give forward=, a function (model, batch) -> output"
                 raise ValueError(f"the model cannot be called with the first batch, {raised(error)}; {how}.") from error
@@ -95,6 +93,7 @@ class TorchModel:
         """Return the output in training mode; running statistics move, counters and weights do not."""
         seen = Calls()
         with self._pass(True, seen):
+            batch = self._batches.once(batch)
             with seen:
                 out = self.output(self.working.module, batch)
             for layer in self.found:
@@ -105,7 +104,7 @@ class TorchModel:
     def eval_pass(self, batch: Any) -> Any:
         """Return the output in evaluation mode; nothing moves."""
         with self._pass(False):
-            return self.output(self.working.module, batch)
+            return self._plain(batch)
 
     def batch_pass(self, batch: Any) -> Any:
         """Return the output in evaluation mode with each layer normalized by the batch; nothing moves."""
@@ -153,14 +152,16 @@ class TorchModel:
         return TorchModel(*self._given)
 
     def output(self, module: nn.Module, batch: Any) -> Any:
-        """Return what a module makes of a copy of a batch, in the mode that it is in."""
-        batch = self._batches.once(batch)
+        """Return what a module makes of a batch that it may write into, in the mode that it is in."""
         if self._forward is not None:
             return self._forward(module, batch)
         positional, named = inputs_of(batch, self._signature)
         return module(*positional, **named)
 
     # ---- the work
+
+    def _plain(self, batch: Any) -> Any:
+        return self.output(self.working.module, self._batches.once(batch))
 
     def _layer_of(self, call: Call, inside: str) -> Found | None:
         """Return the layer that a call belongs to."""
@@ -180,7 +181,7 @@ class TorchModel:
             made = [self.working.structure() for _ in range(count)]
             alike = [(new, {name: of[id(m)] for name, m in watched.items()}) for new, of in made]
         modules, watches = zip(*alike, strict=True)
-        return Passes(self.output, modules, watches, self._layer_of, self._by_name, self._patience)
+        return Passes(self._batches.once, self.output, modules, watches, self._layer_of, self._by_name, self._patience)
 
     def _repeats(self, found: Together, batch: Any) -> bool:
         """Return True if a batch alone, with these statistics, has the moments that it had among the others."""
@@ -232,5 +233,7 @@ class TorchModel:
                     put(layer, *(given[name] if name in given else (found[0], found[1] * (found[2] - 1) / found[2])))
 
         seen = Calls(handle)
-        with self._pass(mode == "train", seen), entering(self._watched, enter, lambda *_: inside.pop()), seen:
-            return self.output(self.working.module, batch), moments
+        with self._pass(mode == "train", seen):
+            batch = self._batches.once(batch)
+            with entering(self._watched, enter, lambda *_: inside.pop()), seen:
+                return self.output(self.working.module, batch), moments
