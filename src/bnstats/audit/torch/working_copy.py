@@ -129,9 +129,11 @@ class WorkingCopy:
             for new, memory in zip(self.tensors, self._memory, strict=True):
                 new.data = memory
             compare = True
-        if compare or [*map(version, self.tensors)] != self._versions:
-            for i in range(len(self.tensors)):
-                self._restore(i)
+        now = [*map(version, self.tensors)]
+        if compare or now != self._versions:
+            for i, (new, old) in enumerate(zip(now, self._versions, strict=True)):
+                if compare or new != old:
+                    self._restore(i)
             self._versions = [*map(version, self.tensors)]
         for i in self._uncounted:
             self._restore(i)
@@ -151,7 +153,6 @@ class WorkingCopy:
         kept = self.running.get(i, self._reference[i])
         if not _equal(kept, self._memory[i]):
             self._memory[i].copy_(kept)
-            self._versions[i] = version(self.tensors[i])
 
     def structure(self) -> tuple[nn.Module, dict[int, nn.Module]]:
         """Return a copy of all but the tensors, and its module for each module's identity."""
