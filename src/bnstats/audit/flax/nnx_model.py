@@ -24,6 +24,8 @@ class NNXModel(FlaxModel):
         self._original, self._example, self._forward = original, example, forward
         self._model = Copier(HANDLERS).copy(original)
         self._norms = batch_norms(self._model)
+        self._variables = [part for _, part in nnx.iter_graph(self._model) if isinstance(part, nnx.Variable)]
+        self._training: bool | None = None
         self._handle: Handler | None = None
         for name, layer in self._norms.items():
             object.__setattr__(layer, "__class__", self._taken_over(name, type(layer)))
@@ -50,11 +52,13 @@ class NNXModel(FlaxModel):
 
     def run(self, batch: Any, training: bool, handle: Handler) -> Any:
         """Return the model's output, with every call of a layer done by `handle`."""
-        (self._model.train if training else self._model.eval)()
-        seed = self.seed_of(batch, training)
-        for _, stream in nnx.iter_graph(self._model):
-            if isinstance(stream, nnx.RngCount):
-                stream[...] = jnp.asarray(seed, stream[...].dtype)
+        if training != self._training:
+            (self._model.train if training else self._model.eval)()
+            self._training = training
+        counts = [variable for variable in self._variables if isinstance(variable, nnx.RngCount)]
+        seed = self.seed_of(batch, training) if counts else 0
+        for count in counts:
+            count[...] = jnp.asarray(seed, count[...].dtype)
         call = type(self._model).__call__
         model = partial(self._model, **mode_arguments(call, training))
         self._handle = handle
@@ -67,14 +71,14 @@ class NNXModel(FlaxModel):
     @contextmanager
     def restored(self, keep_statistics: bool) -> Iterator[None]:
         """Put back what a pass moves: variables and, unless kept, running statistics."""
-        before = nnx.clone(nnx.state(self._model))
+        before = [variable[...] for variable in self._variables]
         try:
             yield
         finally:
-            statistics = nnx.clone(nnx.state(self._model, nnx.BatchStat))
-            nnx.update(self._model, before)
-            if keep_statistics:
-                nnx.update(self._model, statistics)
+            for variable, value in zip(self._variables, before, strict=True):
+                kept = keep_statistics and isinstance(variable, nnx.BatchStat)
+                if not kept and variable[...] is not value:
+                    variable[...] = value
 
     def described(self, name: str, calls: int) -> Layer:
         """Return the description of a layer."""
