@@ -234,26 +234,45 @@ def test_errors_that_a_model_catches_do_not_go_on() -> None:
     assert threading.active_count() == before
 
 
+class Locked(nn.Module):
+    """Holds a lock while its layer runs."""
+
+    def __init__(self, lock: Any) -> None:
+        super().__init__()
+        self.norm, self.lock = nn.BatchNorm1d(4), lock
+
+    def forward(self, x: Any) -> Any:
+        with self.lock:
+            return self.norm(x)
+
+
+@pytest.mark.parametrize("make", [threading.Lock, threading.RLock, threading.Condition])
+def test_a_lock_of_the_model_is_one_of_each_batch(make: Any) -> None:
+    torch.manual_seed(0)
+    rows = [torch.randn(8, 4) for _ in range(3)]
+    private = isolated(Locked(make()), rows)
+    private._patience = 600  # it does not wait
+    assert_as_one_batch(private, rows, 1e-6)
+
+
+LOCK = threading.Lock()
+
+
 def test_a_lock_around_the_layers_ends_within_the_time() -> None:
     """The second batch waits for the lock of the first, and the first for the second's arrival."""
-
-    class Locked(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.norm, self.lock = nn.BatchNorm1d(4), threading.Lock()
-
-        def forward(self, x: Any) -> Any:
-            with self.lock:
-                return self.norm(x)
-
     rows = [torch.randn(8, 4) for _ in range(3)]
-    model = Locked()
-    private = isolated(model, rows)
+
+    def forward(model: Any, x: Any) -> Any:
+        with LOCK:
+            return model(x)
+
+    private = isolated(nn.BatchNorm1d(4), rows, forward)
     private._patience = 0.2
     before = threading.active_count()
     assert private.lockstep(rows) is None
     assert threading.active_count() == before
-    assert model.lock.acquire(blocking=False), "it was given back"
+    assert LOCK.acquire(blocking=False), "it was given back"
+    LOCK.release()
 
 
 def test_settings_of_the_caller_hold_in_every_batch() -> None:

@@ -201,11 +201,9 @@ def _supervise(steps: _Steps, threads: list[threading.Thread], patience: float) 
         for thread in threads:
             thread.start()
         steps.start()
-        before = -1
-        while not steps.done.wait(patience):
-            if steps.moved == before:
-                break
-            before = steps.moved
+        before, still = 0, 0
+        while not steps.done.wait(patience / 4) and still < 4:
+            before, still = steps.moved, still + 1 if steps.moved == before else 0
     finally:
         if not steps.done.is_set():
             steps.stop()

@@ -56,7 +56,7 @@ class TorchModel:
             except Exception as error:  # the user's own model may raise anything
                 how = "mend forward=" if forward else "give forward=, a function (model, batch) -> output"
                 raise ValueError(f"the model cannot be called with the first batch, {raised(error)}; {how}.") from error
-            self._patience = 10 + 20 * (time.monotonic() - start)
+            self._patience = 2 + 20 * (time.monotonic() - start)
             self.working.let_run([place for layer in self.found for place in layer.places])
         remember(original, self.working, self.found)
         self._by_name = {layer.name: layer for layer in self.found}
@@ -123,7 +123,7 @@ class TorchModel:
         """
         if not self._in_lockstep or any(layer.calls > 1 for layer in self.found):
             return None
-        tries = (True,) if self.working.keeps_in_evaluation else (False, True)
+        tries = (True,) if self.working.apart else (False, True)
         for apart in tries:
             try:
                 with self._pass(False):

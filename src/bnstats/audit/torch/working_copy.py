@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,11 +14,13 @@ from torch import Tensor, nn
 
 from bnstats.audit.core.copier.containers import Contents
 from bnstats.audit.core.copier.copier import Copier
+from bnstats.audit.core.copier.references import References
 from bnstats.audit.torch.tensors import handlers, place_of, version
 
 # The first training passes are compared with the original value by value. Later ones are if they ask for a tensor's
 # memory, as writing to that is not counted.
 COMPARED = 2
+LOCKS = {type(threading.Lock()): threading.Lock, type(threading.RLock()): threading.RLock}
 
 
 class WorkingCopy:
@@ -37,12 +41,14 @@ class WorkingCopy:
         Paths of what could not be copied.
     running : dict of int to Tensor
         What running statistics are put back to, by the places of their tensors.
-    keeps_in_evaluation : bool
-        True if a pass in evaluation mode leaves something in an attribute.
+    apart : bool
+        True if passes of several batches need a structure each: a pass in evaluation mode leaves something in an
+        attribute, or there are locks, which one of them may hold while it waits for the others.
     """
 
     def __init__(self, original: nn.Module) -> None:
-        copier = Copier(handlers())
+        self.apart = False
+        copier = Copier({**handlers(), **dict.fromkeys(LOCKS, self._lock)})
         with quiet():
             self.module: nn.Module = copier.copy(original)
         self.shared, self._changeable = copier.shared, copier.changeable
@@ -66,7 +72,6 @@ class WorkingCopy:
         self._modes: dict[bool, list[bool]] = {}
         self._training: bool | None = None
         self._left_to_compare = COMPARED
-        self.keeps_in_evaluation = False
 
     # ---- tensors
 
@@ -120,7 +125,7 @@ class WorkingCopy:
     def put_back(self, *, compare: bool = False) -> None:
         """Put back everything that a pass has moved, but for accepted running statistics."""
         if self._training is not None and self._contents[self._training].put_back():
-            self.keeps_in_evaluation |= not self._training
+            self.apart |= not self._training
         compare |= self._left_to_compare > 0
         self._left_to_compare -= self._left_to_compare > 0
         if [*map(version, self._sources)] != self._source_versions:
@@ -154,9 +159,15 @@ class WorkingCopy:
         if not _equal(kept, self._memory[i]):
             self._memory[i].copy_(kept)
 
+    def _lock(self, x: Any, copier: References, path: str) -> Any:
+        self.apart = True
+        return copier.share(x, path)
+
     def structure(self) -> tuple[nn.Module, dict[int, nn.Module]]:
-        """Return a copy of all but the tensors, and its module for each module's identity."""
-        copier = Copier({**handlers(), Tensor: lambda x, *_: x, np.ndarray: lambda x, *_: x})
+        """Return a copy of all but the tensors, with locks of its own, and its module for each module's identity."""
+        same = dict.fromkeys((Tensor, np.ndarray), lambda x, *_: x)
+        own = {kind: lambda *_, new=new: new() for kind, new in LOCKS.items()}
+        copier = Copier({**handlers(), **same, **own})
         new: nn.Module = copier.copy(self.module)
         return new, {id(module): copier.of(module) for module in self.module.modules()}
 
