@@ -231,6 +231,82 @@ def test_expected_difference_that_centering_leaves():
             assert_within_mcse([values.mean()], [wrong], [mcse], false_alarm=1e-8)
 
 
+# ---- missing values
+
+WITH_NAN = X.copy()
+WITH_NAN[[1, 4, 9], 1] = WITH_NAN[[0, 7], 2] = WITH_NAN[[0, 7], 4] = np.nan
+OMITTING = [name for name in BATCHWISE if name != "quantile_normalize"]
+
+
+@pytest.mark.parametrize("name", [name for name in OMITTING if name != "combat"])
+@pytest.mark.parametrize("reference", [None, "b2"])
+def test_a_feature_is_corrected_by_the_values_that_it_has(name, reference):
+    """As in a table of its own, without the rows where it is missing; covariates are kept from the same rows."""
+    correction = CORRECTIONS[name]
+    fit = correction.fit(WITH_NAN, BATCH, KEEP, reference=reference, nan_policy="omit")
+    found = fit.apply(WITH_NAN, BATCH, KEEP)
+    assert (np.isnan(found) == np.isnan(WITH_NAN)).all()
+    for feature, x in enumerate(WITH_NAN.T):
+        there = ~np.isnan(x)
+        wanted = correction(x[there], BATCH[there], KEEP[there], reference=reference)
+        assert np.abs(found[there, feature] - wanted).max() < tolerance(name) * SCALE[feature]
+    again = pickle.loads(pickle.dumps(fit)).adapt(WITH_NAN, BATCH, KEEP)
+    np.testing.assert_allclose(again.apply(WITH_NAN, BATCH, KEEP), found, rtol=1e-9)
+
+
+def combat_by_feature(x: np.ndarray, batch: np.ndarray) -> np.ndarray:
+    """ComBat written out for one feature and one batch at a time; moments leave out what is missing."""
+    batches, features = np.unique(batch), x.shape[1]
+    n = np.array([[np.sum(~np.isnan(v[batch == b])) for v in x.T] for b in batches])
+    mean = np.array([np.nanmean(x[batch == b], axis=0) for b in batches])
+    level = (n * mean).sum(axis=0) / n.sum(axis=0)
+    residual = np.concatenate([x[batch == b] - m for b, m in zip(batches, mean, strict=True)])
+    sd, out = np.sqrt(np.nanmean(residual**2, axis=0)), np.full_like(x, np.nan)
+    for b in batches:
+        z = (x[batch == b] - level) / sd
+        shift, var = np.nanmean(z, axis=0), np.nanvar(z, axis=0, ddof=1)
+        a, rate = 2 + var.mean() ** 2 / var.var(ddof=1), var.mean() + var.mean() ** 3 / var.var(ddof=1)
+        for j in range(features):
+            values, d = z[:, j][~np.isnan(z[:, j])], var[j]
+            for _ in range(500):
+                spread = values.size * shift.var(ddof=1)
+                g = (spread * shift[j] + d * shift.mean()) / (spread + d)
+                d = (((values - g) ** 2).sum() / 2 + rate) / (values.size / 2 + a - 1)
+            out[batch == b, j] = (z[:, j] - g) / np.sqrt(d) * sd[j] + level[j]
+    return out
+
+
+def test_combat_leaves_out_missing_values_and_pools_all_others():
+    np.testing.assert_allclose(combat_by_feature(X, BATCH), CORRECTIONS["combat"](X, BATCH), rtol=1e-9)
+    found = CORRECTIONS["combat"](WITH_NAN, BATCH, nan_policy="omit")
+    np.testing.assert_allclose(combat_by_feature(WITH_NAN, BATCH), found, rtol=1e-9)
+    np.testing.assert_array_equal(CORRECTIONS["combat"](X, BATCH, nan_policy="omit"), CORRECTIONS["combat"](X, BATCH))
+    whole = X.copy()
+    whole[[2, 5]] = np.nan  # rows without any value are as rows that are not there
+    kept = CORRECTIONS["combat"](whole, BATCH, KEEP, nan_policy="omit")
+    rest = np.delete(np.arange(len(X)), [2, 5])
+    np.testing.assert_allclose(kept[rest], CORRECTIONS["combat"](X[rest], BATCH[rest], KEEP.iloc[rest]), rtol=1e-9)
+
+
+def test_missing_values_are_refused_unless_they_are_to_be_left_out():
+    with pytest.raises(ValueError, match="holds NaN or infinite values"):
+        CORRECTIONS["center"](WITH_NAN, BATCH)
+    with pytest.raises(ValueError, match="holds NaN or infinite values"):
+        CORRECTIONS["center"](np.where(np.isnan(WITH_NAN), np.inf, WITH_NAN), BATCH, nan_policy="omit")
+    with pytest.raises(ValueError, match="nan_policy='omit' goes with corrections by effects and factors"):
+        CORRECTIONS["quantile_normalize"](WITH_NAN, BATCH, nan_policy="omit")
+    with pytest.raises(ValueError, match="subject goes with complete rows"):
+        CORRECTIONS["center"](WITH_NAN, BATCH, subject=SUBJECT, nan_policy="omit")
+    with pytest.raises(ValueError, match="nan_policy='omit' goes with corrections along batches"):
+        CORRECTIONS["spline"](np.arange(9.0), range(9), nan_policy="omit")
+    with pytest.raises(ValueError, match="nan_policy is one of raise, omit; got 'drop'"):
+        CORRECTIONS["center"](X, BATCH, nan_policy="drop")
+    gone = np.where((BATCH == "b3")[:, None] & (np.arange(5) == 2), np.nan, X)
+    for name in OMITTING:
+        with pytest.raises(ValueError, match="batch 'b3' has no value of feature 2: drop one of these"):
+            CORRECTIONS[name](gone, BATCH, nan_policy="omit")
+
+
 # ---- pandas, polars
 
 

@@ -134,6 +134,7 @@ BY_NAME: dict[str, Callable[[], Any]] = {
     "subject": lambda: None,
     "formula": lambda: "keep",
     "mean_only": lambda: False,
+    "nan_policy": lambda: "raise",
     "steps": lambda: 4,
     "step": lambda: 4,
     "size": lambda: 3,

@@ -74,7 +74,7 @@ def standardize() -> Correction:
 
 def check_pairs(groups: Groups) -> None:
     """Raise ValueError for batches of one row, which have no variance; the message names them."""
-    lone = groups.n[:, 0] == 1
+    lone = (groups.n == 1).any(axis=1)
     if lone.any():
         raise ValueError(f"{groups.named(lone)} has one row, so no variance: merge it with another, or use 'shrink'.")
 

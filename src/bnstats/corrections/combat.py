@@ -74,8 +74,8 @@ def _of_varying(groups: Groups, ddof: int, mean_only: bool) -> AffineRule:
     level, n, m2, label = groups.level, groups.n, groups.m2, None
     if groups.reference is not None:
         label, level = groups.labels[groups.reference], groups.mean[groups.reference]
-        n, m2 = n[groups.reference], m2[[groups.reference]]
-    sd = np.sqrt(m2.sum(axis=0) / n.sum())
+        n, m2 = n[[groups.reference]], m2[[groups.reference]]
+    sd = np.sqrt(m2.sum(axis=0) / n.sum(axis=0))
     if (sd == 0).any():
         where = "any batch" if label is None else f"the reference batch {shown(label)}"
         raise ValueError(f"{groups.features(sd == 0)} does not vary within {where}: drop it.")

@@ -22,8 +22,8 @@ from bnstats._checks.user_code import ReadOnlyError, called, is_own
 from bnstats._checks.values import function
 from bnstats.corrections.covariates.kept import Kept, given_tables
 from bnstats.corrections.groups import Groups, shown
-from bnstats.corrections.properties import OF_CORRECTIONS, OF_METHODS, Along
-from bnstats.corrections.rules import Affine, Nonlinear, Rule, lowered, referred, transform_of
+from bnstats.corrections.properties import OF_CORRECTIONS, OF_METHODS, Along, NanPolicy
+from bnstats.corrections.rules import Affine, Nonlinear, Rule, by_pattern, lowered, referred, transform_of
 
 CORRECTIONS: dict[str, Correction] = {}
 """The corrections with their default parameters, by name: one of each function in this folder."""
@@ -137,6 +137,7 @@ class Correction(CheckedMethods):
         *,
         formula: str | None = None,
         reference: Any = None,
+        nan_policy: NanPolicy = "raise",
     ) -> Fitted:
         """Estimate the effects of batches or times.
 
@@ -161,6 +162,9 @@ class Correction(CheckedMethods):
             Terms of `keep` in patsy's language, such as "age + C(stage) + age:sex"; by default all columns.
         reference : label, optional
             A batch that stays as it is, and that other batches are corrected to.
+        nan_policy : {"raise", "omit"}
+            With "omit", values of x may be NaN: effects of a feature are estimated from the values that it has, and NaN
+            stays NaN. Not for "quantile_normalize", for corrections along time, or with `subject`.
 
         Returns
         -------
@@ -187,7 +191,11 @@ class Correction(CheckedMethods):
         array([[-10.],
                [ 10.]])
         """
-        groups, kept = Groups.of(x, key, self.along), None
+        omit = nan_policy == "omit"
+        if omit and self.along != "batch":
+            raise ValueError("nan_policy='omit' goes with corrections along batches: drop rows with NaN.")
+        groups, kept = Groups.of(x, key, self.along, omit), None
+        groups.check_values()
         given = given_tables(self.along, keep, second_batch, subject, formula)
         if given:
             kept, groups = Kept.of(groups, given, formula)
@@ -195,11 +203,17 @@ class Correction(CheckedMethods):
             groups = replace(groups, reference=groups.number("reference", reference))
         rule, level, flat = self._rule_of(groups), groups.level, np.ndim(x) == 1
         transform = self._transform_by(rule, groups, level)
-        fitted = Fitted(self, level, rule, groups.labels, transform, flat, groups.columns, _kept=kept)
+        fitted = Fitted(self, level, rule, groups.labels, transform, flat, groups.columns, _kept=kept, _omits=omit)
         return fitted if reference is None else fitted._referred(groups)
 
     def _rule_of(self, groups: Groups) -> Rule:
         """Return the rule that is estimated from the groups."""
+        if groups.missing is not None and "by_feature" in self.properties:
+            return by_pattern(groups, self._rule_of)
+        if groups.missing is not None and is_own(self.estimate):
+            raise ValueError(
+                f"{self._said} pools information over features, so x may not have NaN: fill missing values."
+            )
         rule: Rule = self._asked(self.estimate, groups, **dict(self.parameters))
         if is_own(self.estimate):
             function(f"what the estimate of {self._said} returns", rule, "rule(groups)")
@@ -233,9 +247,12 @@ class Correction(CheckedMethods):
         *,
         formula: str | None = None,
         reference: Any = None,
+        nan_policy: NanPolicy = "raise",
     ) -> Any:
         """Return corrected values of the rows that the correction is fitted on, see `fit` and `Fitted.apply`."""
-        fitted = self.fit(x, key, keep, second_batch, subject, formula=formula, reference=reference)
+        fitted = self.fit(
+            x, key, keep, second_batch, subject, formula=formula, reference=reference, nan_policy=nan_policy
+        )
         return fitted.apply(x, key, keep, second_batch, subject)
 
 
@@ -280,6 +297,7 @@ class Fitted:
     shift: FloatArray | float = 0.0
     reference: Any = None
     _kept: Kept | None = None
+    _omits: bool = False
     _base: tuple[FloatArray, FloatArray] | None = None  # of the reference batch, before others came to its scale
 
     @property
@@ -436,7 +454,9 @@ class Fitted:
         array([3., 5.])
         """
         named = given_tables(self.correction.along, keep, second_batch, subject)
-        groups, again = self._rest(self._groups(x, key), named), self
+        groups, again = self._groups(x, key), self
+        groups.check_values()
+        groups = self._rest(groups, named)
         if groups.along == "time":
             again = replace(self, rule=self.correction._rule_of(groups), shift=groups.level - self.level)
         return replace(again, labels=groups.labels, _transform=again._by_rule(groups))
@@ -449,7 +469,7 @@ class Fitted:
             raise ValueError(
                 f"the {self.correction.name} was fitted on x of shape {('rows', *features)}; got shape {np.shape(x)}."
             )
-        return Groups.of(x if order is None else x[:, order], key, self.correction.along)
+        return Groups.of(x if order is None else x[:, order], key, self.correction.along, self._omits)
 
     def _rest(self, groups: Groups, given: dict[str, Any]) -> Groups:
         """Return the groups less the effects of covariates, which are given if they were fitted."""

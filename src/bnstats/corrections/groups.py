@@ -60,7 +60,7 @@ class Groups(HoldsArrays):
     reference: int | None = None
 
     @staticmethod
-    def of(x: ArrayLike, key: ArrayLike, along: str) -> Groups:
+    def of(x: ArrayLike, key: ArrayLike, along: str, omit: bool = False) -> Groups:
         """Group the rows of `x` by their key.
 
         Parameters
@@ -71,6 +71,8 @@ class Groups(HoldsArrays):
             The batch or the time of each row.
         along : {"batch", "time"}
             Kind of key.
+        omit : bool
+            True if x may hold NaN, for values that are missing.
 
         Returns
         -------
@@ -88,30 +90,42 @@ class Groups(HoldsArrays):
         index, labels = pd.factorize(keys, sort=True)
         if (index < 0).any():
             raise ValueError(f"row {int(np.argmin(index))} has no {along}: give each row a label, or drop the row.")
-        finite = np.isfinite(x).all(axis=1)
+        finite = (np.isfinite(x) | np.isnan(x) if omit else np.isfinite(x)).all(axis=1)
         if not finite.all():
             raise ValueError(
                 f"{along} {shown(labels[index[np.argmin(finite)]])} holds NaN or infinite values, "
                 f"{np.count_nonzero(~finite)} rows do in all: drop these rows."
             )
-        if not np.abs(x).max(initial=0.0) <= LARGEST:
+        if not np.fmax.reduce(np.abs(x), axis=None, initial=0.0) <= LARGEST:
             raise ValueError(f"x holds numbers of at most {LARGEST:g} in size, as they are squared; rescale x.")
         return Groups(along, _read_only(x), _read_only(labels), _read_only(index), columns)
 
     @cached_property
+    def missing(self) -> NDArray[np.bool_] | None:
+        """Mask of missing values, shape (rows, features); None if all are there."""
+        missing = np.isnan(self.x)
+        return _read_only(missing) if missing.any() else None
+
+    @cached_property
     def n(self) -> FloatArray:
-        """Number of rows in each group, shape (groups, 1)."""
+        """Number of rows in each group, shape (groups, 1), or of values that are there, shape (groups, features)."""
+        if self.missing is not None:
+            return _read_only(self._sums((~self.missing).astype(np.float64)))
         return _read_only(np.bincount(self.index).astype(np.float64)[:, None])
 
     @cached_property
     def mean(self) -> FloatArray:
         """Mean of each group and feature, shape (groups, features)."""
-        return _read_only(self._sums(self.x) / self.n)
+        return _read_only(self._sums(self._with_zeros(self.x)) / self.n)
 
     @cached_property
     def m2(self) -> FloatArray:
         """Sum of squared deviations from the mean, for each group and feature, shape (groups, features)."""
-        return _read_only(self._sums((self.x - self.mean[self.index]) ** 2))
+        return _read_only(self._sums(self._with_zeros((self.x - self.mean[self.index]) ** 2)))
+
+    def _with_zeros(self, values: FloatArray) -> FloatArray:
+        """Return values with 0 where they are missing."""
+        return values if self.missing is None else np.where(self.missing, 0.0, values)
 
     @property
     def covariate_means(self) -> FloatArray:
@@ -125,7 +139,7 @@ class Groups(HoldsArrays):
 
     def average(self, values: FloatArray) -> FloatArray:
         """Return the average over groups, weighted by their rows, for each feature."""
-        return np.asarray((self.n * values).sum(axis=0) / self.n.sum())
+        return np.asarray((self.n * values).sum(axis=0) / self.n.sum(axis=0))
 
     def var_within(self) -> FloatArray:
         """Return the pooled variance within groups for each feature, with the denominator rows - groups - `used`.
@@ -161,6 +175,28 @@ class Groups(HoldsArrays):
         if at < 0:
             raise ValueError(f"{name} is the label of a {self.along}, {listed(self.labels)}; got {shown(label)}.")
         return at
+
+    def check_values(self) -> None:
+        """Raise ValueError if all values of a feature are missing in a group."""
+        gone = self.n == 0
+        if gone.any():
+            raise ValueError(
+                f"{self.named(gone.any(axis=1))} has no value of {self.features(gone.any(axis=0))}: drop one of these."
+            )
+
+    def complete(self) -> list[tuple[NDArray[np.intp], NDArray[np.bool_], Groups]]:
+        """Return features that miss the same rows: their numbers, a mask of their rows, their groups without NaN."""
+        assert self.missing is not None
+        self.check_values()
+        patterns, which = np.unique(self.missing, axis=1, return_inverse=True)
+        found = []
+        for k, missing in enumerate(patterns.T):
+            there, rows = which.ravel() == k, ~missing
+            part = self.of_features(there)
+            z = self.covariates[rows] if self.covariates.size else self.covariates
+            part = replace(part, x=part.x[rows], index=self.index[rows], covariates=z)
+            found.append((np.flatnonzero(there), rows, part))
+        return found
 
     def of_features(self, which: NDArray[np.bool_]) -> Groups:
         """Return the groups of the features in a mask."""

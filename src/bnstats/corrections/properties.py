@@ -24,6 +24,7 @@ PLAIN = ("affine", "by_feature", "keeps_mean")
 """Properties of most corrections, which subtract effects that average 0 over rows."""
 
 Along = Literal["batch", "time"]
+NanPolicy = Literal["raise", "omit"]
 
 
 def _parameters(name: str, given: Any) -> tuple[tuple[str, Any], ...]:
@@ -48,5 +49,6 @@ _OF_BOTH: dict[str, Check] = {
 OF_CORRECTIONS: dict[str, Check] = {"name": word, "parameters": _parameters, **_OF_BOTH}
 OF_METHODS: dict[str, Check] = {
     **_OF_BOTH,
+    "nan_policy": partial(choice, known=get_args(NanPolicy)),
     "factory": partial(function, example="factory(), which returns a correction"),
 }

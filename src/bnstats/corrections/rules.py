@@ -91,6 +91,25 @@ def referred(transform: Affine, base: tuple[FloatArray, FloatArray]) -> Affine:
     return replace(transform, effects=transform.effects - effect / factors, factors=factors)
 
 
+def by_pattern(groups: Groups, estimate: Callable[[Groups], Rule]) -> AffineRule:
+    """Return the affine rule of features with missing values, each estimated from the rows that it has."""
+    parts = [(features, estimate(part)) for features, _, part in groups.complete()]
+    return partial(_in_parts, parts=parts)
+
+
+def _in_parts(groups: Groups, parts: list[tuple[NDArray[np.intp], Rule]]) -> tuple[FloatArray, FloatArray]:
+    effects, factors = np.empty((2, len(groups.labels), groups.x.shape[1]))
+    for features, rule in parts:
+        part = groups.of_features(np.isin(np.arange(groups.x.shape[1]), features))
+        everything = [(slice(None), None, part)] if part.missing is None else part.complete()
+        for some, _, complete in everything:
+            found = rule(complete)
+            if callable(found):
+                raise ValueError("nan_policy='omit' goes with corrections by effects and factors: fill missing values.")
+            effects[:, features[some]], factors[:, features[some]] = found
+    return effects, factors
+
+
 def transform_of(found: Any, name: str, groups: Groups, level: FloatArray) -> Affine | Nonlinear:
     """Return the transform of these groups, from what a rule returned; raise ValueError if that is none."""
     if callable(found):

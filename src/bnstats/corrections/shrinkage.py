@@ -119,7 +119,8 @@ def anova_icc(groups: Groups) -> FloatArray:
     within, mean = groups.var_within(), groups.level
     squares, n0 = (groups.n * (groups.mean - mean) ** 2).sum(axis=0), (rows - (groups.n**2).sum() / rows) / between
     if groups.covariates.size:
-        z, sums = groups.covariates, groups.n * groups.covariate_means
+        z = groups.covariates - groups.covariates.mean(axis=0)
+        sums = groups.n * (groups.covariate_means - groups.covariates.mean(axis=0))
         inverse, moved = np.linalg.pinv(z.T @ z), sums.T @ (groups.mean - mean)
         squares = squares - (moved * (inverse @ moved)).sum(axis=0)
         n0 = n0 - np.trace(inverse @ sums.T @ sums) / between

@@ -61,20 +61,17 @@ class Kept:
             for name, table in tables.items()
         )
         columns = _columns(found, tables, len(groups.x))
-        center = columns.mean(axis=0)
-        z = columns - center
-        scale = np.sqrt((z**2).sum(axis=0))
-        varies = scale > ROUNDING * np.abs(columns).max(axis=0, initial=0)
-        unit = np.divide(z, scale, out=np.zeros_like(z), where=varies)
-        within = unit - replace(groups, x=unit).mean[groups.index]
-        stays = _stays(found)
-        rank = _check_rank(groups, unit, within, stays, [name for part in found for name in part.names])
-        subjects, intercepts = _intercepts(groups, within, given.get("subject"))
-        kept = Kept(found, center, np.zeros((len(scale), groups.x.shape[1])), subjects, intercepts)
-        alone = groups.x - groups.x.mean(axis=0) - kept._of_subjects(groups, given)
-        slopes = np.linalg.pinv(within, rcond=ROUNDING) @ alone
-        kept = replace(kept, slopes=slopes / np.where(scale > 0, scale, 1.0)[:, None])
-        return kept, replace(kept._rest(groups, z, given), used=rank)
+        center, names = columns.mean(axis=0), [name for part in found for name in part.names]
+        z = _near_zero(columns - center, columns)
+        subjects, intercepts = _intercepts(groups, z, given.get("subject"))
+        kept = Kept(found, center, np.zeros((len(center), groups.x.shape[1])), subjects, intercepts)
+        alone = replace(groups, x=groups.x - kept._of_subjects(groups, given), covariates=z)
+        rank = 0
+        everything = [(slice(None), slice(None), alone)] if groups.missing is None else alone.complete()
+        for features, rows, part in everything:
+            kept.slopes[:, features], used = _slopes(part, z[rows], _stays(found), names)
+            rank = max(rank, used)
+        return kept, replace(kept._rest(groups, columns - center, given), used=rank)
 
     @property
     def arguments(self) -> tuple[str, ...]:
@@ -104,6 +101,23 @@ class Kept:
         return np.asarray(np.where(at[:, None] >= 0, self.intercepts[at], 0.0))
 
 
+def _near_zero(z: FloatArray, columns: FloatArray) -> FloatArray:
+    """Return centered columns with zeros for those that do not vary."""
+    size = np.abs(columns).max(axis=0, initial=0)
+    return np.asarray(np.where(np.abs(z).max(axis=0, initial=0) > ROUNDING * size, z, 0.0))
+
+
+def _slopes(groups: Groups, z: FloatArray, stays: NDArray[np.bool_], names: list[str]) -> tuple[FloatArray, int]:
+    """Return the slopes by least squares within batches, and the rank of the columns."""
+    z = z - z.mean(axis=0)
+    scale = np.sqrt((z**2).sum(axis=0))
+    unit = np.divide(z, scale, out=np.zeros_like(z), where=scale > 0)
+    within = unit - replace(groups, x=unit).mean[groups.index]
+    rank = _check_rank(groups, unit, within, stays, names)
+    slopes = np.linalg.pinv(within, rcond=ROUNDING) @ (groups.x - groups.x.mean(axis=0))
+    return slopes / np.where(scale > 0, scale, 1.0)[:, None], rank
+
+
 def _labels(groups: Groups, subject: Any) -> NDArray[Any]:
     """Return the subject of each row."""
     labels = labels_of_rows("subject", subject)
@@ -115,15 +129,17 @@ def _labels(groups: Groups, subject: Any) -> NDArray[Any]:
     return labels
 
 
-def _intercepts(groups: Groups, within: FloatArray, subject: Any) -> tuple[NDArray[Any], FloatArray]:
+def _intercepts(groups: Groups, z: FloatArray, subject: Any) -> tuple[NDArray[Any], FloatArray]:
     """Return the subjects and their intercepts, predicted beside fixed effects of batches and columns."""
     if subject is None:
         return np.empty(0), np.empty((0, groups.x.shape[1]))
     index, subjects = pd.factorize(_labels(groups, subject))
     if len(subjects) in (1, len(index)):
         raise ValueError("subject labels repeated measures: give two subjects or more, and one of them several rows.")
+    if groups.missing is not None:
+        raise ValueError("subject goes with complete rows: drop rows with NaN, or fill them.")
     batches = groups.index[:, None] == np.arange(len(groups.labels))
-    fixed = np.column_stack([batches, independent(within)])
+    fixed = np.column_stack([batches, independent(z - replace(groups, x=z).mean[groups.index])])
     return np.asarray(subjects), predicted_intercepts(groups.x, fixed.astype(np.float64), index)
 
 
