@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +43,39 @@ def test_a_model_without_statistics_is_named_and_reported(data: Path, capsys: py
     assert pd.read_csv("layers.csv")["channels"].tolist() == [8]
 
 
+@pytest.mark.parametrize(("options", "status"), [([], 0), (["--fail-on", "off"], 1), (["--fail-on", "not_judged"], 1)])
+def test_the_status_follows_the_verdict(
+    options: list[str], status: int, data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    named = ["audit", "own_model:reset", "--data", str(data), "--batch-size", "20", "--json"]
+    assert main([*named, *options]) == status
+    assert json.loads(capsys.readouterr().out)["verdict"] == "off"
+
+
+LINEN = """
+import flax.linen as nn
+import jax
+import numpy as np
+
+
+class Net(nn.Module):
+    @nn.compact
+    def __call__(self, x, train):
+        return nn.Dense(3)(nn.relu(nn.BatchNorm(use_running_average=not train)(nn.Dense(8)(x))))
+
+
+def reset():
+    return Net(), Net().init(jax.random.key(0), np.zeros((2, 4), "f4"), train=False)
+"""
+
+
+def test_a_pair_of_module_and_variables_is_a_model(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("flax", reason="Flax is not installed")
+    Path("own_linen.py").write_text(LINEN)
+    assert main(["audit", "own_linen:reset", "--data", str(data), "--batch-size", "20", "--fail-on", "off"]) == 1
+    assert "never updated" in capsys.readouterr().out
+
+
 def test_options_that_say_nothing_are_refused(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Path("pairs.py").write_text("def made():\n    return None, None\n")
     assert main(["audit", "pairs:made", "--data", str(data), "--batch-size", "20"]) == 2
@@ -55,6 +89,7 @@ def test_options_that_say_nothing_are_refused(data: Path, capsys: pytest.Capture
         (["--data", "missing.npz", "--batch-size", "8"], "missing.npz"),
         (["--data", "own_model.py", "--batch-size", "8"], "is a .npz file of numbers"),
         (["--data", "rows.npz", "--batch-size", "1"], "batch size is a whole number of at least 2"),
+        (["--data", "rows.npz", "--batch-size", "401"], "fewer than the 401 of one batch"),
         (["--data", "words.npz", "--batch-size", "8"], "holds real numbers"),
         (["--data", "uneven.npz", "--batch-size", "8"], "as many in x as in y"),
         (["--data", "named.npz", "--batch-size", "8"], "has an array x"),

@@ -3,38 +3,40 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
 
-try:
-    import torch
-    from torch.utils.data import DataLoader, TensorDataset
-except ModuleNotFoundError as error:
-    raise ModuleNotFoundError("--data needs PyTorch: pip install 'bnstats[torch]'.", name="torch") from error
-
 from bnstats._checks.numbers import whole
 
+Batches = list[tuple[Any, ...]]
 
-def loaders(file: Path, batch_size: int) -> tuple[DataLoader[Any], DataLoader[Any] | None]:
-    """Shuffled training batches without the short last one, and batches of test rows where the file has some.
+
+def loaders(
+    file: Path, batch_size: int, seed: int, as_framework: Callable[[Any], Any]
+) -> tuple[Batches, Batches | None]:
+    """Return shuffled training batches without the short last one, and batches of test rows if the file has some.
 
     Parameters
     ----------
     file : path of a .npz file
         Floats become float32, whole numbers int64; nothing in it is evaluated.
     batch_size : int
-        At least 2.
+        Rows of a batch, at least 2.
+    seed : int
+        Seed of the order of training rows.
+    as_framework : callable (array) -> array
+        Makes an array of the model's framework.
 
     Raises
     ------
     ValueError
-        For another file, or arrays of unequal length.
+        For another file, for arrays of unequal length, or if there are fewer rows than in a batch.
     OSError
-        Where it cannot be read.
+        If the file cannot be read.
     """
     whole("batch size", batch_size, minimum=2)
     try:
@@ -49,22 +51,31 @@ def loaders(file: Path, batch_size: int) -> tuple[DataLoader[Any], DataLoader[An
         raise ValueError(
             f"--data has an array x, one row per example, and y, their labels; {file} has {sorted(arrays)}."
         )
-    training = DataLoader(_rows(arrays, "", file), batch_size, shuffle=True, drop_last=True)
-    test = DataLoader(_rows(arrays, "test_", file), batch_size) if "test_x" in arrays else None
-    return training, test
+    training, test = _rows(arrays, "", file), _rows(arrays, "test_", file) if "test_x" in arrays else None
+    rows = len(training[0])
+    if rows < batch_size:
+        raise ValueError(f"{file} has {rows} rows, fewer than the {batch_size} of one batch; lower --batch-size.")
+    order = np.random.default_rng(seed).permutation(rows)[: rows - rows % batch_size]
+
+    def cut(arrays: list[Any], size: int) -> Batches:
+        starts = range(0, len(arrays[0]), size)
+        return [tuple(as_framework(array[start : start + size]) for array in arrays) for start in starts]
+
+    return cut([array[order] for array in training], batch_size), None if test is None else cut(test, batch_size)
 
 
-def _rows(arrays: Mapping[str, Any], prefix: str, file: Path) -> TensorDataset:
+def _rows(arrays: Mapping[str, Any], prefix: str, file: Path) -> list[Any]:
+    """Return values and labels, of as many rows."""
     given = {name: arrays[name] for name in (f"{prefix}x", f"{prefix}y") if name in arrays}
     lengths = {name: len(values) if values.ndim else 0 for name, values in given.items()}
     if len(set(lengths.values())) > 1 or min(lengths.values()) < 2:
         raise ValueError(
             f"arrays of {file} have one row per example, at least two, as many in x as in y; got {lengths}."
         )
-    return TensorDataset(*(_tensor(name, values, file) for name, values in given.items()))
+    return [_numbers(name, values, file) for name, values in given.items()]
 
 
-def _tensor(name: str, values: Any, file: Path) -> torch.Tensor:
+def _numbers(name: str, values: Any, file: Path) -> Any:
     if values.dtype.kind not in "fiub":
         raise ValueError(f"array {name} of {file} holds real numbers; got {values.dtype}.")
-    return torch.from_numpy(values.astype(np.float32 if values.dtype.kind == "f" else np.int64))
+    return values.astype(np.float32 if values.dtype.kind == "f" else np.int64)

@@ -9,7 +9,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 import bnstats as bn
+from bnstats.audit.frameworks import framework_of
 from bnstats.cli.declared import OUTPUT, check_written, command, option, show
 
 
@@ -38,7 +41,7 @@ def _audit(arguments: argparse.Namespace) -> int:
     report = _file_audit(arguments) if Path(arguments.source).suffix in READERS else _model_audit(arguments)
     show(json.dumps(report.to_dict()) if arguments.json else report.summary(), report.layers, arguments)
     failing = {None: (), "off": ("off",), "not_judged": ("off", "not_judged")}[arguments.fail_on]
-    return int(getattr(report, "verdict", None) in failing)
+    return int(report.verdict in failing)
 
 
 def _file_audit(arguments: argparse.Namespace) -> Any:
@@ -75,7 +78,7 @@ def _model_audit(arguments: argparse.Namespace) -> Any:
 
 def _audited(made: Any, arguments: argparse.Namespace) -> dict[str, Any]:
     """Return the model and its batches, from the result of the user's function and the named files."""
-    if isinstance(made, tuple) and len(made) == 2:
+    if isinstance(made, tuple) and len(made) == 2 and not _is_model(made):
         if arguments.data is not None or arguments.batch_size is not None:
             raise ValueError(f"{arguments.source} returned (model, loader); leave out --data and --batch-size.")
         return {"model": made[0], "loader": made[1]}
@@ -83,5 +86,16 @@ def _audited(made: Any, arguments: argparse.Namespace) -> dict[str, Any]:
         raise ValueError(f"{arguments.source} returned no pair (model, loader); name --data and --batch-size.")
     from bnstats.audit.array_files import loaders
 
-    training, test = loaders(arguments.data, arguments.batch_size)
+    torch = sys.modules["torch"] if framework_of(made).name == "torch" else None
+    training, test = loaders(
+        arguments.data, arguments.batch_size, arguments.seed, np.asarray if torch is None else torch.from_numpy
+    )
     return {"model": made, "loader": training, "test": test}
+
+
+def _is_model(made: Any) -> bool:
+    """Return True for a pair that is a model itself, as module and variables of linen are."""
+    try:
+        return bool(framework_of(made).name)
+    except ValueError:
+        return False
