@@ -26,6 +26,8 @@ class Addition:
         Line before which functions are inserted; the entry is inserted behind it.
     entry : str
         The entry.
+    models : tuple of (str, str, str)
+        Further entries, in files of tests: the file in `tests`, the line behind which it is inserted, and the entry.
     """
 
     recipe: str
@@ -35,6 +37,7 @@ class Addition:
     wrong: tuple[str, str]
     before: str = ""
     entry: str = ""
+    models: tuple[tuple[str, str, str], ...] = ()
 
     def write(self, package: Path, wrong: bool = False) -> None:
         """Add the variant to a package, or its wrong version."""
@@ -50,6 +53,11 @@ class Addition:
         else:
             assert not file.exists(), self.path
         file.write_text(text)
+        for path, line, own in self.models:
+            beside = package.parents[1] / "tests" / path
+            known = beside.read_text()
+            assert known.count(f"\n{line}\n") == 1, (path, line)
+            beside.write_text(known.replace(f"\n{line}\n", f"\n{line}\n{own}"))
 
 
 # A law whose quantiles are not those of its distribution function.
@@ -372,5 +380,47 @@ class Manhattan(Normalizer):
         BatchStatistic("normal", 4, lambda x: x.std(axis=1) < 0.5).evidence,
     ),
 """,
+    ),
+    Addition(
+        "A cause",
+        "mirrored",
+        "audit/core/causes/__init__.py",
+        '''from bnstats.audit.core.causes.cause import recalibrated
+from bnstats.statistics.displacement import displacement
+
+
+def mirrored(case):
+    """Running means that fit with the opposite sign."""
+    made = case.made("population")[0]
+    off, turned = (
+        max(displacement(sign * s.mean, s.var, *made[name], 1e-5) for name, s in case.running.items())
+        for sign in (1, -1)
+    )
+    if not turned < off / 4:
+        return None
+    return {"text": f"Running means are {off:.2g} sd off, and {turned:.2g} with the opposite sign.", "off": off}
+
+
+MIRRORED = Cause("mirrored", ("averaged",), mirrored, remedy=recalibrated)
+
+''',
+        wrong=("turned < off / 4", "turned > off / 4"),
+        before="ASKED = (",
+        entry="    MIRRORED,\n",
+        models=(
+            (
+                "audit/test_core_causes.py",
+                "NAMED: dict[str, list[Callable[[], damage.Damaged]]] = {",
+                """    "mirrored": [
+        lambda: damage.Damaged(damage.changed(damage.sound(), lambda norm: setattr(norm, "mean", -norm.mean)))
+    ],
+""",
+            ),
+            (
+                "audit/test_core_causes.py",
+                "NOT_NAMED: dict[str, Callable[[], damage.Damaged]] = {",
+                '    "mirrored": damage.stale,\n',
+            ),
+        ),
     ),
 )

@@ -17,11 +17,10 @@ from bnstats.audit.core.causes.settings import EPS, SHIFTED
 from bnstats.audit.core.causes.training import GROUPED_BATCHES, NOISE, SEVERAL, SMALL, VARIANCE
 from bnstats.audit.core.causes.unused import BATCH_STATISTICS, NOT_FINITE
 
-CAUSES: dict[str, Cause] = {
-    cause.name: cause
-    for cause in (
-        BATCH_STATISTICS, NOT_FINITE, NEVER_UPDATED, AVERAGED_WEIGHTS, FROZEN, SHIFTED, EPS, START_REMAINS,
-        SEVERAL, GROUPED_BATCHES, SMALL, VARIANCE, TWICE, MOMENTUM, NOISY, NOISE, STALE,
-    )
-}  # fmt: skip
+ASKED = (
+    BATCH_STATISTICS, NOT_FINITE, NEVER_UPDATED, AVERAGED_WEIGHTS, FROZEN, SHIFTED, EPS, START_REMAINS,
+    SEVERAL, GROUPED_BATCHES, SMALL, VARIANCE, TWICE, MOMENTUM, NOISY, NOISE, STALE,
+)  # fmt: skip
 """All causes, in the order in which they are asked."""
+CAUSES: dict[str, Cause] = {cause.name: cause for cause in ASKED}
+"""All causes by their names."""
