@@ -26,6 +26,7 @@ from bnstats.audit.core.scoring.scorers import (
 )
 from bnstats.audit.core.scoring.trial import Fold, Trial, count, evaluated, halves
 from bnstats.audit.core.trees import chunks, rows_of
+from bnstats.statistics.norm_borders import EFFECT
 
 # A single batch is cut into two if it has at least so many rows.
 FEWEST_ROWS = 8
@@ -43,7 +44,7 @@ class Options:
     batches: int = 100
     device: Any = None
     seed: int = 0
-    effect: float = 0.01
+    effect: float = EFFECT
     ignore_index: int | None = None
 
 

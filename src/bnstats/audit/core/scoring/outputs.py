@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -77,9 +77,9 @@ class Fit:
     ignore: tuple[int, ...]
 
 
-def leaf_at(batch: Any, path: Path) -> Any:
+def leaf_at(batch: Any, path: Path, to_numpy: Callable[[Any], Any] = np.asarray) -> Any:
     """Return a part of a batch in NumPy; None where this batch has no such part."""
-    return next((np.asarray(leaf) for found, leaf in arrays(batch) if found == path), None)
+    return next((np.asarray(to_numpy(leaf)) for found, leaf in arrays(batch) if found == path), None)
 
 
 def candidates(output: FloatArray, batch: Any, ignore: int | None) -> Iterator[Fit]:

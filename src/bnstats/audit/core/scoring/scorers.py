@@ -197,13 +197,12 @@ def by_likelihood(
         Label that is left out.
     """
     outputs = [[main_output(model.to_numpy(o)) for o in kind] for kind in kinds]
-    numpy = [model.to_numpy(batch) for batch in batches]
     first = next((o for kind in outputs for o in kind if o is not None), None)
     fits = False
     if first is None:
         return None, fits
-    for fit in candidates(first, numpy[0], ignore):
-        labels = [leaf_at(batch, fit.path) for batch in numpy]
+    for fit in candidates(first, model.to_numpy(batches[0]), ignore):
+        labels = [leaf_at(batch, fit.path, model.to_numpy) for batch in batches]
         for kind in outputs:
             found = [(o, t) for o, y in zip(kind, labels, strict=True) if o is not None for t in (targets(o, y, fit),)]
             if not found or any(t is None for _, t in found):
