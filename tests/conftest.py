@@ -20,6 +20,7 @@ QUICK = {
     ".": ("public_names", "docstrings", "validation", "layers", "warnings", "quick"),
     "analyses": ("figure_files", "quotes"),
     "planner": ("advise_plan", "choices"),
+    "audit": ("copier",),
     "benchmarks": ("scheduler",),
     "claims": ("betting", "borders", "interval_methods"),
     "cli": ("column_file", "output_file"),

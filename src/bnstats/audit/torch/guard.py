@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from bnstats.audit.core.copier.copier import Copier
 from bnstats.audit.core.copier.references import References
 from bnstats.audit.core.random_state import random_state
-from bnstats.audit.torch.tensors import count_again, handlers, place_of, version
+from bnstats.audit.torch.tensors import count_again, handlers, holds_values, place_of, version
 from bnstats.audit.torch.working_copy import quiet
 
 
@@ -115,12 +115,16 @@ def guarded(model: nn.Module, loaders: Sequence[Any], seed: int) -> Iterator[Ori
 
 
 def _seen_tensor(x: Any, copier: References, path: str) -> Any:
-    copier.leaves.append((x, x, path))
+    if holds_values(x):
+        copier.leaves.append((x, x, path))
     return x
 
 
 def _seen_array(x: Any, copier: References, path: str) -> Any:
-    return NotImplemented if x.dtype.hasobject else _seen_tensor(x, copier, path)
+    if x.dtype.hasobject:
+        return NotImplemented
+    copier.leaves.append((x, x, path))
+    return x
 
 
 def _seen_script(x: Any, copier: References, path: str) -> Any:
@@ -135,7 +139,7 @@ def _mark(x: Tensor) -> Mark:
 
 def _checksum(x: Tensor) -> int:
     """Return a checksum of values; on other devices than the CPU, of their sums."""
-    if x.layout is not torch.strided or x.is_quantized or x.device.type == "meta" or type(x) is not Tensor:
+    if x.layout is not torch.strided or x.is_quantized or type(x) is not Tensor:
         return 0
     if x.device.type == "cpu":
         return zlib.crc32(_bytes(x.resolve_conj().resolve_neg().contiguous().reshape(-1).view(torch.uint8).numpy()))

@@ -112,6 +112,8 @@ def _special(x: Any, copier: References, path: str) -> Any:
         raise ValueError("model holds tensors that are spread over processes; audit a gathered copy.")
     if nn.parameter.is_lazy(x):
         raise ValueError("model has lazy layers that have not seen a batch; run one batch through it first.")
+    if not holds_values(x):
+        return x
     with torch._C.DisableTorchFunctionSubclass():
         new = _flattened(x, copier, path) if hasattr(x, "__tensor_flatten__") else _dense(x, copier)
         if type(x) is not Tensor and type(new) is Tensor:
@@ -124,9 +126,17 @@ def _special(x: Any, copier: References, path: str) -> Any:
     return new
 
 
+def holds_values(x: Tensor) -> bool:
+    """Return False for tensors that have a shape alone, as those that tracing leaves in a graph."""
+    if x.layout is not torch.strided or hasattr(x, "__tensor_flatten__"):
+        return True
+    with torch._C.DisableTorchFunctionSubclass():
+        return str(x.untyped_storage().device.type) != "meta"
+
+
 def _dense(x: Any, copier: References) -> Tensor:
     """Return a copy of a tensor's values, whose memory is shared as the tensor's is."""
-    odd = x.layout is not torch.strided or x.is_quantized or x.is_conj() or x.is_neg() or x.device.type == "meta"
+    odd = x.layout is not torch.strided or x.is_quantized or x.is_conj() or x.is_neg()
     if odd or not x.numel():
         return x.detach().clone()
     size, storage = x.element_size(), x.untyped_storage()

@@ -55,10 +55,11 @@ def _stays(x: Any) -> bool:
     if not x.__closure__:
         return plain
     inside = [value for cell in x.__closure__ for value in containers.CELL.look(cell)]
-    return plain and all(type(value) in FIXED for value in inside) and _by_name(x) is x
+    return plain and all(type(value) in FIXED for value in inside) and by_name(x) is x
 
 
-def _by_name(x: Any) -> Any:
+def by_name(x: Any) -> Any:
+    """Return what is found in a function's or a class's module under its name."""
     return functools.reduce(
         lambda found, part: getattr(found, part, None), x.__qualname__.split("."), sys.modules.get(x.__module__)
     )

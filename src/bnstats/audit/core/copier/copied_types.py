@@ -20,6 +20,7 @@ from bnstats.audit.core.copier import containers
 from bnstats.audit.core.copier.atoms import ATOMS
 from bnstats.audit.core.copier.copied_arrays import copied_array
 from bnstats.audit.core.copier.copied_callables import (
+    by_name,
     copied_builtin,
     copied_cell,
     copied_function,
@@ -51,7 +52,9 @@ def maker_of(cls: type) -> Handler | None:
 
 
 def _shared(x: Any, copier: References, path: str) -> Any:
-    return copier.share(x, path)
+    """Share an object; classes and modules that others know by name are the same for everybody, and are not listed."""
+    known = isinstance(x, types.ModuleType) or (isinstance(x, type) and by_name(x) is x)
+    return copier.keep(x, x) if known else copier.share(x, path)
 
 
 _MAKERS: dict[type, Handler] = {
