@@ -290,9 +290,10 @@ SETTINGS = tuple(
         "Keras keeps 0.99 of its running statistics at each step",
     )
 )
-# Pages without results: of formulas and their sources, of data sets, of settings to try and of steps of a release.
+# Pages without results: of formulas and their sources, of commands, of data sets, of settings to try and of a release.
 WITHOUT_RESULTS = (
     "docs/methods.md",
+    "docs/command_line.md",
     "docs/data.md",
     "docs/draw_a_batch.md",
     "docs/releasing.md",
