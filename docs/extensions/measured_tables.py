@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from benchmarks.audits.judged import confusion, rates
 from docs.extensions.written import write
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks" / "measured"
@@ -86,9 +87,31 @@ def intervals(folder: Path) -> pd.DataFrame:
     return table.rename(columns=names | {"min": "lowest coverage"}).iloc[::-1]
 
 
+def audited(folder: Path) -> pd.DataFrame:
+    """Return how often audits of models that are broken in a known way were right, with the bounds."""
+    rows = _rows_of_audits(folder)
+    if rows.empty:
+        return NOT_MEASURED
+    found = [(name, f"{value:.1%}", f"{word} {bound:.0%}") for name, (value, bound, word) in rates(rows).items()]
+    return pd.DataFrame(found, columns=["what", "measured", "bound"]).assign(audits=f"{len(rows):,}")
+
+
+def answers(folder: Path) -> pd.DataFrame:
+    """Return how often each cause was answered in each way."""
+    rows = _rows_of_audits(folder)
+    return NOT_MEASURED if rows.empty else confusion(rows).rename_axis(columns=None).reset_index()
+
+
+def _rows_of_audits(folder: Path) -> pd.DataFrame:
+    saved = folder / "audits.csv"
+    return pd.read_csv(saved) if saved.exists() else pd.DataFrame()
+
+
+NOT_MEASURED = pd.DataFrame({"audits": ["not measured with this version yet"]})
 # How an outcome of a campaign begins that is allowed: the same numbers, a refusal, a call that works or refuses.
 RIGHT = ("same", "refused", "run again: same", "killed with", "as it should")
 SUMMARIES = {"not_reached": not_reached, "reached": reached, "campaigns": campaigns, "intervals": intervals}
+SUMMARIES |= {"audited": audited, "answers": answers}
 
 
 def _html(table: pd.DataFrame, label: str) -> str:

@@ -53,7 +53,7 @@ def best_eps(case: Case) -> tuple[float, float, float] | None:
 
 
 def _best_eps(case: Case) -> tuple[float, float, float] | None:
-    if len(case.running) < 2 or len(case.running) < len(case.layers):
+    if len(case.running) < 2 or len(case.running) < len(case.layers) or not case.usable:
         return None
     present = _misfits(case, case.running)
     if not _first_alone_fits(present):

@@ -86,9 +86,10 @@ def several_distributions(case: Case) -> Evidence | None:
         calls = [case.still[k].get(name, ()) for k in case.usable]
         if not calls or min(map(len, calls)) < 2:
             continue
-        means = np.mean([[m.mean for m in c[:2]] for c in calls], axis=0)
-        sd = np.sqrt(np.mean([[m.var() for m in c[:2]] for c in calls], axis=(0, 1)) + 1e-30)
-        apart[name] = float(np.median(np.abs(means[0] - means[1]) / sd))
+        common = min(map(len, calls))
+        means = np.mean([[m.mean for m in c[:common]] for c in calls], axis=0)
+        sd = np.sqrt(np.mean([[m.var() for m in c[:common]] for c in calls], axis=(0, 1)) + 1e-30)
+        apart[name] = float(np.median(np.ptp(means, axis=0) / sd))
     far = {name: d for name, d in apart.items() if d > STREAMS_APART}
     if not far or not case.gain("batch", "population").value > 0:
         return None

@@ -67,8 +67,11 @@ class Measured:
 
     @cached_property
     def noisy(self) -> bool:
-        """True if training mode changes the inputs of layers by more than the batch does, as dropout does."""
-        return any(
+        """True if training mode changes the inputs of layers by more than the batch does, as dropout does.
+
+        Behind layers that normalize by running statistics in training, inputs differ from those of a batch pass anyway.
+        """
+        return not (self.frozen and self.use.training) and any(
             bool(np.any(np.abs(a.mean - b.mean) > SAME * np.sqrt(b.var() + 1e-30)))
             for k in self.usable[:3]
             for name, calls in self.train[k].items()

@@ -1,0 +1,61 @@
+"""A small part of the campaign of `python -m benchmarks.audits`: causes are named, and costly models are never fine.
+
+Models and batches are made of one fixed seed, and an audit is deterministic given its own. Wrong bounds fail
+in `test_bounds_are_held`. True gains are those of plain passes over thousands of fresh rows.
+"""
+
+import pandas as pd
+import pytest
+
+pytest.importorskip("torch", reason="the audit of PyTorch models needs PyTorch: pip install 'bnstats[torch]'")
+
+from benchmarks.audits.auditing import row_of
+from benchmarks.audits.jobs import KINDS, Job
+from benchmarks.audits.judged import judged, rates
+
+SEED = 100
+PART = (
+    ("healthy", "dense"),
+    ("recalibrated by averages", "dense"),
+    ("never updated", "graph"),
+    ("few updates, one layer", "dense"),
+    ("small batches and a large weight", "dense"),
+    ("averaged weights, live model given", "dense"),
+    ("statistics of other data", "1-D"),
+    ("NaN in one channel", "conv"),
+    ("batch statistics in evaluation", "dense"),
+    ("dropout before batch norm", "dense"),
+    ("shifted test data", "dense"),
+    ("frozen, all layers", "dense"),
+    ("a recurrent cell", "recurrent"),
+    ("dictionaries in and out", "conv"),
+)
+
+
+@pytest.mark.parametrize(("kind", "family"), PART, ids=[f"{kind}, {family}" for kind, family in PART])
+def test_the_cause_is_named_and_nothing_of_the_user_changes(kind: str, family: str) -> None:
+    row = row_of(Job("broken", "torch", kind, family, SEED))
+    assert row["verdict"] == ("off" if KINDS[kind].cause else "fine"), row["said"]
+    assert row["cause"] == KINDS[kind].cause
+    assert row["changed"] == 0
+
+
+@pytest.mark.parametrize("batches", [1, 2, 3, 10])
+@pytest.mark.parametrize("damage", ["never updated, one layer", "statistics of other data"])
+def test_few_batches_of_rows_that_vary_with_missing_inputs_are_never_fine(damage: str, batches: int) -> None:
+    row = row_of(Job("grid", "torch", damage, "dense", SEED, batches, rows_vary=True, missing=True))
+    (found,) = judged(pd.DataFrame([row]))["outcome"]
+    assert found in ("right", "off", "not judged", "harmless"), row
+
+
+def test_bounds_are_held() -> None:
+    """A campaign with one wrong cause in four, and a costly model called fine, misses its bounds."""
+    right = {"table": "broken", "expected": "stale", "also": "", "always": 0, "true_gain": 1.0, "true_se": 0.01}
+    right |= {"verdict": "off", "cause": "stale", "changed": 0}
+    rows = pd.DataFrame([right, right, right | {"cause": "eps"}, right | {"verdict": "fine", "cause": None}])
+    found = {name: value for name, (value, _, _) in rates(rows).items()}
+    assert found["right cause"] == 0.5
+    assert found["wrong cause"] == 0.25
+    assert found["fine though it costs more than the effect"] == 0.25
+    harmless = pd.DataFrame([right | {"verdict": "fine", "cause": None, "true_gain": 0.005}])
+    assert judged(harmless)["outcome"].tolist() == ["harmless"]
