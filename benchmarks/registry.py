@@ -2,8 +2,20 @@
 
 from __future__ import annotations
 
-from benchmarks import audit, cluster, convergence, growth, memory, pairing, precision, replicates, start, training
+from benchmarks import (
+    audit,
+    cluster,
+    convergence,
+    correction,
+    growth,
+    memory,
+    pairing,
+    precision,
+    replicates,
+    start,
+    training,
+)
 from benchmarks.frame import Benchmark
 
-_FILES = (convergence, precision, training, growth, memory, start, audit, cluster, pairing, replicates)
+_FILES = (convergence, precision, training, growth, memory, start, audit, cluster, pairing, replicates, correction)
 BENCHMARKS: dict[str, Benchmark] = {b.name: b for file in _FILES for b in file.BENCHMARKS}
