@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from bnstats.corrections.correction import CORRECTIONS, Correction, Fitted
+from bnstats.corrections.correction import CORRECTIONS, Correction
 from bnstats.corrections.covariates.confounding import check_confounding
+from bnstats.corrections.fitted import Fitted
 from bnstats.corrections.registry import FACTORIES, correction_of
 
 __all__ = ["CORRECTIONS", "Correction", "Corrector", "Fitted", "check_confounding", "correction_of", *FACTORIES]

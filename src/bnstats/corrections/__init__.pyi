@@ -5,7 +5,8 @@ from typing import Any
 from .batchwise import center as center, none as none, standardize as standardize
 from .combat import combat as combat
 from .covariates.confounding import check_confounding as check_confounding
-from .correction import CORRECTIONS as CORRECTIONS, Correction as Correction, Fitted as Fitted
+from .correction import CORRECTIONS as CORRECTIONS, Correction as Correction
+from .fitted import Fitted as Fitted
 from .pipelines.corrector import Corrector as Corrector
 from .quantiles import quantile_normalize as quantile_normalize
 from .registry import correction_of as correction_of
