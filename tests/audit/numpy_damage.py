@@ -130,6 +130,10 @@ def batch_statistics() -> Damaged:
     return Damaged(changed(sound(), lambda norm: vars(norm).update(always=True)))
 
 
+def batch_statistics_of_one_layer() -> Damaged:
+    return Damaged(changed(sound(), lambda norm: vars(norm).update(always=True), slice(1, 2)))
+
+
 def dropout() -> Damaged:
     return Damaged(trained(dropout=0.6, steps=600))
 

@@ -14,7 +14,7 @@ import pytest
 from bnstats.audit.core.causes import CAUSES
 
 NAMED: dict[str, list[Callable[[], damage.Damaged]]] = {
-    "batch_statistics_in_evaluation": [damage.batch_statistics],
+    "batch_statistics_in_evaluation": [damage.batch_statistics, damage.batch_statistics_of_one_layer],
     "not_finite": [damage.negative_variance, damage.not_a_number],
     "never_updated": [damage.never_updated, damage.never_updated_one_layer],
     "averaged_weights": [damage.averaged_weights],

@@ -9,12 +9,15 @@ from bnstats.audit.core.judging.case import Case
 
 
 def not_used(case: Case) -> Evidence | None:
-    """Changing the running statistics changes no output in evaluation mode."""
-    if case.running and case.use.evaluation:
+    """Changing the running statistics changes no output in evaluation mode, or a layer keeps none."""
+    without = [layer.name for layer in case.layers if not layer.tracks or layer.name not in case.running]
+    if not without and case.use.evaluation:
         return None
-    what = "changing the running statistics changes no output" if case.running else "no running statistics are kept"
+    what = "changing the running statistics changes no output"
+    if without:
+        what = f"{len(without)} of {len(case.layers)} layers keep no running statistics, {without[0]} first"
     text = f"Evaluation mode normalizes by the batch: {what}, so a row's output depends on the rows beside it."
-    return {"text": text, "layers with running statistics": len(case.running)}
+    return {"text": text, "layers without running statistics": without}
 
 
 def not_finite(case: Case) -> Evidence | None:
