@@ -9,6 +9,7 @@ from benchmarks import (
     correction,
     growth,
     memory,
+    monitored_step,
     pairing,
     precision,
     replicates,
@@ -17,5 +18,5 @@ from benchmarks import (
 )
 from benchmarks.frame import Benchmark
 
-_FILES = (convergence, precision, training, growth, memory, start, audit, cluster, pairing, replicates, correction)
+_FILES = (convergence, precision, training, growth, memory, start, audit, monitored_step, cluster, pairing, replicates, correction)
 BENCHMARKS: dict[str, Benchmark] = {b.name: b for file in _FILES for b in file.BENCHMARKS}

@@ -23,6 +23,7 @@ COLUMNS = (
     "delay", "ratio",
 )  # fmt: skip
 HEALTHY, BROKEN, VARIED, MOMENTA = 100, 5, 60, 12
+GROUPS = ("broken", "varied", "healthy", "momentum")
 EVERY = 40
 """Steps between checkpoints."""
 Rows = list[dict[str, Any]]
@@ -140,11 +141,12 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--to", type=Path, default=MEASURED, help="CSV file of the rows (default: the committed one)")
     parser.add_argument("--seed", type=int, default=0, help="of the first training of each kind")
     parser.add_argument("--most", type=int, help="trainings, at most; the next run goes on")
+    parser.add_argument("--groups", nargs="+", default=GROUPS, choices=GROUPS, help="of trainings (default: all)")
     given = parser.parse_args(arguments)
     torch.set_num_threads(1)
     table = read(given.to) if given.to.exists() else pd.DataFrame(columns=list(COLUMNS))
     done = set(zip(table["group"], table["kind"], table["seed"], strict=True))
-    left = [job for job in work(given.seed) if job[:3] not in done]
+    left = [job for job in work(given.seed) if job[:3] not in done and job[0] in given.groups]
     start = time.process_time()
     for group, kind, seed, measure in left[: given.most]:
         with warnings.catch_warnings():

@@ -208,9 +208,15 @@ def author_of_tests(names: Names) -> None:
     assert (names["smallest"] < 0.1).all()
 
 
+def watch(names: Names) -> None:
+    """Start values of momentum 0.01 after 300 steps weigh 0.99^300; another momentum or count is refused."""
+    assert names["m"].events["code"].tolist()[0] == "start_remains"
+    assert names["m"].table["start_weight"][0] == pytest.approx(0.99**300)
+
+
 SHOWN: dict[str, Callable[[Names], None]] = {
     f"docs/tutorials/{check.__name__}.md": check
-    for check in (practitioner, averaged_weights, researcher, summarize, correct, exercises)
+    for check in (practitioner, averaged_weights, watch, researcher, summarize, correct, exercises)
 } | {"docs/tutorials/test_author.md": author_of_tests}
 SHOWN |= {
     f"docs/gallery/{check.__name__}.md": check

@@ -74,6 +74,7 @@ def fault(code: str):
     elif code == "dependent_batches":
         train(m, batch=lambda t, rng: drifting(t, rng) + rng.normal(size=(1, 32)))
     elif code == "weights_still":
+        m._engine.learned = [1.0, 1.0]  # as a reader says of scales and shifts that have not moved
         train(m)
     elif code == "dead_channels":
         train(m, batch=lambda t, rng: drifting(t, rng) * (np.arange(32) > 3))
@@ -104,6 +105,16 @@ def test_what_is_broken_is_named_with_the_step_at_which_it_began(code):
     assert since <= event["step"] <= since + 100
     assert event["layer"] == "norm"
     assert texts.ACTIONS[code] in m.summary()
+
+
+def test_batch_statistics_that_do_not_drift_are_no_sign_of_weights_that_do_not_move():
+    m = bn.BatchNormMonitor()
+    train(m, steps=300)
+    assert codes(m) == []
+    n = bn.BatchNormMonitor()
+    n._engine.learned = [1.0, 1.0]
+    train(n, steps=300, batch=drifting)
+    assert codes(n) == []
 
 
 def test_every_rule_has_an_action_and_a_training_that_breaks_it():

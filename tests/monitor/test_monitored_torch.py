@@ -192,6 +192,25 @@ def test_two_forward_passes_a_batch_are_named_and_accumulation_is_not():
     assert n._engine.step == 120
 
 
+def test_an_optimizer_of_another_model_is_named_and_slow_weights_are_not():
+    net, other = model(), model()
+    m = bn.BatchNormMonitor().watch(net)
+    optimizer = torch.optim.SGD(other.parameters(), 0.1)
+    for i in range(120):
+        nn.functional.cross_entropy(net(ROWS[(rows := torch.arange(16) * 31 * i % 512)]), LABELS[rows]).backward()
+        optimizer.step()
+        m.step()
+    assert list(m.events["code"]) == ["weights_still"]
+    n = bn.BatchNormMonitor().watch(net := model())
+    train(net, n, steps=120, rate=1e-6)
+    assert list(n.events["code"]) == []
+    for layer in (net[1], net[4]):
+        layer.requires_grad_(False)
+    p = bn.BatchNormMonitor().watch(net)
+    train(net, p, steps=120, rate=1e-6)
+    assert list(p.events["code"]) == []
+
+
 def test_validation_between_steps_changes_nothing():
     net = model()
     m = bn.BatchNormMonitor().watch(net)

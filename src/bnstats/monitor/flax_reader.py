@@ -35,9 +35,16 @@ class FlaxReader(Reader):
                 np.array([float(layer.epsilon) for layer in found]),
                 np.array([float(np.finfo(mean.dtype).eps) for mean in means]),
                 batches,
+                _learned(found),
             )
         ]
 
     def flush(self) -> list[Reading]:
         """Return no reads: none are kept back."""
         return []
+
+
+def _learned(layers: list[Any]) -> float:
+    """Return the sum of the learned scales and shifts, which changes when weights move; nan if none is learned."""
+    held = [np.asarray(p[...], np.float64) for layer in layers for p in (layer.scale, layer.bias) if p is not None]
+    return float(sum(p.sum() for p in held)) if held else float("nan")

@@ -34,12 +34,19 @@ class KerasReader(Reader):
                 np.array([float(layer.epsilon) for layer in found]),
                 np.array([float(np.finfo(mean.dtype).eps) for mean in means]),
                 batches,
+                _learned(found),
             )
         ]
 
     def flush(self) -> list[Reading]:
         """Return no reads: none are kept back."""
         return []
+
+
+def _learned(layers: list[Any]) -> float:
+    """Return the sum of the learned scales and shifts, which changes when weights move; nan if none is learned."""
+    held = [keras.ops.convert_to_numpy(weight) for layer in layers for weight in layer.trainable_weights]
+    return float(sum(weight.astype(np.float64).sum() for weight in held)) if held else float("nan")
 
 
 def _keeps(layer: Any) -> bool:

@@ -398,7 +398,15 @@ class BatchNormMonitor:
         if engine.reading is None or engine.total_steps is None:
             return math.nan
         ends = start_at_end(
-            Check(engine.measures(), engine.state, engine.reading, engine.step, engine.total_steps, engine.batch_size)
+            Check(
+                engine.measures(),
+                engine.state,
+                engine.reading,
+                engine.step,
+                engine.total_steps,
+                engine.batch_size,
+                False,
+            )
         )
         return float(np.nanmax(ends)) if not np.isnan(ends).all() else math.nan
 

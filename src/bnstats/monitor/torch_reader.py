@@ -28,7 +28,7 @@ class TorchReader(Reader):
 
     def __init__(self, model: nn.Module, check_every: int) -> None:
         self.model, self.check_every = model, check_every
-        self.kept: list[tuple[Tensor, Tensor, FloatArray, int]] = []
+        self.kept: list[tuple[Tensor, Tensor, FloatArray, int, float]] = []
         self.reads = 0
         self._find()
 
@@ -37,17 +37,18 @@ class TorchReader(Reader):
         if _rank() != 0:
             return []
         found: list[Reading] = []
-        self.reads += 1
-        if self.reads % self.check_every == 0 or not self.modules or self._changed():
+        due = batches == 0 or (self.reads + batches) // self.check_every > self.reads // self.check_every
+        self.reads += batches
+        if due or not self.modules or self._changed():
             found += self.flush()
             self._find()
             if not self.modules:
                 return found
         weights = np.array([_weight(module) for module in self.modules])
         with torch.no_grad():
-            self.kept.append((*self._row(), weights, batches))
+            self.kept.append((*self._row(), weights, batches, self._learned() if due else float("nan")))
         most = max(LARGEST_BLOCK // (2 * self.layout.channels), 1)
-        if self.kept[0][0].device.type == "cpu" or batches == 0 or len(self.kept) >= min(self.check_every, most):
+        if due or self.kept[0][0].device.type == "cpu" or len(self.kept) >= most:
             found += self.flush()
         return found
 
@@ -58,17 +59,27 @@ class TorchReader(Reader):
         values = torch.stack([row[0] for row in self.kept]).to("cpu", torch.float64).numpy()
         counts = torch.stack([row[1] for row in self.kept]).to("cpu", torch.float64).numpy()
         readings = [
-            self._reading(value, count, weights, batches)
-            for value, count, (_, _, weights, batches) in zip(values, counts, self.kept, strict=True)
+            self._reading(value, count, *rest)
+            for value, count, (_, _, *rest) in zip(values, counts, self.kept, strict=True)
         ]
         self.kept = []
         return readings
 
-    def _reading(self, values: FloatArray, counts: FloatArray, weights: FloatArray, batches: int) -> Reading:
+    def _learned(self) -> float:
+        """Return the sum of the learned scales and shifts, which changes when weights move; nan if none is learned."""
+        held = [p for m in self.modules for p in (getattr(m, "weight", None), getattr(m, "bias", None))]
+        learned = [p for p in held if isinstance(p, nn.Parameter) and p.requires_grad]
+        return float(sum(p.detach().double().sum().cpu() for p in learned)) if learned else float("nan")
+
+    def _reading(
+        self, values: FloatArray, counts: FloatArray, weights: FloatArray, batches: int, learned: float
+    ) -> Reading:
         # Momentum 0 keeps the statistics as they are, whatever the counter says.
         still = weights == 0
         counts = np.where((counts < 0) | still, np.nan, counts)
-        return Reading(self.layout, values, np.where(still, 1.0, weights), counts, self.eps, self.rounding, batches)
+        return Reading(
+            self.layout, values, np.where(still, 1.0, weights), counts, self.eps, self.rounding, batches, learned
+        )
 
     def _find(self) -> None:
         """Find the layers anew: models can change while they train, and lazy layers begin with the first batch."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -56,6 +57,7 @@ class Engine:
         self.events: list[Event] = []
         self.history: list[Checked] = []
         self.named = Named()
+        self.learned: list[float] = []
         self.reading: Reading | None = None
         self.state: State
         self.shadows: Shadows
@@ -63,6 +65,8 @@ class Engine:
 
     def read(self, reading: Reading) -> list[Event]:
         """Take a read in, and return the events that begin with it."""
+        if not math.isnan(reading.learned):
+            self.learned = [*self.learned[:1], reading.learned]  # the first and the latest
         if self.reading is None:
             self._begin(reading.cleaned(None))
             return []
@@ -142,7 +146,7 @@ class Engine:
         self.next_check = (self.step // self.check_every + 1) * self.check_every
         measures, state = self.measures(), self.state
         self.coarse = measures.rounded > MOST_ROUNDED  # rounding makes steps that look like jumps
-        check = Check(measures, state, self.reading, self.step, self.total_steps, self.batch_size)
+        check = Check(measures, state, self.reading, self.step, self.total_steps, self.batch_size, self._still)
         begun = self.named.judge(check, self.check_every)
         if self.step > 1:
             self._remember(measures)
@@ -151,6 +155,11 @@ class Engine:
             state.first_reads = np.where(fresh, state.block_reads, state.first_reads)
             state.block, state.block_reads = np.zeros_like(state.block), np.zeros_like(state.block_reads)
         return begun
+
+    @property
+    def _still(self) -> bool:
+        """True if learned scales and shifts are known, and are those of the first read."""
+        return len(self.learned) == 2 and self.learned[0] == self.learned[1]
 
     def _remember(self, measures: Measures) -> None:
         assert self.reading is not None
@@ -161,7 +170,7 @@ class Engine:
 
     def to_plain(self) -> dict[str, Any]:
         """Return everything that has been learned, as numbers, text, lists and dictionaries."""
-        plain: dict[str, Any] = {name: getattr(self, name) for name in ("step", "next_check", *_OPTIONS)}
+        plain: dict[str, Any] = {name: getattr(self, name) for name in ("step", "next_check", "learned", *_OPTIONS)}
         plain |= {"events": [list(event) for event in self.events], "history": [list(c) for c in self.history]}
         plain |= {"held": self.named.held, "last": self.named.last, "checks": self.named.checks}
         if self.reading is None:
@@ -180,6 +189,7 @@ class Engine:
     def from_plain(self, plain: Mapping[str, Any]) -> None:
         """Go on from what `to_plain` has returned."""
         self.step, self.next_check = int(plain["step"]), int(plain["next_check"])
+        self.learned = list(plain["learned"])
         for name in _OPTIONS:
             setattr(self, name, getattr(self, name) or plain[name])
         self.events = [Event(*event) for event in plain["events"]]

@@ -54,6 +54,7 @@ class Check:
     step: int
     total_steps: int | None
     batch_size: int | None
+    still: bool
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ def _frozen(check: Check) -> BoolArray:
 
 def _still(check: Check) -> BoolArray:
     z, known = check.measures.drift_z, check.measures.known
-    return np.asarray(known & bool(check.step >= STILL and (z[known] < DRIFT).all()))
+    return np.asarray(known & bool(check.still and check.step >= STILL and (z[known] < DRIFT).all()))
 
 
 def _few_rows(check: Check) -> Any:
@@ -170,7 +171,7 @@ RULES = (
         "weights_still",
         _still,
         lambda c: -c.measures.drift_z,
-        "batch statistics have not drifted since the first step: the weights do not move",
+        "scales and shifts are those of the first step, and batch statistics have not drifted: weights do not move",
     ),
     Rule(
         "alternating_sources",

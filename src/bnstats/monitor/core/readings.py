@@ -86,6 +86,8 @@ class Reading:
         Machine epsilon of the numbers as they are stored.
     batches : int or None
         Batches since the last read; None where only updates are counted.
+    learned : float
+        Sum of the learned scales and shifts, which changes when weights move; nan if it is not known.
     finite : array of bool, or None
         True for layers whose numbers were all finite, if some were not.
     """
@@ -97,6 +99,7 @@ class Reading:
     eps: FloatArray
     rounding: FloatArray
     batches: int | None = None
+    learned: float = math.nan
     finite: BoolArray | None = None
 
     @property
