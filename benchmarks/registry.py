@@ -18,5 +18,18 @@ from benchmarks import (
 )
 from benchmarks.frame import Benchmark
 
-_FILES = (convergence, precision, training, growth, memory, start, audit, monitored_step, cluster, pairing, replicates, correction)
+_FILES = (
+    convergence,
+    precision,
+    training,
+    growth,
+    memory,
+    start,
+    audit,
+    monitored_step,
+    cluster,
+    pairing,
+    replicates,
+    correction,
+)
 BENCHMARKS: dict[str, Benchmark] = {b.name: b for file in _FILES for b in file.BENCHMARKS}
