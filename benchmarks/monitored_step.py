@@ -16,7 +16,7 @@ def resnet(widths: tuple[int, ...]) -> Any:
     """A residual network of 18 layers for images of 224 by 224 pixels."""
     from torch import Tensor, nn
 
-    class Block(nn.Module):
+    class Block(nn.Module):  # type: ignore[misc]
         def __init__(self, inputs: int, outputs: int, stride: int) -> None:
             super().__init__()
             first = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
@@ -47,6 +47,7 @@ def cost(setting: Setting) -> Measured:
     y = torch.zeros(len(x), dtype=torch.long)
     optimizer = torch.optim.SGD(model.parameters(), 0.01)
     monitor = bn.BatchNormMonitor(batch_size=len(x)).watch(model)
+    reader: Any = monitor._reader
     found: dict[str, list[float]] = {READ: [], CORE: []}
     for _ in range(setting.rounds):
         start = time.process_time()
@@ -54,7 +55,7 @@ def cost(setting: Setting) -> Measured:
         torch.nn.functional.cross_entropy(model(x), y).backward()
         optimizer.step()
         step = time.process_time() - start
-        found[READ].append(_repeated(lambda: monitor._reader.read(1), 20) / step)
+        found[READ].append(_repeated(lambda: reader.read(1), 20) / step)
         found[CORE].append(_repeated(_stepping(monitor, model), setting.of(100, 5)) / step)
     return found
 
@@ -85,7 +86,7 @@ def _repeated(call: Any, times: int) -> float:
     start = time.process_time()
     for _ in range(times):
         call()
-    moving = getattr(call, "spent", {"moving": 0.0})["moving"]
+    moving: float = getattr(call, "spent", {"moving": 0.0})["moving"]
     return (time.process_time() - start - moving) / times
 
 

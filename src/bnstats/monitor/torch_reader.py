@@ -59,8 +59,8 @@ class TorchReader(Reader):
         values = torch.stack([row[0] for row in self.kept]).to("cpu", torch.float64).numpy()
         counts = torch.stack([row[1] for row in self.kept]).to("cpu", torch.float64).numpy()
         readings = [
-            self._reading(value, count, *rest)
-            for value, count, (_, _, *rest) in zip(values, counts, self.kept, strict=True)
+            self._reading(value, count, row[2], row[3], row[4])
+            for value, count, row in zip(values, counts, self.kept, strict=True)
         ]
         self.kept = []
         return readings
