@@ -1,4 +1,4 @@
-"""What the audit costs: its passes against the model's own, and a whole call against an older one, on one thread."""
+"""Costs of the audit: its passes against the model's own, and a whole call against an older one, on one thread."""
 
 from __future__ import annotations
 

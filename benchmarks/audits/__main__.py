@@ -1,4 +1,4 @@
-"""How often an audit names what is wrong with a model: `python -m benchmarks.audits --seeds 0 1 2 3 4`.
+"""Share of models in which an audit names what is wrong: `python -m benchmarks.audits --seeds 0 1 2 3 4`.
 
 Rows are appended to a file and are not made again, so that a campaign can be interrupted. Two processes divide it by
 `--part 1/2` and `--part 2/2`. Seeds from 100 on are those on which the audit was developed.

@@ -1,4 +1,4 @@
-"""What an audit's answer is worth, given what is wrong with the model; and the bounds of a campaign."""
+"""Worth of an audit's answer, given what is wrong with the model; and the bounds of a campaign."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What users do to a model of PyTorch beside its weights: other layers, wrappers and forward passes."""
+"""Changes that users make to a model of PyTorch beside its weights: other layers, wrappers and forward passes."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ def network(architecture: str) -> nn.Module:
 
 @dataclass(frozen=True)
 class Setup:
-    """How a network is trained.
+    """Options of a training.
 
     Attributes
     ----------
@@ -99,7 +99,7 @@ class Training:
         return x[rows], y[rows]
 
     def before(self, step: int) -> None:
-        """What happens before a step."""
+        """Change that is made before a step."""
 
     def loss(self, x: Tensor, y: Tensor) -> Tensor:
         return functional.cross_entropy(self.model(x), y)
@@ -149,7 +149,7 @@ def true_displacement(model: nn.Module, population: nn.Module) -> dict[str, floa
 
 
 def cost(model: nn.Module, population: nn.Module) -> float:
-    """How much larger the loss is in evaluation mode than with population statistics, in nats."""
+    """Loss in evaluation mode less that with population statistics, in nats."""
     x, y = digits()
     mode = model.training
     model.eval()

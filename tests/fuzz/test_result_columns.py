@@ -60,8 +60,7 @@ def held(name: str, function: Any, result: Any) -> Iterator[Frame]:
     if isinstance(result, pd.DataFrame):
         yield Frame(name, tuple(result), documented)
         return
-    own = not type(result).__module__.startswith("bnstats.audit")  # the audit is being rewritten
-    if own and isinstance(getattr(result, "table", None), pd.DataFrame) and dataclasses.is_dataclass(result):
+    if isinstance(getattr(result, "table", None), pd.DataFrame) and dataclasses.is_dataclass(result):
         yield Frame(name, tuple(result.table), documented.partition("`errors` has")[0])
 
 

@@ -1,4 +1,4 @@
-"""What the callbacks of all trainers share: a monitor that is made when the training begins."""
+"""Base of the callbacks of all trainers: a monitor that is made when the training begins."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ COLUMNS = (
     "recalibration_rows", "dead", "frozen_since",
 )  # fmt: skip
 VERSION = 1
-"""Of the format of `state_dict`."""
+"""Version of the format of `state_dict`."""
 
 
 class Reader(Protocol):
@@ -209,7 +209,7 @@ class BatchNormMonitor:
 
     @property
     def events(self) -> pd.DataFrame:
-        """What was named so far, in order: `step` at which it began, `code`, `layer` and `message`."""
+        """Events that were named so far, in order: `step` at which it began, `code`, `layer` and `message`."""
         self._flush()
         return pd.DataFrame(self._engine.events, columns=list(Event._fields))
 

@@ -1,4 +1,4 @@
-"""What a monitor has found as a page that needs no other file: the summary, the picture, the tables."""
+"""Findings of a monitor as a page that needs no other file: the summary, the picture, the tables."""
 
 from __future__ import annotations
 

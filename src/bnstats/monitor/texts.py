@@ -1,4 +1,4 @@
-"""What a monitor says: displacement first, then what is wrong and what to do, then what cannot be seen."""
+"""Words of a monitor: displacement first, then what is wrong and what to do, then what cannot be seen."""
 
 from __future__ import annotations
 

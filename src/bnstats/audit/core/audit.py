@@ -34,7 +34,7 @@ FEWEST_ROWS = 8
 
 @dataclass(frozen=True)
 class Options:
-    """What was asked of an audit; see `bn.audit`."""
+    """Options of an audit; see `bn.audit`."""
 
     test: Iterable[Any] | None = None
     score: Callable[[Any, Any], Any] | None = None

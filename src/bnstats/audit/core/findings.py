@@ -1,4 +1,4 @@
-"""What an audit finds, as data: a verdict, a cause with its evidence, a fix that was tried, and tables."""
+"""Findings of an audit, as data: a verdict, a cause with its evidence, a fix that was tried, and tables."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Fix:
-    """What to do about a verdict of "off".
+    """Line to run, or change of training, for a verdict of "off".
 
     Attributes
     ----------

@@ -14,7 +14,7 @@ from bnstats.audit.core.random_state import random_state
 
 
 class ReferenceGuard:
-    """What an object refers to; see `bnstats.audit.core.protocol.Guard`.
+    """References of an object; see `bnstats.audit.core.protocol.Guard`.
 
     Parameters
     ----------

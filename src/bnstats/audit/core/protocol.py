@@ -1,4 +1,4 @@
-"""What the audit asks of a framework: layers, running statistics, and three kinds of forward pass on a private copy."""
+"""Parts that a framework supplies: layers, running statistics, and three kinds of forward pass on a private copy."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ FEWEST = 10
 
 @dataclass(frozen=True)
 class Amount:
-    """How much of a loader is read; all of it without a limit.
+    """Limits of the reading of a loader; without one all of it is read.
 
     Attributes
     ----------

@@ -19,7 +19,7 @@ FLAX = re.compile(r"(.*\.)?batch_stats\.(?P<layer>.*)\.(?P<part>mean|var)")
 
 @dataclass
 class Held:
-    """What a file holds of one layer; None for what it does not hold."""
+    """Contents of a file about one layer; None for what it does not hold."""
 
     name: str
     mean: FloatArray | None = None

@@ -1,4 +1,4 @@
-"""What private copies of NNX and of linen models share."""
+"""Base of private copies of NNX and of linen models."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Forward = Callable[[Any, Any], Any] | None
 
 
 class FlaxModel(ArrayModel):
-    """What copies of NNX and of linen models share."""
+    """Base class of copies of NNX and of linen models."""
 
     convention = "flax"
 
@@ -32,7 +32,7 @@ def _as_it_is(x: Any, *_: Any) -> Any:
 
 
 HANDLERS: dict[type, CopyHandler] = dict.fromkeys((jax.Array, type(jax.jit(abs)), type, ModuleType), _as_it_is)
-"""How the copier treats types of JAX: arrays, compiled functions, classes and modules never change."""
+"""Treatment of types of JAX by the copier: arrays, compiled functions, classes and modules never change."""
 
 
 def output_of(model: Callable[..., Any], call: Callable[..., Any], batch: Any, forward: Forward) -> Any:

@@ -1,4 +1,4 @@
-"""How a model is called with a batch."""
+"""Calls of a model with a batch."""
 
 from __future__ import annotations
 

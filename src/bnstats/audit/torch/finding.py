@@ -1,4 +1,4 @@
-"""Which tensors of a model are running statistics: those that batch normalization is given, and those that act so."""
+"""Tensors of a model that are running statistics: those that batch normalization is given, and those that act so."""
 
 from __future__ import annotations
 

@@ -103,7 +103,7 @@ def looks_like(module: nn.Module) -> bool:
 
 @dataclass(eq=False)
 class Recorder:
-    """What a pass does: the modules that it enters, and its calls of batch normalization.
+    """Record of a pass: the modules that it enters, and its calls of batch normalization.
 
     Attributes
     ----------

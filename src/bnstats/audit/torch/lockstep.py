@@ -102,7 +102,7 @@ class _Steps:
 
 @dataclass(frozen=True)
 class Passes:
-    """How the passes of a lockstep are made.
+    """Options of the passes of a lockstep.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""Which modules can be audited, and on which device they are."""
+"""Modules that can be audited, and their device."""
 
 from __future__ import annotations
 

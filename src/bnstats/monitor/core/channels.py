@@ -24,7 +24,7 @@ SETTLED = 10
 
 
 class Batch(NamedTuple):
-    """What a read says of the batches since the last read.
+    """Statistics of the batches since the last read, as a read shows them.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""What a monitor names at a check: each event with its rule, in the order in which a reader should mend them."""
+"""Events that a monitor names at a check: each event with its rule, in the order in which a reader should mend them."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Event(NamedTuple):
 
 @dataclass(frozen=True)
 class Check:
-    """What rules see: the measures after a read, and how training goes on."""
+    """Input of rules: the measures after a read, and how training goes on."""
 
     measures: Measures
     state: State
@@ -203,7 +203,7 @@ ALWAYS = ("not_finite", "frozen", "start_remains", "updated_twice", "dead_channe
 
 @dataclass
 class Named:
-    """Which rules have held, for how many checks in a row, and when last.
+    """Rules that have held, for how many checks in a row, and when last.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""What the monitor remembers of each layer and of each channel between two reads."""
+"""Memory of the monitor about each layer and of each channel between two reads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether rows of a batch are more alike than random rows."""
+"""Likeness of the rows of a batch, compared with random rows."""
 
 from __future__ import annotations
 

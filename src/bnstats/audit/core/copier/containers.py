@@ -178,7 +178,7 @@ _LENGTH = {dict, OrderedDict, list, set, deque}
 
 
 class Contents:
-    """What containers hold at one time; most of a model's are empty, and are compared by their lengths.
+    """Contents of containers at one time; most of a model's are empty, and are compared by their lengths.
 
     Parameters
     ----------

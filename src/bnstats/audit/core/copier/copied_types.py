@@ -1,4 +1,4 @@
-"""How instances of each type are copied."""
+"""Copies of instances, by their type."""
 
 from __future__ import annotations
 

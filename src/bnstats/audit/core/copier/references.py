@@ -1,4 +1,4 @@
-"""What becomes of the references of an object that is copied; how each type is copied stands elsewhere."""
+"""References of an object that is copied; copies of each type stand elsewhere."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What batches and training passes show of a model's running statistics, measured when it is first asked for."""
+"""History of running statistics as batches and training passes show it, measured when first asked for."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ class Measured:
 
     @cached_property
     def use(self) -> Use:
-        """What other running statistics do to outputs."""
+        """Effect of other running statistics on outputs."""
         try:
             return measure_use(self.model, self.batches[self.usable[0] if self.usable else 0], self.frozen)
         except Exception:  # in training mode, where it cannot run

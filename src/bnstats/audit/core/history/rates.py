@@ -57,7 +57,7 @@ AGAIN = 3
 
 @dataclass(frozen=True)
 class Use:
-    """What running statistics do to outputs.
+    """Effect of running statistics on outputs.
 
     Attributes
     ----------

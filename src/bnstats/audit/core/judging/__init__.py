@@ -1,1 +1,1 @@
-"""What is known of a model under audit, the verdict on it, and its tables."""
+"""Knowledge of a model under audit, the verdict on it, and its tables."""

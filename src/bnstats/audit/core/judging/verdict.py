@@ -31,7 +31,7 @@ ORIGIN_WORDS = {
 
 @dataclass(frozen=True)
 class Judgment:
-    """What an audit says.
+    """Verdict of an audit, with its reason and fix.
 
     Attributes
     ----------

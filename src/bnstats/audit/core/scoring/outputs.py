@@ -57,7 +57,7 @@ LabelKind = Literal["classes", "one_hot", "binary"]
 
 @dataclass(frozen=True)
 class Fit:
-    """How labels fit an output.
+    """Fit of labels to an output.
 
     Attributes
     ----------

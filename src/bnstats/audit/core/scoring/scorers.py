@@ -1,4 +1,4 @@
-"""How batches are scored: by the user's function, by the likelihood of labels, or by the distance of outputs."""
+"""Scores of batches: by the user's function, by the likelihood of labels, or by the distance of outputs."""
 
 from __future__ import annotations
 
