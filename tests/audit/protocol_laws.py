@@ -172,6 +172,10 @@ def moments_are_those_of_the_inputs(subject: Subject) -> None:
 def population_statistics_are_those_of_one_big_batch(subject: Subject) -> None:
     """In lockstep, or by a pass for each layer; rows that differ in shape cannot be one batch."""
     model = subject.isolated()
+    before = model.get()
+    at_once = model.lockstep(subject.batches)
+    assert (at_once is None) == any(layer.calls > 1 for layer in model.layers)
+    assert_same(model.get(), before)
     found = population(model, subject.batches)
     big = np.concatenate([as_numpy(x) for x, _ in subject.batches])
     inputs = subject.reference(big, found)[1]

@@ -15,6 +15,7 @@ import numpy as np
 from bnstats._checks.safe_text import raised
 from bnstats._checks.values import shown
 from bnstats.audit.core.leaves import mapped
+from bnstats.audit.core.lockstep import Arrive, population
 from bnstats.audit.core.protocol import Layer, Mode, Statistics
 from bnstats.statistics.moments import Moments
 
@@ -164,8 +165,15 @@ class ArrayModel(ABC):
         return {name: tuple(calls) for name, calls in found.items()}
 
     def lockstep(self, batches: Sequence[Any]) -> dict[str, Statistics] | None:
-        """Return None: the core makes one pass for each layer."""
-        return None
+        """Return the population statistics from one pass over all batches at once; None where passes differ."""
+        if any(layer.calls > 1 for layer in self.layers):
+            return None
+
+        def run(batch: Any, arrive: Arrive) -> Any:
+            return self.run(self.own(batch), False, lambda call: call.normalized(arrive(call.layer, call.moments())))
+
+        with self.restored(keep_statistics=False):
+            return population(batches, run)
 
     def to_numpy(self, tree: Any) -> Any:
         """Return a copy with every array as a NumPy array, in the same structure."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
+from threading import get_ident
 from typing import Any
 
 import jax
@@ -26,7 +27,7 @@ class NNXModel(FlaxModel):
         self._norms = batch_norms(self._model)
         self._variables = [part for _, part in nnx.iter_graph(self._model) if isinstance(part, nnx.Variable)]
         self._training: bool | None = None
-        self._handle: Handler | None = None
+        self._handles: dict[int, Handler] = {}
         for name, layer in self._norms.items():
             object.__setattr__(layer, "__class__", self._taken_over(name, type(layer)))
         super().__init__(example)
@@ -43,10 +44,11 @@ class NNXModel(FlaxModel):
                     write({name: self}, {name: statistics})
                     return in_evaluation(call, args, kwargs)
 
-                if owner._handle is None:
+                handle = owner._handles.get(get_ident())
+                if handle is None:
                     return call(*args, **kwargs)
                 axis, mask, own = getattr(self, "axis", -1), kwargs.get("mask"), partial(call, *args, **kwargs)
-                return owner._handle(LayerCall(name, args[0], axis, mask, own, normalized))
+                return handle(LayerCall(name, args[0], axis, mask, own, normalized))
 
         return TakenOver
 
@@ -61,12 +63,12 @@ class NNXModel(FlaxModel):
             count[...] = jnp.asarray(seed, count[...].dtype)
         call = type(self._model).__call__
         model = partial(self._model, **mode_arguments(call, training))
-        self._handle = handle
+        self._handles[get_ident()] = handle
         try:
             with jax.disable_jit(self.eager):
                 return output_of(model, call, batch, self._forward)
         finally:
-            self._handle = None
+            del self._handles[get_ident()]
 
     @contextmanager
     def restored(self, keep_statistics: bool) -> Iterator[None]:

@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import partial
+from threading import get_ident
 from typing import Any
 
 import numpy as np
@@ -36,7 +37,7 @@ class KerasModel(ArrayModel):
         self._original, self._example, self._forward = original, example, forward
         self._model = copied(original)
         self._norms = batch_norms(self._model)
-        self._handle: Handler | None = None
+        self._handles: dict[int, Handler] = {}
         for name, layer in self._norms.items():
             vars(layer)["call"] = self._taken_over(name, layer)
         running = {id(v) for layer in self._norms.values() for v in (layer.moving_mean, layer.moving_variance)}
@@ -54,11 +55,12 @@ class KerasModel(ArrayModel):
                 self.set({name: statistics})
                 return in_evaluation(call, args, kwargs)
 
-            if self._handle is None:
+            handle = self._handles.get(get_ident())
+            if handle is None:
                 return call(*args, **kwargs)
             given = signature.bind(*args, **kwargs)
             x, mask, axis = given.args[0], given.arguments.get("mask"), getattr(layer, "axis", -1)
-            return self._handle(LayerCall(name, x, axis, mask, partial(call, *args, **kwargs), normalized))
+            return handle(LayerCall(name, x, axis, mask, partial(call, *args, **kwargs), normalized))
 
         return taken_over
 
@@ -66,7 +68,7 @@ class KerasModel(ArrayModel):
         """Return the model's output, with every call of a layer done by `handle`."""
         import keras
 
-        self._handle = handle
+        self._handles[get_ident()] = handle
         model = partial(self._model, training=training)
         noise = self.seed_of(batch, training)
         for state, kept in self._seeds:
@@ -77,7 +79,7 @@ class KerasModel(ArrayModel):
                     return self._forward(model, batch)
                 return model(keras.utils.unpack_x_y_sample_weight(batch)[0])
         finally:
-            self._handle = None
+            del self._handles[get_ident()]
 
     @contextmanager
     def restored(self, keep_statistics: bool) -> Iterator[None]:
