@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from bnstats.audit.core.lockstep import Arrive, population
+from bnstats.audit.core.arrays.lockstep import Arrive, population
 from bnstats.statistics.moments import Moments
 
 RNG = np.random.default_rng(0)

@@ -9,9 +9,10 @@ from typing import Any
 import jax
 import numpy as np
 
-from bnstats.audit.core.array_model import ArrayModel, as_numpy, inputs_of
+from bnstats.audit.core.arrays.array_model import ArrayModel
+from bnstats.audit.core.arrays.calling import inputs_of
+from bnstats.audit.core.arrays.leaves import as_numpy, mapped
 from bnstats.audit.core.copier.references import Handler as CopyHandler
-from bnstats.audit.core.leaves import mapped
 from bnstats.audit.core.protocol import Layer, Statistics
 
 Forward = Callable[[Any, Any], Any] | None

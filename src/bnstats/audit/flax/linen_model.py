@@ -11,7 +11,8 @@ from typing import Any
 import jax
 from flax import errors, linen
 
-from bnstats.audit.core.array_model import FLAGS, Handler, LayerCall, in_evaluation, mode_arguments
+from bnstats.audit.core.arrays.calling import FLAGS, in_evaluation, mode_arguments
+from bnstats.audit.core.arrays.layer_call import Handler, LayerCall
 from bnstats.audit.core.protocol import Layer, Model, Statistics
 from bnstats.audit.flax.flax_model import FlaxModel, Forward, described, name_of, output_of, statistics_of
 from bnstats.audit.flax.linen_variables import norm_paths, plain, stored, with_statistics

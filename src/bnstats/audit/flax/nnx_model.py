@@ -12,7 +12,8 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from bnstats.audit.core.array_model import Handler, LayerCall, in_evaluation, mode_arguments
+from bnstats.audit.core.arrays.calling import in_evaluation, mode_arguments
+from bnstats.audit.core.arrays.layer_call import Handler, LayerCall
 from bnstats.audit.core.copier.copier import Copier
 from bnstats.audit.core.protocol import Layer, Model, Statistics
 from bnstats.audit.flax.flax_model import HANDLERS, FlaxModel, Forward, described, name_of, output_of, statistics_of

@@ -11,8 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from bnstats.audit.core.array_model import ArrayModel, Handler, LayerCall, as_numpy, in_evaluation
-from bnstats.audit.core.leaves import mapped
+from bnstats.audit.core.arrays.array_model import ArrayModel
+from bnstats.audit.core.arrays.calling import in_evaluation
+from bnstats.audit.core.arrays.layer_call import Handler, LayerCall
+from bnstats.audit.core.arrays.leaves import as_numpy, mapped
 from bnstats.audit.core.protocol import Layer, Model, Statistics
 from bnstats.audit.keras.copied import copied
 from bnstats.audit.keras.layers import batch_norms, read, write

@@ -2,78 +2,18 @@
 
 from __future__ import annotations
 
-import inspect
-import zlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from typing import Any
-
-import numpy as np
 
 from bnstats._checks.safe_text import raised
 from bnstats._checks.values import shown
-from bnstats.audit.core.leaves import mapped
-from bnstats.audit.core.lockstep import Arrive, population
+from bnstats.audit.core.arrays.layer_call import Handler, LayerCall
+from bnstats.audit.core.arrays.leaves import as_numpy, mapped, noise_seed
+from bnstats.audit.core.arrays.lockstep import Arrive, population
 from bnstats.audit.core.protocol import Layer, Mode, Statistics
 from bnstats.statistics.moments import Moments
-
-FLAGS = {
-    "train": True,
-    "training": True,
-    "is_training": True,
-    "deterministic": False,
-    "use_running_average": False,
-    "inference": False,
-}
-"""Arguments of a model's call that say in which mode it runs, each with its value in training mode."""
-
-LABELS = ("y", "label", "labels", "target", "targets")
-
-
-@dataclass(frozen=True)
-class LayerCall:
-    """One call of a batch-norm layer in a forward pass.
-
-    Attributes
-    ----------
-    layer : str
-        Name of the layer.
-    x : array
-        Input of the layer.
-    axis : int or sequence of int
-        Axes of the channels.
-    mask : array or None
-        True for the positions that are data.
-    own : callable () -> output
-        Does what the layer does in this pass.
-    normalized : callable (Statistics) -> output
-        Normalizes the input by these statistics.
-    """
-
-    layer: str
-    x: Any
-    axis: int | Sequence[int]
-    mask: Any
-    own: Callable[[], Any]
-    normalized: Callable[[Statistics], Any]
-
-    def moments(self) -> Moments:
-        """Return count, mean and sum of squared deviations of each channel."""
-        x = np.asarray(self.x, np.float64)
-        axes = sorted(axis % x.ndim for axis in ([self.axis] if isinstance(self.axis, int) else self.axis))
-        last = [*range(-len(axes), 0)]
-        x, channels = np.moveaxis(x, axes, last), int(np.prod([x.shape[axis] for axis in axes]))
-        rows = x.reshape(-1, channels)
-        if self.mask is not None:
-            mask = np.asarray(self.mask, bool)
-            mask = mask[..., None] if mask.ndim < x.ndim else np.moveaxis(mask, axes, last)
-            rows = rows[np.broadcast_to(mask, x.shape).reshape(-1, channels).any(axis=1)]
-        return Moments.of(rows, axis=0)
-
-
-Handler = Callable[[LayerCall], Any]
 
 
 class ArrayModel(ABC):
@@ -194,61 +134,7 @@ class ArrayModel(ABC):
             return self.run(self.own(batch), mode == "train", handle)
 
 
-def as_numpy(leaf: Any) -> Any:
-    """Return a copy of an array of any framework as a NumPy array; other objects as they are."""
-    if hasattr(leaf, "detach"):  # a tensor of PyTorch, on any device
-        leaf = leaf.detach().cpu()
-        leaf = (leaf.float() if "bfloat16" in str(leaf.dtype) else leaf).numpy()
-    return np.array(leaf) if hasattr(leaf, "__array__") else leaf
-
-
-def mode_arguments(call: Callable[..., Any], training: bool) -> dict[str, bool]:
-    """Return the arguments of a call that set its mode.
-
-    >>> mode_arguments(lambda x, train, deterministic: x, training=True)
-    {'train': True, 'deterministic': False}
-    """
-    named = inspect.signature(call).parameters
-    return {name: in_training == training for name, in_training in FLAGS.items() if name in named}
-
-
-def in_evaluation(call: Callable[..., Any], args: Any, kwargs: Any) -> Any:
-    """Return the result of a call whose mode is set to evaluation, however its arguments were given."""
-    given = inspect.signature(call).bind(*args, **kwargs)
-    given.arguments.update(mode_arguments(call, training=False))
-    return call(*given.args, **given.kwargs)
-
-
-def inputs_of(batch: Any, call: Callable[..., Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Return positional and named arguments for a model's call: those of a batch that are no labels.
-
-    >>> inputs_of((1, 2, 3), lambda a, b: a), inputs_of({"x": 1, "y": 2}, lambda x, train: x)
-    (((1, 2), {}), ((), {'x': 1}))
-    """
-    taken = [p for p in inspect.signature(call).parameters.values() if p.name not in (*FLAGS, "self")]
-    if isinstance(batch, Mapping):
-        named = {p.name: batch[p.name] for p in taken if p.name in batch}
-        return ((), named) if named else ((next(v for k, v in batch.items() if k not in LABELS),), {})
-    if isinstance(batch, tuple | list):
-        required = [p for p in taken if p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-        return tuple(batch[: max(1, len(required))]), {}
-    return (batch,), {}
-
-
 def no_device(device: Any) -> None:
     """Raise ValueError for a device: a copy stays where the model is."""
     if device is not None:
         raise ValueError(f"device is for models of PyTorch; got {shown(device)}: leave it out.")
-
-
-def noise_seed(batch: Any) -> int:
-    """Return a seed from the numbers of a batch."""
-    seen = [0]
-
-    def add(leaf: Any) -> Any:
-        if isinstance(leaf := as_numpy(leaf), np.ndarray) and not leaf.dtype.hasobject:
-            seen[0] = zlib.crc32(leaf.tobytes(), seen[0])
-        return leaf
-
-    mapped(batch, add)
-    return seen[0] & 0x7FFFFFFF
