@@ -160,7 +160,13 @@ def advise(
     Returns
     -------
     Advice
-        Table of quantities, the choices first, and notes on what to change.
+        Table of quantities, the choices first, and notes on what to change. The columns are:
+
+        - `kind`: "choose" or "follows".
+        - `quantity`: what is chosen, or what follows from the plan.
+        - `unit`: unit of the numbers.
+        - `low`, `high`: bounds of the quantity, for all and for one value per row; NaN if not known.
+        - `given`: what the plan has of a quantity to choose; NaN if nothing was given.
 
     Raises
     ------
