@@ -74,6 +74,19 @@ QUOTES: Mapping[str, Sequence[Quote]] = {
             "in 16 networks that were trained with rate 0.02 and momentum 0.9, from initial weights N(0, 2 / inputs)"
         ),
     ),
+    "docs/gallery/covariates.md": (
+        Quote(
+            "With 36 % of the label's variance between batches, centering takes {:.2f} of a difference of 1",
+            (lambda: -numbers.difference_changed("center", 0.36)(),),
+        ),
+        Quote(
+            "as they do here: {:.2f} at 36 %, {:.2f} at 64 %",
+            tuple(numbers.difference_changed("shrink, label kept", share) for share in (0.36, 0.64)),
+        ),
+        Quote("batches of 32 rows"),
+        Quote("rows are higher by 1"),
+        Quote("leave (1 − 1/n) of the variance"),
+    ),
     "docs/gallery/floor.md": (
         Quote(
             "its batch of 3 has normalized leaves {:.2f} of the letters' {:.2f} nats unknown, in batches of 8 {:.2f}, "

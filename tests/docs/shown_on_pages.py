@@ -195,6 +195,12 @@ def correct(names: Names) -> None:
     assert bias.loc["shrink, label kept", "value"] > 4 * bias.loc["shrink, label kept", "mcse"]
 
 
+def covariates(names: Names) -> None:
+    bias = names["c"].table.query("measure == 'bias'").set_index("correction")
+    assert bias.loc["center", "value"] < -0.25
+    assert abs(bias.loc["center, label kept", "value"]) < 5 * bias.loc["center, label kept", "mcse"]
+
+
 def exercises(names: Names) -> None:
     chance = bn.theory.class_given_normalized(stats.norm(72, 10), [60, 70, 80, 90], 0.0, 3)[1]
     assert abs(names["measured"] - chance) < 4 * names["mcse"] + 0.003
@@ -222,6 +228,6 @@ SHOWN |= {
     f"docs/gallery/{check.__name__}.md": check
     for check in (
         *(grades_network, letter_grades, convergence, interval_coverage, running_stats, mismatch, gradients, breaking),
-        *(remedies, shift, published_signs, batch_effects, drift, audit, memory, direction, floor, bound),
+        *(remedies, shift, published_signs, batch_effects, covariates, drift, audit, memory, direction, floor, bound),
     )
 }
