@@ -165,7 +165,7 @@ def advise(
         - `kind`: "choose" or "follows".
         - `quantity`: what is chosen, or what follows from the plan.
         - `unit`: unit of the numbers.
-        - `low`, `high`: bounds of the quantity, for all and for one value per row; NaN if not known.
+        - `low`, `high`: bounds of the quantity, which differ if a row has several positions; NaN if not known.
         - `given`: what the plan has of a quantity to choose; NaN if nothing was given.
 
     Raises
