@@ -41,6 +41,8 @@ def table_of(name: str, given: Any, rows: int) -> pd.DataFrame:
         if array.ndim not in (1, 2):
             raise ValueError(f"{name} is a table, a column, or an array of these shapes; got shape {array.shape}.")
         table = pd.DataFrame({name: array} if array.ndim == 1 else dict(enumerate(array.T)))
+    if not len(table.columns):
+        raise ValueError(f"{name} has no columns: leave it out.")
     if len(table) != rows:
         raise ValueError(f"{name} has one row for each of the {rows} rows of x; got {len(table)}.")
     if not table.columns.is_unique:
@@ -115,7 +117,13 @@ class Covariates:
     def _columns(self, column: pd.Series[Any], levels: tuple[Any, ...] | None) -> FloatArray:
         said = f"column {shown(column.name)} of {self.name}"
         if levels is None:
-            return real_array(said, column, minimum=0)[:, None]
+            numbers = real_array(said, column, minimum=0, finite=False)
+            bad = np.count_nonzero(~np.isfinite(numbers))
+            if bad:
+                raise ValueError(
+                    f"{said} misses {bad} of {len(column)} values, or they are infinite: fill them, or drop rows."
+                )
+            return numbers[:, None]
         self._levels(column)
         at = pd.Index(levels, dtype=object, tupleize_cols=False).get_indexer(pd.Index(column.astype(object)))
         if (at < 0).any():
@@ -138,11 +146,12 @@ class Covariates:
     def _terms(self, table: pd.DataFrame) -> FloatArray:
         from patsy import build_design_matrices
 
+        design = self._design()
         try:
-            (found,) = build_design_matrices([self._design()], _readable(table), NA_action="raise")
+            (found,) = build_design_matrices([design], _readable(table), NA_action="raise")
         except Exception as error:  # the terms call functions
             raise ValueError(self._refusal(table, error)) from error
-        numbers = np.asarray(found)[:, [name != "Intercept" for name in self._design().column_names]]
+        numbers = np.asarray(found)[:, [name != "Intercept" for name in design.column_names]]
         return real_array(
             f"{self.name} by the formula {self.formula!r}",
             np.broadcast_to(numbers, (len(table), numbers.shape[1])),
