@@ -20,7 +20,8 @@ MODELS = ("residual, 16 channels", "residual, 64 channels", "dense, 6 layers of 
 OLDER = "505c59d"
 """Commit of the first edition of the audit, which a whole call is compared with."""
 ROOT = Path(__file__).parents[1]
-CALL = "from benchmarks.audited_models import seconds_of_call; print(seconds_of_call({!r}, {!r}))"
+# The older package cannot import this folder's own package, so the file is run by its path.
+CALL = "import runpy; print(runpy.run_path({!r})['seconds_of_call']({!r}, {!r}))"
 
 
 def _row(what: str, model: str) -> str:
@@ -80,9 +81,9 @@ def calls(setting: Setting) -> Measured:
 
 
 def _seconds_of_call(source: str, name: str, batches: int) -> float:
-    path = os.pathsep.join([source, str(ROOT)])
-    command = [sys.executable, "-c", CALL.format(name, batches)]
-    environment = {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
+    models = str(Path(__file__).with_name("audited_models.py"))
+    command = [sys.executable, "-c", CALL.format(models, name, batches)]
+    environment = {**os.environ, "PYTHONPATH": source, "OMP_NUM_THREADS": "1"}
     return float(subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout)
 
 
