@@ -13,6 +13,7 @@ from bnstats.audit.core.causes.cause import Cause, Evidence
 from bnstats.audit.core.causes.settings import later_layers_differ
 from bnstats.audit.core.history.origin import consistent
 from bnstats.audit.core.judging.case import Case
+from bnstats.audit.core.judging.limit import QUADRATIC, displacement, limit_gains
 from bnstats.audit.core.result import Estimate, Fix, Verdict
 from bnstats.audit.core.scoring.intervals import sure
 from bnstats.audit.core.scoring.scorers import Distance
@@ -102,16 +103,35 @@ def _without_gain(case: Case, gains: dict[str, Estimate]) -> Judgment:
         )
         return Judgment("not_judged", None, reason, None, evidence)
     if most.high < case.effect:
-        reason = f"{what}, others less; a gain of {case.effect:g} is excluded."
-        if origins := consistent(case):
-            reason += f" Running statistics are consistent with {' and '.join(ORIGIN_WORDS[o] for o in origins)}."
-        return Judgment("fine", None, reason, None, evidence | {"consistent with": origins})
+        return _fine_in_the_limit(case, evidence)
     reason = f"{what}, which neither shows nor excludes {case.effect:g}."
     if most.value < case.effect:
         more = ((most.high - most.value) / (case.effect - most.value)) ** 2 * len(case.trial.batches)
         if more < 1e5:
             reason += f" About {math.ceil(more)} batches would tell."
     return Judgment("not_judged", None, reason, None, evidence)
+
+
+def _fine_in_the_limit(case: Case, evidence: dict[str, Any]) -> Judgment:
+    """Return fine if statistics from unlimited rows would not gain `effect` either, else not judged."""
+    noise, unit = displacement(case), case.trial.scorers[0].unit
+    evidence = evidence | {"displacement by noise": noise}
+    limits = limit_gains(case) if noise <= QUADRATIC else None
+    if limits is None:
+        reason = "Too few rows make statistics to try: noise of their own may hide what more rows would gain."
+        if QUADRATIC < noise < math.inf:
+            reason += f" About {math.ceil((noise / QUADRATIC) ** 2 * len(case.batches))} batches would tell."
+        return Judgment("not_judged", None, reason, None, evidence)
+    kind, most = max(limits.items(), key=lambda found: -math.inf if math.isnan(found[1].high) else found[1].high)
+    what = f"{kind.replace('_', ' ').capitalize()} statistics of unlimited rows would gain {most} {unit}"
+    evidence |= {f"gain of {kind} without noise": gained.value for kind, gained in limits.items()}
+    if not all(gained.high < case.effect for gained in limits.values()):
+        reason = f"{what}, which neither shows nor excludes {case.effect:g}."
+        return Judgment("not_judged", None, reason, None, evidence)
+    reason = f"{what}, others less; a gain of {case.effect:g} is excluded."
+    if origins := consistent(case):
+        reason += f" Running statistics are consistent with {' and '.join(ORIGIN_WORDS[o] for o in origins)}."
+    return Judgment("fine", None, reason, None, evidence | {"consistent with": origins})
 
 
 def _largest_step(case: Case) -> tuple[str, Estimate]:

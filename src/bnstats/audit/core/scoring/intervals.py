@@ -60,6 +60,13 @@ def ratio(sums: Sequence[FloatArray], weights: Sequence[FloatArray]) -> Estimate
     return Estimate(value, value - half, value + half, se, units - 1)
 
 
+def with_error(estimate: Estimate, se: float) -> Estimate:
+    """Return an estimate with another, independent standard error beside its own."""
+    both = math.hypot(estimate.se, se)
+    half = float(stats.t.ppf((1 + LEVEL) / 2, estimate.df)) * both
+    return Estimate(estimate.value, estimate.value - half, estimate.value + half, both, estimate.df)
+
+
 def sure(gain: Estimate, effect: float) -> bool:
     """Return True if a gain is worth having and beyond chance, with several gains looked at."""
     if np.isposinf(gain.value):
