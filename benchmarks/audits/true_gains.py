@@ -13,7 +13,7 @@ from torch import Tensor
 from benchmarks.audits.cases import Case, Draw
 from benchmarks.audits.torch_models import norms_of, tensors
 
-ROWS = 4000
+ROWS = 3000
 """Rows whose scores are averaged, and rows that statistics are made from."""
 BLOCK = 200
 """Rows of a pass in which rows do not meet."""
@@ -54,7 +54,7 @@ def true_gain(case: Case, seed: int) -> TrueGain:
     return TrueGain(*gains[best], best)
 
 
-LIMIT = 300
+LIMIT = 150
 """Batches of the case's own size."""
 
 
