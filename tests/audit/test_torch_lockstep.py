@@ -115,6 +115,23 @@ def test_batches_do_not_mix_in_attributes(forgets: bool) -> None:
     assert_as_one_batch(isolated(Keeping(forgets), rows), rows, 1e-6)
 
 
+def test_batches_do_not_mix_in_a_list_that_is_empty_again() -> None:
+    """Nothing is left to see after the pass: only the check of the first batch alone tells."""
+
+    class Stack(Keeping):
+        def forward(self, x: Any) -> Any:
+            self.stack.append(self.first(x))
+            y = self.norm(x)
+            return self.second(y + self.stack.pop())
+
+    torch.manual_seed(0)
+    rows, model = [torch.randn(8, 4) + k for k in range(4)], Stack(False)
+    model.stack = []
+    private = isolated(model, rows)
+    assert not private.working.apart
+    assert_as_one_batch(private, rows, 1e-6)
+
+
 def test_layers_that_normalize_by_themselves() -> None:
     class Own(nn.Module):
         def __init__(self) -> None:
