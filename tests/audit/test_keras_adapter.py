@@ -189,6 +189,86 @@ def test_masked_positions_are_no_data() -> None:
     np.testing.assert_allclose(copy.get()["n"].mean, 0.01 * seen.mean, rtol=1e-4)
 
 
+class Cell(keras.Layer):
+    """A recurrent cell with batch norm, which the backend of JAX compiles into a loop."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.state_size = 4
+        self.inner, self.again, self.norm = layers.Dense(4), layers.Dense(4), layers.BatchNormalization(name="cell")
+
+    def build(self, shape: Any) -> None:
+        self.inner.build(shape)
+        self.again.build((shape[0], 4))
+        self.norm.build((shape[0], 4))
+        self.built = True
+
+    def call(self, x: Any, states: Any, training: Any = None) -> Any:
+        hidden = keras.ops.tanh(self.norm(self.inner(x) + self.again(states[0]), training=training))
+        return hidden, [hidden]
+
+
+def recurrent() -> Any:
+    return keras.Sequential([keras.Input((5, 3)), layers.RNN(Cell())])
+
+
+def nested() -> Any:
+    inner = keras.Sequential([keras.Input((15,)), layers.Dense(15), layers.BatchNormalization()])
+    return keras.Sequential([keras.Input((5, 3)), layers.Flatten(), inner, inner])
+
+
+def in_half_precision() -> Any:
+    norm = layers.BatchNormalization(dtype="mixed_float16")
+    return keras.Sequential([keras.Input((5, 3)), layers.Conv1D(4, 3, dtype="mixed_float16"), norm])
+
+
+def renormalized() -> Any:
+    return keras.Sequential([keras.Input((5, 3)), layers.BatchNormalization(renorm=True)])
+
+
+@pytest.mark.parametrize(
+    ("make", "calls", "values"), [(nested, 2, 8), (in_half_precision, 1, 24), (renormalized, 1, 40)]
+)
+def test_layers_are_followed_wherever_they_are(make: Any, calls: int, values: int) -> None:
+    x = rows(8, width=15)[0][0].reshape(8, 5, 3)
+    copy = FRAMEWORK.isolate(make(), (x, None))
+    (name,) = copy.get()
+    before = copy.get()[name]
+    assert [(layer.name, layer.calls) for layer in copy.layers] == [(name, calls)]
+    assert [float(moments.n) for moments in copy.moments((x, None), "train")[name]] == [values] * calls
+    assert (copy.lockstep([(x, None)] * 2) is None) == (calls > 1)
+    copy.train_pass((x, None))
+    assert (copy.get()[name].mean != before.mean).any()
+
+
+def test_a_layer_within_a_compiled_loop_is_seen_step_by_step() -> None:
+    """The backend of PyTorch tries a step once more; that of JAX drops updates of statistics within a loop."""
+    batch = (rows(8, width=15)[0][0].reshape(8, 5, 3), None)
+    copy = FRAMEWORK.isolate(recurrent(), batch)
+    (layer,) = copy.layers
+    assert layer.calls >= 5
+    for mode in ("train", "eval", "batch"):
+        assert [float(moments.n) for moments in copy.moments(batch, mode)[layer.name]] == [8] * layer.calls
+    first, second = (copy.to_numpy(run(batch)) for run in (copy.eval_pass, copy.batch_pass))
+    assert np.abs(first - second).max() > 0.01
+
+
+def test_batches_are_of_any_form() -> None:
+    one, two = keras.Input((3,), name="a"), keras.Input((3,), name="b")
+    model = keras.Model({"a": one, "b": two}, layers.BatchNormalization(name="n")(layers.concatenate([one, two])))
+    x, y = rows(8)[0]
+    copy = FRAMEWORK.isolate(model, ({"a": x, "b": 2 * x}, y))
+    np.testing.assert_allclose(
+        copy.moments(({"a": x, "b": 2 * x}, y), "eval")["n"][0].mean[3:], 2 * x.mean(0), rtol=1e-5
+    )
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    batch = (torch.from_numpy(x), torch.from_numpy(y))
+    plain = keras.Sequential([keras.Input((3,)), layers.BatchNormalization(name="n")])
+    np.testing.assert_allclose(
+        FRAMEWORK.isolate(plain, batch).moments(batch, "eval")["n"][0].mean, x.mean(0), rtol=1e-5
+    )
+
+
 def test_models_that_cannot_be_isolated_are_refused_in_a_sentence() -> None:
     with pytest.raises(ValueError, match="has not been built"):
         FRAMEWORK.isolate(Own(), rows(4)[0])
