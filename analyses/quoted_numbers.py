@@ -313,6 +313,7 @@ WITHOUT_RESULTS = (
     "docs/tutorials/exercises.md",
     "docs/tutorials/summarize.md",
     "docs/tutorials/correct.md",
+    "docs/tutorials/random_function.md",
 )
 
 

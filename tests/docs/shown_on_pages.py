@@ -210,6 +210,11 @@ def exercises(names: Names) -> None:
     assert names["verdicts"] == ["supported", "refuted"]
 
 
+def random_function(names: Names) -> None:
+    assert "not within 0.2 of 8" in str(names["shown"][0])
+    assert "heavy tail of index about" in str(names["shown"][1])
+
+
 def author_of_tests(names: Names) -> None:
     assert (names["smallest"] < 0.1).all()
 
@@ -222,7 +227,7 @@ def watch(names: Names) -> None:
 
 SHOWN: dict[str, Callable[[Names], None]] = {
     f"docs/tutorials/{check.__name__}.md": check
-    for check in (practitioner, averaged_weights, watch, researcher, summarize, correct, exercises)
+    for check in (practitioner, averaged_weights, watch, researcher, summarize, correct, exercises, random_function)
 } | {"docs/tutorials/test_author.md": author_of_tests}
 SHOWN |= {
     f"docs/gallery/{check.__name__}.md": check

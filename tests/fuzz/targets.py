@@ -260,6 +260,8 @@ BY_NAME: dict[str, Callable[[], Any]] = {
     "level": lambda: 0.95,
     "null": lambda: 0.0,
     "measure": lambda: "bias",
+    "f": lambda: lambda rng, size: rng.random(size),
+    "bounds": lambda: (0, 1),
 }
 NORMALIZERS = tuple(bn.normalizers.__all__[1:])
 EFFECTS = tuple(EFFECT_CLASSES)
@@ -389,6 +391,16 @@ BY_CALL: dict[str, dict[str, Callable[[], Any]]] = {
     "merge_stores": {"into": lambda: store("into"), "other_store": lambda: store("other")},
     "Moments": {"mean": lambda: 1.0},
     "leave_one_batch_out": {"corrections": lambda: ["none", "center"]},
+    "testing.assert_mean": {"value": lambda: 0.5, "bounds": lambda: (0, 1), "max_draws": lambda: 2**12},
+    "testing.assert_quantile": {"value": lambda: 0.5, "max_draws": lambda: 2**12},
+    "testing.assert_probability": {
+        **{"f": lambda: lambda rng, size: rng.random(size) < 0.5, "probability": lambda: 0.5},
+        "max_draws": lambda: 2**12,
+    },
+    "testing.assert_same_distribution": {
+        "other": lambda: lambda rng, size: rng.random(size),
+        "max_draws": lambda: 2**12,
+    },
     "testing.assert_rate": {
         "to": None,
         "tolerance": lambda: 0.2,

@@ -19,6 +19,7 @@ from bnstats.simulation.identity import stream
 from bnstats.simulation.precision.looks import decided
 from bnstats.statistics.estimators import Estimator, estimator_of
 from bnstats.testing.batch_estimates import estimates_of
+from bnstats.testing.suite import note
 
 false_alarm_rate = interval("(0, 0.5)", "a probability")
 """Argument check for the error rate of a verdict."""
@@ -143,6 +144,7 @@ def settle(looks: Iterable[Look], region: tuple[float, float], otherwise: str, f
     for look in looks:
         verdict = decided(look.interval, region)
         if verdict:
+            note(look.found)
             return
         if verdict is False:
             raise AssertionError(f"{look.found}: {otherwise} (false alarm {false_alarm:g}).\n{again}")

@@ -1,0 +1,105 @@
+"""Values of a random function of one's own, f(rng) or f(rng, size), drawn some at a time."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from bnstats._checks.array_types import FloatArray
+from bnstats._checks.arrays import plain_array
+from bnstats._checks.user_code import name_of_function
+from bnstats._checks.values import shown
+from bnstats.simulation.identity import stream
+
+FIRST, GROWTH = 16, 16
+"""Values that are drawn at first; later looks come after a GROWTH-th more of all values."""
+HEAVY = 2.0
+"""Tail index up to which values have no finite variance."""
+
+
+def random_function(name: str, given: Any) -> Callable[..., Any]:
+    """Return a function that takes a generator, and perhaps a size."""
+    if not callable(given):
+        raise ValueError(f"{name} is a function f(rng) or f(rng, size) of random values; got {shown(given)}.")
+    function: Callable[..., Any] = given
+    return function
+
+
+class Draws:
+    """Values of a function, in a stream of its own.
+
+    Parameters
+    ----------
+    function : callable
+        f(rng), which returns one number, or f(rng, size), which returns an array of `size`.
+    seed : int
+        Seed of the stream.
+    """
+
+    def __init__(self, function: Callable[..., Any], seed: int) -> None:
+        self.name = name_of_function(function)
+        self.function, self.rng, self.n = function, stream(seed, {"function": self.name}, 0), 0
+        self.takes_size = _takes_size(function)
+
+    def take(self, size: int) -> FloatArray:
+        """Return the next values."""
+        found = (
+            self.function(self.rng, size)
+            if self.takes_size
+            else [_number(self.name, self.function(self.rng)) for _ in range(size)]
+        )
+        array = plain_array(f"what {self.name} returns", found)
+        if array.shape != (size,) or array.dtype.kind not in "biuf":
+            raise ValueError(
+                f"{self.name}(rng, size) returns {size} real numbers; got an array of shape {array.shape} and type "
+                f"{array.dtype}."
+            )
+        values = array.astype(np.float64)
+        if not np.isfinite(values).all():
+            bad = int(np.argmax(~np.isfinite(values)))
+            raise ValueError(f"{self.name} returned {values[bad]} in draw {self.n + bad}; return finite numbers.")
+        self.n += size
+        return values
+
+    def looks(self, max_draws: int) -> Iterator[FloatArray]:
+        """Yield values until `max_draws` were drawn."""
+        while self.n < max_draws:
+            yield self.take(min(max(FIRST, self.n // GROWTH), max_draws - self.n))
+
+
+def _number(name: str, value: Any) -> Any:
+    if np.ndim(value) != 0:
+        raise ValueError(
+            f"{name}(rng) returns one number; got an array of shape {np.shape(value)}: let it take f(rng, size) to "
+            "return several."
+        )
+    return value
+
+
+def _takes_size(function: Callable[..., Any]) -> bool:
+    """Return True if a function has a second positional parameter that it needs, or one called size."""
+    try:
+        parameters = list(inspect.signature(function).parameters.values())
+    except (ValueError, TypeError):  # some compiled functions show no signature
+        return False
+    places = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    return len(places) > 1 and (places[1].default is places[1].empty or places[1].name == "size")
+
+
+def tail_index(x: FloatArray) -> float:
+    """Return Hill's (1975) estimate of the tail index from the largest twentieth of the distances from the median.
+
+    >>> x = np.random.default_rng(0).standard_cauchy(10_000)
+    >>> round(tail_index(x), 1)
+    1.1
+    """
+    away = np.sort(np.abs(x - np.median(x)))
+    largest = away[-max(10, x.size // 20) :]
+    if largest.size < 2 or largest[0] <= 0:
+        return math.inf
+    spread = float(np.mean(np.log(largest[1:] / largest[0])))
+    return 1 / spread if spread > 0 else math.inf
