@@ -9,9 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+import numpy_damage as damage
 import pytest
+from numpy_model import NumpyModel, batches
 
+from bnstats.audit.core import kinds
+from bnstats.audit.core.audit import Options, case_of
 from bnstats.audit.core.history.nulls import compare, draw, exponential_weights, pooled_values, stored_values
+from bnstats.audit.core.history.origin import population_tests
 from bnstats.audit.core.protocol import Statistics
 from bnstats.statistics.moments import Moments
 
@@ -109,3 +114,21 @@ def test_too_few_batches_and_infinite_ones_give_no_p_value() -> None:
     seen = drawn(np.random.default_rng(4), 4)
     made = Statistics(seen[0].mean, seen[0].var())
     assert np.isnan(compare(stored_values(seen, 1), made, np.ones(1), np.zeros(12), eps=1e-5, seed=0).p)
+
+
+def of_population(seed: int, factor: float = 1.0) -> float:
+    """Return the p-value of a deep layer's statistics that other batches have made, along the inference path."""
+    net = damage.sound("keras")
+    loader, others = batches(12, 16, 1000 + seed), batches(12, 16, 2000 + seed)
+    damage.FRAMEWORK.write(net, kinds.population(NumpyModel(net, others[0]), others))
+    net.norms[1].var *= factor
+    case, _ = case_of(NumpyModel(net, loader[0]), loader, None, None, Options())
+    return population_tests(case)["norm1"].p
+
+
+def test_p_values_of_population_statistics_are_conservative_in_deep_layers() -> None:
+    """Errors of the layer in front are in them. Over 60 seeds .05 has a standard error of .028; four of them."""
+    p = np.array([of_population(seed) for seed in range(60)])
+    assert np.mean(p <= 0.05) <= 0.05 + 4 * 0.028
+    assert len(np.unique(p)) > 20
+    assert max(of_population(seed, factor=1.6) for seed in range(5)) < 0.01

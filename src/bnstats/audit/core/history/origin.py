@@ -30,7 +30,7 @@ def origins(case: Case) -> dict[str, dict[str, NullTest]]:
 def _origins(case: Case) -> dict[str, dict[str, NullTest]]:
     tests = {name: _of_batches(case, name) for name in case.running}
     if any(max(t[null].p for null in ORIGINS[:3]) * len(tests) < FALSE_ALARM for t in tests.values()):
-        for name, test in _of_population(case).items():
+        for name, test in population_tests(case).items():
             tests[name]["population"] = test
     return tests
 
@@ -70,7 +70,7 @@ def equal_weights(case: Case, name: str) -> FloatArray:
     return np.full(count, 1 / count)
 
 
-def _of_population(case: Case) -> dict[str, NullTest]:
+def population_tests(case: Case) -> dict[str, NullTest]:
     """Return tests of running statistics as population statistics of other batches."""
     use = [case.batches[k] for k in case.usable]
     if not use:
