@@ -28,6 +28,7 @@ QUICK = {
     "datasets": ("row_batching", "shifts"),
     "docs": ("data", "gallery"),
     "fuzz": ("fuzz",),
+    "monitor": ("monitor",),
     "networks": ("normalizers", "scores", "columns"),
     "plots": ("colors", "plot_arguments"),
     "recipes": ("recipes",),

@@ -30,7 +30,7 @@ Rows = list[dict[str, Any]]
 
 
 def healthy_rows(seed: int) -> Rows:
-    """Events that a healthy training names."""
+    """Events of a healthy training."""
     from benchmarks.monitor.broken import named
     from benchmarks.monitor.networks import Training, healthy
 
@@ -40,7 +40,7 @@ def healthy_rows(seed: int) -> Rows:
 
 
 def broken_rows(kind: str, seed: int) -> Rows:
-    """Events that a broken training names, and how many steps after the fault it names the cause."""
+    """Events of a broken training, and the steps from the fault until the cause is named."""
     from benchmarks.monitor.broken import BROKEN as KINDS
     from benchmarks.monitor.broken import named
 

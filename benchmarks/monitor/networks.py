@@ -149,7 +149,7 @@ def true_displacement(model: nn.Module, population: nn.Module) -> dict[str, floa
 
 
 def cost(model: nn.Module, population: nn.Module) -> float:
-    """Loss in evaluation mode less that with population statistics, in nats."""
+    """Return the loss in evaluation mode less that with population statistics, in nats."""
     x, y = digits()
     mode = model.training
     model.eval()

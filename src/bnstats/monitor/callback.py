@@ -1,4 +1,4 @@
-"""Base of the callbacks of all trainers: a monitor that is made when the training begins."""
+"""The monitor of a callback, which is made when the training begins."""
 
 from __future__ import annotations
 

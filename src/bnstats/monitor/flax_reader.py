@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 from flax import nnx
 
-from bnstats.monitor.core.readings import Layout, Reading
-from bnstats.monitor.monitor import Reader
+from bnstats.monitor.core.readings import Layout, Reader, Reading
 
 
 class FlaxReader(Reader):

@@ -7,8 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from bnstats.monitor.core.readings import Layout, Reading
-from bnstats.monitor.monitor import Reader
+from bnstats.monitor.core.readings import Layout, Reader, Reading
 
 
 class KerasReader(Reader):

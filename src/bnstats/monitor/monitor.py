@@ -6,7 +6,7 @@ import math
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -21,7 +21,7 @@ from bnstats._warnings import notify
 from bnstats.monitor import texts
 from bnstats.monitor.core.engine import Engine
 from bnstats.monitor.core.events import Check, Event, start_at_end
-from bnstats.monitor.core.readings import Reading, Weight, reading_of
+from bnstats.monitor.core.readings import Reader, Reading, Weight, reading_of
 from bnstats.statistics.norm_borders import DISPLACEMENT
 
 if TYPE_CHECKING:
@@ -33,16 +33,6 @@ COLUMNS = (
 )  # fmt: skip
 VERSION = 1
 """Version of the format of `state_dict`."""
-
-
-class Reader(Protocol):
-    """Reads of one model; a framework that cannot be read without waiting keeps some reads back."""
-
-    def read(self, batches: int) -> list[Reading]:
-        """Read the running statistics after some batches, and return the reads that are there."""
-
-    def flush(self) -> list[Reading]:
-        """Return the reads that were kept back."""
 
 
 @checked(
@@ -209,7 +199,7 @@ class BatchNormMonitor:
 
     @property
     def events(self) -> pd.DataFrame:
-        """Events that were named so far, in order: `step` at which it began, `code`, `layer` and `message`."""
+        """Events that were named so far: `step` at which each began, `code`, `layer` and `message`."""
         self._flush()
         return pd.DataFrame(self._engine.events, columns=list(Event._fields))
 
@@ -324,7 +314,8 @@ class BatchNormMonitor:
         target, replaces = checks.path("path", path), checks.flag("overwrite", overwrite)
         if target.is_file() and not replaces:
             raise ValueError(f"path {str(target)!r} exists; give another path, or overwrite=True.")
-        target.write_text(page(self), encoding="utf-8")
+        tables = {"Layers": self.table, "Events": self.events}
+        target.write_text(page(self.summary(), self.plot(), tables), encoding="utf-8")
         return target
 
     def state_dict(self) -> dict[str, Any]:
@@ -423,4 +414,4 @@ class BatchNormMonitor:
     def _repr_html_(self) -> str:
         from bnstats.monitor.page import in_html
 
-        return in_html(self)
+        return in_html(self.summary())

@@ -1,16 +1,17 @@
-"""Findings of a monitor as a page that needs no other file: the summary, the picture, the tables."""
+"""A page that needs no other file: a monitor's summary, picture and tables."""
 
 from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Mapping
 from html import escape
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 if TYPE_CHECKING:
-    from bnstats.monitor.monitor import BatchNormMonitor
+    from matplotlib.figure import Figure
 
 TITLE = "Running statistics of batch norm while a network trains"
 STYLE = """
@@ -24,17 +25,14 @@ p { overflow-wrap: anywhere; }
 """
 
 
-def page(monitor: BatchNormMonitor) -> str:
+def page(summary: str, figure: Figure, tables: Mapping[str, pd.DataFrame]) -> str:
     """Return the whole page as HTML."""
     sections = [
         f"<h1>{TITLE}</h1>",
-        in_html(monitor),
+        in_html(summary),
         f'<p><img alt="Displacement of running statistics by layer over steps" src="data:image/png;base64,'
-        f'{_picture(monitor)}"></p>',
-        "<h2>Layers</h2>",
-        _table(monitor.table),
-        "<h2>Events</h2>",
-        _table(monitor.events),
+        f'{_picture(figure)}"></p>',
+        *(f"<h2>{name}</h2>{_table(rows)}" for name, rows in tables.items()),
     ]
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
@@ -45,9 +43,9 @@ def page(monitor: BatchNormMonitor) -> str:
     )
 
 
-def in_html(monitor: BatchNormMonitor) -> str:
-    """Return the summary as paragraphs."""
-    return "".join(f"<p>{escape(line)}</p>" for line in monitor.summary().split("\n"))
+def in_html(summary: str) -> str:
+    """Return a summary as paragraphs."""
+    return "".join(f"<p>{escape(line)}</p>" for line in summary.split("\n"))
 
 
 def _table(rows: pd.DataFrame) -> str:
@@ -57,10 +55,10 @@ def _table(rows: pd.DataFrame) -> str:
     return f'<div class="table" tabindex="0">{body}</div>'
 
 
-def _picture(monitor: BatchNormMonitor) -> str:
+def _picture(figure: Figure) -> str:
     import matplotlib.pyplot as plt
 
-    figure, held = monitor.plot(), io.BytesIO()
+    held = io.BytesIO()
     figure.savefig(held, format="png", dpi=110)
     plt.close(figure)
     return base64.b64encode(held.getvalue()).decode()

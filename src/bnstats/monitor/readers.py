@@ -6,7 +6,7 @@ import sys
 from typing import Any
 
 from bnstats._checks.values import shown
-from bnstats.monitor.monitor import Reader
+from bnstats.monitor.core.readings import Reader
 
 
 def reader_of(model: Any, check_every: int) -> Reader:

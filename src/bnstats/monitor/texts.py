@@ -1,4 +1,4 @@
-"""Words of a monitor: displacement first, then what is wrong and what to do, then what cannot be seen."""
+"""The monitor's summary: displacement first, then events and what to do, then what cannot be seen."""
 
 from __future__ import annotations
 

@@ -11,8 +11,7 @@ from torch import Tensor, nn
 from torch.nn.modules.instancenorm import _InstanceNorm
 
 from bnstats._checks.array_types import FloatArray
-from bnstats.monitor.core.readings import EPS, Layout, Reading
-from bnstats.monitor.monitor import Reader
+from bnstats.monitor.core.readings import EPS, Layout, Reader, Reading
 
 LARGEST_BLOCK = 2**24
 """Numbers that are kept on a device between two checks, at most."""

@@ -24,7 +24,7 @@ SETTLED = 10
 
 
 class Batch(NamedTuple):
-    """Statistics of the batches since the last read, as a read shows them.
+    """Answer of a read about the batches since the last read.
 
     Attributes
     ----------

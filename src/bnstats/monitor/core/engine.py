@@ -26,7 +26,7 @@ MOST_CHECKS = 400
 
 
 class Checked(NamedTuple):
-    """Measures of a check: the step, and numbers of each layer."""
+    """Measures at a check: the step, and numbers of each layer."""
 
     step: int
     layers: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""Events that a monitor names at a check: each event with its rule, in the order in which a reader should mend them."""
+"""Events that a monitor names at a check, each with its rule, in the order in which a reader should fix them."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Event(NamedTuple):
 
 @dataclass(frozen=True)
 class Check:
-    """Input of rules: the measures after a read, and how training goes on."""
+    """Input of the rules: the measures after a read, and the training around it."""
 
     measures: Measures
     state: State
@@ -203,7 +203,7 @@ ALWAYS = ("not_finite", "frozen", "start_remains", "updated_twice", "dead_channe
 
 @dataclass
 class Named:
-    """Rules that have held, for how many checks in a row, and when last.
+    """Rules that have held, with the number of checks in a row and the last check.
 
     Attributes
     ----------

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -122,6 +122,16 @@ class Reading:
         inside = finite[self.layout.owner]
         values = np.where(inside, self.values, 0.0 if instead is None else instead)
         return replace(self, values=values, updates=np.where(finite, self.updates, np.nan), finite=finite)
+
+
+class Reader(Protocol):
+    """Reads of one model; a framework that cannot be read without waiting keeps some reads back."""
+
+    def read(self, batches: int) -> list[Reading]:
+        """Read the running statistics after some batches, and return the reads that are there."""
+
+    def flush(self) -> list[Reading]:
+        """Return the reads that were kept back."""
 
 
 def reading_of(buffers: Any, weight: Weight, updates: Any) -> Reading:

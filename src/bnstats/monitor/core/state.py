@@ -1,4 +1,4 @@
-"""Memory of the monitor about each layer and of each channel between two reads."""
+"""Averages that the monitor keeps of each layer and each channel between two reads."""
 
 from __future__ import annotations
 
