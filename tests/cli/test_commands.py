@@ -13,7 +13,7 @@ import pytest
 import bnstats as bn
 from bnstats.cli import main
 
-COMMANDS = ("claims", "convergence", "mismatch", "audit", "merge", "versions", "summarize")
+COMMANDS = ("claims", "convergence", "mismatch", "audit", "merge", "versions", "summarize", "new")
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -1,4 +1,4 @@
-"""Commands for simulation studies: summaries of replicates from anywhere."""
+"""Commands for simulation studies: summaries of replicates from anywhere, and a template."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import bnstats as bn
 from bnstats._checks.terminal import printable
 from bnstats.cli.column_file import Options
 from bnstats.cli.declared import OUTPUT, command, option, show
+from bnstats.cli.output_file import write_text
 from bnstats.cli.replicate_file import ENDINGS, read_replicates
 
 NUMBERS = ("estimate", "se", "low", "high", "p")
@@ -57,6 +58,21 @@ def _summarize(arguments: argparse.Namespace) -> int:
     show(found.summary(), found.table, arguments)
     if differences is not None:
         print(f"\n{' less '.join(map(printable, arguments.compare))}:\n{differences.to_string(index=False)}")
+    return 0
+
+
+@command(
+    "write a study of your own method that runs as it is: conditions, data, analysis, summary, test and figure",
+    option("kind", choices=("study",), help="what to write"),
+    option("name", metavar="NAME", help="name of the new file, without .py"),
+)
+def _new(arguments: argparse.Namespace) -> int:
+    if not arguments.name.isidentifier():
+        raise ValueError(f"NAME is the name of a Python file, such as my_study; got {arguments.name!r}.")
+    template = Path(__file__).with_name("study_template.py").read_text()
+    path = Path(f"{arguments.name}.py")
+    write_text(path, template.replace("NAME", arguments.name), overwrite=False)
+    print(f"{path} is written; run it with: python {path}")
     return 0
 
 

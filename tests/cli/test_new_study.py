@@ -1,0 +1,35 @@
+"""`bnstats new study NAME`: the file runs as it is, and its own test passes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from bnstats.cli import main
+
+
+def test_the_template_runs_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["new", "study", "my_study"]) == 0
+    assert "python my_study.py" in capsys.readouterr().out
+    done = subprocess.run([sys.executable, "my_study.py"], capture_output=True, text=True, check=True)
+    assert "covered: from" in done.stdout
+    table = pd.read_csv("my_study.csv")
+    assert set(table["summary"]) == {"bias", "se", "coverage", "mean", "failure_rate"}
+    assert Path("my_study.png").stat().st_size > 1000
+    tested = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "my_study.py"],
+        capture_output=True,
+        check=False,
+    )
+    assert tested.returncode == 0
+    assert main(["new", "study", "my_study"]) == 2
+    assert "my_study.py" in capsys.readouterr().err
+    assert main(["new", "study", "my-study"]) == 2
+    assert "NAME is the name of a Python file" in capsys.readouterr().err
