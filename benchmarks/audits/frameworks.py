@@ -56,7 +56,9 @@ def _keras_model(parts: p.Parts, state: State) -> Any:
         def call(self, x: Any, training: bool | None = None) -> Any:
             return self.inner(x, training=True)
 
-    return ByHand(model)
+    made = ByHand(model)
+    made(np.zeros((2, *(8 for _ in shape[:-1]), first.inputs), dtype="f4"))
+    return made
 
 
 def _keras_parts(parts: p.Parts, state: State, prefix: str, x: Any) -> Any:

@@ -4,6 +4,8 @@ Models and batches are made of one fixed seed, and an audit is deterministic giv
 in `test_bounds_are_held`. True gains are those of plain passes over thousands of fresh rows.
 """
 
+import os
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -79,3 +81,14 @@ def test_the_advised_line_gains_on_fresh_rows_what_the_report_says(kind: str, fa
             sum(functional.cross_entropy(m.eval()(x), y).item() for x, y in fresh) / len(fresh) for m in (model, mended)
         )
     assert abs(before - after - fix.gain.value) < fix.gain.high - fix.gain.low
+
+
+@pytest.mark.parametrize("framework", ["keras", "flax"])
+@pytest.mark.parametrize("kind", ["averaged weights, live model given", "batch statistics in evaluation"])
+def test_other_frameworks_name_the_same_causes(kind: str, framework: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In Keras, the layers of the live model have numbers, and so names, of their own."""
+    monkeypatch.setenv("KERAS_BACKEND", os.environ.get("KERAS_BACKEND", "torch"))
+    pytest.importorskip(framework, reason=f"this part needs {framework}")
+    row = row_of(Job("broken", framework, kind, "dense", SEED))
+    assert row["cause"] == KINDS[kind].cause, row["said"]
+    assert row["changed"] == 0

@@ -139,13 +139,15 @@ def momentum_of_another_framework(case: Case) -> Evidence | None:
 
 def averaged_weights(case: Case) -> Evidence | None:
     """Running statistics that fit the live model's weights and not these."""
-    if case.live is None or not case.usable:
+    if case.live is None or not case.usable or len(case.live.layers) != len(case.layers):
         return None
+    # Layers are matched by their order: Keras numbers the layers of each model that a function builds anew.
+    names = {its.name: mine.name for its, mine in zip(case.live.layers, case.layers, strict=True)}
     seen = kinds.observe(case.live, [case.batches[k] for k in case.usable], "train")
-    made = kinds.averaged(seen, case.convention.ddof)
+    made = {names[n]: s for n, s in kinds.averaged(seen, case.convention.ddof).items()}
     near, far = _far(case, made), _far(case, case.averaged_all)
-    own = case.live.get()
-    copied = all(np.array_equal(own[n].mean, s.mean) for n, s in case.running.items() if n in own)
+    own = {names[n]: s for n, s in case.live.get().items() if n in names}
+    copied = all(n in own and np.array_equal(own[n].mean, s.mean) for n, s in case.running.items())
     moved = max(apart(case, n, made[n], case.averaged_all[n]) for n in case.averaged_all if n in made)
     if not (far > 2 * near or (copied and moved > MOVED)):
         return None
