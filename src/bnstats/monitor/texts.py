@@ -15,8 +15,8 @@ from bnstats.statistics.norm_borders import DISPLACEMENT, START_WEIGHT
 COSTLY = 0.02
 """Gap between evaluation and training mode that is counted as a cost, in nats."""
 BORDERS = (DISPLACEMENT / 2, DISPLACEMENT)
-COSTLY_SHARES = (0.05, 0.37, 0.70)
-"""Share of measured checkpoints below, between and above these borders that cost more; `benchmarks/monitor.py`."""
+COSTLY_COUNTS = ((0, 38), (34, 180), (294, 382))
+"""Measured checkpoints below, between and above these borders that cost more, of how many; `benchmarks/monitor`."""
 
 ACTIONS = {
     "not_finite": "Find the batch that overflows, reset the statistics, and recalibrate: bn.recalibrate.",
@@ -89,8 +89,8 @@ def _displacement(table: pd.DataFrame, step: int) -> Iterator[str]:
         "layers."
     )
     yield (
-        f"{_share(worst['displacement']):.0%} of checkpoints with such a displacement cost more than {COSTLY} nats "
-        "in evaluation mode, in small networks."
+        f"{_costly(worst['displacement'])} measured checkpoints of small networks with such a displacement cost more "
+        f"than {COSTLY} nats in evaluation mode."
     )
     if worst["displacement"] > DISPLACEMENT and not math.isnan(worst["best_momentum"]):
         yield (
@@ -105,8 +105,9 @@ def _rows_needed(rows: float) -> str:
     return f"; a recalibration to {BORDERS[0]:g} standard deviations takes {rows:.0f} rows."
 
 
-def _share(displacement: float) -> float:
-    return COSTLY_SHARES[sum(displacement > border for border in BORDERS)]
+def _costly(displacement: float) -> str:
+    costly, measured = COSTLY_COUNTS[sum(displacement > border for border in BORDERS)]
+    return f"{costly} of {measured}"
 
 
 def _start(table: pd.DataFrame, end: float) -> Iterator[str]:
