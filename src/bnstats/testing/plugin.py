@@ -48,7 +48,8 @@ def pytest_configure(config: pytest.Config) -> None:
     given = getattr(config, "workerinput", {}).get("bnstats_seed", seed)  # xdist's workers get the seed of the run
     text = f"{MARK}(false_alarm=None): a test of random values, with a part of the suite's false-alarm rate"
     config.addinivalue_line("markers", text)
-    config.pluginmanager.register(RandomSuite(rate, secrets.randbits(32) if given is None else given), TITLE)
+    # The entry point has the name bnstats.
+    config.pluginmanager.register(RandomSuite(rate, secrets.randbits(32) if given is None else given), "bnstats_suite")
 
 
 class RandomSuite:
