@@ -120,7 +120,7 @@ class Setting:
     @property
     def rows(self) -> int:
         """Rows of a batch."""
-        return 64 if self.family == "graph" else ROWS
+        return 128 if self.family == "graph" else ROWS
 
     @property
     def problem(self) -> Problem:

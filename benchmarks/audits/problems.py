@@ -50,7 +50,7 @@ class Problem:
         if x.ndim > 2:
             x = _rolled(x, rng)
             x *= np.exp(0.3 * rng.standard_normal((len(y),) + (1,) * (x.ndim - 1), dtype="f4"))
-        x = (x + (1.2 if self.family == "graph" else 0.9) * noise) * scale + offset
+        x = (x + (0.8 if self.family == "graph" else 0.9) * noise) * scale + offset
         return (x, _neighbors(y, rng), y) if self.family == "graph" else (x, y)
 
 
