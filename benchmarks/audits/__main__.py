@@ -1,4 +1,4 @@
-"""Share of models in which an audit names what is wrong: `python -m benchmarks.audits --seeds 0 1 2 3 4`.
+"""Share of models in which an audit names what is wrong: `python -m benchmarks.audits`.
 
 Rows are appended to a file and are not made again, so that a campaign can be interrupted. Two processes divide it by
 `--part 1/2` and `--part 2/2`. Seeds from 100 on are those on which the audit was developed.
@@ -22,7 +22,9 @@ MEASURED = Path(__file__).parents[1] / "measured" / "audits.csv"
 def main(argv: list[str] | None = None) -> None:
     """Run a campaign and print what came of it."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.audits", description=__doc__)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[100], help="seeds of the models")
+    parser.add_argument(
+        "--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4], help="seeds of the models (default: 0 to 4)"
+    )
     parser.add_argument("--tables", nargs="+", default=list(TABLES), choices=list(TABLES))
     parser.add_argument("--kinds", nargs="*", help="only kinds whose name contains one of these")
     parser.add_argument("--part", default="1/1", metavar="K/N", help="the Kth of N parts")

@@ -29,7 +29,7 @@ def test_all_bounds_are_reached(rows: pd.DataFrame) -> None:
 def test_the_campaign_is_complete(rows: pd.DataFrame) -> None:
     """At least 40 kinds in each of six families where they can be, five held-out seeds, three frameworks."""
     torch = rows[(rows["framework"] == "torch") & (rows["table"] == "broken")]
-    assert set(rows["seed"]) >= set(range(5))
+    assert set(rows["seed"] % 1000) == set(range(5))
     assert torch["kind"].nunique() >= 40
     assert torch["family"].nunique() == 6
     for framework in ("keras", "flax"):
