@@ -36,7 +36,7 @@ def tolerance(name: str) -> float:
 # ---- other packages
 
 
-@pytest.mark.parametrize("case", REFERENCE["cases"], ids=lambda c: f"{c['made_with']} {c.keys() - {'made_with'}}")
+@pytest.mark.parametrize("case", REFERENCE["cases"], ids=lambda c: " ".join([c["made_with"], *sorted(c)]))
 def test_combat_equals_independent_implementations(case):
     combat = corrections.combat(case["ddof"], mean_only=case.get("mean_only", False))
     found = combat(X, BATCH, KEEP[case["keep"]], reference=case.get("ref_batch"))

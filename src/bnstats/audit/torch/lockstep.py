@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextvars
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any, NamedTuple
@@ -189,10 +189,22 @@ def population(passes: Passes, batches: Sequence[Any]) -> Together | None:
             hooks.enter_context(entering(watched, enter, lambda *_: here.names.pop()))
         contexts = [contextvars.copy_context() for _ in batches]
         threads = [threading.Thread(target=c.run, args=(run, i), daemon=True) for i, c in enumerate(contexts)]
-        _supervise(steps, threads, passes.patience)
+        with _one_core():
+            _supervise(steps, threads, passes.patience)
     if steps.error is not None:
         raise steps.error
     return None if steps.stopped else Together(steps.made, steps.first)
+
+
+@contextmanager
+def _one_core() -> Iterator[None]:
+    """Let PyTorch work on one core: each batch's thread would start workers of its own, which cost more than they do."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _supervise(steps: _Steps, threads: list[threading.Thread], patience: float) -> None:
