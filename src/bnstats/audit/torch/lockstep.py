@@ -198,7 +198,7 @@ def population(passes: Passes, batches: Sequence[Any]) -> Together | None:
 
 @contextmanager
 def _one_core() -> Iterator[None]:
-    """Let PyTorch work on one core: each batch's thread would start workers of its own, which cost more than they do."""
+    """Let PyTorch work on one core: each batch's thread would start workers, which cost more than they do."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
