@@ -40,7 +40,7 @@ def figures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_all_analyses_are_listed() -> None:
     scripts = {path.stem for path in (ROOT / "analyses").glob("[!_]*.py") if "\ndef simulate(" in path.read_text()}
-    without_torch = {"audit"} if importlib.util.find_spec("torch") is None else set()
+    without_torch = {"audit", "monitor"} if importlib.util.find_spec("torch") is None else set()
     assert set(everything.MODULES) == scripts - without_torch
 
 

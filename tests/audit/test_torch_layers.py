@@ -393,3 +393,16 @@ def test_layers_of_training_alone_are_found() -> None:
     assert [layer.name for layer in private.layers] == ["norm", "head"]
     assert set(private.moments(batch, "train")) == {"norm", "head"}
     assert set(private.moments(batch, "eval")) == set(private.lockstep([batch, batch])) == {"norm"}
+
+
+def test_a_layer_whose_tracking_was_turned_off_keeps_its_statistics() -> None:
+    """PyTorch's layer normalizes by them in evaluation mode, and hands none over in training mode."""
+    model = nn.Sequential(nn.Linear(5, CHANNELS), nn.BatchNorm1d(CHANNELS))
+    model[1].running_mean += 2.0
+    model[1].track_running_stats = False
+    x = torch.randn(8, 5)
+    copy = FRAMEWORK.isolate(model, x)
+    assert [layer.tracks for layer in copy.layers] == [True]
+    np.testing.assert_allclose(copy.get()["1"].mean, np.full(CHANNELS, 2.0))
+    copy.set({"1": Statistics(np.zeros(CHANNELS), np.ones(CHANNELS))})
+    assert not torch.allclose(copy.eval_pass(x), model.eval()(x))

@@ -106,6 +106,12 @@ def audit(names: Names) -> None:
     assert names["healthy"].verdict == "fine"
 
 
+def monitor(names: Names) -> None:
+    row = names["m"].table.iloc[0]
+    assert row["start_weight"] == pytest.approx(0.998**100)
+    assert row["displacement"] > 0.5
+
+
 def memory(names: Names) -> None:
     mean = names["table"].query("summary == 'mean' and measure == 'change'").set_index("later")["value"]
     assert mean[0] > mean[10] > mean[100] > 0
@@ -233,6 +239,7 @@ SHOWN |= {
     f"docs/gallery/{check.__name__}.md": check
     for check in (
         *(grades_network, letter_grades, convergence, interval_coverage, running_stats, mismatch, gradients, breaking),
-        *(remedies, shift, published_signs, batch_effects, covariates, drift, audit, memory, direction, floor, bound),
+        *(remedies, shift, published_signs, batch_effects, covariates, drift, audit, monitor, memory, direction, floor),
+        bound,
     )
 }

@@ -69,11 +69,13 @@ def _called(name: str, recorder: Recorder, copy: WorkingCopy, homes: dict[int, H
     """A layer whose work PyTorch's batch normalization does."""
     calls = recorder.calls[name][evaluated or 0 :] or recorder.calls[name]
     first = calls[0]
-    places = tuple(copy.place_of(x) for x in (first.running_mean, first.running_var))
+    # With tracking turned off, PyTorch's layer hands over its statistics in evaluation mode alone.
+    given = next((call for call in (*calls, *recorder.calls[name]) if call.running_mean is not None), first)
+    places = tuple(copy.place_of(x) for x in (given.running_mean, given.running_var))
     known = tuple(place for place in places if place is not None)
     kept, tracks = tuple(homes[place] for place in known if place in homes), len(known) == 2
     module = kept[0].module if kept else recorder.where[name]
-    statistics = (first.running_mean, first.running_var) if tracks else None
+    statistics = (given.running_mean, given.running_var) if tracks else None
     declared = getattr(module, "momentum", first.momentum)
     return Found(
         name,
