@@ -60,7 +60,6 @@ ANSWER = (
         (numbers.right_with_other_statistics("plain"), numbers.right_with_other_statistics("own")),
     ),
     Quote("bounded, by √(n − 1)"),
-    Quote("watch the 0 move"),
     Quote("works even in batches of 3"),
     Quote(
         "In batches of 3 a network names {:.0f} % of the letters right in training mode. No method can exceed {:.0f} % "

@@ -27,12 +27,15 @@ import bnstats as bn
 from benchmarks import campaigns
 from bnstats._checks.array_types import FloatArray
 from bnstats.simulation.study import Condition
-from bnstats.simulation.summaries.registry import SUMMARIES
+from bnstats.simulation.summaries.registry import SUMMARIES as ALL_SUMMARIES
 
 REPLICATES = (250, 500, 1000, 4000)
 BLOCKS = 10
 LEVEL = 0.95
 RARE = 0.05
+# Summaries that came later, whose coverage was not counted yet.
+LATER = ("relative_bias", "mse", "model_se", "failure_rate")
+SUMMARIES = {name: summary for name, summary in ALL_SUMMARIES.items() if name not in LATER}
 QUANTILES = {f"quantile({p:g})": p for p in (0.05, 0.5, 0.95)}
 Drawn = tuple[FloatArray, FloatArray]
 

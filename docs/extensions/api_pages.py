@@ -15,7 +15,8 @@ from docs.extensions.written import write
 # Rooms of the names in `bnstats` itself, in the order in which a reader needs them, and the title of each page.
 ROOMS = {
     "studies": "Measuring functions: ready-made studies",
-    "audit": "Audit of a trained model, recalibration and advice",
+    "audit": "Audit of a trained model, and recalibration",
+    "planner": "Advice before training",
     "monitor": "Monitor of a network that trains",
     "claims": "Verdicts on claims",
     "sampling": "Populations, and how batches of values are drawn",

@@ -41,7 +41,7 @@ OWNERS = {
     "population statistics": colors.STATISTICS["population"],
 }
 # Two lines of one owner in a figure: what was found and what was mended, and batch sizes.
-OTHER_MEANING = ("evaluation mode, after the mend", "batch norm, batches of")
+OTHER_MEANING = ("evaluation mode, recalibrated", "batch norm, batches of")
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -40,6 +40,8 @@ SLOW += (
 )
 # They take what the author of a study or of an adaptation writes, or nothing, and print.
 LEFT_OUT = {"Study", "networks.Network.evaluate", "show_versions"}
+if importlib.util.find_spec("torch") is None:
+    LEFT_OUT |= {"BatchNormMonitor.watch"}  # it takes a model
 # scikit-learn's own checks call it with odd values (tests/corrections/test_corrector.py).
 CHECKED_ELSEWHERE = {"corrections.Corrector"}
 # Frameworks call their methods, most of which are those of their base classes.

@@ -91,7 +91,7 @@ def _adjusted(
     if mean_only:
         moved, var = (prior[1] * shift + prior[0]) / (prior[1] + 1), np.ones_like(shift)
     else:
-        moved, var = _posterior(groups, shift, sd, prior, ddof)
+        moved, var = _posterior(groups, shift, sd, prior, ddof, reference)
     effects, factors = moved * sd, 1 / np.sqrt(var)
     if reference is not None:  # rows are scaled about its mean, which the mean of all rows is above
         effects += above * (1 / factors - 1)
@@ -101,12 +101,22 @@ def _adjusted(
 
 
 def _posterior(
-    groups: Groups, shift: FloatArray, sd: FloatArray, prior: tuple[FloatArray, FloatArray], ddof: int
+    groups: Groups,
+    shift: FloatArray,
+    sd: FloatArray,
+    prior: tuple[FloatArray, FloatArray],
+    ddof: int,
+    reference: Any,
 ) -> tuple[FloatArray, FloatArray]:
-    """Return the posterior means of shifts and variances, of which each depends on the other."""
+    """Return the posterior means of shifts and variances, of which each depends on the other.
+
+    In units of the reference batch, its own variances are all 1 but for rounding; nobody uses its posterior.
+    """
     check_pairs(groups)
     var, (prior_shift, prior_spread) = groups.m2 / sd**2 / (groups.n - ddof), prior
     mean, spread = var.mean(axis=1, keepdims=True), var.var(axis=1, ddof=ddof, keepdims=True)
+    same = np.zeros(len(groups.labels), dtype=bool) if reference is None else groups.labels == reference
+    spread[same] = 1.0
     alike = (spread == 0).any(axis=1)
     if alike.any():
         raise ValueError(

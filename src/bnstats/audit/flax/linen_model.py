@@ -32,9 +32,9 @@ class LinenModel(FlaxModel):
         """Return the model's output, with every call of a layer done by `handle`."""
         module, call, alone = self._module, type(self._module).__call__, [False]
 
-        def take_over(next_call: Callable[..., Any], args: Any, kwargs: Any, context: Any) -> Any:
-            layer, path = context.module, context.module.path
-            if alone[0] or context.method_name != "__call__" or path not in self._paths:
+        def take_over(next_call: Callable[..., Any], args: Any, kwargs: Any, called: Any) -> Any:
+            layer, path = called.module, called.module.path
+            if alone[0] or called.method_name != "__call__" or path not in self._paths:
                 return next_call(*args, **kwargs)
             if getattr(layer, "axis_name", None) is not None:
                 object.__setattr__(layer, "axis_name", None)  # the copy runs on one device

@@ -1,4 +1,4 @@
-"""How a model and its layers are called, in each mode."""
+"""Calls of a model and of its layers, in each mode."""
 
 from __future__ import annotations
 

@@ -64,8 +64,8 @@ class Lockstep:
         """
         contexts = [contextvars.copy_context() for _ in self._turns]
         threads = [
-            threading.Thread(target=context.run, args=(self._run, k, forward), daemon=True)
-            for k, context in enumerate(contexts)
+            threading.Thread(target=one.run, args=(self._run, k, forward), daemon=True)
+            for k, one in enumerate(contexts)
         ]
         for thread in threads:
             thread.start()

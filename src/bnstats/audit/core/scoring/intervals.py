@@ -57,7 +57,7 @@ def ratio(sums: Sequence[FloatArray], weights: Sequence[FloatArray]) -> Estimate
             return Estimate(value)
         se = float(np.sqrt(units / (units - 1) * np.square(s - value * w).sum())) / total
     half = float(stats.t.ppf((1 + LEVEL) / 2, units - 1)) * se
-    return Estimate(value, value - half, value + half, se, units - 1)
+    return Estimate(value, value - half, value + half, se, float(units - 1))
 
 
 def with_error(estimate: Estimate, se: float) -> Estimate:
