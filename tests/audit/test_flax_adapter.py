@@ -159,7 +159,7 @@ def test_a_private_copy_keeps_the_laws(model: str, law: Any) -> None:
 
 
 class State:
-    """What training keeps: as `flax.training.train_state.TrainState` with batch statistics."""
+    """State of a training, as `flax.training.train_state.TrainState` with batch statistics."""
 
     def __init__(self, apply_fn: Any, params: Any, batch_stats: Any) -> None:
         self.apply_fn, self.params, self.batch_stats = apply_fn, params, batch_stats

@@ -70,7 +70,7 @@ class Shape(HTMLParser):
 
 
 def awkward() -> dict[str, dict[str, Any]]:
-    """What else a report may hold."""
+    """A report may hold other things, too."""
     empty, two = pd.DataFrame(), made()
     unknown = two.scores.assign(value=np.nan, low=np.nan, high=np.nan, gain_high=np.nan)
     infinite = two.scores.assign(value=np.inf, low=-np.inf, high=np.inf)

@@ -52,7 +52,7 @@ def test_steps_are_found_and_the_model_does_not_notice(every):
 
 
 def test_the_variance_of_a_batch_is_recovered_as_keras_keeps_it_biased():
-    """Within the rounding of float32; the unbiased one is refused."""
+    """Both agree to the rounding of float32; the unbiased one is refused."""
     callback = bn.monitor.KerasCallback(batch_size=16)
     seen = []
 

@@ -1,4 +1,4 @@
-"""What a monitor says of buffers that a user gives, and that it never ends a training."""
+"""The monitor on buffers that a user gives: its sentences, and that it never ends a training."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is advised, against simulated running statistics: 50 configurations, of which none shares the formulas."""
+"""Advice is held to simulated running statistics of 50 configurations, which share no formula."""
 
 from __future__ import annotations
 

@@ -179,7 +179,7 @@ def test_what_does_not_fit_is_said(what: str, message: str) -> None:
 
 
 def test_hooks_are_not_asked_about_failures_and_control_variates_are_not_used() -> None:
-    """Where the failures depend on a control variate, its mean among the rest is not 0: it would bias the others."""
+    """A control variate on which failures depend has a mean other than 0 among the rest, and would bias them."""
 
     @dataclass(frozen=True)
     class TwoParts(bn.Study):

@@ -1,4 +1,4 @@
-"""What keeping a label is worth, against the share of its variance that goes with the batch.
+"""The worth of keeping a label, against the share of its variance that goes with the batch.
 
 False alarms: the first test is random, at 1e-6 (normal approximation, split over 8 numbers), with a fixed seed. Its
 power is asserted: the share of the population in place of that of rows, and no loss at all, are rejected.

@@ -33,7 +33,7 @@ LAWS = {
 
 
 def outcomes(law: str, side: float) -> dict[str, int]:
-    """How the claims end whose border lies on the true mean; `side` beyond 1 makes them false."""
+    """Ends of claims whose border lies on the true mean; `side` beyond 1 makes them false."""
     f, mean, known, within = LAWS[law]
     found = {"passes": 0, "fails": 0, "undecided": 0}
     for seed in range(CLAIMS):

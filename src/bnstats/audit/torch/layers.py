@@ -20,7 +20,7 @@ PAIR = ("running_mean", "running_var")
 
 @dataclass(frozen=True)
 class Home:
-    """Where a tensor is: its module, with its path, and its name there."""
+    """Place of a tensor: its module, with its path, and its name there."""
 
     path: str
     module: nn.Module

@@ -25,7 +25,7 @@ class _Left(BaseException):
 
 
 class _Steps:
-    """Who runs: one thread at a time, in the order of batches, each up to its next layer.
+    """Turns of threads: one runs at a time, in the order of batches, up to its next layer.
 
     Parameters
     ----------

@@ -22,7 +22,7 @@ from bnstats.audit.torch.wrappers import unwrapped
 
 @dataclass(frozen=True, eq=False)
 class Slot:
-    """Where a running statistic of the user's model is: a tensor, or a part of one.
+    """Place of a running statistic in the user's model: a tensor, or a part of one.
 
     Attributes
     ----------

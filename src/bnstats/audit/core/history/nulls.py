@@ -1,4 +1,4 @@
-"""Where running statistics come from: p-values under four null hypotheses.
+"""Origin of running statistics: p-values under four null hypotheses.
 
 Under each hypothesis every batch that went into the running statistics had the distribution that batches have now. The
 running statistics are then a weighted mean of independent values of batches: of means and variances as training stores
