@@ -111,9 +111,20 @@ def entry(page: Page, name: str) -> list[str]:
     kind = "autofunction" if callable(value) else "autodata"
     if isinstance(value, type):
         kind = "autoexception" if issubclass(value, Exception) else "autoclass"
-    members = ["   :members:"] if kind == "autoclass" else []
+    members = ["   :members:", *without_methods_of_others(value)] if kind == "autoclass" else []
     shown = ["   :annotation:", "", f"   {of_data(name)}"] if kind == "autodata" else []
     return [name, "-" * len(name), "", f".. {kind}:: {page.module}.{name}", *members, *shown, ""]
+
+
+def without_methods_of_others(cls: type) -> list[str]:
+    """Return the option that leaves out methods that another package has put into a class."""
+    own = {name: getattr(cls, name) for name in vars(cls) if not name.startswith("_")}
+    others = [
+        name
+        for name, of in own.items()
+        if callable(of) and not str(getattr(of, "__module__", "")).startswith("bnstats")
+    ]
+    return [f"   :exclude-members: {', '.join(others)}"] if others else []
 
 
 def of_data(name: str) -> str:
