@@ -494,9 +494,10 @@ def test_workers_may_leave_at_any_moment(monkeypatch):
     pd.testing.assert_frame_equal(found, bn.run(Means(), max_replicates=60 * 400, executor=1).table, check_exact=True)
 
 
-def test_a_task_that_never_ends_is_lost_once_its_client_is_closed():
-    """As Dask's is, if its scheduler ends while a task is on its way."""
-    closed = Asked(_client=SimpleNamespace(status="closed"))
+@pytest.mark.parametrize("status", ["connecting", "closed"])
+def test_a_task_that_never_ends_is_lost_once_its_client_has_no_scheduler(status):
+    """As Dask's has none if its scheduler ends while a task is on its way; it tries to connect again for minutes."""
+    closed = Asked(_client=SimpleNamespace(status=status))
     with pytest.raises(ConnectionError, match="is gone"):
         finished(Future(), closed)
     work = Future()

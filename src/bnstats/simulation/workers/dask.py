@@ -31,9 +31,12 @@ def workers_of(client: Any) -> int:
         return 0
 
 
-def is_closed(client: Any) -> bool:
-    """Return True if the client is closed: if it loses its scheduler, it closes, and tasks may never end."""
-    return bool(client.status == "closed")
+def is_lost(client: Any) -> bool:
+    """Return True if the client has no scheduler: its tasks are cancelled then, and one sent later never ends.
+
+    It tries to connect again for as long as its own timeout says, and closes after that.
+    """
+    return bool(client.status != "running")
 
 
 def submitted_together(

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from bnstats._checks.safe_text import raised
 from bnstats.simulation.placed_condition import PlacedCondition
 from bnstats.simulation.study import Study
-from bnstats.simulation.workers.dask import client_of, is_closed, leave_with_scheduler, submitted_together, workers_of
+from bnstats.simulation.workers.dask import client_of, is_lost, leave_with_scheduler, submitted_together, workers_of
 from bnstats.simulation.workers.remote import TALLIES, Output, PickledStudies, Work, simulated, simulated_elsewhere
 from bnstats.simulation.workers.single_thread import single_thread
 from bnstats.simulation.workers.task_sizes import TaskSizes
@@ -200,7 +200,7 @@ def submitted(executor: Executor, function: Callable[..., T], given: Sequence[Se
 def finished(work: Future[T], executor: Executor) -> T:
     """Return the result of a task; raise ConnectionError if its executor has lost it without an error.
 
-    A Dask client that loses its scheduler closes, and may leave tasks that never end. A pool of processes waits without
+    A Dask client that loses its scheduler may leave tasks that never end. A pool of processes waits without
     end if one process is killed while it sends a result.
     """
     if client_of(executor) is None and not _processes_of(executor):
@@ -217,10 +217,10 @@ def finished(work: Future[T], executor: Executor) -> T:
 
 
 def _lost_by(executor: Executor) -> set[Any]:
-    """Return the client if it is closed, or the processes of a pool that have ended."""
+    """Return the client if it has no scheduler, or the processes of a pool that have ended."""
     client = client_of(executor)
     if client is not None:
-        return {"client"} if is_closed(client) else set()
+        return {"client"} if is_lost(client) else set()
     return set(connection.wait([process.sentinel for process in _processes_of(executor)], timeout=0))
 
 
