@@ -351,7 +351,7 @@ def test_a_copy_can_be_trained() -> None:
         (nn.LazyBatchNorm1d, "lazy layers that have not seen a batch"),
         (lambda: torch.jit.script(Net()), "is scripted"),
         (lambda: 3, r"torch.nn.Module; got int"),
-        (lambda: nn.Linear(3, 1), "cannot be called with the first batch, RuntimeError"),
+        (lambda: nn.Linear(3, 1), "does not run on the first batch: RuntimeError"),
     ],
 )
 def test_refused_in_a_sentence(make: Any, message: str) -> None:

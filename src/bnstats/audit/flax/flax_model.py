@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
 
@@ -10,12 +10,9 @@ import jax
 import numpy as np
 
 from bnstats.audit.core.arrays.array_model import ArrayModel
-from bnstats.audit.core.arrays.calling import inputs_of
 from bnstats.audit.core.arrays.leaves import as_numpy, mapped
 from bnstats.audit.core.copier.references import Handler as CopyHandler
 from bnstats.audit.core.protocol import Layer, Statistics
-
-Forward = Callable[[Any, Any], Any] | None
 
 
 class FlaxModel(ArrayModel):
@@ -34,14 +31,6 @@ def _as_it_is(x: Any, *_: Any) -> Any:
 
 HANDLERS: dict[type, CopyHandler] = dict.fromkeys((jax.Array, type(jax.jit(abs)), type, ModuleType), _as_it_is)
 """Treatment of types of JAX by the copier: arrays, compiled functions, classes and modules never change."""
-
-
-def output_of(model: Callable[..., Any], call: Callable[..., Any], batch: Any, forward: Forward) -> Any:
-    """Return the output of a model whose mode is set, by the user's function or by the names of its arguments."""
-    if forward is not None:
-        return forward(model, batch)
-    args, kwargs = inputs_of(batch, call)
-    return model(*args, **kwargs)
 
 
 def described(layer: Any, name: str, statistics: Statistics, calls: int) -> Layer:

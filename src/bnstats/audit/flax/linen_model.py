@@ -11,22 +11,24 @@ from typing import Any
 import jax
 from flax import errors, linen
 
-from bnstats.audit.core.arrays.calling import FLAGS, in_evaluation, mode_arguments
 from bnstats.audit.core.arrays.layer_call import Handler, LayerCall
+from bnstats.audit.core.calling import FLAGS, Caller, Forward, in_evaluation, mode_arguments
 from bnstats.audit.core.protocol import Layer, Model, Statistics
-from bnstats.audit.flax.flax_model import FlaxModel, Forward, described, name_of, output_of, statistics_of
+from bnstats.audit.flax.flax_model import FlaxModel, described, name_of, statistics_of
 from bnstats.audit.flax.linen_variables import norm_paths, plain, stored, with_statistics
 
 
 class LinenModel(FlaxModel):
     """A linen module and variables of its own, which a pass cannot change."""
 
-    def __init__(self, module: linen.Module, variables: Mapping[str, Any], example: Any, forward: Forward) -> None:
+    def __init__(
+        self, module: linen.Module, variables: Mapping[str, Any], example: Any, forward: Forward | None
+    ) -> None:
         self._module, self._example, self._forward = module, example, forward
         self._start = self._variables = plain(variables)
         self._found: dict[str, Any] = {}
         self._moved: Mapping[str, Any] = {}
-        super().__init__(example)
+        super().__init__(example, Caller(forward, type(module).__call__))
 
     def run(self, batch: Any, training: bool, handle: Handler) -> Any:
         """Return the model's output, with every call of a layer done by `handle`."""
@@ -57,7 +59,7 @@ class LinenModel(FlaxModel):
             apply = partial(
                 self._apply, moded, self.seed_of(batch, training), training, **mode_arguments(call, training)
             )
-            return output_of(apply, call, batch, self._forward)
+            return self.caller(apply, batch)
 
     def _apply(self, module: linen.Module, seed: int, training: bool, *args: Any, **kwargs: Any) -> Any:
         """Apply the module; in evaluation mode nothing may change, unless the module insists."""

@@ -12,17 +12,17 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from bnstats.audit.core.arrays.calling import in_evaluation, mode_arguments
 from bnstats.audit.core.arrays.layer_call import Handler, LayerCall
+from bnstats.audit.core.calling import Caller, Forward, in_evaluation, mode_arguments
 from bnstats.audit.core.copier.copier import Copier
 from bnstats.audit.core.protocol import Layer, Model, Statistics
-from bnstats.audit.flax.flax_model import HANDLERS, FlaxModel, Forward, described, name_of, output_of, statistics_of
+from bnstats.audit.flax.flax_model import HANDLERS, FlaxModel, described, name_of, statistics_of
 
 
 class NNXModel(FlaxModel):
     """A private copy of an NNX module, whose arrays are those of the original: they cannot change."""
 
-    def __init__(self, original: nnx.Module, example: Any, forward: Forward) -> None:
+    def __init__(self, original: nnx.Module, example: Any, forward: Forward | None) -> None:
         self._original, self._example, self._forward = original, example, forward
         self._model = Copier(HANDLERS).copy(original)
         self._norms = batch_norms(self._model)
@@ -31,7 +31,7 @@ class NNXModel(FlaxModel):
         self._handles: dict[int, Handler] = {}
         for name, layer in self._norms.items():
             object.__setattr__(layer, "__class__", self._taken_over(name, type(layer)))
-        super().__init__(example)
+        super().__init__(example, Caller(forward, type(original).__call__))
 
     def _taken_over(self, name: str, kind: Any) -> type:
         """Return a class for a layer of the copy that hands each call to the pass that runs."""
@@ -67,7 +67,7 @@ class NNXModel(FlaxModel):
         self._handles[get_ident()] = handle
         try:
             with jax.disable_jit(self.eager):
-                return output_of(model, call, batch, self._forward)
+                return self.caller(model, batch)
         finally:
             del self._handles[get_ident()]
 

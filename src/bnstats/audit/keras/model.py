@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from bnstats.audit.core.arrays.array_model import ArrayModel
-from bnstats.audit.core.arrays.calling import in_evaluation
 from bnstats.audit.core.arrays.layer_call import Handler, LayerCall
 from bnstats.audit.core.arrays.leaves import as_numpy, mapped
+from bnstats.audit.core.calling import Caller, Forward, Given, Takes, in_evaluation
 from bnstats.audit.core.protocol import Layer, Model, Statistics
 from bnstats.audit.keras.copied import copied
 from bnstats.audit.keras.layers import batch_norms, read, write
@@ -35,7 +35,7 @@ class KerasModel(ArrayModel):
 
     convention = "keras"
 
-    def __init__(self, original: Any, example: Any, forward: Callable[[Any, Any], Any] | None) -> None:
+    def __init__(self, original: Any, example: Any, forward: Forward | None) -> None:
         self._original, self._example, self._forward = original, example, forward
         self._model = copied(original)
         self._norms = batch_norms(self._model)
@@ -46,7 +46,7 @@ class KerasModel(ArrayModel):
         pairs = zip(self._model.variables, original.variables, strict=True)
         self._weights = [(own, users) for own, users in pairs if id(own) not in running and not _is_seed(own)]
         self._seeds = [(v, as_numpy(v.value)) for v in [*self._model.variables, *_global_seed()] if _is_seed(v)]
-        super().__init__(example)
+        super().__init__(example, Caller(forward, original.call, _first_of_three))
 
     def _taken_over(self, name: str, layer: Any) -> Callable[..., Any]:
         """Return a `call` for a layer of the copy that hands each call to the pass that runs."""
@@ -68,8 +68,6 @@ class KerasModel(ArrayModel):
 
     def run(self, batch: Any, training: bool, handle: Handler) -> Any:
         """Return the model's output, with every call of a layer done by `handle`."""
-        import keras
-
         self._handles[get_ident()] = handle
         model = partial(self._model, training=training)
         noise = self.seed_of(batch, training)
@@ -77,9 +75,7 @@ class KerasModel(ArrayModel):
             state.assign(np.array([kept[0], noise]))
         try:
             with _eagerly(self.eager, noise):
-                if self._forward is not None:
-                    return self._forward(model, batch)
-                return model(keras.utils.unpack_x_y_sample_weight(batch)[0])
+                return self.caller(model, batch)
         finally:
             del self._handles[get_ident()]
 
@@ -125,6 +121,13 @@ class KerasModel(ArrayModel):
     def copy(self) -> Model:
         """Return another private copy."""
         return KerasModel(self._original, self._example, self._forward)
+
+
+def _first_of_three(batch: Any, _: Takes) -> Given:
+    """Return the inputs of a batch, which is (x, y, sample_weight) in Keras."""
+    import keras
+
+    return (keras.utils.unpack_x_y_sample_weight(batch)[0],), {}
 
 
 def _is_seed(variable: Any) -> bool:

@@ -29,10 +29,12 @@ def find_layers(copy: WorkingCopy, run: Run) -> tuple[list[Found], list[str]]:
     """
     homes = homes_of(copy)
     recorder = Recorder(copy, homes)
-    copy.enter(False)
-    recorder.record(run)
+    try:
+        copy.enter(False)
+        recorder.record(run)
+    finally:
+        copy.put_back()
     evaluated = {name: len(calls) for name, calls in recorder.calls.items()}
-    copy.put_back()
     entered, recorder.entered = recorder.entered, {}
     changed: set[int] = set()
     try:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from bnstats._checks.safe_text import raised
+from bnstats.audit.core.calling import Caller, Forward
 from bnstats.audit.core.copier.copier import Copier
 from bnstats.audit.core.protocol import Layer, Mode, Statistics
-from bnstats.audit.torch.calling import inputs_of, parameters_of
 from bnstats.audit.torch.calls import Call, Calls, Moment, entering, in_numpy, moment
 from bnstats.audit.torch.finding import find_layers
 from bnstats.audit.torch.layers import Found, put
@@ -22,8 +21,6 @@ from bnstats.audit.torch.tensors import array_of, handlers
 from bnstats.audit.torch.working_copy import WorkingCopy, quiet
 from bnstats.audit.torch.written import remember
 from bnstats.statistics.moments import Moments
-
-Forward = Callable[[nn.Module, Any], Any]
 
 
 class TorchModel:
@@ -45,17 +42,14 @@ class TorchModel:
 
     def __init__(self, original: nn.Module, example: Any, forward: Forward | None, device: torch.device) -> None:
         self._given = original, example, forward, device
-        self._forward, self._in_lockstep = forward, True
-        self._batches = Copier(handlers(device))
-        self._signature = parameters_of(original.forward)
+        self._in_lockstep, self._batches = True, Copier(handlers(device))
+        self.output = Caller(forward, original.forward)
         with quiet():
             self.working = WorkingCopy(original)
             start = time.monotonic()
-            try:
-                self.found, self._never = find_layers(self.working, lambda: self._plain(example))
-            except Exception as error:  # the user's own model may raise anything
-                how = "mend forward=" if forward else "give forward=, a function (model, batch) -> output"
-                raise ValueError(f"the model cannot be called with the first batch, {raised(error)}; {how}.") from error
+            self.found, self._never = self.output.tried(
+                example, lambda: find_layers(self.working, lambda: self._plain(example))
+            )
             self._patience = 2 + 20 * (time.monotonic() - start)
             self.working.let_run([place for layer in self.found for place in layer.places])
         remember(original, self.working, self.found)
@@ -150,13 +144,6 @@ class TorchModel:
     def copy(self) -> TorchModel:
         """Return another private copy, as the original was when it was isolated."""
         return TorchModel(*self._given)
-
-    def output(self, module: nn.Module, batch: Any) -> Any:
-        """Return what a module makes of a batch that it may write into, in the mode that it is in."""
-        if self._forward is not None:
-            return self._forward(module, batch)
-        positional, named = inputs_of(batch, self._signature)
-        return module(*positional, **named)
 
     # ---- the work
 

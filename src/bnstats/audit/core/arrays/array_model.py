@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
-from bnstats._checks.safe_text import raised
 from bnstats._checks.values import shown
 from bnstats.audit.core.arrays.layer_call import Handler, LayerCall
 from bnstats.audit.core.arrays.leaves import as_numpy, mapped, noise_seed
 from bnstats.audit.core.arrays.lockstep import Arrive, population
+from bnstats.audit.core.calling import Caller
 from bnstats.audit.core.protocol import Layer, Mode, Statistics
 from bnstats.statistics.moments import Moments
 
@@ -27,25 +27,21 @@ class ArrayModel(ABC):
     eager = False
     """True for a model that JAX compiles in parts, whose layers then see no numbers; its passes compile nothing."""
 
-    def __init__(self, example: Any) -> None:
-        try:
-            called = self._try(example)
-        except Exception:  # the user's model may raise anything
-            self.eager = True
-            try:
-                called = self._try(example)
-            except Exception as error:
-                raise ValueError(
-                    f"the model does not run on the first batch: {raised(error)}; if it is called in another way, "
-                    "give forward=, a function of the model and a batch."
-                ) from error
+    def __init__(self, example: Any, caller: Caller) -> None:
+        self.caller = caller
+        called = caller.tried(example, lambda: self._try(example))
         self.layers: Sequence[Layer] = [self.described(name, calls) for name, calls in called.items()]
         self.never_called: Sequence[str] = [name for name in self.all_layers() if name not in called]
 
     def _try(self, example: Any) -> dict[str, int]:
         """Run a pass of both modes; return the calls of each layer in training mode, in order."""
-        self.eval_pass(example)
-        return {name: len(calls) for name, calls in self.moments(example, "train").items()}
+        for self.eager in (False, True):
+            try:
+                self.eval_pass(example)
+                return {name: len(calls) for name, calls in self.moments(example, "train").items()}
+            except Exception as raised:  # the user's model may raise anything
+                error = raised
+        raise error
 
     @abstractmethod
     def run(self, batch: Any, training: bool, handle: Handler) -> Any:
