@@ -67,8 +67,8 @@ def audit(
     live : model, optional
         Model whose weights were averaged into this one.
     forward : callable (model, batch) -> output, optional
-        How the model is called. By default with the parts of a batch that its call takes: entries of a tuple in order, the
-        last one left out as labels unless it is required; entries of a mapping by name.
+        How the model is called. By default with the parts of a batch that its call takes: entries of a tuple in order,
+        the last one left out as labels unless it is required; entries of a mapping by name.
     batches : int
         Largest number of batches of each loader, which are held in memory.
     effect : float
