@@ -14,8 +14,7 @@ import bnstats as bn
 from analyses.command_line import Options, run
 from analyses.dots import draw_dots
 from analyses.layout import beside
-from bnstats.claims.builtin.ioffe_batches import PairsOfClasses
-from bnstats.claims.builtin.published import CLASSES
+from bnstats.claims.builtin.published import CLASSES, PairsOfClasses
 from bnstats.plots.colors import EVALUATION, NORMALIZERS, TRAINING
 from bnstats.plots.elements import in_percent, theme
 

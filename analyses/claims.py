@@ -15,8 +15,7 @@ from matplotlib.figure import Figure
 from analyses.command_line import Options, process_pool, run
 from analyses.layout import beside
 from bnstats.claims.claim import REFUTED, SUPPORTED, UNDECIDED
-from bnstats.claims.counts import counts
-from bnstats.claims.ledger import check_claims
+from bnstats.claims.ledger import check_claims, counts
 from bnstats.plots.elements import theme
 
 # It takes so long that it is run only when asked for by its name.

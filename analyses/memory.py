@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 import bnstats as bn
 from analyses.command_line import Options, run
 from analyses.layout import beside
-from bnstats.claims.builtin.steps.contradiction import STUDY, D
+from bnstats.claims.builtin.grades import STUDY, D
 from bnstats.claims.grades import CUTS, GRADES
 from bnstats.plots.colors import REFERENCE, TRAINING
 from bnstats.plots.elements import SMALL, in_percent, series, theme

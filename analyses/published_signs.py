@@ -16,8 +16,7 @@ from matplotlib.figure import Figure
 
 from analyses.command_line import Options, process_pool, run
 from analyses.layout import beside, legend_below
-from bnstats.claims.claim import REFUTED, SUPPORTED, UNDECIDED
-from bnstats.claims.counts import SIGNS
+from bnstats.claims.claim import REFUTED, SIGNS, SUPPORTED, UNDECIDED
 from bnstats.claims.ledger import FALSE_VERDICTS, check_claims
 from bnstats.claims.published import PublishedSign
 from bnstats.claims.registry import CLAIMS

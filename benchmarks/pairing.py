@@ -14,7 +14,7 @@ import numpy as np
 
 from benchmarks.frame import Benchmark, Measured, Row, Setting
 from bnstats._checks.array_types import FloatArray
-from bnstats.claims.networks import Networks, Score
+from bnstats.claims.networks import Networks, accuracy
 from bnstats.simulation.blocks import run_block
 
 
@@ -42,7 +42,7 @@ HEADLINES = (
 @cache
 def accuracies(networks: Networks, first: int, count: int) -> FloatArray:
     """Return accuracies in blocks of networks, whose random numbers depend on the number of the block alone."""
-    measure = Score(networks, "running")
+    ((measure, _),) = accuracy(networks, "running").terms
     blocks = (run_block(measure.study, condition=0, block=block) for block in range(first, first + count))
     return np.concatenate([found[measure.key] for found in blocks])
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from bnstats.claims.counts import counts
+from bnstats.claims.ledger import counts
 from docs.extensions.written import write
 
 FIGURES = Path(__file__).resolve().parents[2] / "figures"

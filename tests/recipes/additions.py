@@ -366,17 +366,16 @@ class Manhattan(Normalizer):
     Addition(
         "A claim",
         "spread-at-4",
-        "claims/builtin/values.py",
+        "claims/builtin/meaning.py",
         "",
         wrong=("Region.near(0.2, 0.02)", "Region.near(0.3, 0.02)"),
         before="CLAIMS = (",
-        entry="""    Claim(
+        entry="""    chance(
         "spread-at-4",
         "A batch of four normal values shows less than half of the spread one time in five.",
         "a first change",
         "chance that the standard deviation of a batch of four is below one half",
         Region.near(0.2, 0.02),
-        Proportion(),
         BatchStatistic("normal", 4, lambda x: x.std(axis=1) < 0.5).evidence,
     ),
 """,

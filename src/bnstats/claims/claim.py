@@ -17,6 +17,8 @@ from bnstats.claims.interval_methods import Exact, IntervalMethod
 
 SUPPORTED, REFUTED, UNDECIDED = "supported", "refuted", "undecided"
 VERDICTS = MappingProxyType({verdict: verdict for verdict in (SUPPORTED, REFUTED, UNDECIDED)})
+SIGNS = MappingProxyType({SUPPORTED: "the same here", REFUTED: "opposite here", UNDECIDED: "undecided here"})
+"""Verdicts of published signs; an opposite sign in small networks refutes no published measurement."""
 _end = interval("[-inf, inf]")
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from inspect import getattr_static
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.random import Generator
@@ -32,15 +32,18 @@ PHRASE = "; "
 class Evidence(LendsArrays, ABC):
     """Base class of all evidence."""
 
-    @property
-    @abstractmethod
-    def studies(self) -> tuple[Study, ...]:
-        """Studies whose first condition is simulated, block by block."""
+    terms: tuple[tuple[Any, float], ...]
+    """Pairs of a source, which has a study, the key of a measure and a scope, and of its factor."""
 
     @property
-    @abstractmethod
+    def studies(self) -> tuple[Study, ...]:
+        """Studies whose first condition is simulated, block by block."""
+        return tuple(dict.fromkeys(source.study for source, _ in self.terms))
+
+    @property
     def size(self) -> int:
         """Number of replicates in a block."""
+        return min((study.size(study.conditions()[0]) for study in self.studies), default=1)
 
     @property
     def blocks(self) -> float:
@@ -49,8 +52,9 @@ class Evidence(LendsArrays, ABC):
 
     @property
     def scope(self) -> str:
-        """Data and networks that the evidence is about, in phrases separated by semicolons."""
-        return ""
+        """Data and networks that the evidence is about, in phrases separated by semicolons, without repetition."""
+        phrases = (phrase for source, _ in self.terms for phrase in getattr(source, "scope", "").split(PHRASE))
+        return PHRASE.join(dict.fromkeys(filter(None, phrases)))
 
     @abstractmethod
     def values(self, found: Blocks) -> FloatArray:
@@ -59,19 +63,6 @@ class Evidence(LendsArrays, ABC):
 
 def _phrases(name: str, given: Any) -> str:
     return "" if isinstance(given, str) and not given else word(name, given)
-
-
-class Source(Protocol):
-    """Protocol of objects with a study, the key of a measure, and optionally a `scope`.
-
-    The study may be created when it is first used, because some studies have to load data.
-    """
-
-    @property
-    def study(self) -> Study: ...
-
-    @property
-    def key(self) -> Any: ...
 
 
 @checked(scope=_phrases)
@@ -100,7 +91,21 @@ class Measure:
     scope: str = ""
 
 
-def _terms(name: str, given: Any) -> tuple[tuple[Source, float], ...]:
+@dataclass(frozen=True)
+class LaterMeasure:
+    """Measure of a study that is made when it is first used, because its data have to be loaded."""
+
+    make: Callable[[], Study]
+    key: Any
+    scope: str
+
+    @property
+    def study(self) -> Study:
+        """Study, the same at each access."""
+        return self.make()
+
+
+def _terms(name: str, given: Any) -> tuple[tuple[Any, float], ...]:
     """Return pairs of a source and a factor; raise ValueError if they are not."""
     pairs = given if isinstance(given, tuple) else ()
     if not pairs or not all(isinstance(pair, tuple) and len(pair) == 2 for pair in pairs):
@@ -132,21 +137,7 @@ class Measures(Evidence):
     [1.0, -1.0]
     """
 
-    terms: tuple[tuple[Source, float], ...]
-
-    @property
-    def studies(self) -> tuple[Study, ...]:
-        return tuple(dict.fromkeys(source.study for source, _ in self.terms))
-
-    @property
-    def size(self) -> int:
-        return min(study.size(study.conditions()[0]) for study in self.studies)
-
-    @property
-    def scope(self) -> str:
-        """Phrases of all sources, without repetition."""
-        phrases = (phrase for source, _ in self.terms for phrase in getattr(source, "scope", "").split(PHRASE))
-        return PHRASE.join(dict.fromkeys(filter(None, phrases)))
+    terms: tuple[tuple[Any, float], ...]
 
     def values(self, found: Blocks) -> FloatArray:
         total = np.zeros(self.size)
@@ -180,16 +171,8 @@ class FunctionOfMeasures(Evidence):
     measures: Measures
 
     @property
-    def studies(self) -> tuple[Study, ...]:
-        return self.measures.studies
-
-    @property
-    def size(self) -> int:
-        return self.measures.size
-
-    @property
-    def scope(self) -> str:
-        return self.measures.scope
+    def terms(self) -> tuple[tuple[Any, float], ...]:  # type: ignore[override]
+        return self.measures.terms
 
     def values(self, found: Blocks) -> FloatArray:
         return self._function(self.measures.values(found))
@@ -213,7 +196,7 @@ class Within(FunctionOfMeasures):
     measures : Measures
         Weighted sum of measures.
     low, high : float
-        Ends of the interval, in the unit of the measures.
+        Ends of the interval, in the unit of the measures; by default infinite.
 
     Examples
     --------
@@ -224,8 +207,8 @@ class Within(FunctionOfMeasures):
     array([1., 0.])
     """
 
-    low: float
-    high: float
+    low: float = -math.inf
+    high: float = math.inf
 
     def _function(self, x: FloatArray) -> FloatArray:
         return ((self.low <= x) & (x <= self.high)).astype(np.float64)
@@ -271,20 +254,10 @@ class Enumerated(Evidence):
     array([1., 2.])
     """
 
+    terms = ()
+    blocks = 1
     cases: Callable[[], FloatArray]
     scope: str = ""
-
-    @property
-    def studies(self) -> tuple[Study, ...]:
-        return ()
-
-    @property
-    def size(self) -> int:
-        return 1
-
-    @property
-    def blocks(self) -> float:
-        return 1
 
     def values(self, found: Blocks) -> FloatArray:
         first, second = (self._computed() for _ in range(2))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Unpack
@@ -13,8 +13,7 @@ import pandas as pd
 from bnstats._checks.numbers import probability, seed, whole
 from bnstats._checks.terminal import printable
 from bnstats._checks.values import named, optional, several
-from bnstats.claims.claim import Claim
-from bnstats.claims.counts import counts
+from bnstats.claims.claim import SIGNS, UNDECIDED, VERDICTS, Claim
 from bnstats.claims.evidence_blocks import draw_evidence
 from bnstats.claims.interval_methods import BY_ALGEBRA
 from bnstats.claims.registry import CLAIMS
@@ -95,6 +94,36 @@ def _in_words(row: Any) -> str:
     if not math.isnan(row.replicates_needed):
         found += f"; about {row.replicates_needed:.3g} replicates are needed, there were {row.replicates}"
     return f"{row.verdict}: {row.statement} {found}."
+
+
+def counts(table: pd.DataFrame) -> list[str]:
+    """Return a sentence for each kind of claim in the table, with the count of each verdict.
+
+    >>> table = pd.DataFrame({"interval_method": ["bounded", "by algebra"], "verdict": ["refuted", "supported"]})
+    >>> counts(table)
+    ['1 claim by evidence: 0 supported, 1 refuted, 0 undecided.', '1 claim by algebra: 1 supported, 0 refuted.']
+    """
+    sign = table["verdict"].isin(SIGNS.values())
+    algebra = (table["interval_method"] == BY_ALGEBRA) & ~sign
+    kinds: tuple[tuple[str, pd.Series, Mapping[str, str]], ...] = (
+        ("claim{} by evidence", ~algebra & ~sign, VERDICTS),
+        ("claim{} by algebra", algebra, VERDICTS),
+        ("published sign{}", sign, SIGNS),
+    )
+    return [_counted(name, table[chosen], words) for name, chosen, words in kinds if chosen.any()]
+
+
+def _counted(name: str, table: pd.DataFrame, words: Mapping[str, str]) -> str:
+    found = table["verdict"].value_counts()
+    # A computed claim is undecided only without any evidence.
+    said = [word for word in words.values() if found.get(word, 0) or not (word == UNDECIDED and "algebra" in name)]
+    plural = "" if len(table) == 1 else "s"
+    return f"{len(table)} {name.format(plural)}: {', '.join(f'{found.get(word, 0)} {word}' for word in said)}."
+
+
+def undecided(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of undecided claims and undecided published signs."""
+    return table[table["verdict"].isin((UNDECIDED, SIGNS[UNDECIDED]))]
 
 
 @worker_options

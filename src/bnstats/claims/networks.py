@@ -13,13 +13,13 @@ from typing import Any
 from bnstats._checks.arguments import checked
 from bnstats._checks.numbers import batch_size, count, interval
 from bnstats._checks.values import each, instance, optional
-from bnstats.claims.evidence import PHRASE, Measures
+from bnstats.claims.evidence import PHRASE, LaterMeasure, Measures
 from bnstats.datasets.dataset import Dataset, dataset_or_name
 from bnstats.datasets.row_batching import RowBatching, Shuffled
 from bnstats.datasets.shifts import Shift
 from bnstats.networks.normalizers.normalizer import Normalizer
 from bnstats.networks.recipe import Recipe, hidden_units
-from bnstats.studies.mismatch.evaluation import Kind, kind_of, name_of
+from bnstats.studies.mismatch.evaluation import Evaluation, Kind, kind_of, name_of
 from bnstats.studies.mismatch.study import MismatchStudy
 
 ROWS = 16_000
@@ -151,28 +151,15 @@ def _study(networks: Networks) -> MismatchStudy:
     )
 
 
-@dataclass(frozen=True)
-class Score:
-    """Score of networks on test rows with one kind of statistics, as a source of evidence."""
-
-    networks: Networks
-    statistics: Kind
-    shift: Shift | None = None
-    metric: str = "accuracy"
-
-    @property
-    def scope(self) -> str:
-        return self.networks.scope + ("" if self.shift is None else f"{PHRASE}{self.shift}")
-
-    @property
-    def study(self) -> MismatchStudy:
-        return _study(self.networks)
-
-    @property
-    def key(self) -> tuple[Any, ...]:
-        evaluations = self.study.evaluations(self.study.conditions()[0])
-        (evaluation,) = (candidate for candidate in evaluations if candidate.shift == self.shift)
-        return (*evaluation.key, name_of(self.statistics), self.metric)
+def score(networks: Networks, statistics: Kind, *shifts: Shift | None, metric: str = "accuracy") -> Measures:
+    """Return evidence of a score of networks with one kind of statistics, as the mean over shifts of the test rows."""
+    batching, size = networks.test_batching or networks.batching, networks.test_batch_size or networks.batch_size
+    terms = []
+    for shift in shifts or (None,):
+        key = (*Evaluation(shift, batching, size).key, name_of(statistics), metric)
+        scope = networks.scope + ("" if shift is None else f"{PHRASE}{shift}")
+        terms.append((LaterMeasure(partial(_study, networks), key, scope), 1 / max(len(shifts), 1)))
+    return Measures(tuple(terms))
 
 
 @checked(
@@ -213,4 +200,4 @@ def accuracy(networks: Networks, statistics: Kind, shift: Shift | tuple[Shift, .
     shifts = networks.shifts if shift is None else shift if isinstance(shift, tuple) else (shift,)
     if missing := [one for one in shifts if one not in networks.shifts]:
         raise ValueError(f"shift is one that the networks are tested under: {networks.shifts}; got {missing[0]}.")
-    return Measures(tuple((Score(networks, statistics, one), 1 / len(shifts)) for one in shifts))
+    return score(networks, statistics, *shifts)

@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from types import MappingProxyType
 from typing import ClassVar
 
 import pandas as pd
 
-from bnstats.claims.claim import Claim
-from bnstats.claims.counts import SIGNS
+from bnstats.claims.claim import SIGNS, Claim
 
 Setting = tuple[str, str, str]
 """Published gain: the reference, the setting that is ahead, and the setting that is behind."""
@@ -30,7 +28,7 @@ class PublishedSign(Claim):
     """
 
     sources: tuple[Setting, ...] = ()
-    words: ClassVar = MappingProxyType(SIGNS)
+    words: ClassVar = SIGNS
 
     @property
     def gains(self) -> tuple[float, ...]:

@@ -2,41 +2,16 @@
 
 from __future__ import annotations
 
-from bnstats.claims.builtin import (
-    answers,
-    convergence,
-    correction,
-    fixed_batches,
-    grades,
-    gradients,
-    meaning,
-    new_data,
-    published,
-    remedies,
-    training,
-    values,
-)
-from bnstats.claims.builtin.steps import contradiction, direction, other_statistics
+from importlib import import_module
+
 from bnstats.claims.claim import Claim
 
+# Files of `builtin`, in the order of the ledger.
+FILES = (
+    *("convergence", "fixed_batches", "meaning", "gradients", "training", "grades", "steps", "other_statistics"),
+    *("remedies", "correction", "answers", "published"),
+)
+
 CLAIMS: dict[str, Claim] = {
-    claim.identifier: claim
-    for module in (
-        convergence,
-        fixed_batches,
-        meaning,
-        values,
-        gradients,
-        training,
-        grades,
-        contradiction,
-        direction,
-        other_statistics,
-        remedies,
-        correction,
-        answers,
-        new_data,
-        published,
-    )
-    for claim in module.CLAIMS
+    claim.identifier: claim for name in FILES for claim in import_module(f"bnstats.claims.builtin.{name}").CLAIMS
 }

@@ -79,7 +79,7 @@ def _options(arguments: argparse.Namespace) -> dict[str, Any]:
     *SIMULATION,
 )
 def _claims(arguments: argparse.Namespace) -> int:
-    from bnstats.claims.ledger import chosen_claims
+    from bnstats.claims.ledger import chosen_claims, undecided
 
     if arguments.list:
         if arguments.out is not None:
@@ -88,8 +88,6 @@ def _claims(arguments: argparse.Namespace) -> int:
             print(printable(f"{claim.identifier}: {claim.statement}"))
         return 0
     ledger = bn.check_claims(arguments.names or None, max_replicates=arguments.max_replicates, **_options(arguments))
-    from bnstats.claims.counts import undecided  # imported late, since other commands do not need it
-
     show(ledger.summary(), ledger.table, arguments)
     return int(len(undecided(ledger.table)) > 0)
 

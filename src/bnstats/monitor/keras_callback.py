@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from bnstats.monitor.callback import Monitored
-from bnstats.monitor.missing import needs
+import keras
 
-needs("keras", "KerasCallback", "keras")
-import keras  # noqa: E402
+from bnstats.monitor.callback import Monitored
 
 
 class KerasCallback(Monitored, keras.callbacks.Callback):

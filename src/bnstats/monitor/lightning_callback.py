@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from bnstats.monitor.callback import Monitored
-from bnstats.monitor.missing import needs
+from lightning.pytorch import Callback
 
-needs("lightning", "LightningCallback", "lightning")
-from lightning.pytorch import Callback  # noqa: E402
+from bnstats.monitor.callback import Monitored
 
 
 class LightningCallback(Monitored, Callback):

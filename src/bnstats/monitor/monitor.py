@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ from bnstats._checks.values import optional
 from bnstats._warnings import notify
 from bnstats.monitor import texts
 from bnstats.monitor.core.engine import Engine
-from bnstats.monitor.core.events import Check, Event, start_at_end
+from bnstats.monitor.core.events import Event, start_at_end
 from bnstats.monitor.core.readings import Reader, Reading, Weight, reading_of
 from bnstats.statistics.norm_borders import DISPLACEMENT
 
@@ -111,10 +112,8 @@ class BatchNormMonitor:
         [0.81]
         """
         if not self._off:
-            try:
-                self._take(reading_of(buffers, weight, updates))
-            except Exception as error:  # whatever it is, training goes on
-                self._switch_off(error)
+            with self._training_goes_on():
+                self._take([reading_of(buffers, weight, updates)])
 
     def watch(self, model: Any) -> BatchNormMonitor:
         """Watch a model of PyTorch, Keras or Flax NNX: its running statistics are read now and at each `step`.
@@ -133,13 +132,11 @@ class BatchNormMonitor:
         --------
         >>> m = BatchNormMonitor(batch_size=32).watch(model)  # doctest: +SKIP
         """
-        try:
-            from bnstats.monitor.readers import reader_of
+        from bnstats.monitor.readers import reader_of
 
+        with self._training_goes_on():
             self._reader = reader_of(model, self._engine.check_every)
-            self._take_all(self._reader.read(0))
-        except Exception as error:  # whatever it is, training goes on
-            self._switch_off(error)
+            self._take(self._reader.read(0))
         return self
 
     def step(self, batches: int = 1) -> None:
@@ -155,14 +152,11 @@ class BatchNormMonitor:
         --------
         >>> m.step()  # doctest: +SKIP
         """
-        if self._off:
-            return
-        try:
-            if self._reader is None:
-                raise ValueError("no model is watched; call watch(model) before the first step.")
-            self._take_all(self._reader.read(batches))
-        except Exception as error:  # whatever it is, training goes on
-            self._switch_off(error)
+        if not self._off:
+            with self._training_goes_on():
+                if self._reader is None:
+                    raise ValueError("no model is watched; call watch(model) before the first step.")
+                self._take(self._reader.read(batches))
 
     @property
     def table(self) -> pd.DataFrame:
@@ -186,7 +180,7 @@ class BatchNormMonitor:
         engine = self._engine
         if engine.reading is None:
             return pd.DataFrame(columns=list(COLUMNS))
-        m, state, layout = engine.measures(), engine.state, engine.reading.layout
+        m, state, layout = engine.check().measures, engine.state, engine.reading.layout
         rows = np.ceil(m.unit / texts.BORDERS[0] ** 2) * (engine.batch_size or math.nan)
         values = {"noise": m.noise, "lag": m.lag, "lag_z": m.lag_z, "displacement": m.displacement, "n_eff": m.n_eff}
         values |= {"best_momentum": engine.shadows.best, "recalibration_rows": rows}
@@ -353,52 +347,40 @@ class BatchNormMonitor:
         >>> resumed.table["start_weight"].tolist()
         [1.0]
         """
-        try:
+        with self._training_goes_on():
             if state["version"] != VERSION:
                 raise ValueError(f"the state was saved in version {state['version']} of the format, not {VERSION}.")
             self._off = bool(state["off"])
             self._engine.from_plain(state)
-        except Exception as error:  # whatever it is, training goes on
-            self._switch_off(error)
 
-    def _take_all(self, readings: list[Reading]) -> None:
+    def _take(self, readings: list[Reading]) -> None:
         for reading in readings:
-            self._take(reading)
-
-    def _take(self, reading: Reading) -> None:
-        with np.errstate(all="ignore"):  # buffers may hold anything
-            begun = self._engine.read(reading)
-        if begun and sys.stderr.isatty():
-            for event in begun:
-                print(texts.line(event), file=sys.stderr)
+            with np.errstate(all="ignore"):  # buffers may hold anything
+                begun = self._engine.read(reading)
+            if begun and sys.stderr.isatty():
+                for event in begun:
+                    print(texts.line(event), file=sys.stderr)
 
     def _flush(self) -> None:
         if self._reader is not None and not self._off:
-            try:
-                self._take_all(self._reader.flush())
-            except Exception as error:  # whatever it is, training goes on
-                self._switch_off(error)
+            with self._training_goes_on():
+                self._take(self._reader.flush())
 
-    def _switch_off(self, error: Exception) -> None:
-        self._off = True
-        what = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
-        notify(f"The batch-norm monitor switched itself off after step {self._engine.step}: {what}")
+    @contextmanager
+    def _training_goes_on(self) -> Iterator[None]:
+        """Switch the monitor off, with a warning, at whatever error occurs within."""
+        try:
+            yield
+        except Exception as error:
+            self._off = True
+            what = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
+            notify(f"The batch-norm monitor switched itself off after step {self._engine.step}: {what}")
 
     def _start_at_end(self) -> float:
         engine = self._engine
         if engine.reading is None or engine.total_steps is None:
             return math.nan
-        ends = start_at_end(
-            Check(
-                engine.measures(),
-                engine.state,
-                engine.reading,
-                engine.step,
-                engine.total_steps,
-                engine.batch_size,
-                False,
-            )
-        )
+        ends = start_at_end(engine.check())
         return float(np.nanmax(ends)) if not np.isnan(ends).all() else math.nan
 
     def __repr__(self) -> str:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from bnstats.monitor.callback import Monitored
-from bnstats.monitor.missing import needs
+from transformers import TrainerCallback as Base
+from transformers.trainer_callback import ExportableState
 
-needs("transformers", "TrainerCallback", "transformers")
-from transformers import TrainerCallback as Base  # noqa: E402
-from transformers.trainer_callback import ExportableState  # noqa: E402
+from bnstats.monitor.callback import Monitored
 
 
 class TrainerCallback(Monitored, Base, ExportableState):

@@ -12,10 +12,8 @@ import numpy as np
 from scipy import special
 
 from bnstats._checks.array_types import FloatArray
+from bnstats.claims import BatchStatistic, Claim, Moment, Region
 from bnstats.claims.builtin.shapes import all_cases, chance
-from bnstats.claims.claim import Claim, Region
-from bnstats.claims.evidence import BatchStatistic
-from bnstats.claims.interval_methods import Moment
 from bnstats.statistics.running import RunningStats
 
 ANSWER = "answer: statistics of batches are estimates of the data's"
@@ -23,30 +21,22 @@ ANSWER = "answer: statistics of batches are estimates of the data's"
 SQUARE, SEVEN_SQUARES = 8**0.5, (8 / 7) ** 0.5
 
 
-def _grows(batches: FloatArray, estimator: Callable[..., Any], target: float, small: int, rate: float) -> Any:
-    """Return True where n^rate |error| is larger in the second batch than in the first."""
+def _grows(batches: FloatArray, estimator: Callable[..., Any], target: float, small: int) -> Any:
+    """Return True where sqrt(n) |error| is larger in the second batch than in the first."""
     parts = batches[:, :small], batches[:, small:]
-    one, other = (part.shape[1] ** rate * abs(estimator(part, axis=1) - target) for part in parts)
+    one, other = (part.shape[1] ** 0.5 * abs(estimator(part, axis=1) - target) for part in parts)
     return other > one
 
 
-def _variance(x: FloatArray, axis: int) -> FloatArray:
-    return np.asarray(x.var(axis=axis, ddof=1))
+_variance = partial(np.var, ddof=1)
 
 
 def _rate(
-    name: str, statement: str, population: str, estimator: Any, target: float, rate: float, region: Region, sizes: Any
+    name: str, statement: str, population: str, estimator: Any, target: float, region: Region, small: int, large: int
 ) -> Claim:
-    small, large = sizes
-    larger = partial(_grows, estimator=estimator, target=target, small=small, rate=rate)
-    return chance(
-        name,
-        statement,
-        ANSWER,
-        f"chance that n^{rate:.3g} |error| is larger at n = {large} than at n = {small}, {population} values",
-        region,
-        BatchStatistic(population, small + large, larger),
-    )
+    quantity = f"chance that n^0.5 |error| is larger at n = {large} than at n = {small}, {population} values"
+    larger = partial(_grows, estimator=estimator, target=target, small=small)
+    return chance(name, statement, ANSWER, quantity, region, BatchStatistic(population, small + large, larger).evidence)
 
 
 def _biased_variances() -> FloatArray:
@@ -60,10 +50,6 @@ def _biased_variances() -> FloatArray:
         variances = [sum(x * x for x in b) / n - (sum(b, Fraction()) / n) ** 2 for b in batches]
         found.append(whole * (1 - Fraction(1, n)) - sum(variances, Fraction()) / len(batches))
     return np.array([float(difference) for difference in found])
-
-
-def _biased_variance(batches: FloatArray) -> FloatArray:
-    return np.asarray(batches.var(axis=1))
 
 
 def _running_means(batches: FloatArray, n: int, momentum: float | None, steps: tuple[int, ...]) -> list[FloatArray]:
@@ -114,8 +100,8 @@ def _settling(name: str, statement: str, momentum: float | None, region: Region)
     """Return the claim about the chance that the running mean is nearer after 200 batches than after 50."""
     weights = "1/t" if momentum is None else momentum
     quantity = f"chance that the running mean is nearer after 200 batches than after 50, momentum {weights}"
-    study = BatchStatistic("normal", 800, partial(_settles, momentum=momentum))
-    return chance(name, statement, ANSWER, quantity, region, study, 2**14)
+    evidence = BatchStatistic("normal", 800, partial(_settles, momentum=momentum)).evidence
+    return chance(name, statement, ANSWER, quantity, region, evidence, 2**14)
 
 
 def _mean(
@@ -130,22 +116,22 @@ CLAIMS = (
     _rate(
         "mean-converges",
         "The mean of a batch of normal values converges to the population's as n^(-1/2).",
-        "normal", np.mean, 0.0, 0.5, Region.near(0.5, 0.02), (16, 1024),
+        "normal", np.mean, 0.0, Region.near(0.5, 0.02), 16, 1024,
     ),
     _rate(
         "variance-converges",
         "The variance of a batch of normal values, which have a fourth moment, converges as n^(-1/2).",
-        "normal", _variance, 1.0, 0.5, Region.near(0.5, 0.02), (64, 1024),
+        "normal", _variance, 1.0, Region.near(0.5, 0.02), 64, 1024,
     ),
     _rate(
         "variance-slower-without-fourth-moment",
         "The variance of a batch of t3 values, which have no fourth moment, converges more slowly than n^(-1/2).",
-        "t3", _variance, 3.0, 0.5, Region.above(0.52), (64, 1024),
+        "t3", _variance, 3.0, Region.above(0.52), 64, 1024,
     ),
     _rate(
         "variance-converges-always-alike",
         "The variance of a batch converges as n^(-1/2), whatever the population.",
-        "t3", _variance, 3.0, 0.5, Region.near(0.5, 0.02), (64, 1024),
+        "t3", _variance, 3.0, Region.near(0.5, 0.02), 64, 1024,
     ),
     all_cases(
         "variance-biased-exactly",
@@ -157,7 +143,7 @@ CLAIMS = (
         "variance-biased",
         "Batches of 8 normal values have biased variances of 7/8 of the population's on average.",
         "mean of the biased variance over the population's variance",
-        Region.near(7 / 8, 0.01), SEVEN_SQUARES, 8, _biased_variance, 2**19,
+        Region.near(7 / 8, 0.01), SEVEN_SQUARES, 8, partial(np.var, axis=1), 2**19,
     ),
     _mean(
         "running-mean-fluctuates",
@@ -185,7 +171,7 @@ CLAIMS = (
         "Running over batches drawn anew from a training set, with weights 1/t, the mean goes to that set's mean.",
         ANSWER,
         "chance that the mean over 64 batches of 8 is nearer to its 32 training values' than to the population's",
-        Region.above(0.8), BatchStatistic("normal", 32 + 512, _nearer_to_training_set), 2**14,
+        Region.above(0.8), BatchStatistic("normal", 32 + 512, _nearer_to_training_set).evidence, 2**14,
     ),
     _mean(
         "running-mean-error-stays",

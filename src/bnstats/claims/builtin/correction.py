@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
+from bnstats.claims import Claim, Measure, Measures, Region
 from bnstats.claims.borders import NOT_BROKEN
 from bnstats.claims.builtin.shapes import difference
-from bnstats.claims.claim import Claim, Region
-from bnstats.claims.evidence import Measure, Measures
 from bnstats.corrections import correction_of
 from bnstats.sampling.effects import Effect
 from bnstats.studies.batch_effects.study import CorrectionStudy
@@ -16,39 +16,45 @@ ANSWER = "answer: correct for the batch where it is a nuisance"
 CONDITIONS = "accepted answer: per-batch correction suits batches that are distinct, large enough and categorical"
 WORKING = "answer: where the batch is signal, it may look like it's working during training"
 CORRECTIONS = ("none", "center", "standardize", "shrink", "lowess")
+NOISE = 0.2
 
 
-def _study(effect: str, labels: str, n: int, size: float) -> CorrectionStudy:
+def correction_study(
+    effect: Effect, labels: str, n: int, size: float, corrections: Iterable[str], measures: tuple[str, ...],
+    features: int = 1,
+) -> CorrectionStudy:  # fmt: skip
+    """Return the study of a logistic model on simulated rows, in 20 batches of n and 5 new ones."""
     return CorrectionStudy(
-        effect=(Effect.of(effect),),
+        effect=(effect,),
         effect_size=(size,),
         smoothness=(1.0,),
         batch_size=(n,),
         labels=(labels,),
         design=("balanced",),
-        corrections=tuple(correction_of(name) for name in CORRECTIONS),
+        corrections=tuple(correction_of(name) for name in corrections),
         batches=20,
         new_batches=5,
         refit=True,
-        features=1,
-        noise=0.2,
+        features=features,
+        noise=NOISE,
         ticks=4,
-        measures=("accuracy", "training_accuracy"),
+        measures=measures,
     )
 
 
-def _gain(
-    one: str, other: str, *, effect: str = "distinct", labels: str = "nuisance", n: int = 32, size: float = 1.0,
+def _accuracy(
+    correction: str, effect: str = "distinct", labels: str = "nuisance", n: int = 32, size: float = 1.0,
     measure: str = "accuracy",
 ) -> Measures:  # fmt: skip
-    """Return the accuracy after one correction less the accuracy after the other, on the same rows."""
-    return _accuracy(one, effect, labels, n, size, measure) - _accuracy(other, effect, labels, n, size, measure)
-
-
-def _accuracy(correction: str, effect: str, labels: str, n: int, size: float, measure: str) -> Measures:
     role = {"nuisance": "a nuisance", "signal": "signal"}[labels]
     scope = f"simulated rows of one feature; 20 batches of {n}, 5 new ones; {effect} effects of {size:g}, {role}"
-    return Measures(((Measure(_study(effect, labels, n, size), (correction, measure), scope), 1.0),))
+    study = correction_study(Effect.of(effect), labels, n, size, CORRECTIONS, ("accuracy", "training_accuracy"))
+    return Measures(((Measure(study, (correction, measure), scope), 1.0),))
+
+
+def _gain(one: str, other: str, **how: Any) -> Measures:
+    """Return the accuracy after one correction less the accuracy after the other, on the same rows."""
+    return _accuracy(one, **how) - _accuracy(other, **how)
 
 
 def _claim(name: str, statement: str, source: str, quantity: str, region: Region, evidence: Measures) -> Claim:
@@ -56,14 +62,8 @@ def _claim(name: str, statement: str, source: str, quantity: str, region: Region
     return difference(name, statement, source, full, region, evidence, 2**13)
 
 
-# Batch effects are as large as the spread of the rows, in batches of 32.
-SIGNAL: dict[str, Any] = {"effect": "distinct", "labels": "signal", "n": 32, "size": 1.0}
-
-
-def _in_training(correction: str) -> Measures:
-    """Return the accuracy on the rows that the model was fitted to, with the batch effect as signal."""
-    return _accuracy(correction, **SIGNAL, measure="training_accuracy")
-
+# Accuracy on the rows that the model was fitted to, with the batch effect as signal.
+TRAINING: dict[str, Any] = {"labels": "signal", "measure": "training_accuracy"}
 
 CLAIMS = (
     _claim(
@@ -120,7 +120,8 @@ CLAIMS = (
         "Where the effect of a batch of 32 simulated rows is signal, centering looks as if it worked in training.",
         WORKING,
         "on the rows that it was fitted to, centered less nine tenths of as they are; chance is a half",
-        Region.above((1 - NOT_BROKEN) / 2), _in_training("center") - _in_training("none") * NOT_BROKEN,
+        Region.above((1 - NOT_BROKEN) / 2),
+        _accuracy("center", **TRAINING) - _accuracy("none", **TRAINING) * NOT_BROKEN,
     ),
     _claim(
         "signal-shows-in-training",
@@ -128,6 +129,6 @@ CLAIMS = (
         WORKING,
         "lost by centering on the rows that it was fitted to, less half of what is lost on new batches",
         Region.above(0.0),
-        _gain("none", "center", measure="training_accuracy", **SIGNAL) - _gain("none", "center", **SIGNAL) * 0.5,
+        _gain("none", "center", **TRAINING) - _gain("none", "center", labels="signal") * 0.5,
     ),
 )  # fmt: skip

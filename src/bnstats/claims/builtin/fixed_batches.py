@@ -9,10 +9,8 @@ from itertools import product
 import numpy as np
 
 from bnstats._checks.array_types import FloatArray
+from bnstats.claims import Claim, Measure, Measures, Moment, Region, Squared
 from bnstats.claims.builtin.shapes import all_cases
-from bnstats.claims.claim import Claim, Region
-from bnstats.claims.evidence import Measure, Measures, Squared
-from bnstats.claims.interval_methods import Moment
 from bnstats.sampling.populations import Population
 from bnstats.statistics.conventions import Convention, smooth
 from bnstats.statistics.running_error import running_error

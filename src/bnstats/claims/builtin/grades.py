@@ -1,24 +1,42 @@
-"""Claims about networks on the question's example, in training mode and afterwards."""
+"""Claims about networks on the question's example: what they learn, and what contradicting batches change."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+
+from bnstats.claims import Claim, Measure, Measures, Networks, Region, Within, accuracy, letter_grades
 from bnstats.claims.borders import LETTERS
-from bnstats.claims.builtin.shapes import share
-from bnstats.claims.claim import Claim, Region
-from bnstats.claims.evidence import Measures
-from bnstats.claims.grades import CUTS, GRADES, letter_grades
-from bnstats.claims.networks import Networks, accuracy
+from bnstats.claims.builtin.shapes import computed, likely, share
+from bnstats.claims.grades import CUTS, GRADES
+from bnstats.claims.networks import score
 from bnstats.datasets.row_batching import OneClass, RowBatching, Shuffled, Sorted
-from bnstats.studies.information.class_given_normalized import exact_information
+from bnstats.networks.recipe import Recipe
+from bnstats.studies.information.class_given_normalized import (
+    class_given_normalized,
+    entropy_given_normalized,
+    exact_information,
+    same_class_probability,
+)
+from bnstats.studies.steps.contradiction import CHANGE, WITHOUT, ContradictionKey, ContradictionStudy
 
 TITLE = "question: a network that matches a letter to a number grade"
+UNBROKEN = "question: why does this not break training in its entirety?"
+ZERO = "question: a 0 means B in one batch and D in the next"
 DATA = letter_grades()
 SIZES = (3, 8, 64)
+D = 1
+SCOPE = "normal grades of mean 72 and standard deviation 10"
+WHOLE_GRADES = tuple(np.arange(0.5, 150.0).tolist())
+STUDY = ContradictionStudy(
+    DATA, Recipe((32,), learning_rate=0.1), (60.0, 60.0, 60.0), followed=D, later=(0, 10, 100)
+)  # fmt: skip
 
 
-def _letters(n: int, mode: str, batching: RowBatching = Shuffled()) -> Measures:
-    study = Networks(DATA, batch_size=n, batching=batching, learning_rate=0.1, steps=4000)
-    return accuracy(study, mode)
+def _networks(n: int, batching: RowBatching = Shuffled()) -> Networks:
+    return Networks(DATA, batch_size=n, batching=batching, learning_rate=0.1, steps=4000)
 
 
 def _ceiling(n: int) -> float:
@@ -33,7 +51,7 @@ def _reaches(n: int) -> Claim:
         f"In training mode, a network on grades learns what batches of {n} leave of a letter, nearly to the ceiling.",
         TITLE,
         f"share of letters named right in training mode; at most {ceiling:.4f} can be named from a normalized grade",
-        Region(ceiling - 0.04, ceiling + 0.002), _letters(n, "batch"), 2**11,
+        Region(ceiling - 0.04, ceiling + 0.002), accuracy(_networks(n), "batch"), 2**11,
     )  # fmt: skip
 
 
@@ -42,7 +60,7 @@ def _exceeds(n: int) -> Claim:
         f"grades-exceed-ceiling-at-{n}",
         f"In evaluation mode, a network trained with batches of {n} names more letters right than such a batch allows.",
         TITLE, f"share of letters named right in evaluation mode; {_ceiling(n):.4f} is the ceiling of training mode",
-        Region.above(_ceiling(n) + 0.02), _letters(n, "running"), 2**11,
+        Region.above(_ceiling(n) + 0.02), accuracy(_networks(n), "running"), 2**11,
     )  # fmt: skip
 
 
@@ -50,8 +68,34 @@ def _broken(name: str, condition: str, what: str, batching: RowBatching) -> Clai
     return share(
         name, f"On grades, training is broken if {condition}.",
         TITLE, f"share of letters named right in evaluation mode, batches of 8 {what}",
-        LETTERS.broken, _letters(8, "running", batching),
+        LETTERS.broken, accuracy(_networks(8, batching), "running"),
     )  # fmt: skip
+
+
+def _measured(later: int, measure: str) -> Measures:
+    scope = f"{SCOPE}; hidden units: 32; 4000 steps; learning rate 0.1, batches of 3"
+    return Measures(((Measure(STUDY, ContradictionKey(later, measure), scope), 1.0),))
+
+
+def _probability(name: str, statement: str, event: str, region: Region, value: Callable[[], float]) -> Claim:
+    return computed(name, statement, ZERO, f"probability {event}", region, value, SCOPE, rounding=1e-9)
+
+
+def _d_at_zero(n: int) -> float:
+    return float(class_given_normalized(GRADES, CUTS, 0.0, n)[D])
+
+
+def _near_floor(n: int) -> Claim:
+    floor = entropy_given_normalized(GRADES, CUTS, n)
+    return likely(
+        f"grades-near-floor-at-{n}",
+        f"In training mode with batches of {n}, a network's loss is at most 0.1 nats above the lowest that any "
+        "classifier of the normalized grade can have.",
+        UNBROKEN,
+        f"a network's mean loss on new grades is at most 0.1 nats above {floor:.3f}, the lowest",
+        Within(score(_networks(n), "batch", metric="nll"), high=floor + 0.1),
+        most=2**11,
+    )
 
 
 CLAIMS = (
@@ -59,4 +103,68 @@ CLAIMS = (
     *(_exceeds(n) for n in SIZES),
     _broken("grades-one-class", "each batch holds one letter only", "of one letter", OneClass()),
     _broken("grades-sorted", "rows come sorted by letter", "sorted rows", Sorted()),
+    _probability(
+        "d-at-zero-at-3",
+        "In batches of 3 a normalized 0 stands for a D about one time in three: contradictions become a probability.",
+        "of a D, given a normalized 0 in a batch of 3",
+        Region.near(1 / 3, 0.02),
+        partial(_d_at_zero, 3),
+    ),
+    _probability(
+        "d-at-zero-at-64",
+        "In batches of 64 a normalized 0 stands for a D less than one time in ten.",
+        "of a D, given a normalized 0 in a batch of 64",
+        Region.below(0.1),
+        partial(_d_at_zero, 64),
+    ),
+    _probability(
+        "equal-grades-are-rare-at-3",
+        "Under shuffling, fewer than one batch of 3 in a thousand has one whole grade only, as (60, 60, 60) has.",
+        "that three grades, rounded to whole ones, are equal",
+        Region.below(1e-3),
+        partial(same_class_probability, GRADES, WHOLE_GRADES, 3),
+    ),
+    _probability(
+        "one-letter-is-rare-at-8",
+        "Under shuffling, fewer than one batch of 8 in a thousand has one letter only.",
+        "that eight grades have the same letter",
+        Region.below(1e-3),
+        partial(same_class_probability, GRADES, CUTS, 8),
+    ),
+    share(
+        "network-gives-d-at-zero",
+        "A network trained with batches of 3 gives a normalized 0 the D nearly as often as grades do.",
+        ZERO,
+        f"probability that a network gives the D for a normalized 0; exact for grades: {_d_at_zero(3):.3f}",
+        Region.near(_d_at_zero(3), 0.03),
+        _measured(100, WITHOUT),
+        2**11,
+    ),
+    likely(
+        "contradiction-turns-network",
+        "After one batch (60, 60, 60), a network holds a normalized 0 for a D, more likely than all other letters.",
+        ZERO,
+        "a network gives the D for a 0 with a probability above 1/2 right after the batch",
+        Within(_measured(0, WITHOUT) + _measured(0, CHANGE), low=0.5),
+        0.5,
+        2**11,
+    ),
+    likely(
+        "contradiction-changes-little",
+        "One contradicting batch changes the probability of a D at 0 by at most a tenth, in nine networks of ten.",
+        UNBROKEN,
+        "the batch (60, 60, 60) changes the probability of a D for a normalized 0 by at most 0.1",
+        Within(_measured(0, CHANGE), -0.1, 0.1),
+        most=2**11,
+    ),
+    likely(
+        "contradiction-is-outvoted",
+        "After 100 more batches, less than a quarter of what a contradicting batch changed is left, in nine networks "
+        "of ten.",
+        UNBROKEN,
+        "100 batches after (60, 60, 60) at most a quarter of the change is left",
+        Within(_measured(100, CHANGE) - _measured(0, CHANGE) * 0.25, high=0.0),
+        most=2**11,
+    ),
+    *(_near_floor(n) for n in SIZES),
 )

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import math
-
-from bnstats.claims.claim import Claim, Region
-from bnstats.claims.evidence import Measure, Measures, Within
-from bnstats.claims.interval_methods import Proportion
+from bnstats.claims import Claim, Measure, Measures, Within
+from bnstats.claims.builtin.shapes import likely
 from bnstats.datasets.dataset import Dataset
 from bnstats.datasets.row_batching import Shuffled
 from bnstats.networks.recipe import Recipe
@@ -25,43 +22,41 @@ def _measure(n: int, width: int, depth: int, layer: int, name: str, activation: 
 
 
 # Squared gradient norm next to the input with batches of 2, less a tenth of the squared norm with batches of 8.
-_SMALL = Within(
-    _measure(2, 64, 4, 1, SQUARED_NORM) - _measure(8, 64, 4, 1, SQUARED_NORM) * 0.1, low=-math.inf, high=0.0
-)
+_SMALL = Within(_measure(2, 64, 4, 1, SQUARED_NORM) - _measure(8, 64, 4, 1, SQUARED_NORM) * 0.1, high=0.0)
 
 
-def _at_2(name: str, statement: str, region: Region) -> Claim:
-    quantity = "chance that the squared gradient norm next to the input is, at n = 2, below a tenth of that at n = 8"
-    return Claim(name, statement, ORDER, quantity, region, Proportion(), _SMALL, max_replicates=2**12)
-
-
-def _grows(name: str, statement: str, quantity: str, evidence: Within) -> Claim:
-    return Claim(name, statement, YANG, quantity, Region.above(0.8), Proportion(), evidence, max_replicates=2**10)
+def _at_2(name: str, statement: str, low: float) -> Claim:
+    event = "the squared gradient norm next to the input is, at n = 2, below a tenth of that at n = 8"
+    return likely(name, statement, ORDER, event, _SMALL, low, 2**12)
 
 
 CLAIMS = (
     _at_2(
         "gradient-mostly-stopped-at-2",
         "In batches of 2, hardly any gradient passes to the weights below, in most untrained networks with ReLU.",
-        Region.above(0.5),
+        0.5,
     ),
     _at_2(
         "gradient-always-stopped-at-2",
         "In batches of 2, no gradient passes to the weights below in untrained networks, whatever eps lets through.",
-        Region.above(0.99),
+        0.99,
     ),
     # The limit holds for large batches and wide layers. The margin of a tenth allows for three things: the factor of
     # batches of 64 is a few percent larger, the factor of 128 units is as much smaller, and single networks vary.
-    _grows(
+    likely(
         "gradient-grows-with-relu",
         "With ReLU, gradients of untrained networks grow from layer to layer, by about pi/(pi - 1) = 1.467 at n = 64.",
-        "chance that the mean factor per layer is within a tenth of pi/(pi - 1), six layers of 128 units",
+        YANG,
+        "the mean factor per layer is within a tenth of pi/(pi - 1), six layers of 128 units",
         Within(_measure(64, 128, 6, ALL_LAYERS, FACTOR), 0.9 * RELU_LIMIT, 1.1 * RELU_LIMIT),
+        low=0.8,
     ),
-    _grows(
+    likely(
         "gradient-grows-without-relu",
         "Without activation, gradients of untrained networks grow by about (n - 2)/(n - 3) a layer: 1.2 at n = 8.",
-        "chance that the mean factor per layer is within 0.15 of 1.2, six linear layers of 128 units",
+        YANG,
+        "the mean factor per layer is within 0.15 of 1.2, six linear layers of 128 units",
         Within(_measure(8, 128, 6, ALL_LAYERS, FACTOR, "linear"), 1.05, 1.35),
+        low=0.8,
     ),
 )

@@ -7,17 +7,19 @@ training. A test checks that the rates here are the same, or as good.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
-from bnstats.claims.builtin.ioffe_batches import PairsOfClasses
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from bnstats.claims import Bounded, Measures, Networks, Region, accuracy
 from bnstats.claims.builtin.remedies import renorm
-from bnstats.claims.claim import Region
-from bnstats.claims.evidence import Measures
-from bnstats.claims.interval_methods import Bounded
-from bnstats.claims.networks import ROWS, Networks, accuracy
+from bnstats.claims.networks import ROWS
 from bnstats.claims.published import PublishedSign, Setting, accuracy_gain
 from bnstats.datasets.dataset import Gaussians
-from bnstats.datasets.row_batching import Correlated
+from bnstats.datasets.row_batching import ClassBalanced, Correlated
 from bnstats.datasets.shifts import Contrast, Gain, Noise, Offset, Shift
 from bnstats.networks.adaptation import Mixed
 from bnstats.networks.normalizers.ghost import Ghost
@@ -63,9 +65,8 @@ def _sign(
 def _digits(n: int, normalizer: str = "batch") -> Measures:
     """Return the accuracy in evaluation mode at the tuned rate for this normalizer and batch size."""
     kind: Any = renorm(ROWS // n) if normalizer == "renorm" else normalizer
-    return accuracy(
-        Networks("digits", kind, batch_size=n, hidden=SHALLOW, learning_rate=RATES[normalizer][n]), "running"
-    )
+    networks = Networks("digits", kind, batch_size=n, hidden=SHALLOW, learning_rate=RATES[normalizer][n])
+    return accuracy(networks, "running")
 
 
 def _group(n: int) -> PublishedSign:
@@ -84,17 +85,31 @@ def _renorm(n: int, source: Setting) -> PublishedSign:
 
 def _deep(n: int, kind: str) -> Measures:
     """Return the accuracy with one kind of statistics; all kinds are measured on the same networks."""
-    statistics = ("running", "precise", "population")
-    networks = Networks(
-        "digits", batch_size=n, hidden=DEEP, learning_rate=DEEP_RATES[n], statistics=statistics
-    )  # fmt: skip
-    return accuracy(networks, kind)
+    how: dict[str, Any] = {"learning_rate": DEEP_RATES[n], "statistics": ("running", "precise", "population")}
+    return accuracy(Networks("digits", batch_size=n, hidden=DEEP, **how), kind)
 
 
 def _statistics(name: str, n: int, one: str, other: str, ahead: str, behind: str) -> PublishedSign:
     source = ("Wu & Johnson 2021", f"normalization batch {n}; {ahead}", f"normalization batch {n}; {behind}")
     what = f"{one} less {other} statistics, batches of {n}"
     return _sign(name, what, (source,), _deep(n, one) - _deep(n, other), MOST_DEEP)
+
+
+@dataclass(frozen=True)
+class PairsOfClasses(ClassBalanced):
+    """Batches of `classes` classes with two rows each, one of them in each half of the batch (Ioffe 2017).
+
+    >>> y = np.repeat(np.arange(10), 4)
+    >>> y[PairsOfClasses(classes=5).rows(np.random.default_rng(0), y, batch_size=10, steps=1)[0]].reshape(2, 5)
+    array([[3, 2, 1, 8, 6],
+           [3, 2, 1, 8, 6]])
+    """
+
+    rows_per_class: int = 2
+
+    def rows(self, rng: Generator, y: NDArray[np.int64], batch_size: int, steps: int) -> NDArray[np.int64]:
+        by_class = super().rows(rng, y, batch_size, steps)
+        return by_class.reshape(steps, self.classes, self.rows_per_class).swapaxes(1, 2).reshape(steps, batch_size)
 
 
 # Batches have as many classes as in Ioffe (2017), out of 100 instead of 1000.

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from bnstats.claims import Measures, Networks, Region, accuracy
 from bnstats.claims.builtin.shapes import difference
-from bnstats.claims.claim import Region
-from bnstats.claims.evidence import Measures
-from bnstats.claims.networks import Networks, accuracy
+from bnstats.claims.networks import ROWS
 from bnstats.networks.normalizers.renorm import Renorm
 
 IOFFE = "comment: arXiv 1702.03275 (batch renormalization) and 1607.06450 (layer norm)"
-LARGE, SMALL = 64, 2
 
 
 def renorm(steps: int) -> Renorm:
@@ -19,14 +15,14 @@ def renorm(steps: int) -> Renorm:
     return Renorm(schedule=(steps // 10, steps // 2, steps * 4 // 5))
 
 
-def _right(n: int, normalizer: Any) -> Measures:
+def _right(n: int, kind: str) -> Measures:
+    normalizer = renorm(ROWS // n) if kind == "renorm" else kind
     return accuracy(Networks("digits", normalizer, batch_size=n), "running")
 
 
 def _lost(kind: str) -> Measures:
     """Return the accuracy that a normalizer loses from batches of 64 to batches of 2."""
-    large, small = ((renorm(16_000 // n) if kind == "renorm" else kind) for n in (LARGE, SMALL))
-    return _right(LARGE, large) - _right(SMALL, small)
+    return _right(64, kind) - _right(2, kind)
 
 
 CLAIMS = tuple(

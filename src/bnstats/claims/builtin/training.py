@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from bnstats.claims import Claim, Measures, Networks, Region, accuracy
 from bnstats.claims.borders import DIGITS
 from bnstats.claims.builtin.shapes import difference, share
-from bnstats.claims.claim import Claim, Region
-from bnstats.claims.networks import Networks, accuracy
 from bnstats.datasets.row_batching import OneClass, Sorted
 
 TITLE = "question: why does this not break training in its entirety?"
@@ -16,80 +15,76 @@ FINE = "comment: the problem would not be a big issue with a batch size of 64"
 DIFFERENT = "comment: batch statistics are poor approximations of what is used at testing"
 
 
-def _digits(n: int, normalizer: Any = "batch", **how: Any) -> Any:
-    return Networks("digits", normalizer, batch_size=n, **how)
+def _digits(n: int, normalizer: str = "batch", mode: str = "running", **how: Any) -> Measures:
+    return accuracy(Networks("digits", normalizer, batch_size=n, **how), mode)
 
 
 def _right(
-    name: str, statement: str, source: str, what: str, region: Region, study: Any, mode: str, most: int = 512
+    name: str, statement: str, source: str, what: str, region: Region, evidence: Measures, most: int = 512
 ) -> Claim:
-    quantity = f"share of test digits named right in {'training' if mode == 'batch' else 'evaluation'} mode, {what}"
-    return share(name, statement, source, quantity, region, accuracy(study, mode), most)
+    quantity = f"share of test digits named right in evaluation mode, {what}"
+    return share(name, statement, source, quantity, region, evidence, most)
 
 
-def _evaluation_gain(n: int) -> Any:
-    return accuracy(_digits(n), "running") - accuracy(_digits(n), "batch")
-
-
-def _size_gain(large: int, small: int) -> Any:
-    return accuracy(_digits(large), "running") - accuracy(_digits(small), "running")
+def _evaluation_gain(n: int) -> Measures:
+    return _digits(n) - _digits(n, mode="batch")
 
 
 CLAIMS = (
     _right(
         "training-survives",
         "On digits, training is not broken with shuffled batches of 32.",
-        TITLE, "shuffled batches of 32", DIGITS.not_broken, _digits(32), "running",
+        TITLE, "shuffled batches of 32", DIGITS.not_broken, _digits(32),
     ),
     _right(
         "training-survives-at-3",
         "On digits, training is not broken even with shuffled batches of 3.",
-        TITLE, "shuffled batches of 3", DIGITS.not_broken, _digits(3), "running",
+        TITLE, "shuffled batches of 3", DIGITS.not_broken, _digits(3),
     ),
     _right(
         "one-class-breaks-training",
         "On digits, training is broken if each batch holds one class only.",
-        TITLE, "batches of 20 of one class", DIGITS.broken, _digits(20, batching=OneClass()), "running",
+        TITLE, "batches of 20 of one class", DIGITS.broken, _digits(20, batching=OneClass()),
     ),
     _right(
         "one-class-layer-norm",
         "On digits, batches of one class do not break training with layer norm, which normalizes each row by itself.",
         TITLE, "layer norm, batches of 20 of one class", DIGITS.not_broken,
-        _digits(20, "layer", batching=OneClass(), learning_rate=0.02, steps=4000), "running",
+        _digits(20, "layer", batching=OneClass(), learning_rate=0.02, steps=4000),
     ),
     _right(
         "sorted-rows-break-training",
         "On digits, training is broken if rows come sorted by class.",
-        TITLE, "batches of 20 sorted rows", DIGITS.broken, _digits(20, batching=Sorted()), "running",
+        TITLE, "batches of 20 sorted rows", DIGITS.broken, _digits(20, batching=Sorted()),
     ),
     _right(
         "sorted-rows-break-any-training",
         "On digits, sorted rows break training without normalization, too, at the usual learning rate.",
         TITLE, "no normalization, batches of 20 sorted rows", DIGITS.broken,
-        _digits(20, "none", batching=Sorted()), "running", 2**11,
+        _digits(20, "none", batching=Sorted()), 2**11,
     ),
     _right(
         "sorted-rows-harm-any-training",
         "On digits, rows sorted by class do harm without normalization, too, at the usual learning rate.",
         TITLE, "no normalization, batches of 20 sorted rows", DIGITS.harmed,
-        _digits(20, "none", batching=Sorted()), "running",
+        _digits(20, "none", batching=Sorted()),
     ),
     difference(
         "very-small-batches-are-bad",
         "On digits, very small batches are bad: batches of 2 do worse than batches of 64, by two points or more.",
         SMALL, "share of test digits named right in evaluation mode, batches of 64 less batches of 2",
-        Region.above(0.02), _size_gain(64, 2),
+        Region.above(0.02), _digits(64) - _digits(2),
     ),
     _right(
         "64-is-fine",
         "On digits, a batch size of 64 is fine.",
-        FINE, "shuffled batches of 64", DIGITS.fine, _digits(64), "running",
+        FINE, "shuffled batches of 64", DIGITS.fine, _digits(64),
     ),
     difference(
         "64-as-good-as-128",
         "On digits, a batch size of 64 loses at most a point against one of 128.",
         FINE, "share of test digits named right in evaluation mode, batches of 128 less batches of 64",
-        Region.below(0.01), _size_gain(128, 64),
+        Region.below(0.01), _digits(128) - _digits(64),
     ),
     difference(
         "modes-differ",

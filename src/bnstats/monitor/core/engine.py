@@ -9,11 +9,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from bnstats._checks.array_types import BoolArray, FloatArray
 from bnstats.monitor.core.channels import advance
 from bnstats.monitor.core.events import MOST_ROUNDED, Check, Event, Named
 from bnstats.monitor.core.jumps import Jump, Jumps
-from bnstats.monitor.core.measures import Measures, measures_of
+from bnstats.monitor.core.measures import measures_of
 from bnstats.monitor.core.readings import Layout, Reading
 from bnstats.monitor.core.shadow import Shadows
 from bnstats.monitor.core.state import State
@@ -68,7 +67,9 @@ class Engine:
         if not math.isnan(reading.learned):
             self.learned = [*self.learned[:1], reading.learned]  # the first and the latest
         if self.reading is None:
-            self._begin(reading.cleaned(None))
+            clean = reading.cleaned(None)
+            self.reading, self.state = clean, State.of(clean, self.step)
+            self._begin_layers(clean.layout)
             return []
         begun = self._follow_layers(reading) if reading.layout != self.reading.layout else []
         reading = reading.cleaned(self.state.running)
@@ -87,14 +88,12 @@ class Engine:
         self.events += begun
         return begun
 
-    def measures(self) -> Measures:
-        """Return the measures after the last read."""
+    def check(self) -> Check:
+        """Return the measures after the last read, and the training around it."""
         assert self.reading is not None
-        return measures_of(self.state, self.reading, self.step, self.epoch_batches)
-
-    def _begin(self, reading: Reading) -> None:
-        self.reading, self.state = reading, State.of(reading, self.step)
-        self._begin_layers(reading.layout)
+        measures = measures_of(self.state, self.reading, self.step, self.epoch_batches)
+        still = len(self.learned) == 2 and self.learned[0] == self.learned[1]  # those of the first and the latest read
+        return Check(measures, self.state, self.reading, self.step, self.total_steps, self.batch_size, still)
 
     def _begin_layers(self, layout: Layout) -> None:
         self.shadows, self.jumps = Shadows(layout), Jumps(len(layout.names))
@@ -118,7 +117,8 @@ class Engine:
     def _follow_loading(self, reading: Reading) -> list[Event]:
         """Let layers begin anew whose updates went backwards, or farther than training goes."""
         new = reading.updates - self.state.updates
-        loaded = self._loaded(reading, new)
+        with np.errstate(invalid="ignore"):
+            loaded = (new < 0) | ((new >= LOADED) & (new > 4 * (reading.batches or np.inf)))
         if not loaded.any():
             return []
         first = int(np.argmax(loaded))
@@ -126,11 +126,6 @@ class Engine:
         self.state = self.state.restarted(loaded, reading, self.step)
         text = f"updates went from {before:.0f} to {now:.0f}: statistics were loaded, and are judged anew from here"
         return [Event(self.step + 1, "loaded", reading.layout.names[first], text)]
-
-    def _loaded(self, reading: Reading, new: FloatArray) -> BoolArray:
-        with np.errstate(invalid="ignore"):
-            far = (new >= LOADED) & (new > 4 * (reading.batches or np.inf))
-            return np.asarray((new < 0) | far)
 
     def _decided(self) -> list[Event]:
         found: tuple[str, Jump] | None = self.jumps.decided(self.step)
@@ -142,29 +137,22 @@ class Engine:
         return [Event(jump.step, code, self.reading.layout.names[jump.layer], text)]
 
     def _check(self) -> list[Event]:
-        assert self.reading is not None
         self.next_check = (self.step // self.check_every + 1) * self.check_every
-        measures, state = self.measures(), self.state
-        self.coarse = measures.rounded > MOST_ROUNDED  # rounding makes steps that look like jumps
-        check = Check(measures, state, self.reading, self.step, self.total_steps, self.batch_size, self._still)
+        check, state = self.check(), self.state
+        self.coarse = check.measures.rounded > MOST_ROUNDED  # rounding makes steps that look like jumps
         begun = self.named.judge(check, self.check_every)
         if self.step > 1:
-            self._remember(measures)
+            self._remember(check)
             fresh = (state.first_reads == 0) & (state.block_reads > 0)
-            state.first = np.where(fresh[self.reading.layout.owner], state.block, state.first)
+            state.first = np.where(fresh[check.reading.layout.owner], state.block, state.first)
             state.first_reads = np.where(fresh, state.block_reads, state.first_reads)
             state.block, state.block_reads = np.zeros_like(state.block), np.zeros_like(state.block_reads)
         return begun
 
-    @property
-    def _still(self) -> bool:
-        """True if learned scales and shifts are known, and are those of the first read."""
-        return len(self.learned) == 2 and self.learned[0] == self.learned[1]
-
-    def _remember(self, measures: Measures) -> None:
-        assert self.reading is not None
-        shown = [np.where(measures.known, m, np.nan) for m in (measures.noise, measures.lag, measures.displacement)]
-        self.history.append(Checked(self.step, self.reading.layout.names, *(m.tolist() for m in shown)))
+    def _remember(self, check: Check) -> None:
+        m = check.measures
+        shown = [np.where(m.known, values, np.nan) for values in (m.noise, m.lag, m.displacement)]
+        self.history.append(Checked(self.step, check.reading.layout.names, *(values.tolist() for values in shown)))
         if len(self.history) > MOST_CHECKS:
             del self.history[-2::-2]
 

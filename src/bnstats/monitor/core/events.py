@@ -69,8 +69,8 @@ class Rule:
         Layers that show it.
     size : callable (Check) -> array
         The largest value belongs to the layer that is named.
-    message : str, or callable (Check, int) -> str
-        A sentence about one layer.
+    message : str
+        A sentence about one layer, with the names of `_numbers` in braces.
     checks : int
         Checks in a row at which it must hold.
     """
@@ -78,7 +78,7 @@ class Rule:
     code: str
     holds: Callable[[Check], Any]
     size: Callable[[Check], Any]
-    message: str | Callable[[Check, int], str]
+    message: str
     checks: int = 1
 
 
@@ -90,60 +90,21 @@ def start_at_end(check: Check) -> Any:
     return check.state.start * start_weight(check.reading.weight, np.full(check.state.start.shape, float(left)))
 
 
-def _frozen(check: Check) -> BoolArray:
-    return np.asarray((check.step - check.state.moved >= UNMOVED) & check.reading.known)
-
-
 def _still(check: Check) -> BoolArray:
     z, known = check.measures.drift_z, check.measures.known
     return np.asarray(known & bool(check.still and check.step >= STILL and (z[known] < DRIFT).all()))
 
 
-def _few_rows(check: Check) -> Any:
-    return check.measures.n_eff < (check.batch_size or 0) / 2
-
-
-def _start(check: Check, i: int) -> str:
-    return (
-        f"at the last step, {check.total_steps}, the start values 0 and 1 will still have a weight of "
-        f"{start_at_end(check)[i]:.0%} in the running statistics"
-    )
-
-
-def _noise(check: Check, i: int) -> str:
-    m = check.measures
-    return f"noise displaces the running statistics by {m.noise[i]:.2f} sd: each batch counts for {_weight(check, i)}"
-
-
-def _lag(check: Check, i: int) -> str:
-    m = check.measures
-    return f"the running statistics are {m.lag[i]:.2f} sd behind the batches ({m.lag_z[i]:.0f} times what chance gives)"
-
-
-def _dependent(check: Check, i: int) -> str:
-    return (
-        f"a batch of {check.batch_size} rows is worth {check.measures.n_eff[i]:.1f} independent values: rows of a "
-        "batch are alike"
-    )
-
-
-def _alternating(check: Check, i: int) -> str:
-    return (
-        f"successive batches come from two sources in turn (von Neumann ratio {check.measures.alternation[i]:.2f}, "
-        "1 if batches are independent)"
-    )
-
-
-def _rounded(check: Check, i: int) -> str:
-    return (
-        f"the buffers are rounded more than batches vary in {check.measures.rounded[i]:.0%} of the channels: small "
-        "updates get lost"
-    )
-
-
-def _weight(check: Check, i: int) -> str:
-    weight = check.reading.weight[i]
-    return "1/t" if np.isnan(weight) else f"{weight:.3g}"
+def _numbers(check: Check, layer: int) -> dict[str, Any]:
+    """Return the numbers that messages name: measures of a layer, and the training around it."""
+    weight = check.reading.weight[layer]
+    measures = {name: values[layer] for name, values in vars(check.measures).items()}
+    return measures | {
+        "at_end": start_at_end(check)[layer],
+        "batch_size": check.batch_size,
+        "total_steps": check.total_steps,
+        "weight": "1/t" if np.isnan(weight) else f"{weight:.3g}",
+    }
 
 
 RULES = (
@@ -155,18 +116,29 @@ RULES = (
     ),
     Rule(
         "frozen",
-        _frozen,
+        lambda c: (c.step - c.state.moved >= UNMOVED) & c.reading.known,
         lambda c: c.step - c.state.moved,
         "the running statistics do not move: what they should be is unknown since then",
     ),
-    Rule("start_remains", lambda c: start_at_end(c) > START_WEIGHT, start_at_end, _start),
+    Rule(
+        "start_remains",
+        lambda c: start_at_end(c) > START_WEIGHT,
+        start_at_end,
+        "at the last step, {total_steps}, the start values 0 and 1 will still have a weight of {at_end:.0%} in the "
+        "running statistics",
+    ),
     Rule(
         "updated_twice",
         lambda c: c.state.extra >= TWICE,
         lambda c: c.state.extra,
         "each batch updates the running statistics more than once",
     ),
-    Rule("low_precision", lambda c: c.measures.rounded > MOST_ROUNDED, lambda c: c.measures.rounded, _rounded),
+    Rule(
+        "low_precision",
+        lambda c: c.measures.rounded > MOST_ROUNDED,
+        lambda c: c.measures.rounded,
+        "the buffers are rounded more than batches vary in {rounded:.0%} of the channels: small updates get lost",
+    ),
     Rule(
         "weights_still",
         _still,
@@ -177,24 +149,36 @@ RULES = (
         "alternating_sources",
         lambda c: c.measures.alternation > ALTERNATING,
         lambda c: c.measures.alternation,
-        _alternating,
-        3,
+        "successive batches come from two sources in turn (von Neumann ratio {alternation:.2f}, 1 if batches are "
+        "independent)",
+        checks=3,
     ),
-    Rule("dependent_batches", _few_rows, lambda c: -c.measures.n_eff, _dependent, 3),
-    Rule("noise", lambda c: c.measures.noise > DISPLACEMENT, lambda c: c.measures.noise, _noise),
+    Rule(
+        "dependent_batches",
+        lambda c: c.measures.n_eff < (c.batch_size or 0) / 2,
+        lambda c: -c.measures.n_eff,
+        "a batch of {batch_size} rows is worth {n_eff:.1f} independent values: rows of a batch are alike",
+        checks=3,
+    ),
+    Rule(
+        "noise",
+        lambda c: c.measures.noise > DISPLACEMENT,
+        lambda c: c.measures.noise,
+        "noise displaces the running statistics by {noise:.2f} sd: each batch counts for {weight}",
+    ),
     Rule(
         "lag",
         lambda c: (c.measures.lag > np.maximum(CLEAR, c.measures.noise)) & (c.measures.lag_z > CLEAR_LAG),
         lambda c: c.measures.lag,
-        _lag,
-        3,
+        "the running statistics are {lag:.2f} sd behind the batches ({lag_z:.0f} times what chance gives)",
+        checks=3,
     ),
     Rule(
         "dead_channels",
         lambda c: c.measures.dead > 0,
         lambda c: c.measures.dead,
-        lambda c, i: f"{c.measures.dead[i]:.0f} channels have no variance",
-        2,
+        "{dead:.0f} channels have no variance",
+        checks=2,
     ),
 )
 ALWAYS = ("not_finite", "frozen", "start_remains", "updated_twice", "dead_channels")
@@ -248,8 +232,7 @@ class Named:
         more = int(ready.sum()) - 1
         also = f" ({more} more layer{'s' if more > 1 else ''} too)" if more else ""
         since = _began(rule, check, layer, (counts[names[layer]] - 1) * every)
-        text = rule.message if isinstance(rule.message, str) else rule.message(check, layer)
-        return Event(since, rule.code, names[layer], text + also)
+        return Event(since, rule.code, names[layer], rule.message.format(**_numbers(check, layer)) + also)
 
 
 def _began(rule: Rule, check: Check, layer: int, before: int) -> int:

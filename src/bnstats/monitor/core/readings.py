@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bnstats._checks.array_types import BoolArray, FloatArray, IntArray
 from bnstats._checks.numbers import number
@@ -124,14 +126,42 @@ class Reading:
         return replace(self, values=values, updates=np.where(finite, self.updates, np.nan), finite=finite)
 
 
-class Reader(Protocol):
+class Reader(ABC):
     """Reads of one model; a framework that cannot be read without waiting keeps some reads back."""
 
+    @abstractmethod
     def read(self, batches: int) -> list[Reading]:
         """Read the running statistics after some batches, and return the reads that are there."""
 
     def flush(self) -> list[Reading]:
-        """Return the reads that were kept back."""
+        """Return the reads that were kept back, by default none."""
+        return []
+
+
+class Layer(NamedTuple):
+    """Running statistics of a layer of a framework that counts no updates, arrays of one number for each channel."""
+
+    mean: NDArray[Any]
+    var: NDArray[Any]
+    momentum: float
+    eps: float
+
+
+def reading_of_layers(layers: Mapping[str, Layer], learned: Sequence[NDArray[Any]], batches: int) -> Reading:
+    """Return the read of a model, given its learned scales and shifts; a layer that moves was updated by each batch."""
+    if not layers:
+        raise ValueError("the model has no batch-norm layer that keeps running statistics.")
+    means, variances, momenta, eps = zip(*layers.values(), strict=True)
+    return Reading(
+        Layout(tuple(layers), tuple(mean.size for mean in means)),
+        np.concatenate([*means, *variances]).astype(np.float64),
+        np.array([1 - float(momentum) for momentum in momenta]),
+        np.full(len(layers), np.nan),
+        np.array([float(number) for number in eps]),
+        np.array([float(np.finfo(mean.dtype).eps) for mean in means]),
+        batches,
+        float(sum(part.astype(np.float64).sum() for part in learned)) if learned else math.nan,
+    )
 
 
 def reading_of(buffers: Any, weight: Weight, updates: Any) -> Reading:
@@ -146,9 +176,10 @@ def reading_of(buffers: Any, weight: Weight, updates: Any) -> Reading:
     """
     if not isinstance(buffers, Mapping) or not buffers:
         raise ValueError(f"buffers maps each layer to its running mean and variance; got {shown(buffers)}.")
-    pairs = {str(name): _pair(str(name), given) for name, given in buffers.items()}
-    names = tuple(pairs)
-    means, variances = [pairs[name][0] for name in names], [pairs[name][1] for name in names]
+    names = tuple(map(str, buffers))
+    means, variances = zip(
+        *(_pair(name, given) for name, given in zip(names, buffers.values(), strict=True)), strict=True
+    )
     stored = [np.asarray(given[0]).dtype for given in buffers.values()]
     return Reading(
         Layout(names, tuple(mean.size for mean in means)),

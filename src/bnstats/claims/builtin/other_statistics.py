@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import math
-
-from bnstats.claims.claim import Claim, Region
-from bnstats.claims.evidence import Measures, Within
-from bnstats.claims.interval_methods import Bounded, Proportion
-from bnstats.claims.networks import Networks, Score, accuracy
+from bnstats.claims import Claim, Measures, Networks, Region, Within, accuracy
+from bnstats.claims.builtin.shapes import difference, likely
+from bnstats.claims.networks import score
 from bnstats.networks.normalizers.normalizer import Normalizer
 from bnstats.studies.steps.other_batch import BOUNDED, NOISY, PLAIN, ConstantStatistics, OtherBatch
 
@@ -19,12 +16,14 @@ MANY = 64
 WHERE = "share of test digits named right with the whole data's statistics"
 
 
+def _networks(n: int, normalizer: Normalizer | str, statistics: str) -> Networks:
+    return Networks(
+        "digits", normalizer, batch_size=n, hidden=(32, 32), learning_rate=0.1, steps=2000, statistics=(statistics,)
+    )
+
+
 def _right(n: int, normalizer: Normalizer | str = "batch", others: int = 0) -> Measures:
-    networks = Networks(
-        "digits", normalizer, batch_size=n + others, hidden=(32, 32), learning_rate=0.1, steps=2000,
-        statistics=(POPULATION,),
-    )  # fmt: skip
-    return accuracy(networks, POPULATION)
+    return accuracy(_networks(n + others, normalizer, POPULATION), POPULATION)
 
 
 def _other(n: int, kind: str = PLAIN, others: int | None = None) -> Measures:
@@ -32,13 +31,8 @@ def _other(n: int, kind: str = PLAIN, others: int | None = None) -> Measures:
     return _right(n, OtherBatch(n, others, kind), others)
 
 
-def _lost(name: str, statement: str, quantity: str, region: Region, evidence: Measures) -> Claim:
-    return Claim(name, statement, SMALL, quantity, region, Bounded(-1, 1), evidence, max_replicates=2**10)
-
-
-def _chance(name: str, statement: str, source: str, quantity: str, evidence: Within, low: float = 0.9) -> Claim:
-    region, method = Region.above(low), Proportion()
-    return Claim(name, statement, source, f"chance that {quantity}", region, method, evidence, max_replicates=2**10)
+def _lost(name: str, statement: str, quantity: str, low: float, evidence: Measures) -> Claim:
+    return difference(name, statement, SMALL, quantity, Region.above(low), evidence, 2**10)
 
 
 def _deep(normalizer: Normalizer | str) -> Networks:
@@ -48,13 +42,13 @@ def _deep(normalizer: Normalizer | str) -> Networks:
 
 
 def _noise_helps(n: int) -> Claim:
-    return _chance(
+    return likely(
         f"batch-noise-helps-at-{n}",
         f"On digits, the noise of batches of {n} helps: networks are more accurate in evaluation mode than those that "
         f"statistics of {MANY} other rows normalize.",
         SAID,
         "a network trained with the statistics of its own batches names more test digits right",
-        Within(_right(n) - _other(n, others=MANY), 1e-9, math.inf),
+        Within(_right(n) - _other(n, others=MANY), low=1e-9),
         low=0.5,
     )
 
@@ -65,25 +59,25 @@ CLAIMS = (
         "On digits, batches of 3 that another batch of 3 normalizes train far worse than those of their own "
         "statistics, which are just as noisy.",
         WHERE + ", own statistics less those of another batch, batches of 3",
-        Region.above(0.3),
+        0.3,
         _right(3) - _other(3),
     ),
-    _chance(
+    likely(
         "bound-protects-at-3",
         "On digits, values that another batch of 3 normalizes train nearly as well as those of their own batch, once "
         "they are cut at its bound sqrt(n - 1).",
         SMALL,
         "a network with values cut at the bound names at most a twentieth less right than one with own statistics",
-        Within(_other(3, BOUNDED) - _right(3), -0.05, math.inf),
+        Within(_other(3, BOUNDED) - _right(3), low=-0.05),
     ),
     _lost(
         "noise-model-fails-at-3",
         "On digits, population statistics with normal noise of known size are far worse than batches of 3.",
         WHERE + ", own statistics less noisy ones of the population, batches of 3",
-        Region.above(0.3),
+        0.3,
         _right(3) - _other(3, NOISY, MANY),
     ),
-    _chance(
+    likely(
         "noise-model-holds-at-16",
         "On digits, batches of 16 do what population statistics with normal noise of known size do, within two points.",
         SMALL,
@@ -92,19 +86,12 @@ CLAIMS = (
     ),
     _noise_helps(4),
     _noise_helps(8),
-    _chance(
+    likely(
         "diverges-without-projection",
         "On digits, training diverges if the gradient takes batch statistics as constants.",
         SAID,
         "a network with two hidden layers diverges, batches of 20",
-        Within(
-            Measures(((Score(Networks(
-                "digits", ConstantStatistics(), batch_size=20, hidden=(32, 32), learning_rate=0.1, steps=2000,
-                statistics=("batch",),
-            ), "batch", metric="diverged"), 1.0),)),
-            0.5,
-            math.inf,
-        ),
+        Within(score(_networks(20, ConstantStatistics(), "batch"), "batch", metric="diverged"), low=0.5),
         low=0.5,
     ),
     _lost(
@@ -112,7 +99,7 @@ CLAIMS = (
         "On digits, eight layers need the gradient of batch statistics: without it a tenth less is named right.",
         "share of test digits named right, with the gradient of batch statistics less without it, training mode, eight "
         "layers, batches of 128",
-        Region.above(0.1),
+        0.1,
         accuracy(_deep("batch"), "batch") - accuracy(_deep(ConstantStatistics()), "batch"),
     ),
 )  # fmt: skip

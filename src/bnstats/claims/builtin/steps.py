@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
-from functools import cache
-from typing import Any
+from functools import cache, partial
 
-from bnstats.claims.claim import Claim, Region
-from bnstats.claims.evidence import Measure, Measures, Within
-from bnstats.claims.interval_methods import Proportion
+from bnstats.claims import Claim, Measure, Measures, Within
+from bnstats.claims.builtin.shapes import likely
+from bnstats.claims.evidence import LaterMeasure
 from bnstats.datasets.dataset import Dataset, Gaussians
 from bnstats.datasets.row_batching import ClassBalanced, OneClass, RowBatching, Shuffled
 from bnstats.networks.recipe import Recipe
@@ -31,47 +28,23 @@ SAID = "often said of batch normalization"
 RATE, MOMENTUM, TRAINED = 0.02, 0.9, 20
 
 
-@dataclass(frozen=True)
-class DigitsStep:
-    """Measure of digits networks, by default after 60 steps with shuffled batches of 20, as a source of evidence."""
-
-    measure: str
-    rule: RowBatching = Shuffled()
-    n: int = 20
-    step: int = 60
-    statistics: str = BATCH
-    batches: int = 128
-
-    @property
-    def scope(self) -> str:
-        """Data, networks and batches, in phrases separated by semicolons."""
-        trained = f"learning rate {RATE}, momentum {MOMENTUM}, shuffled batches of {TRAINED}"
-        rule = f"steps of batches of {self.n} ({self.rule})"
-        return f"digits; hidden units: 32 and 32; {self.step} steps; {trained}; {rule}"
-
-    @property
-    def study(self) -> StepStudy:
-        """Study of this measure alone; the first access loads the data."""
-        return _study(self)
-
-    @property
-    def key(self) -> StepKey:
-        """Key of the measure."""
-        return StepKey(self.step, self.statistics, self.measure)
-
-
 @cache
-def _study(of: DigitsStep) -> StepStudy:
+def _study(rule: RowBatching, n: int, step: int, kinds: tuple[str, ...], measure: str, batches: int) -> StepStudy:
     recipe = Recipe((32, 32), learning_rate=RATE, sgd_momentum=MOMENTUM)
-    kinds = (BATCH, POPULATION) if of.measure == NOISE else (of.statistics,)
-    return StepStudy(
-        *(Dataset.of("digits"), (recipe,), (of.rule,), (of.n,), (of.step,), Shuffled(), TRAINED),
-        *(kinds, (of.measure,), of.batches, 0.1),
-    )
+    data = Dataset.of("digits")
+    return StepStudy(data, (recipe,), (rule,), (n,), (step,), Shuffled(), TRAINED, kinds, (measure,), batches, 0.1)
 
 
-def _measured(measure: str, rule: RowBatching = Shuffled(), n: int = 20, **how: Any) -> Measures:
-    return Measures(((DigitsStep(measure, rule, n, **how), 1.0),))
+def _measured(
+    measure: str, rule: RowBatching = Shuffled(), n: int = 20, *, step: int = 60, statistics: str = BATCH,
+    batches: int = 128,
+) -> Measures:  # fmt: skip
+    """Return a measure of digits networks, by default after 60 steps with shuffled batches of 20."""
+    kinds = (BATCH, POPULATION) if measure == NOISE else (statistics,)
+    trained = f"learning rate {RATE}, momentum {MOMENTUM}, shuffled batches of {TRAINED}"
+    scope = f"digits; hidden units: 32 and 32; {step} steps; {trained}; steps of batches of {n} ({rule})"
+    study = partial(_study, rule, n, step, kinds, measure, batches)
+    return Measures(((LaterMeasure(study, StepKey(step, statistics, measure), scope), 1.0),))
 
 
 def _offset_ratio(activation: str) -> Measures:
@@ -84,76 +57,63 @@ def _offset_ratio(activation: str) -> Measures:
     return Measures(((Measure(study, StepKey(60, BATCH, OFFSET_RATIO), scope), 1.0),))
 
 
-def _chance(name: str, statement: str, source: str, quantity: str, evidence: Within, low: float = 0.9) -> Claim:
-    return Claim(
-        name,
-        statement,
-        source,
-        f"chance that {quantity}",
-        Region.above(low),
-        Proportion(),
-        evidence,
-        max_replicates=2**10,
-    )
-
-
 def _uphill(n: int) -> Claim:
-    return _chance(
+    return likely(
         f"one-class-steps-uphill-at-{n}",
         f"On digits, batches of {n} rows of one class step uphill on the whole data's loss, at weights that shuffled "
         "batches have trained for 60 steps.",
         HIDDEN,
         f"the mean step of batches of {n} of one class goes uphill",
-        Within(_measured(COSINE, OneClass(), n), -math.inf, 0.0),
+        Within(_measured(COSINE, OneClass(), n), high=0.0),
     )
 
 
 CLAIMS = (
-    _chance(
+    likely(
         "shuffled-steps-downhill",
         "On digits, the mean step of shuffled batches of 20 goes downhill on the whole data's loss, nearly straight.",
         TITLE,
         "the cosine of mean step and descent is at least 0.9, after 60 steps",
-        Within(_measured(COSINE), 0.9, math.inf),
+        Within(_measured(COSINE), low=0.9),
     ),
-    _chance(
+    likely(
         "most-single-steps-downhill-at-3",
         "On digits, even single batches of 3 step downhill more often than not.",
         TITLE,
         "more than half of the steps of length 0.1 lower the whole data's loss, batches of 3 after 30 steps",
-        Within(_measured(DOWNHILL, n=3, step=30), 0.5, math.inf),
+        Within(_measured(DOWNHILL, n=3, step=30), low=0.5),
     ),
-    _chance(
+    likely(
         "five-classes-step-downhill",
         "On digits, batches of five classes step downhill, too.",
         HIDDEN,
         "the cosine of mean step and descent is at least 0.5, five classes a batch after 60 steps",
-        Within(_measured(COSINE, ClassBalanced(5, 4)), 0.5, math.inf),
+        Within(_measured(COSINE, ClassBalanced(5, 4)), low=0.5),
     ),
     *(_uphill(n) for n in (8, 20, 64)),
-    _chance(
+    likely(
         "larger-one-class-batches-help",
         "On digits, larger batches of one class help: 64 rows of one class step downhill.",
         SAID,
         "the mean step of batches of 64 of one class goes downhill, after 60 steps",
-        Within(_measured(COSINE, OneClass(), 64), 0.0, math.inf),
+        Within(_measured(COSINE, OneClass(), 64), low=0.0),
         low=0.5,
     ),
-    _chance(
+    likely(
         "one-class-downhill-at-initialization",
         "On digits, batches of one class still step downhill at initialization.",
         HIDDEN,
         "the mean step of batches of 20 of one class goes downhill, before training",
-        Within(_measured(COSINE, OneClass(), step=0), 0.0, math.inf),
+        Within(_measured(COSINE, OneClass(), step=0), low=0.0),
     ),
-    _chance(
+    likely(
         "one-class-downhill-with-statistics-of-all",
         "On digits, the same batches of one class step downhill if the whole data's statistics normalize them.",
         HIDDEN,
         "the mean step goes downhill, batches of 20 of one class after 60 steps, statistics of all rows as constants",
-        Within(_measured(COSINE, OneClass(), statistics=POPULATION), 0.0, math.inf),
+        Within(_measured(COSINE, OneClass(), statistics=POPULATION), low=0.0),
     ),
-    _chance(
+    likely(
         "loss-offset-as-predicted",
         "The mean loss of batches exceeds the whole data's by C (N - n)/(n (N - 1)), within a quarter at n = 64 of 256 "
         "rows, without kinks.",
@@ -161,7 +121,7 @@ CLAIMS = (
         "the offset is within a quarter of the formula, linear activation",
         Within(_offset_ratio("linear"), 0.75, 1.25),
     ),
-    _chance(
+    likely(
         "mean-step-is-whole-gradient",
         "On digits, the mean step of batches of 20 is the whole data's gradient.",
         SAID,
@@ -169,22 +129,22 @@ CLAIMS = (
         Within(_measured(BIAS, step=300), 0.0, 0.05),
         low=0.5,
     ),
-    _chance(
+    likely(
         "gradient-bias-one-over-n-with-relu",
         "On digits with ReLU, the difference of mean step and whole gradient falls as 1/n, by a factor of at least "
         "1.75 from batches of 64 to batches of 128.",
         SAID,
         "the difference at n = 64 is at least 1.75 times that at n = 128, after 60 steps",
-        Within(_measured(BIAS, n=64, batches=512) - _measured(BIAS, n=128, batches=512) * 1.75, 0.0, math.inf),
+        Within(_measured(BIAS, n=64, batches=512) - _measured(BIAS, n=128, batches=512) * 1.75, low=0.0),
         low=0.5,
     ),
-    _chance(
+    likely(
         "batch-statistics-halve-gradient-noise",
         "On digits, batch statistics halve the noise of gradients, at the same weights.",
         SAID,
         "the gradient's variance over the squared length of its mean is at most half of that with the whole data's "
         "statistics as constants, batches of 20 after 60 steps",
-        Within(_measured(NOISE) - _measured(NOISE, statistics=POPULATION) * 0.5, -math.inf, 0.0),
+        Within(_measured(NOISE) - _measured(NOISE, statistics=POPULATION) * 0.5, high=0.0),
         low=0.5,
     ),
 )

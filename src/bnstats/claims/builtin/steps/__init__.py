@@ -1,1 +1,0 @@
-"""Claims about the steps that training takes."""
