@@ -1,6 +1,10 @@
-"""Files that pytest leaves alone, and those of `pytest -m quick`, the loop while working: a part of every room.
+"""Files that pytest leaves alone, those of `pytest -m quick`, the loop while working, and those that begin.
 
-All of quick takes at most two minutes on two cores. What is marked `slow` in a quick file is left out.
+All of quick takes at most two minutes on two cores, and is a part of every room. What is marked `slow` in a quick file
+is left out.
+
+A worker of `pytest -n` gets whole files: what the tests of a file share is made once. The longest files come first, so
+that workers end together.
 """
 
 from __future__ import annotations
@@ -38,10 +42,37 @@ QUICK = {
     "studies": ("mismatch", "rates", "slopes", "leave_one_batch_out"),
     "testing": ("testing",),
 }
+# More than ten seconds of one core each, in this order.
+LONGEST = {
+    "analyses": ("analyses", "figures", "interrupts", "headlines"),
+    "recipes": ("recipes",),
+    "docs": ("code_blocks",),
+    "claims": ("ledger", "step_claims"),
+    "studies": (
+        *("controlled_estimates", "gradients", "batch_effects", "running_stats", "convergence", "mismatch"),
+        *("visible_tails", "information"),
+    ),
+    "testing": ("testing",),
+    "simulation": (
+        *("study", "control_variates", "workers", "faults", "far_values", "paired_errors", "summaries"),
+        *("store_damage", "store"),
+    ),
+    "sampling": ("scipy_families", "populations"),
+    "cli": ("new_study",),
+}
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Give whole files to workers, in the order of the tests, unless something else is asked for."""
+    if getattr(config.option, "dist", "no") == "load":
+        config.option.dist, config.option.loadscopereorder = "loadfile", False
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests of quick files, but for those that are slow."""
+    """Begin with the longest files, and mark the tests of quick files, but for those that are slow."""
+    longest = [TESTS / room / f"test_{name}.py" for room, names in LONGEST.items() for name in names]
+    rank = {path: place for place, path in enumerate(longest)}
+    items.sort(key=lambda item: rank.get(Path(item.path), len(rank)))
     files = {TESTS / room / f"test_{name}.py" for room, names in QUICK.items() for name in names}
     for item in items:
         if Path(item.path) in files and not item.get_closest_marker("slow"):
