@@ -1,8 +1,8 @@
 """Errors of differences: what intervals by the t law hold, what is known to be 0, and what nobody knows.
 
-Coverage is counted over SEEDS runs, whose truth is computed without the package: fewer than the binomial quantile at
-1e-9 for 93 % are no chance. Power: at two groups the normal law covers 70 %, and errors of independent numbers, or with
-(G - 1) / G left out, are held to the formula itself.
+Coverage is counted over RUNS conditions, each with draws of its own, whose truth is computed without the package: fewer
+than the binomial quantile at 1e-9 for 93 % are no chance. Power: at two groups the normal law covers 70 %, and errors
+of independent numbers, or with (G - 1) / G left out, are held to the formula itself.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from bnstats.simulation.precision.paired_errors import (
 )
 from bnstats.simulation.result import Result, Simulation
 
-SEEDS = 250
+RUNS = 250
 QUICK = {"precision": None, "progress": False}
 
 
@@ -37,11 +37,12 @@ class Pairs(bn.Study):
 
     summaries: ClassVar = ("bias", "se", "median_abs_error")
     heavy: bool = False
+    runs: int = 1
     names: tuple[str, ...] = ("x", "y", "twin", "copy", "shifted", "a", "b")
     asked: tuple[str, ...] = summaries
 
     def conditions(self):
-        return [{"n": 1}]
+        return [{"run": run} for run in range(self.runs)]
 
     def size(self, condition):
         return 400
@@ -85,14 +86,15 @@ TRUE = {"bias": 0.1, "se": math.hypot(1.1, 0.1) - 1}
 def test_intervals_of_paired_differences_hold_the_truth(blocks: int) -> None:
     """Whether from one block, which is split, or from few: errors of few groups carry their degrees of freedom."""
     only = {"names": ("x", "y"), "asked": tuple(TRUE)}
-    tables = [compared("y", "x", blocks, seed, **only) for seed in range(SEEDS)]
+    found = compared("y", "x", blocks, runs=RUNS, **only)
     for summary, true in TRUE.items():
-        rows = pd.DataFrame([table.loc[summary] for table in tables]).astype(float)
+        rows = found.loc[summary].astype({"value": float, "mcse": float})
+        assert len(rows) == RUNS
         assert rows["paired"].all()
         assert (rows["mcse_df"] == (15 if blocks in (1, 24) else blocks - 1)).mean() > 0.9  # else the sum of both
         z = (rows["value"] - true) / rows["mcse"]
         held = np.abs(z) < stats.t.isf(0.025, rows["mcse_df"])
-        assert held.sum() > stats.binom.ppf(1e-9, SEEDS, 0.93), (summary, held.mean())
+        assert held.sum() > stats.binom.ppf(1e-9, RUNS, 0.93), (summary, held.mean())
         # E[mcse²] is the variance of the difference: a quarter off would be twelve standard errors for 15 groups.
         if blocks in (1, 24):
             ratio = (rows["mcse"] ** 2).mean() / rows["value"].var()
@@ -100,14 +102,18 @@ def test_intervals_of_paired_differences_hold_the_truth(blocks: int) -> None:
 
 
 def test_a_run_of_one_block_is_paired_as_well_as_one_of_many() -> None:
-    """As independent numbers, these had an error seven times as large; the table itself does not change."""
+    """As independent numbers, these had an error seven times as large; the table itself does not change.
+
+    The jackknife says too much of a median of 25 replicates: in 400 runs, the ratio is 1.43, with a standard error of
+    10 % for 20 runs. The others are 1.00 and 0.96, with 4 and 7 %.
+    """
     one, many = (
-        [compared("y", "x", blocks, seed, names=("x", "y"))["mcse"] * math.sqrt(blocks) for seed in range(20)]
-        for blocks in (1, 16)
+        compared("y", "x", blocks, names=("x", "y"), runs=20)["mcse"] * math.sqrt(blocks) for blocks in (1, 16)
     )
-    ratio = pd.concat(one, axis=1).mean(axis=1) / pd.concat(many, axis=1).mean(axis=1)
+    ratio = one.groupby("summary").mean() / many.groupby("summary").mean()
     assert set(ratio.index) == {"bias", "se", "median_abs_error"}
-    assert ratio.between(0.75, 1.33).all()  # 20 jackknives of 16 groups: 4 % each
+    assert ratio[["bias", "se"]].between(0.7, 1.4).all()
+    assert 0.8 < ratio["median_abs_error"] < 2.2
 
 
 def test_the_jackknife_of_a_mean_is_its_standard_error() -> None:
