@@ -18,9 +18,9 @@ from bnstats.claims.builtin.published import CLASSES, PairsOfClasses
 from bnstats.plots.colors import EVALUATION, NORMALIZERS, TRAINING
 from bnstats.plots.elements import in_percent, theme
 
-SIZE, STEPS = 20, 2000
+SIZE, STEPS, STEPS_QUICK = 20, 2000, 200
 RATES, RATES_QUICK = (0.0003, 0.001, 0.003, 0.01, 0.03, 0.1), (0.003, 0.03)
-NETWORKS = {"dataset": "digits", "batch_sizes": SIZE, "hidden": (32, 32), "sgd_momentum": 0.9, "steps": STEPS}
+NETWORKS = {"dataset": "digits", "batch_sizes": SIZE, "hidden": (32, 32), "sgd_momentum": 0.9}
 RULES = {
     "Rows in random order": bn.Shuffled(),
     "Nine rows in ten repeat the class before": bn.Correlated(phi=0.9),
@@ -35,7 +35,6 @@ MANY_TRAINING = {
     "dataset": CLASSES,
     "batch_sizes": 32,
     "hidden": (64, 64, 64),
-    "steps": 2000,
 }
 MANY_RATES, MANY_RATES_QUICK = (0.1, 0.3, 1.0), (0.3,)
 FEW_CLASSES = "Two rows of each of 5 of 10 classes"
@@ -61,25 +60,28 @@ MARKS = {
 
 def simulate(options: Options) -> pd.DataFrame:
     """Accuracy in training and in evaluation mode, by batching rule, normalizer and learning rate."""
-    rates, many = (RATES_QUICK, MANY_RATES_QUICK) if options.quick else (RATES, MANY_RATES)
-    normalizers = ["batch", _renorm(STEPS), "layer", "none"]
+    full, quick = (RATES, MANY_RATES, STEPS), (RATES_QUICK, MANY_RATES_QUICK, STEPS_QUICK)
+    rates, many, steps = quick if options.quick else full
+    normalizers = ["batch", _renorm(steps), "layer", "none"]
     pairs = {"batching": PairsOfClasses(classes=5), "batch_sizes": 10, "learning_rate": rates}
     runs: dict[str, dict[str, Any]] = {
         name: NETWORKS | {"normalizers": normalizers, "batching": rule, "learning_rate": rates}
         for name, rule in RULES.items()
     }
-    runs[FEW_CLASSES] = NETWORKS | pairs | {"normalizers": ["batch", bn.normalizers.Ghost(5), _renorm(STEPS)]}
+    runs[FEW_CLASSES] = NETWORKS | pairs | {"normalizers": ["batch", bn.normalizers.Ghost(5), _renorm(steps)]}
     runs[MANY_CLASSES] = MANY_TRAINING | {
-        "normalizers": ["batch", bn.normalizers.Ghost(16), _renorm(MANY_TRAINING["steps"])],
+        "normalizers": ["batch", bn.normalizers.Ghost(16), _renorm(steps)],
         "batching": PairsOfClasses(classes=16),
         "learning_rate": many,
     }
     frames = [
-        _accuracies(name, given, options, CHOOSING.get(name, FEW)).assign(panel=name, stage="choice")
+        _accuracies(name, given | {"steps": steps}, options, CHOOSING.get(name, FEW)).assign(panel=name, stage="choice")
         for name, given in runs.items()
     ]
     frames += [
-        _reported(name, runs[name], frame, options) for name, frame in zip(runs, frames, strict=True) if name in SHOWN
+        _reported(name, runs[name] | {"steps": steps}, frame, options)
+        for name, frame in zip(runs, frames, strict=True)
+        if name in SHOWN
     ]
     frame = pd.concat(frames, ignore_index=True)
     first = ["panel", "stage"]

@@ -54,7 +54,7 @@ def simulate(options: Options) -> pd.DataFrame:
     runs = [run for run in runs if run[2]["batch_sizes"]]
     frames = []
     for number, (panel, networks, given) in enumerate(runs):
-        settings = options.study(f"mismatch-{number}", full={"max_replicates": networks}, quick={"max_replicates": 4})
+        settings = options.study(f"mismatch-{number}", full={"max_replicates": networks}, quick={"max_replicates": 2})
         measured = bn.measure_mismatch(DATA, **{"precision": None} | settings | given)
         variance = "biased" if given.get("convention") == biased else "unbiased"
         steps = given.get("steps", LATE)

@@ -28,7 +28,7 @@ SOURCES = ("claims",)
 PUBLISHED = {name: claim for name, claim in CLAIMS.items() if isinstance(claim, PublishedSign)}
 # Opposite signs come first.
 VERDICTS = (SIGNS[REFUTED], SIGNS[UNDECIDED], SIGNS[SUPPORTED])
-QUICK_NETWORKS = 8
+QUICK_NETWORKS = 2
 # Characters in a line of a label.
 WIDTH = 60
 

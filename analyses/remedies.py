@@ -23,6 +23,7 @@ from bnstats.plots.elements import MARKERS, in_percent, log2_ticks, log_errors, 
 
 SIZES, FEW = (2, 4, 8, 16, 32, 64, 128), (2, 64, 128)
 ROWS, STEPS = 16_000, 500
+ROWS_QUICK, STEPS_QUICK = 4000, 100
 MARGIN, ASKED = 0.005, 64
 # Whose loss in small batches is sought.
 QUESTIONS = {"equal rows": "batch", "deep": "batch", "parts": "ghost", "equal steps": "batch", "control": "group"}
@@ -68,9 +69,9 @@ class Training:
         return accuracy.assign(**labels, normalizer=normalizer.name)
 
 
-def trainings(n: int) -> dict[Training, tuple[bn.normalizers.Normalizer, ...]]:
+def trainings(n: int, rows: int = ROWS, steps: int = STEPS) -> dict[Training, tuple[bn.normalizers.Normalizer, ...]]:
     """The same number of rows seen, the same number of steps, and the same of both: parts of a batch of 128."""
-    seen, large = ROWS // n, SIZES[-1]
+    seen, large = rows // n, SIZES[-1]
     ghost = [bn.normalizers.Ghost(8)] if n > 8 else []
     renorm = bn.normalizers.Renorm(schedule=(seen // 10, seen // 2, seen * 4 // 5))  # the default's, for so many steps
     frozen = bn.normalizers.Frozen(after=seen // 2)
@@ -78,17 +79,18 @@ def trainings(n: int) -> dict[Training, tuple[bn.normalizers.Normalizer, ...]]:
     return {
         Training("equal rows", n, n, seen): (bn.normalizers.Batch(), *others),
         Training("deep", n, n, seen, (64, 64, 64)): (bn.normalizers.Batch(),),
-        Training("parts", n, large, ROWS // large): (bn.normalizers.Ghost(n),),
-        Training("equal steps", n, n, STEPS): (bn.normalizers.Batch(),),
-        Training("control", n, n, STEPS): (bn.normalizers.Group(),),
+        Training("parts", n, large, rows // large): (bn.normalizers.Ghost(n),),
+        Training("equal steps", n, n, steps): (bn.normalizers.Batch(),),
+        Training("control", n, n, steps): (bn.normalizers.Group(),),
     }
 
 
 def simulate(options: Options) -> pd.DataFrame:
     """Accuracies at the best of the learning rates, which other networks chose; and those that chose."""
     frames = []
-    for n in FEW if options.quick else SIZES:
-        for training, normalizers in trainings(n).items():
+    sizes, length = (FEW, (ROWS_QUICK, STEPS_QUICK)) if options.quick else (SIZES, (ROWS, STEPS))
+    for n in sizes:
+        for training, normalizers in trainings(n, *length).items():
             for normalizer in normalizers:
                 frames += chosen_and_reported(training, normalizer, options)
     return pd.concat(frames, ignore_index=True)[COLUMNS.split()]
@@ -149,7 +151,7 @@ def _draw_errors(ax: Axes, rows: pd.DataFrame) -> None:
     log2_ticks(ax, SIZES)
     log_errors(ax)
     ax.set(xlabel="batch size", ylabel="test error, evaluation mode (%)")
-    ax.set_title(f"{ROWS} rows seen, each learning rate tuned")
+    ax.set_title(f"{(rows['batch_size'] * rows['steps']).max()} rows seen, each learning rate tuned")
     ax.legend(loc="upper right")
 
 
