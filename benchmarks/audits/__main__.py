@@ -1,7 +1,8 @@
 """Share of models in which an audit names what is wrong: `python -m benchmarks.audits`.
 
 Rows are appended to a file and are not made again, so that a campaign can be interrupted. Two processes divide it by
-`--part 1/2` and `--part 2/2`. Seeds from 100 on are those on which the audit was developed.
+`--part 1/2` and `--part 2/2`. Seeds 1 to 5 are held out: no threshold was chosen on them. Seeds from 100 on are those
+on which the audit was developed. Seed 0 was looked at before the last changes, so that it counts as one of these.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ def main(argv: list[str] | None = None) -> None:
     """Run a campaign and print what came of it."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.audits", description=__doc__)
     parser.add_argument(
-        "--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4], help="seeds of the models (default: 0 to 4)"
+        "--seeds", type=int, nargs="+", default=[1, 2, 3, 4, 5], help="seeds of the models (default: 1 to 5)"
     )
     parser.add_argument("--tables", nargs="+", default=list(TABLES), choices=list(TABLES))
     parser.add_argument("--kinds", nargs="*", help="only kinds whose name contains one of these")

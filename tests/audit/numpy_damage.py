@@ -101,6 +101,39 @@ def stale() -> Damaged:
     return Damaged(moved(sound()))
 
 
+def uncounted() -> Net:
+    """A sound network whose layers do not count their updates, as in Keras and Flax."""
+    net = sound("keras")
+    net.counts = False
+    return net
+
+
+def stale_uncounted() -> Damaged:
+    return Damaged(moved(uncounted()))
+
+
+def few_rows() -> Damaged:
+    """Statistics of two batches of six rows, in a network without counters."""
+    net = updated(updated(uncounted(), batches(1, 6, 32), weight=1.0), batches(1, 6, 33), weight=0.5)
+    return Damaged(changed(net, lambda norm: vars(norm).update(weight=0.1)), batches(100, 6, 6))
+
+
+def toward_start() -> Damaged:
+    """One layer's statistics are nearer to the start values, along another line than updates take."""
+
+    def nearer(norm: Any) -> None:
+        kept = np.random.default_rng(3).uniform(0.1, 0.9, (2, len(norm.mean)))
+        norm.mean, norm.var = kept[0] * norm.mean, 1 + kept[1] * (norm.var - 1)
+
+    return Damaged(changed(uncounted(), nearer, slice(1)))
+
+
+def short_last_batch() -> Damaged:
+    """The last update, which weighs half, saw two rows."""
+    net = updated(sound(), batches(20, 32, 34), weight=0.5)
+    return Damaged(updated(net, batches(1, 2, 35)), batches(60, 32, 6))
+
+
 def large_variances() -> Damaged:
     return Damaged(changed(sound("keras"), lambda norm: vars(norm).update(var=norm.var * 2)))
 

@@ -99,13 +99,17 @@ class Dropout:
 
 @dataclass
 class Net:
-    """A chain of layers. `skips` leaves out each norm with this probability, `streams` calls it once for each part."""
+    """A chain of layers. `skips` leaves out each norm with this probability, `streams` calls it once for each part.
+
+    `counts` is whether layers tell how often they were updated.
+    """
 
     parts: list[Any]
     convention: str = "torch"
     updating: bool = True
     skips: float = 0.0
     streams: int = 1
+    counts: bool = True
     rng: np.random.Generator = field(default_factory=lambda: np.random.default_rng(0))
     seen: dict[str, list[Moments]] = field(default_factory=dict)
 
@@ -200,8 +204,9 @@ class NumpyModel:
     @property
     def layers(self) -> Sequence[Layer]:
         return [
-            Layer(n.name, len(n.mean), n.eps, n.weight, n.updates, not n.always, self._calls[n.name])
+            Layer(n.name, len(n.mean), n.eps, n.weight, updates, not n.always, self._calls[n.name])
             for n in self._net.norms
+            for updates in (n.updates if self._net.counts else None,)
             if n.name in self._calls
         ]
 

@@ -56,7 +56,10 @@ class TorchModel:
         self._by_name = {layer.name: layer for layer in self.found}
         self._by_identity = {id(layer.statistics[0]): layer for layer in self.found if layer.statistics}
         self._by_place = {layer.places[0]: layer for layer in self.found if layer.places}
-        watched = [layer for layer in self.found if layer.own or layer.statistics is None]
+        # Calls without running statistics are known by their module alone, as where tracking was turned off later.
+        watched = [
+            x for x in self.found if x.own or x.statistics is None or not getattr(x.module, "track_running_stats", True)
+        ]
         self._watched = {layer.name: layer.module for layer in watched if layer.module is not None}
 
     @property

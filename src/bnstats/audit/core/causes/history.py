@@ -11,7 +11,16 @@ from bnstats._checks.array_types import FloatArray
 from bnstats.audit.core import kinds
 from bnstats.audit.core.causes.cause import Cause, Evidence, recalibrated
 from bnstats.audit.core.history.nulls import draw, exponential_weights, stored_values
-from bnstats.audit.core.history.origin import ORIGINS, accepted, apart, distance, equal_weights, origins, rejected
+from bnstats.audit.core.history.origin import (
+    ORIGINS,
+    accepted,
+    apart,
+    distance,
+    equal_weights,
+    of_a_short_batch,
+    origins,
+    rejected,
+)
 from bnstats.audit.core.judging.case import Case
 from bnstats.audit.core.kinds import Kind
 from bnstats.audit.core.protocol import Statistics
@@ -53,7 +62,7 @@ def start_remains(case: Case) -> Evidence | None:
 
 def stale(case: Case) -> Evidence | None:
     """Running statistics that no batches at these weights can give, and averages of batches that gain."""
-    if not rejected(case) or not case.explains(case.gain("averaged")):
+    if not rejected(case) or of_a_short_batch(case) or not case.explains(case.gain("averaged")):
         return None
     tests = origins(case)
     least = {null: min(t[null].p for t in tests.values() if not np.isnan(t[null].p)) for null in ORIGINS}

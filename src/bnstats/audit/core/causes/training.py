@@ -60,7 +60,7 @@ def variance_convention(case: Case) -> Evidence | None:
     if case.convention.ddof != 1 or not case.usable:
         return None
     gained = case.gain("biased")
-    if not case.explains(gained):
+    if not (gained.low > 0 and case.explains(gained)):
         return None
     n = min(float(np.mean(m.n)) for m in case.train[case.usable[0]][next(iter(case.running))])
     text = f"Stored variances are larger than those that training divides by, by n/(n - 1) in each layer, {n:g} values."

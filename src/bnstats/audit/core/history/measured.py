@@ -18,6 +18,8 @@ from bnstats.statistics.norm_borders import START_WEIGHT
 
 # Differences of means in standard deviations that are rounding.
 SAME = 1e-3
+# Without a counter, start values are seen only where little else separates running statistics from averaged batches.
+LEFT_OVER = 0.03
 
 
 @dataclass(eq=False)
@@ -121,7 +123,10 @@ class Measured:
 
     @cached_property
     def start_weight(self) -> dict[str, float]:
-        """Weight of the start values in each layer, from the measured rate and the counter; else as statistics show."""
+        """Weight of the start values in each layer, from the measured rate and the counter; else as statistics show.
+
+        Nan where there is no counter and statistics show something else than start values.
+        """
         found = {}
         for name, rate in self.rates.items():
             passes = self.passes.get(name)
@@ -134,7 +139,8 @@ class Measured:
             elif passes is not None:
                 found[name] = float((1 - rate) ** passes)
             else:
-                found[name] = self._fitted_start_weight(name)
+                weight, left_over = self._fitted_start_weight(name)
+                found[name] = weight if left_over < LEFT_OVER else float("nan")
         return found
 
     @cached_property
@@ -145,20 +151,24 @@ class Measured:
         """
         left = {}
         for name, weight in self.start_weight.items():
-            shown = self._fitted_start_weight(name) if START_WEIGHT < weight < 1 else np.nan
+            shown = self._fitted_start_weight(name)[0] if START_WEIGHT < weight < 1 else np.nan
             if abs(shown - weight) < 0.5 * weight:
                 left[name] = weight
         return left
 
-    def _fitted_start_weight(self, name: str) -> float:
-        """Return the weight with which start values and averaged batches come closest to the running statistics."""
+    def _fitted_start_weight(self, name: str) -> tuple[float, float]:
+        """Return the weight with which start values and averaged batches come closest to the running statistics.
+
+        Beside it stands the share of the squared distance from averaged batches that this leaves over.
+        """
         if name not in self.averaged_all:
-            return float("nan")
+            return float("nan"), float("nan")
         running, made, start = self.running[name], self.averaged_all[name], self.convention.start
         scale = made.var + 1e-30
         off = np.concatenate([(running.mean - made.mean) / np.sqrt(scale), running.var / scale - 1])
         to = np.concatenate([(start[0] - made.mean) / np.sqrt(scale), start[1] / scale - 1])
-        return float(np.clip(np.sum(off * to) / max(np.sum(np.square(to)), 1e-30), 0, 1))
+        weight = float(np.clip(np.sum(off * to) / max(np.sum(np.square(to)), 1e-30), 0, 1))
+        return weight, float(np.sum(np.square(off - weight * to)) / max(np.sum(np.square(off)), 1e-30))
 
     @cached_property
     def averaged_all(self) -> Kind:

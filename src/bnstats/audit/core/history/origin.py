@@ -8,17 +8,33 @@ import numpy as np
 
 from bnstats._checks.array_types import FloatArray
 from bnstats.audit.core import kinds
-from bnstats.audit.core.history.nulls import NullTest, compare, exponential_weights, pooled_values, stored_values
+from bnstats.audit.core.history.nulls import (
+    FEWEST,
+    NullTest,
+    compare,
+    exponential_weights,
+    pooled_values,
+    stored_values,
+)
 from bnstats.audit.core.judging.case import Case
 from bnstats.audit.core.kinds import of_layer
 from bnstats.audit.core.protocol import Statistics
+from bnstats.audit.core.trees import rows_of
 from bnstats.statistics.displacement import displacement
 from bnstats.statistics.moments import Moments
+from bnstats.statistics.norm_borders import DISPLACEMENT
 
 ORIGINS = ("running", "averaged", "pooled", "population")
 # How often chance may reject a healthy model, all layers taken together.
 FALSE_ALARM = 0.01
 UNKNOWN = NullTest(np.nan, np.nan)
+# Squared distances of layers from averaged batches, in units of a batch's variance, that noise makes alike: all layers
+# have seen the same batches. The largest over the least.
+ALIKE = 10.0
+# Squared distance, in the same units, up to which running statistics may be those of a single batch.
+SINGLE = 1.3
+# Squared distances of means and variances that chance makes of expected ones; variances of two rows have long tails.
+SHORT = (4.0, 16.0)
 
 
 def origins(case: Case) -> dict[str, dict[str, NullTest]]:
@@ -38,9 +54,7 @@ def _origins(case: Case) -> dict[str, dict[str, NullTest]]:
 def _of_batches(case: Case, name: str) -> dict[str, NullTest]:
     found = dict.fromkeys(ORIGINS, UNKNOWN)
     rate, layer = case.rates.get(name, np.nan), next(x for x in case.layers if x.name == name)
-    seen = [
-        reduce(Moments.merge, of_layer([case.train[k]], name)) for k in case.usable if case.train[k].get(name)
-    ]  # several calls in one pass count as one batch
+    seen = _batches(case, name)
     if not seen:
         return found
     running = case.running[name]
@@ -63,11 +77,64 @@ def _of_batches(case: Case, name: str) -> dict[str, NullTest]:
     return found
 
 
+def _batches(case: Case, name: str) -> list[Moments]:
+    """Return the moments of each batch in a layer; several calls in one pass count as one batch."""
+    return [reduce(Moments.merge, of_layer([case.train[k]], name)) for k in case.usable if case.train[k].get(name)]
+
+
 def equal_weights(case: Case, name: str) -> FloatArray:
-    """Return the weights of an average: of as many batches as the counter has, at most as many as there are here."""
+    """Return the weights of an average: of as many batches as the counter has, at most as many as there are here.
+
+    Where no layer has a counter, it is of as few batches as running statistics look like.
+    """
     passes, most = case.passes.get(name), max(len(case.usable), 1)
-    count = most if not passes else min(max(round(passes), 1), most)
+    count = min(max(round(passes), 1), most) if passes else most
+    if passes is None and not any(case.passes.values()):
+        far = distance_in_batches(case)
+        if far is not None and far < SINGLE:
+            count = min(max(round(1 / max(far - 1 / most, 1 / most)), 1), most)
     return np.full(count, 1 / count)
+
+
+def distance_in_batches(case: Case) -> float | None:
+    """Return the squared distance of running statistics from averaged batches, over the variance of single batches.
+
+    An average of n batches is 1/n off, in every layer. None where layers differ more than such noise does.
+    """
+    far = [float(np.mean(parts)) for parts in _in_batches(case)]
+    return float(np.mean(far)) if far and max(far) <= ALIKE * min(far) else None
+
+
+def of_a_short_batch(case: Case) -> bool:
+    """Return True if a last update from a batch of two rows may have put running statistics where they are.
+
+    A loader's last batch may be that short. Where updates weigh little, that would not matter.
+    """
+    rate = max(case.rates.values(), default=0.0)
+    if not rate / np.sqrt(2) > DISPLACEMENT:
+        return False
+    rows = np.mean([rows_of(case.batches[k]) for k in case.usable])
+    noise = rate**2 * np.array([rows / 2, rows - 1])
+    return all(bool(np.all(parts <= SHORT * noise)) for parts in _in_batches(case))
+
+
+def _in_batches(case: Case) -> list[FloatArray]:
+    """Return mean squared distances of means and of variances in each layer, over the variance of single batches."""
+    found: list[FloatArray] = case.once("in batches", _measured_in_batches)
+    return found
+
+
+def _measured_in_batches(case: Case) -> list[FloatArray]:
+    far = []
+    for name, (mean, var) in case.running.items():
+        values = stored_values(_batches(case, name), case.convention.ddof)
+        if len(values) < FEWEST:
+            return []
+        between = values.var(axis=0, ddof=1)
+        off = np.square(np.concatenate([mean, var]) - values.mean(axis=0))
+        squares = np.divide(off, between, out=np.zeros_like(off), where=between > 0)
+        far.append(squares.reshape(2, -1).mean(axis=1))
+    return far
 
 
 def population_tests(case: Case) -> dict[str, NullTest]:

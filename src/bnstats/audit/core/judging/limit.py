@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bnstats.audit.core import kinds
+from bnstats.audit.core.kinds import Kind
+from bnstats.audit.core.protocol import Statistics
 from bnstats.audit.core.recalibration import Precision
 from bnstats.audit.core.result import Estimate
 from bnstats.audit.core.scoring.intervals import with_error
@@ -17,6 +19,9 @@ from bnstats.audit.core.trees import chunks, rows_of
 
 if TYPE_CHECKING:
     from bnstats.audit.core.judging.case import Case
+
+PARTS = 4
+"""Parts of what statistics are made from, which leave three contrasts."""
 
 QUADRATIC = 0.1
 """Displacement by noise up to which its cost grows with its square, in standard deviations of normalized values."""
@@ -34,72 +39,102 @@ def displacement(case: Case) -> float:
 def limit_gains(case: Case) -> dict[str, Estimate] | None:
     """Return the gain of each kind of statistics over the running ones if it were made from unlimited rows.
 
-    Noise in statistics of N rows costs C / N. Those of either half cost C / N more on average, while terms that are
-    linear in the noise cancel. That difference is added to the gain of each kind, row by row. Batch statistics have no
-    limit, as they are what they are.
+    Statistics of parts of the rows show the noise of all of them: contrasts of the parts, scaled to have its variance.
+    Statistics that are moved by a contrast, forth and back, lose on average what noise costs, which is added to the
+    gain of each kind, row by row. The difference of both scores shows the error that noise leaves in a gain. Batch
+    statistics have no limit, as they are what they are.
 
     Returns
     -------
     dict of str to Estimate or None
         Gains; None if a single batch is all that statistics are made from, and cannot be cut in two.
     """
-    halves = [_halves(case, fold) for fold in case.trial.folds]
-    if not all(halves):
+    noises = [_noises(case, fold) for fold in case.trial.folds]
+    if not all(noises):
         return None
-    whole = case.scores("population")[case.metric]
-    one, other = (_scored(case, [parts[side] for parts in halves]) for side in (0, 1))
-    places = sorted((k, fold) for fold, held in enumerate(case.trial.folds) for k in held.held)
-    shares = [_rows(halves[fold][0]) / sum(map(_rows, halves[fold])) for _, fold in places]
-    cost = [_cost(*rows) for rows in zip(whole, one, other, shares, strict=True)]
-    se = _se_of_statistics(one, other, [fold for _, fold in places], shares)
-    running = case.scores("running")[case.metric]
+    whole, running = case.scores("population")[case.metric], case.scores("running")[case.metric]
+    number = min(map(len, noises))
+    pairs = [[_moved(case, [noise[j] for noise in noises], sign) for sign in (1, -1)] for j in range(number)]
+    sides = [rows for pair in pairs for rows in pair]
+    cost = [
+        _sum([(1.0, rows[0]), *((-1 / len(sides), side) for side in rows[1:])])
+        for rows in zip(whole, *sides, strict=True)
+    ]
+    se = float(np.sqrt(np.maximum(np.mean([_variance(case, *pair) for pair in pairs]), 0)))
     found = {}
     for kind in case.steps[1:]:
         rows = case.scores(kind)[case.metric]
         if kind == "batch":
             found[kind] = gain(rows, running)
         else:
-            found[kind] = with_error(gain([_added(a, c) for a, c in zip(rows, cost, strict=True)], running), se)
+            limit = gain([_sum([(1.0, a), (1.0, c)]) for a, c in zip(rows, cost, strict=True)], running)
+            found[kind] = with_error(limit, se, number * len(noises))
     return found
 
 
-def _se_of_statistics(one: list[RowScores], other: list[RowScores], folds: list[int], shares: list[float]) -> float:
-    """Return the standard error of a gain by the noise of the statistics, which rows of the other half do not show.
+def _noises(case: Case, fold: Fold) -> list[Kind]:
+    """Return contrasts of the statistics of parts of a fold's rows, each with the variance of those of all rows.
 
-    Linear in the noise, the scores of two halves with parts w and 1 - w of the rows differ by d, whose square is the
-    variance of the score with all rows over w (1 - w).
+    Parts with shares w have statistics with a variance of 1 / w times that of all. Contrasts are orthogonal to each
+    other and to the mean of the parts.
     """
-    total, variance = sum(rows.weights.sum() for rows in one), 0.0
-    for fold in set(folds):
-        here = [k for k, of in enumerate(folds) if of == fold]
-        w, d = shares[here[0]], gain([one[k] for k in here], [other[k] for k in here]).value
-        variance += (sum(one[k].weights.sum() for k in here) / total) ** 2 * w * (1 - w) * d**2
-    return math.sqrt(variance)
+    parts = _parts(case, fold)
+    if not parts:
+        return []
+    rows = np.array([sum(map(rows_of, part)) for part in parts], dtype=float)
+    root = np.sqrt(rows / rows.sum())
+    basis = np.linalg.qr(np.column_stack([root, np.eye(len(parts))[:, 1:]]))[0]
+    made = [kinds.population(case.model, part) for part in parts]
+    return [
+        {
+            name: Statistics(*(sum(a * kind[name][k] for a, kind in zip(root * q, made, strict=True)) for k in (0, 1)))
+            for name in made[0]
+            if all(name in kind for kind in made)
+        }
+        for q in basis.T[1:]
+    ]
 
 
-def _scored(case: Case, parts: list[list[Any]]) -> list[RowScores]:
-    return case.trial.score([kinds.population(case.model, part) for part in parts])[case.metric]
-
-
-def _halves(case: Case, fold: Fold) -> list[list[Any]]:
-    """Return two halves of what a fold makes statistics from; none if they cannot be told apart."""
+def _parts(case: Case, fold: Fold) -> list[list[Any]]:
+    """Return parts of what a fold makes statistics from, every so manieth batch; none if they cannot be told apart."""
     batches = [case.batches[k] for k in case.fit_of(fold)]
     if len(batches) > 1:
-        return [batches[: len(batches) // 2], batches[len(batches) // 2 :]]
+        count = min(PARTS, len(batches))
+        return [batches[k::count] for k in range(count)]
     return [[part] for part in chunks(batches[0], 2) or ()]
 
 
-def _rows(batches: list[Any]) -> int:
-    return sum(map(rows_of, batches))
+def _moved(case: Case, noise: list[Kind], sign: int) -> list[RowScores]:
+    """Return scores of population statistics that noise has moved; variances keep at least a tenth."""
+    moved: list[Kind] = [
+        {
+            name: Statistics(mean + sign * by[name].mean, np.maximum(var + sign * by[name].var, var / 10))
+            for name, (mean, var) in kind.items()
+            if name in by
+        }
+        for kind, by in zip(case.made("population"), noise, strict=True)
+    ]
+    return case.trial.score(moved)[case.metric]
 
 
-def _cost(whole: RowScores, one: RowScores, other: RowScores, share: float) -> RowScores:
-    if not len(whole.sums) == len(one.sums) == len(other.sums):
+def _variance(case: Case, forth: list[RowScores], back: list[RowScores]) -> float:
+    """Return the variance of a gain by the noise of the statistics, which the rows that are scored do not show.
+
+    Scores differ by twice what the noise does. What the scored rows add to that is in their own error already, and is
+    taken away; so the value can be below 0.
+    """
+    total, variance = sum(rows.weights.sum() for rows in forth), 0.0
+    places = sorted((k, fold) for fold, held in enumerate(case.trial.folds) for k in held.held)
+    for fold in range(len(case.trial.folds)):
+        here = [place for place, (_, of) in enumerate(places) if of == fold]
+        d = gain([forth[k] for k in here], [back[k] for k in here])
+        share = sum(forth[k].weights.sum() for k in here) / total
+        variance += share**2 * (d.value**2 - d.se**2) / 4
+    return float(variance)
+
+
+def _sum(weighted: list[tuple[float, RowScores]]) -> RowScores:
+    """Return a weighted sum of scores of the same rows; none where rows differ."""
+    if len({len(rows.sums) for _, rows in weighted}) > 1:
         return RowScores(np.zeros(0), np.zeros(0))
-    return RowScores(whole.sums - share * one.sums - (1 - share) * other.sums, whole.weights)
-
-
-def _added(rows: RowScores, cost: RowScores) -> RowScores:
-    if len(rows.sums) != len(cost.sums):
-        return RowScores(np.zeros(0), np.zeros(0))
-    return RowScores(rows.sums + cost.sums, rows.weights)
+    return RowScores(sum((factor * rows.sums for factor, rows in weighted), np.zeros(1)), weighted[0][1].weights)

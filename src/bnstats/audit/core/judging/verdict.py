@@ -15,7 +15,7 @@ from bnstats.audit.core.history.origin import consistent
 from bnstats.audit.core.judging.case import Case
 from bnstats.audit.core.judging.limit import QUADRATIC, displacement, limit_gains
 from bnstats.audit.core.result import Estimate, Fix, Verdict
-from bnstats.audit.core.scoring.intervals import sure
+from bnstats.audit.core.scoring.intervals import most, sure
 from bnstats.audit.core.scoring.scorers import Distance
 from bnstats.audit.core.scoring.trial import count
 
@@ -81,35 +81,38 @@ def _eps(case: Case) -> Judgment | None:
 
 
 def _without_gain(case: Case, gains: dict[str, Estimate]) -> Judgment:
-    """Return fine if every interval excludes a gain of `effect`, else not judged."""
+    """Return fine if a gain of `effect` is excluded of all kinds, else not judged."""
     unit, lost = case.trial.scorers[0].unit, case.bad("running")
     evidence = {f"gain of {kind}": gained.value for kind, gained in gains.items()}
-    kind, most = max(gains.items(), key=lambda found: -math.inf if math.isnan(found[1].high) else found[1].high)
-    what = f"{kind.replace('_', ' ').capitalize()} statistics gain {most} {unit}"
-    if any(math.isnan(g.high) for g in gains.values()):
+    kind, largest = _largest(gains)
+    what = f"{kind.replace('_', ' ').capitalize()} statistics gain {largest} {unit}"
+    if any(math.isnan(most(gained)) for gained in gains.values()):
         number = len(case.trial.batches)
         reason = f"{number} {'batch leaves' if number == 1 else 'batches leave'} no interval for a gain."
-        return Judgment("not_judged", None, reason, None, evidence)
-    if lost:
+    elif lost:
         reason = (
             f"{lost} of {count(case.scores('running')[case.metric])} scores are not finite, whichever "
-            f"statistics are used; over the others a gain of {most} {unit} was found."
+            f"statistics are used; over the others a gain of {largest} {unit} was found."
         )
-        return Judgment("not_judged", None, reason, None, evidence | {"bad scores": lost})
-    if most.high < case.effect and case.unpredicted and isinstance(case.trial.scorers[0], Distance):
+        evidence["bad scores"] = lost
+    elif most(largest) >= case.effect:
+        reason = f"{what}, which neither shows nor excludes {case.effect:g}."
+        if largest.value < case.effect:
+            batches = ((most(largest) - largest.value) / (case.effect - largest.value)) ** 2 * len(case.trial.batches)
+            reason += f" About {math.ceil(batches)} batches would tell." if batches < 1e5 else ""
+    elif case.unpredicted and isinstance(case.trial.scorers[0], Distance):
         reason = (
             f"The model is at chance with running statistics and with those of each batch; other statistics change its "
-            f"outputs by {most} {unit}, which says nothing about what it could be."
+            f"outputs by {largest} {unit}, which says nothing about what it could be."
         )
-        return Judgment("not_judged", None, reason, None, evidence)
-    if most.high < case.effect:
+    else:
         return _fine_in_the_limit(case, evidence)
-    reason = f"{what}, which neither shows nor excludes {case.effect:g}."
-    if most.value < case.effect:
-        more = ((most.high - most.value) / (case.effect - most.value)) ** 2 * len(case.trial.batches)
-        if more < 1e5:
-            reason += f" About {math.ceil(more)} batches would tell."
     return Judgment("not_judged", None, reason, None, evidence)
+
+
+def _largest(gains: dict[str, Estimate]) -> tuple[str, Estimate]:
+    """Return the gain of which the most is not excluded."""
+    return max(gains.items(), key=lambda found: np.nan_to_num(most(found[1]), nan=-math.inf))
 
 
 def _fine_in_the_limit(case: Case, evidence: dict[str, Any]) -> Judgment:
@@ -122,13 +125,16 @@ def _fine_in_the_limit(case: Case, evidence: dict[str, Any]) -> Judgment:
         if QUADRATIC < noise < math.inf:
             reason += f" About {math.ceil((noise / QUADRATIC) ** 2 * len(case.batches))} batches would tell."
         return Judgment("not_judged", None, reason, None, evidence)
-    kind, most = max(limits.items(), key=lambda found: -math.inf if math.isnan(found[1].high) else found[1].high)
-    what = f"{kind.replace('_', ' ').capitalize()} statistics of unlimited rows would gain {most} {unit}"
+    kind, largest = _largest(limits)
+    what = f"{kind.replace('_', ' ').capitalize()} statistics of unlimited rows would gain"
     evidence |= {f"gain of {kind} without noise": gained.value for kind, gained in limits.items()}
-    if not all(gained.high < case.effect for gained in limits.values()):
-        reason = f"{what}, which neither shows nor excludes {case.effect:g}."
+    if not all(most(gained) < case.effect for gained in limits.values()):
+        reason = f"{what} {largest} {unit}, which neither shows nor excludes {case.effect:g}."
         return Judgment("not_judged", None, reason, None, evidence)
-    reason = f"{what}, others less; a gain of {case.effect:g} is excluded."
+    reason = (
+        f"{what} {largest.value:.3g} {unit} and with 95 % probability at most {most(largest):.3g}, others less; a gain "
+        f"of {case.effect:g} is excluded."
+    )
     if origins := consistent(case):
         reason += f" Running statistics are consistent with {' and '.join(ORIGIN_WORDS[o] for o in origins)}."
     return Judgment("fine", None, reason, None, evidence | {"consistent with": origins})
