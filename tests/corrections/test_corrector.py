@@ -43,7 +43,7 @@ class ByContent(Corrector):
     def __init__(self, correction="center", *, formula=None, reference=None, adapt=False):
         super().__init__(correction, formula=formula, reference=reference, adapt=adapt)
 
-    def _rows(self, given, named, reset):
+    def _rows(self, given, reset, **named):
         x = module._validated(self, given, reset)
         return x, {"batch": np.floor(4 * x[:, 0]) % 2}
 

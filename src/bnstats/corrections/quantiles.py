@@ -52,8 +52,8 @@ def _quantile_normalize(groups: Groups) -> Rule:
     reference = Reference.of(groups)
     if groups.reference is not None:
         return partial(_curves, reference=reference)
-    sizes, batches = np.unique(groups.n, return_counts=True)
-    total = sum(k * reference.at(n).sum(axis=0) for n, k in zip(sizes.astype(np.intp), batches, strict=True))
+    sizes, batches = np.unique(groups.n.astype(np.intp), return_counts=True)
+    total = sum(k * values.sum(axis=0) for values, k in zip(reference.at(sizes), batches, strict=True))
     reference = replace(reference, shift=groups.level - total / reference.rows)
     return partial(_curves, reference=reference)
 
@@ -62,7 +62,8 @@ def _curves(groups: Groups, reference: Reference) -> Curves:
     lone = groups.n[:, 0] == 1
     if lone.any():
         notify(f"{groups.named(lone)} has one row: quantile normalization leaves nothing of it.")
-    quantiles = {n: reference.at(n) for n in np.unique(groups.n).astype(np.intp)}
+    sizes = np.unique(groups.n.astype(np.intp))
+    quantiles = dict(zip(sizes, reference.at(sizes), strict=True))
     batches = [np.sort(x, axis=0) for x in _batches(groups)]
     return Curves(tuple((x, _with_ties(x, quantiles[len(x)])) for x in batches))
 
@@ -106,16 +107,17 @@ class Reference:
             sums[len(x)] = sums.get(len(x), 0.0) + np.sort(x, axis=0)
         return Reference(tuple(sums.values()), sum(map(len, batches)), np.zeros_like(groups.level))
 
-    def at(self, n: int) -> FloatArray:
-        """Return the quantiles of (r - 1/2) / n for r from 1 to n, shape (n, features)."""
-        total = sum(len(values) * _quantiles(values, n) for values in self.sums)
-        return np.asarray(total / self.rows + self.shift)
+    def at(self, sizes: NDArray[np.intp]) -> list[FloatArray]:
+        """Return, for each size n, the quantiles of (r - 1/2) / n for r from 1 to n, shape (n, features)."""
+        n, r = np.repeat(sizes, sizes), np.concatenate([np.arange(1, n + 1) for n in sizes])
+        total = sum(len(values) * _quantiles(values, r, n) for values in self.sums)
+        return np.split(total / self.rows + self.shift, np.cumsum(sizes)[:-1])
 
 
-def _quantiles(values: FloatArray, n: int) -> FloatArray:
-    """Return the quantiles of (r - 1/2) / n of sorted values, in whole steps where the numbers of both are equal."""
+def _quantiles(values: FloatArray, r: NDArray[np.intp], n: NDArray[np.intp]) -> FloatArray:
+    """Return the quantiles of (r - 1/2) / n of sorted values, in whole steps where n is their number."""
     m = len(values)
-    place = np.clip(((2 * np.arange(1, n + 1) - 1) * m - n) / (2 * n), 0, m - 1)
+    place = np.clip(((2 * r - 1) * m - n) / (2 * n), 0, m - 1)
     low = np.minimum(place.astype(np.intp), max(m - 2, 0))
     part = (place - low)[:, None]
     return np.asarray(values[low] * (1 - part) + values[np.minimum(low + 1, m - 1)] * part)
@@ -137,8 +139,7 @@ class Curves:
         """Return corrected values of rows of the batches with these numbers."""
         corrected = np.empty_like(x)
         for rows in _rows_of(group):
-            columns = zip(x[rows].T, *(part.T for part in self.knots[group[rows[0]]]), strict=True)
-            corrected[rows] = np.stack([_interpolated(*column) for column in columns], axis=1)
+            corrected[rows] = _interpolated(x[rows], *self.knots[group[rows[0]]])
         return corrected
 
 
@@ -153,9 +154,13 @@ def _with_ties(values: FloatArray, quantiles: FloatArray) -> FloatArray:
 
 
 def _interpolated(x: FloatArray, knots: FloatArray, corrected: FloatArray) -> FloatArray:
-    """Return the function through the knots at x; a knot has its own value exactly."""
-    right = np.clip(np.searchsorted(knots, x, side="right"), 1, max(knots.size - 1, 1))
-    left, right = right - 1, np.minimum(right, knots.size - 1)
-    inside, width = np.clip(x, knots[0], knots[-1]), knots[right] - knots[left]
-    part = np.divide(inside - knots[left], width, out=np.zeros_like(x), where=width > 0)
-    return np.asarray(corrected[left] * (1 - part) + corrected[right] * part + (x - inside))
+    """Return each feature's function through its knots, shape (n, features), at x; a knot has its own value exactly."""
+    last = len(knots) - 1
+    above = [k.searchsorted(values, side="right") for k, values in zip(knots.T, x.T, strict=True)]
+    right = np.clip(np.stack(above, axis=1), 1, max(last, 1))
+    places = right - 1, np.minimum(right, last)
+    low, high = (np.take_along_axis(knots, place, axis=0) for place in places)
+    inside, width = np.clip(x, knots[0], knots[-1]), high - low
+    part = np.divide(inside - low, width, out=np.zeros_like(x), where=width > 0)
+    low, high = (np.take_along_axis(corrected, place, axis=0) for place in places)
+    return np.asarray(low * (1 - part) + high * part + (x - inside))

@@ -101,7 +101,8 @@ class _Equations:
     def residual(self, y: FloatArray, penalty: float) -> FloatArray:
         """Return y less the curve at the times."""
         q = self.second_difference
-        bend = solveh_banded(self.integral + penalty * self.roughness, (q * self._windows(y)).sum(axis=0), lower=True)
+        differences = (q * np.stack([y[:-2], y[1:-1], y[2:]])).sum(axis=0)
+        bend = solveh_banded(self.integral + penalty * self.roughness, differences, lower=True)
         out = np.zeros_like(y)
         for shift, part in enumerate(q * bend):
             out[shift : shift + part.size] += part
@@ -118,10 +119,6 @@ class _Equations:
     def _log_determinant(self, penalty: float) -> float:
         factor = cholesky_banded(self.integral + penalty * self.roughness, lower=True)
         return float(2 * np.log(factor[0]).sum())
-
-    @staticmethod
-    def _windows(y: FloatArray) -> FloatArray:
-        return np.stack([y[:-2], y[1:-1], y[2:]])
 
 
 def _cross_validated(equations: _Equations, y: FloatArray) -> float:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -98,7 +99,7 @@ def check_confounding(batch: ArrayLike, label: ArrayLike, *, border: float = 0.1
     if rows.min(initial=0) < 0 or table.isna().any(axis=None):
         raise ValueError("a batch or a label is missing: drop these rows.")
     parts = [_Part.of(name, column) for name, column in table.items()]
-    said = [part.said(rows, batches) for part in parts]
+    said = [_linked(rows, batches, part.codes, part.labels) for part in parts if part.codes is not None]
     found = pd.concat([part.frame(batch) for part in parts], ignore_index=True)
     high = found[found["share"] >= border]
     if len(high):
@@ -124,7 +125,7 @@ class _Part:
     columns: FloatArray
     shown: list[Any]
     codes: NDArray[np.intp] | None = None
-    labels: NDArray[Any] | None = None
+    labels: NDArray[Any] = field(default_factory=partial(np.empty, 0))
 
     @staticmethod
     def of(name: Any, column: pd.Series[Any]) -> _Part:
@@ -136,10 +137,6 @@ class _Part:
         first = 1 if len(labels) == 2 else 0
         indicators = codes[:, None] == np.arange(first, len(labels))
         return _Part(name, indicators.astype(np.float64), list(labels[first:]), codes, np.asarray(labels))
-
-    def said(self, rows: NDArray[np.intp], batches: NDArray[Any]) -> str:
-        """Return what to warn of; raise ValueError for labels that occur in batches of their own."""
-        return "" if self.codes is None or self.labels is None else _linked(rows, batches, self.codes, self.labels)
 
     def frame(self, batch: NDArray[Any]) -> pd.DataFrame:
         """Return the rows of the result."""
@@ -188,6 +185,7 @@ def _scaled(groups: Groups, left: FloatArray) -> FloatArray:
 
 
 def _linked(rows: NDArray[np.intp], batches: NDArray[Any], codes: NDArray[np.intp], labels: NDArray[Any]) -> str:
+    """Return what to warn of; raise ValueError for labels that occur in batches of their own."""
     nodes = len(batches) + len(labels)
     links = coo_array((np.ones(len(rows)), (rows, len(batches) + codes)), shape=(nodes, nodes))
     count, part = connected_components(links, directed=False)

@@ -110,9 +110,7 @@ class Corrector(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         array(['a', 'b'], dtype=object)
         """
         correction, adapt = correction_of(self.correction), flag("adapt", self.adapt)
-        x, rows = self._rows(
-            X, {"batch": batch, "keep": keep, "second_batch": second_batch, "subject": subject}, reset=True
-        )
+        x, rows = self._rows(X, True, batch=batch, keep=keep, second_batch=second_batch, subject=subject)
         key = rows.pop("batch")
         self._adapts = adapt and correction.along == "batch" and not correction.applies_to_new
         self.fitted_ = correction.fit(x, key, **rows, formula=self.formula, reference=self.reference)
@@ -150,9 +148,7 @@ class Corrector(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         array([[3.]])
         """
         validation.check_is_fitted(self)
-        x, rows = self._rows(
-            X, {"batch": batch, "keep": keep, "second_batch": second_batch, "subject": subject}, reset=False
-        )
+        x, rows = self._rows(X, False, batch=batch, keep=keep, second_batch=second_batch, subject=subject)
         key = labels_of_rows("batch", rows.pop("batch"))
         new = ~np.isin(key.astype(object), self.fitted_.labels.astype(object)) if self._adapts else np.zeros(1, bool)
         if not new.any():
@@ -202,7 +198,7 @@ class Corrector(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         rows = {"batch": batch, "keep": keep, "second_batch": second_batch, "subject": subject}
         return self.fit(X, y, **rows).transform(X, **rows)
 
-    def _rows(self, X: Any, named: dict[str, Any], reset: bool) -> tuple[Any, dict[str, Any]]:
+    def _rows(self, X: Any, reset: bool, **named: Any) -> tuple[Any, dict[str, Any]]:
         """Return checked rows, and the other arguments that were given, aligned with them by label."""
         x = _validated(self, X, reset)
         if named["batch"] is None:
