@@ -35,6 +35,8 @@ ACTIONS = {
     "loaded": "Nothing, if a checkpoint was loaded.",
     "replaced": "Nothing, if the layer was meant to change.",
 }
+MOST_NAMES = 4
+"""Layers that a sentence names."""
 NOT_SEEN = (
     "Not visible in running statistics: padding, batches of one class in convolutional networks, averaged weights, "
     "shifts of the test data, statistics of other ranks. bn.audit measures what they cost."
@@ -72,8 +74,10 @@ def summary(table: pd.DataFrame, events: Sequence[Event], step: int, end: float)
         lines.append("No event was named.")
     unknown = table[table["displacement"].isna() & table["frozen_since"].notna()]
     if len(unknown):
-        names = [f"{row.layer} since step {row.frozen_since:.0f}" for row in _rows(unknown)]
-        lines.append(f"Unknown, as nothing moves them: {_first(names)}.")
+        frozen = zip(unknown["layer"], unknown["frozen_since"], strict=True)
+        names = [f"{layer} since step {step:.0f}" for layer, step in frozen]
+        more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+        lines.append(f"Unknown, as nothing moves them: {', '.join(names[:MOST_NAMES])}{more}.")
     return "\n".join(map(printable, [*lines, NOT_SEEN]))
 
 
@@ -88,26 +92,18 @@ def _displacement(table: pd.DataFrame, step: int) -> Iterator[str]:
         f"in layer {worst['layer']} (noise {worst['noise']:.2f}, lag {worst['lag']:.2f}), the largest of {len(known)} "
         "layers."
     )
+    costly, measured = COSTLY_COUNTS[sum(worst["displacement"] > border for border in BORDERS)]
     yield (
-        f"{_costly(worst['displacement'])} measured checkpoints of small networks with such a displacement cost more "
+        f"{costly} of {measured} measured checkpoints of small networks with such a displacement cost more "
         f"than {COSTLY} nats in evaluation mode."
     )
     if worst["displacement"] > DISPLACEMENT and not math.isnan(worst["best_momentum"]):
+        rows = worst["recalibration_rows"]
+        recalibration = f"; a recalibration to {BORDERS[0]:g} standard deviations takes {rows:.0f} rows"
         yield (
             f"In that layer, a momentum of {worst['best_momentum']:.2g} follows the batches best (weight of the new "
-            f"batch)" + _rows_needed(worst["recalibration_rows"])
+            f"batch){'' if math.isnan(rows) else recalibration}."
         )
-
-
-def _rows_needed(rows: float) -> str:
-    if math.isnan(rows):
-        return "."
-    return f"; a recalibration to {BORDERS[0]:g} standard deviations takes {rows:.0f} rows."
-
-
-def _costly(displacement: float) -> str:
-    costly, measured = COSTLY_COUNTS[sum(displacement > border for border in BORDERS)]
-    return f"{costly} of {measured}"
 
 
 def _start(table: pd.DataFrame, end: float) -> Iterator[str]:
@@ -117,11 +113,3 @@ def _start(table: pd.DataFrame, end: float) -> Iterator[str]:
         yield f"The start values 0 and 1 have a weight of up to {now:.0%} now{later}."
     if table["start_weight"].isna().any():
         yield "The weight of the start values is not known in all layers: give updates= from the first read on."
-
-
-def _rows(table: pd.DataFrame) -> Any:
-    return table.itertuples()
-
-
-def _first(names: list[str], most: int = 4) -> str:
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
