@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.training.task import CLASSES, INPUTS, RATE, UNITS, batches, data, layer_sizes, repeat
-from bnstats.networks.kernels.choice import multiply
+from bnstats.networks.kernels.choice import kernels
 from bnstats.networks.network import Network
 from bnstats.networks.recipe import Recipe
 
@@ -26,8 +26,8 @@ def ours(depth: int, n: int, least: float) -> Iterator[float]:
 def sgemm(size: int, least: float) -> Iterator[float]:
     """Seconds of a product of square matrices."""
     a, b, out = np.ones((3, size, size), np.float32)
-    multiply(a, b, out)
-    yield from repeat(lambda: multiply(a, b, out), least)
+    kernels.multiply(a, b, out)
+    yield from repeat(lambda: kernels.multiply(a, b, out), least)
 
 
 def torch_loop(depth: int, n: int, least: float) -> Iterator[float]:

@@ -32,7 +32,7 @@ def show_versions() -> None:
     for name, found in versions(REQUIRED + OPTIONAL).items():
         print(f"{name}: {found}")
     # Only now, because the report of a problem names the versions even if the kernels cannot be imported.
-    from bnstats.networks.kernels.reason import REASON
+    from bnstats.networks.kernels.choice import REASON
 
     print(f"kernels: {f'plain, because {REASON}' if REASON else 'LLVM'}")
 

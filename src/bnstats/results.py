@@ -8,12 +8,12 @@ from bnstats.simulation.summaries.summarized import Summarized
 from bnstats.studies.batch_effects.leave_one_batch_out import LeftOut
 from bnstats.studies.batch_effects.result import Corrected
 from bnstats.studies.convergence.result import Convergence
-from bnstats.studies.gradients.result import Gradients
+from bnstats.studies.gradients.measure import Gradients
+from bnstats.studies.information.measure import Information
 from bnstats.studies.information.raw_given_normalized import RawBehind
-from bnstats.studies.information.result import Information
 from bnstats.studies.mismatch.result import Mismatch
-from bnstats.studies.running_stats.result import Running
-from bnstats.studies.steps.result import Steps
+from bnstats.studies.running_stats.measure import Running
+from bnstats.studies.steps.measure import Steps
 
 __all__ = [
     "Advice",

@@ -31,10 +31,10 @@ from bnstats.simulation.precision.paired_errors import Error
 from bnstats.simulation.replicates.sample import Sample
 from bnstats.simulation.result import Simulation
 from bnstats.simulation.summaries.registry import SUMMARIES
-from bnstats.studies.batch_effects.best_correction import _margin, best_corrections
 from bnstats.studies.batch_effects.downstream_model import corrected, logistic
 from bnstats.studies.batch_effects.exact import _effect_left, _noise_left, contrast_lost, mean_square_error
 from bnstats.studies.batch_effects.measure import MEASURES, measure_correction
+from bnstats.studies.batch_effects.result import _margin, best_corrections
 from bnstats.studies.batch_effects.simulated_rows import AffectedRows
 
 FALSE_ALARM = 1e-9

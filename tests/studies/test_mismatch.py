@@ -29,7 +29,8 @@ from bnstats.networks.recipe import Recipe
 from bnstats.normalizers import Ghost, Group, Renorm
 from bnstats.simulation.identity import side_stream, stream
 from bnstats.studies.mismatch.evaluation import TESTING, Trained
-from bnstats.studies.mismatch.measure import DivergenceWarning, Mismatch, measure_mismatch
+from bnstats.studies.mismatch.measure import Mismatch, measure_mismatch
+from bnstats.studies.mismatch.result import DivergenceWarning
 from bnstats.studies.mismatch.study import MismatchStudy
 
 FALSE_ALARM = 1e-9

@@ -14,9 +14,9 @@ from bnstats._checks.arrays import classes_of_rows, rows_of_inputs
 from bnstats._checks.numbers import whole
 from bnstats._checks.user_code import called, checked_before, name_of_function
 from bnstats.networks.kernels import training
-from bnstats.networks.kernels.choice import addresses
+from bnstats.networks.kernels.choice import kernels
 from bnstats.networks.kernels.layers import LayerState, layers_of, table_of
-from bnstats.networks.kernels.passes import Plan, plan_of
+from bnstats.networks.kernels.passes import Plan, passes
 from bnstats.networks.layer_statistics import (
     Statistics,
     check_given,
@@ -108,8 +108,7 @@ class Network(Parameters):
         weights = (recipe.convention.weight(step) * follows).astype(np.float32)
         unbiased = np.float32(set_rows / max(set_rows - recipe.convention.ddof, 1))
         settings = normalizer.settings(step).astype(np.float32)
-        parameters, velocity, states = self.parameters.copy(), self.velocity.copy(), states_of(self, batches.shape[1])
-        with self._plan(batches.shape[1], parameters, velocity, states) as plan:
+        with self._plan(batches.shape[1]) as (plan, parameters, velocity, states):
             if normalizer.moments:
                 losses = training.train(plan, recipe.descent, x, y, batches, weights, unbiased, settings)
             else:
@@ -217,7 +216,7 @@ class Network(Parameters):
         x, batches = self._checked(x, batches)
         if not self._uses_batch:
             return self.logits(x)[batches]
-        with self._plan(batches.shape[1]) as plan:
+        with self._plan(batches.shape[1]) as (plan, *_):
             return training.logits(plan, x, batches)
 
     def batch_statistics(self, x: RealArray, batches: IntArray) -> Statistics:
@@ -243,7 +242,7 @@ class Network(Parameters):
         x, batches = self._checked(x, batches)
         if not self.recipe.normalizer.uses_batch:
             raise ValueError(f"normalizer {self.recipe.normalizer.name!r} uses no batch statistics.")
-        with self._plan(batches.shape[1]) as plan:
+        with self._plan(batches.shape[1]) as (plan, *_):
             mean, var = training.batch_moments(plan, x, batches)
         cuts = np.cumsum(self.recipe.hidden)[:-1]
         return Statistics(*(tuple(np.split(part.reshape(-1, part.shape[-1]), cuts, axis=-1)) for part in (mean, var)))
@@ -269,8 +268,7 @@ class Network(Parameters):
         """
         x, batches = self._checked(x, batches)
         y = self._classes(x, y)
-        parameters, velocity = self.parameters.copy(), np.zeros_like(self.velocity)
-        with self._plan(batches.shape[1], parameters, velocity) as plan:
+        with self._plan(batches.shape[1]) as (plan, parameters, velocity, _):
             return training.gradients(plan, x, y, batches, parameters, velocity)
 
     @property
@@ -280,31 +278,17 @@ class Network(Parameters):
         return normalizer.uses_batch and not normalizer.frozen(np.array([self.steps + 1]))[0]
 
     @contextmanager
-    def _plan(
-        self,
-        rows: int,
-        parameters: Float32Array | None = None,
-        velocity: Float32Array | None = None,
-        states: list[LayerState] | None = None,
-    ) -> Iterator[Plan]:
-        """Yield the network for compiled code, which changes the arrays that are given instead of the network's own."""
+    def _plan(self, rows: int) -> Iterator[tuple[Plan, Float32Array, Float32Array, list[LayerState]]]:
+        """Yield the network for compiled code, with the copies of parameters, velocity and states that it changes."""
         recipe, normalizer = self.recipe, self.recipe.normalizer
-        layers = layers_of(
-            self.sizes,
-            rows,
-            self.parameters if parameters is None else parameters,
-            self.velocity if velocity is None else velocity,
-            states_of(self, rows) if states is None else states,
-        )
-        with addresses(normalizer.forward, normalizer.backward, layers) as found:
-            yield plan_of(
-                table_of(layers),
-                found,
-                normalizer.learns_scale,
-                recipe.convention.eps,
-                recipe.slope,
-                normalizer.rows_in_loss(rows),
+        parameters, velocity, states = self.parameters.copy(), self.velocity.copy(), states_of(self, rows)
+        layers = layers_of(self.sizes, rows, parameters, velocity, states)
+        eps, slope = np.float32(recipe.convention.eps), np.float32(recipe.slope)
+        with kernels.addresses(normalizer.forward, normalizer.backward, layers) as found:
+            plan = Plan(
+                table_of(layers), found, normalizer.learns_scale, eps, slope, normalizer.rows_in_loss(rows), passes()
             )
+            yield plan, parameters, velocity, states
 
     def _classes(self, x: Float32Array, given: Any) -> IntArray:
         y: IntArray = np.ascontiguousarray(given)

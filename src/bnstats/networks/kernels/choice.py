@@ -1,43 +1,36 @@
 """Choice of the functions in LLVM, or of the plain ones, for all other modules."""
 
-from bnstats.networks.kernels.reason import REASON
+from __future__ import annotations
 
-if REASON:
-    from bnstats.networks.kernels.plain import (
-        accumulate,
-        activate_back,
-        address_of,
-        addresses,
-        call,
-        call_plain,
-        compiled_pass,
-        inlined_pass,
-        multiply,
-        multiply_transposed,
-        standardize,
-        standardize_back,
-        view,
-    )
-else:
-    from bnstats._compiled import compiled as compiled_pass
-    from bnstats._compiled import inlined as inlined_pass
-    from bnstats.networks.kernels.llvm.calls import address_of, addresses, call, call_plain
-    from bnstats.networks.kernels.llvm.columns import activate_back, standardize, standardize_back
-    from bnstats.networks.kernels.llvm.products import accumulate, multiply, multiply_transposed
-    from bnstats.networks.kernels.llvm.views import view
+import numba
 
-__all__ = [
-    "accumulate",
-    "activate_back",
-    "address_of",
-    "addresses",
-    "call",
-    "call_plain",
-    "compiled_pass",
-    "inlined_pass",
-    "multiply",
-    "multiply_transposed",
-    "standardize",
-    "standardize_back",
-    "view",
-]
+from bnstats._checks.safe_text import raised
+from bnstats._compiled import private
+from bnstats._compiled.decorators import kernels_asked_for
+from bnstats.networks.kernels import plain
+
+
+def _reason() -> str:
+    """Return the reason for plain functions; empty if those in LLVM compile and give the right numbers."""
+    if kernels_asked_for() == "plain":
+        return "BNSTATS_KERNELS=plain asks for it"
+    missing = private.gone(private.KERNELS)
+    if missing:
+        return f"Numba {numba.__version__} has no {missing[0]}"
+    try:
+        # Only now, because the import of functions in LLVM may fail, too.
+        from bnstats.networks.kernels.llvm.trial import trial
+
+        trial()
+    except Exception as error:  # LLVM and Numba raise errors of many kinds
+        return f"the kernels in LLVM fail with {raised(error)}"
+    return ""
+
+
+REASON = _reason()
+"""Reason for plain functions; empty if those in LLVM run."""
+kernels = plain
+if not REASON:
+    from bnstats.networks.kernels.llvm import functions
+
+    kernels = functions  # type: ignore[misc]

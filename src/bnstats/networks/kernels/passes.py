@@ -10,17 +10,7 @@ import numpy as np
 from bnstats._checks.array_types import Float32Array, IntArray, RealArray
 from bnstats._compiled import inlined
 from bnstats.networks.kernels import views
-from bnstats.networks.kernels.choice import (
-    accumulate,
-    activate_back,
-    address_of,
-    call,
-    call_plain,
-    compiled_pass,
-    inlined_pass,
-    multiply,
-    multiply_transposed,
-)
+from bnstats.networks.kernels.choice import kernels
 from bnstats.networks.kernels.layers import UNITS, Addresses
 from bnstats.networks.kernels.loss import cross_entropy
 
@@ -88,25 +78,25 @@ def activate(value: RealArray, scale: RealArray, shift: RealArray, slope: Any, o
             out[i, j] = below * v if v <= 0 else v  # this order of cases keeps nan
 
 
-@compiled_pass
+@kernels.compiled_pass
 def forward(plan: Plan) -> None:
     """Compute the logits, the values of the last layer, from the inputs of the first layer."""
     table = plan.table
     last = len(table) - 1
     for k in range(last + 1):
         values, shift = views.values(table, k), views.shift(table, k)
-        multiply(views.inputs(table, k), views.weights(table, k), values)
+        kernels.multiply(views.inputs(table, k), views.weights(table, k), values)
         if k == last:
             add_row(shift, values)
         else:
             if plan.normalizer.forward_is_plain:
-                call_plain(plan.normalizer.forward, k)
+                kernels.call_plain(plan.normalizer.forward, k)
             else:
-                call(plan.normalizer.forward, (values, views.state_of(table, k, plan.eps)))
+                kernels.call(plan.normalizer.forward, (values, views.state_of(table, k, plan.eps)))
             activate(values, views.scale(table, k), shift, plan.slope, views.inputs(table, k + 1))
 
 
-@inlined_pass
+@kernels.inlined_pass
 def loss(plan: Plan, labels: IntArray, rows: IntArray) -> float:
     """Return the mean loss of a batch, and write its gradient at the logits; see `cross_entropy`."""
     table, counted = plan.table, plan.rows_in_loss
@@ -137,14 +127,14 @@ def descend_product(
     """Update weights by stochastic gradient descent with the gradient a' b, which needs no array."""
     plain = descent.momentum == 0
     kept = np.float32(1 - descent.decay) if plain else descent.momentum
-    accumulate(a, b, np.float32(-descent.learning_rate), kept, weights if plain else velocity)
+    kernels.accumulate(a, b, np.float32(-descent.learning_rate), kept, weights if plain else velocity)
     for i in range(0 if plain else weights.shape[0]):
         for j in range(weights.shape[1]):
             velocity[i, j] -= descent.decay * weights[i, j]
             weights[i, j] += velocity[i, j]
 
 
-@inlined_pass
+@kernels.inlined_pass
 def backward(plan: Plan, k: int, scale_gradient: Float32Array, shift_gradient: Float32Array) -> None:
     """Compute the gradients at the products, scale and shift of layer `k` from the gradient at its output."""
     table = plan.table
@@ -153,14 +143,16 @@ def backward(plan: Plan, k: int, scale_gradient: Float32Array, shift_gradient: F
         sum_rows(gradient, shift_gradient)
         return
     handed_on = views.inputs(table, k + 1)
-    activate_back(values, views.scale(table, k), plan.slope, handed_on, gradient, scale_gradient, shift_gradient)
+    kernels.activate_back(
+        values, views.scale(table, k), plan.slope, handed_on, gradient, scale_gradient, shift_gradient
+    )
     if plan.normalizer.backward_is_plain:
-        call_plain(plan.normalizer.backward, k)
+        kernels.call_plain(plan.normalizer.backward, k)
     else:
-        call(plan.normalizer.backward, (gradient, values, views.state_of(table, k, plan.eps)))
+        kernels.call(plan.normalizer.backward, (gradient, values, views.state_of(table, k, plan.eps)))
 
 
-@compiled_pass
+@kernels.compiled_pass
 def learn(plan: Plan, descent: Descent, scale_gradient: Float32Array, shift_gradient: Float32Array) -> None:
     """Update all parameters from the gradient at the logits, the last layer first."""
     table = plan.table
@@ -173,11 +165,11 @@ def learn(plan: Plan, descent: Descent, scale_gradient: Float32Array, shift_grad
         descend(of_shift, descent, views.shift(table, k), views.shift_velocity(table, k))
         gradient, weights = views.gradient(table, k), views.weights(table, k)
         if k > 0:
-            multiply_transposed(gradient, weights, views.gradient(table, k - 1))
+            kernels.multiply_transposed(gradient, weights, views.gradient(table, k - 1))
         descend_product(views.inputs(table, k), gradient, descent, weights, views.weights_velocity(table, k))
 
 
-@inlined_pass
+@kernels.inlined_pass
 def follow(table: IntArray, k: int, weight: np.float32, unbiased: np.float32) -> None:
     """Move a layer's running statistics toward the batch statistics, averaged over the sets of the batch."""
     mean, var = views.running_mean(table, k), views.running_var(table, k)
@@ -192,16 +184,12 @@ def follow(table: IntArray, k: int, weight: np.float32, unbiased: np.float32) ->
             var[j] += share * unbiased * new_var[s, j]
 
 
-def plan_of(
-    table: IntArray, normalizer: Addresses, learns_scale: bool, eps: float, slope: float, rows_in_loss: int
-) -> Plan:
-    """Return the plan of a network, with the addresses of both passes, compiled if necessary."""
-    return Plan(table, normalizer, learns_scale, np.float32(eps), np.float32(slope), rows_in_loss, _passes())
-
-
 @cache
-def _passes() -> Passes:
+def passes() -> Passes:
     """Return the addresses of both passes, from arguments of the types that all networks have."""
     table, number, vector = np.empty((0, 0), np.int64), np.float32(0), np.empty(0, np.float32)
     plan = Plan(table, Addresses(0, False, 0, False), False, number, number, 0, Passes(0, 0))
-    return Passes(address_of(forward, plan), address_of(learn, plan, Descent(number, number, number), vector, vector))
+    return Passes(
+        kernels.address_of(forward, plan),
+        kernels.address_of(learn, plan, Descent(number, number, number), vector, vector),
+    )

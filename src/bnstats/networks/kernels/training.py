@@ -9,12 +9,12 @@ import numpy as np
 
 from bnstats._checks.array_types import Float32Array, FloatArray, IntArray
 from bnstats.networks.kernels import views
-from bnstats.networks.kernels.choice import call, compiled_pass
+from bnstats.networks.kernels.choice import kernels
 from bnstats.networks.kernels.layers import SETS, UNITS
 from bnstats.networks.kernels.passes import Descent, Plan, follow, gather, loss
 
 
-@compiled_pass
+@kernels.compiled_pass
 def train(
     plan: Plan,
     descent: Descent,
@@ -39,23 +39,23 @@ def train(
         for j in range(settings.shape[1]):
             views.settings(table, 0)[j] = settings[t, j]
         gather(x, batches[t], first_inputs)
-        call(plan.passes.forward, (plan,))
+        kernels.call(plan.passes.forward, (plan,))
         losses[t] = loss(plan, y, batches[t])
-        call(plan.passes.learn, (plan, descent, scale_gradient, shift_gradient))
+        kernels.call(plan.passes.learn, (plan, descent, scale_gradient, shift_gradient))
         if weights[t] > 0:
             for k in range(last):
                 follow(table, k, weights[t], unbiased)
     return losses
 
 
-@compiled_pass
+@kernels.compiled_pass
 def logits(plan: Plan, x: Float32Array, batches: IntArray) -> Float32Array:
     """Return the logits of each batch in training mode, shape (batches, batch size, classes)."""
     table, last = plan.table, len(plan.table) - 1
     out = np.empty((*batches.shape, table[last, UNITS]), np.float32)
     for b in range(len(batches)):
         gather(x, batches[b], views.inputs(table, 0))
-        call(plan.passes.forward, (plan,))
+        kernels.call(plan.passes.forward, (plan,))
         values = views.values(table, last)
         for i in range(values.shape[0]):  # the NumPy expression takes two seconds to compile, for its error messages
             for j in range(values.shape[1]):
@@ -63,7 +63,7 @@ def logits(plan: Plan, x: Float32Array, batches: IntArray) -> Float32Array:
     return out
 
 
-@compiled_pass
+@kernels.compiled_pass
 def batch_moments(plan: Plan, x: Float32Array, batches: IntArray) -> Float32Array:
     """Return mean and variance of each set, shape (2, batches, sets, units of all hidden layers)."""
     table, units = plan.table, 0
@@ -72,7 +72,7 @@ def batch_moments(plan: Plan, x: Float32Array, batches: IntArray) -> Float32Arra
     out = np.empty((2, len(batches), table[0, SETS], units), np.float32)
     for b in range(len(batches)):
         gather(x, batches[b], views.inputs(table, 0))
-        call(plan.passes.forward, (plan,))
+        kernels.call(plan.passes.forward, (plan,))
         before = 0
         for k in range(len(table) - 1):
             mean, var = views.mean(table, k), views.var(table, k)
@@ -83,7 +83,7 @@ def batch_moments(plan: Plan, x: Float32Array, batches: IntArray) -> Float32Arra
     return out
 
 
-@compiled_pass
+@kernels.compiled_pass
 def gradients(
     plan: Plan, x: Float32Array, y: IntArray, batches: IntArray, parameters: Float32Array, velocity: Float32Array
 ) -> tuple[FloatArray, Float32Array]:
@@ -99,10 +99,10 @@ def gradients(
     losses, found = np.empty(len(batches)), np.empty((len(batches), parameters.size), np.float32)
     for b in range(len(batches)):
         gather(x, batches[b], views.inputs(table, 0))
-        call(plan.passes.forward, (plan,))
+        kernels.call(plan.passes.forward, (plan,))
         losses[b] = loss(plan, y, batches[b])
         velocity[:] = 0
-        call(plan.passes.learn, (plan, descent, scale, shift))
+        kernels.call(plan.passes.learn, (plan, descent, scale, shift))
         found[b] = velocity
         parameters[:] = start
     return losses, found

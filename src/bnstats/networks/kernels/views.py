@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from bnstats._checks.array_types import IntArray
-from bnstats.networks.kernels.choice import inlined_pass, view
+from bnstats.networks.kernels.choice import kernels
 from bnstats.networks.kernels.layers import (
     ARRAYS,
     INPUTS,
@@ -26,7 +26,7 @@ def _view(name: str, *shape: int) -> Any:
 
     `shape` contains the columns of the table that hold the array's sizes.
     """
-    return view(len(SIZES) + ARRAYS.index(name), shape)
+    return kernels.view(len(SIZES) + ARRAYS.index(name), shape)
 
 
 inputs, weights = _view("inputs", ROWS, INPUTS), _view("weights", INPUTS, UNITS)
@@ -39,7 +39,7 @@ running_mean, running_var = _view("running_mean", UNITS), _view("running_var", U
 memory, settings = _view("memory", MEMORY, UNITS), _view("settings", SETTINGS)
 
 
-@inlined_pass
+@kernels.inlined_pass
 def state_of(table: IntArray, number: int, eps: np.float32) -> LayerState:
     """Return the state of the normalizer in a layer."""
     return LayerState(
@@ -53,7 +53,7 @@ def state_of(table: IntArray, number: int, eps: np.float32) -> LayerState:
     )
 
 
-@inlined_pass
+@kernels.inlined_pass
 def most_units(table: IntArray) -> int:
     """Return the units of the widest layer, by a loop, because NumPy's maximum takes a second to compile."""
     most = 0

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from bnstats._checks.array_types import RealArray
 from bnstats._compiled import compiled
-from bnstats.networks.kernels.choice import standardize, standardize_back
+from bnstats.networks.kernels.choice import kernels
 from bnstats.networks.kernels.layers import LayerState
 from bnstats.networks.normalizers.normalizer import Normalizer
 
@@ -14,13 +14,13 @@ from bnstats.networks.normalizers.normalizer import Normalizer
 @compiled
 def forward(z: RealArray, state: LayerState) -> None:
     """Normalize z by the mean and variance of the batch."""
-    standardize(z, state.mean[0], state.var[0], state.memory[0], state.eps)
+    kernels.standardize(z, state.mean[0], state.var[0], state.memory[0], state.eps)
 
 
 @compiled
 def backward(gradient: RealArray, value: RealArray, state: LayerState) -> None:
     """Compute the gradient at z; mean and variance are functions of z, too."""
-    standardize_back(gradient, value, state.memory[0])
+    kernels.standardize_back(gradient, value, state.memory[0])
 
 
 @dataclass(frozen=True)

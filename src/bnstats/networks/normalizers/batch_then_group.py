@@ -10,7 +10,7 @@ from bnstats._checks.arguments import checked
 from bnstats._checks.array_types import FloatArray, IntArray, RealArray
 from bnstats._checks.numbers import count, interval
 from bnstats._compiled import compiled
-from bnstats.networks.kernels.choice import standardize, standardize_back
+from bnstats.networks.kernels.choice import kernels
 from bnstats.networks.kernels.layers import LayerState
 from bnstats.networks.layer_statistics import statistics_of_layer, values_of_layer, variance_of_layer
 from bnstats.networks.normalizers.group import Group, check_groups, standardize_groups, standardize_groups_back
@@ -22,7 +22,7 @@ def forward(z: RealArray, state: LayerState) -> None:
     """Normalize each unit over the batch, then each group of each row, and store the values in between."""
     rows = len(z)
     between, inverse = state.memory[1 : 1 + rows], state.memory[1 + rows :]
-    standardize(z, state.mean[0], state.var[0], state.memory[0], state.eps)
+    kernels.standardize(z, state.mean[0], state.var[0], state.memory[0], state.eps)
     for i in range(rows):
         for j in range(z.shape[1]):
             between[i, j] = z[i, j]
@@ -35,7 +35,7 @@ def backward(gradient: RealArray, value: RealArray, state: LayerState) -> None:
     rows = len(value)
     between, inverse = state.memory[1 : 1 + rows], state.memory[1 + rows :]
     standardize_groups_back(gradient, value, int(state.settings[0]), inverse)
-    standardize_back(gradient, between, state.memory[0])
+    kernels.standardize_back(gradient, between, state.memory[0])
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import numpy as np
 from bnstats._checks.array_types import FloatArray, IntArray, RealArray
 from bnstats._checks.numbers import batch_size
 from bnstats._compiled import compiled
-from bnstats.networks.kernels.choice import standardize, standardize_back
+from bnstats.networks.kernels.choice import kernels
 from bnstats.networks.kernels.layers import LayerState
 from bnstats.networks.normalizers.normalizer import Normalizer
 
@@ -19,7 +19,7 @@ def forward(z: RealArray, state: LayerState) -> None:
     """Normalize z by the mean and variance of each ghost batch."""
     size = int(state.settings[0])
     for s in range(len(state.mean)):
-        standardize(z[s * size : (s + 1) * size], state.mean[s], state.var[s], state.memory[s], state.eps)
+        kernels.standardize(z[s * size : (s + 1) * size], state.mean[s], state.var[s], state.memory[s], state.eps)
 
 
 @compiled
@@ -28,7 +28,7 @@ def backward(gradient: RealArray, value: RealArray, state: LayerState) -> None:
     size = int(state.settings[0])
     for s in range(len(state.mean)):
         rows = slice(s * size, (s + 1) * size)
-        standardize_back(gradient[rows], value[rows], state.memory[s])
+        kernels.standardize_back(gradient[rows], value[rows], state.memory[s])
 
 
 @dataclass(frozen=True)

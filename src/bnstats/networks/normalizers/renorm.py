@@ -10,7 +10,7 @@ from bnstats._checks.array_types import FloatArray, IntArray, RealArray
 from bnstats._checks.numbers import number, whole
 from bnstats._checks.values import shown
 from bnstats._compiled import compiled
-from bnstats.networks.kernels.choice import standardize, standardize_back
+from bnstats.networks.kernels.choice import kernels
 from bnstats.networks.kernels.layers import LayerState
 from bnstats.networks.normalizers.normalizer import Normalizer
 
@@ -23,7 +23,7 @@ def forward(z: RealArray, state: LayerState) -> None:
     """Replace z by (z - m) / s r + d, with r and d within the limits of this step."""
     r, d, eps = state.memory[R], state.memory[D], z.dtype.type(state.eps)
     r_limit, d_limit, one = state.settings[0], state.settings[1], z.dtype.type(1)
-    standardize(z, state.mean[0], state.var[0], state.memory[INVERSE], state.eps)
+    kernels.standardize(z, state.mean[0], state.var[0], state.memory[INVERSE], state.eps)
     for j in range(z.shape[1]):
         running = np.sqrt(state.running_var[j] + eps)
         r[j] = min(max(np.sqrt(state.var[0, j] + eps) / running, one / r_limit), r_limit)
@@ -43,7 +43,7 @@ def backward(gradient: RealArray, value: RealArray, state: LayerState) -> None:
     for i in range(gradient.shape[0]):
         for j in range(gradient.shape[1]):
             value[i, j] = (value[i, j] - d[j]) * r[j]
-    standardize_back(gradient, value, state.memory[INVERSE])
+    kernels.standardize_back(gradient, value, state.memory[INVERSE])
 
 
 @dataclass(frozen=True)

@@ -5,19 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Unpack
 
+import numpy as np
+
+from bnstats._checks.numbers import LARGEST_BATCH, number, proportion, whole
 from bnstats._checks.numbers import batch_sizes as batch_sizes_of
-from bnstats._checks.numbers import number, proportion, whole
-from bnstats._checks.values import choices, each, flag, several
+from bnstats._checks.user_code import ReadOnlyError
+from bnstats._checks.values import choice, choices, each, flag, several, shown
 from bnstats.corrections import Correction, correction_of
 from bnstats.sampling.effects import Effect
 from bnstats.simulation.options import RunOptions, run_options
 from bnstats.simulation.run import run
-from bnstats.studies.batch_effects.arguments import check, design_of
+from bnstats.studies.batch_effects.downstream_model import corrected
 from bnstats.studies.batch_effects.result import Corrected
 from bnstats.studies.batch_effects.study import CorrectionStudy
 
 MEASURES = ("rmse", "correlation", "accuracy", "training_accuracy", "bias")
 LABELS = ("nuisance", "signal")
+LARGEST_EFFECT = 1e100
+DESIGNS = ("balanced", "confounded")
 
 
 @run_options(precision=0.02, max_replicates=2**13)
@@ -150,7 +155,7 @@ def measure_correction(
         smoothness=each("smoothness", smoothness, lambda s: proportion("each of smoothness", s)),
         batch_size=batch_sizes_of("batch_sizes", batch_sizes),
         labels=choices("labels", labels, LABELS),
-        design=each("design", design, lambda d: design_of("each of design", d)),
+        design=each("design", design, lambda d: _design("each of design", d)),
         corrections=tuple(correction_of(c) for c in several("corrections", corrections)),
         batches=whole("batches", batches, 4),
         new_batches=whole("new_batches", new_batches, 1),
@@ -161,6 +166,54 @@ def measure_correction(
         measures=choices("measures", measures, MEASURES),
         keep=each("keep", keep, lambda k: flag("each of keep", k)),
     )
-    check(study)
+    _check(study)
     simulation = run(study, **options)
     return Corrected(simulation.table, simulation)
+
+
+def _design(name: str, value: Any) -> str | float:
+    """Return a design: a known word, or the share of the label's variance that goes with the batch.
+
+    >>> _design("design", "balanced"), _design("design", 0.36)
+    ('balanced', 0.36)
+    """
+    if isinstance(value, str):
+        return choice(name, value, DESIGNS)
+    return number(name, value, "[0, 1)", "or one of balanced, confounded")
+
+
+def _check(study: CorrectionStudy) -> None:
+    """Raise ValueError for arguments out of range, or batches that a correction cannot correct."""
+    names = [c.name for c in study.corrections]
+    if len(set(names)) < len(names):
+        raise ValueError(f"corrections has one or more, each once; got {', '.join(names)}.")
+    if study.batches % 2:
+        raise ValueError(f"batches is even, as confounded designs split batches into halves; got {study.batches}.")
+    if max(study.effect_size) > LARGEST_EFFECT:
+        raise ValueError(
+            f"effect_size is tau / sigma, from 0 to {LARGEST_EFFECT:g}; got {shown(list(study.effect_size))}."
+        )
+    largest = max(map(study.draws_per_replicate, study.conditions()))
+    if largest > LARGEST_BATCH:
+        raise ValueError(
+            f"features, batches and batch_sizes make {shown(largest)} values at a time; at most {LARGEST_BATCH} are "
+            "simulated."
+        )
+    if any(study.keep):
+        along_time = [c.name for c in study.corrections if c.along != "batch"]
+        if along_time:
+            raise ValueError(f"keep=True goes with corrections along batches; got {along_time[0]}.")
+        if {"accuracy", "training_accuracy"} & set(study.measures):
+            raise ValueError(
+                "keep=True takes the label from each row, and labels of new batches are to be predicted: give measures "
+                "without accuracies, such as ['rmse', 'bias']."
+            )
+    shape = 1, study.features, study.batches + study.new_batches, min(study.batch_size)
+    probe = np.random.default_rng(0).normal(size=shape)
+    for correction in study.corrections:
+        try:
+            corrected(correction, probe, study.new_batches, study.ticks, refit=study.refit)
+        except ReadOnlyError:
+            raise
+        except ValueError as error:
+            raise ValueError(f"batches of {shape[3]} cannot be corrected by {correction.name}: {error}") from error

@@ -15,11 +15,11 @@ from bnstats._checks.array_types import FloatArray
 from bnstats.corrections import CORRECTIONS, Correction
 from bnstats.sampling.effects import Distinct, Effect, Mixture, Sinusoid, Trend, stretches
 from bnstats.simulation.study import Condition, Study
-from bnstats.studies.batch_effects.best_correction import CONDITIONS
 from bnstats.studies.batch_effects.downstream_model import accuracies, corrected, corrected_with_labels
 from bnstats.studies.batch_effects.exact import contrast_lost, mean_square_error
 from bnstats.studies.batch_effects.simulated_rows import AffectedRows, effect_of, score
 
+CONDITIONS = ("effect", "effect_size", "smoothness", "batch_size", "labels", "design")
 # About how many values a block has, and the largest number of its replicates.
 VALUES_PER_BLOCK, REPLICATES_PER_BLOCK = 2**17, 16
 

@@ -110,9 +110,8 @@ def _check(study: ConvergenceStudy, max_replicates: int) -> None:
     """Raise ValueError for a study that cannot be estimated, before anything is simulated."""
     for batching in study.batchings:
         rule("batching", batching)
-    for field_name in ("populations", "batchings", "batch_sizes", "estimators"):
-        if not getattr(study, field_name):
-            raise ValueError(f"{field_name} is empty: give at least one.")
+    if not study.populations:
+        raise ValueError("populations is empty: give at least one.")
     minimum = max(SETS_PER_BLOCK, -(-2 * max(study.batch_sizes) // DRAWS_PER_SET))  # a block, and two largest batches
     if max_replicates < minimum:
         raise ValueError(f"max_replicates must be at least {minimum} here; got {max_replicates}.")

@@ -3,22 +3,128 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Unpack
+from dataclasses import dataclass
+from typing import Any, ClassVar, Unpack
 
 import numpy as np
+import pandas as pd
+from numpy.random import Generator
 from numpy.typing import NDArray
 
 from bnstats._checks.array_types import FloatArray
-from bnstats._checks.numbers import batch_sizes
+from bnstats._checks.numbers import batch_sizes as checked_sizes
 from bnstats._checks.numbers import seed as checked_seed
 from bnstats.sampling.populations import Population
+from bnstats.sampling.tails import visible_order
 from bnstats.simulation.options import RunOptions, run_options
+from bnstats.simulation.result import Result, Simulation
 from bnstats.simulation.run import run
-from bnstats.studies.information.classes import checked_cuts, class_shares, entropy_bits
-from bnstats.studies.information.result import Information
-from bnstats.studies.information.study import InformationStudy
+from bnstats.simulation.study import Condition, Study
+from bnstats.statistics.normalized import normalized
+from bnstats.studies.information.bayes_classifier import TrainingSample, rule_for
+from bnstats.studies.information.class_given_normalized import exact_information
+from bnstats.studies.information.classes import (
+    Labels,
+    checked_cuts,
+    class_index,
+    class_shares,
+    classify,
+    entropy_bits,
+)
 
 DEFAULT_BATCH_SIZES = tuple(2**k for k in range(1, 13))
+DRAWS_PER_BLOCK = 2**17
+
+
+@dataclass(frozen=True)
+class InformationStudy(Study):
+    """Study of a member of each batch, whose label a rule predicts from z. See `measure_information`."""
+
+    grid: ClassVar[tuple[str, ...]] = ("batch_sizes",)
+    sample_heavy_tails: ClassVar[bool] = True
+
+    population: Population
+    labels: Labels
+    batch_sizes: tuple[int, ...]
+    seed: int = 0
+    """Seed of the sample that rules are learned from, with streams other than the replicates' streams."""
+
+    def conditions(self) -> list[dict[str, Any]]:
+        return [{"batch_size": n} for n in self.batch_sizes]
+
+    def size(self, condition: Condition) -> int:
+        # In large batches misclassifications are rare: fewer replicates may have none at the first look, and no error.
+        n = int(condition["batch_size"])
+        return max(DRAWS_PER_BLOCK // n, min(256, 2**22 // n), 1)
+
+    def draws_per_replicate(self, condition: Condition) -> int:
+        return int(condition["batch_size"])
+
+    def simulate(self, condition: Condition, rng: Generator, size: int) -> dict[str, NDArray[Any]]:
+        rule = rule_for(TrainingSample.of(self.population, self.labels, condition["batch_size"], self.seed))
+        batches = np.empty((size, condition["batch_size"]))
+        self.population.fill(rng, batches)
+        label = class_index(rule.classes, classify(self.labels, batches[:, 0].copy()))
+        belief = rule(normalized(batches)[0][:, 0])
+        # E log2(belief / prior) = H(label) - cross entropy, with a far smaller variance than log2(belief) alone.
+        bits = np.log2(belief[np.arange(size), label] / rule.prior[label])
+        return {"accuracy": belief.argmax(axis=1) == label, "bits": bits}
+
+    def tail_index(self, condition: Condition, key: Any, replicates: int) -> float:
+        """Return the tail index of bits: a rare class has many bits, and correct guesses of it are rare, too."""
+        chance = class_shares(self.population, self.labels)[1]
+        chance = chance[chance > 0]
+        return visible_order(np.abs(np.log2(chance)), chance, replicates) if key == "bits" else np.inf
+
+    def exact(self, condition: Condition, key: Any, summary: str) -> float:
+        if not isinstance(self.labels, tuple):
+            return np.nan
+        accuracy, bits = exact_information(self.population, self.labels, condition["batch_size"])
+        return accuracy if key == "accuracy" else bits
+
+
+@dataclass(frozen=True, repr=False)
+class Information(Result):
+    """Result of `measure_information`.
+
+    Attributes
+    ----------
+    table : DataFrame
+        Numbers with their errors; `measure_information` describes the columns.
+    guess : float
+        Accuracy without the value: the proportion of the most frequent class.
+    entropy : float
+        Entropy of the label in bits, an upper bound of the information.
+    simulation : Simulation
+        The run behind the table.
+
+    Examples
+    --------
+    >>> import bnstats as bn
+    >>> bn.measure_information("normal", labels=[0.0], batch_sizes=[2, 8])
+    Information: 4 numbers.
+     batch_size  measure      value ± MCSE  exact
+              2 accuracy 0.74965 ± 0.00060   0.75
+              2     bits 0.18817 ± 0.00095 0.1887
+              8 accuracy 0.88622 ± 0.00088  0.885
+              8     bits   0.6215 ± 0.0021 0.6181
+    """
+
+    table: pd.DataFrame
+    guess: float
+    entropy: float
+    simulation: Simulation
+
+    def summary(self) -> str:
+        """Describe, in words, the numbers, their precision, and the bounds of accuracy and bits.
+
+        Returns
+        -------
+        str
+            Several lines.
+        """
+        bounds = f"Accuracy of guessing: {self.guess:.3g}. Entropy of the label: {self.entropy:.3g} bits."
+        return f"{super().summary()}\n{bounds}"
 
 
 @run_options(precision=0.01, max_replicates=1_000_000)
@@ -83,7 +189,9 @@ def measure_information(
     _, prior = class_shares(population, labels)
     if np.count_nonzero(prior) < 2:
         raise ValueError(f"labels give one class only on population {population.name}; give labels of two or more.")
-    study = InformationStudy(population, labels, checked_sizes(batch_sizes), checked_seed("seed", options["seed"]))
+    study = InformationStudy(
+        population, labels, checked_sizes("batch_sizes", batch_sizes), checked_seed("seed", options["seed"])
+    )
     simulation = run(study, **options)
     return Information(simulation.table, float(prior.max()), entropy_bits(prior), simulation)
 
@@ -97,8 +205,3 @@ def checked_population(source: Any) -> Population:
             "with a finite variance above 0."
         )
     return population
-
-
-def checked_sizes(given: int | Sequence[int]) -> tuple[int, ...]:
-    """Return the batch sizes; raise ValueError if there is none."""
-    return batch_sizes("batch_sizes", given)

@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.random import Generator
 
 from bnstats._checks.array_types import FloatArray
+from bnstats._checks.numbers import batch_sizes as checked_sizes
 from bnstats._checks.numbers import number
 from bnstats.sampling.populations import Population
 from bnstats.simulation.identity import side_stream
@@ -20,8 +21,7 @@ from bnstats.simulation.run import run
 from bnstats.simulation.study import Condition, Study
 from bnstats.statistics.moments import Moments
 from bnstats.statistics.normalized_member import normalized_value_occurs, raw_given_normalized
-from bnstats.studies.information.measure import DEFAULT_BATCH_SIZES, checked_population, checked_sizes
-from bnstats.studies.information.study import DRAWS_PER_BLOCK
+from bnstats.studies.information.measure import DEFAULT_BATCH_SIZES, DRAWS_PER_BLOCK, checked_population
 
 
 @dataclass(frozen=True)
@@ -162,7 +162,7 @@ def measure_raw_given_normalized(
     [0.5, 0.125]
     """
     population = checked_population(population)
-    sizes = checked_sizes(batch_sizes)
+    sizes = checked_sizes("batch_sizes", batch_sizes)
     z, width = number("z", z, meaning="a normalized value"), number("width", width, "(0, inf]", "a distance from z")
     refused = [n for n in sizes if not normalized_value_occurs(z, n)]
     if refused:

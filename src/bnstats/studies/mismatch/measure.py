@@ -5,34 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Unpack
 
-import numpy as np
-import pandas as pd
-
 from bnstats._checks.numbers import batch_sizes as checked_sizes
-from bnstats._checks.numbers import whole
+from bnstats._checks.numbers import number, whole
 from bnstats._checks.values import each, flag, instance, shown
-from bnstats._warnings import first_of, notify
 from bnstats.datasets.dataset import Dataset
-from bnstats.datasets.row_batching import RowBatching, Shuffled, WithReplacement
+from bnstats.datasets.row_batching import RowBatching, Shuffled
 from bnstats.datasets.shifts import Shift
 from bnstats.networks.normalizers.normalizer import Normalizer
 from bnstats.simulation.options import RunOptions, run_options
-from bnstats.simulation.precision.paired_errors import Error, difference
-from bnstats.simulation.result import Simulation
 from bnstats.simulation.run import run
 from bnstats.statistics.conventions import Convention, Momentum
-from bnstats.studies.mismatch.evaluation import NO_SHIFT, PARTS, kind_of
-from bnstats.studies.mismatch.recipes import recipes
+from bnstats.studies.arguments import recipes, rules_of
+from bnstats.studies.mismatch.evaluation import kind_of
 from bnstats.studies.mismatch.result import Mismatch
-from bnstats.studies.mismatch.study import CONDITION_COLUMNS, MismatchStudy
+from bnstats.studies.mismatch.study import MismatchStudy
 
 # 2, 4, ..., 128
 DEFAULT_BATCH_SIZES = tuple(2**k for k in range(1, 8))
 STEPS = 1000
-
-
-class DivergenceWarning(UserWarning):
-    """Warning that some networks diverged in training."""
 
 
 @run_options(precision=0.005, max_replicates=1000)
@@ -171,23 +161,41 @@ def measure_mismatch(
     sizes = checked_sizes("batch_sizes", batch_sizes)
     study = MismatchStudy(
         Dataset.of(dataset),
-        recipes(normalizers, hidden, convention, momentum, learning_rate, sgd_momentum, weight_decay),
-        _rules("batching", batching),
+        recipes(
+            normalizers,
+            hidden=each("hidden", hidden if _nested(hidden) else [hidden], _units),
+            convention=each("momentum", momentum, lambda value: _convention(convention, value)),
+            learning_rate=each("learning_rate", learning_rate, lambda rate: number("learning_rate", rate)),
+            sgd_momentum=[number("sgd_momentum", sgd_momentum)],
+            weight_decay=[number("weight_decay", weight_decay)],
+        ),
+        rules_of("batching", batching),
         sizes,
         *_length(steps, rows, sizes),
         each("shift", shift, _shift),
-        None if test_batching is None else _rules("test_batching", test_batching),
+        None if test_batching is None else rules_of("test_batching", test_batching),
         None if test_batch_sizes is None else checked_sizes("test_batch_sizes", test_batch_sizes),
         each("statistics", statistics, kind_of),
         flag("common_random_numbers", common_random_numbers),
     )
     study.check()
-    simulation = run(study, **options)
-    return _mismatch(study, simulation)
+    return Mismatch._of(study, run(study, **options))
 
 
-def _rules(name: str, given: Any) -> tuple[RowBatching, ...]:
-    return each(name, given, lambda rule: instance(name, rule, RowBatching, "bn.Shuffled()"))
+def _nested(hidden: Any) -> bool:
+    """Return True for the layers of several networks."""
+    return isinstance(hidden, list | tuple) and any(isinstance(units, list | tuple) for units in hidden)
+
+
+def _units(given: Any) -> tuple[int, ...]:
+    if not isinstance(given, list | tuple):
+        raise ValueError(f"hidden has the units of each hidden layer, as in hidden=(64, 64); got {shown(given)}.")
+    return tuple(whole("each of hidden", units, minimum=1) for units in given)
+
+
+def _convention(source: Any, momentum: Any) -> Convention:
+    named = momentum is None or (isinstance(momentum, str) and momentum == "default")
+    return Convention.of(source, momentum if named else number("momentum", momentum))
 
 
 def _length(steps: Any, rows: Any, batch_sizes: tuple[int, ...]) -> tuple[int | None, int | None]:
@@ -204,43 +212,3 @@ def _length(steps: Any, rows: Any, batch_sizes: tuple[int, ...]) -> tuple[int | 
 def _shift(given: Any) -> Shift | None:
     shift: Shift | None = given if given is None else instance("shift", given, Shift, "bn.shifts.Noise(0.5)")
     return shift
-
-
-def _mismatch(study: MismatchStudy, simulation: Simulation) -> Mismatch:
-    """Return the tables of scores and of the gap's parts; warn of networks that have diverged."""
-    table = simulation.table.drop(columns="measure").astype({"momentum": float})
-    part = table["statistics"].isin(PARTS)
-    parts = table[part].drop(columns=["exact", "precision_reached"]).rename(columns={"statistics": "part"})
-    # In other batches, rows reveal each other's classes; a shift changes the Bayes accuracy.
-    alone = (table["shift"] == NO_SHIFT) & table["test_batching"].isin([repr(Shuffled()), repr(WithReplacement())])
-    bayes = np.where(alone & (table["metric"] == "accuracy"), study.dataset.bayes, np.nan)
-    table.insert(list(table).index("exact") + 1, "bayes_accuracy", bayes)
-    scores = table[~part].reset_index(drop=True)
-    _warn(scores[(scores["metric"] == "diverged") & (scores["value"] > 0)])
-    rows = tuple(np.flatnonzero(~part).tolist())
-    parts = _of_at_most_the_sum(parts.reset_index(drop=True), scores)
-    return Mismatch(scores, parts, simulation, rows, study.common_random_numbers)
-
-
-def _of_at_most_the_sum(parts: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
-    """Return the parts of the gap, with no error above the sum of the errors of the two scores."""
-    keys = [name for name in parts.columns[: parts.columns.get_loc("value")] if name != "part"]
-    columns = ["mcse", "mcse_df"]
-    found = [Error(*pair) for pair in parts[columns].to_numpy(float)]
-    sides = []
-    for side in (0, 1):
-        score = parts.assign(statistics=[PARTS[part][side] for part in parts["part"]])[[*keys, "statistics"]]
-        errors = score.merge(scores[[*keys, "statistics", *columns]], "left", [*keys, "statistics"])[columns]
-        sides.append([Error(*pair) for pair in errors.to_numpy(float)])
-    capped = [own if own.mcse == 0 else difference(own, a, b) for own, a, b in zip(found, *sides, strict=True)]
-    return parts.assign(mcse=[error.mcse for error in capped], mcse_df=[error.df for error in capped])
-
-
-def _warn(diverged: pd.DataFrame) -> None:
-    if len(diverged):
-        where = diverged.groupby(list(CONDITION_COLUMNS), sort=False, dropna=False)["value"].max().reset_index()
-        notify(
-            f"networks diverged in {len(where)} conditions and count as guessing at random; give a smaller "
-            f"learning_rate; value is the proportion of diverged networks. {first_of(where)}",
-            DivergenceWarning,
-        )

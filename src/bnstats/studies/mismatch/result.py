@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+import numpy as np
 import pandas as pd
 
-from bnstats.simulation.precision.paired_errors import Error
+from bnstats._warnings import first_of, notify
+from bnstats.datasets.row_batching import Shuffled, WithReplacement
+from bnstats.simulation.precision.paired_errors import Error, difference
 from bnstats.simulation.result import Result, Simulation, described, percent_with_error
-from bnstats.studies.mismatch.evaluation import PARTS
+from bnstats.studies.mismatch.evaluation import NO_SHIFT, PARTS
+from bnstats.studies.mismatch.study import CONDITION_COLUMNS, MismatchStudy
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -25,6 +29,10 @@ NAMES = {
     "precise - running": "of the running average",
 }
 """Parts of the gap in words."""
+
+
+class DivergenceWarning(UserWarning):
+    """Warning that some networks diverged in training."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -72,6 +80,22 @@ class Mismatch(Result):
     rows: tuple[int, ...]
     common_random_numbers: bool = False
 
+    @classmethod
+    def _of(cls, study: MismatchStudy, simulation: Simulation) -> Self:
+        """Return the tables of scores and of the gap's parts; warn of networks that have diverged."""
+        table = simulation.table.drop(columns="measure").astype({"momentum": float})
+        part = table["statistics"].isin(PARTS)
+        parts = table[part].drop(columns=["exact", "precision_reached"]).rename(columns={"statistics": "part"})
+        # In other batches, rows reveal each other's classes; a shift changes the Bayes accuracy.
+        alone = (table["shift"] == NO_SHIFT) & table["test_batching"].isin([repr(Shuffled()), repr(WithReplacement())])
+        bayes = np.where(alone & (table["metric"] == "accuracy"), study.dataset.bayes, np.nan)
+        table.insert(list(table).index("exact") + 1, "bayes_accuracy", bayes)
+        scores = table[~part].reset_index(drop=True)
+        _warn(scores[(scores["metric"] == "diverged") & (scores["value"] > 0)])
+        rows = tuple(np.flatnonzero(~part).tolist())
+        parts = _of_at_most_the_sum(parts.reset_index(drop=True), scores)
+        return cls(scores, parts, simulation, rows, study.common_random_numbers)
+
     def _row(self, row: int) -> int:
         return self.rows[row]
 
@@ -79,24 +103,23 @@ class Mismatch(Result):
         return self.common_random_numbers or super()._shares_draws(column)
 
     def _error(self, row: int, other: int, together: bool) -> tuple[Error, bool]:
-        rows = [self.table.iloc[place] for place in (row, other)]
-        keys = [name for name in self._names() if name != "statistics"]
-        if all(str(rows[0][name]) == str(rows[1][name]) for name in keys):
-            pair = {rows[0]["statistics"], rows[1]["statistics"]}
+        first, second = (self.table.iloc[place] for place in (row, other))
+        if self._condition(first) == self._condition(second):
+            pair = {first["statistics"], second["statistics"]}
             part = next((part for part, kinds in PARTS.items() if set(kinds) == pair), None)
-            found = self._errors_of_parts.get((part, *(str(rows[0][name]) for name in keys)))
-            if found is not None:
-                return found, True
+            if (part, self._condition(first)) in self._errors_of_parts:
+                return self._errors_of_parts[part, self._condition(first)], True
         return super()._error(row, other, together)
+
+    def _condition(self, row: Any) -> tuple[str, ...]:
+        """Return the names of a number, without its kind of statistics."""
+        return tuple(str(row[name]) for name in self._names() if name != "statistics")
 
     @cached_property
     def _errors_of_parts(self) -> dict[tuple[Any, ...], Error]:
         """Errors of the parts of the gap, each measured as a difference within networks, by part and condition."""
-        keys = [name for name in self._names() if name != "statistics"]
-        return {
-            (row["part"], *(str(row[name]) for name in keys)): Error(row["mcse"], row["mcse_df"])
-            for row in self.parts.to_dict("records")
-        }
+        rows = self.parts.to_dict("records")
+        return {(row["part"], self._condition(row)): Error(row["mcse"], row["mcse_df"]) for row in rows}
 
     def gap(self) -> pd.DataFrame:
         """Return the parts of the gap between training and evaluation mode, for accuracy and nll.
@@ -174,3 +197,27 @@ def _mode(statistics: str) -> str:
 
 def _number(row: Mapping[Any, Any]) -> str:
     return percent_with_error(row["value"], row["mcse"])
+
+
+def _of_at_most_the_sum(parts: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
+    """Return the parts of the gap, with no error above the sum of the errors of the two scores."""
+    keys = [name for name in parts.columns[: parts.columns.get_loc("value")] if name != "part"]
+    columns = ["mcse", "mcse_df"]
+    found = [Error(*pair) for pair in parts[columns].to_numpy(float)]
+    sides = []
+    for side in (0, 1):
+        score = parts.assign(statistics=[PARTS[part][side] for part in parts["part"]])[[*keys, "statistics"]]
+        errors = score.merge(scores[[*keys, "statistics", *columns]], "left", [*keys, "statistics"])[columns]
+        sides.append([Error(*pair) for pair in errors.to_numpy(float)])
+    capped = [own if own.mcse == 0 else difference(own, a, b) for own, a, b in zip(found, *sides, strict=True)]
+    return parts.assign(mcse=[error.mcse for error in capped], mcse_df=[error.df for error in capped])
+
+
+def _warn(diverged: pd.DataFrame) -> None:
+    if len(diverged):
+        where = diverged.groupby(list(CONDITION_COLUMNS), sort=False, dropna=False)["value"].max().reset_index()
+        notify(
+            f"networks diverged in {len(where)} conditions and count as guessing at random; give a smaller "
+            f"learning_rate; value is the proportion of diverged networks. {first_of(where)}",
+            DivergenceWarning,
+        )

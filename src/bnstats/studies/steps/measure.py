@@ -1,29 +1,51 @@
-"""The simulation of the steps that training takes."""
+"""The simulation of the steps that training takes, and its result."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import product
-from typing import Any, Unpack
+from dataclasses import dataclass
+from typing import Any, ClassVar, Unpack
+
+import pandas as pd
 
 from bnstats._checks.numbers import batch_size, number, whole
 from bnstats._checks.numbers import batch_sizes as checked_sizes
-from bnstats._checks.values import choices, each, instance, optional
+from bnstats._checks.values import choices, optional
 from bnstats.datasets.dataset import Dataset
 from bnstats.datasets.row_batching import RowBatching, Shuffled
 from bnstats.networks.normalizers.normalizer import Normalizer
-from bnstats.networks.recipe import ACTIVATIONS, Recipe, hidden_units
+from bnstats.networks.recipe import hidden_units
 from bnstats.simulation.options import RunOptions, run_options
+from bnstats.simulation.result import Result, Simulation
 from bnstats.simulation.run import run
-from bnstats.studies.steps.result import Steps
-from bnstats.studies.steps.study import (
-    BATCH,
-    COSINE,
-    DOWNHILL,
-    MEASURES,
-    POPULATION,
-    StepStudy,
-)
+from bnstats.studies.arguments import activations_of, recipes, rule_of, rules_of, steps_of
+from bnstats.studies.steps.study import BATCH, COSINE, DOWNHILL, MEASURES, POPULATION, StepStudy
+
+
+@dataclass(frozen=True, repr=False)
+class Steps(Result):
+    """Result of `measure_steps`.
+
+    Attributes
+    ----------
+    table : DataFrame
+        Numbers with their errors; `measure_steps` describes the columns.
+    simulation : Simulation
+        The run behind the table.
+
+    Examples
+    --------
+    >>> import bnstats as bn
+    >>> bn.measure_steps(steps=2, measures="cosine", batches=8, max_replicates=2)
+    Steps: 1 numbers; the same for all: normalizer batch, activation relu, batching
+    Shuffled(), batch size 20, step 2, statistics batch, measure cosine.
+    ...
+    """
+
+    alternatives: ClassVar = {"batching": True, "batch_size": True, "statistics": True, "step": True}
+
+    table: pd.DataFrame
+    simulation: Simulation
 
 
 @run_options(precision=None, max_replicates=24)
@@ -136,25 +158,15 @@ def measure_steps(
     Shuffled()     True
     OneClass()    False
     """
-    recipes = [
-        Recipe(
-            hidden=hidden_units("hidden", tuple(hidden) if isinstance(hidden, list) else hidden),
-            normalizer=normalizer,
-            learning_rate=learning_rate,
-            sgd_momentum=sgd_momentum,
-            activation=activation,
-        )
-        for normalizer, activation in product(
-            each("normalizers", normalizers, Normalizer.of), choices("activations", activations, tuple(ACTIVATIONS))
-        )
-    ]
+    units = hidden_units("hidden", tuple(hidden) if isinstance(hidden, list) else hidden)
+    sgd = {"learning_rate": [learning_rate], "sgd_momentum": [sgd_momentum]}
     study = StepStudy(
         Dataset.of(dataset),
-        tuple(recipes),
-        each("batching", batching, lambda rule: instance("batching", rule, RowBatching, "bn.Shuffled()")),
+        recipes(normalizers, activation=activations_of(activations), hidden=[units], **sgd),
+        rules_of("batching", batching),
         checked_sizes("batch_sizes", batch_sizes),
-        tuple(sorted(each("steps", steps, lambda n: whole("each of steps", n, minimum=0)))),
-        instance("trained_with", trained_with, RowBatching, "bn.Shuffled()"),
+        steps_of(steps),
+        rule_of("trained_with", trained_with),
         optional(batch_size)("training_batch_size", training_batch_size),
         choices("statistics", statistics, (BATCH, POPULATION)),
         choices("measures", measures, MEASURES),

@@ -14,7 +14,7 @@ from bnstats._checks.array_types import FloatArray, IntArray, RealArray
 from bnstats._checks.numbers import batch_size
 from bnstats._checks.values import choice
 from bnstats._compiled import compiled
-from bnstats.networks.kernels.choice import standardize, standardize_back
+from bnstats.networks.kernels.choice import kernels
 from bnstats.networks.kernels.layers import LayerState
 from bnstats.networks.normalizers import batch
 from bnstats.networks.normalizers.normalizer import Normalizer
@@ -28,7 +28,7 @@ def forward(z: RealArray, state: LayerState) -> None:
     others, bound, noise = int(state.settings[0]), state.settings[1], state.settings[2]
     own, one = z.shape[0] - others, z.dtype.type(1)
     reference, inverse = z[own:], state.memory[0]
-    standardize(reference, state.mean[0], state.var[0], inverse, state.eps)
+    kernels.standardize(reference, state.mean[0], state.var[0], inverse, state.eps)
     moved, stretched = state.memory[1], state.memory[2]
     moved[:] = 0
     stretched[:] = 1
@@ -65,7 +65,7 @@ def backward(gradient: RealArray, value: RealArray, state: LayerState) -> None:
     for r in range(others):
         for j in range(value.shape[1]):
             back[r, j] -= noise * (_first_sign(r) * total[j] + _second_sign(r) * half * with_value[j])
-    standardize_back(back, reference, inverse)
+    kernels.standardize_back(back, reference, inverse)
     for r in range(others):
         for j in range(value.shape[1]):
             back[r, j] -= share * inverse[j] * (total[j] + reference[r, j] * with_raw[j])

@@ -29,23 +29,19 @@ class Columns:
     def __init__(self, write: Writer, arrays: list[Any], numbers: list[Any], starts: list[Any]) -> None:
         self.write, self.arrays, self.numbers, self._starts = write, arrays, numbers, starts
 
-    def load(self, array: Any, row: Any) -> Vectors:
-        """Load the vectors from a row of a matrix."""
-        return [self.write.load(array.at(row, start), count) for start, count in self._starts]
+    def _places(self, array: Any, row: Any) -> Iterator[tuple[Any, Any]]:
+        """Yield pointer and number of used lanes of each vector, in a row of a matrix or in an array with one axis."""
+        for start, count in self._starts:
+            yield self.write.builder.gep(array.data, [start]) if row is None else array.at(row, start), count
 
-    def store(self, values: Vectors, array: Any, row: Any) -> None:
-        """Store the vectors to a row of a matrix."""
-        for value, (start, count) in zip(values, self._starts, strict=True):
-            self.write.store(value, array.at(row, start), count)
+    def load(self, array: Any, row: Any = None) -> Vectors:
+        """Load the vectors from a row of a matrix, or from an array with one axis."""
+        return [self.write.load(*place) for place in self._places(array, row)]
 
-    def store_row(self, values: Vectors, array: Any) -> None:
-        """Store the vectors to an array with one axis."""
-        for value, (start, count) in zip(values, self._starts, strict=True):
-            self.write.store(value, self.write.builder.gep(array.data, [start]), count)
-
-    def load_row(self, array: Any) -> Vectors:
-        """Load the vectors from an array with one axis."""
-        return [self.write.load(self.write.builder.gep(array.data, [start]), count) for start, count in self._starts]
+    def store(self, values: Vectors, array: Any, row: Any = None) -> None:
+        """Store the vectors to a row of a matrix, or to an array with one axis."""
+        for value, place in zip(values, self._places(array, row), strict=True):
+            self.write.store(value, *place)
 
     @contextmanager
     def each_row(self) -> Iterator[Any]:
@@ -136,7 +132,7 @@ def _standardize(c: Columns) -> None:
     with c.each_row() as row:
         c.store(each(write.times, each(write.subtract, c.load(values, row), mean), inverse), values, row)
     for vectors, array in zip((mean, var, inverse), statistics, strict=True):
-        c.store_row(vectors, array)
+        c.store(vectors, array)
 
 
 @columns
@@ -151,7 +147,7 @@ def _standardize_back(c: Columns) -> None:
         return each(write.add, total, gradient), each(write.in_order, gradient, c.load(values, row), dot)
 
     total, dot = ([write.times(vector, share) for vector in sums] for sums in c.sums(add, 2))
-    inverse = c.load_row(inverses)
+    inverse = c.load(inverses)
     with c.each_row() as row:
         means = each(write.in_order, c.load(values, row), dot, total)
         c.store(each(write.times, inverse, each(write.subtract, c.load(gradients, row), means)), gradients, row)
@@ -166,7 +162,7 @@ def _activate_back(c: Columns) -> None:
     write, builder = c.write, c.write.builder
     gradients, values, outputs, scales, of_scale, of_shift = c.arrays
     below, one = c.numbers
-    scale = c.load_row(scales)
+    scale = c.load(scales)
 
     def add(row: Any, by_scale: Vectors, by_shift: Vectors) -> tuple[Vectors, Vectors]:
         slopes = [
@@ -177,7 +173,7 @@ def _activate_back(c: Columns) -> None:
         return each(write.in_order, gradient, c.load(values, row), by_scale), each(write.add, by_shift, gradient)
 
     for vectors, array in zip(c.sums(add, 2), (of_scale, of_shift), strict=True):
-        c.store_row(vectors, array)
+        c.store(vectors, array)
 
 
 @inlined

@@ -7,6 +7,8 @@ Each number of a product is summed in the same order with any vector size, so th
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
@@ -18,6 +20,32 @@ from bnstats.networks.kernels.llvm.vectors import LANES, MOST_LANES, Matrix, Wri
 # Rows and columns of tiles, so that enough independent sums hide the latency of an addition.
 WIDE, NARROW, SINGLE, DOTS = (MOST_LANES // 4, 4 * LANES), (4, 2 * LANES), (4, LANES), (2, 4)
 _INT = ir.IntType(32)
+
+
+def written(lanes: int) -> Callable[[Callable[..., None]], Any]:
+    """Return a decorator for functions of compiled code that return nothing and are written in LLVM.
+
+    The decorated function gets a `Writer` with `lanes` lanes, and then the arguments: arrays as a `Matrix`, numbers as
+    they are.
+    """
+
+    def decorate(body: Callable[..., None]) -> Any:
+        def kernel(_: Any, *kinds: Any) -> Any:
+            def generate(context: Any, builder: Any, __: Any, given: Any) -> Any:
+                write = Writer(builder, lanes)
+                arguments = [
+                    Matrix(context, write, kind, value) if isinstance(kind, types.Array) else value
+                    for kind, value in zip(kinds, given, strict=True)
+                ]
+                body(write, *arguments)
+                return private.nothing(context)
+
+            return types.void(*kinds), generate
+
+        kernel.__signature__ = inspect.signature(body)  # type: ignore[attr-defined]
+        return intrinsic(kernel)
+
+    return decorate
 
 
 def product_tile(
@@ -48,34 +76,28 @@ def product_tile(
         Numbers in a vector.
     """
 
-    @intrinsic
-    def tile(_: Any, a: Any, i: Any, b: Any, j: Any, factor: Any, kept: Any, out: Any) -> Any:
-        def generate(context: Any, builder: Any, __: Any, given: Any) -> Any:
-            write = Writer(builder, lanes)
-            left, right, result = (
-                Matrix(context, write, *pair) for pair in ((a, given[0]), (b, given[2]), (out, given[6]))
-            )
-            i, scale, share = given[1], write.spread(given[4]), write.spread(given[5])
-            columns = _columns(write, given[3], shape[1], result, least_columns)
-            counts: list[Any] = [None] * len(columns)
-            if least_columns not in (None, LANES):
-                counts = [builder.sub(result.columns, column) for column in columns]
-            totals = _summed(write, left, i, right, columns, counts, shape[0], of_transposed)
-            for r, sums in enumerate(totals):
-                row = builder.add(i, i.type(r))
-                with builder.if_then(builder.icmp_signed("<", row, result.rows)):
-                    places = [(result.at(row, column), count) for column, count in zip(columns, counts, strict=True)]
-                    if adds:  # all vectors are loaded before any is stored, because vectors may overlap
-                        held = [write.load(place, count) for place, count in places]
-                        sums = [
-                            write.multiply_add(share, old, write.multiply(scale, new))
-                            for old, new in zip(held, sums, strict=True)
-                        ]
-                    for value, (place, count) in zip(sums, places, strict=True):
-                        write.store(value, place, count)
-            return private.nothing(context)
-
-        return types.void(a, i, b, j, factor, kept, out), generate
+    @written(lanes)
+    def tile(
+        write: Writer, left: Matrix, i: Any, right: Matrix, j: Any, factor: Any, kept: Any, result: Matrix
+    ) -> None:
+        builder, scale, share = write.builder, write.spread(factor), write.spread(kept)
+        columns = _columns(write, j, shape[1], result, least_columns)
+        counts: list[Any] = [None] * len(columns)
+        if least_columns not in (None, LANES):
+            counts = [builder.sub(result.columns, column) for column in columns]
+        totals = _summed(write, left, i, right, columns, counts, shape[0], of_transposed)
+        for r, sums in enumerate(totals):
+            row = builder.add(i, i.type(r))
+            with builder.if_then(builder.icmp_signed("<", row, result.rows)):
+                places = [(result.at(row, column), count) for column, count in zip(columns, counts, strict=True)]
+                if adds:  # all vectors are loaded before any is stored, because vectors may overlap
+                    held = [write.load(place, count) for place, count in places]
+                    sums = [
+                        write.multiply_add(share, old, write.multiply(scale, new))
+                        for old, new in zip(held, sums, strict=True)
+                    ]
+                for value, (place, count) in zip(sums, places, strict=True):
+                    write.store(value, place, count)
 
     return tile
 
@@ -88,54 +110,37 @@ def columns_tile(most_rows: int, width: int, least_columns: int | None = None, l
     `lanes` have the same meaning as in `product_tile`.
     """
 
-    @intrinsic
-    def tile(_: Any, a: Any, b: Any, j: Any, factor: Any, kept: Any, out: Any) -> Any:
-        def generate(context: Any, builder: Any, __: Any, given: Any) -> Any:
-            write = Writer(builder, lanes)
-            left, right, result = (
-                Matrix(context, write, *pair) for pair in ((a, given[0]), (b, given[1]), (out, given[5]))
-            )
-            scale, share = write.spread(given[3]), write.spread(given[4])
-            columns = _columns(write, given[2], width, result, least_columns)
-            rows = [write.least(given[2].type(k), right.last) for k in range(most_rows)]
-            held = []
-            for k, row in enumerate(rows):
-                exists = builder.icmp_signed("<", row.type(k), right.rows)
-                vectors = [write.load(right.at(row, column)) for column in columns]
-                held.append([builder.select(exists, vector, write.nothing) for vector in vectors])
-            starts = [left.at(row, row.type(0)) for row in rows]
-            with private.for_range(builder, result.rows) as loop:
-                totals = [write.nothing for _ in columns]
-                for start, vectors in zip(starts, held, strict=True):
-                    value = write.spread(builder.load(builder.gep(start, [loop.index])))
-                    totals = [
-                        write.in_order(value, vector, total) for vector, total in zip(vectors, totals, strict=True)
-                    ]
-                places = [result.at(loop.index, column) for column in columns]
-                before = [write.load(place) for place in places]  # loaded before any is stored, as in `product_tile`
-                for total, old, place in zip(totals, before, places, strict=True):
-                    write.store(write.in_order(share, old, builder.fmul(scale, total)), place)
-            return private.nothing(context)
-
-        return types.void(a, b, j, factor, kept, out), generate
+    @written(lanes)
+    def tile(write: Writer, left: Matrix, right: Matrix, j: Any, factor: Any, kept: Any, result: Matrix) -> None:
+        builder, scale, share = write.builder, write.spread(factor), write.spread(kept)
+        columns = _columns(write, j, width, result, least_columns)
+        rows = [write.least(j.type(k), right.last) for k in range(most_rows)]
+        held = []
+        for k, row in enumerate(rows):
+            exists = builder.icmp_signed("<", row.type(k), right.rows)
+            vectors = [write.load(right.at(row, column)) for column in columns]
+            held.append([builder.select(exists, vector, write.nothing) for vector in vectors])
+        starts = [left.at(row, row.type(0)) for row in rows]
+        with private.for_range(builder, result.rows) as loop:
+            totals = [write.nothing for _ in columns]
+            for start, vectors in zip(starts, held, strict=True):
+                value = write.spread(builder.load(builder.gep(start, [loop.index])))
+                totals = [write.in_order(value, vector, total) for vector, total in zip(vectors, totals, strict=True)]
+            places = [result.at(loop.index, column) for column in columns]
+            before = [write.load(place) for place in places]  # loaded before any is stored, as in `product_tile`
+            for total, old, place in zip(totals, before, places, strict=True):
+                write.store(write.in_order(share, old, builder.fmul(scale, total)), place)
 
     return tile
 
 
-@intrinsic
-def turned_tile(_: Any, a: Any, i: Any, j: Any, out: Any) -> Any:
-    """Write the transpose of the square of `MOST_LANES` rows and columns of a, from i and j on, to `out`."""
-
-    def generate(context: Any, builder: Any, __: Any, given: Any) -> Any:
-        write = Writer(builder, MOST_LANES)
-        source, result = (Matrix(context, write, *pair) for pair in ((a, given[0]), (out, given[3])))
-        i, j = given[1:3]
-        rows = [write.load(source.at(builder.add(i, i.type(r)), j)) for r in range(MOST_LANES)]
-        for c, value in enumerate(write.turned(rows)):
-            write.store(value, result.at(builder.add(j, j.type(c)), i))
-        return private.nothing(context)
-
-    return types.void(a, i, j, out), generate
+@written(MOST_LANES)
+def turned_tile(write: Writer, source: Matrix, i: Any, j: Any, result: Matrix) -> None:
+    """Write the transpose of the square of `MOST_LANES` rows and columns of a matrix, from i and j on, to `result`."""
+    builder = write.builder
+    rows = [write.load(source.at(builder.add(i, i.type(r)), j)) for r in range(MOST_LANES)]
+    for c, value in enumerate(write.turned(rows)):
+        write.store(value, result.at(builder.add(j, j.type(c)), i))
 
 
 def _columns(write: Writer, j: Any, width: int, result: Matrix, least_columns: int | None) -> list[Any]:
@@ -167,44 +172,35 @@ def _summed(
     return [[builder.load(total) for total in sums] for sums in totals]
 
 
-@intrinsic
-def dots_tile(_: Any, a: Any, i: Any, b: Any, j: Any, out: Any) -> Any:
-    """Write the tile of a b' from row i and column j of `out` on, by dot products of rows.
+@written(LANES)
+def dots_tile(write: Writer, left: Matrix, i: Any, right: Matrix, j: Any, result: Matrix) -> None:
+    """Write the tile of a b' from row i and column j of `result` on, by dot products of rows.
 
-    Rows and columns beyond the last ones of `out` are left out.
+    Rows and columns beyond the last ones of `result` are left out.
     """
+    builder = write.builder
+    rows = [write.least(builder.add(i, i.type(r)), left.last) for r in range(DOTS[0])]
+    others = [write.least(builder.add(j, j.type(c)), right.last) for c in range(DOTS[1])]
+    totals = [[write.zeros() for _ in others] for _ in rows]
 
-    def generate(context: Any, builder: Any, __: Any, given: Any) -> Any:
-        write = Writer(builder, LANES)
-        left, right, result = (
-            Matrix(context, write, *pair) for pair in ((a, given[0]), (b, given[2]), (out, given[4]))
-        )
-        i, j = given[1], given[3]
-        rows = [write.least(builder.add(i, i.type(r)), left.last) for r in range(DOTS[0])]
-        others = [write.least(builder.add(j, j.type(c)), right.last) for c in range(DOTS[1])]
-        totals = [[write.zeros() for _ in others] for _ in rows]
+    def add(k: Any, count: Any = None) -> None:
+        vectors = [write.load(left.at(row, k), count) for row in rows]
+        for c, other in enumerate(others):
+            weights = write.load(right.at(other, k), count)
+            for vector, sums in zip(vectors, totals, strict=True):
+                write.add_product(vector, weights, sums[c])
 
-        def add(k: Any, count: Any = None) -> None:
-            vectors = [write.load(left.at(row, k), count) for row in rows]
-            for c, other in enumerate(others):
-                weights = write.load(right.at(other, k), count)
-                for vector, sums in zip(vectors, totals, strict=True):
-                    write.add_product(vector, weights, sums[c])
-
-        in_vectors = builder.and_(left.columns, i.type(-LANES))
-        with private.for_range_slice(builder, i.type(0), in_vectors, i.type(LANES)) as (k, _):
-            add(k)
-        with builder.if_then(builder.icmp_signed("<", in_vectors, left.columns)):
-            add(in_vectors, builder.sub(left.columns, in_vectors))
-        dots = write.sums([builder.load(total) for sums in totals for total in sums])
-        with builder.if_else(builder.icmp_signed("<=", builder.add(j, j.type(DOTS[1])), right.rows)) as (whole, some):
-            with whole:
-                for r, row in enumerate(rows):
-                    write.store_part(dots, r * DOTS[1], DOTS[1], result.at(row, j))
-            with some:
-                for lane, (row, c) in enumerate((row, c) for row in rows for c in range(DOTS[1])):
-                    with builder.if_then(builder.icmp_signed("<", builder.add(j, j.type(c)), right.rows)):
-                        builder.store(builder.extract_element(dots, _INT(lane)), result.at(row, others[c]))
-        return private.nothing(context)
-
-    return types.void(a, i, b, j, out), generate
+    in_vectors = builder.and_(left.columns, i.type(-LANES))
+    with private.for_range_slice(builder, i.type(0), in_vectors, i.type(LANES)) as (k, _):
+        add(k)
+    with builder.if_then(builder.icmp_signed("<", in_vectors, left.columns)):
+        add(in_vectors, builder.sub(left.columns, in_vectors))
+    dots = write.sums([builder.load(total) for sums in totals for total in sums])
+    with builder.if_else(builder.icmp_signed("<=", builder.add(j, j.type(DOTS[1])), right.rows)) as (whole, some):
+        with whole:
+            for r, row in enumerate(rows):
+                write.store_part(dots, r * DOTS[1], DOTS[1], result.at(row, j))
+        with some:
+            for lane, (row, c) in enumerate((row, c) for row in rows for c in range(DOTS[1])):
+                with builder.if_then(builder.icmp_signed("<", builder.add(j, j.type(c)), right.rows)):
+                    builder.store(builder.extract_element(dots, _INT(lane)), result.at(row, others[c]))

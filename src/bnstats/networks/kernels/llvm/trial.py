@@ -9,10 +9,9 @@ import numpy as np
 
 from bnstats._checks.array_types import Float32Array, IntArray
 from bnstats._compiled import compiled
-from bnstats.networks.kernels.llvm.calls import address_of, call
+from bnstats.networks.kernels.llvm.calls import address_of, call, view
 from bnstats.networks.kernels.llvm.columns import standardize
 from bnstats.networks.kernels.llvm.tiles import SINGLE, dots_tile, product_tile
-from bnstats.networks.kernels.llvm.views import view
 
 _view, _tile = view(2, (0, 1)), product_tile(SINGLE, adds=True, least_columns=1)
 _FACTOR, _KEPT = np.float32(2), np.float32(0.5)
