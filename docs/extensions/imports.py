@@ -50,7 +50,8 @@ def _imported(node: ast.AST) -> Iterator[str]:
     elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("bnstats."):
         yield str(node.module).removeprefix("bnstats.").replace(".", "/")
     for child in ast.iter_child_nodes(node):
-        yield from _imported(child)
+        if not isinstance(child, ast.expr):  # no expression holds an import
+            yield from _imported(child)
 
 
 def below(graph: dict[str, set[str]], room: str) -> set[str]:
