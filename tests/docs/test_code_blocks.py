@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import doctest
+import io
 import os
 import re
 import runpy
@@ -21,6 +23,8 @@ import matplotlib.pyplot as plt
 import pytest
 from code_blocks import ROOT, Block, blocks, pages
 from shown_on_pages import SHOWN
+
+from bnstats.cli import main
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 EXTRAS = PROJECT["project"]["optional-dependencies"]
@@ -160,7 +164,13 @@ def commands() -> Iterator[tuple[str, str]]:
 
 @cache
 def help_of(*command: str) -> str:
-    """What it says of its options."""
+    """What it says of its options; bnstats in this process, as each of its commands would load the same packages."""
+    if command[1:3] == ("-m", "bnstats"):
+        said = io.StringIO()
+        with contextlib.redirect_stdout(said), pytest.raises(SystemExit) as ended:
+            main([*command[3:], "--help"])
+        assert ended.value.code == 0, command
+        return said.getvalue()
     done = subprocess.run([*command, "--help"], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, (command, done.stderr)
     return done.stdout
