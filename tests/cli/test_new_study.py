@@ -21,8 +21,10 @@ def test_the_template_runs_as_it_is(
     done = subprocess.run([sys.executable, "my_study.py"], capture_output=True, text=True, check=True)
     assert "covered: from" in done.stdout
     table = pd.read_csv("my_study.csv")
-    assert set(table["summary"]) == {"bias", "se", "coverage", "mean", "failure_rate"}
+    assert set(table["summary"]) == {"bias", "se", "coverage", "mean", "rejection_rate", "failure_rate"}
     assert Path("my_study.png").stat().st_size > 1000
+    rates = table.set_index(["summary", "n"])["value"]
+    assert rates["rejection_rate", 80] == pytest.approx(1 - rates["coverage", 80])  # the interval inverts the test
     tested = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "my_study.py"],
         capture_output=True,

@@ -10,7 +10,7 @@ from bnstats._checks.array_types import FloatArray
 from bnstats.claims import BatchStatistic, Claim, Measure, Measures, Networks, Region, accuracy, letter_grades
 from bnstats.claims.borders import DIGITS
 from bnstats.claims.builtin.correction import NOISE, correction_study
-from bnstats.claims.builtin.shapes import difference, share
+from bnstats.claims.builtin.shapes import difference, proportion
 from bnstats.claims.grades import CUTS, GRADES
 from bnstats.datasets.row_batching import OneClass
 from bnstats.datasets.shifts import Offset
@@ -88,13 +88,13 @@ CLAIMS = (
         HIDDEN, "share of test digits named right, training less evaluation mode, batches of 20 of one class",
         Region.above(0.0), accuracy(_ONE_CLASS, "batch") - accuracy(_ONE_CLASS, "running"), 2**11,
     ),
-    share(
+    proportion(
         "one-class-shows-in-training-mode",
         "On digits, training mode shows the harm of one class a batch: in training mode, too, training is broken.",
         HIDDEN, "share of test digits named right in training mode, batches of 20 of one class",
         DIGITS.broken, accuracy(_ONE_CLASS, "batch"),
     ),
-    share(
+    proportion(
         "beforehand-instead-of-batch",
         "Features normalized beforehand, and not by batch, keep their meaning: a network without batch normalization, "
         "trained in batches of 3 grades N(72, 10), names more letters right than grades normalized by batch allow.",

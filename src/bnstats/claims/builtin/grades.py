@@ -9,7 +9,7 @@ import numpy as np
 
 from bnstats.claims import Claim, Measure, Measures, Networks, Region, Within, accuracy, letter_grades
 from bnstats.claims.borders import LETTERS
-from bnstats.claims.builtin.shapes import computed, likely, share
+from bnstats.claims.builtin.shapes import computed, likely, proportion
 from bnstats.claims.grades import CUTS, GRADES
 from bnstats.claims.networks import score
 from bnstats.datasets.row_batching import OneClass, RowBatching, Shuffled, Sorted
@@ -46,7 +46,7 @@ def _ceiling(n: int) -> float:
 
 def _reaches(n: int) -> Claim:
     ceiling = _ceiling(n)
-    return share(
+    return proportion(
         f"grades-reach-ceiling-at-{n}",
         f"In training mode, a network on grades learns what batches of {n} leave of a letter, nearly to the ceiling.",
         TITLE,
@@ -56,7 +56,7 @@ def _reaches(n: int) -> Claim:
 
 
 def _exceeds(n: int) -> Claim:
-    return share(
+    return proportion(
         f"grades-exceed-ceiling-at-{n}",
         f"In evaluation mode, a network trained with batches of {n} names more letters right than such a batch allows.",
         TITLE, f"share of letters named right in evaluation mode; {_ceiling(n):.4f} is the ceiling of training mode",
@@ -65,7 +65,7 @@ def _exceeds(n: int) -> Claim:
 
 
 def _broken(name: str, condition: str, what: str, batching: RowBatching) -> Claim:
-    return share(
+    return proportion(
         name, f"On grades, training is broken if {condition}.",
         TITLE, f"share of letters named right in evaluation mode, batches of 8 {what}",
         LETTERS.broken, accuracy(_networks(8, batching), "running"),
@@ -131,7 +131,7 @@ CLAIMS = (
         Region.below(1e-3),
         partial(same_class_probability, GRADES, CUTS, 8),
     ),
-    share(
+    proportion(
         "network-gives-d-at-zero",
         "A network trained with batches of 3 gives a normalized 0 the D nearly as often as grades do.",
         ZERO,

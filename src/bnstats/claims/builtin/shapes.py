@@ -1,4 +1,4 @@
-"""Shapes of claims: an interval method with evidence that fits it, for shares, chances, cases and numbers."""
+"""Shapes of claims: an interval method with evidence that fits it, for proportions, chances, cases and numbers."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from bnstats.claims import Bounded, Claim, Enumerated, Exact, Proportion, Region
 from bnstats.claims.evidence import Evidence
 
 
-def share(
+def proportion(
     name: str, statement: str, source: str, quantity: str, region: Region, evidence: Evidence, most: int = 512
 ) -> Claim:
-    """Return the claim about a share between 0 and 1, such as an accuracy."""
+    """Return the claim about a proportion, such as an accuracy."""
     return Claim(name, statement, source, quantity, region, Bounded(0, 1), evidence, most)
 
 
@@ -22,7 +22,7 @@ def difference(
     name: str, statement: str, source: str, quantity: str, region: Region, evidence: Evidence, most: int = 2**12,
     largest: float = 1,
 ) -> Claim:  # fmt: skip
-    """Return the claim about a difference of shares, at most `largest` in size."""
+    """Return the claim about a difference of proportions, at most `largest` in size."""
     return Claim(name, statement, source, quantity, region, Bounded(-largest, largest), evidence, most)
 
 

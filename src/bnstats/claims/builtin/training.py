@@ -6,7 +6,7 @@ from typing import Any
 
 from bnstats.claims import Claim, Measures, Networks, Region, accuracy
 from bnstats.claims.borders import DIGITS
-from bnstats.claims.builtin.shapes import difference, share
+from bnstats.claims.builtin.shapes import difference, proportion
 from bnstats.datasets.row_batching import OneClass, Sorted
 
 TITLE = "question: why does this not break training in its entirety?"
@@ -23,7 +23,7 @@ def _right(
     name: str, statement: str, source: str, what: str, region: Region, evidence: Measures, most: int = 512
 ) -> Claim:
     quantity = f"share of test digits named right in evaluation mode, {what}"
-    return share(name, statement, source, quantity, region, evidence, most)
+    return proportion(name, statement, source, quantity, region, evidence, most)
 
 
 def _evaluation_gain(n: int) -> Measures:
