@@ -28,7 +28,7 @@ def generate(condition: Any, rng: np.random.Generator) -> Any:
 
 
 def analyze(x: Any) -> dict[str, float]:
-    """Return the measures of your method; here the mean, Student's interval of 95 %, and a t test that the mean is TRUTH."""
+    """Return the measures of your method; here the mean, with the interval and the t test of Student."""
     estimate, se = x.mean(), x.std(ddof=1) / len(x) ** 0.5
     if se == 0:
         raise bn.exceptions.ReplicateFailed("all values are equal")
