@@ -30,15 +30,15 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--kinds", nargs="*", help="only kinds whose name contains one of these")
     parser.add_argument("--part", default="1/1", metavar="K/N", help="the Kth of N parts")
     parser.add_argument("--to", type=Path, default=MEASURED, help="file of rows (default: the committed one)")
-    parser.add_argument("--show", action="store_true", help="only print what the file holds")
+    parser.add_argument("--table", type=Path, metavar="FILE", help="only print what this file holds")
     chosen = parser.parse_args(argv)
-    if not chosen.show:
+    if chosen.table is None:
         import torch
 
         torch.set_num_threads(1)
         part, parts = map(int, chosen.part.split("/"))
         run(_part(jobs(chosen.tables, chosen.seeds), chosen.kinds, part, parts), chosen.to)
-    print(shown(pd.read_csv(chosen.to)))
+    print(shown(pd.read_csv(chosen.table or chosen.to)))
 
 
 def _part(all_jobs: list, kinds: list[str] | None, part: int, parts: int) -> list:  # type: ignore[type-arg]

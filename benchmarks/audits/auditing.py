@@ -15,7 +15,7 @@ import numpy as np
 import bnstats as bn
 from benchmarks.audits.cases import Case, Setting
 from benchmarks.audits.jobs import KINDS, Job
-from benchmarks.audits.torch_models import tensors
+from benchmarks.audits.models.torch_models import tensors
 from benchmarks.audits.true_gains import TrueGain, true_gain
 
 KEY = Job._fields
@@ -59,8 +59,8 @@ def handed_out(job: Job, case: Case) -> tuple[Any, dict[str, Any]]:
         pack = case.pack or tensors
         model, live = case.handed_out(), None if case.live is None else case.built(case.live)
     else:
-        from benchmarks.audits.frameworks import built
-        from benchmarks.audits.frameworks import packed as pack
+        from benchmarks.audits.models.frameworks import built
+        from benchmarks.audits.models.frameworks import packed as pack
 
         model = built(job.framework, case.parts, case.state)
         live = None if case.live is None else built(job.framework, case.parts, case.live)

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks.audits import parts as p
-from benchmarks.audits.problems import Batch, Problem
-from benchmarks.audits.torch_models import Network, State, model_of, state_of, train, update
+from benchmarks.audits.models import parts as p
+from benchmarks.audits.models.problems import Batch, Problem
+from benchmarks.audits.models.torch_models import Network, State, model_of, state_of, train, update
 
 Draw = Callable[[int, np.random.Generator], Batch]
 """A batch of so many rows."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from benchmarks.audits.damages import PORTABLE
-from benchmarks.audits.healthy import HEALTHY
-from benchmarks.audits.kinds import Kind
-from benchmarks.audits.problems import FAMILIES
-from benchmarks.audits.torch_kinds import TORCH_ONLY
+from benchmarks.audits.broken.healthy import HEALTHY
+from benchmarks.audits.broken.kinds import Kind
+from benchmarks.audits.broken.portable import PORTABLE
+from benchmarks.audits.broken.torch_kinds import TORCH_ONLY
+from benchmarks.audits.models.problems import FAMILIES
 
 KINDS: dict[str, Kind] = {kind.name: kind for kind in (*HEALTHY, *PORTABLE, *TORCH_ONLY)}
 GRID = (

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.audits.cases import Case, Draw
-from benchmarks.audits.torch_models import norms_of, tensors
+from benchmarks.audits.models.torch_models import norms_of, tensors
 
 ROWS = 3000
 """Rows whose scores are averaged, and rows that statistics are made from."""

@@ -18,7 +18,7 @@ import bnstats as bn
 from benchmarks.audits.auditing import _case, handed_out, row_of
 from benchmarks.audits.jobs import KINDS, Job
 from benchmarks.audits.judged import judged, rates
-from benchmarks.audits.torch_models import tensors
+from benchmarks.audits.models.torch_models import tensors
 
 SEED = 100
 PART = (

@@ -15,6 +15,7 @@ from torch.nn import functional
 from torch.nn.utils import parametrizations, spectral_norm
 from torch.utils.checkpoint import checkpoint
 
+from bnstats.audit.core.history.rates import replaced
 from bnstats.audit.core.protocol import Statistics
 from bnstats.audit.torch import FRAMEWORK
 
@@ -406,3 +407,5 @@ def test_a_layer_whose_tracking_was_turned_off_keeps_its_statistics() -> None:
     np.testing.assert_allclose(copy.get()["1"].mean, np.full(CHANNELS, 2.0))
     copy.set({"1": Statistics(np.zeros(CHANNELS), np.ones(CHANNELS))})
     assert not torch.allclose(copy.eval_pass(x), model.eval()(x))
+    assert set(copy.moments(x, "train")) == {"1"}
+    assert replaced(copy, x) == {"1": 0.0}

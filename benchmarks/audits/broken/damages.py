@@ -1,4 +1,4 @@
-"""Kinds that are written as weights and statistics, so that each framework can build them."""
+"""Damages to the statistics of a trained model."""
 
 from __future__ import annotations
 
@@ -7,13 +7,10 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from benchmarks.audits import parts as p
-from benchmarks.audits.cases import ROWS, STEPS, Case, Setting, mixed
-from benchmarks.audits.kinds import Kind
-from benchmarks.audits.problems import CLASSES, Batch, Labels
-from benchmarks.audits.torch_models import model_of, state_of, train, update
+from benchmarks.audits.cases import ROWS, Case, Setting, mixed
+from benchmarks.audits.models import parts as p
+from benchmarks.audits.models.problems import CLASSES, Batch, Labels
 
 MANY = 300
 """Updates after which nothing of the start is left."""
@@ -54,12 +51,6 @@ def few_updates(setting: Setting, scope: str) -> Case:
     return mixed(case, setting.updated(fresh, 80), names)
 
 
-def short_training(setting: Setting) -> Case:
-    """Return a model after 100 steps, whose running statistics have a weight of .01."""
-    parts = p.with_norms(p.network(setting.family), weight=0.01)
-    return Case(parts, state_of(setting.trained(parts, steps=100)), setting.problem.draw, setting.rows)
-
-
 def few_at_once(case: Case, setting: Setting) -> Case:
     """Return the case with batches that are small enough for noisy statistics, and more of them."""
     return replace(case, rows={"dense": 8, "graph": 8}.get(setting.family, 4), batches=100)
@@ -94,36 +85,6 @@ def few_rows(setting: Setting) -> Case:
     """Return a model that was recalibrated on two small batches."""
     case = few_at_once(setting.healthy(), setting)
     return replace(recalibrated_on(setting, 2, case.rows), rows=case.rows, batches=case.batches)
-
-
-def averaged_weights(setting: Setting, *, live: bool) -> Case:
-    """Return averaged weights with the last step's statistics."""
-    case = setting.healthy()
-    model = model_of(case.parts, case.state)
-    total: dict[str, NDArray[Any]] = {}
-    steps = 100
-
-    def add(current: Any) -> None:
-        for name, value in state_of(current).items():
-            total[name] = total.get(name, 0) + value / steps
-
-    train(model, setting.stream(key=6), steps, rate=0.03, decay=False, ddof=setting.ddof, each=add)
-    last = state_of(model)
-    state = {name: last[name] if _is_buffer(name) else total[name].astype("f4") for name in last}
-    return replace(case, state=state, live=last if live else None)
-
-
-def _is_buffer(name: str) -> bool:
-    return name.rpartition(".")[2] in ("running_mean", "running_var", "num_batches_tracked")
-
-
-def weights_moved(setting: Setting) -> Case:
-    """Return a model that was trained on after its statistics were last updated."""
-    case = setting.healthy()
-    model = model_of(case.parts, case.state)
-    train(model, setting.stream(key=6), 40, rate=0.01, decay=False, ddof=setting.ddof)
-    moved = replace(case, state=state_of(model))
-    return mixed(moved, case, p.norms(case.parts))
 
 
 def paler(problem: Any, rows: int, rng: np.random.Generator) -> Batch:
@@ -191,50 +152,6 @@ def batch_statistics(setting: Setting) -> Case:
     return replace(case, parts=p.with_norms(case.parts, tracks=False))
 
 
-def noise(setting: Setting) -> Case:
-    """Return a model with dropout in front of batch norm."""
-    parts = p.network(setting.family, dropout=0.6)
-    return Case(parts, state_of(setting.trained(parts)), setting.problem.draw, setting.rows)
-
-
-def batches_of_2(setting: Setting) -> Case:
-    """Return a model that was trained on batches of two rows."""
-    parts = p.network(setting.family)
-    model = setting.trained(parts, rows=2, steps=3 * STEPS, rate=0.005)
-    case = Case(parts, state_of(model), setting.problem.draw, rows=2, batches=400, options={"batches": 400})
-    return setting.updated(slow(case), MANY)
-
-
-def grouped(setting: Setting) -> Case:
-    """Return a model that was trained on after its rows had been sorted into batches of one class."""
-    case, draw = setting.healthy(), partial(one_class, setting.problem)
-    model = model_of(case.parts, case.state)
-    train(model, setting.stream(draw=draw), STEPS, rate=0.01, ddof=setting.ddof)
-    return setting.updated(replace(slow(case), state=state_of(model), draw=draw, whole=True), MANY)
-
-
-def other_eps(setting: Setting) -> Case:
-    """Return a model that was trained with an eps of .1 and loaded into layers of 1e-5.
-
-    It is trained with an eps of 2, which its inputs notice; then all inputs of layers are scaled so that this is .1.
-    """
-    parts, scale = p.with_norms(p.network(setting.family), eps=2.0), 0.05**0.5
-    model = setting.trained(parts)
-    update(model, [batch for _, batch in zip(range(100), setting.stream(key=8), strict=False)], ddof=setting.ddof)
-    state = state_of(model)
-    in_front = None
-    for name, part in p.walk(parts):
-        if isinstance(part, p.Norm):
-            for key in ("weight", "bias"):
-                state[f"{in_front}.{key}"] *= scale
-            state[f"{name}.running_mean"] *= scale
-            state[f"{name}.running_var"] *= scale**2
-        in_front = name
-    return Case(
-        p.with_norms(parts, eps=1e-5), state, setting.problem.draw, setting.rows, whole=setting.family == "graph"
-    )
-
-
 def shifted(setting: Setting) -> Case:
     """Return a sound model whose test rows have less contrast and more noise."""
     case, problem = setting.healthy(), setting.problem
@@ -244,37 +161,3 @@ def shifted(setting: Setting) -> Case:
         return (0.5 * x + 0.3 * x.std() * rng.standard_normal(x.shape, dtype="f4"), *rest)
 
     return replace(case, draw_test=draw)
-
-
-DROPPED = ("dense", "conv", "residual", "1-D", "graph")
-INFINITE, MISSING = float("inf"), float("nan")
-AVERAGED, ALIKE = "averaged_weights", ("dense", "residual", "recurrent", "graph")
-PORTABLE: tuple[Kind, ...] = (
-    Kind("never updated", partial(never_updated, scope="all"), "never_updated"),
-    Kind("never updated, one layer", partial(never_updated, scope="one"), "never_updated"),
-    Kind("means never saved", half_saved, "stale", ("never_updated",)),
-    Kind("few updates", partial(few_updates, scope="all"), "start_remains"),
-    Kind("few updates, one layer", partial(few_updates, scope="one"), "start_remains"),
-    Kind("short training", short_training, "start_remains", ("stale",)),
-    Kind("small batches and a large weight", partial(noisy, scope="all"), "noisy_average"),
-    Kind("small batches and a large weight, one layer", partial(noisy, scope="one"), "noisy_average"),
-    Kind("recalibrated on few rows", few_rows, "noisy_average"),
-    Kind("averaged weights", partial(averaged_weights, live=False), "stale", ("averaged_weights",)),
-    Kind("averaged weights, live model given", partial(averaged_weights, live=True), AVERAGED),
-    Kind("weights moved on", weights_moved, "stale"),
-    Kind("statistics of other data", partial(other_data, scope="all"), "stale"),
-    Kind("statistics of other data, one layer", partial(other_data, scope="one"), "stale"),
-    Kind("statistics of one client", one_client, "stale"),
-    Kind("recalibrated on sorted rows", sorted_recalibration, "stale", families=("dense", "graph")),
-    Kind("two layers swapped", swapped, "stale", families=ALIKE),
-    Kind("NaN in one channel", partial(one_value, scope="one", value=MISSING), "not_finite"),
-    Kind("infinite variances", partial(one_value, scope="all", value=INFINITE), "not_finite"),
-    Kind("a negative variance", partial(one_value, scope="one", value=-0.1), "not_finite"),
-    Kind("batch statistics in evaluation", batch_statistics, "batch_statistics_in_evaluation", always=True),
-    Kind("dropout before batch norm", noise, "noise_in_training", families=DROPPED),
-    Kind("trained on batches of two", batches_of_2, "small_batch", families=("dense",)),
-    Kind("trained on one class a batch", grouped, "grouped_batches", families=("residual",)),
-    Kind("another eps", other_eps, "eps"),
-    Kind("shifted test data", shifted, "shifted_test_data"),
-    Kind("momentum of another framework", other_momentum, "momentum_of_another_framework"),
-)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from benchmarks.audits.problems import CLASSES, FEATURES, SHAPES
+from benchmarks.audits.models.problems import CLASSES, FEATURES, SHAPES
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils import parametrizations, prune
 
-from benchmarks.audits.problems import Batch
-from benchmarks.audits.torch_models import norms_of, tensors
+from benchmarks.audits.models.problems import Batch
+from benchmarks.audits.models.torch_models import norms_of, tensors
 
 
 class Named(nn.Module):

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import torch
 
-from benchmarks.audits import parts as p
-from benchmarks.audits import torch_changes as c
+from benchmarks.audits.broken import torch_changes as c
+from benchmarks.audits.broken.damages import changed, recalibrated_on
+from benchmarks.audits.broken.kinds import Kind
 from benchmarks.audits.cases import Case, Setting
-from benchmarks.audits.damages import changed, recalibrated_on
-from benchmarks.audits.kinds import Kind
-from benchmarks.audits.torch_models import state_of, tensors
+from benchmarks.audits.models import parts as p
+from benchmarks.audits.models.torch_models import state_of, tensors
 from benchmarks.audits.true_gains import populated
 
 BATCHES = 60

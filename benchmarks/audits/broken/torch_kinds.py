@@ -11,13 +11,14 @@ import numpy as np
 import torch
 from torch import nn
 
-from benchmarks.audits import damages as d
-from benchmarks.audits import parts as p
-from benchmarks.audits import torch_changes as c
+from benchmarks.audits.broken import damages as d
+from benchmarks.audits.broken import torch_changes as c
+from benchmarks.audits.broken import trained as t
+from benchmarks.audits.broken.kinds import Kind
 from benchmarks.audits.cases import STEPS, Case, Draw, Setting
-from benchmarks.audits.kinds import Kind
-from benchmarks.audits.problems import CLASSES, FEATURES, SHAPES, Batch
-from benchmarks.audits.torch_models import model_of, state_of, train, update
+from benchmarks.audits.models import parts as p
+from benchmarks.audits.models.problems import CLASSES, FEATURES, SHAPES, Batch
+from benchmarks.audits.models.torch_models import model_of, state_of, train, update
 
 
 def worn(make: Callable[[Setting], Case], outer: Callable[[Any], Any], **changes: Any) -> Callable[[Setting], Case]:
@@ -33,7 +34,7 @@ def frozen(setting: Setting, scope: str) -> Case:
 
 def momentum_of_zero(setting: Setting, *, started: bool) -> Case:
     """Return a model with a momentum of 0, from the start or since its weights moved on."""
-    case = d.weights_moved(setting) if started else d.never_updated(setting, "all")
+    case = t.weights_moved(setting) if started else d.never_updated(setting, "all")
     return replace(case, parts=p.with_norms(case.parts, weight=0.0))
 
 
@@ -162,7 +163,7 @@ TORCH_ONLY: tuple[Kind, ...] = (
     Kind("a counter that says otherwise", partial(filled, values=at_start), "never_updated"),
     Kind("momentum 0 from the start", partial(momentum_of_zero, started=False), "never_updated", families=ALONE),
     Kind("momentum 0 later", partial(momentum_of_zero, started=True), "stale", families=ALONE),
-    Kind("tracking turned off later", worn(d.weights_moved, c.tracking_off), "stale", families=ALONE),
+    Kind("tracking turned off later", worn(t.weights_moved, c.tracking_off), "stale", families=ALONE),
     Kind("frozen, all layers", partial(frozen, scope="all"), FROZEN, ("stale",)),
     Kind("frozen, one layer", partial(frozen, scope="one"), FROZEN, ("stale",)),
     Kind("frozen layers of another class", worn(other, lambda m: of_its_own(m)), FROZEN, ("stale",), ALONE),
@@ -177,10 +178,10 @@ TORCH_ONLY: tuple[Kind, ...] = (
     Kind("hard-coded batch statistics", partial(every_mode, adapt=c.hard_coded), EVERY_MODE, (), ("dense",), True),
     Kind("a layer made anew", partial(every_mode, adapt=lambda m: anew(m)), EVERY_MODE, (), ("dense",), True),
     Kind("weight norm", worn(reset, c.weight_normed), "never_updated", families=IMAGES),
-    Kind("pruned", worn(d.weights_moved, c.pruned), "stale", families=IMAGES),
-    Kind("a momentum encoder", worn(d.weights_moved, c.with_encoder), "stale", families=("conv",)),
+    Kind("pruned", worn(t.weights_moved, c.pruned), "stale", families=IMAGES),
+    Kind("a momentum encoder", worn(t.weights_moved, c.with_encoder), "stale", families=("conv",)),
     Kind("writes into its input", worn(started, c.InPlace), "start_remains", families=ALONE),
-    Kind("dictionaries in and out", worn(d.weights_moved, c.OfDict, pack=c.as_dict), "stale", families=("conv",)),
+    Kind("dictionaries in and out", worn(t.weights_moved, c.OfDict, pack=c.as_dict), "stale", families=("conv",)),
     Kind("an output with logits", worn(other, c.Named), "stale", families=IMAGES),
     Kind("an overflow in all layers", partial(filled, values=overflow), "not_finite"),
 )

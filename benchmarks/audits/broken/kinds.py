@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from benchmarks.audits.cases import Case, Setting
-from benchmarks.audits.problems import FAMILIES
+from benchmarks.audits.models.problems import FAMILIES
 
 Make = Callable[[Setting], Case]
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.audits import parts as p
-from benchmarks.audits.problems import Batch
+from benchmarks.audits.models import parts as p
+from benchmarks.audits.models.problems import Batch
 
 State = dict[str, NDArray[Any]]
 

@@ -11,8 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from benchmarks.audits import parts as p
-from benchmarks.audits.problems import Batch
+from benchmarks.audits.models import parts as p
+from benchmarks.audits.models.problems import Batch
 
 State = dict[str, NDArray[Any]]
 """Weights and running statistics, by the names of PyTorch."""

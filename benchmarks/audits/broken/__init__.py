@@ -1,0 +1,1 @@
+"""Kinds of broken and of sound models."""
