@@ -18,13 +18,13 @@ def results():
     rows = np.random.default_rng(0).normal(size=(60, 4)), np.arange(60) % 2
     return {
         "convergence": bn.measure_convergence(
-            "normal", batch_sizes=[4, 16], estimators=["mean", "var", "std"], max_replicates=512, **QUICK
+            "normal", batch_sizes=[4, 16], estimators=["mean", "var", "std"], max_replicates=64, **QUICK
         ),
         "running": bn.measure_running(
             "normal", batch_size=4, steps=8, convention=["torch", "keras"], max_replicates=2**12, **QUICK
         ),
         "information": bn.measure_information(
-            "normal", labels=[0.0], batch_sizes=[2, 8], max_replicates=2**15, **QUICK
+            "normal", labels=[0.0], batch_sizes=[2, 8], max_replicates=2**12, **QUICK
         ),
         "raw_given_normalized": bn.measure_raw_given_normalized(
             "normal", batch_sizes=[4, 8], max_replicates=2**12, **QUICK
@@ -33,7 +33,7 @@ def results():
             rows, batch_sizes=[4, 8], hidden=(3,), steps=5, normalizers=["batch", "none"], max_replicates=64, **QUICK
         ),
         "correction": bn.measure_correction(
-            ["none", "center"], batch_sizes=[2, 4], batches=4, effect_size=[0.5, 1], max_replicates=512, **QUICK
+            ["none", "center"], batch_sizes=[2, 4], batches=4, effect_size=[0.5, 1], max_replicates=128, **QUICK
         ),
         "run": bn.measure_convergence("normal", batch_sizes=[4, 16], max_replicates=64, **QUICK).simulation,
     }
