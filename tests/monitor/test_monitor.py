@@ -14,7 +14,7 @@ import pytest
 import bnstats as bn
 from bnstats.monitor import texts
 from bnstats.monitor.core.events import RULES, Event
-from bnstats.monitor.findings import COLUMNS
+from bnstats.monitor.monitor import COLUMNS
 
 
 def train(m, *, steps=200, momentum=0.1, channels=32, seed=0, batch=None, start=0, dtype=np.float64, state=None):
