@@ -46,6 +46,10 @@ def refusal(function: Callable[..., Any], **given: Any) -> list[str]:
 CALLS: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
     "corrections.Correction.__call__": (CENTER, ROWS_OF_FIT),
     "corrections.Correction.fit": (lambda **rows: CENTER.fit(**rows).effects, ROWS_OF_FIT),
+    "corrections.Correction.__call__, keep= of a mapping": (
+        lambda **rows: CENTER(rows["x"], rows["key"], keep={"age": rows["keep"], "sex": rows["second_batch"]}),
+        ROWS_OF_FIT,
+    ),
     "corrections.Fitted.apply": (CENTER.fit(**ROWS_OF_FIT).apply, ROWS_OF_FIT),
     "corrections.Fitted.adapt": (lambda **rows: CENTER.fit(**ROWS_OF_FIT).adapt(**rows).effects, ROWS_OF_FIT),
     "corrections.check_confounding": (
@@ -95,6 +99,7 @@ CALLS: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
         {"x of dataset": FRAME, "y of dataset": CLASS},
     ),
 }
+IN_ONE_ARGUMENT = {"Dataset.of", "corrections.Correction.__call__, keep= of a mapping"}
 # They take several arrays that have no rows in common: with what they are of, and why labels say nothing.
 APART = {
     "adaptation": "statistics of units beside values (batches, rows, units)",
@@ -143,7 +148,7 @@ def test_every_public_function_of_two_arrays_aligns_them_or_says_why_not() -> No
             aligned.add(name)
         elif len(arrays) > 1:
             assert name in APART or name.partition(".")[0] in APART, f"{name} takes {arrays}"
-    assert aligned - {"shifts.Shift.apply"} == set(CALLS) - {"Dataset.of"}  # which takes a pair, in one argument
+    assert aligned - {"shifts.Shift.apply"} == set(CALLS) - IN_ONE_ARGUMENT
 
 
 def results(name: str, **changed: Any) -> np.ndarray:

@@ -246,6 +246,20 @@ def test_a_study_that_writes_into_its_condition_is_named() -> None:
         bn.run(Weighted(), max_replicates=1000)
 
 
+HOOKS = ("simulate_one", "target", "controls", "value_range", "exact", "columns", "size", "stream_of", "tail_index")
+
+
+@pytest.mark.parametrize("name", HOOKS)
+def test_any_hook_of_a_study_that_writes_is_named(name: str) -> None:
+    def writing(_, condition, *__):
+        condition["weights"].sort()
+
+    hooks = {name: writing} | ({"simulate": bn.Study.simulate} if name == "simulate_one" else {})
+    kind = dataclass(frozen=True)(type("Writing", (Uniform,), hooks))
+    with pytest.raises((ValueError, bn.exceptions.BlockError), match=rf"Writing\.{name} {SENTENCE}"):
+        bn.run(kind(), max_replicates=1000)
+
+
 class SortedLabels(bn.Shuffled):
     def rows(self, rng, y, batch_size, steps):
         y.sort()

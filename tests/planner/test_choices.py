@@ -114,6 +114,22 @@ def test_no_choice_keeps_a_tolerance_where_the_variance_of_a_variance_is_infinit
     assert "none is enough (rows)" in advice.summary()
 
 
+@pytest.mark.parametrize(
+    "plan", [{"momentum": 1e-300}, {"momentum": 1e-320}, {"tolerance": 1e-100}, {"tolerance": 1e100}]
+)
+def test_extreme_plans_have_an_answer(plan: dict[str, Any]) -> None:
+    """Start values that no number of steps forgets, and tolerances whose squares are hardly floats."""
+    chosen = advise(batch_size=4, **plan).table.query("kind == 'choose'")
+    assert chosen[["low", "high"]].notna().all(axis=None)
+    assert value(advise(batch_size=4, momentum=1e-300), "steps until evaluation mode may be trusted") == math.inf
+
+
+@pytest.mark.parametrize("tolerance", [1e-300, 1e300, 0.0, math.nan])
+def test_a_tolerance_whose_square_is_no_float_is_refused(tolerance: float) -> None:
+    with pytest.raises(ValueError, match="tolerance is an error in standard deviations, from 1e-100 to 1e100; got"):
+        advise(batch_size=4, tolerance=tolerance)
+
+
 def test_devices_count_where_they_are_synchronized_and_passes_where_steps_are() -> None:
     alone, together = advise(batch_size=4, devices=8), advise(batch_size=4, devices=8, synchronized=True)
     assert value(alone, "error of a batch mean") == pytest.approx(1 / 2)

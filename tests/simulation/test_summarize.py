@@ -167,10 +167,52 @@ def test_nothing_that_cannot_be_known_has_a_value() -> None:
     one = bn.summarize({"b": [1.0], "s": [1.0]}, estimate="b", se="s", truth=0.5).table.set_index("measure")
     assert np.isinf(one.loc[["se", "bias", "type_s_error"], "mcse"]).all()
     assert np.isnan(one.loc[["se", "type_s_error", "type_m_error"], "value"]).all()
-    infinite = bn.summarize({"b": [1.0, math.inf]}, estimate="b").table.set_index("measure")
+    with pytest.warns(bn.exceptions.NotFiniteWarning, match="2 of 3 numbers have replicates, but no value"):
+        infinite = bn.summarize({"b": [1.0, math.inf]}, estimate="b").table.set_index("measure")
     assert np.isnan(infinite.loc["mean", "value"])
     at_zero = bn.summarize({"b": [1.0, 2.0], "s": [1.0, 1.0]}, estimate="b", se="s", truth=0.0).table["measure"]
     assert not {"relative_bias", "type_s_error", "type_m_error"} & set(at_zero)
+
+
+@pytest.mark.parametrize(
+    ("change", "without"),
+    [
+        (lambda t: t.assign(b=t["b"].mask(t.index == 0, -math.inf)), {"mean", "width", "bias_eliminated_coverage"}),
+        (lambda t: t.assign(s=t["s"].mask(t.index == 0, math.inf)), {"model_se", "width"}),
+        (lambda t: t.assign(b=math.inf, s=math.inf), {"mean", "model_se", "width", "bias_eliminated_coverage"}),
+        (lambda t: t * 1e200, {"se", "mse", "model_se"}),
+        (lambda t: t * 1e-200, {"relative_error_of_model_se"}),
+    ],
+    ids=["an infinite estimate", "an infinite error", "all infinite", "huge", "tiny"],
+)
+def test_what_infinite_or_extreme_replicates_leave_without_a_value_is_said(change, without: set[str]) -> None:
+    """Intervals are not said to miss a mean that is infinite, and no other warning is given: warnings are errors."""
+    rng = np.random.default_rng(0)
+    frame = change(pd.DataFrame({"b": rng.normal(size=40), "s": 1.0}))
+    with pytest.warns(bn.exceptions.NotFiniteWarning, match="numbers have replicates, but no value"):
+        table = bn.summarize(frame, estimate="b", se="s", truth=0.0).table.set_index("measure")
+    assert np.isnan(table.loc[[*without], "value"]).all()
+    assert np.isinf(table.loc[[*without], "mcse"]).all()
+
+
+def test_standard_errors_of_zero_are_too_small_by_all() -> None:
+    table = bn.summarize({"b": [1.0, 2.0, 4.0], "s": [0.0] * 3}, estimate="b", se="s").table.set_index("measure")
+    assert table.loc["relative_error_of_model_se", ["value", "mcse"]].tolist() == [-1.0, math.inf]
+
+
+def test_labels_of_columns_that_are_given_one_by_one_are_kept() -> None:
+    """By position, the estimates would stand beside other standard errors; by a union of labels, half would fail."""
+    labels = [f"replicate {k}" for k in range(40)]
+    b = pd.Series(np.random.default_rng(0).normal(size=40), labels)
+    s = b.abs() + 0.1
+    order = np.random.default_rng(1).permutation(40)
+    named = {"estimate": "b", "se": "s", "truth": 0.0}
+    expected = bn.summarize({"b": b, "s": s}, **named).table
+    pd.testing.assert_frame_equal(bn.summarize({"b": b, "s": s.iloc[order]}, **named).table, expected)
+    with pytest.raises(ValueError, match=r"column 'b' of replicates and column 's' of replicates have labels that do"):
+        bn.summarize({"b": b, "s": s.set_axis(range(40))}, **named)
+    with pytest.raises(ValueError, match="each column of replicates has one value per row; got columns of different"):
+        bn.summarize({"b": b, "s": [0.1, 0.2]}, **named)
 
 
 FRAME = pd.DataFrame({"b": [0.1, 0.2, 0.3, 0.4], "s": 0.1, "m": list("aabb"), "i": [0, 1, 0, 1], "t": [1.0, 1, 1, 2]})

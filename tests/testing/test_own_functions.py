@@ -7,6 +7,7 @@ claims 35 or more errors are a false alarm of this test of 1e-5; a rate of 0.2 i
 from __future__ import annotations
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -232,6 +233,16 @@ def test_events_and_power() -> None:
         assert_probability(lambda rng: rng.random() < 0.3, 0.3, within=0.001, max_draws=1000)
 
 
+def same_as(cdf) -> None:
+    """Compare normal numbers with a law of one's own."""
+    law = SimpleNamespace(name="own", cdf=cdf)
+    assert_same_distribution(lambda rng, size: rng.normal(size=size), law, within=0.1)
+
+
+def test_a_distribution_function_may_exceed_one_by_rounding() -> None:
+    same_as(lambda x: stats.norm.cdf(x) * (1 + 2e-16))
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -246,7 +257,18 @@ def test_events_and_power() -> None:
             lambda: assert_mean(one_number, 0.5, within=0.1, bounds=(0, 1)),
             "returns 16 real numbers; got an",
         ),
-        (lambda: assert_mean(gives("a"), 0.5, within=0.1, bounds=(0, 1)), "returns 16 real numbers"),
+        (lambda: assert_mean(gives("a"), 0.5, within=0.1, bounds=(0, 1)), r"\(rng\) returns real numbers"),
+        (
+            lambda: same_as(lambda x: np.full(x.shape, np.nan)),
+            r"the cdf of own returns a probability from 0 to 1 .* nan",
+        ),
+        (lambda: same_as(lambda x: 100 * stats.norm.cdf(x)), "the cdf of own returns a probability from 0 to 1"),
+        (lambda: same_as(lambda _: 0.5), r"for each value; got array\(0.5\) for 64 values"),
+        (lambda: same_as(lambda _: "word"), "the cdf of own returns a probability"),
+        (lambda: same_as({}.__getitem__), "the cdf of own fails with TypeError"),
+        (lambda: same_as(lambda x: np.multiply(x, 2, out=x)), "the cdf of own writes into a read-only array"),
+        (lambda: assert_same_distribution(gives(0.0), stats.norm(scale=-1), within=0.1), "the cdf of norm returns a"),
+        (lambda: assert_same_distribution(gives(0.0), stats.norm([0, 1]), within=0.1), "the cdf of norm"),
         (lambda: assert_mean(gives(1.0), 0.5, within=0.1, bounds=(1, 0)), "the smallest value below the largest"),
         (lambda: assert_mean(gives(1.0), 0.5, within=0.1, bounds=3), "bounds is a pair"),
         (lambda: assert_mean(gives(1.0), 0.5, within=0.1, variance=0), "variance is a variance, above 0"),

@@ -8,9 +8,9 @@ from functools import wraps
 from types import FunctionType
 from typing import Any, ClassVar, TypeVar
 
-from bnstats._checks.labels import aligned
+from bnstats._checks.labels import aligned, has_labels
 from bnstats._checks.safe_text import write_out_codes
-from bnstats._checks.tables import is_labeled, like
+from bnstats._checks.tables import like
 from bnstats._checks.user_code import CHECKING, LendsArrays
 
 Check = Callable[[str, Any], Any]
@@ -135,7 +135,7 @@ def _with_labels(function: Callable[..., Any], rows: tuple[str, ...], back: tupl
             return function(*args, **kwargs)
         here = {name: place for name, place in present if place < len(args)}
         given = {name: args[here[name]] if name in here else kwargs.get(name) for name, _ in present}
-        if sum(map(is_labeled, given.values())) > 1:
+        if sum(map(has_labels, given.values())) > 1:
             given, listed = aligned(given), list(args)
             for name, place in here.items():
                 listed[place] = given[name]

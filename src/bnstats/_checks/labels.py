@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from bnstats._checks.arrays import labels_of_rows
 from bnstats._checks.tables import columns_of, is_labeled, variable
 from bnstats._checks.values import shown
 
@@ -34,12 +35,51 @@ def aligned(given: Mapping[str, Any]) -> dict[str, Any]:
     ValueError: x and batch have labels that do not match: 1 of 2 rows of x have no label of batch, and 1 of 2 rows of
     batch none of x; keep x.index.intersection(batch.index) of both, or give batch.to_numpy() to go by position.
     """
+    given = {
+        name: framed(name, value) if isinstance(value, Mapping) and has_labels(value) else value
+        for name, value in given.items()
+    }
     labeled = {name: value for name, value in given.items() if is_labeled(value)}
     if len(labeled) < 2:
-        return dict(given)
+        return given
     (first, reference), *others = labeled.items()
     ordered = {name: _in_order(first, reference.index, name, value) for name, value in others}
     return {**given, **ordered}
+
+
+def framed(name: str, given: Mapping[Any, Any]) -> Any:
+    """Return a mapping of columns as a table of pandas, with rows by the labels of those columns that have some.
+
+    Raises
+    ------
+    ValueError
+        If columns have different lengths, or labels that do not match.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> age = pd.Series([40, 50], index=["i", "j"])
+    >>> framed("keep", {"age": age, "sex": pd.Series(["f", "m"], index=["j", "i"])})["sex"].tolist()
+    ['m', 'f']
+    """
+    import pandas as pd
+
+    names = {column: f"column {shown(column)} of {name}" for column in given}
+    parts = {c: part if is_labeled(part) else labels_of_rows(names[c], part) for c, part in given.items()}
+    if len({part.shape for part in parts.values()}) > 1 or any(part.ndim != 1 for part in parts.values()):
+        raise ValueError(f"each column of {name} has one value per row; got columns of different lengths.")
+    in_order = aligned({names[column]: part for column, part in parts.items()})
+    return pd.DataFrame({column: in_order[names[column]] for column in parts})
+
+
+def has_labels(given: Any) -> bool:
+    """Return True for an object of pandas, and for a mapping that holds one.
+
+    >>> import pandas as pd
+    >>> has_labels(pd.Series([1])), has_labels({"a": pd.Series([1])}), has_labels({"a": [1]})
+    (True, True, False)
+    """
+    return is_labeled(given) or (isinstance(given, Mapping) and any(map(is_labeled, given.values())))
 
 
 def _in_order(first: str, reference: Any, name: str, value: Any) -> Any:

@@ -20,6 +20,7 @@ from weakref import WeakSet
 import numpy as np
 
 from bnstats._checks.safe_text import raised
+from bnstats._checks.terminal import escaped
 
 _PACKAGE = __name__.partition(".")[0]
 # Parts of error messages: of NumPy, memory views and Numba about a write; of Cython and Numba about read-only arrays.
@@ -258,4 +259,4 @@ def name_of_function(function: Any) -> str:
     """
     while isinstance(function, partial):
         function = function.func
-    return str(getattr(function, "__name__", None) or type(function).__name__)
+    return escaped(str(getattr(function, "__name__", None) or type(function).__name__))

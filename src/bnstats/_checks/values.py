@@ -38,13 +38,13 @@ _REPR.maxstring = _REPR.maxother = 80  # characters
 
 
 def shown(value: Any) -> str:
-    """Return an object's text, short enough for a sentence, whatever its own `repr` does.
+    """Return an object's text, short enough for a sentence, whatever its own `repr` does; NumPy's numbers are plain.
 
-    >>> shown(list(range(1000)))
-    '[0, 1, 2, 3, 4, 5, ...]'
+    >>> shown(list(range(1000))), shown(np.int64(3))
+    ('[0, 1, 2, 3, 4, 5, ...]', '3')
     """
     try:
-        text = _REPR.repr(value)
+        text = _REPR.repr(value.item() if isinstance(value, np.bool_ | np.number | np.str_) else value)
     except Exception:  # a user's own `repr` may raise anything
         text = f"an object of type {type(value).__name__}"
     return escaped(" ".join(text.split()))

@@ -7,14 +7,15 @@ from functools import partial
 from typing import Any, TypeVar
 
 from bnstats._checks.arguments import checked
-from bnstats._checks.numbers import interval, whole
 from bnstats._checks.numbers import seed as seed_of
+from bnstats._checks.numbers import whole
 from bnstats._checks.values import choice, flag, optional
 from bnstats.audit.audit import callable_as
 from bnstats.audit.core.audit import Options
 from bnstats.audit.core.recalibrate import KINDS, recalibrated
 from bnstats.audit.core.recalibration import Amount
 from bnstats.audit.frameworks import framework_of
+from bnstats.statistics.displacement import TOLERANCE
 
 M = TypeVar("M")
 
@@ -26,7 +27,7 @@ def _kind(name: str, given: Any) -> str:
 
 
 @checked(
-    kind=optional(_kind), inplace=flag, rows=_count, batches=_count, tolerance=optional(interval("(0, inf)")),
+    kind=optional(_kind), inplace=flag, rows=_count, batches=_count, tolerance=optional(TOLERANCE),
     forward=callable_as("lambda model, batch: model(batch)"),
     score=callable_as("lambda output, batch: one number per row"), seed=seed_of,
 )  # fmt: skip

@@ -9,10 +9,10 @@ import numpy as np
 
 from bnstats._checks.array_types import FloatArray
 from bnstats._checks.numbers import whole
-from bnstats._checks.values import flag
+from bnstats._checks.values import flag, shown
 from bnstats.corrections.batchwise import check_pairs, only_varying
 from bnstats.corrections.correction import Correction
-from bnstats.corrections.groups import Groups, shown
+from bnstats.corrections.groups import Groups
 from bnstats.corrections.rules import AffineRule, Rule
 
 

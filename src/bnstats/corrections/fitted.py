@@ -14,8 +14,9 @@ from bnstats._checks.array_types import FloatArray
 from bnstats._checks.arrays import labels_of_rows, real_array
 from bnstats._checks.labels import column_order
 from bnstats._checks.tables import like, one_column, rows_like
+from bnstats._checks.values import shown
 from bnstats.corrections.covariates.kept import Kept, given_tables
-from bnstats.corrections.groups import Groups, shown
+from bnstats.corrections.groups import Groups
 from bnstats.corrections.rules import Affine, Nonlinear, Rule, lowered, referred
 
 

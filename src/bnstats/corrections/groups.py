@@ -15,6 +15,7 @@ from bnstats._checks.arrays import labels_of_rows, real_array
 from bnstats._checks.objects import dates_in, numbers_in
 from bnstats._checks.tables import columns_of
 from bnstats._checks.user_code import HoldsArrays
+from bnstats._checks.values import shown
 
 # The sum of the squares of many values of this size does not overflow.
 LARGEST = 1e150
@@ -226,15 +227,6 @@ def _read_only(array: NDArray[Any]) -> NDArray[Any]:
     view = array.view()
     view.flags.writeable = False
     return view
-
-
-def shown(label: Any) -> str:
-    """Return a label as its user wrote it.
-
-    >>> shown(np.str_("b7")), shown(np.int64(3))
-    ("'b7'", '3')
-    """
-    return repr(label.item() if isinstance(label, np.generic) else label)
 
 
 def listed(labels: NDArray[Any], most: int = 3) -> str:

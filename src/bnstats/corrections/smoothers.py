@@ -17,8 +17,9 @@ from statsmodels.nonparametric.smoothers_lowess import lowess as statsmodels_low
 
 from bnstats._checks.array_types import FloatArray
 from bnstats._checks.numbers import number, whole
+from bnstats._checks.values import shown
 from bnstats.corrections.correction import Correction
-from bnstats.corrections.groups import Groups, shown
+from bnstats.corrections.groups import Groups
 from bnstats.corrections.properties import PLAIN
 from bnstats.corrections.rules import Rule, centered
 from bnstats.corrections.smoothing_spline import smoothing_spline

@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from bnstats._checks.numbers import number, whole
-from bnstats._checks.values import flag, shown
+from bnstats._checks.numbers import whole
+from bnstats._checks.values import flag
 from bnstats.planner.choices import choices
 from bnstats.planner.notes import notes
 from bnstats.planner.plan import Plan
 from bnstats.planner.quantities import GROWTH, QUANTITIES
 from bnstats.sampling.populations import Population
 from bnstats.statistics.conventions import Convention, Momentum
+from bnstats.statistics.displacement import TOLERANCE
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -207,7 +208,7 @@ def advise(
         None if steps is None else whole("steps", steps, minimum=1, maximum=10**7),
         Convention.of(convention, momentum),
         _with_variance(population),
-        _tolerance(tolerance),
+        TOLERANCE("tolerance", tolerance),
         whole("devices", devices, minimum=1, maximum=2**20),
         whole("accumulate", accumulate, minimum=1, maximum=2**20),
         flag("synchronized", synchronized),
@@ -232,12 +233,6 @@ def _with_variance(given: Any) -> Population:
             "finite variance above 0."
         )
     return population
-
-
-def _tolerance(given: Any) -> float:
-    if not 0 < number("tolerance", given) < math.inf:
-        raise ValueError(f"tolerance is an error in standard deviations, above 0 and finite; got {shown(given)}.")
-    return float(given)
 
 
 def _span(low: float, high: float, missing: str) -> str:

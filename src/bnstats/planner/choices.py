@@ -96,7 +96,7 @@ def trusted_steps(plan: Plan, positions: int) -> float:
         weights = convention.weights(updates)
         return bool(weights[0] < START_WEIGHT and np.square(weights[1:]).sum() * noise <= plan.tolerance**2 * TRANSIENT)
 
-    return math.ceil(_first(enough, 1, MOST_UPDATES) / plan.accumulate)
+    return float(np.ceil(_first(enough, 1, MOST_UPDATES) / plan.accumulate))
 
 
 def _first(enough: Callable[[int], bool], least: int, most: int) -> float:

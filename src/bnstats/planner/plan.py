@@ -84,7 +84,7 @@ class Plan:
         if self.convention.debias or self.convention.momentum in (None, 1.0):
             return 1.0
         updates = math.log(START_WEIGHT) / math.log1p(-float(self.convention.momentum or 0))
-        return float(math.ceil(updates / self.accumulate))
+        return float(np.ceil(updates / self.accumulate))
 
     @checked(size=sample_size)
     def scale(self, size: int) -> float:

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from bnstats._checks.user_code import LendsArrays
 from bnstats.simulation.one_by_one import one_by_one
 from bnstats.simulation.summaries.summary import Summary
 
@@ -20,7 +21,7 @@ Condition = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Study(ABC):
+class Study(LendsArrays, ABC):
     """Base class of what `bn.run` simulates.
 
     A subclass is a frozen dataclass with the methods `conditions` and `simulate`, or `simulate_one`. All other methods

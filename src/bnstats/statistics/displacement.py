@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from bnstats._checks.array_types import FloatArray
+from bnstats._checks.numbers import interval
 
 
 def noise_of_batch(mean_variance: FloatArray, var_variance: FloatArray, variance: FloatArray) -> float:
@@ -38,6 +39,10 @@ def noise_of_batch(mean_variance: FloatArray, var_variance: FloatArray, variance
         return 0.0
     v = variance[alive]
     return float(np.sum(mean_variance[alive] / v + var_variance[alive] / (4 * v**2)) / len(variance))
+
+
+TOLERANCE = interval("[1e-100, 1e100]", "an error in standard deviations")
+"""Check of a displacement that is allowed; squares of smaller and larger ones are no floats."""
 
 
 def batches_needed(noise: float, tolerance: float) -> int:

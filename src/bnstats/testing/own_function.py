@@ -54,10 +54,8 @@ class Draws:
         )
         array = plain_array(f"what {self.name} returns", found)
         if array.shape != (size,) or array.dtype.kind not in "biuf":
-            raise ValueError(
-                f"{self.name}(rng, size) returns {size} real numbers; got an array of shape {array.shape} and type "
-                f"{array.dtype}."
-            )
+            wanted = f"(rng, size) returns {size} real numbers" if self.takes_size else "(rng) returns real numbers"
+            raise ValueError(f"{self.name}{wanted}; got an array of shape {array.shape} and type {array.dtype}.")
         values = array.astype(np.float64)
         if not np.isfinite(values).all():
             bad = int(np.argmax(~np.isfinite(values)))

@@ -12,6 +12,7 @@ from bnstats._checks.arguments import checked
 from bnstats._checks.array_types import FloatArray
 from bnstats._checks.numbers import interval
 from bnstats._checks.numbers import seed as checked_seed
+from bnstats._checks.user_code import answer, name_of_function
 from bnstats._checks.values import optional, shown
 from bnstats.simulation.precision.looks import decided, sizes_at_looks
 from bnstats.testing.claims import InsufficientPower, false_alarm_rate
@@ -20,6 +21,8 @@ from bnstats.testing.own_function import Draws, random_function
 from bnstats.testing.suite import note, rate_of
 
 FIRST_LOOK = 64
+ROUNDING = 1e-9
+"""Distance from 0 and 1 up to which a distribution function of sums may lie outside."""
 
 
 def _law_or_function(name: str, given: Any) -> Any:
@@ -85,9 +88,9 @@ def assert_same_distribution(
     """
     __tracebackhide__ = True
     error = rate_of(false_alarm)
-    law = getattr(other, "cdf", None)
-    draws = [Draws(f, seed)] + ([] if callable(law) else [Draws(other, seed + 1)])
-    names = draws[0].name, getattr(getattr(other, "dist", None), "name", None) or draws[-1].name
+    is_law = callable(getattr(other, "cdf", None))
+    draws = [Draws(f, seed)] + ([] if is_law else [Draws(other, seed + 1)])
+    names = draws[0].name, getattr(getattr(other, "dist", other), "name", None) or name_of_function(other)
     sizes = sizes_at_looks(FIRST_LOOK, max_draws, 2) if max_draws > FIRST_LOOK else [max_draws]
     held: list[list[FloatArray]] = [[] for _ in draws]
     distance = margin = math.nan
@@ -97,7 +100,7 @@ def assert_same_distribution(
         samples = [np.sort(np.concatenate(own)) for own in held]
         # Massart's inequality, for each of the functions.
         margin = len(draws) * math.sqrt(math.log(2 * len(draws) * len(sizes) / error) / (2 * size))
-        distance = _to_law(samples[0], law) if callable(law) else _between(*samples)
+        distance = _to_law(samples[0], other, names[1]) if is_law else _between(*samples)
         verdict = decided((distance - margin, distance + margin), (-math.inf, within))
         if verdict:
             note(
@@ -117,11 +120,22 @@ def assert_same_distribution(
     )
 
 
-def _to_law(x: FloatArray, cdf: Callable[[FloatArray], FloatArray]) -> float:
+def _to_law(x: FloatArray, law: Any, name: str) -> float:
     """Return the largest difference of an empirical distribution function and a law's, on both sides of a step."""
-    at, left = np.asarray(cdf(x), float), np.asarray(cdf(np.nextafter(x, -np.inf)), float)
+    at, left = (_probabilities(law, name, values) for values in (x, np.nextafter(x, -np.inf)))
     up_to, before = np.searchsorted(x, x, "right") / x.size, np.searchsorted(x, x, "left") / x.size
     return float(max(np.abs(up_to - at).max(), np.abs(before - left).max()))
+
+
+def _probabilities(law: Any, name: str, x: FloatArray) -> FloatArray:
+    """Return a law's distribution function; raise ValueError unless it has a probability for each value."""
+    found = answer(f"the cdf of {name}", np.asarray, law.cdf, x)
+    if found.shape != x.shape or found.dtype.kind not in "biuf" or not (np.abs(found - 0.5) <= 0.5 + ROUNDING).all():
+        raise ValueError(
+            f"the cdf of {name} returns a probability from 0 to 1 for each value; got {shown(found)} for {x.size} "
+            "values."
+        )
+    return np.clip(found.astype(np.float64), 0, 1)
 
 
 def _between(x: FloatArray, y: FloatArray) -> float:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from bnstats._checks.array_types import FloatArray
 from bnstats._checks.arrays import labels_of_rows, real_array
+from bnstats._checks.labels import framed
 from bnstats._checks.objects import dates_in, numbers_in
 from bnstats._checks.safe_text import raised
 from bnstats._checks.tables import columns_of, is_labeled
@@ -31,11 +32,7 @@ def table_of(name: str, given: Any, rows: int) -> pd.DataFrame:
     if is_labeled(given):
         table = given if columns is not None else given.to_frame(given.name if given.name is not None else name)
     elif isinstance(given, Mapping) or columns is not None:
-        named = given if isinstance(given, Mapping) else {column: given[column] for column in columns or ()}
-        parts = {column: labels_of_rows(f"column {shown(column)} of {name}", part) for column, part in named.items()}
-        if len({part.shape for part in parts.values()}) > 1 or any(part.ndim != 1 for part in parts.values()):
-            raise ValueError(f"each column of {name} has one value per row; got columns of different lengths.")
-        table = pd.DataFrame(parts)
+        table = framed(name, given if columns is None else {column: given[column] for column in columns})
     else:
         array = labels_of_rows(name, given)
         if array.ndim not in (1, 2):
@@ -153,7 +150,7 @@ class Covariates:
             raise ValueError(self._refusal(table, error)) from error
         numbers = np.asarray(found)[:, [name != "Intercept" for name in design.column_names]]
         return real_array(
-            f"{self.name} by the formula {self.formula!r}",
+            f"{self.name} by the formula {shown(self.formula)}",
             np.broadcast_to(numbers, (len(table), numbers.shape[1])),
             minimum=0,
         )
@@ -171,7 +168,7 @@ class Covariates:
 
     def _refusal(self, table: pd.DataFrame, error: Exception) -> str:
         columns = f"the columns {shown(list(table.columns))} of {self.name}"
-        return f"formula {self.formula!r} cannot be computed from {columns}: {raised(error)}."
+        return f"formula {shown(self.formula)} cannot be computed from {columns}: {raised(error)}."
 
 
 def are_numbers(column: pd.Series[Any], said: str) -> bool:

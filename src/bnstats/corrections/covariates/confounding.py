@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -17,10 +18,11 @@ from bnstats._checks.array_types import FloatArray
 from bnstats._checks.arrays import labels_of_rows, real_array
 from bnstats._checks.numbers import proportion
 from bnstats._checks.tables import columns_of
+from bnstats._checks.values import shown
 from bnstats._warnings import notify
 from bnstats.corrections.correction import CORRECTIONS, Correction
 from bnstats.corrections.covariates.columns import are_numbers, table_of
-from bnstats.corrections.groups import Groups, listed, shown
+from bnstats.corrections.groups import Groups, listed
 
 # Whole numbers with more distinct values than this are a variable, not labels.
 MOST_LABELS = 10
@@ -91,8 +93,10 @@ def check_confounding(batch: ArrayLike, label: ArrayLike, *, border: float = 0.1
     ValueError: batch 'b1' holds only label 'pass', which no other batch holds: ...
     """
     batch = labels_of_rows("batch", batch)
-    if columns_of(label) is None and (np.shape(label) != batch.shape or batch.ndim != 1):
-        shapes = f"got shapes {batch.shape} and {np.shape(label)}"
+    is_table = isinstance(label, Mapping) or columns_of(label) is not None
+    shape = batch.shape if is_table else labels_of_rows("label", label).shape
+    if shape != batch.shape or batch.ndim != 1:
+        shapes = f"got shapes {batch.shape} and {shape}"
         raise ValueError(f"batch and label are one value per row, shape (rows,); {shapes}.")
     table = table_of("label", label, len(batch))
     rows, batches = pd.factorize(batch, sort=True)

@@ -174,7 +174,7 @@ def _relative_error(e: Evidence) -> float:
 
 def _relative_error_mcse(e: Evidence) -> float:
     """Return the MCSE of the ratio of two standard errors, as if the two were independent."""
-    if e.all_equal:
+    if e.all_equal or 0 in (_model_se(e), _se(e)):
         return math.inf
     return _model_ratio(e) * math.hypot(_model_se_mcse(e) / _model_se(e), _se_mcse(e) / _se(e))
 

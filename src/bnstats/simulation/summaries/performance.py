@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bnstats._checks.array_types import FloatArray
+from bnstats.simulation.summaries.grouped_moments import ALL_ROWS
 from bnstats.simulation.summaries.replicate_table import ReplicateTable
 
 Values = NDArray[Any]
@@ -77,13 +78,18 @@ def _wrong_sign(table: ReplicateTable) -> Values:
 
 def _exaggeration(table: ReplicateTable) -> Values:
     """Return the size of the estimated effect in units of the true effect (Gelman & Carlin 2014)."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.abs((table.column("estimate") - table.null) / (table.truth_of_rows - table.null))
+    return np.abs((table.column("estimate") - table.null) / (table.truth_of_rows - table.null))
 
 
 def _rejected_with_effect(table: ReplicateTable) -> NDArray[np.bool_]:
     """Return True for replicates that reject the null value where it is not the truth."""
     return np.asarray(table.rejected & (table.truth_of_rows != table.null))
+
+
+def _with_mean(table: ReplicateTable) -> NDArray[np.bool_]:
+    """Return True for replicates of conditions whose mean estimate is finite."""
+    finite = np.isfinite(table.mean_estimate)
+    return ALL_ROWS if finite.all() else finite[table.codes]
 
 
 def _failed(table: ReplicateTable) -> Values:
@@ -101,7 +107,7 @@ PERFORMANCE: Mapping[str, Performance] = {
     "model_se": Performance("model_se", _estimate, ("estimate", "se"), errors=True),
     "relative_error_of_model_se": Performance("relative_error_of_model_se", _estimate, ("estimate", "se"), errors=True),
     "coverage": Performance("coverage", _covered, ("interval", "truth")),
-    "bias_eliminated_coverage": Performance("coverage", _mean_covered, ("interval", "estimate")),
+    "bias_eliminated_coverage": Performance("coverage", _mean_covered, ("interval", "estimate"), _with_mean),
     "width": Performance("mean", _width, ("interval",)),
     "rejection_rate": Performance("rejection_rate", _rejected, ("decision",)),
     "type_s_error": Performance(

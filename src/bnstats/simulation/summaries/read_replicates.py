@@ -10,6 +10,7 @@ import pandas as pd
 
 from bnstats._checks.array_types import FloatArray, IntArray
 from bnstats._checks.arrays import plain_array, real_array
+from bnstats._checks.labels import framed
 from bnstats._checks.tables import columns_of
 from bnstats._checks.terminal import escaped
 from bnstats._checks.values import scalar, several, shown
@@ -32,7 +33,7 @@ def read(
     null: float,
 ) -> ReplicateTable:
     """Return the columns of a table of replicates; raise ValueError if a column is missing or cannot be right."""
-    given = pd.DataFrame(dict(replicates)) if isinstance(replicates, Mapping) else replicates
+    given = framed("replicates", replicates) if isinstance(replicates, Mapping) else replicates
     known = columns_of(given)
     if known is None:
         raise ValueError(f"replicates is a table of pandas, polars or Arrow, or a mapping; got {shown(replicates)}.")

@@ -12,6 +12,7 @@ import pandas as pd
 from bnstats._checks.arguments import checked
 from bnstats._checks.numbers import number, probability
 from bnstats._checks.values import choices, optional
+from bnstats._warnings import NotFiniteWarning, first_of, notify
 from bnstats.simulation.replicates.sample import Sample
 from bnstats.simulation.result import Simulation
 from bnstats.simulation.summaries.grouped_moments import ALL_ROWS
@@ -124,8 +125,19 @@ def summarize(
             summaries.append(summary)
     order = sorted(range(len(rows)), key=lambda i: rows[i][0])  # stable: measures keep their order
     frame = _frame(table, [rows[i] for i in order])
+    _report_without_value(frame)
     behind = Simulation(frame, [samples[i] for i in order], [summaries[i] for i in order])
     return Summarized(frame, table, method, simulation=behind)
+
+
+def _report_without_value(frame: pd.DataFrame) -> None:
+    without = frame[frame["value"].isna() & (frame["replicates"] > 1)]
+    if len(without):
+        notify(
+            f"{len(without)} of {len(frame)} numbers have replicates, but no value: replicates are infinite, too large "
+            f"or small for their squares, or all equal. {first_of(without)}",
+            NotFiniteWarning,
+        )
 
 
 def _possible(table: ReplicateTable, asked: Sequence[str] | None) -> list[str]:
@@ -139,6 +151,7 @@ def _possible(table: ReplicateTable, asked: Sequence[str] | None) -> list[str]:
     return [*asked]
 
 
+@np.errstate(divide="ignore", invalid="ignore", over="ignore")  # replicates may be infinite
 def _samples(table: ReplicateTable, name: str) -> list[Sample]:
     """Return the replicates of a measure in each condition."""
     entry = PERFORMANCE[name]
@@ -146,7 +159,8 @@ def _samples(table: ReplicateTable, name: str) -> list[Sample]:
         return table.estimates
     kept = ALL_ROWS if entry.of_failures else table.present
     if entry.rows is not None:
-        kept = entry.rows(table) & table.present if table.present.size else entry.rows(table)
+        rows = entry.rows(table)
+        kept = rows & kept if rows.size and kept.size else rows if rows.size else kept
     return table.samples(entry.values(table), np.zeros(len(table.conditions)), kept)
 
 
