@@ -35,3 +35,32 @@ def test_the_template_runs_as_it_is(
     assert "my_study.py" in capsys.readouterr().err
     assert main(["new", "study", "my-study"]) == 2
     assert "NAME is the name of a Python file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "existing", "message"),
+    [
+        ("mine", "mine.py", "mine.py exists; give another NAME"),
+        ("mine", "mine.csv", "mine.csv exists; give another NAME"),
+        ("mine", "mine.png", "mine.png exists"),
+        ("class", None, "NAME is the name of a Python file"),
+        ("../mine", None, "NAME is the name of a Python file"),
+        ("numpy", None, "NAME is the name of an installed module, numpy, which numpy.py would hide"),
+        ("random", None, "NAME is the name of an installed module, random"),
+    ],
+)
+def test_nothing_is_overwritten_or_hidden(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    existing: str | None,
+    message: str,
+) -> None:
+    """The study itself writes a table and a figure beside its file."""
+    monkeypatch.chdir(tmp_path)
+    if existing is not None:
+        Path(existing).write_text("kept")
+    assert main(["new", "study", name]) == 2
+    assert message in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ([existing] if existing else [])

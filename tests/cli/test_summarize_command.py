@@ -64,3 +64,40 @@ def test_what_is_wrong_is_said_before_anything_is_written(
     assert main(["summarize", str(FILE), *NAMED, *changes, "--out", str(out)]) == 2
     assert message in capsys.readouterr().err
     assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "name the columns of the replicates: --estimate, --low and --high, or --p"),
+        (["--estimate", "b", "--measures", "coverage"], "coverage needs"),
+        (
+            ["--estimate", "t"],
+            "row 3 of {file} has 'absent' in column t, which is no number; correct it, or leave such",
+        ),
+        (["--estimate", "b", "--sep", ","], "--sep cannot be used with a .parquet file"),
+    ],
+)
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_a_refusal_names_the_file_and_options_of_the_command(
+    arguments: list[str], message: str, ending: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if ending == "parquet":
+        pytest.importorskip("pyarrow")
+    elif "--sep" in arguments:
+        pytest.skip("the option is of text files")
+    file = tmp_path / f"replicates.{ending}"
+    frame = pd.DataFrame({"b": [1.0, 2.5], "s": [0.5, 0.5], "t": ["1.5", "absent"]})
+    frame.to_csv(file, index=False) if ending == "csv" else frame.to_parquet(file)
+    assert main(["summarize", str(file), *arguments]) == 2
+    said = capsys.readouterr().err
+    assert message.format(file=file) in said
+    assert "=" not in said
+
+
+def test_a_damaged_parquet_file_is_called_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("pyarrow")
+    file = tmp_path / "r.parquet"
+    file.write_bytes(b"PAR1")
+    assert main(["summarize", str(file), "--estimate", "b"]) == 2
+    assert f"{file} is no .parquet file, or a damaged one" in capsys.readouterr().err

@@ -52,18 +52,50 @@ def _alarm(_: int, __: FrameType | None) -> None:
 
 
 def mutated(rng: np.random.Generator, target: Target) -> dict[str, Any]:
-    """Valid arguments, of which one or two are replaced by odd values, or left out."""
+    """Valid arguments, and some optional ones, of which one or two are replaced by odd values, spoiled or left out."""
     given = {name: make() for name, make in target.arguments.items()}
     if not target.parameters:
         return given
+    given |= {name: make() for name, make in target.optional.items() if rng.random() < 0.15}
     for name in rng.choice(
         target.parameters, size=min(len(target.parameters), 1 + (rng.random() < 0.3)), replace=False
     ):
         if rng.random() < 0.02:
             given.pop(name, None)
+        elif name in given and rng.random() < 0.3:
+            given[name] = spoiled(rng, given[name])
         else:
             given[name] = ODD[rng.integers(len(ODD))]()
     return given
+
+
+def spoiled(rng: np.random.Generator, value: Any) -> Any:
+    """Right data with a fault that data have: values that miss, are infinite, alike, huge, few, or of another type."""
+    if isinstance(value, dict):
+        return {name: spoiled(rng, part) if rng.random() < 0.5 else part for name, part in value.items()}
+    if isinstance(value, pd.DataFrame):
+        return value.iloc[: rng.integers(3)]
+    if not isinstance(value, np.ndarray) or value.dtype.kind not in "fi" or not value.size:
+        return value
+    x = value.astype(np.float64)
+    if rng.random() < 0.3:
+        x[rng.integers(len(x))] = rng.choice([np.nan, np.inf, -np.inf, 0.0, 1e300])
+    changes = (
+        lambda: x,
+        lambda: x * 0 + 1,
+        lambda: x * 1e200,
+        lambda: x * 1e-200,
+        lambda: x[:0],
+        lambda: x[:1],
+        lambda: x[:2],
+        lambda: x.astype(np.float16),
+        lambda: x > 0,
+        lambda: x.astype(">f4"),
+        lambda: pd.Series(x, range(len(x))[::-1]),
+        lambda: pd.Series(x, dtype="Float64"),
+    )
+    with np.errstate(all="ignore"):
+        return changes[rng.integers(len(changes) if x.ndim == 1 else len(changes) - 2)]()
 
 
 def judge(target: Target, given: dict[str, Any]) -> str | None:
@@ -115,6 +147,7 @@ def _verdict(target: Target, given: dict[str, Any], keep: Callable[[Any], None])
 
 def _has_nan(given: dict[str, Any]) -> bool:
     """Whether NaN, missing or infinite values were given: then NaN is no surprise."""
+    given = {(name, k): part for name, v in given.items() for k, part in (v if isinstance(v, dict) else {0: v}).items()}
     polars = (value.to_list() for value in given.values() if type(value).__module__ == "polars.series.series")
     lists = (value for value in given.values() if isinstance(value, list))
     if any(part is None for value in (*polars, *lists) for part in value):
@@ -202,7 +235,8 @@ def used(rng: np.random.Generator, name: str, given: dict[str, Any], made: Any) 
     if methods:
         method = methods[rng.integers(len(methods))]
         if not method.slow:
-            yield f"{name}(...), then {method.name}", given, judge(method, method.valid())
+            said = judge(method, method.valid())
+            yield f"{name}(...), then {method.name}", given, None if said == SILENT and _has_nan(given) else said
     takers = takers_of(type(made))
     if takers:
         taker, parameter = takers[rng.integers(len(takers))]

@@ -7,7 +7,7 @@ import inspect
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from types import ModuleType
 from typing import Any
@@ -506,6 +506,8 @@ class Target:
     call: Callable[[], Callable[..., Any]]
     arguments: dict[str, Callable[[], Any]]
     parameters: tuple[str, ...]
+    optional: dict[str, Callable[[], Any]] = field(default_factory=dict)
+    """Makers of values of other parameters: what their names usually mean, which need not fit the rest."""
 
     def valid(self) -> dict[str, Any]:
         """Valid arguments, made anew."""
@@ -559,4 +561,5 @@ def target(name: str, call: Callable[[], Callable[..., Any]], function: Callable
         for p in inspect.signature(function).parameters.values()
         if p.name != "self" and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
     ]
-    return Target(name, call, arguments(name, function), tuple(names))
+    valid = arguments(name, function)
+    return Target(name, call, valid, tuple(names), {n: BY_NAME[n] for n in names if n in BY_NAME and n not in valid})

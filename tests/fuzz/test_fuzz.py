@@ -17,7 +17,7 @@ import pytest
 import walk
 from fuzzer import fuzz, judge, today, used
 from scipy import stats
-from targets import LABELS, LEFT_OUT, MADE_BY_OTHERS, ROWS, Target, axes, has_torch, network, public, table
+from targets import BATCH, LABELS, LEFT_OUT, MADE_BY_OTHERS, ROWS, Target, axes, has_torch, network, public, table
 from walk import HOOKS, all_targets, kinds, public_kinds
 
 import bnstats as bn
@@ -314,6 +314,38 @@ FOUND = {
     ),
     "no study": (lambda: bn.run("x" * 9999), "study is an object of a class derived"),
     "units": (lambda: bn.measure_mismatch("digits", hidden="x" * 9999), "hidden has the units of each hidden layer"),
+    "rows beyond single precision": (
+        lambda: bn.shifts.Gain(0.5).apply(np.random.default_rng(0), ROWS * 1e200, LABELS),
+        r"x holds numbers of at most 1e\+30 in size; got",
+    ),
+    "infinite rows in single precision": (
+        lambda: network().logits(np.full((2, 4), np.inf, np.float32)),
+        "x holds finite numbers; got 8 NaN or infinite of 8",
+    ),
+    "far test rows": (
+        lambda: bn.Dataset.of((ROWS, LABELS), test=(ROWS * 1e200, LABELS)),
+        r"column 0 of test lies more than 1e\+30 standard deviations from the training rows",
+    ),
+    "a range beyond floats": (
+        lambda: bn.Dataset.of((np.sign(ROWS) * 1e308, LABELS)),
+        "columns of x hold values too large or too close",
+    ),
+    "a huge covariate": (
+        lambda: bn.corrections.center()(ROWS[:, 0], BATCH, keep=ROWS[:, 1] * 1e200),
+        r"column 'keep' of keep holds numbers of at most 1e\+150 in size",
+    ),
+    "a label in half precision": (
+        lambda: bn.corrections.center()(ROWS[:, 0], BATCH, reference=np.float16(0.5)),
+        "reference is the label of a batch, 0, 1, 2 and 3 more; got 0.5",
+    ),
+    "a long formula": (
+        lambda: bn.corrections.center()(ROWS[:, 0], BATCH, keep=ROWS[:, 1], formula="x" * 1000),
+        r"formula 'xxx.*cannot be computed from",
+    ),
+    "a table as a label": (
+        lambda: bn.corrections.center()(ROWS[:, 0], BATCH, reference=np.ma.MaskedArray(ROWS, mask=ROWS > 0)),
+        "reference is the label of a batch",
+    ),
 }
 
 
@@ -350,6 +382,14 @@ def test_a_training_set_of_equal_values_is_one_all_the_same():
     rare = bn.Population.of([0.0] * 19 + [1.0])  # .95^4, 81 % of the training sets, are all 0
     table = bn.measure_running(rare, **how).table
     assert np.isfinite(table["value"]).all()
+
+
+def test_a_label_in_half_precision_and_labeled_statistics_mean_what_they_hold():
+    x, center = ROWS[:, 0], bn.corrections.center()
+    np.testing.assert_array_equal(center(x, BATCH, reference=np.float16(2)), center(x, BATCH, reference=2))
+    z, var = np.ones((4, 8)), np.arange(1.0, 9.0)
+    found = bn.normalizers.Batch().evaluate(z, np.zeros(8), pd.Series(var, range(8)[::-1]), 0.0)
+    np.testing.assert_array_equal(found, z / np.sqrt(var))
 
 
 def test_running_statistics_that_no_batch_moves_have_no_error():

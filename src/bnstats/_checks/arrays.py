@@ -192,13 +192,19 @@ def classes_of_rows(name: str, y: Any) -> IntArray:
     return values.astype(np.int64)
 
 
+LARGEST_INPUT = 1e30
+"""Maximum size of an input: shifted by the largest factor, it is still a number in single precision."""
+
+
 def rows_of_inputs(name: str, x: Any) -> Float32Array:
-    """Return rows with the inputs of a network: float32, shape (rows, inputs)."""
+    """Return rows with the inputs of a network: finite, float32, shape (rows, inputs)."""
     values = x if getattr(x, "dtype", None) == np.float32 and type(x) is np.ndarray else real_array(name, x)
     if values.ndim != 2:
         raise ValueError(f"{name} has two axes, rows and inputs; got shape {values.shape}.")
-    with np.errstate(over="ignore"):
-        return values.astype(np.float32, copy=False)
+    if values.size and not np.abs(values).max() <= LARGEST_INPUT:
+        largest = np.abs(real_array(name, values)).max()
+        raise ValueError(f"{name} holds numbers of at most {LARGEST_INPUT:g} in size; got {largest:g}: rescale x.")
+    return values.astype(np.float32, copy=False)
 
 
 def axes_of(name: str, given: Any, of: int) -> tuple[int, ...]:

@@ -46,7 +46,7 @@ class Column:
 
 
 @dataclass(frozen=True)
-class _Read:
+class Read:
     """Column as numbers, NaN elsewhere, with the first cell that is neither a number nor missing."""
 
     name: str
@@ -139,29 +139,34 @@ def _refuse(file: Path, kind: str, options: Options, names: tuple[str, ...]) -> 
         raise ValueError(f"{', '.join(given)} cannot be used with a {kind}, such as {file}; leave it out.")
 
 
-def _parquet(file: Path, options: Options) -> list[_Read]:
+def _parquet(file: Path, options: Options) -> list[Read]:
+    table = parquet_table(file, options)
+    return [of_type(str(table.columns[i]), table.iloc[:, i], options) for i in range(table.shape[1])]
+
+
+def parquet_table(file: Path, options: Options) -> pd.DataFrame:
+    """Read a .parquet file."""
     _refuse(file, ".parquet file", options, ("sep", "decimal", "header"))
     try:
-        table = pd.read_parquet(file, engine="pyarrow")
+        return pd.read_parquet(file, engine="pyarrow")
     except ImportError:
         raise ImportError(f"{file}: a .parquet file needs pyarrow: python -m pip install pyarrow.") from None
     except ValueError as error:  # errors of Arrow are ValueErrors, too
         raise ValueError(f"{file} is no .parquet file, or a damaged one ({error}).") from None
-    return [_of_type(str(table.columns[i]), table.iloc[:, i], options) for i in range(table.shape[1])]
 
 
-def _of_type(name: str, cells: pd.Series, options: Options) -> _Read:
+def of_type(name: str, cells: pd.Series, options: Options) -> Read:
     """Return a column with a type: numbers, or cells written as text."""
     kind = pd.api.types
     if kind.is_numeric_dtype(cells) and not kind.is_bool_dtype(cells) and not kind.is_complex_dtype(cells):
         values = cells.to_numpy(np.float64, na_value=np.nan)
         if not np.isinf(values).any():
-            return _Read(name, values, int(np.isnan(values).sum()))
+            return Read(name, values, int(np.isnan(values).sum()))
     text = cells.astype(object).where(cells.notna(), "").map(str).str.strip()
     return numbers_in(name, text, ".", 0, options)
 
 
-def _text(file: Path, options: Options) -> tuple[list[_Read], str]:
+def _text(file: Path, options: Options) -> tuple[list[Read], str]:
     table = text_table(file, options.sep, options.header)
     chosen = [options.column in (None, name) for name in table.names]
     cells_of_interest = [cells for cells, used in zip(table.cells, chosen, strict=True) if used] or table.cells
@@ -178,7 +183,7 @@ def _text(file: Path, options: Options) -> tuple[list[_Read], str]:
 
 def decimal_mark(file: Path, columns: list[pd.Series]) -> str:
     """Return the decimal mark of all columns: a comma if a comma is no thousands separator."""
-    every = pd.concat(columns)
+    every = pd.concat([pd.Series(dtype=str), *columns])
     found = {}
     for mark in ".,":
         marked = every[every.str.contains(mark, regex=False)]
@@ -199,7 +204,7 @@ def decimal_mark(file: Path, columns: list[pd.Series]) -> str:
     return ","
 
 
-def numbers_in(name: str, cells: pd.Series, decimal: str, above: int, options: Options) -> _Read:
+def numbers_in(name: str, cells: pd.Series, decimal: str, above: int, options: Options) -> Read:
     """Return the numbers in cells of text, and the first cell that is no number."""
     absent = MISSING | {word.strip().casefold() for word in options.missing}
     missing = cells.str.casefold().isin(absent).to_numpy(bool)
@@ -209,12 +214,12 @@ def numbers_in(name: str, cells: pd.Series, decimal: str, above: int, options: O
     values[np.isinf(values)] = np.nan
     wrong = np.flatnonzero(~missing & np.isnan(values))
     if not wrong.size:
-        return _Read(name, values, int(missing.sum()))
+        return Read(name, values, int(missing.sum()))
     other = sum(map(looks_numeric, cells.iloc[wrong]))
-    return _Read(name, values, int(missing.sum()), int(wrong[0]) + above + 1, str(cells.iloc[wrong[0]]), other)
+    return Read(name, values, int(missing.sum()), int(wrong[0]) + above + 1, str(cells.iloc[wrong[0]]), other)
 
 
-def _named(file: Path, columns: list[_Read], requested: str) -> _Read:
+def _named(file: Path, columns: list[Read], requested: str) -> Read:
     """Return the column of this name, or of this number if no column has the name."""
     found = [column for column in columns if column.name == requested.strip()]
     if len(found) > 1:
@@ -227,7 +232,7 @@ def _named(file: Path, columns: list[_Read], requested: str) -> _Read:
     return found[0]
 
 
-def _only(file: Path, columns: list[_Read], how: str) -> _Read:
+def _only(file: Path, columns: list[Read], how: str) -> Read:
     """Return the only column of numbers; raise ValueError if there are several or none."""
     found = [column for column in columns if column.mostly_numbers]
     if len(found) > 1:
@@ -239,7 +244,7 @@ def _only(file: Path, columns: list[_Read], how: str) -> _Read:
     return found[0]
 
 
-def _fix(columns: list[_Read]) -> str:
+def _fix(columns: list[Read]) -> str:
     if len(columns) > 1:
         return "name another separator with --sep"
     return (
@@ -247,12 +252,12 @@ def _fix(columns: list[_Read]) -> str:
     )
 
 
-def _listed(columns: list[_Read]) -> str:
+def _listed(columns: list[Read]) -> str:
     names = ", ".join(map(str, columns[:LISTED]))
     return names if len(columns) <= LISTED else f"{names} and {len(columns) - LISTED} more"
 
 
-def not_a_number(file: Path, column: _Read) -> str:
+def not_a_number(file: Path, column: Read) -> str:
     """Return the error for a column with a cell that is no number."""
     said = f"row {column.row} of {file} has {shown(column.cell)} in column {column.name}, which is no number"
     if _THOUSANDS.fullmatch(column.cell):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from argparse import BooleanOptionalAction
 from collections.abc import Sequence
@@ -30,15 +31,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         check_written(arguments)
         return int(arguments.run(arguments))
     except (ValueError, OSError, ImportError) as error:
-        print(f"bnstats {arguments.command}: {escaped(_in_words(error))}", file=sys.stderr)
+        print(f"bnstats {arguments.command}: {escaped(_in_words(error, arguments))}", file=sys.stderr)
         return 2
 
 
-def _in_words(error: Exception) -> str:
-    """Return the message of an error, without the number of the operating system."""
+def _in_words(error: Exception, arguments: argparse.Namespace) -> str:
+    """Return the message of an error, with options for arguments, without the number of the operating system."""
     if isinstance(error, OSError) and error.strerror and error.filename:
         return f"{error.filename}: {error.strerror.lower()}."
-    return str(error)
+    return re.sub(r"\b([a-z_]+)=(\w?)", lambda found: _option(found, arguments), str(error))
+
+
+def _option(found: re.Match[str], arguments: argparse.Namespace) -> str:
+    name, value = found.groups()
+    return f"--{name.replace('_', '-')}{value and f' {value}'}" if hasattr(arguments, name) else found[0]
 
 
 def _parser() -> argparse.ArgumentParser:

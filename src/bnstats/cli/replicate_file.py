@@ -8,9 +8,19 @@ from typing import Any
 
 import pandas as pd
 
+from bnstats._checks.array_types import FloatArray
 from bnstats._checks.values import shown
-from bnstats.cli.column_file import TEXT, Options, decimal_mark, not_a_number, numbers_in
-from bnstats.cli.text_table import TextTable, text_table
+from bnstats.cli.column_file import (
+    TEXT,
+    Options,
+    Read,
+    decimal_mark,
+    not_a_number,
+    numbers_in,
+    of_type,
+    parquet_table,
+)
+from bnstats.cli.text_table import text_table
 
 ENDINGS = (*TEXT, ".parquet")
 
@@ -29,29 +39,43 @@ def read_replicates(file: Path, numbers: Sequence[str], others: Sequence[str], o
     """
     if not file.name.lower().endswith(ENDINGS):
         raise ValueError(f"FILE ends in {', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}; got {file}.")
+    wanted = list(dict.fromkeys((*numbers, *others)))
     if file.name.lower().endswith(".parquet"):
-        try:
-            return pd.read_parquet(file, engine="pyarrow")
-        except ImportError:
-            raise ImportError(f"{file}: a .parquet file needs pyarrow: python -m pip install pyarrow.") from None
-    table = text_table(file, options.sep, header=True)
-    cells = {name: _cells(file, table, name) for name in dict.fromkeys((*numbers, *others))}
+        table = parquet_table(file, options)
+        columns = _named(file, list(map(str, table.columns)), [table.iloc[:, k] for k in range(table.shape[1])], wanted)
+        return pd.DataFrame(
+            {
+                name: _numbers(file, of_type(name, column, options)) if name in numbers else column
+                for name, column in columns.items()
+            }
+        )
+    text = text_table(file, options.sep, header=True)
+    cells = _named(file, text.names, text.cells, wanted)
     decimal = options.decimal or decimal_mark(file, [cells[name] for name in numbers])
-    return pd.DataFrame({name: _values(file, name, cells[name], decimal, name in numbers, options) for name in cells})
+    read = {name: numbers_in(name, cells[name], decimal, 1, options) for name in wanted}
+    return pd.DataFrame(
+        {name: _numbers(file, read[name]) if name in numbers else _labels(read[name], cells[name]) for name in wanted}
+    )
 
 
-def _cells(file: Path, table: TextTable, name: str) -> pd.Series:
-    if table.names.count(name) != 1:
-        listed = ", ".join(table.names[:12])
-        raise ValueError(f"{file} has {table.names.count(name)} columns {shown(name)}; its columns: {listed}.")
-    return table.cells[table.names.index(name)]
+def _named(file: Path, names: list[str], columns: list[pd.Series], wanted: list[str]) -> dict[str, pd.Series]:
+    """Return the columns that are wanted, by name."""
+    for name in wanted:
+        if names.count(name) != 1:
+            listed = ", ".join(names[:12])
+            raise ValueError(f"{file} has {names.count(name)} columns {shown(name)}; its columns: {listed}.")
+    return {name: columns[names.index(name)] for name in wanted}
 
 
-def _values(file: Path, name: str, cells: pd.Series, decimal: str, required: bool, options: Options) -> Any:
-    read = numbers_in(name, cells, decimal, 1, options)
-    if read.row is None:
-        whole = not required and not read.left_out and (read.values == read.values.round()).all()
-        return read.values.astype(int) if whole else read.values
-    if required:
+def _numbers(file: Path, read: Read) -> FloatArray:
+    if read.row is not None:
         raise ValueError(not_a_number(file, read))
-    return cells.to_numpy()
+    return read.values
+
+
+def _labels(read: Read, cells: pd.Series) -> Any:
+    """Return cells of text as numbers if all of them are numbers."""
+    if read.row is not None:
+        return cells.to_numpy()
+    whole = not read.left_out and (read.values == read.values.round()).all()
+    return read.values.astype(int) if whole else read.values

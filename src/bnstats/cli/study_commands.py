@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+from importlib.util import find_spec
+from keyword import iskeyword
 from pathlib import Path
 from typing import Any
 
 import bnstats as bn
 from bnstats._checks.terminal import printable
+from bnstats._checks.values import shown
 from bnstats.cli.column_file import Options
 from bnstats.cli.declared import OUTPUT, command, option, show
 from bnstats.cli.output_file import write_text
@@ -67,11 +70,18 @@ def _summarize(arguments: argparse.Namespace) -> int:
     option("name", metavar="NAME", help="name of the new file, without .py"),
 )
 def _new(arguments: argparse.Namespace) -> int:
-    if not arguments.name.isidentifier():
-        raise ValueError(f"NAME is the name of a Python file, such as my_study; got {arguments.name!r}.")
+    name, path = arguments.name, Path(f"{arguments.name}.py")
+    if not name.isidentifier() or iskeyword(name):
+        raise ValueError(f"NAME is the name of a Python file, such as my_study; got {shown(name)}.")
+    for written in (path, path.with_suffix(".csv"), path.with_suffix(".png")):  # by the study, when it runs
+        if written.exists():
+            raise ValueError(f"{written} exists; give another NAME.")
+    if find_spec(name) is not None:
+        raise ValueError(
+            f"NAME is the name of an installed module, {name}, which {path} would hide; give another NAME."
+        )
     template = Path(__file__).with_name("study_template.py").read_text()
-    path = Path(f"{arguments.name}.py")
-    write_text(path, template.replace("NAME", arguments.name), overwrite=False)
+    write_text(path, template.replace("NAME", name), overwrite=False)
     print(f"{path} is written; run it with: python {path}")
     return 0
 

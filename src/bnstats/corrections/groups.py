@@ -168,6 +168,7 @@ class Groups(HoldsArrays):
 
     def number(self, name: str, label: Any) -> int:
         """Return the number of a group; raise ValueError if no group has this label."""
+        label = label.item() if isinstance(label, np.number) else label  # pandas has no index of short floats
         try:
             wanted = pd.Index([label], tupleize_cols=False)
             at = int(pd.Index(self.labels, tupleize_cols=False).get_indexer(wanted)[0])

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bnstats._checks.array_types import FloatArray, IntArray
-from bnstats._checks.arrays import labels_of_rows, real_numbers
+from bnstats._checks.arrays import LARGEST_INPUT, labels_of_rows, real_numbers
 from bnstats._checks.labels import aligned, column_order
 from bnstats._checks.tables import columns_of, finite_only
 
@@ -45,7 +45,7 @@ def checked_rows(source: Any, test: Any) -> tuple[FloatArray, IntArray, tuple[Fl
     """
     x, labels, rows = _pair(source, "dataset")
     classes, y = _numbered(labels)
-    constant = np.flatnonzero(np.ptp(x, axis=0) == 0)
+    constant = np.flatnonzero((x == x[0]).all(axis=0))
     if constant.size:
         raise ValueError(
             f"{constant.size} columns of x are constant, the first is column {constant[0]}: drop them with "
@@ -60,7 +60,15 @@ def checked_rows(source: Any, test: Any) -> tuple[FloatArray, IntArray, tuple[Fl
             f"{odd[0]}: change the unit of these columns."
         )
     if test is not None:
-        return x, y, _test(test, x.shape[1], columns_of(rows), classes)
+        tested, labels = _test(test, x.shape[1], columns_of(rows), classes)
+        with np.errstate(over="ignore"):
+            far = (np.abs((tested - x.mean(axis=0)) / spread) > LARGEST_INPUT).any(axis=0)
+        if far.any():
+            raise ValueError(
+                f"column {np.argmax(far)} of test lies more than {LARGEST_INPUT:g} standard deviations from the "
+                "training rows: give both in one unit."
+            )
+        return x, y, (tested, labels)
     count = np.bincount(y)
     if count.min() < 2:
         raise ValueError(

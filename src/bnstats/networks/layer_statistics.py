@@ -90,8 +90,8 @@ def values_of_layer(name: str, given: Any) -> RealArray:
 
 def statistics_of_layer(name: str, given: Any) -> Any:
     """Return a mean or variance as floats; None where none enters."""
-    known = given is None or isinstance(given, float) or getattr(given, "dtype", None) in (np.float32, np.float64)
-    return given if known and not isinstance(given, np.ma.MaskedArray) else real_array(name, given, finite=False)
+    known = type(given) is np.ndarray and given.dtype in (np.float32, np.float64)
+    return given if known or given is None or isinstance(given, float) else real_array(name, given, finite=False)
 
 
 def variance_of_layer(name: str, given: Any) -> Any:

@@ -16,6 +16,7 @@ from bnstats._checks.objects import dates_in, numbers_in
 from bnstats._checks.safe_text import raised
 from bnstats._checks.tables import columns_of, is_labeled
 from bnstats._checks.values import shown, word
+from bnstats.corrections.groups import LARGEST
 
 
 def table_of(name: str, given: Any, rows: int) -> pd.DataFrame:
@@ -120,6 +121,8 @@ class Covariates:
                 raise ValueError(
                     f"{said} misses {bad} of {len(column)} values, or they are infinite: fill them, or drop rows."
                 )
+            if np.abs(numbers).max(initial=0.0) > LARGEST:
+                raise ValueError(f"{said} holds numbers of at most {LARGEST:g} in size; rescale it.")
             return numbers[:, None]
         self._levels(column)
         at = pd.Index(levels, dtype=object, tupleize_cols=False).get_indexer(pd.Index(column.astype(object)))
