@@ -135,7 +135,8 @@ def _probabilities(law: Any, name: str, x: FloatArray) -> FloatArray:
             f"the cdf of {name} returns a probability from 0 to 1 for each value; got {shown(found)} for {x.size} "
             "values."
         )
-    return np.clip(found.astype(np.float64), 0, 1)
+    probabilities: FloatArray = np.clip(found.astype(np.float64), 0, 1)
+    return probabilities
 
 
 def _between(x: FloatArray, y: FloatArray) -> float:
