@@ -107,6 +107,85 @@ def test_a_ledger_says_each_claim_its_estimate_interval_and_verdict() -> None:
     assert len(repr(ledger).splitlines()) < len(ledger.summary().splitlines())
 
 
+def test_information_says_the_labels_and_the_bits_that_are_left() -> None:
+    information = bn.measure_information("normal", labels=[0.0], batch_sizes=[2, 64], precision=None)
+    assert line_with(information, "Guessing") == "Guessing predicts 50 % of labels; the raw value has 1 bits."
+    for n in (2, 64):
+        value = information.table.query("batch_size == @n").set_index("measure")["value"]
+        line = line_with(information, f"batch size {n}:")
+        right, _, bits, _, left = numbers_in(line.partition(":")[2])
+        assert [right, bits, left] == pytest.approx([100 * value["accuracy"], value["bits"], 100 * value["bits"]], 1e-2)
+
+
+def test_running_says_how_far_off_the_last_step_is() -> None:
+    """Of 1/t the error is never near the last one before the last step, so that no step is named."""
+    running = bn.measure_running(
+        "normal", batch_size=8, momentum=[0.1, None], steps=100, precision=None, max_replicates=2048
+    )
+    last = running.table.query("step == 100 and momentum == 0.1").set_index(["statistic", "measure"])["value"]
+    for statistic, name in (("mean", "mean is"), ("var", "variance is")):
+        line = line_with(running, "momentum 0.1: after 100 steps, the RMSE of the running", name)
+        error, _, bias, _ = numbers_in(line.partition(" is ")[2])[:4]
+        expected = 100 * last[statistic, "rmse"], 100 * last[statistic, "bias"]
+        assert (error, bias) == pytest.approx(expected, rel=0.02, abs=0.006)
+    cumulative = line_with(running, "momentum 1/t", "running mean")
+    assert "nan" not in cumulative
+    heavy = bn.measure_running("t3", batch_size=8, steps=50, precision=None, max_replicates=2048)
+    line = line_with(heavy, "running variance")
+    assert "the median absolute error of the running variance" in line
+    assert "bias" not in line
+    errors = heavy.table.query("statistic == 'var' and measure == 'median_abs_error'").set_index("step")["value"]
+    step = int(line.rpartition("from step ")[2].removesuffix(" on."))
+    assert (errors.loc[step:] <= 1.1 * errors[50]).all()
+    assert errors.loc[: step - 1].iloc[-1] > 1.1 * errors[50]
+
+
+def test_steps_say_whether_the_mean_step_goes_downhill() -> None:
+    rules = [bn.Shuffled(), bn.OneClass()]
+    steps = bn.measure_steps(batching=rules, steps=[60], batches=64, training_batch_size=20, max_replicates=8)
+    value = steps.table.set_index(["batching", "measure"])["value"]
+    for rule, word in (("Shuffled()", "downhill"), ("OneClass()", "uphill")):
+        line = line_with(steps, f"batching {rule}: the mean step goes {word}, cosine ")
+        cosine, _, lower = numbers_in(line.partition("cosine")[2])[:3]
+        assert cosine == pytest.approx(value[rule, "cosine"], abs=0.006)
+        assert lower == pytest.approx(100 * value[rule, "downhill"], abs=0.6)
+    start = bn.measure_steps(batching=bn.OneClass(), steps=60, batches=4, measures="cosine", max_replicates=2)
+    assert "known" in line_with(start, "step 60: "), "two networks and four batches tell no direction"
+
+
+def test_a_correction_says_the_best_one_and_its_margin() -> None:
+    corrected = bn.measure_correction(["none", "center", "shrink"], batch_sizes=[4, 16], measures=["rmse", "bias"])
+    for row in corrected.regions().to_dict("records"):
+        line = line_with(corrected, f"rmse, batch size {row['batch_size']}: {row['winner']} is best, ")
+        assert f"{row['value']:.4g}; {row['runner_up']} is worse by {row['margin']:.2f}"[:-1] in line
+        assert line.endswith("without correction.")
+    many = bn.measure_correction(["none", "center"], batch_sizes=[2, 4, 8, 16, 32], measures=["rmse"])
+    assert "best of 5 conditions is center in 5; beyond Monte Carlo error in 5" in line_with(many, "rmse:")
+    assert "none" not in line_with(bn.measure_correction("center", batch_sizes=4, measures=["rmse"]), "rmse:")
+
+
+def test_any_table_says_how_its_numbers_change_along_a_parameter() -> None:
+    sizes = [2, 4, 8, 16, 32]
+    b = np.random.default_rng(0).normal(0.5, 0.1, 200)
+    frame = pd.DataFrame({"n": np.repeat(sizes, 40), "b": b, "who": ["a", "a", "b", "b"] * 50})
+    found = bn.summarize(frame, estimate="b", truth=0.5, by=["n", "who"], measures=["bias", "rmse"])
+    line = line_with(found, "rmse, who b:")
+    ends = found.table.query("measure == 'rmse' and who == 'b' and n in (2, 32)")["value"]
+    assert [float(value) for value in re.findall(r"(\S+) ±", line)] == pytest.approx(ends.tolist(), rel=0.05)
+    assert line.endswith("at n 32, and 3 between.")
+    words = bn.summarize(frame, estimate="b", truth=0.5, by="who", measures="bias")
+    assert re.fullmatch(r"bias: \S+ ± \S+ at who a, \S+ ± \S+ at who b\.", line_with(words, "bias:"))
+
+
+def test_many_lines_are_cut_but_not_what_failed() -> None:
+    frame = pd.DataFrame({"n": np.repeat(np.arange(60), 4), "who": np.repeat([f"w{i}" for i in range(60)], 4), "b": 0.5})
+    frame.loc[::9, "b"] = np.nan
+    summary = bn.summarize(frame, estimate="b", truth=0.5, by=["n", "who"], measures="bias").summary()
+    assert "27 of 240 replicates failed" in summary
+    assert "... and " in summary
+    assert len(summary.splitlines()) < 32
+
+
 @pytest.mark.parametrize("length", [3, 30, 200])
 def test_a_view_never_cuts_off_a_number(length: int) -> None:
     """However long the names that stand before it are, and without columns that are the same in all rows."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from textwrap import wrap
@@ -19,6 +18,7 @@ from bnstats.simulation.precision.first_block import FirstBlock
 from bnstats.simulation.precision.paired_errors import Error, error_of_difference, independent_difference
 from bnstats.simulation.replicates.causes import in_words
 from bnstats.simulation.replicates.sample import Sample
+from bnstats.simulation.summaries.numbers_in_words import MOST_LINES, changes, described, names_in, with_error
 from bnstats.simulation.summaries.summary import Summary
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class Result:
         Returns
         -------
         str
-            A heading, the answers or the range of each measure, and lines about the Monte Carlo standard errors.
+            A heading, the answers, and lines about the Monte Carlo standard errors.
 
         Examples
         --------
@@ -73,7 +73,10 @@ class Result:
         ...
         """
         table = printable_table(self.table)
-        lines = [self._heading(), *map(printable, self._answers())]
+        answers = self._answers()
+        more = len(answers) - MOST_LINES
+        lines = [self._heading(), *map(printable, answers[:MOST_LINES])]
+        lines += [f"... and {more} more such lines: .table has all numbers."] if more > 0 else []
         with np.errstate(divide="ignore", invalid="ignore"):
             precise = table["mcse"].to_numpy(float) / table["value"].abs().to_numpy(float)
         known = precise[np.isfinite(precise)]
@@ -98,9 +101,8 @@ class Result:
         return "\n".join(lines)
 
     def _answers(self) -> list[str]:
-        """Return what the study answers, a line each; here the range of each measure."""
-        table = printable_table(self.table)
-        return [_range(measure, part, _names_in(table)) for measure, part in _by_measure(table)]
+        """Return what the study answers, a line each; here how each measure changes along a parameter."""
+        return changes(printable_table(self.table))
 
     def compare(self, a: Any, b: Any) -> pd.DataFrame:
         """Return the difference of each number between `a` and `b`, with its Monte Carlo standard error.
@@ -192,19 +194,20 @@ class Result:
 
     def _names(self) -> list[str]:
         """Return the columns that name a number."""
-        return _names_in(self.table)
+        return names_in(self.table)
 
     def _heading(self) -> str:
         """Return the number of rows, and the parameters that are the same in all rows."""
         table = printable_table(self.table)
-        same = [name for name in _names_in(table) if table[name].nunique(dropna=False) == 1]
+        same = [name for name in names_in(table) if table[name].nunique(dropna=False) == 1]
         shared = described(table.iloc[0], same)
-        return f"{type(self).__name__}: {len(table)} numbers" + (f"; the same for all: {shared}." if shared else ".")
+        count = "1 number" if len(table) == 1 else f"{len(table)} numbers"
+        return f"{type(self).__name__}: {count}" + (f"; the same for all: {shared}." if shared else ".")
 
     def _view(self) -> pd.DataFrame:
         """Return the table with value and error in one column, without the columns that never change."""
         table = printable_table(self.table)
-        varying = [name for name in _names_in(table) if table[name].nunique(dropna=False) > 1]
+        varying = [name for name in names_in(table) if table[name].nunique(dropna=False) > 1]
         view = table[varying].copy()
         view[f"value {plus_minus()} MCSE"] = [
             with_error(value, mcse) for value, mcse in zip(table["value"], table["mcse"], strict=True)
@@ -264,13 +267,13 @@ class Simulation(Result):
     failures: pd.DataFrame | None = field(default=None, repr=False)
 
     def _answers(self) -> list[str]:
-        """Return the range of each measure, and why replicates failed."""
+        """Return why replicates failed, and how each measure changes."""
         answers = super()._answers()
         if self.failures is None or self.failures.empty:
             return answers
         counts = self.failures.groupby("reason")["n_failed"].sum()
         causes = in_words({str(reason): int(count) for reason, count in counts.items()})
-        return [*answers, f"{counts.sum()} replicates failed: {causes}; all other numbers are of the rest."]
+        return [f"{counts.sum()} replicates failed: {causes}; all other numbers are of the rest.", *answers]
 
     @property
     def simulation(self) -> Simulation:  # type: ignore[override]
@@ -301,78 +304,3 @@ def _lines_of(view: pd.DataFrame) -> list[str]:
         if max(map(len, lines)) <= WIDTH:
             return lines
     return view.to_string(index=False, line_width=WIDTH, max_colwidth=24).split("\n")
-
-
-def _names_in(table: pd.DataFrame) -> list[str]:
-    """Return the columns that name a number."""
-    return list(table.columns[: table.columns.get_loc("value")])
-
-
-def _by_measure(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
-    """Return the rows of each measure."""
-    column = next((name for name in ("measure", "metric") if name in table), None)
-    if column is None:
-        return [("the number", table)]
-    return [(str(name), part) for name, part in table.groupby(column, sort=False)]
-
-
-def with_error(value: float, mcse: float) -> str:
-    """Return a number with its Monte Carlo standard error, to two digits of that error.
-
-    >>> with_error(0.10312, 0.00042), with_error(0.5, 0.0), with_error(math.inf, math.nan), with_error(0.675, math.inf)
-    ('0.10312 ± 0.00042', '0.5 exact', 'inf', '0.675 ± inf')
-    """
-    sign = plus_minus()
-    if not (math.isfinite(value) and math.isfinite(mcse)):
-        return f"{value:.4g} {sign} inf" if math.isinf(mcse) else f"{value:.4g}"
-    if mcse == 0:
-        return f"{value:.6g} exact"
-    digits = 1 - math.floor(math.log10(mcse))
-    if 0 <= digits <= 8:
-        return f"{value:.{digits}f} {sign} {mcse:.{digits}f}"
-    return f"{value:.6g} {sign} {mcse:.2g}"
-
-
-def percent_with_error(value: float, mcse: float) -> str:
-    """Return a proportion in percent with its Monte Carlo standard error.
-
-    >>> percent_with_error(0.8394, 0.0023)
-    '83.94 ± 0.23'
-    """
-    return with_error(100 * value, 100 * mcse)
-
-
-def described(row: Any, columns: Sequence[str]) -> str:
-    """Return the values of some columns in words, such as "normalizer batch, batch size 4".
-
-    >>> described({"batch_size": 4}, ["batch_size"])
-    'batch size 4'
-    """
-    return ", ".join(f"{column.replace('_', ' ')} {short(row[column])}" for column in columns)
-
-
-def short(value: Any) -> str:
-    """Return a parameter value as text, without digits that come from rounding.
-
-    >>> short(1 - 0.99), short(0.1), short(100000.0), short(64), short("normal")
-    ('0.01', '0.1', '100000', '64', 'normal')
-    """
-    return f"{value:.6g}" if isinstance(value, float | np.floating) else str(value)
-
-
-def _range(measure: str, part: pd.DataFrame, names: list[str]) -> str:
-    """Return a line with the smallest and the largest value of a measure."""
-    finite = part[np.isfinite(part["value"].to_numpy(float))]
-    if finite.empty:
-        return f"{measure}: infinite, or not known, in all {len(part)} conditions."
-    ends = [finite.loc[finite["value"].idxmin()], finite.loc[finite["value"].idxmax()]]
-    varying = [name for name in names if part[name].nunique(dropna=False) > 1]
-
-    def number(row: pd.Series) -> str:
-        where = described(row, varying)
-        return with_error(row["value"], row["mcse"]) + (f" ({where})" if where else "")
-
-    without = f"; infinite, or not known, in {len(part) - len(finite)} more" if len(finite) < len(part) else ""
-    if len(finite) == 1:
-        return f"{measure}: {number(ends[0])}{without}."
-    return f"{measure}: from {number(ends[0])} to {number(ends[1])}{without}."

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from bnstats._checks.terminal import printable
 from bnstats._checks.values import choice, shown
 from bnstats.simulation.result import Result, Simulation
 from bnstats.simulation.summaries.replicate_table import ReplicateTable
@@ -149,10 +148,10 @@ class Summarized(Result):
         return zip_plots(panels, level=held.level)
 
     def _answers(self) -> list[str]:
-        """Return the range of each measure, and how many replicates failed."""
+        """Return how many replicates failed, and how each measure changes."""
         failed, rows = int(self.replicates.failed.sum()), self.replicates.rows
         said = f"{failed} of {rows} replicates failed: a value is missing; the other numbers are of the rest."
-        return [*super()._answers(), *([printable(said)] if failed else [])]
+        return [*([said] if failed else []), *super()._answers()]
 
     def _shares_draws(self, column: str) -> bool:
         return True

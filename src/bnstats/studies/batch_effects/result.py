@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
@@ -12,6 +13,7 @@ from bnstats._checks.array_types import FloatArray
 from bnstats._checks.values import choice
 from bnstats.simulation.precision.paired_errors import Error, error_of_difference
 from bnstats.simulation.result import Result, Simulation
+from bnstats.simulation.summaries.numbers_in_words import described, with_error
 from bnstats.studies.batch_effects.study import CONDITIONS
 
 if TYPE_CHECKING:
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 FALSE_CLAIM = 0.05
 # Equal corrections with different names differ by at most this, for values of standard deviation 1.
 ROUNDING = 1e-9
+FEW = 4
+"""Conditions that a summary names one by one."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -49,6 +53,40 @@ class Corrected(Result):
 
     table: pd.DataFrame
     simulation: Simulation = field(repr=False)
+
+    def _answers(self) -> list[str]:
+        """Return the best correction by each measure; in each condition, if there are few."""
+        if self.table["correction"].nunique() == 1:
+            return super()._answers()
+        names = [name for name in CONDITIONS if self.table[name].nunique() > 1]
+        few = len(self.table[names].drop_duplicates()) <= FEW if names else True
+        return [
+            line
+            for measure in self.table["measure"].unique()
+            for line in (self._best if few else self._counts)(measure, names)
+        ]
+
+    def _best(self, measure: str, names: list[str]) -> Iterator[str]:
+        """Yield the best correction in each condition, the second best, and the measure without correction."""
+        plain = self.table[(self.table["correction"] == "none") & (self.table["measure"] == measure)]
+        plain = plain.set_index(list(CONDITIONS))["value"]
+        for row in self.regions(measure).to_dict("records"):
+            where = "".join(f", {described(row, [name])}" for name in names)
+            margin = with_error(row["margin"], row["mcse"])
+            second = f"{row['runner_up']} is worse by {margin}" + ("" if row["clear"] else ", within the error")
+            condition = tuple(row[name] for name in CONDITIONS)
+            known = condition in plain.index and "none" not in (row["winner"], row["runner_up"])
+            without = f"; {plain[condition]:.3g} without correction" if known else ""
+            yield f"{measure}{where}: {row['winner']} is best, {row['value']:.4g}; {second}{without}."
+
+    def _counts(self, measure: str, _: list[str]) -> Iterator[str]:
+        """Yield in how many conditions each correction is the best."""
+        best = self.regions(measure)
+        counts = [f"{name} in {count}" for name, count in best["winner"].value_counts().items()]
+        yield (
+            f"{measure}: best of {len(best)} conditions is {', '.join(counts)}; beyond Monte Carlo error in "
+            f"{best['clear'].sum()}. regions({measure!r}) has each."
+        )
 
     def regions(self, measure: str = "rmse") -> pd.DataFrame:
         """Return the best correction of each condition, and its margin to the second best.

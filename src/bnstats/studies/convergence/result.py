@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 import pandas as pd
 
-from bnstats.simulation.result import Result, Simulation, described
+from bnstats.simulation.result import Result, Simulation
+from bnstats.simulation.summaries.numbers_in_words import described
 from bnstats.studies.convergence.rates import rates
 from bnstats.studies.convergence.study import ConvergenceStudy
 

@@ -20,6 +20,7 @@ from bnstats.simulation.options import RunOptions, run_options
 from bnstats.simulation.result import Result, Simulation
 from bnstats.simulation.run import run
 from bnstats.simulation.study import Condition, Study
+from bnstats.simulation.summaries.numbers_in_words import percent_with_error, with_error
 from bnstats.statistics.normalized import normalized
 from bnstats.studies.information.bayes_classifier import TrainingSample, rule_for
 from bnstats.studies.information.class_given_normalized import exact_information
@@ -115,16 +116,15 @@ class Information(Result):
     entropy: float
     simulation: Simulation
 
-    def summary(self) -> str:
-        """Describe, in words, the numbers, their precision, and the bounds of accuracy and bits.
-
-        Returns
-        -------
-        str
-            Several lines.
-        """
-        bounds = f"Accuracy of guessing: {self.guess:.3g}. Entropy of the label: {self.entropy:.3g} bits."
-        return f"{super().summary()}\n{bounds}"
+    def _answers(self) -> list[str]:
+        """Return, for each batch size, the labels that are predicted, and the information that is left."""
+        lines = [f"Guessing predicts {100 * self.guess:.3g} % of labels; the raw value has {self.entropy:.3g} bits."]
+        for size, rows in self.table.groupby("batch_size"):
+            accuracy, bits = (rows[rows["measure"] == name].iloc[0] for name in ("accuracy", "bits"))
+            right = percent_with_error(accuracy["value"], accuracy["mcse"])
+            left = f"{with_error(bits['value'], bits['mcse'])} bits, {100 * bits['value'] / self.entropy:.3g} %"
+            lines.append(f"batch size {size}: {right} % of labels are predicted; {left} of the information is left.")
+        return lines
 
 
 @run_options(precision=0.01, max_replicates=1_000_000)

@@ -13,7 +13,8 @@ import pandas as pd
 from bnstats._warnings import first_of, notify
 from bnstats.datasets.row_batching import Shuffled, WithReplacement
 from bnstats.simulation.precision.paired_errors import Error, difference
-from bnstats.simulation.result import Result, Simulation, described, percent_with_error
+from bnstats.simulation.result import Result, Simulation
+from bnstats.simulation.summaries.numbers_in_words import described, percent_with_error
 from bnstats.studies.mismatch.evaluation import NO_SHIFT, PARTS
 from bnstats.studies.mismatch.study import CONDITION_COLUMNS, MismatchStudy
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 
+import numpy as np
 import pandas as pd
 
 from bnstats._checks.values import several
@@ -13,12 +14,18 @@ from bnstats.sampling.populations import Population
 from bnstats.simulation.options import RunOptions, run_options
 from bnstats.simulation.result import Result, Simulation
 from bnstats.simulation.run import run
+from bnstats.simulation.summaries.numbers_in_words import percent_with_error, short
 from bnstats.statistics.conventions import Convention, Momentum
 from bnstats.statistics.running_error import check
 from bnstats.studies.running_stats.study import RunningStudy
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+ERRORS = {True: "RMSE", False: "median absolute error"}
+"""Name of the error that is summarized, by whether the RMSE exists."""
+NEAR = 1.1
+"""An error of at most so many times the last error is near it."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -50,6 +57,30 @@ class Running(Result):
     table: pd.DataFrame
     study: RunningStudy = field(repr=False)
     simulation: Simulation = field(repr=False)
+
+    def _answers(self) -> list[str]:
+        """Return the error of each running statistic after the last step, its bias, and how soon it was near that."""
+        population = self.study.population
+        units = {"mean": ("mean", population.std, "sigma"), "var": ("variance", population.var, "the true variance")}
+        lines = []
+        for (convention, momentum, statistic), rows in self.table.groupby(
+            ["convention", "momentum", "statistic"], sort=False, dropna=False
+        ):
+            name, unit, of = units[str(statistic)]
+            by_measure = {measure: part.sort_values("step") for measure, part in rows.groupby("measure")}
+            exists = bool(np.isfinite(by_measure["rmse"]["mcse"].iloc[-1]))
+            errors = by_measure["rmse" if exists else "median_abs_error"]
+            last, bias = errors.iloc[-1], by_measure["bias"].iloc[-1]
+            off = f"{percent_with_error(last['value'] / unit, last['mcse'] / unit)} % of {of}"
+            biased = f", bias {percent_with_error(bias['value'] / unit, bias['mcse'] / unit)} %" if exists else ""
+            far = np.flatnonzero(errors["value"].to_numpy(float) > NEAR * last["value"])
+            near = f"; at most {NEAR:g} times that from step {errors['step'].iloc[far[-1] + 1]} on" if far.size else ""
+            weight = "1/t" if np.isnan(momentum) else short(momentum)
+            lines.append(
+                f"{convention}, momentum {weight}: after {last['step']} steps, the {ERRORS[exists]} of the running "
+                f"{name} is {off}{biased}{near}."
+            )
+        return lines
 
     def plot(self, measure: str = "rmse") -> Figure:
         """Plot a measure against steps, Monte Carlo as points with bars and exact values as lines.

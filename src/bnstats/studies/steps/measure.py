@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Unpack
@@ -16,10 +17,22 @@ from bnstats.datasets.row_batching import RowBatching, Shuffled
 from bnstats.networks.normalizers.normalizer import Normalizer
 from bnstats.networks.recipe import hidden_units
 from bnstats.simulation.options import RunOptions, run_options
+from bnstats.simulation.precision.paired_errors import Error
 from bnstats.simulation.result import Result, Simulation
 from bnstats.simulation.run import run
+from bnstats.simulation.summaries.numbers_in_words import described, names_in, percent_with_error, with_error
 from bnstats.studies.arguments import activations_of, recipes, rule_of, rules_of, steps_of
 from bnstats.studies.steps.study import BATCH, COSINE, DOWNHILL, MEASURES, POPULATION, StepStudy
+
+LEVEL = 0.025
+"""One-sided error rate of calling the mean step uphill or downhill."""
+OTHERS = {
+    "first_layer_cosine": "cosine of the first layer's weights",
+    "noise": "variance of the gradient over the squared length of its mean",
+    "bias": "distance from the whole data's gradient, over its length,",
+    "loss_offset": "mean training-mode loss less the whole data's loss, in nats,",
+    "loss_offset_ratio": "loss offset over that of theory",
+}
 
 
 @dataclass(frozen=True, repr=False)
@@ -37,7 +50,7 @@ class Steps(Result):
     --------
     >>> import bnstats as bn
     >>> bn.measure_steps(steps=2, measures="cosine", batches=8, max_replicates=2)
-    Steps: 1 numbers; the same for all: normalizer batch, activation relu, batching
+    Steps: 1 number; the same for all: normalizer batch, activation relu, batching
     Shuffled(), batch size 20, step 2, statistics batch, measure cosine.
     ...
     """
@@ -46,6 +59,31 @@ class Steps(Result):
 
     table: pd.DataFrame
     simulation: Simulation
+
+    def _answers(self) -> list[str]:
+        """Return, for each condition and step, whether the mean step goes downhill, and the other measures."""
+        conditions = [name for name in names_in(self.table) if name != "measure"]
+        shown = [name for name in conditions if self.table[name].nunique() > 1] or ["step"]
+        lines = []
+        for _, rows in self.table.groupby(conditions, sort=False):
+            said = [_said(row) for row in rows.to_dict("records")]
+            lines.append(f"{described(rows.iloc[0], shown)}: {'; '.join(said)}.")
+        return lines
+
+
+def _said(row: dict[Any, Any]) -> str:
+    """Return a measure in words."""
+    number = with_error(row["value"], row["mcse"])
+    if row["measure"] == "downhill":
+        return f"{percent_with_error(row['value'], row['mcse'])} % of single steps lower the whole data's loss"
+    if row["measure"] != "cosine":
+        return f"{OTHERS[row['measure']]} is {number}"
+    if math.isnan(row["value"]):
+        return "the mean step is too short to have a known direction"
+    margin = Error(row["mcse"], row["mcse_df"]).margin(LEVEL)
+    if abs(row["value"]) > margin:
+        return f"the mean step goes {'downhill' if row['value'] > 0 else 'uphill'}, cosine {number}"
+    return f"whether the mean step goes downhill is not known, cosine {number}"
 
 
 @run_options(precision=None, max_replicates=24)
