@@ -26,9 +26,10 @@ SHOWN = 60
 
 
 def simulate(options: Options) -> pd.DataFrame:
-    """Cosine of mean step and descent, at weights that shuffled batches have trained; batches of one class twice.
+    """Cosine of mean step and descent, at weights that shuffled batches have trained; batches of one class four times.
 
-    The second time they are normalized by the statistics of all training rows, as constants, and have other sizes.
+    They are normalized by the statistics of all training rows, too: as constants, and with the gradient through them.
+    Last, they have other sizes.
     """
     steps = QUICK if options.quick else STEPS
     full, quick = ({"max_replicates": n, "batches": b} for n, b in ((16, 256), (4, 64)))
@@ -38,9 +39,11 @@ def simulate(options: Options) -> pd.DataFrame:
     one = {"batching": bn.OneClass(), **given}
     settings = options.study("direction-population", full=full, quick=quick)
     by_all = bn.measure_steps(batch_sizes=SIZE, steps=steps, statistics="population", **one, **settings)
+    settings = options.study("direction-through", full=full | {"batches": 128}, quick=quick)
+    through = bn.measure_steps(batch_sizes=SIZE, steps=steps, statistics="population gradient", **one, **settings)
     settings = options.study("direction-sizes", full=full, quick=quick)
     by_size = bn.measure_steps(batch_sizes=SIZES, steps=steps[-1] if options.quick else SHOWN, **one, **settings)
-    found = {"rules": by_rule, "all": by_all, "sizes": by_size}
+    found = {"rules": by_rule, "all": by_all, "through": through, "sizes": by_size}
     return pd.concat([steps.table.assign(panel=panel) for panel, steps in found.items()], ignore_index=True)
 
 
@@ -52,18 +55,19 @@ def plot(frame: pd.DataFrame) -> Figure:
         for i, (name, rule) in enumerate(RULES.items()):
             part = rules[rules["batching"] == repr(rule)]
             series(ax, part, "step", color=OTHERS[i], marker=MARKERS[i], label=name, joined=True)
-        name = "one class a batch, statistics of all rows"
-        part = frame[frame["panel"] == "all"]
-        series(ax, part, "step", color=STATISTICS["population"], marker=MARKERS[4], label=name, joined=True)
+        for i, (panel, name) in enumerate({"all": "constants", "through": "in the gradient"}.items(), len(RULES)):
+            label, part = f"one class a batch, statistics of all rows: {name}", frame[frame["panel"] == panel]
+            color = STATISTICS["population"] if panel == "all" else OTHERS[4]
+            series(ax, part, "step", color=color, marker=MARKERS[i], label=label, joined=True)
         ax.axhline(0, color=REFERENCE, linewidth=1)
         for height, side, end in ((0.02, "downhill", "bottom"), (-0.02, "uphill", "top")):
-            ax.text(0.99, height, side, transform=ax.get_yaxis_transform(), va=end, ha="right", fontsize=SMALL)
+            ax.text(0.7, height, side, transform=ax.get_yaxis_transform(), va=end, ha="right", fontsize=SMALL)
         ax.set(
-            ylim=(-0.5, 1.05),
+            ylim=(-0.5, 1.1),
             xlabel=f"steps of training with shuffled batches of {SIZE}",
             ylabel="cosine of mean step and descent",
         )
-        legend_below(figure, ax, columns=3)
+        legend_below(figure, ax, columns=2)
         at = rules[rules["step"] == (SHOWN if SHOWN in set(rules["step"]) else rules["step"].max())]
         cosine = at.set_index("batching")["value"]
         shuffled, one = (cosine[repr(RULES[name])] for name in ("shuffled", "one class a batch"))

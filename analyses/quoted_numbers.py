@@ -57,7 +57,8 @@ QUOTES: Mapping[str, Sequence[Quote]] = {
         Quote(
             "after 60 steps the cosine of the mean step and the descent is {:.2f} in batches of 20, with five classes "
             "a batch {:.2f}, with two {:.2f}. With one class a batch the mean step goes uphill ({:.2f}), whatever the "
-            "batch size: {:.2f} at 8 rows, {:.2f} at 64. The same rows of one class step downhill ({:.2f})",
+            "batch size: {:.2f} at 8 rows, {:.2f} at 64. The same rows of one class step downhill ({:.2f}) when "
+            "the statistics of all rows normalize them as constants, and along the descent ({:.2f})",
             (
                 numbers.cosine("rules", "Shuffled()"),
                 numbers.cosine("rules", "ClassBalanced(classes=5, rows_per_class=4)"),
@@ -66,6 +67,7 @@ QUOTES: Mapping[str, Sequence[Quote]] = {
                 numbers.cosine("sizes", "OneClass()", 8),
                 numbers.cosine("sizes", "OneClass()", 64),
                 numbers.cosine("all", "OneClass()"),
+                numbers.cosine("through", "OneClass()"),
             ),
         ),
         Quote("two hidden layers of 32 units"),
@@ -301,7 +303,7 @@ SETTINGS = tuple(
         "(0.01 nats, unless you say otherwise)",
         "would gain 0.01 nats on them",
         "Keras keeps 0.99 of its running statistics at each step",
-        "which is 1 - 0.99 for a momentum of 0.99",
+        "A momentum of 0.9 is a weight of 1 - 0.9",
         "with batches of four\nat a momentum of 0.9, both stay high",
         "Every 25 steps the monitor's largest displacement",
         "Bars are\n95 % intervals over networks",

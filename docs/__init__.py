@@ -1,4 +1,4 @@
-"""The site: `python -m docs` builds it into docs/_build."""
+"""The site: `python -m docs` builds it into docs/_build/html."""
 
 import sys
 

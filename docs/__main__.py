@@ -10,7 +10,7 @@ from sphinx.cmd.build import build_main
 HERE = Path(__file__).parent
 
 
-def main(out: Path = HERE / "_build") -> int:
+def main(out: Path = HERE / "_build" / "html") -> int:
     """0 if the site was built without a warning."""
     return build_main(["-W", "--keep-going", "-q", "-j", "2", "-b", "html", str(HERE), str(out)])
 

@@ -49,7 +49,10 @@ html_context = {"default_mode": "light"}
 html_css_files = ["site.css"]
 html_js_files = ["ledger.js", "batch.js"]
 html_sidebars: dict[str, list[str]] = {page.stem: [] for page in HERE.glob("*.md")}  # those without pages below them
-WITHOUT_CONTENTS: dict[str, list[str]] = {f"gallery/{page.stem}": [] for page in (HERE / "gallery").glob("*.md")}
+# Pages beside a list of pages have no table of contents, so that their code is not cut off.
+WITHOUT_CONTENTS: dict[str, list[str]] = {
+    f"{folder}/{page.stem}": [] for folder in ("gallery", "tutorials") for page in (HERE / folder).glob("*.md")
+}
 html_theme_options = {
     "secondary_sidebar_items": {"**": ["page-toc"], "index": [], **WITHOUT_CONTENTS},
     "navbar_align": "left",

@@ -1,10 +1,15 @@
-"""Tests of random functions of one's own: a complete file, which `pytest --bnstats test_mine.py` runs as it stands."""
+"""Tests of random functions of one's own, which `pytest --bnstats test_mine.py` runs as they stand."""
 
 import numpy as np
 import pytest
 from scipy import stats
 
-from bnstats.testing import assert_mean, assert_probability, assert_quantile, assert_same_distribution
+from bnstats.testing import (
+    assert_mean,
+    assert_probability,
+    assert_quantile,
+    assert_same_distribution,
+)
 
 
 def dice(rng):
@@ -31,7 +36,7 @@ def test_dice():
 
 @pytest.mark.random(false_alarm=1e-6)
 def test_waiting_times():
-    """The law is exponential, so the mean is 2, with a variance of 4, and the median is 2 log 2."""
+    """The law is exponential: the mean is 2, the variance 4, and the median 2 log 2."""
     assert_same_distribution(waiting_time, stats.expon(scale=2.0), within=0.05)
     assert_mean(waiting_time, 2.0, within=0.2, variance=4.0)
     assert_quantile(waiting_time, 0.5, 2 * np.log(2), within=0.1)

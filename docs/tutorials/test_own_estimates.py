@@ -1,4 +1,4 @@
-"""Tests of estimates, each with a known rate of false alarms: a complete file, which `pytest` runs as it stands."""
+"""Tests of estimates, each with a known rate of false alarms; `pytest` runs them as they stand."""
 
 import numpy as np
 import pytest
@@ -22,14 +22,19 @@ def test_variance_is_unbiased():
 
 def test_estimator_of_our_own():
     """The midrange of uniform values: its error falls as 1/n."""
-    midrange = bn.Estimator("midrange", lambda x, axis: (x.max(axis) + x.min(axis)) / 2, target=0.5)
+
+    def middle(x, axis):
+        return (x.max(axis) + x.min(axis)) / 2
+
+    midrange = bn.Estimator("midrange", middle, target=0.5)
     assert_rate(midrange, "uniform", rate=-1.0, tolerance=0.05)
 
 
 def test_numbers_of_our_own():
     """Twenty medians; what comes back is the smallest error that would have been found."""
     medians = np.median(np.random.default_rng(0).normal(size=(20, 5)), axis=1)
-    found = assert_within_mcse(medians.mean(), 0.0, mcse=medians.std(ddof=1) / 20**0.5, replicates=20)
+    mcse = medians.std(ddof=1) / 20**0.5
+    found = assert_within_mcse(medians.mean(), 0.0, mcse=mcse, replicates=20)
     assert found < 2
 
 

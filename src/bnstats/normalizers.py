@@ -4,8 +4,9 @@ from typing import Any
 
 from bnstats.networks.normalizers.normalizer import Normalizer
 from bnstats.networks.normalizers.registry import CLASSES, NORMALIZERS
+from bnstats.networks.other_batch import OtherBatch
 
-__all__ = ["NORMALIZERS", "Normalizer", *CLASSES]
+__all__ = ["NORMALIZERS", "Normalizer", "OtherBatch", *CLASSES]
 
 
 def __getattr__(name: str) -> Any:

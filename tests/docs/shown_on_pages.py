@@ -122,6 +122,10 @@ def direction(names: Names) -> None:
     cosine = names["s"].table.query("step == 60").pivot(index="batching", columns="statistics", values="value")
     assert cosine.loc["Shuffled()", "batch"] > 0.9
     assert cosine.loc["OneClass()", "batch"] < 0 < cosine.loc["OneClass()", "population"]
+    found = names["noisy"].table.pivot(index="statistics", columns="measure", values="value")
+    assert found.loc["batch", "variance"] < found.loc["population", "variance"]
+    assert (found.loc["batch"] > found.loc["population gradient"]).all()
+    assert found.loc["batch", "noise"] > found.loc["population", "noise"]
 
 
 def floor(names: Names) -> None:
@@ -217,8 +221,12 @@ def exercises(names: Names) -> None:
 
 
 def random_function(names: Names) -> None:
-    assert "not within 0.2 of 8" in str(names["shown"][0])
-    assert "heavy tail of index about" in str(names["shown"][1])
+    """Both claims that the page shows to fail do, and for the reason that it prints."""
+    claims = bn.testing.assert_mean
+    with pytest.raises(AssertionError, match=r"not within 0\.2 of 8"):
+        claims(names["dice"], 8.0, within=0.2, bounds=(2, 12))
+    with pytest.raises(AssertionError, match="heavy tail of index about"):
+        claims(names["ratio"], 0.0, within=0.3, variance=100.0)
 
 
 def author_of_tests(names: Names) -> None:

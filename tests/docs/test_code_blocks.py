@@ -142,6 +142,19 @@ def test_no_reader_meets_code_that_is_only_there_for_a_test() -> None:
     assert odd == []
 
 
+def test_code_is_no_wider_than_a_page() -> None:
+    """At 896 px and 1280 px a line has room for 98 characters; output and commands wrap by themselves."""
+    files = [block for block in blocks() if block.kind in PYTHON and block.page.startswith("docs")]
+    lines = [(str(block), line) for block in files for line in block.text.splitlines() if not is_output(line)]
+    for path in (ROOT / "docs" / "tutorials").glob("*.py"):
+        lines += [(path.name, line) for line in path.read_text().splitlines()]
+    assert [place for place, line in lines if len(line) > 96] == []
+
+
+def is_output(line: str) -> bool:
+    return line.startswith(("supported:", "refuted:", "undecided:"))
+
+
 def test_what_is_made_shorter_stands_on_its_page() -> None:
     for page, changes in SHORTER.items():
         for long in changes:

@@ -178,7 +178,9 @@ def test_any_table_says_how_its_numbers_change_along_a_parameter() -> None:
 
 
 def test_many_lines_are_cut_but_not_what_failed() -> None:
-    frame = pd.DataFrame({"n": np.repeat(np.arange(60), 4), "who": np.repeat([f"w{i}" for i in range(60)], 4), "b": 0.5})
+    frame = pd.DataFrame(
+        {"n": np.repeat(np.arange(60), 4), "who": np.repeat([f"w{i}" for i in range(60)], 4), "b": 0.5}
+    )
     frame.loc[::9, "b"] = np.nan
     summary = bn.summarize(frame, estimate="b", truth=0.5, by=["n", "who"], measures="bias").summary()
     assert "27 of 240 replicates failed" in summary

@@ -15,10 +15,10 @@ import bnstats as bn
 from bnstats.claims.grades import letter_grades
 from bnstats.networks.network import Network
 from bnstats.networks.normalizers.gradient_check import check_gradient
+from bnstats.networks.other_batch import OtherBatch
 from bnstats.networks.recipe import Recipe
 from bnstats.normalizers import Batch
 from bnstats.studies.steps.contradiction import ContradictionKey, ContradictionStudy
-from bnstats.studies.steps.other_batch import OtherBatch
 from bnstats.studies.steps.study import squared_length_of_mean
 
 DATA = bn.Gaussians(classes=4, inputs=6, rows=200, test_rows=20)
@@ -58,11 +58,34 @@ def test_the_batch_of_all_rows_steps_downhill() -> None:
 
 
 def test_one_class_a_batch_steps_uphill_and_with_statistics_of_all_rows_downhill() -> None:
-    given = {"batching": bn.OneClass(), "statistics": ["batch", "population"], "measures": "cosine", "steps": 60}
+    """If the gradient passes through the statistics of all rows, the mean step is that of the whole data's loss.
+
+    Its cosine is 1 but for the share of each class, which one class a batch makes equal; the constants' is near .4.
+    """
+    kinds = ["batch", "population", "population gradient"]
+    given = {"batching": bn.OneClass(), "statistics": kinds, "measures": "cosine", "steps": 60}
     table = bn.measure_steps(max_replicates=8, batches=128, progress=False, **given).table
     found = table.set_index("statistics")[["value", "mcse"]]
     assert found.loc["batch", "value"] < -5 * found.loc["batch", "mcse"]
     assert found.loc["population", "value"] > 5 * found.loc["population", "mcse"]
+    through = found.loc["population gradient"]
+    assert abs(through["value"] - 1) < 5 * through["mcse"] + 0.01
+    assert found.loc["population", "value"] < 1 - 5 * through["mcse"]
+
+
+def test_what_noise_is_divided_by_decides_whether_batch_statistics_have_less() -> None:
+    """Less than statistics of all rows as constants by the variance itself, more by what the mean step is long.
+
+    Eight networks; each difference is more than five standard errors, and the other way round would fail.
+    """
+    kinds = ["batch", "population", "population gradient"]
+    given = {"statistics": kinds, "measures": ["noise", "variance"], "steps": 60, "batches": 128, "max_replicates": 8}
+    steps = bn.measure_steps(progress=False, **given)
+    constant = steps.compare("batch", "population").set_index("measure")
+    through = steps.compare("batch", "population gradient").set_index("measure")
+    assert constant.loc["variance", "value"] < -5 * constant.loc["variance", "mcse"]
+    assert constant.loc["noise", "value"] > 5 * constant.loc["noise", "mcse"]
+    assert through.loc["variance", "value"] > 3 * through.loc["variance", "mcse"]
 
 
 def test_results_are_the_same_for_any_number_of_threads() -> None:
@@ -88,6 +111,9 @@ def test_results_are_the_same_for_any_number_of_threads() -> None:
         ({"measures": "loss_offset_ratio", "normalizers": "layer"}, "loss_offset_ratio takes batch normalization"),
         ({"measures": "loss_offset_ratio", "statistics": "population"}, "loss_offset_ratio takes batch normalization"),
         ({"measures": "loss_offset_ratio", "batch_sizes": 200}, "fewer than all 200 rows"),
+        ({"measures": "loss_offset", "statistics": "population gradient"}, "takes batch normalization and no loss"),
+        ({"normalizers": "group", "statistics": "population gradient", "measures": "loss_offset"}, "no loss offset"),
+        ({"normalizers": "renorm", "statistics": "population gradient"}, "takes batch normalization and no loss"),
     ],
 )
 def test_what_cannot_be_measured_is_refused_in_a_sentence(wrong: dict[str, object], message: str) -> None:

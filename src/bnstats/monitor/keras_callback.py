@@ -37,7 +37,7 @@ class KerasCallback(Monitored, keras.callbacks.Callback):
         self._begin(self.model, total_steps=epochs * steps if epochs and steps else None)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """Count the batches of an epoch from its begin."""
+        """Count the batches of an epoch from its beginning."""
         self._last = -1
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:

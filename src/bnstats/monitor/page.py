@@ -1,4 +1,4 @@
-"""A page that needs no other file: a monitor's summary, picture and tables."""
+"""Page of a monitor's summary, picture and tables, which needs no other file."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from bnstats.statistics.norm_borders import START_WEIGHT
 
 @dataclass(frozen=True)
 class Plan:
-    """One batch-normalized layer after another, fed with independent batches.
+    """Configuration of batch-normalized layers in a row, fed with independent batches.
 
     Attributes
     ----------

@@ -6,7 +6,7 @@ from bnstats.claims import Claim, Measures, Networks, Region, Within, accuracy
 from bnstats.claims.builtin.shapes import difference, likely
 from bnstats.claims.networks import score
 from bnstats.networks.normalizers.normalizer import Normalizer
-from bnstats.studies.steps.other_batch import BOUNDED, NOISY, PLAIN, ConstantStatistics, OtherBatch
+from bnstats.networks.other_batch import BOUNDED, NOISY, PLAIN, ConstantStatistics, OtherBatch
 
 SMALL = "comment: batch normalization does not work too well with very small batches"
 SAID = "often said of batch normalization"

@@ -1,4 +1,4 @@
-"""One read after the other, whatever framework it comes from: layers that come, go or are loaded, and checks."""
+"""State of all layers over the reads of any framework: layers that come, go or are loaded, and checks."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ class Engine:
         self.coarse = np.zeros(len(layout.names), bool)
 
     def _follow_layers(self, reading: Reading) -> list[Event]:
-        """Let layers of the same name and size go on, and the others begin anew."""
+        """Continue layers of the same name and size, and start the state of the others again."""
         assert self.reading is not None
         old, new = self.reading.layout, reading.layout
         sizes = dict(zip(old.names, old.sizes, strict=True))
@@ -115,7 +115,7 @@ class Engine:
         ]
 
     def _follow_loading(self, reading: Reading) -> list[Event]:
-        """Let layers begin anew whose updates went backwards, or farther than training goes."""
+        """Start the state again of layers whose updates went backwards, or farther than training goes."""
         new = reading.updates - self.state.updates
         with np.errstate(invalid="ignore"):
             loaded = (new < 0) | ((new >= LOADED) & (new > 4 * (reading.batches or np.inf)))

@@ -59,7 +59,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Rule:
-    """When an event holds, how far each layer is from where it would not, and what is said.
+    """Rule of an event: its condition, the distance of each layer from the border, and the sentence.
 
     Attributes
     ----------

@@ -22,13 +22,14 @@ from bnstats.simulation.result import Result, Simulation
 from bnstats.simulation.run import run
 from bnstats.simulation.summaries.numbers_in_words import described, names_in, percent_with_error, with_error
 from bnstats.studies.arguments import activations_of, recipes, rule_of, rules_of, steps_of
-from bnstats.studies.steps.study import BATCH, COSINE, DOWNHILL, MEASURES, POPULATION, StepStudy
+from bnstats.studies.steps.study import BATCH, COSINE, DOWNHILL, MEASURES, STATISTICS, StepStudy
 
 LEVEL = 0.025
 """One-sided error rate of calling the mean step uphill or downhill."""
 OTHERS = {
     "first_layer_cosine": "cosine of the first layer's weights",
     "noise": "variance of the gradient over the squared length of its mean",
+    "variance": "variance of the gradient over the squared length of the whole data's gradient",
     "bias": "distance from the whole data's gradient, over its length,",
     "loss_offset": "mean training-mode loss less the whole data's loss, in nats,",
     "loss_offset_ratio": "loss offset over that of theory",
@@ -126,8 +127,9 @@ def measure_steps(
         Rule by which training batches are drawn.
     training_batch_size : int, optional
         Rows in a training batch; by default as many as in a measured batch.
-    statistics : "batch", "population", or both
-        Statistics that normalize measured batches: their own, or those of all training rows as constants.
+    statistics : "batch", "population", "population gradient", or several
+        Statistics that normalize measured batches: their own, those of all training rows as constants, or those of all
+        training rows through which the gradient passes.
     measures : names
         Some of these:
 
@@ -135,6 +137,7 @@ def measure_steps(
         - "first_layer_cosine": the same for the weights of the first layer.
         - "downhill": proportion of steps that lower the whole data's loss.
         - "noise": variance of the gradient over the squared length of its mean.
+        - "variance": variance of the gradient over the squared length of the whole data's gradient.
         - "bias": length of the difference between the mean gradient and that of the whole data, over the length of the
           latter.
         - "loss_offset": mean training-mode loss less the whole data's loss, in nats.
@@ -164,7 +167,7 @@ def measure_steps(
           the measured batches are drawn.
         - `batch_size`: number of rows in a measured batch.
         - `step`: number of training steps before the measurement.
-        - `statistics`: "batch" or "population".
+        - `statistics`: "batch", "population" or "population gradient".
         - `measure`: name of the measure, as in `measures`.
         - `value`: mean of the measure over networks; nats for loss_offset, otherwise without unit.
         - `mcse`, `mcse_df`: Monte Carlo standard error of `value`, in its unit, and its degrees of freedom.
@@ -206,7 +209,7 @@ def measure_steps(
         steps_of(steps),
         rule_of("trained_with", trained_with),
         optional(batch_size)("training_batch_size", training_batch_size),
-        choices("statistics", statistics, (BATCH, POPULATION)),
+        choices("statistics", statistics, STATISTICS),
         choices("measures", measures, MEASURES),
         whole("batches", batches, minimum=2, maximum=2**20),
         number("step_length", step_length, "(0, 1e6]"),

@@ -18,16 +18,19 @@ from bnstats.networks.network import Network
 from bnstats.networks.normalizers.batch import Batch
 from bnstats.networks.normalizers.frozen import Frozen
 from bnstats.networks.normalizers.registry import NORMALIZERS
+from bnstats.networks.other_batch import OtherBatch
 from bnstats.networks.recalibration import population
 from bnstats.networks.recipe import Recipe
 from bnstats.networks.scores import scores
 from bnstats.simulation.identity import side_stream
 from bnstats.simulation.study import Condition, Study
 
-BATCH, POPULATION = "batch", "population"
-COSINE, FIRST_LAYER, DOWNHILL, NOISE, BIAS = "cosine", "first_layer_cosine", "downhill", "noise", "bias"
+BATCH, POPULATION, POPULATION_GRADIENT = "batch", "population", "population gradient"
+STATISTICS = (BATCH, POPULATION, POPULATION_GRADIENT)
+COSINE, FIRST_LAYER, DOWNHILL, BIAS = "cosine", "first_layer_cosine", "downhill", "bias"
+NOISE, VARIANCE = "noise", "variance"
 OFFSET, OFFSET_RATIO = "loss_offset", "loss_offset_ratio"
-MEASURES = (COSINE, FIRST_LAYER, DOWNHILL, NOISE, BIAS, OFFSET, OFFSET_RATIO)
+MEASURES = (COSINE, FIRST_LAYER, DOWNHILL, NOISE, VARIANCE, BIAS, OFFSET, OFFSET_RATIO)
 # Each downhill step takes a pass of all rows, which the gradients of many batches do not take.
 STEPS_TRIED = 32
 # Random streams of a network, one for each purpose.
@@ -110,7 +113,7 @@ class StepStudy(Study):
                 network, _ = network.train(split.x, split.y, trained[network.steps : step])
             batches = self._batches(condition, side_stream(rng, MEASURED + step), split)
             for kind in self.statistics:
-                own = network if kind == BATCH else with_statistics_of_all_rows(network, split.x)
+                own = normalized_by(network, kind, split.x, int(condition["batch_size"]))
                 values = self._measured(network, own, split, *batches)
                 found |= {StepKey(step, kind, measure): value for measure, value in values.items()}
         return found
@@ -136,13 +139,16 @@ class StepStudy(Study):
         x, y = split.x, split.y
         everything = np.arange(len(y))[np.newaxis]
         (whole,), (descent,) = network.gradients(x, y, everything)
+        if isinstance(own.recipe.normalizer, OtherBatch):
+            independent = np.hstack([independent, np.repeat(everything, len(independent), axis=0)])
         _, gradients = own.gradients(x, y, independent)
         mean = gradients.mean(axis=0, dtype=np.float64)
         found = {}
-        if {COSINE, NOISE} & set(self.measures):
+        if {COSINE, NOISE, VARIANCE} & set(self.measures):
             squared = squared_length_of_mean(gradients, mean)
             found[COSINE] = _cosine(mean, descent, squared)
-            found[NOISE] = float(np.square(gradients, dtype=np.float64).sum(axis=1).mean() / squared - 1)
+            variance = float(np.square(gradients, dtype=np.float64).sum(axis=1).mean() - squared)
+            found[NOISE], found[VARIANCE] = variance / squared, variance / np.square(descent, dtype=np.float64).sum()
         if BIAS in self.measures:
             away = gradients - descent
             squared = squared_length_of_mean(away, away.mean(axis=0, dtype=np.float64))
@@ -181,9 +187,17 @@ class StepStudy(Study):
                 recipe.check(n)
                 rule.check(split.y, n)
             recipe.check(split.y.size)
+            if POPULATION_GRADIENT in self.statistics:
+                self._check_population_gradient(recipe)
             if OFFSET_RATIO in self.measures:
                 self._check_offset(recipe, int(condition["batch_size"]), split.y.size)
             recipe.check_training(self.dataset.inputs, self.dataset.classes, self.draws_per_replicate(condition))
+
+    def _check_population_gradient(self, recipe: Recipe) -> None:
+        if self._takes_offset or (recipe.normalizer.uses_batch and type(recipe.normalizer) is not Batch):
+            raise ValueError(
+                f"statistics={POPULATION_GRADIENT!r} takes batch normalization and no loss offset; leave out others."
+            )
 
     def _check_offset(self, recipe: Recipe, batch_size: int, rows: int) -> None:
         if type(recipe.normalizer) is not Batch or self.statistics != (BATCH,):
@@ -225,9 +239,14 @@ def mean_loss(network: Network, x: Float32Array, y: IntArray, batches: IntArray)
     return scores(logits.reshape(batches.size, -1), y[batches.ravel()])["nll"]
 
 
-def with_statistics_of_all_rows(network: Network, x: Float32Array) -> Network:
-    """Return the network that normalizes each batch by the statistics of all rows, as constants."""
-    if not network.recipe.normalizer.uses_batch:
+def normalized_by(network: Network, kind: str, x: Float32Array, batch_size: int) -> Network:
+    """Return the network that normalizes each batch by its own statistics, or by those of all rows.
+
+    The statistics of all rows are constants, or the gradient passes through them: then batches end with all rows.
+    """
+    if kind == BATCH or not network.recipe.normalizer.uses_batch:
         return network
-    recipe = replace(network.recipe, normalizer=Frozen(after=0))
-    return replace(network, recipe=recipe, running=population(network, x))
+    if kind == POPULATION:
+        recipe = replace(network.recipe, normalizer=Frozen(after=0))
+        return replace(network, recipe=recipe, running=population(network, x))
+    return replace(network, recipe=replace(network.recipe, normalizer=OtherBatch(batch_size, len(x))))

@@ -112,6 +112,19 @@ class OtherBatch(Normalizer):
         batch of n exceeds. "noisy": mean and standard deviation have additional errors of the size of those in batches
         of n normal values, sd / sqrt(n) and sd / sqrt(2 n). These errors are sums of the last rows with signs that are
         fixed, and nearly normal if the last rows are many.
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range.
+
+    Examples
+    --------
+    >>> import bnstats as bn
+    >>> other = bn.normalizers.OtherBatch(rows=4, others=4)
+    >>> m = bn.measure_mismatch("digits", normalizers=other, batch_sizes=8, steps=200, max_replicates=2, precision=None)
+    >>> m.table["normalizer"].unique()
+    array(["OtherBatch(rows=4, others=4, kind='plain')"], dtype=object)
     """
 
     name = "other batch"
