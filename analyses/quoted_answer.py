@@ -43,12 +43,13 @@ ANSWER = (
     ),
     Quote("Ordinary batches move it by {:.1f} points all the time", (numbers.moved_by_ordinary_batches,)),
     Quote(
-        "after 60 steps of training on digits, the cosine of the mean step of batches of 20 and the descent is {:.2f}",
+        "after 60 steps of training on digits, the cosine of the mean step of batches of 20 and the steepest "
+        "descent is {:.2f}",
         (numbers.cosine("rules", "Shuffled()"),),
     ),
     Quote(
-        "In nats, at least {:.2f} of the letters' {:.2f} stay unknown; networks reach {:.2f}",
-        (numbers.loss_on_grades(3, "exact"), numbers.loss_on_grades(0, "exact"), numbers.loss_on_grades(3)),
+        "Of the letters' entropy of {:.2f} nats, at least {:.2f} stay unknown; networks reach a loss of {:.2f}",
+        (numbers.loss_on_grades(0, "exact"), numbers.loss_on_grades(3, "exact"), numbers.loss_on_grades(3)),
     ),
     Quote(
         "the mean step goes uphill (cosine {:.2f}, at weights that shuffled batches trained for 60 steps), and a "
@@ -71,7 +72,7 @@ ANSWER = (
         ),
     ),
     Quote("the same network names {:.0f} %", (numbers.network_on_grades("running"),)),
-    Quote("(0.01 needs {:.0f} steps)", (numbers.steps_to_forget,)),
+    Quote("(at a momentum of 0.01, for {:.0f} steps)", (numbers.steps_to_forget,)),
     Quote("64 are fine here"),
     Quote("batches of 2 do better than with batch norm"),
     Quote(

@@ -67,7 +67,7 @@ def test_the_readme_is_short_and_installs_once() -> None:
 
 QUESTIONS = {
     "how long a bad batch lasts": r"One bad batch, .*? are left after 10 batches",
-    "whether the mean step goes downhill": r"the cosine of the mean step of batches of 20 and the descent is",
+    "whether the mean step goes downhill": r"the cosine of the mean step of batches of 20 and the steepest descent is",
     "whether a larger batch of one class helps": r"a larger batch does not help",
     "why not another batch's statistics": r"because only a value that its own batch normalizes is bounded",
     "why a D at 0 does not undo a B": r"does not undo a \"B\" at 0, because the loss counts both",
