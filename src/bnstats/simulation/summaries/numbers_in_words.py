@@ -88,7 +88,7 @@ def _along(x: str | None, rows: pd.DataFrame, kind: str | None, others: Sequence
     first = rows.iloc[0]
     subject = "the number" if kind is None else str(first[kind])
     head = ", ".join(filter(None, [subject, described(first, others)]))
-    shown = rows.sort_values(x, kind="stable") if ordered else rows
+    shown = rows.sort_values(x, kind="stable") if x is not None and ordered else rows
     if len(shown) > ALL_OF:
         shown = shown.iloc[[0, -1]] if ordered else shown.iloc[:ALL_OF]
     at = "" if x is None else x.replace("_", " ")

@@ -69,15 +69,15 @@ class Corrected(Result):
     def _best(self, measure: str, names: list[str]) -> Iterator[str]:
         """Yield the best correction in each condition, the second best, and the measure without correction."""
         plain = self.table[(self.table["correction"] == "none") & (self.table["measure"] == measure)]
-        plain = plain.set_index(list(CONDITIONS))["value"]
+        without = dict(zip(plain[list(CONDITIONS)].itertuples(index=False, name=None), plain["value"], strict=True))
         for row in self.regions(measure).to_dict("records"):
             where = "".join(f", {described(row, [name])}" for name in names)
             margin = with_error(row["margin"], row["mcse"])
             second = f"{row['runner_up']} is worse by {margin}" + ("" if row["clear"] else ", within the error")
             condition = tuple(row[name] for name in CONDITIONS)
-            known = condition in plain.index and "none" not in (row["winner"], row["runner_up"])
-            without = f"; {plain[condition]:.3g} without correction" if known else ""
-            yield f"{measure}{where}: {row['winner']} is best, {row['value']:.4g}; {second}{without}."
+            known = condition in without and "none" not in (row["winner"], row["runner_up"])
+            said = f"; {without[condition]:.3g} without correction" if known else ""
+            yield f"{measure}{where}: {row['winner']} is best, {row['value']:.4g}; {second}{said}."
 
     def _counts(self, measure: str, _: list[str]) -> Iterator[str]:
         """Yield in how many conditions each correction is the best."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 
@@ -63,10 +63,9 @@ class Running(Result):
         population = self.study.population
         units = {"mean": ("mean", population.std, "sigma"), "var": ("variance", population.var, "the true variance")}
         lines = []
-        for (convention, momentum, statistic), rows in self.table.groupby(
-            ["convention", "momentum", "statistic"], sort=False, dropna=False
-        ):
-            name, unit, of = units[str(statistic)]
+        groups: Iterable[Any] = self.table.groupby(["convention", "momentum", "statistic"], sort=False, dropna=False)
+        for (convention, momentum, statistic), rows in groups:
+            name, unit, of = units[statistic]
             by_measure = {measure: part.sort_values("step") for measure, part in rows.groupby("measure")}
             exists = bool(np.isfinite(by_measure["rmse"]["mcse"].iloc[-1]))
             errors = by_measure["rmse" if exists else "median_abs_error"]
