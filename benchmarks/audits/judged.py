@@ -62,6 +62,12 @@ def rates(rows: pd.DataFrame) -> dict[str, tuple[float, float, str]]:
     }
 
 
+def missed(rows: pd.DataFrame) -> list[str]:
+    """Return the proportions that are beyond their bounds."""
+    found = rates(rows).items()
+    return [name for name, (part, bound, word) in found if not (part >= bound if word == "at least" else part <= bound)]
+
+
 def confusion(rows: pd.DataFrame) -> pd.DataFrame:
     """Return how often each cause was answered in each way."""
     table = judged(rows)

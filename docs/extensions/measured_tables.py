@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from benchmarks.audits.judged import confusion, rates
+from benchmarks.audits.judged import confusion, missed, rates
 from docs.extensions.written import write
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks" / "measured"
@@ -93,7 +93,9 @@ def audited(folder: Path) -> pd.DataFrame:
     if rows.empty:
         return NOT_MEASURED
     found = [(name, f"{value:.1%}", f"{word} {bound:.0%}") for name, (value, bound, word) in rates(rows).items()]
-    return pd.DataFrame(found, columns=["what", "measured", "bound"]).assign(audits=f"{len(rows):,}")
+    table = pd.DataFrame(found, columns=["what", "measured", "bound"])
+    reached = table["what"].isin(missed(rows)).map({True: "no", False: "yes"})
+    return table.assign(reached=reached, audits=f"{len(rows):,}")
 
 
 def answers(folder: Path) -> pd.DataFrame:

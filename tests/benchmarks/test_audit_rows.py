@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from benchmarks.audits.judged import judged, rates
+from benchmarks.audits.judged import judged, missed, rates
 from docs.extensions import measured_tables
 
 MEASURED = Path(__file__).parents[2] / "benchmarks" / "measured" / "audits.csv"
@@ -18,12 +18,14 @@ def rows() -> pd.DataFrame:
     return pd.read_csv(MEASURED)
 
 
-def test_all_bounds_are_reached(rows: pd.DataFrame) -> None:
-    missed = {}
-    for name, (value, bound, word) in rates(rows).items():
-        if not (value >= bound if word == "at least" else value <= bound):
-            missed[name] = (value, word, bound)
-    assert not missed
+NOT_REACHED: list[str] = []
+"""Bounds that the committed rows miss, which the site says beside them."""
+
+
+def test_bounds_are_reached_but_for_those_that_are_said_to_be_missed(rows: pd.DataFrame) -> None:
+    assert missed(rows) == NOT_REACHED, rates(rows)
+    shown = measured_tables.audited(MEASURED.parent).set_index("what")["reached"]
+    assert list(shown.index[shown == "no"]) == NOT_REACHED
 
 
 def test_the_campaign_is_complete(rows: pd.DataFrame) -> None:
@@ -53,5 +55,6 @@ def test_the_site_shows_proportions_and_answers(tmp_path: Path) -> None:
     pd.DataFrame([row, row | {"cause": "eps"}]).to_csv(tmp_path / "audits.csv", index=False)
     shown = measured_tables.audited(tmp_path).set_index("what")["measured"]
     assert shown["wrong cause"] == "50.0%"
+    assert measured_tables.audited(tmp_path).set_index("what")["reached"]["wrong cause"] == "no"
     assert measured_tables.answers(tmp_path).to_dict("records") == [{"expected": "stale", "eps": 1, "stale": 1}]
     assert "not measured" in measured_tables.audited(tmp_path / "none").to_string()
