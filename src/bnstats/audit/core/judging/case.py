@@ -53,14 +53,14 @@ class Case(Measured):
     seed: int
     unpredicted: bool = False
 
-    def once(self, name: str, make: Callable[[Case], Any]) -> Any:
+    def once(self, name: Any, make: Callable[[Case], Any]) -> Any:
         """Return what a function makes of this case, made once."""
         if name not in self._once:
             self._once[name] = make(self)
         return self._once[name]
 
     @cached_property
-    def _once(self) -> dict[str, Any]:
+    def _once(self) -> dict[Any, Any]:
         return {}
 
     def fit_of(self, fold: Any) -> list[int]:
@@ -69,13 +69,10 @@ class Case(Measured):
 
     def made(self, kind: str) -> list[Kind]:
         """Return statistics of one kind for each fold."""
-        if kind not in self._made:
-            self._made[kind] = [self._make(kind, self.fit_of(fold)) for fold in self.trial.folds]
-        return self._made[kind]
-
-    @cached_property
-    def _made(self) -> dict[str, list[Kind]]:
-        return {}
+        made: list[Kind] = self.once(
+            ("made", kind), lambda _: [self._make(kind, self.fit_of(fold)) for fold in self.trial.folds]
+        )
+        return made
 
     def _make(self, kind: str, fit: list[int]) -> Kind:
         ddof = self.convention.ddof
@@ -94,21 +91,16 @@ class Case(Measured):
 
     def scores(self, kind: str) -> Scores:
         """Return the scores with one kind of statistics, made once."""
-        if kind not in self._scores:
-            self._scores[kind] = self._batch_scores() if kind == "batch" else self.trial.score(self.made(kind))
-        return self._scores[kind]
+        scores: Scores = self.once(("scores", kind), lambda _: self._score(kind))
+        return scores
 
-    @cached_property
-    def _scores(self) -> dict[str, Scores]:
-        return {}
+    def _score(self, kind: str) -> Scores:
+        return self.trial.score_outputs(self.batch_outputs) if kind == "batch" else self.trial.score(self.made(kind))
 
     @property
     def tried(self) -> tuple[str, ...]:
         """Kinds that were scored so far."""
-        return tuple(self._scores)
-
-    def _batch_scores(self) -> Scores:
-        return self.trial.score_outputs(self.batch_outputs)
+        return tuple(name[1] for name in self._once if name[0] == "scores")
 
     @cached_property
     def batch_outputs(self) -> Mapping[int, Any]:
