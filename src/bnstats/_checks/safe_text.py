@@ -7,9 +7,6 @@ from typing import Any
 
 from bnstats._checks.terminal import escaped, escaped_lines
 
-LONGEST = 300
-"""Maximum characters of another error's message in a sentence."""
-
 
 def text_of(value: Any, how: Callable[[Any], str]) -> str:
     """Return an object's text, as `str` or `repr` make it.
@@ -39,11 +36,10 @@ def write_out_codes(error: Exception) -> None:
 
 
 def raised(error: BaseException) -> str:
-    r"""Return the type and message of an error, on one line and not too long.
+    r"""Return the type and message of an error, on one line.
 
     >>> raised(ValueError("one,\n two")), raised(KeyError())
     ('ValueError: one, two', 'KeyError')
     """
     said = escaped(" ".join(text_of(error, str).split()))
-    said = said if len(said) <= LONGEST else f"{said[:LONGEST]} ..."
     return f"{type(error).__name__}: {said}" if said else type(error).__name__

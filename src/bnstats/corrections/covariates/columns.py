@@ -171,7 +171,8 @@ class Covariates:
 
     def _refusal(self, table: pd.DataFrame, error: Exception) -> str:
         columns = f"the columns {shown(list(table.columns))} of {self.name}"
-        return f"formula {shown(self.formula)} cannot be computed from {columns}: {raised(error)}."
+        # The error repeats the formula, which may be long.
+        return f"formula {shown(self.formula)} cannot be computed from {columns}: {raised(error)[:300]}."
 
 
 def are_numbers(column: pd.Series[Any], said: str) -> bool:
