@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from scipy.interpolate import PchipInterpolator
 
-from bnstats.simulation.replicates.accumulator import BLOCKS_MERGED, Accumulator, MergedBlocks, _unite, in_merged_blocks
+from bnstats.simulation.replicates.accumulator import BLOCKS_MERGED, Accumulator, MergedBlocks, in_merged_blocks
 from bnstats.simulation.replicates.central_moments import merge_moments
 from bnstats.simulation.replicates.histogram import TABLE, VALUES_SEARCHED, any_repeated, identity_of
 from bnstats.simulation.replicates.increasing_cubic import increasing_cubic
@@ -320,13 +320,3 @@ def test_repeated_values_are_found_among_the_first(size, seed, near):
     identities = identity_of(x[:VALUES_SEARCHED])
     repeated = any_repeated(x.view(np.int64), np.empty(TABLE, np.int64))
     assert repeated == (np.unique(identities).size < identities.size)
-
-
-def test_the_union_of_bins_is_numpys():
-    rng = np.random.default_rng(0)
-    for _ in range(500):
-        first, second = (np.unique(rng.integers(0, 30, rng.integers(0, 12))) for _ in range(2))
-        both, place = np.empty(first.size + second.size, np.int64), np.empty(first.size, np.int64)
-        size = _unite(first, second, both, place)
-        np.testing.assert_array_equal(both[:size], np.union1d(first, second))
-        np.testing.assert_array_equal(both[place], first)

@@ -81,8 +81,7 @@ class ConditionRun(PlacedCondition):
 
     def add(self, block: int, part: Tally | Accumulator) -> None:
         """Add the next block, or an accumulator of blocks that begins with `block`."""
-        if part.failures is not None:
-            self.failures = counted(self.failures or {}, part.failures)
+        self.failures = counted(self.failures, part.failures)
         if not self.keys:
             self.keys, self.events = part.keys, part.events
             self._check_summaries(part)

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bnstats._checks.array_types import FloatArray
 from bnstats._compiled import compiled
 from bnstats.simulation.replicates.causes import Causes, counted
 from bnstats.simulation.replicates.central_moments import merge_moments
@@ -56,13 +55,10 @@ class Accumulator:
     def add(self, block: int, tally: Tally) -> None:
         """Merge the tally of one block."""
         group = block % GROUPS
-        self.blocks += 1
         self.joint[group] = merge_joint(self.moments[group, 0], self.joint[group], tally.moments[0], tally.joint)
         self.moments[group] = merge_moments(self.moments[group], tally.moments)
-        self.missing += tally.missing
-        self.events &= tally.events
-        self._add_failures(tally.failures)
-        self._add_bins(tally.bins, group, tally.counts[:, None], tally.low, tally.high)
+        self._count(tally)
+        self._add_bins(group, (tally.bins, tally.counts[:, None], tally.low, tally.high))
         for k, value, count, name in zip(*tally.atoms.tolist(), identity_of(tally.atoms[1]).tolist(), strict=True):
             _, counts = self.atoms[int(k)].setdefault(name, (value, np.zeros(GROUPS, np.int64)))
             counts[group] += int(count)
@@ -76,29 +72,25 @@ class Accumulator:
         self.joint = merge_joint(n, mine, count, theirs).reshape(self.joint.shape)
         moments = merge_moments(self.moments.swapaxes(0, 1), later.moments.swapaxes(0, 1))
         self.moments = np.ascontiguousarray(moments.swapaxes(0, 1))
-        self.blocks += later.blocks
-        self.missing += later.missing
-        self.events &= later.events
-        self._add_failures(later.failures)
-        self._add_bins(later.bins, 0, later.counts, later.low, later.high)
+        self._count(later)
+        self._add_bins(0, (later.bins, later.counts, later.low, later.high))
         self._join_bins()
         for own, others in zip(self.atoms, later.atoms, strict=True):
             for name, (value, counts) in others.items():
                 _, sums = own.setdefault(name, (value, np.zeros(GROUPS, np.int64)))
                 sums += counts
 
-    def _add_failures(self, failures: Causes | None) -> None:
-        if failures is not None:
-            self.failures = counted(self.failures or {}, failures)
+    def _count(self, part: Tally | Accumulator) -> None:
+        self.blocks += part.blocks
+        self.missing += part.missing
+        self.events &= part.events
+        self.failures = counted(self.failures, part.failures)
 
-    def _add_bins(self, bins: NDArray[np.int64], group: int, *more: NDArray[Any]) -> None:
-        """Add counts of this group, or of all groups from it on, and the smallest and largest values."""
-        if not _added(self.bins, self.counts, self.low, self.high, bins, group, *more):
-            place, both = np.empty(self.bins.size, np.int64), np.empty(self.bins.size + bins.size, np.int64)
-            size = _unite(self.bins, bins, both, place)
-            self.bins, self.counts = both[:size].copy(), _widened(self.counts, place, size, 0)
-            self.low, self.high = _widened(self.low, place, size, np.inf), _widened(self.high, place, size, -np.inf)
-            _added(self.bins, self.counts, self.low, self.high, bins, group, *more)
+    def _add_bins(self, group: int, more: Bins) -> None:
+        """Add bins with the counts of this group, or of all groups from it on."""
+        self.bins, self.counts, self.low, self.high = _united(
+            (self.bins, self.counts, self.low, self.high), group, more
+        )
 
     def _join_bins(self) -> None:
         """Join bins of measures that have many, where they are parts of a bin with few values.
@@ -196,56 +188,26 @@ def _alike(a: Tally, b: Tally) -> bool:
 
 
 @compiled
-def _added(
-    own: NDArray[np.int64],
-    counts: NDArray[np.int64],
-    low: FloatArray,
-    high: FloatArray,
-    bins: NDArray[np.int64],
-    group: int,
-    more: NDArray[Any],
-    more_low: FloatArray,
-    more_high: FloatArray,
-) -> bool:
-    """Add counts to existing bins and return True; return False if a bin is missing.
-
-    Both lists of bins increase.
-    """
-    for adds in (False, True):
-        p = 0
-        for i in range(bins.size):
-            while p < own.size and own[p] < bins[i]:
-                p += 1
-            if p == own.size or own[p] != bins[i]:
-                return False
-            if adds:
-                for g in range(more.shape[1]):
-                    counts[p, group + g] += more[i, g]
-                low[p] = min(low[p], more_low[i])
-                high[p] = max(high[p], more_high[i])
-    return True
-
-
-@compiled
-def _unite(
-    first: NDArray[np.int64], second: NDArray[np.int64], both: NDArray[np.int64], place: NDArray[np.int64]
-) -> int:
-    """Write the union of two increasing lists, and the places of the first list in it; return its size."""
-    size = j = 0
-    for i in range(first.size + 1):
-        while j < second.size and (i == first.size or second[j] <= first[i]):
-            if i == first.size or second[j] < first[i]:
-                both[size] = second[j]
-                size += 1
+def _united(own: Bins, group: int, more: Bins) -> Bins:
+    """Return both lists of bins, which increase, as one; the counts of `more` are those of groups from `group` on."""
+    names, counts, low, high = own
+    new, added, new_low, new_high = more
+    most = names.size + new.size
+    both, sums = np.empty(most, np.int64), np.zeros((most, counts.shape[1]), np.int64)
+    lowest, highest = np.full(most, np.inf), np.full(most, -np.inf)
+    i = j = k = 0
+    while i < names.size or j < new.size:
+        mine = j == new.size or (i < names.size and names[i] <= new[j])
+        theirs = i == names.size or (j < new.size and new[j] <= names[i])
+        if mine:
+            both[k], lowest[k], highest[k] = names[i], low[i], high[i]
+            for g in range(counts.shape[1]):
+                sums[k, g] = counts[i, g]
+            i += 1
+        if theirs:
+            both[k], lowest[k], highest[k] = new[j], min(lowest[k], new_low[j]), max(highest[k], new_high[j])
+            for g in range(added.shape[1]):
+                sums[k, group + g] += added[j, g]
             j += 1
-        if i < first.size:
-            both[size], place[i] = first[i], size
-            size += 1
-    return size
-
-
-def _widened(array: NDArray[Any], place: NDArray[np.int64], size: int, new: float) -> NDArray[Any]:
-    """Return an array of this size with the old numbers in these places, and `new` in all other places."""
-    wide = np.full((size, *array.shape[1:]), new, array.dtype)
-    wide[place] = array
-    return wide
+        k += 1
+    return both[:k], sums[:k], lowest[:k], highest[:k]

@@ -11,18 +11,21 @@ OTHER = "other reasons"
 Causes = Mapping[str, int]
 
 
-def counted(*causes: Causes) -> dict[str, int]:
+def counted(*causes: Causes | None) -> Causes | None:
     """Return how often each reason occurs in all; beyond MOST_REASONS, together as `OTHER`.
+
+    None stands for replicates of a study whose replicates do not fail.
 
     >>> counted({"singular": 2}, {"singular": 1, "slow": 4})
     {'singular': 3, 'slow': 4}
     """
+    given = [part for part in causes if part is not None]
     found: dict[str, int] = {}
-    for part in causes:
+    for part in given:
         for reason, count in part.items():
             name = reason if reason in found or len(found) < MOST_REASONS else OTHER
             found[name] = found.get(name, 0) + count
-    return found
+    return found if given else None
 
 
 def in_words(causes: Causes) -> str:

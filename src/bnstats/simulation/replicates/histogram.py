@@ -18,21 +18,8 @@ from numpy.typing import NDArray
 from bnstats._checks.array_types import FloatArray
 from bnstats._checks.user_code import HoldsArrays
 from bnstats._compiled import inlined
+from bnstats.simulation.replicates import nested_bins
 from bnstats.simulation.replicates.increasing_cubic import increasing_cubic
-from bnstats.simulation.replicates.nested_bins import (
-    BINS,
-    MAGNITUDE_BINS,
-    MIRROR,
-    WIDTH,
-    boundaries,
-    codes_of,
-    disjoint,
-    edges_of,
-    gathered,
-    joined,
-    left_codes,
-    named,
-)
 
 # The error of a quantile is estimated from quantiles at these distances, in standard errors of a proportion.
 DISTANCES: FloatArray = np.arange(1.0, 5.5, 0.5)
@@ -153,30 +140,34 @@ class Histogram(HoldsArrays):
             return self
         filled = self.counts > 0
         low, high = self.low[filled] + by, self.high[filled] + by
-        bins = gathered(named(codes_of(low) // WIDTH), self.counts[filled], low, high)
+        names = nested_bins.named(nested_bins.codes_of(low) >> nested_bins.UNDIVIDED)
+        bins = nested_bins.gathered(names, self.counts[filled], low, high)
         return Histogram(*bins, self.atoms + by, self.atom_counts)
 
     def magnitudes(self) -> Histogram:
         """Return the histogram of the absolute values."""
-        minus = self.bins < MIRROR // 2
-        names = np.where(minus, MIRROR - self.bins, self.bins)
+        mirror = nested_bins.MIRROR
+        minus = self.bins < mirror // 2
+        names = np.where(minus, mirror - self.bins, self.bins)
         low, high = np.where(minus, -self.high, self.low), np.where(minus, -self.low, self.high)
         size, atom_counts = np.abs(self.atoms), self.atom_counts
         if size.size:
             _, first, which = np.unique(identity_of(size), return_index=True, return_inverse=True)
             size, atom_counts = size[first], np.bincount(which, atom_counts, first.size).astype(np.int64)
-        return Histogram(*gathered(names, self.counts, low, high), size, atom_counts, signed=False)
+        return Histogram(*nested_bins.gathered(names, self.counts, low, high), size, atom_counts, signed=False)
 
     @cached_property
     def _cells(self) -> tuple[NDArray[np.int64], FloatArray, NDArray[Any], FloatArray, FloatArray]:
         """Codes, edges, counts, and smallest and largest values of adjoining bins, including empty bins."""
-        names, counts, low, high = disjoint(joined((self.bins, self.counts, self.low, self.high), self.n))
-        codes = boundaries(names, 0 if self.signed else MAGNITUDE_BINS)
+        held = nested_bins.joined((self.bins, self.counts, self.low, self.high), self.n)
+        names, counts, low, high = nested_bins.disjoint(held)
+        codes = nested_bins.boundaries(names, 0 if self.signed else nested_bins.MAGNITUDE_BINS)
         cells = np.zeros(codes.size, counts.dtype), np.full(codes.size, np.inf), np.full(codes.size, -np.inf)
-        place = np.searchsorted(codes, left_codes(names))
+        place = np.searchsorted(codes, nested_bins.left_codes(names))
         for cell, part in zip(cells, (counts, low, high), strict=True):
             cell[place] = part
-        return codes, edges_of(np.append(codes, BINS * WIDTH)), *cells
+        end = nested_bins.BINS * nested_bins.WIDTH
+        return codes, nested_bins.edges_of(np.append(codes, end)), *cells
 
     @property
     def n(self) -> float:
@@ -201,7 +192,7 @@ class Histogram(HoldsArrays):
         codes, edges, counts, _, _ = self._cells
         if not self.atoms.size:
             return self._smooth_quantiles(ranks, np.cumsum(counts))
-        place = np.searchsorted(codes, codes_of(self.atoms), side="right") - 1
+        place = np.searchsorted(codes, nested_bins.codes_of(self.atoms), side="right") - 1
         below = np.cumsum(np.maximum(counts - np.bincount(place, self.atom_counts, counts.size), 0))
         before = np.cumsum(self.atom_counts) - self.atom_counts
         rank = np.interp(self.atoms, edges, np.append(0, below)) + before

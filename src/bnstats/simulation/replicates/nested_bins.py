@@ -28,15 +28,16 @@ FIRST_BIN = (1023 - 128) << 3
 # All bits of a number except the sign bit.
 WITHOUT_SIGN = (1 << 63) - 1
 
-# A bin may be divided LEVELS times, each time into 2^BITS parts. An undivided bin is WIDTH codes wide.
+# A bin may be divided LEVELS times, each time into 2^BITS parts. An undivided bin is WIDTH = 2^UNDIVIDED codes wide.
 LEVELS, BITS = 8, 4
-WIDTH = 1 << LEVELS * BITS
+UNDIVIDED = LEVELS * BITS
+WIDTH = 1 << UNDIVIDED
 WIDTHS = WIDTH >> BITS * np.arange(LEVELS + 1)
 # MIDDLE is the code of 0. The names of a bin and of the bin with the opposite sign add up to MIRROR. All names of a
 # measure are smaller than NAMES.
 MIDDLE, MIRROR = MAGNITUDE_BINS * WIDTH, 2 * BINS * WIDTH
 NAMES = MIRROR
-CODE_SHIFT = BIN_SHIFT - LEVELS * BITS
+CODE_SHIFT = BIN_SHIFT - UNDIVIDED
 # A bin with more than this proportion of all values is divided: an undivided bin first, then its parts by level.
 FRACTION_OF_WHOLE, FRACTION_OF_PART = 1 / 8, 1 / 64
 CROWDED = np.array([FRACTION_OF_WHOLE] + [FRACTION_OF_PART] * (LEVELS - 1))
@@ -81,6 +82,12 @@ def left_codes(names: NDArray[np.int64]) -> NDArray[np.int64]:
 def widths(names: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return the widths of bins in codes."""
     return names & -names
+
+
+def are_names(names: NDArray[np.int64], measures: int) -> bool:
+    """Return True for names of bins of so many measures, in increasing order; those of measure k are NAMES k higher."""
+    inside = (names > 0) & (names < measures * NAMES) & np.isin(widths(names), WIDTHS)
+    return bool(inside.all() and (np.diff(names) > 0).all())
 
 
 def levels(names: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -128,24 +135,23 @@ def divided(values: FloatArray, bins: Bins) -> Bins:
     """Return the bins of a block's values with crowded bins divided; `bins` are the undivided bins, in order."""
     if bins[1].max(initial=0) <= FRACTION_OF_WHOLE * values.size:
         return bins
-    x = _of_crowded(values, *bins)
+    x = _of_crowded(values, bins)
     x.sort()
-    return _divided(x, x.view(np.int64), bins[2].view(np.int64), float(values.size), *bins)
+    return _divided(x, x.view(np.int64), bins[2].view(np.int64), float(values.size), bins)
 
 
 @inlined
-def _code(bits: int, negative: bool) -> int:
-    """Return the code of a value, as `codes_of` does."""
+def code_of(bits: int) -> int:
+    """Return the code of the value with these bits, other than -0, as `codes_of` does."""
     low = (bits & WITHOUT_SIGN) - (FIRST_BIN << BIN_SHIFT)
     magnitude = min(max(low, 0), (MAGNITUDE_BINS << BIN_SHIFT) - 1) >> CODE_SHIFT
-    return MIDDLE - 1 - magnitude if negative else MIDDLE + magnitude
+    return MIDDLE - 1 - magnitude if bits < 0 else MIDDLE + magnitude
 
 
 @compiled
-def _of_crowded(
-    values: FloatArray, names: NDArray[np.int64], counts: NDArray[Any], low: FloatArray, high: FloatArray
-) -> FloatArray:
+def _of_crowded(values: FloatArray, bins: Bins) -> FloatArray:
     """Return the values in crowded bins that hold different values, in any order."""
+    names, counts, low, high = bins
     crowded, size = [0] * 0, 0
     for b in range(names.size):
         if counts[b] > FRACTION_OF_WHOLE * values.size and low[b] < high[b]:
@@ -162,30 +168,18 @@ def _of_crowded(
 
 
 @compiled
-def _divided(
-    x: FloatArray,
-    bits: NDArray[np.int64],
-    low_bits: NDArray[np.int64],
-    n: float,
-    names: NDArray[np.int64],
-    counts: NDArray[Any],
-    low: FloatArray,
-    high: FloatArray,
-) -> Bins:
+def _divided(x: FloatArray, bits: NDArray[np.int64], low_bits: NDArray[np.int64], n: float, bins: Bins) -> Bins:
     """Return the bins with crowded bins divided; x are the sorted values in those that hold different values."""
+    names, counts, low, high = bins
     most = names.size + x.size
-    found, held, lowest, highest = (
-        np.empty(most, np.int64),
-        np.empty(most, counts.dtype),
-        np.empty(most),
-        np.empty(most),
-    )
+    found, held = np.empty(most, np.int64), np.empty(most, counts.dtype)
+    lowest, highest = np.empty(most), np.empty(most)
     ends = np.empty(LEVELS + 1, np.int64)
     k = i = 0
     for b in range(names.size):
         if counts[b] <= FRACTION_OF_WHOLE * n or low[b] == high[b]:
             single = counts[b] > FRACTION_OF_WHOLE * n
-            found[k] = 2 * _code(low_bits[b], low[b] < 0) + 1 if single else names[b]
+            found[k] = 2 * code_of(low_bits[b]) + 1 if single else names[b]
             held[k], lowest[k], highest[k] = counts[b], low[b], high[b]
             k += 1
             continue
@@ -195,11 +189,11 @@ def _divided(
             while i >= ends[level]:
                 level -= 1
             shift = BITS * (LEVELS - level - 1)
-            part = _code(bits[i], x[i] < 0) >> shift
+            part = code_of(bits[i]) >> shift
             first, last = i, ends[level]  # the part's end lies between the two
             while last - first > 1:
                 middle = (first + last) // 2
-                if _code(bits[middle], x[middle] < 0) >> shift == part:
+                if code_of(bits[middle]) >> shift == part:
                     first = middle
                 else:
                     last = middle

@@ -18,31 +18,7 @@ from bnstats._compiled import compiled, inlined
 from bnstats.simulation.replicates.causes import Causes
 from bnstats.simulation.replicates.control_variates import joint_moments
 from bnstats.simulation.replicates.histogram import TABLE, any_repeated, atoms_of
-from bnstats.simulation.replicates.nested_bins import (
-    BIN_SHIFT,
-    BINS,
-    FIRST_BIN,
-    MAGNITUDE_BINS,
-    NAMES,
-    WIDTHS,
-    WITHOUT_SIGN,
-    divided,
-    named,
-    widths,
-)
-
-_KINDS = {
-    "moments": "f",
-    "missing": "i",
-    "events": "i",
-    "bins": "i",
-    "counts": "i",
-    "low": "f",
-    "high": "f",
-    "atoms": "f",
-    "joint": "f",
-}
-
+from bnstats.simulation.replicates.nested_bins import BINS, NAMES, UNDIVIDED, are_names, code_of, divided, named
 
 # A constant, because looking it up in compiled code takes half a second to compile.
 EPSILON = float(np.finfo(np.float64).eps)
@@ -132,8 +108,7 @@ class Tally:
                 given = np.asarray(values, np.float64)
                 missing[:, k] = np.isnan(given).sum(), np.isinf(given).sum()
             if histogram:
-                bins_held = named(own[0]), own[1], own[2], own[3]
-                names, *rest = divided(error, bins_held)
+                names, *rest = divided(error, (named(own[0]), *own[1:]))
                 filled.append((names + k * NAMES, *rest))
             if repeated:
                 value, count = atoms_of(error)
@@ -144,7 +119,7 @@ class Tally:
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return the arrays to store, by name."""
-        return {name: getattr(self, name) for name in _KINDS}
+        return {name: array for name, array in vars(self).items() if name not in ("keys", "failures")}
 
     @staticmethod
     def of_arrays(keys: list[Any], arrays: Mapping[str, NDArray[Any]], failures: Causes | None = None) -> Tally:
@@ -155,29 +130,15 @@ class Tally:
 
     def check(self) -> None:
         """Raise ValueError if the arrays do not fit each other, which no simulation produces."""
-        k, b, a, d = len(self.keys), self.bins.size, self.atoms.shape[-1], self.joint.shape[-1]
-        kinds = "".join(getattr(self, name).dtype.kind for name in _KINDS)
-        found = [
-            array.shape
-            for array in (self.moments, self.missing, self.events, self.bins, self.counts, self.low, self.high)
-        ]
-        if (
-            k == 0
-            or kinds != "".join(_KINDS.values())
-            or found != [(5, k), (2, k), (k,), (b,), (b,), (b,), (b,)]
-            or (self.atoms.shape, self.joint.shape) != ((3, a), (k, d + 1, d))
-        ):
-            raise ValueError(f"arrays of kinds {kinds} and shapes {found} for {k} measures")
-        known = np.isin(self.events, (0, 1)).all()
-        inside = (
-            known
-            and ((self.bins > 0) & (self.bins < k * NAMES)).all()
-            and np.isin(widths(self.bins), WIDTHS).all()
-            and np.isin(self.atoms[0], np.arange(k)).all()
-        )
+        k, b, a, d = len(self.keys), (self.bins.size,), self.atoms.shape[-1], self.joint.shape[-1]
+        found = {name: (array.dtype.kind, *array.shape) for name, array in self.arrays().items()}
+        shapes = [(5, k), (2, k), (k,), b, b, b, b, (3, a), (k, d + 1, d)]
+        if k == 0 or list(found.values()) != [(kind, *shape) for kind, shape in zip("fiiiiffff", shapes, strict=True)]:
+            raise ValueError(f"arrays of kinds and shapes {found} for {k} measures")
+        known = np.isin(self.events, (0, 1)).all() and np.isin(self.atoms[0], np.arange(k)).all()
         whole = all(type(count) is int and count > 0 for count in (self.failures or {}).values())
         right = whole and (self.moments[0] >= (1 if self.failures is None else 0)).all()
-        if not (inside and (np.diff(self.bins) > 0).all() and (self.counts > 0).all() and right):
+        if not (known and are_names(self.bins, k) and (self.counts > 0).all() and right):
             raise ValueError("bins or counts that cannot be")
 
 
@@ -224,8 +185,7 @@ def _counted(
         e = error[i]
         if np.isnan(e):
             error[i] = e = np.inf
-        magnitude = min(max(((bits[i] & WITHOUT_SIGN) >> BIN_SHIFT) - FIRST_BIN, 0), MAGNITUDE_BINS - 1)
-        b = MAGNITUDE_BINS + magnitude if bits[i] >= 0 else MAGNITUDE_BINS - 1 - magnitude
+        b = code_of(bits[i]) >> UNDIVIDED
         counts[b] += 1
         low[b] = min(low[b], e)
         high[b] = max(high[b], e)
