@@ -29,7 +29,8 @@ from benchmarks.scheduler import Costs, simulated_run
 from bnstats._checks.array_types import FloatArray
 from bnstats.simulation.replicates.accumulator import BLOCKS_MERGED, MergedBlocks
 from bnstats.simulation.storage.store import Store
-from bnstats.simulation.workers.executors import TOGETHER, submitted
+from bnstats.simulation.workers.dask import submitted
+from bnstats.simulation.workers.executors import TOGETHER
 from bnstats.simulation.workers.remote import Output, simulated
 from bnstats.studies.convergence.measure import DYADIC
 from bnstats.studies.convergence.study import DRAWS_PER_SET, SETS_PER_BLOCK, ConvergenceStudy

@@ -3,7 +3,7 @@
 from bnstats.networks.loss_offset import loss_offset
 from bnstats.statistics.convergence_rates import rate
 from bnstats.statistics.estimator_theory import Theory, variance_of_variance
-from bnstats.statistics.normalized_member import normalized_member, normalized_member_bound, raw_given_normalized
+from bnstats.statistics.normalized import normalized_member, normalized_member_bound, raw_given_normalized
 from bnstats.statistics.running_error import running_error
 from bnstats.statistics.theory import (
     Sampling,

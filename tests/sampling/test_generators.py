@@ -17,7 +17,7 @@ from scipy import stats
 
 import bnstats as bn
 from bnstats.sampling.generators.compiled import AT_ONCE, CompiledGenerator
-from bnstats.sampling.generators.registry import SAMPLERS
+from bnstats.sampling.generators.samplers import SAMPLERS
 from bnstats.simulation.identity import stream
 
 DRAWS, FALSE_ALARM = 200_000, 1e-9

@@ -15,7 +15,7 @@ import bnstats.studies
 from bnstats.claims.claim import Claim, Region
 from bnstats.claims.evidence import Measure, Measures
 from bnstats.claims.interval_methods import Bounded
-from bnstats.simulation.hook_names import EARLIER, check_names
+from bnstats.simulation.checks import EARLIER, check_names
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 
 import bnstats as bn
+from bnstats.simulation.condition import FrozenCondition
 from bnstats.simulation.condition_run import ConditionRun
-from bnstats.simulation.frozen_condition import FrozenCondition
 from bnstats.simulation.precision.stopping import Case, judge, settled
 from bnstats.simulation.replicates.accumulator import Accumulator
 from bnstats.simulation.replicates.sample import Sample

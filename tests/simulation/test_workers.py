@@ -22,10 +22,11 @@ from threadpoolctl import ThreadpoolController
 import bnstats as bn
 from benchmarks.damage import Means
 from bnstats.exceptions import BlockError, WorkersLostError
-from bnstats.simulation.placed_condition import PlacedCondition
+from bnstats.simulation.condition import PlacedCondition
 from bnstats.simulation.replicates.accumulator import BLOCKS_MERGED
 from bnstats.simulation.workers import remote
-from bnstats.simulation.workers.executors import FIRST_TASKS, TASKS_PER_WORKER, TOGETHER, Workers, finished, submitted
+from bnstats.simulation.workers.dask import submitted
+from bnstats.simulation.workers.executors import FIRST_TASKS, TASKS_PER_WORKER, TOGETHER, Workers, finished
 from bnstats.simulation.workers.remote import Output
 from bnstats.simulation.workers.single_thread import single_thread
 from bnstats.simulation.workers.task_sizes import TaskSizes

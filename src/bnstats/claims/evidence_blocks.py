@@ -11,12 +11,12 @@ from functools import cached_property, partial
 from typing import Any
 
 from bnstats.claims.sequential_test import SequentialTest
-from bnstats.simulation.hook_names import check_names
+from bnstats.simulation.checks import check_names
+from bnstats.simulation.condition import PlacedCondition
 from bnstats.simulation.identity import description, digest, libraries
-from bnstats.simulation.placed_condition import PlacedCondition
 from bnstats.simulation.progress import Bar
 from bnstats.simulation.study import Study
-from bnstats.simulation.workers.dispatch import BlockSource
+from bnstats.simulation.workers.dispatch import Source, block_source
 from bnstats.simulation.workers.remote import Output
 
 
@@ -47,7 +47,7 @@ def draw_evidence(tests: Sequence[SequentialTest], *, seed: int, progress: bool 
     used = dict.fromkeys(study for test in tests if test.ends[-1] for study in test.claim.evidence.studies)
     evidence = {study: EvidenceBlocks(study, number) for number, study in enumerate(used)}
     bar = Bar(len(tests), "claim", progress)
-    with BlockSource(tuple(used), partial(_definition, seed), bar, Output(kept=True), seed=seed, **options) as source:
+    with block_source(tuple(used), partial(_definition, seed), bar, Output(kept=True), seed=seed, **options) as source:
         for step in range(max(len(test.ends) for test in tests)):
             needed = {test: blocks for test in tests if len(blocks := test.blocks_of(step))}
             for test in _served(needed, evidence, source, bar):
@@ -61,7 +61,7 @@ def _definition(seed: int) -> dict[str, Any]:
 
 
 def _served(
-    needed: Mapping[SequentialTest, range], evidence: Mapping[Study, EvidenceBlocks], source: BlockSource, bar: Bar
+    needed: Mapping[SequentialTest, range], evidence: Mapping[Study, EvidenceBlocks], source: Source, bar: Bar
 ) -> Iterator[SequentialTest]:
     """Add to each test the blocks that it needs, and yield it; each block is simulated once."""
     own = {test: [evidence[study] for study in test.claim.evidence.studies] for test in needed}
@@ -71,7 +71,7 @@ def _served(
         for parts in own[test]:
             requested[parts] = max(requested.get(parts, blocks), blocks, key=len)
             last_user[parts] = test
-    with source.blocks(list(requested.items())) as simulated:
+    with source(list(requested.items())) as simulated:
         for test, blocks in needed.items():
             while any(parts.blocks < blocks.stop for parts in own[test]):
                 parts, block, kept = next(simulated)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from bnstats.planner.plan import Plan
 from bnstats.statistics import theory
-from bnstats.statistics.normalized_member import raw_given_normalized
+from bnstats.statistics.normalized import raw_given_normalized
 from bnstats.studies.gradients.exact import linear_factor
 
 Value = Callable[[Plan, int], float]

@@ -24,10 +24,18 @@ from bnstats._checks.numbers import batch_size, interval, proportion, sample_siz
 from bnstats._checks.user_code import overridden_below
 from bnstats._checks.values import generator, instance, optional
 from bnstats._compiled import compiled
+from bnstats._docstrings import describe_parameters
 from bnstats.sampling.partial_shuffle import partial_shuffle
 from bnstats.sampling.populations import Population, population_of
 
 
+@describe_parameters(
+    population="Population\nLaw of the values.",
+    rng="Generator\nSource of the draws.",
+    out="array, shape (batches, batch size)\nChanged in place.",
+    batch_size="int\nNumber of values in a batch.",
+    chance="float\nProbability of fewer draws.",
+)
 @dataclass(frozen=True)
 class Batching(CheckedMethods, ABC):
     """Base class of batching rules.
@@ -56,28 +64,11 @@ class Batching(CheckedMethods, ABC):
 
     @abstractmethod
     def fill(self, population: Population, rng: Generator, out: FloatArray) -> None:
-        """Fill an array with batches that are independent of each other.
-
-        Parameters
-        ----------
-        population : Population
-            Law of the values.
-        rng : Generator
-            Source of the draws.
-        out : array, shape (batches, batch size)
-            Changed in place.
-        """
+        """Fill an array with batches that are independent of each other."""
 
     @abstractmethod
     def variance_of_mean(self, population: Population, batch_size: int) -> float:
         """Return the exact variance of a batch's mean; inf or nan if the population's variance is.
-
-        Parameters
-        ----------
-        population : Population
-            Law of the values.
-        batch_size : int
-            Number of values in a batch.
 
         Returns
         -------
@@ -90,13 +81,6 @@ class Batching(CheckedMethods, ABC):
 
         For independent values, the leading term is the probability that all values are the largest atom.
 
-        Parameters
-        ----------
-        population : Population
-            Law of the values.
-        batch_size : int
-            Number of values in a batch.
-
         Returns
         -------
         float
@@ -107,13 +91,6 @@ class Batching(CheckedMethods, ABC):
     def fewest_draws(self, batch_size: int, chance: float) -> int:
         """Return a number of independent draws that a batch falls short of with a probability below `chance`.
 
-        Parameters
-        ----------
-        batch_size : int
-            Number of values in a batch.
-        chance : float
-            Probability of fewer draws.
-
         Returns
         -------
         int
@@ -123,13 +100,6 @@ class Batching(CheckedMethods, ABC):
 
     def independent_draws(self, population: Population, batch_size: int) -> float:
         """Return the number of independent values that contain as much information on rare values as a batch.
-
-        Parameters
-        ----------
-        population : Population
-            Law of the values.
-        batch_size : int
-            Number of values in a batch.
 
         Returns
         -------
@@ -143,11 +113,6 @@ class Batching(CheckedMethods, ABC):
     def source(self, population: Population) -> Population:
         """Return the population whose moments the batch statistics estimate.
 
-        Parameters
-        ----------
-        population : Population
-            Law of the values.
-
         Returns
         -------
         Population
@@ -157,13 +122,6 @@ class Batching(CheckedMethods, ABC):
 
     def check(self, population: Population, batch_size: int) -> None:
         """Raise ValueError if no batch of this size can be drawn.
-
-        Parameters
-        ----------
-        population : Population
-            Law of the values.
-        batch_size : int
-            Number of values in a batch, at least 2.
 
         Raises
         ------

@@ -30,10 +30,6 @@ def stretches(effect: Effect) -> bool:
     return effect.scales or overridden_below(type(effect), "factor", "scales")
 
 
-def _effect_of(_: str, source: Any) -> Effect:
-    return Effect.of(source)
-
-
 class Effect(CheckedMethods, ABC):
     """Base class of batch effects: random shifts of rows that are in order of time, batch after batch.
 
@@ -262,12 +258,11 @@ class Trend(Effect):
         return line
 
 
-def _distinct(name: str, given: Any) -> Distinct:
-    effect: Distinct = instance(name, given, Distinct, "bn.effects.Distinct(spread=0.1)")
-    return effect
-
-
-@checked(smooth=_effect_of, smoothness=proportion, distinct=_distinct)
+@checked(
+    smooth=lambda _, given: Effect.of(given),
+    smoothness=proportion,
+    distinct=partial(instance, wanted=Distinct, example="bn.effects.Distinct(spread=0.1)"),
+)
 @dataclass(frozen=True)
 class Mixture(Effect):
     """A sum of a distinct effect and a smooth effect, which divide the variance.

@@ -1,4 +1,4 @@
-"""Sources of a population: a checked SciPy distribution and its moments, or a checked array."""
+"""Sources of a population: a checked SciPy distribution, or a checked array, each with its identity."""
 
 from __future__ import annotations
 
@@ -13,40 +13,10 @@ from bnstats._checks.array_types import FloatArray
 from bnstats._checks.arrays import plain_array, real_numbers
 from bnstats._checks.tables import finite_only, one_column
 from bnstats._checks.values import shown
-from bnstats._warnings import warnings_are
 from bnstats.sampling.named_laws import family, parameters
-from bnstats.sampling.quantile_moments import moments_by_quantiles
 
 # The fourth moment of a variance needs eighth powers, which are floats for numbers between these limits.
 SMALLEST_SCALE, LARGEST_SCALE = 1e-30, 1e30
-
-
-def law_mean(law: Any) -> float:
-    """Return SciPy's mean of the law, or the integral of the quantiles where SciPy has none."""
-    # A failed integration of SciPy warns and returns nan; the value is enough.
-    with np.errstate(all="ignore"), warnings_are("ignore"):
-        mean = float(law.mean())
-    return mean if np.isfinite(mean) or hasattr(law, "pmf") else moments_by_quantiles(law)[0]
-
-
-def law_moments(law: Any, tail: float) -> tuple[float, float, float]:
-    """Return central moments of order 2, 3, 4, SciPy's where available; inf or nan if they do not exist."""
-    if tail <= 2:
-        return (np.inf if tail > 1 else np.nan), np.nan, np.nan
-    with np.errstate(all="ignore"), warnings_are("ignore"):
-        var, skewness, excess = (float(moment) for moment in law.stats("vsk"))
-    found = var, skewness * var**1.5, (excess + 3) * var**2
-    if not np.isfinite(found[: 1 + (tail > 3) + (tail > 4)]).all() and not hasattr(law, "pmf"):
-        found = moments_by_quantiles(law)[1:]
-    return found[0], found[1] if tail > 3 else np.nan, found[2] if tail > 4 else np.inf
-
-
-def law_median(law: Any) -> float:
-    """Return the median of the law, the mean of the two middle values if P(X <= the smaller one) is 1/2."""
-    low = float(law.median())
-    if hasattr(law, "pmf") and abs(float(law.cdf(low)) - 0.5) < 1e-12:
-        return (low + float(law.ppf(0.5 + 1e-9))) / 2
-    return low
 
 
 def identity_of(law: Any) -> tuple[Any, ...]:

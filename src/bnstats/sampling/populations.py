@@ -16,9 +16,8 @@ from bnstats._checks.array_types import FloatArray
 from bnstats._checks.arrays import float_buffer, real_array
 from bnstats._checks.numbers import batch_size, probability
 from bnstats._checks.values import generator, named, optional, shown, word
-from bnstats.sampling.atoms import atoms_of_law, largest_atom_of_law
-from bnstats.sampling.generators.registry import generator_by, mark, sampler_of
-from bnstats.sampling.generators.samplers import Fill, array_filler, law_filler
+from bnstats.sampling.generators.samplers import Fill, array_filler, generator_by, law_filler, sampler_of
+from bnstats.sampling.law_moments import atoms_of_law, largest_atom_of_law, law_mean, law_median, law_moments
 from bnstats.sampling.named_laws import NAMED, family, parameters
 from bnstats.sampling.population_sources import (
     checked_law,
@@ -28,9 +27,6 @@ from bnstats.sampling.population_sources import (
     identity_of,
     is_law,
     label,
-    law_mean,
-    law_median,
-    law_moments,
 )
 from bnstats.sampling.tails import binned, law_tail_index, slope_at, visible_order
 
@@ -138,7 +134,8 @@ class Population(CheckedMethods):
     def identity(self) -> tuple[Any, ...]:
         """Identity of the draws: the law, the sampler if it is not NumPy's, and the class if it is a subclass."""
         own = () if type(self) is Population else (f"own {type(self).__qualname__}",)
-        return (*own, *mark(self.sampler), *self.law_identity)
+        sampler = () if self.sampler == "numpy" else (self.sampler,)
+        return (*own, *sampler, *self.law_identity)
 
     @cached_property
     def law_identity(self) -> tuple[Any, ...]:

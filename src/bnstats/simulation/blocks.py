@@ -17,10 +17,9 @@ from bnstats._checks.numbers import whole
 from bnstats._checks.safe_text import raised, text_of
 from bnstats._checks.user_code import guarded, is_own
 from bnstats._checks.values import instance
-from bnstats.simulation.checks import target_of
+from bnstats.simulation.checks import check_names, target_of
+from bnstats.simulation.condition import FrozenCondition
 from bnstats.simulation.failures import OF_FAILURES, failure_key, is_reason
-from bnstats.simulation.frozen_condition import FrozenCondition
-from bnstats.simulation.hook_names import check_names
 from bnstats.simulation.identity import digest, stream
 from bnstats.simulation.replicates.causes import Causes
 from bnstats.simulation.replicates.sample import origin_of

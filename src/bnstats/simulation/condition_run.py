@@ -10,8 +10,8 @@ import numpy as np
 
 from bnstats._checks.terminal import escaped
 from bnstats.simulation.checks import target_of
+from bnstats.simulation.condition import PlacedCondition
 from bnstats.simulation.failures import OF_FAILURES, TooManyFailures, failure_key
-from bnstats.simulation.placed_condition import PlacedCondition
 from bnstats.simulation.precision.looks import FIRST_LOOK_BLOCKS, sizes_at_looks
 from bnstats.simulation.precision.stopping import Case, Number, judge, settled
 from bnstats.simulation.replicates.accumulator import Accumulator, MergedBlocks

@@ -42,19 +42,9 @@ _KNOWN_BY_VERSION = ("numpy", "scipy")
 _COVERED = {_PACKAGE, *_KNOWN_BY_VERSION, *sys.stdlib_module_names}
 # Members of a study that do not change a block.
 _DESCRIBE = (
-    *(
-        "always_equal",
-        "conditions",
-        "columns",
-        "cache_key",
-        "draws_per_replicate",
-        "exact",
-        "grid",
-        "key_columns",
-        "model_se",
-        "paired",
-    ),
-    *("sample_heavy_tails", "value_range", "summaries", "summaries_of", "tail_index", "precision_required"),
+    *("always_equal", "conditions", "columns", "cache_key", "draws_per_replicate", "exact", "grid", "key_columns"),
+    *("model_se", "paired", "sample_heavy_tails", "value_range", "summaries", "summaries_of", "tail_index"),
+    "precision_required",
 )
 
 Part = tuple[str, Any]
@@ -334,11 +324,8 @@ def _parts_of_class(kind: type) -> Iterator[Part]:
     left_out = {f.name for f in dataclasses.fields(kind)} if dataclasses.is_dataclass(kind) else set()
     left_out |= set(_DESCRIBE if issubclass(kind, Study) else ())
     members = {name: function_of(value) for name, value in vars(kind).items() if name not in left_out}
-    methods = {
-        name: value
-        for name, value in members.items()
-        if isinstance(value, FunctionType) and (not name.startswith("__") or name in ("__call__", "__post_init__"))
-    }
+    functions = {name: value for name, value in members.items() if isinstance(value, FunctionType)}
+    methods = {name: value for name, value in functions.items() if not _is_generated(name)}
     named = set().union(*(_names(f.__code__) for f in methods.values()))
     attributes = {name: value for name, value in members.items() if name in named and not name.startswith("__")}
     yield from ((f"{name_of(kind)}.{name}", value) for name, value in (attributes | methods).items())

@@ -114,7 +114,15 @@ def _declared(
     place = f"**options : {kinds.__name__}\n"
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
-        signature = _with_options(inspect.signature(function), defaults, kinds.__annotations__)
+        own = inspect.signature(function)
+        # A TypedDict hides annotations in a ForwardRef; `help` shows them as they are written.
+        written = {name: getattr(kind, "__forward_arg__", kind) for name, kind in kinds.__annotations__.items()}
+        *others, _ = own.parameters.values()
+        shared = [
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=written[name])
+            for name, default in defaults.items()
+        ]
+        signature = own.replace(parameters=[*others, *shared])
 
         @wraps(function)
         def measuring(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -131,21 +139,6 @@ def _declared(
         return measuring
 
     return decorate
-
-
-def _with_options(signature: inspect.Signature, defaults: dict[str, Any], kinds: dict[str, Any]) -> inspect.Signature:
-    """Return the signature with the options in place of `**options`."""
-    *others, _ = signature.parameters.values()
-    shared = [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=_as_written(kinds[name]))
-        for name, default in defaults.items()
-    ]
-    return signature.replace(parameters=[*others, *shared])
-
-
-def _as_written(annotation: Any) -> Any:
-    """Return the annotation of an option as it is written, which a TypedDict hides in a ForwardRef."""
-    return getattr(annotation, "__forward_arg__", annotation)
 
 
 def checked(options: Mapping[str, Any], checks: Mapping[str, Check] = _CHECKS) -> dict[str, Any]:

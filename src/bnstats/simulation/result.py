@@ -153,12 +153,13 @@ class Result:
             self._error(row, other, self._shares_draws(column))
             for row, other in zip(pairs["row"], pairs["row_of_other"], strict=True)
         ]
-        found: pd.DataFrame = pairs[keys].assign(value=pairs["value"] - pairs["value_of_other"])
-        return found.assign(
+        found: pd.DataFrame = pairs[keys].assign(
+            value=pairs["value"] - pairs["value_of_other"],
             mcse=[error.mcse for error, _ in errors],
             mcse_df=[error.df for error, _ in errors],
             paired=[paired for _, paired in errors],
         )
+        return found
 
     def _shares_draws(self, column: str) -> bool:
         """Return True if rows that differ in this column have the same draws."""

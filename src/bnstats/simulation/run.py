@@ -11,7 +11,6 @@ import pandas as pd
 
 from bnstats._checks.arguments import checked
 from bnstats._checks.numbers import proportion
-from bnstats._checks.numbers import seed as checked_seed
 from bnstats._checks.user_code import checked_before
 from bnstats._checks.values import optional
 from bnstats._warnings import SHOWN, NotFiniteWarning, PrecisionWarning, first_of, notify
@@ -24,19 +23,14 @@ from bnstats.simulation.precision.stopping import Case
 from bnstats.simulation.progress import Bar
 from bnstats.simulation.result import Simulation
 from bnstats.simulation.study import Study
-from bnstats.simulation.workers.dispatch import BlockSource
+from bnstats.simulation.workers.dispatch import block_source
 from bnstats.simulation.workers.job_array import job_array_of
 from bnstats.simulation.workers.remote import Output
 
 
 @checked(max_failures=optional(proportion))
 @run_options(precision=None, max_replicates=1_000_000)
-def run(
-    study: Study,
-    *,
-    max_failures: float | None = None,
-    **options: Unpack[RunOptions],
-) -> Simulation:
+def run(study: Study, *, max_failures: float | None = None, **options: Unpack[RunOptions]) -> Simulation:
     """Simulate a study until every number is precise enough.
 
     Parameters
@@ -108,7 +102,7 @@ def run(
     0  0.6643  0.0026        8000
     """
     precision, store = options["precision"], options["store"]
-    seed = checked_seed("seed", options["seed"])
+    seed: Any = options["seed"]  # a whole number, which `run_options` makes of a SeedSequence
     condition_runs = [
         ConditionRun(study, condition, options["max_replicates"], (0, place))
         for place, condition in enumerate(distinct(check(study)))
@@ -121,11 +115,11 @@ def run(
     bar = Bar(len(condition_runs), "condition", options["progress"])
     own_definition, output = partial(definition, study, seed), Output(merged=job_array.of == 1)
     given: dict[str, Any] = {"seed": seed, "executor": job_array.executor, "store": store}
-    with checked_before(study), BlockSource([study], own_definition, bar, output, **given) as source:
+    with checked_before(study), block_source([study], own_definition, bar, output, **given) as source:
         for look in range(max_looks):
             last = look == max_looks - 1
             own = {c: range(c.blocks, looks[c][min(look, len(looks[c]) - 1)]) for c in condition_runs if not c.done}
-            with source.blocks([(c, job_array.blocks(numbers)) for c, numbers in own.items()]) as finished:
+            with source([(c, job_array.blocks(numbers)) for c, numbers in own.items()]) as finished:
                 for condition_run, block, part in finished:
                     before = condition_run.blocks
                     condition_run.add(block // job_array.of, part)
@@ -152,22 +146,25 @@ def _simulation(condition_runs: Sequence[ConditionRun], looks: int, precision: f
         table["variance_ratio"] = [row.number.variance_ratio for row in rows]
     if precision is not None:
         missed, asked = ~table["precision_reached"], np.array([row.number.asked for row in rows], dtype=bool)
-        _report_missed(table[missed & asked], len(table), precision)
+        _report(
+            table[missed & asked],
+            f"of {len(table)} numbers did not reach a relative standard error of {precision}; raise the limit on "
+            "replicates or the precision.",
+        )
         # NaN is no heavy tail, and NotFiniteWarning names it.
         heavy = np.array([row.number.case is Case.HEAVY_TAILED and not row.sample.missing[0] for row in rows], bool)
-        _report_without_error(table[missed & ~asked & heavy], len(table))
+        _report(
+            table[missed & ~asked & heavy],
+            f"of {len(table)} numbers have no standard error (mcse is inf) and did not reach the precision: their "
+            "replicates' tails are too heavy, and no limit on replicates would help; a median always has a standard "
+            "error.",
+        )
     _report_not_finite(condition_runs)
     _report_contradicted(condition_runs)
-    blocks = [
-        (FirstBlock(condition_run.study, condition_run.condition, seed), condition_run)
-        for condition_run in condition_runs
-    ]
-    places = [
-        (block, key)
-        for block, condition_run in blocks
-        for key in condition_run.keys
-        for _ in condition_run.settled[key]
-    ]
+    places = []
+    for run in condition_runs:
+        block = FirstBlock(run.study, run.condition, seed)
+        places += [(block, key) for key in run.keys for _ in run.settled[key]]
     samples, summaries = [row.sample for row in rows], [row.summary for row in rows]
     return Simulation(table, samples, summaries, looks, places, _failures(condition_runs))
 
@@ -182,24 +179,10 @@ def _failures(condition_runs: Sequence[ConditionRun]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[*condition_runs[0].columns, "reason", "n_failed"])
 
 
-def _report_missed(missed: pd.DataFrame, of: int, precision: float) -> None:
-    if len(missed):
-        notify(
-            f"{len(missed)} of {of} numbers did not reach a relative standard error of {precision}; raise the limit on "
-            f"replicates or the precision. {first_of(missed)}",
-            PrecisionWarning,
-        )
-
-
-def _report_without_error(rows: pd.DataFrame, of: int) -> None:
+def _report(rows: pd.DataFrame, said: str) -> None:
+    """Warn of these rows of the table, if there are any."""
     if len(rows):
-        notify(
-            f"{len(rows)} of {of} numbers have no standard error (mcse is inf) and did not reach the precision: their "
-            "replicates' tails are too heavy, and no limit on replicates would help; a median always has a standard "
-            "error. "
-            f"{first_of(rows)}",
-            PrecisionWarning,
-        )
+        notify(f"{len(rows)} {said} {first_of(rows)}", PrecisionWarning)
 
 
 def _report_contradicted(condition_runs: Sequence[ConditionRun]) -> None:

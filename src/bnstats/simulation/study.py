@@ -14,12 +14,24 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from bnstats._checks.user_code import LendsArrays
+from bnstats._docstrings import describe_parameters
 from bnstats.simulation.one_by_one import one_by_one
 from bnstats.simulation.summaries.summary import Summary
 
 Condition = Mapping[str, Any]
 
 
+@describe_parameters(
+    condition="mapping\nParameters of the condition, read-only.",
+    key="str or named tuple\nName of the measure, as `key_of` returns it.",
+    other="str or named tuple\nName of the other measure.",
+    parts="tuple\nValue for each of `key_columns`.",
+    summary="str\nName of the summary.",
+    rng="Generator\nRandom stream of the block, or of the one replicate.",
+    size="int\nReplicates in the block.",
+    replicates="int\nNumber of replicates.",
+    max_replicates="int\nMaximum number of replicates of the run.",
+)
 @dataclass(frozen=True)
 class Study(LendsArrays, ABC):
     """Base class of what `bn.run` simulates.
@@ -74,15 +86,6 @@ class Study(LendsArrays, ABC):
     def simulate(self, condition: Condition, rng: Generator, size: int) -> Mapping[Any, NDArray[Any]]:
         """Return the replicates of one block; by default `size` times what `simulate_one` returns.
 
-        Parameters
-        ----------
-        condition : mapping
-            Parameters of the condition, read-only.
-        rng : Generator
-            Random stream of the block.
-        size : int
-            Replicates in the block.
-
         Returns
         -------
         mapping of arrays
@@ -96,13 +99,6 @@ class Study(LendsArrays, ABC):
 
     def simulate_one(self, condition: Condition, rng: Generator) -> Mapping[Any, Any]:
         """Return one replicate, for studies that simulate one at a time; see `bnstats.exceptions.ReplicateFailed`.
-
-        Parameters
-        ----------
-        condition : mapping
-            Parameters of the condition, read-only.
-        rng : Generator
-            Random stream of the replicate.
 
         Returns
         -------
@@ -121,11 +117,6 @@ class Study(LendsArrays, ABC):
 
         A store keeps blocks with different values apart. Random streams do not depend on these values.
 
-        Parameters
-        ----------
-        condition : mapping
-            Parameters of the condition, read-only.
-
         Returns
         -------
         mapping
@@ -140,11 +131,6 @@ class Study(LendsArrays, ABC):
         numbers in each block. A difference between two such conditions is more precise if the common numbers move both
         conditions in the same direction.
 
-        Parameters
-        ----------
-        condition : mapping
-            Parameters of the condition, read-only.
-
         Returns
         -------
         mapping
@@ -154,11 +140,6 @@ class Study(LendsArrays, ABC):
 
     def size(self, condition: Condition) -> int:
         """Return the number of replicates in a block.
-
-        Parameters
-        ----------
-        condition : mapping
-            Parameters of the condition, read-only.
 
         Returns
         -------
@@ -170,13 +151,6 @@ class Study(LendsArrays, ABC):
     def max_replicates_of(self, condition: Condition, max_replicates: int) -> int:
         """Return the maximum replicates of this condition, given the `max_replicates` of the run.
 
-        Parameters
-        ----------
-        condition : mapping
-            Parameters of the condition, read-only.
-        max_replicates : int
-            Maximum number of replicates of the run.
-
         Returns
         -------
         int
@@ -186,11 +160,6 @@ class Study(LendsArrays, ABC):
 
     def draws_per_replicate(self, condition: Condition) -> int:
         """Return the number of random draws in a replicate; the progress bar uses it.
-
-        Parameters
-        ----------
-        condition : mapping
-            Parameters of the condition, read-only.
 
         Returns
         -------
@@ -205,13 +174,6 @@ class Study(LendsArrays, ABC):
         Only bias, RMSE and median absolute error use the target: they summarize value - target. All other summaries
         describe the values themselves. With the default, 0, the replicates are themselves errors.
 
-        Parameters
-        ----------
-        condition : mapping
-            Parameters of the condition, read-only.
-        key : str or named tuple
-            Name of the measure, as `key_of` returns it.
-
         Returns
         -------
         float
@@ -222,13 +184,6 @@ class Study(LendsArrays, ABC):
     def summaries_of(self, condition: Condition, key: Any) -> tuple[str | Summary, ...]:
         """Return the summaries of this measure, a subset of `summaries`.
 
-        Parameters
-        ----------
-        condition : mapping
-            Parameters of the condition, read-only.
-        key : str or named tuple
-            Name of the measure, as `key_of` returns it.
-
         Returns
         -------
         tuple of str or Summary
@@ -238,13 +193,6 @@ class Study(LendsArrays, ABC):
 
     def model_se(self, condition: Condition, key: Any) -> Any:
         """Return the measure that holds a model's standard errors of the estimates in this measure.
-
-        Parameters
-        ----------
-        condition : mapping
-            Parameters of the condition, read-only.
-        key : str or named tuple
-            Name of the measure, as `key_of` returns it.
 
         Returns
         -------
@@ -261,13 +209,6 @@ class Study(LendsArrays, ABC):
         they make it more precise. The column `variance_ratio` of the table then exceeds 1. Control variates with a
         `tail_index` of 2 or less are not used. See `bnstats.simulation.replicates.control_variates`.
 
-        Parameters
-        ----------
-        condition : mapping
-            Parameters of the condition, read-only.
-        key : str or named tuple
-            Name of the measure, as `key_of` returns it.
-
         Returns
         -------
         sequence of str or tuple
@@ -281,13 +222,6 @@ class Study(LendsArrays, ABC):
         The value range bounds the error from unseen values if all replicates are equal: the error is then 0 only if the
         value range is 0. Events (booleans) have the value range 1.
 
-        Parameters
-        ----------
-        condition : mapping
-            Parameters of the condition, read-only.
-        key : str or named tuple
-            Name of the measure, as `key_of` returns it.
-
         Returns
         -------
         float
@@ -297,15 +231,6 @@ class Study(LendsArrays, ABC):
 
     def always_equal(self, condition: Condition, key: Any, other: Any) -> bool:
         """Return True if two measures are equal in every replicate, so that their difference is known to be 0.
-
-        Parameters
-        ----------
-        condition : mapping
-            Parameters of the condition, read-only.
-        key : str or named tuple
-            Name of the measure, as `key_of` returns it.
-        other : str or named tuple
-            Name of the other measure.
 
         Returns
         -------
@@ -317,15 +242,6 @@ class Study(LendsArrays, ABC):
     def exact(self, condition: Condition, key: Any, summary: str) -> float:
         """Return the exact value of a summary: NaN if it is unknown, inf if it is infinite.
 
-        Parameters
-        ----------
-        condition : mapping
-            Parameters of the condition, read-only.
-        key : str or named tuple
-            Name of the measure, as `key_of` returns it.
-        summary : str
-            Name of the summary.
-
         Returns
         -------
         float
@@ -335,15 +251,6 @@ class Study(LendsArrays, ABC):
 
     def tail_index(self, condition: Condition, key: Any, replicates: int) -> float:
         """Return the order below which moments of the replicates exist, as far as so many replicates can show.
-
-        Parameters
-        ----------
-        condition : mapping
-            Parameters of the condition, read-only.
-        key : str or named tuple
-            Name of the measure, as `key_of` returns it.
-        replicates : int
-            Number of replicates.
 
         Returns
         -------
@@ -358,15 +265,6 @@ class Study(LendsArrays, ABC):
         A number that need not reach it has a standard error, too. No replicates are added for it, and no warning names
         it.
 
-        Parameters
-        ----------
-        condition : mapping
-            Parameters of the condition, read-only.
-        key : str or named tuple
-            Name of the measure, as `key_of` returns it.
-        summary : str
-            Name of the summary.
-
         Returns
         -------
         bool
@@ -377,11 +275,6 @@ class Study(LendsArrays, ABC):
     def columns(self, condition: Condition) -> Mapping[str, Any]:
         """Return the columns of the table that describe a condition.
 
-        Parameters
-        ----------
-        condition : mapping
-            Parameters of the condition, read-only.
-
         Returns
         -------
         mapping
@@ -391,11 +284,6 @@ class Study(LendsArrays, ABC):
 
     def key_of(self, parts: tuple[Any, ...]) -> Any:
         """Return a measure's name as methods get it: the only part, or a named tuple of the parts.
-
-        Parameters
-        ----------
-        parts : tuple
-            Value for each of `key_columns`.
 
         Returns
         -------

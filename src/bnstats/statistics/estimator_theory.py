@@ -289,10 +289,13 @@ MEAN = Theory(mean_of, _zero, _se_of_mean, _law_of_mean)
 VAR = Theory(var_of, _bias_of_var, _se_of_var, _law_of_var)
 VAR_UNBIASED = Theory(var_of, _bias_of_var_unbiased, _se_of_var_unbiased, _law_of_var_unbiased)
 STD = Theory(std_of, _bias_of_std, _se_of_std, _law_of_std)
-FRESH_NORMALIZED = Theory(_zero, _bias_of_fresh, _se_of_fresh, _law_of_fresh)
-FRESH_NORMALIZED_WITH_EPS = Theory(_zero)
 
 
 def theory_of_inv_std(eps: float) -> Theory:
     """Return the theory of 1 / sqrt(var + eps)."""
     return Theory(partial(inv_std_of, eps=eps), law=partial(_law_of_inv_std, eps=eps))
+
+
+def theory_of_fresh(eps: float) -> Theory:
+    """Return the theory of a new value that is normalized by the batch."""
+    return Theory(_zero) if eps else Theory(_zero, _bias_of_fresh, _se_of_fresh, _law_of_fresh)

@@ -14,10 +14,14 @@ from numpy.random import Generator
 from scipy.stats import rv_continuous, sampling
 
 from bnstats._checks.array_types import FloatArray
+from bnstats._checks.values import choice
 from bnstats._warnings import warnings_are
+from bnstats.sampling.generators.compiled import CompiledGenerator
 from bnstats.sampling.named_laws import family, parameters
 
 Fill = Callable[[Any, FloatArray], None]
+SAMPLERS = ("numpy", "compiled")
+"""NumPy's own methods, and compiled loops on NumPy's uniform numbers."""
 
 
 def _exp(rng: Any, x: FloatArray) -> None:
@@ -158,3 +162,22 @@ def array_filler(values: FloatArray) -> Fill:
         np.take(values, out.astype(np.intp), out=out, mode="clip")
 
     return fill
+
+
+def sampler_of(name: str, given: Any) -> str:
+    """Return the argument if it is one of `SAMPLERS`.
+
+    >>> sampler_of("sampler", "numpy")
+    'numpy'
+    """
+    return choice(name, given, SAMPLERS)
+
+
+def generator_by(sampler: str, rng: Generator) -> Any:
+    """Return the generator that draws from the stream of a NumPy generator.
+
+    >>> import numpy as np
+    >>> generator_by("compiled", np.random.default_rng(0)).standard_normal(3).shape
+    (3,)
+    """
+    return rng if sampler == "numpy" else CompiledGenerator(rng)

@@ -18,7 +18,7 @@ from bnstats._compiled import compiled, inlined
 from bnstats.simulation.replicates.causes import Causes
 from bnstats.simulation.replicates.control_variates import joint_moments
 from bnstats.simulation.replicates.histogram import TABLE, any_repeated, atoms_of
-from bnstats.simulation.replicates.nested_bins import BINS, NAMES, UNDIVIDED, are_names, code_of, divided, named
+from bnstats.simulation.replicates.nested_bins import BINS, NAMES, UNDIVIDED, Bins, are_names, code_of, divided, named
 
 # A constant, because looking it up in compiled code takes half a second to compile.
 EPSILON = float(np.finfo(np.float64).eps)
@@ -151,7 +151,7 @@ def _counted(
     low: FloatArray,
     high: FloatArray,
     table: NDArray[np.int64],
-) -> tuple[bool, tuple[NDArray[Any], ...]]:
+) -> tuple[bool, Bins]:
     """Write moments as in `Tally`; return True if values are repeated, and the contents of the bins.
 
     `bits` is a view of the same numbers, of which NaN becomes infinite, and -0 becomes 0. There is one call for
@@ -193,7 +193,7 @@ def _counted(
 
 
 @inlined
-def _emptied(counts: NDArray[np.int32], low: FloatArray, high: FloatArray) -> tuple[NDArray[Any], ...]:
+def _emptied(counts: NDArray[np.int32], low: FloatArray, high: FloatArray) -> Bins:
     """Return the nonempty bins with their counts, smallest and largest values; then empty all bins."""
     filled = 0
     for b in range(counts.size):

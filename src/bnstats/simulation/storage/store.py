@@ -30,17 +30,17 @@ _SCHEMA = (
     "PRIMARY KEY (condition, block))",
 )
 
+_NOT_WRITABLE = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM)
 # Advice on errors about the place of the file; all other errors are about its contents.
 _PLACE = {
-    sqlite3.SQLITE_BUSY: "another process keeps it locked; wait for that process, or give this run a path of its own",
-    sqlite3.SQLITE_LOCKED: "another process keeps it locked; wait for that process, or give this run a path of its own",
+    **dict.fromkeys(
+        (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED),
+        "another process keeps it locked; wait for that process, or give this run a path of its own",
+    ),
     sqlite3.SQLITE_FULL: "blocks stored before are kept; free space or give another path, and run again",
     sqlite3.SQLITE_IOERR: "blocks stored before are kept; repair the disk or give another path, and run again",
-    sqlite3.SQLITE_CANTOPEN: "give another path, of a file in a folder that exists and may be written to",
-    sqlite3.SQLITE_READONLY: "give another path, of a file in a folder that exists and may be written to",
-    sqlite3.SQLITE_PERM: "give another path, of a file in a folder that exists and may be written to",
+    **dict.fromkeys(_NOT_WRITABLE, "give another path, of a file in a folder that exists and may be written to"),
 }
-_NOT_WRITABLE = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM)
 
 
 class Store:
@@ -75,14 +75,13 @@ class Store:
             self._open(f"{self.path.resolve().as_uri()}?mode=ro&immutable=1")
 
     def _open(self, address: str | Path) -> None:
-        with self._errors():
+        with about(self.path):
             self._db = connected(address)
-        try:
-            with self._errors():
+            try:
                 self._claim()
-        except BaseException:
-            self._db.close()
-            raise
+            except BaseException:
+                self._db.close()
+                raise
 
     def _claim(self) -> None:
         """Lock the file, then write the definition into a new file or compare it with that of an old file."""
@@ -105,18 +104,11 @@ class Store:
                 self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=NORMAL")
 
-    @contextmanager
-    def _errors(self) -> Iterator[None]:
-        with about(self.path):
-            yield
-
     def get(self, condition: str, block: int, kind: type[Part]) -> Part | None:
         """Return a stored block of this kind; None if it is not stored, or, with a warning, if it is damaged."""
         payload = self.payload(condition, block)
-        if payload is None:
-            return None
         try:
-            return unpack(payload, kind)
+            return None if payload is None else unpack(payload, kind)
         except ValueError:
             self._warn_of_damage(condition, block)
             return None
@@ -127,17 +119,15 @@ class Store:
             row = self._db.execute(
                 "SELECT sha256, payload FROM blocks WHERE condition = ? AND block = ?", (condition, block)
             ).fetchone()
+            if row is None:
+                return None
+            mark, payload = row
+            if isinstance(payload, bytes) and mark == self._checksum(condition, block, payload):
+                return payload
         except (sqlite3.Error, UnicodeDecodeError) as error:
             if _code(error) in _PLACE:
-                with self._errors():
+                with about(self.path):
                     raise
-            self._warn_of_damage(condition, block)
-            return None
-        if row is None:
-            return None
-        mark, payload = row
-        if isinstance(payload, bytes) and mark == self._checksum(condition, block, payload):
-            return payload
         self._warn_of_damage(condition, block)
         return None
 
@@ -161,18 +151,18 @@ class Store:
         rows = [
             (condition, block, self._checksum(condition, block, packed), packed) for block, packed in payloads.items()
         ]
-        with nullcontext() if self._db.in_transaction else self.together(), self._errors():
+        with nullcontext() if self._db.in_transaction else self.together(), about(self.path):
             self._db.executemany("INSERT OR REPLACE INTO blocks VALUES (?, ?, ?, ?)", rows)
 
     def places(self) -> list[tuple[str, int]]:
         """Return condition and block of all stored blocks."""
-        with self._errors():
+        with about(self.path):
             return self._db.execute("SELECT condition, block FROM blocks ORDER BY condition, block").fetchall()
 
     @contextmanager
     def together(self) -> Iterator[None]:
         """Commit all blocks put in this context at its end, all or nothing."""
-        with self._errors():
+        with about(self.path):
             self._db.execute("BEGIN IMMEDIATE")
         try:
             yield
@@ -180,7 +170,7 @@ class Store:
             if self._db.in_transaction:  # SQLite itself ends it if the disk is full
                 self._db.execute("ROLLBACK")
             raise
-        with self._errors():
+        with about(self.path):
             self._db.execute("COMMIT")
 
     def close(self) -> None:

@@ -36,10 +36,15 @@ def _df_of_mean_square(e: Evidence, mean: float) -> float:
     """Return the degrees of freedom of the mean square of values, shifted so that their mean is `mean`."""
     second = e.central(2)
     square, (low, high) = second + mean**2, (x - e.from_origin + mean for x in e.extremes)
-    variance = e.central(4) - second**2 + 4 * mean * e.central(3) + 4 * mean**2 * second  # variance of the squares
     smallest = 0.0 if low <= 0 <= high else min(low**2, high**2)
     largest = max(max(low**2, high**2) - square, square - smallest)
-    return of_largest(e.n, variance, largest)
+    return of_largest(e.n, _variance_of_squares(e, mean), largest)
+
+
+def _variance_of_squares(e: Evidence, mean: float) -> float:
+    """Return the variance of the squares of values, shifted so that their mean is `mean`."""
+    second = e.central(2)
+    return e.central(4) - second**2 + 4 * mean * e.central(3) + 4 * mean**2 * second
 
 
 def _df_of_relative_error(e: Evidence) -> float:
@@ -121,8 +126,7 @@ def _rmse_mcse(e: Evidence) -> float:
 def _root_mean_square_mcse(e: Evidence, mean: float) -> float:
     """Return the MCSE of the root mean square of values, shifted so that their mean is `mean`."""
     second = e.central(2)
-    square = second + mean**2
-    variance = e.central(4) - second**2 + 4 * mean * e.central(3) + 4 * mean**2 * second  # variance of the squares
+    square, variance = second + mean**2, _variance_of_squares(e, mean)
     one_size = second > 1e-6 * square and variance <= ROUNDING * square**2
     if e.all_equal or one_size:
         root = float(np.sqrt(square))

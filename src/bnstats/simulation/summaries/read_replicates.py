@@ -76,14 +76,15 @@ def _check_numbers(names: Mapping[str, Any], columns: Mapping[str, FloatArray]) 
         raise ValueError("se is the standard error of an estimate; name the column of the estimates with estimate=.")
     if not {"estimate", "low", "p"} & set(columns):
         raise ValueError("name the columns of the replicates: estimate=, low= and high=, or p=.")
-    if "se" in columns and (columns["se"] < 0).any():
-        raise ValueError(
-            _bad(f"column {names['se']} holds standard errors, at least 0", columns["se"], columns["se"] < 0)
-        )
-    if "p" in columns:
-        outside = (columns["p"] < 0) | (columns["p"] > 1)
-        if outside.any():
-            raise ValueError(_bad(f"column {names['p']} holds p-values, from 0 to 1", columns["p"], outside))
+    for name, held, most in (("se", "standard errors, at least 0", np.inf), ("p", "p-values, from 0 to 1", 1.0)):
+        values = columns.get(name, np.empty(0))
+        wrong = (values < 0) | (values > most)
+        if wrong.any():
+            first = int(np.argmax(wrong))
+            raise ValueError(
+                f"column {names[name]} holds {held}; {np.count_nonzero(wrong)} rows hold something else, first row "
+                f"{first} with {values[first]:g}."
+            )
     if "low" in columns and (columns["low"] > columns["high"]).any():
         upside_down = columns["low"] > columns["high"]
         raise ValueError(
@@ -91,11 +92,6 @@ def _check_numbers(names: Mapping[str, Any], columns: Mapping[str, FloatArray]) 
             f"{np.count_nonzero(upside_down)} rows the lower end is above the upper end, first in row "
             f"{int(np.argmax(upside_down))}."
         )
-
-
-def _bad(required: str, values: FloatArray, wrong: Any) -> str:
-    first = int(np.argmax(wrong))
-    return f"{required}; {np.count_nonzero(wrong)} rows hold something else, first row {first} with {values[first]:g}."
 
 
 def _factor(given: Any, name: Any) -> tuple[IntArray, Any]:
@@ -128,51 +124,38 @@ def _conditions(given: Any, keys: list[Any], rows: int) -> tuple[IntArray, pd.Da
 def _pairs(
     given: Any, keys: list[Any], method: Any, dataset: Any, codes: IntArray, conditions: pd.DataFrame
 ) -> IntArray:
-    """Return a number for the data set of each row; raise ValueError unless each method has each data set once."""
+    """Return a number for the data set of each row; raise ValueError unless each method has each data set once.
+
+    If several methods are compared, all methods of a condition have the same data sets.
+    """
     sets, values = _factor(given, dataset)
-    places = codes * len(values) + sets
-    _, first, counts = np.unique(places, return_index=True, return_counts=True)
+    _, first, counts = np.unique(codes * len(values) + sets, return_index=True, return_counts=True)
+
+    def where(row: int, names: list[Any]) -> str:
+        return _said({**conditions.iloc[int(codes[row])][names].to_dict(), dataset: values[sets[row]]})
+
     if counts.max() > 1:
-        row = int(first[np.argmax(counts > 1)])
-        where = {**conditions.iloc[int(codes[row])].to_dict(), dataset: values[sets[row]]}
         raise ValueError(
             f"each data set has one row per condition{' and method' if method is not None else ''}; "
-            f"{np.count_nonzero(counts > 1)} have several, the first is {_said(where)}: name in by= what tells them "
-            "apart."
+            f"{np.count_nonzero(counts > 1)} have several, the first is {where(first[np.argmax(counts > 1)], keys)}: "
+            "name in by= what tells them apart."
         )
-    if method is not None:
-        _check_balance(
-            [name for name in keys if name != method], method, dataset, codes[first], sets[first], conditions, values
-        )
-    return sets
-
-
-def _check_balance(
-    factors: list[Any],
-    method: Any,
-    dataset: Any,
-    codes: IntArray,
-    sets: IntArray,
-    conditions: pd.DataFrame,
-    values: Any,
-) -> None:
-    """Raise ValueError if a data set lacks a method that other data sets of its condition have."""
-    condition = (
-        conditions.groupby(factors, sort=False, dropna=False).ngroup().to_numpy()
-        if factors
-        else np.zeros(len(conditions), int)
-    )
-    methods = np.bincount(condition)
-    place = condition[codes] * len(values) + sets
-    found, first, counts = np.unique(place, return_index=True, return_counts=True)
-    lacking = counts < methods[found // len(values)]
+    if method is None:
+        return sets
+    factors = [name for name in keys if name != method]
+    condition = np.zeros(len(conditions), int)
+    if factors:
+        condition = conditions.groupby(factors, sort=False, dropna=False).ngroup().to_numpy()
+    place = condition[codes[first]] * len(values) + sets[first]
+    found, begin, methods = np.unique(place, return_index=True, return_counts=True)
+    lacking = methods < np.bincount(condition)[found // len(values)]
     if lacking.any():
-        row = int(first[np.argmax(lacking)])
-        where = {**conditions.iloc[int(codes[row])][factors].to_dict(), dataset: values[sets[row]]}
         raise ValueError(
             f"each data set has a row for each {method}; {np.count_nonzero(lacking)} data sets lack one, the first is "
-            f"{_said(where)}: give a row with a missing estimate for a replicate that failed."
+            f"{where(first[begin[np.argmax(lacking)]], factors)}: give a row with a missing estimate for a replicate "
+            "that failed."
         )
+    return sets
 
 
 def _said(where: Mapping[Any, Any]) -> str:

@@ -66,10 +66,6 @@ class ReplicateTable:
         """Number of replicates."""
         return self.codes.size
 
-    def column(self, name: str) -> FloatArray:
-        """Return a column."""
-        return self.columns[name]
-
     def per_row(self, of_condition: FloatArray) -> FloatArray:
         """Return a number of each condition, for each replicate."""
         return of_condition[self.codes] if of_condition.size > 1 else of_condition
@@ -109,10 +105,10 @@ class ReplicateTable:
     @cached_property
     def estimates(self) -> list[Sample]:
         """Estimates of each condition, with their standard errors by the model if there are any."""
-        estimates = self.samples(self.column("estimate"), self.truth, self.present)
+        estimates = self.samples(self.columns["estimate"], self.truth, self.present)
         if "se" not in self.columns:
             return estimates
-        models = self.samples(self.column("se"), np.zeros(len(self.conditions)), self.present)
+        models = self.samples(self.columns["se"], np.zeros(len(self.conditions)), self.present)
         return [replace(sample, model_se=model) for sample, model in zip(estimates, models, strict=True)]
 
     @cached_property
@@ -124,14 +120,19 @@ class ReplicateTable:
     def interval(self) -> tuple[FloatArray, FloatArray]:
         """Ends of the intervals: those given, or estimate ± z standard errors."""
         if "low" in self.columns:
-            return self.column("low"), self.column("high")
-        half = stats.norm.ppf((1 + self.level) / 2) * self.column("se")
-        return self.column("estimate") - half, self.column("estimate") + half
+            return self.columns["low"], self.columns["high"]
+        half = stats.norm.ppf((1 + self.level) / 2) * self.columns["se"]
+        return self.columns["estimate"] - half, self.columns["estimate"] + half
+
+    def covers(self, values: FloatArray) -> NDArray[np.bool_]:
+        """Return True for intervals that hold a value."""
+        low, high = self.interval
+        return np.asarray((low <= values) & (values <= high))
 
     @cached_property
     def rejected(self) -> NDArray[np.bool_]:
         """True if the p-value is below 1 - level or, without p-values, if the interval misses the null value."""
         if "p" in self.columns:
-            return self.column("p") < 1 - self.level
+            return self.columns["p"] < 1 - self.level
         low, high = self.interval
         return np.asarray((low > self.null) | (high < self.null))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -115,18 +116,15 @@ def summarize(
     """
     numbers = {"estimate": estimate, "se": se, "low": low, "high": high, "p": p}
     table = read(replicates, numbers, truth, by, method, dataset, level, null)
-    rows, samples, summaries = [], [], []
-    for name in _possible(table, measures):
-        entry = PERFORMANCE[name]
-        summary = SUMMARIES[entry.summary]
-        for place, sample in enumerate(_samples(table, name)):
-            rows.append((place, name, *_number(summary, sample)))
-            samples.append(sample)
-            summaries.append(summary)
-    order = sorted(range(len(rows)), key=lambda i: rows[i][0])  # stable: measures keep their order
-    frame = _frame(table, [rows[i] for i in order])
+    found = [
+        (place, name, SUMMARIES[PERFORMANCE[name].summary], sample)
+        for name in _possible(table, measures)
+        for place, sample in enumerate(_samples(table, name))
+    ]
+    found.sort(key=itemgetter(0))  # stable: measures keep their order
+    frame = _frame(table, [(place, name, *_number(summary, sample)) for place, name, summary, sample in found])
     _report_without_value(frame)
-    behind = Simulation(frame, [samples[i] for i in order], [summaries[i] for i in order])
+    behind = Simulation(frame, [sample for *_, sample in found], [summary for _, _, summary, _ in found])
     return Summarized(frame, table, method, simulation=behind)
 
 
@@ -155,7 +153,7 @@ def _possible(table: ReplicateTable, asked: Sequence[str] | None) -> list[str]:
 def _samples(table: ReplicateTable, name: str) -> list[Sample]:
     """Return the replicates of a measure in each condition."""
     entry = PERFORMANCE[name]
-    if entry.errors:
+    if entry.values is None:
         return table.estimates
     kept = ALL_ROWS if entry.of_failures else table.present
     if entry.rows is not None:
@@ -168,9 +166,7 @@ def _number(summary: Summary, sample: Sample) -> tuple[float, float, float, int]
     """Return value, error, its degrees of freedom, and the number of replicates."""
     evidence = sample.whole()
     n = int(evidence.n)
-    if n == 0:
-        return math.nan, math.inf, math.nan, 0
-    value, mcse, _ = summary.of(evidence)
+    value, mcse, _ = summary.of(evidence) if n else (math.nan, math.inf, math.inf)
     if not math.isfinite(value):
         return math.nan, math.inf, math.nan, n
     with np.errstate(all="ignore"):

@@ -153,9 +153,6 @@ class Summarized(Result):
         said = f"{failed} of {rows} replicates failed: a value is missing; the other numbers are of the rest."
         return [*([said] if failed else []), *super()._answers()]
 
-    def _shares_draws(self, column: str) -> bool:
-        return True
-
 
 MOST_PANELS = 12
 """Panels of a zip plot, at most."""

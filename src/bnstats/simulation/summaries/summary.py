@@ -14,6 +14,7 @@ from bnstats._checks.array_types import FloatArray
 from bnstats._checks.numbers import interval
 from bnstats._checks.user_code import answer, is_own
 from bnstats._checks.values import flag, function, optional, word
+from bnstats._docstrings import describe_parameters
 from bnstats.simulation.precision.degrees_of_freedom import of_mean
 from bnstats.simulation.replicates.control_variates import LEAST_GAIN
 from bnstats.simulation.replicates.sample import Evidence, Sample
@@ -27,6 +28,7 @@ def _of_evidence(name: str, given: Any) -> Any:
     return function(name, given, "f(evidence), which returns a number")
 
 
+@describe_parameters(evidence="Evidence\nMoments and quantiles of the replicates.")
 @checked(
     name=word,
     value=_of_evidence,
@@ -100,11 +102,6 @@ class Summary:
     def chance_decides(self, evidence: Evidence) -> bool:
         """Return True if `at_gap` is true of these replicates.
 
-        Parameters
-        ----------
-        evidence : Evidence
-            Moments and quantiles of the replicates.
-
         Returns
         -------
         bool
@@ -114,11 +111,6 @@ class Summary:
 
     def of(self, evidence: Evidence) -> tuple[float, float, float]:
         """Return value, MCSE and relative MCSE.
-
-        Parameters
-        ----------
-        evidence : Evidence
-            Moments and quantiles of the replicates.
 
         Returns
         -------
@@ -134,11 +126,6 @@ class Summary:
     def df_of(self, evidence: Evidence) -> float:
         """Return the degrees of freedom of the MCSE.
 
-        Parameters
-        ----------
-        evidence : Evidence
-            Moments and quantiles of the replicates.
-
         Returns
         -------
         float
@@ -150,11 +137,6 @@ class Summary:
         """Return value, MCSE and relative MCSE with control variates, by the delta method.
 
         None if there are no control variates, or if they do not make the number more precise.
-
-        Parameters
-        ----------
-        evidence : Evidence
-            Moments and quantiles of the replicates.
 
         Returns
         -------

@@ -39,13 +39,13 @@ def is_lost(client: Any) -> bool:
     return bool(client.status != "running")
 
 
-def submitted_together(
-    executor: Executor, function: Callable[..., T], given: Sequence[Sequence[Any]]
-) -> list[Future[T]]:
+def submitted(executor: Executor, function: Callable[..., T], given: Sequence[Sequence[Any]]) -> list[Future[T]]:
     """Submit one task for each tuple of arguments and return the futures.
 
     Dask's executor sends tasks one by one; its client is used instead.
     """
+    if client_of(executor) is None:
+        return [executor.submit(function, *each) for each in given]
     # pure=False: Dask would merge two tasks with the same arguments. The first task raises if the executor is closed.
     first = executor.submit(function, *given[0], pure=False)
     wrapped = getattr(executor, WRAPPED, None)

@@ -5,24 +5,36 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Executor
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from bnstats.simulation.blocks import failure
-from bnstats.simulation.placed_condition import PlacedCondition
+from bnstats.simulation.condition import PlacedCondition
 from bnstats.simulation.progress import Bar
 from bnstats.simulation.storage.store import Store
 from bnstats.simulation.study import Study
 from bnstats.simulation.workers.executors import Task, Workers
 from bnstats.simulation.workers.remote import Output, Work
 
-R = TypeVar("R", bound=PlacedCondition)
+Requested = Sequence[tuple[PlacedCondition, range]]
+Source = Callable[[Requested], closing[Generator[tuple[Any, int, Any]]]]
+"""Function that returns a context of the requested blocks, see `blocks_of`."""
 
 
-class BlockSource:
-    """Blocks of studies from a store, or else from workers, with a progress bar, as a context.
+@contextmanager
+def block_source(
+    studies: Sequence[Study],
+    definition: Callable[[], dict[str, Any]],
+    bar: Bar,
+    output: Output,
+    *,
+    seed: int,
+    executor: Executor | int | None,
+    store: str | Path | None,
+) -> Iterator[Source]:
+    """Yield the source of the blocks of studies: a store, or else workers, with a progress bar.
 
     Parameters
     ----------
@@ -37,43 +49,15 @@ class BlockSource:
     seed, executor, store
         Options of the run, see `bnstats.simulation.options`.
     """
-
-    def __init__(
-        self,
-        studies: Sequence[Study],
-        definition: Callable[[], dict[str, Any]],
-        bar: Bar,
-        output: Output,
-        *,
-        seed: int,
-        executor: Executor | int | None,
-        store: str | Path | None,
-    ) -> None:
-        self._workers = Workers(executor, studies, seed, replace(output, packed=store is not None))
-        self._definition, self._bar, self._path = definition, bar, store
-        self._store: Store | None = None
-        self._exit = ExitStack()
-
-    def __enter__(self) -> BlockSource:
-        with ExitStack() as stack:
-            if self._path is not None:
-                self._store = stack.enter_context(closing(Store(self._path, self._definition())))
-            stack.enter_context(self._workers)
-            stack.enter_context(self._bar)
-            self._exit = stack.pop_all()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._exit.close()
-
-    def blocks(self, requested: Sequence[tuple[R, range]]) -> closing[Generator[tuple[R, int, Any]]]:
-        """Return a context of the requested blocks, see `blocks_of`."""
-        return closing(blocks_of(requested, self._workers, self._store))
+    workers = Workers(executor, studies, seed, replace(output, packed=store is not None))
+    with ExitStack() as stack:
+        opened = None if store is None else stack.enter_context(closing(Store(store, definition())))
+        stack.enter_context(workers)
+        stack.enter_context(bar)
+        yield lambda requested: closing(blocks_of(requested, workers, opened))
 
 
-def blocks_of(
-    requested: Sequence[tuple[R, range]], workers: Workers, store: Store | None
-) -> Generator[tuple[R, int, Any]]:
+def blocks_of(requested: Requested, workers: Workers, store: Store | None) -> Generator[tuple[Any, int, Any]]:
     """Yield the requested blocks in the order requested, as (condition, block, part).
 
     An accumulator may stand for blocks that were merged; `block` is the first of them.
@@ -106,7 +90,7 @@ def blocks_of(
                 _keep(store, piece, work)
 
 
-def _pieces(requested: Sequence[tuple[R, range]], workers: Workers, store: Store | None) -> Iterator[Any]:
+def _pieces(requested: Requested, workers: Workers, store: Store | None) -> Iterator[Any]:
     """Yield stored blocks, and tasks of consecutive blocks of a condition that are not stored."""
     left = sum(len(blocks) for _, blocks in requested)
     for run, blocks in requested:

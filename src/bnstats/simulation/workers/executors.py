@@ -6,17 +6,17 @@ import asyncio
 import math
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from multiprocessing import connection
 from typing import Any, TypeVar
 
 from bnstats._checks.safe_text import raised
-from bnstats.simulation.placed_condition import PlacedCondition
+from bnstats.simulation.condition import PlacedCondition
 from bnstats.simulation.study import Study
-from bnstats.simulation.workers.dask import client_of, is_lost, leave_with_scheduler, submitted_together, workers_of
+from bnstats.simulation.workers.dask import client_of, is_lost, leave_with_scheduler, submitted, workers_of
 from bnstats.simulation.workers.remote import TALLIES, Output, PickledStudies, Work, simulated, simulated_elsewhere
 from bnstats.simulation.workers.single_thread import single_thread
 from bnstats.simulation.workers.task_sizes import TaskSizes
@@ -127,7 +127,9 @@ class Workers:
         """Submit the tasks; the studies are sent with the first ones, and with `again` to processes that lack them."""
         if not tasks:
             return
-        for task, future in zip(tasks, tasks[0].guarded(lambda: self._futures(tasks, again)), strict=True):
+        with tasks[0].guarded():
+            futures = self._futures(tasks, again)
+        for task, future in zip(tasks, futures, strict=True):
             task.future = future
         if self._learning:
             first = [task.future for task in tasks if task.future]
@@ -136,7 +138,7 @@ class Workers:
     def _futures(self, tasks: Sequence[Task], again: bool) -> list[Future[Work | None]]:
         if self._pickled is None:
             own = [(task.run.study, task.run.condition, self.seed, task.blocks, self.output) for task in tasks]
-            return [self.executor.submit(simulated, *each) for each in own]
+            return submitted(self.executor, simulated, own)
         given = []
         # One copy for each worker, and further ones for the first tasks where these are fewer than the workers.
         copies = self.count if self.count <= FIRST_TASKS else FIRST_TASKS + self.count
@@ -170,7 +172,8 @@ class Task:
         future = self.future
         assert future is not None
         try:
-            return self.guarded(lambda: finished(future, self._workers.executor))
+            with self.guarded():
+                return finished(future, self._workers.executor)
         except WorkersLostError:
             self._workers.lost = True
             raise
@@ -185,16 +188,17 @@ class Task:
         except WorkersLostError:  # the error that ended the run is raised
             return None
 
-    def guarded(self, step: Callable[[], T]) -> T:
-        """Return the result of a step of the executor; raise WorkersLostError for the executor's errors."""
-        return guarded(step, f"blocks {self.blocks[0]} to {self.blocks[-1]} of a condition")
-
-
-def submitted(executor: Executor, function: Callable[..., T], given: Sequence[Sequence[Any]]) -> list[Future[T]]:
-    """Submit one task for each tuple of arguments and return the futures."""
-    if client_of(executor) is None:
-        return [executor.submit(function, *each) for each in given]
-    return submitted_together(executor, function, given)
+    @contextmanager
+    def guarded(self) -> Iterator[None]:
+        """Turn errors of the executor into a WorkersLostError; errors of a study are returned, not raised."""
+        try:
+            yield
+        except (Exception, asyncio.CancelledError) as error:  # executors raise errors of many types
+            raise WorkersLostError(
+                f"blocks {self.blocks[0]} to {self.blocks[-1]} of a condition found no worker that finished them "
+                f"({raised(error)}): workers were lost, or cannot load the study. Finished blocks are kept if the run "
+                "has a store; start workers anew and run again."
+            ) from error
 
 
 def finished(work: Future[T], executor: Executor) -> T:
@@ -227,20 +231,6 @@ def _lost_by(executor: Executor) -> set[Any]:
 def _processes_of(executor: Executor) -> list[Any]:
     """Return the workers of a pool of processes."""
     return list((getattr(executor, "_processes", None) or {}).values())
-
-
-def guarded(step: Callable[[], T], work: str) -> T:
-    """Return the result of a step of an executor; raise WorkersLostError for its errors.
-
-    Errors of a study do not reach this function: they are returned, not raised.
-    """
-    try:
-        return step()
-    except (Exception, asyncio.CancelledError) as error:  # executors raise errors of many types
-        raise WorkersLostError(
-            f"{work} found no worker that finished them ({raised(error)}): workers were lost, or cannot load the "
-            "study. Finished blocks are kept if the run has a store; start workers anew and run again."
-        ) from error
 
 
 def _workers_of(executor: Executor, client: Any) -> int:

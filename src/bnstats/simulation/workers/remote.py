@@ -17,9 +17,8 @@ from typing import Any
 from bnstats._checks.safe_text import raised
 from bnstats.simulation.blocks import replicates, tally_of
 from bnstats.simulation.checks import distinct
+from bnstats.simulation.condition import FrozenCondition, Place
 from bnstats.simulation.failures import sorted_out
-from bnstats.simulation.frozen_condition import FrozenCondition
-from bnstats.simulation.placed_condition import Place
 from bnstats.simulation.replicates.accumulator import Accumulator, in_merged_blocks
 from bnstats.simulation.replicates.kept import KeptReplicates
 from bnstats.simulation.replicates.tally import Tally

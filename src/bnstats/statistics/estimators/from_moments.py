@@ -9,19 +9,7 @@ import numpy as np
 from bnstats._checks.arguments import checked
 from bnstats._checks.array_types import FloatArray
 from bnstats._checks.numbers import interval
-from bnstats.statistics.estimator_theory import (
-    FRESH_NORMALIZED,
-    FRESH_NORMALIZED_WITH_EPS,
-    MEAN,
-    STD,
-    VAR,
-    VAR_UNBIASED,
-    inv_std_of,
-    mean_of,
-    std_of,
-    theory_of_inv_std,
-    var_of,
-)
+from bnstats.statistics.estimator_theory import MEAN, STD, VAR, VAR_UNBIASED, theory_of_fresh, theory_of_inv_std
 from bnstats.statistics.estimators.estimator import Estimator, Fresh
 from bnstats.statistics.moments import Moments
 
@@ -81,15 +69,16 @@ def inv_std(eps: float = 1e-5) -> Estimator:
     >>> inv_std(eps=0.0)([1.0, 5.0]).tolist()
     0.5
     """
+    theory = theory_of_inv_std(eps)
     return Estimator(
         "inv_std" if eps == 1e-5 else f"inv_std(eps={eps:g})",
         None,
-        target=partial(inv_std_of, eps=eps),
+        target=theory.limit,
         order=0,
         averages=2,
         of_moments=partial(_inv_std, eps=eps),
         eps=eps,
-        theory=theory_of_inv_std(eps),
+        theory=theory,
     )
 
 
@@ -127,15 +116,15 @@ def fresh_normalized(eps: float = 0.0) -> Estimator:
         averages=0,
         of_moments=partial(_fresh_normalized, eps=eps),
         eps=eps,
-        theory=FRESH_NORMALIZED if eps == 0 else FRESH_NORMALIZED_WITH_EPS,
+        theory=theory_of_fresh(eps),
     )
 
 
 ESTIMATORS = (
-    Estimator("mean", None, mean_of, order=1, averages=1, of_moments=_mean, theory=MEAN),
-    Estimator("var", None, var_of, order=2, averages=2, of_moments=_var, theory=VAR),
-    Estimator("var_unbiased", None, var_of, order=2, averages=2, of_moments=_var_unbiased, theory=VAR_UNBIASED),
-    Estimator("std", None, std_of, order=1, averages=2, of_moments=_std, theory=STD),
+    Estimator("mean", None, MEAN.limit, order=1, averages=1, of_moments=_mean, theory=MEAN),
+    Estimator("var", None, VAR.limit, order=2, averages=2, of_moments=_var, theory=VAR),
+    Estimator("var_unbiased", None, VAR.limit, order=2, averages=2, of_moments=_var_unbiased, theory=VAR_UNBIASED),
+    Estimator("std", None, STD.limit, order=1, averages=2, of_moments=_std, theory=STD),
     inv_std(),
     fresh_normalized(),
 )

@@ -184,13 +184,6 @@ def mad(x: FloatArray, axis: int) -> FloatArray:
 MAD = Theory(mad_of, rate=_rate_between_atoms)
 
 
-def trimmed_mean_theory(proportion: float) -> Theory:
-    """Return the theory of a trimmed mean, which has a limit and a rate."""
-    return Theory(
-        partial(trimmed_mean_of, proportion=proportion), rate=_rate_of_trimmed_mean if proportion > 0 else None
-    )
-
-
 def _rate_of_trimmed_mean(_: Population) -> float:
     return -0.5
 
@@ -219,12 +212,10 @@ def trimmed_mean(proportion: float = 0.1) -> Estimator:
     >>> trimmed_mean(proportion=0.25)(np.array([1.0, 2.0, 4.0, 90.0])).tolist()
     3.0
     """
-    return Estimator(
-        "trimmed_mean" if proportion == 0.1 else f"trimmed_mean(proportion={proportion:g})",
-        partial(cut_mean, proportion=proportion),
-        partial(trimmed_mean_of, proportion=proportion),
-        theory=trimmed_mean_theory(proportion),
-    )
+    name = "trimmed_mean" if proportion == 0.1 else f"trimmed_mean(proportion={proportion:g})"
+    limit = partial(trimmed_mean_of, proportion=proportion)
+    theory = Theory(limit, rate=_rate_of_trimmed_mean if proportion > 0 else None)
+    return Estimator(name, partial(cut_mean, proportion=proportion), limit, theory=theory)
 
 
 ESTIMATORS = (

@@ -13,7 +13,7 @@ from bnstats._checks.arguments import checked
 from bnstats._checks.array_types import FloatArray
 from bnstats._checks.numbers import number
 from bnstats.sampling.populations import Population, population_of
-from bnstats.statistics.normalized_member import normalized_value_occurs
+from bnstats.statistics.normalized import normalized_value_occurs
 from bnstats.statistics.theory import batch_size_of_theory
 from bnstats.studies.information.classes import checked_cuts, class_shares, cuts_of, entropy_bits
 

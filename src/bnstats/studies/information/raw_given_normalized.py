@@ -20,7 +20,7 @@ from bnstats.simulation.result import Result, Simulation
 from bnstats.simulation.run import run
 from bnstats.simulation.study import Condition, Study
 from bnstats.statistics.moments import Moments
-from bnstats.statistics.normalized_member import normalized_value_occurs, raw_given_normalized
+from bnstats.statistics.normalized import normalized_value_occurs, raw_given_normalized
 from bnstats.studies.information.measure import DEFAULT_BATCH_SIZES, DRAWS_PER_BLOCK, checked_population
 
 
