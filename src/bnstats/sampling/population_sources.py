@@ -82,23 +82,23 @@ def checked_law(source: Any) -> Any:
         raise ValueError(
             f"{label(law)} is not one distribution with valid parameters; give each parameter as one number."
         )
+    _check_scale("the scale of a distribution", scale)
+    return law
+
+
+def _check_scale(name: str, scale: float) -> None:
+    """Raise ValueError for a scale whose eighth power is no float."""
     if not SMALLEST_SCALE <= scale <= LARGEST_SCALE:
         raise ValueError(
-            f"the scale of a distribution is between {SMALLEST_SCALE:g} and {LARGEST_SCALE:g}, as deviations are "
-            f"raised to the eighth power; got {scale:.3g}: give the values in another unit."
+            f"{name} is between {SMALLEST_SCALE:g} and {LARGEST_SCALE:g}, as deviations are raised to the eighth "
+            f"power; got {scale:.3g}: give the values in another unit."
         )
-    return law
 
 
 def given_values(source: ArrayLike) -> FloatArray:
     """Return a copy of a user's array if its moments are floats; else raise ValueError."""
     values = checked_values(source)
-    spread = np.ptp(values)
-    if not SMALLEST_SCALE <= spread <= LARGEST_SCALE:
-        raise ValueError(
-            f"the range of an array population's values is between {SMALLEST_SCALE:g} and {LARGEST_SCALE:g}, as "
-            f"deviations are raised to the eighth power; got {spread:.3g}: give the values in another unit."
-        )
+    _check_scale("the range of an array population's values", float(np.ptp(values)))
     return values
 
 
