@@ -19,10 +19,7 @@ from scipy import stats
 from bnstats._checks.array_types import FloatArray
 from bnstats.simulation.precision.first_block import FirstBlock
 from bnstats.simulation.replicates.sample import Sample
-from bnstats.simulation.summaries.summary import Summary
-
-# Part of the sum of two errors: a paired error below it is rounding, and shows that no difference was seen.
-ROUNDING = 1e-12
+from bnstats.simulation.summaries.summary import ROUNDING, Summary
 
 
 @dataclass(frozen=True)
@@ -175,7 +172,7 @@ def difference(paired: Error, a: Error, b: Error) -> Error:
     """
     if a.mcse == 0 or b.mcse == 0:
         return a if b.mcse == 0 else b
-    both = a.mcse + b.mcse
+    both = a.mcse + b.mcse  # a paired error within rounding of 0 shows that no difference was seen
     if not math.isfinite(both) or ROUNDING * both < paired.mcse <= both:
         return paired if math.isfinite(both) else Error(both, math.nan)
     return Error(both, min(a.df, b.df))

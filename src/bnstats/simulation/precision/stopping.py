@@ -28,11 +28,9 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-import numpy as np
-
 from bnstats.simulation.replicates.sample import Evidence
 from bnstats.simulation.study import Condition, Study
-from bnstats.simulation.summaries.summary import Summary
+from bnstats.simulation.summaries.summary import Summary, df_beside
 
 
 class Case(Enum):
@@ -113,11 +111,8 @@ def judge(study: Study, condition: Condition, key: Any, summary: Summary, eviden
         value, mcse, relative = controlled
     sample_heavy_tails = case is Case.HEAVY_TAILED and study.sample_heavy_tails and known_at(most)
     improves = case is Case.ESTIMATED or sample_heavy_tails
-    with np.errstate(all="ignore"):
-        df = math.inf if mcse == 0 else summary.df_of(evidence) if math.isfinite(mcse) else math.nan
-    return Number(
-        value, mcse, df, exact, relative, case, study.precision_required(condition, key, summary.name), improves, ratio
-    )
+    df, required = df_beside(mcse, summary, evidence), study.precision_required(condition, key, summary.name)
+    return Number(value, mcse, df, exact, relative, case, required, improves, ratio)
 
 
 def settled(worst: dict[Any, float], paired: bool, precision: float | None, last: bool) -> list[Any]:

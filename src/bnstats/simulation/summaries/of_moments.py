@@ -17,10 +17,8 @@ import numpy as np
 
 from bnstats.simulation.precision.degrees_of_freedom import of_largest
 from bnstats.simulation.replicates.sample import Evidence
-from bnstats.simulation.summaries.summary import Summary
+from bnstats.simulation.summaries.summary import ROUNDING, Summary
 
-# Relative differences of squares below this are rounding errors.
-ROUNDING = 1e-12
 SMALLEST_NORMAL = float(np.finfo(np.float64).tiny)
 
 

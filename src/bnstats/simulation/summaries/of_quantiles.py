@@ -14,13 +14,11 @@ from bnstats._checks.numbers import probability as checked_probability
 from bnstats.simulation.precision.degrees_of_freedom import of_quantile
 from bnstats.simulation.replicates.histogram import DISTANCES, Histogram
 from bnstats.simulation.replicates.sample import Evidence
-from bnstats.simulation.summaries.summary import Summary
+from bnstats.simulation.summaries.summary import ROUNDING, Summary
 
 # The MCSE of a quantile is read from the quantiles this many standard errors of a proportion below and above it.
 WIDTH = 2.0
 _AT_WIDTH = int(np.flatnonzero(DISTANCES == WIDTH)[0])
-# Relative differences of distances below this are rounding errors.
-ROUNDING = 1e-12
 
 
 def _df_of_quantile(e: Evidence, chance: float) -> float:

@@ -22,7 +22,7 @@ from bnstats.simulation.summaries.read_replicates import read
 from bnstats.simulation.summaries.registry import SUMMARIES
 from bnstats.simulation.summaries.replicate_table import NEEDS, ReplicateTable
 from bnstats.simulation.summaries.summarized import Summarized
-from bnstats.simulation.summaries.summary import Summary
+from bnstats.simulation.summaries.summary import Summary, df_beside
 
 
 def _measures(name: str, given: Any) -> tuple[str, ...]:
@@ -169,9 +169,7 @@ def _number(summary: Summary, sample: Sample) -> tuple[float, float, float, int]
     value, mcse, _ = summary.of(evidence) if n else (math.nan, math.inf, math.inf)
     if not math.isfinite(value):
         return math.nan, math.inf, math.nan, n
-    with np.errstate(all="ignore"):
-        df = math.inf if mcse == 0 else summary.df_of(evidence) if math.isfinite(mcse) else math.nan
-    return value, mcse, df, n
+    return value, mcse, df_beside(mcse, summary, evidence), n
 
 
 def _frame(table: ReplicateTable, rows: list[tuple[Any, ...]]) -> pd.DataFrame:

@@ -19,6 +19,9 @@ from bnstats.simulation.precision.degrees_of_freedom import of_mean
 from bnstats.simulation.replicates.control_variates import LEAST_GAIN
 from bnstats.simulation.replicates.sample import Evidence, Sample
 
+ROUNDING = 1e-12
+"""Relative differences below this are rounding errors."""
+
 
 def _df_of_mean(e: Evidence) -> float:
     return of_mean(e.n, e.skewness, e.kurtosis)
@@ -187,3 +190,9 @@ class Summary:
             evidence = controlled if len(controlled) == len(evidence) else evidence
         with np.errstate(all="ignore"):
             return np.array([self._of("value", e) if e.n > 0 else math.nan for e in evidence])
+
+
+def df_beside(mcse: float, summary: Summary, evidence: Evidence) -> float:
+    """Return the degrees of freedom of a summary's MCSE: inf if it is 0, NaN if it is inf or NaN."""
+    with np.errstate(all="ignore"):
+        return math.inf if mcse == 0 else summary.df_of(evidence) if math.isfinite(mcse) else math.nan
