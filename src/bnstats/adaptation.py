@@ -1,8 +1,8 @@
 """Statistics at test time that are adapted to the test rows, and their common base."""
 
-from bnstats.networks.adaptation import (
+from bnstats.networks.adaptation import Adaptation
+from bnstats.networks.adaptations import (
     ADAPTATIONS,
-    Adaptation,
     Continued,
     MeanOnly,
     Mixed,

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from bnstats.datasets.dataset import Gaussians
-from bnstats.networks.adaptation import ADAPTATIONS
+from bnstats.networks.adaptations import ADAPTATIONS
 from bnstats.networks.layer_statistics import Statistics
 from bnstats.networks.network import Network
 from bnstats.networks.recalibration import RECALIBRATIONS, averaged, population, precise

@@ -297,12 +297,12 @@ def _mean_square_mcse(e: Evidence) -> float:
     Addition(
         "An adaptation",
         "halfway",
-        "networks/adaptation.py",
+        "networks/adaptations.py",
         '''@dataclass(frozen=True)
 class Halfway(Adaptation):
     """Means of the statistics of training and of the test batch."""
 
-    name: ClassVar[str] = "halfway"  # type: ignore[assignment, misc]
+    name = "halfway"
 
     def adapt(self, mean: RealArray, var: RealArray, z: RealArray) -> Pair:
         ours, spread = own(z)

@@ -18,7 +18,7 @@ from scipy import integrate, stats
 import bnstats as bn
 from bnstats.sampling.populations import Population
 from bnstats.statistics.normalized import normalized
-from bnstats.studies.information.bayes_classifier import TrainingSample, rule_for
+from bnstats.studies.information.bayes_classifier import rule_for
 from bnstats.studies.information.class_given_normalized import exact_information, normal_beliefs
 from bnstats.studies.information.classes import class_index, class_shares
 
@@ -77,7 +77,7 @@ def test_two_members_tell_which_is_larger() -> None:
 def test_posterior_is_a_tail_of_the_noncentral_t(n: int) -> None:
     """P(x < c | z) = P(T > z sqrt(n - 1)), T noncentral t with n - 1 degrees of freedom and noncentrality c sqrt(n)."""
     population, cut = bn.Population.of("normal"), 0.7
-    rule = rule_for(TrainingSample.of(population, (cut,), n, 0))
+    rule = rule_for(population, (cut,), n, 0)
     z, _, belief = normal_beliefs((cut,), n)
     some = slice(500, -500, 501)
     tail = 1 - stats.nct.cdf(z[some] * np.sqrt(n - 1), n - 1, cut * np.sqrt(n))
@@ -122,7 +122,7 @@ def test_a_posterior_that_forgets_the_batch_says_less() -> None:
     below = stats.norm.cdf((cuts - z[:, None]) * np.sqrt(n))
     belief = np.clip(np.diff(below, axis=1, prepend=0, append=1), 1e-12, 1)
     prior = np.diff(stats.norm.cdf([-np.inf, *cuts, np.inf]))
-    exact = rule_for(TrainingSample.of(bn.Population.of("normal"), tuple(cuts), n, 0))(z)
+    exact = rule_for(bn.Population.of("normal"), tuple(cuts), n, 0)(z)
     every = np.arange(len(z))
     bits = {"exact": np.log2((exact / prior)[every, label]), "forgets": np.log2((belief / prior)[every, label])}
     claim = exact_information("normal", cuts, n)[1]

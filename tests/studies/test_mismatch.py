@@ -24,7 +24,7 @@ import bnstats as bn
 from bnstats.datasets.dataset import Dataset, Gaussians
 from bnstats.datasets.row_batching import ClassBalanced, Correlated, OneClass, Shuffled, WithReplacement
 from bnstats.datasets.shifts import ClassMix, Gain, Noise
-from bnstats.networks.adaptation import ADAPTATIONS, Mixed, Weighed
+from bnstats.networks.adaptations import ADAPTATIONS, Mixed, Weighed
 from bnstats.networks.recipe import Recipe
 from bnstats.normalizers import Ghost, Group, Renorm
 from bnstats.simulation.identity import side_stream, stream

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -25,6 +26,11 @@ class Statistics:
 
     mean: tuple[Float32Array, ...]
     var: tuple[Float32Array, ...]
+
+    @classmethod
+    def of_layers(cls, layers: Iterable[tuple[RealArray, RealArray]]) -> Self:
+        """Return the statistics with this mean and variance of each layer."""
+        return cls(*zip(*layers, strict=True))
 
 
 def statistics_of(name: str, given: Any) -> Statistics | None:

@@ -118,7 +118,7 @@ class Network(Parameters):
                     losses[at] = training.train(plan, recipe.descent, x, y, batches[at], none, unbiased, settings[at])
                     for state in states if weights[t] > 0 else ():
                         normalizer.follow(state, float(weights[t]))
-        running = Statistics(tuple(s.running_mean for s in states), tuple(s.running_var for s in states))
+        running = Statistics.of_layers((state.running_mean, state.running_var) for state in states)
         steps = self.steps + len(batches)
         with checked_before(Network):
             return replace(self, parameters=parameters, velocity=velocity, running=running, steps=steps), losses

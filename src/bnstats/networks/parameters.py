@@ -95,8 +95,8 @@ class Parameters(CheckedMethods):
             parts += [np.zeros(units, np.float32)] + [np.ones(units, np.float32)] * (layer < last)
         parameters = np.concatenate(parts)
         mean, var = recipe.convention.start if recipe.normalizer.uses_batch else (0.0, 1.0)
-        running = Statistics(
-            *(tuple(np.full(units, value, np.float32) for units in recipe.hidden) for value in (mean, var))
+        running = Statistics.of_layers(
+            (np.full(units, mean, np.float32), np.full(units, var, np.float32)) for units in recipe.hidden
         )
         return cls(recipe, sizes, parameters, running, np.zeros_like(parameters))
 

@@ -7,6 +7,7 @@ Normalizers that use no batch statistics, such as layer normalization, keep thei
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
@@ -43,9 +44,9 @@ def precise(network: Network, x: RealArray, batches: IntArray) -> Statistics:
     if not normalizer.uses_batch:
         return network.running
     if not normalizer.moments:
-        return _of_layers([normalizer.statistics(z) for z in _values_in_batches(network, x, batches)])
+        return Statistics.of_layers(map(normalizer.statistics, _values_in_batches(network, x, batches)))
     batch = network.batch_statistics(x, batches)
-    return _of_layers([_pooled(*layer) for layer in zip(batch.mean, batch.var, strict=True)])
+    return Statistics.of_layers(map(_pooled, batch.mean, batch.var))
 
 
 def averaged(network: Network, x: RealArray, batches: IntArray) -> Statistics:
@@ -77,10 +78,11 @@ def averaged(network: Network, x: RealArray, batches: IntArray) -> Statistics:
         return network.running
     batch = network.batch_statistics(x, batches)
     if not normalizer.moments:
-        return _of_layers([_followed(normalizer, batches, *layer) for layer in zip(batch.mean, batch.var, strict=True)])
+        return Statistics.of_layers(map(partial(_followed, normalizer, batches), batch.mean, batch.var))
     rows = normalizer.set_rows(batches.shape[1])
-    means, variances = ([moments(part)[0] for part in kind] for kind in (batch.mean, batch.var))
-    return Statistics(tuple(means), tuple(np.float32(rows / (rows - 1)) * var for var in variances))
+    unbiased = np.float32(rows / (rows - 1))
+    layers = zip(batch.mean, batch.var, strict=True)
+    return Statistics.of_layers((moments(mean)[0], unbiased * moments(var)[0]) for mean, var in layers)
 
 
 def population(network: Network, x: RealArray) -> Statistics:
@@ -105,18 +107,14 @@ def population(network: Network, x: RealArray) -> Statistics:
     """
     if not network.recipe.normalizer.uses_batch:
         return network.running
-    found: list[tuple[RealArray, RealArray]] = []
+    found: list[Pair] = []
 
-    def measured(_: int, z: RealArray) -> tuple[RealArray, RealArray]:
+    def measured(_: int, z: RealArray) -> Pair:
         found.append(network.recipe.normalizer.statistics(z))
         return found[-1]
 
     network.evaluate(x, measured)
-    return _of_layers(found)
-
-
-def _of_layers(found: list[Pair]) -> Statistics:
-    return Statistics(tuple(mean for mean, _ in found), tuple(var for _, var in found))
+    return Statistics.of_layers(found)
 
 
 def _pooled(means: RealArray, variances: RealArray) -> Pair:

@@ -21,7 +21,7 @@ from bnstats.claims.published import PublishedSign, Setting, accuracy_gain
 from bnstats.datasets.dataset import Gaussians
 from bnstats.datasets.row_batching import ClassBalanced, Correlated
 from bnstats.datasets.shifts import Contrast, Gain, Noise, Offset, Shift
-from bnstats.networks.adaptation import Mixed
+from bnstats.networks.adaptations import Mixed
 from bnstats.networks.normalizers.ghost import Ghost
 from bnstats.studies.mismatch.evaluation import Kind
 

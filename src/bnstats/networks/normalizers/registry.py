@@ -5,7 +5,7 @@ from __future__ import annotations
 from bnstats._variants import members
 from bnstats.networks.normalizers.normalizer import CLASSES, NORMALIZERS, Normalizer
 
-__all__ = ["CLASSES", "NORMALIZERS", "is_builtin"]
+__all__ = ["CLASSES", "NORMALIZERS", "is_builtin", "name_in_tables"]
 
 CLASSES.update(
     (name, kind)
@@ -18,3 +18,8 @@ NORMALIZERS.update((kind.name, kind()) for kind in CLASSES.values())
 def is_builtin(normalizer: Normalizer) -> bool:
     """Return True for a normalizer of this folder, whose gradient is checked by the tests."""
     return type(normalizer) in CLASSES.values()
+
+
+def name_in_tables(normalizer: Normalizer) -> str:
+    """Return the name of a normalizer with default parameters; of another normalizer, the text with its parameters."""
+    return normalizer.name if normalizer in NORMALIZERS.values() else repr(normalizer)

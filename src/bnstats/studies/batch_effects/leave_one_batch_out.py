@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from bnstats._checks.arguments import aligned_by_label
-from bnstats._checks.array_types import FloatArray
+from bnstats._checks.arguments import aligned_by_label, checked
 from bnstats._checks.arrays import labels_of_rows, real_array
 from bnstats._checks.numbers import probability
 from bnstats._checks.terminal import printable
@@ -24,6 +24,8 @@ from bnstats.studies.batch_effects.left_out_interval import interval_of_change
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+_values = partial(real_array, finite=False, axes=1)
 
 
 @dataclass(frozen=True, repr=False)
@@ -93,6 +95,7 @@ class LeftOut:
 
 
 @aligned_by_label("x", "outcome", "batch")
+@checked(x=_values, outcome=_values, batch=labels_of_rows, refit=flag, confidence=probability)
 def leave_one_batch_out(
     x: ArrayLike,
     outcome: ArrayLike,
@@ -174,10 +177,10 @@ def leave_one_batch_out(
     names = [c.name for c in chosen]
     if len(set(names)) < len(names) or not names:
         raise ValueError(f"corrections has one or more, each with a name of its own; got {names}.")
-    confidence, refit = probability("confidence", confidence), flag("refit", refit)
-    values, target, key = _checked(x, outcome, batch)
-    rows, batches = Rows(values, target, key), pd.unique(key)
-    size = [int(np.count_nonzero(key == b)) for b in batches]
+    rows = Rows(np.asarray(x), np.asarray(outcome), np.asarray(batch))
+    _check(rows)
+    batches = pd.unique(rows.key)
+    size = [int(np.count_nonzero(rows.key == b)) for b in batches]
     errors, compared, base, base_without = [], [], None, None
     alone = []
     for correction in chosen:
@@ -203,17 +206,16 @@ def leave_one_batch_out(
     return LeftOut(pd.DataFrame(compared), pd.concat(errors, ignore_index=True)[columns])
 
 
-def _checked(x: ArrayLike, outcome: ArrayLike, batch: ArrayLike) -> tuple[FloatArray, FloatArray, NDArray[Any]]:
-    values, target = (real_array(n, v, finite=False, axes=1) for n, v in (("x", x), ("outcome", outcome)))
-    key = labels_of_rows("batch", batch)
-    if values.ndim != 1 or not values.shape == target.shape == key.shape:
+def _check(rows: Rows) -> None:
+    """Raise ValueError for missing values, different shapes, or fewer than three batches."""
+    shapes = [part.shape for part in rows]
+    if not shapes[0] == shapes[1] == shapes[2]:
         raise ValueError(
-            f"x, outcome and batch have one value per row; got shapes {values.shape}, {target.shape} and {key.shape}."
+            f"x, outcome and batch have one value per row; got shapes {shapes[0]}, {shapes[1]} and {shapes[2]}."
         )
-    wrong = ~np.isfinite(values) | ~np.isfinite(target) | pd.isna(key)
+    wrong = ~np.isfinite(rows.x) | ~np.isfinite(rows.outcome) | pd.isna(rows.key)
     if wrong.any():
         raise ValueError(f"{wrong.sum()} rows have no finite x or outcome, or no batch: drop these rows.")
-    batches = len(pd.unique(key))
+    batches = len(pd.unique(rows.key))
     if batches < 3:
         raise ValueError(f"batch has at least 3 distinct labels, to compare batches with one left out; got {batches}.")
-    return values, target, key

@@ -106,12 +106,9 @@ class CorrectionStudy(Study):
     def summaries_of(self, condition: Condition, key: CorrectionKey) -> tuple[str, ...]:
         return ("root_mean",) if key.measure == "rmse" else ("mean",)
 
-    def _correction(self, key: CorrectionKey) -> Correction:
-        return self.variants()[key.correction][0]
-
     def exact(self, condition: Condition, key: CorrectionKey, summary: str) -> float:
-        correction, nuisance = self._correction(key), condition["labels"] == "nuisance"
-        if self.variants()[key.correction][1]:
+        (correction, kept), nuisance = self.variants()[key.correction], condition["labels"] == "nuisance"
+        if kept:
             least_squares = correction == CORRECTIONS["center"] and not isinstance(condition["design"], str)
             return 0.0 if key.measure == "bias" and least_squares and nuisance else math.nan
         at = {"batches": self.batches, "n": int(condition["batch_size"]), "ticks": self.ticks}
@@ -135,7 +132,7 @@ class CorrectionStudy(Study):
 
     def _left_as_it_is(self, condition: Condition, key: CorrectionKey) -> bool:
         """Return True if uncorrected errors do not vary: all are 0 (the effect is signal), or of one size."""
-        if self._correction(key) != CORRECTIONS["none"] or key.measure not in ("rmse", "bias"):
+        if self.variants()[key.correction][0] != CORRECTIONS["none"] or key.measure not in ("rmse", "bias"):
             return False
         return condition["labels"] == "signal" or (key.measure == "rmse" and self._of_one_size(condition))
 

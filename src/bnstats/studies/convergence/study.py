@@ -133,7 +133,7 @@ class ConvergenceStudy(Study):
         estimates = self._of_moments(condition, rng, moments) | {k: np.concatenate(v) for k, v in raw.items()}
         if batching.variance_of_mean(population, n) != 0:
             return estimates
-        return {key: self._estimator(key.estimator).of_whole(source, v) for key, v in estimates.items()}
+        return {key: self._by_name[key.estimator].of_whole(source, v) for key, v in estimates.items()}
 
     def _of_moments(self, condition: Condition, rng: Generator, moments: Moments) -> dict[ConvergenceKey, FloatArray]:
         """Return the estimates that are functions of moments, and the control variates of all estimates."""
@@ -155,11 +155,8 @@ class ConvergenceStudy(Study):
                 found |= control_variates(batches, moments, fresh() if _takes_fresh(e) else None)
         return {ConvergenceKey(name, n): values for name, values in found.items()}
 
-    def _estimator(self, name: str) -> Estimator:
-        return self._estimators_by_name[name]
-
     @cached_property
-    def _estimators_by_name(self) -> dict[str, Estimator]:
+    def _by_name(self) -> dict[str, Estimator]:
         return {e.name: e for e in self.estimators}
 
     def controls(self, condition: Condition, key: ConvergenceKey) -> Sequence[ConvergenceKey]:
@@ -175,19 +172,19 @@ class ConvergenceStudy(Study):
         return float(getattr(self._known(condition, key).sampling, summary))
 
     def _known(self, condition: Condition, key: ConvergenceKey) -> _Known:
-        return _known(condition["population"], condition["batching"], self._estimator(key.estimator), key.batch_size)
+        return _known(condition["population"], condition["batching"], self._by_name[key.estimator], key.batch_size)
 
     def rate(self, population: str, batching: str, estimator: str, measure: str) -> float:
         """Return `theory.rate` of the population, rule and estimator with these names in the table."""
         source = next(p for p in self.populations if p.name == population)
         rule = next(b for b in self.batchings if repr(b) == batching)
-        return rate(source, self._estimator(estimator), measure, rule)
+        return rate(source, self._by_name[estimator], measure, rule)
 
     def tail_index(self, condition: Condition, key: ConvergenceKey, replicates: int) -> float:
         drawn = condition["population"], condition["batching"]
         if key.estimator in ORDERS:
             return _visible_index_of_values(*drawn, key.batch_size, replicates) / ORDERS[key.estimator]
-        return _visible_tail_index(*drawn, self._estimator(key.estimator), key.batch_size, replicates)
+        return _visible_tail_index(*drawn, self._by_name[key.estimator], key.batch_size, replicates)
 
 
 def _takes_fresh(estimator: Estimator) -> bool:
@@ -207,18 +204,10 @@ class _Known(NamedTuple):
 def _known(population: Population, batching: Batching, estimator: Estimator, n: int) -> _Known:
     target = estimator.population_value(batching.source(population))
     sampling = theory.sampling(population, n, estimator, batching)
-    return _Known(target, sampling, tuple(_controls(population, batching, estimator, n, sampling)))
-
-
-def _controls(
-    population: Population, batching: Batching, estimator: Estimator, n: int, sampling: theory.Sampling
-) -> list[ConvergenceKey]:
-    """Return control variates for unknown bias or standard error, if means have a finite variance above 0."""
-    if not (math.isnan(sampling.bias) or math.isnan(sampling.se)):
-        return []
-    if not 0 < batching.variance_of_mean(population, n) < math.inf:
-        return []
-    return [ConvergenceKey(name, n) for name in names(are_independent(batching), _takes_fresh(estimator))]
+    unknown = math.isnan(sampling.bias) or math.isnan(sampling.se)
+    controlled = unknown and 0 < batching.variance_of_mean(population, n) < math.inf
+    controls = names(are_independent(batching), _takes_fresh(estimator)) if controlled else []
+    return _Known(target, sampling, tuple(ConvergenceKey(name, n) for name in controls))
 
 
 _visible_index_of_values = lru_cache(maxsize=4096)(visible_index_of_values)

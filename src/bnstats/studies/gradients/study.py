@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -14,7 +15,7 @@ from bnstats._checks.array_types import FloatArray
 from bnstats.datasets.dataset import Dataset
 from bnstats.datasets.row_batching import RowBatching
 from bnstats.networks.network import Network
-from bnstats.networks.normalizers.registry import NORMALIZERS
+from bnstats.networks.normalizers.registry import name_in_tables
 from bnstats.networks.recipe import Recipe
 from bnstats.simulation.study import Condition, Study
 from bnstats.studies.gradients.exact import is_linear_batch_norm, wide_limit
@@ -51,9 +52,8 @@ class GradientStudy(Study):
 
     def columns(self, condition: Condition) -> dict[str, Any]:
         recipe = condition["recipe"]
-        normalizer = recipe.normalizer
         return {
-            "normalizer": normalizer.name if normalizer in NORMALIZERS.values() else repr(normalizer),
+            "normalizer": name_in_tables(recipe.normalizer),
             "activation": recipe.activation,
             "width": recipe.hidden[0],
             "depth": len(recipe.hidden),
@@ -87,15 +87,13 @@ class GradientStudy(Study):
 
     def wide_limits(self) -> pd.DataFrame:
         """Return each condition's limit of the factor at initialization for wide layers; nan if not known."""
-        conditions = self.conditions()
-        spans = {
-            n: self._directions(n) for n in {c["batch_size"] for c in conditions if is_linear_batch_norm(c["recipe"])}
-        }
-        limits = [
-            wide_limit(condition["recipe"], condition["batch_size"], spans.get(condition["batch_size"]))
-            for condition in conditions
-        ]
-        return pd.DataFrame([self.columns(condition) for condition in conditions]).assign(step=0, wide_limit=limits)
+        directions = cache(self._directions)
+        limits = []
+        for condition in self.conditions():
+            recipe, n = condition["recipe"], condition["batch_size"]
+            limit = wide_limit(recipe, n, directions(n) if is_linear_batch_norm(recipe) else None)
+            limits.append(self.columns(condition) | {"step": 0, "wide_limit": limit})
+        return pd.DataFrame(limits)
 
     def _directions(self, batch_size: int) -> int | None:
         """Return the number of directions that batches span about their mean; None if batches differ."""

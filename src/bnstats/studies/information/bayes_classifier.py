@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from threading import Lock
 
@@ -48,48 +48,37 @@ class Rule:
         return self.belief[np.searchsorted(self.edges, np.round(z, 7), side="right")]
 
 
-@dataclass(frozen=True)
-class TrainingSample:
-    """Sample that a rule is learned from; samples of equal content are equal."""
-
-    population: Population = field(compare=False)
-    labels: Labels = field(compare=False)
-    batch_size: int
-    seed: int
-    content: str
-
-    @staticmethod
-    def of(population: Population, labels: Labels, batch_size: int, seed: int) -> TrainingSample:
-        return TrainingSample(
-            population, labels, batch_size, seed, digest({"population": population, "labels": labels})
-        )
-
-    def batches(self) -> FloatArray:
-        rng = stream(self.seed, {"learn": self.content, "batch_size": self.batch_size}, 0)
-        batches = np.empty((max(1, DRAWS_LEARNED_FROM // self.batch_size), self.batch_size))
-        self.population.fill(rng, batches)
-        return batches
-
-
 _one_at_a_time = Lock()
 
 
-def rule_for(sample: TrainingSample) -> Rule:
-    """Return the rule of a training sample, learned once."""
+def rule_for(population: Population, labels: Labels, batch_size: int, seed: int) -> Rule:
+    """Return the exact rule for a normal population with cuts, else class frequencies in intervals of z; learned once.
+
+    Parameters
+    ----------
+    population : Population
+        Law of the raw values.
+    labels : tuple of float, or callable
+        Cuts between classes, or a function from an array of raw values to their classes.
+    batch_size : int
+        Number of values in a batch.
+    seed : int
+        Seed of the sample that the rule is learned from.
+    """
     # Threads that need the same rule wait for the first of these threads, so that no rule is learned twice.
     with _one_at_a_time:
-        return _learn_rule(sample)
+        return _learned(population, labels, batch_size, seed)
 
 
 @lru_cache(maxsize=64)
-def _learn_rule(sample: TrainingSample) -> Rule:
-    """Return the exact rule for a normal population with cuts, else class frequencies in intervals of z."""
-    population, labels = sample.population, sample.labels
+def _learned(population: Population, labels: Labels, batch_size: int, seed: int) -> Rule:
     classes, prior = class_shares(population, labels)
     if isinstance(labels, tuple) and population.family == "norm":
-        z, _, belief = normal_beliefs(standard_cuts(population, labels), sample.batch_size)
+        z, _, belief = normal_beliefs(standard_cuts(population, labels), batch_size)
         return Rule((z[1:] + z[:-1]) / 2, belief, classes, prior)
-    batches = sample.batches()
+    content = digest({"population": population, "labels": labels})
+    batches = np.empty((max(1, DRAWS_LEARNED_FROM // batch_size), batch_size))
+    population.fill(stream(seed, {"learn": content, "batch_size": batch_size}, 0), batches)
     z = np.round(normalized(batches)[0].ravel(), 7)
     chance = np.arange(1, LEARNED_BINS) / LEARNED_BINS
     edges = np.unique(np.quantile(z[: 2**17], chance, method="inverted_cdf"))

@@ -22,7 +22,7 @@ from bnstats.simulation.run import run
 from bnstats.simulation.study import Condition, Study
 from bnstats.simulation.summaries.numbers_in_words import percent_with_error, with_error
 from bnstats.statistics.normalized import normalized
-from bnstats.studies.information.bayes_classifier import TrainingSample, rule_for
+from bnstats.studies.information.bayes_classifier import rule_for
 from bnstats.studies.information.class_given_normalized import exact_information
 from bnstats.studies.information.classes import (
     Labels,
@@ -62,7 +62,7 @@ class InformationStudy(Study):
         return int(condition["batch_size"])
 
     def simulate(self, condition: Condition, rng: Generator, size: int) -> dict[str, NDArray[Any]]:
-        rule = rule_for(TrainingSample.of(self.population, self.labels, condition["batch_size"], self.seed))
+        rule = rule_for(self.population, self.labels, int(condition["batch_size"]), self.seed)
         batches = np.empty((size, condition["batch_size"]))
         self.population.fill(rng, batches)
         label = class_index(rule.classes, classify(self.labels, batches[:, 0].copy()))

@@ -14,7 +14,8 @@ from bnstats._checks.values import named
 from bnstats.datasets.dataset import Dataset, Split
 from bnstats.datasets.row_batching import RowBatching
 from bnstats.datasets.shifts import Shift
-from bnstats.networks.adaptation import ADAPTATIONS, Adaptation
+from bnstats.networks.adaptation import Adaptation
+from bnstats.networks.adaptations import ADAPTATIONS
 from bnstats.networks.layer_statistics import Statistics
 from bnstats.networks.network import Network
 from bnstats.networks.recalibration import RECALIBRATIONS

@@ -16,7 +16,7 @@ from bnstats.simulation.precision.paired_errors import Error, difference
 from bnstats.simulation.result import Result, Simulation
 from bnstats.simulation.summaries.numbers_in_words import described, percent_with_error
 from bnstats.studies.mismatch.evaluation import NO_SHIFT, PARTS
-from bnstats.studies.mismatch.study import CONDITION_COLUMNS, MismatchStudy
+from bnstats.studies.mismatch.study import MismatchStudy
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -216,7 +216,8 @@ def _of_at_most_the_sum(parts: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFra
 
 def _warn(diverged: pd.DataFrame) -> None:
     if len(diverged):
-        where = diverged.groupby(list(CONDITION_COLUMNS), sort=False, dropna=False)["value"].max().reset_index()
+        condition = list(diverged.columns[: diverged.columns.get_loc("shift")])
+        where = diverged.groupby(condition, sort=False, dropna=False)["value"].max().reset_index()
         notify(
             f"networks diverged in {len(where)} conditions and count as guessing at random; give a smaller "
             f"learning_rate; value is the proportion of diverged networks. {first_of(where)}",

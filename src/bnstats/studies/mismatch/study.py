@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import chain, product
+from itertools import product
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -14,17 +12,15 @@ from numpy.random import Generator
 
 from bnstats._checks.array_types import FloatArray
 from bnstats._checks.user_code import ReadOnlyError
-from bnstats.datasets.dataset import Dataset
+from bnstats.datasets.dataset import Dataset, Split
 from bnstats.datasets.row_batching import RowBatching
 from bnstats.datasets.shifts import Shift
 from bnstats.networks.adaptation import Adaptation, check_moments
-from bnstats.networks.normalizers.registry import NORMALIZERS
+from bnstats.networks.normalizers.registry import name_in_tables
 from bnstats.networks.recipe import Recipe
 from bnstats.simulation.identity import side_stream
 from bnstats.simulation.study import Condition, Study
 from bnstats.studies.mismatch.evaluation import PARTS, TESTING, Evaluation, Kind, Trained
-
-CONDITION_COLUMNS = ("dataset", "normalizer", "batching", "batch_size", "hidden", "momentum", "learning_rate")
 
 
 class MismatchKey(NamedTuple):
@@ -65,17 +61,15 @@ class MismatchStudy(Study):
 
     def columns(self, condition: Condition) -> dict[str, Any]:
         recipe = condition["recipe"]
-        normalizer = recipe.normalizer
-        values = (
-            self.dataset.name,
-            normalizer.name if normalizer in NORMALIZERS.values() else repr(normalizer),
-            condition["batching"],
-            condition["batch_size"],
-            recipe.hidden,
-            recipe.convention.momentum,
-            recipe.learning_rate,
-        )
-        return dict(zip(CONDITION_COLUMNS, values, strict=True))
+        return {
+            "dataset": self.dataset.name,
+            "normalizer": name_in_tables(recipe.normalizer),
+            "batching": condition["batching"],
+            "batch_size": condition["batch_size"],
+            "hidden": recipe.hidden,
+            "momentum": recipe.convention.momentum,
+            "learning_rate": recipe.learning_rate,
+        }
 
     def stream_of(self, condition: Condition) -> Condition:
         return {"networks": "of all conditions"} if self.common_random_numbers else condition
@@ -92,10 +86,8 @@ class MismatchStudy(Study):
 
     def evaluations(self, condition: Condition) -> list[Evaluation]:
         """Return the conditions of testing for the networks of a condition of training."""
-        batchings, sizes = (
-            self.test_batchings or (condition["batching"],),
-            self.test_batch_sizes or (condition["batch_size"],),
-        )
+        batchings = self.test_batchings or (condition["batching"],)
+        sizes = self.test_batch_sizes or (condition["batch_size"],)
         return [Evaluation(*evaluation) for evaluation in product(self.shifts, batchings, sizes)]
 
     def simulate(self, condition: Condition, rng: Generator, size: int) -> dict[MismatchKey, FloatArray]:
@@ -104,14 +96,7 @@ class MismatchStudy(Study):
 
     @np.errstate(all="ignore")  # networks that diverge are counted
     def _network(self, condition: Condition, rng: Generator) -> dict[MismatchKey, float]:
-        trained = Trained.of(
-            condition["recipe"],
-            self.dataset,
-            condition["batching"],
-            condition["batch_size"],
-            self.steps_of(condition),
-            rng,
-        )
+        trained = Trained.of(dataset=self.dataset, **condition, steps=self.steps_of(condition), rng=rng)
         return {
             MismatchKey(*evaluation.key, *key): value
             for evaluation in self.evaluations(condition)
@@ -148,19 +133,16 @@ class MismatchStudy(Study):
                     check_moments(kind, recipe.normalizer)
             recipe.check_training(self.dataset.inputs, self.dataset.classes, self.draws_per_replicate(condition))
             condition["batching"].check(split.y, n)
-            for evaluation in self.evaluations(condition):
-                with _about_testing():
-                    recipe.check(evaluation.batch_size)
-        for evaluation in dict.fromkeys(chain.from_iterable(map(self.evaluations, self.conditions()))):
-            with _about_testing():
-                evaluation.check(split)
+        try:
+            self._check_testing(split)
+        except ReadOnlyError:
+            raise
+        except ValueError as error:
+            raise ValueError(f"give other test_batch_sizes or test_batching: {error}") from None
 
-
-@contextmanager
-def _about_testing() -> Iterator[None]:
-    try:
-        yield
-    except ReadOnlyError:
-        raise
-    except ValueError as error:
-        raise ValueError(f"give other test_batch_sizes or test_batching: {error}") from None
+    def _check_testing(self, split: Split) -> None:
+        tested = [(c["recipe"], evaluation) for c in self.conditions() for evaluation in self.evaluations(c)]
+        for recipe, evaluation in tested:
+            recipe.check(evaluation.batch_size)
+        for evaluation in dict.fromkeys(evaluation for _, evaluation in tested):
+            evaluation.check(split)

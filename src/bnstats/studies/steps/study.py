@@ -17,7 +17,7 @@ from bnstats.networks.loss_offset import loss_offset
 from bnstats.networks.network import Network
 from bnstats.networks.normalizers.batch import Batch
 from bnstats.networks.normalizers.frozen import Frozen
-from bnstats.networks.normalizers.registry import NORMALIZERS
+from bnstats.networks.normalizers.registry import name_in_tables
 from bnstats.networks.other_batch import OtherBatch
 from bnstats.networks.recalibration import population
 from bnstats.networks.recipe import Recipe
@@ -71,9 +71,9 @@ class StepStudy(Study):
         ]
 
     def columns(self, condition: Condition) -> dict[str, Any]:
-        recipe, normalizer = condition["recipe"], condition["recipe"].normalizer
+        recipe = condition["recipe"]
         return {
-            "normalizer": normalizer.name if normalizer in NORMALIZERS.values() else repr(normalizer),
+            "normalizer": name_in_tables(recipe.normalizer),
             "activation": recipe.activation,
             "batching": condition["batching"],
             "batch_size": condition["batch_size"],
