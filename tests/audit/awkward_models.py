@@ -312,6 +312,28 @@ def scripted_part() -> nn.Module:
     return net
 
 
+class Counting(nn.Module):
+    """Once scripted, it keeps a number, a list and a tensor in C++, which all of its passes change and use."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.dense = nn.Linear(WIDTH, WIDTH)
+        self.count, self.seen, self.last = 0, [1.0], torch.ones(WIDTH)
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.count += 1
+        self.seen.append(float(self.count))
+        self.last = self.last + 1
+        return self.dense(x) * self.count * self.last + sum(self.seen)
+
+
+@model
+def counts_in_a_scripted_part() -> nn.Module:
+    net = Net()
+    net.first = torch.jit.script(nn.Sequential(Counting(), nn.ReLU()))
+    return net
+
+
 @model
 def tensor_of_a_subclass() -> nn.Module:
     class Named(Tensor):

@@ -9,8 +9,17 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from bnstats.audit.core.arrays.lockstep import Arrive, population
+from bnstats.audit.core.lockstep import Lockstep
 from bnstats.statistics.moments import Moments
+
+Arrive = Any
+"""Gives a layer's moments of the batch whose pass calls it; returns the statistics of all batches."""
+
+
+def population(batches: list[Any], run: Any, patience: float = 60.0) -> Any:
+    steps = Lockstep(len(batches), patience)
+    return steps.made if steps.run(lambda k: run(batches[k], steps.arrive)) else None
+
 
 RNG = np.random.default_rng(0)
 BATCHES = [RNG.normal(3, 2, size=(n, 4)) for n in (5, 1, 9)]
@@ -68,3 +77,30 @@ def test_passes_that_differ_are_given_up_and_no_thread_stays(run: Any, order: li
     before = threading.active_count()
     assert population(order, run) is None
     assert threading.active_count() == before
+
+
+def test_a_pass_that_catches_everything_is_given_up_too() -> None:
+    def catching(x: Any, arrive: Arrive) -> Any:
+        for name in "ab" if len(x) > 1 else "ba":
+            try:
+                x = layer(x, name, arrive)
+            except BaseException:
+                continue
+        return x
+
+    before = threading.active_count()
+    assert population(BATCHES, catching) is None
+    assert threading.active_count() == before
+
+
+def test_passes_that_wait_for_a_lock_end_within_the_time() -> None:
+    lock = threading.Lock()
+
+    def locked(x: Any, arrive: Arrive) -> Any:
+        with lock:
+            return two_layers(x, arrive)
+
+    before = threading.active_count()
+    assert population(BATCHES, locked, patience=0.1) is None
+    assert threading.active_count() == before
+    assert lock.acquire(blocking=False), "it was given back"

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from bnstats.audit.core.copier.copier import Copier
 from bnstats.audit.core.copier.references import References
 from bnstats.audit.core.random_state import random_state
-from bnstats.audit.torch.tensors import count_again, handlers, holds_values, place_of, version
+from bnstats.audit.torch.tensors import count_again, handlers, hold_scripted, holds_values, place_of, version
 from bnstats.audit.torch.working_copy import quiet
 
 
@@ -128,7 +128,7 @@ def _seen_array(x: Any, copier: References, path: str) -> Any:
 
 
 def _seen_script(x: Any, copier: References, path: str) -> Any:
-    copier.leaves.extend((t, t, f"{path}.{name}") for name, t in x.state_dict(keep_vars=True).items())
+    hold_scripted(x, x, copier, path)
     return x
 
 

@@ -7,16 +7,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from bnstats.audit.core.calling import Caller, Forward
 from bnstats.audit.core.copier.copier import Copier
+from bnstats.audit.core.lockstep import Lockstep
 from bnstats.audit.core.protocol import Layer, Mode, Statistics
 from bnstats.audit.torch.calls import Call, Calls, Moment, entering, in_numpy, moment
 from bnstats.audit.torch.finding import find_layers
 from bnstats.audit.torch.layers import Found, put
-from bnstats.audit.torch.lockstep import Passes, Together, population
+from bnstats.audit.torch.lockstep import Passes, population
 from bnstats.audit.torch.tensors import array_of, handlers
 from bnstats.audit.torch.working_copy import WorkingCopy, quiet
 from bnstats.audit.torch.written import remember
@@ -133,7 +135,7 @@ class TorchModel:
                 self._in_lockstep = False
                 return None
             if self._repeats(found, batches[0]):
-                return found.statistics
+                return found.made
         return None
 
     def to_numpy(self, tree: Any) -> Any:
@@ -173,13 +175,13 @@ class TorchModel:
         modules, watches = zip(*alike, strict=True)
         return Passes(self._batches.once, self.output, modules, watches, self._layer_of, self._by_name, self._patience)
 
-    def _repeats(self, found: Together, batch: Any) -> bool:
+    def _repeats(self, found: Lockstep, batch: Any) -> bool:
         """Return True if a batch alone, with these statistics, has the moments that it had among the others."""
-        seen = self._seen(batch, "eval", found.statistics)[1]
-        for name, (mean, var, _) in found.first.items():
-            alone = seen[name][0]
-            far = (alone[0] - mean).abs() > 1e-3 * var.sqrt() + 1e-5 * mean.abs()
-            if bool((far | ((alone[1] - var).abs() > 1e-3 * var)).any()):
+        alone = in_numpy(self._seen(batch, "eval", found.made)[1])
+        for name, first in found.first.items():
+            mean, var = alone[name][0].mean, alone[name][0].var()
+            far = np.abs(mean - first.mean) > 1e-3 * np.sqrt(first.var()) + 1e-5 * np.abs(first.mean)
+            if np.any(far | (np.abs(var - first.var()) > 1e-3 * first.var())):
                 return False
         return True
 

@@ -6,6 +6,7 @@ import copy
 import sys
 import types
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import torch
@@ -186,13 +187,49 @@ def _function(x: Any, copier: References, path: str) -> Any:
     return NotImplemented if compiled is None else copier.twin(compiled, path)
 
 
+def _in_scripted(x: Any) -> dict[str, Any]:
+    """Return copies of what a scripted part keeps in C++ beside its parameters and buffers."""
+    buffers, found = dict(x.named_buffers(recurse=False)), {}
+    for name, (_, is_parameter) in x._concrete_type.get_attributes().items():
+        if not is_parameter and name not in buffers:
+            with suppress(Exception):  # objects of C++ classes that have no copy
+                found[name] = copy.deepcopy(x._c.getattr(name))
+    return found
+
+
+def _same_in_scripted(x: Any, contents: dict[str, Any]) -> bool:
+    return all(_equal(x._c.getattr(name), value) for name, value in contents.items())
+
+
+def _equal(a: Any, b: Any) -> bool:
+    if isinstance(b, Tensor):
+        return isinstance(a, Tensor) and a.shape == b.shape and bool(torch.equal(a, b))
+    return bool(a == b) if not isinstance(b, list | tuple) else len(a) == len(b) and all(map(_equal, a, b))
+
+
+def _put_in_scripted(x: Any, contents: dict[str, Any]) -> None:
+    for name, value in contents.items():
+        if not _equal(x._c.getattr(name), value):
+            x._c.setattr(name, copy.deepcopy(value))
+
+
+_SCRIPTED = Container(_in_scripted, _same_in_scripted, _put_in_scripted)
+
+
+def hold_scripted(x: Any, new: Any, copier: References, path: str) -> None:
+    """Let the copier know the tensors and the attributes of a scripted part."""
+    tensors = zip(x.state_dict(keep_vars=True).items(), new.state_dict(keep_vars=True).values(), strict=True)
+    copier.leaves.extend((old, made, f"{path}.{name}") for (name, old), made in tensors)
+    for (name, old), made in zip(x.named_modules(), new.modules(), strict=True):
+        copier.holds(_SCRIPTED, old, made, f"{path}.{name}" if name else path)
+
+
 def _scripted(x: Any, copier: References, path: str) -> Any:
-    """Return a scripted part's copy; its tensors are known, other things that it holds are not."""
+    """Return a scripted part's copy; its tensors and attributes are known, objects of C++ classes are not."""
     try:
         new = copy.deepcopy(x)
     except Exception:  # objects of C++ classes that have no copy
         return copier.share(x, path)
     if isinstance(x, torch.jit.ScriptModule):
-        tensors = zip(x.state_dict(keep_vars=True).items(), new.state_dict(keep_vars=True).values(), strict=True)
-        copier.leaves.extend((old, made, f"{path}.{name}") for (name, old), made in tensors)
+        hold_scripted(x, new, copier, path)
     return new

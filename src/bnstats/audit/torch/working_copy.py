@@ -68,8 +68,6 @@ class WorkingCopy:
         self._uncounted = [i for i, x in enumerate(self.tensors) if x.is_floating_point() and not _is_parameter(x)]
         self.running: dict[int, Tensor] = {}
         self._contents: dict[bool, Contents] = {}
-        self._scripted = [m for m in self.module.modules() if isinstance(m, torch.jit.ScriptModule)]
-        self._modes: dict[bool, list[bool]] = {}
         self._training: bool | None = None
         self._left_to_compare = COMPARED
 
@@ -113,13 +111,10 @@ class WorkingCopy:
             return
         if training in self._contents:
             self._contents[training].put_back()
-            for part, mode in zip(self._scripted, self._modes[training], strict=True):
-                part.training = mode
         else:
             with quiet():
                 self.module.train(training)
             self._contents[training] = Contents(self._changeable)
-            self._modes[training] = [part.training for part in self._scripted]
         self._training = training
 
     def put_back(self, *, compare: bool = False) -> None:

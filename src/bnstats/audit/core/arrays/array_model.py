@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -10,8 +11,8 @@ from typing import Any
 from bnstats._checks.values import shown
 from bnstats.audit.core.arrays.layer_call import Handler, LayerCall
 from bnstats.audit.core.arrays.leaves import as_numpy, mapped, noise_seed
-from bnstats.audit.core.arrays.lockstep import Arrive, population
 from bnstats.audit.core.calling import Caller
+from bnstats.audit.core.lockstep import Lockstep
 from bnstats.audit.core.protocol import Layer, Mode, Statistics
 from bnstats.statistics.moments import Moments
 
@@ -28,8 +29,9 @@ class ArrayModel(ABC):
     """True for a model that JAX compiles in parts, whose layers then see no numbers; its passes compile nothing."""
 
     def __init__(self, example: Any, caller: Caller) -> None:
-        self.caller = caller
+        self.caller, start = caller, time.monotonic()
         called = caller.tried(example, lambda: self._try(example))
+        self._patience = 2 + 20 * (time.monotonic() - start)
         self.layers: Sequence[Layer] = [self.described(name, calls) for name, calls in called.items()]
         self.never_called: Sequence[str] = [name for name in self.all_layers() if name not in called]
 
@@ -104,12 +106,14 @@ class ArrayModel(ABC):
         """Return the population statistics from one pass over all batches at once; None where passes differ."""
         if any(layer.calls > 1 for layer in self.layers):
             return None
+        steps = Lockstep(len(batches), self._patience)
 
-        def run(batch: Any, arrive: Arrive) -> Any:
-            return self.run(self.own(batch), False, lambda call: call.normalized(arrive(call.layer, call.moments())))
+        def handle(call: LayerCall) -> Any:
+            return call.normalized(steps.arrive(call.layer, call.moments()))
 
         with self.restored(keep_statistics=False):
-            return population(batches, run)
+            # What a pass raises, the core's plain passes raise again.
+            return steps.made if steps.run(lambda k: self.run(self.own(batches[k]), False, handle)) else None
 
     def to_numpy(self, tree: Any) -> Any:
         """Return a copy with every array as a NumPy array, in the same structure."""

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import contextvars
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import reduce
 from typing import Any
 
 from bnstats.audit.core.protocol import Statistics
 from bnstats.statistics.moments import Moments
-
-Arrive = Callable[[str, Moments], Statistics]
-"""Gives a layer's moments of the batch whose pass calls it; returns the statistics of all batches."""
 
 
 class _Left(BaseException):
@@ -20,33 +17,50 @@ class _Left(BaseException):
 
 
 class Lockstep:
-    """Passes of several batches, of which one runs at a time, up to its next layer.
+    """Passes of several batches, of which one runs at a time, in their order, up to its next layer.
+
+    Every way out of a pass wakes the others: its end, an error, another path through the layers. Where none moves, as a
+    lock of the model may hold one, all are stopped after a while.
 
     Parameters
     ----------
     passes : int
         Number of passes.
+    patience : float
+        Seconds after which passes that do not move are stopped.
 
     Attributes
     ----------
     made : dict of str to Statistics
         Statistics of all batches at each layer.
+    first : dict of str to Moments
+        Moments of the first batch at each layer.
+    error : BaseException or None
+        First error of a pass.
     """
 
-    def __init__(self, passes: int) -> None:
+    def __init__(self, passes: int, patience: float) -> None:
         self.made: dict[str, Statistics] = {}
+        self.first: dict[str, Moments] = {}
+        self.error: BaseException | None = None
+        self._patience = patience
         self._turns = [threading.Semaphore(0) for _ in range(passes)]
         self._here = threading.local()
         self._arrived: list[tuple[str, Moments]] = []
-        self._finished = 0
+        self._done = threading.Event()
+        self._moved = self._finished = 0
         self._stopped = False
 
     def arrive(self, name: str, moments: Moments) -> Statistics:
         """Return the statistics of all batches, once all have arrived at this layer."""
-        if self._stopped or self._finished or name in self.made or (self._arrived and self._arrived[0][0] != name):
-            raise _Left  # a layer is called twice, or passes differ
+        self._moved += 1
+        # After an end, a second call of a layer, or a call of another one, passes differ.
+        if self._finished or name in self.made or (self._arrived and self._arrived[0][0] != name):
+            self._stop()
+        self._leave_if_stopped()
         self._arrived.append((name, moments))
         if len(self._arrived) == len(self._turns):
+            self.first[name] = self._arrived[0][1]
             total = reduce(Moments.merge, (found for _, found in self._arrived))
             self.made[name] = Statistics(total.mean, total.var())
             self._arrived.clear()
@@ -67,11 +81,19 @@ class Lockstep:
             threading.Thread(target=one.run, args=(self._run, k, forward), daemon=True)
             for k, one in enumerate(contexts)
         ]
-        for thread in threads:
-            thread.start()
-        self._turns[0].release()
-        for thread in threads:
-            thread.join()
+        try:
+            for thread in threads:
+                thread.start()
+            self._turns[0].release()
+            before, still = 0, 0
+            while not self._done.wait(self._patience / 4) and still < 4:
+                before, still = self._moved, still + 1 if self._moved == before else 0
+        finally:
+            if not self._done.is_set():
+                self._stop()
+            for thread in threads:
+                if thread.ident is not None:
+                    thread.join(self._patience)
         return not self._stopped
 
     def _run(self, thread: int, forward: Callable[[int], Any]) -> None:
@@ -79,34 +101,33 @@ class Lockstep:
         try:
             self._wait()
             forward(thread)
+            self._moved += 1
             self._finished += 1
             if self._arrived:  # others have come to a layer that this pass does not call
-                raise _Left
-            self._next()
-        except BaseException:  # the core's plain passes raise it again
-            self._stopped = True
-            for turn in self._turns:
-                turn.release()
+                self._stop()
+            elif self._finished == len(self._turns):
+                self._done.set()
+            else:
+                self._next()
+        except _Left:
+            self._stop()
+        except BaseException as error:
+            self.error = self.error or error
+            self._stop()
+
+    def _stop(self) -> None:
+        self._stopped = True
+        for turn in self._turns:
+            turn.release()
+        self._done.set()
 
     def _wait(self) -> None:
         self._turns[self._here.thread].acquire()
+        self._leave_if_stopped()
+
+    def _leave_if_stopped(self) -> None:
         if self._stopped:
             raise _Left
 
     def _next(self) -> None:
         self._turns[(self._here.thread + 1) % len(self._turns)].release()
-
-
-def population(batches: Sequence[Any], run: Callable[[Any, Arrive], Any]) -> dict[str, Statistics] | None:
-    """Return the statistics of all batches along the inference path; None where passes differ, or raise errors.
-
-    Parameters
-    ----------
-    batches : sequence of batches
-        Batches of any size.
-    run : callable (batch, arrive) -> output
-        One pass in evaluation mode, whose layers are normalized by what `arrive` returns.
-    """
-    steps = Lockstep(len(batches))
-    took_one_path = steps.run(lambda k: run(batches[k], steps.arrive))
-    return steps.made if took_one_path else None
