@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from dataclasses import fields, is_dataclass
 from typing import Any
 
@@ -58,7 +58,7 @@ def sliced(tree: Any, index: Any) -> Any:
         return None
     if any(len(shape) == 2 and shape[0] == shape[1] for shape in shapes[1:]):
         return None
-    return _mapped(tree, lambda leaf: leaf[index])
+    return mapped(tree, lambda leaf: leaf[index])
 
 
 def _unsliced(tree: Any, depth: int = 0) -> Iterator[bool]:
@@ -72,15 +72,26 @@ def _unsliced(tree: Any, depth: int = 0) -> Iterator[bool]:
             yield from _unsliced(part, depth + 1)
 
 
-def _mapped(tree: Any, change: Callable[[Any], Any]) -> Any:
-    if is_array(tree):
+def mapped(tree: Any, change: Callable[[Any], Any]) -> Any:
+    """Return a tree of mappings, sequences and dataclasses with every leaf changed.
+
+    >>> mapped({"x": (1, [2, 3])}, lambda leaf: -leaf)
+    {'x': (-1, [-2, -3])}
+    """
+    if is_array(tree) or not (isinstance(tree, Mapping | tuple | list) or is_dataclass(tree)) or isinstance(tree, type):
         return change(tree)
-    parts = {name: _mapped(part, change) for name, part in children(tree)}
-    if isinstance(tree, dict):
-        made = copy.copy(tree)
+    parts = {name: mapped(part, change) for name, part in children(tree)}
+    if isinstance(tree, tuple | list):
+        return type(tree)(*parts.values()) if hasattr(tree, "_fields") else type(tree)(parts.values())
+    made = copy.copy(tree)
+    if isinstance(made, MutableMapping):
         made.update(parts)
-        return made
-    return type(tree)(*parts.values()) if hasattr(tree, "_fields") else type(tree)(parts.values())
+    elif isinstance(made, Mapping):
+        return parts
+    else:
+        for name, part in parts.items():
+            object.__setattr__(made, name, part)
+    return made
 
 
 def chunks(batch: Any, parts: int) -> list[Any] | None:

@@ -9,10 +9,10 @@ from typing import Any
 import jax
 import numpy as np
 
-from bnstats.audit.core.arrays.array_model import ArrayModel
-from bnstats.audit.core.arrays.leaves import as_numpy, mapped
+from bnstats.audit.core.array_model import ArrayModel, as_numpy
 from bnstats.audit.core.copier.references import Handler as CopyHandler
-from bnstats.audit.core.protocol import Layer, Statistics
+from bnstats.audit.core.protocol import Statistics
+from bnstats.audit.core.trees import mapped
 
 
 class FlaxModel(ArrayModel):
@@ -31,12 +31,6 @@ def _as_it_is(x: Any, *_: Any) -> Any:
 
 HANDLERS: dict[type, CopyHandler] = dict.fromkeys((jax.Array, type(jax.jit(abs)), type, ModuleType), _as_it_is)
 """Treatment of types of JAX by the copier: arrays, compiled functions, classes and modules never change."""
-
-
-def described(layer: Any, name: str, statistics: Statistics, calls: int) -> Layer:
-    """Return the description of a layer, whose fields are named as those of Flax's own."""
-    weight, eps = 1 - float(getattr(layer, "momentum", 0.99)), float(getattr(layer, "epsilon", 1e-5))
-    return Layer(name, statistics.mean.size, eps, weight, None, True, calls)
 
 
 def statistics_of(mean: Any, var: Any) -> Statistics:

@@ -9,7 +9,7 @@ from typing import Any
 import jax
 from flax import linen, nnx
 
-from bnstats.audit.core.arrays.array_model import no_device
+from bnstats.audit.core.array_model import no_device
 from bnstats.audit.core.copier.copier import Copier
 from bnstats.audit.core.guard import guarded
 from bnstats.audit.core.protocol import Guard, Model, Statistics

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import fields
 from functools import partial
@@ -11,10 +11,10 @@ from typing import Any
 import jax
 from flax import errors, linen
 
-from bnstats.audit.core.arrays.layer_call import Handler, LayerCall
+from bnstats.audit.core.array_model import Handler, LayerCall
 from bnstats.audit.core.calling import FLAGS, Caller, Forward, in_evaluation, mode_arguments
-from bnstats.audit.core.protocol import Layer, Model, Statistics
-from bnstats.audit.flax.flax_model import FlaxModel, described, name_of, statistics_of
+from bnstats.audit.core.protocol import Statistics
+from bnstats.audit.flax.flax_model import FlaxModel, name_of, statistics_of
 from bnstats.audit.flax.linen_variables import norm_paths, plain, stored, with_statistics
 
 
@@ -24,11 +24,9 @@ class LinenModel(FlaxModel):
     def __init__(
         self, module: linen.Module, variables: Mapping[str, Any], example: Any, forward: Forward | None
     ) -> None:
-        self._module, self._example, self._forward = module, example, forward
-        self._start = self._variables = plain(variables)
-        self._found: dict[str, Any] = {}
+        self._module, self._variables = module, plain(variables)
         self._moved: Mapping[str, Any] = {}
-        super().__init__(example, Caller(forward, type(module).__call__))
+        super().__init__(example, Caller(forward, type(module).__call__), {}, module, self._variables, example, forward)
 
     def run(self, batch: Any, training: bool, handle: Handler) -> Any:
         """Return the model's output, with every call of a layer done by `handle`."""
@@ -40,7 +38,7 @@ class LinenModel(FlaxModel):
                 return next_call(*args, **kwargs)
             if getattr(layer, "axis_name", None) is not None:
                 object.__setattr__(layer, "axis_name", None)  # the copy runs on one device
-            self._found[name_of(path)] = layer
+            self.norms[name_of(path)] = layer
 
             def normalized(statistics: Statistics) -> Any:
                 own = layer.clone(parent=None, name=None, **mode_fields(layer, training=False))
@@ -85,14 +83,6 @@ class LinenModel(FlaxModel):
     def _paths(self) -> Mapping[tuple[str, ...], Mapping[str, Any]]:
         return norm_paths(self._variables.get("batch_stats", {}))
 
-    def described(self, name: str, calls: int) -> Layer:
-        """Return the description of a layer."""
-        return described(self._found[name], name, self.get()[name], calls)
-
-    def all_layers(self) -> Sequence[str]:
-        """Return the names of all batch-norm layers."""
-        return [name_of(path) for path in self._paths]
-
     def get(self) -> dict[str, Statistics]:
         """Return the running statistics of all layers."""
         return {name_of(path): statistics_of(held["mean"], held["var"]) for path, held in self._paths.items()}
@@ -100,10 +90,6 @@ class LinenModel(FlaxModel):
     def set(self, statistics: Mapping[str, Statistics]) -> None:
         """Replace the running statistics of these layers."""
         self._variables = with_statistics(self._variables, statistics)
-
-    def copy(self) -> Model:
-        """Return another private copy."""
-        return LinenModel(self._module, self._start, self._example, self._forward)
 
 
 def mode_fields(module: linen.Module, training: bool) -> dict[str, bool | None]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from threading import get_ident
@@ -12,26 +12,24 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from bnstats.audit.core.arrays.layer_call import Handler, LayerCall
+from bnstats.audit.core.array_model import Handler, LayerCall
 from bnstats.audit.core.calling import Caller, Forward, in_evaluation, mode_arguments
 from bnstats.audit.core.copier.copier import Copier
-from bnstats.audit.core.protocol import Layer, Model, Statistics
-from bnstats.audit.flax.flax_model import HANDLERS, FlaxModel, described, name_of, statistics_of
+from bnstats.audit.core.protocol import Statistics
+from bnstats.audit.flax.flax_model import HANDLERS, FlaxModel, name_of, statistics_of
 
 
 class NNXModel(FlaxModel):
     """A private copy of an NNX module, whose arrays are those of the original: they cannot change."""
 
     def __init__(self, original: nnx.Module, example: Any, forward: Forward | None) -> None:
-        self._original, self._example, self._forward = original, example, forward
         self._model = Copier(HANDLERS).copy(original)
-        self._norms = batch_norms(self._model)
+        norms = batch_norms(self._model)
         self._variables = [part for _, part in nnx.iter_graph(self._model) if isinstance(part, nnx.Variable)]
         self._training: bool | None = None
-        self._handles: dict[int, Handler] = {}
-        for name, layer in self._norms.items():
+        for name, layer in norms.items():
             object.__setattr__(layer, "__class__", self._taken_over(name, type(layer)))
-        super().__init__(example, Caller(forward, type(original).__call__))
+        super().__init__(example, Caller(forward, type(original).__call__), norms, original, example, forward)
 
     def _taken_over(self, name: str, kind: Any) -> type:
         """Return a class for a layer of the copy that hands each call to the pass that runs."""
@@ -64,12 +62,8 @@ class NNXModel(FlaxModel):
             count[...] = jnp.asarray(seed, count[...].dtype)
         call = type(self._model).__call__
         model = partial(self._model, **mode_arguments(call, training))
-        self._handles[get_ident()] = handle
-        try:
-            with jax.disable_jit(self.eager):
-                return self.caller(model, batch)
-        finally:
-            del self._handles[get_ident()]
+        with self.handling(handle), jax.disable_jit(self.eager):
+            return self.caller(model, batch)
 
     @contextmanager
     def restored(self, keep_statistics: bool) -> Iterator[None]:
@@ -83,25 +77,13 @@ class NNXModel(FlaxModel):
                 if not kept and variable[...] is not value:
                     variable[...] = value
 
-    def described(self, name: str, calls: int) -> Layer:
-        """Return the description of a layer."""
-        return described(self._norms[name], name, self.get()[name], calls)
-
-    def all_layers(self) -> Sequence[str]:
-        """Return the names of all batch-norm layers."""
-        return list(self._norms)
-
     def get(self) -> dict[str, Statistics]:
         """Return the running statistics of all layers."""
-        return {name: statistics_of(layer.mean[...], layer.var[...]) for name, layer in self._norms.items()}
+        return {name: statistics_of(layer.mean[...], layer.var[...]) for name, layer in self.norms.items()}
 
     def set(self, statistics: Mapping[str, Statistics]) -> None:
         """Replace the running statistics of these layers."""
-        write(self._norms, statistics)
-
-    def copy(self) -> Model:
-        """Return another private copy."""
-        return NNXModel(self._original, self._example, self._forward)
+        write(self.norms, statistics)
 
 
 def batch_norms(model: nnx.Module) -> dict[str, Any]:

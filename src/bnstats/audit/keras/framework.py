@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
-from bnstats.audit.core.arrays.array_model import no_device
+from bnstats.audit.core.array_model import no_device
 from bnstats.audit.core.guard import guarded
 from bnstats.audit.core.protocol import Guard, Model, Statistics
 from bnstats.audit.keras.copied import copied, copy_handlers

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from bnstats.audit.core.arrays.leaves import as_numpy
+from bnstats.audit.core.array_model import as_numpy
 from bnstats.audit.core.protocol import Statistics
 
 

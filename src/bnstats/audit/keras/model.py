@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from threading import get_ident
@@ -11,11 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from bnstats.audit.core.arrays.array_model import ArrayModel
-from bnstats.audit.core.arrays.layer_call import Handler, LayerCall
-from bnstats.audit.core.arrays.leaves import as_numpy, mapped
+from bnstats.audit.core.array_model import ArrayModel, Handler, LayerCall, as_numpy
 from bnstats.audit.core.calling import Caller, Forward, Given, Takes, in_evaluation
-from bnstats.audit.core.protocol import Layer, Model, Statistics
+from bnstats.audit.core.protocol import Statistics
 from bnstats.audit.keras.copied import copied
 from bnstats.audit.keras.layers import batch_norms, read, write
 
@@ -36,17 +34,15 @@ class KerasModel(ArrayModel):
     convention = "keras"
 
     def __init__(self, original: Any, example: Any, forward: Forward | None) -> None:
-        self._original, self._example, self._forward = original, example, forward
         self._model = copied(original)
-        self._norms = batch_norms(self._model)
-        self._handles: dict[int, Handler] = {}
-        for name, layer in self._norms.items():
+        norms = batch_norms(self._model)
+        for name, layer in norms.items():
             vars(layer)["call"] = self._taken_over(name, layer)
-        running = {id(v) for layer in self._norms.values() for v in (layer.moving_mean, layer.moving_variance)}
+        running = {id(v) for layer in norms.values() for v in (layer.moving_mean, layer.moving_variance)}
         pairs = zip(self._model.variables, original.variables, strict=True)
         self._weights = [(own, users) for own, users in pairs if id(own) not in running and not _is_seed(own)]
         self._seeds = [(v, as_numpy(v.value)) for v in [*self._model.variables, *_global_seed()] if _is_seed(v)]
-        super().__init__(example, Caller(forward, original.call, _first_of_three))
+        super().__init__(example, Caller(forward, original.call, _first_of_three), norms, original, example, forward)
 
     def _taken_over(self, name: str, layer: Any) -> Callable[..., Any]:
         """Return a `call` for a layer of the copy that hands each call to the pass that runs."""
@@ -68,16 +64,12 @@ class KerasModel(ArrayModel):
 
     def run(self, batch: Any, training: bool, handle: Handler) -> Any:
         """Return the model's output, with every call of a layer done by `handle`."""
-        self._handles[get_ident()] = handle
         model = partial(self._model, training=training)
         noise = self.seed_of(batch, training)
         for state, kept in self._seeds:
             state.assign(np.array([kept[0], noise]))
-        try:
-            with _eagerly(self.eager, noise):
-                return self.caller(model, batch)
-        finally:
-            del self._handles[get_ident()]
+        with self.handling(handle), _eagerly(self.eager, noise):
+            return self.caller(model, batch)
 
     @contextmanager
     def restored(self, keep_statistics: bool) -> Iterator[None]:
@@ -95,32 +87,13 @@ class KerasModel(ArrayModel):
             for state, kept in self._seeds:
                 state.assign(kept)
 
-    def described(self, name: str, calls: int) -> Layer:
-        """Return the description of a layer."""
-        layer = self._norms[name]
-        weight = 1 - float(getattr(layer, "momentum", 0.99))
-        eps = float(getattr(layer, "epsilon", 1e-3))
-        return Layer(name, int(layer.moving_mean.shape[0]), eps, weight, None, True, calls)
-
-    def all_layers(self) -> Sequence[str]:
-        """Return the names of all batch-norm layers."""
-        return list(self._norms)
-
     def get(self) -> dict[str, Statistics]:
         """Return the running statistics of all layers."""
-        return read(self._norms)
+        return read(self.norms)
 
     def set(self, statistics: Mapping[str, Statistics]) -> None:
         """Replace the running statistics of these layers."""
-        write(self._norms, statistics)
-
-    def own(self, batch: Any) -> Any:
-        """Return a copy of a batch, with NumPy arrays."""
-        return mapped(batch, as_numpy)
-
-    def copy(self) -> Model:
-        """Return another private copy."""
-        return KerasModel(self._original, self._example, self._forward)
+        write(self.norms, statistics)
 
 
 def _first_of_three(batch: Any, _: Takes) -> Given:

@@ -3,24 +3,85 @@
 from __future__ import annotations
 
 import time
+import zlib
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from threading import get_ident
 from typing import Any
 
+import numpy as np
+
 from bnstats._checks.values import shown
-from bnstats.audit.core.arrays.layer_call import Handler, LayerCall
-from bnstats.audit.core.arrays.leaves import as_numpy, mapped, noise_seed
 from bnstats.audit.core.calling import Caller
 from bnstats.audit.core.lockstep import Lockstep
-from bnstats.audit.core.protocol import Layer, Mode, Statistics
+from bnstats.audit.core.protocol import Layer, Mode, Model, Statistics
+from bnstats.audit.core.trees import mapped
+from bnstats.statistics.conventions import CONVENTIONS
 from bnstats.statistics.moments import Moments
+
+
+@dataclass(frozen=True)
+class LayerCall:
+    """One call of a batch-norm layer in a forward pass.
+
+    Attributes
+    ----------
+    layer : str
+        Name of the layer.
+    x : array
+        Input of the layer.
+    axis : int or sequence of int
+        Axes of the channels.
+    mask : array or None
+        True for the positions that are data.
+    own : callable () -> output
+        Does what the layer does in this pass.
+    normalized : callable (Statistics) -> output
+        Normalizes the input by these statistics.
+    """
+
+    layer: str
+    x: Any
+    axis: int | Sequence[int]
+    mask: Any
+    own: Callable[[], Any]
+    normalized: Callable[[Statistics], Any]
+
+    def moments(self) -> Moments:
+        """Return count, mean and sum of squared deviations of each channel."""
+        x = np.asarray(self.x, np.float64)
+        axes = sorted(axis % x.ndim for axis in ([self.axis] if isinstance(self.axis, int) else self.axis))
+        last = [*range(-len(axes), 0)]
+        x, channels = np.moveaxis(x, axes, last), int(np.prod([x.shape[axis] for axis in axes]))
+        rows = x.reshape(-1, channels)
+        if self.mask is not None:
+            mask = np.asarray(self.mask, bool)
+            mask = mask[..., None] if mask.ndim < x.ndim else np.moveaxis(mask, axes, last)
+            rows = rows[np.broadcast_to(mask, x.shape).reshape(-1, channels).any(axis=1)]
+        return Moments.of(rows, axis=0)
+
+
+Handler = Callable[[LayerCall], Any]
 
 
 class ArrayModel(ABC):
     """A private copy that is run batch by batch, and whose layers hand over their inputs.
 
     A subclass runs the model, reads and writes running statistics, and puts everything else back.
+
+    Parameters
+    ----------
+    example : batch
+        Batch that the copy is tried on.
+    caller : Caller
+        Calls the model with a batch.
+    norms : dict of str to layer
+        Layers by their names, at the latest once a pass has called them; their fields are named as those of Keras and
+        Flax.
+    given : object
+        Arguments that make another copy.
     """
 
     convention: str
@@ -28,12 +89,13 @@ class ArrayModel(ABC):
     eager = False
     """True for a model that JAX compiles in parts, whose layers then see no numbers; its passes compile nothing."""
 
-    def __init__(self, example: Any, caller: Caller) -> None:
-        self.caller, start = caller, time.monotonic()
+    def __init__(self, example: Any, caller: Caller, norms: dict[str, Any], *given: Any) -> None:
+        self.caller, self.norms, self._given, start = caller, norms, given, time.monotonic()
+        self._handles: dict[int, Handler] = {}
         called = caller.tried(example, lambda: self._try(example))
         self._patience = 2 + 20 * (time.monotonic() - start)
         self.layers: Sequence[Layer] = [self.described(name, calls) for name, calls in called.items()]
-        self.never_called: Sequence[str] = [name for name in self.all_layers() if name not in called]
+        self.never_called: Sequence[str] = [name for name in self.get() if name not in called]
 
     def _try(self, example: Any) -> dict[str, int]:
         """Run a pass of both modes; return the calls of each layer in training mode, in order."""
@@ -54,14 +116,6 @@ class ArrayModel(ABC):
         """Return a context that puts back what a pass moves: weights, seeds and, unless kept, running statistics."""
 
     @abstractmethod
-    def described(self, name: str, calls: int) -> Layer:
-        """Return the description of a layer."""
-
-    @abstractmethod
-    def all_layers(self) -> Sequence[str]:
-        """Return the names of all layers that keep running statistics."""
-
-    @abstractmethod
     def get(self) -> dict[str, Statistics]:
         """Return the running statistics of all layers."""
 
@@ -69,9 +123,29 @@ class ArrayModel(ABC):
     def set(self, statistics: Mapping[str, Statistics]) -> None:
         """Replace the running statistics of these layers."""
 
-    @abstractmethod
     def own(self, batch: Any) -> Any:
-        """Return a copy of a batch, as this framework takes it."""
+        """Return a copy of a batch, with NumPy arrays."""
+        return mapped(batch, as_numpy)
+
+    def copy(self) -> Model:
+        """Return another private copy."""
+        another: Model = type(self)(*self._given)
+        return another
+
+    def described(self, name: str, calls: int) -> Layer:
+        """Return the description of a layer."""
+        layer, usual = self.norms[name], CONVENTIONS[self.convention]
+        weight, eps = 1 - float(getattr(layer, "momentum", 0.99)), float(getattr(layer, "epsilon", usual.eps))
+        return Layer(name, self.get()[name].mean.size, eps, weight, None, True, calls)
+
+    @contextmanager
+    def handling(self, handle: Handler) -> Iterator[None]:
+        """Let calls of layers in this thread, which runs one pass at a time, be done by `handle`."""
+        self._handles[get_ident()] = handle
+        try:
+            yield
+        finally:
+            del self._handles[get_ident()]
 
     def seed_of(self, batch: Any, training: bool) -> int:
         """Return a seed for the random numbers of a pass: in training mode, the same whenever the batch is the same.
@@ -132,6 +206,27 @@ class ArrayModel(ABC):
 
         with self.restored(keep_statistics):
             return self.run(self.own(batch), mode == "train", handle)
+
+
+def as_numpy(leaf: Any) -> Any:
+    """Return a copy of an array of any framework as a NumPy array; other objects as they are."""
+    if hasattr(leaf, "detach"):  # a tensor of PyTorch, on any device
+        leaf = leaf.detach().cpu()
+        leaf = (leaf.float() if "bfloat16" in str(leaf.dtype) else leaf).numpy()
+    return np.array(leaf) if hasattr(leaf, "__array__") else leaf
+
+
+def noise_seed(batch: Any) -> int:
+    """Return a seed from the numbers of a batch."""
+    seen = [0]
+
+    def add(leaf: Any) -> Any:
+        if isinstance(leaf := as_numpy(leaf), np.ndarray) and not leaf.dtype.hasobject:
+            seen[0] = zlib.crc32(leaf.tobytes(), seen[0])
+        return leaf
+
+    mapped(batch, add)
+    return seen[0] & 0x7FFFFFFF
 
 
 def no_device(device: Any) -> None:
