@@ -218,3 +218,15 @@ def test_a_network_without_batch_norm_is_refused_in_a_sentence() -> None:
 def test_the_main_output_is_found(wrap: Callable[[Any], Any]) -> None:
     report = audit(lost(), batches(12, 32, 5), forward=lambda model, batch: wrap(model(batch[0])))
     assert report.cause == "never_updated"
+
+
+def test_labels_of_a_regression_are_not_used_and_it_is_said() -> None:
+    def noted(loader: Loader, **options: Any) -> bool:
+        return any("real numbers" in note for note in audit(damage.sound(), loader, **options).notes)
+
+    rows = [(x, x[:, :4] * 0.5) for x, _ in batches(12, 32, 5)]
+    assert noted(rows)
+    assert not noted(rows, score=lambda output, batch: -((output - batch[-1]) ** 2).mean(1))
+    assert not noted([x[:, :8] for x, _ in rows])
+    assert not noted([(x, np.ones(len(x))) for x, _ in rows]), "one number a row, four outputs"
+    assert not noted(batches(12, 32, 5))

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from bnstats.audit.core.judging.case import Case, batch_outputs
 from bnstats.audit.core.judging.tables import channel_table, gap_table, layer_table, score_table
 from bnstats.audit.core.judging.verdict import judge
@@ -14,7 +16,7 @@ from bnstats.audit.core.protocol import Framework, Mode, Model
 from bnstats.audit.core.reading import Reader
 from bnstats.audit.core.result import Audit
 from bnstats.audit.core.scoring.intervals import FEWEST_BATCHES, by_batch
-from bnstats.audit.core.scoring.outputs import float_leaves, labels_of
+from bnstats.audit.core.scoring.outputs import float_leaves, labels_of, main_output
 from bnstats.audit.core.scoring.scorers import (
     Distance,
     OwnMetric,
@@ -25,11 +27,15 @@ from bnstats.audit.core.scoring.scorers import (
     spreads,
 )
 from bnstats.audit.core.scoring.trial import Fold, Trial, count, evaluated, halves
-from bnstats.audit.core.trees import chunks, rows_of
+from bnstats.audit.core.trees import children, chunks, is_array, rows_of
 from bnstats.statistics.norm_borders import EFFECT
 
 # A single batch is cut into two if it has at least so many rows.
 FEWEST_ROWS = 8
+REGRESSION = (
+    "Labels are real numbers, which no score uses by itself. For squared errors, give "
+    "score=lambda output, batch: -((output - batch[-1]) ** 2).reshape(len(output), -1).mean(1)."
+)
 
 
 @dataclass(frozen=True)
@@ -117,7 +123,8 @@ def case_of(
         held, folds = test, [Fold(tuple(range(len(batches))), tuple(range(len(test))))]
     train, still = _observed(model, batches, "train"), _observed(model, batches, "batch")
     trial = Trial(model, held, folds, ())
-    trial.scorers, unpredicted = _scorers(model, held, options)
+    trial.scorers, unpredicted, said = _scorers(model, held, options)
+    notes += said
     return Case(model, batches, train, still, trial, live, test, options.effect, options.seed, unpredicted), notes
 
 
@@ -143,8 +150,8 @@ def _observed(model: Model, batches: Sequence[Any], mode: Mode) -> list[Seen]:
     return found
 
 
-def _scorers(model: Model, held: Sequence[Any], options: Options) -> tuple[list[Scorer], bool]:
-    """Return the scorer that decides and the user's metric, and whether labels fit that outputs do not predict."""
+def _scorers(model: Model, held: Sequence[Any], options: Options) -> tuple[list[Scorer], bool, tuple[str, ...]]:
+    """Return the scorer that decides and the user's metric, whether labels fit but are not predicted, and notes."""
     evaluation = [evaluated(model.eval_pass, batch, k) for k, batch in enumerate(held)]
     batch = batch_outputs(model, held)
     found: list[Scorer] = []
@@ -158,10 +165,21 @@ def _scorers(model: Model, held: Sequence[Any], options: Options) -> tuple[list[
         unpredicted = fits and likelihood is None
     if options.metric is not None:
         found.append(OwnMetric(model, held, options.metric, labels_of, metric_name(options.metric)))
+    notes: tuple[str, ...] = ()
     if not found:
+        notes = (REGRESSION,) if _are_numbers(model.to_numpy(held[0]), model.to_numpy(evaluation[0])) else ()
         reference = [float_leaves(model.to_numpy(batch.get(k, evaluation[k]))) for k in range(len(held))]
         found.append(Distance(model, reference, spreads(reference)))
-    return found, unpredicted
+    return found, unpredicted, notes
+
+
+def _are_numbers(batch: Any, output: Any) -> bool:
+    """Return True if the labels of a batch are real numbers, one for each of the output's."""
+    out, y = main_output(output), labels_of(batch)
+    if out is None or not is_array(y) or len(children(batch)) < 2:
+        return False
+    y = np.asarray(y)
+    return y.dtype.kind == "f" and y.shape[:1] == out.shape[:1] and y.size == out.size
 
 
 def _notes(case: Case, model: Model) -> list[str]:

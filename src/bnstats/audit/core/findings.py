@@ -63,46 +63,7 @@ class Fix:
 
 @dataclass(frozen=True, eq=False)
 class Findings:
-    """A model's batch-norm statistics, judged on batches that no statistics were made from.
-
-    Attributes
-    ----------
-    verdict : str
-        "fine", "off" or "not_judged".
-    cause : str or None
-        One of `CAUSES`; None if no cause has both its own evidence and a fix that closes half of the gap.
-    reason : str
-        Plain sentences with the evidence.
-    fix : Fix or None
-        What to do; None if nothing helped, or nothing is needed.
-    scores : DataFrame
-        One row per metric and kind of statistics (running, averaged, without_noise, population, batch, ...):
-        statistics, metric, value, low, high, gain, gain_low, gain_high. A gain is over the running statistics, above 0
-        if better. The metric that decides comes first, or the user's own metric if there is one.
-    gap : DataFrame
-        One row per step from running to batch statistics: step, gain, low, high, in the unit of the deciding metric.
-    layers : DataFrame
-        One row per layer, in the order of the forward pass: layer, channels, calls, eps, tracks, declared_weight,
-        measured_weight, updates, start_weight, at_start, frozen, dead (channels), p_running, p_averaged, p_pooled,
-        p_population, distance (displacement from population statistics, in standard deviations of normalized values).
-    channels : DataFrame
-        One row per layer and channel: layer, channel, running_mean, running_var, averaged_mean, averaged_var,
-        population_mean, population_var, dead.
-    evidence : dict
-        Numbers behind the reason.
-    notes : tuple of str
-        Sentences: dead channels, layers never called, what was shared with the original, what was put back.
-    rows : int
-        Rows that were scored.
-    batches : int
-        Batches that were scored.
-    unit : str
-        Unit of gains: "nats", "outputs' variance", or the name of the metric or score.
-    effect : float
-        Largest gain that "fine" excludes, in this unit.
-    framework : str
-        Name of the framework.
-    """
+    """What reports say, as data; `bnstats.results.Audit` describes each attribute."""
 
     verdict: Verdict
     cause: str | None
