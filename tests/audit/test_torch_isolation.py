@@ -342,6 +342,69 @@ def test_a_copy_can_be_trained() -> None:
     assert not torch.equal(new.first.weight_orig, model.first.weight_orig)
 
 
+# ---- the guard of the original
+
+
+def of_all_kinds() -> nn.Module:
+    """Its last bias has a gradient; a list, an array of numbers and one of objects are attributes."""
+    model = made("plain")
+    model(batches()[0]).sum().backward()
+    model.first.weight.grad = None
+    model.log, model.numbers, model.objects = [1], np.arange(3.0), np.array([[1], None], dtype=object)
+    return model
+
+
+def rebind(model: Any) -> None:
+    model.last.weight.data = torch.zeros_like(model.last.weight)
+
+
+def write_numbers(model: Any) -> None:
+    model.numbers[1] = 7
+
+
+def replace_object(model: Any) -> None:
+    model.objects[0] = "other"
+
+
+TOUCHED: dict[str, tuple[Any, str]] = {
+    "other memory": (rebind, "last.weight"),
+    "no gradient": (lambda model: model.last.weight.requires_grad_(False), "last.weight"),
+    "a gradient": (
+        lambda model: setattr(model.first.weight, "grad", torch.ones_like(model.first.weight)),
+        "first.weight",
+    ),
+    "another gradient": (lambda model: setattr(model.last.bias, "grad", None), "last.bias"),
+    "an attribute": (lambda model: setattr(model, "new", 1), "model"),
+    "a list": (lambda model: model.log.append(2), "log"),
+    "an array": (write_numbers, "numbers"),
+    "an array of objects": (replace_object, "objects"),
+    "a hook": (lambda model: model.last.register_forward_hook(lambda *_: None), "last._forward_hooks"),
+    "written and back": (lambda model: model.last.weight.add_(1).sub_(1), "last.weight"),
+}
+
+
+@pytest.mark.parametrize("change", TOUCHED)
+def test_what_changes_in_the_original_is_put_back_and_said(change: str) -> None:
+    model = of_all_kinds()
+    with torch.no_grad():
+        model.last.weight.fill_(0.5)  # so that adding one and taking it away is exact
+    before, gradient = everything(model), model.last.bias.grad
+    touch, path = TOUCHED[change]
+    with FRAMEWORK.guarded(model, [], 0) as guard, torch.no_grad():
+        touch(model)
+    assert path in guard.changed
+    assert everything(model) == before
+    assert model.last.bias.grad is gradient
+
+
+@pytest.mark.parametrize("name", ["first.weight", "norm.running_mean"])
+def test_values_that_cannot_be_put_back_are_told_as_an_error(name: str) -> None:
+    model = of_all_kinds()
+    message = f"{name} of the original, which could not be put back"
+    with pytest.raises(RuntimeError, match=message), FRAMEWORK.guarded(model, [], 0), torch.no_grad():
+        model.state_dict()[name].add_(1)
+
+
 # ---- refused
 
 

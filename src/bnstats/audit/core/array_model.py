@@ -95,7 +95,7 @@ class ArrayModel(ABC):
         called = caller.tried(example, lambda: self._try(example))
         self._patience = 2 + 20 * (time.monotonic() - start)
         self.layers: Sequence[Layer] = [self.described(name, calls) for name, calls in called.items()]
-        self.never_called: Sequence[str] = [name for name in self.get() if name not in called]
+        self.never_called: Sequence[str] = [name for name in {**self.norms, **self.get()} if name not in called]
 
     def _try(self, example: Any) -> dict[str, int]:
         """Run a pass of both modes; return the calls of each layer in training mode, in order."""

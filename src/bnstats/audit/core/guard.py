@@ -1,8 +1,8 @@
-"""A fingerprint of the user's model before and after, for frameworks whose arrays cannot change."""
+"""A fingerprint of the user's model before and after, and what changed between them put back."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,7 +14,7 @@ from bnstats.audit.core.random_state import random_state
 
 
 class ReferenceGuard:
-    """References of an object; see `bnstats.audit.core.protocol.Guard`.
+    """References of an object, and copies of its NumPy arrays; see `bnstats.audit.core.protocol.Guard`.
 
     Parameters
     ----------
@@ -27,39 +27,47 @@ class ReferenceGuard:
     ----------
     shared : list of str
         Paths of objects that copies share with the model.
-    changed : list of str
-        Paths of what changed and was put back.
+    leaves : list of (array, copy, path)
+        Arrays of the model.
     """
 
     def __init__(self, model: Any, handlers: Mapping[type, Handler]) -> None:
         copier = Copier(handlers)
         copier.copy(model)
         self.shared: Sequence[str] = list(dict.fromkeys(copier.shared))
-        self.changed: list[str] = []
+        self.leaves = copier.leaves
+        self._changed: dict[str, None] = {}
         self._containers = [(c.kind, c.source, c.kind.look(c.source), c.path) for c in copier.changeable]
-        self._arrays = copier.leaves
+
+    @property
+    def changed(self) -> Sequence[str]:
+        """Return the paths of what changed in the original and was put back."""
+        return list(self._changed)
+
+    def note(self, path: str) -> None:
+        """Remember that something of the original changed and was put back."""
+        self._changed[path or "model"] = None
 
     def close(self) -> None:
         """Put back what changed."""
-        found: dict[str, None] = {}
         for kind, source, held, path in self._containers:
             if not kind.same(source, held):
                 kind.put(source, held)
-                found[path or "model"] = None
-        for source, kept, path in self._arrays:
-            if source.tobytes() != kept.tobytes():
+                self.note(path)
+        for source, kept, path in self.leaves:
+            if isinstance(source, np.ndarray) and source.tobytes() != kept.tobytes():
                 np.copyto(source, kept)
-                found[path or "model"] = None
-        self.changed += found
+                self.note(path)
+
+
+Made = Callable[[], ReferenceGuard]
 
 
 @contextmanager
-def guarded(
-    model: Any, handlers: Mapping[type, Handler], loaders: Sequence[Any], seed: int
-) -> Iterator[ReferenceGuard]:
+def guarded(make: Made, loaders: Sequence[Any], seed: int) -> Iterator[ReferenceGuard]:
     """Keep random state and loaders' generators, and guard a model."""
     with random_state(loaders, seed):
-        guard = ReferenceGuard(model, handlers)
+        guard = make()
         try:
             yield guard
         finally:

@@ -11,7 +11,7 @@ from flax import linen, nnx
 
 from bnstats.audit.core.array_model import no_device
 from bnstats.audit.core.copier.copier import Copier
-from bnstats.audit.core.guard import guarded
+from bnstats.audit.core.guard import ReferenceGuard, guarded
 from bnstats.audit.core.protocol import Guard, Model, Statistics
 from bnstats.audit.flax.flax_model import HANDLERS
 from bnstats.audit.flax.linen_model import LinenModel
@@ -62,7 +62,7 @@ class Flax:
 
     def guarded(self, model: Any, loaders: Sequence[Any], seed: int) -> AbstractContextManager[Guard]:
         """Return a context that keeps random state and guards the original."""
-        return guarded(model, HANDLERS, loaders, seed)
+        return guarded(lambda: ReferenceGuard(model, HANDLERS), loaders, seed)
 
     def copied(self, model: Any) -> Any:
         """Return a copy with arrays of its own, as training may give the memory of arrays to new ones."""

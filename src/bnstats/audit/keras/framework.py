@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from bnstats.audit.core.array_model import no_device
-from bnstats.audit.core.guard import guarded
+from bnstats.audit.core.guard import ReferenceGuard, guarded
 from bnstats.audit.core.protocol import Guard, Model, Statistics
 from bnstats.audit.keras.copied import copied, copy_handlers
 from bnstats.audit.keras.layers import batch_norms, write
@@ -42,10 +42,10 @@ class Keras:
     def guarded(self, model: Any, loaders: Sequence[Any], seed: int) -> AbstractContextManager[Guard]:
         """Return a context that keeps random state and guards the original."""
         if "torch" in sys.modules and isinstance(model, sys.modules["torch"].nn.Module):
-            from bnstats.audit.torch import guard
+            from bnstats.audit.torch.guard import OriginalGuard
 
-            return guard.guarded(model, loaders, seed)
-        return guarded(model, copy_handlers(), loaders, seed)
+            return guarded(lambda: OriginalGuard(model), loaders, seed)
+        return guarded(lambda: ReferenceGuard(model, copy_handlers()), loaders, seed)
 
     def copied(self, model: Any) -> Any:
         """Return a copy of the user's model that can be used and trained as the original."""
