@@ -130,6 +130,7 @@ def test_running_says_how_far_off_the_last_step_is() -> None:
         assert (error, bias) == pytest.approx(expected, rel=0.02, abs=0.006)
     cumulative = line_with(running, "momentum 1/t", "running mean")
     assert "nan" not in cumulative
+    assert "from step" not in cumulative
     heavy = bn.measure_running("t3", batch_size=8, steps=50, precision=None, max_replicates=2048)
     line = line_with(heavy, "running variance")
     assert "the median absolute error of the running variance" in line

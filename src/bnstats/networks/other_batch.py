@@ -123,8 +123,8 @@ class OtherBatch(Normalizer):
     >>> import bnstats as bn
     >>> other = bn.normalizers.OtherBatch(rows=4, others=4)
     >>> m = bn.measure_mismatch("digits", normalizers=other, batch_sizes=8, steps=200, max_replicates=2, precision=None)
-    >>> m.table["normalizer"].unique()
-    array(["OtherBatch(rows=4, others=4, kind='plain')"], dtype=object)
+    >>> m.table["normalizer"].iloc[0]
+    "OtherBatch(rows=4, others=4, kind='plain')"
     """
 
     name = "other batch"

@@ -73,7 +73,8 @@ class Running(Result):
             off = f"{percent_with_error(last['value'] / unit, last['mcse'] / unit)} % of {of}"
             biased = f", bias {percent_with_error(bias['value'] / unit, bias['mcse'] / unit)} %" if exists else ""
             far = np.flatnonzero(errors["value"].to_numpy(float) > NEAR * last["value"])
-            near = f"; at most {NEAR:g} times that from step {errors['step'].iloc[far[-1] + 1]} on" if far.size else ""
+            later = far.size > 0 and far[-1] + 2 < len(errors)  # near before the last step, and not from the first
+            near = f"; at most {NEAR:g} times that from step {errors['step'].iloc[far[-1] + 1]} on" if later else ""
             weight = "1/t" if np.isnan(momentum) else short(momentum)
             lines.append(
                 f"{convention}, momentum {weight}: after {last['step']} steps, the {ERRORS[exists]} of the running "
