@@ -322,6 +322,7 @@ BY_CALL: dict[str, dict[str, Callable[[], Any]]] = {
     },
     **{f"corrections.Fitted.{method}": {"keep": lambda: ROWS[:, 1].copy()} for method in ("apply", "adapt")},
     **{f"effects.{kind}.of": {"source": lambda: "trend"} for kind in EFFECTS},
+    "normalizers.OtherBatch": {"rows": lambda: 4, "others": lambda: 4, "kind": lambda: "plain"},
     "Gaussians": {"rows": lambda: 60, "test_rows": lambda: 20, "inputs": lambda: 4, "classes": lambda: 2},
     **{
         f"networks.Network.{method}": {
@@ -454,6 +455,7 @@ OBJECTS: dict[str, Callable[[], Any]] = {
     **{f"effects.{type(effect).__name__}": partial(replace, effect) for effect in NAMED_EFFECTS.values()},
     "effects.Mixture": lambda: bn.effects.Mixture(bn.effects.Trend()),
     "normalizers.Normalizer": lambda: bn.normalizers.Layer(),
+    "normalizers.OtherBatch": lambda: bn.normalizers.OtherBatch(4, 4),
     "results.Convergence": lambda: result("measure_convergence"),
     "results.Running": lambda: result("measure_running"),
     "results.Information": lambda: result("measure_information"),
