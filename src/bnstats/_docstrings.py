@@ -27,7 +27,7 @@ def describe_parameters(**parameters: str) -> Callable[[type[T]], type[T]]:
 
     Examples
     --------
-    >>> @describe_parameters(n="int\\nNumber of values.")
+    >>> @describe_parameters(n="int\nNumber of values.")
     ... class Rule:
     ...     def draw(self, n):
     ...         '''Draw values.
@@ -36,7 +36,7 @@ def describe_parameters(**parameters: str) -> Callable[[type[T]], type[T]]:
     ...         -------
     ...         array
     ...         '''
-    >>> print(Rule.draw.__doc__)
+    >>> print(Rule.draw.__doc__.rstrip())
     Draw values.
     <BLANKLINE>
     Parameters
@@ -52,7 +52,7 @@ def describe_parameters(**parameters: str) -> Callable[[type[T]], type[T]]:
     def decorate(kind: type[T]) -> type[T]:
         for name, member in vars(kind).items():
             if not name.startswith("_") and isinstance(member, FunctionType) and member.__doc__:
-                member.__doc__ = _completed(inspect.cleandoc(member.__doc__), member, parameters)
+                member.__doc__ = _completed(inspect.cleandoc(member.__doc__), member, parameters) + "\n"
         return kind
 
     return decorate
