@@ -291,6 +291,7 @@ SETTINGS = tuple(
         "chapters of 32 blocks",
         "15 digits",
         "an interval of 95 %",
+        "one-sided 95 % interval",
         "replicates of shape 0.5 with a control variate, at 500 replicates",
         "errors with t = 1.96",
         "n p > 4 (1 − p)",

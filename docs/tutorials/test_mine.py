@@ -1,4 +1,4 @@
-"""Tests of random functions of one's own, which `pytest --bnstats test_mine.py` runs as they stand."""
+"""Tests of random functions of one's own; `pytest --bnstats test_mine.py` runs them."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Tests of estimates, each with a known rate of false alarms; `pytest` runs them as they stand."""
+"""Tests of estimates, each with a known rate of false alarms; `pytest` runs them."""
 
 import numpy as np
 import pytest

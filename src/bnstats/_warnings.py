@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 from bnstats._checks.terminal import escaped, escaped_lines
 
-_PACKAGE = __name__.partition(".")[0]
+# Frames that are not the user's: context managers end in contextlib's.
+_NOT_THE_USER = (__name__.partition(".")[0], "contextlib")
 # Maximum rows in a warning.
 SHOWN = 5
 _FILTERS = RLock()
@@ -37,7 +38,7 @@ def notify(message: str, category: type[Warning] = UserWarning) -> None:
         held.append(message)
         return
     frame, level = sys._getframe(1), 2
-    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] == _PACKAGE:
+    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] in _NOT_THE_USER:
         frame, level = frame.f_back, level + 1
     warnings.warn(escaped_lines(message), category, stacklevel=level)
 

@@ -170,9 +170,9 @@ def graph_network() -> Any:
 
 
 def scripted_inside() -> Any:
+    network = graph_network()
     import torch
 
-    network = graph_network()
     network.first = torch.jit.script(network.first)
     return network
 

@@ -19,7 +19,8 @@ def test_the_template_runs_as_it_is(
     assert main(["new", "study", "my_study"]) == 0
     assert "python my_study.py" in capsys.readouterr().out
     done = subprocess.run([sys.executable, "my_study.py"], capture_output=True, text=True, check=True)
-    assert "covered: from" in done.stdout
+    assert "Simulation: 18 numbers." in done.stdout
+    assert "covered" in done.stdout
     table = pd.read_csv("my_study.csv")
     assert set(table["summary"]) == {"bias", "se", "coverage", "mean", "rejection_rate", "failure_rate"}
     assert Path("my_study.png").stat().st_size > 1000

@@ -42,7 +42,7 @@ def test_files_give_the_numbers_of_the_function(program: str, tmp_path: Path) ->
 def test_two_methods_are_compared(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["summarize", str(FILE), *NAMED, "--compare", "mean", "trimmed", "--measures", "bias"]) == 0
     printed = capsys.readouterr().out
-    assert "bias: from" in printed
+    assert "bias, method mean: " in printed
     assert "mean less trimmed:" in printed
     assert printed.count("True") == 2
 

@@ -165,7 +165,7 @@ def commands() -> Iterator[tuple[str, str]]:
     """Where it stands, and a command: of the shell blocks, and in running text those that begin as commands do."""
     for block in blocks():
         if block.kind == "sh":
-            for line in block.text.splitlines():
+            for line in block.text.replace("\\\n", " ").splitlines():
                 for command in re.split("&&|;", line.partition("#")[0]):
                     if command.strip():
                         yield str(block), command.strip()

@@ -148,12 +148,12 @@ def test_standardized_errors_of_layers_are_near_1_on_independent_batches(schedul
     So the borders of 0.9 and 1.1 are some eight of them away, and noise of half the batch size is refused.
     """
     found = [watched(schedule, every=every, seed=seed) for seed in range(3)]
-    ratios = np.concatenate([truth / engine.measures().noise for engine, truth in found])
+    ratios = np.concatenate([truth / engine.check().measures.noise for engine, truth in found])
     assert 0.9 < np.sqrt(np.mean(ratios**2)) < 1.1
     assert np.sqrt(np.mean(ratios**2)) > 1.1 / math.sqrt(2)
-    z = np.concatenate([engine.measures().lag_z for engine, _ in found])
+    z = np.concatenate([engine.check().measures.lag_z for engine, _ in found])
     assert np.sqrt(np.mean(z**2)) < 1.3
-    n_eff = np.concatenate([engine.measures().n_eff for engine, _ in found])
+    n_eff = np.concatenate([engine.check().measures.n_eff for engine, _ in found])
     assert np.median(n_eff) == pytest.approx(16, rel=0.15)
 
 
@@ -161,8 +161,8 @@ def test_noise_of_epochs_without_replacement_is_smaller():
     """At an epoch's end about half the noise is left; independent batches are refused (a ratio below 0.8)."""
     found = [watched([0.1] * 111, per_epoch=37, size=8, seed=seed, layers=30) for seed in range(3)]
     truth = np.sqrt(np.mean([truth**2 for _, truth in found]))
-    noise = np.sqrt(np.mean([engine.measures().noise ** 2 for engine, _ in found]))
-    independent = np.sqrt(np.mean([engine.state.noise[0] * engine.measures().unit for engine, _ in found]))
+    noise = np.sqrt(np.mean([engine.check().measures.noise ** 2 for engine, _ in found]))
+    independent = np.sqrt(np.mean([engine.state.noise[0] * engine.check().measures.unit for engine, _ in found]))
     assert truth / noise == pytest.approx(1, abs=0.1)
     assert truth / independent < 0.8
 
@@ -171,10 +171,12 @@ def test_noise_of_epochs_without_replacement_is_smaller():
 def test_lag_under_drift_is_what_the_buffers_lag(every):
     """Buffers lag by d/a after the step: 0.2 sd here. Successive differences alone would call it noise at 50."""
     engine, truth = watched([0.1] * 300, drift=0.02, size=64, layers=4, every=every)
-    lag = engine.measures().lag
+    lag = engine.check().measures.lag
     assert np.sqrt(np.mean(lag**2)) == pytest.approx(0.2, abs=0.03)
-    assert np.sqrt(np.mean(engine.measures().displacement ** 2)) == pytest.approx(np.sqrt(np.mean(truth**2)), rel=0.15)
-    assert (engine.measures().lag_z > 3).all()
+    assert np.sqrt(np.mean(engine.check().measures.displacement ** 2)) == pytest.approx(
+        np.sqrt(np.mean(truth**2)), rel=0.15
+    )
+    assert (engine.check().measures.lag_z > 3).all()
 
 
 def test_start_values_are_seen_while_they_weigh():
@@ -187,7 +189,7 @@ def test_start_values_are_seen_while_they_weigh():
         x = rng.normal(3, 1, size=(64, 64))
         buffers.follow(x.mean(axis=0)[None], x.var(axis=0, ddof=1)[None], 0.01)
         read(shifted, buffers, 0.01)
-    assert shifted.measures().displacement == pytest.approx(buffers.displacement(3.0), rel=0.1)
+    assert shifted.check().measures.displacement == pytest.approx(buffers.displacement(3.0), rel=0.1)
     assert truth.max() < 0.05 < 1.5 < buffers.displacement(3.0)[0]
 
 

@@ -359,9 +359,9 @@ def test_a_store_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.Monkey
     trained: list[int] = []
     original = Trained.of
 
-    def counted(*args: Any) -> Trained:
-        trained.append(args[3])
-        return original(*args)
+    def counted(**given: Any) -> Trained:
+        trained.append(given["batch_size"])
+        return original(**given)
 
     monkeypatch.setattr(Trained, "of", staticmethod(counted))
     again = table(store=path, batch_sizes=[4, 8])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
@@ -27,10 +27,10 @@ class Statistics:
     mean: tuple[Float32Array, ...]
     var: tuple[Float32Array, ...]
 
-    @classmethod
-    def of_layers(cls, layers: Iterable[tuple[RealArray, RealArray]]) -> Self:
-        """Return the statistics with this mean and variance of each layer."""
-        return cls(*zip(*layers, strict=True))
+
+def statistics_of_layers(layers: Iterable[tuple[RealArray, RealArray]]) -> Statistics:
+    """Return the statistics with this mean and variance of each layer."""
+    return Statistics(*zip(*layers, strict=True))
 
 
 def statistics_of(name: str, given: Any) -> Statistics | None:

@@ -23,6 +23,7 @@ from bnstats.networks.layer_statistics import (
     check_rows,
     rows_of_batches,
     statistics_of,
+    statistics_of_layers,
 )
 from bnstats.networks.parameters import Parameters, pass_through, states_of
 
@@ -118,7 +119,7 @@ class Network(Parameters):
                     losses[at] = training.train(plan, recipe.descent, x, y, batches[at], none, unbiased, settings[at])
                     for state in states if weights[t] > 0 else ():
                         normalizer.follow(state, float(weights[t]))
-        running = Statistics.of_layers((state.running_mean, state.running_var) for state in states)
+        running = statistics_of_layers((state.running_mean, state.running_var) for state in states)
         steps = self.steps + len(batches)
         with checked_before(Network):
             return replace(self, parameters=parameters, velocity=velocity, running=running, steps=steps), losses

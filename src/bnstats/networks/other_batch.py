@@ -11,7 +11,7 @@ from numpy.typing import DTypeLike
 
 from bnstats._checks.arguments import checked
 from bnstats._checks.array_types import FloatArray, IntArray, RealArray
-from bnstats._checks.numbers import batch_size
+from bnstats._checks.numbers import batch_size, whole
 from bnstats._checks.values import choice
 from bnstats._compiled import compiled
 from bnstats.networks.kernels.choice import kernels
@@ -136,7 +136,7 @@ class OtherBatch(Normalizer):
     kind: str = PLAIN
 
     def rows_in_loss(self, batch_size: int) -> int:
-        return batch_size - self.others
+        return whole("batch_size", batch_size, self.others) - self.others
 
     def set_rows(self, batch_size: int) -> int:
         return self.others

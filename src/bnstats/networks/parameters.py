@@ -17,7 +17,7 @@ from bnstats._checks.numbers import LARGEST_BATCH, count, whole
 from bnstats._checks.user_code import CHECKING
 from bnstats._checks.values import generator, instance
 from bnstats.networks.kernels.layers import LayerState, parts_of
-from bnstats.networks.layer_statistics import Statistics, check_shapes
+from bnstats.networks.layer_statistics import Statistics, check_shapes, statistics_of_layers
 from bnstats.networks.recipe import Recipe
 
 
@@ -95,7 +95,7 @@ class Parameters(CheckedMethods):
             parts += [np.zeros(units, np.float32)] + [np.ones(units, np.float32)] * (layer < last)
         parameters = np.concatenate(parts)
         mean, var = recipe.convention.start if recipe.normalizer.uses_batch else (0.0, 1.0)
-        running = Statistics.of_layers(
+        running = statistics_of_layers(
             (np.full(units, mean, np.float32), np.full(units, var, np.float32)) for units in recipe.hidden
         )
         return cls(recipe, sizes, parameters, running, np.zeros_like(parameters))

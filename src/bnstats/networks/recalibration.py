@@ -12,7 +12,7 @@ from functools import partial
 import numpy as np
 
 from bnstats._checks.array_types import IntArray, RealArray
-from bnstats.networks.layer_statistics import Statistics
+from bnstats.networks.layer_statistics import Statistics, statistics_of_layers
 from bnstats.networks.network import Network
 from bnstats.networks.normalizers.normalizer import Normalizer, moments
 from bnstats.networks.parameters import pass_through, states_of
@@ -44,9 +44,9 @@ def precise(network: Network, x: RealArray, batches: IntArray) -> Statistics:
     if not normalizer.uses_batch:
         return network.running
     if not normalizer.moments:
-        return Statistics.of_layers(map(normalizer.statistics, _values_in_batches(network, x, batches)))
+        return statistics_of_layers(map(normalizer.statistics, _values_in_batches(network, x, batches)))
     batch = network.batch_statistics(x, batches)
-    return Statistics.of_layers(map(_pooled, batch.mean, batch.var))
+    return statistics_of_layers(map(_pooled, batch.mean, batch.var))
 
 
 def averaged(network: Network, x: RealArray, batches: IntArray) -> Statistics:
@@ -78,11 +78,11 @@ def averaged(network: Network, x: RealArray, batches: IntArray) -> Statistics:
         return network.running
     batch = network.batch_statistics(x, batches)
     if not normalizer.moments:
-        return Statistics.of_layers(map(partial(_followed, normalizer, batches), batch.mean, batch.var))
+        return statistics_of_layers(map(partial(_followed, normalizer, batches), batch.mean, batch.var))
     rows = normalizer.set_rows(batches.shape[1])
     unbiased = np.float32(rows / (rows - 1))
     layers = zip(batch.mean, batch.var, strict=True)
-    return Statistics.of_layers((moments(mean)[0], unbiased * moments(var)[0]) for mean, var in layers)
+    return statistics_of_layers((moments(mean)[0], unbiased * moments(var)[0]) for mean, var in layers)
 
 
 def population(network: Network, x: RealArray) -> Statistics:
@@ -114,7 +114,7 @@ def population(network: Network, x: RealArray) -> Statistics:
         return found[-1]
 
     network.evaluate(x, measured)
-    return Statistics.of_layers(found)
+    return statistics_of_layers(found)
 
 
 def _pooled(means: RealArray, variances: RealArray) -> Pair:

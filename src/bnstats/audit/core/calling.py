@@ -156,8 +156,8 @@ def _attributes(batch: Any, takes: Takes) -> Given:
 
 
 WAYS: tuple[Way, ...] = (inputs_of, _required, _everything, _whole, _first, _attributes)
-"""The rule, and what is tried in turn where a model does not run with it: what is required alone, labels too, the batch
-as it is, its first entry, attributes of an object."""
+"""Rules in the order in which they are tried until a model runs: the usual one, what is required alone, labels too,
+the batch as it is, its first entry, attributes of an object."""
 
 
 def ways(example: Any, takes: Takes, usual: Way | None = None) -> Iterator[Way]:

@@ -63,7 +63,7 @@ class Fix:
 
 @dataclass(frozen=True, eq=False)
 class Findings:
-    """What reports say, as data; `bnstats.results.Audit` describes each attribute."""
+    """The content of a report, as data; `bnstats.results.Audit` describes each attribute."""
 
     verdict: Verdict
     cause: str | None
