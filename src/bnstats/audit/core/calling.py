@@ -158,7 +158,7 @@ def _attributes(batch: Any, takes: Takes) -> Given:
 WAYS: tuple[Way, ...] = (inputs_of, _required, _everything, _whole, _first, _attributes)
 """Rules in the order in which they are tried until a model runs.
 
-These are the usual one, what is required alone, labels too, the batch as it is, its first entry, an object's attributes.
+These are the usual one, what is required alone, labels too, the batch as it is, its first entry, or attributes.
 """
 
 
