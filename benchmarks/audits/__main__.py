@@ -58,7 +58,7 @@ def shown(rows: pd.DataFrame) -> str:
     bad = table[table["outcome"].isin(["wrong", "missed", "false alarm", "error"])]
     columns = ["framework", "kind", "family", "seed", "batches", "true_gain", "verdict", "cause", "outcome", "said"]
     lines = [confusion(rows).to_string(), "", bad[columns].to_string(index=False), ""]
-    lines += [f"{name}: {value:.1%} ({word} {bound:.0%})" for name, (value, bound, word) in rates(rows).items()]
+    lines += [f"{name}: {r.value:.1%} of {r.audits:,} ({r.word} {r.bound:.0%})" for name, r in rates(rows).items()]
     lines += ["", f"{len(rows)} audits, {rows['seconds'].sum() / 60:.0f} CPU minutes"]
     return "\n".join(lines)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -39,33 +39,44 @@ def judged(rows: pd.DataFrame) -> pd.DataFrame:
     return rows
 
 
-def rates(rows: pd.DataFrame) -> dict[str, tuple[float, float, str]]:
-    """Return the proportions that are bounded: what was measured, the bound, and "at least" or "at most"."""
+class Rate(NamedTuple):
+    """A proportion of so many audits, and the bound that it is held to: "at least" or "at most" this."""
+
+    value: float
+    audits: int
+    word: str
+    bound: float
+
+    @property
+    def reached(self) -> bool:
+        return self.value >= self.bound if self.word == "at least" else self.value <= self.bound
+
+
+def rates(rows: pd.DataFrame) -> dict[str, Rate]:
+    """Return the proportions that are bounded."""
     table = judged(rows)
     broken = table[(table["table"] == "broken") & (table["expected"] != "")]
     asked = broken[broken["costly"] | broken["always"]]
     sound = table[table["table"] == "sound"]
-    named = table[table["expected"] != ""]
 
-    def part(of: pd.DataFrame, *outcomes: str) -> float:
-        return float(of["outcome"].isin(outcomes).mean()) if len(of) else np.nan
+    def part(of: pd.DataFrame, outcomes: tuple[str, ...], word: str, bound: float) -> Rate:
+        return Rate(float(of["outcome"].isin(outcomes).mean()) if len(of) else np.nan, len(of), word, bound)
 
     return {
-        "right cause": (part(asked, "right"), 0.80, "at least"),
-        "right cause or off": (part(asked, "right", "off"), 0.95, "at least"),
-        "wrong cause": (part(named, "wrong"), 0.02, "at most"),
-        "fine though it costs more than the effect": (part(table, "missed"), 0.0, "at most"),
-        "sound models: fine": (part(sound, "right"), 0.95, "at least"),
-        "sound models: off": (part(sound, "false alarm", "off", "wrong"), 0.01, "at most"),
-        "errors from deep inside": (part(table, "error"), 0.0, "at most"),
-        "original or loader changed": (float(table["changed"].mean()), 0.0, "at most"),
+        "right cause": part(asked, ("right",), "at least", 0.80),
+        "right cause or off": part(asked, ("right", "off"), "at least", 0.95),
+        "wrong cause": part(broken, ("wrong",), "at most", 0.02),
+        "fine though it costs more than the effect": part(table, ("missed",), "at most", 0.0),
+        "sound models: fine": part(sound, ("right",), "at least", 0.95),
+        "sound models: off": part(sound, ("false alarm", "off", "wrong"), "at most", 0.01),
+        "errors from deep inside": part(table, ("error",), "at most", 0.0),
+        "original or loader changed": Rate(float(table["changed"].mean()), len(table), "at most", 0.0),
     }
 
 
 def missed(rows: pd.DataFrame) -> list[str]:
     """Return the proportions that are beyond their bounds."""
-    found = rates(rows).items()
-    return [name for name, (part, bound, word) in found if not (part >= bound if word == "at least" else part <= bound)]
+    return [name for name, rate in rates(rows).items() if not rate.reached]
 
 
 def confusion(rows: pd.DataFrame) -> pd.DataFrame:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from benchmarks.audits.judged import confusion, missed, rates
+from benchmarks.audits.judged import confusion, rates
 from docs.extensions.written import write
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks" / "measured"
@@ -92,10 +92,11 @@ def audited(folder: Path) -> pd.DataFrame:
     rows = _rows_of_audits(folder)
     if rows.empty:
         return NOT_MEASURED
-    found = [(name, f"{value:.1%}", f"{word} {bound:.0%}") for name, (value, bound, word) in rates(rows).items()]
-    table = pd.DataFrame(found, columns=["what", "measured", "bound"])
-    reached = table["what"].isin(missed(rows)).map({True: "no", False: "yes"})
-    return table.assign(reached=reached, audits=f"{len(rows):,}")
+    found = [
+        (name, f"{r.value:.1%}", f"{r.word} {r.bound:.0%}", "yes" if r.reached else "no", f"{r.audits:,}")
+        for name, r in rates(rows).items()
+    ]
+    return pd.DataFrame(found, columns=["what", "measured", "bound", "reached", "audits"])
 
 
 def answers(folder: Path) -> pd.DataFrame:
