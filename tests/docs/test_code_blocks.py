@@ -38,7 +38,7 @@ SHORTER = {
     "docs/ledger.md": {"check_claims(": 'check_claims(["zero-at-3", "zero-at-8"], '},
     "docs/cluster.md": {
         "precision=0.001": "precision=0.1",
-        '"digits", batch_sizes=[2, 8, 32]': '"digits", batch_sizes=[2], precision=None, max_replicates=4',
+        "batch_sizes=[2, 8, 32]": "batch_sizes=[2], precision=None, max_replicates=4",
         "max_replicates=2**20": "max_replicates=2**6",
         "of=100": "of=1",
     },
