@@ -183,6 +183,13 @@ def test_bad_input_warns_once_and_training_goes_on(buffers, weight, said):
     assert "switched off" in repr(m)
 
 
+@pytest.mark.parametrize("updates", [-1, float("nan"), "two", np.ma.masked], ids=str)
+def test_counts_of_updates_are_finite_numbers_from_0_on(updates):
+    m = bn.BatchNormMonitor()
+    with pytest.warns(UserWarning, match="updates is the number of updates, or None, at least 0"):
+        m.update({"norm": ([0.0], [1.0])}, 0.1, updates)
+
+
 def test_what_goes_wrong_later_leaves_what_was_learned():
     m = bn.BatchNormMonitor()
     train(m, steps=20)

@@ -243,7 +243,8 @@ FRAME = pd.DataFrame({"b": [0.1, 0.2, 0.3, 0.4], "s": 0.1, "m": list("aabb"), "i
         (FRAME, {"low": "t", "high": "b"}, "in 4 rows the lower end is above the upper end, first in row 0"),
         (FRAME, {"estimate": "b", "truth": "t"}, "truth is one number in each condition; column t has several in all"),
         (FRAME, {"estimate": "b", "truth": "t", "by": "m"}, "column t has several where m='b'"),
-        (FRAME, {"estimate": "b", "truth": math.inf}, "truth is a finite number"),
+        (FRAME, {"estimate": "b", "truth": math.inf}, "truth is a number or the name of a column, finite"),
+        (FRAME, {"estimate": "b", "truth": 10**400}, "truth is a number or the name of a column, finite"),
         (
             FRAME,
             {"estimate": "b", "dataset": "i"},

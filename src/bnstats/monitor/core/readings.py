@@ -185,7 +185,7 @@ def reading_of(buffers: Any, weight: Weight, updates: Any) -> Reading:
         Layout(names, tuple(mean.size for mean in means)),
         np.concatenate([*means, *variances]),
         weights_of(names, weight),
-        np.array([math.nan if n is None else float(n) for n in _for_each(names, updates)]),
+        _optional("updates", _for_each(names, updates), "[0, inf)", "the number of updates, or None"),
         np.full(len(names), EPS),
         np.array([float(np.finfo(kind).eps) if kind.kind == "f" else np.finfo(float).eps for kind in stored]),
     )
@@ -200,8 +200,12 @@ def weights_of(names: tuple[str, ...], given: Weight) -> FloatArray:
     ValueError: weight is that of the new batch (1 - 0.99 in Keras) or None for 1/t, above 0 and at most 1; got 1.9.
     """
     meaning = "that of the new batch (1 - 0.99 in Keras) or None for 1/t"
-    weights = [math.nan if w is None else number("weight", w, "(0, 1]", meaning) for w in _for_each(names, given)]
-    return np.array(weights)
+    return _optional("weight", _for_each(names, given), "(0, 1]", meaning)
+
+
+def _optional(name: str, given: list[Any], within: str, meaning: str) -> FloatArray:
+    """Return numbers in an interval, nan for None."""
+    return np.array([math.nan if n is None else number(name, n, within, meaning) for n in given])
 
 
 def _for_each(names: tuple[str, ...], given: Any) -> list[Any]:

@@ -11,6 +11,7 @@ import pandas as pd
 from bnstats._checks.array_types import FloatArray, IntArray
 from bnstats._checks.arrays import plain_array, real_array
 from bnstats._checks.labels import framed
+from bnstats._checks.numbers import number
 from bnstats._checks.tables import columns_of
 from bnstats._checks.terminal import escaped
 from bnstats._checks.values import scalar, several, shown
@@ -166,11 +167,9 @@ def _truth(given: Any, truth: Any, known: list[Any], codes: IntArray, conditions
     """Return the true value of each condition: one number for all, or those of a column."""
     if truth is None:
         return np.full(len(conditions), np.nan)
-    number = scalar(truth)
-    if number is not None and number not in known:
-        if not np.isfinite(float(number)):
-            raise ValueError(f"truth is a finite number, or the name of a column; got {shown(truth)}.")
-        return np.full(len(conditions), float(number))
+    constant = scalar(truth)
+    if constant is not None and constant not in known:
+        return np.full(len(conditions), number("truth", truth, "(-inf, inf)", "a number or the name of a column"))
     _check_name("truth", truth, known)
     values = real_array(f"column {truth}", given[truth], axes=1)
     first = np.empty(len(conditions))
