@@ -334,6 +334,18 @@ FOUND = {
         lambda: bn.corrections.center()(ROWS[:, 0], BATCH, keep=ROWS[:, 1] * 1e200),
         r"column 'keep' of keep holds numbers of at most 1e\+150 in size",
     ),
+    "a huge covariate in a formula": (
+        lambda: bn.corrections.center()(ROWS[:, 0], BATCH, keep=ROWS[:, 1] * 1e200, formula="keep"),
+        r"keep by the formula 'keep' holds numbers of at most 1e\+150 in size",
+    ),
+    "a long name": (
+        lambda: bn.corrections.Correction("x" * 1000, "batch", True, np.sort).fit(ROWS[:, 0], BATCH),
+        "correction 'xxx.*",
+    ),
+    "squares beyond floats": (
+        lambda: bn.RunningStats.like("torch").update(ROWS * 1e200),
+        "values whose squares are beyond the largest float; rescale them",
+    ),
     "a label in half precision": (
         lambda: bn.corrections.center()(ROWS[:, 0], BATCH, reference=np.float16(0.5)),
         "reference is the label of a batch, 0, 1, 2 and 3 more; got 0.5",

@@ -75,6 +75,12 @@ def test_half_of_the_rows_in_a_batch(activation: str) -> None:
     assert (0.9 < ratio < 1.1) == (activation == "linear")
 
 
+def test_rows_that_are_all_the_same_have_no_offset() -> None:
+    """All units are constants then, in each layer; every batch has the mean loss of its labels."""
+    network, x, y = trained()
+    assert loss_offset(network, np.ones_like(x), y, 4) == pytest.approx(0, abs=1e-12)
+
+
 def test_what_has_no_offset_is_refused() -> None:
     network, x, y = trained()
     with pytest.raises(ValueError, match="batch_size is at most the number of rows, 120; got 121"):

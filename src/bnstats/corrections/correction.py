@@ -15,7 +15,7 @@ from bnstats._checks.arguments import CheckedMethods, aligned_by_label, checked
 from bnstats._checks.array_types import FloatArray
 from bnstats._checks.safe_text import raised
 from bnstats._checks.user_code import ReadOnlyError, called, is_own
-from bnstats._checks.values import function
+from bnstats._checks.values import function, shown
 from bnstats.corrections.covariates.kept import Kept, given_tables
 from bnstats.corrections.fitted import Fitted
 from bnstats.corrections.groups import Groups
@@ -222,7 +222,7 @@ class Correction(CheckedMethods):
 
     @property
     def _said(self) -> str:
-        return f"correction {self.name!r}"
+        return f"correction {shown(self.name)}"
 
     def _asked(self, used: Callable[..., Any], *given: Any, **named: Any) -> Any:
         """Return what a function returns; whatever a user's function raises becomes a sentence."""

@@ -17,6 +17,8 @@ from bnstats.networks.normalizers.batch import Batch
 
 # Numbers in an array of one chunk of rows.
 CHUNK = 2**14
+# The derivatives of what no weight of a row changes.
+CONSTANT = np.zeros((1, 1, 1))
 
 
 class Jet(NamedTuple):
@@ -100,8 +102,7 @@ def loss_offset(network: Network, x: Any, y: Any, batch_size: int) -> float:
 def _second(network: Network, x: FloatArray, y: IntArray, added: IntArray) -> FloatArray:
     """Return the second derivative of the loss at t = 0 along (1 - t) P + t delta, for each added row."""
     recipe = network.recipe
-    of_linear = np.zeros((1, 1, 1))
-    values = Jet(np.asarray(x, np.float64)[np.newaxis], of_linear, of_linear)
+    values = Jet(np.asarray(x, np.float64)[np.newaxis], CONSTANT, CONSTANT)
     for k in range(len(recipe.hidden)):
         z = _times(values, network.weights[k])
         mean = _mixed(z, added)
@@ -119,8 +120,8 @@ def _second(network: Network, x: FloatArray, y: IntArray, added: IntArray) -> Fl
 
 
 def _times(values: Jet, weights: Any) -> Jet:
-    if not values.first.any():  # the inputs of the first layer are constants
-        return Jet(values.value @ weights.astype(np.float64), values.first, values.second)
+    if not (values.first.any() or values.second.any()):  # inputs, and units that no row moves, are constants
+        return Jet(values.value @ weights.astype(np.float64), CONSTANT, CONSTANT)
     return Jet(*(part @ weights.astype(np.float64) for part in values))
 
 

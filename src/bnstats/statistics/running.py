@@ -116,8 +116,8 @@ class RunningStats:
         Raises
         ------
         ValueError
-            If values are not finite, if the features differ from those of earlier batches, or if there are too few
-            values for a variance.
+            If values or their squares are not finite, if the features differ from those of earlier batches, or if there
+            are too few values for a variance.
 
         Examples
         --------
@@ -135,9 +135,12 @@ class RunningStats:
                 f"a batch holds finite values; got {np.count_nonzero(~np.isfinite(x))} NaN or infinite, which would "
                 "stay in the running statistics: drop these rows."
             )
+        var = moments.var(self.convention.ddof)
+        if not np.isfinite(var).all():
+            raise ValueError("a batch holds values whose squares are beyond the largest float; rescale them.")
         weight = self.convention.weight(self.steps + 1)
         self.mean = np.asarray(smooth(self.mean, moments.mean, weight))
-        self.var = np.asarray(smooth(self.var, moments.var(self.convention.ddof), weight))
+        self.var = np.asarray(smooth(self.var, var, weight))
         self.steps += 1
         self._columns = self._columns or columns
         return self

@@ -121,9 +121,7 @@ class Covariates:
                 raise ValueError(
                     f"{said} misses {bad} of {len(column)} values, or they are infinite: fill them, or drop rows."
                 )
-            if np.abs(numbers).max(initial=0.0) > LARGEST:
-                raise ValueError(f"{said} holds numbers of at most {LARGEST:g} in size; rescale it.")
-            return numbers[:, None]
+            return _squarable(said, numbers)[:, None]
         self._levels(column)
         at = pd.Index(levels, dtype=object, tupleize_cols=False).get_indexer(pd.Index(column.astype(object)))
         if (at < 0).any():
@@ -152,11 +150,8 @@ class Covariates:
         except Exception as error:  # the terms call functions
             raise ValueError(self._refusal(table, error)) from error
         numbers = np.asarray(found)[:, [name != "Intercept" for name in design.column_names]]
-        return real_array(
-            f"{self.name} by the formula {shown(self.formula)}",
-            np.broadcast_to(numbers, (len(table), numbers.shape[1])),
-            minimum=0,
-        )
+        said = f"{self.name} by the formula {shown(self.formula)}"
+        return _squarable(said, real_array(said, np.broadcast_to(numbers, (len(table), numbers.shape[1])), minimum=0))
 
     def _design(self) -> Any:
         """Return patsy's description of the columns; it cannot be pickled, so it is made when it is needed."""
@@ -188,6 +183,13 @@ def are_numbers(column: pd.Series[Any], said: str) -> bool:
     if isinstance(column.dtype, pd.CategoricalDtype):
         return False
     return kind in "biuf" or (len(objects) > 0 and numbers_in(objects) is not None)
+
+
+def _squarable(said: str, numbers: FloatArray) -> FloatArray:
+    """Return the numbers if their squares are floats; else raise ValueError."""
+    if np.abs(numbers).max(initial=0.0) > LARGEST:
+        raise ValueError(f"{said} holds numbers of at most {LARGEST:g} in size; rescale it.")
+    return numbers
 
 
 def _readable(table: pd.DataFrame) -> pd.DataFrame:
