@@ -60,7 +60,7 @@ def test_bounds_are_held() -> None:
     right = {"table": "broken", "expected": "stale", "also": "", "always": 0, "true_gain": 1.0, "true_se": 0.01}
     right |= {"verdict": "off", "cause": "stale", "changed": 0}
     rows = pd.DataFrame([right, right, right | {"cause": "eps"}, right | {"verdict": "fine", "cause": None}])
-    found = {name: value for name, (value, _, _) in rates(rows).items()}
+    found = {name: rate.value for name, rate in rates(rows).items()}
     assert found["right cause"] == 0.5
     assert found["wrong cause"] == 0.25
     assert found["fine though it costs more than the effect"] == 0.25
