@@ -346,6 +346,10 @@ FOUND = {
         lambda: bn.RunningStats.like("torch").update(ROWS * 1e200),
         "values whose squares are beyond the largest float; rescale them",
     ),
+    "a function that takes no generator": (
+        lambda: bn.testing.assert_quantile(len, 0.5, 0.0, within=0.1),
+        "len raises TypeError",
+    ),
     "a label in half precision": (
         lambda: bn.corrections.center()(ROWS[:, 0], BATCH, reference=np.float16(0.5)),
         "reference is the label of a batch, 0, 1, 2 and 3 more; got 0.5",

@@ -11,6 +11,7 @@ import numpy as np
 
 from bnstats._checks.array_types import FloatArray
 from bnstats._checks.arrays import plain_array
+from bnstats._checks.safe_text import raised
 from bnstats._checks.user_code import name_of_function
 from bnstats._checks.values import shown
 from bnstats.simulation.identity import stream
@@ -47,11 +48,10 @@ class Draws:
 
     def take(self, size: int) -> FloatArray:
         """Return the next values."""
-        found = (
-            self.function(self.rng, size)
-            if self.takes_size
-            else [_number(self.name, self.function(self.rng)) for _ in range(size)]
-        )
+        try:
+            found = self.function(self.rng, size) if self.takes_size else [self._one() for _ in range(size)]
+        except TypeError as error:
+            raise ValueError(f"{self.name} raises {raised(error)}.") from error
         array = plain_array(f"what {self.name} returns", found)
         if array.shape != (size,) or array.dtype.kind not in "biuf":
             wanted = f"(rng, size) returns {size} real numbers" if self.takes_size else "(rng) returns real numbers"
@@ -63,19 +63,19 @@ class Draws:
         self.n += size
         return values
 
+    def _one(self) -> Any:
+        value = self.function(self.rng)
+        if np.ndim(value) != 0:
+            raise ValueError(
+                f"{self.name}(rng) returns one number; got an array of shape {np.shape(value)}: let it take "
+                "f(rng, size) to return several."
+            )
+        return value
+
     def looks(self, max_draws: int) -> Iterator[FloatArray]:
         """Yield values until `max_draws` were drawn."""
         while self.n < max_draws:
             yield self.take(min(max(FIRST, self.n // GROWTH), max_draws - self.n))
-
-
-def _number(name: str, value: Any) -> Any:
-    if np.ndim(value) != 0:
-        raise ValueError(
-            f"{name}(rng) returns one number; got an array of shape {np.shape(value)}: let it take f(rng, size) to "
-            "return several."
-        )
-    return value
 
 
 def _takes_size(function: Callable[..., Any]) -> bool:

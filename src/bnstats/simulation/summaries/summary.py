@@ -98,7 +98,7 @@ class Summary:
     def _of(self, part: str, evidence: Evidence, kind: Callable[[Any], Any] = float) -> Any:
         """Return what one of the functions returns for these replicates; a user's function fails in a sentence."""
         function = getattr(self, part)
-        if not is_own(function):
+        if not (is_own(function) or isinstance(function, type)):
             return kind(function(evidence))
         return answer(f"{part} of summary {self.name!r}", kind, function, evidence)
 
