@@ -240,6 +240,7 @@ FRAME = pd.DataFrame({"b": [0.1, 0.2, 0.3, 0.4], "s": 0.1, "m": list("aabb"), "i
             "column p holds p-values, from 0 to 1; 4 rows hold something else, first row 0",
         ),
         (FRAME, {"low": "b"}, "low and high are the two ends of an interval; high is missing"),
+        (FRAME, {"estimate": "b", "low": pd.NA, "high": "t"}, "low is the name of a column of replicates"),
         (FRAME, {"low": "t", "high": "b"}, "in 4 rows the lower end is above the upper end, first in row 0"),
         (FRAME, {"estimate": "b", "truth": "t"}, "truth is one number in each condition; column t has several in all"),
         (FRAME, {"estimate": "b", "truth": "t", "by": "m"}, "column t has several where m='b'"),

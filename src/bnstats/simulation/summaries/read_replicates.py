@@ -61,7 +61,8 @@ def read(
 
 
 def _check_name(argument: str, name: Any, known: list[Any]) -> None:
-    found = sum(isinstance(name, Hashable) and name == column for column in known)
+    comparable = isinstance(name, Hashable) and name is not pd.NA
+    found = sum(comparable and column is not pd.NA and name == column for column in known)
     if found != 1:
         what = f"{found} columns of that name" if found else "no such column"
         listed = ", ".join(escaped(str(column)) for column in known[:12])
