@@ -177,7 +177,7 @@ def commands() -> Iterator[tuple[str, str]]:
 
 @cache
 def help_of(*command: str) -> str:
-    """What it says of its options; bnstats in this process, as each of its commands would load the same packages."""
+    """Return the help text of a command. The commands of bnstats run in this process, which has loaded the packages."""
     if command[1:3] == ("-m", "bnstats"):
         said = io.StringIO()
         with contextlib.redirect_stdout(said), pytest.raises(SystemExit) as ended:

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 
 
 def agrees(shown: str, printed: str) -> bool:
-    """Whether the last lines of the output are those on the page, with any digits.
+    """Return True if the output ends in the lines on the page, whatever the digits.
 
     The evidence that an audit gives varies with the weights: of its summary, the accuracy and the verdict are compared.
     """

@@ -118,7 +118,7 @@ def test_information_says_the_labels_and_the_bits_that_are_left() -> None:
 
 
 def test_running_says_how_far_off_the_last_step_is() -> None:
-    """Of 1/t the error is never near the last one before the last step, so that no step is named."""
+    """With weights 1/t no step before the last has an error near the last one, so no step is named."""
     running = bn.measure_running(
         "normal", batch_size=8, momentum=[0.1, None], steps=100, precision=None, max_replicates=2048
     )

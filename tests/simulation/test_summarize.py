@@ -201,7 +201,7 @@ def test_standard_errors_of_zero_are_too_small_by_all() -> None:
 
 
 def test_labels_of_columns_that_are_given_one_by_one_are_kept() -> None:
-    """By position, the estimates would stand beside other standard errors; by a union of labels, half would fail."""
+    """Matching by position would pair estimates with other standard errors; a union of labels would make half fail."""
     labels = [f"replicate {k}" for k in range(40)]
     b = pd.Series(np.random.default_rng(0).normal(size=40), labels)
     s = b.abs() + 0.1

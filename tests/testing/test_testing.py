@@ -144,7 +144,7 @@ def standardized(replicates: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def alarms(mean: np.ndarray, se: np.ndarray, **known: int) -> int:
-    """How many of these cells fail, each alone: those whose ratio is beyond a border, which one cell in 40 confirms."""
+    """Return the number of cells that fail alone: their ratio is beyond a border, which one cell in 40 confirms."""
     order = np.argsort(np.abs(mean / se))
 
     @cache
