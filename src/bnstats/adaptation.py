@@ -1,23 +1,5 @@
 """Statistics at test time that are adapted to the test rows, and their common base."""
 
-from bnstats.networks.adaptation import Adaptation
-from bnstats.networks.adaptations import (
-    ADAPTATIONS,
-    Continued,
-    MeanOnly,
-    Mixed,
-    PredictionTime,
-    VarianceOnly,
-    Weighed,
-)
+import lazy_loader
 
-__all__ = [
-    "ADAPTATIONS",
-    "Adaptation",
-    "Continued",
-    "MeanOnly",
-    "Mixed",
-    "PredictionTime",
-    "VarianceOnly",
-    "Weighed",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub("bnstats", __file__)

@@ -1,5 +1,5 @@
 """Functions that return estimators with a parameter; `bn.ESTIMATORS` has all others by name."""
 
-from bnstats.statistics.estimators import fresh_normalized, inv_std, trimmed_mean
+import lazy_loader
 
-__all__ = ["fresh_normalized", "inv_std", "trimmed_mean"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub("bnstats", __file__)

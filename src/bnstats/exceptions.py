@@ -1,18 +1,5 @@
 """Warnings and errors of this package."""
 
-from bnstats._warnings import NotFiniteWarning, PrecisionWarning
-from bnstats.simulation.blocks import BlockError
-from bnstats.simulation.failures import TooManyFailures
-from bnstats.simulation.one_by_one import ReplicateFailed
-from bnstats.simulation.workers.executors import WorkersLostError
-from bnstats.studies.mismatch.result import DivergenceWarning
+import lazy_loader
 
-__all__ = [
-    "BlockError",
-    "DivergenceWarning",
-    "NotFiniteWarning",
-    "PrecisionWarning",
-    "ReplicateFailed",
-    "TooManyFailures",
-    "WorkersLostError",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub("bnstats", __file__)

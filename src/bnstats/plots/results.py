@@ -38,7 +38,6 @@ MEASURES = {
     "rmse": "root mean squared error",
     "median_abs_error": "median absolute error",
 }
-Finish = Callable[["Axes", pd.DataFrame], object]
 
 
 def _drawn(
@@ -46,20 +45,23 @@ def _drawn(
     x: str,
     panel: Sequence[str],
     line: Sequence[str],
-    finish: Finish,
     ylabel: str = "",
     fixed: Mapping[str, Any] = MappingProxyType({}),
     *,
     legend: str | None = None,
-    joined: bool = False,
+    log2: bool = False,
+    finish: Callable[[Axes, pd.DataFrame], object] = lambda *_: None,
+    **settings: Any,
 ) -> Figure:
     """Draw rows against column `x`, in the panel and the line that are named for each row.
 
-    `finish` sets the axes of a panel, from its rows. A line has the same color and marker in all panels, and its
-    fixed color if there is one. Joined points are scores, which share an axis.
+    A line has the same color and marker in all panels, and its fixed color if there is one. If the legend has a title,
+    points are joined, and panels share an axis. With `log2`, x is a size on a logarithmic axis. `settings` are those of
+    each panel's axes, and `finish` gets the axes of a panel with its rows.
     """
     colors = colors_of(line, fixed)
     markers = {name: MARKERS[i % len(MARKERS)] for i, name in enumerate(colors)}
+    joined = legend is not None
     with theme():
         figure, axes = panels(len(set(panel)), sharey=joined)
         place = dict(zip(dict.fromkeys(panel), axes, strict=True))
@@ -68,7 +70,9 @@ def _drawn(
             series(ax, one, x, color=colors[name], marker=markers[name], label=name or None, joined=joined)
         for where, ax in place.items():
             part = rows[np.asarray(panel) == where]
-            ax.set(title=wrapped(where, 34), xlabel=x.replace("_", " "))
+            ax.set(**{"title": wrapped(where, 34), "xlabel": x.replace("_", " "), **settings})
+            if log2:
+                log2_ticks(ax, part[x].tolist())
             finish(ax, part)
             say_if_empty(ax, part)
         axes[0].set_ylabel(wrapped(ylabel, 34))
@@ -118,13 +122,9 @@ def convergence(table: pd.DataFrame, measure: str = "rmse") -> Figure:
     'batch size'
     """
     rows = _errors(table, measure)
-
-    def finish(ax: Axes, part: pd.DataFrame) -> None:
-        log2_ticks(ax, part["batch_size"].tolist())
-        log_errors(ax)
-
     titles, lines = rows["estimator"].tolist(), _labels(rows, ["population", *_varied(rows, ["batching"])])
-    return _drawn(rows, "batch_size", titles, lines, finish, f"{MEASURES[measure]} (unit of the estimate)")
+    ylabel = f"{MEASURES[measure]} (unit of the estimate)"
+    return _drawn(rows, "batch_size", titles, lines, ylabel, log2=True, finish=lambda ax, _: log_errors(ax))
 
 
 @shown_once
@@ -160,14 +160,9 @@ def numbers(table: pd.DataFrame) -> Figure:
     x = max(numeric, key=lambda name: table[name].nunique(), default="place")
     titles = [""] * len(table) if panel is None else [str(name) for name in table[panel]]
     rows = table if numeric else table.assign(place=table.groupby(titles).cumcount())
-
-    def finish(ax: Axes, part: pd.DataFrame) -> None:
-        if x == "batch_size":
-            log2_ticks(ax, part[x].tolist())
-
     lines = _labels(rows, _varied(table, [name for name in names if name not in (x, panel)]))
     titles = [MEASURES.get(title, title.replace("_", " ")) for title in titles]
-    return _drawn(rows, x, titles, lines, finish)
+    return _drawn(rows, x, titles, lines, log2=x == "batch_size")
 
 
 SCORES = {
@@ -224,15 +219,14 @@ def mismatch(table: pd.DataFrame, metric: str = "accuracy") -> Figure:
         conditions.remove("test_batch_size")
     varied = _varied(rows, [column for column in conditions if column != x])
     titles = _labels(rows, varied, named=True) if varied else [str(rows["dataset"].iloc[0])] * len(rows)
+    lines, ylabel = rows["statistics"].tolist(), SCORES[metric]
+    return _drawn(rows, x, titles, lines, ylabel, STATISTICS, legend="statistics of", log2=True, finish=_draw_bayes)
 
-    def finish(ax: Axes, part: pd.DataFrame) -> None:
-        bayes = part["bayes_accuracy"].max()
-        if np.isfinite(bayes):
-            ax.axhline(bayes, color=REFERENCE, linestyle=":", label="Bayes accuracy")
-        log2_ticks(ax, part[x].tolist())
 
-    lines = rows["statistics"].tolist()
-    return _drawn(rows, x, titles, lines, finish, SCORES[metric], STATISTICS, legend="statistics of", joined=True)
+def _draw_bayes(ax: Axes, part: pd.DataFrame) -> None:
+    bayes = part["bayes_accuracy"].max()
+    if np.isfinite(bayes):
+        ax.axhline(bayes, color=REFERENCE, linestyle=":", label="Bayes accuracy")
 
 
 @shown_once
@@ -270,12 +264,9 @@ def running(table: pd.DataFrame, measure: str = "rmse") -> Figure:
         name if np.isnan(momentum) else f"{name}, momentum {momentum:.3g}"
         for name, momentum in zip(rows["convention"], rows["momentum"], strict=True)
     ]
-
-    def finish(ax: Axes, _: pd.DataFrame) -> None:
-        ax.set(xscale="log", yscale="log", xlabel="steps")
-
     titles = [f"running {statistic}" for statistic in rows["statistic"]]
-    return _drawn(rows, "step", titles, lines, finish, f"{MEASURES[measure]} (unit of the statistic)")
+    ylabel = f"{MEASURES[measure]} (unit of the statistic)"
+    return _drawn(rows, "step", titles, lines, ylabel, xscale="log", yscale="log", xlabel="steps")
 
 
 @shown_once
@@ -315,16 +306,12 @@ def gradients(table: pd.DataFrame) -> Figure:
     varied = _varied(table, ["normalizer", "activation", "width", "depth", "step"])
     # The error of small batches is infinite, so their points have no bars.
     rows = table.assign(mcse=table["mcse"].where(np.isfinite(table["mcse"]), 0.0)).sort_values("batch_size")
-
-    def finish(ax: Axes, _: pd.DataFrame) -> None:
-        ax.set(xlabel="hidden layer, from the input", yscale="log")
-
     lines = rows["batch_size"].astype(str).tolist()
     sizes = dict.fromkeys(lines)
     colors = dict(zip(sizes, shades(len(sizes)), strict=True))
     titles = _labels(rows, varied or ["normalizer"], named=bool(varied))
-    ylabel = "squared norm of the weights' gradient"
-    return _drawn(rows, "layer", titles, lines, finish, ylabel, colors, legend="batch size", joined=True)
+    xlabel, ylabel = "hidden layer, from the input", "squared norm of the weights' gradient"
+    return _drawn(rows, "layer", titles, lines, ylabel, colors, legend="batch size", xlabel=xlabel, yscale="log")
 
 
 def _errors(table: pd.DataFrame, measure: str) -> pd.DataFrame:

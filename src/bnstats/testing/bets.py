@@ -25,6 +25,18 @@ STAKES = 2.0 ** np.arange(-2, 3)
 """Stakes of the accounts that bet on values of bounded variance, in units of the best one for a mean in the middle."""
 
 
+def grown(accounts: FloatArray, growth: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return the log capital in each account of a bet, and the largest log mean over the accounts after any value.
+
+    `accounts` is the log capital before, shape (..., accounts); `growth` that of each value, shape
+    (..., accounts, values).
+    """
+    total = accounts[..., None] + np.cumsum(growth, axis=-1)
+    peak = total.max(axis=-2, keepdims=True)
+    capital = peak[..., 0, :] + np.log(np.exp(total - peak).mean(axis=-2))
+    return total[..., -1], capital.max(axis=-1)
+
+
 @dataclass
 class Border:
     """Capital of bets that the mean is above a border, and below it; the largest values so far.
@@ -42,10 +54,7 @@ class Border:
 
     def bet(self, growth: FloatArray) -> None:
         """Add the log growth of each value, shape (2, accounts, values); look after each value."""
-        total = self.accounts[..., None] + np.cumsum(growth, axis=-1)
-        peak = total.max(axis=1, keepdims=True)
-        capital = (peak[:, 0] + np.log(np.exp(total - peak).mean(axis=1))).max(axis=-1)
-        self.accounts = total[..., -1]
+        self.accounts, capital = grown(self.accounts, growth)
         self.above, self.below = max(self.above, float(capital[0])), max(self.below, float(capital[1]))
 
 
@@ -76,13 +85,13 @@ class BoundedBets:
         square = self.squares + np.concatenate([[0.0], np.cumsum((x - mean) ** 2)[:-1]])
         var = (0.25 + square) / (count + 1)
         for border in self.borders:
-            above, under = _grown(x, border.at, mean, var), _grown(1 - x, 1 - border.at, 1 - mean, var)
+            above, under = _growth(x, border.at, mean, var), _growth(1 - x, 1 - border.at, 1 - mean, var)
             border.bet(np.stack([above, under]))
         self.n, self.total = self.n + x.size, self.total + float(x.sum())
         self.squares = float(square[-1] + (x[-1] - mean[-1]) ** 2)
 
 
-def _grown(x: FloatArray, border: float, mean: FloatArray, var: FloatArray) -> FloatArray:
+def _growth(x: FloatArray, border: float, mean: FloatArray, var: FloatArray) -> FloatArray:
     """Return the log growth of bets that the mean is above the border, with stakes from earlier values."""
     away = mean - border
     stake = np.clip(away / (var + away**2), 0.0, LARGEST_STAKE / max(border, 1e-12))

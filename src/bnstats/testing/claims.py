@@ -1,62 +1,34 @@
-"""Frame of assertions about an estimator: arguments, looks, verdict, and the line that repeats a call."""
+"""Claims about an estimator: arguments, draws, verdicts by intervals, and the line that repeats a call."""
 
 from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
+from numpy.random import Generator
 
 from bnstats._checks.array_types import FloatArray
-from bnstats._checks.numbers import interval, number
+from bnstats._checks.numbers import number, seed
+from bnstats._checks.user_code import name_of_function
 from bnstats._checks.values import shown
-from bnstats.sampling.batching import Batching
+from bnstats.sampling.batching import Batching, rule
 from bnstats.sampling.populations import Population
 from bnstats.simulation.identity import stream
 from bnstats.simulation.precision.looks import decided
 from bnstats.statistics.estimators import Estimator, estimator_of
-from bnstats.testing.batch_estimates import estimates_of
-from bnstats.testing.suite import note
+from bnstats.statistics.moments import Moments
+from bnstats.testing.looks import Look, false_alarm_rate
 
-false_alarm_rate = interval("(0, 0.5)", "a probability")
-"""Argument check for the error rate of a verdict."""
-
-MOST_DRAWS = 2**53
-"""Upper limit of `max_draws`; floats represent no larger count exactly."""
+CHECKS = {"batching": rule, "false_alarm": false_alarm_rate, "seed": seed}
+"""Checks of arguments that all assertions about an estimator have."""
+VALUES_AT_ONCE = 2**20
 # The advised interval is narrower than necessary by this factor, because the next estimate will differ from this one.
 SURPLUS = 1.5
-
-
-class InsufficientPower(AssertionError):  # noqa: N818, it says that a test has no power, not that something is wrong
-    """Failure of a test that has too few draws to decide its claim.
-
-    The message says what would decide the claim, such as a larger `max_draws` or another tolerance.
-    """
-
-
-def estimator_claimed(source: str | Estimator | Callable[..., Any], to: float | None) -> Estimator:
-    """Return the estimator, with `to` as its population value if `to` is given."""
-    if isinstance(source, str | Estimator) or not callable(source):
-        known = estimator_of(source)
-        return known if to is None else replace(known, target=number("to", to))
-    name = _function_name(source)
-    if to is None:
-        raise ValueError(f"to is needed with the function {name}; give the population value that {name} estimates.")
-    return Estimator(name, source, number("to", to))
-
-
-def target_of(estimator: Estimator, population: Population, batching: Batching) -> float:
-    """Return the population value that the estimates converge to; raise ValueError if it is not finite."""
-    target = estimator.population_value(batching.source(population))
-    if not math.isfinite(target):
-        raise ValueError(
-            f"{estimator.name} of population {population.name} is {target}: there is nothing to converge to; give a "
-            "finite to."
-        )
-    return target
 
 
 def surplus(estimate: float, margin: float, tolerance: float) -> float:
@@ -77,79 +49,105 @@ def surplus(estimate: float, margin: float, tolerance: float) -> float:
 
 @dataclass(frozen=True)
 class Claimed:
-    """Estimator, population and target that an assertion is about, and the line that repeats its call."""
+    """Claim about an estimator on a population.
+
+    Attributes
+    ----------
+    target : float
+        Population value that the estimates converge to.
+    region : pair of float
+        Where the quantity of the claim lies if it is true.
+    otherwise : str
+        What is said if the quantity lies outside.
+    again : str
+        Line that repeats the call.
+    """
 
     estimator: Estimator
     source: Population
     batching: Batching
     target: float
+    region: tuple[float, float]
+    otherwise: str
     again: str
 
     @staticmethod
-    def of(assertion: Callable[..., None], arguments: Mapping[str, Any]) -> Claimed:
-        """Return what a call of an assertion with these arguments is about; raise ValueError if it cannot be judged.
+    def of(
+        assertion: Callable[..., None], arguments: Mapping[str, Any], region: tuple[float, float], otherwise: str
+    ) -> Claimed:
+        """Return the claim of a call of an assertion with these arguments; raise ValueError if it cannot be judged.
 
         Batches of the smallest size must suffice for the estimator, and `batching` must be able to draw them.
         """
         __tracebackhide__ = True
         source = Population.of(arguments["population"])
-        estimator = estimator_claimed(arguments["estimator"], arguments["to"])
+        estimator = _estimator(arguments["estimator"], arguments["to"])
         batching, sizes = arguments["batching"], arguments.get("batch_sizes", [arguments.get("batch_size")])
         for size in sizes:
             batching.check(source, size)
-        target = target_of(estimator, source, batching)
+        target = _target(estimator, source, batching)
         estimator.check(source, min(sizes))
-        return Claimed(estimator, source, batching, target, _repeated(assertion, arguments, estimator, source))
+        again = _repeated(assertion, arguments, estimator, source)
+        otherwise = f"{otherwise} (false alarm {arguments['false_alarm']:g})."
+        return Claimed(estimator, source, batching, target, region, otherwise, again)
 
     def estimates(self, sizes: Sequence[int], batch_size: int, seed: int) -> Iterator[tuple[int, Iterator[FloatArray]]]:
         """Yield the number of replicates at each look, and the estimates that are new at this look."""
         rng = stream(seed, {"population": self.source, "batching": self.batching, "batch_size": batch_size}, 0)
         total = 0
         for size in sizes:
-            yield size, estimates_of(self.estimator, self.source, self.batching, rng, size - total, batch_size)
+            yield size, self.drawn(rng, size - total, batch_size)
             total = size
 
+    def drawn(self, rng: Generator, replicates: int, batch_size: int) -> Iterator[FloatArray]:
+        """Yield the estimates of `replicates` batches, some at a time."""
+        batches_at_once = max(1, VALUES_AT_ONCE // batch_size)
+        for start in range(0, replicates, batches_at_once):
+            batches = np.empty((min(batches_at_once, replicates - start), batch_size))
+            self.batching.fill(self.source, rng, batches)
+            yield self._estimate(rng, batches)
 
-@dataclass(frozen=True)
-class Look:
-    """Evidence that the draws of an assertion give at a look.
+    def _estimate(self, rng: Generator, batches: FloatArray) -> FloatArray:
+        def fresh() -> FloatArray:
+            values = np.empty(len(batches))
+            self.batching.source(self.source).fill(rng, values)
+            return values
 
-    Attributes
-    ----------
-    interval : pair of float
-        Interval of the quantity that the claim is about.
-    found : str
-        Estimate and interval in words.
-    undecided : callable () -> str
-        Sentence for the last look, if the interval decides nothing, with what would decide the claim.
-    """
+        if not self.estimator.takes_values:
+            return self.estimator.from_moments(Moments.of(batches), fresh)
+        return self.estimator(batches)
 
-    interval: tuple[float, float]
-    found: str
-    undecided: Callable[[], str]
+    def look(self, interval: tuple[float, float], found: str, undecided: Callable[[], str]) -> Look:
+        """Return what an interval of the claim's quantity decides.
+
+        `found` is the estimate and its interval in words, `undecided` a sentence with what would decide the claim.
+        """
+        verdict = decided(interval, self.region)
+        if verdict is None:
+            return Look(None, undecided)
+        return Look(verdict, partial(str, found if verdict else f"{found}: {self.otherwise}"))
 
 
-def settle(looks: Iterable[Look], region: tuple[float, float], otherwise: str, false_alarm: float, again: str) -> None:
-    """Return at the first look whose interval lies in the region of the claim.
+def _estimator(source: str | Estimator | Callable[..., Any], to: float | None) -> Estimator:
+    """Return the estimator, with `to` as its population value if `to` is given."""
+    if isinstance(source, str | Estimator) or not callable(source):
+        known = estimator_of(source)
+        return known if to is None else replace(known, target=number("to", to))
+    name = name_of_function(source)
+    if to is None:
+        raise ValueError(f"to is needed with the function {name}; give the population value that {name} estimates.")
+    return Estimator(name, source, number("to", to))
 
-    Raises
-    ------
-    AssertionError
-        At the first look whose interval lies outside; `otherwise` is the claim that is then wrong, in words.
-    InsufficientPower
-        If no look decides.
-    """
-    __tracebackhide__ = True
-    look = None
-    for look in looks:
-        verdict = decided(look.interval, region)
-        if verdict:
-            note(look.found)
-            return
-        if verdict is False:
-            raise AssertionError(f"{look.found}: {otherwise} (false alarm {false_alarm:g}).\n{again}")
-    assert look is not None
-    raise InsufficientPower(f"{look.undecided()}.\n{again}")
+
+def _target(estimator: Estimator, population: Population, batching: Batching) -> float:
+    """Return the population value that the estimates converge to; raise ValueError if it is not finite."""
+    target = estimator.population_value(batching.source(population))
+    if not math.isfinite(target):
+        raise ValueError(
+            f"{estimator.name} of population {population.name} is {target}: there is nothing to converge to; give a "
+            "finite to."
+        )
+    return target
 
 
 def _repeated(
@@ -164,7 +162,7 @@ def _repeated(
     for name, parameter in inspect.signature(assertion).parameters.items():
         if name not in named and (text := _typed(arguments[name])) != _typed(parameter.default):
             typed.append(f"{name}={text}")
-    return f"Reproduce: bn.testing.{assertion.__name__}({', '.join(typed)})"
+    return f"\nReproduce: bn.testing.{assertion.__name__}({', '.join(typed)})"
 
 
 def _typed(value: Any) -> str:
@@ -172,14 +170,3 @@ def _typed(value: Any) -> str:
     if isinstance(value, Batching):
         return shown(value)
     return repr(value.item() if isinstance(value, np.generic | np.ndarray) and value.ndim == 0 else value)
-
-
-def _function_name(function: Any) -> str:
-    return str(getattr(function, "__name__", type(function).__name__))
-
-
-def require(holds: bool, name: str, value: Any, requirement: str) -> None:
-    """Raise ValueError, in one sentence, if an argument does not meet its requirement."""
-    __tracebackhide__ = True
-    if not holds:
-        raise ValueError(f"{name} is {requirement}; got {shown(value)}.")

@@ -13,20 +13,18 @@ from statsmodels.stats.proportion import proportion_confint
 from bnstats._checks.arguments import checked
 from bnstats._checks.numbers import batch_size as sizes_of_batches
 from bnstats._checks.numbers import interval, probability, whole
-from bnstats._checks.numbers import seed as checked_seed
-from bnstats.sampling.batching import IID, Batching, rule
+from bnstats.sampling.batching import IID, Batching
 from bnstats.simulation.precision.looks import sizes_at_looks
 from bnstats.statistics.estimators import Estimator
-from bnstats.testing.claims import MOST_DRAWS, Claimed, InsufficientPower, Look, false_alarm_rate, settle
+from bnstats.testing.claims import CHECKS, Claimed
+from bnstats.testing.looks import MOST_DRAWS, InsufficientPower, Look, settle
 
 
 @checked(
+    **CHECKS,
     within=interval("(0, inf)", "a distance"),
     batch_size=sizes_of_batches,
     confidence=probability,
-    batching=rule,
-    false_alarm=false_alarm_rate,
-    seed=checked_seed,
     max_draws=partial(whole, minimum=1, maximum=MOST_DRAWS),
 )
 def assert_converges(
@@ -93,14 +91,13 @@ def assert_converges(
     """
     arguments = dict(locals())
     __tracebackhide__ = True
-    claimed = Claimed.of(assert_converges, arguments)
+    claimed = Claimed.of(assert_converges, arguments, (confidence, math.inf), f"not of at least {confidence:.10g}")
     sizes = _sizes(confidence, false_alarm, max_draws, batch_size, claimed.again)
-    error = false_alarm / len(sizes)
-    looks = _looks(claimed, claimed.estimates(sizes, batch_size, seed), within, confidence, error, batch_size)
-    settle(looks, (confidence, math.inf), f"not of at least {confidence:.10g}", false_alarm, claimed.again)
+    estimates = claimed.estimates(sizes, batch_size, seed)
+    settle(_looks(claimed, estimates, within, false_alarm / len(sizes), batch_size), claimed.again)
 
 
-def _looks(claimed: Claimed, estimates: Any, within: float, confidence: float, error: float, n: int) -> Iterator[Look]:
+def _looks(claimed: Claimed, estimates: Any, within: float, error: float, n: int) -> Iterator[Look]:
     """Yield the proportion of all replicates so far that lie within the distance."""
     inside = undefined = 0
     what = f"{claimed.estimator.name} of a batch of {n} from {claimed.source.name} lies within {within:g}"
@@ -113,9 +110,11 @@ def _looks(claimed: Claimed, estimates: Any, within: float, confidence: float, e
             f"{what} of {claimed.target:g} with a probability of {inside / total:.5g}, interval {low:.5g} to "
             f"{high:.5g} from {total} replicates{f' ({undefined} estimates are NaN)' if undefined else ''}"
         )
-        advice = "Claim a lower confidence or a larger within, or raise max_draws"
-        undecided = f"{found}: too close to {confidence:.10g} to decide. {advice}"
-        yield Look((low, high), found, partial(str, undecided))
+        undecided = (
+            f"{found}: too close to {claimed.region[0]:.10g} to decide. Claim a lower confidence or a larger within, "
+            "or raise max_draws."
+        )
+        yield claimed.look((low, high), found, partial(str, undecided))
 
 
 def _first_look(confidence: float, error: float) -> int:
@@ -135,7 +134,7 @@ def _sizes(confidence: float, false_alarm: float, max_draws: int, batch_size: in
     raise InsufficientPower(
         f"{max_replicates} replicates cannot show a probability of {confidence:.10g} with error rates of "
         f"{false_alarm:g}: that takes {fewest}, even if all agree. Lower confidence, or raise max_draws to "
-        f"{fewest * batch_size}.\n{again}"
+        f"{fewest * batch_size}.{again}"
     )
 
 

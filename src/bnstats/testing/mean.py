@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -11,41 +11,36 @@ import numpy as np
 
 from bnstats._checks.arguments import checked
 from bnstats._checks.array_types import FloatArray
-from bnstats._checks.numbers import interval, number, proportion, whole
-from bnstats._checks.numbers import seed as checked_seed
-from bnstats._checks.values import optional, shown
-from bnstats.testing.bets import Border, BoundedBets, MomentBets, reached
-from bnstats.testing.claims import InsufficientPower, false_alarm_rate
-from bnstats.testing.own_function import HEAVY, Draws, random_function, tail_index
-from bnstats.testing.suite import note, rate_of
+from bnstats._checks.numbers import interval, number, proportion
+from bnstats._checks.values import optional
+from bnstats.testing.bets import Border, BoundedBets, MomentBets, grown, reached
+from bnstats.testing.looks import Look, require, settle
+from bnstats.testing.near import Near
+from bnstats.testing.own_function import CHECKS, MAX_DRAWS, Draws
+from bnstats.testing.suite import rate_of
 
-MAX_DRAWS = 2**20
-max_draws_of = partial(whole, minimum=32, maximum=2**53)
-"""Check for the most values that an assertion may draw."""
 MORE_FOR_TAIL = 400
 """Values that are drawn to name the tail of values that contradict their variance."""
+HEAVY = 2.0
+"""Tail index up to which values have no finite variance."""
 SPREADS = np.array([0.05, 0.2, 0.5])
 """Stakes of the accounts that bet on a larger variance than the one stated."""
 
 
 def _bounds(name: str, given: Any) -> tuple[float, float]:
-    if isinstance(given, str) or not isinstance(given, Sequence | np.ndarray) or len(given) != 2:
-        raise ValueError(f"{name} is a pair, the smallest and the largest possible value; got {shown(given)}.")
+    pair = isinstance(given, Sequence | np.ndarray) and not isinstance(given, str) and len(given) == 2
+    require(pair, name, given, "a pair, the smallest and the largest possible value")
     low, high = number(f"the first of {name}", given[0]), number(f"the second of {name}", given[1])
-    if not low < high:
-        raise ValueError(f"{name} is a pair, the smallest value below the largest; got {shown(given)}.")
+    require(low < high, name, given, "a pair, the smallest value below the largest")
     return low, high
 
 
 @checked(
-    f=random_function,
+    **CHECKS,
     value=number,
     within=interval("(0, inf)", "a distance"),
     bounds=optional(_bounds),
     variance=optional(interval("(0, inf)", "a variance")),
-    false_alarm=optional(false_alarm_rate),
-    seed=checked_seed,
-    max_draws=max_draws_of,
 )
 def assert_mean(
     f: Callable[..., Any],
@@ -109,18 +104,12 @@ def assert_mean(
             "assert_mean needs bounds=, or variance=, an upper bound that is known: without them rare large values can "
             "move any mean, and no number of draws shows them; assert_quantile and assert_probability need neither."
         )
-    claim = MeanClaim(f"the mean of {Draws(f, seed).name}", value, within, bounds, variance, rate_of(false_alarm))
-    claim.settle(Draws(f, seed), max_draws)
+    draws, advice = Draws(f, seed), partial(_advice, None if bounds else variance)
+    near = Near("mean", f"the mean of {draws.name}", draws, value, within, rate_of(false_alarm), np.mean, advice)
+    settle(_looks_within(near, bounds, max_draws) if bounds else _looks_of(near, variance or math.inf, max_draws))
 
 
-@checked(
-    f=random_function,
-    probability=proportion,
-    within=interval("(0, 1)", "a distance"),
-    false_alarm=optional(false_alarm_rate),
-    seed=checked_seed,
-    max_draws=max_draws_of,
-)
+@checked(**CHECKS, probability=proportion, within=interval("(0, 1)", "a distance"))
 def assert_probability(
     f: Callable[..., Any],
     probability: float,
@@ -162,120 +151,65 @@ def assert_probability(
     >>> assert_probability(lambda rng: rng.normal() > 0, 0.5, within=0.05)
     """
     __tracebackhide__ = True
-    draws = Draws(f, seed)
-    claim = MeanClaim(
-        f"the probability that {draws.name} is true", probability, within, (0.0, 1.0), None, rate_of(false_alarm)
+    draws, advice = Draws(f, seed), partial(_advice, None)
+    number = f"the probability that {draws.name} is true"
+    near = Near("mean", number, draws, probability, within, rate_of(false_alarm), np.mean, advice)
+    settle(_looks_within(near, (0.0, 1.0), max_draws, events=True))
+
+
+def _looks_within(near: Near, bounds: tuple[float, float], max_draws: int, events: bool = False) -> Iterator[Look]:
+    """Yield looks at bets on values within bounds. A border beyond the bounds needs no bet."""
+    low, width = bounds[0], bounds[1] - bounds[0]
+    first, last = ((end - low) / width for end in (near.value - near.within, near.value + near.within))
+    lower, upper = (Border(min(max(end, 0.0), 1.0)) for end in (first, last))
+    bets = BoundedBets((lower, upper))
+    for x in near.draws.looks(max_draws):
+        _check(x, near.draws.name, bounds, events)
+        bets.add((x - low) / width)
+        above, below = first <= 0 or reached(lower.above, near.error), last >= 1 or reached(upper.below, near.error)
+        yield near.look(lower.below, upper.above, above and below)
+
+
+def _check(x: FloatArray, name: str, bounds: tuple[float, float], events: bool) -> None:
+    outside = x[(x < bounds[0]) | (x > bounds[1]) | (events & ~np.isin(x, (0.0, 1.0)))]
+    if outside.size and events:
+        raise ValueError(f"{name} returns True or False; got {outside[0]:g}.")
+    if outside.size:
+        raise ValueError(f"{name} returned {outside[0]:g}, outside bounds={bounds}; widen the bounds.")
+
+
+def _looks_of(near: Near, variance: float, max_draws: int) -> Iterator[Look]:
+    """Yield looks at bets on values of bounded variance, and at a bet that their variance is larger."""
+    lower, upper = Border(near.value - near.within), Border(near.value + near.within)
+    bets, accounts = MomentBets((lower, upper), variance, near.within), np.zeros(SPREADS.size)
+    for x in near.draws.looks(max_draws):
+        bets.add(x)
+        ratio = (x - near.value) ** 2 / (variance + near.within**2)
+        accounts, capital = grown(accounts, np.log1p(SPREADS[:, None] * (ratio - 1)))
+        if reached(float(capital), near.error / 3):  # first: a single huge value decides about the mean, too
+            yield Look(False, partial(_contradicted, near, variance))
+        supported = reached(lower.above, near.error) and reached(upper.below, near.error)
+        yield near.look(lower.below, upper.above, supported, parts=3)
+
+
+def _contradicted(near: Near, variance: float) -> str:
+    values = near.draws.values
+    near.draws.take(MORE_FOR_TAIL)
+    return (
+        f"{near.number} has values that contradict variance={variance:g}: their mean square about {near.value:g} is "
+        f"{np.mean((values - near.value) ** 2):.4g} in {values.size} draws{_tail(near.draws.values)} (false alarm "
+        f"{near.error:g}). State a larger variance, or use assert_quantile, which needs none."
     )
-    claim.settle(draws, max_draws, events=True)
 
 
-class MeanClaim:
-    """Claim that a mean lies within a distance of a value.
-
-    Parameters
-    ----------
-    what : str
-        The mean, in words.
-    value, within : float
-        The claim.
-    bounds, variance
-        What is known of the values.
-    error : float
-        False-alarm rate.
-    """
-
-    def __init__(
-        self,
-        what: str,
-        value: float,
-        within: float,
-        bounds: tuple[float, float] | None,
-        variance: float | None,
-        error: float,
-    ) -> None:
-        self.what, self.value, self.within, self.bounds, self.error = what, value, within, bounds, error
-        self.variance = variance if bounds is None else None
-        low, high = bounds or (0.0, 1.0)
-        self.start, self.scale = (low, high - low) if bounds else (0.0, 1.0)
-        ends = [(value + side * within - self.start) / self.scale for side in (-1, 1)]
-        self.low, self.high = (Border(min(max(end, 0.0), 1.0) if bounds else end) for end in ends)
-        self.open = (bounds is not None and ends[0] <= 0, bounds is not None and ends[1] >= 1)
-        self.bets: BoundedBets | MomentBets = BoundedBets((self.low, self.high))
-        if variance is not None and bounds is None:
-            self.bets = MomentBets((self.low, self.high), variance, within)
-        self.spread = np.zeros(SPREADS.size)
-        self.parts = 3 if self.variance else 2
-        """Ways in which a true claim can fail, which share the error rate."""
-
-    def settle(self, draws: Draws, max_draws: int, events: bool = False) -> None:
-        """Draw until the claim is decided; return if it is true."""
-        __tracebackhide__ = True
-        held: list[FloatArray] = []
-        for x in draws.looks(max_draws):
-            self._check(x, draws, events)
-            held.append(x)
-            self.bets.add((x - self.start) / self.scale)
-            self._check_spread(x, held, draws)  # first: a single huge value decides about the mean, too
-            # The two claims about a mean are refuted by one bet each, and supported by two.
-            error = self.error / self.parts
-            if reached(self.low.below, error) or reached(self.high.above, error):
-                side = "below" if reached(self.low.below, error) else "above"
-                raise AssertionError(self._refuted(side, np.concatenate(held)))
-            supported = self.open[0] or reached(self.low.above, self.error)
-            if supported and (self.open[1] or reached(self.high.below, self.error)):
-                note(
-                    f"{self.what} is within {self.within:g} of {self.value:g}: {draws.n} draws; a mean farther "
-                    f"away would have been found with a probability of {1 - self.error:.10g}"
-                )
-                return
-        raise InsufficientPower(self._undecided(np.concatenate(held)))
-
-    def _check(self, x: FloatArray, draws: Draws, events: bool) -> None:
-        low, high = self.bounds or (-math.inf, math.inf)
-        outside = x[(x < low) | (x > high) | (events & ~np.isin(x, (0.0, 1.0)))]
-        if outside.size and events:
-            raise ValueError(f"{draws.name} returns True or False; got {outside[0]:g}.")
-        if outside.size:
-            raise ValueError(f"{draws.name} returned {outside[0]:g}, outside bounds={self.bounds}; widen the bounds.")
-
-    def _check_spread(self, x: FloatArray, held: list[FloatArray], draws: Draws) -> None:
-        """Raise AssertionError if the values contradict the variance: a bet on larger squares wins."""
-        __tracebackhide__ = True
-        if self.variance is None:
-            return
-        ratio = (x - self.value) ** 2 / (self.variance + self.within**2)
-        growth = self.spread[:, None] + np.cumsum(np.log1p(SPREADS[:, None] * (ratio - 1)), axis=1)
-        self.spread = growth[:, -1]
-        peak = growth.max(axis=0)
-        capital = float((peak + np.log(np.exp(growth - peak).mean(axis=0))).max())
-        if reached(capital, self.error / self.parts):
-            values = np.concatenate(held)
-            tail = _tail(np.concatenate([values, draws.take(MORE_FOR_TAIL)]))
-            raise AssertionError(
-                f"{self.what} has values that contradict variance={self.variance:g}: their mean square about "
-                f"{self.value:g} is {np.mean((values - self.value) ** 2):.4g} in {values.size} draws{tail} "
-                f"(false alarm {self.error:g}). State a larger variance, or use assert_quantile, which needs none."
-            )
-
-    def _refuted(self, side: str, values: FloatArray) -> str:
-        border = self.value + (-self.within if side == "below" else self.within)
-        return (
-            f"{self.what} is about {values.mean():.5g}, {side} {border:.10g}, from {values.size} draws: not within "
-            f"{self.within:g} of {self.value:g} (false alarm {self.error:g})."
-        )
-
-    def _undecided(self, values: FloatArray) -> str:
-        mean, away = float(values.mean()), self.within - abs(float(values.mean()) - self.value)
-        spread = self.variance if self.variance is not None else float(values.var())
-        needed = math.inf if away == 0 else 3 * spread * math.log(2 / self.error) / away**2
-        advice = (
-            f"about {needed:.2g} draws would decide if the estimate stays" if needed < 2**53 else "no number would do"
-        )
-        tail = _tail(values) if self.bounds is None else ""
-        return (
-            f"{values.size} draws cannot decide that {self.what} is within {self.within:g} of {self.value:g}: the "
-            f"estimate is {mean:.5g}{tail}; {advice}. Raise max_draws or change within."
-        )
+def _advice(variance: float | None, near: Near) -> str:
+    """Return words about the tail of values of bounded variance, and about the number of draws needed."""
+    values = near.draws.values
+    away = near.within - abs(float(values.mean()) - near.value)
+    spread = float(values.var()) if variance is None else variance
+    needed = math.inf if away == 0 else 3 * spread * math.log(2 / near.error) / away**2
+    advice = f"about {needed:.2g} draws would decide if the estimate stays" if needed < 2**53 else "no number would do"
+    return f"{'' if variance is None else _tail(values)}; {advice}"
 
 
 def _tail(values: FloatArray) -> str:
@@ -285,3 +219,18 @@ def _tail(values: FloatArray) -> str:
         return ""
     lacks = "mean" if index <= 1 else "variance"
     return f", with a heavy tail of index about {index:.1f}: no finite {lacks}"
+
+
+def tail_index(x: FloatArray) -> float:
+    """Return Hill's (1975) estimate of the tail index from the largest twentieth of the distances from the median.
+
+    >>> x = np.random.default_rng(0).standard_cauchy(10_000)
+    >>> round(tail_index(x), 1)
+    1.1
+    """
+    away = np.sort(np.abs(x - np.median(x)))
+    largest = away[-max(10, x.size // 20) :]
+    if largest.size < 2 or largest[0] <= 0:
+        return math.inf
+    spread = float(np.mean(np.log(largest[1:] / largest[0])))
+    return 1 / spread if spread > 0 else math.inf

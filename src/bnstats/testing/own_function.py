@@ -3,31 +3,41 @@
 from __future__ import annotations
 
 import inspect
-import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from bnstats._checks.arguments import Check
 from bnstats._checks.array_types import FloatArray
 from bnstats._checks.arrays import plain_array
+from bnstats._checks.numbers import seed, whole
 from bnstats._checks.safe_text import raised
 from bnstats._checks.user_code import name_of_function
-from bnstats._checks.values import shown
+from bnstats._checks.values import optional
 from bnstats.simulation.identity import stream
+from bnstats.testing.looks import MOST_DRAWS, false_alarm_rate, require
 
 FIRST, GROWTH = 16, 16
 """Values that are drawn at first; later looks come after a GROWTH-th more of all values."""
-HEAVY = 2.0
-"""Tail index up to which values have no finite variance."""
+MAX_DRAWS = 2**20
+"""Values that an assertion draws at most, by default."""
 
 
-def random_function(name: str, given: Any) -> Callable[..., Any]:
+def _random_function(name: str, given: Any) -> Any:
     """Return a function that takes a generator, and perhaps a size."""
-    if not callable(given):
-        raise ValueError(f"{name} is a function f(rng) or f(rng, size) of random values; got {shown(given)}.")
-    function: Callable[..., Any] = given
-    return function
+    require(callable(given), name, given, "a function f(rng) or f(rng, size) of random values")
+    return given
+
+
+CHECKS: Mapping[str, Check] = {
+    "f": _random_function,
+    "false_alarm": optional(false_alarm_rate),
+    "seed": seed,
+    "max_draws": partial(whole, minimum=32, maximum=MOST_DRAWS),
+}
+"""Checks of arguments that all assertions about a random function have."""
 
 
 class Draws:
@@ -43,8 +53,14 @@ class Draws:
 
     def __init__(self, function: Callable[..., Any], seed: int) -> None:
         self.name = name_of_function(function)
-        self.function, self.rng, self.n = function, stream(seed, {"function": self.name}, 0), 0
+        self.function, self.rng = function, stream(seed, {"function": self.name}, 0)
         self.takes_size = _takes_size(function)
+        self.n, self._taken = 0, list[FloatArray]()
+
+    @property
+    def values(self) -> FloatArray:
+        """All values so far."""
+        return np.concatenate(self._taken)
 
     def take(self, size: int) -> FloatArray:
         """Return the next values."""
@@ -61,6 +77,7 @@ class Draws:
             bad = int(np.argmax(~np.isfinite(values)))
             raise ValueError(f"{self.name} returned {values[bad]} in draw {self.n + bad}; return finite numbers.")
         self.n += size
+        self._taken.append(values)
         return values
 
     def _one(self) -> Any:
@@ -86,18 +103,3 @@ def _takes_size(function: Callable[..., Any]) -> bool:
         return False
     places = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     return len(places) > 1 and (places[1].default is places[1].empty or places[1].name == "size")
-
-
-def tail_index(x: FloatArray) -> float:
-    """Return Hill's (1975) estimate of the tail index from the largest twentieth of the distances from the median.
-
-    >>> x = np.random.default_rng(0).standard_cauchy(10_000)
-    >>> round(tail_index(x), 1)
-    1.1
-    """
-    away = np.sort(np.abs(x - np.median(x)))
-    largest = away[-max(10, x.size // 20) :]
-    if largest.size < 2 or largest[0] <= 0:
-        return math.inf
-    spread = float(np.mean(np.log(largest[1:] / largest[0])))
-    return 1 / spread if spread > 0 else math.inf

@@ -2,32 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from bnstats._checks.arguments import checked
-from bnstats._checks.array_types import FloatArray
 from bnstats._checks.numbers import interval, number, probability
-from bnstats._checks.numbers import seed as checked_seed
-from bnstats._checks.values import optional
 from bnstats.testing.bets import Border, BoundedBets, reached
-from bnstats.testing.claims import InsufficientPower, false_alarm_rate
-from bnstats.testing.mean import MAX_DRAWS, max_draws_of
-from bnstats.testing.own_function import Draws, random_function
-from bnstats.testing.suite import note, rate_of
+from bnstats.testing.looks import Look, settle
+from bnstats.testing.near import Near
+from bnstats.testing.own_function import CHECKS, MAX_DRAWS, Draws
+from bnstats.testing.suite import rate_of
 
 
-@checked(
-    f=random_function,
-    q=probability,
-    value=number,
-    within=interval("(0, inf)", "a distance"),
-    false_alarm=optional(false_alarm_rate),
-    seed=checked_seed,
-    max_draws=max_draws_of,
-)
+@checked(**CHECKS, q=probability, value=number, within=interval("(0, inf)", "a distance"))
 def assert_quantile(
     f: Callable[..., Any],
     q: float,
@@ -77,27 +67,16 @@ def assert_quantile(
     (false alarm 1e-06).
     """
     __tracebackhide__ = True
-    error, draws = rate_of(false_alarm), Draws(f, seed)
+    draws, estimate = Draws(f, seed), partial(np.quantile, q=q)
+    near = Near("quantile", f"the {q:g}-quantile of {draws.name}", draws, value, within, rate_of(false_alarm), estimate)
+    settle(_looks(near, q, max_draws))
+
+
+def _looks(near: Near, q: float, max_draws: int) -> Iterator[Look]:
+    """Yield looks at bets on the proportions of values below the distance, and of those up to its end."""
     low, high = Border(q), Border(q)
     below, up_to = BoundedBets((low,)), BoundedBets((high,))
-    what, held = f"the {q:g}-quantile of {draws.name}", list[FloatArray]()
-    for x in draws.looks(max_draws):
-        held.append(x)
-        below.add((x < value - within).astype(float))
-        up_to.add((x <= value + within).astype(float))
-        for found, side, border in ((low.above, "below", value - within), (high.below, "above", value + within)):
-            if reached(found, error / 2):
-                raise AssertionError(
-                    f"{what} is about {np.quantile(np.concatenate(held), q):.5g}, {side} {border:.10g}, from {draws.n} "
-                    f"draws: not within {within:g} of {value:g} (false alarm {error:g})."
-                )
-        if reached(low.below, error) and reached(high.above, error):
-            note(
-                f"{what} is within {within:g} of {value:g}: {draws.n} draws; a quantile farther away would have been "
-                f"found with a probability of {1 - error:.10g}"
-            )
-            return
-    raise InsufficientPower(
-        f"{draws.n} draws cannot decide that {what} is within {within:g} of {value:g}: the estimate is "
-        f"{np.quantile(np.concatenate(held), q):.5g}. Raise max_draws or change within."
-    )
+    for x in near.draws.looks(max_draws):
+        below.add((x < near.value - near.within).astype(float))
+        up_to.add((x <= near.value + near.within).astype(float))
+        yield near.look(low.above, high.below, reached(low.below, near.error) and reached(high.above, near.error))

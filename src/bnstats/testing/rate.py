@@ -10,18 +10,17 @@ from typing import Any
 from bnstats._checks.arguments import checked
 from bnstats._checks.numbers import batch_sizes as sizes_of_batches
 from bnstats._checks.numbers import interval, number, whole
-from bnstats._checks.numbers import seed as checked_seed
 from bnstats._checks.values import choice
-from bnstats.sampling.batching import IID, Batching, rule
-from bnstats.sampling.populations import Population
+from bnstats.sampling.batching import IID, Batching
 from bnstats.simulation.result import Simulation
 from bnstats.statistics import theory
 from bnstats.statistics.convergence_rates import MEASURES
 from bnstats.statistics.estimators import Estimator
 from bnstats.studies.convergence.measure import measure_convergence
-from bnstats.studies.convergence.rates import slope
+from bnstats.studies.convergence.rates import Slope, slope
 from bnstats.studies.convergence.study import DRAWS_PER_SET, SETS_PER_BLOCK
-from bnstats.testing.claims import MOST_DRAWS, Claimed, Look, false_alarm_rate, require, settle, surplus
+from bnstats.testing.claims import CHECKS, Claimed, surplus
+from bnstats.testing.looks import MOST_DRAWS, Look, require, settle
 
 # Fractions of max_draws after which `assert_rate` looks. Fewer draws give too few groups for the slope's interval.
 FRACTIONS_OF_DRAWS = (0.25, 1.0)
@@ -31,13 +30,11 @@ DRAWS_OF_A_DAY = 2**43
 
 
 @checked(
+    **CHECKS,
     rate=number,
     tolerance=interval("(0, inf)", "a distance from the rate"),
     measure=partial(choice, known=MEASURES),
     batch_sizes=sizes_of_batches,
-    batching=rule,
-    false_alarm=false_alarm_rate,
-    seed=checked_seed,
     max_draws=partial(whole, minimum=FEWEST_DRAWS, maximum=MOST_DRAWS),
 )
 def assert_rate(
@@ -110,37 +107,39 @@ def assert_rate(
     arguments = dict(locals())
     __tracebackhide__ = True
     require(len(batch_sizes) > 1, "batch_sizes", batch_sizes, "at least two sizes, or there is no slope")
-    claimed = Claimed.of(assert_rate, arguments | {"batch_sizes": tuple(batch_sizes)})
+    arguments["batch_sizes"] = tuple(batch_sizes)
+    region, otherwise = (rate - tolerance, rate + tolerance), f"not n^{rate:g} to within {tolerance:g}"
+    claimed = Claimed.of(assert_rate, arguments, region, otherwise)
     _check_measure(measure, claimed, max(batch_sizes))
     # A true claim can fail on one side only, and a false claim can pass on one side only.
     error = false_alarm / len(FRACTIONS_OF_DRAWS)
-    looks = _looks(claimed, rate, tolerance, measure, batch_sizes, error, max_draws, seed)
-    region, otherwise = (rate - tolerance, rate + tolerance), f"not n^{rate:g} to within {tolerance:g}"
-    settle(looks, region, otherwise, false_alarm, claimed.again)
-
-
-def _looks(
-    claimed: Claimed, rate: float, tolerance: float, measure: str, sizes: Sequence[int], error: float, max_draws: int,
-    seed: int,
-) -> Iterator[Look]:  # fmt: skip
-    """Yield the slope of the error after each part of the draws."""
     what = f"{measure} of {claimed.estimator.name} on {claimed.source.name}"
-    for fraction in FRACTIONS_OF_DRAWS:
-        measured = measure_convergence(
-            claimed.source,
-            batch_sizes=sizes,
-            estimators=[claimed.estimator],
-            batching=claimed.batching,
-            precision=None,
-            max_replicates=int(fraction * max_draws) // DRAWS_PER_SET,
-            progress=False,
-            seed=seed,
-        )
-        _check_defined(measured.simulation, measure, claimed.estimator, claimed.source)
-        fitted = slope(measured.table[measured.table["measure"] == measure], measured.simulation)
-        low, high = fitted.interval(error)
-        found = f"{what} falls as n^{fitted.rate:.4g}, interval {low:.4g} to {high:.4g}"
-        yield Look((low, high), found, partial(_undecided, what, found, rate, tolerance, fitted.rate, high, max_draws))
+
+    def looks() -> Iterator[Look]:
+        for fraction in FRACTIONS_OF_DRAWS:
+            fitted = _slope(claimed, measure, batch_sizes, int(fraction * max_draws), seed)
+            low, high = fitted.interval(error)
+            found = f"{what} falls as n^{fitted.rate:.4g}, interval {low:.4g} to {high:.4g}"
+            undecided = partial(_undecided, what, found, rate, tolerance, fitted.rate, high, max_draws)
+            yield claimed.look((low, high), found, undecided)
+
+    settle(looks(), claimed.again)
+
+
+def _slope(claimed: Claimed, measure: str, sizes: Sequence[int], draws: int, seed: int) -> Slope:
+    """Return the slope of the error on batch size, from so many draws."""
+    measured = measure_convergence(
+        claimed.source,
+        batch_sizes=sizes,
+        estimators=[claimed.estimator],
+        batching=claimed.batching,
+        precision=None,
+        max_replicates=draws // DRAWS_PER_SET,
+        progress=False,
+        seed=seed,
+    )
+    _check_defined(measured.simulation, measure, claimed)
+    return slope(measured.table[measured.table["measure"] == measure], measured.simulation)
 
 
 def _undecided(
@@ -149,25 +148,26 @@ def _undecided(
     if math.isnan(high):
         return (
             f"{max_draws} draws do not show how the {what} falls: it is smaller than its Monte Carlo error, or its "
-            "tails are too heavy. Use measure='median_abs_error', or raise max_draws"
+            "tails are too heavy. Use measure='median_abs_error', or raise max_draws."
         )
     draws = max_draws * surplus(estimate - rate, high - estimate, tolerance)
     if draws > DRAWS_OF_A_DAY:
         advice = "Change tolerance: the slope is too close to the border for any number of draws"
     else:
         advice = f"Raise max_draws to 2**{math.ceil(math.log2(draws))}, or change tolerance"
-    return f"{found}: that neither lies within {rate - tolerance:g} to {rate + tolerance:g} nor outside. {advice}"
+    return f"{found}: that neither lies within {rate - tolerance:g} to {rate + tolerance:g} nor outside. {advice}."
 
 
-def _check_defined(simulation: Simulation, measure: str, estimator: Estimator, source: Population) -> None:
+def _check_defined(simulation: Simulation, measure: str, claimed: Claimed) -> None:
     rows: Iterable[Any] = simulation.table.itertuples()
     for row, sample in zip(rows, simulation.samples, strict=True):
         nans, infinite = sample.missing.tolist()
         if row.measure == measure and math.isnan(row.value) and (nans or infinite):
             what, count = ("NaN", nans) if nans else ("infinite", infinite)
             raise ValueError(
-                f"{estimator.name} is {what} for {count} of {row.replicates} batches of {row.batch_size} from "
-                f"{source.name}, so its error has no rate; return a number for these, too, or take larger batches."
+                f"{claimed.estimator.name} is {what} for {count} of {row.replicates} batches of {row.batch_size} from "
+                f"{claimed.source.name}, so its error has no rate; return a number for these, too, or take larger "
+                "batches."
             )
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,14 +12,12 @@ import numpy as np
 from bnstats._checks.arguments import checked
 from bnstats._checks.array_types import FloatArray
 from bnstats._checks.numbers import interval
-from bnstats._checks.numbers import seed as checked_seed
 from bnstats._checks.user_code import answer, name_of_function
-from bnstats._checks.values import optional, shown
+from bnstats._checks.values import shown
 from bnstats.simulation.precision.looks import decided, sizes_at_looks
-from bnstats.testing.claims import InsufficientPower, false_alarm_rate
-from bnstats.testing.mean import MAX_DRAWS, max_draws_of
-from bnstats.testing.own_function import Draws, random_function
-from bnstats.testing.suite import note, rate_of
+from bnstats.testing.looks import Look, require, settle
+from bnstats.testing.own_function import CHECKS, MAX_DRAWS, Draws
+from bnstats.testing.suite import rate_of
 
 FIRST_LOOK = 64
 ROUNDING = 1e-9
@@ -26,19 +25,12 @@ ROUNDING = 1e-9
 
 
 def _law_or_function(name: str, given: Any) -> Any:
-    if callable(getattr(given, "cdf", None)) or callable(given):
-        return given
-    raise ValueError(f"{name} is a function f(rng), or a law with a cdf such as stats.norm(); got {shown(given)}.")
+    required = "a function f(rng), or a law with a cdf such as stats.norm()"
+    require(callable(getattr(given, "cdf", None)) or callable(given), name, given, required)
+    return given
 
 
-@checked(
-    f=random_function,
-    other=_law_or_function,
-    within=interval("(0, 1)", "a distance of distribution functions"),
-    false_alarm=optional(false_alarm_rate),
-    seed=checked_seed,
-    max_draws=max_draws_of,
-)
+@checked(**CHECKS, other=_law_or_function, within=interval("(0, 1)", "a distance of distribution functions"))
 def assert_same_distribution(
     f: Callable[..., Any],
     other: Any,
@@ -87,37 +79,34 @@ def assert_same_distribution(
     0.05 (false alarm 1e-06).
     """
     __tracebackhide__ = True
-    error = rate_of(false_alarm)
-    is_law = callable(getattr(other, "cdf", None))
-    draws = [Draws(f, seed)] + ([] if is_law else [Draws(other, seed + 1)])
-    names = draws[0].name, getattr(getattr(other, "dist", other), "name", None) or name_of_function(other)
+    draws, law = [Draws(f, seed)], other if callable(getattr(other, "cdf", None)) else None
+    if law is None:
+        draws.append(Draws(other, seed + 1))
+    name = getattr(getattr(other, "dist", other), "name", None) or name_of_function(other)
+    settle(_looks(draws, law, name, within, rate_of(false_alarm), max_draws))
+
+
+def _looks(draws: list[Draws], law: Any, name: str, within: float, error: float, max_draws: int) -> Iterator[Look]:
+    """Yield looks at the largest difference, by Massart's inequality for each of the functions."""
+    both = f"{draws[0].name} and {name}"
     sizes = sizes_at_looks(FIRST_LOOK, max_draws, 2) if max_draws > FIRST_LOOK else [max_draws]
-    held: list[list[FloatArray]] = [[] for _ in draws]
-    distance = margin = math.nan
     for size in sizes:
-        for own, one in zip(held, draws, strict=True):
-            own.append(one.take(size - one.n))
-        samples = [np.sort(np.concatenate(own)) for own in held]
-        # Massart's inequality, for each of the functions.
+        for one in draws:
+            one.take(size - one.n)
+        samples = [np.sort(one.values) for one in draws]
         margin = len(draws) * math.sqrt(math.log(2 * len(draws) * len(sizes) / error) / (2 * size))
-        distance = _to_law(samples[0], other, names[1]) if is_law else _between(*samples)
+        distance = _between(*samples) if law is None else _to_law(samples[0], law, name)
         verdict = decided((distance - margin, distance + margin), (-math.inf, within))
-        if verdict:
-            note(
-                f"{names[0]} and {names[1]} are equal within {within:g}: {size} draws; a larger difference would have "
-                f"been found with a probability of {1 - error:.10g}"
-            )
-            return
-        if verdict is False:
-            raise AssertionError(
-                f"the distribution functions of {names[0]} and {names[1]} differ by about {distance:.4g}, from {size} "
-                f"draws: by more than {within:g} (false alarm {error:g})."
-            )
-    needed = sizes[-1] * (margin / (within - distance)) ** 2 if within != distance else math.inf
-    raise InsufficientPower(
-        f"{sizes[-1]} draws cannot decide that {names[0]} and {names[1]} differ by at most {within:g}: the estimate is "
-        f"{distance:.4g}; about {needed:.2g} draws would decide if it stays. Raise max_draws or change within."
-    )
+        needed = size * (margin / (within - distance)) ** 2 if within != distance else math.inf
+        said = {
+            True: f"{both} are equal within {within:g}: {size} draws; a larger difference would have been found with a "
+            f"probability of {1 - error:.10g}",
+            False: f"the distribution functions of {both} differ by about {distance:.4g}, from {size} draws: by more "
+            f"than {within:g} (false alarm {error:g}).",
+            None: f"{size} draws cannot decide that {both} differ by at most {within:g}: the estimate is "
+            f"{distance:.4g}; about {needed:.2g} draws would decide if it stays. Raise max_draws or change within.",
+        }
+        yield Look(verdict, partial(str, said[verdict]))
 
 
 def _to_law(x: FloatArray, law: Any, name: str) -> float:

@@ -12,8 +12,7 @@ import numpy as np
 from bnstats._checks.arguments import checked
 from bnstats._checks.numbers import batch_size as sizes_of_batches
 from bnstats._checks.numbers import interval, whole
-from bnstats._checks.numbers import seed as checked_seed
-from bnstats.sampling.batching import IID, Batching, rule
+from bnstats.sampling.batching import IID, Batching
 from bnstats.simulation.precision.degrees_of_freedom import of_mean
 from bnstats.simulation.precision.looks import sizes_at_looks
 from bnstats.simulation.replicates.central_moments import merge_moments
@@ -21,9 +20,9 @@ from bnstats.simulation.replicates.tally import Tally
 from bnstats.statistics import theory
 from bnstats.statistics.estimators import Estimator
 from bnstats.studies.convergence.finite_sample_tail_index import finite_sample_tail_index
-from bnstats.testing.batch_estimates import estimates_of
-from bnstats.testing.claims import MOST_DRAWS, Claimed, Look, false_alarm_rate, settle, surplus
+from bnstats.testing.claims import CHECKS, Claimed, surplus
 from bnstats.testing.error_bounds import quantile
+from bnstats.testing.looks import MOST_DRAWS, Look, settle
 
 # Number of estimates that are searched for NaN.
 PROBED = 1024
@@ -31,13 +30,7 @@ PROBED = 1024
 FIRST_LOOK_ESTIMATES = 4096
 
 
-@checked(
-    tolerance=interval("(0, inf)", "a bias that counts as none"),
-    batch_size=sizes_of_batches,
-    batching=rule,
-    false_alarm=false_alarm_rate,
-    seed=checked_seed,
-)
+@checked(**CHECKS, tolerance=interval("(0, inf)", "a bias that counts as none"), batch_size=sizes_of_batches)
 def assert_unbiased(
     estimator: str | Estimator | Callable[..., Any],
     population: Any,
@@ -98,15 +91,16 @@ def assert_unbiased(
     arguments = dict(locals())
     __tracebackhide__ = True
     max_draws = whole("max_draws", max_draws, minimum=FIRST_LOOK_ESTIMATES * batch_size, maximum=MOST_DRAWS)
-    claimed = Claimed.of(assert_unbiased, arguments | {"max_draws": max_draws})
+    arguments |= {"max_draws": max_draws}
+    claimed = Claimed.of(assert_unbiased, arguments, (-tolerance, tolerance), f"not within {tolerance:g} of 0")
     _check_variance(claimed, batch_size, max_draws // batch_size)
     doublings = int(math.log2(max_draws // batch_size / FIRST_LOOK_ESTIMATES))
     sizes = sizes_at_looks(FIRST_LOOK_ESTIMATES, FIRST_LOOK_ESTIMATES << doublings)
-    looks = _looks(claimed, claimed.estimates(sizes, batch_size, seed), tolerance, false_alarm / len(sizes), batch_size)
-    settle(looks, (-tolerance, tolerance), f"not within {tolerance:g} of 0", false_alarm, claimed.again)
+    looks = _looks(claimed, claimed.estimates(sizes, batch_size, seed), false_alarm / len(sizes), batch_size)
+    settle(looks, claimed.again)
 
 
-def _looks(claimed: Claimed, estimates: Any, tolerance: float, error: float, n: int) -> Iterator[Look]:
+def _looks(claimed: Claimed, estimates: Any, error: float, n: int) -> Iterator[Look]:
     """Yield the bias of all replicates so far."""
     moments = np.zeros(5)
     for total, new in estimates:
@@ -118,15 +112,15 @@ def _looks(claimed: Claimed, estimates: Any, tolerance: float, error: float, n: 
             f"{claimed.estimator.name} of a batch of {n} from {claimed.source.name} has a bias of {bias:.4g}, interval "
             f"{bias - margin:.4g} to {bias + margin:.4g} from {total} replicates"
         )
-        undecided = partial(_undecided, found, bias, margin, tolerance, total, n)
-        yield Look((bias - margin, bias + margin), found, undecided)
+        undecided = partial(_undecided, found, bias, margin, claimed.region[1], total, n)
+        yield claimed.look((bias - margin, bias + margin), found, undecided)
 
 
 def _check_variance(claimed: Claimed, n: int, replicates: int) -> None:
     estimator, source, batching = claimed.estimator, claimed.source, claimed.batching
     infinite = math.isinf(theory.sampling(source, n, estimator, batching).se)
     if infinite or finite_sample_tail_index(source, batching, estimator, n, replicates) <= 2:
-        estimates = np.concatenate([*estimates_of(estimator, source, batching, np.random.default_rng(0), PROBED, n)])
+        estimates = np.concatenate([*claimed.drawn(np.random.default_rng(0), PROBED, n)])
         nans = int(np.isnan(estimates).sum())
         if nans:
             raise ValueError(
@@ -156,4 +150,4 @@ def _undecided(found: str, bias: float, margin: float, tolerance: float, replica
         advice = f"Change tolerance, or raise max_draws to {(FIRST_LOOK_ESTIMATES << looks) * batch_size}"
     else:
         advice = "All estimates are the same, or infinite: no number of draws shows how often other values occur"
-    return f"{found}: that neither lies within {tolerance:g} of 0 nor outside. {advice}"
+    return f"{found}: that neither lies within {tolerance:g} of 0 nor outside. {advice}."

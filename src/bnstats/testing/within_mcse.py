@@ -14,8 +14,8 @@ from bnstats._checks.array_types import FloatArray
 from bnstats._checks.arrays import real_array
 from bnstats._checks.tables import like
 from bnstats.statistics.estimators import ROUNDING
-from bnstats.testing.claims import InsufficientPower, false_alarm_rate, require
 from bnstats.testing.error_bounds import bounds, quantile
+from bnstats.testing.looks import InsufficientPower, false_alarm_rate, require
 
 
 @aligned_by_label("estimate", "truth", "mcse", "replicates", "mcse_df", "exact", "detect", "scale")
@@ -120,7 +120,8 @@ def assert_within_mcse(
     low, high = value - below - rounding, value + above + rounding
     wrong = (true < low) | (true > high)
     if wrong.any():
-        cells = _cells(value, true, error, low, high, count, df, estimate)
+        columns = {"estimate": value, "truth": true, "mcse": error, "low": low, "high": high}
+        cells = _cells(columns | {"replicates": count, "mcse_df": df}, estimate)
         raise AssertionError(_discrepancy(cells[wrong.ravel()], value.size, false_alarm))
     power = quantile(false_alarm, df)
     detectable = np.maximum(below, above) + rounding + power * error
@@ -202,26 +203,15 @@ def _check_power(detect: FloatArray, detectable: FloatArray, error: FloatArray, 
         )
 
 
-def _cells(
-    value: FloatArray,
-    true: FloatArray,
-    error: FloatArray,
-    low: FloatArray,
-    high: FloatArray,
-    count: FloatArray,
-    df: FloatArray,
-    given: Any,
-) -> pd.DataFrame:
+def _cells(columns: dict[str, FloatArray], given: Any) -> pd.DataFrame:
     """Return a table with one row for each cell, named by array index or by the label of the Series."""
+    value = columns["estimate"]
     named = isinstance(given, pd.Series) and len(given) == value.size
     places = list(given.index) if named else list(np.ndindex(value.shape))
     names = [place[0] if not named and len(place) == 1 else place for place in places]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        z = (value - true) / error
-    columns = {"estimate": value, "truth": true, "mcse": error, "low": low, "high": high, "z": z}
-    columns |= {"replicates": count, "mcse_df": df}
     index = [f"cell {name}" if value.ndim else "" for name in names]
-    return pd.DataFrame({name: column.ravel() for name, column in columns.items()}, index=index)
+    cells = pd.DataFrame({name: column.ravel() for name, column in columns.items()}, index=index)
+    return cells.assign(z=(cells["estimate"] - cells["truth"]) / cells["mcse"])
 
 
 def _discrepancy(wrong: pd.DataFrame, size: int, false_alarm: float) -> str:

@@ -1,0 +1,67 @@
+"""Frame of sequential assertions: a look at the draws so far, its verdict, and what is raised."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from bnstats._checks.numbers import interval
+from bnstats._checks.values import shown
+from bnstats.testing.suite import note
+
+false_alarm_rate = interval("(0, 0.5)", "a probability")
+"""Argument check for the error rate of a verdict."""
+
+MOST_DRAWS = 2**53
+"""Upper limit of `max_draws`; floats represent no larger count exactly."""
+
+
+class InsufficientPower(AssertionError):  # noqa: N818, it says that a test has no power, not that something is wrong
+    """Failure of a test that has too few draws to decide its claim.
+
+    The message says what would decide the claim, such as a larger `max_draws` or another tolerance.
+    """
+
+
+@dataclass(frozen=True)
+class Look:
+    """What the draws of an assertion show at a look.
+
+    Attributes
+    ----------
+    verdict : bool or None
+        True if the claim is true, False if it is false, None if the draws do not decide.
+    said : callable () -> str
+        Sentence on the verdict; without one, on what would decide the claim.
+    """
+
+    verdict: bool | None
+    said: Callable[[], str]
+
+
+def settle(looks: Iterable[Look], again: str = "") -> None:
+    """Return at the first look at which the claim is true; `again` ends the message of an error.
+
+    Raises
+    ------
+    AssertionError
+        At the first look at which the claim is false.
+    InsufficientPower
+        If no look decides.
+    """
+    __tracebackhide__ = True
+    for look in looks:
+        if look.verdict:
+            note(look.said())
+            return
+        if look.verdict is False:
+            raise AssertionError(look.said() + again)
+    raise InsufficientPower(look.said() + again)
+
+
+def require(holds: bool, name: str, value: Any, requirement: str) -> None:
+    """Raise ValueError, in one sentence, if an argument does not meet its requirement."""
+    __tracebackhide__ = True
+    if not holds:
+        raise ValueError(f"{name} is {requirement}; got {shown(value)}.")
