@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,9 +12,9 @@ import pandas as pd
 import pytest
 
 import bnstats as bn
-from bnstats.cli import main
+from bnstats.cli import declared, main
 
-COMMANDS = ("claims", "convergence", "mismatch", "audit", "merge", "versions", "summarize", "new")
+COMMANDS = ("advise", "audit", "new", "summarize", "convergence", "mismatch", "claims", "merge", "versions")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -24,9 +25,20 @@ def test_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert f"bnstats {command}" in capsys.readouterr().out
 
 
-def test_a_bare_call_prints_the_help(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_bare_call_lists_all_commands_in_the_order_of_work(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == 0
-    assert "convergence" in capsys.readouterr().out
+    listed = re.findall(r"^    (\w+)(?: |$)", capsys.readouterr().out, flags=re.MULTILINE)
+    assert tuple(listed) == COMMANDS
+
+
+@pytest.mark.parametrize("run", list(declared.COMMANDS), ids=lambda run: run.__name__[1:])
+def test_every_option_says_what_it_takes_and_what_holds_without_it(run: declared.Run) -> None:
+    for flags, settings in declared.COMMANDS[run][1]:
+        assert settings["help"][0].islower(), flags
+        if settings.get("default") not in (None, []):
+            assert "(default: " in settings["help"], flags
+        takes_value = flags[0].startswith("-") and settings.get("action") is None and "choices" not in settings
+        assert "metavar" in settings or not takes_value, flags
 
 
 def test_version_and_python_m() -> None:
@@ -79,7 +91,7 @@ def test_merge(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     store = tmp_path / "one.sqlite"
     bn.measure_raw_given_normalized("normal", batch_sizes=[2**14], precision=None, max_replicates=32, store=store)
     assert main(["merge", str(tmp_path / "all.sqlite"), str(store)]) == 0
-    assert "2 blocks were new" in capsys.readouterr().out
+    assert "2 blocks were added" in capsys.readouterr().out
 
 
 def test_versions(capsys: pytest.CaptureFixture[str]) -> None:

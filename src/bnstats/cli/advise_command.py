@@ -9,18 +9,18 @@ from bnstats.cli.declared import OUTPUT, command, option, show
 
 
 @command(
-    "say what to choose for batch normalization, from theory",
+    "recommend batch size, momentum and recalibration before training, from theory",
     option("--batch-size", type=int, required=True, metavar="N", help="rows in one forward pass on one device"),
-    option("--devices", type=int, default=1, metavar="N", help="devices that train together (default: %(default)s)"),
-    option("--synchronized", action="store_true", help="devices normalize by the rows of all devices"),
+    option("--devices", type=int, default=1, metavar="N", help="devices that train together"),
+    option("--synchronized", action="store_true", help="normalize by the rows of all devices, not of each device"),
     option("--accumulate", type=int, default=1, metavar="N", help="forward passes for each optimizer step"),
-    option("--momentum", type=float, metavar="A", help="weight of a new batch (default: the convention's)"),
+    option("--momentum", type=float, metavar="A", help="weight of a new batch (default: that of the convention)"),
     option("--convention", default="torch", metavar="NAME", help="torch, keras, flax, haiku or cumulative"),
     option("--spatial", type=int, default=1, metavar="N", help="positions of a row that share a channel"),
-    option("--layers", type=int, default=1, metavar="N", help="batch-normalized layers, one behind the other"),
-    option("--steps", type=int, metavar="N", help="optimizer steps (default: enough to forget the start)"),
-    option("--population", default="normal", metavar="NAME", help="law of the values in a channel"),
-    option("--tolerance", type=float, default=0.05, metavar="SD", help="displacement that is tolerated"),
+    option("--layers", type=int, default=1, metavar="N", help="batch-normalized layers in sequence"),
+    option("--steps", type=int, metavar="N", help="optimizer steps (default: enough to forget the start values)"),
+    option("--population", default="normal", metavar="NAME", help="distribution of the values in a channel"),
+    option("--tolerance", type=float, default=0.05, metavar="SD", help="largest displacement that is tolerated"),
     *OUTPUT,
 )
 def _advise(arguments: argparse.Namespace) -> int:

@@ -17,22 +17,22 @@ from bnstats.cli.declared import OUTPUT, check_written, command, option, show
 
 
 @command(
-    "find batch-norm statistics of a trained model, or of a weights file, that are off, and the cause",
+    "judge the running statistics of a trained model or of a weights file, and name the cause of an error",
     option(
         "source",
         metavar="MODULE:FUNCTION or FILE",
-        help="your function that returns the model, or (model, loader); or weights alone: .safetensors, .pt, .keras",
+        help="function that returns the model, or (model, loader); or a weights file: .safetensors, .pt, .keras",
     ),
     option("--data", type=Path, metavar="FILE.npz", help="file with arrays x and y, and optionally test_x and test_y"),
-    option("--batch-size", type=int, help="rows that training normalizes together, with --data"),
-    option("--html", type=Path, metavar="FILE.html", help="file for the whole report as a page"),
+    option("--batch-size", type=int, metavar="N", help="rows that training normalizes together; needs --data"),
+    option("--html", type=Path, metavar="FILE.html", help="file for the whole report as a web page"),
     option("--json", action="store_true", help="print the result as JSON"),
     option(
         "--fail-on",
         choices=("off", "not_judged"),
-        help="return 1 if the verdict is off, or, with not_judged, if it is not fine (default: always return 0)",
+        help="return status 1 if the verdict is off; not_judged: if it is not fine (default: always return 0)",
     ),
-    option("--seed", type=int, default=0, help="seed of resampling and splits (default: %(default)s)"),
+    option("--seed", type=int, default=0, metavar="N", help="seed of resampling and splits"),
     *OUTPUT,
 )
 def _audit(arguments: argparse.Namespace) -> int:

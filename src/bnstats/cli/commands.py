@@ -19,6 +19,9 @@ from bnstats._checks.terminal import escaped, printable
 from bnstats.cli.column_file import ENDINGS, Options, read_column
 from bnstats.cli.declared import COMMANDS, OUTPUT, check_written, command, option, show
 
+# The order in which one needs them: a model, a study of one's own, measured studies, claims, tools.
+ORDER = ("advise", "audit", "new", "summarize", "convergence", "mismatch", "claims", "merge", "versions")
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; return 0 on success, 1 for an undecided claim or a verdict of --fail-on, 2 for bad arguments."""
@@ -50,13 +53,16 @@ def _option(found: re.Match[str], arguments: argparse.Namespace) -> str:
 def _parser() -> argparse.ArgumentParser:
     """Return the parser of all commands, each with its options."""
     parser = argparse.ArgumentParser(
-        prog="bnstats", description="Measure the effects of batch statistics on networks and data."
+        prog="bnstats",
+        description="Measure the effects of batch statistics on networks and data.",
     )
     parser.add_argument("--version", action="version", version=f"bnstats {bn.__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
-    for run, (text, options) in COMMANDS.items():
-        command = commands.add_parser(run.__name__[1:], help=text, description=text)
-        command.set_defaults(run=run)
+    functions = {run.__name__[1:]: run for run in COMMANDS}
+    for name in ORDER:
+        text, options = COMMANDS[functions[name]]
+        command = commands.add_parser(name, help=text, description=text)
+        command.set_defaults(run=functions[name])
         for flags, settings in options:
             command.add_argument(*flags, **settings)
     return parser
@@ -64,12 +70,14 @@ def _parser() -> argparse.ArgumentParser:
 
 SIMULATION = (
     *OUTPUT,
-    option("--seed", type=int, default=0, help="seed of all random streams (default: %(default)s)"),
-    option("--jobs", type=int, help="number of threads, without effect on results (default: all cores)"),
-    option("--store", type=Path, metavar="FILE.sqlite", help="file that keeps finished blocks, to go on from"),
+    option("--seed", type=int, default=0, metavar="N", help="seed of all random streams"),
+    option("--jobs", type=int, metavar="N", help="number of threads, without effect on results (default: all cores)"),
+    option(
+        "--store", type=Path, metavar="FILE", help="SQLite file of finished blocks; the same command resumes from it"
+    ),
     option("--quiet", action="store_true", help="show no progress bar (it is shown on a terminal only)"),
 )
-BATCH_SIZES = partial(option, "--batch-sizes", type=int, nargs="+", metavar="N")
+BATCH_SIZES = partial(option, "--batch-sizes", type=int, nargs="+", metavar="N", help="batch sizes, in rows")
 
 
 def _options(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -78,10 +86,10 @@ def _options(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 @command(
-    "test the claims of the ledger by simulation",
-    option("names", nargs="*", metavar="CLAIM", help="claims to test (default: all)"),
-    option("--list", action="store_true", help="only list the claims"),
-    option("--max-replicates", type=int, help="maximum replicates per claim"),
+    "judge the claims of the ledger by evidence: supported, refuted or undecided",
+    option("names", nargs="*", metavar="CLAIM", help="identifiers of the claims to test (default: all)"),
+    option("--list", action="store_true", help="list the claims without testing them"),
+    option("--max-replicates", type=int, metavar="N", help="maximum replicates per claim (default: the claim's)"),
     *SIMULATION,
 )
 def _claims(arguments: argparse.Namespace) -> int:
@@ -99,15 +107,15 @@ def _claims(arguments: argparse.Namespace) -> int:
 
 
 @command(
-    "measure how fast batch statistics of your values converge",
+    "measure how fast batch statistics of your values converge as batches grow",
     option("file", type=Path, metavar="FILE", help=f"numbers: {', '.join(ENDINGS)}"),
-    option("--column", metavar="NAME", help="name or number (from 1 on) of the column"),
-    option("--sep", metavar="CHAR", help="separator of cells, or its name (default: detected)"),
+    option("--column", metavar="NAME", help="name or number (from 1 on) of the column (default: the only one)"),
+    option("--sep", metavar="CHAR", help="separator of cells, or its name, such as tab (default: detected)"),
     option("--decimal", choices=(".", ","), metavar="MARK", help="decimal mark, . or , (default: detected)"),
     option("--header", action=BooleanOptionalAction, help="the first row names the columns (default: detected)"),
     option("--missing", nargs="+", default=[], metavar="CELL", help="additional cells that mean a missing value"),
     BATCH_SIZES(default=[2, 8, 32, 128, 512]),
-    option("--precision", type=float, default=0.02, help="relative Monte Carlo standard error"),
+    option("--precision", type=float, default=0.02, metavar="P", help="relative Monte Carlo standard error to reach"),
     *SIMULATION,
 )
 def _convergence(arguments: argparse.Namespace) -> int:
@@ -126,11 +134,11 @@ def _convergence(arguments: argparse.Namespace) -> int:
 
 
 @command(
-    "measure the accuracy that batch statistics in training cost a classifier",
-    option("dataset", metavar="DATASET", help="digits, gaussians, mnist or breast_cancer"),
+    "measure the accuracy of a classifier in training and in evaluation mode",
+    option("dataset", metavar="DATASET", help="name of a data set: digits, gaussians, mnist or breast_cancer"),
     BATCH_SIZES(default=[4, 64]),
-    option("--normalizers", nargs="+", default=["batch"], metavar="NAME"),
-    option("--networks", type=int, default=64, help="networks per condition (default: %(default)s)"),
+    option("--normalizers", nargs="+", default=["batch"], metavar="NAME", help="normalizers, such as group"),
+    option("--networks", type=int, default=64, metavar="N", help="networks to train per condition"),
     *SIMULATION,
 )
 def _mismatch(arguments: argparse.Namespace) -> int:
@@ -148,14 +156,14 @@ def _mismatch(arguments: argparse.Namespace) -> int:
 
 @command(
     "copy the blocks of several stores of one study into one store",
-    option("into", metavar="INTO", help="store, or a new file"),
-    option("others", nargs="+", metavar="STORE"),
+    option("into", metavar="INTO", help="store that receives the blocks; made if it does not exist"),
+    option("others", nargs="+", metavar="STORE", help="stores to copy from"),
 )
 def _merge(arguments: argparse.Namespace) -> int:
     from bnstats.simulation.storage.merge import merge_stores
 
     added = merge_stores(arguments.into, *arguments.others)
-    print(f"{added} blocks were new to {printable(arguments.into)}.")
+    print(f"{added} blocks were added to {printable(arguments.into)}.")
     return 0
 
 

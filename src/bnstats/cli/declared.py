@@ -16,9 +16,13 @@ COMMANDS: dict[Run, tuple[str, list[Option]]] = {}
 """Functions of commands, each with its help and its options."""
 
 
-def option(*flags: str, **settings: Any) -> Option:
-    """Return an option, as `argparse.ArgumentParser.add_argument` takes it."""
-    return flags, settings
+def option(*flags: str, help: str, **settings: Any) -> Option:
+    """Return an option, as `argparse.ArgumentParser.add_argument` takes it; its help names its default."""
+    default = settings.get("default")
+    if default not in (None, []):
+        listed = map(str, default if isinstance(default, list) else [default])
+        help = f"{help} (default: {' '.join(listed)})"
+    return flags, {"help": help, **settings}
 
 
 def command(text: str, *options: Option) -> Callable[[Run], Run]:
@@ -32,8 +36,8 @@ def command(text: str, *options: Option) -> Callable[[Run], Run]:
 
 
 OUTPUT = (
-    option("--out", type=Path, metavar="FILE.csv", help="file for the table"),
-    option("--overwrite", action="store_true", help="replace existing files"),
+    option("--out", type=Path, metavar="FILE.csv", help="file for the table of results"),
+    option("--overwrite", action="store_true", help="replace existing files (default: refuse)"),
 )
 
 

@@ -39,10 +39,12 @@ def read_replicates(file: Path, numbers: Sequence[str], others: Sequence[str], o
     """
     if not file.name.lower().endswith(ENDINGS):
         raise ValueError(f"FILE ends in {', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}; got {file}.")
-    wanted = list(dict.fromkeys((*numbers, *others)))
+    requested = list(dict.fromkeys((*numbers, *others)))
     if file.name.lower().endswith(".parquet"):
         table = parquet_table(file, options)
-        columns = _named(file, list(map(str, table.columns)), [table.iloc[:, k] for k in range(table.shape[1])], wanted)
+        columns = _named(
+            file, list(map(str, table.columns)), [table.iloc[:, k] for k in range(table.shape[1])], requested
+        )
         return pd.DataFrame(
             {
                 name: _numbers(file, of_type(name, column, options)) if name in numbers else column
@@ -50,21 +52,24 @@ def read_replicates(file: Path, numbers: Sequence[str], others: Sequence[str], o
             }
         )
     text = text_table(file, options.sep, header=True)
-    cells = _named(file, text.names, text.cells, wanted)
+    cells = _named(file, text.names, text.cells, requested)
     decimal = options.decimal or decimal_mark(file, [cells[name] for name in numbers])
-    read = {name: numbers_in(name, cells[name], decimal, 1, options) for name in wanted}
+    read = {name: numbers_in(name, cells[name], decimal, 1, options) for name in requested}
     return pd.DataFrame(
-        {name: _numbers(file, read[name]) if name in numbers else _labels(read[name], cells[name]) for name in wanted}
+        {
+            name: _numbers(file, read[name]) if name in numbers else _labels(read[name], cells[name])
+            for name in requested
+        }
     )
 
 
-def _named(file: Path, names: list[str], columns: list[pd.Series], wanted: list[str]) -> dict[str, pd.Series]:
-    """Return the columns that are wanted, by name."""
-    for name in wanted:
+def _named(file: Path, names: list[str], columns: list[pd.Series], requested: list[str]) -> dict[str, pd.Series]:
+    """Return the requested columns, by name."""
+    for name in requested:
         if names.count(name) != 1:
             listed = ", ".join(names[:12])
             raise ValueError(f"{file} has {names.count(name)} columns {shown(name)}; its columns: {listed}.")
-    return {name: columns[names.index(name)] for name in wanted}
+    return {name: columns[names.index(name)] for name in requested}
 
 
 def _numbers(file: Path, read: Read) -> FloatArray:

@@ -20,22 +20,22 @@ NUMBERS = ("estimate", "se", "low", "high", "p")
 
 
 @command(
-    "summarize replicates of a simulation study: bias, coverage, power, each with its error",
-    option("file", type=Path, metavar="FILE", help=f"a row per replicate: {', '.join(ENDINGS)}"),
-    option("--estimate", metavar="COLUMN", help="estimates"),
-    option("--se", metavar="COLUMN", help="standard errors of the estimates by the model"),
-    option("--low", metavar="COLUMN", help="lower ends of intervals (default: estimate - z se)"),
-    option("--high", metavar="COLUMN", help="upper ends of intervals"),
-    option("--p", metavar="COLUMN", help="p-values (default: whether the interval misses --null)"),
+    "summarize replicates of a simulation study: bias, coverage and power, each with its error",
+    option("file", type=Path, metavar="FILE", help=f"table with a row per replicate: {', '.join(ENDINGS)}"),
+    option("--estimate", metavar="COLUMN", help="column of the estimates"),
+    option("--se", metavar="COLUMN", help="column of the standard errors that the model reports"),
+    option("--low", metavar="COLUMN", help="column of the lower ends of intervals (default: estimate - z se)"),
+    option("--high", metavar="COLUMN", help="column of the upper ends of intervals (default: estimate + z se)"),
+    option("--p", metavar="COLUMN", help="column of p-values (default: decide by the interval and --null)"),
     option("--truth", metavar="NUMBER|COLUMN", help="true value, or the column that holds it"),
-    option("--by", nargs="+", default=[], metavar="COLUMN", help="columns that name the condition"),
-    option("--method", metavar="COLUMN", help="names of the methods"),
-    option("--dataset", metavar="COLUMN", help="names of the data sets, on which methods are compared"),
-    option("--compare", nargs=2, metavar="METHOD", help="print the paired differences of two methods, too"),
+    option("--by", nargs="+", default=[], metavar="COLUMN", help="columns that name the condition (default: none)"),
+    option("--method", metavar="COLUMN", help="column with the name of the method"),
+    option("--dataset", metavar="COLUMN", help="column with the name of the data set on which methods are compared"),
+    option("--compare", nargs=2, metavar="METHOD", help="also print the paired differences of two methods"),
     option("--measures", nargs="+", metavar="NAME", help="performance measures (default: all that the columns allow)"),
-    option("--level", type=float, default=0.95, help="nominal level of the intervals (default: %(default)s)"),
-    option("--null", type=float, default=0.0, help="value of the null hypothesis (default: %(default)s)"),
-    option("--sep", metavar="CHAR", help="separator of cells, or its name (default: detected)"),
+    option("--level", type=float, default=0.95, help="nominal level of the intervals"),
+    option("--null", type=float, default=0.0, help="value of the null hypothesis"),
+    option("--sep", metavar="CHAR", help="separator of cells, or its name, such as tab (default: detected)"),
     option("--decimal", choices=(".", ","), metavar="MARK", help="decimal mark, . or , (default: detected)"),
     option("--missing", nargs="+", default=[], metavar="CELL", help="additional cells that mean a missing value"),
     *OUTPUT,
@@ -65,7 +65,7 @@ def _summarize(arguments: argparse.Namespace) -> int:
 
 
 @command(
-    "write a study of your own method that runs as it is: conditions, data, analysis, summary, test and figure",
+    "write a runnable study of your own method: conditions, data, analysis, summary, test and figure",
     option("kind", choices=("study",), help="what to write"),
     option("name", metavar="NAME", help="name of the new file, without .py"),
 )
