@@ -107,7 +107,7 @@ APART = {
     "networks.Network.batch_statistics": "row numbers",
     "networks.Network.logits_in_batches": "row numbers",
     "normalizers.BatchThenGroup.evaluate": "statistics of units beside rows of them",
-    "summaries.Evidence": "sums over replicates, made by a run",
+    "summaries.Replicates": "sums over replicates, made by a run",
     "corrections.Fitted": "made by Correction.fit",
 }
 

@@ -10,14 +10,14 @@ import pandas as pd
 import pytest
 
 import bnstats as bn
-from bnstats.claims.borders import DIGITS, LETTERS, Task
+from bnstats.claims.borders import DIGITS, LETTERS, ClassificationTask
 from bnstats.claims.builtin.remedies import renorm
 from bnstats.claims.grades import letter_grades
 from bnstats.claims.registry import CLAIMS
 from bnstats.networks.normalizers.registry import NORMALIZERS
 
 # Data, batch size, steps, and the normalizer and learning rate of the best accuracy.
-TASKS: dict[str, tuple[Task, Any, int, int, str, float]] = {
+TASKS: dict[str, tuple[ClassificationTask, Any, int, int, str, float]] = {
     "digits": (DIGITS, "digits", 32, 500, "batch", 0.9),
     "letters": (LETTERS, letter_grades(), 8, 4000, "none", 0.1),
 }

@@ -47,7 +47,7 @@ CHECKED_ELSEWHERE = {"corrections.Corrector"}
 # Frameworks call their methods, most of which are those of their base classes.
 CALLBACKS = {"LightningCallback", "TrainerCallback", "KerasCallback"}
 # What others return and nobody makes by hand; its methods are called.
-MADE_BY_OTHERS = {"corrections.Fitted", "summaries.Evidence"}
+MADE_BY_OTHERS = {"corrections.Fitted", "summaries.Replicates"}
 
 
 @dataclass(frozen=True)

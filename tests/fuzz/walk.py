@@ -42,7 +42,7 @@ HOOKS: dict[type, tuple[str, ...]] = {
     bn.theory.Theory: ("law_of", "moments"),
     bn.JobArray: ("limit",),
     bn.summaries.Summary: ("df", "df_of", "leaving_out", "of", "of_controlled"),
-    bn.summaries.Evidence: ("central",),
+    bn.summaries.Replicates: ("central",),
 }
 
 

@@ -304,7 +304,7 @@ class Halfway(Adaptation):
 
     name = "halfway"
 
-    def adapt(self, mean: RealArray, var: RealArray, z: RealArray) -> Pair:
+    def adapt(self, mean: RealArray, var: RealArray, z: RealArray) -> MeanAndVariance:
         ours, spread = own(z)
         return (mean + ours) / 2, (var + spread) / 2
 

@@ -12,7 +12,7 @@ import pytest
 
 import bnstats as bn
 from bnstats.exceptions import BlockError, ReplicateFailed, TooManyFailures
-from bnstats.simulation.replicates.causes import MOST_REASONS, counted
+from bnstats.simulation.replicates.failure_reasons import MOST_REASONS, counted
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ import bnstats.studies
 from bnstats.claims.claim import Claim, Region
 from bnstats.claims.evidence import Measure, Measures
 from bnstats.claims.interval_methods import Bounded
-from bnstats.simulation.checks import EARLIER, check_names
+from bnstats.simulation.checks import check_names
 
 
 @dataclass(frozen=True)
@@ -34,18 +34,6 @@ def method(parameters: str) -> Any:
 def own(**members: Any) -> bn.Study:
     """An object of a class "Own" with these members."""
     return dataclass(frozen=True)(type("Own", (Uniform,), members))()
-
-
-@pytest.mark.parametrize("name", [name for name in EARLIER if name != "patient"])
-def test_earlier_names_of_methods_are_refused_with_the_name_of_today(name):
-    message = rf"^Own has a method {name}, which is now called {EARLIER[name]}: rename it, or .*underscore\.$"
-    with pytest.raises(ValueError, match=message):
-        bn.run(own(**{name: method("condition")}), max_replicates=1000)
-
-
-def test_an_earlier_class_attribute_is_refused():
-    with pytest.raises(ValueError, match="Own has a class attribute patient, which is now called sample_heavy_tails:"):
-        bn.run(own(patient=True), max_replicates=1000)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import pytest
 import bnstats as bn
 from bnstats.simulation.condition import FrozenCondition
 from bnstats.simulation.condition_run import ConditionRun
-from bnstats.simulation.precision.stopping import Case, judge, settled
+from bnstats.simulation.precision.stopping import NumberKind, finished_measures, judge
 from bnstats.simulation.replicates.accumulator import Accumulator
 from bnstats.simulation.replicates.sample import Sample
 from bnstats.simulation.replicates.tally import Tally
@@ -62,43 +62,45 @@ ATOMS = np.repeat([1.0, 2.0], 500)
 
 
 @pytest.mark.parametrize(
-    ("study", "x", "summary", "case", "mcse", "asked", "precision_reached"),
+    ("study", "x", "summary", "kind", "mcse", "asked", "precision_reached"),
     [
-        (Told(known_value=math.inf), NORMAL, "se", Case.INFINITE, "nan", False, True),
-        (Told(), np.append(NORMAL, np.nan), "mean", Case.UNDEFINED, "inf", False, False),
-        (Told(), np.append(NORMAL, np.nan), "median_abs_error", Case.UNDEFINED, "inf", False, False),
-        (Told(), np.append(NORMAL, -np.inf), "mean", Case.UNDEFINED, "inf", False, False),
-        (Told(), np.append(NORMAL, -np.inf), "quantile(0.5)", Case.ESTIMATED, "finite", True, False),
-        (Told(), np.append(NORMAL, np.full(200, np.inf)), "quantile(0.95)", Case.UNDEFINED, "inf", False, False),
-        (Told(tail=1.5), np.append(NORMAL, np.nan), "mean", Case.UNDEFINED, "inf", False, False),
-        (Told(), np.append(ATOMS, np.nan), "quantile(0.5)", Case.UNDEFINED, "inf", False, False),
-        (Told(tail=1.5), NORMAL, "mean", Case.HEAVY_TAILED, "inf", True, False),
-        (Told(tail=1.5, tail_at_most=1.5), NORMAL, "mean", Case.HEAVY_TAILED, "inf", False, False),
-        (Impatient(tail=1.5), NORMAL, "mean", Case.HEAVY_TAILED, "inf", False, False),
-        (Told(tail=2.5, tail_at_most=2.5), NORMAL, "se", Case.HEAVY_TAILED, "inf", False, False),
-        (Told(tail=2.5, tail_at_most=2.5), NORMAL, "mean", Case.ESTIMATED, "finite", True, False),
-        (Told(), ATOMS, "median_abs_error", Case.AT_A_GAP, "finite", False, False),
-        (Told(), NORMAL, "mean", Case.ESTIMATED, "finite", True, False),
-        (Told(asks=False), NORMAL, "mean", Case.ESTIMATED, "finite", False, True),
-        (Told(), np.ones(1000), "mean", Case.ESTIMATED, "inf", True, False),
-        (Told(), np.ones(1000, dtype=bool), "mean", Case.ESTIMATED, "finite", True, True),
+        (Told(known_value=math.inf), NORMAL, "se", NumberKind.INFINITE, "nan", False, True),
+        (Told(), np.append(NORMAL, np.nan), "mean", NumberKind.UNDEFINED, "inf", False, False),
+        (Told(), np.append(NORMAL, np.nan), "median_abs_error", NumberKind.UNDEFINED, "inf", False, False),
+        (Told(), np.append(NORMAL, -np.inf), "mean", NumberKind.UNDEFINED, "inf", False, False),
+        (Told(), np.append(NORMAL, -np.inf), "quantile(0.5)", NumberKind.ESTIMATED, "finite", True, False),
+        (Told(), np.append(NORMAL, np.full(200, np.inf)), "quantile(0.95)", NumberKind.UNDEFINED, "inf", False, False),
+        (Told(tail=1.5), np.append(NORMAL, np.nan), "mean", NumberKind.UNDEFINED, "inf", False, False),
+        (Told(), np.append(ATOMS, np.nan), "quantile(0.5)", NumberKind.UNDEFINED, "inf", False, False),
+        (Told(tail=1.5), NORMAL, "mean", NumberKind.HEAVY_TAILED, "inf", True, False),
+        (Told(tail=1.5, tail_at_most=1.5), NORMAL, "mean", NumberKind.HEAVY_TAILED, "inf", False, False),
+        (Impatient(tail=1.5), NORMAL, "mean", NumberKind.HEAVY_TAILED, "inf", False, False),
+        (Told(tail=2.5, tail_at_most=2.5), NORMAL, "se", NumberKind.HEAVY_TAILED, "inf", False, False),
+        (Told(tail=2.5, tail_at_most=2.5), NORMAL, "mean", NumberKind.ESTIMATED, "finite", True, False),
+        (Told(), ATOMS, "median_abs_error", NumberKind.AT_A_GAP, "finite", False, False),
+        (Told(), NORMAL, "mean", NumberKind.ESTIMATED, "finite", True, False),
+        (Told(asks=False), NORMAL, "mean", NumberKind.ESTIMATED, "finite", False, True),
+        (Told(), np.ones(1000), "mean", NumberKind.ESTIMATED, "inf", True, False),
+        (Told(), np.ones(1000, dtype=bool), "mean", NumberKind.ESTIMATED, "finite", True, True),
     ],
 )
-def test_every_line_of_the_table(study, x, summary, case, mcse, asked, precision_reached) -> None:
+def test_every_line_of_the_table(study, x, summary, kind, mcse, asked, precision_reached) -> None:
     number = judge(study, {}, "x", SUMMARIES[summary], sample(x).whole(), 1e6)
-    kind = "nan" if math.isnan(number.mcse) else "finite" if math.isfinite(number.mcse) else "inf"
-    assert (number.case, kind, number.asked, number.precision_reached(0.01)) == (case, mcse, asked, precision_reached)
+    error = "nan" if math.isnan(number.mcse) else "finite" if math.isfinite(number.mcse) else "inf"
+    assert (number.kind, error, number.asked, number.precision_reached(0.01)) == (kind, mcse, asked, precision_reached)
     assert number.precision_reached(None)
-    assert math.isnan(number.value) == (case is Case.UNDEFINED)
+    assert math.isnan(number.value) == (kind is NumberKind.UNDEFINED)
 
 
-def test_measures_settle_alone_or_together() -> None:
+def test_measures_finish_alone_or_together() -> None:
     worst = {"a": 0.01, "b": 0.3}
-    assert settled(worst, False, 0.1, last=False) == ["a"]
-    assert settled(worst, True, 0.1, last=False) == []
-    assert settled(worst, True, 0.3, last=False) == ["a", "b"]
-    assert settled(worst, True, 0.1, last=True) == settled(worst, False, None, last=True) == ["a", "b"]
-    assert settled(worst, False, None, last=False) == []
+    assert finished_measures(worst, False, 0.1, last=False) == ["a"]
+    assert finished_measures(worst, True, 0.1, last=False) == []
+    assert finished_measures(worst, True, 0.3, last=False) == ["a", "b"]
+    assert (
+        finished_measures(worst, True, 0.1, last=True) == finished_measures(worst, False, None, last=True) == ["a", "b"]
+    )
+    assert finished_measures(worst, False, None, last=False) == []
 
 
 @pytest.mark.parametrize(("blocks", "count"), [(1, 1), (8, 1), (9, 2), (16, 2), (17, 3), (1024, 8)])

@@ -658,7 +658,7 @@ class Tied(bn.Study):
 
 
 def test_no_replicates_are_added_for_a_median_between_atoms():
-    """Two atoms: the first look settles it, said by its error and without a warning. A density is simulated further."""
+    """Two atoms: the first look decides it, said by its error and without a warning. A density is simulated further."""
     tied = bn.run(Tied(), precision=1e-3, max_replicates=2**20).table.iloc[0]
     assert tied["replicates"] == 8000
     assert tied["mcse"] > 0.1

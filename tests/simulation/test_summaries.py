@@ -206,11 +206,11 @@ def test_a_summary_of_ones_own_is_checked(changes: dict[str, object], message: s
         bn.summaries.Summary(**{"name": "own", "value": share, "mcse": share_mcse, "order": 2} | changes)
 
 
-def share(evidence: bn.summaries.Evidence) -> float:
+def share(evidence: bn.summaries.Replicates) -> float:
     return evidence.mean
 
 
-def share_mcse(evidence: bn.summaries.Evidence) -> float:
+def share_mcse(evidence: bn.summaries.Replicates) -> float:
     return math.sqrt(evidence.central(2) / evidence.n)
 
 

@@ -102,15 +102,6 @@ def test_a_target_that_is_no_number_is_refused(target: Any) -> None:
         bn.run(Intervals(target), max_replicates=1000)
 
 
-def test_the_former_name_is_refused_as_it_would_be_ignored() -> None:
-    class Former(Intervals):
-        def origin(self, condition, key):
-            return 1.0
-
-    with pytest.raises(ValueError, match="Former has a method origin, which is now called target"):
-        bn.run(Former(), max_replicates=1000)
-
-
 @dataclass(frozen=True)
 class Changing(Intervals):
     """Events in some blocks, numbers in others."""

@@ -21,7 +21,7 @@ BROKEN, NOT_BROKEN, FINE = 1 / 2, 9 / 10, 19 / 20
 
 
 @dataclass(frozen=True)
-class Task:
+class ClassificationTask:
     """Classification task, with its chance accuracy and its best accuracy.
 
     Attributes
@@ -34,7 +34,7 @@ class Task:
 
     Examples
     --------
-    >>> task = Task(chance=0.1, best=0.9)
+    >>> task = ClassificationTask(chance=0.1, best=0.9)
     >>> print(task.broken, "|", task.not_broken, "|", task.fine)
     at most 0.5 | at least 0.82 | at least 0.86
     """
@@ -68,6 +68,6 @@ class Task:
 
 
 # The best is batch norm at a learning rate of 0.9, 500 steps with batches of 32.
-DIGITS = Task(chance=0.101, best=0.973)
+DIGITS = ClassificationTask(chance=0.101, best=0.973)
 # The best is no normalization at a learning rate of 0.1, 4000 steps with batches of 8.
-LETTERS = Task(chance=float(np.diff(GRADES.law.cdf([-np.inf, *CUTS, np.inf])).max()), best=0.977)
+LETTERS = ClassificationTask(chance=float(np.diff(GRADES.law.cdf([-np.inf, *CUTS, np.inf])).max()), best=0.977)

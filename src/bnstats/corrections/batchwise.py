@@ -13,7 +13,7 @@ from bnstats._warnings import notify
 from bnstats.corrections.correction import Correction
 from bnstats.corrections.groups import Groups
 from bnstats.corrections.properties import PLAIN
-from bnstats.corrections.rules import AffineRule, Rule
+from bnstats.corrections.rules import AffineRule, CorrectionRule
 
 
 def none() -> Correction:
@@ -111,7 +111,7 @@ def _equal(groups: Groups) -> NDArray[np.bool_]:
     return np.asarray(groups.m2 <= groups.n * (groups.n * np.finfo(float).eps * groups.mean) ** 2)
 
 
-def _no_rule(_: Groups) -> Rule:
+def _no_rule(_: Groups) -> CorrectionRule:
     return _no_effects
 
 
@@ -119,7 +119,7 @@ def _no_effects(groups: Groups) -> tuple[FloatArray, FloatArray]:
     return np.zeros_like(groups.mean), np.ones_like(groups.mean)
 
 
-def _center(groups: Groups) -> Rule:
+def _center(groups: Groups) -> CorrectionRule:
     return partial(_centering, level=groups.level)
 
 
@@ -130,7 +130,7 @@ def _centering(groups: Groups, level: FloatArray) -> tuple[FloatArray, FloatArra
     return groups.mean - level, np.ones_like(groups.mean)
 
 
-def _standardize(groups: Groups) -> Rule:
+def _standardize(groups: Groups) -> CorrectionRule:
     check_pairs(groups)
     return only_varying(groups, _of_varying)
 

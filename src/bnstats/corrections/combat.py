@@ -13,7 +13,7 @@ from bnstats._checks.values import flag, shown
 from bnstats.corrections.batchwise import check_pairs, only_varying
 from bnstats.corrections.correction import Correction
 from bnstats.corrections.groups import Groups
-from bnstats.corrections.rules import AffineRule, Rule
+from bnstats.corrections.rules import AffineRule, CorrectionRule
 
 
 def combat(ddof: int = 1, *, mean_only: bool = False) -> Correction:
@@ -59,7 +59,7 @@ def combat(ddof: int = 1, *, mean_only: bool = False) -> Correction:
     return Correction.made_by(combat, "batch", False, _combat, ("affine",), ddof=ddof, mean_only=mean_only)
 
 
-def _combat(groups: Groups, ddof: int, mean_only: bool) -> Rule:
+def _combat(groups: Groups, ddof: int, mean_only: bool) -> CorrectionRule:
     if not mean_only:
         check_pairs(groups)
     return only_varying(groups, partial(_of_varying, ddof=ddof, mean_only=mean_only))

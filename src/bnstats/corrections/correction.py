@@ -16,11 +16,11 @@ from bnstats._checks.array_types import FloatArray
 from bnstats._checks.safe_text import raised
 from bnstats._checks.user_code import ReadOnlyError, called, is_own
 from bnstats._checks.values import function, shown
-from bnstats.corrections.covariates.kept import Kept, given_tables
+from bnstats.corrections.covariates.kept import KeptCovariates, given_tables
 from bnstats.corrections.fitted import Fitted
 from bnstats.corrections.groups import Groups
 from bnstats.corrections.properties import OF_CORRECTIONS, OF_METHODS, Along, NanPolicy
-from bnstats.corrections.rules import Affine, Nonlinear, Rule, by_pattern, transform_of
+from bnstats.corrections.rules import Affine, CorrectionRule, Nonlinear, by_pattern, transform_of
 
 CORRECTIONS: dict[str, Correction] = {}
 """The corrections with their default parameters, by name: one of each function in this folder."""
@@ -39,7 +39,7 @@ class Correction(CheckedMethods):
         Kind of key: labels of batches, or times. Times may be unsorted, unequally spaced or tied.
     applies_to_new : bool
         True if a fit can be applied to batches or times that it has not seen.
-    estimate : callable (Groups, parameters by name) -> Rule
+    estimate : callable (Groups, parameters by name) -> CorrectionRule
         Function of the groups of the fitted rows that returns a rule. The rule, a function of any groups, returns
         effects and factors, shape (groups, features), for corrected = level + (x - level - effect) * factor; or else
         a function of values, shape (rows, features), and of each row's group number, that returns corrected values.
@@ -71,7 +71,7 @@ class Correction(CheckedMethods):
     name: str
     along: Along
     applies_to_new: bool
-    estimate: Callable[..., Rule]
+    estimate: Callable[..., CorrectionRule]
     parameters: tuple[tuple[str, Any], ...] = ()
     properties: tuple[str, ...] = ()
 
@@ -80,7 +80,7 @@ class Correction(CheckedMethods):
         factory: Callable[..., Correction],
         along: Along,
         applies_to_new: bool,
-        estimate: Callable[..., Rule],
+        estimate: Callable[..., CorrectionRule],
         properties: Sequence[str] = (),
         **given: Any,
     ) -> Correction:
@@ -94,7 +94,7 @@ class Correction(CheckedMethods):
             Kind of key.
         applies_to_new : bool
             True if a fit can be applied to new batches or times.
-        estimate : callable (Groups, parameters by name) -> Rule
+        estimate : callable (Groups, parameters by name) -> CorrectionRule
             Function that estimates a rule from the groups of the fitted rows.
         properties : names in `bnstats.corrections.properties.PROPERTIES`
             Laws that the correction obeys.
@@ -195,7 +195,7 @@ class Correction(CheckedMethods):
         groups.check_values()
         given = given_tables(self.along, keep, second_batch, subject, formula)
         if given:
-            kept, groups = Kept.of(groups, given, formula)
+            kept, groups = KeptCovariates.of(groups, given, formula)
         if reference is not None:
             groups = replace(groups, reference=groups.number("reference", reference))
         rule, level, flat = self._rule_of(groups), groups.level, np.ndim(x) == 1
@@ -203,7 +203,7 @@ class Correction(CheckedMethods):
         fitted = Fitted(self, level, rule, groups.labels, transform, flat, groups.columns, _kept=kept, _omits=omit)
         return fitted if reference is None else fitted._referred(groups)
 
-    def _rule_of(self, groups: Groups) -> Rule:
+    def _rule_of(self, groups: Groups) -> CorrectionRule:
         """Return the rule that is estimated from the groups."""
         if groups.missing is not None and "by_feature" in self.properties:
             return by_pattern(groups, self._rule_of)
@@ -211,12 +211,12 @@ class Correction(CheckedMethods):
             raise ValueError(
                 f"{self._said} pools information over features, so x may not have NaN: fill missing values."
             )
-        rule: Rule = self._asked(self.estimate, groups, **dict(self.parameters))
+        rule: CorrectionRule = self._asked(self.estimate, groups, **dict(self.parameters))
         if is_own(self.estimate):
             function(f"what the estimate of {self._said} returns", rule, "rule(groups)")
         return rule
 
-    def _transform_by(self, rule: Rule, groups: Groups, level: FloatArray) -> Affine | Nonlinear:
+    def _transform_by(self, rule: CorrectionRule, groups: Groups, level: FloatArray) -> Affine | Nonlinear:
         """Return the transform of these groups, from a rule and the mean of the fitted rows."""
         return transform_of(self._asked(rule, groups), self._said, groups, level)
 

@@ -15,9 +15,9 @@ from bnstats._checks.arrays import labels_of_rows, real_array
 from bnstats._checks.labels import column_order
 from bnstats._checks.tables import like, one_column, rows_like
 from bnstats._checks.values import shown
-from bnstats.corrections.covariates.kept import Kept, given_tables
+from bnstats.corrections.covariates.kept import KeptCovariates, given_tables
 from bnstats.corrections.groups import Groups
-from bnstats.corrections.rules import Affine, Nonlinear, Rule, lowered, referred
+from bnstats.corrections.rules import Affine, CorrectionRule, Nonlinear, lowered, referred
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,14 +53,14 @@ class Fitted:
 
     correction: Any  # a Correction, whose file imports this one
     level: FloatArray
-    rule: Rule
+    rule: CorrectionRule
     labels: NDArray[Any]
     _transform: Affine | Nonlinear
     flat: bool
     columns: list[Any] | None = None
     shift: FloatArray | float = 0.0
     reference: Any = None
-    _kept: Kept | None = None
+    _kept: KeptCovariates | None = None
     _omits: bool = False
     _base: tuple[FloatArray, FloatArray] | None = None  # of the reference batch, before others came to its scale
 

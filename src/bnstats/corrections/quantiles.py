@@ -12,7 +12,7 @@ from bnstats._checks.array_types import FloatArray
 from bnstats._warnings import notify
 from bnstats.corrections.correction import Correction
 from bnstats.corrections.groups import Groups
-from bnstats.corrections.rules import Rule
+from bnstats.corrections.rules import CorrectionRule
 
 
 def quantile_normalize() -> Correction:
@@ -48,7 +48,7 @@ def quantile_normalize() -> Correction:
     )
 
 
-def _quantile_normalize(groups: Groups) -> Rule:
+def _quantile_normalize(groups: Groups) -> CorrectionRule:
     reference = Reference.of(groups)
     if groups.reference is not None:
         return partial(_curves, reference=reference)

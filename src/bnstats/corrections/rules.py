@@ -23,7 +23,7 @@ AffineRule = Callable[[Groups], tuple[FloatArray, FloatArray]]
 
 corrected = level + (x - level - effect) * factor.
 """
-Rule = AffineRule | Callable[[Groups], Transform]
+CorrectionRule = AffineRule | Callable[[Groups], Transform]
 """Function of groups that returns effects and factors, or a `Transform`."""
 
 
@@ -91,13 +91,13 @@ def referred(transform: Affine, base: tuple[FloatArray, FloatArray]) -> Affine:
     return replace(transform, effects=transform.effects - effect / factors, factors=factors)
 
 
-def by_pattern(groups: Groups, estimate: Callable[[Groups], Rule]) -> AffineRule:
+def by_pattern(groups: Groups, estimate: Callable[[Groups], CorrectionRule]) -> AffineRule:
     """Return the affine rule of features with missing values, each estimated from the rows that it has."""
     parts = [(features, estimate(part)) for features, _, part in groups.complete()]
     return partial(_in_parts, parts=parts)
 
 
-def _in_parts(groups: Groups, parts: list[tuple[NDArray[np.intp], Rule]]) -> tuple[FloatArray, FloatArray]:
+def _in_parts(groups: Groups, parts: list[tuple[NDArray[np.intp], CorrectionRule]]) -> tuple[FloatArray, FloatArray]:
     effects, factors = np.empty((2, len(groups.labels), groups.x.shape[1]))
     for features, rule in parts:
         part = groups.of_features(np.isin(np.arange(groups.x.shape[1]), features))

@@ -19,7 +19,7 @@ from bnstats.corrections.correction import Correction
 from bnstats.corrections.covariates.mixed import independent, mixed_model
 from bnstats.corrections.groups import Groups
 from bnstats.corrections.properties import PLAIN
-from bnstats.corrections.rules import AffineRule, Rule, centered
+from bnstats.corrections.rules import AffineRule, CorrectionRule, centered
 
 
 def shrink(icc: float | None = None) -> Correction:
@@ -139,7 +139,7 @@ def _shrink(groups: Groups, icc: float | None) -> AffineRule:
     return _shrunken(groups, anova_icc(groups) if icc is None else np.full(groups.mean.shape[1], float(icc)))
 
 
-def _shrink_scale(groups: Groups, icc: float | None) -> Rule:
+def _shrink_scale(groups: Groups, icc: float | None) -> CorrectionRule:
     check_pairs(groups)
     return only_varying(groups, partial(_of_varying, icc=icc))
 
@@ -206,7 +206,7 @@ def _inverse_trigamma(value: FloatArray) -> FloatArray:
     return np.asarray(y)
 
 
-def _random_intercept(groups: Groups) -> Rule:
+def _random_intercept(groups: Groups) -> CorrectionRule:
     anova = anova_icc(groups)
     columns, fixed = zip(groups.x.T, anova, groups.var_within(), strict=True), np.ones((len(groups.x), 1))
     if groups.covariates.size:

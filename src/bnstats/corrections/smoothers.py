@@ -21,7 +21,7 @@ from bnstats._checks.values import shown
 from bnstats.corrections.correction import Correction
 from bnstats.corrections.groups import Groups
 from bnstats.corrections.properties import PLAIN
-from bnstats.corrections.rules import Rule, centered
+from bnstats.corrections.rules import CorrectionRule, centered
 from bnstats.corrections.smoothing_spline import smoothing_spline
 
 
@@ -212,19 +212,19 @@ def lowess(proportion: float = 0.3, *, iterations: int = 0) -> Correction:
     )
 
 
-def _moving_average(groups: Groups, window: int) -> Rule:
+def _moving_average(groups: Groups, window: int) -> CorrectionRule:
     times = _count(groups, 2, "a moving average")
     if window // 2 >= times - 1:
         raise ValueError(f"window={window} holds all {times} distinct times wherever it is placed: give a smaller one.")
     return _window_means(groups, window // 2, window // 2)
 
 
-def _trailing_average(groups: Groups, window: int) -> Rule:
+def _trailing_average(groups: Groups, window: int) -> CorrectionRule:
     _count(groups, 2, "a trailing average")
     return _window_means(groups, window - 1, 0)
 
 
-def _window_means(groups: Groups, before: int, after: int) -> Rule:
+def _window_means(groups: Groups, before: int, after: int) -> CorrectionRule:
     times = len(groups.labels)
     at = np.arange(times)
     first, last = np.maximum(at - before, 0), np.minimum(at + after + 1, times)
@@ -234,14 +234,14 @@ def _window_means(groups: Groups, before: int, after: int) -> Rule:
     return _stepwise(groups, level + (sums[last] - sums[first]) / (rows[last] - rows[first]))
 
 
-def _exponential_average(groups: Groups, weight: float) -> Rule:
+def _exponential_average(groups: Groups, weight: float) -> CorrectionRule:
     _count(groups, 2, "an exponential average")
     level = groups.level
     sums, rows = (lfilter([1.0], [1.0, weight - 1.0], v, axis=0) for v in (groups.n * (groups.mean - level), groups.n))
     return _stepwise(groups, level + sums / rows)
 
 
-def _polynomial(groups: Groups, degree: int) -> Rule:
+def _polynomial(groups: Groups, degree: int) -> CorrectionRule:
     _count(groups, degree + 1, f"a polynomial of degree {degree}")
     fit = partial(_in_unit, domain=groups.labels[[0, -1]])
     basis = np.polynomial.chebyshev.chebfit(fit(groups.labels), groups.mean, degree, w=np.sqrt(groups.n[:, 0]))
@@ -257,7 +257,7 @@ def _chebyshev(groups: Groups, unit: Callable[[FloatArray], FloatArray], coeffic
     return np.asarray(np.polynomial.chebyshev.chebval(unit(groups.labels), coefficients).T)
 
 
-def _spline(groups: Groups, penalty: float | None) -> Rule:
+def _spline(groups: Groups, penalty: float | None) -> CorrectionRule:
     _count(groups, 5, "a smoothing spline")
     curve = smoothing_spline(groups.labels, groups.mean, groups.n[:, 0], penalty)
     return centered(partial(_at_times, curve=curve), groups)
@@ -267,7 +267,7 @@ def _at_times(groups: Groups, curve: Callable[[FloatArray], FloatArray]) -> Floa
     return curve(groups.labels)
 
 
-def _lowess(groups: Groups, proportion: float, iterations: int) -> Rule:
+def _lowess(groups: Groups, proportion: float, iterations: int) -> CorrectionRule:
     frac = max(proportion, 5 / _count(groups, 5, "lowess"))
     unit = partial(_in_unit, domain=groups.labels[[0, -1]])  # statsmodels treats close times as tied
     smooth = partial(statsmodels_lowess, exog=unit(groups.labels), frac=frac, it=iterations)
@@ -284,7 +284,7 @@ def _local_lines(
     return lines
 
 
-def _stepwise(groups: Groups, values: FloatArray) -> Rule:
+def _stepwise(groups: Groups, values: FloatArray) -> CorrectionRule:
     return centered(partial(_last_of, times=groups.labels, values=values), groups)
 
 

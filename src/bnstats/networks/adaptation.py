@@ -25,7 +25,7 @@ from bnstats.networks.layer_statistics import (
 from bnstats.networks.network import Network
 from bnstats.networks.normalizers.normalizer import Normalizer
 
-Pair = tuple[RealArray, RealArray]
+MeanAndVariance = tuple[RealArray, RealArray]
 
 
 def _values(name: str, given: Any) -> RealArray:
@@ -36,11 +36,11 @@ def _values(name: str, given: Any) -> RealArray:
     return z
 
 
-def _fitting(adapt: Callable[..., Pair]) -> Callable[..., Pair]:
+def _fitting(adapt: Callable[..., MeanAndVariance]) -> Callable[..., MeanAndVariance]:
     """Check the statistics and values that `adapt` gets, one by one and against each other."""
 
     @wraps(adapt)
-    def door(self: Adaptation, mean: Any, var: Any, z: Any) -> Pair:
+    def door(self: Adaptation, mean: Any, var: Any, z: Any) -> MeanAndVariance:
         if CHECKING.done:
             return adapt(self, mean, var, z)
         mean, var, z = floats("mean", mean), floats("var", var), _values("z", z)
@@ -83,7 +83,7 @@ class Adaptation(CheckedMethods, ABC):
         """Name in tables."""
 
     @abstractmethod
-    def adapt(self, mean: RealArray, var: RealArray, z: RealArray) -> Pair:
+    def adapt(self, mean: RealArray, var: RealArray, z: RealArray) -> MeanAndVariance:
         """Return the mean and variance that normalize the values z at test time.
 
         Parameters

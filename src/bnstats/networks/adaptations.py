@@ -8,11 +8,11 @@ import numpy as np
 
 from bnstats._checks.array_types import RealArray
 from bnstats._checks.numbers import number, whole
-from bnstats.networks.adaptation import Adaptation, Pair
+from bnstats.networks.adaptation import Adaptation, MeanAndVariance
 from bnstats.statistics.conventions import smooth
 
 
-def own(z: RealArray) -> Pair:
+def own(z: RealArray) -> MeanAndVariance:
     """Return the mean and biased variance of each batch, shape (batches, 1, units)."""
     mean = z.mean(axis=1, keepdims=True)
     return mean, np.square(z - mean).mean(axis=1, keepdims=True)
@@ -31,7 +31,7 @@ class PredictionTime(Adaptation):
 
     name = "prediction-time"
 
-    def adapt(self, mean: RealArray, var: RealArray, z: RealArray) -> Pair:
+    def adapt(self, mean: RealArray, var: RealArray, z: RealArray) -> MeanAndVariance:
         return own(z)
 
 
@@ -63,7 +63,7 @@ class Mixed(Adaptation):
     def name(self) -> str:
         return f"mixed {self.pseudo:.15g}"
 
-    def adapt(self, mean: RealArray, var: RealArray, z: RealArray) -> Pair:
+    def adapt(self, mean: RealArray, var: RealArray, z: RealArray) -> MeanAndVariance:
         weight = z.dtype.type(z.shape[1] / (self.pseudo + z.shape[1]))
         batch_mean, batch_var = own(z)
         return smooth(mean, batch_mean, weight), smooth(var, batch_var, weight)
@@ -99,7 +99,7 @@ class Weighed(Adaptation):
     def name(self) -> str:
         return f"weighed {self.weight:.15g}"
 
-    def adapt(self, mean: RealArray, var: RealArray, z: RealArray) -> Pair:
+    def adapt(self, mean: RealArray, var: RealArray, z: RealArray) -> MeanAndVariance:
         weight = z.dtype.type(self.weight)
         return smooth(mean, z, weight), (1 - weight) * (var + weight * np.square(z - mean))
 
@@ -117,7 +117,7 @@ class MeanOnly(Adaptation):
 
     name = "mean only"
 
-    def adapt(self, mean: RealArray, var: RealArray, z: RealArray) -> Pair:
+    def adapt(self, mean: RealArray, var: RealArray, z: RealArray) -> MeanAndVariance:
         return own(z)[0], var
 
 
@@ -134,7 +134,7 @@ class VarianceOnly(Adaptation):
 
     name = "variance only"
 
-    def adapt(self, mean: RealArray, var: RealArray, z: RealArray) -> Pair:
+    def adapt(self, mean: RealArray, var: RealArray, z: RealArray) -> MeanAndVariance:
         return mean, own(z)[1]
 
 
@@ -168,7 +168,7 @@ class Continued(Adaptation):
     def name(self) -> str:
         return f"continued {self.momentum:.15g}" + ("" if self.ddof else ", biased")
 
-    def adapt(self, mean: RealArray, var: RealArray, z: RealArray) -> Pair:
+    def adapt(self, mean: RealArray, var: RealArray, z: RealArray) -> MeanAndVariance:
         momentum, adapted = z.dtype.type(self.momentum), own(z)
         adapted[1][:] *= z.dtype.type(z.shape[1] / max(z.shape[1] - self.ddof, 1))
         for of_batches, old in zip(adapted, (mean, var), strict=True):

@@ -16,7 +16,7 @@ from bnstats._checks.user_code import called, checked_before, name_of_function
 from bnstats.networks.kernels import training
 from bnstats.networks.kernels.choice import kernels
 from bnstats.networks.kernels.layers import LayerState, layers_of, table_of
-from bnstats.networks.kernels.passes import Plan, passes
+from bnstats.networks.kernels.passes import CompiledNetwork, passes
 from bnstats.networks.layer_statistics import (
     Statistics,
     check_given,
@@ -109,14 +109,16 @@ class Network(Parameters):
         weights = (recipe.convention.weight(step) * follows).astype(np.float32)
         unbiased = np.float32(set_rows / max(set_rows - recipe.convention.ddof, 1))
         settings = normalizer.settings(step).astype(np.float32)
-        with self._plan(batches.shape[1]) as (plan, parameters, velocity, states):
+        with self._compiled(batches.shape[1]) as (compiled, parameters, velocity, states):
             if normalizer.moments:
-                losses = training.train(plan, recipe.descent, x, y, batches, weights, unbiased, settings)
+                losses = training.train(compiled, recipe.descent, x, y, batches, weights, unbiased, settings)
             else:
                 losses = np.empty(len(batches), np.float32)
                 for t in range(len(batches)):
                     at, none = slice(t, t + 1), np.zeros(1, np.float32)
-                    losses[at] = training.train(plan, recipe.descent, x, y, batches[at], none, unbiased, settings[at])
+                    losses[at] = training.train(
+                        compiled, recipe.descent, x, y, batches[at], none, unbiased, settings[at]
+                    )
                     for state in states if weights[t] > 0 else ():
                         normalizer.follow(state, float(weights[t]))
         running = statistics_of_layers((state.running_mean, state.running_var) for state in states)
@@ -217,8 +219,8 @@ class Network(Parameters):
         x, batches = self._checked(x, batches)
         if not self._uses_batch:
             return self.logits(x)[batches]
-        with self._plan(batches.shape[1]) as (plan, *_):
-            return training.logits(plan, x, batches)
+        with self._compiled(batches.shape[1]) as (compiled, *_):
+            return training.logits(compiled, x, batches)
 
     def batch_statistics(self, x: RealArray, batches: IntArray) -> Statistics:
         """Return the mean and biased variance of each hidden layer in each batch, in training mode.
@@ -243,8 +245,8 @@ class Network(Parameters):
         x, batches = self._checked(x, batches)
         if not self.recipe.normalizer.uses_batch:
             raise ValueError(f"normalizer {self.recipe.normalizer.name!r} uses no batch statistics.")
-        with self._plan(batches.shape[1]) as (plan, *_):
-            mean, var = training.batch_moments(plan, x, batches)
+        with self._compiled(batches.shape[1]) as (compiled, *_):
+            mean, var = training.batch_moments(compiled, x, batches)
         cuts = np.cumsum(self.recipe.hidden)[:-1]
         return Statistics(*(tuple(np.split(part.reshape(-1, part.shape[-1]), cuts, axis=-1)) for part in (mean, var)))
 
@@ -269,8 +271,8 @@ class Network(Parameters):
         """
         x, batches = self._checked(x, batches)
         y = self._classes(x, y)
-        with self._plan(batches.shape[1]) as (plan, parameters, velocity, _):
-            return training.gradients(plan, x, y, batches, parameters, velocity)
+        with self._compiled(batches.shape[1]) as (compiled, parameters, velocity, _):
+            return training.gradients(compiled, x, y, batches, parameters, velocity)
 
     @property
     def _uses_batch(self) -> bool:
@@ -279,17 +281,17 @@ class Network(Parameters):
         return normalizer.uses_batch and not normalizer.frozen(np.array([self.steps + 1]))[0]
 
     @contextmanager
-    def _plan(self, rows: int) -> Iterator[tuple[Plan, Float32Array, Float32Array, list[LayerState]]]:
+    def _compiled(self, rows: int) -> Iterator[tuple[CompiledNetwork, Float32Array, Float32Array, list[LayerState]]]:
         """Yield the network for compiled code, with the copies of parameters, velocity and states that it changes."""
         recipe, normalizer = self.recipe, self.recipe.normalizer
         parameters, velocity, states = self.parameters.copy(), self.velocity.copy(), states_of(self, rows)
         layers = layers_of(self.sizes, rows, parameters, velocity, states)
         eps, slope = np.float32(recipe.convention.eps), np.float32(recipe.slope)
         with kernels.addresses(normalizer.forward, normalizer.backward, layers) as found:
-            plan = Plan(
+            compiled = CompiledNetwork(
                 table_of(layers), found, normalizer.learns_scale, eps, slope, normalizer.rows_in_loss(rows), passes()
             )
-            yield plan, parameters, velocity, states
+            yield compiled, parameters, velocity, states
 
     def _classes(self, x: Float32Array, given: Any) -> IntArray:
         y: IntArray = np.ascontiguousarray(given)

@@ -17,7 +17,7 @@ from bnstats.networks.network import Network
 from bnstats.networks.normalizers.normalizer import Normalizer, moments
 from bnstats.networks.parameters import pass_through, states_of
 
-Pair = tuple[RealArray, RealArray]
+MeanAndVariance = tuple[RealArray, RealArray]
 
 
 def precise(network: Network, x: RealArray, batches: IntArray) -> Statistics:
@@ -107,9 +107,9 @@ def population(network: Network, x: RealArray) -> Statistics:
     """
     if not network.recipe.normalizer.uses_batch:
         return network.running
-    found: list[Pair] = []
+    found: list[MeanAndVariance] = []
 
-    def measured(_: int, z: RealArray) -> Pair:
+    def measured(_: int, z: RealArray) -> MeanAndVariance:
         found.append(network.recipe.normalizer.statistics(z))
         return found[-1]
 
@@ -117,13 +117,13 @@ def population(network: Network, x: RealArray) -> Statistics:
     return statistics_of_layers(found)
 
 
-def _pooled(means: RealArray, variances: RealArray) -> Pair:
+def _pooled(means: RealArray, variances: RealArray) -> MeanAndVariance:
     """Return mean and biased variance of all rows from those of batches."""
     (mean, between), (within, _) = moments(means), moments(variances)
     return mean, between + within
 
 
-def _followed(normalizer: Normalizer, batches: IntArray, means: RealArray, variances: RealArray) -> Pair:
+def _followed(normalizer: Normalizer, batches: IntArray, means: RealArray, variances: RealArray) -> MeanAndVariance:
     """Return running statistics after all batches, with weights 1, 1/2, 1/3, ..."""
     state = normalizer.state(batches.shape[1], means.shape[1], 0.0)
     of_batches = (part.reshape(len(batches), -1, part.shape[1]) for part in (means, variances))

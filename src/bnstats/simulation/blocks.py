@@ -21,7 +21,7 @@ from bnstats.simulation.checks import check_names, target_of
 from bnstats.simulation.condition import FrozenCondition
 from bnstats.simulation.failures import OF_FAILURES, failure_key, is_reason
 from bnstats.simulation.identity import digest, stream
-from bnstats.simulation.replicates.causes import Causes
+from bnstats.simulation.replicates.failure_reasons import FailureReasons
 from bnstats.simulation.replicates.sample import origin_of
 from bnstats.simulation.replicates.tally import Tally
 from bnstats.simulation.study import Condition, Study
@@ -137,7 +137,7 @@ def _is_plain(part: Any) -> bool:
 
 
 def tally_of(
-    study: Study, condition: Condition, found: Mapping[Any, NDArray[Any]], failures: Causes | None = None
+    study: Study, condition: Condition, found: Mapping[Any, NDArray[Any]], failures: FailureReasons | None = None
 ) -> Tally:
     """Return the tally of one block's replicates, each measure with its control variates."""
     parts = {key: key if isinstance(key, tuple) else (key,) for key in found}

@@ -29,17 +29,6 @@ NUMBER_COLUMNS = (
     "precision_reached",
     "variance_ratio",
 )
-# Names that `Study` had before, which a run would ignore as it ignores misspelled names.
-EARLIER = {
-    "cells": "conditions",
-    "origin": "target",
-    "content": "cache_key",
-    "draws": "draws_per_replicate",
-    "at_most": "max_replicates_of",
-    "span": "value_range",
-    "wanted": "precision_required",
-    "patient": "sample_heavy_tails",
-}
 NEAR = 0.8
 """Minimum similarity (difflib's ratio) of a misspelled name."""
 
@@ -91,7 +80,7 @@ def distinct(conditions: Sequence[Condition]) -> list[Condition]:
 
 @functools.cache
 def check_names(kind: type[Study]) -> None:
-    """Raise ValueError if a class of studies defines a method or class attribute by an earlier or misspelled name.
+    """Raise ValueError if a class of studies defines a method or class attribute by a misspelled name.
 
     A name is misspelled if it is near that of a method or class attribute of `Study` that the class does not define,
     and if both are methods with as many parameters, or both are class attributes. Names of fields, and names that begin
@@ -104,8 +93,6 @@ def check_names(kind: type[Study]) -> None:
             continue
         what = f"{kind.__name__} has a {'method' if _is_method(value) else 'class attribute'} {name}"
         helper = "begin the name of a helper with an underscore."
-        if name in EARLIER:
-            raise ValueError(f"{what}, which is now called {EARLIER[name]}: rename it, or {helper}")
         alike = [hook for hook, v in hooks.items() if hook not in own and _parameters(v) == _parameters(value)]
         for meant in difflib.get_close_matches(name, alike, n=1, cutoff=NEAR):
             raise ValueError(f"{what}, which a run does not use; did you mean {meant}? Otherwise, {helper}")

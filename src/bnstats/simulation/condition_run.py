@@ -13,10 +13,10 @@ from bnstats.simulation.checks import target_of
 from bnstats.simulation.condition import PlacedCondition
 from bnstats.simulation.failures import OF_FAILURES, TooManyFailures, failure_key
 from bnstats.simulation.precision.looks import FIRST_LOOK_BLOCKS, sizes_at_looks
-from bnstats.simulation.precision.stopping import Case, Number, judge, settled
+from bnstats.simulation.precision.stopping import Number, NumberKind, finished_measures, judge
 from bnstats.simulation.replicates.accumulator import Accumulator, MergedBlocks
-from bnstats.simulation.replicates.causes import Causes, counted, in_words
 from bnstats.simulation.replicates.control_variates import contradicted
+from bnstats.simulation.replicates.failure_reasons import FailureReasons, counted, in_words
 from bnstats.simulation.replicates.sample import Sample
 from bnstats.simulation.replicates.tally import Tally
 from bnstats.simulation.study import Condition, Study
@@ -59,10 +59,10 @@ class ConditionRun(PlacedCondition):
         self.keys: tuple[Key, ...] = ()
         self.events = np.empty(0, np.int8)
         self.merged_blocks = MergedBlocks()
-        self.settled: dict[Key, list[Row]] = {}
+        self.finished: dict[Key, list[Row]] = {}
         self.worst = math.inf
         self.contradicted: set[Any] = set()
-        self.failures: Causes | None = None
+        self.failures: FailureReasons | None = None
         """Reasons of the replicates that failed so far; None if the study has none."""
 
     @property
@@ -72,8 +72,8 @@ class ConditionRun(PlacedCondition):
 
     @property
     def done(self) -> bool:
-        """True if all measures are settled."""
-        return 0 < len(self.settled) == len(self.keys)
+        """True if all measures are finished."""
+        return 0 < len(self.finished) == len(self.keys)
 
     def looks(self, precision: float | None) -> list[int]:
         """Return the number of blocks at each look, which is fixed before the run: blocks double from look to look."""
@@ -138,25 +138,25 @@ class ConditionRun(PlacedCondition):
                         f"{type(self.study).__name__}.model_se name the measure of these for {self._name(key)!r}."
                     )
 
-    def settle(self, precision: float | None, last: bool) -> None:
-        """Settle each measure whose numbers are all precise enough: later looks no longer change its rows.
+    def finish_measures(self, precision: float | None, last: bool) -> None:
+        """Finish each measure whose numbers are all precise enough: later looks no longer change its rows.
 
         A row then does not depend on the other conditions and measures of a run. A grid can be extended without
         changing a bit.
         """
         accumulator = self.merged_blocks.so_far()
-        rows = {key: self._rows(accumulator, key) for key in self.keys if key not in self.settled}
+        rows = {key: self._rows(accumulator, key) for key in self.keys if key not in self.finished}
         worst = {key: max((r.number.relative for r in rows[key] if r.number.asked), default=0.0) for key in rows}
         self.worst = max(worst.values())
-        self.settled |= {key: rows[key] for key in settled(worst, self.study.paired, precision, last)}
+        self.finished |= {key: rows[key] for key in finished_measures(worst, self.study.paired, precision, last)}
         if self.done:
             self.merged_blocks = MergedBlocks()  # the rows keep their samples
 
     def _rows(self, accumulator: Accumulator, key: Key) -> list[Row]:
         """Return a row for each summary of one measure."""
         sample, name = self._sample(accumulator, key), self._name(key)
-        evidence = sample.whole()
-        max_blocks = self.max_blocks / self.blocks * evidence.n
+        replicates = sample.whole()
+        max_blocks = self.max_blocks / self.blocks * replicates.n
         without = sample.without_controls()
         columns = self._columns(key)
         rows = []
@@ -164,9 +164,9 @@ class ConditionRun(PlacedCondition):
             names = columns.copy()
             if "measure" not in self.study.key_columns:
                 names["measure"] = summary.name
-            number = judge(self._owner(key), self.condition, name, summary, evidence, max_blocks)
+            number = judge(self._owner(key), self.condition, name, summary, replicates, max_blocks)
             kept = sample if number.variance_ratio > 1 else without
-            rows.append(Row(names, summary, number, kept, int(evidence.n), self.n_failed))
+            rows.append(Row(names, summary, number, kept, int(replicates.n), self.n_failed))
         return rows
 
     def samples(self) -> dict[Key, Sample]:
@@ -227,9 +227,9 @@ class ConditionRun(PlacedCondition):
         """Return a line for each measure with NaN replicates, or infinite ones without infinite exact value."""
         lines = []
         for key in self.keys:
-            rows = self.settled[key]
+            rows = self.finished[key]
             nans, infinite = rows[0].sample.missing.tolist()
-            if nans or (infinite and any(row.number.case is Case.UNDEFINED for row in rows)):
+            if nans or (infinite and any(row.number.kind is NumberKind.UNDEFINED for row in rows)):
                 named = ", ".join(f"{column}={value}" for column, value in self._columns(key).items())
                 lines.append(f"{named}: {nans} NaN and {infinite} infinite of {rows[0].replicates} replicates")
         return lines

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from bnstats._checks.terminal import escaped
 from bnstats.simulation.one_by_one import REASON
-from bnstats.simulation.replicates.causes import Causes, counted
+from bnstats.simulation.replicates.failure_reasons import FailureReasons, counted
 from bnstats.simulation.study import Condition, Study
 
 FAILURE_RATE = "failure_rate"
@@ -53,10 +53,10 @@ def is_reason(key: Any, values: Any) -> bool:
 
 def sorted_out(
     study: Study, found: Mapping[Any, NDArray[Any]], size: int
-) -> tuple[Mapping[Any, NDArray[Any]], Causes | None]:
+) -> tuple[Mapping[Any, NDArray[Any]], FailureReasons | None]:
     """Return the replicates that did not fail, with the measure of failures, and how often each reason occurs.
 
-    The causes are None, and the mapping is unchanged, if the study returns no reasons.
+    The reasons are None, and the mapping is unchanged, if the study returns no reasons.
     """
     if not any(is_reason(key, values) for key, values in found.items()):
         return found, None

@@ -87,7 +87,7 @@ def canonical(value: Any) -> Any:
     if isinstance(value, functools.partial):
         return ["partial", canonical(value.func), canonical(value.args), canonical(value.keywords)]
     if isinstance(value, FunctionType):
-        closed = [condition.cell_contents for condition in value.__closure__ or ()]
+        closed = [cell.cell_contents for cell in value.__closure__ or ()]
         return [_meaning(value), canonical([value.__defaults__, value.__kwdefaults__, closed])]
     owner = getattr(value, "__self__", None)
     if owner is not None and not isinstance(owner, ModuleType):  # the identity of a method includes its object

@@ -16,7 +16,7 @@ from bnstats._checks.terminal import escaped, plus_minus, printable, printable_t
 from bnstats._checks.values import shown
 from bnstats.simulation.precision.first_block import FirstBlock
 from bnstats.simulation.precision.paired_errors import Error, error_of_difference, independent_difference
-from bnstats.simulation.replicates.causes import in_words
+from bnstats.simulation.replicates.failure_reasons import in_words
 from bnstats.simulation.replicates.sample import Sample
 from bnstats.simulation.summaries.numbers_in_words import MOST_LINES, changes, described, names_in, with_error
 from bnstats.simulation.summaries.summary import Summary
@@ -273,8 +273,8 @@ class Simulation(Result):
         if self.failures is None or self.failures.empty:
             return answers
         counts = self.failures.groupby("reason")["n_failed"].sum()
-        causes = in_words({str(reason): int(count) for reason, count in counts.items()})
-        return [f"{counts.sum()} replicates failed: {causes}; all other numbers are of the rest.", *answers]
+        reasons = in_words({str(reason): int(count) for reason, count in counts.items()})
+        return [f"{counts.sum()} replicates failed: {reasons}; all other numbers are of the rest.", *answers]
 
     @property
     def simulation(self) -> Simulation:  # type: ignore[override]

@@ -19,7 +19,7 @@ from bnstats.simulation.condition_run import ConditionRun
 from bnstats.simulation.identity import definition
 from bnstats.simulation.options import RunOptions, run_options
 from bnstats.simulation.precision.first_block import FirstBlock
-from bnstats.simulation.precision.stopping import Case
+from bnstats.simulation.precision.stopping import NumberKind
 from bnstats.simulation.progress import Bar
 from bnstats.simulation.result import Simulation
 from bnstats.simulation.study import Study
@@ -127,17 +127,17 @@ def run(study: Study, *, max_failures: float | None = None, **options: Unpack[Ru
                     bar.drew(condition_run.draws * (condition_run.blocks - before))
                     # The precision is checked while workers simulate the next condition.
                     if condition_run.blocks == own[condition_run].stop:
-                        condition_run.settle(precision, last)
+                        condition_run.finish_measures(precision, last)
             # These conditions had all allowed blocks before.
             for condition_run in [c for c, numbers in own.items() if not numbers]:
-                condition_run.settle(precision, last)
+                condition_run.finish_measures(precision, last)
             worst = max(c.worst for c in condition_runs)
             bar.finished(sum(c.done for c in condition_runs), f"worst MCSE {worst:.2g}, ")
     return _simulation(condition_runs, max_looks, precision, seed)
 
 
 def _simulation(condition_runs: Sequence[ConditionRun], looks: int, precision: float | None, seed: int) -> Simulation:
-    measures = [condition_run.settled[key] for condition_run in condition_runs for key in condition_run.keys]
+    measures = [condition_run.finished[key] for condition_run in condition_runs for key in condition_run.keys]
     rows = [row for measure in measures for row in measure]
     by_summary = "measure" in condition_runs[0].study.key_columns and any(len(measure) > 1 for measure in measures)
     table = pd.DataFrame([row.columns(by_summary) for row in rows])
@@ -152,7 +152,9 @@ def _simulation(condition_runs: Sequence[ConditionRun], looks: int, precision: f
             "replicates or the precision.",
         )
         # NaN is no heavy tail, and NotFiniteWarning names it.
-        heavy = np.array([row.number.case is Case.HEAVY_TAILED and not row.sample.missing[0] for row in rows], bool)
+        heavy = np.array(
+            [row.number.kind is NumberKind.HEAVY_TAILED and not row.sample.missing[0] for row in rows], bool
+        )
         _report(
             table[missed & ~asked & heavy],
             f"of {len(table)} numbers have no standard error (mcse is inf) and did not reach the precision: their "
@@ -164,7 +166,7 @@ def _simulation(condition_runs: Sequence[ConditionRun], looks: int, precision: f
     places = []
     for run in condition_runs:
         block = FirstBlock(run.study, run.condition, seed)
-        places += [(block, key) for key in run.keys for _ in run.settled[key]]
+        places += [(block, key) for key in run.keys for _ in run.finished[key]]
     samples, summaries = [row.sample for row in rows], [row.summary for row in rows]
     return Simulation(table, samples, summaries, looks, places, _failures(condition_runs))
 

@@ -48,7 +48,7 @@ def surplus(estimate: float, margin: float, tolerance: float) -> float:
 
 
 @dataclass(frozen=True)
-class Claimed:
+class EstimatorClaim:
     """Claim about an estimator on a population.
 
     Attributes
@@ -74,7 +74,7 @@ class Claimed:
     @staticmethod
     def of(
         assertion: Callable[..., None], arguments: Mapping[str, Any], region: tuple[float, float], otherwise: str
-    ) -> Claimed:
+    ) -> EstimatorClaim:
         """Return the claim of a call of an assertion with these arguments; raise ValueError if it cannot be judged.
 
         Batches of the smallest size must suffice for the estimator, and `batching` must be able to draw them.
@@ -89,7 +89,7 @@ class Claimed:
         estimator.check(source, min(sizes))
         again = _repeated(assertion, arguments, estimator, source)
         otherwise = f"{otherwise} (false alarm {arguments['false_alarm']:g})."
-        return Claimed(estimator, source, batching, target, region, otherwise, again)
+        return EstimatorClaim(estimator, source, batching, target, region, otherwise, again)
 
     def estimates(self, sizes: Sequence[int], batch_size: int, seed: int) -> Iterator[tuple[int, Iterator[FloatArray]]]:
         """Yield the number of replicates at each look, and the estimates that are new at this look."""

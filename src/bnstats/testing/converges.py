@@ -16,8 +16,8 @@ from bnstats._checks.numbers import interval, probability, whole
 from bnstats.sampling.batching import IID, Batching
 from bnstats.simulation.precision.looks import sizes_at_looks
 from bnstats.statistics.estimators import Estimator
-from bnstats.testing.claims import CHECKS, Claimed
-from bnstats.testing.looks import MOST_DRAWS, InsufficientPower, Look, settle
+from bnstats.testing.claims import CHECKS, EstimatorClaim
+from bnstats.testing.looks import MOST_DRAWS, InsufficientPower, Look, decide
 
 
 @checked(
@@ -91,13 +91,15 @@ def assert_converges(
     """
     arguments = dict(locals())
     __tracebackhide__ = True
-    claimed = Claimed.of(assert_converges, arguments, (confidence, math.inf), f"not of at least {confidence:.10g}")
+    claimed = EstimatorClaim.of(
+        assert_converges, arguments, (confidence, math.inf), f"not of at least {confidence:.10g}"
+    )
     sizes = _sizes(confidence, false_alarm, max_draws, batch_size, claimed.again)
     estimates = claimed.estimates(sizes, batch_size, seed)
-    settle(_looks(claimed, estimates, within, false_alarm / len(sizes), batch_size), claimed.again)
+    decide(_looks(claimed, estimates, within, false_alarm / len(sizes), batch_size), claimed.again)
 
 
-def _looks(claimed: Claimed, estimates: Any, within: float, error: float, n: int) -> Iterator[Look]:
+def _looks(claimed: EstimatorClaim, estimates: Any, within: float, error: float, n: int) -> Iterator[Look]:
     """Yield the proportion of all replicates so far that lie within the distance."""
     inside = undefined = 0
     what = f"{claimed.estimator.name} of a batch of {n} from {claimed.source.name} lies within {within:g}"

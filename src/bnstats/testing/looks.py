@@ -40,7 +40,7 @@ class Look:
     said: Callable[[], str]
 
 
-def settle(looks: Iterable[Look], again: str = "") -> None:
+def decide(looks: Iterable[Look], again: str = "") -> None:
     """Return at the first look at which the claim is true; `again` ends the message of an error.
 
     Raises

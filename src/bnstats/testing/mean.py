@@ -14,7 +14,7 @@ from bnstats._checks.array_types import FloatArray
 from bnstats._checks.numbers import interval, number, proportion
 from bnstats._checks.values import optional
 from bnstats.testing.bets import Border, BoundedBets, MomentBets, grown, reached
-from bnstats.testing.looks import Look, require, settle
+from bnstats.testing.looks import Look, decide, require
 from bnstats.testing.near import Near
 from bnstats.testing.own_function import CHECKS, MAX_DRAWS, Draws
 from bnstats.testing.suite import rate_of
@@ -106,7 +106,7 @@ def assert_mean(
         )
     draws, advice = Draws(f, seed), partial(_advice, None if bounds else variance)
     near = Near("mean", f"the mean of {draws.name}", draws, value, within, rate_of(false_alarm), np.mean, advice)
-    settle(_looks_within(near, bounds, max_draws) if bounds else _looks_of(near, variance or math.inf, max_draws))
+    decide(_looks_within(near, bounds, max_draws) if bounds else _looks_of(near, variance or math.inf, max_draws))
 
 
 @checked(**CHECKS, probability=proportion, within=interval("(0, 1)", "a distance"))
@@ -154,7 +154,7 @@ def assert_probability(
     draws, advice = Draws(f, seed), partial(_advice, None)
     number = f"the probability that {draws.name} is true"
     near = Near("mean", number, draws, probability, within, rate_of(false_alarm), np.mean, advice)
-    settle(_looks_within(near, (0.0, 1.0), max_draws, events=True))
+    decide(_looks_within(near, (0.0, 1.0), max_draws, events=True))
 
 
 def _looks_within(near: Near, bounds: tuple[float, float], max_draws: int, events: bool = False) -> Iterator[Look]:

@@ -11,7 +11,7 @@ import numpy as np
 from bnstats._checks.arguments import checked
 from bnstats._checks.numbers import interval, number, probability
 from bnstats.testing.bets import Border, BoundedBets, reached
-from bnstats.testing.looks import Look, settle
+from bnstats.testing.looks import Look, decide
 from bnstats.testing.near import Near
 from bnstats.testing.own_function import CHECKS, MAX_DRAWS, Draws
 from bnstats.testing.suite import rate_of
@@ -69,7 +69,7 @@ def assert_quantile(
     __tracebackhide__ = True
     draws, estimate = Draws(f, seed), partial(np.quantile, q=q)
     near = Near("quantile", f"the {q:g}-quantile of {draws.name}", draws, value, within, rate_of(false_alarm), estimate)
-    settle(_looks(near, q, max_draws))
+    decide(_looks(near, q, max_draws))
 
 
 def _looks(near: Near, q: float, max_draws: int) -> Iterator[Look]:

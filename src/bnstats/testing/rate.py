@@ -19,8 +19,8 @@ from bnstats.statistics.estimators import Estimator
 from bnstats.studies.convergence.measure import measure_convergence
 from bnstats.studies.convergence.rates import Slope, slope
 from bnstats.studies.convergence.study import DRAWS_PER_SET, SETS_PER_BLOCK
-from bnstats.testing.claims import CHECKS, Claimed, surplus
-from bnstats.testing.looks import MOST_DRAWS, Look, require, settle
+from bnstats.testing.claims import CHECKS, EstimatorClaim, surplus
+from bnstats.testing.looks import MOST_DRAWS, Look, decide, require
 
 # Fractions of max_draws after which `assert_rate` looks. Fewer draws give too few groups for the slope's interval.
 FRACTIONS_OF_DRAWS = (0.25, 1.0)
@@ -109,7 +109,7 @@ def assert_rate(
     require(len(batch_sizes) > 1, "batch_sizes", batch_sizes, "at least two sizes, or there is no slope")
     arguments["batch_sizes"] = tuple(batch_sizes)
     region, otherwise = (rate - tolerance, rate + tolerance), f"not n^{rate:g} to within {tolerance:g}"
-    claimed = Claimed.of(assert_rate, arguments, region, otherwise)
+    claimed = EstimatorClaim.of(assert_rate, arguments, region, otherwise)
     _check_measure(measure, claimed, max(batch_sizes))
     # A true claim can fail on one side only, and a false claim can pass on one side only.
     error = false_alarm / len(FRACTIONS_OF_DRAWS)
@@ -123,10 +123,10 @@ def assert_rate(
             undecided = partial(_undecided, what, found, rate, tolerance, fitted.rate, high, max_draws)
             yield claimed.look((low, high), found, undecided)
 
-    settle(looks(), claimed.again)
+    decide(looks(), claimed.again)
 
 
-def _slope(claimed: Claimed, measure: str, sizes: Sequence[int], draws: int, seed: int) -> Slope:
+def _slope(claimed: EstimatorClaim, measure: str, sizes: Sequence[int], draws: int, seed: int) -> Slope:
     """Return the slope of the error on batch size, from so many draws."""
     measured = measure_convergence(
         claimed.source,
@@ -158,7 +158,7 @@ def _undecided(
     return f"{found}: that neither lies within {rate - tolerance:g} to {rate + tolerance:g} nor outside. {advice}."
 
 
-def _check_defined(simulation: Simulation, measure: str, claimed: Claimed) -> None:
+def _check_defined(simulation: Simulation, measure: str, claimed: EstimatorClaim) -> None:
     rows: Iterable[Any] = simulation.table.itertuples()
     for row, sample in zip(rows, simulation.samples, strict=True):
         nans, infinite = sample.missing.tolist()
@@ -171,7 +171,7 @@ def _check_defined(simulation: Simulation, measure: str, claimed: Claimed) -> No
             )
 
 
-def _check_measure(measure: str, claimed: Claimed, size: int) -> None:
+def _check_measure(measure: str, claimed: EstimatorClaim, size: int) -> None:
     estimator, population = claimed.estimator, claimed.source
     if math.isinf(getattr(theory.sampling(population, size, estimator, claimed.batching), measure)):
         raise ValueError(

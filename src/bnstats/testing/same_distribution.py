@@ -15,7 +15,7 @@ from bnstats._checks.numbers import interval
 from bnstats._checks.user_code import answer, name_of_function
 from bnstats._checks.values import shown
 from bnstats.simulation.precision.looks import decided, sizes_at_looks
-from bnstats.testing.looks import Look, require, settle
+from bnstats.testing.looks import Look, decide, require
 from bnstats.testing.own_function import CHECKS, MAX_DRAWS, Draws
 from bnstats.testing.suite import rate_of
 
@@ -83,7 +83,7 @@ def assert_same_distribution(
     if law is None:
         draws.append(Draws(other, seed + 1))
     name = getattr(getattr(other, "dist", other), "name", None) or name_of_function(other)
-    settle(_looks(draws, law, name, within, rate_of(false_alarm), max_draws))
+    decide(_looks(draws, law, name, within, rate_of(false_alarm), max_draws))
 
 
 def _looks(draws: list[Draws], law: Any, name: str, within: float, error: float, max_draws: int) -> Iterator[Look]:

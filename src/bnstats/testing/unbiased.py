@@ -20,9 +20,9 @@ from bnstats.simulation.replicates.tally import Tally
 from bnstats.statistics import theory
 from bnstats.statistics.estimators import Estimator
 from bnstats.studies.convergence.finite_sample_tail_index import finite_sample_tail_index
-from bnstats.testing.claims import CHECKS, Claimed, surplus
+from bnstats.testing.claims import CHECKS, EstimatorClaim, surplus
 from bnstats.testing.error_bounds import quantile
-from bnstats.testing.looks import MOST_DRAWS, Look, settle
+from bnstats.testing.looks import MOST_DRAWS, Look, decide
 
 # Number of estimates that are searched for NaN.
 PROBED = 1024
@@ -92,15 +92,15 @@ def assert_unbiased(
     __tracebackhide__ = True
     max_draws = whole("max_draws", max_draws, minimum=FIRST_LOOK_ESTIMATES * batch_size, maximum=MOST_DRAWS)
     arguments |= {"max_draws": max_draws}
-    claimed = Claimed.of(assert_unbiased, arguments, (-tolerance, tolerance), f"not within {tolerance:g} of 0")
+    claimed = EstimatorClaim.of(assert_unbiased, arguments, (-tolerance, tolerance), f"not within {tolerance:g} of 0")
     _check_variance(claimed, batch_size, max_draws // batch_size)
     doublings = int(math.log2(max_draws // batch_size / FIRST_LOOK_ESTIMATES))
     sizes = sizes_at_looks(FIRST_LOOK_ESTIMATES, FIRST_LOOK_ESTIMATES << doublings)
     looks = _looks(claimed, claimed.estimates(sizes, batch_size, seed), false_alarm / len(sizes), batch_size)
-    settle(looks, claimed.again)
+    decide(looks, claimed.again)
 
 
-def _looks(claimed: Claimed, estimates: Any, error: float, n: int) -> Iterator[Look]:
+def _looks(claimed: EstimatorClaim, estimates: Any, error: float, n: int) -> Iterator[Look]:
     """Yield the bias of all replicates so far."""
     moments = np.zeros(5)
     for total, new in estimates:
@@ -116,7 +116,7 @@ def _looks(claimed: Claimed, estimates: Any, error: float, n: int) -> Iterator[L
         yield claimed.look((bias - margin, bias + margin), found, undecided)
 
 
-def _check_variance(claimed: Claimed, n: int, replicates: int) -> None:
+def _check_variance(claimed: EstimatorClaim, n: int, replicates: int) -> None:
     estimator, source, batching = claimed.estimator, claimed.source, claimed.batching
     infinite = math.isinf(theory.sampling(source, n, estimator, batching).se)
     if infinite or finite_sample_tail_index(source, batching, estimator, n, replicates) <= 2:

@@ -62,7 +62,7 @@ def _running_means(batches: FloatArray, n: int, momentum: float | None, steps: t
     return found
 
 
-def _settles(batches: FloatArray, momentum: float | None) -> Any:
+def _approaches(batches: FloatArray, momentum: float | None) -> Any:
     """Return True where the running mean after 200 batches is nearer to the population mean than after 50."""
     early, late = _running_means(batches, 4, momentum, (50, 200))
     return abs(late) < abs(early)
@@ -96,11 +96,11 @@ def _error_against_population(batches: FloatArray) -> FloatArray:
     return 32 * running**2
 
 
-def _settling(name: str, statement: str, momentum: float | None, region: Region) -> Claim:
+def _approaching(name: str, statement: str, momentum: float | None, region: Region) -> Claim:
     """Return the claim about the chance that the running mean is nearer after 200 batches than after 50."""
     weights = "1/t" if momentum is None else momentum
     quantity = f"chance that the running mean is nearer after 200 batches than after 50, momentum {weights}"
-    evidence = BatchStatistic("normal", 800, partial(_settles, momentum=momentum)).evidence
+    evidence = BatchStatistic("normal", 800, partial(_approaches, momentum=momentum)).evidence
     return chance(name, statement, ANSWER, quantity, region, evidence, 2**14)
 
 
@@ -151,18 +151,18 @@ CLAIMS = (
         "variance of the running mean after 100 batches over that of a batch mean, momentum 0.1",
         Region.near(0.1 / 1.9, 0.003), SQUARE, 400, _fluctuation,
     ),
-    _settling(
-        "running-mean-does-not-settle",
+    _approaching(
+        "running-mean-does-not-converge",
         "With a constant momentum of 0.1, four times as many steps bring the running mean no nearer.",
         0.1, Region.near(0.5, 0.03),
     ),
-    _settling(
+    _approaching(
         "running-mean-converges",
         "With a constant momentum of 0.1, the running mean converges to the population's.",
         0.1, Region.above(0.6),
     ),
-    _settling(
-        "cumulative-mean-settles",
+    _approaching(
+        "cumulative-mean-converges",
         "With equal weights (momentum 1/t), the running mean does converge to the population's.",
         None, Region.above(0.6),
     ),

@@ -29,7 +29,7 @@ class ConfoundedError(ValueError):
 
 
 @dataclass(frozen=True, eq=False)
-class Kept:
+class KeptCovariates:
     """Slopes of covariates.
 
     Attributes
@@ -53,7 +53,7 @@ class Kept:
     intercepts: FloatArray
 
     @staticmethod
-    def of(groups: Groups, given: dict[str, Any], formula: str | None) -> tuple[Kept, Groups]:
+    def of(groups: Groups, given: dict[str, Any], formula: str | None) -> tuple[KeptCovariates, Groups]:
         """Estimate the slopes, and return them with the groups of the rest; columns are given by argument."""
         tables = {name: table_of(name, table, len(groups.x)) for name, table in given.items() if name != "subject"}
         found = tuple(
@@ -64,7 +64,7 @@ class Kept:
         center, names = columns.mean(axis=0), [name for part in found for name in part.names]
         z = _near_zero(columns - center, columns)
         subjects, intercepts = _intercepts(groups, z, given.get("subject"))
-        kept = Kept(found, center, np.zeros((len(center), groups.x.shape[1])), subjects, intercepts)
+        kept = KeptCovariates(found, center, np.zeros((len(center), groups.x.shape[1])), subjects, intercepts)
         alone = replace(groups, x=groups.x - kept._of_subjects(groups, given), covariates=z)
         rank = 0
         everything = [(slice(None), slice(None), alone)] if groups.missing is None else alone.complete()

@@ -15,14 +15,14 @@ from bnstats.networks.kernels.layers import UNITS, Addresses
 from bnstats.networks.kernels.loss import cross_entropy
 
 
-class Passes(NamedTuple):
+class PassAddresses(NamedTuple):
     """Addresses of `forward` and `learn`, which are compiled once and not again in each calling function."""
 
     forward: Any
     learn: Any
 
 
-class Plan(NamedTuple):
+class CompiledNetwork(NamedTuple):
     """Network for compiled code."""
 
     table: IntArray  # one row for each layer, of `table_of`
@@ -31,7 +31,7 @@ class Plan(NamedTuple):
     eps: np.float32
     slope: np.float32  # of the activation below 0
     rows_in_loss: int  # the first rows of a batch; the other ones only enter the statistics
-    passes: Passes
+    passes: PassAddresses
 
 
 class Descent(NamedTuple):
@@ -79,9 +79,9 @@ def activate(value: RealArray, scale: RealArray, shift: RealArray, slope: Any, o
 
 
 @kernels.compiled_pass
-def forward(plan: Plan) -> None:
+def forward(network: CompiledNetwork) -> None:
     """Compute the logits, the values of the last layer, from the inputs of the first layer."""
-    table = plan.table
+    table = network.table
     last = len(table) - 1
     for k in range(last + 1):
         values, shift = views.values(table, k), views.shift(table, k)
@@ -89,17 +89,17 @@ def forward(plan: Plan) -> None:
         if k == last:
             add_row(shift, values)
         else:
-            if plan.normalizer.forward_is_plain:
-                kernels.call_plain(plan.normalizer.forward, k)
+            if network.normalizer.forward_is_plain:
+                kernels.call_plain(network.normalizer.forward, k)
             else:
-                kernels.call(plan.normalizer.forward, (values, views.state_of(table, k, plan.eps)))
-            activate(values, views.scale(table, k), shift, plan.slope, views.inputs(table, k + 1))
+                kernels.call(network.normalizer.forward, (values, views.state_of(table, k, network.eps)))
+            activate(values, views.scale(table, k), shift, network.slope, views.inputs(table, k + 1))
 
 
 @kernels.inlined_pass
-def loss(plan: Plan, labels: IntArray, rows: IntArray) -> float:
+def loss(network: CompiledNetwork, labels: IntArray, rows: IntArray) -> float:
     """Return the mean loss of a batch, and write its gradient at the logits; see `cross_entropy`."""
-    table, counted = plan.table, plan.rows_in_loss
+    table, counted = network.table, network.rows_in_loss
     last = len(table) - 1
     logits, gradient = views.values(table, last), views.gradient(table, last)
     flat = gradient.reshape(gradient.size)
@@ -135,32 +135,34 @@ def descend_product(
 
 
 @kernels.inlined_pass
-def backward(plan: Plan, k: int, scale_gradient: Float32Array, shift_gradient: Float32Array) -> None:
+def backward(network: CompiledNetwork, k: int, scale_gradient: Float32Array, shift_gradient: Float32Array) -> None:
     """Compute the gradients at the products, scale and shift of layer `k` from the gradient at its output."""
-    table = plan.table
+    table = network.table
     values, gradient = views.values(table, k), views.gradient(table, k)
     if k == len(table) - 1:
         sum_rows(gradient, shift_gradient)
         return
     handed_on = views.inputs(table, k + 1)
     kernels.activate_back(
-        values, views.scale(table, k), plan.slope, handed_on, gradient, scale_gradient, shift_gradient
+        values, views.scale(table, k), network.slope, handed_on, gradient, scale_gradient, shift_gradient
     )
-    if plan.normalizer.backward_is_plain:
-        kernels.call_plain(plan.normalizer.backward, k)
+    if network.normalizer.backward_is_plain:
+        kernels.call_plain(network.normalizer.backward, k)
     else:
-        kernels.call(plan.normalizer.backward, (gradient, values, views.state_of(table, k, plan.eps)))
+        kernels.call(network.normalizer.backward, (gradient, values, views.state_of(table, k, network.eps)))
 
 
 @kernels.compiled_pass
-def learn(plan: Plan, descent: Descent, scale_gradient: Float32Array, shift_gradient: Float32Array) -> None:
+def learn(
+    network: CompiledNetwork, descent: Descent, scale_gradient: Float32Array, shift_gradient: Float32Array
+) -> None:
     """Update all parameters from the gradient at the logits, the last layer first."""
-    table = plan.table
+    table = network.table
     for k in range(len(table) - 1, -1, -1):
         units = table[k, UNITS]
         of_scale, of_shift = scale_gradient[:units], shift_gradient[:units]
-        backward(plan, k, of_scale, of_shift)
-        if plan.learns_scale and k < len(table) - 1:
+        backward(network, k, of_scale, of_shift)
+        if network.learns_scale and k < len(table) - 1:
             descend(of_scale, descent, views.scale(table, k), views.scale_velocity(table, k))
         descend(of_shift, descent, views.shift(table, k), views.shift_velocity(table, k))
         gradient, weights = views.gradient(table, k), views.weights(table, k)
@@ -185,11 +187,11 @@ def follow(table: IntArray, k: int, weight: np.float32, unbiased: np.float32) ->
 
 
 @cache
-def passes() -> Passes:
+def passes() -> PassAddresses:
     """Return the addresses of both passes, from arguments of the types that all networks have."""
     table, number, vector = np.empty((0, 0), np.int64), np.float32(0), np.empty(0, np.float32)
-    plan = Plan(table, Addresses(0, False, 0, False), False, number, number, 0, Passes(0, 0))
-    return Passes(
-        kernels.address_of(forward, plan),
-        kernels.address_of(learn, plan, Descent(number, number, number), vector, vector),
+    network = CompiledNetwork(table, Addresses(0, False, 0, False), False, number, number, 0, PassAddresses(0, 0))
+    return PassAddresses(
+        kernels.address_of(forward, network),
+        kernels.address_of(learn, network, Descent(number, number, number), vector, vector),
     )

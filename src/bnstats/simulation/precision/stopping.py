@@ -1,6 +1,6 @@
 """Stopping rule: it decides how precise a number is, and if replicates are added for it.
 
-A condition's blocks double from look to look. A measure is settled at the first look at which each of its numbers is
+A condition's blocks double from look to look. A measure is finished at the first look at which each of its numbers is
 precise enough. The first row of this table that applies says what the results have for a number:
 
 ============  ================================================  ========  ========  ===================================
@@ -18,7 +18,7 @@ estimated     in all other cases                                estimate  estima
 ============  ================================================  ========  ========  ===================================
 
 No replicates are added for a number that need not be precise (`Study.precision_required`); its `precision_reached` is
-True. The measures of a `paired` study settle together, with the least precise of them.
+True. The measures of a `paired` study finish together, with the least precise of them.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from bnstats.simulation.replicates.sample import Evidence
+from bnstats.simulation.replicates.sample import Replicates
 from bnstats.simulation.study import Condition, Study
 from bnstats.simulation.summaries.summary import Summary, df_beside
 
 
-class Case(Enum):
+class NumberKind(Enum):
     """Kinds of numbers, see the table of this module."""
 
     INFINITE = "infinite"
@@ -55,7 +55,7 @@ class Number:
         Degrees of freedom of the MCSE: inf if it is 0, NaN if it is inf or NaN.
     relative : float
         MCSE divided by the summary's scale; 0 for an infinite value, since nothing is estimated.
-    case : Case
+    kind : NumberKind
         Row of this module's table that applies.
     precision_required : bool
         True if the number has to reach the precision of the run.
@@ -70,7 +70,7 @@ class Number:
     df: float
     exact: float
     relative: float
-    case: Case
+    kind: NumberKind
     precision_required: bool
     improves: bool
     variance_ratio: float = 1.0
@@ -85,38 +85,40 @@ class Number:
         return precision is None or not self.precision_required or self.relative <= precision
 
 
-def judge(study: Study, condition: Condition, key: Any, summary: Summary, evidence: Evidence, most: float) -> Number:
+def judge(
+    study: Study, condition: Condition, key: Any, summary: Summary, replicates: Replicates, most: float
+) -> Number:
     """Return the number that a summary computes from these replicates, given the most replicates allowed."""
     exact = study.exact(condition, key, summary.name)
-    value, mcse, relative = summary.of(evidence) if evidence.n else (math.nan, math.inf, math.inf)
+    value, mcse, relative = summary.of(replicates) if replicates.n else (math.nan, math.inf, math.inf)
 
     def known_at(replicates: float) -> bool:
         return study.tail_index(condition, key, int(replicates)) > summary.order
 
     if math.isinf(exact):
-        case = Case.INFINITE
+        kind = NumberKind.INFINITE
         value, mcse, relative = exact, math.nan, 0.0
-    elif evidence.nans or not math.isfinite(value):
-        case, value, mcse, relative = Case.UNDEFINED, math.nan, math.inf, math.inf
-    elif not known_at(evidence.n):
-        case, mcse, relative = Case.HEAVY_TAILED, math.inf, math.inf
-    elif summary.chance_decides(evidence):
-        case = Case.AT_A_GAP
+    elif replicates.nans or not math.isfinite(value):
+        kind, value, mcse, relative = NumberKind.UNDEFINED, math.nan, math.inf, math.inf
+    elif not known_at(replicates.n):
+        kind, mcse, relative = NumberKind.HEAVY_TAILED, math.inf, math.inf
+    elif summary.chance_decides(replicates):
+        kind = NumberKind.AT_A_GAP
     else:
-        case = Case.ESTIMATED
+        kind = NumberKind.ESTIMATED
     ratio = 1.0
-    controlled = summary.of_controlled(evidence) if case is Case.ESTIMATED and math.isnan(exact) else None
+    controlled = summary.of_controlled(replicates) if kind is NumberKind.ESTIMATED and math.isnan(exact) else None
     if controlled is not None:
         ratio = (mcse / controlled[1]) ** 2
         value, mcse, relative = controlled
-    sample_heavy_tails = case is Case.HEAVY_TAILED and study.sample_heavy_tails and known_at(most)
-    improves = case is Case.ESTIMATED or sample_heavy_tails
-    df, required = df_beside(mcse, summary, evidence), study.precision_required(condition, key, summary.name)
-    return Number(value, mcse, df, exact, relative, case, required, improves, ratio)
+    sample_heavy_tails = kind is NumberKind.HEAVY_TAILED and study.sample_heavy_tails and known_at(most)
+    improves = kind is NumberKind.ESTIMATED or sample_heavy_tails
+    df, required = df_beside(mcse, summary, replicates), study.precision_required(condition, key, summary.name)
+    return Number(value, mcse, df, exact, relative, kind, required, improves, ratio)
 
 
-def settled(worst: dict[Any, float], paired: bool, precision: float | None, last: bool) -> list[Any]:
-    """Return the measures that are settled, given the largest relative error of each measure's numbers."""
+def finished_measures(worst: dict[Any, float], paired: bool, precision: float | None, last: bool) -> list[Any]:
+    """Return the measures that are finished, given the largest relative error of each measure's numbers."""
     least_precise = max(worst.values(), default=0.0)
     return [
         key

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bnstats._compiled import compiled
-from bnstats.simulation.replicates.causes import Causes, counted
 from bnstats.simulation.replicates.central_moments import merge_moments
 from bnstats.simulation.replicates.control_variates import merge_joint
+from bnstats.simulation.replicates.failure_reasons import FailureReasons, counted
 from bnstats.simulation.replicates.histogram import identity_of
 from bnstats.simulation.replicates.nested_bins import CROWDED, NAMES, Bins, joined
 from bnstats.simulation.replicates.sample import GROUPS, Sample
@@ -49,7 +49,7 @@ class Accumulator:
         self.bins = np.empty(0, np.int64)
         self.counts = np.empty((0, GROUPS), np.int64)
         self.low, self.high = np.empty(0), np.empty(0)
-        self.failures: Causes | None = None
+        self.failures: FailureReasons | None = None
         self.atoms: list[dict[int, tuple[float, NDArray[np.int64]]]] = [{} for _ in range(measures)]
 
     def add(self, block: int, tally: Tally) -> None:

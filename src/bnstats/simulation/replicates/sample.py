@@ -89,23 +89,23 @@ class Sample:
         """Return the same replicates without control variates."""
         return replace(self, joint=np.zeros((len(self.moments), 1, 0))) if self.controlled else self
 
-    def whole(self) -> Evidence:
+    def whole(self) -> Replicates:
         """Return all replicates."""
         counts = self.counts.sum(axis=0, dtype=np.int64)
         model_se = self.model_se.whole() if self.model_se else None
         held = halves(self.moments[:, 0], self.joint) if self.controlled else None
-        return self._evidence(merge_groups(self.moments.T), counts, self.atom_counts.sum(axis=0), held, model_se)
+        return self._replicates(merge_groups(self.moments.T), counts, self.atom_counts.sum(axis=0), held, model_se)
 
     def counts_of(self, groups: int) -> FloatArray:
         """Return the number of replicates in each of `groups` groups; later groups join the first in turn."""
         return np.bincount(np.arange(len(self.moments)) % groups, self.moments[:, 0], groups).astype(np.float64)
 
     @property
-    def left_out(self) -> list[Evidence]:
+    def left_out(self) -> list[Replicates]:
         """All replicates without each group in turn."""
         return self.without_each_of(len(self.moments))
 
-    def without_each_of(self, groups: int) -> list[Evidence]:
+    def without_each_of(self, groups: int) -> list[Replicates]:
         """Return all replicates without each of `groups` groups in turn; later groups join the first in turn."""
         kept = np.arange(len(self.moments)) % groups != np.arange(groups)[:, None]
         moments = np.where(kept[..., None], self.moments, 0.0)
@@ -115,24 +115,24 @@ class Sample:
             held = map(halves, moments[..., 0], np.where(kept[..., None, None], self.joint, 0.0))
         counts, atoms = (kept.astype(np.int64) @ x.astype(np.int64) for x in (self.counts, self.atom_counts))
         models = self.model_se.without_each_of(groups) if self.model_se else [None] * groups
-        return [self._evidence(*parts) for parts in zip(merged, counts, atoms, held, models, strict=True)]
+        return [self._replicates(*parts) for parts in zip(merged, counts, atoms, held, models, strict=True)]
 
-    def _evidence(
+    def _replicates(
         self,
         moments: FloatArray,
         counts: NDArray[np.int64],
         atom_counts: NDArray[np.int64],
         halves: tuple[FloatArray, FloatArray] | None,
-        model_se: Evidence | None,
-    ) -> Evidence:
+        model_se: Replicates | None,
+    ) -> Replicates:
         histogram = Histogram(self.bins, counts, self.low, self.high, self.atoms, atom_counts)
         value_range = min(self.value_range, 1.0) if self.events else self.value_range
         nans = int(self.missing[0])
-        return Evidence(moments, histogram, halves, value_range, model_se, self.target, self.origin, nans)
+        return Replicates(moments, histogram, halves, value_range, model_se, self.target, self.origin, nans)
 
 
 @dataclass(frozen=True)
-class Evidence(HoldsArrays):
+class Replicates(HoldsArrays):
     """Replicates of one measure in the form that summaries take.
 
     Attributes
@@ -146,7 +146,7 @@ class Evidence(HoldsArrays):
         `bnstats.simulation.replicates.control_variates`.
     value_range : float
         As in `Sample`; at most 1 for events.
-    model_se : Evidence, optional
+    model_se : Replicates, optional
         As in `Sample`.
     target, origin : float
         As in `Sample`.
@@ -155,11 +155,11 @@ class Evidence(HoldsArrays):
 
     Examples
     --------
-    A user's summary is a function of the evidence:
+    A user's summary is a function of the replicates:
 
     >>> import bnstats as bn
-    >>> mcse = lambda evidence: 2 * (evidence.central(2) / evidence.n) ** 0.5
-    >>> bn.summaries.Summary("twice the mean", lambda evidence: 2 * evidence.mean, mcse, order=2).name
+    >>> mcse = lambda replicates: 2 * (replicates.central(2) / replicates.n) ** 0.5
+    >>> bn.summaries.Summary("twice the mean", lambda replicates: 2 * replicates.mean, mcse, order=2).name
     'twice the mean'
     """
 
@@ -167,7 +167,7 @@ class Evidence(HoldsArrays):
     values: Histogram
     halves: tuple[FloatArray, FloatArray] | None = None
     value_range: float = math.inf
-    model_se: Evidence | None = None
+    model_se: Replicates | None = None
     target: float = 0.0
     origin: float = 0.0
     nans: int = 0
@@ -251,8 +251,8 @@ class Evidence(HoldsArrays):
         return self.central(2) + self.bias**2
 
     @cached_property
-    def controlled(self) -> tuple[Evidence, FloatArray] | None:
-        """Evidence with control variates, and the covariance of mean and mean square; None without a gain.
+    def controlled(self) -> tuple[Replicates, FloatArray] | None:
+        """Replicates with control variates, and the covariance of mean and mean square; None without a gain.
 
         Its count n is the number of replicates without control variates that would know the mean as well. So the
         variance with denominator n - 1 is unbiased, too. It has no moments of orders 3 and 4.

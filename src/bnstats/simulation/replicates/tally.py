@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from bnstats._checks.array_types import FloatArray
 from bnstats._compiled import compiled, inlined
-from bnstats.simulation.replicates.causes import Causes
 from bnstats.simulation.replicates.control_variates import joint_moments
+from bnstats.simulation.replicates.failure_reasons import FailureReasons
 from bnstats.simulation.replicates.histogram import TABLE, any_repeated, atoms_of
 from bnstats.simulation.replicates.nested_bins import BINS, NAMES, UNDIVIDED, Bins, are_names, code_of, divided, named
 
@@ -68,7 +68,7 @@ class Tally:
     high: FloatArray
     atoms: FloatArray
     joint: FloatArray
-    failures: Causes | None = None
+    failures: FailureReasons | None = None
 
     @staticmethod
     @np.errstate(invalid="ignore", over="ignore")  # of infinite values, and of differences beyond all floats
@@ -122,7 +122,7 @@ class Tally:
         return {name: array for name, array in vars(self).items() if name not in ("keys", "failures")}
 
     @staticmethod
-    def of_arrays(keys: list[Any], arrays: Mapping[str, NDArray[Any]], failures: Causes | None = None) -> Tally:
+    def of_arrays(keys: list[Any], arrays: Mapping[str, NDArray[Any]], failures: FailureReasons | None = None) -> Tally:
         """Return the tally whose keys, arrays and failures were stored; raise ValueError if they do not fit."""
         tally = Tally(tuple(map(tuple, keys)), **arrays, failures=failures)
         tally.check()

@@ -28,8 +28,8 @@ def pack(part: Tally | KeptReplicates) -> bytes:
     """
     arrays = {name: np.ascontiguousarray(array) for name, array in part.arrays().items()}
     shapes = {name: [array.dtype.newbyteorder("<").str, list(array.shape)] for name, array in arrays.items()}
-    causes = getattr(part, "failures", None)
-    failures = {} if causes is None else {"failures": causes}
+    reasons = getattr(part, "failures", None)
+    failures = {} if reasons is None else {"failures": reasons}
     header = json.dumps({"keys": part.keys, "arrays": shapes, **failures}).encode()
     parts = [array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes() for array in arrays.values()]
     return zlib.compress(b"".join([header, b"\n", *parts]), level=1)

@@ -16,169 +16,169 @@ import math
 import numpy as np
 
 from bnstats.simulation.precision.degrees_of_freedom import of_largest
-from bnstats.simulation.replicates.sample import Evidence
+from bnstats.simulation.replicates.sample import Replicates
 from bnstats.simulation.summaries.summary import ROUNDING, Summary
 
 SMALLEST_NORMAL = float(np.finfo(np.float64).tiny)
 
 
-def _df_of_variance(e: Evidence) -> float:
-    return _df_of_mean_square(e, 0.0)
+def _df_of_variance(r: Replicates) -> float:
+    return _df_of_mean_square(r, 0.0)
 
 
-def _df_of_rmse(e: Evidence) -> float:
-    return _df_of_mean_square(e, e.bias)
+def _df_of_rmse(r: Replicates) -> float:
+    return _df_of_mean_square(r, r.bias)
 
 
-def _df_of_mean_square(e: Evidence, mean: float) -> float:
+def _df_of_mean_square(r: Replicates, mean: float) -> float:
     """Return the degrees of freedom of the mean square of values, shifted so that their mean is `mean`."""
-    second = e.central(2)
-    square, (low, high) = second + mean**2, (x - e.from_origin + mean for x in e.extremes)
+    second = r.central(2)
+    square, (low, high) = second + mean**2, (x - r.from_origin + mean for x in r.extremes)
     smallest = 0.0 if low <= 0 <= high else min(low**2, high**2)
     largest = max(max(low**2, high**2) - square, square - smallest)
-    return of_largest(e.n, _variance_of_squares(e, mean), largest)
+    return of_largest(r.n, _variance_of_squares(r, mean), largest)
 
 
-def _variance_of_squares(e: Evidence, mean: float) -> float:
+def _variance_of_squares(r: Replicates, mean: float) -> float:
     """Return the variance of the squares of values, shifted so that their mean is `mean`."""
-    second = e.central(2)
-    return e.central(4) - second**2 + 4 * mean * e.central(3) + 4 * mean**2 * second
+    second = r.central(2)
+    return r.central(4) - second**2 + 4 * mean * r.central(3) + 4 * mean**2 * second
 
 
-def _df_of_relative_error(e: Evidence) -> float:
+def _df_of_relative_error(r: Replicates) -> float:
     """Return the smaller degrees of freedom of the two standard errors."""
-    return min(_df_of_variance(e), _df_of_model_se(e))
+    return min(_df_of_variance(r), _df_of_model_se(r))
 
 
-def _mean(e: Evidence) -> float:
-    return e.mean
+def _mean(r: Replicates) -> float:
+    return r.mean
 
 
-def _bias(e: Evidence) -> float:
-    return e.bias
+def _bias(r: Replicates) -> float:
+    return r.bias
 
 
-def _relative_bias(e: Evidence) -> float:
-    return float(np.divide(e.bias, e.target))
+def _relative_bias(r: Replicates) -> float:
+    return float(np.divide(r.bias, r.target))
 
 
-def _relative_bias_mcse(e: Evidence) -> float:
-    return float(np.divide(_mean_mcse(e), abs(e.target)))
+def _relative_bias_mcse(r: Replicates) -> float:
+    return float(np.divide(_mean_mcse(r), abs(r.target)))
 
 
-def _one(_: Evidence) -> float:
+def _one(_: Replicates) -> float:
     return 1.0
 
 
-def _mean_mcse(e: Evidence) -> float:
-    return e.missed * e.value_range if e.all_equal else _se(e) / math.sqrt(e.n)
+def _mean_mcse(r: Replicates) -> float:
+    return r.missed * r.value_range if r.all_equal else _se(r) / math.sqrt(r.n)
 
 
-def _proportion_mcse(e: Evidence) -> float:
+def _proportion_mcse(r: Replicates) -> float:
     """Return sqrt(p (1 - p) / n)."""
-    return e.missed * e.value_range if e.all_equal else math.sqrt(e.central(2) / e.n)
+    return r.missed * r.value_range if r.all_equal else math.sqrt(r.central(2) / r.n)
 
 
-def _gradient_of_mean(_: Evidence) -> tuple[float, float]:
+def _gradient_of_mean(_: Replicates) -> tuple[float, float]:
     return 1.0, 0.0
 
 
-def _se(e: Evidence) -> float:
-    return float(np.sqrt(e.central(2) * e.n / np.float64(e.n - 1)))
+def _se(r: Replicates) -> float:
+    return float(np.sqrt(r.central(2) * r.n / np.float64(r.n - 1)))
 
 
-def _se_mcse(e: Evidence) -> float:
+def _se_mcse(r: Replicates) -> float:
     """Return the MCSE from Var(s²) = (mu_4 - sigma⁴ (n - 3) / (n - 1)) / n.
 
     This variance is above 0 for two equally frequent values, too.
     """
-    if e.all_equal:
-        return math.sqrt(e.missed) * e.value_range
-    second = e.central(2)
-    if e.central(4) < SMALLEST_NORMAL:  # subnormal floats have fewer digits
+    if r.all_equal:
+        return math.sqrt(r.missed) * r.value_range
+    second = r.central(2)
+    if r.central(4) < SMALLEST_NORMAL:  # subnormal floats have fewer digits
         return math.inf
-    variance = (e.central(4) - second**2 * (e.n - 3) / (e.n - 1)) / e.n
+    variance = (r.central(4) - second**2 * (r.n - 3) / (r.n - 1)) / r.n
     return float(np.sqrt(np.maximum(variance, 0.0) / (4 * second)))
 
 
-def _gradient_of_se(e: Evidence) -> tuple[float, float]:
-    return -e.from_origin / _se(e), 1 / (2 * _se(e))
+def _gradient_of_se(r: Replicates) -> tuple[float, float]:
+    return -r.from_origin / _se(r), 1 / (2 * _se(r))
 
 
-def _mse(e: Evidence) -> float:
-    return e.mean_squared_error
+def _mse(r: Replicates) -> float:
+    return r.mean_squared_error
 
 
-def _mse_mcse(e: Evidence) -> float:
-    return 2 * _rmse(e) * _rmse_mcse(e) * math.sqrt(e.n / (e.n - 1))
+def _mse_mcse(r: Replicates) -> float:
+    return 2 * _rmse(r) * _rmse_mcse(r) * math.sqrt(r.n / (r.n - 1))
 
 
-def _rmse(e: Evidence) -> float:
-    return float(np.sqrt(e.mean_squared_error))
+def _rmse(r: Replicates) -> float:
+    return float(np.sqrt(r.mean_squared_error))
 
 
-def _rmse_mcse(e: Evidence) -> float:
-    return _root_mean_square_mcse(e, e.bias)
+def _rmse_mcse(r: Replicates) -> float:
+    return _root_mean_square_mcse(r, r.bias)
 
 
-def _root_mean_square_mcse(e: Evidence, mean: float) -> float:
+def _root_mean_square_mcse(r: Replicates, mean: float) -> float:
     """Return the MCSE of the root mean square of values, shifted so that their mean is `mean`."""
-    second = e.central(2)
-    square, variance = second + mean**2, _variance_of_squares(e, mean)
+    second = r.central(2)
+    square, variance = second + mean**2, _variance_of_squares(r, mean)
     one_size = second > 1e-6 * square and variance <= ROUNDING * square**2
-    if e.all_equal or one_size:
+    if r.all_equal or one_size:
         root = float(np.sqrt(square))
-        return float(np.sqrt(root**2 + e.missed * ((root + e.value_range) ** 2 - root**2))) - root
-    return float(np.sqrt(np.maximum(variance, 0.0) / e.n / (4 * square)))
+        return float(np.sqrt(root**2 + r.missed * ((root + r.value_range) ** 2 - root**2))) - root
+    return float(np.sqrt(np.maximum(variance, 0.0) / r.n / (4 * square)))
 
 
-def _gradient_of_rmse(e: Evidence) -> tuple[float, float]:
-    return (e.origin - e.target) / _rmse(e), 1 / (2 * _rmse(e))
+def _gradient_of_rmse(r: Replicates) -> tuple[float, float]:
+    return (r.origin - r.target) / _rmse(r), 1 / (2 * _rmse(r))
 
 
-def _root_mean(e: Evidence) -> float:
-    return float(np.sqrt(e.mean))
+def _root_mean(r: Replicates) -> float:
+    return float(np.sqrt(r.mean))
 
 
-def _root_mean_mcse(e: Evidence) -> float:
-    root = _root_mean(e)
-    if e.all_equal:
-        return float(np.sqrt(e.mean + e.missed * e.value_range)) - root
-    return _mean_mcse(e) / (2 * root)
+def _root_mean_mcse(r: Replicates) -> float:
+    root = _root_mean(r)
+    if r.all_equal:
+        return float(np.sqrt(r.mean + r.missed * r.value_range)) - root
+    return _mean_mcse(r) / (2 * root)
 
 
-def _gradient_of_root_mean(e: Evidence) -> tuple[float, float]:
-    return 1 / (2 * _root_mean(e)), 0.0
+def _gradient_of_root_mean(r: Replicates) -> tuple[float, float]:
+    return 1 / (2 * _root_mean(r)), 0.0
 
 
-def _model_se(e: Evidence) -> float:
+def _model_se(r: Replicates) -> float:
     """Return the root of the mean squared standard error by the model."""
-    return float(np.sqrt(e.model_se.mean_square)) if e.model_se else math.nan
+    return float(np.sqrt(r.model_se.mean_square)) if r.model_se else math.nan
 
 
-def _model_se_mcse(e: Evidence) -> float:
-    if e.model_se is None or e.model_se.all_equal:
+def _model_se_mcse(r: Replicates) -> float:
+    if r.model_se is None or r.model_se.all_equal:
         return math.inf
-    return _root_mean_square_mcse(e.model_se, e.model_se.mean)
+    return _root_mean_square_mcse(r.model_se, r.model_se.mean)
 
 
-def _df_of_model_se(e: Evidence) -> float:
-    return _df_of_mean_square(e.model_se, e.model_se.mean) if e.model_se else math.nan
+def _df_of_model_se(r: Replicates) -> float:
+    return _df_of_mean_square(r.model_se, r.model_se.mean) if r.model_se else math.nan
 
 
-def _model_ratio(e: Evidence) -> float:
-    return float(np.divide(_model_se(e), _se(e)))
+def _model_ratio(r: Replicates) -> float:
+    return float(np.divide(_model_se(r), _se(r)))
 
 
-def _relative_error(e: Evidence) -> float:
-    return _model_ratio(e) - 1
+def _relative_error(r: Replicates) -> float:
+    return _model_ratio(r) - 1
 
 
-def _relative_error_mcse(e: Evidence) -> float:
+def _relative_error_mcse(r: Replicates) -> float:
     """Return the MCSE of the ratio of two standard errors, as if the two were independent."""
-    if e.all_equal or 0 in (_model_se(e), _se(e)):
+    if r.all_equal or 0 in (_model_se(r), _se(r)):
         return math.inf
-    return _model_ratio(e) * math.hypot(_model_se_mcse(e) / _model_se(e), _se_mcse(e) / _se(e))
+    return _model_ratio(r) * math.hypot(_model_se_mcse(r) / _model_se(r), _se_mcse(r) / _se(r))
 
 
 OF_MOMENTS = (

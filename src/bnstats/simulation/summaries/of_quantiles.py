@@ -13,7 +13,7 @@ from bnstats._checks.arguments import checked
 from bnstats._checks.numbers import probability as checked_probability
 from bnstats.simulation.precision.degrees_of_freedom import of_quantile
 from bnstats.simulation.replicates.histogram import DISTANCES, Histogram
-from bnstats.simulation.replicates.sample import Evidence
+from bnstats.simulation.replicates.sample import Replicates
 from bnstats.simulation.summaries.summary import ROUNDING, Summary
 
 # The MCSE of a quantile is read from the quantiles this many standard errors of a proportion below and above it.
@@ -21,19 +21,19 @@ WIDTH = 2.0
 _AT_WIDTH = int(np.flatnonzero(DISTANCES == WIDTH)[0])
 
 
-def _df_of_quantile(e: Evidence, chance: float) -> float:
-    return of_quantile(float(e.n), chance, WIDTH)
+def _df_of_quantile(r: Replicates, chance: float) -> float:
+    return of_quantile(float(r.n), chance, WIDTH)
 
 
-def _quantile(e: Evidence, chance: float) -> float:
-    return e.values.around(chance)[0] + e.origin
+def _quantile(r: Replicates, chance: float) -> float:
+    return r.values.around(chance)[0] + r.origin
 
 
-def _median_abs_error(e: Evidence) -> float:
-    return e.magnitudes.around(0.5)[0] if math.isfinite(e.target) else abs(e.bias)
+def _median_abs_error(r: Replicates) -> float:
+    return r.magnitudes.around(0.5)[0] if math.isfinite(r.target) else abs(r.bias)
 
 
-def _quantile_mcse(e: Evidence, histogram: Callable[[Evidence], Histogram], chance: float) -> float:
+def _quantile_mcse(r: Replicates, histogram: Callable[[Replicates], Histogram], chance: float) -> float:
     """Return a quarter of the distance of the quantiles two standard errors of a proportion away.
 
     An interval of 95 % is then as wide as Woodruff's (1952), except for the t law. If a quantile two standard errors
@@ -42,21 +42,21 @@ def _quantile_mcse(e: Evidence, histogram: Callable[[Evidence], Histogram], chan
     five standard errors, the quantile is that atom.
     """
     away = math.sqrt(
-        e.n * min(chance / (1 - chance), (1 - chance) / chance)
+        r.n * min(chance / (1 - chance), (1 - chance) / chance)
     )  # distance of the nearer end, in standard errors
     if away <= WIDTH * (1 + ROUNDING):
         return math.inf
-    replicates = histogram(e)
+    replicates = histogram(r)
     center, lower, upper = replicates.around(chance)
     mcse = float(upper[_AT_WIDTH] - lower[_AT_WIDTH]) / (2 * WIDTH)
     if replicates.atoms.size:
         mcse = max(mcse, float(np.max(np.maximum(upper - center, center - lower) / DISTANCES)))
-    return e.value_range if mcse == 0 and away <= DISTANCES[-1] else mcse
+    return r.value_range if mcse == 0 and away <= DISTANCES[-1] else mcse
 
 
-def _between_atoms(e: Evidence, histogram: Callable[[Evidence], Histogram], chance: float) -> bool:
+def _between_atoms(r: Replicates, histogram: Callable[[Replicates], Histogram], chance: float) -> bool:
     """Return True if a value near the quantile is an atom, and another value near it differs."""
-    replicates = histogram(e)
+    replicates = histogram(r)
     if not replicates.atoms.size:
         return False
     center, lower, upper = replicates.around(chance)
@@ -64,16 +64,16 @@ def _between_atoms(e: Evidence, histogram: Callable[[Evidence], Histogram], chan
     return bool(lower[-1] < upper[-1] and np.isin(near, replicates.atoms).any())
 
 
-def _values(e: Evidence) -> Histogram:
-    return e.values
+def _values(r: Replicates) -> Histogram:
+    return r.values
 
 
-def _magnitudes(e: Evidence) -> Histogram:
-    return e.magnitudes
+def _magnitudes(r: Replicates) -> Histogram:
+    return r.magnitudes
 
 
 def _of_quantile(
-    name: str, value: Callable[[Evidence], float], histogram: Callable[[Evidence], Histogram], chance: float
+    name: str, value: Callable[[Replicates], float], histogram: Callable[[Replicates], Histogram], chance: float
 ) -> Summary:
     of: dict[str, Any] = {"histogram": histogram, "chance": chance}
     mcse, at_gap = partial(_quantile_mcse, **of), partial(_between_atoms, **of)

@@ -164,12 +164,12 @@ def _samples(table: ReplicateTable, name: str) -> list[Sample]:
 
 def _number(summary: Summary, sample: Sample) -> tuple[float, float, float, int]:
     """Return value, error, its degrees of freedom, and the number of replicates."""
-    evidence = sample.whole()
-    n = int(evidence.n)
-    value, mcse, _ = summary.of(evidence) if n else (math.nan, math.inf, math.inf)
+    replicates = sample.whole()
+    n = int(replicates.n)
+    value, mcse, _ = summary.of(replicates) if n else (math.nan, math.inf, math.inf)
     if not math.isfinite(value):
         return math.nan, math.inf, math.nan, n
-    return value, mcse, df_beside(mcse, summary, evidence), n
+    return value, mcse, df_beside(mcse, summary, replicates), n
 
 
 def _frame(table: ReplicateTable, rows: list[tuple[Any, ...]]) -> pd.DataFrame:

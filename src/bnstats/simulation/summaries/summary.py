@@ -17,21 +17,21 @@ from bnstats._checks.values import flag, function, optional, word
 from bnstats._docstrings import describe_parameters
 from bnstats.simulation.precision.degrees_of_freedom import of_mean
 from bnstats.simulation.replicates.control_variates import LEAST_GAIN
-from bnstats.simulation.replicates.sample import Evidence, Sample
+from bnstats.simulation.replicates.sample import Replicates, Sample
 
 ROUNDING = 1e-12
 """Relative differences below this are rounding errors."""
 
 
-def _df_of_mean(e: Evidence) -> float:
+def _df_of_mean(e: Replicates) -> float:
     return of_mean(e.n, e.skewness, e.kurtosis)
 
 
 def _of_evidence(name: str, given: Any) -> Any:
-    return function(name, given, "f(evidence), which returns a number")
+    return function(name, given, "f(replicates), which returns a number")
 
 
-@describe_parameters(evidence="Evidence\nMoments and quantiles of the replicates.")
+@describe_parameters(replicates="Replicates\nMoments and quantiles of the replicates.")
 @checked(
     name=word,
     value=_of_evidence,
@@ -53,24 +53,24 @@ class Summary:
     ----------
     name : str
         Name in the column `summary`.
-    value, mcse : callable (Evidence) -> float
+    value, mcse : callable (Replicates) -> float
         Value and Monte Carlo standard error, from moments and quantiles of the replicates.
-    df : callable (Evidence) -> float, optional
+    df : callable (Replicates) -> float, optional
         Degrees of freedom of the MCSE; by default those of the MCSE of a mean.
     order : float
         The MCSE exists if the moment of abs(value) of this order exists.
-    scale : callable (Evidence) -> float, optional
+    scale : callable (Replicates) -> float, optional
         The relative MCSE is the MCSE divided by the scale; by default the scale is the value.
     histogram : bool
         True if the summary needs a histogram of the replicates, besides their moments.
-    at_gap : callable (Evidence) -> bool, optional
+    at_gap : callable (Replicates) -> bool, optional
         True if chance decides between two values far apart. More replicates then reduce the MCSE suddenly or, at a tie,
         never.
     of_events : bool
         True if the summary is the proportion of replicates that are True.
     of_model_se : bool
         True if the summary uses standard errors by a model, see `Study.model_se`.
-    gradient : callable (Evidence) -> pair of floats, optional
+    gradient : callable (Replicates) -> pair of floats, optional
         Derivatives by the mean and the mean square of value - origin, if the summary is a function of the two. Only
         summaries with a gradient can use control variates.
 
@@ -84,25 +84,25 @@ class Summary:
     """
 
     name: str
-    value: Callable[[Evidence], float]
-    mcse: Callable[[Evidence], float]
+    value: Callable[[Replicates], float]
+    mcse: Callable[[Replicates], float]
     order: float
-    scale: Callable[[Evidence], float] | None = None
+    scale: Callable[[Replicates], float] | None = None
     histogram: bool = False
-    at_gap: Callable[[Evidence], bool] | None = None
+    at_gap: Callable[[Replicates], bool] | None = None
     of_events: bool = False
     of_model_se: bool = False
-    gradient: Callable[[Evidence], tuple[float, float]] | None = None
-    df: Callable[[Evidence], float] | None = None
+    gradient: Callable[[Replicates], tuple[float, float]] | None = None
+    df: Callable[[Replicates], float] | None = None
 
-    def _of(self, part: str, evidence: Evidence, kind: Callable[[Any], Any] = float) -> Any:
+    def _of(self, part: str, replicates: Replicates, kind: Callable[[Any], Any] = float) -> Any:
         """Return what one of the functions returns for these replicates; a user's function fails in a sentence."""
         function = getattr(self, part)
         if not (is_own(function) or isinstance(function, type)):
-            return kind(function(evidence))
-        return answer(f"{part} of summary {self.name!r}", kind, function, evidence)
+            return kind(function(replicates))
+        return answer(f"{part} of summary {self.name!r}", kind, function, replicates)
 
-    def chance_decides(self, evidence: Evidence) -> bool:
+    def chance_decides(self, replicates: Replicates) -> bool:
         """Return True if `at_gap` is true of these replicates.
 
         Returns
@@ -110,9 +110,9 @@ class Summary:
         bool
             True if chance decides between two values far apart.
         """
-        return self.at_gap is not None and self._of("at_gap", evidence, bool)
+        return self.at_gap is not None and self._of("at_gap", replicates, bool)
 
-    def of(self, evidence: Evidence) -> tuple[float, float, float]:
+    def of(self, replicates: Replicates) -> tuple[float, float, float]:
         """Return value, MCSE and relative MCSE.
 
         Returns
@@ -121,12 +121,12 @@ class Summary:
             Value, MCSE and relative MCSE; the first two in the unit of the summary.
         """
         with np.errstate(all="ignore"):
-            value = self._of("value", evidence)
-            if evidence.value_range == 0:
+            value = self._of("value", replicates)
+            if replicates.value_range == 0:
                 return value, 0.0, 0.0
-            return value, *self._errors(evidence, self._of("mcse", evidence))
+            return value, *self._errors(replicates, self._of("mcse", replicates))
 
-    def df_of(self, evidence: Evidence) -> float:
+    def df_of(self, replicates: Replicates) -> float:
         """Return the degrees of freedom of the MCSE.
 
         Returns
@@ -134,9 +134,9 @@ class Summary:
         float
             Degrees of freedom.
         """
-        return _df_of_mean(evidence) if self.df is None else float(self._of("df", evidence))
+        return _df_of_mean(replicates) if self.df is None else float(self._of("df", replicates))
 
-    def of_controlled(self, evidence: Evidence) -> tuple[float, float, float] | None:
+    def of_controlled(self, replicates: Replicates) -> tuple[float, float, float] | None:
         """Return value, MCSE and relative MCSE with control variates, by the delta method.
 
         None if there are no control variates, or if they do not make the number more precise.
@@ -146,20 +146,20 @@ class Summary:
         tuple of float, or None
             Value, MCSE and relative MCSE.
         """
-        if self.gradient is None or evidence.controlled is None or not evidence.enough_for_slopes:
+        if self.gradient is None or replicates.controlled is None or not replicates.enough_for_slopes:
             return None
-        controlled, covariance = evidence.controlled
+        controlled, covariance = replicates.controlled
         with np.errstate(all="ignore"):
             slope = self._of("gradient", controlled, np.array)
             value, mcse = self._of("value", controlled), float(np.sqrt(slope @ covariance @ slope))
-            plain = self._of("mcse", evidence)
+            plain = self._of("mcse", replicates)
             if not (math.isfinite(value) and mcse**2 * LEAST_GAIN < plain**2):
                 return None
             return value, *self._errors(controlled, mcse)
 
-    def _errors(self, evidence: Evidence, mcse: float) -> tuple[float, float]:
+    def _errors(self, replicates: Replicates, mcse: float) -> tuple[float, float]:
         """Return the MCSE, and the MCSE divided by the scale."""
-        scale = abs(self._of("scale" if self.scale else "value", evidence))
+        scale = abs(self._of("scale" if self.scale else "value", replicates))
         if mcse == 0:
             return mcse, 0.0
         if math.isnan(mcse):  # fourth powers exceed the largest float
@@ -184,15 +184,15 @@ class Summary:
         array, shape (groups,)
             Value without each group, in the unit of the summary.
         """
-        evidence = sample.left_out if groups is None else sample.without_each_of(groups)
+        replicates = sample.left_out if groups is None else sample.without_each_of(groups)
         if sample.controlled and self.gradient is not None:
-            controlled = [e.controlled[0] for e in evidence if e.controlled]
-            evidence = controlled if len(controlled) == len(evidence) else evidence
+            controlled = [e.controlled[0] for e in replicates if e.controlled]
+            replicates = controlled if len(controlled) == len(replicates) else replicates
         with np.errstate(all="ignore"):
-            return np.array([self._of("value", e) if e.n > 0 else math.nan for e in evidence])
+            return np.array([self._of("value", e) if e.n > 0 else math.nan for e in replicates])
 
 
-def df_beside(mcse: float, summary: Summary, evidence: Evidence) -> float:
+def df_beside(mcse: float, summary: Summary, replicates: Replicates) -> float:
     """Return the degrees of freedom of a summary's MCSE: inf if it is 0, NaN if it is inf or NaN."""
     with np.errstate(all="ignore"):
-        return math.inf if mcse == 0 else summary.df_of(evidence) if math.isfinite(mcse) else math.nan
+        return math.inf if mcse == 0 else summary.df_of(replicates) if math.isfinite(mcse) else math.nan

@@ -22,7 +22,7 @@ LEARNED_BINS = 512
 
 
 @dataclass(frozen=True)
-class Rule:
+class BayesRule:
     """Class probabilities for each interval of z.
 
     Attributes
@@ -51,7 +51,7 @@ class Rule:
 _one_at_a_time = Lock()
 
 
-def rule_for(population: Population, labels: Labels, batch_size: int, seed: int) -> Rule:
+def rule_for(population: Population, labels: Labels, batch_size: int, seed: int) -> BayesRule:
     """Return the exact rule for a normal population with cuts, else class frequencies in intervals of z; learned once.
 
     Parameters
@@ -71,11 +71,11 @@ def rule_for(population: Population, labels: Labels, batch_size: int, seed: int)
 
 
 @lru_cache(maxsize=64)
-def _learned(population: Population, labels: Labels, batch_size: int, seed: int) -> Rule:
+def _learned(population: Population, labels: Labels, batch_size: int, seed: int) -> BayesRule:
     classes, prior = class_shares(population, labels)
     if isinstance(labels, tuple) and population.family == "norm":
         z, _, belief = normal_beliefs(standard_cuts(population, labels), batch_size)
-        return Rule((z[1:] + z[:-1]) / 2, belief, classes, prior)
+        return BayesRule((z[1:] + z[:-1]) / 2, belief, classes, prior)
     content = digest({"population": population, "labels": labels})
     batches = np.empty((max(1, DRAWS_LEARNED_FROM // batch_size), batch_size))
     population.fill(stream(seed, {"learn": content, "batch_size": batch_size}, 0), batches)
@@ -86,4 +86,4 @@ def _learned(population: Population, labels: Labels, batch_size: int, seed: int)
     place = interval * len(classes) + class_index(classes, classify(labels, batches.ravel()))
     counts = np.bincount(place, minlength=(len(edges) + 1) * len(classes)).reshape(-1, len(classes))
     belief = (counts + prior) / (counts.sum(axis=1, keepdims=True) + 1)
-    return Rule(edges, belief, classes, prior)
+    return BayesRule(edges, belief, classes, prior)

@@ -8,10 +8,10 @@ MOST_REASONS = 50
 """Reasons that are counted one by one, at most."""
 OTHER = "other reasons"
 
-Causes = Mapping[str, int]
+FailureReasons = Mapping[str, int]
 
 
-def counted(*causes: Causes | None) -> Causes | None:
+def counted(*reasons: FailureReasons | None) -> FailureReasons | None:
     """Return how often each reason occurs in all; beyond MOST_REASONS, together as `OTHER`.
 
     None stands for replicates of a study whose replicates do not fail.
@@ -19,7 +19,7 @@ def counted(*causes: Causes | None) -> Causes | None:
     >>> counted({"singular": 2}, {"singular": 1, "slow": 4})
     {'singular': 3, 'slow': 4}
     """
-    given = [part for part in causes if part is not None]
+    given = [part for part in reasons if part is not None]
     found: dict[str, int] = {}
     for part in given:
         for reason, count in part.items():
@@ -28,12 +28,12 @@ def counted(*causes: Causes | None) -> Causes | None:
     return found if given else None
 
 
-def in_words(causes: Causes) -> str:
+def in_words(reasons: FailureReasons) -> str:
     """Return the reasons with their counts, the most frequent first.
 
     >>> in_words({"singular": 2, "slow": 4})
     'slow (4), singular (2)'
     """
-    ordered = sorted(causes.items(), key=lambda item: (-item[1], item[0]))
+    ordered = sorted(reasons.items(), key=lambda item: (-item[1], item[0]))
     listed = [f"{reason} ({count})" for reason, count in ordered[:5]]
     return ", ".join(listed + ([f"{len(ordered) - 5} other reasons"] if len(ordered) > 5 else []))
