@@ -224,6 +224,17 @@ def key_encoder() -> nn.Module:
 
 
 @model
+def decays_in_training() -> nn.Module:
+    class Decaying(Net):
+        def forward(self, x: Tensor) -> Tensor:
+            if self.training:
+                self.last.weight.data.mul_(0.9)
+            return super().forward(x)
+
+    return Decaying()
+
+
+@model
 def overwrites_its_input() -> nn.Module:
     class InPlace(Net):
         def forward(self, x: Tensor) -> Tensor:

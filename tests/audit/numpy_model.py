@@ -214,6 +214,10 @@ class NumpyModel:
     def never_called(self) -> Sequence[str]:
         return [n.name for n in self._net.norms if n.name not in self._calls]
 
+    @property
+    def written(self) -> Sequence[str]:
+        return []
+
     def get(self) -> dict[str, Statistics]:
         return {n.name: Statistics(n.mean.copy(), n.var.copy()) for n in self._net.norms if n.name in self._calls}
 

@@ -4,6 +4,7 @@ import collections
 import functools
 import random
 import threading
+import time
 import types
 import weakref
 from dataclasses import dataclass
@@ -41,6 +42,10 @@ class Frozen:
 class Pair(NamedTuple):
     a: Any
     b: Any
+
+
+class Marked(tuple):  # type: ignore[type-arg]
+    """A tuple with attributes."""
 
 
 class Named(dict):  # type: ignore[type-arg]
@@ -136,8 +141,23 @@ def test_attributes_of_subclasses_and_the_rest_of_containers() -> None:
     new = copied(named)
     assert new.note == [2]
     assert new.note is not named.note
+    for parts in ((1, 2), ([1], 2)):
+        marked = Marked(parts)
+        marked.note = [2]
+        new = copied(marked)
+        assert (type(new), new, new.note) == (Marked, parts, [2])
+        assert new.note is not marked.note
     assert copied(CONTAINERS["deque"]).maxlen == 3
     assert copied(CONTAINERS["default"])["new"] == []
+
+
+def test_tuples_of_types_of_c() -> None:
+    """As PyTorch returns a maximum and its place."""
+    old = time.struct_time(([1], *range(8)))
+    new = copied(old)
+    assert type(new) is time.struct_time
+    assert new == old
+    assert new[0] is not old[0]
 
 
 def test_keys_that_are_hashed_by_what_they_hold() -> None:
@@ -173,6 +193,14 @@ def test_arrays_share_memory_as_before() -> None:
     assert new.again[2] == 99
     assert base[2] == 2
     assert np.array_equal(copied(base[::-3]), base[::-3])
+
+
+def test_arrays_of_one_buffer_share_it_in_the_copy() -> None:
+    buffer = bytearray(32)
+    whole, part = copied([np.frombuffer(buffer), np.frombuffer(buffer)[1:3]])
+    whole[2] = 9
+    assert part[1] == 9
+    assert not any(buffer)
 
 
 def test_few_rows_of_a_large_array_cost_few_rows() -> None:

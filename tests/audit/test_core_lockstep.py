@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import Any
 
 import numpy as np
@@ -74,8 +75,9 @@ def raises_at_once(x: Any, arrive: Arrive) -> Any:
 @pytest.mark.parametrize("order", [BATCHES, BATCHES[::-1], BATCHES[1:]], ids=len)
 @pytest.mark.parametrize("run", [skips_the_last, in_another_order, twice, raises, raises_at_once])
 def test_passes_that_differ_are_given_up_and_no_thread_stays(run: Any, order: list[Any]) -> None:
-    before = threading.active_count()
+    before, start = threading.active_count(), time.monotonic()
     assert population(order, run) is None
+    assert time.monotonic() - start < 30, "half the time after which passes that wait are stopped"
     assert threading.active_count() == before
 
 

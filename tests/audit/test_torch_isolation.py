@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 torch = pytest.importorskip("torch", reason="the audit needs PyTorch: pip install 'bnstats[torch]'")
@@ -19,6 +20,7 @@ torch = pytest.importorskip("torch", reason="the audit needs PyTorch: pip instal
 from awkward_models import MODELS, WIDTH, Net
 from torch import nn
 
+from bnstats import audit
 from bnstats.audit.core.protocol import Statistics
 from bnstats.audit.torch import FRAMEWORK
 
@@ -99,7 +101,7 @@ def run_all(model: nn.Module, rows: list[Any], forward: Any = None) -> Any:
         private.set(statistics)
         again = private.eval_pass(rows[0])
         private.copy().train_pass(rows[1])
-    return guard, first, again
+    return guard, first, again, private.written
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -107,9 +109,10 @@ def test_passes_leave_everything_as_it_was(name: str) -> None:
     model, rows = made(name), batches()
     data = [batch.clone() for batch in rows]
     before = everything(model)
-    guard, first, again = run_all(model, rows)
+    guard, first, again, written = run_all(model, rows)
     assert everything(model) == before
     assert list(guard.changed) == []
+    assert written == (["last.weight"] if name == "closure_that_writes_weights" else [])
     assert all(torch.equal(a, b) for a, b in zip(rows, data, strict=True))
     assert torch.equal(first, again), "training passes have moved the copy"
     with torch.no_grad():
@@ -163,13 +166,66 @@ def test_a_hook_that_reaches_the_original_by_a_global_name_is_put_back_and_said(
     waiting = GLOBAL(batches()[0].clone()).sum()
     GLOBAL.norm.register_forward_hook(global_hook)
     before = everything(GLOBAL)
-    guard, first, again = run_all(GLOBAL, batches())
+    guard, first, again, _ = run_all(GLOBAL, batches())
     assert everything(GLOBAL) == before
     assert "last.weight" in guard.changed
     assert any("model" in path or path == "" for path in guard.changed)
     assert torch.equal(first, again)
     waiting.backward()
     GLOBAL = None
+
+
+PASSES: list[int] = []
+WRITES: dict[str, Any] = {
+    "data": lambda weight: weight.data.mul_(1.1),
+    "new data": lambda weight: setattr(weight, "data", weight.data * 1.1),
+    "several at once": lambda weight: torch._foreach_mul_([weight.data], 1.1),
+    "numpy": lambda weight: np.multiply(weight.detach().numpy(), 1.1, out=weight.detach().numpy()),
+    "dlpack": lambda weight: torch.from_dlpack(weight.detach()).mul_(1.1),
+    "storage": lambda weight: torch.empty(0).set_(weight.untyped_storage()).mul_(1.1),
+}
+
+
+class WritesLate(Net):
+    """From some pass on, it writes to a weight, and PyTorch does not count it."""
+
+    def forward(self, x: Any) -> Any:
+        PASSES.append(len(x))
+        if len(PASSES) > self.late:
+            WRITES[self.kind](self.last.weight)
+        return super().forward(x)
+
+
+def writes_late(kind: str, late: int) -> nn.Module:
+    model = made("plain")
+    model.__class__, model.kind, model.late = WritesLate, kind, late
+    PASSES.clear()
+    return model
+
+
+@pytest.mark.parametrize("kind", WRITES)
+def test_once_evaluation_was_seen_to_write_to_weights_passes_begin_with_the_same_ones(kind: str) -> None:
+    model, rows = writes_late(kind, 5), batches()
+    before = everything(model)
+    private = FRAMEWORK.isolate(model, rows[0])
+    assert private.written == []
+    first, *_ = [private.eval_pass(rows[0]) for _ in range(9)]
+    private.train_pass(rows[0])
+    assert private.written == ["last.weight"]
+    outputs = [private.eval_pass(rows[0]) for _ in range(3)]
+    assert not torch.equal(first, outputs[0])
+    assert all(torch.equal(outputs[0], other) for other in outputs)
+    assert everything(model) == before
+    assert FRAMEWORK.isolate(model, rows[0]).written == ["last.weight"], "it writes at once"
+
+
+def test_an_audit_compares_the_same_weights_and_names_those_that_evaluation_writes_to() -> None:
+    """What passes gave until they were seen to write is forgotten: all is as if they had written from the first on."""
+    rows = [(batch, torch.arange(len(batch)) % 2) for batch in batches() * 4]
+    reports = [audit(writes_late("data", late), rows) for late in (52, 0)]  # while the first statistics are scored
+    assert "Evaluation passes write to last.weight, which this audit puts back after each pass." in reports[0].notes
+    assert reports[0].notes == reports[1].notes
+    pd.testing.assert_frame_equal(reports[0].scores, reports[1].scores)
 
 
 @pytest.mark.parametrize("training", [False, True])
@@ -271,7 +327,7 @@ def test_batches_of_any_form_and_width_are_copied_and_passed(kind: str) -> None:
     model = make_model().eval()
     rows, data = [make_batch(n) for n in (6, 9, 3)], [make_batch(n) for n in (6, 9, 3)]
     before = everything(model)
-    _, first, again = run_all(model, rows)
+    _, first, again, _ = run_all(model, rows)
     assert everything(model) == before
     assert len(first) == 6
     assert torch.equal(first, again)
@@ -329,6 +385,22 @@ def test_statistics_are_written_into_the_model_or_a_copy(name: str) -> None:
         assert inplace or everything(model) == before
         with torch.no_grad():
             assert torch.allclose(target.eval()(rows[0].clone()), expected)
+
+
+def test_views_of_several_types_look_at_the_same_places() -> None:
+    """Imaginary parts begin within a number: a copy of the memory from there on would hold no whole numbers."""
+    model, numbers = made("plain"), torch.arange(8.0).view(torch.complex64)
+    model.imaginary, model.later = torch.view_as_real(numbers)[:, 1], numbers[1:]
+    new = FRAMEWORK.copied(model)
+    assert torch.equal(new.later, model.later)
+    new.imaginary.zero_()
+    assert torch.equal(new.later, model.later.real + 0j)
+
+
+def test_a_copy_draws_from_pytorchs_own_generator_as_the_model_does() -> None:
+    model = made("plain")
+    model.generator = torch.default_generator
+    assert FRAMEWORK.copied(model).generator is torch.default_generator
 
 
 def test_a_copy_can_be_trained() -> None:

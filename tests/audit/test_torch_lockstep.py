@@ -132,6 +132,20 @@ def test_batches_do_not_mix_in_a_list_that_is_empty_again() -> None:
     assert_as_one_batch(private, rows, 1e-6)
 
 
+def test_the_first_batch_keeps_what_the_others_then_use_in_no_lockstep() -> None:
+    """The first batch alone is as among the others, so its check tells nothing: what evaluation leaves behind does."""
+
+    class First(Keeping):
+        def forward(self, x: Any) -> Any:
+            if not hasattr(self, "kept"):
+                self.kept = self.first(x)
+            return self.second(self.norm(x) + self.kept)
+
+    torch.manual_seed(0)
+    rows = [torch.randn(8, 4) + k for k in range(4)]
+    assert_as_one_batch(isolated(First(False), rows), rows, 1e-6)
+
+
 def test_layers_that_normalize_by_themselves() -> None:
     class Own(nn.Module):
         def __init__(self) -> None:

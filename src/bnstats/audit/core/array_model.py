@@ -85,6 +85,7 @@ class ArrayModel(ABC):
     """
 
     convention: str
+    written: Sequence[str] = ()
 
     eager = False
     """True for a model that JAX compiles in parts, whose layers then see no numbers; its passes compile nothing."""

@@ -88,8 +88,12 @@ def run(framework: Framework, model: Any, loader: Iterable[Any], options: Option
         live = options.live
         if live is not None:
             live = framework.isolate(live, batches[0], forward=options.forward, device=options.device)
+        written = copy.written
         case, notes = case_of(copy, batches, test, live, options)
         found = judge(case)
+        if copy.written != written:  # passes began with different weights, and do so no longer
+            case, notes = case_of(copy, batches, test, live, options)
+            found = judge(case)
         metric = None if options.metric is None else metric_name(options.metric)
         tables = score_table(case, metric), gap_table(case), layer_table(case), channel_table(case)
     notes = (*found.notes, *notes, *_notes(case, copy), *_guarded(guard))
@@ -189,6 +193,9 @@ def _notes(case: Case, model: Model) -> list[str]:
         notes.append(f"With fewer than {FEWEST_BATCHES} batches, intervals take rows as independent of each other.")
     if model.never_called:
         notes.append(f"Never called: {', '.join(list(model.never_called)[:4])}.")
+    if model.written:
+        names = ", ".join(list(model.written)[:4])
+        notes.append(f"Evaluation passes write to {names}, which this audit puts back after each pass.")
     if case.unpredicted:
         notes.append("Outputs predict the labels no better than the labels' shares do, so labels are not used.")
     if case.running and not case.use.repeats:

@@ -69,6 +69,10 @@ class Model(Protocol):
     def never_called(self) -> Sequence[str]:
         """Return the names of batch-norm layers that no pass calls."""
 
+    @property
+    def written(self) -> Sequence[str]:
+        """Return the paths of weights that evaluation passes were seen to write to; later passes put them back."""
+
     def get(self) -> dict[str, Statistics]:
         """Return the running statistics of all layers that keep them."""
 

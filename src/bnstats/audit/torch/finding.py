@@ -33,7 +33,7 @@ def find_layers(copy: WorkingCopy, run: Run) -> tuple[list[Found], list[str]]:
         copy.enter(False)
         recorder.record(run)
     finally:
-        copy.put_back()
+        copy.put_back(compare=True)
     evaluated = {name: len(calls) for name, calls in recorder.calls.items()}
     entered, recorder.entered = recorder.entered, {}
     changed: set[int] = set()

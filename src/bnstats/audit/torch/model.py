@@ -74,6 +74,13 @@ class TorchModel:
         """Return the names of batch-norm layers that no pass calls."""
         return self._never
 
+    @property
+    def written(self) -> Sequence[str]:
+        """Return the paths of weights that passes in evaluation mode were seen to write to."""
+        with quiet():
+            self.working.look()
+        return list(self.working.written)
+
     def get(self) -> dict[str, Statistics]:
         """Return the running statistics of all layers that keep them."""
         return {layer.name: found for layer in self.found if (found := layer.values()) is not None}
@@ -189,6 +196,8 @@ class TorchModel:
     def _pass(self, training: bool, seen: Calls | None = None) -> Iterator[None]:
         """A pass in a mode; the copy is put back after it."""
         with quiet():
+            if seen is not None:
+                self.working.look()
             self.working.enter(training)
             try:
                 yield

@@ -17,9 +17,6 @@ from bnstats.audit.core.copier.copier import Copier
 from bnstats.audit.core.copier.references import References
 from bnstats.audit.torch.tensors import handlers, place_of, version
 
-# The first training passes are compared with the original value by value. Later ones are if they ask for a tensor's
-# memory, as writing to that is not counted.
-COMPARED = 2
 LOCKS = {type(threading.Lock()): threading.Lock, type(threading.RLock()): threading.RLock}
 
 
@@ -39,6 +36,8 @@ class WorkingCopy:
         All tensors of the copy.
     shared : list of str
         Paths of what could not be copied.
+    written : dict of str to None
+        Paths of tensors, but for running statistics, that passes in evaluation mode were seen to write to.
     running : dict of int to Tensor
         What running statistics are put back to, by the places of their tensors.
     apart : bool
@@ -56,6 +55,8 @@ class WorkingCopy:
         self._arrays = [leaf for leaf in copier.leaves if not isinstance(leaf[0], Tensor)]
         found = [leaf for leaf in copier.leaves if isinstance(leaf[0], Tensor)]
         self.tensors: list[Tensor] = [new for _, new, _ in found]
+        self._paths = [path for *_, path in found]
+        self.written: dict[str, None] = {}
         self._sources: list[Tensor] = [source for source, _, _ in found]
         self._reference = [source.detach() for source in self._sources]
         self._source_versions = [version(source) for source in self._sources]
@@ -69,7 +70,6 @@ class WorkingCopy:
         self.running: dict[int, Tensor] = {}
         self._contents: dict[bool, Contents] = {}
         self._training: bool | None = None
-        self._left_to_compare = COMPARED
 
     # ---- tensors
 
@@ -118,15 +118,20 @@ class WorkingCopy:
         self._training = training
 
     def put_back(self, *, compare: bool = False) -> None:
-        """Put back everything that a pass has moved, but for accepted running statistics."""
+        """Put back everything that a pass has moved, but for accepted running statistics.
+
+        Writing to a tensor's memory is not counted: it is seen by comparing values, as where a training pass has asked
+        for memory. Passes in evaluation mode hardly ever write, and are compared together by `look`.
+        """
         if self._training is not None and self._contents[self._training].put_back():
             self.apart |= not self._training
-        compare |= self._left_to_compare > 0
-        self._left_to_compare -= self._left_to_compare > 0
+        compare |= bool(self.written)
         if [*map(version, self._sources)] != self._source_versions:
             self._keep_sources()
         if [*map(place_of, self.tensors)] != self._places:
-            for new, memory in zip(self.tensors, self._memory, strict=True):
+            for i, (new, memory) in enumerate(zip(self.tensors, self._memory, strict=True)):
+                if place_of(new) != self._places[i] and self.changed(i, new):
+                    self._note(i)
                 new.data = memory
             compare = True
         now = [*map(version, self.tensors)]
@@ -141,6 +146,12 @@ class WorkingCopy:
             if source.tobytes() != new.tobytes():
                 np.copyto(new, source)
 
+    def look(self) -> None:
+        """See if evaluation has written to weights uncounted; from then on, values are compared after each pass."""
+        if not self.written and not self._training:
+            for i in range(len(self.tensors)):
+                self._restore(i)
+
     def _keep_sources(self) -> None:
         """Put back what the model's own code wrote into the original, which it may reach by a global name."""
         for i, source in enumerate(self._sources):
@@ -153,6 +164,12 @@ class WorkingCopy:
         kept = self.running.get(i, self._reference[i])
         if not _equal(kept, self._memory[i]):
             self._memory[i].copy_(kept)
+            self._note(i)
+
+    def _note(self, i: int) -> None:
+        """Remember that a tensor has moved, if evaluation moved it, and its values are neither nan nor incomparable."""
+        if not self._training and i not in self.running and _equal(self._reference[i], self._reference[i]):
+            self.written[self._paths[i]] = None
 
     def _lock(self, x: Any, copier: References, path: str) -> Any:
         self.apart = True

@@ -40,9 +40,9 @@ def _memory(low: int, high: int) -> Any:
 
 
 def _owner(x: Any) -> Any:
-    while isinstance(x.base, np.ndarray):
+    while isinstance(x, np.ndarray) and x.base is not None:
         x = x.base
-    return x if x.base is None else x.base
+    return x.obj if isinstance(x, memoryview) else x
 
 
 def _can_change(x: Any) -> bool:
