@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from textwrap import fill
@@ -17,6 +16,7 @@ from analyses.layout import beside
 from bnstats.claims.claim import REFUTED, SUPPORTED, UNDECIDED
 from bnstats.claims.ledger import check_claims, counts
 from bnstats.plots.elements import theme
+from bnstats.simulation.workers.executors import usable_cores
 
 # It takes so long that it is run only when asked for by its name.
 ON_REQUEST = True
@@ -51,7 +51,7 @@ def simulate(options: Options) -> pd.DataFrame:
     given: dict[str, Any] = {"seed": options.seed, "store": options.store_of("claims"), "progress": options.progress}
     if options.quick:
         return check_claims(QUICK, executor=options.jobs, **given).table
-    with process_pool(options.jobs or os.cpu_count() or 1) as pool:
+    with process_pool(options.jobs or usable_cores()) as pool:
         return check_claims(executor=pool, **given).table
 
 

@@ -22,6 +22,7 @@ from matplotlib.figure import Figure
 
 from analyses.figure_files import FIGURES, NARROW_PNG, as_committed, belongs_to, draw_again, expected_seconds, produce
 from bnstats.cli.interrupts import STATUS
+from bnstats.simulation.workers.executors import usable_cores
 
 Defaults = Mapping[str, Any]
 Simulate = Callable[["Options"], pd.DataFrame]
@@ -144,7 +145,7 @@ def run_all(chosen: Mapping[str, tuple[Simulate, Plot]], given: Options, last: C
     try:
         first = {name: functions for name, functions in chosen.items() if name not in last}
         rest = {name: functions for name, functions in chosen.items() if name in last}
-        at_once = 1 if given.replot else min(len(first), given.jobs or os.cpu_count() or 1)
+        at_once = 1 if given.replot else min(len(first), given.jobs or usable_cores())
         written = _one_by_one(first, given) if at_once < 2 else _at_once(first, given, at_once)
         return written + _one_by_one(rest, given)
     except KeyboardInterrupt:
@@ -159,7 +160,7 @@ def _one_by_one(chosen: Mapping[str, tuple[Simulate, Plot]], given: Options) -> 
 def _at_once(chosen: Mapping[str, tuple[Simulate, Plot]], given: Options, processes: int) -> list[Path]:
     """In processes of their own, the longest first, so that they end together."""
     own = copy.copy(given)
-    own.jobs, own.progress = max(1, (given.jobs or os.cpu_count() or 1) // processes), False
+    own.jobs, own.progress = max(1, (given.jobs or usable_cores()) // processes), False
     longest_first = sorted(chosen, key=lambda name: -(expected_seconds(name) or math.inf))
     with process_pool(processes) as pool:
         pending = [pool.submit(_interruptible, name, *chosen[name], own) for name in longest_first]
@@ -260,7 +261,7 @@ def _duration(seconds: Mapping[str, float | None], given: Options) -> str:
     known = [value for value in seconds.values() if value is not None]
     if len(known) < len(seconds):
         return f"{names}: how long it takes is known once its figure was made in full"
-    threads = given.jobs or os.cpu_count() or 1
+    threads = given.jobs or usable_cores()
     took = sum(known) / threads
     time = f"{took / 60:.1f} minutes" if took >= 60 else f"{max(took, 1):.0f} seconds"
     other = "" if given.precision is None else " at its own precision"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,6 +21,7 @@ from bnstats.claims.published import PublishedSign
 from bnstats.claims.registry import CLAIMS
 from bnstats.plots.colors import REFERENCE
 from bnstats.plots.elements import theme
+from bnstats.simulation.workers.executors import usable_cores
 
 # The ledger judges published signs; where it has not been made, they are judged here, as it would judge them.
 SOURCES = ("claims",)
@@ -76,7 +76,7 @@ def _ledger(options: Options) -> pd.DataFrame:
     }
     if options.quick:
         return check_claims(list(PUBLISHED), executor=options.jobs, progress=options.progress, **how).table
-    with process_pool(options.jobs or os.cpu_count() or 1) as pool:
+    with process_pool(options.jobs or usable_cores()) as pool:
         return check_claims(list(PUBLISHED), executor=pool, progress=options.progress, **how).table
 
 

@@ -241,7 +241,7 @@ def tiny(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[str, com
     for name, module in everything.MODULES.items():
         monkeypatch.setattr(module, "simulate", stand_in(name))
         monkeypatch.setattr(module, "plot", lambda _: Figure())
-    monkeypatch.setattr(command_line.os, "cpu_count", lambda: 1)  # other processes would not note it here
+    monkeypatch.setattr(command_line, "usable_cores", lambda: 1)  # other processes would not note it here
     monkeypatch.chdir(tmp_path)
     return ran
 

@@ -26,7 +26,14 @@ from bnstats.simulation.condition import PlacedCondition
 from bnstats.simulation.replicates.accumulator import BLOCKS_MERGED
 from bnstats.simulation.workers import remote
 from bnstats.simulation.workers.dask import submitted
-from bnstats.simulation.workers.executors import FIRST_TASKS, TASKS_PER_WORKER, TOGETHER, Workers, finished
+from bnstats.simulation.workers.executors import (
+    FIRST_TASKS,
+    TASKS_PER_WORKER,
+    TOGETHER,
+    Workers,
+    finished,
+    usable_cores,
+)
 from bnstats.simulation.workers.remote import Output
 from bnstats.simulation.workers.single_thread import single_thread
 from bnstats.simulation.workers.task_sizes import TaskSizes
@@ -138,13 +145,21 @@ def test_the_window_is_of_the_executors_workers_not_of_this_machine():
         ({"num_workers": 6}, 6),
         ({"_client": Client()}, 7),
         ({"_client": Lost()}, 1),
-        ({}, os.cpu_count()),
+        ({}, usable_cores()),
     ]:
         with Workers(Asked(**told), [Means()], 0) as workers:
             assert workers.window == min(FIRST_TASKS, number)  # nothing is known yet
             workers.task_sizes.took(0, 0.1)
             assert workers.window == TASKS_PER_WORKER * number
             assert workers.together == (number if "_client" in told else 1)
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="the system restricts no process to some cores")
+def test_there_is_a_thread_for_each_core_that_this_process_may_use(monkeypatch):
+    """A cluster's scheduler, or a container, gives a job some of a machine's cores."""
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {3, 5, 8})
+    with Workers(None, [Means()], 0) as workers:
+        assert workers.count == 3
 
 
 @pytest.mark.usefixtures("two_threads")

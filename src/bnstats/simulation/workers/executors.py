@@ -44,7 +44,7 @@ class Workers:
     Parameters
     ----------
     executor : None, int or concurrent.futures.Executor
-        None: one thread per core; an int: number of threads.
+        None: one thread per core that this process may use; an int: number of threads.
     studies, seed : sequence of Study, int
         Studies to simulate, and the seed of the run.
     output : Output
@@ -75,7 +75,7 @@ class Workers:
 
     def __enter__(self) -> Workers:
         if self._given is None or isinstance(self._given, int):
-            self.executor: Executor = ThreadPoolExecutor(self._given or os.cpu_count())
+            self.executor: Executor = ThreadPoolExecutor(self._given or usable_cores())
             self._exit.callback(self.executor.shutdown, cancel_futures=True)
         else:
             self.executor = self._given
@@ -238,4 +238,11 @@ def _workers_of(executor: Executor, client: Any) -> int:
     if client is not None:
         return workers_of(client)
     named = (getattr(executor, name, None) for name in ("_max_workers", "num_workers", "max_workers"))
-    return next((int(number) for number in named if isinstance(number, int)), os.cpu_count() or 1)
+    return next((int(number) for number in named if isinstance(number, int)), usable_cores())
+
+
+def usable_cores() -> int:
+    """Return the number of cores that this process may use, which a scheduler or a container can restrict."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
