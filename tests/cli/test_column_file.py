@@ -13,8 +13,8 @@ import pandas as pd
 import pytest
 
 from bnstats.cli import main
-from bnstats.cli.column_file import Options, read_column
-from bnstats.cli.text_table import SAMPLE
+from bnstats.cli.column_file import read_column
+from bnstats.cli.table_file import SAMPLE, Options
 
 READ: dict[str, tuple[str, bytes, Options, list[float], str]] = {
     "a single column": ("a.csv", b"score\n1\n2.5\n-3e2\n", Options(), [1, 2.5, -300], "column score: 3 values"),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
+from argparse import Namespace
 
 import bnstats as bn
 from bnstats.cli.declared import OUTPUT, command, option, show
+
+NOT_PASSED = ("command", "run", "out", "overwrite")
 
 
 @command(
@@ -23,10 +25,8 @@ from bnstats.cli.declared import OUTPUT, command, option, show
     option("--tolerance", type=float, default=0.05, metavar="SD", help="largest displacement that is tolerated"),
     *OUTPUT,
 )
-def _advise(arguments: argparse.Namespace) -> int:
-    names = ("batch_size", "devices", "synchronized", "accumulate", "convention", "spatial", "layers", "steps")
-    given = {name: getattr(arguments, name) for name in (*names, "population", "tolerance")}
-    momentum = {} if arguments.momentum is None else {"momentum": arguments.momentum}
-    advice = bn.advise(**given, **momentum)
+def _advise(arguments: Namespace) -> int:
+    given = {name: value for name, value in vars(arguments).items() if name not in NOT_PASSED and value is not None}
+    advice = bn.advise(**given)
     show(advice.summary(), advice.table, arguments)
     return 0

@@ -16,8 +16,9 @@ import bnstats.cli.advise_command
 import bnstats.cli.audit_command
 import bnstats.cli.study_commands
 from bnstats._checks.terminal import escaped, printable
-from bnstats.cli.column_file import ENDINGS, Options, read_column
+from bnstats.cli.column_file import ENDINGS, read_column
 from bnstats.cli.declared import COMMANDS, OUTPUT, check_written, command, option, show
+from bnstats.cli.table_file import READING, Options
 
 # The order in which one needs them: a model, a study of one's own, measured studies, claims, tools.
 ORDER = ("advise", "audit", "new", "summarize", "convergence", "mismatch", "claims", "merge", "versions")
@@ -110,18 +111,14 @@ def _claims(arguments: argparse.Namespace) -> int:
     "measure how fast batch statistics of your values converge as batches grow",
     option("file", type=Path, metavar="FILE", help=f"numbers: {', '.join(ENDINGS)}"),
     option("--column", metavar="NAME", help="name or number (from 1 on) of the column (default: the only one)"),
-    option("--sep", metavar="CHAR", help="separator of cells, or its name, such as tab (default: detected)"),
-    option("--decimal", choices=(".", ","), metavar="MARK", help="decimal mark, . or , (default: detected)"),
+    *READING,
     option("--header", action=BooleanOptionalAction, help="the first row names the columns (default: detected)"),
-    option("--missing", nargs="+", default=[], metavar="CELL", help="additional cells that mean a missing value"),
     BATCH_SIZES(default=[2, 8, 32, 128, 512]),
     option("--precision", type=float, default=0.02, metavar="P", help="relative Monte Carlo standard error to reach"),
     *SIMULATION,
 )
 def _convergence(arguments: argparse.Namespace) -> int:
-    missing = tuple(arguments.missing)
-    how = Options(arguments.column, arguments.sep, arguments.decimal, arguments.header, missing)
-    column = read_column(arguments.file, how)
+    column = read_column(arguments.file, Options.of(arguments))
     print(printable(column.described))
     result = bn.measure_convergence(
         {arguments.file.name.partition(".")[0] or arguments.file.name: column.values},

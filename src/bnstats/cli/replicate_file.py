@@ -8,21 +8,9 @@ from typing import Any
 
 import pandas as pd
 
-from bnstats._checks.array_types import FloatArray
 from bnstats._checks.values import shown
-from bnstats.cli.column_file import (
-    TEXT,
-    Options,
-    Read,
-    decimal_mark,
-    not_a_number,
-    numbers_in,
-    of_type,
-    parquet_table,
-)
-from bnstats.cli.text_table import text_table
-
-ENDINGS = (*TEXT, ".parquet")
+from bnstats.cli.table import FileTable, NumberColumn
+from bnstats.cli.table_file import LISTED, Options, read_table
 
 
 def read_replicates(file: Path, numbers: Sequence[str], others: Sequence[str], options: Options) -> Any:
@@ -37,49 +25,30 @@ def read_replicates(file: Path, numbers: Sequence[str], others: Sequence[str], o
     ImportError
         For a .parquet file without pyarrow.
     """
-    if not file.name.lower().endswith(ENDINGS):
-        raise ValueError(f"FILE ends in {', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}; got {file}.")
-    requested = list(dict.fromkeys((*numbers, *others)))
-    if file.name.lower().endswith(".parquet"):
-        table = parquet_table(file, options)
-        columns = _named(
-            file, list(map(str, table.columns)), [table.iloc[:, k] for k in range(table.shape[1])], requested
-        )
-        return pd.DataFrame(
-            {
-                name: _numbers(file, of_type(name, column, options)) if name in numbers else column
-                for name, column in columns.items()
-            }
-        )
-    text = text_table(file, options.sep, header=True)
-    cells = _named(file, text.names, text.cells, requested)
-    decimal = options.decimal or decimal_mark(file, [cells[name] for name in numbers])
-    read = {name: numbers_in(name, cells[name], decimal, 1, options) for name in requested}
+    table = read_table(file, options, header=True)
+    places = {name: _place(table, name) for name in (*numbers, *others)}
+    decimal = options.decimal or table.decimal([table.cells[places[name]] for name in numbers])
+    read = {name: table.read(place, decimal, options.missing) for name, place in places.items()}
     return pd.DataFrame(
         {
-            name: _numbers(file, read[name]) if name in numbers else _labels(read[name], cells[name])
-            for name in requested
+            name: read[name].numbers(file) if name in numbers else _labels(table, read[name], table.cells[place])
+            for name, place in places.items()
         }
     )
 
 
-def _named(file: Path, names: list[str], columns: list[pd.Series], requested: list[str]) -> dict[str, pd.Series]:
-    """Return the requested columns, by name."""
-    for name in requested:
-        if names.count(name) != 1:
-            listed = ", ".join(names[:12])
-            raise ValueError(f"{file} has {names.count(name)} columns {shown(name)}; its columns: {listed}.")
-    return {name: columns[names.index(name)] for name in requested}
+def _place(table: FileTable, name: str) -> int:
+    count = table.names.count(name)
+    if count != 1:
+        listed = ", ".join(table.names[:LISTED])
+        raise ValueError(f"{table.file} has {count} columns {shown(name)}; its columns: {listed}.")
+    return table.names.index(name)
 
 
-def _numbers(file: Path, read: Read) -> FloatArray:
-    if read.row is not None:
-        raise ValueError(not_a_number(file, read))
-    return read.values
-
-
-def _labels(read: Read, cells: pd.Series) -> Any:
-    """Return cells of text as numbers if all of them are numbers."""
+def _labels(table: FileTable, read: NumberColumn, cells: pd.Series) -> Any:
+    """Return cells of a type as they are, and cells of text as numbers if all of them are numbers."""
+    if table.typed:
+        return cells
     if read.row is not None:
         return cells.to_numpy()
     whole = not read.left_out and (read.values == read.values.round()).all()

@@ -11,12 +11,13 @@ from typing import Any
 import bnstats as bn
 from bnstats._checks.terminal import printable
 from bnstats._checks.values import shown
-from bnstats.cli.column_file import Options
 from bnstats.cli.declared import OUTPUT, command, option, show
 from bnstats.cli.output_file import write_text
-from bnstats.cli.replicate_file import ENDINGS, read_replicates
+from bnstats.cli.replicate_file import read_replicates
+from bnstats.cli.table_file import ENDINGS, READING, Options
 
 NUMBERS = ("estimate", "se", "low", "high", "p")
+OTHERS = ("by", "method", "dataset", "measures", "level", "null")
 
 
 @command(
@@ -35,28 +36,16 @@ NUMBERS = ("estimate", "se", "low", "high", "p")
     option("--measures", nargs="+", metavar="NAME", help="performance measures (default: all that the columns allow)"),
     option("--level", type=float, default=0.95, help="nominal level of the intervals"),
     option("--null", type=float, default=0.0, help="value of the null hypothesis"),
-    option("--sep", metavar="CHAR", help="separator of cells, or its name, such as tab (default: detected)"),
-    option("--decimal", choices=(".", ","), metavar="MARK", help="decimal mark, . or , (default: detected)"),
-    option("--missing", nargs="+", default=[], metavar="CELL", help="additional cells that mean a missing value"),
+    *READING,
     *OUTPUT,
 )
 def _summarize(arguments: argparse.Namespace) -> int:
     truth = _number_or_name(arguments.truth)
-    columns = {name: getattr(arguments, name) for name in NUMBERS}
-    numbers = [name for name in (*columns.values(), truth) if isinstance(name, str)]
+    given = {name: getattr(arguments, name) for name in (*NUMBERS, *OTHERS)}
+    numbers = [name for name in (*(given[kind] for kind in NUMBERS), truth) if isinstance(name, str)]
     others = [*arguments.by, *(name for name in (arguments.method, arguments.dataset) if name is not None)]
-    how = Options(sep=arguments.sep, decimal=arguments.decimal, missing=tuple(arguments.missing))
-    found = bn.summarize(
-        read_replicates(arguments.file, numbers, others, how),
-        **columns,
-        truth=truth,
-        by=arguments.by,
-        method=arguments.method,
-        dataset=arguments.dataset,
-        measures=arguments.measures,
-        level=arguments.level,
-        null=arguments.null,
-    )
+    replicates = read_replicates(arguments.file, numbers, others, Options.of(arguments))
+    found = bn.summarize(replicates, truth=truth, **given)
     differences = None if arguments.compare is None else found.compare(*arguments.compare)
     show(found.summary(), found.table, arguments)
     if differences is not None:

@@ -1,82 +1,113 @@
-"""Tables in text files, as cells of text; separator and header are detected or named by the user."""
+"""Tables in a user's files, which are never evaluated: text files and .parquet files.
+
+Separator and header of a text file are detected, or named by the user.
+"""
 
 from __future__ import annotations
 
 import csv
 import gzip
 import io
-import re
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from bnstats._checks.values import shown
+from bnstats.cli.declared import option
+from bnstats.cli.table import NUMBER, FileTable, looks_numeric
 
+ENDINGS = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz", ".parquet")
+# Maximum names in an error message.
+LISTED = 12
 SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 NAMED = {name: mark for mark, name in SEPARATORS.items()} | {"\\t": "\t", "space": " "}
 # Rows that decide the separator.
 SAMPLE = 1000
 # A character that no text contains: as separator, it makes a row a single cell.
 NONE = "\x1f"
-# Patterns of numbers with a decimal point or comma.
-NUMBER = {
-    mark: re.compile(rf"[+-]?([0-9]+{re.escape(mark)}?[0-9]*|{re.escape(mark)}[0-9]+)([eE][+-]?[0-9]+)?")
-    for mark in ".,"
-}
-# Pattern of numbers in the notation of any country.
-_NUMERIC = re.compile(r"[+-]?[0-9.,' ]*[0-9][0-9.,' ]*([eE][+-]?[0-9]+)?")
+READING = (
+    option("--sep", metavar="CHAR", help="separator of cells, or its name, such as tab (default: detected)"),
+    option("--decimal", choices=(".", ","), metavar="MARK", help="decimal mark, . or , (default: detected)"),
+    option("--missing", nargs="+", default=[], metavar="CELL", help="additional cells that mean a missing value"),
+)
 
 
 @dataclass(frozen=True)
-class TextTable:
-    """Cells of a table, as text without surrounding spaces.
+class Options:
+    """The user's options for reading a file; see `read_table`."""
 
-    Attributes
-    ----------
-    cells : list of Series
-        Cells of each column below the header. The index counts rows of the file from 0.
-    names : list of str
-        Column names; numbers from 1 if there is no header.
-    above : int
-        Rows above the first cell: 1 with a header, else 0.
-    sep : str or None
-        Separator; None if each row is one cell.
-    """
+    column: str | None = None
+    sep: str | None = None
+    decimal: str | None = None
+    header: bool | None = None
+    missing: tuple[str, ...] = ()
 
-    cells: list[pd.Series]
-    names: list[str]
-    above: int
-    sep: str | None
+    @staticmethod
+    def of(arguments: Any) -> Options:
+        """Return the options among the arguments of a command."""
+        return Options(**{f.name: getattr(arguments, f.name) for f in fields(Options) if f.name in arguments})
 
 
-def text_table(file: Path, sep: str | None = None, header: bool | None = None) -> TextTable:
-    """Read a table from a text file, which may be compressed by gzip.
+def ending_of(file: Path, endings: tuple[str, ...]) -> str:
+    """Return the ending of a file; raise ValueError if it is no known one."""
+    for ending in endings:
+        if file.name.lower().endswith(ending):
+            return ending
+    raise ValueError(f"FILE ends in {', '.join(endings[:-1])} or {endings[-1]}; got {file}.")
+
+
+def refuse(file: Path, options: Options, *names: str) -> None:
+    """Raise ValueError for options that do not apply to this kind of file."""
+    given = [f"--{name}" for name in names if getattr(options, name) not in (None, (), [])]
+    if given:
+        kind = f"{file.suffix.lower()} file"
+        raise ValueError(f"{', '.join(given)} cannot be used with a {kind}, such as {file}; leave it out.")
+
+
+def read_table(file: Path, options: Options, header: bool | None) -> FileTable:
+    """Read a table.
 
     Parameters
     ----------
     file : path
-        File in UTF-8, UTF-16 with a byte order mark, or Latin-1. Rows without any character are left out.
-    sep : str, optional
-        Separator, a character or a name in `NAMED`. By default it is the comma, semicolon, tab or bar that makes rows
-        of equal length; if several do, the separator that makes most cells look like numbers.
+        A text file, whose cells are text without surrounding spaces; or a .parquet file.
+    options : Options
+        The separator is a character or a name in `NAMED`. By default it is the comma, semicolon, tab or bar that makes
+        rows of equal length; if several do, the separator that makes most cells look like numbers.
     header : bool, optional
-        True if the first row names the columns. By default it does unless all of its cells are numbers.
-
-    Returns
-    -------
-    TextTable
-        Cells and column names.
+        True if the first row of a text file names the columns. By default it does unless all of its cells are numbers.
 
     Raises
     ------
     ValueError
         If the file is no table, or can be read in several ways.
     OSError
-        If the file cannot be read.
+        If the file cannot be opened.
+    ImportError
+        For a .parquet file without pyarrow.
+    """
+    if ending_of(file, ENDINGS) != ".parquet":
+        return _text_table(file, options.sep, header)
+    refuse(file, options, "sep", "decimal", "header")
+    try:
+        table = pd.read_parquet(file, engine="pyarrow")
+    except ImportError:
+        raise ImportError(f"{file}: a .parquet file needs pyarrow: python -m pip install pyarrow.") from None
+    except ValueError as error:  # errors of Arrow are ValueErrors, too
+        raise ValueError(f"{file} is no .parquet file, or a damaged one ({error}).") from None
+    columns = [table.iloc[:, place] for place in range(table.shape[1])]
+    return FileTable(file, [str(name) for name in table.columns], columns, [], typed=True)
+
+
+def _text_table(file: Path, sep: str | None, header: bool | None) -> FileTable:
+    """Read a table from a text file, which may be compressed by gzip.
+
+    The file is in UTF-8, in UTF-16 with a byte order mark, or in Latin-1. Rows without any character are left out.
     """
     text = _text(file)
     if not text.strip():
@@ -85,9 +116,10 @@ def text_table(file: Path, sep: str | None = None, header: bool | None = None) -
     rows = _rows(file, text, mark)
     first = [str(cell) for cell in rows.iloc[0]]
     named = _is_header(file, first) if header is None else header
-    names = [name or str(i + 1) for i, name in enumerate(first)] if named else [str(i + 1) for i in range(len(first))]
+    names = [name if named and name else str(i + 1) for i, name in enumerate(first)]
     below = rows.iloc[int(named) :]
-    return TextTable([below[i] for i in range(len(first))], names, int(named), mark)
+    how = [] if mark is None else [SEPARATORS.get(mark, f"separator {mark!r}")]
+    return FileTable(file, names, [below[i] for i in range(len(first))], how, above=int(named))
 
 
 def _text(file: Path) -> str:
@@ -144,15 +176,6 @@ def _separator(file: Path, text: str) -> str | None:
 def _decimal_commas_alone(cells: list[str]) -> bool:
     """Return True if each comma in the cells is the decimal mark of a number."""
     return all(NUMBER[","].fullmatch(cell) for cell in cells if "," in cell)
-
-
-def looks_numeric(cell: str) -> bool:
-    """Return True if a cell is a number, with or without decimal or thousands marks.
-
-    >>> looks_numeric("1.234,5"), looks_numeric("-3e5"), looks_numeric("2nd"), looks_numeric("")
-    (True, True, False, False)
-    """
-    return _NUMERIC.fullmatch(cell) is not None
 
 
 def _rows(file: Path, text: str, mark: str | None) -> pd.DataFrame:
