@@ -8,6 +8,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.colors import is_color_like
+from matplotlib.markers import MarkerStyle
 
 from bnstats._checks.arguments import Check
 from bnstats._checks.numbers import number, whole
@@ -19,8 +22,6 @@ MOST_PANELS = 256
 
 def axes(name: str, given: Any) -> Any:
     """Return Matplotlib axes; raise ValueError for anything else."""
-    from matplotlib.axes import Axes
-
     return instance(name, given, Axes, "plt.gca()")
 
 
@@ -89,8 +90,6 @@ def table_with(*columns: str, numbers: Sequence[str] = ()) -> Check:
 
 def color(name: str, given: Any) -> Any:
     """Return a color of Matplotlib; raise ValueError for anything else."""
-    from matplotlib.colors import is_color_like
-
     try:
         known = is_color_like(given)
     except Exception:  # an object's own methods may raise anything
@@ -102,8 +101,6 @@ def color(name: str, given: Any) -> Any:
 
 def marker(name: str, given: Any) -> str:
     """Return the name of a Matplotlib marker; raise ValueError for anything else."""
-    from matplotlib.markers import MarkerStyle
-
     return choice(name, given, [known for known in MarkerStyle.markers if isinstance(known, str)])
 
 

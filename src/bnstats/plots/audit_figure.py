@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, NullFormatter
 from numpy.typing import NDArray
 
 from bnstats.plots.arguments import literal
 from bnstats.plots.colors import STATISTICS, colors_of
 from bnstats.plots.comparisons import intervals
 from bnstats.plots.elements import shown_once, theme, wrapped
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 RARE = 0.002
 """A layer is off by more than chance if its p is at most this; so is a healthy layer in five hundred."""
@@ -47,8 +47,6 @@ def audit_figure(layers: pd.DataFrame, gap: pd.DataFrame, scores: pd.DataFrame, 
     Figure
         Matplotlib figure.
     """
-    import matplotlib.pyplot as plt
-
     layers = _farthest(layers)
     with theme() as palette:
         height = 2.0 + 0.28 * max(len(layers), len(gap), len(scores), 5)
@@ -76,10 +74,10 @@ def _farthest(layers: pd.DataFrame) -> pd.DataFrame:
 def _bars(ax: Axes, rows: pd.DataFrame, label: str, colors: list[Any], about: float | None) -> None:
     """Draw intervals, each beside its name; rows whose value is not finite are named and not drawn."""
     if rows.empty:
-        return _nothing(ax)
-    numbers = rows[["value", "low", "high"]].astype(float).replace([np.inf, -np.inf], np.nan)
-    intervals(ax, numbers, [_end(name) for name in rows[label]], colors, about=about)
-    return None
+        _nothing(ax)
+    else:
+        numbers = rows[["value", "low", "high"]].astype(float).replace([np.inf, -np.inf], np.nan)
+        intervals(ax, numbers, [_end(name) for name in rows[label]], colors, about=about)
 
 
 def _nothing(ax: Axes) -> None:
@@ -89,11 +87,10 @@ def _nothing(ax: Axes) -> None:
 
 def _distances(ax: Axes, layers: pd.DataFrame, palette: list[Any]) -> None:
     """Draw the distance of each layer, filled if no null hypothesis explains it."""
-    from matplotlib.ticker import FuncFormatter, NullFormatter
-
     ax.set(title="Running statistics of each layer", xlabel="distance from population statistics (sd)")
     if layers.empty or "distance" not in layers:
-        return _nothing(ax)
+        _nothing(ax)
+        return
     place, distance = -np.arange(len(layers)), layers["distance"].to_numpy(float)
     shown = np.isfinite(distance) & (distance > 0)
     off = _rejected(layers)
@@ -112,7 +109,6 @@ def _distances(ax: Axes, layers: pd.DataFrame, palette: list[Any]) -> None:
     ax.xaxis.set_minor_formatter(NullFormatter())
     ax.set_yticks(place, [_end(name) for name in layers["layer"]], fontsize=8)
     ax.legend(fontsize=8, loc="best")
-    return None
 
 
 def _rejected(layers: pd.DataFrame) -> NDArray[np.bool_]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import matplotlib as mpl
+
 EVALUATION = "#0173B2"
 """Color of evaluation mode: blue."""
 TRAINING = "#DE8F05"
@@ -66,7 +68,5 @@ def shades(count: int) -> Sequence[Any]:
     >>> [sum(shade) for shade in shades(3)] == sorted((sum(shade) for shade in shades(3)), reverse=True)
     True
     """
-    import matplotlib as mpl
-
     scale = mpl.colormaps["viridis_r"]
     return [scale(0.15 + 0.85 * i / max(count - 1, 1))[:3] for i in range(count)]

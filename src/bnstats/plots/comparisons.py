@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from textwrap import fill
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
 
 from bnstats._checks.arguments import checked
 from bnstats._checks.numbers import interval, number
 from bnstats._checks.values import instance, named, optional, word
 from bnstats.plots.arguments import as_many, axes, color, column, literal, table_with
 from bnstats.plots.elements import panels, shown_once, theme, wrapped
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 
 @checked(name=word)
@@ -100,13 +99,9 @@ def percent(increase: float) -> str:
     """
     if increase == np.inf:
         return "exact"
-    return (
-        f"+{100 * increase:.0f}%"
-        if increase >= 0.0095
-        else f"+{100 * increase:.1f}%"
-        if increase >= 0.0005
-        else "<0.1%"
-    )
+    if increase < 0.0005:
+        return "<0.1%"
+    return f"+{100 * increase:.{0 if increase >= 0.0095 else 1}f}%"
 
 
 @checked(ax=axes, rows=table_with("winner", "clear", numbers=("value", "margin")), x=word, y=word)
@@ -144,26 +139,17 @@ def best_correction_map(ax: Axes, rows: pd.DataFrame, x: str, y: str, colors: Ma
     >>> [text.get_text() for text in ax.texts]
     ['none\n+20%', 'center\n+20%']
     """
-    from matplotlib.colors import to_rgb
-
     column("x", x, rows), column("y", y, rows)
     instance("colors", colors, Mapping, "{'center': 'C0', 'none': 'C1'}")
     colors = {name: color("each of colors", named("winner", name, colors, "none")) for name in rows["winner"].unique()}
     across, up = sorted(rows[x].unique()), sorted(rows[y].unique())
     image = np.ones((len(up), len(across), 4))
     for _, row in rows.iterrows():
-        place = up.index(row[y]), across.index(row[x])
-        image[place] = [*to_rgb(colors[row["winner"]]), 0.55 if row["clear"] else 0.2]
+        down, right = up.index(row[y]), across.index(row[x])
+        image[down, right] = [*to_rgb(colors[row["winner"]]), 0.55 if row["clear"] else 0.2]
         relative = row["margin"] / abs(row["value"]) if row["value"] != 0 else np.inf
-        text = percent(relative) if row["clear"] else "≈"
-        ax.text(
-            place[1],
-            place[0],
-            "\n".join([*literal(spoken(row["winner"])).split(" ", 1), text]),
-            ha="center",
-            va="center",
-            fontsize=6.5,
-        )
+        text = [*literal(spoken(row["winner"])).split(" ", 1), percent(relative) if row["clear"] else "≈"]
+        ax.text(right, down, "\n".join(text), ha="center", va="center", fontsize=6.5)
     ax.imshow(image, origin="lower", aspect="auto")
     ax.set_xticks(range(len(across)), [f"{value:g}" for value in across])
     ax.set_yticks(range(len(up)), [f"{value:g}" for value in up])

@@ -6,10 +6,16 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import wraps
 from textwrap import fill
-from typing import TYPE_CHECKING, Any, ParamSpec
+from typing import Any, ParamSpec
 
+import matplotlib as mpl
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 from scipy import stats
 
 from bnstats._checks.arguments import checked
@@ -18,10 +24,6 @@ from bnstats._checks.numbers import interval
 from bnstats._checks.values import flag, optional, word
 from bnstats.plots.arguments import axes, color, column, marker, panel_count, positive, table_with
 from bnstats.plots.colors import OTHERS
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 P = ParamSpec("P")
 
@@ -52,9 +54,6 @@ def theme() -> Iterator[list[Any]]:
     >>> len(palette) > 5
     True
     """
-    import matplotlib as mpl
-    import seaborn as sns
-
     settings: dict[Any, Any] = {
         **{"axes.titlesize": 10, "axes.labelsize": 9, "figure.titlesize": 11},
         **{"xtick.labelsize": SMALL, "ytick.labelsize": SMALL, "legend.fontsize": SMALL, "font.size": 9},
@@ -78,8 +77,6 @@ def shown_once(draw: Callable[P, Figure]) -> Callable[P, Figure]:
 
     @wraps(draw)
     def drawing(*args: P.args, **kwargs: P.kwargs) -> Figure:
-        import matplotlib.pyplot as plt
-
         figure = draw(*args, **kwargs)
         if "inline" in plt.get_backend():
             plt.close(figure)
@@ -89,6 +86,8 @@ def shown_once(draw: Callable[P, Figure]) -> Callable[P, Figure]:
 
 
 ESTIMATES = ("value", "mcse", "exact")
+POINTS: dict[str, Any] = {"linewidth": 1, "markersize": 4.5, "elinewidth": 1, "zorder": 3}
+"""Style of points and their error bars."""
 
 
 @checked(
@@ -152,18 +151,8 @@ def series(
     frame = frame.sort_values(column("x", x, frame))
     value, error = frame["value"].to_numpy(float), _half_width(frame, bars)
     shown = np.isfinite(value) & np.isfinite(error)
-    ax.errorbar(
-        frame[x].to_numpy()[shown],
-        value[shown],
-        error[shown],
-        fmt=f"{marker}-" if joined else marker,
-        linewidth=1,
-        color=color,
-        markersize=4.5,
-        elinewidth=1,
-        label=label,
-        zorder=3,
-    )
+    size, fmt = frame[x].to_numpy()[shown], f"{marker}-" if joined else marker
+    ax.errorbar(size, value[shown], error[shown], fmt=fmt, color=color, label=label, **POINTS)
     known = np.isfinite(frame["exact"].to_numpy(float))
     if known.any():
         ax.plot(frame[x][known], frame["exact"][known], color=color, linewidth=1.2, alpha=0.8, zorder=2, gid=EXACT)
@@ -212,8 +201,6 @@ def panels(
     >>> len(axes)
     3
     """
-    import matplotlib.pyplot as plt
-
     wide = min(count, columns)
     rows = -(-count // wide)
     figure, axes = plt.subplots(
@@ -287,7 +274,7 @@ def in_percent(rows: pd.DataFrame) -> pd.DataFrame:
        value  mcse  exact
     0   25.0   1.0   24.0
     """
-    return rows.assign(**{column: 100 * rows[column] for column in ("value", "mcse", "exact")})
+    return rows.assign(**{column: 100 * rows[column] for column in ESTIMATES})
 
 
 @checked(ax=axes, sizes=positive)
@@ -313,8 +300,6 @@ def log2_ticks(ax: Axes, sizes: Sequence[float]) -> None:
     >>> [label.get_text() for label in ax.get_xticklabels()]
     ['2', '8', '32']
     """
-    from matplotlib.ticker import NullLocator
-
     ax.set_xscale("log", base=2)
     marks = sorted(set(sizes))
     step = -(-len(marks) // 6)
@@ -344,8 +329,6 @@ def log_errors(ax: Axes) -> None:
     >>> ax.get_yscale()
     'log'
     """
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
-
     if not ax.has_data() or not np.isfinite(ax.dataLim.get_points()).all():
         return
     ax.set_yscale("log")

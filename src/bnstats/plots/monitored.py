@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from bnstats.plots.arguments import literal
 from bnstats.plots.elements import SMALL, panels, shown_once, theme
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 HIGHLIGHTED = 5
 """Layers with a color and a name; the others are gray."""

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from bnstats.plots.arguments import literal
 from bnstats.plots.colors import colors_of
 from bnstats.plots.elements import shown_once, theme
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 FACTOR_HEIGHT = 0.45
 """Height of the steps of a factor, in inches."""
@@ -22,8 +21,6 @@ FACTOR_HEIGHT = 0.45
 @shown_once
 def nested_loop(table: pd.DataFrame, factors: list[Any], method: Any, label: str) -> Figure:
     """Draw `value` of a measure as a step line of each method, and the levels of the factors as steps below."""
-    import matplotlib.pyplot as plt
-
     loops = table[factors].drop_duplicates().sort_values(factors, kind="stable", ignore_index=True)
     lines = (
         [("", table)] if method is None else [(literal(name), own) for name, own in table.groupby(method, sort=False)]

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from bnstats._checks.arguments import checked
 from bnstats._checks.values import choice
 from bnstats.plots.arguments import named_table_with
 from bnstats.plots.colors import REFERENCE, STATISTICS, colors_of, shades
 from bnstats.plots.elements import (
+    ESTIMATES,
     MARKERS,
     explain,
     log2_ticks,
@@ -26,12 +29,6 @@ from bnstats.plots.elements import (
     wrapped,
 )
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-
-ESTIMATES = ("value", "mcse", "exact")
 MEASURES = {
     "bias": "bias",
     "se": "standard error",

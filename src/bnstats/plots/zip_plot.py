@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from statsmodels.stats.proportion import proportion_confint
 
 from bnstats._checks.arguments import checked
 from bnstats._checks.numbers import probability
 from bnstats.plots.arguments import as_many, axes, color, literal, table_with
 from bnstats.plots.elements import panels, shown_once, theme, wrapped
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 MOST_INTERVALS = 2000
 """Intervals that are drawn in a panel, at most."""
