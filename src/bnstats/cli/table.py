@@ -128,7 +128,5 @@ class FileTable:
         wrong = np.flatnonzero(~absent & np.isnan(values))
         if not wrong.size:
             return NumberColumn(name, values, int(absent.sum()))
-        other = sum(map(looks_numeric, cells.iloc[wrong]))
-        return NumberColumn(
-            name, values, int(absent.sum()), int(wrong[0]) + self.above + 1, str(cells.iloc[wrong[0]]), other
-        )
+        row, cell = int(wrong[0]) + self.above + 1, str(cells.iloc[wrong[0]])
+        return NumberColumn(name, values, int(absent.sum()), row, cell, sum(map(looks_numeric, cells.iloc[wrong])))
