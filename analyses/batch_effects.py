@@ -33,7 +33,7 @@ BY_YEAR = {"lunch": "poverty", "math4": "grade 4", "math7": "grade 7"}
 
 
 def simulate(options: Options) -> pd.DataFrame:
-    """Errors and winners over batch sizes and effect sizes, accuracies on new batches, and real pass rates in exams."""
+    """Errors and best corrections by batch size and effect size, accuracies on new batches, pass rates in exams."""
     grids = (SIZES, TAUS, STRENGTHS), (SIZES_QUICK, TAUS_QUICK, STRENGTHS_QUICK)
     sizes, taus, strengths = grids[options.quick]
     nuisance = measure_correction(
@@ -83,7 +83,7 @@ def _gains(measured: Corrected) -> pd.DataFrame:
 
 
 def _map(measured: Corrected, panel: str) -> pd.DataFrame:
-    return measured.regions("rmse").assign(panel=panel).astype({"clear": float})
+    return measured.best_corrections("rmse").assign(panel=panel).astype({"clear": float})
 
 
 def _real() -> pd.DataFrame:

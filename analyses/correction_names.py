@@ -26,10 +26,10 @@ def correction_name(name: str) -> str:
 
 
 def best_correction(row: pd.Series) -> str:
-    """The winner, and the second best where they differ by less than Monte Carlo error.
+    """Return the best correction, and the second best where the two differ by less than Monte Carlo error.
 
-    >>> best_correction(pd.Series({"winner": "center", "runner_up": "spline", "clear": 0.0}))
+    >>> best_correction(pd.Series({"best": "center", "second_best": "spline", "clear": 0.0}))
     'centering or a spline'
     """
-    winner, second = (correction_name(row[column]) for column in ("winner", "runner_up"))
-    return winner if row["clear"] else f"{winner} or {second}"
+    best, second = (correction_name(row[column]) for column in ("best", "second_best"))
+    return best if row["clear"] else f"{best} or {second}"

@@ -1,4 +1,4 @@
-"""Corrections with a label kept as a covariate and without, against the share of the label that goes with the batch."""
+"""Corrections with a label kept as a covariate and without, by the proportion of its variance between batches."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from analyses.layout import beside, legend_below
 from bnstats.plots.elements import MARKERS, series, theme
 from bnstats.studies.batch_effects.measure import measure_correction
 
-SHARES, QUICK = (0.0, 0.16, 0.36, 0.64, 0.81), (0.0, 0.36)
+PROPORTIONS, QUICK = (0.0, 0.16, 0.36, 0.64, 0.81), (0.0, 0.36)
 ROWS, BATCHES, NAMED = 32, 20, 0.36
 CORRECTIONS = ("none", "center", "shrink")
 LABELS = {"bias": "change of a difference of 1", "rmse": "RMSE of corrected rows"}
@@ -24,11 +24,11 @@ LABELS = {"bias": "change of a difference of 1", "rmse": "RMSE of corrected rows
 
 def simulate(options: Options) -> pd.DataFrame:
     """Bias of a difference between labels and error of corrected rows, with the label kept and without."""
-    shares = QUICK if options.quick else SHARES
+    proportions = QUICK if options.quick else PROPORTIONS
     full, quick = ({"precision": None, "max_replicates": count} for count in (256, 16))
     found = measure_correction(
         CORRECTIONS,
-        design=shares,
+        design=proportions,
         keep=[False, True],
         batch_sizes=ROWS,
         batches=BATCHES,
@@ -36,7 +36,7 @@ def simulate(options: Options) -> pd.DataFrame:
         **options.study("covariates", full=full, quick=quick),
     )
     columns = ["design", "correction", "measure", "value", "mcse", "mcse_df", "exact", "replicates"]
-    return found.table[columns].rename(columns={"design": "share"}).astype({"share": float})
+    return found.table[columns].rename(columns={"design": "between_batches"}).astype({"between_batches": float})
 
 
 def plot(frame: pd.DataFrame) -> Figure:
@@ -45,13 +45,13 @@ def plot(frame: pd.DataFrame) -> Figure:
         figure, axes = beside(2, height=4.4)
         for ax, measure in zip(axes, LABELS, strict=True):
             _draw(ax, frame[frame["measure"] == measure], palette)
-            ax.set(xlabel="share of the label's variance that goes with the batch", ylabel=LABELS[measure])
+            ax.set(xlabel="proportion of the label's variance between batches", ylabel=LABELS[measure])
         axes[1].set_ylim(bottom=0)
         legend_below(figure, axes[0])
-        at = frame[(frame["share"] == NAMED) & (frame["measure"] == "bias")].set_index("correction")["value"]
+        at = frame[(frame["between_batches"] == NAMED) & (frame["measure"] == "bias")].set_index("correction")["value"]
         figure.suptitle(
-            f"Where {100 * NAMED:.0f} % of a label's variance goes with the batch, centering takes {-at['center']:.2f} "
-            f"of a difference of 1, and {abs(at['center, label kept']):.2f} with the label kept"
+            f"Where {100 * NAMED:.0f} % of a label's variance lies between batches, centering takes "
+            f"{-at['center']:.2f} of a difference of 1, and {abs(at['center, label kept']):.2f} with the label kept"
         )
     return figure
 
@@ -63,7 +63,7 @@ def _draw(ax: Axes, rows: pd.DataFrame, palette: Sequence[Any]) -> None:
             if not part.empty:
                 label = correction_name(name) + (", label kept" if kept else "")
                 style = {"color": palette[i], "marker": MARKERS[2 * i + kept], "label": label, "joined": True}
-                series(ax, part.assign(exact=float("nan")), "share", **style)
+                series(ax, part.assign(exact=float("nan")), "between_batches", **style)
 
 
 def main(argv: Sequence[str] | None = None) -> Path:

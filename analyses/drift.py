@@ -50,7 +50,7 @@ KINDS = ("random_walk", "sinusoid", "trend")
 
 
 def simulate(options: Options) -> pd.DataFrame:
-    """Errors and winners from steps to smooth drift, accuracies on new batches, and a real trend."""
+    """Errors and best corrections, from steps to smooth drift, accuracies on new batches, and a real trend."""
     sizes, shares = (SIZES_QUICK, SMOOTHNESS_QUICK) if options.quick else (SIZES, SMOOTHNESS)
     corrections = tuple(c for c in SIMULATED if not (options.quick and c.name == "spline"))
     common = {"corrections": corrections, "batches": BATCHES, "ticks": TICKS}
@@ -76,12 +76,12 @@ def simulate(options: Options) -> pd.DataFrame:
         ticks=TICKS,
         **options.study("drift-standing", full={"precision": 0.0125, "max_replicates": 1024}, quick=0.1),
     )
-    regions = pd.concat([found.regions() for found in steps])
-    smooth = pd.concat([regions.query("smoothness == 1"), kinds.regions()])
+    maps = pd.concat([found.best_corrections() for found in steps])
+    smooth = pd.concat([maps.query("smoothness == 1"), kinds.best_corrections()])
     frames = [
         *(found.table.assign(panel="steps to smooth") for found in steps),
         kinds.table.assign(panel="kinds"),
-        regions.assign(panel="map of smoothness"),
+        maps.assign(panel="map of smoothness"),
         smooth.assign(panel="map of kinds"),
         use.table.assign(panel="new batches"),
         standing.table.query("measure == 'accuracy'").assign(panel="new batches", measure="standing"),

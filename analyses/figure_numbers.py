@@ -233,8 +233,10 @@ def loss_on_grades(size: int, column: str = "value") -> Number:
     return lambda: value("floor", f"batch_size == {size}", column=column)
 
 
-def difference_changed(correction: str, share: float) -> Number:
-    return lambda: value("covariates", f"correction == '{correction}' and share == {share} and measure == 'bias'")
+def difference_changed(correction: str, proportion: float) -> Number:
+    return lambda: value(
+        "covariates", f"correction == '{correction}' and between_batches == {proportion} and measure == 'bias'"
+    )
 
 
 def right_with_other_statistics(kind: str) -> Number:

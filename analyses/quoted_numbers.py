@@ -83,7 +83,7 @@ QUOTES: Mapping[str, Sequence[Quote]] = {
         ),
         Quote(
             "as they do here: {:.2f} at 36 %, {:.2f} at 64 %",
-            tuple(numbers.difference_changed("shrink, label kept", share) for share in (0.36, 0.64)),
+            tuple(numbers.difference_changed("shrink, label kept", between) for between in (0.36, 0.64)),
         ),
         Quote("batches of 32 rows"),
         Quote("rows are higher by 1"),

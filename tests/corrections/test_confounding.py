@@ -19,7 +19,7 @@ UNEVEN = np.repeat([0, 1, 2, 3], [4, 12, 7, 9])
 
 
 def test_crossed_labels_are_fine_and_confounded_ones_are_named():
-    assert check_confounding([1, 1, 2, 2], ["x", "y", "y", "x"])["share"].tolist() == [0]
+    assert check_confounding([1, 1, 2, 2], ["x", "y", "y", "x"])["between_batches"].tolist() == [0]
     with pytest.raises(ValueError, match=r"batch 'a', 'b' holds only label 0, 1, which no other batch holds"):
         check_confounding(["a", "a", "b", "b", "c", "c"], [0, 1, 1, 0, 2, 3])
 
@@ -35,7 +35,7 @@ def test_a_batch_of_one_label_is_warned_of():
         with pytest.warns(UserWarning, match="batch (2|'b7') holds one label only") as found:
             check_confounding(batch, label)
         assert [w.filename for w in found] == [__file__]
-    assert check_confounding([1, 2], ["x", "x"])[["share", "center"]].to_numpy().tolist() == [[0, 0]]
+    assert check_confounding([1, 2], ["x", "x"])[["between_batches", "center"]].to_numpy().tolist() == [[0, 0]]
 
 
 def test_labels_match_rows_and_none_is_missing():
@@ -49,17 +49,17 @@ def test_labels_match_rows_and_none_is_missing():
         check_confounding([1, 1, 2, 2], ["x", "y", "y", "x"], border=2)
 
 
-def test_the_share_of_two_sites_and_the_border():
-    with pytest.warns(UserWarning, match="36 % of the variance of label 1 goes with the batch, so that centering take"):
+def test_the_proportion_of_two_sites_and_the_border():
+    with pytest.warns(UserWarning, match="36 % of the variance of label 1 lies between batches, so that centering"):
         found = check_confounding(SITE, SICK)
-    np.testing.assert_allclose(found[["share", "none", "center", "shrink"]], [[0.36, 0, -0.36, -0.36]])
+    np.testing.assert_allclose(found[["between_batches", "none", "center", "shrink"]], [[0.36, 0, -0.36, -0.36]])
     assert found[["combat", "quantile_normalize", "shrink_scale"]].isna().all(axis=None)
     assert check_confounding(SITE, SICK, border=0.37).equals(found)
-    with pytest.warns(UserWarning, match="goes with"):
+    with pytest.warns(UserWarning, match="lies between"):
         check_confounding(SITE, SICK, border=0.35)
 
 
-def test_shares_are_r_squared_of_labels_and_of_variables():
+def test_proportions_are_r_squared_of_labels_and_of_variables():
     rng = np.random.default_rng(0)
     table = pd.DataFrame({"age": rng.normal(size=32) + UNEVEN, "stage": rng.choice(list("uvw"), 32), "year": range(32)})
     found = check_confounding(UNEVEN, table, **QUIET)
@@ -68,7 +68,7 @@ def test_shares_are_r_squared_of_labels_and_of_variables():
     for row in found.itertuples():
         y = table[row.covariate] if row.label is None else 1.0 * (table[row.covariate] == row.label)
         fit = ols("y ~ C(batch)", pd.DataFrame({"y": y, "batch": UNEVEN}))
-        assert row.share == pytest.approx(fit.fit().rsquared)
+        assert row.between_batches == pytest.approx(fit.fit().rsquared)
     assert len(check_confounding(UNEVEN, table["year"] % 10, **QUIET)) == 10  # ten whole numbers are labels
 
 

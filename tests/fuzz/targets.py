@@ -28,7 +28,7 @@ BATCH = np.repeat(np.arange(6), 10)
 SLOW = ("measure_", "run", "assert_", "show_versions", "leave_one_batch_out", "plot", "summary", "compare", "audit")
 SLOW += ("recalibrate", "check_claims", "merge_stores", "convergence", "gradients", "mismatch", "numbers", "running")
 SLOW += (
-    "regions",
+    "best_corrections",
     "intervals",
     "best_correction_map",
     "series",
@@ -424,7 +424,7 @@ def table() -> Any:
     import pandas as pd
 
     named = {"population": "normal", "batching": "IID()", "estimator": "mean", "measure": "rmse", "metric": "accuracy"}
-    named |= {"statistics": "batch", "statistic": "mean", "convention": "torch", "dataset": "digits", "winner": "none"}
+    named |= {"statistics": "batch", "statistic": "mean", "convention": "torch", "dataset": "digits", "best": "none"}
     named |= {"normalizer": "batch", "activation": "relu", "effect": "trend", "labels": "signal", "design": "balanced"}
     varying = {"batch_size": [2, 4], "test_batch_size": [2, 4], "step": [1, 2], "layer": [1, 2], "effect_size": [1, 2]}
     fixed = {

@@ -175,7 +175,7 @@ FOUND = {
     "labels": (lambda: bn.measure_information("normal", labels=raises), "labels cannot be called .* raises KeyError"),
     "no colors": (
         lambda: bn.plots.best_correction_map(axes(), table(), "batch_size", "step", {}),
-        "winner 'none' is not known",
+        "correction 'none' is not known",
     ),
     "r_max": (lambda: bn.normalizers.Renorm(r_max=0.5, d_max=np.arange(999)), "r_max is at least 1 and d_max"),
     "a duration": (lambda: bn.Clustered(np.timedelta64(1, "D")), "icc is a proportion"),

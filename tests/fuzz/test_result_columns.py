@@ -72,7 +72,9 @@ def frames() -> tuple[Frame, ...]:
         short = target.name.split(".")[-1]
         if target.name.startswith(("plots.", "audit", "results.Audit", "networks.", "theory.", "claims.", "testing.")):
             continue
-        if target.slow and not short.startswith(("measure_", "leave_one", "check_claims", "compare", "run", "regions")):
+        if target.slow and not short.startswith(
+            ("measure_", "leave_one", "check_claims", "compare", "run", "best_corrections")
+        ):
             continue
         try:
             with warnings.catch_warnings():
@@ -95,7 +97,7 @@ def test_the_walk_finds_the_frames():
     names = {frame.name for frame in frames()}
     assert {name for name in dir(bn) if name.startswith("measure_")} <= names
     assert {"run", "leave_one_batch_out", "check_claims", "results.Corrected.compare"} <= names
-    assert {"results.Mismatch.gap", "results.Gradients.factors", "results.Corrected.regions"} <= names
+    assert {"results.Mismatch.gap", "results.Gradients.factors", "results.Corrected.best_corrections"} <= names
     assert "results.Convergence.rates" in names
 
 

@@ -37,7 +37,7 @@ def error_table(name: str) -> pd.DataFrame:
 
 def condition_table(name: str) -> pd.DataFrame:
     condition = {"effect": [name, "b"], "effect_size": 0.5, "smoothness": 1.0, "labels": "signal", "design": name}
-    return pd.DataFrame(condition | {"winner": name, "clear": True, "batch_size": [2, 4], "value": 1.0, "margin": 0.5})
+    return pd.DataFrame(condition | {"best": name, "clear": True, "batch_size": [2, 4], "value": 1.0, "margin": 0.5})
 
 
 def score_table(name: str) -> pd.DataFrame:
@@ -65,7 +65,7 @@ DRAWN: dict[str, Callable[[str], Figure]] = {
         rows(convention=[name, "b"], momentum=0.1, step=[1, 2], statistic="mean", measure="rmse")
     ),
     "gradients": lambda name: plots.gradients(gradient_table(name)),
-    "regions": lambda name: plots.regions(condition_table(name)),
+    "best_corrections": lambda name: plots.best_corrections(condition_table(name)),
     "best_correction_map": lambda name: own_axes(
         lambda ax: plots.best_correction_map(ax, condition_table(name), "batch_size", "effect_size", {name: "C0"})
     ),
@@ -110,7 +110,7 @@ def test_every_public_figure_is_among_these() -> None:
 def test_a_figure_shows_a_name_character_by_character(what: str, name: str) -> None:
     """Without a warning (they are errors in tests), in its legend, too."""
     expected = name.encode("unicode_escape").decode() if not name.isprintable() else name
-    if what in ("regions", "best_correction_map"):
+    if what in ("best_corrections", "best_correction_map"):
         expected = plots.spoken(expected)
     if what == "audit_figure" and len(expected) > 24:
         expected = expected[-23:]

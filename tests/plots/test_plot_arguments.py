@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 import bnstats as bn
 
 ROWS = pd.DataFrame({"n": [2, 4], "value": [1.0, 0.5], "mcse": 0.1, "exact": 1.0, "low": 0.0, "high": 2.0})
-WINS = pd.DataFrame({"n": [2, 4], "size": 1, "winner": "center", "clear": True, "value": 1.0, "margin": 0.1})
+WINS = pd.DataFrame({"n": [2, 4], "size": 1, "best": "center", "clear": True, "value": 1.0, "margin": 0.1})
 
 
 def ax() -> Any:
@@ -34,7 +34,10 @@ BAD: dict[str, tuple[Callable[[], Any], str]] = {
     "a marker": (lambda: bn.plots.series(ax(), ROWS, "n", color="C0", marker="?"), "marker is one of"),
     "labels": (lambda: bn.plots.intervals(ax(), ROWS, ["a"], ["C0", "C1"]), "labels is a list of 2"),
     "colors": (lambda: bn.plots.intervals(ax(), ROWS, ["a", "b"], "C0"), "colors is a list of 2"),
-    "a winner": (lambda: bn.plots.best_correction_map(ax(), WINS, "n", "size", {"none": "C0"}), "Known: none"),
+    "a correction without a color": (
+        lambda: bn.plots.best_correction_map(ax(), WINS, "n", "size", {"none": "C0"}),
+        "Known: none",
+    ),
     "no colors": (lambda: bn.plots.best_correction_map(ax(), WINS, "n", "size", 3), "colors is an object such as"),
     "two colors": (lambda: bn.plots.zip_plot(ax(), ROWS.assign(target=1.0), colors=["C0"]), "colors is a list of 2"),
     "panels": (lambda: bn.plots.panels(2**40), "count is a whole number from 1 to 256"),

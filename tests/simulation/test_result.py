@@ -44,7 +44,11 @@ each = pytest.mark.parametrize("name", NAMES)
 
 
 def test_other_tables_of_results_have_degrees_of_freedom_beside_their_errors(results):
-    compared = results["convergence"].compare("var", "std"), results["mismatch"].gap(), results["correction"].regions()
+    compared = (
+        results["convergence"].compare("var", "std"),
+        results["mismatch"].gap(),
+        results["correction"].best_corrections(),
+    )
     for table in (*compared, results["convergence"].rates()):
         at = table.columns.get_loc("mcse")
         assert table.columns[at + 1] == "mcse_df"

@@ -156,9 +156,9 @@ def test_steps_say_whether_the_mean_step_goes_downhill() -> None:
 
 def test_a_correction_says_the_best_one_and_its_margin() -> None:
     corrected = bn.measure_correction(["none", "center", "shrink"], batch_sizes=[4, 16], measures=["rmse", "bias"])
-    for row in corrected.regions().to_dict("records"):
-        line = line_with(corrected, f"rmse, batch size {row['batch_size']}: {row['winner']} is best, ")
-        assert f"{row['value']:.4g}; {row['runner_up']} is worse by {row['margin']:.2f}"[:-1] in line
+    for row in corrected.best_corrections().to_dict("records"):
+        line = line_with(corrected, f"rmse, batch size {row['batch_size']}: {row['best']} is best, ")
+        assert f"{row['value']:.4g}; {row['second_best']} is worse by {row['margin']:.2f}"[:-1] in line
         assert line.endswith("without correction.")
     many = bn.measure_correction(["none", "center"], batch_sizes=[2, 4, 8, 16, 32], measures=["rmse"])
     assert "best of 5 conditions is center in 5; beyond Monte Carlo error in 5" in line_with(many, "rmse:")

@@ -205,8 +205,8 @@ def test_confounded_batches_look_fine_and_fail() -> None:
         assert told[high] - told[low] > (bound(4) + 4) * np.hypot(error[high], error[low])
     assert told["none", "bias"] > (bound(4) + 4) * error["none", "bias"]
     assert -told["center", "bias"] > (bound(4) + 4) * error["center", "bias"]
-    best_corrections = {m: measured.regions(m).iloc[0] for m in ("accuracy", "training_accuracy", "bias")}
-    assert {m: row["winner"] for m, row in best_corrections.items()} == {
+    best_corrections = {m: measured.best_corrections(m).iloc[0] for m in ("accuracy", "training_accuracy", "bias")}
+    assert {m: row["best"] for m, row in best_corrections.items()} == {
         "accuracy": "center",
         "training_accuracy": "none",
         "bias": "center",
@@ -222,8 +222,8 @@ def test_confounded_batches_look_fine_and_fail() -> None:
 def test_margins_are_paired_over_groups_of_blocks() -> None:
     """Recomputed from the replicates of each block; as independent samples, the error would be far larger."""
     measured = measure_correction(["center", "shrink"], measures=["rmse", "correlation"], batch_sizes=8, precision=None)
-    row = measured.regions("rmse").iloc[0]
-    assert (row["winner"], row["runner_up"], bool(row["clear"])) == ("shrink", "center", True)
+    row = measured.best_corrections("rmse").iloc[0]
+    assert (row["best"], row["second_best"], bool(row["clear"])) == ("shrink", "center", True)
     table = measured.table[measured.table["measure"] == "rmse"]
     assert row["margin"] == pytest.approx(table["value"].iloc[0] - table["value"].iloc[1])
     assert row["mcse"] < 0.5 * np.hypot(*table["mcse"])
@@ -231,8 +231,8 @@ def test_margins_are_paired_over_groups_of_blocks() -> None:
     without = [np.sqrt((group.sum() - group) / 15) for group in (first[:, 1], second[:, 1])]  # one of 16 equal groups
     assert row["mcse"] == pytest.approx(np.sqrt(15) * np.std(without[0] - without[1]), rel=1e-6)
     assert row["mcse_df"] == 15
-    best = measured.regions("correlation").iloc[0]
-    assert best["winner"] == "shrink"
+    best = measured.best_corrections("correlation").iloc[0]
+    assert best["best"] == "shrink"
     assert best["value"] == measured.table.query("measure == 'correlation'")["value"].max()
 
 
@@ -298,17 +298,17 @@ def test_no_winner_where_there_is_none() -> None:
     """Centering, and shrinking all the way, are the same; and at tau² = 1/n centering errs as much as doing nothing."""
     for seed in range(5):  # rounding tells the twins apart, in one run of three far beyond its own standard error
         twins = measure_correction(["center", shrink(icc=1.0)], batch_sizes=[2, 8], seed=seed, precision=0.3)
-        assert not any(twins.regions(measure)["clear"].any() for measure in MEASURES)
+        assert not any(twins.best_corrections(measure)["clear"].any() for measure in MEASURES)
     claims = 0
     for seed in range(40):
         even = measure_correction(
             ["none", "center"], measures="rmse", batch_sizes=4, effect_size=0.5, seed=seed, precision=0.2, executor=1
         )
-        claims += int(even.regions()["clear"].iloc[0])
+        claims += int(even.best_corrections()["clear"].iloc[0])
     # At 5 % a run, more than so many happen in less than one of 10^9; at 50 % half of all tests would fail.
     assert claims <= stats.binom.isf(FALSE_ALARM, 40, 0.05)
     uneven = measure_correction(["none", "center"], measures="rmse", batch_sizes=4, effect_size=1.0, precision=0.2)
-    assert uneven.regions()["clear"].all()
+    assert uneven.best_corrections()["clear"].all()
 
 
 def test_either_of_two_may_look_the_best() -> None:
@@ -327,7 +327,7 @@ def test_either_of_two_may_look_the_best() -> None:
         table = pd.DataFrame([dict.fromkeys(names, 0) | {"correction": c, "measure": "accuracy"} for c in "ab"])
         table = table.assign(value=[v.mean() for v in values], mcse=9.0, mcse_df=15.0)
         row = best_corrections(Simulation(table, samples, [SUMMARIES["mean"]] * 2), "accuracy").iloc[0]
-        assert (row["winner"], row["margin"] / row["mcse"], bool(row["clear"])) == ("b", pytest.approx(t), clear)
+        assert (row["best"], row["margin"] / row["mcse"], bool(row["clear"])) == ("b", pytest.approx(t), clear)
 
 
 def test_trends_are_followed_into_new_batches_or_left_behind() -> None:
@@ -403,7 +403,7 @@ def test_results_do_not_depend_on_the_workers() -> None:
     one = measure_correction(corrections, executor=1, **given)
     two = measure_correction(corrections, executor=2, **given)
     pd.testing.assert_frame_equal(one.table, two.table, check_exact=True)
-    pd.testing.assert_frame_equal(one.regions(), two.regions(), check_exact=True)
+    pd.testing.assert_frame_equal(one.best_corrections(), two.best_corrections(), check_exact=True)
 
 
 def test_smoothness_of_a_distinct_effect_is_none() -> None:
@@ -452,7 +452,7 @@ def test_the_plot_has_a_cell_a_condition_and_a_panel_for_each_other_one() -> Non
     )
     figure = measured.plot("accuracy")
     assert [ax.get_title() for ax in figure.axes] == ["labels nuisance", "labels signal"]
-    best_corrections = measured.regions("accuracy").set_index(["labels", "effect_size", "batch_size"])["winner"]
+    best_corrections = measured.best_corrections("accuracy").set_index(["labels", "effect_size", "batch_size"])["best"]
     for ax, labels in zip(figure.axes, ("nuisance", "signal"), strict=True):
         assert len(ax.texts) == 4
         for text in ax.texts:
@@ -466,9 +466,9 @@ def test_the_plot_has_a_cell_a_condition_and_a_panel_for_each_other_one() -> Non
 def test_bad_questions() -> None:
     measured = measure_correction("none", measures="rmse", batch_sizes=2, precision=0.2)
     with pytest.raises(ValueError, match="measure is one of rmse; got 'accuracy'"):
-        measured.regions("accuracy")
+        measured.best_corrections("accuracy")
     with pytest.raises(ValueError, match="measure two or more"):
-        measured.regions("rmse")
+        measured.best_corrections("rmse")
 
 
 def test_a_name_alone_makes_no_correction_exact() -> None:

@@ -20,7 +20,7 @@ from bnstats.sampling.populations import Population
 from bnstats.statistics.normalized import normalized
 from bnstats.studies.information.bayes_classifier import rule_for
 from bnstats.studies.information.class_given_normalized import exact_information, normal_beliefs
-from bnstats.studies.information.classes import class_index, class_shares
+from bnstats.studies.information.classes import class_index, class_probabilities
 
 FALSE_ALARM = 1e-8
 
@@ -269,7 +269,7 @@ def test_a_class_that_is_too_rare_to_have_a_share_is_named():
 
 def test_a_value_on_a_cut_belongs_to_the_class_above():
     """Of a law with atoms, too: P(x < 1) of a Bernoulli(0.1) value is 0.9."""
-    classes, share = class_shares(Population.of("bernoulli"), (1.0,))
+    classes, share = class_probabilities(Population.of("bernoulli"), (1.0,))
     assert classes.tolist() == [0, 1]
     np.testing.assert_allclose(share, [0.9, 0.1])
 

@@ -1,4 +1,4 @@
-"""The worth of keeping a label, against the share of its variance that goes with the batch.
+"""The worth of keeping a label, against the proportion of its variance between batches.
 
 False alarms: the first test is random, at 1e-6 (normal approximation, split over 8 numbers), with a fixed seed. Its
 power is asserted: the share of the population in place of that of rows, and no loss at all, are rejected.
@@ -52,8 +52,8 @@ def test_errors_with_the_label_kept_are_smaller_the_more_goes_with_the_batch():
     gain = rmse["center"] / rmse["center, label kept"]
     assert 1.2 < gain[0.16] < gain[0.64]
     assert list(rmse.columns) == ["center", "center, label kept", "none"]  # which keeps the label anyway
-    assert set(c.regions()["winner"]) == {"center, label kept"}
-    assert c.regions()["clear"].all()
+    assert set(c.best_corrections()["best"]) == {"center, label kept"}
+    assert c.best_corrections()["clear"].all()
 
 
 def test_labels_that_cannot_be_told_from_batches_leave_no_number():

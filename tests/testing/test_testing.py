@@ -95,7 +95,7 @@ def test_within_mcse_refuses_where_it_would_miss_what_is_to_be_detected():
     assert_within_mcse(0.1, 0.0, 1.0, detect=detectable)
     with pytest.raises(InsufficientPower, match=r"an mcse of 1 .* 4 times as many .* an mcse of 0\.5"):
         assert_within_mcse(0.1, 0.0, 1.0, detect=0.5 * detectable)
-    with pytest.raises(InsufficientPower, match="infinite in 1 of 2 cells"):
+    with pytest.raises(InsufficientPower, match="infinite in 1 of 2 estimates"):
         assert_within_mcse([0.1, 0.2], 0.0, [1.0, np.inf])
     with pytest.raises(AssertionError, match="not within"):  # what is wrong is wrong, whatever else could be missed
         assert_within_mcse(100.0, 0.0, 1.0, detect=1e-3)
@@ -122,7 +122,7 @@ def test_within_mcse_of_what_is_exact_allows_rounding_only():
 
 def test_within_mcse_takes_no_error_for_no_proof():
     """An event that was not seen in 20 000 replicates may have any probability up to 1e-4 and more."""
-    with pytest.raises(InsufficientPower, match=r"mcse is 0 in 1 of 2 cells .* Give exact=True"):
+    with pytest.raises(InsufficientPower, match=r"mcse is 0 in 1 of 2 estimates .* Give exact=True"):
         assert_within_mcse([0.0, 0.0], [0.0, 3e-5], 0.0)
     assert_within_mcse(0.1 + 0.2, 0.3, 0.0)
 
@@ -220,11 +220,11 @@ def test_within_mcse_names_the_worst_cells():
         assert_within_mcse(estimate, 0.0, 1.0)
     lines = str(caught.value).splitlines()
     assert "2 of 12 estimates" in lines[0]
-    assert lines[2].startswith("cell (0, 3)")
-    assert lines[3].startswith("cell (2, 1)")
+    assert lines[2].startswith("number (0, 3)")
+    assert lines[3].startswith("number (2, 1)")
     assert lines[2].split()[-1] == "-9"
     table = pd.Series([0.0, 7.0], index=["bias", "rmse"])
-    with pytest.raises(AssertionError, match="cell rmse"):
+    with pytest.raises(AssertionError, match="number rmse"):
         assert_within_mcse(table, 0.0, 1.0)
 
 

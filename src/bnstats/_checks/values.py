@@ -129,7 +129,7 @@ def store_path(name: str, value: Any) -> Path:
     return found
 
 
-def instance(name: str, value: Any, wanted: type[Any], example: str) -> Any:
+def instance(name: str, value: Any, required: type[Any], example: str) -> Any:
     """Return an object of the required class, which may be abstract.
 
     >>> instance("batching", 3, np.ndarray, "np.zeros(3)")
@@ -137,7 +137,7 @@ def instance(name: str, value: Any, wanted: type[Any], example: str) -> Any:
         ...
     ValueError: batching is an object such as np.zeros(3); got 3.
     """
-    if not isinstance(value, wanted):
+    if not isinstance(value, required):
         raise ValueError(f"{name} is an object such as {example}; got {shown(value)}.")
     return value
 

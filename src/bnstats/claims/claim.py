@@ -116,9 +116,9 @@ class Region(CheckedMethods):
     statement=word,
     source=word,
     quantity=word,
-    region=partial(instance, wanted=Region, example="bn.claims.Region.above(0.5)"),
-    interval_method=partial(instance, wanted=IntervalMethod, example="bn.claims.Proportion()"),
-    evidence=partial(instance, wanted=Evidence, example="bn.claims.Enumerated(cases)"),
+    region=partial(instance, required=Region, example="bn.claims.Region.above(0.5)"),
+    interval_method=partial(instance, required=IntervalMethod, example="bn.claims.Proportion()"),
+    evidence=partial(instance, required=Evidence, example="bn.claims.Enumerated(cases)"),
     max_replicates=partial(whole, minimum=1, maximum=2**53),
 )
 @dataclass(frozen=True)

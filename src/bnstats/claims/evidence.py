@@ -155,7 +155,7 @@ class Measures(Evidence):
         return Measures(tuple((source, factor * old) for source, old in self.terms))
 
 
-_measures = partial(instance, wanted=Measures, example="bn.claims.BatchStatistic(...).evidence")
+_measures = partial(instance, required=Measures, example="bn.claims.BatchStatistic(...).evidence")
 
 
 @dataclass(frozen=True)

@@ -26,8 +26,8 @@ ROWS = 16_000
 BOTH = ("batch", "running")
 
 
-_batching = partial(instance, wanted=RowBatching, example="bn.Shuffled()")
-_shift = partial(instance, wanted=Shift, example="bn.shifts.Noise(0.5)")
+_batching = partial(instance, required=RowBatching, example="bn.Shuffled()")
+_shift = partial(instance, required=Shift, example="bn.shifts.Noise(0.5)")
 
 
 def _shifts(name: str, given: Any) -> Any:
@@ -163,7 +163,7 @@ def score(networks: Networks, statistics: Kind, *shifts: Shift | None, metric: s
 
 
 @checked(
-    networks=partial(instance, wanted=Networks, example="bn.claims.Networks(batch_size=32)"),
+    networks=partial(instance, required=Networks, example="bn.claims.Networks(batch_size=32)"),
     statistics=lambda _, given: kind_of(given),
     shift=_shifts,
 )

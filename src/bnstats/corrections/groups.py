@@ -170,8 +170,8 @@ class Groups(HoldsArrays):
         """Return the number of a group; raise ValueError if no group has this label."""
         label = label.item() if isinstance(label, np.number) else label  # pandas has no index of short floats
         try:
-            wanted = pd.Index([label], tupleize_cols=False)
-            at = int(pd.Index(self.labels, tupleize_cols=False).get_indexer(wanted)[0])
+            sought = pd.Index([label], tupleize_cols=False)
+            at = int(pd.Index(self.labels, tupleize_cols=False).get_indexer(sought)[0])
         except TypeError:  # it cannot be hashed
             at = -1
         if at < 0:

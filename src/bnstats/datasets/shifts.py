@@ -29,12 +29,12 @@ def _of_same_rows(apply: Callable[..., Rows]) -> Callable[..., Rows]:
     """Check that there is a class for each row."""
 
     @wraps(apply)
-    def door(self: Shift, rng: Generator, x: Float32Array, y: IntArray) -> Rows:
+    def checked_call(self: Shift, rng: Generator, x: Float32Array, y: IntArray) -> Rows:
         if len(x) != len(y):
             raise ValueError(f"y contains the class of each row of x; got {len(y)} classes of {len(x)} rows.")
         return apply(self, rng, x, y)
 
-    return door
+    return checked_call
 
 
 @dataclass(frozen=True)

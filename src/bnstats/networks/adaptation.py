@@ -40,7 +40,7 @@ def _fitting(adapt: Callable[..., MeanAndVariance]) -> Callable[..., MeanAndVari
     """Check the statistics and values that `adapt` gets, one by one and against each other."""
 
     @wraps(adapt)
-    def door(self: Adaptation, mean: Any, var: Any, z: Any) -> MeanAndVariance:
+    def checked_call(self: Adaptation, mean: Any, var: Any, z: Any) -> MeanAndVariance:
         if CHECKING.done:
             return adapt(self, mean, var, z)
         mean, var, z = floats("mean", mean), floats("var", var), _values("z", z)
@@ -52,7 +52,7 @@ def _fitting(adapt: Callable[..., MeanAndVariance]) -> Callable[..., MeanAndVari
         with np.errstate(all="ignore"):  # the values of a network that has diverged
             return adapt(self, mean, var, z)
 
-    return door
+    return checked_call
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,8 @@ class Adaptation(CheckedMethods, ABC):
     """
 
     checks: ClassVar = {
-        "network": partial(instance, wanted=Network, example="bn.networks.Network.initial(...)"),
-        "source": partial(instance, wanted=Statistics, example="network.running"),
+        "network": partial(instance, required=Network, example="bn.networks.Network.initial(...)"),
+        "source": partial(instance, required=Statistics, example="network.running"),
         "x": rows_of_inputs,
         "batches": rows_of_batches,
     }

@@ -31,7 +31,7 @@ class Jet(NamedTuple):
 
 @aligned_by_label("x", "y")
 @checked(
-    network=partial(instance, wanted=Network, example="bn.networks.Network.initial(...)"),
+    network=partial(instance, required=Network, example="bn.networks.Network.initial(...)"),
     x=rows_of_inputs,
     y=classes_of_rows,
     batch_size=checked_size,

@@ -26,7 +26,7 @@ class Parameters(CheckedMethods):
     """Parameters of a network, running statistics and velocities; see `Network`."""
 
     checks: ClassVar = {
-        "recipe": partial(instance, wanted=Recipe, example="bn.networks.Recipe(hidden=(64,))"),
+        "recipe": partial(instance, required=Recipe, example="bn.networks.Recipe(hidden=(64,))"),
         "inputs": count,
         "classes": partial(whole, minimum=2, maximum=LARGEST_BATCH),
         "rng": generator,

@@ -3,7 +3,7 @@
 from .comparisons import (
     intervals as intervals,
     percent as percent,
-    regions as regions,
+    best_corrections as best_corrections,
     signed as signed,
     spoken as spoken,
     best_correction_map as best_correction_map,

@@ -104,7 +104,7 @@ def percent(increase: float) -> str:
     return f"+{100 * increase:.{0 if increase >= 0.0095 else 1}f}%"
 
 
-@checked(ax=axes, rows=table_with("winner", "clear", numbers=("value", "margin")), x=word, y=word)
+@checked(ax=axes, rows=table_with("best", "clear", numbers=("value", "margin")), x=word, y=word)
 def best_correction_map(ax: Axes, rows: pd.DataFrame, x: str, y: str, colors: Mapping[str, Any]) -> None:
     r"""Draw one field per condition: the best correction, and how much worse the second best is.
 
@@ -117,7 +117,7 @@ def best_correction_map(ax: Axes, rows: pd.DataFrame, x: str, y: str, colors: Ma
     ax : Axes
         Axes to draw on.
     rows : DataFrame
-        One row per field, with the columns named by `x` and `y`, and `winner` (name of the best correction), `value`
+        One row per field, with the columns named by `x` and `y`, and `best` (name of the best correction), `value`
         (its error), `margin` (distance to the second best, in the unit of `value`), `clear` (True if the margin exceeds
         Monte Carlo error).
     x, y : str
@@ -133,7 +133,7 @@ def best_correction_map(ax: Axes, rows: pd.DataFrame, x: str, y: str, colors: Ma
     Examples
     --------
     >>> figure, (ax,) = panels(1)
-    >>> rows = pd.DataFrame({"batch_size": [2, 8], "effect_size": 1.0, "winner": ["none", "center"], "clear": True})
+    >>> rows = pd.DataFrame({"batch_size": [2, 8], "effect_size": 1.0, "best": ["none", "center"], "clear": True})
     >>> rows = rows.assign(value=0.5, margin=0.1)
     >>> best_correction_map(ax, rows, "batch_size", "effect_size", {"none": "C0", "center": "C1"})
     >>> [text.get_text() for text in ax.texts]
@@ -141,14 +141,16 @@ def best_correction_map(ax: Axes, rows: pd.DataFrame, x: str, y: str, colors: Ma
     """
     column("x", x, rows), column("y", y, rows)
     instance("colors", colors, Mapping, "{'center': 'C0', 'none': 'C1'}")
-    colors = {name: color("each of colors", named("winner", name, colors, "none")) for name in rows["winner"].unique()}
+    colors = {
+        name: color("each of colors", named("correction", name, colors, "none")) for name in rows["best"].unique()
+    }
     across, up = sorted(rows[x].unique()), sorted(rows[y].unique())
     image = np.ones((len(up), len(across), 4))
     for _, row in rows.iterrows():
         down, right = up.index(row[y]), across.index(row[x])
-        image[down, right] = [*to_rgb(colors[row["winner"]]), 0.55 if row["clear"] else 0.2]
+        image[down, right] = [*to_rgb(colors[row["best"]]), 0.55 if row["clear"] else 0.2]
         relative = row["margin"] / abs(row["value"]) if row["value"] != 0 else np.inf
-        text = [*literal(spoken(row["winner"])).split(" ", 1), percent(relative) if row["clear"] else "≈"]
+        text = [*literal(spoken(row["best"])).split(" ", 1), percent(relative) if row["clear"] else "≈"]
         ax.text(right, down, "\n".join(text), ha="center", va="center", fontsize=6.5)
     ax.imshow(image, origin="lower", aspect="auto")
     ax.set_xticks(range(len(across)), [f"{value:g}" for value in across])
@@ -160,9 +162,9 @@ CONDITIONS = ("effect", "effect_size", "smoothness", "labels", "design")
 
 
 @shown_once
-@checked(rows=table_with(*CONDITIONS, "winner", "clear", numbers=("batch_size", "value", "margin")))
-def regions(rows: pd.DataFrame) -> Figure:
-    """Draw maps of the best correction over batch size and effect size: `Corrected.regions`.
+@checked(rows=table_with(*CONDITIONS, "best", "clear", numbers=("batch_size", "value", "margin")))
+def best_corrections(rows: pd.DataFrame) -> Figure:
+    """Draw maps of the best correction over batch size and effect size: `Corrected.best_corrections`.
 
     The vertical axis is the smoothness if it takes more values than the effect size. Each other condition has a panel.
     Conditions that are the same in all panels are not named.
@@ -171,7 +173,7 @@ def regions(rows: pd.DataFrame) -> Figure:
     ----------
     rows : DataFrame
         One row per field, with the columns `effect`, `effect_size` (standard deviations), `smoothness`, `labels`,
-        `design`, `batch_size`, `winner`, `value`, `margin` and `clear`.
+        `design`, `batch_size`, `best`, `value`, `margin` and `clear`.
 
     Returns
     -------
@@ -185,10 +187,10 @@ def regions(rows: pd.DataFrame) -> Figure:
 
     Examples
     --------
-    >>> rows = pd.DataFrame({"batch_size": [2, 8], "effect_size": 1.0, "winner": ["none", "center"], "clear": True})
+    >>> rows = pd.DataFrame({"batch_size": [2, 8], "effect_size": 1.0, "best": ["none", "center"], "clear": True})
     >>> rows = rows.assign(value=0.5, margin=0.1)
     >>> rows = rows.assign(effect="distinct", smoothness=0.0, labels="nuisance", design="balanced")
-    >>> regions(rows).axes[0].get_xlabel()
+    >>> best_corrections(rows).axes[0].get_xlabel()
     'batch size'
     """
     up = max(("effect_size", "smoothness"), key=lambda column: rows[column].nunique())
@@ -196,7 +198,7 @@ def regions(rows: pd.DataFrame) -> Figure:
     named = [c for c in others if rows[c].nunique() > 1]
     parts = [(name, part) for name, part in rows.groupby(others, sort=False)]
     with theme() as palette:
-        colors = {name: palette[i % len(palette)] for i, name in enumerate(rows["winner"].unique())}
+        colors = {name: palette[i % len(palette)] for i, name in enumerate(rows["best"].unique())}
         figure, axes = panels(len(parts))
         for ax, (name, part) in zip(axes, parts, strict=True):
             best_correction_map(ax, part, "batch_size", up, colors)

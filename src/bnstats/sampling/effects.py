@@ -261,7 +261,7 @@ class Trend(Effect):
 @checked(
     smooth=lambda _, given: Effect.of(given),
     smoothness=proportion,
-    distinct=partial(instance, wanted=Distinct, example="bn.effects.Distinct(spread=0.1)"),
+    distinct=partial(instance, required=Distinct, example="bn.effects.Distinct(spread=0.1)"),
 )
 @dataclass(frozen=True)
 class Mixture(Effect):

@@ -129,7 +129,7 @@ def shortest_interval(ordered: FloatArray, probability: float) -> float:
     return float(np.min(ordered[apart:] - ordered[:-apart]))
 
 
-def largest_share(ordered: FloatArray, length: float) -> float:
+def largest_proportion(ordered: FloatArray, length: float) -> float:
     """Return the largest proportion of the values in any interval of this length."""
     last = np.searchsorted(ordered, ordered + length, side="right")
     return float(np.max(last - np.arange(ordered.size)) / ordered.size)

@@ -70,8 +70,8 @@ class Draws:
             raise ValueError(f"{self.name} raises {raised(error)}.") from error
         array = plain_array(f"what {self.name} returns", found)
         if array.shape != (size,) or array.dtype.kind not in "biuf":
-            wanted = f"(rng, size) returns {size} real numbers" if self.takes_size else "(rng) returns real numbers"
-            raise ValueError(f"{self.name}{wanted}; got an array of shape {array.shape} and type {array.dtype}.")
+            returns = f"(rng, size) returns {size} real numbers" if self.takes_size else "(rng) returns real numbers"
+            raise ValueError(f"{self.name}{returns}; got an array of shape {array.shape} and type {array.dtype}.")
         values = array.astype(np.float64)
         if not np.isfinite(values).all():
             bad = int(np.argmax(~np.isfinite(values)))

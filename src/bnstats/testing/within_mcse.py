@@ -37,7 +37,7 @@ def assert_within_mcse(
     Parameters
     ----------
     estimate : float, array or DataFrame
-        Estimates; `estimate`, `truth` and `mcse` are broadcast to a family of cells. All arguments that are a Series
+        Estimates; `estimate`, `truth` and `mcse` are broadcast to a family of numbers. All arguments that are a Series
         are aligned by their labels. A table of this package may be given alone. Its columns value, exact, mcse, mcse_df
         and replicates are read. An mcse of 0 in a table means that the value is known exactly. Rows without a finite
         exact value or a finite mcse are left out.
@@ -47,7 +47,7 @@ def assert_within_mcse(
         Monte Carlo standard errors of the estimates; left out with a table.
     false_alarm : float
         Probability that the family fails although every estimate is normal around its true value. It is split evenly
-        over the cells (Bonferroni), so it holds for any dependence between the cells.
+        over the estimates (Bonferroni), so it holds for any dependence between them.
     replicates : int or array, optional
         Number of replicates from which mcse was estimated. The bounds are then those of Student's t. For a proportion,
         which an mcse of sqrt(p (1 - p) / replicates) shows, they are those of the binomial distribution. By default
@@ -61,7 +61,7 @@ def assert_within_mcse(
         most. If False, an mcse of 0 decides nothing where estimate and truth differ: an event may not have occurred.
     detect : float or array, optional
         Discrepancy that must be detected. The assertion does not pass if it would overlook a discrepancy of this size
-        in a single cell with a probability above `false_alarm`.
+        of a single estimate with a probability above `false_alarm`.
     scale : float or array, optional
         Size of the numbers that an estimate near 0 was computed from, such as the data's standard deviation. It sets
         the size of the rounding error. By default the size of estimate and truth.
@@ -69,8 +69,8 @@ def assert_within_mcse(
     Returns
     -------
     float, array or Series
-        Smallest discrepancy in each cell that is detected with a probability of at least 1 - `false_alarm`. It has the
-        unit and the labels of `estimate`.
+        Smallest discrepancy of each estimate that is detected with a probability of at least 1 - `false_alarm`. It has
+        the unit and the labels of `estimate`.
 
     Raises
     ------
@@ -80,7 +80,7 @@ def assert_within_mcse(
         If an mcse is infinite, if it is too large to detect `detect`, or if it is 0 without `exact` where estimate and
         truth differ.
     ValueError
-        If an estimate or truth is NaN or infinite, if an mcse is NaN or negative, or if there are no cells.
+        If an estimate or truth is NaN or infinite, if an mcse is NaN or negative, or if there are no estimates.
 
     Examples
     --------
@@ -91,8 +91,8 @@ def assert_within_mcse(
     >>> assert_within_mcse([0.503, 0.52], [0.5, 0.5], mcse=[0.001, 0.001], replicates=10_000)
     Traceback (most recent call last):
     AssertionError: not within Monte Carlo error of the truth: 1 of 2 estimates (false alarm 1e-06 in all), the worst:
-           estimate  truth   mcse     low    high   z
-    cell 1     0.52    0.5  0.001 0.51497 0.52503  20
+             estimate  truth   mcse     low    high   z
+    number 1     0.52    0.5  0.001 0.51497 0.52503  20
     Reproduce: bn.testing.assert_within_mcse(0.52, 0.5, 0.001, false_alarm=5e-07, replicates=10000)
     """
     __tracebackhide__ = True
@@ -104,15 +104,15 @@ def assert_within_mcse(
         exact = True
     value, true, error = _family(estimate, truth, mcse)
     # Without a number of replicates, mcse is taken as known.
-    count = np.full(value.shape, np.inf) if replicates is None else _per_cell("replicates", replicates, value, 2)
-    df = np.maximum(count - 1, 1) if mcse_df is None else _per_cell("mcse_df", mcse_df, value, 0)
+    count = np.full(value.shape, np.inf) if replicates is None else _per_estimate("replicates", replicates, value, 2)
+    df = np.maximum(count - 1, 1) if mcse_df is None else _per_estimate("mcse_df", mcse_df, value, 0)
     size, known_exactly = (np.broadcast_to(np.asarray(x, float), value.shape) for x in (scale, exact))
     require(bool((size >= 0).all()), "scale", scale, "the size of numbers, at least 0")
     rounding = ROUNDING * np.maximum(np.maximum(np.abs(value), np.abs(true)), size)
     unseen = (error == 0) & (known_exactly == 0) & (np.abs(value - true) > rounding)
     if unseen.any():
         raise InsufficientPower(
-            f"mcse is 0 in {np.count_nonzero(unseen)} of {error.size} cells where estimate and truth differ, although "
+            f"mcse is 0 in {np.count_nonzero(unseen)} of {error.size} estimates that differ from the truth, although "
             "events that did not occur have an error, too. Give exact=True if the estimates are known exactly, "
             "otherwise an mcse above 0, such as 3 / replicates for the proportion of an event."
         )
@@ -121,8 +121,8 @@ def assert_within_mcse(
     wrong = (true < low) | (true > high)
     if wrong.any():
         columns = {"estimate": value, "truth": true, "mcse": error, "low": low, "high": high}
-        cells = _cells(columns | {"replicates": count, "mcse_df": df}, estimate)
-        raise AssertionError(_discrepancy(cells[wrong.ravel()], value.size, false_alarm))
+        rows = _rows(columns | {"replicates": count, "mcse_df": df}, estimate)
+        raise AssertionError(_discrepancy(rows[wrong.ravel()], value.size, false_alarm))
     power = quantile(false_alarm, df)
     detectable = np.maximum(below, above) + rounding + power * error
     if detect is not None:
@@ -147,8 +147,8 @@ def _of_table(table: pd.DataFrame) -> tuple[Any, ...]:
     return (*(judged[name] for name in columns), judged.get("mcse_df"))
 
 
-def _per_cell(name: str, given: ArrayLike, value: FloatArray, least: float) -> FloatArray:
-    """Return one number for each cell, of at least `least`, or above 0 if that is 0."""
+def _per_estimate(name: str, given: ArrayLike, value: FloatArray, least: float) -> FloatArray:
+    """Return one number for each estimate, of at least `least`, or above 0 if that is 0."""
     __tracebackhide__ = True
     number = real_array(name, given, finite=False, minimum=0)
     allowed = number >= least if least else number > 0
@@ -177,13 +177,13 @@ def _family(
     require(value.size > 0, "estimate", estimate, "at least one number, as a test of no number always passes")
     for name, array in (("estimate", value), ("truth", true)):
         bad = array[~np.isfinite(array)]
-        require(not bad.size, name, bad[:3], f"finite; leave out cells whose {name} is unknown or infinite")
+        require(not bad.size, name, bad[:3], f"finite; leave out estimates whose {name} is unknown or infinite")
     bad = error[~(error >= 0)]
-    require(not bad.size, "mcse", bad[:3], "a standard error of at least 0; leave out cells without an mcse")
+    require(not bad.size, "mcse", bad[:3], "a standard error of at least 0; leave out estimates without an mcse")
     if np.isinf(error).any():
         raise InsufficientPower(
-            f"mcse is infinite in {np.count_nonzero(np.isinf(error))} of {error.size} cells, where no discrepancy "
-            "would be detected. Leave these cells out, or use a measure without heavy tails, such as median_abs_error."
+            f"mcse is infinite in {np.count_nonzero(np.isinf(error))} of {error.size} estimates, where no discrepancy "
+            "would be detected. Leave these out, or use a measure without heavy tails, such as median_abs_error."
         )
     return value, true, error
 
@@ -203,15 +203,15 @@ def _check_power(detect: FloatArray, detectable: FloatArray, error: FloatArray, 
         )
 
 
-def _cells(columns: dict[str, FloatArray], given: Any) -> pd.DataFrame:
-    """Return a table with one row for each cell, named by array index or by the label of the Series."""
+def _rows(columns: dict[str, FloatArray], given: Any) -> pd.DataFrame:
+    """Return a table with one row for each estimate, named by array index or by the label of the Series."""
     value = columns["estimate"]
     named = isinstance(given, pd.Series) and len(given) == value.size
     places = list(given.index) if named else list(np.ndindex(value.shape))
     names = [place[0] if not named and len(place) == 1 else place for place in places]
-    index = [f"cell {name}" if value.ndim else "" for name in names]
-    cells = pd.DataFrame({name: column.ravel() for name, column in columns.items()}, index=index)
-    return cells.assign(z=(cells["estimate"] - cells["truth"]) / cells["mcse"])
+    index = [f"number {name}" if value.ndim else "" for name in names]
+    rows = pd.DataFrame({name: column.ravel() for name, column in columns.items()}, index=index)
+    return rows.assign(z=(rows["estimate"] - rows["truth"]) / rows["mcse"])
 
 
 def _discrepancy(wrong: pd.DataFrame, size: int, false_alarm: float) -> str:

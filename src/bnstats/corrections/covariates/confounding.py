@@ -33,11 +33,11 @@ ICC, SIZES = np.linspace(0, 1, 21), np.logspace(-2, 4, 61)
 @aligned_by_label("batch", "label")
 @checked(border=proportion)
 def check_confounding(batch: ArrayLike, label: ArrayLike, *, border: float = 0.1) -> pd.DataFrame:
-    """Return the proportion of labels that goes with the batch, and what corrections would take of a difference.
+    """Return the proportion of each label's variance between batches, and what corrections would take of a difference.
 
     A difference between two labels can be estimated beside batch effects if a chain of batches links the labels.
     Neighboring batches in the chain have a label in common. A correction that does not keep the label changes the
-    difference, even so: centering multiplies it by 1 - share.
+    difference, even so: centering multiplies it by 1 - `between_batches`.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def check_confounding(batch: ArrayLike, label: ArrayLike, *, border: float = 0.1
         The label of each row, such as a class or a treatment, or several of these. Numbers are a variable, such as an
         age, if some are not whole, or if there are more than ten distinct ones. Two Series are aligned by their index.
     border : float in [0, 1]
-        Share from which on a warning is given.
+        Proportion between batches from which on a warning is given.
 
     Returns
     -------
@@ -56,7 +56,8 @@ def check_confounding(batch: ArrayLike, label: ArrayLike, *, border: float = 0.1
 
         - `covariate`: name of the column, or "label".
         - `label`: the label that is compared with all others; None for a variable.
-        - `share`: proportion of the variance of the label's indicator, or of the variable, that lies between batches.
+        - `between_batches`: proportion of the variance of the label's indicator, or of the variable, that lies between
+          batches.
         - `none`, `center`, `standardize`, `shrink`, `random_intercept`: relative change of the difference, or of
           the variable's slope, by the correction at worst; -0.36 means that 36 % is lost. With `keep=` it is 0.
         - `combat`, `quantile_normalize`, `shrink_scale`: NaN, as it depends on other features, or is not known.
@@ -71,8 +72,8 @@ def check_confounding(batch: ArrayLike, label: ArrayLike, *, border: float = 0.1
     Warns
     -----
     UserWarning
-        If a batch holds one label only: correcting for the batch moves its rows toward rows of other labels. If a share
-        is `border` or more.
+        If a batch holds one label only: correcting for the batch moves its rows toward rows of other labels. If a
+        proportion is `border` or more.
 
     Notes
     -----
@@ -85,9 +86,9 @@ def check_confounding(batch: ArrayLike, label: ArrayLike, *, border: float = 0.1
 
     >>> site, sick = ["a"] * 10 + ["b"] * 10, ["yes"] * 2 + ["no"] * 8 + ["yes"] * 8 + ["no"] * 2
     >>> found = check_confounding(site, sick, border=0.5)
-    >>> found[["label", "share", "none", "center", "shrink"]].round(2)
-      label  share  none  center  shrink
-    0   yes   0.36   0.0   -0.36   -0.36
+    >>> found[["label", "between_batches", "none", "center", "shrink"]].round(2)
+      label  between_batches  none  center  shrink
+    0   yes             0.36   0.0   -0.36   -0.36
     >>> check_confounding(["b1", "b1", "b2", "b2"], ["pass", "pass", "fail", "fail"])
     Traceback (most recent call last):
     ValueError: batch 'b1' holds only label 'pass', which no other batch holds: ...
@@ -105,13 +106,14 @@ def check_confounding(batch: ArrayLike, label: ArrayLike, *, border: float = 0.1
     parts = [_Part.of(name, column) for name, column in table.items()]
     said = [_linked(rows, batches, part.codes, part.labels) for part in parts if part.codes is not None]
     found = pd.concat([part.frame(batch) for part in parts], ignore_index=True)
-    high = found[found["share"] >= border]
+    high = found[found["between_batches"] >= border]
     if len(high):
-        name, label, share = high.nlargest(1, "share")[["covariate", "label", "share"]].to_numpy()[0]
+        columns = ["covariate", "label", "between_batches"]
+        name, label, proportion = high.nlargest(1, "between_batches")[columns].to_numpy()[0]
         what = str(name) if label is None else f"{name} {shown(label)}"
         said.append(
-            f"{100 * share:.0f} % of the variance of {what} goes with the batch, so that centering takes as much of "
-            "its differences: keep it, as in correction(x, batch, keep=...)"
+            f"{100 * proportion:.0f} % of the variance of {what} lies between batches, so that centering takes as "
+            "much of its differences: keep it, as in correction(x, batch, keep=...)"
         )
     if any(said):
         notify("; ".join(filter(None, said)) + ".")
@@ -147,13 +149,13 @@ class _Part:
         groups = Groups.of(self.columns, batch, "batch")
         total = ((self.columns - groups.level) ** 2).sum(axis=0)
         left = np.divide(groups.m2, total, out=np.zeros_like(groups.m2), where=total > 0)
-        share = np.where(total > 0, 1 - left.sum(axis=0), 0.0)
-        if self.codes is None and share[0] > 1 - 1e-8:
+        between = np.where(total > 0, 1 - left.sum(axis=0), 0.0)
+        if self.codes is None and between[0] > 1 - 1e-8:
             raise ValueError(
                 f"{self.name} is the same in all rows of a batch, so correcting for the batch would remove all that "
                 "goes with it; spread its values over the batches, or do not correct for the batch."
             )
-        named = {"covariate": self.name, "label": pd.Series(self.shown, dtype=object), "share": share}
+        named = {"covariate": self.name, "label": pd.Series(self.shown, dtype=object), "between_batches": between}
         return pd.DataFrame(
             named | {n: _worst(c, groups, total, left) for n, c in CORRECTIONS.items() if c.along == "batch"}
         )

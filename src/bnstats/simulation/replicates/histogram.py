@@ -37,7 +37,7 @@ COARSE, ROUNDED = 2.0**-12, 2.0**-42
 # counts as part of the density.
 VALUES_SEARCHED = 1024
 TABLE = 4 * VALUES_SEARCHED
-SMALLEST_ATOM_SHARE = 1 / 512
+SMALLEST_ATOM_PROPORTION = 1 / 512
 # An identity has 48 bits, so no identity equals NO_IDENTITY. A product with SCATTER, odd and without a pattern, spreads
 # neighboring identities over the table.
 NO_IDENTITY, SCATTER = 2**63 - 1, 0x9E3779B97F4A7C15 - 2**64
@@ -55,7 +55,7 @@ def atoms_of(values: FloatArray) -> tuple[FloatArray, FloatArray]:
     (array([-0.5,  0.1,  0.5]), array([2., 2., 2.]))
     """
     _, first, count = np.unique(identity_of(values), return_index=True, return_counts=True)
-    often = count >= max(2, SMALLEST_ATOM_SHARE * values.size)
+    often = count >= max(2, SMALLEST_ATOM_PROPORTION * values.size)
     order = np.argsort(values[first[often]])
     atoms, counts = values[first[often]][order], count[often][order].astype(np.float64)
     apart = _apart(values, atoms)

@@ -23,27 +23,27 @@ ROUNDING = 1e-12
 """Relative differences below this are rounding errors."""
 
 
-def _df_of_mean(e: Replicates) -> float:
-    return of_mean(e.n, e.skewness, e.kurtosis)
+def _df_of_mean(r: Replicates) -> float:
+    return of_mean(r.n, r.skewness, r.kurtosis)
 
 
-def _of_evidence(name: str, given: Any) -> Any:
+def _of_replicates(name: str, given: Any) -> Any:
     return function(name, given, "f(replicates), which returns a number")
 
 
 @describe_parameters(replicates="Replicates\nMoments and quantiles of the replicates.")
 @checked(
     name=word,
-    value=_of_evidence,
-    mcse=_of_evidence,
+    value=_of_replicates,
+    mcse=_of_replicates,
     order=interval("[0, inf)"),
-    scale=optional(_of_evidence),
+    scale=optional(_of_replicates),
     histogram=flag,
-    at_gap=optional(_of_evidence),
+    at_gap=optional(_of_replicates),
     of_events=flag,
     of_model_se=flag,
-    gradient=optional(_of_evidence),
-    df=optional(_of_evidence),
+    gradient=optional(_of_replicates),
+    df=optional(_of_replicates),
 )
 @dataclass(frozen=True)
 class Summary:
@@ -78,9 +78,9 @@ class Summary:
     --------
     The proportion of events has the variance p (1 - p) / n:
 
-    >>> share = Summary("share", lambda e: e.mean, lambda e: (e.central(2) / e.n) ** 0.5, order=2)
-    >>> share.name
-    'share'
+    >>> proportion = Summary("proportion", lambda r: r.mean, lambda r: (r.central(2) / r.n) ** 0.5, order=2)
+    >>> proportion.name
+    'proportion'
     """
 
     name: str
@@ -186,10 +186,10 @@ class Summary:
         """
         replicates = sample.left_out if groups is None else sample.without_each_of(groups)
         if sample.controlled and self.gradient is not None:
-            controlled = [e.controlled[0] for e in replicates if e.controlled]
+            controlled = [r.controlled[0] for r in replicates if r.controlled]
             replicates = controlled if len(controlled) == len(replicates) else replicates
         with np.errstate(all="ignore"):
-            return np.array([self._of("value", e) if e.n > 0 else math.nan for e in replicates])
+            return np.array([self._of("value", r) if r.n > 0 else math.nan for r in replicates])
 
 
 def df_beside(mcse: float, summary: Summary, replicates: Replicates) -> float:

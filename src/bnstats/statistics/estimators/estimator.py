@@ -43,7 +43,7 @@ def _target(name: str, given: Any) -> Any:
     averages=optional(interval("[0, inf)")),
     of_moments=optional(_function),
     eps=optional(interval("[0, inf)")),
-    theory=optional(partial(instance, wanted=Theory, example="bn.theory.Theory(...)")),
+    theory=optional(partial(instance, required=Theory, example="bn.theory.Theory(...)")),
 )
 @dataclass(frozen=True)
 class Estimator(CheckedMethods):

@@ -70,7 +70,7 @@ def measure_correction(
     design : {"balanced", "confounded"}, number in [0, 1), or several
         If confounded, signals are higher by 0.67 standard deviations in the half of the batches with the higher
         effects, and lower by as much in the other half: 3 in 4 labels are 1, and 1 in 4. New batches are balanced.
-        A number is the share of the label's variance that goes with the batch. Labels are then drawn, each batch of the
+        A number is the proportion of the label's variance between batches. Labels are then drawn, each batch of the
         half with the higher effects has more of label 1, and the signal of label 1 is higher by sigma: 0.36 means 80 %
         and 20 %.
     keep : bool or both
@@ -109,7 +109,7 @@ def measure_correction(
         - `effect_size`: standard deviation of the effects over that of the rows within a batch, without unit.
         - `smoothness`: proportion of the effect's variance that is continuous in time.
         - `batch_size`: number of rows in a batch.
-        - `labels`, `design`: role of the effect, "nuisance" or "signal"; "balanced", "confounded" or a share.
+        - `labels`, `design`: role of the effect, "nuisance" or "signal"; "balanced", "confounded" or a number.
         - `correction`: name of the correction.
         - `measure`: name of the measure, as in `measures`.
         - `value`: estimate of the measure; rmse and bias in units of sigma, correlation without unit, accuracies as
@@ -140,10 +140,10 @@ def measure_correction(
     >>> c = measure_correction(["none", "center"], batch_sizes=[4], measures=["rmse"])
     >>> c.table["exact"].round(3).tolist()
     [0.975, 0.487]
-    >>> c.regions()[["winner", "runner_up", "clear"]].values.tolist()
+    >>> c.best_corrections()[["best", "second_best", "clear"]].values.tolist()
     [['center', 'none', True]]
 
-    Of a difference of 1 between labels, centering loses the share of their variance that goes with the batch:
+    Of a difference of 1 between labels, centering loses the proportion of their variance between batches:
 
     >>> c = measure_correction("center", design=0.36, keep=[False, True], batch_sizes=32, measures=["bias"])
     >>> c.table[["correction", "value"]].round(1).values.tolist()
@@ -172,7 +172,7 @@ def measure_correction(
 
 
 def _design(name: str, value: Any) -> str | float:
-    """Return a design: a known word, or the share of the label's variance that goes with the batch.
+    """Return a design: a known word, or the proportion of the label's variance between batches.
 
     >>> _design("design", "balanced"), _design("design", 0.36)
     ('balanced', 0.36)

@@ -70,25 +70,25 @@ class Corrected(Result):
         """Yield the best correction in each condition, the second best, and the measure without correction."""
         plain = self.table[(self.table["correction"] == "none") & (self.table["measure"] == measure)]
         without = dict(zip(plain[list(CONDITIONS)].itertuples(index=False, name=None), plain["value"], strict=True))
-        for row in self.regions(measure).to_dict("records"):
+        for row in self.best_corrections(measure).to_dict("records"):
             where = "".join(f", {described(row, [name])}" for name in names)
             margin = with_error(row["margin"], row["mcse"])
-            second = f"{row['runner_up']} is worse by {margin}" + ("" if row["clear"] else ", within the error")
+            second = f"{row['second_best']} is worse by {margin}" + ("" if row["clear"] else ", within the error")
             condition = tuple(row[name] for name in CONDITIONS)
-            known = condition in without and "none" not in (row["winner"], row["runner_up"])
+            known = condition in without and "none" not in (row["best"], row["second_best"])
             said = f"; {without[condition]:.3g} without correction" if known else ""
-            yield f"{measure}{where}: {row['winner']} is best, {row['value']:.4g}; {second}{said}."
+            yield f"{measure}{where}: {row['best']} is best, {row['value']:.4g}; {second}{said}."
 
     def _counts(self, measure: str, _: list[str]) -> Iterator[str]:
         """Yield in how many conditions each correction is the best."""
-        best = self.regions(measure)
-        counts = [f"{name} in {count}" for name, count in best["winner"].value_counts().items()]
+        best = self.best_corrections(measure)
+        counts = [f"{name} in {count}" for name, count in best["best"].value_counts().items()]
         yield (
             f"{measure}: best of {len(best)} conditions is {', '.join(counts)}; beyond Monte Carlo error in "
-            f"{best['clear'].sum()}. regions({measure!r}) has each."
+            f"{best['clear'].sum()}. best_corrections({measure!r}) has each."
         )
 
-    def regions(self, measure: str = "rmse") -> pd.DataFrame:
+    def best_corrections(self, measure: str = "rmse") -> pd.DataFrame:
         """Return the best correction of each condition, and its margin to the second best.
 
         The margin is a paired difference, as all corrections see the same rows. Its Monte Carlo standard error is
@@ -105,7 +105,7 @@ class Corrected(Result):
             One row per condition:
 
             - `effect`, `effect_size`, `smoothness`, `batch_size`, `labels`, `design`: condition, as in `table`.
-            - `winner`, `runner_up`: names of the best and the second best correction.
+            - `best`, `second_best`: names of the best and the second best correction.
             - `value`: value of the measure for the best correction, in its unit.
             - `margin`: difference of the values of the two corrections, in the unit of the measure.
             - `mcse`, `mcse_df`: Monte Carlo standard error of `margin`, in its unit, and its degrees of freedom.
@@ -126,20 +126,20 @@ class Corrected(Result):
         Parameters
         ----------
         measure : str
-            The measure that is compared, as in `regions`.
+            The measure that is compared, as in `best_corrections`.
 
         Returns
         -------
         Figure
             A panel for each combination of the other conditions.
         """
-        from bnstats.plots.comparisons import regions
+        from bnstats.plots.comparisons import best_corrections
 
-        return regions(self.regions(measure))
+        return best_corrections(self.best_corrections(measure))
 
 
 def best_corrections(simulation: Simulation, measure: str) -> pd.DataFrame:
-    """Return the best and second best correction of each condition, see `Corrected.regions`."""
+    """Return the best and second best correction of each condition, see `Corrected.best_corrections`."""
     rows = simulation.table[simulation.table["measure"] == measure]
     conditions = rows.groupby(list(CONDITIONS), sort=False)
     corrections = rows["correction"].nunique()
@@ -152,8 +152,8 @@ def best_corrections(simulation: Simulation, measure: str) -> pd.DataFrame:
         loss = pd.Series(_loss(part["value"].to_numpy(float), measure), part.index)
         best, *rest = loss.sort_values(kind="stable").index
         margins = [_margin(simulation, best, other, measure) for other in rest]
-        value = {"winner": part.loc[best, "correction"], "value": part.loc[best, "value"]}
-        value |= {"runner_up": part.loc[rest[0], "correction"], "margin": loss[rest[0]] - loss[best]}
+        value = {"best": part.loc[best, "correction"], "value": part.loc[best, "value"]}
+        value |= {"second_best": part.loc[rest[0], "correction"], "margin": loss[rest[0]] - loss[best]}
         clear = all(
             loss[i] - loss[best] > max(error.margin(level), ROUNDING) for i, error in zip(rest, margins, strict=True)
         )

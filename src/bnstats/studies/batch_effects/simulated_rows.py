@@ -87,9 +87,9 @@ def _with_effect(shift: FloatArray) -> FloatArray:
     return CONFOUNDED * np.where(rank >= shift.shape[1] / 2, 1.0, -1.0)[:, :, None]
 
 
-def _labels(rng: Generator, shift: FloatArray, batches: int, share: float) -> NDArray[np.bool_]:
-    """Return labels of which half are True; `share` of their variance goes with the first `batches` batches."""
+def _labels(rng: Generator, shift: FloatArray, batches: int, between: float) -> NDArray[np.bool_]:
+    """Return labels, half of them True; `between` is the proportion of variance between the first `batches` batches."""
     chance = np.full((len(shift), shift.shape[2], 1), 0.5)
     rank = shift[:, :, :batches].mean(axis=(1, 3)).argsort(axis=1).argsort(axis=1)
-    chance[:, :batches, 0] += np.sqrt(share) * np.where(rank >= batches / 2, 0.5, -0.5)
+    chance[:, :batches, 0] += np.sqrt(between) * np.where(rank >= batches / 2, 0.5, -0.5)
     return np.asarray(rng.uniform(size=(len(shift), *shift.shape[2:])) < chance).reshape(len(shift), -1)

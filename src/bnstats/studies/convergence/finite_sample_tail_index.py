@@ -7,7 +7,7 @@ from scipy import stats
 
 from bnstats.sampling.batching import Batching
 from bnstats.sampling.populations import Population
-from bnstats.sampling.tails import largest_share, shortest_interval
+from bnstats.sampling.tails import largest_proportion, shortest_interval
 from bnstats.statistics.estimators import Estimator
 from bnstats.statistics.outlier_sensitivity import crowding_power, outlier_powers
 
@@ -56,7 +56,7 @@ def _crowding(source: Population, batching: Batching, eps: float, n: int, replic
     if np.isnan(equal) or np.isnan(draws):  # nothing is known of a user's rule
         return 1.0
     if eps > 0:
-        crowded = largest_share(source.ordered, 2 * np.sqrt(eps)) ** draws
+        crowded = largest_proportion(source.ordered, 2 * np.sqrt(eps)) ** draws
         chance = max(equal, crowded, float(stats.chi2.cdf(n * eps / source.var, n - 1)))
         # Harmless if the mean square that it adds is small beside the MCSE of the mean square of 1 / sqrt(variance).
         harmless = chance / eps < 0.1 / np.sqrt(replicates) / (2 * n * source.var)

@@ -14,7 +14,7 @@ from bnstats.sampling.populations import Population
 from bnstats.simulation.identity import digest, stream
 from bnstats.statistics.normalized import normalized
 from bnstats.studies.information.class_given_normalized import normal_beliefs, standard_cuts
-from bnstats.studies.information.classes import Labels, class_index, class_shares, classify
+from bnstats.studies.information.classes import Labels, class_index, class_probabilities, classify
 
 # Number of draws that a rule is learned from, and of its equally likely intervals of z.
 DRAWS_LEARNED_FROM = 2**21
@@ -72,7 +72,7 @@ def rule_for(population: Population, labels: Labels, batch_size: int, seed: int)
 
 @lru_cache(maxsize=64)
 def _learned(population: Population, labels: Labels, batch_size: int, seed: int) -> BayesRule:
-    classes, prior = class_shares(population, labels)
+    classes, prior = class_probabilities(population, labels)
     if isinstance(labels, tuple) and population.family == "norm":
         z, _, belief = normal_beliefs(standard_cuts(population, labels), batch_size)
         return BayesRule((z[1:] + z[:-1]) / 2, belief, classes, prior)

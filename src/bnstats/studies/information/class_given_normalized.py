@@ -15,7 +15,7 @@ from bnstats._checks.numbers import number
 from bnstats.sampling.populations import Population, population_of
 from bnstats.statistics.normalized import normalized_value_occurs
 from bnstats.statistics.theory import batch_size_of_theory
-from bnstats.studies.information.classes import checked_cuts, class_shares, cuts_of, entropy_bits
+from bnstats.studies.information.classes import checked_cuts, class_probabilities, cuts_of, entropy_bits
 
 # Number of intervals of z, so fine that accuracy and bits differ from the continuous rule by less than 1e-5 up to
 # batches of 2^16.
@@ -85,7 +85,8 @@ def exact_information(population: Any, cuts: Sequence[float], batch_size: int) -
         return np.nan, np.nan
     _, weight, belief = normal_beliefs(standard_cuts(population, cuts), batch_size)
     entropy = special.entr(belief).sum(axis=1) / np.log(2)
-    return float(weight @ belief.max(axis=1)), entropy_bits(class_shares(population, cuts)[1]) - float(weight @ entropy)
+    _, prior = class_probabilities(population, cuts)
+    return float(weight @ belief.max(axis=1)), entropy_bits(prior) - float(weight @ entropy)
 
 
 @checked(population=population_of, cuts=cuts_of, z=number, batch_size=batch_size_of_theory)
@@ -201,5 +202,5 @@ def same_class_probability(population: Any, cuts: Sequence[float], batch_size: i
     >>> [round(same_class_probability(stats.norm(72, 10), [60, 70, 80, 90], n), 4) for n in (2, 3, 8)]
     [0.2739, 0.0852, 0.0004]
     """
-    _, chance = class_shares(Population.of(population), tuple(cuts))
+    _, chance = class_probabilities(Population.of(population), tuple(cuts))
     return float((chance**batch_size).sum())

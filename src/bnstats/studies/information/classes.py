@@ -57,7 +57,7 @@ def classify(labels: Labels, x: FloatArray) -> NDArray[np.int64]:
     return given
 
 
-def class_shares(population: Population, labels: Labels) -> tuple[NDArray[np.int64], FloatArray]:
+def class_probabilities(population: Population, labels: Labels) -> tuple[NDArray[np.int64], FloatArray]:
     """Return the classes and their probabilities (for a label function of a distribution, to about 1e-5)."""
     if population.values is None and isinstance(labels, tuple):
         below = population.law.cdf(np.nextafter(labels, -np.inf))

@@ -28,7 +28,7 @@ from bnstats.studies.information.classes import (
     Labels,
     checked_cuts,
     class_index,
-    class_shares,
+    class_probabilities,
     classify,
     entropy_bits,
 )
@@ -73,7 +73,7 @@ class InformationStudy(Study):
 
     def tail_index(self, condition: Condition, key: Any, replicates: int) -> float:
         """Return the tail index of bits: a rare class has many bits, and correct guesses of it are rare, too."""
-        chance = class_shares(self.population, self.labels)[1]
+        chance = class_probabilities(self.population, self.labels)[1]
         chance = chance[chance > 0]
         return visible_order(np.abs(np.log2(chance)), chance, replicates) if key == "bits" else np.inf
 
@@ -186,7 +186,7 @@ def measure_information(
     """
     population = checked_population(population)
     labels = labels if callable(labels) else checked_cuts(labels)
-    _, prior = class_shares(population, labels)
+    _, prior = class_probabilities(population, labels)
     if np.count_nonzero(prior) < 2:
         raise ValueError(f"labels give one class only on population {population.name}; give labels of two or more.")
     study = InformationStudy(
