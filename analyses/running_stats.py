@@ -16,7 +16,7 @@ from analyses.layout import beside
 from bnstats.datasets.loaders import hidden_preactivations
 from bnstats.plots.elements import MARKERS, log_errors, series, theme
 from bnstats.plots.elements import SMALL as SMALLEST
-from bnstats.statistics.conventions import Convention
+from bnstats.statistics.running_conventions import Convention
 from bnstats.studies.running_stats.measure import measure_running
 
 UNIT = "hidden unit 2"

@@ -48,7 +48,7 @@ from .simulation.storage.merge import merge_stores as merge_stores
 from .simulation.study import Study as Study
 from .simulation.summaries.required_replicates import required_replicates as required_replicates
 from .simulation.summaries.summarize import summarize as summarize
-from .statistics.conventions import CONVENTIONS as CONVENTIONS, Convention as Convention
+from .statistics.running_conventions import CONVENTIONS as CONVENTIONS, Convention as Convention
 from .statistics.estimators import ESTIMATORS as ESTIMATORS, Estimator as Estimator
 from .statistics.moments import Moments as Moments
 from .statistics.running import RunningStats as RunningStats

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from bnstats.audit.core.protocol import Layer, Statistics
-from bnstats.statistics.conventions import CONVENTIONS
 from bnstats.statistics.moments import Moments
+from bnstats.statistics.running_conventions import CONVENTIONS
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 

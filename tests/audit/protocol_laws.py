@@ -17,7 +17,7 @@ from bnstats.audit.core.array_model import as_numpy
 from bnstats.audit.core.kinds import population
 from bnstats.audit.core.protocol import Framework, Model, Statistics
 from bnstats.audit.core.random_state import random_state
-from bnstats.statistics.conventions import CONVENTIONS
+from bnstats.statistics.running_conventions import CONVENTIONS
 
 CLOSE = {"rtol": 2e-5, "atol": 2e-5}
 

@@ -29,7 +29,7 @@ from bnstats.corrections import CORRECTIONS, correction_of
 from bnstats.corrections.groups import Groups
 from bnstats.corrections.shrinkage import anova_icc
 from bnstats.corrections.smoothing_spline import smoothing_spline
-from bnstats.statistics.conventions import Convention
+from bnstats.statistics.running_conventions import Convention
 from bnstats.testing import assert_within_mcse
 
 REFERENCE = json.loads(Path(__file__).parents[1].joinpath("data", "combat_reference.json").read_text())

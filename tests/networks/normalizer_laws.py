@@ -20,7 +20,7 @@ from bnstats.networks.normalizers.gradient_check import check_gradient
 from bnstats.networks.recalibration import averaged, population, precise
 from bnstats.networks.recipe import Recipe
 from bnstats.normalizers import Normalizer
-from bnstats.statistics.conventions import Convention
+from bnstats.statistics.running_conventions import Convention
 
 ROWS, UNITS, EPS = 16, 32, 1e-3
 LATE = 10_000  # by then every schedule is through

@@ -23,8 +23,8 @@ from bnstats.networks.layer_statistics import Statistics
 from bnstats.networks.network import Network
 from bnstats.networks.recipe import Recipe
 from bnstats.normalizers import RMS, Batch, BatchThenGroup, Frozen, Ghost, Group, NoNorm, Normalizer, Renorm
-from bnstats.statistics.conventions import Convention
 from bnstats.statistics.running import RunningStats
+from bnstats.statistics.running_conventions import Convention
 
 DATA = Path(__file__).parents[1] / "data"
 REFERENCE = np.load(DATA / "network_reference.npz")

@@ -18,7 +18,7 @@ from bnstats.networks.network import Network
 from bnstats.networks.recalibration import RECALIBRATIONS, averaged, population, precise
 from bnstats.networks.recipe import Recipe
 from bnstats.normalizers import Batch, BatchThenGroup, Ghost, Group, Layer, NoNorm, Normalizer
-from bnstats.statistics.conventions import Convention
+from bnstats.statistics.running_conventions import Convention
 
 DATA = Gaussians(classes=4, inputs=8, rows=240, test_rows=60)
 SPLIT = DATA.split(np.random.default_rng(0))

@@ -9,7 +9,7 @@ from scipy import stats
 
 import bnstats as bn
 from bnstats.planner.advise import Advice, advise
-from bnstats.statistics.conventions import Convention
+from bnstats.statistics.running_conventions import Convention
 
 GROWTH = "growth of squared gradients per linear layer, wide limit"
 

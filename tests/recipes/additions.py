@@ -276,7 +276,7 @@ class Inversion(Shift):
     Addition(
         "A summary",
         "mean_square",
-        "simulation/summaries/of_moments.py",
+        "simulation/summaries/mcse_of_moments.py",
         """def _mean_square(e: Evidence) -> float:
     return e.central(2) + e.mean**2
 

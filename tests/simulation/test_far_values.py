@@ -28,7 +28,7 @@ from bnstats.simulation.replicates.nested_bins import (
     named,
     widths,
 )
-from bnstats.simulation.summaries.of_quantiles import quantile
+from bnstats.simulation.summaries.mcse_of_quantiles import quantile
 
 LAWS = {
     "normal": lambda rng, n: rng.normal(size=n),

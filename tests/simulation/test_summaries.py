@@ -20,7 +20,7 @@ import bnstats as bn
 from bnstats.simulation.replicates.accumulator import Accumulator
 from bnstats.simulation.replicates.sample import Sample
 from bnstats.simulation.replicates.tally import Tally
-from bnstats.simulation.summaries.of_quantiles import quantile
+from bnstats.simulation.summaries.mcse_of_quantiles import quantile
 from bnstats.simulation.summaries.registry import SUMMARIES, summary_of
 
 SETS, REPLICATES = 400, 2000

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import bnstats as bn
-from bnstats.simulation.summaries.of_quantiles import quantile
+from bnstats.simulation.summaries.mcse_of_quantiles import quantile
 
 SIZE, TRUE = 10, 5.0
 

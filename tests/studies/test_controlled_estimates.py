@@ -18,7 +18,7 @@ from scipy import stats
 import bnstats as bn
 from bnstats.statistics import theory
 from bnstats.statistics.moments import Moments
-from bnstats.studies.convergence.control_variates import ORDERS, control_variates, names
+from bnstats.studies.convergence.errors_of_moments import ORDERS, control_variates, names
 from bnstats.studies.convergence.study import ConvergenceKey, ConvergenceStudy
 
 SEEDS = 200

@@ -18,8 +18,8 @@ from scipy import integrate, stats
 import bnstats as bn
 from bnstats.sampling.populations import Population
 from bnstats.statistics.normalized import normalized
-from bnstats.studies.information.bayes_classifier import rule_for
-from bnstats.studies.information.class_given_normalized import exact_information, normal_beliefs
+from bnstats.studies.information.bayes_classifier import exact_information, rule_for
+from bnstats.studies.information.class_given_normalized import normal_beliefs
 from bnstats.studies.information.classes import class_index, class_probabilities
 
 FALSE_ALARM = 1e-8

@@ -22,9 +22,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import bnstats as bn
-from bnstats.statistics.conventions import CONVENTIONS, Convention, smooth
 from bnstats.statistics.estimator_theory import variance_of_variance
 from bnstats.statistics.running import RunningStats
+from bnstats.statistics.running_conventions import CONVENTIONS, Convention, smooth
 from bnstats.statistics.running_error import running_error
 from bnstats.studies.running_stats.measure import RunningStudy, measure_running
 from bnstats.testing import assert_within_mcse

@@ -9,7 +9,7 @@ import numpy as np
 from bnstats._checks.array_types import RealArray
 from bnstats._checks.numbers import number, whole
 from bnstats.networks.adaptation import Adaptation, MeanAndVariance
-from bnstats.statistics.conventions import smooth
+from bnstats.statistics.running_conventions import smooth
 
 
 def own(z: RealArray) -> MeanAndVariance:

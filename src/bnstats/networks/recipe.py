@@ -16,7 +16,7 @@ from bnstats.networks.kernels.passes import Descent
 from bnstats.networks.normalizers.gradient_check import check_gradient
 from bnstats.networks.normalizers.normalizer import Normalizer
 from bnstats.networks.normalizers.registry import NORMALIZERS, is_builtin
-from bnstats.statistics.conventions import CONVENTIONS, Convention
+from bnstats.statistics.running_conventions import CONVENTIONS, Convention
 
 LARGEST_NETWORK = 2**28
 """Maximum number of parameters of a network; they take one gigabyte, and their velocities another one."""

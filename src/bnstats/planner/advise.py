@@ -16,8 +16,8 @@ from bnstats.planner.notes import notes
 from bnstats.planner.plan import Plan
 from bnstats.planner.quantities import GROWTH, QUANTITIES
 from bnstats.sampling.populations import Population
-from bnstats.statistics.conventions import Convention, Momentum
 from bnstats.statistics.displacement import TOLERANCE
+from bnstats.statistics.running_conventions import Convention, Momentum
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -11,9 +11,9 @@ from bnstats._checks.arguments import checked
 from bnstats._checks.numbers import sample_size
 from bnstats.sampling.populations import Population
 from bnstats.statistics import theory
-from bnstats.statistics.conventions import Convention
 from bnstats.statistics.displacement import noise_of_batch
 from bnstats.statistics.norm_borders import START_WEIGHT
+from bnstats.statistics.running_conventions import Convention
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,8 @@ from bnstats._checks.labels import column_order
 from bnstats._checks.numbers import whole
 from bnstats._checks.tables import columns_of, like
 from bnstats._checks.values import shown
-from bnstats.statistics.conventions import Convention, Momentum, smooth
 from bnstats.statistics.moments import Moments
+from bnstats.statistics.running_conventions import Convention, Momentum, smooth
 
 
 def _convention(_: str, given: Any) -> Convention:

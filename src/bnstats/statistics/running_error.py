@@ -15,8 +15,8 @@ from bnstats._checks.array_types import FloatArray
 from bnstats._checks.numbers import batch_size, count
 from bnstats._checks.values import choice, flag, optional
 from bnstats.sampling.populations import Population, population_of
-from bnstats.statistics.conventions import Convention, Momentum
 from bnstats.statistics.estimator_theory import variance_of_variance
+from bnstats.statistics.running_conventions import Convention, Momentum
 from bnstats.statistics.theory import Sampling
 
 STATISTICS = ("mean", "var")

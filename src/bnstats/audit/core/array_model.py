@@ -18,8 +18,8 @@ from bnstats.audit.core.calling import Caller
 from bnstats.audit.core.lockstep import Lockstep
 from bnstats.audit.core.protocol import Layer, Mode, Model, Statistics
 from bnstats.audit.core.trees import mapped
-from bnstats.statistics.conventions import CONVENTIONS
 from bnstats.statistics.moments import Moments
+from bnstats.statistics.running_conventions import CONVENTIONS
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from bnstats.audit.core.kinds import Kind
 from bnstats.audit.core.protocol import Framework, Model
 from bnstats.audit.core.reading import Reader, length_of
 from bnstats.audit.core.recalibration import AT_ONCE, MOST, Amount, held, made_from_finite, population
-from bnstats.statistics.conventions import CONVENTIONS
+from bnstats.statistics.running_conventions import CONVENTIONS
 
 KINDS = ("population", "precise", "averaged", "biased", "debiased")
 """Kinds of statistics that a model can be given."""

@@ -15,7 +15,7 @@ from bnstats.claims.grades import CUTS, GRADES
 from bnstats.datasets.row_batching import OneClass
 from bnstats.datasets.shifts import Offset
 from bnstats.sampling.effects import Distinct
-from bnstats.studies.information.class_given_normalized import exact_information
+from bnstats.studies.information.bayes_classifier import exact_information
 
 HIDDEN = "answer: where the batch tells of the label, normalizing removes signal"
 BEFOREHAND = "question: features were normalized beforehand"

@@ -12,7 +12,7 @@ from bnstats._checks.array_types import FloatArray
 from bnstats.claims import Claim, Measure, Measures, Moment, Region, Squared
 from bnstats.claims.builtin.shapes import all_cases
 from bnstats.sampling.populations import Population
-from bnstats.statistics.conventions import Convention, smooth
+from bnstats.statistics.running_conventions import Convention, smooth
 from bnstats.statistics.running_error import running_error
 from bnstats.studies.running_stats.study import RunningKey, RunningStudy
 

@@ -14,10 +14,10 @@ from bnstats.claims.grades import CUTS, GRADES
 from bnstats.claims.networks import score
 from bnstats.datasets.row_batching import OneClass, RowBatching, Shuffled, Sorted
 from bnstats.networks.recipe import Recipe
+from bnstats.studies.information.bayes_classifier import exact_information
 from bnstats.studies.information.class_given_normalized import (
     class_given_normalized,
     entropy_given_normalized,
-    exact_information,
     same_class_probability,
 )
 from bnstats.studies.steps.contradiction import CHANGE, WITHOUT, ContradictionKey, ContradictionStudy

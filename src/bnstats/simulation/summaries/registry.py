@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from bnstats._checks.values import named, shown
-from bnstats.simulation.summaries.of_moments import OF_MOMENTS
-from bnstats.simulation.summaries.of_quantiles import OF_QUANTILES
+from bnstats.simulation.summaries.mcse_of_moments import OF_MOMENTS
+from bnstats.simulation.summaries.mcse_of_quantiles import OF_QUANTILES
 from bnstats.simulation.summaries.summary import Summary
 
 SUMMARIES: dict[str, Summary] = {summary.name: summary for summary in (*OF_MOMENTS, *OF_QUANTILES)}

@@ -17,7 +17,7 @@ from bnstats._warnings import NotFiniteWarning, first_of, notify
 from bnstats.simulation.replicates.sample import Sample
 from bnstats.simulation.result import Simulation
 from bnstats.simulation.summaries.grouped_moments import ALL_ROWS
-from bnstats.simulation.summaries.performance import PERFORMANCE
+from bnstats.simulation.summaries.measures_of_tables import PERFORMANCE
 from bnstats.simulation.summaries.read_replicates import read
 from bnstats.simulation.summaries.registry import SUMMARIES
 from bnstats.simulation.summaries.replicate_table import NEEDS, ReplicateTable

@@ -20,7 +20,7 @@ from bnstats.statistics import theory
 from bnstats.statistics.convergence_rates import rate
 from bnstats.statistics.estimators import Estimator
 from bnstats.statistics.moments import Moments, pyramid
-from bnstats.studies.convergence.control_variates import ORDERS, control_variates, names
+from bnstats.studies.convergence.errors_of_moments import ORDERS, control_variates, names
 from bnstats.studies.convergence.finite_sample_tail_index import finite_sample_tail_index, visible_index_of_values
 
 # A replicate is a set of 2^16 draws, which fit into cache: 32768 pairs, ..., 16 batches of 4096, ...

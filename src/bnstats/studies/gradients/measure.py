@@ -20,7 +20,7 @@ from bnstats.simulation.options import RunOptions, run_options
 from bnstats.simulation.result import Result, Simulation
 from bnstats.simulation.run import run
 from bnstats.simulation.summaries.numbers_in_words import described, with_error
-from bnstats.statistics.conventions import Convention
+from bnstats.statistics.running_conventions import Convention
 from bnstats.studies.arguments import activations_of, recipes, rule_of, steps_of
 from bnstats.studies.gradients.study import ALL_LAYERS, FACTOR, LOG_FACTOR, SQUARED_NORM, GradientStudy
 

@@ -15,7 +15,7 @@ from bnstats._checks.numbers import number
 from bnstats.sampling.populations import Population, population_of
 from bnstats.statistics.normalized import normalized_value_occurs
 from bnstats.statistics.theory import batch_size_of_theory
-from bnstats.studies.information.classes import checked_cuts, class_probabilities, cuts_of, entropy_bits
+from bnstats.studies.information.classes import class_probabilities, cuts_of
 
 # Number of intervals of z, so fine that accuracy and bits differ from the continuous rule by less than 1e-5 up to
 # batches of 2^16.
@@ -53,40 +53,6 @@ def _class_chances(cuts: tuple[float, ...], n: int, z: FloatArray) -> FloatArray
 def standard_cuts(population: Population, cuts: tuple[float, ...]) -> tuple[float, ...]:
     """Return the cuts in standard deviations from the mean."""
     return tuple((c - population.mean) / population.std for c in cuts)
-
-
-def exact_information(population: Any, cuts: Sequence[float], batch_size: int) -> tuple[float, float]:
-    """Return the Bayes accuracy for the class of x given z, and the mutual information of class and z.
-
-    Parameters
-    ----------
-    population : whatever `Population.of` takes
-        Population of the raw values.
-    cuts : increasing floats
-        Bounds between classes. A value equal to a cut belongs to the class above.
-    batch_size : int
-        Values in each batch, at least 2.
-
-    Returns
-    -------
-    accuracy, bits : float
-        Proportion that the Bayes classifier names right, and information in bits; nan unless the population is normal.
-
-    Examples
-    --------
-    In a batch of two, z shows which value is larger, which predicts the sign of x with an accuracy of 3/4.
-
-    >>> accuracy, bits = exact_information("normal", [0.0], 2)
-    >>> round(accuracy, 9), round(bits, 9)
-    (0.75, 0.188721876)
-    """
-    population, cuts = Population.of(population), checked_cuts(cuts)
-    if population.family != "norm":
-        return np.nan, np.nan
-    _, weight, belief = normal_beliefs(standard_cuts(population, cuts), batch_size)
-    entropy = special.entr(belief).sum(axis=1) / np.log(2)
-    _, prior = class_probabilities(population, cuts)
-    return float(weight @ belief.max(axis=1)), entropy_bits(prior) - float(weight @ entropy)
 
 
 @checked(population=population_of, cuts=cuts_of, z=number, batch_size=batch_size_of_theory)

@@ -22,8 +22,7 @@ from bnstats.simulation.run import run
 from bnstats.simulation.study import Condition, Study
 from bnstats.simulation.summaries.numbers_in_words import percent_with_error, with_error
 from bnstats.statistics.normalized import normalized
-from bnstats.studies.information.bayes_classifier import rule_for
-from bnstats.studies.information.class_given_normalized import exact_information
+from bnstats.studies.information.bayes_classifier import exact_information, rule_for
 from bnstats.studies.information.classes import (
     Labels,
     checked_cuts,

@@ -14,7 +14,7 @@ from bnstats.datasets.shifts import Shift
 from bnstats.networks.normalizers.normalizer import Normalizer
 from bnstats.simulation.options import RunOptions, run_options
 from bnstats.simulation.run import run
-from bnstats.statistics.conventions import Convention, Momentum
+from bnstats.statistics.running_conventions import Convention, Momentum
 from bnstats.studies.arguments import recipes, rules_of
 from bnstats.studies.mismatch.evaluation import kind_of
 from bnstats.studies.mismatch.result import Mismatch

@@ -15,7 +15,7 @@ from bnstats.simulation.options import RunOptions, run_options
 from bnstats.simulation.result import Result, Simulation
 from bnstats.simulation.run import run
 from bnstats.simulation.summaries.numbers_in_words import percent_with_error, short
-from bnstats.statistics.conventions import Convention, Momentum
+from bnstats.statistics.running_conventions import Convention, Momentum
 from bnstats.statistics.running_error import check
 from bnstats.studies.running_stats.study import RunningStudy
 

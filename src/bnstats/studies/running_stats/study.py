@@ -18,7 +18,7 @@ from bnstats._compiled import compiled
 from bnstats.sampling.batching import WithoutReplacement
 from bnstats.sampling.populations import Population, of_values
 from bnstats.simulation.study import Condition, Study
-from bnstats.statistics.conventions import Convention, smooth
+from bnstats.statistics.running_conventions import Convention, smooth
 from bnstats.statistics.running_error import STATISTICS, running_error
 from bnstats.statistics.theory import Sampling
 

@@ -13,8 +13,8 @@ from bnstats.audit.core import kinds
 from bnstats.audit.core.history.rates import Use, measure_use, replaced
 from bnstats.audit.core.kinds import Kind, Seen
 from bnstats.audit.core.protocol import Layer, Model
-from bnstats.statistics.conventions import CONVENTIONS
 from bnstats.statistics.norm_borders import START_WEIGHT
+from bnstats.statistics.running_conventions import CONVENTIONS
 
 # Differences of means in standard deviations that are rounding.
 SAME = 1e-3

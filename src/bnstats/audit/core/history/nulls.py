@@ -18,8 +18,8 @@ from scipy import stats
 from bnstats._checks.array_types import FloatArray
 from bnstats.audit.core.kinds import stored_var
 from bnstats.audit.core.protocol import Statistics
-from bnstats.statistics.conventions import Convention
 from bnstats.statistics.moments import Moments
+from bnstats.statistics.running_conventions import Convention
 
 RESAMPLES = 499
 FEWEST = 5

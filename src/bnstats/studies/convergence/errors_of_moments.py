@@ -1,4 +1,4 @@
-"""Control variates of estimates: errors of a batch's mean and variance, and products of these errors."""
+"""Errors of a batch's mean and variance, and products of these errors: the control variates of estimates."""
 
 from __future__ import annotations
 
