@@ -48,14 +48,7 @@ def checked(**checks: Check) -> Callable[[T], T]:
     TypeError: half has no parameter 'size'.
     """
 
-    def decorate(thing: Any) -> Any:
-        _must_be_parameters(thing, checks, _parameters(thing))
-        if isinstance(thing, type):
-            thing.__init__ = _with_checks(thing.__init__, checks)  # type: ignore[misc]
-            return thing
-        return _with_checks(thing, checks)
-
-    return decorate
+    return _decorator(checks, lambda function: _with_checks(function, checks))
 
 
 def aligned_by_label(*rows: str) -> Callable[[T], T]:
@@ -71,12 +64,18 @@ def aligned_by_label(*rows: str) -> Callable[[T], T]:
     [(1, 4), (2, 3)]
     """
 
+    return _decorator(rows, lambda function: _with_labels(function, rows))
+
+
+def _decorator(named: Iterable[str], wrap: Callable[[Callable[..., Any]], Callable[..., Any]]) -> Callable[[T], T]:
+    """Return a decorator that wraps a function, or the constructor of a class, which has the named parameters."""
+
     def decorate(thing: Any) -> Any:
-        _must_be_parameters(thing, rows, _parameters(thing))
-        if isinstance(thing, type):
-            thing.__init__ = _with_labels(thing.__init__, rows)  # type: ignore[misc]
-            return thing
-        return _with_labels(thing, rows)
+        _must_be_parameters(thing, named, _parameters(thing))
+        if not isinstance(thing, type):
+            return wrap(thing)
+        thing.__init__ = wrap(thing.__init__)  # type: ignore[misc]
+        return thing
 
     return decorate
 

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from bnstats._checks.array_types import Float32Array, FloatArray, IntArray
 from bnstats._checks.numbers import whole
-from bnstats._checks.objects import days, durations, fix_of, numbers_in
+from bnstats._checks.objects import fix_of, numbers_in
 from bnstats._checks.tables import finite_only, is_lazy, one_column, readable, variable, without, wordy_columns
-from bnstats._checks.values import shown
+from bnstats._checks.values import require, shown
 
 MOST_CLASSES = 1_000_000
 AXES = {0: "no axes", 1: "one axis", 2: "two axes"}
@@ -122,20 +122,7 @@ def real_numbers(name: str, given: Any) -> NDArray[Any]:
             f"{name} holds real numbers; got columns of other kinds, {shown(words)}: drop them with "
             f"{without(name, given, words)}."
         )
-    raise ValueError(f"{name} holds real numbers; got {raw.dtype}: {_fix(raw, variable(name))}.")
-
-
-def _fix(raw: NDArray[Any], x: str) -> str:
-    """Return advice on values of this type where numbers are required."""
-    if raw.dtype.kind == "O":
-        return fix_of(raw, x)
-    fixes = {
-        "c": "take its real part, or its size, with .real or abs",
-        "M": days(f"pd.to_datetime({x})"),
-        "m": durations(x),
-        "U": f"give numbers, as pd.to_numeric({x}) makes of text",
-    }
-    return fixes.get(raw.dtype.kind, "give numbers")
+    raise ValueError(f"{name} holds real numbers; got {raw.dtype}: {fix_of(raw, variable(name))}.")
 
 
 def labels_of_rows(name: str, given: Any) -> NDArray[Any]:
@@ -157,8 +144,8 @@ def float_buffer(name: str, out: Any) -> FloatArray:
     ValueError: out is a contiguous, writable array of float64, as of np.empty; got array([0., 0.]).
     """
     fits = type(out) is np.ndarray and out.dtype == np.float64 and out.dtype.isnative
-    if not fits or not out.flags.c_contiguous or not out.flags.writeable:
-        raise ValueError(f"{name} is a contiguous, writable array of float64, as of np.empty; got {shown(out)}.")
+    fits = fits and out.flags.c_contiguous and out.flags.writeable
+    require(fits, name, out, "a contiguous, writable array of float64, as of np.empty")
     filled: FloatArray = out
     return filled
 
@@ -219,6 +206,5 @@ def axes_of(name: str, given: Any, of: int) -> tuple[int, ...]:
         return tuple(range(of))
     listed = given if isinstance(given, tuple) else (given,)
     axes = tuple(whole(name, axis, minimum=-of, maximum=of - 1) % of for axis in listed)
-    if not axes or len(set(axes)) < len(axes):
-        raise ValueError(f"{name} is one or more different axes of the array; got {shown(given)}.")
+    require(0 < len(axes) == len(set(axes)), name, given, "one or more different axes of the array")
     return axes

@@ -1,4 +1,4 @@
-"""Arrays of Python objects: their numbers or dates, and advice on other objects."""
+"""Arrays of Python objects: their numbers or dates, and advice on values that are no numbers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from bnstats._checks.array_types import FloatArray
 
-_DAYS = "give days, (t - t.min()) / pd.Timedelta(1, 'D') with t = "
 _DATES = ("datetime", "datetime64", "date")
 
 
@@ -54,29 +53,20 @@ def dates_in(objects: NDArray[Any]) -> NDArray[np.datetime64] | None:
     return None
 
 
-def fix_of(objects: NDArray[Any], x: str) -> str:
-    """Return advice on an argument, the variable x, that holds these objects where numbers are required."""
+def fix_of(values: NDArray[Any], x: str) -> str:
+    """Return advice on an argument, the variable x, that holds these values where numbers are required."""
     import pandas as pd
 
-    kind = pd.api.types.infer_dtype(objects.ravel(), skipna=True)
-    if kind == "period":
-        return days(f"pd.PeriodIndex({x}).to_timestamp()")
-    if kind in _DATES:
-        return days(f"pd.to_datetime({x})")
-    if kind == "timedelta":
-        return durations(x)
+    kind = pd.api.types.infer_dtype(values.ravel(), skipna=True)
+    dates = {"period": f"pd.PeriodIndex({x}).to_timestamp()", **dict.fromkeys(_DATES, f"pd.to_datetime({x})")}
+    if kind in dates:
+        return f"give days, (t - t.min()) / pd.Timedelta(1, 'D') with t = {dates[kind]}"
+    if kind in ("timedelta", "timedelta64"):
+        return f"give days, pd.to_timedelta({x}) / pd.Timedelta(1, 'D')"
     if kind == "string":
         return f"give numbers, as pd.to_numeric({x}) makes of text"
-    if any(isinstance(value, Decimal) for value in objects.flat):
+    if values.dtype.kind != "O":
+        return "take its real part, or its size, with .real or abs" if kind == "complex" else "give numbers"
+    if any(isinstance(value, Decimal) for value in values.flat):
         return f"give floats, np.asarray({x}, float)"
     return "give numbers, as many in each row"
-
-
-def days(stamps: str) -> str:
-    """Return advice to convert dates to numbers, given the code that makes pandas' dates of them."""
-    return f"{_DAYS}{stamps}"
-
-
-def durations(x: str) -> str:
-    """Return advice to convert durations to numbers."""
-    return f"give days, pd.to_timedelta({x}) / pd.Timedelta(1, 'D')"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import unicodedata
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,11 +18,8 @@ def escaped(text: str) -> str:
     """
     if text.isprintable():
         return text
-    return "".join(c if c.isprintable() or unicodedata.category(c) == "Zs" else _code(c) for c in text)
-
-
-def _code(character: str) -> str:
-    return character.encode("unicode_escape").decode()
+    spaces = {c for c in text if unicodedata.category(c) == "Zs"}
+    return "".join(c if c.isprintable() or c in spaces else c.encode("unicode_escape").decode() for c in text)
 
 
 def escaped_lines(text: str) -> str:
@@ -55,10 +52,6 @@ def printable_table(table: pd.DataFrame) -> pd.DataFrame:
     texts = {
         column: [printable(cell) if isinstance(cell, str) else cell for cell in table[column]]
         for column in table.columns
-        if not _is_number(table[column])
+        if getattr(table[column].dtype, "kind", "O") not in "fiubc"
     }
     return table.assign(**texts).rename(columns=lambda name: printable(str(name)))
-
-
-def _is_number(column: Any) -> bool:
-    return bool(getattr(column.dtype, "kind", "O") in "fiubc")

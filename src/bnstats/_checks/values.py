@@ -50,6 +50,19 @@ def shown(value: Any) -> str:
     return escaped(" ".join(text.split()))
 
 
+def require(holds: bool, name: str, value: Any, requirement: str) -> None:
+    """Raise ValueError, in one sentence, if an argument does not meet its requirement.
+
+    >>> require(False, "x", 3, "a list")
+    Traceback (most recent call last):
+        ...
+    ValueError: x is a list; got 3.
+    """
+    __tracebackhide__ = True
+    if not holds:
+        raise ValueError(f"{name} is {requirement}; got {shown(value)}.")
+
+
 def flag(name: str, value: Any) -> bool:
     """Return True or False; refuse other values, including 0 and 1.
 
@@ -58,8 +71,7 @@ def flag(name: str, value: Any) -> bool:
         ...
     ValueError: refit is True or False; got 'no'.
     """
-    if not isinstance(value, bool | np.bool_):
-        raise ValueError(f"{name} is True or False; got {shown(value)}.")
+    require(isinstance(value, bool | np.bool_), name, value, "True or False")
     return bool(value)
 
 
@@ -74,9 +86,8 @@ def generator(name: str, value: Any) -> np.random.Generator:
     if isinstance(value, np.random.Generator):
         return value
     given = scalar(value)
-    if value is not None and not (isinstance(given, Integral) and int(given) >= 0):
-        allowed = "a numpy.random.Generator, a whole number of at least 0, or None"
-        raise ValueError(f"{name} is {allowed}; got {shown(value)}.")
+    seeds = value is None or (isinstance(given, Integral) and int(given) >= 0)
+    require(seeds, name, value, "a numpy.random.Generator, a whole number of at least 0, or None")
     return np.random.default_rng(None if given is None else int(given))
 
 
@@ -102,9 +113,9 @@ def path(name: str, value: Any) -> Path:
         ...
     ValueError: store is the path of a file; got ''.
     """
-    text = os.fspath(value) if isinstance(value, str | os.PathLike) else None
-    if not isinstance(text, str) or not text or "\0" in text:
-        raise ValueError(f"{name} is the path of a file; got {shown(value)}.")
+    text = os.fspath(value) if isinstance(value, str | os.PathLike) else ""
+    text = text if isinstance(text, str) else ""
+    require(bool(text) and "\0" not in text, name, value, "the path of a file")
     return Path(text)
 
 
@@ -137,8 +148,7 @@ def instance(name: str, value: Any, required: type[Any], example: str) -> Any:
         ...
     ValueError: batching is an object such as np.zeros(3); got 3.
     """
-    if not isinstance(value, required):
-        raise ValueError(f"{name} is an object such as {example}; got {shown(value)}.")
+    require(isinstance(value, required), name, value, f"an object such as {example}")
     return value
 
 
@@ -204,8 +214,7 @@ def word(name: str, value: Any) -> str:
         ...
     ValueError: name is a string that is not empty; got 3.
     """
-    if not isinstance(value, str) or not value:
-        raise ValueError(f"{name} is a string that is not empty; got {shown(value)}.")
+    require(isinstance(value, str) and bool(value), name, value, "a string that is not empty")
     return str(value)
 
 

@@ -86,10 +86,8 @@ def _audited(made: Any, arguments: argparse.Namespace) -> dict[str, Any]:
         raise ValueError(f"{arguments.source} returned no pair (model, loader); name --data and --batch-size.")
     from bnstats.audit.array_files import loaders
 
-    torch = sys.modules["torch"] if framework_of(made).name == "torch" else None
-    training, test = loaders(
-        arguments.data, arguments.batch_size, arguments.seed, np.asarray if torch is None else torch.from_numpy
-    )
+    as_array = sys.modules["torch"].from_numpy if framework_of(made).name == "torch" else np.asarray
+    training, test = loaders(arguments.data, arguments.batch_size, arguments.seed, as_array)
     return {"model": made, "loader": training, "test": test}
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
+from uuid import uuid4
 
 
 def check_outputs(outputs: Mapping[str, Path], inputs: Iterable[Path], overwrite: bool) -> None:
@@ -82,23 +84,13 @@ def write_text(path: Path, text: str, overwrite: bool) -> None:
     if target.exists() and not target.is_file():  # a device, or a pipe
         target.write_bytes(content)
         return
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=".bnstats-")
-    temporary = Path(name)
+    temporary = target.with_name(f".bnstats-{uuid4().hex}")
     try:
-        with open(handle, "wb") as opened:
-            opened.write(content)
-        temporary.chmod(_mode(target))
-        if target.exists() and not overwrite:
-            raise FileExistsError(f"{path} was created meanwhile; it is kept")
+        temporary.write_bytes(content)
+        if target.exists():
+            if not overwrite:
+                raise FileExistsError(f"{path} was created meanwhile; it is kept")
+            shutil.copymode(target, temporary)
         os.replace(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)
-
-
-def _mode(target: Path) -> int:
-    """Return the permissions of the replaced file, or those of new files."""
-    if target.exists():
-        return target.stat().st_mode & 0o777
-    mask = os.umask(0)
-    os.umask(mask)
-    return 0o666 & ~mask

@@ -10,7 +10,7 @@ from typing import Any
 
 import bnstats as bn
 from bnstats._checks.terminal import printable
-from bnstats._checks.values import shown
+from bnstats._checks.values import require
 from bnstats.cli.declared import OUTPUT, command, option, show
 from bnstats.cli.output_file import write_text
 from bnstats.cli.replicate_file import read_replicates
@@ -60,8 +60,7 @@ def _summarize(arguments: argparse.Namespace) -> int:
 )
 def _new(arguments: argparse.Namespace) -> int:
     name, path = arguments.name, Path(f"{arguments.name}.py")
-    if not name.isidentifier() or iskeyword(name):
-        raise ValueError(f"NAME is the name of a Python file, such as my_study; got {shown(name)}.")
+    require(name.isidentifier() and not iskeyword(name), "NAME", name, "the name of a Python file, such as my_study")
     for written in (path, path.with_suffix(".csv"), path.with_suffix(".png")):  # by the study, when it runs
         if written.exists():
             raise ValueError(f"{written} exists; give another NAME.")

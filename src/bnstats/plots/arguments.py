@@ -15,7 +15,7 @@ from matplotlib.markers import MarkerStyle
 from bnstats._checks.arguments import Check
 from bnstats._checks.numbers import number, whole
 from bnstats._checks.terminal import escaped
-from bnstats._checks.values import choice, each, instance, shown
+from bnstats._checks.values import choice, each, instance, require, shown
 
 MOST_PANELS = 256
 
@@ -94,8 +94,7 @@ def color(name: str, given: Any) -> Any:
         known = is_color_like(given)
     except Exception:  # an object's own methods may raise anything
         known = False
-    if not known:
-        raise ValueError(f"{name} is a color of Matplotlib, such as 'C0'; got {shown(given)}.")
+    require(known, name, given, "a color of Matplotlib, such as 'C0'")
     return given
 
 
@@ -111,8 +110,8 @@ def column(name: str, given: Any, rows: pd.DataFrame) -> str:
 
 def as_many(name: str, given: Any, count: int) -> list[Any]:
     """Return a list of `count` items, such as one label for each row."""
-    if isinstance(given, str | Mapping) or not isinstance(given, Sequence) or len(given) != count:
-        raise ValueError(f"{name} is a list of {count}; got {shown(given)}.")
+    listed = isinstance(given, Sequence) and not isinstance(given, str | Mapping)
+    require(listed and len(given) == count, name, given, f"a list of {count}")
     return list(given)
 
 

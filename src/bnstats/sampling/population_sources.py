@@ -12,7 +12,7 @@ from scipy import stats
 from bnstats._checks.array_types import FloatArray
 from bnstats._checks.arrays import plain_array, real_numbers
 from bnstats._checks.tables import finite_only, one_column
-from bnstats._checks.values import shown
+from bnstats._checks.values import require
 from bnstats.sampling.named_laws import family, parameters
 
 # The fourth moment of a variance needs eighth powers, which are floats for numbers between these limits.
@@ -71,8 +71,7 @@ def frozen(source: Any) -> Any:
 def checked_law(source: Any) -> Any:
     """Return the frozen distribution, if it is a single one with valid parameters; else raise ValueError."""
     law = frozen(source) if isinstance(source, stats.rv_continuous | stats.rv_discrete) else source
-    if not is_law(law):
-        raise ValueError(f"law is a frozen SciPy distribution, as stats.norm(0, 1); got {shown(source)}.")
+    require(is_law(law), "law", source, "a frozen SciPy distribution, as stats.norm(0, 1)")
     try:
         shapes, _, scale = parameters(law)
         valid = bool(np.isfinite([law.ppf([0.25, 0.75]), law.dist.ppf([0.25, 0.75], *shapes)]).all())

@@ -15,7 +15,7 @@ from bnstats._checks.arguments import CheckedMethods
 from bnstats._checks.array_types import FloatArray
 from bnstats._checks.arrays import float_buffer, real_array
 from bnstats._checks.numbers import batch_size, probability
-from bnstats._checks.values import generator, named, optional, shown, word
+from bnstats._checks.values import generator, named, optional, require, word
 from bnstats.sampling.generators.samplers import Fill, array_filler, generator_by, law_filler, sampler_of
 from bnstats.sampling.law_moments import atoms_of_law, largest_atom_of_law, law_mean, law_median, law_moments
 from bnstats.sampling.named_laws import NAMED, family, parameters
@@ -325,8 +325,7 @@ class Population(CheckedMethods):
         [0.0, 0.6931]
         """
         chance = real_array("q", q)
-        if ((chance < 0) | (chance > 1)).any():
-            raise ValueError(f"q is a probability from 0 to 1; got {shown(q)}.")
+        require(bool(((chance >= 0) & (chance <= 1)).all()), "q", q, "a probability from 0 to 1")
         if self.values is not None:
             return np.asarray(np.quantile(self.values, chance, method="inverted_cdf"))
         return np.asarray(self.law.ppf(chance))

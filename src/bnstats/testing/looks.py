@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from bnstats._checks.numbers import interval
-from bnstats._checks.values import shown
 from bnstats.testing.suite import note
 
 false_alarm_rate = interval("(0, 0.5)", "a probability")
@@ -58,10 +56,3 @@ def decide(looks: Iterable[Look], again: str = "") -> None:
         if look.verdict is False:
             raise AssertionError(look.said() + again)
     raise InsufficientPower(look.said() + again)
-
-
-def require(holds: bool, name: str, value: Any, requirement: str) -> None:
-    """Raise ValueError, in one sentence, if an argument does not meet its requirement."""
-    __tracebackhide__ = True
-    if not holds:
-        raise ValueError(f"{name} is {requirement}; got {shown(value)}.")

@@ -10,7 +10,7 @@ from typing import Any
 from bnstats._checks.arguments import checked
 from bnstats._checks.numbers import batch_sizes as sizes_of_batches
 from bnstats._checks.numbers import interval, number, whole
-from bnstats._checks.values import choice
+from bnstats._checks.values import choice, require
 from bnstats.sampling.batching import IID, Batching
 from bnstats.simulation.result import Simulation
 from bnstats.statistics import theory
@@ -20,7 +20,7 @@ from bnstats.studies.convergence.measure import measure_convergence
 from bnstats.studies.convergence.rates import Slope, slope
 from bnstats.studies.convergence.study import DRAWS_PER_SET, SETS_PER_BLOCK
 from bnstats.testing.claims import CHECKS, EstimatorClaim, surplus
-from bnstats.testing.looks import MOST_DRAWS, Look, decide, require
+from bnstats.testing.looks import MOST_DRAWS, Look, decide
 
 # Fractions of max_draws after which `assert_rate` looks. Fewer draws give too few groups for the slope's interval.
 FRACTIONS_OF_DRAWS = (0.25, 1.0)

@@ -13,9 +13,9 @@ from bnstats._checks.arguments import checked
 from bnstats._checks.array_types import FloatArray
 from bnstats._checks.numbers import interval
 from bnstats._checks.user_code import answer, name_of_function
-from bnstats._checks.values import shown
+from bnstats._checks.values import require, shown
 from bnstats.simulation.precision.looks import decided, sizes_at_looks
-from bnstats.testing.looks import Look, decide, require
+from bnstats.testing.looks import Look, decide
 from bnstats.testing.own_function import CHECKS, MAX_DRAWS, Draws
 from bnstats.testing.suite import rate_of
 

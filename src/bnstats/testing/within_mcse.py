@@ -13,9 +13,10 @@ from bnstats._checks.arguments import aligned_by_label, checked
 from bnstats._checks.array_types import FloatArray
 from bnstats._checks.arrays import real_array
 from bnstats._checks.tables import like
+from bnstats._checks.values import require
 from bnstats.statistics.estimators import ROUNDING
 from bnstats.testing.error_bounds import bounds, quantile
-from bnstats.testing.looks import InsufficientPower, false_alarm_rate, require
+from bnstats.testing.looks import InsufficientPower, false_alarm_rate
 
 
 @aligned_by_label("estimate", "truth", "mcse", "replicates", "mcse_df", "exact", "detect", "scale")
