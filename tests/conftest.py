@@ -13,9 +13,13 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 # Several processes test at a time: kernels of PyTorch with a thread for each core would wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# A test takes as long as other processes let it.
+settings.register_profile("any machine", deadline=None)
+settings.load_profile("any machine")
 # The script that makes reference numbers needs the frameworks that it asks.
 collect_ignore_glob = ["data/*"]
 

@@ -143,7 +143,7 @@ FREE_OF_UNITS = [*CORRECTIONS.values(), corrections.polynomial(5), corrections.l
 
 
 @pytest.mark.parametrize("correction", FREE_OF_UNITS, ids=lambda c: c.name)
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(
     moved=st.floats(-1e6, 1e6),
     power=st.integers(-6, 6),

@@ -41,7 +41,7 @@ def rng(*seed: int) -> np.random.Generator:
     return np.random.default_rng(seed)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(counts=st.lists(st.integers(2, 23), min_size=2, max_size=6), seed=st.integers(0, 2**32))
 def test_a_split_holds_every_row_once_and_a_quarter_of_each_class_for_the_test(counts: list[int], seed: int) -> None:
     y = rng(seed).permutation(np.repeat(np.arange(len(counts)), counts))

@@ -56,7 +56,7 @@ labels = st.lists(st.integers(2, 15), min_size=2, max_size=5).flatmap(
 
 
 @pytest.mark.parametrize("name", RULES)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(steps=st.integers(1, 40), seed=st.integers(0, 2**32))
 def test_rows_are_row_numbers_that_repeat_with_the_generator(name: str, steps: int, seed: int) -> None:
     rule, before = RULES[name], Y.copy()
@@ -75,7 +75,7 @@ def test_another_generator_gives_other_batches(name: str) -> None:
     assert any((first != other).any() for other in others)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(y=labels, data=st.data(), epochs=st.integers(1, 5), seed=st.integers(0, 2**32))
 def test_a_shuffled_epoch_holds_each_row_once_but_the_last_short_batch(
     y: list[int], data: Any, epochs: int, seed: int
@@ -89,7 +89,7 @@ def test_a_shuffled_epoch_holds_each_row_once_but_the_last_short_batch(
     np.testing.assert_array_equal(longer, rows[: len(longer)])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(y=labels, data=st.data(), epochs=st.integers(1, 3))
 def test_sorted_goes_through_the_classes_in_order_and_every_row_once_an_epoch(
     y: list[int], data: Any, epochs: int
@@ -110,7 +110,7 @@ def test_sorted_rows_start_anywhere_so_that_no_class_is_left_out_of_a_test() -> 
     assert surprising(2000 * (np.arange(40) < 32), 2000, 32 / 40, conditions=40)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(y=labels, data=st.data(), seed=st.integers(0, 2**32))
 def test_one_class_a_batch_whose_rows_come_in_epochs(y: list[int], data: Any, seed: int) -> None:
     known = np.array(y)
@@ -124,7 +124,7 @@ def test_one_class_a_batch_whose_rows_come_in_epochs(y: list[int], data: Any, se
         assert np.unique(epoch).size == epoch.size
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(y=labels, data=st.data(), seed=st.integers(0, 2**32))
 def test_class_balanced_batches_hold_so_many_classes_with_so_many_rows(y: list[int], data: Any, seed: int) -> None:
     known = np.array(y)

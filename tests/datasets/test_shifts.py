@@ -37,7 +37,7 @@ def rng(*seed: int) -> np.random.Generator:
 
 
 @pytest.mark.parametrize("kind", SHIFTS)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(x=tables, severity=st.floats(0, 1), seed=st.integers(0, 2**32))
 def test_rows_stay_float32_of_their_shape_and_the_given_ones_untouched(
     kind: type[Shift], x: np.ndarray, severity: float, seed: int
@@ -54,7 +54,7 @@ def test_rows_stay_float32_of_their_shape_and_the_given_ones_untouched(
     np.testing.assert_array_equal(labels, y)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(x=tables, severity=st.floats(0, 1))
 def test_gain_offset_and_contrast_are_what_plain_numpy_makes(x: np.ndarray, severity: float) -> None:
     exact, y = x.astype(float), np.zeros(len(x), dtype=np.int64)
@@ -145,7 +145,7 @@ def test_names_say_kind_and_severity() -> None:
 
 
 @pytest.mark.parametrize("kind", SHIFTS)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(severity=st.floats(0.1, 1), seed=st.integers(0, 2**32))
 def test_classes_follow_their_rows_and_change_only_where_the_shift_says_so(
     kind: type[Shift], severity: float, seed: int

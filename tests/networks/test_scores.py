@@ -40,7 +40,7 @@ def ece_by_pandas(probabilities: np.ndarray, y: np.ndarray) -> float:
     return float((gap * by_bin["hit"]["size"]).sum() / len(frame))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     seed=st.integers(0, 2**32),
     rows=st.integers(1, 60),
@@ -90,7 +90,7 @@ def test_a_confidence_on_an_edge_belongs_to_the_bin_below() -> None:
     assert ece_by_pandas(probabilities, y) == pytest.approx(expected, abs=1e-12)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(seed=st.integers(0, 2**32), shift=st.integers(-1000, 1000))
 def test_a_constant_added_to_a_rows_logits_changes_nothing(seed: int, shift: int) -> None:
     logits, y = drawn(seed, rows=20)

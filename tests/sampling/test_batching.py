@@ -16,7 +16,7 @@ from itertools import combinations, product
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -273,7 +273,6 @@ def test_the_chance_of_equal_values_and_the_number_of_different_ones(rule: bn.Ba
     assert bn.IID().fewest_draws(4, 0.5) == bn.WithoutReplacement().fewest_draws(4, 0.5) == 4
 
 
-@settings(deadline=None)
 @given(n=st.integers(2, 300), icc=st.floats(0, 1), phi=st.floats(0, 0.999))
 def test_variances_of_the_mean_lie_between_independent_and_identical(n: int, icc: float, phi: float) -> None:
     pop = POPULATIONS["exponential"]

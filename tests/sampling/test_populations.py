@@ -15,7 +15,7 @@ from math import e, exp, gamma, inf, log, nan, pi, sqrt
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import integrate, stats
@@ -419,7 +419,6 @@ finite = st.floats(-1e6, 1e6, allow_subnormal=False)
 SHAPED = st.sampled_from(["normal", "uniform", "exponential", "lognormal", "laplace", "t5", "mixture", "rectified"])
 
 
-@settings(deadline=None)
 @given(name=SHAPED, loc=finite, scale=st.floats(1e-3, 1e3))
 def test_moments_move_with_location_and_scale(name: str, loc: float, scale: float) -> None:
     base = bn.POPULATIONS[name]
@@ -438,7 +437,6 @@ def test_moments_move_with_location_and_scale(name: str, loc: float, scale: floa
 whole = hnp.arrays(np.float64, st.integers(2, 60), elements=st.integers(-1000, 1000)).filter(lambda x: np.ptp(x) > 0)
 
 
-@settings(deadline=None)
 @given(whole, st.sampled_from([0.0, 1e8]))
 def test_moments_of_an_array_are_those_of_numpy_and_scipy(x: np.ndarray, shift: float) -> None:
     pop = bn.Population.of(x + shift)  # whole numbers: exact after the shift, so the moments are those of x
@@ -453,7 +451,6 @@ def test_moments_of_an_array_are_those_of_numpy_and_scipy(x: np.ndarray, shift: 
     assert pop.largest_atom == max(np.mean(x == v) for v in x)
 
 
-@settings(deadline=None)
 @given(whole, st.integers(2, 50))
 def test_quantiles_stand_for_the_population(x: np.ndarray, size: int) -> None:
     chance = (np.arange(size) + 0.5) / size

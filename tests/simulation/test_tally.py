@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 from scipy.interpolate import PchipInterpolator
@@ -49,13 +49,11 @@ def close(got, x, rounding=1e-12):
 
 
 @given(numbers)
-@settings(deadline=None)
 def test_a_tally_has_the_moments_of_numpy(x):
     close(Tally.of({"x": np.array(x)}, [0.0]).moments[:, 0], np.array(x))
 
 
 @given(numbers, numbers)
-@settings(deadline=None)
 def test_merging_is_tallying_the_union(x, y):
     a, b = (Tally.of({"x": np.array(part)}, [0.0]).moments[:, 0] for part in (x, y))
     close(merge_moments(a, b), np.array(x + y))
@@ -242,7 +240,6 @@ def test_infinite_huge_and_missing_replicates_do_not_stop_a_run(x):
 
 
 @given(st.integers(2, 9), st.integers(0, 2**32 - 1))
-@settings(deadline=None)
 def test_quantiles_are_interpolated_as_by_scipy(points, seed):
     rng = np.random.default_rng(seed)
     x, y = np.cumsum(rng.exponential(size=(2, points)) ** 3 + 1e-6, axis=1)
@@ -310,7 +307,6 @@ def test_differences_beyond_all_floats_are_infinite_without_a_warning():
 
 
 @given(st.integers(1, 2 * VALUES_SEARCHED), st.integers(0, 2**32 - 1), st.booleans())
-@settings(deadline=None)
 def test_repeated_values_are_found_among_the_first(size, seed, near):
     """Of whole numbers, some of which fall into the same places of the table, and of neighbors that are no atom."""
     rng = np.random.default_rng(seed)

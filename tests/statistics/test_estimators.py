@@ -11,7 +11,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import integrate, stats
@@ -176,7 +176,6 @@ def test_medians_and_quantiles_of_a_population(source: object, expected: tuple) 
 
 
 @pytest.mark.parametrize("estimator", BUILT_IN, ids=lambda e: e.name)
-@settings(deadline=None)
 @given(x=batches)
 def test_by_function_and_by_moments(estimator: bn.Estimator, x: np.ndarray) -> None:
     expected = by_rows(estimator, x)

@@ -16,7 +16,7 @@ from functools import reduce
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -54,13 +54,11 @@ def agree(one: Moments, other: Moments, scale: float = 1e3) -> None:
     np.testing.assert_allclose(one.m2, other.m2, rtol=1e-12, atol=1e-12 * scale**2)
 
 
-@settings(deadline=None)
 @given(batches, batches)
 def test_merge_is_refit(x: np.ndarray, y: np.ndarray) -> None:
     agree(Moments.of(x).merge(Moments.of(y)), Moments.of(np.concatenate([x, y])))
 
 
-@settings(deadline=None)
 @given(batches, batches, batches)
 def test_merge_is_associative_and_commutative(x: np.ndarray, y: np.ndarray, z: np.ndarray) -> None:
     a, b, c = map(Moments.of, (x, y, z))
@@ -68,7 +66,6 @@ def test_merge_is_associative_and_commutative(x: np.ndarray, y: np.ndarray, z: n
     agree(a.merge(b), b.merge(a))
 
 
-@settings(deadline=None)
 @given(batches)
 def test_nothing_merged_changes_nothing(x: np.ndarray) -> None:
     none, some = Moments(0, np.float64(0.0), np.float64(0.0)), Moments.of(x)
@@ -76,7 +73,6 @@ def test_nothing_merged_changes_nothing(x: np.ndarray) -> None:
         assert (merged.n, merged.mean, merged.m2) == (some.n, some.mean, some.m2)
 
 
-@settings(deadline=None)
 @given(batches)
 def test_one_value_at_a_time_is_refit(x: np.ndarray) -> None:
     agree(reduce(Moments.merge, map(Moments.of, x[:, None])), Moments.of(x))
@@ -133,7 +129,6 @@ def test_a_large_mean_costs_no_digits(size: int) -> None:
     assert m2 <= 8 * size * U
 
 
-@settings(deadline=None)
 @example(np.array([350.0, 654.0, -225.0] + 22 * [0.0]), 0)
 @given(hnp.arrays(np.float64, st.integers(2, 40), elements=st.integers(-1000, 1000)), st.integers(0, 14))
 def test_a_shift_by_a_power_of_ten_changes_the_mean_alone(x: np.ndarray, power: int) -> None:
@@ -145,7 +140,6 @@ def test_a_shift_by_a_power_of_ten_changes_the_mean_alone(x: np.ndarray, power: 
     assert shifted.m2 >= 0
 
 
-@settings(deadline=None)
 @given(st.floats(-1e15, 1e15), st.integers(1, 100))
 def test_equal_values_have_no_negative_variance(value: float, size: int) -> None:
     moments = Moments.of(np.full(size, value))
