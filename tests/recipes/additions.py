@@ -384,10 +384,11 @@ class Manhattan(Normalizer):
         "A cause",
         "mirrored",
         "audit/core/causes/__init__.py",
-        '''from bnstats.audit.core.causes.cause import recalibrated
+        '''from bnstats.audit.core.causes.cause import cause, recalibrated
 from bnstats.statistics.displacement import displacement
 
 
+@cause("averaged", remedy=recalibrated)
 def mirrored(case):
     """Running means that fit with the opposite sign."""
     made = case.made("population")[0]
@@ -400,12 +401,10 @@ def mirrored(case):
     return {"text": f"Running means are {off:.2g} sd off, and {turned:.2g} with the opposite sign.", "off": off}
 
 
-MIRRORED = Cause("mirrored", ("averaged",), mirrored, remedy=recalibrated)
-
 ''',
         wrong=("turned < off / 4", "turned > off / 4"),
         before="ASKED = (",
-        entry="    MIRRORED,\n",
+        entry="    mirrored,\n",
         models=(
             (
                 "audit/test_core_causes.py",

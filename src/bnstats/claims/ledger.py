@@ -19,7 +19,7 @@ from bnstats.claims.interval_methods import BY_ALGEBRA
 from bnstats.claims.registry import CLAIMS
 from bnstats.claims.sequential_test import SequentialTest
 from bnstats.simulation.options import WorkerOptions, worker_options
-from bnstats.simulation.result import NO_MARKUP
+from bnstats.simulation.page import NO_MARKUP
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from bnstats._checks import values as checks
 from bnstats._checks.arguments import checked
 from bnstats._checks.numbers import batch_size as size_of_batch
 from bnstats._checks.numbers import count
@@ -23,6 +22,7 @@ from bnstats.monitor import texts
 from bnstats.monitor.core.engine import Engine
 from bnstats.monitor.core.events import Event, start_at_end
 from bnstats.monitor.core.readings import Reader, Reading, Weight, reading_of
+from bnstats.simulation.page import page, safe, write_page
 from bnstats.statistics.norm_borders import DISPLACEMENT
 
 if TYPE_CHECKING:
@@ -32,6 +32,8 @@ COLUMNS = (
     "layer", "channels", "start_weight", "noise", "lag", "lag_z", "displacement", "n_eff", "best_momentum",
     "recalibration_rows", "dead", "frozen_since",
 )  # fmt: skip
+TITLE = "Running statistics of batch norm while a network trains"
+SHOWS = "Displacement of running statistics by layer over steps"
 VERSION = 1
 """Version of the format of `state_dict`."""
 
@@ -303,14 +305,12 @@ class BatchNormMonitor:
         >>> BatchNormMonitor().to_html(tempfile.mkdtemp() + "/monitor.html").name
         'monitor.html'
         """
-        from bnstats.monitor.page import page
 
-        target, replaces = checks.path("path", path), checks.flag("overwrite", overwrite)
-        if target.is_file() and not replaces:
-            raise ValueError(f"path {str(target)!r} exists; give another path, or overwrite=True.")
-        tables = {"Layers": self.table, "Events": self.events}
-        target.write_text(page(self.summary(), self.plot(), tables), encoding="utf-8")
-        return target
+        def made() -> str:
+            tables = {"Layers": self.table, "Events": self.events}
+            return page(TITLE, self._repr_html_(), self.plot(), SHOWS, tables, "None.")
+
+        return write_page(path, overwrite, made)
 
     def state_dict(self) -> dict[str, Any]:
         """Return what was learned, as numbers, text, lists and dictionaries, for a checkpoint.
@@ -394,6 +394,4 @@ class BatchNormMonitor:
         )
 
     def _repr_html_(self) -> str:
-        from bnstats.monitor.page import in_html
-
-        return in_html(self.summary())
+        return "".join(f"<p>{safe(line)}</p>" for line in self.summary().split("\n"))

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from bnstats._checks.numbers import whole
 from bnstats._checks.terminal import escaped, plus_minus, printable, printable_table
 from bnstats._checks.values import shown
+from bnstats.simulation.page import NO_MARKUP
 from bnstats.simulation.precision.first_block import FirstBlock
 from bnstats.simulation.precision.paired_errors import Error, error_of_difference, independent_difference
 from bnstats.simulation.replicates.failure_reasons import in_words
@@ -28,8 +29,6 @@ ROWS = 10
 """Rows of a table in a short view."""
 WIDTH = 80
 """Characters in a line of a short view."""
-NO_MARKUP = "tex2jax_ignore"
-"""CSS class that keeps notebooks from reading a name with dollar signs as a formula."""
 
 
 class Result:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from bnstats.audit.core.copier.containers import Contents
 from bnstats.audit.core.copier.copier import Copier
 from bnstats.audit.core.copier.references import Handler
 from bnstats.audit.core.random_state import random_state
@@ -37,7 +38,7 @@ class ReferenceGuard:
         self.shared: Sequence[str] = list(dict.fromkeys(copier.shared))
         self.leaves = copier.leaves
         self._changed: dict[str, None] = {}
-        self._containers = [(c.kind, c.source, c.kind.look(c.source), c.path) for c in copier.changeable]
+        self._contents = Contents((c.kind, c.source, c.path) for c in copier.changeable)
 
     @property
     def changed(self) -> Sequence[str]:
@@ -50,10 +51,8 @@ class ReferenceGuard:
 
     def close(self) -> None:
         """Put back what changed."""
-        for kind, source, held, path in self._containers:
-            if not kind.same(source, held):
-                kind.put(source, held)
-                self.note(path)
+        for path in self._contents.put_back():
+            self.note(path)
         for source, kept, path in self.leaves:
             if isinstance(source, np.ndarray) and source.tobytes() != kept.tobytes():
                 np.copyto(source, kept)

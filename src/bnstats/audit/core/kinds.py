@@ -117,6 +117,13 @@ def debiased(running: Kind, start_weight: Mapping[str, float], start: tuple[floa
     return made
 
 
+def of_training(kind: str, running: Kind, seen: Sequence[Seen], ddof: int) -> Kind:
+    """Return statistics of batches in training mode: biased, precise, or else averaged."""
+    if kind == "biased":
+        return biased(running, seen)
+    return pooled(seen) if kind == "precise" else averaged(seen, ddof)
+
+
 def biased(running: Kind, seen: Sequence[Seen]) -> Kind:
     """Return running statistics with variances divided by n / (n - 1), for n values in a batch."""
     made = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any
 
 from bnstats._checks.safe_text import raised
@@ -96,7 +97,11 @@ def _made(model: Model, batches: list[Any], kind: str | None, options: Options) 
             return kinds.debiased(case.running, case.start_left, case.convention.start)
         if kind == "population":
             return made_from_finite(lambda some: population(model, some), model, batches)
-        return made_from_finite(lambda some: _of_training(model, some, str(kind)), model, batches)
+        ddof = CONVENTIONS[model.convention].ddof
+        train = partial(kinds.observe, model, mode="train")
+        return made_from_finite(
+            lambda some: kinds.of_training(str(kind), model.get(), train(some), ddof), model, batches
+        )
     except ValueError:
         raise
     except Exception as error:  # the user's model may raise anything, as on a batch of one row
@@ -106,13 +111,3 @@ def _made(model: Model, batches: list[Any], kind: str | None, options: Options) 
 def _case(model: Model, batches: list[Any], options: Options) -> Case:
     """Return the model under audit, on so many of the batches as an audit holds."""
     return case_of(model, batches[:: -(-len(batches) // AT_ONCE)], None, None, options)[0]
-
-
-def _of_training(model: Model, batches: Sequence[Any], kind: str) -> Kind:
-    """Return statistics of batches in training mode."""
-    seen = kinds.observe(model, batches, "train")
-    if kind == "biased":
-        return kinds.biased(model.get(), seen)
-    if kind == "precise":
-        return kinds.pooled(seen)
-    return kinds.averaged(seen, CONVENTIONS[model.convention].ddof)

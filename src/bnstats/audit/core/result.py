@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from bnstats._checks import values as check
 from bnstats.audit.core.findings import VERDICTS, Estimate, Findings, Fix, Verdict
 from bnstats.audit.reports import page, plain, text
+from bnstats.simulation.page import write_page
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -136,11 +136,7 @@ class Audit(Findings):
         OSError
             If the page cannot be written.
         """
-        target, replaces = check.path("path", path), check.flag("overwrite", overwrite)
-        if target.is_file() and not replaces:
-            raise ValueError(f"path {str(target)!r} exists; give another path, or overwrite=True.")
-        target.write_text(page.page(self, self.plot()), encoding="utf-8")
-        return target
+        return write_page(path, overwrite, lambda: page.findings_page(self, self.plot()))
 
     def _repr_html_(self) -> str:
         return page.findings_in_html(self)

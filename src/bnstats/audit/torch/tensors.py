@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from bnstats.audit.core.copier.containers import Container
-from bnstats.audit.core.copier.references import Handler, References
+from bnstats.audit.core.copier.references import Changeable, Handler, References
 
 # Held by some models, and no part of them: what trains them, and what they are trained on.
 _OTHERS = (torch.utils.data.DataLoader, torch.utils.data.Dataset, torch.optim.Optimizer)
@@ -176,7 +176,6 @@ def _generator(x: Any, copier: References, path: str) -> Any:
     if x is torch.default_generator:
         return x
     new = torch.Generator(device=x.device)
-    new.set_state(x.get_state())
     copier.holds(_RANDOM, x, new, path)
     return new
 
@@ -221,7 +220,7 @@ def hold_scripted(x: Any, new: Any, copier: References, path: str) -> None:
     tensors = zip(x.state_dict(keep_vars=True).items(), new.state_dict(keep_vars=True).values(), strict=True)
     copier.leaves.extend((old, made, f"{path}.{name}") for (name, old), made in tensors)
     for (name, old), made in zip(x.named_modules(), new.modules(), strict=True):
-        copier.holds(_SCRIPTED, old, made, f"{path}.{name}" if name else path)
+        copier.changeable.append(Changeable(_SCRIPTED, old, made, f"{path}.{name}" if name else path))
 
 
 def _scripted(x: Any, copier: References, path: str) -> Any:

@@ -114,7 +114,7 @@ class WorkingCopy:
         else:
             with quiet():
                 self.module.train(training)
-            self._contents[training] = Contents(self._changeable)
+            self._contents[training] = Contents((c.kind, c.copy, c.path) for c in self._changeable)
         self._training = training
 
     def put_back(self, *, compare: bool = False) -> None:

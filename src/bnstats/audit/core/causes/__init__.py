@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
+from bnstats.audit.core.causes import history, settings, training, unused
 from bnstats.audit.core.causes.cause import Cause
-from bnstats.audit.core.causes.history import (
-    AVERAGED_WEIGHTS,
-    FROZEN,
-    MOMENTUM,
-    NEVER_UPDATED,
-    NOISY,
-    STALE,
-    START_REMAINS,
-    TWICE,
-)
-from bnstats.audit.core.causes.settings import EPS, SHIFTED
-from bnstats.audit.core.causes.training import GROUPED_BATCHES, NOISE, SEVERAL, SMALL, VARIANCE
-from bnstats.audit.core.causes.unused import BATCH_STATISTICS, NOT_FINITE
 
 ASKED = (
-    BATCH_STATISTICS, NOT_FINITE, NEVER_UPDATED, AVERAGED_WEIGHTS, FROZEN, SHIFTED, EPS, START_REMAINS,
-    SEVERAL, GROUPED_BATCHES, SMALL, VARIANCE, TWICE, MOMENTUM, NOISY, NOISE, STALE,
+    unused.batch_statistics_in_evaluation, unused.not_finite, history.never_updated, history.averaged_weights,
+    history.frozen_though_trained, settings.shifted_test_data, settings.eps, history.start_remains,
+    training.several_distributions, training.grouped_batches, training.small_batch, training.variance_convention,
+    history.updated_twice, history.momentum_of_another_framework, history.noisy_average, training.noise_in_training,
+    history.stale,
 )  # fmt: skip
 """All causes, in the order in which they are asked."""
 CAUSES: dict[str, Cause] = {cause.name: cause for cause in ASKED}

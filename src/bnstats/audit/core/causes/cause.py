@@ -11,7 +11,7 @@ from bnstats.audit.core.kinds import Kind
 
 Evidence = dict[str, Any]
 
-RECALIBRATE = "bn.recalibrate(model, loader)"
+Remedy = Callable[[Case], list[Kind]]
 
 
 @dataclass(frozen=True)
@@ -39,8 +39,15 @@ class Cause:
     steps: tuple[str, ...]
     evidence: Callable[[Case], Evidence | None]
     fix: str = ""
-    remedy: Callable[[Case], list[Kind]] | None = None
+    remedy: Remedy | None = None
     not_told_from: str = ""
+
+
+def cause(
+    steps: str, *, fix: str = "", remedy: Remedy | None = None, not_told_from: str = ""
+) -> Callable[[Callable[[Case], Evidence | None]], Cause]:
+    """Return what makes a cause of a function that finds its evidence, which has the cause's name; see `Cause`."""
+    return lambda evidence: Cause(evidence.__name__, tuple(steps.split()), evidence, fix, remedy, not_told_from)
 
 
 def recalibrated(case: Case) -> list[Kind]:

@@ -9,7 +9,7 @@ from functools import reduce
 import numpy as np
 
 from bnstats._checks.array_types import FloatArray
-from bnstats.audit.core.judging.case import Case
+from bnstats.audit.core.judging.case import Case, once
 from bnstats.audit.core.kinds import Seen, observe
 from bnstats.audit.core.trees import chunks
 from bnstats.statistics.moments import Moments
@@ -37,17 +37,13 @@ class Grouping:
     layer: str
 
 
+@once
 def grouping(case: Case) -> Grouping | None:
     """Return how much more batches vary than regrouped ones; None where rows cannot be regrouped.
 
     Every batch is cut into parts of alternating rows, and parts are dealt out anew. Moments of the parts are taken
     along the inference path, where a row's values do not depend on its batch.
     """
-    found: Grouping | None = case.once("grouping", _measure)
-    return found
-
-
-def _measure(case: Case) -> Grouping | None:
     batches = [case.batches[k] for k in case.usable[:MOST_BATCHES]]
     cut = [chunks(batch, PARTS) for batch in batches]
     parts = [c for c in cut if c is not None and len(c) > 1]

@@ -9,19 +9,10 @@ import numpy as np
 
 from bnstats._checks.array_types import FloatArray
 from bnstats.audit.core import kinds
-from bnstats.audit.core.causes.cause import Cause, Evidence, recalibrated
+from bnstats.audit.core.causes.cause import Evidence, cause, recalibrated
+from bnstats.audit.core.history import origin
 from bnstats.audit.core.history.nulls import draw, exponential_weights, stored_values
-from bnstats.audit.core.history.origin import (
-    ORIGINS,
-    accepted,
-    apart,
-    distance,
-    equal_weights,
-    of_a_short_batch,
-    origins,
-    rejected,
-)
-from bnstats.audit.core.judging.case import Case
+from bnstats.audit.core.judging.case import Case, once
 from bnstats.audit.core.kinds import Kind
 from bnstats.audit.core.protocol import Statistics
 from bnstats.audit.core.scoring.trial import mean
@@ -34,6 +25,16 @@ FEW = 4
 MOVED = 0.05
 
 
+def of_layers_at_start(case: Case) -> list[Kind]:
+    """Return the best statistics of these layers alone, if others have statistics of their own."""
+    return [{name: kind[name] for name in case.at_start if name in kind} for kind in case.made(case.best)]
+
+
+@cause(
+    "averaged without_noise population batch",
+    remedy=of_layers_at_start,
+    not_told_from="statistics that were not loaded",
+)
 def never_updated(case: Case) -> Evidence | None:
     """Running statistics that are the start values."""
     if not case.at_start:
@@ -42,11 +43,7 @@ def never_updated(case: Case) -> Evidence | None:
     return {"text": text, "layers": case.at_start}
 
 
-def of_layers_at_start(case: Case) -> list[Kind]:
-    """Return the best statistics of these layers alone, if others have statistics of their own."""
-    return [{name: kind[name] for name in case.at_start if name in kind} for kind in case.made(case.best)]
-
-
+@cause("averaged", remedy=recalibrated, not_told_from="weights of early training")
 def start_remains(case: Case) -> Evidence | None:
     """Start values that still weigh something, and whose removal gives over half of the gap."""
     weights = case.start_left
@@ -60,12 +57,13 @@ def start_remains(case: Case) -> Evidence | None:
     return {"text": text, "start weight": weights, "gain without start values": gained.value}
 
 
+@cause("averaged", remedy=recalibrated, not_told_from="weights that moved on, or other data")
 def stale(case: Case) -> Evidence | None:
     """Running statistics that no batches at these weights can give, and averages of batches that gain."""
-    if not rejected(case) or of_a_short_batch(case) or not case.explains(case.gain("averaged")):
+    if not origin.rejected(case) or origin.of_a_short_batch(case) or not case.explains(case.gain("averaged")):
         return None
-    tests = origins(case)
-    least = {null: min(t[null].p for t in tests.values() if not np.isnan(t[null].p)) for null in ORIGINS}
+    tests = origin.origins(case)
+    least = {null: min(t[null].p for t in tests.values() if not np.isnan(t[null].p)) for null in origin.ORIGINS}
     most = max(t["running"].rms_z for t in tests.values() if not np.isnan(t["running"].rms_z))
     text = (
         f"Running statistics are no average of batches at these weights (p under {max(1e-6, *least.values()):.2g} for "
@@ -74,17 +72,18 @@ def stale(case: Case) -> Evidence | None:
     return {"text": text, "p": least, "standard errors": most}
 
 
+@cause("averaged", remedy=recalibrated)
 def noisy_average(case: Case) -> Evidence | None:
     """Running statistics that random averages of batches resemble, in what they are and in what they lose."""
-    found: Evidence | None = case.once("noisy average", _noisy_average)
-    return None if found is None else dict(found)
+    return _average_of_few(case)
 
 
-def _noisy_average(case: Case) -> Evidence | None:
-    origin = next((null for null in ("running", "averaged") if accepted(case, null)), None)
-    if origin is None:
+@once
+def _average_of_few(case: Case) -> Evidence | None:
+    null = next((null for null in ("running", "averaged") if origin.accepted(case, null)), None)
+    if null is None:
         return None
-    weights = averaging_weights(case, origin)
+    weights = averaging_weights(case, null)
     losses, gained = redrawn_losses(case, weights), case.gain("averaged").value
     lost, number = float(np.mean(losses)), 1 / float(np.square(weights).sum())
     # The model's own average is one draw like these, and draws of few batches differ much.
@@ -97,13 +96,13 @@ def _noisy_average(case: Case) -> Evidence | None:
     return {"text": text, "batches in the average": number, "loss of redrawn averages": lost}
 
 
-def averaging_weights(case: Case, origin: str) -> FloatArray:
+def averaging_weights(case: Case, null: str) -> FloatArray:
     """Return the weights of batches in the running statistics of the layer that averages the fewest batches."""
     found = [np.ones(1)]
     for name in case.running:
         rate = case.rates.get(name, 0.0)
-        if origin == "averaged":
-            found.append(equal_weights(case, name))
+        if null == "averaged":
+            found.append(origin.equal_weights(case, name))
         elif rate > 1e-6:
             weights = exponential_weights(rate, case.passes.get(name))[1]
             found.append(weights / weights.sum())
@@ -132,11 +131,17 @@ def _redrawn(case: Case, fit: Sequence[int], weights: FloatArray, rng: np.random
     return made
 
 
+@cause(
+    "averaged",
+    fix="Set the momentum to 1 minus it, and train on or recalibrate.",
+    remedy=recalibrated,
+    not_told_from="a choice",
+)
 def momentum_of_another_framework(case: Case) -> Evidence | None:
     """Training passes that replace nearly all of the statistics, and the noise that follows."""
     rates = {layer.name: 1 - (1 - case.rates.get(layer.name, 0)) ** (1 / max(layer.calls, 1)) for layer in case.layers}
     high = {name: rate for name, rate in rates.items() if rate >= OTHER_FRAMEWORK}
-    found = noisy_average(case) if high and len(high) >= len(case.frozen) else None
+    found = _average_of_few(case) if high and len(high) >= len(case.frozen) else None
     if found is None:
         return None
     text = (
@@ -146,6 +151,7 @@ def momentum_of_another_framework(case: Case) -> Evidence | None:
     return found | {"text": text, "rate": max(high.values())}
 
 
+@cause("averaged", remedy=recalibrated, not_told_from="stale statistics")
 def averaged_weights(case: Case) -> Evidence | None:
     """Running statistics that fit the live model's weights and not these."""
     if case.live is None or not case.usable or len(case.live.layers) != len(case.layers):
@@ -157,7 +163,7 @@ def averaged_weights(case: Case) -> Evidence | None:
     near, far = _far(case, made), _far(case, case.averaged_all)
     own = {names[n]: s for n, s in case.live.get().items() if n in names}
     copied = all(n in own and np.array_equal(own[n].mean, s.mean) for n, s in case.running.items())
-    moved = max(apart(case, n, made[n], case.averaged_all[n]) for n in case.averaged_all if n in made)
+    moved = max(origin.apart(case, n, made[n], case.averaged_all[n]) for n in case.averaged_all if n in made)
     if not (far > 2 * near or (copied and moved > MOVED)):
         return None
     how = "are the live model's own: they are" if copied else "fit the live model's weights: they are"
@@ -166,10 +172,21 @@ def averaged_weights(case: Case) -> Evidence | None:
 
 
 def _far(case: Case, made: Kind) -> float:
-    found = [distance(case, name, made[name]) for name in case.running if name in made]
+    found = [origin.distance(case, name, made[name]) for name in case.running if name in made]
     return float(np.sqrt(np.mean(np.square(found)))) if found else float("nan")
 
 
+def of_frozen_layers(case: Case) -> list[Kind]:
+    """Return population statistics of frozen layers alone."""
+    return [{name: kind[name] for name in case.frozen if name in kind} for kind in case.made("population")]
+
+
+@cause(
+    "averaged population batch",
+    fix="Train with the layers in training mode, or keep the weights in front of them fixed.",
+    remedy=of_frozen_layers,
+    not_told_from="frozen on purpose",
+)
 def frozen_though_trained(case: Case) -> Evidence | None:
     """Layers that training passes normalize by running statistics, without updating them."""
     if not case.frozen or not case.use.training:
@@ -181,11 +198,7 @@ def frozen_though_trained(case: Case) -> Evidence | None:
     return {"text": text, "layers": case.frozen}
 
 
-def of_frozen_layers(case: Case) -> list[Kind]:
-    """Return population statistics of frozen layers alone."""
-    return [{name: kind[name] for name in case.frozen if name in kind} for kind in case.made("population")]
-
-
+@cause("averaged", fix="Run further passes in evaluation mode, or pause the update in them.", remedy=recalibrated)
 def updated_twice(case: Case) -> Evidence | None:
     """A training pass that replaces as much as two updates do, and the noise that follows."""
     twice: dict[str, Any] = {}
@@ -197,7 +210,7 @@ def updated_twice(case: Case) -> Evidence | None:
         two = abs(updates - 2 * layer.calls) < 0.2
         if two or (layer.calls == 2 and _same_calls(case, layer.name)):
             twice[layer.name] = rate
-    found = noisy_average(case) if len(twice) > len(case.running) / 2 else None
+    found = _average_of_few(case) if len(twice) > len(case.running) / 2 else None
     if found is None:
         return None
     text = f"One training pass replaces as much of the running statistics as two updates do. {found['text']}"
@@ -207,44 +220,3 @@ def updated_twice(case: Case) -> Evidence | None:
 def _same_calls(case: Case, name: str) -> bool:
     calls = case.train[case.usable[0]].get(name, ()) if case.usable else ()
     return len(calls) == 2 and bool(np.allclose(calls[0].mean, calls[1].mean, rtol=0.05, atol=0.05))
-
-
-_AVERAGED = ("averaged",)
-NEVER_UPDATED = Cause(
-    "never_updated",
-    ("averaged", "without_noise", "population", "batch"),
-    never_updated,
-    remedy=of_layers_at_start,
-    not_told_from="statistics that were not loaded",
-)
-AVERAGED_WEIGHTS = Cause(
-    "averaged_weights", _AVERAGED, averaged_weights, remedy=recalibrated, not_told_from="stale statistics"
-)
-FROZEN = Cause(
-    "frozen_though_trained",
-    ("averaged", "population", "batch"),
-    frozen_though_trained,
-    fix="Train with the layers in training mode, or keep the weights in front of them fixed.",
-    remedy=of_frozen_layers,
-    not_told_from="frozen on purpose",
-)
-START_REMAINS = Cause(
-    "start_remains", _AVERAGED, start_remains, remedy=recalibrated, not_told_from="weights of early training"
-)
-TWICE = Cause(
-    "updated_twice",
-    _AVERAGED,
-    updated_twice,
-    fix="Run further passes in evaluation mode, or pause the update in them.",
-    remedy=recalibrated,
-)
-MOMENTUM = Cause(
-    "momentum_of_another_framework",
-    _AVERAGED,
-    momentum_of_another_framework,
-    fix="Set the momentum to 1 minus it, and train on or recalibrate.",
-    remedy=recalibrated,
-    not_told_from="a choice",
-)
-NOISY = Cause("noisy_average", _AVERAGED, noisy_average, remedy=recalibrated)
-STALE = Cause("stale", _AVERAGED, stale, remedy=recalibrated, not_told_from="weights that moved on, or other data")

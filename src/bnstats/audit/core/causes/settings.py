@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from bnstats.audit.core import kinds
-from bnstats.audit.core.causes.cause import Cause, Evidence
+from bnstats.audit.core.causes.cause import Evidence, cause
 from bnstats.audit.core.history.origin import distance
-from bnstats.audit.core.judging.case import Case
+from bnstats.audit.core.judging.case import Case, once
 from bnstats.audit.core.kinds import Kind
 from bnstats.audit.core.protocol import Statistics
 from bnstats.audit.core.scoring.trial import Fold, Trial, gain, halves
@@ -46,13 +46,9 @@ def _misfits(case: Case, given: Kind) -> list[float]:
     return [distance(case, layer.name, made[layer.name]) for layer in case.layers if layer.name in case.running]
 
 
+@once
 def best_eps(case: Case) -> tuple[float, float, float] | None:
     """Return the eps that later layers fit, with the misfit before and after; None if the first layer is off."""
-    found: tuple[float, float, float] | None = case.once("eps", _best_eps)
-    return found
-
-
-def _best_eps(case: Case) -> tuple[float, float, float] | None:
     if len(case.running) < 2 or len(case.running) < len(case.layers) or not case.usable:
         return None
     present = _misfits(case, case.running)
@@ -69,25 +65,36 @@ def _best_eps(case: Case) -> tuple[float, float, float] | None:
     return (eps, max(present[1:]), tried[eps]) if fits else None
 
 
-def other_eps(case: Case) -> Evidence | None:
-    """Running statistics of the first layer that fit, and of later ones that fit with another eps alone."""
-    found = best_eps(case)
-    if found is None:
-        return None
-    eps, before, after = found
-    text = (
-        f"Running statistics of the first layer fit; those of later layers are up to {before:.2g} sd off with the "
-        f"present eps and {after:.2g} sd with an eps of {eps:g}. Set eps={eps:g} in every batch-norm layer."
-    )
-    return {"text": text, "eps": eps, "misfit": before, "misfit with it": after}
-
-
 def of_other_eps(case: Case) -> list[Kind]:
     """Return statistics that normalize as the other eps would."""
     found = best_eps(case)
     return [with_eps(case, found[0]) if found else case.running for _ in case.trial.folds]
 
 
+@cause(
+    "averaged population batch",
+    fix="Set the eps of the training framework in every batch-norm layer.",
+    remedy=of_other_eps,
+    not_told_from="anything, in a model of one layer",
+)
+def eps(case: Case) -> Evidence | None:
+    """Running statistics of the first layer that fit, and of later ones that fit with another eps alone."""
+    found = best_eps(case)
+    if found is None:
+        return None
+    other, before, after = found
+    text = (
+        f"Running statistics of the first layer fit; those of later layers are up to {before:.2g} sd off with the "
+        f"present eps and {after:.2g} sd with an eps of {other:g}. Set eps={other:g} in every batch-norm layer."
+    )
+    return {"text": text, "eps": other, "misfit": before, "misfit with it": after}
+
+
+@cause(
+    "averaged population batch",
+    fix="bn.recalibrate(model, test_loader), if test data will stay as they are; else adapt to test batches.",
+    not_told_from="other class shares, or sampling of the statistics",
+)
 def shifted_test_data(case: Case) -> Evidence | None:
     """Statistics of half of the test batches that win on the other half."""
     if case.test is None or len(case.test) < 2:
@@ -107,20 +114,3 @@ def shifted_test_data(case: Case) -> Evidence | None:
         "test data are not distributed as the loader's."
     )
     return {"text": text, "gain": gained.value, "gain over the loader's": over.value}
-
-
-EPS = Cause(
-    "eps",
-    ("averaged", "population", "batch"),
-    other_eps,
-    fix="Set the eps of the training framework in every batch-norm layer.",
-    remedy=of_other_eps,
-    not_told_from="anything, in a model of one layer",
-)
-SHIFTED = Cause(
-    "shifted_test_data",
-    ("averaged", "population", "batch"),
-    shifted_test_data,
-    fix="bn.recalibrate(model, test_loader), if test data will stay as they are; else adapt to test batches.",
-    not_told_from="other class shares, or sampling of the statistics",
-)

@@ -5,12 +5,17 @@ from __future__ import annotations
 import numpy as np
 
 from bnstats.audit.core import kinds
-from bnstats.audit.core.causes.cause import Cause, Evidence, recalibrated
+from bnstats.audit.core.causes.cause import Evidence, cause, recalibrated
 from bnstats.audit.core.causes.grouping import grouping
 from bnstats.audit.core.judging.case import Case
 from bnstats.statistics.norm_borders import DROPOUT_CHANGE, GROUPED, NOISY_VARIANCE, SMALL_BATCH, STREAMS_APART
 
 
+@cause(
+    "without_noise",
+    fix="Move dropout behind the last batch norm, or use less of it, and train anew.",
+    not_told_from="dropout, drop path, or augmentation in the model",
+)
 def noise_in_training(case: Case) -> Evidence | None:
     """Variances of a layer's input that differ with and without noise of training."""
     train, still = (kinds.averaged([seen[k] for k in case.usable], 0) for seen in (case.train, case.still))
@@ -31,6 +36,10 @@ def noise_in_training(case: Case) -> Evidence | None:
     return {"text": text, "change of variance": changed}
 
 
+@cause(
+    "population batch",
+    fix="Train with larger batches, with statistics synchronized over devices, or with group normalization.",
+)
 def small_batch(case: Case) -> Evidence | None:
     """Few values in a batch, or variances of batches that are mostly noise; batches are not grouped."""
     few, spread = {}, {}
@@ -55,6 +64,7 @@ def small_batch(case: Case) -> Evidence | None:
     return {"text": text, "values": few, "spread": spread}
 
 
+@cause("averaged population", remedy=recalibrated)
 def variance_convention(case: Case) -> Evidence | None:
     """Stored variances that are unbiased, which training's are not."""
     if case.convention.ddof != 1 or not case.usable:
@@ -67,6 +77,7 @@ def variance_convention(case: Case) -> Evidence | None:
     return {"text": text, "values": n, "gain of biased variances": gained.value}
 
 
+@cause("averaged without_noise population batch", fix="Shuffle rows when training.")
 def grouped_batches(case: Case) -> Evidence | None:
     """Batches that differ by more than regrouped ones."""
     found = grouping(case)
@@ -79,6 +90,7 @@ def grouped_batches(case: Case) -> Evidence | None:
     return {"text": text, "ratio": found.ratio, "layer": found.layer}
 
 
+@cause("population batch", fix="Give each stream a batch-norm layer of its own, and train anew.")
 def several_distributions(case: Case) -> Evidence | None:
     """A layer that is called several times, with inputs whose means are apart."""
     apart = {}
@@ -98,31 +110,3 @@ def several_distributions(case: Case) -> Evidence | None:
         f"{max(far.values()):.2g} standard deviations apart: no single average fits."
     )
     return {"text": text, "apart": far}
-
-
-NOISE = Cause(
-    "noise_in_training",
-    ("without_noise",),
-    noise_in_training,
-    fix="Move dropout behind the last batch norm, or use less of it, and train anew.",
-    not_told_from="dropout, drop path, or augmentation in the model",
-)
-SEVERAL = Cause(
-    "several_distributions",
-    ("population", "batch"),
-    several_distributions,
-    fix="Give each stream a batch-norm layer of its own, and train anew.",
-)
-GROUPED_BATCHES = Cause(
-    "grouped_batches",
-    ("averaged", "without_noise", "population", "batch"),
-    grouped_batches,
-    fix="Shuffle rows when training.",
-)
-VARIANCE = Cause("variance_convention", ("averaged", "population"), variance_convention, remedy=recalibrated)
-SMALL = Cause(
-    "small_batch",
-    ("population", "batch"),
-    small_batch,
-    fix="Train with larger batches, with statistics synchronized over devices, or with group normalization.",
-)

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from bnstats.audit.core.causes.cause import Cause, Evidence, recalibrated
+from bnstats.audit.core.causes.cause import Evidence, cause, recalibrated
 from bnstats.audit.core.judging.case import Case
 
 
-def not_used(case: Case) -> Evidence | None:
+@cause(
+    "",
+    fix="Keep running statistics and normalize by them in evaluation mode: model.eval(), track_running_stats=True, or "
+    "no training=True by hand.",
+    not_told_from="adaptation to test batches on purpose",
+)
+def batch_statistics_in_evaluation(case: Case) -> Evidence | None:
     """Changing the running statistics changes no output in evaluation mode, or a layer keeps none."""
     without = [layer.name for layer in case.layers if not layer.tracks or layer.name not in case.running]
     if not without and case.use.evaluation:
@@ -20,6 +26,7 @@ def not_used(case: Case) -> Evidence | None:
     return {"text": text, "layers without running statistics": without}
 
 
+@cause("", remedy=recalibrated, not_told_from="an overflow in the data")
 def not_finite(case: Case) -> Evidence | None:
     """Scores that are not finite, fewer of them after a fix; or stored values that no batch can give."""
     stored = [
@@ -34,14 +41,3 @@ def not_finite(case: Case) -> Evidence | None:
     if stored:
         text = f"Running statistics of {len(stored)} layers hold NaN, infinite or negative values: {text}"
     return {"text": text, "layers": stored, "bad scores": lost, "bad scores after": left}
-
-
-BATCH_STATISTICS = Cause(
-    "batch_statistics_in_evaluation",
-    (),
-    not_used,
-    fix="Keep running statistics and normalize by them in evaluation mode: model.eval(), track_running_stats=True, or "
-    "no training=True by hand.",
-    not_told_from="adaptation to test batches on purpose",
-)
-NOT_FINITE = Cause("not_finite", (), not_finite, remedy=recalibrated, not_told_from="an overflow in the data")

@@ -1,4 +1,4 @@
-"""Kinds of changeable objects: read one, tell whether it still holds the same objects, put its contents back."""
+"""Kinds of changeable objects: read one, copy its contents, tell whether it still holds them, put them back."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ import copyreg
 import types
 import warnings
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from operator import is_
+from re import Pattern
 from typing import Any, NamedTuple
+
+import numpy as np
 
 
 class Container(NamedTuple):
@@ -21,12 +24,25 @@ class Container(NamedTuple):
     same : callable (object, contents) -> bool
         True if the object holds the same objects; compares identity, and calls no code of the user.
     put : callable (object, contents) -> None
-        Make the object hold these contents again.
+        Make the object hold these contents.
+    copied : callable (contents, copier, path) -> contents
+        Copy contents; by default those that do not change.
     """
 
     look: Callable[[Any], Any]
     same: Callable[[Any, Any], bool]
     put: Callable[[Any, Any], None]
+    copied: Callable[[Any, Any, str], Any] = lambda contents, *_: contents
+
+
+ATOMS = frozenset(
+    (
+        type(None), bool, int, float, complex, str, bytes, range, slice, type(...), type(NotImplemented),
+        types.CodeType, types.GetSetDescriptorType, types.MemberDescriptorType, types.WrapperDescriptorType,
+        types.MethodDescriptorType, property, staticmethod, classmethod, Pattern, np.dtype, np.generic, np.ufunc,
+    )
+)  # fmt: skip
+"""Types whose values never change."""
 
 
 def attribute(path: str, name: str) -> str:
@@ -50,6 +66,22 @@ def instance_dict(x: Any) -> dict[str, Any] | None:
     return found if type(found) is dict else None
 
 
+def _items(contents: Any, copier: Any, path: str) -> dict[Any, Any]:
+    """Return copies of keys, which are hashed and so have to be complete, and of values."""
+    return {
+        key if type(key) in ATOMS else copier.complete(key, f"{path}.keys"): copier.twin(value, inner(path, key))
+        for key, value in contents.items()
+    }
+
+
+def _elements(contents: Any, copier: Any, path: str) -> set[Any]:
+    return {copier.complete(value, f"{path}.elements") for value in set.__iter__(contents)}
+
+
+def _entries(contents: Any, copier: Any, path: str) -> list[Any]:
+    return [copier.twin(value, f"{path}[{place}]") for place, value in enumerate(contents)]
+
+
 def _same_items(x: Any, contents: Any) -> bool:
     if not contents:
         return not dict.__len__(x)
@@ -58,39 +90,25 @@ def _same_items(x: Any, contents: Any) -> bool:
     return all(map(is_, dict.__iter__(x), contents))
 
 
-def _put_items(x: Any, contents: Any) -> None:
-    dict.clear(x)
-    dict.update(x, contents)
+def _cleared(base: Any, fill: Callable[[Any, Any], object]) -> Callable[[Any, Any], None]:
+    """Return how contents are put into what was emptied first, without methods of subclasses."""
+
+    def put(x: Any, contents: Any) -> None:
+        base.clear(x)
+        fill(x, contents)
+
+    return put
 
 
 def _put_ordered(x: Any, contents: Any) -> None:
-    OrderedDict.clear(x)
     for key, value in contents.items():
         OrderedDict.__setitem__(x, key, value)
-
-
-def _put_list(x: Any, contents: Any) -> None:
-    list.__setitem__(x, slice(None), contents)
-
-
-def _put_set(x: Any, contents: Any) -> None:
-    set.clear(x)
-    set.update(x, contents)
-
-
-def _put_deque(x: Any, contents: Any) -> None:
-    deque.clear(x)
-    deque.extend(x, contents)
 
 
 def _put_objects(x: Any, contents: Any) -> None:
     flat = x.reshape(-1)  # a view, as copies are contiguous
     for place, value in enumerate(contents):
         flat[place] = value
-
-
-def _put_bytes(x: Any, contents: Any) -> None:
-    bytearray.__setitem__(x, slice(None), contents)
 
 
 def _in_cell(cell: Any) -> tuple[Any, ...]:
@@ -144,35 +162,54 @@ def reduced(x: Any) -> Any:
         return maker(x) if maker else x.__reduce_ex__(4)
 
 
-def _state(x: Any) -> Any:
-    return reduced(x)[2]
-
-
 def _same_state(x: Any, contents: Any) -> bool:
     try:
-        return bool(_state(x) == contents)
+        return bool(reduced(x)[2] == contents)
     except Exception:  # arrays in it
         return False
 
 
-def _items_in_order(x: Any) -> dict[Any, Any]:
-    return dict(OrderedDict.items(x))
-
-
-def _is_in_order(x: Any, contents: Any) -> bool:
-    return all(map(is_, x, contents)) if len(x) == len(contents) else False
-
-
-DICT = Container(dict.copy, _same_items, _put_items)
-ORDERED = Container(_items_in_order, _same_items, _put_ordered)
-LIST = Container(list.copy, lambda x, c: list.__len__(x) == len(c) and all(map(is_, list.__iter__(x), c)), _put_list)
-SET = Container(set.copy, lambda x, c: set.__len__(x) == len(c) and {*map(id, x)} == {*map(id, c)}, _put_set)
-DEQUE = Container(list, _is_in_order, _put_deque)
-OBJECTS = Container(lambda x: list(x.flat), lambda x, c: all(map(is_, x.flat, c)), _put_objects)
-BYTES = Container(bytes, lambda x, c: bytes(x) == c, _put_bytes)
-CELL = Container(_in_cell, lambda x, c: all(map(is_, now := _in_cell(x), c)) and len(now) == len(c), _put_in_cell)
-SLOTS = Container(_in_slots, _same_slots, _put_in_slots)
-STATE = Container(_state, _same_state, lambda x, contents: x.__setstate__(contents))
+_ALL = slice(None)
+DICT = Container(dict.copy, _same_items, _cleared(dict, dict.update), _items)
+ORDERED = Container(lambda x: dict(OrderedDict.items(x)), _same_items, _cleared(OrderedDict, _put_ordered), _items)
+LIST = Container(
+    list.copy,
+    lambda x, c: list.__len__(x) == len(c) and all(map(is_, list.__iter__(x), c)),
+    lambda x, c: list.__setitem__(x, _ALL, c),
+    _entries,
+)
+SET = Container(
+    set.copy,
+    lambda x, c: set.__len__(x) == len(c) and {*map(id, x)} == {*map(id, c)},
+    _cleared(set, set.update),
+    _elements,
+)
+DEQUE = Container(
+    lambda x: list(deque.__iter__(x)),
+    lambda x, c: len(x) == len(c) and all(map(is_, x, c)),
+    _cleared(deque, deque.extend),
+    _entries,
+)
+OBJECTS = Container(lambda x: list(x.flat), lambda x, c: all(map(is_, x.flat, c)), _put_objects, _entries)
+BYTES = Container(bytes, lambda x, c: bytes(x) == c, lambda x, c: bytearray.__setitem__(x, _ALL, c))
+CELL = Container(
+    _in_cell,
+    lambda x, c: all(map(is_, now := _in_cell(x), c)) and len(now) == len(c),
+    _put_in_cell,
+    lambda contents, copier, path: tuple(copier.twin(value, path) for value in contents),
+)
+SLOTS = Container(
+    _in_slots,
+    _same_slots,
+    _put_in_slots,
+    lambda contents, copier, path: tuple((s, copier.twin(v, attribute(path, s.__name__))) for s, v in contents),
+)
+STATE = Container(
+    lambda x: reduced(x)[2],
+    _same_state,
+    lambda x, contents: x.__setstate__(contents),
+    lambda contents, copier, path: copier.complete(contents, path),
+)
 
 _LENGTH = {dict, OrderedDict, list, set, deque}
 
@@ -182,23 +219,31 @@ class Contents:
 
     Parameters
     ----------
-    changeable : sequence of (kind, source, copy, path)
-        Containers; the contents of copies are kept.
+    kept : iterable of (kind, object, path)
+        Containers.
     """
 
-    def __init__(self, changeable: Sequence[tuple[Container, Any, Any, str]]) -> None:
-        empty = [type(x) in _LENGTH and not x for _, _, x, _ in changeable]
-        self._empty = [x for (_, _, x, _), none in zip(changeable, empty, strict=True) if none]
-        self._full = [(k, x, k.look(x)) for (k, _, x, _), none in zip(changeable, empty, strict=True) if not none]
+    def __init__(self, kept: Iterable[tuple[Container, Any, str]]) -> None:
+        self._paths: list[str] = []
+        self._empty: list[tuple[int, Any]] = []
+        self._full: list[tuple[int, Container, Any, Any]] = []
+        for place, (kind, x, path) in enumerate(kept):
+            self._paths.append(path)
+            if type(x) in _LENGTH and not x:
+                self._empty.append((place, x))
+            else:
+                self._full.append((place, kind, x, kind.look(x)))
+        self._lengths = [x for _, x in self._empty]
 
-    def put_back(self) -> bool:
-        """Put the contents back, and return True if they had changed."""
-        moved = any(map(len, self._empty))
-        if moved:
-            for x in self._empty:
+    def put_back(self) -> list[str]:
+        """Put the contents back, and return the paths of what had changed."""
+        moved = []
+        if any(map(len, self._lengths)):
+            moved = [place for place, x in self._empty if x]
+            for x in self._lengths:
                 x.clear()
-        for kind, x, held in self._full:
+        for place, kind, x, held in self._full:
             if not kind.same(x, held):
                 kind.put(x, held)
-                moved = True
-        return moved
+                moved.append(place)
+        return [self._paths[place] for place in sorted(moved)]

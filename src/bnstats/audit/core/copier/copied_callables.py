@@ -1,4 +1,4 @@
-"""Copies of functions with their cells, of methods and of partial functions."""
+"""Copies of functions, of methods and of partial functions."""
 
 from __future__ import annotations
 
@@ -8,23 +8,11 @@ import types
 from typing import Any
 
 from bnstats.audit.core.copier import containers
-from bnstats.audit.core.copier.atoms import FIXED
-from bnstats.audit.core.copier.containers import attribute
+from bnstats.audit.core.copier.containers import ATOMS, attribute
 from bnstats.audit.core.copier.references import References
 
-
-def copied_cell(x: Any, copier: References, path: str) -> Any:
-    """Return a copy of a cell of a closure."""
-    new = copier.keep(x, types.CellType())
-    copier.holds(containers.CELL, x, new, path)
-
-    def fill() -> None:
-        contents = containers.CELL.look(x)
-        if contents:
-            new.cell_contents = copier.twin(contents[0], path)
-
-    copier.later(fill)
-    return new
+FIXED = ATOMS | {type, types.ModuleType, types.FunctionType, types.BuiltinFunctionType}
+"""Types of what a function may refer to and stay as it is."""
 
 
 def copied_function(x: Any, copier: References, path: str) -> Any:

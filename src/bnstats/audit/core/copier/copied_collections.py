@@ -1,4 +1,4 @@
-"""Copies of dictionaries, lists, sets, tuples, and of numbers and strings with attributes."""
+"""Copies of containers, tuples and frozen sets, and of numbers and strings with attributes."""
 
 from __future__ import annotations
 
@@ -6,72 +6,33 @@ from collections import defaultdict, deque
 from typing import Any
 
 from bnstats.audit.core.copier import containers
-from bnstats.audit.core.copier.atoms import ATOMS
-from bnstats.audit.core.copier.containers import attribute, inner, instance_dict
+from bnstats.audit.core.copier.containers import Container, attribute, instance_dict
 from bnstats.audit.core.copier.references import Handler, References
 
 
-def copied_dict(base: Any, kind: containers.Container) -> Handler:
-    """Return how dictionaries of a kind are copied."""
+def container(base: Any, kind: Container) -> Handler:
+    """Return how containers of a kind are copied; subclasses are made without their own code."""
 
     def make(x: Any, copier: References, path: str) -> Any:
         new = copier.keep(x, base.__new__(type(x)))
-        if base is defaultdict:
-            new.default_factory = copier.twin(x.default_factory, attribute(path, "default_factory"))
-        copier.holds(kind, x, new, path)
         copier.attributes(x, new, path)
-        items = list(base.items(x))
-
-        def fill() -> None:
-            for key, value in items:
-                base.__setitem__(new, copier.complete(key, f"{path}.keys"), copier.twin(value, inner(path, key)))
-
-        copier.later(fill, hashes=not all(type(key) in ATOMS for key, _ in items))
+        copier.holds(kind, x, new, path)
         return new
 
     return make
 
 
-def copied_sequence(base: Any, kind: containers.Container) -> Handler:
-    """Return how lists or queues are copied."""
-
-    def make(x: Any, copier: References, path: str) -> Any:
-        new = copier.keep(x, base.__new__(type(x)))
-        if base is deque:
-            deque.__init__(new, (), x.maxlen)
-        copier.holds(kind, x, new, path)
-        copier.attributes(x, new, path)
-
-        def fill() -> None:
-            for place, value in enumerate(list(base.__iter__(x))):
-                base.append(new, copier.twin(value, f"{path}[{place}]"))
-
-        copier.later(fill)
-        return new
-
-    return make
-
-
-def copied_set(x: Any, copier: References, path: str) -> Any:
-    """Return a copy of a set."""
-    new = copier.keep(x, set.__new__(type(x)))
-    copier.holds(containers.SET, x, new, path)
-    copier.attributes(x, new, path)
-
-    def fill() -> None:
-        for value in list(set.__iter__(x)):
-            set.add(new, copier.complete(value, f"{path}.elements"))
-
-    copier.later(fill, hashes=not all(type(value) in ATOMS for value in x))
+def copied_defaultdict(x: Any, copier: References, path: str) -> Any:
+    """Return a copy of a dictionary with a factory."""
+    new = container(defaultdict, containers.DICT)(x, copier, path)
+    new.default_factory = copier.twin(x.default_factory, attribute(path, "default_factory"))
     return new
 
 
-def copied_bytes(x: Any, copier: References, path: str) -> Any:
-    """Return a copy of a byte array."""
-    new = copier.keep(x, bytearray.__new__(type(x)))
-    containers.BYTES.put(new, bytes(x))
-    copier.holds(containers.BYTES, x, new, path)
-    copier.attributes(x, new, path)
+def copied_deque(x: Any, copier: References, path: str) -> Any:
+    """Return a copy of a queue, as long at most as the original."""
+    new = container(deque, containers.DEQUE)(x, copier, path)
+    deque.__init__(new, (), x.maxlen)
     return new
 
 

@@ -50,11 +50,10 @@ def _reduced(x: Any, copier: References, path: str) -> Any:
     finally:
         copier.making.discard(id(x))
     copier.keep(x, new)
-    if state is not None and (setter or hasattr(new, "__setstate__")):
-        put = setter or (lambda new, state: new.__setstate__(state))
-        copier.later(lambda: put(new, copier.complete(state, path)))
-        if not setter:
-            copier.holds(containers.STATE, x, new, path)
+    if state is not None and setter:
+        copier.later(lambda: setter(new, copier.complete(state, path)))
+    elif state is not None and hasattr(new, "__setstate__"):
+        copier.holds(containers.STATE, x, new, path, state)
     else:
         copier.attributes(x, new, path)
     copier.later(lambda: _fill(new, items, pairs, copier, path))

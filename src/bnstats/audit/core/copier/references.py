@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from bnstats.audit.core.copier import containers
 from bnstats.audit.core.copier.blocks import Blocks
-from bnstats.audit.core.copier.containers import Container, attribute
+from bnstats.audit.core.copier.containers import ATOMS, Container
 
 Handler = Callable[[Any, "References", str], Any]
 """Returns the copy of an object; a registered handler may return NotImplemented, and the general rule is used."""
@@ -58,8 +58,8 @@ class References:
     def _forget(self) -> None:
         self.made: dict[int, Any] = {}
         self._sources: list[Any] = []
-        self._pending: list[Callable[[], None]] = []
-        self._by_hash: list[Callable[[], None]] = []
+        self._pending: list[Callable[[], object]] = []
+        self._by_hash: list[Callable[[], object]] = []
         self._weak: set[int] = set()
         self.making: set[int] = set()
         self.shared: list[str] = []
@@ -117,9 +117,9 @@ class References:
         self._work(depth)
         return new
 
-    def later(self, work: Callable[[], None], *, hashes: bool = False) -> None:
-        """Do some work later; where it hashes copies, after all attributes have been copied."""
-        (self._by_hash if hashes else self._pending).append(work)
+    def later(self, work: Callable[[], object]) -> None:
+        """Do some work later, so that chains may be longer than the stack."""
+        self._pending.append(work)
 
     def keep(self, source: Any, new: Any) -> Any:
         """Remember the copy of an object."""
@@ -136,8 +136,12 @@ class References:
         self.shared.append(path or "itself")
         return self.keep(x, x)
 
-    def holds(self, kind: Container, source: Any, new: Any, path: str) -> None:
-        """Remember a container and its copy."""
+    def holds(self, kind: Container, source: Any, new: Any, path: str, contents: Any = None) -> None:
+        """Remember a container and its copy, and copy the contents later: hashed ones after all attributes."""
+        contents = kind.look(source) if contents is None else contents
+        hashed = isinstance(contents, dict | set) and not all(type(key) in ATOMS for key in contents)
+        work = self._by_hash if hashed else self._pending
+        work.append(lambda: kind.put(new, kind.copied(contents, self, path)))
         self.changeable.append(Changeable(kind, source, new, path))
 
     def leads_to(self, target: Any) -> bool:
@@ -150,11 +154,12 @@ class References:
     def attributes(self, x: Any, new: Any, path: str) -> None:
         """Copy what an object holds in its `__dict__` and its slots."""
         held = containers.instance_dict(x)
-        if held is not None:
-            self._dict(x, new, held, path)
+        if held is not None and id(held) in self.made:  # another object has the same, or somebody refers to them
+            object.__setattr__(new, "__dict__", self.made[id(held)])
+        elif held is not None:
+            self.holds(containers.DICT, held, self.keep(held, containers.instance_dict(new)), path)
         if any(True for _ in containers.slots(type(x))):
             self.holds(containers.SLOTS, x, new, path)
-            self.later(lambda: self._slots(x, new, path))
 
     # ---- the work
 
@@ -175,21 +180,3 @@ class References:
             return copier.keep(x, new)
 
         return tried
-
-    def _dict(self, x: Any, new: Any, held: dict[str, Any], path: str) -> None:
-        known = self.made.get(id(held))
-        if known is not None:  # another object has the same attributes, or somebody refers to them
-            object.__setattr__(new, "__dict__", known)
-            return
-        into = self.keep(held, containers.instance_dict(new))
-        self.holds(containers.DICT, held, into, path)
-
-        def fill() -> None:
-            for name, value in list(held.items()):
-                into[name] = self.twin(value, attribute(path, name))
-
-        self.later(fill)
-
-    def _slots(self, x: Any, new: Any, path: str) -> None:
-        for slot, value in containers.SLOTS.look(x):
-            slot.__set__(new, self.twin(value, attribute(path, slot.__name__)))

@@ -16,7 +16,7 @@ from bnstats.audit.core.history.nulls import (
     pooled_values,
     stored_values,
 )
-from bnstats.audit.core.judging.case import Case
+from bnstats.audit.core.judging.case import Case, once
 from bnstats.audit.core.kinds import of_layer
 from bnstats.audit.core.protocol import Statistics
 from bnstats.audit.core.trees import rows_of
@@ -37,13 +37,9 @@ SINGLE = 1.3
 SHORT = (4.0, 16.0)
 
 
+@once
 def origins(case: Case) -> dict[str, dict[str, NullTest]]:
     """Return the tests of each layer; that of population statistics only where the others reject a layer."""
-    found: dict[str, dict[str, NullTest]] = case.once("origins", _origins)
-    return found
-
-
-def _origins(case: Case) -> dict[str, dict[str, NullTest]]:
     tests = {name: _of_batches(case, name) for name in case.running}
     if any(max(t[null].p for null in ORIGINS[:3]) * len(tests) < FALSE_ALARM for t in tests.values()):
         for name, test in population_tests(case).items():
@@ -118,13 +114,9 @@ def of_a_short_batch(case: Case) -> bool:
     return all(bool(np.all(parts <= SHORT * noise)) for parts in _in_batches(case))
 
 
+@once
 def _in_batches(case: Case) -> list[FloatArray]:
     """Return mean squared distances of means and of variances in each layer, over the variance of single batches."""
-    found: list[FloatArray] = case.once("in batches", _measured_in_batches)
-    return found
-
-
-def _measured_in_batches(case: Case) -> list[FloatArray]:
     far = []
     for name, (mean, var) in case.running.items():
         values = stored_values(_batches(case, name), case.convention.ddof)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
+from dataclasses import dataclass, field
+from functools import cached_property, wraps
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
@@ -22,6 +22,25 @@ STEPS = ("running", "averaged", "without_noise", "population", "batch")
 
 # Another kind than population statistics is advised where it is better by this many standard errors.
 BETTER_BY = 2.0
+
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def once(make: Callable[P, T]) -> Callable[P, T]:
+    """Return a function of a case and of names that is computed once for the same ones."""
+
+    @wraps(make)
+    def kept(*given: P.args, **named: P.kwargs) -> T:
+        case: Any = given[0]
+        key = (make.__qualname__, *given[1:])
+        if key not in case.memo:
+            case.memo[key] = make(*given, **named)
+        found: T = case.memo[key]
+        return found
+
+    return kept
 
 
 @dataclass(eq=False)
@@ -52,27 +71,16 @@ class Case(Measured):
     effect: float
     seed: int
     unpredicted: bool = False
-
-    def once(self, name: Any, make: Callable[[Case], Any]) -> Any:
-        """Return what a function makes of this case, made once."""
-        if name not in self._once:
-            self._once[name] = make(self)
-        return self._once[name]
-
-    @cached_property
-    def _once(self) -> dict[Any, Any]:
-        return {}
+    memo: dict[Any, Any] = field(default_factory=dict, repr=False)
 
     def fit_of(self, fold: Any) -> list[int]:
         """Return the usable batches that a fold makes statistics from; all usable ones where it has none."""
         return [k for k in fold.fit if k in self.usable] or list(fold.fit)
 
+    @once
     def made(self, kind: str) -> list[Kind]:
         """Return statistics of one kind for each fold."""
-        made: list[Kind] = self.once(
-            ("made", kind), lambda _: [self._make(kind, self.fit_of(fold)) for fold in self.trial.folds]
-        )
-        return made
+        return [self._make(kind, self.fit_of(fold)) for fold in self.trial.folds]
 
     def _make(self, kind: str, fit: list[int]) -> Kind:
         ddof = self.convention.ddof
@@ -83,24 +91,17 @@ class Case(Measured):
             return kinds.population(self.model, [self.batches[k] for k in fit])
         if kind == "debiased":
             return kinds.debiased(self.running, self.start_left, self.convention.start)
-        if kind == "biased":
-            return kinds.biased(self.running, train)
-        if kind == "precise":
-            return kinds.pooled(train)
-        return kinds.averaged(train if kind == "averaged" else still, ddof)
+        return kinds.of_training(kind, self.running, still if kind == "without_noise" else train, ddof)
 
+    @once
     def scores(self, kind: str) -> Scores:
-        """Return the scores with one kind of statistics, made once."""
-        scores: Scores = self.once(("scores", kind), lambda _: self._score(kind))
-        return scores
-
-    def _score(self, kind: str) -> Scores:
+        """Return the scores with one kind of statistics."""
         return self.trial.score_outputs(self.batch_outputs) if kind == "batch" else self.trial.score(self.made(kind))
 
     @property
     def tried(self) -> tuple[str, ...]:
         """Kinds that were scored so far."""
-        return tuple(name[1] for name in self._once if name[0] == "scores")
+        return tuple(given[0] for name, *given in self.memo if name == "Case.scores")
 
     @cached_property
     def batch_outputs(self) -> Mapping[int, Any]:

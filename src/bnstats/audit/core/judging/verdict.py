@@ -175,6 +175,7 @@ def _off(case: Case) -> Judgment:
 
 def _named(case: Case, cause: Cause, evidence: Evidence) -> Judgment:
     """Return a verdict with its cause and its fix."""
+    evidence = dict(evidence)  # others may have asked for it, too
     text = evidence.pop("text")
     if cause.not_told_from:
         text += f" That cannot be told from {cause.not_told_from}."
