@@ -187,7 +187,7 @@ class NumpyModel:
     """The adapter of a private copy of a network."""
 
     def __init__(self, net: Net, example: Any, forward: Any = None) -> None:
-        self._original, self._forward = copy.deepcopy(net), forward
+        self._forward = forward
         self._net = copy.deepcopy(net)
         self.convention = net.convention
         self._pass(example, "eval")
@@ -247,11 +247,6 @@ class NumpyModel:
 
     def own(self, tree: Any) -> Any:
         return copy.deepcopy(tree)
-
-    def copy(self) -> NumpyModel:
-        other = copy.copy(self)
-        other._net = copy.deepcopy(self._original)
-        return other
 
 
 class _Guard:

@@ -201,16 +201,6 @@ def training_noise_is_there_and_is_no_part_of_a_batch_pass(subject: Subject) -> 
         assert_allclose(training, still, **CLOSE)
 
 
-def a_copy_is_as_the_original_was(subject: Subject) -> None:
-    model = subject.isolated()
-    before = model.get()
-    model.set(other(before))
-    model.train_pass(subject.batches[0])
-    again = model.copy()
-    assert_same(again.get(), before)
-    assert [layer.name for layer in again.layers] == [layer.name for layer in model.layers]
-
-
 def original_and_batches_stay_as_they_are(subject: Subject) -> None:
     before = {name: np.array(array) for name, array in subject.state().items()}
     data = [tuple(as_numpy(part) for part in batch) for batch in subject.batches]
@@ -222,7 +212,6 @@ def original_and_batches_stay_as_they_are(subject: Subject) -> None:
                 run(batch)
             model.moments(batch, "train")
         population(model, subject.batches)
-        model.copy()
     assert list(guard.changed) == []
     after = subject.state()
     assert before.keys() == after.keys()
@@ -255,7 +244,6 @@ LAWS: list[Callable[[Subject], None]] = [
     moments_are_those_of_the_inputs,
     population_statistics_are_those_of_one_big_batch,
     training_noise_is_there_and_is_no_part_of_a_batch_pass,
-    a_copy_is_as_the_original_was,
     original_and_batches_stay_as_they_are,
     statistics_are_written_to_the_users_model,
 ]

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import inspect
 import time
 import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from threading import get_ident
 from typing import Any
 
 import numpy as np
 
 from bnstats._checks.values import shown
-from bnstats.audit.core.calling import Caller
+from bnstats.audit.core.calling import Caller, in_evaluation
 from bnstats.audit.core.lockstep import Lockstep
-from bnstats.audit.core.protocol import Layer, Mode, Model, Statistics
+from bnstats.audit.core.protocol import Layer, Mode, Statistics
 from bnstats.audit.core.trees import mapped
 from bnstats.statistics.moments import Moments
 from bnstats.statistics.running_conventions import CONVENTIONS
@@ -80,8 +82,6 @@ class ArrayModel(ABC):
     norms : dict of str to layer
         Layers by their names, at the latest once a pass has called them; their fields are named as those of Keras and
         Flax.
-    given : object
-        Arguments that make another copy.
     """
 
     convention: str
@@ -90,8 +90,8 @@ class ArrayModel(ABC):
     eager = False
     """True for a model that JAX compiles in parts, whose layers then see no numbers; its passes compile nothing."""
 
-    def __init__(self, example: Any, caller: Caller, norms: dict[str, Any], *given: Any) -> None:
-        self.caller, self.norms, self._given, start = caller, norms, given, time.monotonic()
+    def __init__(self, example: Any, caller: Caller, norms: dict[str, Any]) -> None:
+        self.caller, self.norms, start = caller, norms, time.monotonic()
         self._handles: dict[int, Handler] = {}
         called = caller.tried(example, lambda: self._try(example))
         self._patience = 2 + 20 * (time.monotonic() - start)
@@ -128,11 +128,6 @@ class ArrayModel(ABC):
         """Return a copy of a batch, with NumPy arrays."""
         return mapped(batch, as_numpy)
 
-    def copy(self) -> Model:
-        """Return another private copy."""
-        another: Model = type(self)(*self._given)
-        return another
-
     def described(self, name: str, calls: int) -> Layer:
         """Return the description of a layer."""
         layer, usual = self.norms[name], CONVENTIONS[self.convention]
@@ -147,6 +142,19 @@ class ArrayModel(ABC):
             yield
         finally:
             del self._handles[get_ident()]
+
+    def taken_over(self, name: str, call: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+        """Return the output of a layer of the copy, as the pass that runs in this thread makes it."""
+
+        def normalized(statistics: Statistics) -> Any:
+            self.set({name: statistics})
+            return in_evaluation(call, args, kwargs)
+
+        own, handle = partial(call, *args, **kwargs), self._handles.get(get_ident())
+        if handle is None:
+            return own()
+        given, axis = inspect.signature(call).bind(*args, **kwargs), getattr(self.norms[name], "axis", -1)
+        return handle(LayerCall(name, given.args[0], axis, given.arguments.get("mask"), own, normalized))
 
     def seed_of(self, batch: Any, training: bool) -> int:
         """Return a seed for the random numbers of a pass: in training mode, the same whenever the batch is the same.

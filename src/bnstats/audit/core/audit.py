@@ -17,15 +17,7 @@ from bnstats.audit.core.reading import Reader
 from bnstats.audit.core.result import Audit
 from bnstats.audit.core.scoring.intervals import FEWEST_BATCHES, by_batch
 from bnstats.audit.core.scoring.outputs import float_leaves, labels_of, main_output
-from bnstats.audit.core.scoring.scorers import (
-    Distance,
-    OwnMetric,
-    OwnScore,
-    Scorer,
-    by_likelihood,
-    metric_name,
-    spreads,
-)
+from bnstats.audit.core.scoring.scorers import Scorer, by_likelihood, distance, metric_name, own_metric, own_score
 from bnstats.audit.core.scoring.trial import Fold, Trial, count, evaluated, halves
 from bnstats.audit.core.trees import children, chunks, is_array, rows_of
 from bnstats.statistics.norm_borders import EFFECT
@@ -161,19 +153,19 @@ def _scorers(model: Model, held: Sequence[Any], options: Options) -> tuple[list[
     found: list[Scorer] = []
     unpredicted = False
     if options.score is not None:
-        found.append(OwnScore(model, held, options.score))
+        found.append(own_score(model, held, options.score))
     else:
         kinds = [evaluation] + ([[batch[k] for k in range(len(held))]] if len(batch) == len(held) else [])
         likelihood, fits = by_likelihood(model, held, kinds[::-1], options.ignore_index)
         found += [likelihood] if likelihood is not None else []
         unpredicted = fits and likelihood is None
     if options.metric is not None:
-        found.append(OwnMetric(model, held, options.metric, labels_of, metric_name(options.metric)))
+        found.append(own_metric(model, held, options.metric))
     notes: tuple[str, ...] = ()
     if not found:
         notes = (REGRESSION,) if _are_numbers(model.to_numpy(held[0]), model.to_numpy(evaluation[0])) else ()
         reference = [float_leaves(model.to_numpy(batch.get(k, evaluation[k]))) for k in range(len(held))]
-        found.append(Distance(model, reference, spreads(reference)))
+        found.append(distance(model, reference))
     return found, unpredicted, notes
 
 

@@ -104,9 +104,6 @@ class Model(Protocol):
     def own(self, tree: Any) -> Any:
         """Return a copy of a batch or output in the framework's own arrays, for user code that may write into it."""
 
-    def copy(self) -> Model:
-        """Return another private copy, as the original was when it was isolated."""
-
 
 class Framework(Protocol):
     """One framework: isolates a model, and watches that the original stays as it is."""

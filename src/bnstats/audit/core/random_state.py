@@ -29,10 +29,9 @@ def random_state(sources: Iterable[Any], seed: int) -> Iterator[None]:
         Seed of the global generators.
     """
     torch = sys.modules.get("torch")
-    own = [generator for source in sources for generator in generators(source)]
-    states = [get_state(generator) for generator in own]
-    python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002
-    cpu = None if torch is None else torch.get_rng_state()
+    kept = [random, np.random] if torch is None else [random, np.random, torch.default_generator]
+    kept += [generator for source in sources for generator in generators(source)]
+    states = [get_state(generator) for generator in kept]
     devices = torch.cuda.get_rng_state_all() if torch is not None and torch.cuda.is_initialized() else []
     random.seed(seed)
     np.random.seed(seed % 2**32)  # noqa: NPY002 - the user's loader may draw from it
@@ -41,13 +40,9 @@ def random_state(sources: Iterable[Any], seed: int) -> Iterator[None]:
     try:
         yield
     finally:
-        random.setstate(python)
-        np.random.set_state(numpy)  # noqa: NPY002
-        if torch is not None:
-            torch.set_rng_state(cpu)
         if devices and torch is not None:
             torch.cuda.set_rng_state_all(devices)
-        for generator, state in zip(own, states, strict=True):
+        for generator, state in zip(kept, states, strict=True):
             set_state(generator, state)
 
 
@@ -72,17 +67,15 @@ def _is_generator(x: Any) -> bool:
 
 
 def get_state(generator: Any) -> Any:
-    """Return the state of a generator of PyTorch, NumPy or Python."""
+    """Return the state of a generator of PyTorch, NumPy or Python, or of the global one of a module."""
     if isinstance(generator, np.random.Generator):
         return generator.bit_generator.state
-    return generator.getstate() if isinstance(generator, random.Random) else generator.get_state()
+    return (generator.getstate if hasattr(generator, "getstate") else generator.get_state)()
 
 
 def set_state(generator: Any, state: Any) -> None:
     """Put the state of a generator back."""
     if isinstance(generator, np.random.Generator):
         generator.bit_generator.state = state
-    elif isinstance(generator, random.Random):
-        generator.setstate(state)
     else:
-        generator.set_state(state)
+        (generator.setstate if hasattr(generator, "setstate") else generator.set_state)(state)

@@ -14,8 +14,7 @@ from bnstats.audit.core.copier.copier import Copier
 from bnstats.audit.core.guard import ReferenceGuard, guarded
 from bnstats.audit.core.protocol import Guard, Model, Statistics
 from bnstats.audit.flax.flax_model import HANDLERS
-from bnstats.audit.flax.linen_model import LinenModel
-from bnstats.audit.flax.linen_variables import with_statistics
+from bnstats.audit.flax.linen_model import LinenModel, with_statistics
 from bnstats.audit.flax.nnx_model import NNXModel, batch_norms, write
 
 

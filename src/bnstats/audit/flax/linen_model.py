@@ -1,4 +1,4 @@
-"""Linen modules with variables of their own."""
+"""Linen modules with variables of their own, and the running statistics in these."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from functools import partial
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 from flax import errors, linen
 
 from bnstats.audit.core.array_model import Handler, LayerCall
 from bnstats.audit.core.calling import FLAGS, Caller, Forward, in_evaluation, mode_arguments
 from bnstats.audit.core.protocol import Statistics
 from bnstats.audit.flax.flax_model import FlaxModel, name_of, statistics_of
-from bnstats.audit.flax.linen_variables import norm_paths, plain, stored, with_statistics
 
 
 class LinenModel(FlaxModel):
@@ -26,7 +26,7 @@ class LinenModel(FlaxModel):
     ) -> None:
         self._module, self._variables = module, plain(variables)
         self._moved: Mapping[str, Any] = {}
-        super().__init__(example, Caller(forward, type(module).__call__), {}, module, self._variables, example, forward)
+        super().__init__(example, Caller(forward, type(module).__call__), {})
 
     def run(self, batch: Any, training: bool, handle: Handler) -> Any:
         """Return the model's output, with every call of a layer done by `handle`."""
@@ -96,3 +96,32 @@ def mode_fields(module: linen.Module, training: bool) -> dict[str, bool | None]:
     """Return the fields of a linen module that set its mode; None where its call has an argument of that name."""
     named = mode_arguments(type(module).__call__, training)
     return {f.name: None if f.name in named else FLAGS[f.name] == training for f in fields(module) if f.name in FLAGS}
+
+
+def plain(tree: Any) -> Any:
+    """Return nested mappings as nested dicts."""
+    return {key: plain(value) for key, value in tree.items()} if isinstance(tree, Mapping) else tree
+
+
+def norm_paths(tree: Mapping[str, Any], path: tuple[str, ...] = ()) -> dict[tuple[str, ...], Mapping[str, Any]]:
+    """Return the parts of the collection `batch_stats` that have a mean and a variance, by their paths."""
+    found = {path: tree} if {"mean", "var"} <= {k for k, v in tree.items() if not isinstance(v, Mapping)} else {}
+    for key, part in tree.items():
+        found |= norm_paths(part, (*path, key)) if isinstance(part, Mapping) else {}
+    return found
+
+
+def stored(held: Mapping[str, Any], statistics: Statistics) -> dict[str, Any]:
+    """Return the statistics of a linen layer in the precision and shape in which it keeps its own."""
+    changed = zip(("mean", "var"), statistics, strict=True)
+    return {**held, **{k: jnp.asarray(v, held[k].dtype).reshape(held[k].shape) for k, v in changed}}
+
+
+def with_statistics(variables: Mapping[str, Any], statistics: Mapping[str, Statistics]) -> dict[str, Any]:
+    """Return variables of a linen module with other running statistics."""
+
+    def changed(tree: Mapping[str, Any], path: tuple[str, ...]) -> dict[str, Any]:
+        deeper = {k: changed(v, (*path, k)) if isinstance(v, Mapping) else v for k, v in tree.items()}
+        return stored(deeper, statistics[name_of(path)]) if name_of(path) in statistics else deeper
+
+    return {**variables, "batch_stats": changed(variables.get("batch_stats", {}), ())}

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
-from threading import get_ident
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from bnstats.audit.core.array_model import Handler, LayerCall
-from bnstats.audit.core.calling import Caller, Forward, in_evaluation, mode_arguments
+from bnstats.audit.core.array_model import Handler
+from bnstats.audit.core.calling import Caller, Forward, mode_arguments
 from bnstats.audit.core.copier.copier import Copier
 from bnstats.audit.core.protocol import Statistics
 from bnstats.audit.flax.flax_model import HANDLERS, FlaxModel, name_of, statistics_of
@@ -28,28 +27,18 @@ class NNXModel(FlaxModel):
         self._variables = [part for _, part in nnx.iter_graph(self._model) if isinstance(part, nnx.Variable)]
         self._training: bool | None = None
         for name, layer in norms.items():
-            object.__setattr__(layer, "__class__", self._taken_over(name, type(layer)))
-        super().__init__(example, Caller(forward, type(original).__call__), norms, original, example, forward)
+            object.__setattr__(layer, "__class__", self._handing_over(name, type(layer)))
+        super().__init__(example, Caller(forward, type(original).__call__), norms)
 
-    def _taken_over(self, name: str, kind: Any) -> type:
+    def _handing_over(self, name: str, kind: Any) -> type:
         """Return a class for a layer of the copy that hands each call to the pass that runs."""
         owner = self
 
-        class TakenOver(kind):
+        class HandingOver(kind):
             def __call__(self, *args: Any, **kwargs: Any) -> Any:
-                call = super().__call__
+                return owner.taken_over(name, super().__call__, *args, **kwargs)
 
-                def normalized(statistics: Statistics) -> Any:
-                    write({name: self}, {name: statistics})
-                    return in_evaluation(call, args, kwargs)
-
-                handle = owner._handles.get(get_ident())
-                if handle is None:
-                    return call(*args, **kwargs)
-                axis, mask, own = getattr(self, "axis", -1), kwargs.get("mask"), partial(call, *args, **kwargs)
-                return handle(LayerCall(name, args[0], axis, mask, own, normalized))
-
-        return TakenOver
+        return HandingOver
 
     def run(self, batch: Any, training: bool, handle: Handler) -> Any:
         """Return the model's output, with every call of a layer done by `handle`."""

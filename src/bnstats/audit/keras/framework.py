@@ -11,8 +11,7 @@ from bnstats.audit.core.array_model import no_device
 from bnstats.audit.core.guard import ReferenceGuard, guarded
 from bnstats.audit.core.protocol import Guard, Model, Statistics
 from bnstats.audit.keras.copied import copied, copy_handlers
-from bnstats.audit.keras.layers import batch_norms, write
-from bnstats.audit.keras.model import KerasModel
+from bnstats.audit.keras.model import KerasModel, batch_norms, write
 
 
 class Keras:

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from functools import partial
-from threading import get_ident
 from typing import Any
 
 import numpy as np
 
-from bnstats.audit.core.array_model import ArrayModel, Handler, LayerCall, as_numpy
-from bnstats.audit.core.calling import Caller, Forward, Given, Takes, in_evaluation
+from bnstats.audit.core.array_model import ArrayModel, Handler, as_numpy
+from bnstats.audit.core.calling import Caller, Forward, Given, Takes
 from bnstats.audit.core.protocol import Statistics
 from bnstats.audit.keras.copied import copied
-from bnstats.audit.keras.layers import batch_norms, read, write
 
 
 class KerasModel(ArrayModel):
@@ -37,30 +34,12 @@ class KerasModel(ArrayModel):
         self._model = copied(original)
         norms = batch_norms(self._model)
         for name, layer in norms.items():
-            vars(layer)["call"] = self._taken_over(name, layer)
+            vars(layer)["call"] = partial(self.taken_over, name, layer.call)
         running = {id(v) for layer in norms.values() for v in (layer.moving_mean, layer.moving_variance)}
         pairs = zip(self._model.variables, original.variables, strict=True)
         self._weights = [(own, users) for own, users in pairs if id(own) not in running and not _is_seed(own)]
         self._seeds = [(v, as_numpy(v.value)) for v in [*self._model.variables, *_global_seed()] if _is_seed(v)]
-        super().__init__(example, Caller(forward, original.call, _first_of_three), norms, original, example, forward)
-
-    def _taken_over(self, name: str, layer: Any) -> Callable[..., Any]:
-        """Return a `call` for a layer of the copy that hands each call to the pass that runs."""
-        call, signature = layer.call, inspect.signature(layer.call)
-
-        def taken_over(*args: Any, **kwargs: Any) -> Any:
-            def normalized(statistics: Statistics) -> Any:
-                self.set({name: statistics})
-                return in_evaluation(call, args, kwargs)
-
-            handle = self._handles.get(get_ident())
-            if handle is None:
-                return call(*args, **kwargs)
-            given = signature.bind(*args, **kwargs)
-            x, mask, axis = given.args[0], given.arguments.get("mask"), getattr(layer, "axis", -1)
-            return handle(LayerCall(name, x, axis, mask, partial(call, *args, **kwargs), normalized))
-
-        return taken_over
+        super().__init__(example, Caller(forward, original.call, _first_of_three), norms)
 
     def run(self, batch: Any, training: bool, handle: Handler) -> Any:
         """Return the model's output, with every call of a layer done by `handle`."""
@@ -89,11 +68,32 @@ class KerasModel(ArrayModel):
 
     def get(self) -> dict[str, Statistics]:
         """Return the running statistics of all layers."""
-        return read(self.norms)
+        return {
+            name: Statistics(*(np.asarray(as_numpy(v.value), np.float64) for v in (x.moving_mean, x.moving_variance)))
+            for name, x in self.norms.items()
+            if x.moving_mean is not None
+        }
 
     def set(self, statistics: Mapping[str, Statistics]) -> None:
         """Replace the running statistics of these layers."""
         write(self.norms, statistics)
+
+
+def batch_norms(model: Any) -> dict[str, Any]:
+    """Return the batch-norm layers of a Keras model by their paths: those with moving mean and variance."""
+    found: dict[str, Any] = {}
+    for layer in model._flatten_layers():
+        if hasattr(layer, "moving_mean") and hasattr(layer, "moving_variance"):
+            name = (layer.path or layer.name).removeprefix(f"{model.name}/")
+            found[name if name not in found else f"{name}#{len(found)}"] = layer
+    return found
+
+
+def write(layers: Mapping[str, Any], statistics: Mapping[str, Statistics]) -> None:
+    """Replace the running statistics of layers."""
+    for name, (mean, var) in statistics.items():
+        layers[name].moving_mean.assign(mean)
+        layers[name].moving_variance.assign(var)
 
 
 def _first_of_three(batch: Any, _: Takes) -> Given:

@@ -43,7 +43,6 @@ class TorchModel:
     convention = "torch"
 
     def __init__(self, original: nn.Module, example: Any, forward: Forward | None, device: torch.device) -> None:
-        self._given = original, example, forward, device
         self._in_lockstep, self._batches = True, Copier(handlers(device))
         self.output = Caller(forward, original.forward)
         with quiet():
@@ -152,10 +151,6 @@ class TorchModel:
     def own(self, tree: Any) -> Any:
         """Return a copy of a batch or output, where the original is."""
         return Copier(handlers()).copy(tree)
-
-    def copy(self) -> TorchModel:
-        """Return another private copy, as the original was when it was isolated."""
-        return TorchModel(*self._given)
 
     # ---- the work
 

@@ -14,7 +14,6 @@ from bnstats.audit.core.history.measured import Measured
 from bnstats.audit.core.kinds import Kind
 from bnstats.audit.core.protocol import Model
 from bnstats.audit.core.result import Estimate
-from bnstats.audit.core.scoring.scorers import Distance
 from bnstats.audit.core.scoring.trial import Scores, Trial, bad, gain
 
 STEPS = ("running", "averaged", "without_noise", "population", "batch")
@@ -130,7 +129,7 @@ class Case(Measured):
         """Kinds along the gap, those that can be made."""
         # A batch is the reference of distances, and has none itself.
         left_out = (
-            ({"batch"} if isinstance(self.trial.scorers[0], Distance) else set())
+            ({"batch"} if self.trial.scorers[0].by_distance else set())
             | ({"averaged", "without_noise"} if not self.usable else set())
             | (set() if self.noisy else {"without_noise"})
         )

@@ -14,6 +14,7 @@ from bnstats.audit.core.recalibration import Precision
 from bnstats.audit.core.result import Estimate
 from bnstats.audit.core.scoring.intervals import with_error
 from bnstats.audit.core.scoring.likelihood import RowScores
+from bnstats.audit.core.scoring.scorers import NONE
 from bnstats.audit.core.scoring.trial import Fold, gain
 from bnstats.audit.core.trees import chunks, rows_of
 
@@ -136,5 +137,5 @@ def _variance(case: Case, forth: list[RowScores], back: list[RowScores]) -> floa
 def _sum(weighted: list[tuple[float, RowScores]]) -> RowScores:
     """Return a weighted sum of scores of the same rows; none where rows differ."""
     if len({len(rows.sums) for _, rows in weighted}) > 1:
-        return RowScores(np.zeros(0), np.zeros(0))
+        return NONE
     return RowScores(sum((factor * rows.sums for factor, rows in weighted), np.zeros(1)), weighted[0][1].weights)

@@ -32,7 +32,7 @@ def score_table(case: Case, leads: str | None) -> pd.DataFrame:
     leads : str or None
         The user's own metric, which comes first.
     """
-    losses = frozenset[str]().union(*(scorer.losses for scorer in case.trial.scorers))
+    losses = {scorer.loss for scorer in case.trial.scorers}
     metrics = sorted(case.scores("running"), key=lambda name: name != leads)
     rows = []
     for metric in metrics:

@@ -16,7 +16,6 @@ from bnstats.audit.core.judging.case import Case
 from bnstats.audit.core.judging.limit import QUADRATIC, displacement, limit_gains
 from bnstats.audit.core.result import Estimate, Fix, Verdict
 from bnstats.audit.core.scoring.intervals import most, sure
-from bnstats.audit.core.scoring.scorers import Distance
 from bnstats.audit.core.scoring.trial import count
 
 FIRST = ("batch_statistics_in_evaluation", "not_finite")
@@ -100,7 +99,7 @@ def _without_gain(case: Case, gains: dict[str, Estimate]) -> Judgment:
         if largest.value < case.effect:
             batches = ((most(largest) - largest.value) / (case.effect - largest.value)) ** 2 * len(case.trial.batches)
             reason += f" About {math.ceil(batches)} batches would tell." if batches < 1e5 else ""
-    elif case.unpredicted and isinstance(case.trial.scorers[0], Distance):
+    elif case.unpredicted and case.trial.scorers[0].by_distance:
         reason = (
             f"The model is at chance with running statistics and with those of each batch; other statistics change its "
             f"outputs by {largest} {unit}, which says nothing about what it could be."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -19,38 +19,54 @@ from bnstats.audit.core.scoring.likelihood import (
     informative,
     log_likelihood,
 )
-from bnstats.audit.core.scoring.outputs import Fit, candidates, float_leaves, leaf_at, main_output, own_main, targets
+from bnstats.audit.core.scoring.outputs import (
+    Fit,
+    candidates,
+    float_leaves,
+    labels_of,
+    leaf_at,
+    main_output,
+    own_main,
+    targets,
+)
 from bnstats.audit.core.trees import rows_of
 
 Scored = Mapping[str, RowScores]
 
 
-class Scorer(Protocol):
-    """Scores an output; larger is better."""
+NONE = RowScores(np.zeros(0), np.zeros(0))
+
+
+@dataclass(frozen=True, eq=False)
+class Scorer:
+    """Scores outputs; larger is better.
+
+    Attributes
+    ----------
+    unit : str
+        Unit of the scores of the first metric.
+    score : callable (index, output) -> dict of str to RowScores
+        Scores of the rows of a batch, which is known by its index, for each metric.
+    loss : str
+        Metric that is reported with the opposite sign, as smaller is better; empty if there is none.
+    """
 
     unit: str
-    """Unit of the scores of the first metric."""
-    losses: frozenset[str]
-    """Metrics that are reported with the opposite sign, as smaller is better."""
+    score: Callable[[int, Any], Scored]
+    loss: str = ""
 
-    def __call__(self, index: int, output: Any) -> Scored:
-        """Return the scores of the rows of a batch, which is known by its index, for each metric."""
+    @property
+    def by_distance(self) -> bool:
+        """True if outputs with batch statistics are the reference, and have no score themselves."""
+        return self.loss == "distance"
 
 
-@dataclass(eq=False)
-class OwnScore:
-    """The user's `score`: (output, batch) -> a number per row, or one of the batch; larger is better."""
+def own_score(model: Model, batches: Sequence[Any], function: Callable[[Any, Any], Any]) -> Scorer:
+    """Return the user's `score`: (output, batch) -> a number per row, or one of the batch; larger is better."""
 
-    model: Model
-    batches: Sequence[Any]
-    function: Callable[[Any, Any], Any]
-    unit: str = "score"
-    losses: frozenset[str] = frozenset()
-
-    def __call__(self, index: int, output: Any) -> Scored:
-        batch = self.model.own(self.batches[index])
-        values = _called("score", self.function, self.model, self.model.own(output), batch)
-        rows = rows_of(self.batches[index])
+    def score(index: int, output: Any) -> Scored:
+        values = _called("score", function, model, model.own(output), model.own(batches[index]))
+        rows = rows_of(batches[index])
         if values.ndim > 1 or (values.ndim == 1 and len(values) not in (rows, 1)):
             raise ValueError(
                 f"score gives a number per row, larger is better, or one of the batch; got shape {values.shape} for a "
@@ -60,33 +76,24 @@ class OwnScore:
             return {"score": RowScores(values.reshape(1) * rows, np.full(1, float(rows)))}
         return {"score": RowScores(values.reshape(-1), np.ones(values.size))}
 
+    return Scorer("score", score)
 
-@dataclass(eq=False)
-class OwnMetric:
-    """The user's `metric`: (output, labels) -> a number of the batch, as torchmetrics' callables are."""
 
-    model: Model
-    batches: Sequence[Any]
-    function: Any
-    labels: Callable[[Any], Any]
-    unit: str
+def own_metric(model: Model, batches: Sequence[Any], function: Any) -> Scorer:
+    """Return the user's `metric`: (output, labels) -> a number of the batch, as torchmetrics' callables are."""
+    name, loses = metric_name(function), getattr(function, "higher_is_better", True) is False
 
-    losses: frozenset[str] = frozenset()
-
-    def __post_init__(self) -> None:
-        if getattr(self.function, "higher_is_better", True) is False:
-            self.losses = frozenset({self.unit})
-
-    def __call__(self, index: int, output: Any) -> Scored:
-        labels = self.labels(self.model.own(self.batches[index]))
-        if hasattr(self.function, "reset"):
-            self.function.reset()
-        values = _called("metric", self.function, self.model, own_main(self.model.own(output)), labels)
+    def score(index: int, output: Any) -> Scored:
+        labels = labels_of(model.own(batches[index]))
+        if hasattr(function, "reset"):
+            function.reset()
+        values = _called("metric", function, model, own_main(model.own(output)), labels)
         if values.size != 1:
             raise ValueError(f"metric gives one number for a batch; got shape {values.shape}: average over classes.")
-        sign = -1.0 if self.losses else 1.0
-        rows = float(rows_of(self.batches[index]))
-        return {self.unit: RowScores(sign * values.reshape(1) * rows, np.full(1, rows))}
+        rows = float(rows_of(batches[index]))
+        return {name: RowScores((-1.0 if loses else 1.0) * values.reshape(1) * rows, np.full(1, rows))}
+
+    return Scorer(name, score, name if loses else "")
 
 
 def metric_name(function: Any) -> str:
@@ -105,50 +112,39 @@ def _called(name: str, function: Callable[..., Any], model: Model, *given: Any) 
     return values
 
 
-@dataclass(eq=False)
-class Likelihood:
-    """Log likelihood of labels in nats, and accuracy."""
+def by_label(model: Model, labels: Sequence[FloatArray | None], fit: Fit, probabilities: bool) -> Scorer:
+    """Return the log likelihood of labels in nats, and the accuracy."""
 
-    model: Model
-    labels: Sequence[FloatArray | None]
-    fit: Fit
-    probabilities: bool
-    unit: str = "nats"
-    losses: frozenset[str] = frozenset({"nll"})
-
-    def __call__(self, index: int, output: Any) -> Scored:
-        found, y = main_output(self.model.to_numpy(output)), self.labels[index]
-        y = None if found is None or y is None else targets(found, y, self.fit)
+    def score(index: int, output: Any) -> Scored:
+        found, y = main_output(model.to_numpy(output)), labels[index]
+        y = None if found is None or y is None else targets(found, y, fit)
         if found is None or y is None:
-            return {m: RowScores(np.zeros(0), np.zeros(0)) for m in ("nll", "accuracy")}
+            return {"nll": NONE, "accuracy": NONE}
         with np.errstate(invalid="ignore", over="ignore"):
-            scored = log_likelihood(found, y, self.fit, self.probabilities)
-        right = correct(found, y, self.fit, self.probabilities)
-        return {"nll": RowScores.of(scored), "accuracy": RowScores.of(right)}
+            scored = log_likelihood(found, y, fit, probabilities)
+        return {"nll": RowScores.of(scored), "accuracy": RowScores.of(correct(found, y, fit, probabilities))}
+
+    return Scorer("nats", score, "nll")
 
 
-@dataclass(eq=False)
-class Distance:
-    """Minus the squared distance from the outputs with batch statistics, in units of their variance between rows."""
+def distance(model: Model, reference: Sequence[Sequence[FloatArray]]) -> Scorer:
+    """Return minus the squared distance from reference outputs, in units of their variance between rows."""
+    scales = spreads(reference)
 
-    model: Model
-    reference: Sequence[Sequence[FloatArray]]
-    spread: Sequence[float]
-    unit: str = "outputs' variance"
-    losses: frozenset[str] = frozenset({"distance"})
-
-    def __call__(self, index: int, output: Any) -> Scored:
-        leaves = float_leaves(self.model.to_numpy(output))
-        if not any(spread > 0 for spread in self.spread):
-            return {"distance": RowScores(np.zeros(0), np.zeros(0))}
+    def score(index: int, output: Any) -> Scored:
+        leaves = float_leaves(model.to_numpy(output))
+        if not any(spread > 0 for spread in scales):
+            return {"distance": NONE}
         rows: FloatArray = np.zeros(1)
-        for leaf, reference, spread in zip(leaves, self.reference[index], self.spread, strict=False):
-            if leaf.shape != reference.shape or not spread > 0:
+        for leaf, expected, spread in zip(leaves, reference[index], scales, strict=False):
+            if leaf.shape != expected.shape or not spread > 0:
                 continue
             with np.errstate(invalid="ignore", over="ignore"):
-                far = np.square(leaf - reference).reshape(len(leaf), -1).mean(axis=1) / spread
+                far = np.square(leaf - expected).reshape(len(leaf), -1).mean(axis=1) / spread
             rows = rows - np.where(np.isfinite(far), far, np.inf) if len(rows) in (1, len(far)) else rows
         return {"distance": RowScores(rows, np.ones(len(rows)))}
+
+    return Scorer("outputs' variance", score, "distance")
 
 
 def spreads(reference: Sequence[Sequence[FloatArray]]) -> list[float]:
@@ -182,7 +178,7 @@ def _all_classes(output: FloatArray, labels: Sequence[FloatArray], fit: Fit) -> 
 
 def by_likelihood(
     model: Model, batches: Sequence[Any], kinds: Sequence[Sequence[Any]], ignore: int | None
-) -> tuple[Likelihood | None, bool]:
+) -> tuple[Scorer | None, bool]:
     """Return the likelihood of labels, where the outputs of one kind of statistics predict them; and if labels fit.
 
     Parameters
@@ -212,5 +208,5 @@ def by_likelihood(
             outs, ys = [o for o, _ in good], [t for _, t in good]
             probabilities = bool(outs) and are_probabilities(outs, fit)
             if outs and informative(outs, ys, fit, probabilities):
-                return Likelihood(model, labels, fit, probabilities), fits
+                return by_label(model, labels, fit, probabilities), fits
     return None, fits

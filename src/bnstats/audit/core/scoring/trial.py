@@ -15,7 +15,7 @@ from bnstats.audit.core.protocol import Model
 from bnstats.audit.core.result import Estimate
 from bnstats.audit.core.scoring.intervals import ratio
 from bnstats.audit.core.scoring.likelihood import RowScores
-from bnstats.audit.core.scoring.scorers import Scorer
+from bnstats.audit.core.scoring.scorers import NONE, Scorer
 
 Scores = Mapping[str, list[RowScores]]
 """For each metric, the scores of every batch."""
@@ -83,13 +83,12 @@ class Trial:
         return self._gathered({index: self._scored(index, output) for index, output in outputs.items()})
 
     def _scored(self, index: int, output: Any) -> dict[str, RowScores]:
-        return {name: rows for scorer in self.scorers for name, rows in scorer(index, output).items()}
+        return {name: rows for scorer in self.scorers for name, rows in scorer.score(index, output).items()}
 
     def _gathered(self, found: Mapping[int, dict[str, RowScores]]) -> Scores:
         held = sorted(index for fold in self.folds for index in fold.held)
         metrics = dict.fromkeys(name for scores in found.values() for name in scores)
-        none = RowScores(np.zeros(0), np.zeros(0))
-        return {name: [found.get(index, {}).get(name, none) for index in held] for name in metrics}
+        return {name: [found.get(index, {}).get(name, NONE) for index in held] for name in metrics}
 
 
 def evaluated(run: Callable[[Any], Any], batch: Any, index: int) -> Any:
