@@ -18,7 +18,7 @@ if importlib.util.find_spec("torch") is None:
 if importlib.util.find_spec("flax") is None:
     collect_ignore.append(str(Path(__file__).parent / "src/bnstats/audit/flax"))
 # Adapters of the monitor are classes of frameworks: tests/monitor has their tests, and importing one takes seconds.
-ADAPTERS = ("*_callback.py", "torch_reader.py", "keras_reader.py", "flax_reader.py")
+ADAPTERS = ("*_callback.py", "torch_reader.py")
 collect_ignore += [
     str(path) for name in ADAPTERS for path in (Path(__file__).parent / "src/bnstats/monitor").glob(name)
 ]

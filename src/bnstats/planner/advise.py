@@ -11,7 +11,7 @@ import pandas as pd
 
 from bnstats._checks.numbers import whole
 from bnstats._checks.values import flag
-from bnstats.planner.choices import choices
+from bnstats.planner.choices import CHOICES
 from bnstats.planner.notes import notes
 from bnstats.planner.plan import Plan
 from bnstats.planner.quantities import GROWTH, QUANTITIES
@@ -219,7 +219,11 @@ def advise(
             f"{batch_size}."
         )
     few, many = plan.sizes
-    rows = [("choose", c.quantity, c.unit, c.alike, c.independent, c.given) for c in choices(plan)]
+    rows: list[tuple[Any, ...]] = []
+    for name, unit, choice, given in CHOICES:
+        if (own := given(plan)) is not None:
+            alike = choice(plan, 1)
+            rows.append(("choose", name, unit, alike, alike if many == few else choice(plan, plan.positions), own))
     rows += [("follows", name, unit, of(plan, few), of(plan, many), math.nan) for name, unit, of in QUANTITIES]
     table = pd.DataFrame(rows, columns=["kind", "quantity", "unit", "low", "high", "given"])
     return Advice(table, tuple(notes(plan)), plan)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -16,50 +16,6 @@ LARGEST_BATCH = 2**27
 MOST_UPDATES = 2**20
 # A debiased average comes down to the noise of its limit, and reaches this multiple of the noise.
 TRANSIENT = 1 + START_WEIGHT
-
-
-@dataclass(frozen=True)
-class Choice:
-    """A quantity to choose, at both bounds of the number of independent values.
-
-    Attributes
-    ----------
-    quantity, unit : str
-        Name and unit.
-    alike, independent : float
-        Value if all positions of a row are alike, and if they are independent; inf if none keeps the tolerance.
-    given : float
-        Value in the plan; nan if the plan says nothing about the quantity.
-    """
-
-    quantity: str
-    unit: str
-    alike: float
-    independent: float
-    given: float
-
-
-def choices(plan: Plan) -> Iterator[Choice]:
-    """Yield what to choose so that the tolerance is kept, the simplest choice first."""
-    momentum = plan.convention.momentum
-    of = _Bounds(plan)
-    yield Choice("rows that a recalibration reads", "rows", *of(recalibration_rows), math.nan)
-    if momentum is not None:
-        yield Choice("largest momentum", "weight", *of(largest_momentum), momentum)
-    yield Choice("smallest batch that is normalized together", "rows", *of(smallest_batch), float(plan.rows))
-    steps = math.nan if plan.steps is None else float(plan.steps)
-    yield Choice("steps until evaluation mode may be trusted", "steps", *of(trusted_steps), steps)
-
-
-@dataclass(frozen=True)
-class _Bounds:
-    """Values of a choice if positions are alike, and if they are independent."""
-
-    plan: Plan
-
-    def __call__(self, choice: Callable[[Plan, int], float]) -> tuple[float, float]:
-        alike = choice(self.plan, 1)
-        return alike, alike if self.plan.positions == 1 else choice(self.plan, self.plan.positions)
 
 
 def recalibration_rows(plan: Plan, positions: int) -> float:
@@ -110,3 +66,16 @@ def _first(enough: Callable[[int], bool], least: int, most: int) -> float:
         middle = (least + high) // 2
         least, high = (least, middle) if enough(middle) else (middle + 1, high)
     return float(high)
+
+
+Choice = Callable[[Plan, int], float]
+CHOICES: tuple[tuple[str, str, Choice, Callable[[Plan], float | None]], ...] = (
+    ("rows that a recalibration reads", "rows", recalibration_rows, lambda _: math.nan),
+    ("largest momentum", "weight", largest_momentum, lambda plan: plan.convention.momentum),
+    ("smallest batch that is normalized together", "rows", smallest_batch, lambda plan: float(plan.rows)),
+    ("steps until evaluation mode may be trusted", "steps", trusted_steps, lambda plan: float(plan.steps or math.nan)),
+)
+"""Name, unit, value for a plan and its independent positions (inf if none keeps the tolerance), and the plan's own.
+
+The plan's own is nan where it says nothing, and None where there is nothing to choose. The simplest choice comes first.
+"""
