@@ -7,7 +7,7 @@ import pytest
 
 from bnstats.audit.core.result import Estimate
 from bnstats.audit.core.scoring.intervals import ratio, sure
-from bnstats.audit.core.scoring.likelihood import RowScores
+from bnstats.audit.core.scoring.scores import RowScores
 from bnstats.audit.core.scoring.trial import bad, count, gain, halves, mean
 
 SIMULATIONS = 2000

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from scipy import special, stats
 
-from bnstats.audit.core.scoring.likelihood import RowScores, are_probabilities, correct, informative, log_likelihood
+from bnstats.audit.core.scoring.likelihood import are_probabilities, correct, informative, log_likelihood
 from bnstats.audit.core.scoring.outputs import Fit, candidates, labels_of, leaf_at, main_output, targets
 from bnstats.audit.core.scoring.scorers import spreads
+from bnstats.audit.core.scoring.scores import RowScores
 from bnstats.audit.core.trees import arrays, chunks, rows_of, sliced
 
 RNG = np.random.default_rng(0)

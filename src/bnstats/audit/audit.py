@@ -100,16 +100,5 @@ def audit(
     >>> report.verdict, report.cause, report.fix.text
     ('off', 'never_updated', 'bn.recalibrate(model, loader)')
     """
-    options = Options(
-        test=test,
-        score=score,
-        metric=metric,
-        live=live,
-        forward=forward,
-        batches=batches,
-        device=device,
-        seed=seed,
-        effect=effect,
-        ignore_index=ignore_index,
-    )
+    options = Options(test, score, metric, live, forward, batches, effect, ignore_index, device, seed)
     return run(framework_of(model), model, loader, options)

@@ -16,8 +16,10 @@ from bnstats.audit.core.protocol import Framework, Mode, Model
 from bnstats.audit.core.reading import Reader
 from bnstats.audit.core.result import Audit
 from bnstats.audit.core.scoring.intervals import FEWEST_BATCHES, by_batch
+from bnstats.audit.core.scoring.likelihood import by_likelihood
 from bnstats.audit.core.scoring.outputs import float_leaves, labels_of, main_output
-from bnstats.audit.core.scoring.scorers import Scorer, by_likelihood, distance, metric_name, own_metric, own_score
+from bnstats.audit.core.scoring.scorers import distance, metric_name, own_metric, own_score
+from bnstats.audit.core.scoring.scores import Scorer
 from bnstats.audit.core.scoring.trial import Fold, Trial, count, evaluated, halves
 from bnstats.audit.core.trees import children, chunks, is_array, rows_of
 from bnstats.statistics.norm_borders import EFFECT
@@ -32,7 +34,7 @@ REGRESSION = (
 
 @dataclass(frozen=True)
 class Options:
-    """Options of an audit; see `bn.audit`."""
+    """Options of an audit, in the order of `bn.audit`."""
 
     test: Iterable[Any] | None = None
     score: Callable[[Any, Any], Any] | None = None
@@ -40,10 +42,10 @@ class Options:
     live: Any = None
     forward: Callable[[Any, Any], Any] | None = None
     batches: int = 100
-    device: Any = None
-    seed: int = 0
     effect: float = EFFECT
     ignore_index: int | None = None
+    device: Any = None
+    seed: int = 0
 
 
 def run(framework: Framework, model: Any, loader: Iterable[Any], options: Options) -> Audit:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import reduce
 from typing import Any
 
@@ -14,6 +15,18 @@ from bnstats.statistics.moments import Moments
 
 Kind = dict[str, Statistics]
 Seen = Mapping[str, tuple[Moments, ...]]
+
+
+@contextmanager
+def kept(model: Model, other: Kind | None = None) -> Iterator[Kind]:
+    """Give the running statistics of a model, and put them back on exit; within, others may stand in their place."""
+    before = model.get()
+    try:
+        if other is not None:
+            model.set(other)
+        yield before
+    finally:
+        model.set(before)
 
 
 def observe(model: Model, batches: Iterable[Any], mode: Mode) -> list[Seen]:
@@ -80,19 +93,17 @@ def population(model: Model, batches: Sequence[Any]) -> Kind:
     """
     if not batches:
         return {}
-    before = model.get()
     at_once = model.lockstep(batches)
     if at_once is not None:
-        return {name: statistics for name, statistics in at_once.items() if name in before}
+        tracked = model.get()
+        return {name: statistics for name, statistics in at_once.items() if name in tracked}
     made: Kind = {}
-    try:
+    with kept(model) as tracked:
         for layer in model.layers:
-            if layer.name in before:
+            if layer.name in tracked:
                 found = pooled([{layer.name: seen.get(layer.name, ())} for seen in observe(model, batches, "eval")])
                 made |= found
                 model.set(found)
-    finally:
-        model.set(before)
     return made
 
 

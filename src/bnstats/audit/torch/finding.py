@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn.modules.instancenorm import _InstanceNorm
 
 from bnstats.audit.torch.calls import Moment, entering, moment
-from bnstats.audit.torch.layers import PAIR, Found, Home, Recorder, bare, homes_of, looks_like
+from bnstats.audit.torch.layers import PAIR, Found, Recorder, bare, homes_of, looks_like
 from bnstats.audit.torch.working_copy import WorkingCopy
 
 Run = Callable[[], Any]
@@ -27,8 +27,7 @@ def find_layers(copy: WorkingCopy, run: Run) -> tuple[list[Found], list[str]]:
     run : callable () -> output
         Runs a pass over the example batch; what it raises in evaluation mode is raised.
     """
-    homes = homes_of(copy)
-    recorder = Recorder(copy, homes)
+    recorder = Recorder(copy, homes_of(copy))
     try:
         copy.enter(False)
         recorder.record(run)
@@ -40,15 +39,15 @@ def find_layers(copy: WorkingCopy, run: Run) -> tuple[list[Found], list[str]]:
     try:
         copy.enter(True)
         recorder.record(run)
-        changed = {i for i, home in homes.items() if copy.changed(i, getattr(home.module, home.name))}
+        changed = {i for i, home in recorder.homes.items() if copy.changed(i, getattr(home.module, home.name))}
     except Exception:  # batches of one row, and whatever the user's code refuses in training mode
         recorder.entered = entered
     finally:
         copy.put_back(compare=True)
-    found = [_called(name, recorder, copy, homes, evaluated.get(name)) for name in recorder.calls]
-    used = {place for layer in found for place in layer.places} | _of_instance_norm(copy, recorder)
-    found += _moving(copy, run, homes, recorder, changed - used)
-    found += _fixed(copy, homes, recorder, used | {place for layer in found for place in layer.places})
+    found = [_called(name, recorder, evaluated.get(name)) for name in recorder.calls]
+    used = {place for layer in found for place in layer.places} | _of_instance_norm(recorder)
+    found += _moving(recorder, run, changed - used)
+    found += _fixed(recorder, used | {place for layer in found for place in layer.places})
     order = list(recorder.order)
     found.sort(key=lambda layer: order.index(layer.name if layer.name in order else _path(layer, recorder)))
     known = {layer.name for layer in found}
@@ -60,22 +59,23 @@ def _path(layer: Found, recorder: Recorder) -> str:
     return str(next(path for path, module in recorder.modules.items() if module is layer.module))
 
 
-def _of_instance_norm(copy: WorkingCopy, recorder: Recorder) -> set[int]:
+def _of_instance_norm(recorder: Recorder) -> set[int]:
     """Return places of buffers that belong to instance normalization."""
+    copy = recorder.copy
     modules = [m for m in recorder.modules.values() if isinstance(m, _InstanceNorm)]
     held = {copy.place_of(buffer) for module in modules for buffer in module.buffers(recurse=False)}
     return {i for i, x in enumerate(copy.tensors) if id(x) in recorder.instance} | {i for i in held if i is not None}
 
 
-def _called(name: str, recorder: Recorder, copy: WorkingCopy, homes: dict[int, Home], evaluated: int | None) -> Found:
+def _called(name: str, recorder: Recorder, evaluated: int | None) -> Found:
     """A layer whose work PyTorch's batch normalization does."""
     calls = recorder.calls[name][evaluated or 0 :] or recorder.calls[name]
     first = calls[0]
     # With tracking turned off, PyTorch's layer hands over its statistics in evaluation mode alone.
     given = next((call for call in (*calls, *recorder.calls[name]) if call.running_mean is not None), first)
-    places = tuple(copy.place_of(x) for x in (given.running_mean, given.running_var))
+    places = tuple(recorder.copy.place_of(x) for x in (given.running_mean, given.running_var))
     known = tuple(place for place in places if place is not None)
-    kept, tracks = tuple(homes[place] for place in known if place in homes), len(known) == 2
+    kept, tracks = tuple(recorder.homes[place] for place in known if place in recorder.homes), len(known) == 2
     module = kept[0].module if kept else recorder.where[name]
     statistics = (given.running_mean, given.running_var) if tracks else None
     declared = getattr(module, "momentum", first.momentum)
@@ -93,18 +93,19 @@ def _called(name: str, recorder: Recorder, copy: WorkingCopy, homes: dict[int, H
     )
 
 
-def _moving(copy: WorkingCopy, run: Run, homes: dict[int, Home], recorder: Recorder, changed: set[int]) -> list[Found]:
+def _moving(recorder: Recorder, run: Run, changed: set[int]) -> list[Found]:
     """Modules that normalize by themselves: two of their tensors move toward mean and variance of their input."""
     candidates: dict[str, list[int]] = {}
+    copy = recorder.copy
     for place in sorted(changed):
-        home = homes[place]
+        home = recorder.homes[place]
         if home.path in recorder.entered and copy.tensors[place].is_floating_point():
             candidates.setdefault(home.path, []).append(place)
     candidates = {path: places for path, places in candidates.items() if len(places) > 1}
     if not candidates:
         return []
-    seen, now = _watched(copy, run, homes, recorder, candidates, 0.0)
-    _, moved = _watched(copy, run, homes, recorder, candidates, 1.0)
+    seen, now = _watched(recorder, run, candidates, 0.0)
+    _, moved = _watched(recorder, run, candidates, 1.0)
     found = []
     for path, places in candidates.items():
         targets = {place: _target(copy.tensors[place], now[place], moved[place]) for place in places}
@@ -115,21 +116,17 @@ def _moving(copy: WorkingCopy, run: Run, homes: dict[int, Home], recorder: Recor
             ]
             if like and spread and like[0] != spread[0]:
                 pair = like[0], spread[0]
-                found.append(_by_itself(copy, homes, recorder, pair, axis, targets[pair[0]][1]))
+                found.append(_by_itself(recorder, pair, axis, targets[pair[0]][1]))
                 break
     return found
 
 
 def _watched(
-    copy: WorkingCopy,
-    run: Run,
-    homes: dict[int, Home],
-    recorder: Recorder,
-    candidates: dict[str, list[int]],
-    added: float,
+    recorder: Recorder, run: Run, candidates: dict[str, list[int]], added: float
 ) -> tuple[dict[str, dict[int, Moment]], dict[int, Tensor]]:
     """Return moments of modules' inputs in a training pass from raised tensors, and the tensors after it."""
     seen: dict[str, dict[int, Moment]] = {}
+    copy, homes = recorder.copy, recorder.homes
     places = [place for group in candidates.values() for place in group]
     for place in places:
         copy.add(place, added)
@@ -163,17 +160,12 @@ def _near(found: Tensor, expected: Tensor, scale: Tensor) -> bool:
     return found.shape == expected.shape and bool(((found - expected).abs() <= 2e-3 * scale + 1e-6).all())
 
 
-def _by_itself(
-    copy: WorkingCopy,
-    homes: dict[int, Home],
-    recorder: Recorder,
-    pair: tuple[int, int],
-    axis: int,
-    weight: float | None,
-) -> Found:
-    module, path = homes[pair[0]].module, homes[pair[0]].path
+def _by_itself(recorder: Recorder, pair: tuple[int, int], axis: int, weight: float | None) -> Found:
+    """A layer whose module normalizes by itself, with the tensors at two places."""
+    homes = recorder.homes[pair[0]], recorder.homes[pair[1]]
+    module, path = homes[0].module, homes[0].path
     eps = [e for name in ("eps", "epsilon", "variance_epsilon") if isinstance(e := getattr(module, name, None), float)]
-    mean, var = (copy.tensors[place].detach() for place in pair)
+    mean, var = (recorder.copy.tensors[place].detach() for place in pair)
     return Found(
         bare(path),
         module,
@@ -185,19 +177,19 @@ def _by_itself(
         weight=weight,
         calls=recorder.entered.get(path, 1),
         axis=axis,
-        homes=(homes[pair[0]], homes[pair[1]]),
+        homes=homes,
     )
 
 
-def _fixed(copy: WorkingCopy, homes: dict[int, Home], recorder: Recorder, used: set[int]) -> list[Found]:
+def _fixed(recorder: Recorder, used: set[int]) -> list[Found]:
     """Modules that scale and shift by themselves with statistics that do not move, as detection libraries have them."""
     found = []
     for path, module in recorder.modules.items():
         if path not in recorder.entered or not looks_like(module):
             continue
-        pair = tuple(copy.place_of(getattr(module, name, None)) for name in PAIR)
-        if None in pair or set(pair) & used or not all(place in homes for place in pair):
+        pair = tuple(recorder.copy.place_of(getattr(module, name, None)) for name in PAIR)
+        if None in pair or set(pair) & used or not all(place in recorder.homes for place in pair):
             continue
         momentum = getattr(module, "momentum", 0.0)
-        found.append(_by_itself(copy, homes, recorder, pair, 1, momentum))  # type: ignore[arg-type]
+        found.append(_by_itself(recorder, pair, 1, momentum))  # type: ignore[arg-type]
     return found

@@ -6,14 +6,15 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
+import torch
 from torch import nn
 
+from bnstats._checks.values import shown
 from bnstats.audit.core.guard import guarded
 from bnstats.audit.core.protocol import Guard, Model, Statistics
 from bnstats.audit.torch import written
 from bnstats.audit.torch.guard import OriginalGuard
 from bnstats.audit.torch.model import TorchModel
-from bnstats.audit.torch.wrappers import device_of, unwrapped
 
 
 class Torch:
@@ -33,12 +34,12 @@ class Torch:
         ValueError
             If the model is scripted, lazy or sharded, or cannot be called with the batch.
         """
-        inner = unwrapped(model)
+        inner = written.unwrapped(model)
         return TorchModel(inner, example, forward, device_of(inner, device))
 
     def guarded(self, model: Any, loaders: Sequence[Any], seed: int) -> AbstractContextManager[Guard]:
         """Return a context that keeps random state and guards the original."""
-        inner = unwrapped(model)
+        inner = written.unwrapped(model)
         return guarded(lambda: OriginalGuard(inner), loaders, seed)
 
     def copied(self, model: Any) -> Any:
@@ -48,6 +49,16 @@ class Torch:
     def write(self, model: Any, statistics: Mapping[str, Statistics]) -> Any:
         """Write running statistics into the user's own model, in place, and return that model."""
         return written.write(model, statistics)
+
+
+def device_of(model: nn.Module, device: Any = None) -> torch.device:
+    """Return the device that was given, or where the model's first tensor is."""
+    if device is not None:
+        try:
+            return torch.device(device)
+        except Exception:  # PyTorch raises errors of several kinds
+            raise ValueError(f"device is one of PyTorch's, such as 'cpu'; got {shown(device)}.") from None
+    return next((tensor.device for tensor in [*model.parameters(), *model.buffers()]), torch.device("cpu"))
 
 
 FRAMEWORK = Torch()

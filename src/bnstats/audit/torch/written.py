@@ -17,7 +17,25 @@ from bnstats.audit.core.protocol import Statistics
 from bnstats.audit.torch.layers import Found
 from bnstats.audit.torch.tensors import handlers
 from bnstats.audit.torch.working_copy import WorkingCopy, quiet
-from bnstats.audit.torch.wrappers import unwrapped
+
+
+def unwrapped(model: Any) -> nn.Module:
+    """Return the model within what runs it on several devices or compiles it.
+
+    Raises
+    ------
+    ValueError
+        If it is no module, or if it is scripted as a whole.
+    """
+    if not isinstance(model, nn.Module):
+        raise ValueError(f"model is a torch.nn.Module; got {type(model).__name__}: give the module itself.")
+    wrappers = (nn.DataParallel, nn.parallel.DistributedDataParallel)
+    while isinstance(model, wrappers) or "_orig_mod" in model._modules:
+        model = model.module if isinstance(model, wrappers) else model._orig_mod
+    if isinstance(model, torch.jit.ScriptModule):
+        raise ValueError("model is scripted, which hides its layers; give the module that it was made from.")
+    inner: nn.Module = model
+    return inner
 
 
 @dataclass(frozen=True, eq=False)

@@ -90,30 +90,27 @@ class State:
 
     def restarted(self, layers: BoolArray, reading: Reading, step: int) -> State:
         """Return the state with some layers begun anew, as after loading a checkpoint."""
-        fresh, layout = State.of(reading, step), reading.layout
-        for layer in np.flatnonzero(~layers):
-            self.copy_layer(int(layer), layout, fresh, int(layer), layout)
-        return fresh
+        kept = {int(layer): int(layer) for layer in np.flatnonzero(~layers)}
+        return self._carried(kept, reading.layout, reading, step)
 
     def adapted(self, old: Layout, reading: Reading, step: int) -> State:
         """Return the state for other layers: those of the same name and size go on, the others begin anew."""
-        fresh = State.of(reading, step)
-        new = reading.layout
-        places = {(name, size): i for i, (name, size) in enumerate(zip(old.names, old.sizes, strict=True))}
-        for here, key in enumerate(zip(new.names, new.sizes, strict=True)):
-            if key in places:
-                self.copy_layer(places[key], old, fresh, here, new)
-        return fresh
+        before, now = (list(zip(layout.names, layout.sizes, strict=True)) for layout in (old, reading.layout))
+        kept = {here: before.index(key) for here, key in enumerate(now) if key in before}
+        return self._carried(kept, old, reading, step)
 
-    def copy_layer(self, there: int, old: Layout, to: State, here: int, new: Layout) -> None:
-        """Copy the state of one layer into another state."""
-        for f in fields(State):
-            mine, other = getattr(self, f.name), getattr(to, f.name)
-            if f.name in _OF_ENTRIES:
-                for from_, into in zip(old.entries(there), new.entries(here), strict=True):
-                    other[into] = mine[from_]
-            else:
-                other[here] = mine[there]
+    def _carried(self, kept: Mapping[int, int], old: Layout, reading: Reading, step: int) -> State:
+        """Return the state after a first read, with these layers as they are here at other places."""
+        fresh = State.of(reading, step)
+        for here, there in kept.items():
+            for f in fields(State):
+                mine, other = getattr(self, f.name), getattr(fresh, f.name)
+                if f.name in _OF_ENTRIES:
+                    for from_, into in zip(old.entries(there), reading.layout.entries(here), strict=True):
+                        other[into] = mine[from_]
+                else:
+                    other[here] = mine[there]
+        return fresh
 
     def to_lists(self) -> dict[str, list[float]]:
         """Return all arrays as lists."""

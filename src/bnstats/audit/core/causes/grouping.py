@@ -10,7 +10,7 @@ import numpy as np
 
 from bnstats._checks.array_types import FloatArray
 from bnstats.audit.core.judging.case import Case, once
-from bnstats.audit.core.kinds import Seen, observe
+from bnstats.audit.core.kinds import Seen, kept, observe
 from bnstats.audit.core.trees import chunks
 from bnstats.statistics.moments import Moments
 
@@ -49,14 +49,11 @@ def grouping(case: Case) -> Grouping | None:
     parts = [c for c in cut if c is not None and len(c) > 1]
     if len(parts) < FEWEST or len(parts) < len(cut):
         return None
-    before = case.model.get()
     try:
-        case.model.set(case.made("population")[0])
-        seen = [observe(case.model, part, "eval") for part in parts]
+        with kept(case.model, case.made("population")[0]):
+            seen = [observe(case.model, part, "eval") for part in parts]
     except Exception:  # a model whose rows belong together may raise anything on a part of them
         return None
-    finally:
-        case.model.set(before)
     names = [layer.name for layer in case.layers if all(layer.name in s for batch in seen for s in batch)]
     found = [Grouping(_ratio(seen, name, case.seed), name) for name in (*names[:1], *names[1:][-1:])]
     return max(found, key=lambda g: g.ratio, default=None)

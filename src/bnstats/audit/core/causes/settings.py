@@ -37,12 +37,8 @@ def with_eps(case: Case, eps: float) -> Kind:
 
 def _misfits(case: Case, given: Kind) -> list[float]:
     """Return how far inputs along the inference path are from the running statistics, layer by layer."""
-    before = case.model.get()
-    try:
-        case.model.set(given)
+    with kinds.kept(case.model, given):
         made = kinds.pooled(kinds.observe(case.model, [case.batches[k] for k in case.usable[:10]], "eval"))
-    finally:
-        case.model.set(before)
     return [distance(case, layer.name, made[layer.name]) for layer in case.layers if layer.name in case.running]
 
 

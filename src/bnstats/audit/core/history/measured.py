@@ -48,10 +48,14 @@ class Measured:
         return list(self.model.layers)
 
     @cached_property
+    def layer(self) -> dict[str, Layer]:
+        """Layers by their names."""
+        return {layer.name: layer for layer in self.layers}
+
+    @cached_property
     def running(self) -> Kind:
         """Running statistics of all layers that keep them."""
-        called = {layer.name for layer in self.layers}
-        return {name: s for name, s in self.model.get().items() if name in called}
+        return {name: s for name, s in self.model.get().items() if name in self.layer}
 
     @cached_property
     def convention(self) -> Any:

@@ -8,14 +8,8 @@ import numpy as np
 
 from bnstats._checks.array_types import FloatArray
 from bnstats.audit.core import kinds
-from bnstats.audit.core.history.nulls import (
-    FEWEST,
-    NullTest,
-    compare,
-    exponential_weights,
-    pooled_values,
-    stored_values,
-)
+from bnstats.audit.core.history import nulls
+from bnstats.audit.core.history.nulls import NullTest
 from bnstats.audit.core.judging.case import Case, once
 from bnstats.audit.core.kinds import of_layer
 from bnstats.audit.core.protocol import Statistics
@@ -49,17 +43,17 @@ def origins(case: Case) -> dict[str, dict[str, NullTest]]:
 
 def _of_batches(case: Case, name: str) -> dict[str, NullTest]:
     found = dict.fromkeys(ORIGINS, UNKNOWN)
-    rate, layer = case.rates.get(name, np.nan), next(x for x in case.layers if x.name == name)
+    rate, layer = case.rates.get(name, np.nan), case.layer[name]
     seen = _batches(case, name)
     if not seen:
         return found
     running = case.running[name]
-    stored = stored_values(seen, case.convention.ddof)
+    stored = nulls.stored_values(seen, case.convention.ddof)
     start = np.repeat(np.array(case.convention.start), layer.channels)
-    test = partial(compare, running=running, eps=layer.eps, seed=case.seed)
+    test = partial(nulls.compare, running=running, eps=layer.eps, seed=case.seed)
     none = np.zeros_like(start)
     if rate > 1e-6 and name not in case.cumulative:
-        weight, weights = exponential_weights(rate, case.passes.get(name))
+        weight, weights = nulls.exponential_weights(rate, case.passes.get(name))
         if case.passes.get(name) is None and not np.isnan(case.start_weight.get(name, np.nan)):
             weight = case.start_weight[name]
             weights = weights * (1 - weight)
@@ -67,7 +61,7 @@ def _of_batches(case: Case, name: str) -> dict[str, NullTest]:
             found["running"] = test(stored, weights=weights, start=weight * start)
     equal = equal_weights(case, name)
     found["averaged"] = test(stored, weights=equal, start=none)
-    found["pooled"] = test(pooled_values(seen), weights=equal, start=none)
+    found["pooled"] = test(nulls.pooled_values(seen), weights=equal, start=none)
     if name in case.cumulative or (np.isnan(found["running"].p) and not rate > 1e-6):
         found["running"] = found["averaged"]  # a cumulative average, or statistics that were put there from elsewhere
     return found
@@ -119,8 +113,8 @@ def _in_batches(case: Case) -> list[FloatArray]:
     """Return mean squared distances of means and of variances in each layer, over the variance of single batches."""
     far = []
     for name, (mean, var) in case.running.items():
-        values = stored_values(_batches(case, name), case.convention.ddof)
-        if len(values) < FEWEST:
+        values = nulls.stored_values(_batches(case, name), case.convention.ddof)
+        if len(values) < nulls.FEWEST:
             return []
         between = values.var(axis=0, ddof=1)
         off = np.square(np.concatenate([mean, var]) - values.mean(axis=0))
@@ -136,20 +130,16 @@ def population_tests(case: Case) -> dict[str, NullTest]:
         return {}
     half = [kinds.population(case.model, use[k::2]) for k in (0, 1)] if len(use) > 1 else []
     whole = kinds.population(case.model, use)
-    before = case.model.get()
-    try:
-        case.model.set(whole)
+    with kinds.kept(case.model, whole):
         seen = kinds.observe(case.model, use, "eval")
-    finally:
-        case.model.set(before)
     found = {}
     for layer in case.layers:
         calls = [reduce(Moments.merge, of_layer([batch], layer.name)) for batch in seen if batch.get(layer.name)]
         if layer.name not in whole or not calls:
             continue
-        values = pooled_values(calls)
+        values = nulls.pooled_values(calls)
         inflation = _propagated(values, [h[layer.name] for h in half]) if half else 1.0
-        found[layer.name] = compare(
+        found[layer.name] = nulls.compare(
             values,
             case.running[layer.name],
             equal_weights(case, layer.name),
@@ -191,9 +181,8 @@ def distance(case: Case, name: str, other: Statistics) -> float:
 
 def apart(case: Case, name: str, one: Statistics, other: Statistics) -> float:
     """Return how far statistics of a layer are from other ones, in standard deviations of normalized values."""
-    eps = next(x.eps for x in case.layers if x.name == name)
     with np.errstate(invalid="ignore"):
-        return displacement(one.mean, one.var, other.mean, other.var, eps)
+        return displacement(*one, *other, case.layer[name].eps)
 
 
 def consistent(case: Case) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from bnstats._checks.array_types import FloatArray
-from bnstats.audit.core.kinds import Kind
+from bnstats.audit.core.kinds import Kind, kept
 from bnstats.audit.core.protocol import Model, Statistics
 from bnstats.audit.core.random_state import random_state
 from bnstats.audit.core.scoring.outputs import float_leaves
@@ -27,16 +27,13 @@ def replaced(model: Model, batch: Any) -> dict[str, float]:
     batch : batch
         Batch of the training size.
     """
-    before = model.get()
     after: list[Kind] = []
-    try:
+    with kept(model) as before:
         for value in (0.0, 1.0):
             model.set({name: filled(statistics, value, value) for name, statistics in before.items()})
             with random_state([], seed=0):  # both passes have the same noise of training
                 model.train_pass(batch)
             after.append(model.get())
-    finally:
-        model.set(before)
     return {name: _share(after[0][name], after[1][name]) for name in before}
 
 
@@ -87,16 +84,15 @@ def measure_use(model: Model, batch: Any, still: list[str]) -> Use:
     still : list of str
         Layers that training passes do not update.
     """
-    before = model.get()
 
     def outputs(kind: Kind, training: bool) -> list[FloatArray]:
         model.set(before | kind)
         return float_leaves(model.to_numpy((model.train_pass if training else model.eval_pass)(batch)))
 
     # Both pairs are sane statistics, so that neither clips away what the other shows.
-    low = {name: filled(statistics, 0.25, 0.5) for name, statistics in before.items()}
-    high = {name: filled(statistics, -0.25, 2.0) for name, statistics in before.items()}
-    try:
+    with kept(model) as before:
+        low = {name: filled(statistics, 0.25, 0.5) for name, statistics in before.items()}
+        high = {name: filled(statistics, -0.25, 2.0) for name, statistics in before.items()}
         first, other = outputs(low, False), outputs(high, False)
         noise = max(_difference(first, outputs(low, False)) for _ in range(AGAIN))
         scale = _scale(first)
@@ -107,8 +103,6 @@ def measure_use(model: Model, batch: Any, still: list[str]) -> Use:
             a, b = ({name: kind[name] for name in still} for kind in (low, high))
             first, again, other = outputs(a, True), outputs(a, True), outputs(b, True)
             training = _difference(first, other) > 3 * _difference(first, again)
-    finally:
-        model.set(before)
     return Use(evaluation, training, noise == 0)
 
 

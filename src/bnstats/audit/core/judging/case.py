@@ -116,9 +116,9 @@ class Case(Measured):
         """Return what one kind of statistics gains over another."""
         return gain(self.scores(kind)[self.metric], self.scores(base)[self.metric])
 
-    def gain_of(self, given: Sequence[Kind], base: str = "running") -> Estimate:
+    def gain_of(self, given: Sequence[Kind]) -> Estimate:
         """Return what other statistics gain, one set for each fold; layers that they lack keep their own."""
-        return gain(self.trial.score(given)[self.metric], self.scores(base)[self.metric])
+        return gain(self.trial.score(given)[self.metric], self.scores("running")[self.metric])
 
     def bad(self, kind: str) -> int:
         """Return the number of rows whose score is not finite."""

@@ -13,8 +13,7 @@ from bnstats.audit.core.protocol import Statistics
 from bnstats.audit.core.recalibration import Precision
 from bnstats.audit.core.result import Estimate
 from bnstats.audit.core.scoring.intervals import with_error
-from bnstats.audit.core.scoring.likelihood import RowScores
-from bnstats.audit.core.scoring.scorers import NONE
+from bnstats.audit.core.scoring.scores import NONE, RowScores
 from bnstats.audit.core.scoring.trial import Fold, gain
 from bnstats.audit.core.trees import chunks, rows_of
 

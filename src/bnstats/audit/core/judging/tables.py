@@ -78,10 +78,9 @@ def layer_table(case: Case) -> pd.DataFrame:
 def dead_channels(case: Case, name: str) -> FloatArray:
     """Return True for each channel whose input is the same in all rows of every batch."""
     seen = of_layer([case.still[k] for k in case.usable], name)
-    layer = next(x for x in case.layers if x.name == name)
     if not seen:
-        return np.zeros(layer.channels, dtype=bool)
-    return np.asarray(np.max([m.var() for m in seen], axis=0) < 1e-3 * layer.eps)
+        return np.zeros(case.layer[name].channels, dtype=bool)
+    return np.asarray(np.max([m.var() for m in seen], axis=0) < 1e-3 * case.layer[name].eps)
 
 
 def channel_table(case: Case) -> pd.DataFrame:

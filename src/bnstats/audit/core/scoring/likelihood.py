@@ -3,38 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from bnstats._checks.array_types import FloatArray
-from bnstats.audit.core.scoring.outputs import Fit
+from bnstats.audit.core.protocol import Model
+from bnstats.audit.core.scoring.outputs import Fit, candidates, leaf_at, main_output, targets
+from bnstats.audit.core.scoring.scores import NONE, RowScores, Scored, Scorer
 
 SMALLEST = 1e-7
 """Smallest probability, for models that give probabilities: float32 rounds smaller ones."""
-
-
-@dataclass(frozen=True, eq=False)
-class RowScores:
-    """Scores of the rows of a batch.
-
-    Attributes
-    ----------
-    sums : array, shape (rows,)
-        Sum of scores of each row.
-    weights : array, shape (rows,)
-        Number of scores of each row: 1, or its labeled positions.
-    """
-
-    sums: FloatArray
-    weights: FloatArray
-
-    @staticmethod
-    def of(values: FloatArray) -> RowScores:
-        """Sum a score for each position over all axes but the first; nan marks positions that are left out."""
-        flat = values.reshape(len(values), -1)
-        here = ~np.isnan(flat)
-        return RowScores(np.where(here, flat, 0.0).sum(axis=1), here.sum(axis=1).astype(np.float64))
 
 
 def log_softmax(logits: FloatArray, axis: int) -> FloatArray:
@@ -105,3 +84,62 @@ def _entropy(labels: Sequence[FloatArray], fit: Fit) -> tuple[float, float]:
     _, counts = np.unique(flat[~np.isnan(flat)], return_counts=True)
     shares = counts / counts.sum()
     return float(-np.sum(shares * np.log(shares))), float(shares.max())
+
+
+def by_label(model: Model, labels: Sequence[FloatArray | None], fit: Fit, probabilities: bool) -> Scorer:
+    """Return the log likelihood of labels in nats, and the accuracy."""
+
+    def score(index: int, output: Any) -> Scored:
+        found, y = main_output(model.to_numpy(output)), labels[index]
+        y = None if found is None or y is None else targets(found, y, fit)
+        if found is None or y is None:
+            return {"nll": NONE, "accuracy": NONE}
+        with np.errstate(invalid="ignore", over="ignore"):
+            scored = log_likelihood(found, y, fit, probabilities)
+        return {"nll": RowScores.of(scored), "accuracy": RowScores.of(correct(found, y, fit, probabilities))}
+
+    return Scorer("nats", score, "nll")
+
+
+def _all_classes(output: FloatArray, labels: Sequence[FloatArray], fit: Fit) -> bool:
+    """Return True if half of the output's columns have labels: those of an embedding have not."""
+    if fit.kind != "classes":
+        return True
+    seen = np.unique(np.concatenate([y[~np.isnan(y)] for y in labels]))
+    return bool(2 * len(seen) >= output.shape[fit.axis])
+
+
+def by_likelihood(
+    model: Model, batches: Sequence[Any], kinds: Sequence[Sequence[Any]], ignore: int | None
+) -> tuple[Scorer | None, bool]:
+    """Return the likelihood of labels, where the outputs of one kind of statistics predict them; and if labels fit.
+
+    Parameters
+    ----------
+    model : Model
+        Private copy.
+    batches : sequence of batches
+        Batches that are scored.
+    kinds : sequence of sequences of outputs
+        Outputs of the batches with one kind of statistics or another.
+    ignore : int or None
+        Label that is left out.
+    """
+    outputs = [[main_output(model.to_numpy(o)) for o in kind] for kind in kinds]
+    first = next((o for kind in outputs for o in kind if o is not None), None)
+    fits = False
+    if first is None:
+        return None, fits
+    for fit in candidates(first, model.to_numpy(batches[0]), ignore):
+        labels = [leaf_at(batch, fit.path, model.to_numpy) for batch in batches]
+        for kind in outputs:
+            found = [(o, t) for o, y in zip(kind, labels, strict=True) if o is not None for t in (targets(o, y, fit),)]
+            if not found or any(t is None for _, t in found):
+                continue
+            fits = fits or _all_classes(first, [t for _, t in found if t is not None], fit)
+            good = [(o, t) for o, t in found if t is not None and np.isfinite(o).all()]
+            outs, ys = [o for o, _ in good], [t for _, t in good]
+            probabilities = bool(outs) and are_probabilities(outs, fit)
+            if outs and informative(outs, ys, fit, probabilities):
+                return by_label(model, labels, fit, probabilities), fits
+    return None, fits

@@ -1,9 +1,8 @@
-"""Scores of batches: by the user's function, by the likelihood of labels, or by the distance of outputs."""
+"""Scores by the user's function, or by the distance of outputs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,53 +11,9 @@ from bnstats._checks.array_types import FloatArray
 from bnstats._checks.safe_text import raised
 from bnstats._checks.values import shown
 from bnstats.audit.core.protocol import Model
-from bnstats.audit.core.scoring.likelihood import (
-    RowScores,
-    are_probabilities,
-    correct,
-    informative,
-    log_likelihood,
-)
-from bnstats.audit.core.scoring.outputs import (
-    Fit,
-    candidates,
-    float_leaves,
-    labels_of,
-    leaf_at,
-    main_output,
-    own_main,
-    targets,
-)
+from bnstats.audit.core.scoring.outputs import float_leaves, labels_of, own_main
+from bnstats.audit.core.scoring.scores import NONE, RowScores, Scored, Scorer
 from bnstats.audit.core.trees import rows_of
-
-Scored = Mapping[str, RowScores]
-
-
-NONE = RowScores(np.zeros(0), np.zeros(0))
-
-
-@dataclass(frozen=True, eq=False)
-class Scorer:
-    """Scores outputs; larger is better.
-
-    Attributes
-    ----------
-    unit : str
-        Unit of the scores of the first metric.
-    score : callable (index, output) -> dict of str to RowScores
-        Scores of the rows of a batch, which is known by its index, for each metric.
-    loss : str
-        Metric that is reported with the opposite sign, as smaller is better; empty if there is none.
-    """
-
-    unit: str
-    score: Callable[[int, Any], Scored]
-    loss: str = ""
-
-    @property
-    def by_distance(self) -> bool:
-        """True if outputs with batch statistics are the reference, and have no score themselves."""
-        return self.loss == "distance"
 
 
 def own_score(model: Model, batches: Sequence[Any], function: Callable[[Any, Any], Any]) -> Scorer:
@@ -112,21 +67,6 @@ def _called(name: str, function: Callable[..., Any], model: Model, *given: Any) 
     return values
 
 
-def by_label(model: Model, labels: Sequence[FloatArray | None], fit: Fit, probabilities: bool) -> Scorer:
-    """Return the log likelihood of labels in nats, and the accuracy."""
-
-    def score(index: int, output: Any) -> Scored:
-        found, y = main_output(model.to_numpy(output)), labels[index]
-        y = None if found is None or y is None else targets(found, y, fit)
-        if found is None or y is None:
-            return {"nll": NONE, "accuracy": NONE}
-        with np.errstate(invalid="ignore", over="ignore"):
-            scored = log_likelihood(found, y, fit, probabilities)
-        return {"nll": RowScores.of(scored), "accuracy": RowScores.of(correct(found, y, fit, probabilities))}
-
-    return Scorer("nats", score, "nll")
-
-
 def distance(model: Model, reference: Sequence[Sequence[FloatArray]]) -> Scorer:
     """Return minus the squared distance from reference outputs, in units of their variance between rows."""
     scales = spreads(reference)
@@ -166,47 +106,3 @@ def spreads(reference: Sequence[Sequence[FloatArray]]) -> list[float]:
             scale = max(np.abs(o).max(initial=0.0) for o in flat)
         found.append(var if var > (1e-6 * scale) ** 2 else 0.0)
     return found
-
-
-def _all_classes(output: FloatArray, labels: Sequence[FloatArray], fit: Fit) -> bool:
-    """Return True if half of the output's columns have labels: those of an embedding have not."""
-    if fit.kind != "classes":
-        return True
-    seen = np.unique(np.concatenate([y[~np.isnan(y)] for y in labels]))
-    return bool(2 * len(seen) >= output.shape[fit.axis])
-
-
-def by_likelihood(
-    model: Model, batches: Sequence[Any], kinds: Sequence[Sequence[Any]], ignore: int | None
-) -> tuple[Scorer | None, bool]:
-    """Return the likelihood of labels, where the outputs of one kind of statistics predict them; and if labels fit.
-
-    Parameters
-    ----------
-    model : Model
-        Private copy.
-    batches : sequence of batches
-        Batches that are scored.
-    kinds : sequence of sequences of outputs
-        Outputs of the batches with one kind of statistics or another.
-    ignore : int or None
-        Label that is left out.
-    """
-    outputs = [[main_output(model.to_numpy(o)) for o in kind] for kind in kinds]
-    first = next((o for kind in outputs for o in kind if o is not None), None)
-    fits = False
-    if first is None:
-        return None, fits
-    for fit in candidates(first, model.to_numpy(batches[0]), ignore):
-        labels = [leaf_at(batch, fit.path, model.to_numpy) for batch in batches]
-        for kind in outputs:
-            found = [(o, t) for o, y in zip(kind, labels, strict=True) if o is not None for t in (targets(o, y, fit),)]
-            if not found or any(t is None for _, t in found):
-                continue
-            fits = fits or _all_classes(first, [t for _, t in found if t is not None], fit)
-            good = [(o, t) for o, t in found if t is not None and np.isfinite(o).all()]
-            outs, ys = [o for o, _ in good], [t for _, t in good]
-            probabilities = bool(outs) and are_probabilities(outs, fit)
-            if outs and informative(outs, ys, fit, probabilities):
-                return by_label(model, labels, fit, probabilities), fits
-    return None, fits

@@ -10,12 +10,11 @@ import numpy as np
 
 from bnstats._checks.array_types import FloatArray
 from bnstats._checks.safe_text import raised
-from bnstats.audit.core.kinds import Kind
+from bnstats.audit.core.kinds import Kind, kept
 from bnstats.audit.core.protocol import Model
 from bnstats.audit.core.result import Estimate
 from bnstats.audit.core.scoring.intervals import ratio
-from bnstats.audit.core.scoring.likelihood import RowScores
-from bnstats.audit.core.scoring.scorers import NONE, Scorer
+from bnstats.audit.core.scoring.scores import NONE, RowScores, Scorer
 
 Scores = Mapping[str, list[RowScores]]
 """For each metric, the scores of every batch."""
@@ -66,16 +65,12 @@ class Trial:
 
     def score(self, kinds: Sequence[Kind]) -> Scores:
         """Return scores in evaluation mode, given the statistics of each fold."""
-        before = self.model.get()
         found: dict[int, Any] = {}
-        try:
-            for fold, kind in zip(self.folds, kinds, strict=True):
+        for fold, kind in zip(self.folds, kinds, strict=True):
+            with kept(self.model) as before:
                 self.model.set({name: kind[name] for name in kind if name in before})
                 for index in fold.held:
                     found[index] = self._scored(index, evaluated(self.model.eval_pass, self.batches[index], index))
-                self.model.set(before)
-        finally:
-            self.model.set(before)
         return self._gathered(found)
 
     def score_outputs(self, outputs: Mapping[int, Any]) -> Scores:
