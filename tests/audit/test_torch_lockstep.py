@@ -15,7 +15,7 @@ from torch import nn
 from torch.nn import functional
 
 from bnstats.audit.core.kinds import population
-from bnstats.audit.torch import FRAMEWORK, lockstep
+from bnstats.audit.torch import FRAMEWORK
 
 SIZES = (16, 5, 9, 30)
 
@@ -261,7 +261,7 @@ def test_errors_that_a_model_catches_do_not_go_on() -> None:
     private.working.module.fails = True
     before = threading.active_count()
     with pytest.raises(StopError):
-        lockstep.population(private._passes(3, apart=False), rows)
+        private._in_step(rows, apart=False)
     assert threading.active_count() == before
 
 

@@ -10,8 +10,7 @@ from typing import Any
 from bnstats.audit.core.array_model import no_device
 from bnstats.audit.core.guard import ReferenceGuard, guarded
 from bnstats.audit.core.protocol import Guard, Model, Statistics
-from bnstats.audit.keras.copied import copied, copy_handlers
-from bnstats.audit.keras.model import KerasModel, batch_norms, write
+from bnstats.audit.keras.model import KerasModel, batch_norms, copied, copy_handlers, write
 
 
 class Keras:

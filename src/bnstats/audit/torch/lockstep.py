@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -18,62 +17,43 @@ from bnstats.audit.torch.working_copy import quiet
 from bnstats.statistics.moments import Moments
 
 
-@dataclass(frozen=True)
-class Passes:
-    """Options of the passes of a lockstep.
-
-    Attributes
-    ----------
-    copied : callable (batch) -> batch
-        Copies a batch.
-    output : callable (module, batch) -> output
-        One pass, in evaluation mode.
-    modules : list of module
-        The module of each batch's pass.
-    watched : list of dict of str to module
-        Modules of each pass that are watched, by layer.
-    layer_of : callable (call, name) -> layer or None
-        The layer that a call of batch normalization belongs to, within the module of that name.
-    layers : dict of str to layer
-        All layers.
-    patience : float
-        Seconds after which passes that do not move are stopped.
-    """
-
-    copied: Callable[[Any], Any]
-    output: Callable[[nn.Module, Any], Any]
-    modules: Sequence[nn.Module]
-    watched: Sequence[Mapping[str, nn.Module]]
-    layer_of: Callable[[Call, str], Found | None]
-    layers: Mapping[str, Found]
-    patience: float
-
-
-def population(passes: Passes, batches: Sequence[Any]) -> Lockstep | None:
-    """Return the statistics of all batches along the inference path; None where batches take different paths.
+def population(
+    steps: Lockstep,
+    watched: Sequence[Mapping[str, nn.Module]],
+    layers: Mapping[str, Found],
+    layer_of: Callable[[Call, str], Found | None],
+    run: Callable[[int, Calls], object],
+) -> bool:
+    """Make the statistics of all batches along the inference path; return False where batches take different paths.
 
     Parameters
     ----------
-    passes : Passes
-        Passes of a copy, which is put back by the caller.
-    batches : sequence of batches
-        Batches of any size.
+    steps : Lockstep
+        Holds the statistics that are made.
+    watched : list of dict of str to module
+        Modules of each pass that are watched, by layer.
+    layers : dict of str to layer
+        All layers.
+    layer_of : callable (call, name) -> layer or None
+        The layer that a call of batch normalization belongs to, within the module of that name.
+    run : callable (pass, calls) -> object
+        One pass in evaluation mode, whose batch normalization is answered by the calls.
 
     Raises
     ------
     Exception
         What the model raises on a batch.
     """
-    steps, here, ambient = Lockstep(len(batches), passes.patience), threading.local(), _ambient()
+    here, ambient = threading.local(), _ambient()
 
     def enter(name: str, inputs: Any) -> None:
         here.names.append(name)
-        layer = passes.layers[name]
+        layer = layers[name]
         if layer.own:
             put(layer, *steps.arrive(name, _in_numpy(moment(inputs[0], layer.axis))))
 
     def handle(call: Call) -> Tensor:
-        layer = passes.layer_of(call, here.names[-1] if here.names else "")
+        layer = layer_of(call, here.names[-1] if here.names else "")
         if layer is None or layer.statistics is None:
             return call.as_it_is()
         return call.given(*steps.arrive(layer.name, _in_numpy(moment(call.input))))
@@ -81,17 +61,15 @@ def population(passes: Passes, batches: Sequence[Any]) -> Lockstep | None:
     def forward(k: int) -> None:
         here.names = []
         with ambient(), quiet():
-            batch = passes.copied(batches[k])
-            with Calls(handle):
-                passes.output(passes.modules[k], batch)
+            run(k, Calls(handle))
 
     with ExitStack() as hooks, _one_core():
-        for watched in {id(w): w for w in passes.watched}.values():
-            hooks.enter_context(entering(watched, enter, lambda *_: here.names.pop()))
+        for modules in {id(w): w for w in watched}.values():
+            hooks.enter_context(entering(modules, enter, lambda *_: here.names.pop()))
         took_one_path = steps.run(forward)
     if steps.error is not None:
         raise steps.error
-    return steps if took_one_path else None
+    return took_one_path
 
 
 def _in_numpy(found: Moment) -> Moments:

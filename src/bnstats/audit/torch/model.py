@@ -18,7 +18,7 @@ from bnstats.audit.core.protocol import Layer, Mode, Statistics
 from bnstats.audit.torch.calls import Call, Calls, Moment, entering, in_numpy, moment
 from bnstats.audit.torch.finding import find_layers
 from bnstats.audit.torch.layers import Found, put
-from bnstats.audit.torch.lockstep import Passes, population
+from bnstats.audit.torch.lockstep import population
 from bnstats.audit.torch.tensors import array_of, handlers
 from bnstats.audit.torch.working_copy import WorkingCopy, quiet
 from bnstats.audit.torch.written import remember
@@ -48,7 +48,7 @@ class TorchModel:
         with quiet():
             self.working = WorkingCopy(original)
             start = time.monotonic()
-            self.found, self._never = self.output.tried(
+            self.found, self.never_called = self.output.tried(
                 example, lambda: find_layers(self.working, lambda: self._plain(example))
             )
             self._patience = 2 + 20 * (time.monotonic() - start)
@@ -67,11 +67,6 @@ class TorchModel:
     def layers(self) -> Sequence[Layer]:
         """Return the batch-norm layers that a pass calls."""
         return [layer.layer() for layer in self.found]
-
-    @property
-    def never_called(self) -> Sequence[str]:
-        """Return the names of batch-norm layers that no pass calls."""
-        return self._never
 
     @property
     def written(self) -> Sequence[str]:
@@ -132,7 +127,7 @@ class TorchModel:
         for apart in tries:
             try:
                 with self._pass(False):
-                    found = population(self._passes(len(batches), apart), batches)
+                    found = self._in_step(batches, apart)
             except Exception:  # one batch may have taken from an attribute what another one kept there
                 if apart:
                     raise
@@ -167,15 +162,21 @@ class TorchModel:
             found = self._by_name.get(inside) if place is None else self._by_place.get(place)
         return found
 
-    def _passes(self, count: int, apart: bool) -> Passes:
-        """Return the passes of a lockstep, each of a structure of its own or all of one."""
-        module, watched = self.working.module, self._watched
-        alike = [(module, watched)] * count
+    def _in_step(self, batches: Sequence[Any], apart: bool) -> Lockstep | None:
+        """Return the lockstep of batches, each in a structure of its own or all in one; None where paths differ."""
+        alike = [(self.working.module, self._watched)] * len(batches)
         if apart:
-            made = [self.working.structure() for _ in range(count)]
-            alike = [(new, {name: of[id(m)] for name, m in watched.items()}) for new, of in made]
-        modules, watches = zip(*alike, strict=True)
-        return Passes(self._batches.once, self.output, modules, watches, self._layer_of, self._by_name, self._patience)
+            made = [self.working.structure() for _ in batches]
+            alike = [(new, {name: of[id(m)] for name, m in self._watched.items()}) for new, of in made]
+
+        def run(k: int, seen: Calls) -> None:
+            batch = self._batches.once(batches[k])
+            with seen:
+                self.output(alike[k][0], batch)
+
+        steps = Lockstep(len(batches), self._patience)
+        watched = [modules for _, modules in alike]
+        return steps if population(steps, watched, self._by_name, self._layer_of, run) else None
 
     def _repeats(self, found: Lockstep, batch: Any) -> bool:
         """Return True if a batch alone, with these statistics, has the moments that it had among the others."""
