@@ -210,7 +210,7 @@ class ArrayModel(ABC):
             if found is not None and moments is not None:
                 found.setdefault(call.layer, []).append(moments)
             if mode == "batch" and moments is not None:
-                return call.normalized(Statistics(moments.mean, moments.var()))
+                return call.normalized(Statistics.of(moments))
             return call.own()
 
         with self.restored(keep_statistics):

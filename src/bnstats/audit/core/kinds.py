@@ -44,9 +44,9 @@ def of_layer(seen: Sequence[Seen], name: str) -> list[Moments]:
     return [moments for batch in seen for moments in batch.get(name, ())]
 
 
-def names_of(seen: Sequence[Seen]) -> list[str]:
-    """Return the layers that were seen."""
-    return list(dict.fromkeys(name for batch in seen for name in batch))
+def by_layer(seen: Sequence[Seen]) -> dict[str, list[Moments]]:
+    """Return the moments of all layers that were seen."""
+    return {name: of_layer(seen, name) for name in dict.fromkeys(name for batch in seen for name in batch)}
 
 
 def stored_var(moments: Moments, ddof: int) -> FloatArray:
@@ -56,21 +56,17 @@ def stored_var(moments: Moments, ddof: int) -> FloatArray:
 
 def averaged(seen: Sequence[Seen], ddof: int) -> Kind:
     """Return means and stored variances of batches, averaged with equal weights, as `update_bn` of PyTorch does."""
-    made = {}
-    for name in names_of(seen):
-        found = of_layer(seen, name)
-        mean, var = np.mean([m.mean for m in found], axis=0), np.mean([stored_var(m, ddof) for m in found], axis=0)
-        made[name] = Statistics(mean, var)
-    return made
+    return {
+        name: Statistics(
+            np.mean([m.mean for m in found], axis=0), np.mean([stored_var(m, ddof) for m in found], axis=0)
+        )
+        for name, found in by_layer(seen).items()
+    }
 
 
 def pooled(seen: Sequence[Seen]) -> Kind:
     """Return mean and variance of all values in all batches (Wu & Johnson 2021, arXiv 2105.07576)."""
-    made = {}
-    for name in names_of(seen):
-        total = reduce(Moments.merge, of_layer(seen, name))
-        made[name] = Statistics(total.mean, total.var())
-    return made
+    return {name: Statistics.of(reduce(Moments.merge, found)) for name, found in by_layer(seen).items()}
 
 
 def population(model: Model, batches: Sequence[Any]) -> Kind:

@@ -61,8 +61,7 @@ class Lockstep:
         self._arrived.append((name, moments))
         if len(self._arrived) == len(self._turns):
             self.first[name] = self._arrived[0][1]
-            total = reduce(Moments.merge, (found for _, found in self._arrived))
-            self.made[name] = Statistics(total.mean, total.var())
+            self.made[name] = Statistics.of(reduce(Moments.merge, (found for _, found in self._arrived)))
             self._arrived.clear()
         self._next()
         self._wait()

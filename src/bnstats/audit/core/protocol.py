@@ -20,6 +20,11 @@ class Statistics(NamedTuple):
     mean: FloatArray
     var: FloatArray
 
+    @classmethod
+    def of(cls, moments: Moments) -> Statistics:
+        """Return mean and biased variance."""
+        return cls(moments.mean, moments.var())
+
 
 @dataclass(frozen=True)
 class Layer:

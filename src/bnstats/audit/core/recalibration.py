@@ -192,4 +192,4 @@ def population(model: Model, batches: Sequence[Any]) -> Kind:
         for name, (mean, var) in part.items():
             more = Moments(n, mean, n * var)
             whole[name] = whole[name].merge(more) if name in whole else more
-    return {name: Statistics(moments.mean, moments.var()) for name, moments in whole.items()}
+    return {name: Statistics.of(moments) for name, moments in whole.items()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -159,28 +159,19 @@ def _call(kind: str, args: Any, kwargs: Any) -> Call:
 
 @contextmanager
 def entering(
-    modules: Mapping[str, nn.Module],
-    enter: Callable[[str, Any], None],
-    leave: Callable[[str, Any], object] | None = None,
+    modules: Mapping[str, nn.Module], enter: Callable[[str, Any], None], leave: Callable[[], object] | None = None
 ) -> Iterator[None]:
-    """While active, `enter(name, inputs)` is called before each of these modules runs, `leave(name, inputs)` after."""
+    """While active, `enter(name, inputs)` is called before each of these modules runs, and `leave()` after it."""
 
-    def before(name: str) -> Any:
-        def entered(_: Any, inputs: Any, named: Any) -> None:
-            enter(name, inputs or tuple(named.values()))
+    def entered(name: str, _: Any, inputs: Any, named: Any) -> None:
+        enter(name, inputs or tuple(named.values()))
 
-        return entered
+    def left(*_: Any) -> None:  # what a hook returns would be the output
+        assert leave is not None
+        leave()
 
-    def after(name: str) -> Any:
-        def left(_: Any, inputs: Any, __: Any) -> None:
-            if leave:
-                leave(name, inputs)
-
-        return left
-
-    handles = [m.register_forward_pre_hook(before(name), with_kwargs=True) for name, m in modules.items()]
-    if leave:
-        handles += [m.register_forward_hook(after(name), always_call=True) for name, m in modules.items()]
+    handles = [m.register_forward_pre_hook(partial(entered, name), with_kwargs=True) for name, m in modules.items()]
+    handles += [m.register_forward_hook(left, always_call=True) for m in modules.values() if leave is not None]
     try:
         yield
     finally:

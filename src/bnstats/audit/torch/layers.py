@@ -84,7 +84,7 @@ class Found:
 
 
 def put(layer: Found, mean: Any, var: Any) -> None:
-    """Write statistics into a layer that normalizes by itself, until the copy is put back."""
+    """Write statistics into those of a layer, until the copy is put back or they are accepted."""
     for tensor, values in zip(layer.statistics or (), (mean, var), strict=True):
         tensor.copy_(torch.as_tensor(values).reshape(tensor.shape))
 
@@ -134,7 +134,7 @@ class Recorder:
     def record(self, run: Callable[[], Any]) -> None:
         """Record what a pass does."""
         seen = Calls(self._call)
-        with entering(self.modules, self._enter, lambda *_: self._stack.pop()), seen:
+        with entering(self.modules, self._enter, self._stack.pop), seen:
             run()
         self.instance |= seen.instance
 

@@ -65,7 +65,7 @@ def population(
 
     with ExitStack() as hooks, _one_core():
         for modules in {id(w): w for w in watched}.values():
-            hooks.enter_context(entering(modules, enter, lambda *_: here.names.pop()))
+            hooks.enter_context(entering(modules, enter, lambda: here.names.pop()))
         took_one_path = steps.run(forward)
     if steps.error is not None:
         raise steps.error

@@ -83,8 +83,7 @@ class TorchModel:
         """Replace the running statistics of these layers."""
         with quiet():
             for name, new in statistics.items():
-                for tensor, values in zip(self._by_name[name].statistics or (), new, strict=True):
-                    tensor.copy_(torch.as_tensor(values).reshape(tensor.shape))
+                put(self._by_name[name], *new)
             self.working.accept()
 
     # ---- passes
@@ -232,5 +231,5 @@ class TorchModel:
         seen = Calls(handle)
         with self._pass(mode == "train", seen):
             batch = self._batches.once(batch)
-            with entering(self._watched, enter, lambda *_: inside.pop()), seen:
+            with entering(self._watched, enter, inside.pop), seen:
                 return self.output(self.working.module, batch), moments
