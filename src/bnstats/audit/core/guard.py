@@ -28,6 +28,8 @@ class ReferenceGuard:
     ----------
     shared : list of str
         Paths of objects that copies share with the model.
+    changed : dict of str to None
+        Paths of what changed in the original and was put back, in order.
     leaves : list of (array, copy, path)
         Arrays of the model.
     """
@@ -37,17 +39,12 @@ class ReferenceGuard:
         copier.copy(model)
         self.shared: Sequence[str] = list(dict.fromkeys(copier.shared))
         self.leaves = copier.leaves
-        self._changed: dict[str, None] = {}
+        self.changed: dict[str, None] = {}
         self._contents = Contents((c.kind, c.source, c.path) for c in copier.changeable)
-
-    @property
-    def changed(self) -> Sequence[str]:
-        """Return the paths of what changed in the original and was put back."""
-        return list(self._changed)
 
     def note(self, path: str) -> None:
         """Remember that something of the original changed and was put back."""
-        self._changed[path or "model"] = None
+        self.changed[path or "model"] = None
 
     def close(self) -> None:
         """Put back what changed."""
@@ -59,11 +56,8 @@ class ReferenceGuard:
                 self.note(path)
 
 
-Made = Callable[[], ReferenceGuard]
-
-
 @contextmanager
-def guarded(make: Made, loaders: Sequence[Any], seed: int) -> Iterator[ReferenceGuard]:
+def guarded(make: Callable[[], ReferenceGuard], loaders: Sequence[Any], seed: int) -> Iterator[ReferenceGuard]:
     """Keep random state and loaders' generators, and guard a model."""
     with random_state(loaders, seed):
         guard = make()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Protocol
@@ -151,5 +151,5 @@ class Guard(Protocol):
         """Return the paths of objects that could not be copied, such as locks and files."""
 
     @property
-    def changed(self) -> Sequence[str]:
+    def changed(self) -> Collection[str]:
         """Return the paths of what changed in the original and was put back; complete when the context has ended."""

@@ -48,50 +48,46 @@ class Slot:
         The user's own tensor.
     shape, stride, offset
         The part that holds the statistic.
-    path, name : str
-        Module and attribute of the tensor; empty if it is no attribute.
+    home : (str, str) or None
+        Module and attribute of the tensor, by their names; None if it is no attribute.
     """
 
     tensor: Tensor
     shape: tuple[int, ...]
     stride: tuple[int, ...]
     offset: int
-    path: str
-    name: str
+    home: tuple[str, str] | None
 
     def write(self, model: nn.Module, values: Any) -> None:
         """Write values; half-precision tensors that would overflow become float32."""
         largest = torch.finfo(self.tensor.dtype).max
-        if np.abs(values).max(initial=0.0) > largest and self.name and self.tensor.numel() == np.size(values):
-            module = model.get_submodule(self.path)
-            setattr(module, self.name, self.tensor.float().new_tensor(values).reshape(self.tensor.shape))
+        if np.abs(values).max(initial=0.0) > largest and self.home and self.tensor.numel() == np.size(values):
+            path, name = self.home
+            setattr(model.get_submodule(path), name, self.tensor.float().new_tensor(values).reshape(self.tensor.shape))
             return
         part = self.tensor.detach().as_strided(self.shape, self.stride, self.offset)
         part.copy_(torch.as_tensor(values).reshape(self.shape))
 
 
-Slots = dict[str, tuple[Slot, Slot]]
-_KNOWN: WeakKeyDictionary[nn.Module, Slots] = WeakKeyDictionary()
+_KNOWN: WeakKeyDictionary[nn.Module, dict[str, list[Slot]]] = WeakKeyDictionary()
 
 
 def remember(model: nn.Module, copy: WorkingCopy, found: list[Found]) -> None:
     """Remember where the statistics of a model's layers are, once they were found in a copy."""
-    _KNOWN[model] = {layer.name: slots for layer in found if (slots := _slots(copy, layer)) is not None}
+    _KNOWN[model] = {layer.name: _slots(copy, layer) for layer in found}
 
 
-def _slots(copy: WorkingCopy, layer: Found) -> tuple[Slot, Slot] | None:
-    if layer.statistics is None:
-        return None
-    homes = layer.homes or (None, None)
-    mean, var = (
+def _slots(copy: WorkingCopy, layer: Found) -> list[Slot]:
+    """Return the slots of mean and variance; none for a layer that keeps no statistics."""
+    found = zip(layer.places, layer.statistics or (), layer.homes or (None, None), strict=False)
+    return [
         Slot(
             copy.source_of(place), tuple(view.shape), view.stride(),
             view.storage_offset() - copy.tensors[place].storage_offset() + copy.source_of(place).storage_offset(),
-            home.path if home else "", home.name if home else "",
+            (home.path, home.name) if home else None,
         )
-        for place, view, home in zip(layer.places, layer.statistics, homes, strict=True)
-    )  # fmt: skip
-    return mean, var
+        for place, view, home in found
+    ]  # fmt: skip
 
 
 def copied(model: Any) -> Any:
@@ -107,10 +103,9 @@ def copied(model: Any) -> Any:
     copier = Copier(found)
     with quiet():
         new = copier.copy(model)
-    slots = _KNOWN.get(unwrapped(model), {})
     _KNOWN[unwrapped(new)] = {
-        name: (replace(mean, tensor=copier.of(mean.tensor)), replace(var, tensor=copier.of(var.tensor)))
-        for name, (mean, var) in slots.items()
+        name: [replace(slot, tensor=copier.of(slot.tensor)) for slot in slots]
+        for name, slots in _KNOWN.get(unwrapped(model), {}).items()
     }
     return new
 
@@ -119,8 +114,7 @@ def write(model: Any, statistics: Mapping[str, Statistics]) -> Any:
     """Write running statistics into a model in place, and return it."""
     inner = unwrapped(model)
     with quiet():
-        for name, (mean, var) in statistics.items():
-            first, second = _KNOWN[inner][name]
-            first.write(inner, mean)
-            second.write(inner, var)
+        for name, given in statistics.items():
+            for slot, values in zip(_KNOWN[inner][name], given, strict=True):
+                slot.write(inner, values)
     return model
