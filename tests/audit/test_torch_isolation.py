@@ -100,7 +100,7 @@ def run_all(model: nn.Module, rows: list[Any], forward: Any = None) -> Any:
             private.set({name: found[name] for name in statistics if name in found})
         private.set(statistics)
         again = private.eval_pass(rows[0])
-        private.copy().train_pass(rows[1])
+        FRAMEWORK.isolate(model, rows[0], forward=forward).train_pass(rows[1])
     return guard, first, again, private.written
 
 
