@@ -66,6 +66,7 @@ class LayerCall:
 
 
 Handler = Callable[[LayerCall], Any]
+Write = Callable[[Mapping[str, Any], Mapping[str, Statistics]], None]
 
 
 class ArrayModel(ABC):
@@ -143,17 +144,33 @@ class ArrayModel(ABC):
         finally:
             del self._handles[get_ident()]
 
-    def taken_over(self, name: str, call: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
-        """Return the output of a layer of the copy, as the pass that runs in this thread makes it."""
+    def taken_over(
+        self, name: str, layer: Any, write: Write, call: Callable[..., Any], /, *args: Any, **named: Any
+    ) -> Any:
+        """Return the output of a layer, as the pass that runs in this thread makes it.
+
+        Parameters
+        ----------
+        name : str
+            Name of the layer.
+        layer : layer
+            The layer itself; within compiled parts of a model it is another object than that of `norms`.
+        write : callable (layers, statistics) -> None
+            Writes running statistics.
+        call : callable
+            The layer's own call.
+        *args, **named
+            Inputs of the call.
+        """
 
         def normalized(statistics: Statistics) -> Any:
-            self.set({name: statistics})
-            return in_evaluation(call, args, kwargs)
+            write({name: layer}, {name: statistics})
+            return in_evaluation(call, args, named)
 
-        own, handle = partial(call, *args, **kwargs), self._handles.get(get_ident())
+        own, handle = partial(call, *args, **named), self._handles.get(get_ident())
         if handle is None:
             return own()
-        given, axis = inspect.signature(call).bind(*args, **kwargs), getattr(self.norms[name], "axis", -1)
+        given, axis = inspect.signature(call).bind(*args, **named), getattr(layer, "axis", -1)
         return handle(LayerCall(name, given.args[0], axis, given.arguments.get("mask"), own, normalized))
 
     def seed_of(self, batch: Any, training: bool) -> int:

@@ -36,7 +36,7 @@ class NNXModel(FlaxModel):
 
         class HandingOver(kind):
             def __call__(self, *args: Any, **kwargs: Any) -> Any:
-                return owner.taken_over(name, super().__call__, *args, **kwargs)
+                return owner.taken_over(name, self, write, super().__call__, *args, **kwargs)
 
         return HandingOver
 

@@ -79,7 +79,7 @@ class KerasModel(ArrayModel):
         self._model = copied(original)
         norms = batch_norms(self._model)
         for name, layer in norms.items():
-            vars(layer)["call"] = partial(self.taken_over, name, layer.call)
+            vars(layer)["call"] = partial(self.taken_over, name, layer, write, layer.call)
         running = {id(v) for layer in norms.values() for v in (layer.moving_mean, layer.moving_variance)}
         pairs = zip(self._model.variables, original.variables, strict=True)
         self._weights = [(own, users) for own, users in pairs if id(own) not in running and not _is_seed(own)]
