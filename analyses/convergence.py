@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 
 import bnstats as bn
 from analyses.command_line import Options, run
+from analyses.digit_populations import hidden_preactivations, pixel_columns
 from analyses.layout import beside
-from bnstats.datasets.loaders import hidden_preactivations, pixel_columns
 from bnstats.plots.elements import MARKERS, log2_ticks, log_errors, series, theme
 
 LIGHT = ("normal", "uniform", "exponential", "laplace", "bernoulli")

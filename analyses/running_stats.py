@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 
 import bnstats as bn
 from analyses.command_line import Options, run
+from analyses.digit_populations import hidden_preactivations
 from analyses.layout import beside
-from bnstats.datasets.loaders import hidden_preactivations
 from bnstats.plots.elements import MARKERS, log_errors, series, theme
 from bnstats.plots.elements import SMALL as SMALLEST
 from bnstats.statistics.running_conventions import Convention

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from analyses import exam_data
+from analyses.digit_populations import hidden_preactivations, pixel_columns
 from bnstats.corrections.groups import Groups
 from bnstats.corrections.shrinkage import anova_icc
 from bnstats.datasets import loaders
@@ -41,10 +42,10 @@ def test_digits_pixels_and_hidden_units_are_usable_populations() -> None:
     x, y = loaders.digits()
     assert x.shape == (1797, 64)
     assert set(y) == set(range(10))
-    for values in (loaders.pixel_columns() | loaders.hidden_preactivations(3)).values():
+    for values in (pixel_columns() | hidden_preactivations(3)).values():
         assert values.shape == (1797,)
         assert values.std() > 0
-    two, three = loaders.hidden_preactivations(2, seed=4), loaders.hidden_preactivations(3, seed=4)
+    two, three = hidden_preactivations(2, seed=4), hidden_preactivations(3, seed=4)
     np.testing.assert_array_equal(two["hidden unit 2"], three["hidden unit 2"])
 
 
@@ -54,8 +55,3 @@ def test_a_missing_package_is_named_with_the_command_that_installs_it(monkeypatc
         monkeypatch.setitem(sys.modules, module, None)
         with pytest.raises(ImportError, match=r"pip install 'bnstats\[analyses\]'"):
             load()
-
-
-def test_units_are_counted_from_one() -> None:
-    with pytest.raises(ValueError, match="at least 1"):
-        loaders.hidden_preactivations(0)
