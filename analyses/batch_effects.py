@@ -15,7 +15,8 @@ from analyses.exam_data import mathpnl, school_tests
 from analyses.layout import beside
 from bnstats.plots.colors import REFERENCE
 from bnstats.plots.comparisons import signed
-from bnstats.plots.elements import MARKERS, series, theme
+from bnstats.plots.elements import MARKERS, series
+from bnstats.plots.figure import theme
 from bnstats.sampling.effects import Distinct
 from bnstats.studies.batch_effects.leave_one_batch_out import leave_one_batch_out
 from bnstats.studies.batch_effects.measure import Corrected, measure_correction

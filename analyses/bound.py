@@ -15,7 +15,8 @@ from analyses.command_line import Options, run
 from analyses.layout import beside, legend_below
 from bnstats.networks.other_batch import BOUNDED, NOISY, PLAIN, OtherBatch
 from bnstats.plots.colors import NORMALIZERS, OTHERS, REFERENCE, STATISTICS
-from bnstats.plots.elements import MARKERS, SMALL, in_percent, log2_ticks, series, theme
+from bnstats.plots.elements import MARKERS, in_percent, log2_ticks, series
+from bnstats.plots.figure import SMALL, theme
 
 SIZES, QUICK = (3, 4, 8, 16), (3, 16)
 RATES, RATES_QUICK = (0.003, 0.01, 0.03, 0.1, 0.3), (0.1,)

@@ -16,7 +16,8 @@ from analyses.dots import draw_dots
 from analyses.layout import beside
 from bnstats.claims.builtin.published import CLASSES, PairsOfClasses
 from bnstats.plots.colors import EVALUATION, NORMALIZERS, TRAINING
-from bnstats.plots.elements import in_percent, theme
+from bnstats.plots.elements import in_percent
+from bnstats.plots.figure import theme
 
 SIZE, STEPS, STEPS_QUICK = 20, 2000, 200
 RATES, RATES_QUICK = (0.0003, 0.001, 0.003, 0.01, 0.03, 0.1), (0.003, 0.03)

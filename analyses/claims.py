@@ -15,7 +15,7 @@ from analyses.command_line import Options, process_pool, run
 from analyses.layout import beside
 from bnstats.claims.claim import REFUTED, SUPPORTED, UNDECIDED
 from bnstats.claims.ledger import check_claims, counts
-from bnstats.plots.elements import theme
+from bnstats.plots.figure import theme
 from bnstats.simulation.workers.executors import usable_cores
 
 # It takes so long that it is run only when asked for by its name.

@@ -14,7 +14,8 @@ import bnstats as bn
 from analyses.command_line import Options, run
 from analyses.digit_populations import hidden_preactivations, pixel_columns
 from analyses.layout import beside
-from bnstats.plots.elements import MARKERS, log2_ticks, log_errors, series, theme
+from bnstats.plots.elements import MARKERS, log2_ticks, log_errors, series
+from bnstats.plots.figure import theme
 
 LIGHT = ("normal", "uniform", "exponential", "laplace", "bernoulli")
 HEAVY = ("t5", "t3", "pareto", "t2.5")

@@ -13,7 +13,8 @@ from matplotlib.figure import Figure
 from analyses.command_line import Options, run
 from analyses.correction_names import correction_name
 from analyses.layout import beside, legend_below
-from bnstats.plots.elements import MARKERS, series, theme
+from bnstats.plots.elements import MARKERS, series
+from bnstats.plots.figure import theme
 from bnstats.studies.batch_effects.measure import measure_correction
 
 PROPORTIONS, QUICK = (0.0, 0.16, 0.36, 0.64, 0.81), (0.0, 0.36)

@@ -12,7 +12,8 @@ import bnstats as bn
 from analyses.command_line import Options, run
 from analyses.layout import beside, legend_below
 from bnstats.plots.colors import OTHERS, REFERENCE, STATISTICS
-from bnstats.plots.elements import MARKERS, SMALL, series, theme
+from bnstats.plots.elements import MARKERS, series
+from bnstats.plots.figure import SMALL, theme
 
 SIZE, SIZES = 20, (8, 64)
 STEPS, QUICK = (0, 30, 60, 100, 300), (0, 30)

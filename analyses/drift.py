@@ -25,7 +25,8 @@ from bnstats.corrections import (
     polynomial,
     spline,
 )
-from bnstats.plots.elements import MARKERS, log_errors, series, theme
+from bnstats.plots.elements import MARKERS, log_errors, series
+from bnstats.plots.figure import theme
 from bnstats.studies.batch_effects.leave_one_batch_out import leave_one_batch_out
 from bnstats.studies.batch_effects.measure import measure_correction
 

@@ -18,7 +18,8 @@ from bnstats.claims import letter_grades
 from bnstats.claims.grades import CUTS, GRADES
 from bnstats.plots.colors import REFERENCE
 from bnstats.plots.colors import TRAINING as COLOR
-from bnstats.plots.elements import SMALL, log2_ticks, series, theme
+from bnstats.plots.elements import log2_ticks, series
+from bnstats.plots.figure import SMALL, theme
 
 SIZES, QUICK = (2, 3, 4, 8, 16, 32, 64), (3, 8)
 NAMED = 3

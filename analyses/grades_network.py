@@ -17,7 +17,8 @@ from analyses.layout import beside
 from bnstats.claims import letter_grades
 from bnstats.claims.grades import GRADES
 from bnstats.plots.colors import REFERENCE, STATISTICS
-from bnstats.plots.elements import MARKERS, in_percent, log2_ticks, series, theme
+from bnstats.plots.elements import MARKERS, in_percent, log2_ticks, series
+from bnstats.plots.figure import theme
 
 SIZES = (2, 3, 4, 8, 64, 512)
 BESIDE = 8

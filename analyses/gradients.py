@@ -15,7 +15,8 @@ import bnstats as bn
 from analyses.command_line import Options, run
 from analyses.layout import beside
 from bnstats.plots.colors import NORMALIZERS, REFERENCE, shades
-from bnstats.plots.elements import MARKERS, in_percent, log2_ticks, series, theme
+from bnstats.plots.elements import MARKERS, in_percent, log2_ticks, series
+from bnstats.plots.figure import theme
 from bnstats.studies.gradients.exact import RELU_LIMIT, share_passed_by_pairs
 
 WIDTH, DEPTH = 256, 8

@@ -17,7 +17,8 @@ from scipy import stats
 import bnstats as bn
 from analyses.command_line import Options, run
 from analyses.layout import beside
-from bnstats.plots.elements import MARKERS, in_percent, log2_ticks, series, theme
+from bnstats.plots.elements import MARKERS, in_percent, log2_ticks, series
+from bnstats.plots.figure import theme
 from bnstats.plots.zip_plot import zip_plot
 
 POPULATIONS = ("normal", "uniform", "exponential", "t3", "lognormal", "pareto")

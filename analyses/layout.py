@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec
 from matplotlib.text import Text
 
-from bnstats.plots.elements import SMALL, panels
+from bnstats.plots.figure import SMALL, panels
 
 # In inches of 96 pixels: the site is 896 pixels wide, and a phone 358, where a figure is shown at 0.8 of its size.
 WIDE, NARROW = 896 / 96, 358 / 96 / 0.8

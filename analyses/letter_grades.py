@@ -17,7 +17,8 @@ from analyses.command_line import Options, run
 from analyses.exam_data import course_grades
 from analyses.layout import beside
 from bnstats.exceptions import PrecisionWarning
-from bnstats.plots.elements import MARKERS, SMALL, log2_ticks, series, theme
+from bnstats.plots.elements import MARKERS, log2_ticks, series
+from bnstats.plots.figure import SMALL, theme
 from bnstats.sampling.populations import Population
 from bnstats.statistics.normalized import normalized
 from bnstats.studies.information.measure import measure_information

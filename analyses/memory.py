@@ -14,7 +14,8 @@ from analyses.layout import beside
 from bnstats.claims.builtin.grades import STUDY, D
 from bnstats.claims.grades import CUTS, GRADES
 from bnstats.plots.colors import REFERENCE, TRAINING
-from bnstats.plots.elements import SMALL, in_percent, series, theme
+from bnstats.plots.elements import in_percent, series
+from bnstats.plots.figure import SMALL, theme
 from bnstats.studies.steps.contradiction import CHANGE, WITHOUT, ContradictionStudy
 
 LATER = (0, 1, 2, 3, 4, 6, 10, 16, 25, 40, 63, 100)

@@ -14,7 +14,8 @@ import bnstats as bn
 from analyses.command_line import Options, run
 from analyses.layout import beside, legend_below
 from bnstats.plots.colors import STATISTICS
-from bnstats.plots.elements import MARKERS, in_percent, log2_ticks, series, theme
+from bnstats.plots.elements import MARKERS, in_percent, log2_ticks, series
+from bnstats.plots.figure import theme
 
 DATA = "digits"
 UNITS, DEEP = 64, 8

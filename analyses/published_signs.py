@@ -20,7 +20,7 @@ from bnstats.claims.ledger import FALSE_VERDICTS, check_claims
 from bnstats.claims.published import PublishedSign
 from bnstats.claims.registry import CLAIMS
 from bnstats.plots.colors import REFERENCE
-from bnstats.plots.elements import theme
+from bnstats.plots.figure import theme
 from bnstats.simulation.workers.executors import usable_cores
 
 # The ledger judges published signs; where it has not been made, they are judged here, as it would judge them.

@@ -19,7 +19,8 @@ from analyses.layout import beside
 from analyses.learning_rates import best_rate, tried_rates
 from analyses.sufficient_size import SufficientSize, sufficient_size
 from bnstats.plots.colors import NORMALIZERS, REFERENCE
-from bnstats.plots.elements import MARKERS, in_percent, log2_ticks, log_errors, series, theme
+from bnstats.plots.elements import MARKERS, in_percent, log2_ticks, log_errors, series
+from bnstats.plots.figure import theme
 
 SIZES, FEW = (2, 4, 8, 16, 32, 64, 128), (2, 64, 128)
 ROWS, STEPS = 16_000, 500

@@ -14,8 +14,9 @@ import bnstats as bn
 from analyses.command_line import Options, run
 from analyses.digit_populations import hidden_preactivations
 from analyses.layout import beside
-from bnstats.plots.elements import MARKERS, log_errors, series, theme
-from bnstats.plots.elements import SMALL as SMALLEST
+from bnstats.plots.elements import MARKERS, log_errors, series
+from bnstats.plots.figure import SMALL as SMALLEST
+from bnstats.plots.figure import theme
 from bnstats.statistics.running_conventions import Convention
 from bnstats.studies.running_stats.measure import measure_running
 

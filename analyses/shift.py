@@ -15,7 +15,8 @@ from analyses.command_line import Options, run
 from analyses.layout import beside
 from bnstats.plots.colors import REFERENCE
 from bnstats.plots.comparisons import signed
-from bnstats.plots.elements import MARKERS, in_percent, log2_ticks, series, theme
+from bnstats.plots.elements import MARKERS, in_percent, log2_ticks, series
+from bnstats.plots.figure import theme
 
 SIZES = (2, 4, 8, 16, 32, 64, 128)
 SMALL, USUAL = 8, 64

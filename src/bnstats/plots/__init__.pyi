@@ -13,10 +13,9 @@ from .elements import (
     in_percent as in_percent,
     log2_ticks as log2_ticks,
     log_errors as log_errors,
-    panels as panels,
     series as series,
-    theme as theme,
 )
+from .figure import panels as panels, theme as theme
 from .results import (
     convergence as convergence,
     gradients as gradients,

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from bnstats.plots.arguments import literal
 from bnstats.plots.colors import STATISTICS, colors_of
 from bnstats.plots.comparisons import intervals
-from bnstats.plots.elements import shown_once, theme, wrapped
+from bnstats.plots.figure import shown_once, theme, wrapped
 
 RARE = 0.002
 """A layer is off by more than chance if its p is at most this; so is a healthy layer in five hundred."""

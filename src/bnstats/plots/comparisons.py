@@ -16,7 +16,7 @@ from bnstats._checks.arguments import checked
 from bnstats._checks.numbers import interval, number
 from bnstats._checks.values import instance, named, optional, word
 from bnstats.plots.arguments import as_many, axes, color, column, literal, table_with
-from bnstats.plots.elements import panels, shown_once, theme, wrapped
+from bnstats.plots.figure import panels, shown_once, theme, wrapped
 
 
 @checked(name=word)

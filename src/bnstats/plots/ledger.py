@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bnstats.plots.arguments import literal
-from bnstats.plots.elements import panels, shown_once, theme
+from bnstats.plots.figure import panels, shown_once, theme
 
 # Color and mark of each verdict: of claims, and of published signs.
 CLAIMS = {"supported": (0, "o"), "refuted": (3, "X"), "undecided": (7, "s")}

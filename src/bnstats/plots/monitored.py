@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bnstats.plots.arguments import literal
-from bnstats.plots.elements import SMALL, panels, shown_once, theme
+from bnstats.plots.figure import SMALL, panels, shown_once, theme
 
 HIGHLIGHTED = 5
 """Layers with a color and a name; the others are gray."""

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from bnstats.plots.arguments import literal
 from bnstats.plots.colors import colors_of
-from bnstats.plots.elements import shown_once, theme
+from bnstats.plots.figure import shown_once, theme
 
 FACTOR_HEIGHT = 0.45
 """Height of the steps of a factor, in inches."""

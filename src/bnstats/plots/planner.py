@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.figure import Figure
 
-from bnstats.plots.elements import EXACT, panels, shown_once, theme
+from bnstats.plots.figure import EXACT, panels, shown_once, theme
 
 
 @shown_once

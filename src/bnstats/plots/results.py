@@ -15,19 +15,8 @@ from bnstats._checks.arguments import checked
 from bnstats._checks.values import choice
 from bnstats.plots.arguments import named_table_with
 from bnstats.plots.colors import REFERENCE, STATISTICS, colors_of, shades
-from bnstats.plots.elements import (
-    ESTIMATES,
-    MARKERS,
-    explain,
-    log2_ticks,
-    log_errors,
-    panels,
-    say_if_empty,
-    series,
-    shown_once,
-    theme,
-    wrapped,
-)
+from bnstats.plots.elements import ESTIMATES, MARKERS, log2_ticks, log_errors, series
+from bnstats.plots.figure import explain, panels, say_if_empty, shown_once, theme, wrapped
 
 MEASURES = {
     "bias": "bias",

@@ -13,7 +13,7 @@ from statsmodels.stats.proportion import proportion_confint
 from bnstats._checks.arguments import checked
 from bnstats._checks.numbers import probability
 from bnstats.plots.arguments import as_many, axes, color, literal, table_with
-from bnstats.plots.elements import panels, shown_once, theme, wrapped
+from bnstats.plots.figure import panels, shown_once, theme, wrapped
 
 MOST_INTERVALS = 2000
 """Intervals that are drawn in a panel, at most."""

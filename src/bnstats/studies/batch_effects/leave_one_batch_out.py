@@ -78,7 +78,7 @@ class LeftOut:
         """
         from bnstats.plots.arguments import literal
         from bnstats.plots.comparisons import intervals
-        from bnstats.plots.elements import panels, theme
+        from bnstats.plots.figure import panels, theme
 
         rows = self.table[["change", "low", "high"]].mul(100).rename(columns={"change": "value"})
         with theme() as palette:
