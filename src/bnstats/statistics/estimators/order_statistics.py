@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from itertools import pairwise
 from typing import Any
 
@@ -56,9 +56,9 @@ class OrderStatistic:
         middle = self.mean()
         return math.sqrt(self._expectation(lambda x: (x - middle) ** 2))
 
-    @property
+    @cached_property
     def _probability(self) -> Any:
-        """Law of F(X_(k))."""
+        """Law of F(X_(k)); to make it takes SciPy longer than all that is asked of it."""
         return stats.beta(self.k, self.n - self.k + 1)
 
     def _exists(self, order: int) -> bool:
