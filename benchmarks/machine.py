@@ -19,7 +19,7 @@ def machine() -> dict[str, Any]:
         "processor": processor(),
         "system": f"{platform.system()} {platform.machine()}",
         "running processes before": round(os.getloadavg()[0], 1),
-        "versions": {"python": platform.python_version(), **versions(("bnstats", *REQUIRED, *OPTIONAL, "jax"))},
+        "versions": {"python": platform.python_version(), **versions(("bnstats", *REQUIRED, *OPTIONAL))},
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -108,3 +109,19 @@ def test_imports_in_functions_are_seen(tmp_path):
     done = lint(forbidden)
     assert done.returncode != 0
     assert "bnstats.simulation.result -> bnstats.plots.results" in done.stdout
+
+
+MOST_FILES = 14
+
+
+def crowded(root: Path) -> dict[str, int]:
+    """Return the folders of a package with more than MOST_FILES Python files, and how many."""
+    counts = Counter(file.parent.relative_to(root.parent).as_posix() for file in root.rglob("*.py"))
+    return {folder: count for folder, count in counts.items() if count > MOST_FILES}
+
+
+def test_a_folder_has_few_files(tmp_path):
+    assert not crowded(SOURCE / "bnstats")
+    for number in range(MOST_FILES + 1):
+        (tmp_path / f"file{number}.py").touch()
+    assert crowded(tmp_path) == {tmp_path.name: MOST_FILES + 1}

@@ -15,6 +15,8 @@ from types import ModuleType
 import pytest
 
 import bnstats as bn
+from bnstats.datasets.registry import ROW_BATCHING_CLASSES
+from bnstats.sampling.registry import BATCHING_CLASSES
 
 FLAT = {
     *("Dataset", "Gaussians", "Estimator", "ESTIMATORS", "Population", "POPULATIONS", "Moments", "Study"),
@@ -35,8 +37,8 @@ FLAT = {
     *("measure_running", "measure_gradients", "leave_one_batch_out", "run", "run_block", "show_versions", "advise"),
 }
 NAMESPACES = {
-    *("adaptation", "corrections", "effects", "estimators", "exceptions", "networks", "normalizers", "plots"),
-    *("monitor", "results", "shifts", "summaries", "claims", "testing", "theory"),
+    *("adaptation", "batching", "corrections", "effects", "estimators", "exceptions", "networks", "normalizers"),
+    *("plots", "monitor", "results", "shifts", "summaries", "claims", "testing", "theory"),
 }
 # Each takes a tenth of a second or more to load, or tens of megabytes.
 HEAVY = ("numpy", "scipy", "pandas", "numba", "statsmodels", "matplotlib", "seaborn", "sklearn", "torch")
@@ -114,3 +116,9 @@ def test_no_two_test_files_have_one_name():
     """Pytest would collect neither: the suite is run as a whole."""
     names = [path.name for path in Path(__file__).parent.rglob("test_*.py")]
     assert len(set(names)) == len(names)
+
+
+def test_batching_has_each_rule_of_the_registries():
+    for name, kind in (BATCHING_CLASSES | ROW_BATCHING_CLASSES).items():
+        assert getattr(bn.batching, name) is kind
+        assert (name in bn.batching.__all__) == (name not in FLAT)

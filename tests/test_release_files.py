@@ -11,11 +11,14 @@ from pathlib import Path
 
 import pytest
 
+from bnstats._versions import OPTIONAL, REQUIRED
+
 ROOT = Path(__file__).parents[1]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PROJECT = PYPROJECT["project"]
 ELSEWHERE = {"matplotlib": "matplotlib-base", "lazy_loader": "lazy-loader"}
 """Names of packages that are others on conda-forge."""
+FOR_DEVELOPMENT = ("analyses", "test", "docs", "dev")
 
 pytestmark = pytest.mark.quick
 
@@ -37,6 +40,15 @@ def test_the_recipe_needs_what_the_package_needs() -> None:
     wanted = dict(line.split(">=") for line in PROJECT["dependencies"])
     wanted = {ELSEWHERE.get(name, name): version for name, version in wanted.items()}
     assert stated == wanted | {"python": PROJECT["requires-python"].removeprefix(">=")}
+
+
+def test_a_bug_report_names_all_packages_that_the_package_can_use() -> None:
+    """All that it requires, and all of extras that are not for its own development."""
+    names = [re.split("[>=]", line)[0] for line in PROJECT["dependencies"]]
+    assert set(REQUIRED) == set(names)
+    extras = {name: needs for name, needs in PROJECT["optional-dependencies"].items() if name not in FOR_DEVELOPMENT}
+    used = {re.split("[>=]", line)[0] for needs in extras.values() for line in needs if not line.startswith("bnstats")}
+    assert used <= set(OPTIONAL)
 
 
 def test_the_package_page_stands_by_itself() -> None:

@@ -27,6 +27,7 @@ ROOMS = {
 }
 SPACES = {
     "adaptation": "Statistics that are adapted to the test rows",
+    "batching": "Rules by which batches are drawn, by name",
     "claims": "Claims and their evidence",
     "corrections": "Corrections of batch effects and drift",
     "effects": "Batch effects and drifts to simulate",

@@ -2,6 +2,7 @@
 
 from . import (
     adaptation as adaptation,
+    batching as batching,
     claims as claims,
     corrections as corrections,
     effects as effects,

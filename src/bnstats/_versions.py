@@ -12,11 +12,15 @@ import bnstats
 REQUIRED = (
     "numpy", "scipy", "pandas", "statsmodels", "matplotlib", "seaborn", "numba", "threadpoolctl", "tqdm", "lazy_loader",
 )  # fmt: skip
-OPTIONAL = ("scikit-learn", "torch", "dask")
+# Packages of extras, and those that read files or tables of a user.
+OPTIONAL = (
+    "scikit-learn", "torch", "keras", "jax", "flax", "lightning", "transformers", "accelerate", "distributed",
+    "pyarrow", "polars", "h5py",
+)  # fmt: skip
 
 
 def show_versions() -> None:
-    """Print the versions of bnstats, Python, the operating system and all packages that bnstats imports.
+    """Print the versions of bnstats, Python and the operating system, and of the packages that bnstats can use.
 
     The last line names the kernels that train networks, and if they are the plain ones, the reason.
 

@@ -20,7 +20,7 @@ from bnstats.testing import (
     assert_quantile,
     assert_same_distribution,
 )
-from bnstats.testing.bets import Border, BoundedBets, reached
+from bnstats.testing.sequential.bets import Border, BoundedBets, reached
 
 CLAIMS, MOST = 300, 34
 PARETO = {"mean": 1 / 1.1, "variance": 2.1 / (1.1**2 * 0.1)}

@@ -38,7 +38,7 @@ def _shifts(name: str, given: Any) -> Any:
 
 
 def _normalizer(_: str, given: Any) -> str | Normalizer:
-    """A normalizer, or the name of one, which stands in the claim's scope."""
+    """Return a normalizer, or its name as given, which stands in the claim's scope."""
     found = Normalizer.of(given)
     return given if isinstance(given, str) else found
 

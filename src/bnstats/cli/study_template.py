@@ -71,7 +71,7 @@ def summarize(max_replicates: int = 2000) -> Any:
 
 
 def test_large_batches_have_the_nominal_rates() -> None:
-    """Rates at n = 80 are nominal: within 3 points, and four standard errors (false alarms below 1e-4)."""
+    """Check that rates at n = 80 are nominal: within 3 points and four standard errors (false alarms below 1e-4)."""
     rows = summarize(1000).table.query("n == 80").set_index("summary")
     for summary, nominal in {"coverage": 0.95, "rejection_rate": 0.05}.items():
         assert abs(rows["value"][summary] - nominal) < 0.03 + 4 * rows["mcse"][summary]

@@ -23,7 +23,7 @@ from collections.abc import Callable
 from inspect import isfunction
 
 from bnstats._checks.values import named
-from bnstats._variants import members
+from bnstats._families.variants import members
 from bnstats.corrections.correction import CORRECTIONS, Correction
 
 FACTORIES: dict[str, Callable[..., Correction]] = {

@@ -29,7 +29,7 @@ MeanAndVariance = tuple[RealArray, RealArray]
 
 
 def _values(name: str, given: Any) -> RealArray:
-    """Values of a layer, shape (batches, rows, units)."""
+    """Return values of a layer, shape (batches, rows, units)."""
     z = floats(name, given)
     if z.ndim != 3 or not z.size:
         raise ValueError(f"{name} has three axes, batches, rows and units; got shape {z.shape}.")

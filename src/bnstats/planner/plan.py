@@ -93,7 +93,7 @@ class Plan:
 
     @checked(size=sample_size)
     def batch_noise(self, size: int) -> float:
-        """Squared displacement of the statistics of one batch with so many independent values."""
+        """Return the squared displacement of the statistics of one batch with so many independent values."""
         kept = 1.0 if self.convention.ddof else 1 - 1 / size
         errors = [theory.sampling(self.population, size, name).se for name in ("mean", "var_unbiased")]
         mean, var = errors[0] ** 2, (kept * errors[1]) ** 2
@@ -101,5 +101,5 @@ class Plan:
 
     @checked(size=sample_size)
     def displacement(self, size: int) -> float:
-        """Root mean square displacement of the running statistics by noise, after the last step."""
+        """Return the root mean square displacement of the running statistics by noise, after the last step."""
         return math.sqrt(self.noise * self.batch_noise(size))

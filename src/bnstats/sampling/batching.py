@@ -24,7 +24,7 @@ from bnstats._checks.numbers import batch_size, interval, proportion, sample_siz
 from bnstats._checks.user_code import overridden_below
 from bnstats._checks.values import generator, instance, optional
 from bnstats._compiled import compiled
-from bnstats._docstrings import describe_parameters
+from bnstats._families.docstrings import describe_parameters
 from bnstats.sampling.partial_shuffle import partial_shuffle
 from bnstats.sampling.populations import Population, population_of
 

@@ -14,7 +14,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from bnstats._checks.user_code import LendsArrays
-from bnstats._docstrings import describe_parameters
+from bnstats._families.docstrings import describe_parameters
 from bnstats.simulation.one_by_one import one_by_one
 from bnstats.simulation.summaries.summary import Summary
 

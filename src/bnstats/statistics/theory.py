@@ -24,7 +24,7 @@ batch_size_of_theory = partial(whole, minimum=2, maximum=2**53)
 
 
 def _moment(name: str, given: Any) -> float:
-    """A number, infinite or nan too."""
+    """Return a number, infinite or nan too."""
     value = scalar(given)
     return np.nan if value is not None and value != value else number(name, given, "[-inf, inf]")
 

@@ -1,6 +1,6 @@
 # The public names of `bn.testing`, and where each is found: the plugin of pytest must not load the others.
 
-from .looks import InsufficientPower as InsufficientPower
+from .sequential.looks import InsufficientPower as InsufficientPower
 from .converges import assert_converges as assert_converges
 from .mean import assert_mean as assert_mean, assert_probability as assert_probability
 from .quantile import assert_quantile as assert_quantile

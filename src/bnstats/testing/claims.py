@@ -22,7 +22,7 @@ from bnstats.simulation.identity import stream
 from bnstats.simulation.precision.looks import decided
 from bnstats.statistics.estimators import Estimator, estimator_of
 from bnstats.statistics.moments import Moments
-from bnstats.testing.looks import Look, false_alarm_rate
+from bnstats.testing.sequential.looks import Look, false_alarm_rate
 
 CHECKS = {"batching": rule, "false_alarm": false_alarm_rate, "seed": seed}
 """Checks of arguments that all assertions about an estimator have."""

@@ -17,7 +17,7 @@ from bnstats.sampling.batching import IID, Batching
 from bnstats.simulation.precision.looks import sizes_at_looks
 from bnstats.statistics.estimators import Estimator
 from bnstats.testing.claims import CHECKS, EstimatorClaim
-from bnstats.testing.looks import MOST_DRAWS, InsufficientPower, Look, decide
+from bnstats.testing.sequential.looks import MOST_DRAWS, InsufficientPower, Look, decide
 
 
 @checked(

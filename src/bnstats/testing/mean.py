@@ -13,10 +13,10 @@ from bnstats._checks.arguments import checked
 from bnstats._checks.array_types import FloatArray
 from bnstats._checks.numbers import interval, number, proportion
 from bnstats._checks.values import optional, require
-from bnstats.testing.bets import Border, BoundedBets, MomentBets, grown, reached
-from bnstats.testing.looks import Look, decide
-from bnstats.testing.near import Near
 from bnstats.testing.own_function import CHECKS, MAX_DRAWS, Draws
+from bnstats.testing.sequential.bets import Border, BoundedBets, MomentBets, grown, reached
+from bnstats.testing.sequential.looks import Look, decide
+from bnstats.testing.sequential.near import Near
 from bnstats.testing.suite import rate_of
 
 MORE_FOR_TAIL = 400

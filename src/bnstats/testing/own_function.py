@@ -17,7 +17,7 @@ from bnstats._checks.safe_text import raised
 from bnstats._checks.user_code import name_of_function
 from bnstats._checks.values import optional, require
 from bnstats.simulation.identity import stream
-from bnstats.testing.looks import MOST_DRAWS, false_alarm_rate
+from bnstats.testing.sequential.looks import MOST_DRAWS, false_alarm_rate
 
 FIRST, GROWTH = 16, 16
 """Values that are drawn at first; later looks come after a GROWTH-th more of all values."""

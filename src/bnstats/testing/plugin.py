@@ -130,7 +130,7 @@ class RandomSuite:
 
     @pytest.fixture
     def rng(self, request: pytest.FixtureRequest) -> Any:
-        """Generator of this test, from the seed of the run and the test's name."""
+        """Return the generator of this test, made from the seed of the run and the test's name."""
         from numpy.random import SeedSequence, default_rng
 
         return default_rng(SeedSequence([self.seed, zlib.crc32(request.node.nodeid.encode())]))

@@ -10,10 +10,10 @@ import numpy as np
 
 from bnstats._checks.arguments import checked
 from bnstats._checks.numbers import interval, number, probability
-from bnstats.testing.bets import Border, BoundedBets, reached
-from bnstats.testing.looks import Look, decide
-from bnstats.testing.near import Near
 from bnstats.testing.own_function import CHECKS, MAX_DRAWS, Draws
+from bnstats.testing.sequential.bets import Border, BoundedBets, reached
+from bnstats.testing.sequential.looks import Look, decide
+from bnstats.testing.sequential.near import Near
 from bnstats.testing.suite import rate_of
 
 

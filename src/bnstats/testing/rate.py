@@ -20,7 +20,7 @@ from bnstats.studies.convergence.measure import measure_convergence
 from bnstats.studies.convergence.rates import Slope, slope
 from bnstats.studies.convergence.study import DRAWS_PER_SET, SETS_PER_BLOCK
 from bnstats.testing.claims import CHECKS, EstimatorClaim, surplus
-from bnstats.testing.looks import MOST_DRAWS, Look, decide
+from bnstats.testing.sequential.looks import MOST_DRAWS, Look, decide
 
 # Fractions of max_draws after which `assert_rate` looks. Fewer draws give too few groups for the slope's interval.
 FRACTIONS_OF_DRAWS = (0.25, 1.0)

@@ -15,8 +15,8 @@ from bnstats._checks.numbers import interval
 from bnstats._checks.user_code import answer, name_of_function
 from bnstats._checks.values import require, shown
 from bnstats.simulation.precision.looks import decided, sizes_at_looks
-from bnstats.testing.looks import Look, decide
 from bnstats.testing.own_function import CHECKS, MAX_DRAWS, Draws
+from bnstats.testing.sequential.looks import Look, decide
 from bnstats.testing.suite import rate_of
 
 FIRST_LOOK = 64

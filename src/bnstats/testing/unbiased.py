@@ -22,7 +22,7 @@ from bnstats.statistics.estimators import Estimator
 from bnstats.studies.convergence.finite_sample_tail_index import finite_sample_tail_index
 from bnstats.testing.claims import CHECKS, EstimatorClaim, surplus
 from bnstats.testing.error_bounds import quantile
-from bnstats.testing.looks import MOST_DRAWS, Look, decide
+from bnstats.testing.sequential.looks import MOST_DRAWS, Look, decide
 
 # Number of estimates that are searched for NaN.
 PROBED = 1024

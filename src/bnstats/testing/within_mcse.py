@@ -16,7 +16,7 @@ from bnstats._checks.tables import like
 from bnstats._checks.values import require
 from bnstats.statistics.estimators import ROUNDING
 from bnstats.testing.error_bounds import bounds, quantile
-from bnstats.testing.looks import InsufficientPower, false_alarm_rate
+from bnstats.testing.sequential.looks import InsufficientPower, false_alarm_rate
 
 
 @aligned_by_label("estimate", "truth", "mcse", "replicates", "mcse_df", "exact", "detect", "scale")

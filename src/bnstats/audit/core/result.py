@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from bnstats.audit.core.findings import VERDICTS, Estimate, Findings, Fix, Verdict
+from bnstats.audit.core.judging.findings import VERDICTS, Estimate, Findings, Fix, Verdict
 from bnstats.audit.reports import page, plain, text
 from bnstats.simulation.page import write_page
 

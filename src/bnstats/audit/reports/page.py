@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from bnstats.audit.core.findings import Findings
+from bnstats.audit.core.judging.findings import Findings
 from bnstats.audit.reports.plain import plain
 from bnstats.audit.reports.text import sentences, title, trial
 from bnstats.simulation.page import NO_MARKUP, page, safe

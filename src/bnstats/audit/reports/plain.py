@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from bnstats._checks.safe_text import text_of
-from bnstats.audit.core.findings import Estimate, Findings, Fix
+from bnstats.audit.core.judging.findings import Estimate, Findings, Fix
 
 
 def plain(value: Any) -> Any:

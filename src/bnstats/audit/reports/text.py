@@ -9,7 +9,7 @@ from textwrap import fill
 import pandas as pd
 
 from bnstats._checks.terminal import escaped, printable
-from bnstats.audit.core.findings import Estimate, Findings
+from bnstats.audit.core.judging.findings import Estimate, Findings
 
 WIDTH = 80
 """Characters in a line."""

@@ -21,7 +21,7 @@ from bnstats.networks.layer_statistics import statistics_of_layer, values_of_lay
 
 
 def _hidden(name: str, given: Any) -> tuple[int, ...]:
-    """Units of each hidden layer."""
+    """Return the units of each hidden layer."""
     return tuple(whole(f"each of {name}", units, minimum=1) for units in several(name, given))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bnstats._variants import members
+from bnstats._families.variants import members
 from bnstats.networks.normalizers.normalizer import CLASSES, NORMALIZERS, Normalizer
 
 __all__ = ["CLASSES", "NORMALIZERS", "is_builtin", "name_in_tables"]

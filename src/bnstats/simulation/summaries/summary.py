@@ -14,7 +14,7 @@ from bnstats._checks.array_types import FloatArray
 from bnstats._checks.numbers import interval
 from bnstats._checks.user_code import answer, is_own
 from bnstats._checks.values import flag, function, optional, word
-from bnstats._docstrings import describe_parameters
+from bnstats._families.docstrings import describe_parameters
 from bnstats.simulation.precision.degrees_of_freedom import of_mean
 from bnstats.simulation.replicates.control_variates import LEAST_GAIN
 from bnstats.simulation.replicates.sample import Replicates, Sample

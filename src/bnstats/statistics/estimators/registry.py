@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bnstats._checks.values import named
-from bnstats._variants import listed
+from bnstats._families.variants import listed
 from bnstats.statistics.estimators.estimator import Estimator
 
 ESTIMATORS: dict[str, Estimator] = {e.name: e for e in listed(__name__, "ESTIMATORS")}

@@ -36,7 +36,7 @@ class Judgment:
     Attributes
     ----------
     verdict, cause, reason, fix, evidence
-        See `bnstats.audit.core.findings.Findings`.
+        See `bnstats.audit.core.judging.findings.Findings`.
     notes : tuple of str
         Sentences beside the reason.
     """

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from functools import partial
 
 from bnstats._checks.array_types import FloatArray
-from bnstats.testing.bets import reached
-from bnstats.testing.looks import Look
 from bnstats.testing.own_function import Draws
+from bnstats.testing.sequential.bets import reached
+from bnstats.testing.sequential.looks import Look
 
 
 @dataclass(frozen=True)

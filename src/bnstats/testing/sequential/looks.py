@@ -24,7 +24,7 @@ class InsufficientPower(AssertionError):  # noqa: N818, it says that a test has 
 
 @dataclass(frozen=True)
 class Look:
-    """What the draws of an assertion show at a look.
+    """Verdict of an assertion at a look at its draws.
 
     Attributes
     ----------
