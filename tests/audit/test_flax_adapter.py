@@ -17,6 +17,7 @@ from numpy_norms import NumPyNorms, rows
 from protocol_laws import LAWS, Subject
 
 from bnstats.audit.core.audit import Options, run
+from bnstats.audit.core.kinds import population
 from bnstats.audit.core.protocol import Statistics
 from bnstats.audit.core.recalibrate import recalibrated
 from bnstats.audit.core.recalibration import Amount
@@ -273,6 +274,57 @@ def test_what_a_call_changes_is_the_copys() -> None:
     assert (model.notes.seen, model.notes.table.tolist()) == ([], [0, 0])
     assert {"notes.seen", "notes.table"} <= {*guard.changed}
     assert_allclose(model.norm.mean[...], 0)
+
+
+class Drifting(nnx.Module):
+    """A number, an array, the value of a variable, and a variable, which each call doubles."""
+
+    def __init__(self) -> None:
+        self.norm, self.number, self.array = nnx.BatchNorm(3, rngs=nnx.Rngs(0)), 1, np.ones(3, np.float32)
+        self.value, self.variable = nnx.Param(jax.numpy.ones(3)), nnx.Param(jax.numpy.ones(3))
+
+    def __call__(self, x: Any) -> Any:
+        self.number *= 2
+        self.array *= 2
+        self.value[...] = self.value[...] * 2
+        self.variable = nnx.Param(self.variable[...] * 2)
+        return self.norm(x) * self.number * self.array * self.value[...] * self.variable[...]
+
+
+def test_every_pass_begins_with_the_same_numbers() -> None:
+    batch = rows(8)[0]
+    copy = FRAMEWORK.isolate(Drifting(), batch)
+    first = np.asarray(copy.eval_pass(batch))
+    assert_allclose(first, 16 * batch[0], rtol=1e-4)
+    copy.set({"norm": Statistics(np.zeros(3), np.ones(3))})
+    before = copy.get()["norm"].mean
+    copy.train_pass(batch)
+    assert np.abs(copy.get()["norm"].mean - before).min() > 0, "running statistics are kept"
+    copy.set({"norm": Statistics(np.zeros(3), np.ones(3))})
+    assert_allclose(np.asarray(copy.eval_pass(batch)), first)
+
+
+class Keeping(nnx.Module):
+    """A module that keeps what it passes on: of each call, or of the first one."""
+
+    def __init__(self, only_first: bool) -> None:
+        self.one, self.two = nnx.BatchNorm(3, rngs=nnx.Rngs(0)), nnx.BatchNorm(3, rngs=nnx.Rngs(0))
+        self.only_first = only_first
+
+    def __call__(self, x: Any) -> Any:
+        if not (self.only_first and hasattr(self, "kept")):
+            self.kept = nnx.Variable(x)
+        return self.two(self.one(x) + self.kept[...])
+
+
+@pytest.mark.parametrize("only_first", [False, True])
+def test_batches_do_not_mix_in_attributes(only_first: bool) -> None:
+    batches = [(x + k, y) for k, (x, y) in enumerate(rows(8, 8, 8))]
+    copy = FRAMEWORK.isolate(Keeping(only_first), batches[0])
+    assert copy.lockstep(batches) is None
+    whole = np.concatenate([x for x, _ in batches])
+    mean = ((whole - whole.mean(0)) / np.sqrt(whole.var(0) + 1e-5) + whole).mean(0)
+    assert_allclose(population(copy, batches)["two"].mean, mean, rtol=1e-4)
 
 
 def test_a_recalibrated_copy_has_memory_of_its_own() -> None:

@@ -177,6 +177,36 @@ def test_the_model_stays_trainable_and_compiled() -> None:
     assert copy.compiled
 
 
+class Drifting(keras.Model):
+    """A number and a weight, which each call doubles."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm, self.number = layers.BatchNormalization(name="norm"), 1
+        self.weight = self.add_weight(shape=(3,), initializer="ones")
+
+    def call(self, x: Any, training: Any = None) -> Any:
+        self.number *= 2
+        if keras.backend.backend() == "torch":
+            self.weight.value.data.mul_(2)
+        else:
+            self.weight.assign(self.weight * 2)
+        return self.norm(x, training=training) * self.number * self.weight
+
+
+def test_every_pass_begins_with_the_same_numbers() -> None:
+    batch = rows(8)[0]
+    model = Drifting()
+    model(batch[0])
+    copy = FRAMEWORK.isolate(model, batch)
+    first = copy.to_numpy(copy.eval_pass(batch))
+    before = copy.get()
+    copy.train_pass(batch)
+    assert np.abs(copy.get()["norm"].mean - before["norm"].mean).min() > 0, "running statistics are kept"
+    copy.set(before)
+    np.testing.assert_allclose(copy.to_numpy(copy.eval_pass(batch)), first)
+
+
 def test_masked_positions_are_no_data() -> None:
     model = keras.Sequential([keras.Input((None, 3)), layers.Masking(), layers.BatchNormalization(name="n")])
     x = rows(4, width=15)[0][0].reshape(4, 5, 3)

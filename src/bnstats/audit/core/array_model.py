@@ -203,7 +203,11 @@ class ArrayModel(ABC):
         return {name: tuple(calls) for name, calls in found.items()}
 
     def lockstep(self, batches: Sequence[Any]) -> dict[str, Statistics] | None:
-        """Return the population statistics from one pass over all batches at once; None where passes differ."""
+        """Return the population statistics from one pass over all batches at once; None where passes differ.
+
+        The first and the last batch alone have to give the same moments, as a model may keep what it passes on in
+        attributes, in which the batches mix.
+        """
         if any(layer.calls > 1 for layer in self.layers):
             return None
         steps = Lockstep(len(batches), self._patience)
@@ -213,7 +217,14 @@ class ArrayModel(ABC):
 
         with self.restored(keep_statistics=False):
             # What a pass raises, the core's plain passes raise again.
-            return steps.made if steps.run(lambda k: self.run(self.own(batches[k]), False, handle)) else None
+            if not steps.run(lambda k: self.run(self.own(batches[k]), False, handle)):
+                return None
+        before = self.get()
+        try:
+            self.set(steps.made)
+            return steps.made if steps.repeated(*(self.moments(batches[k], "eval") for k in (0, -1))) else None
+        finally:
+            self.set(before)
 
     def to_numpy(self, tree: Any) -> Any:
         """Return a copy with every array as a NumPy array, in the same structure."""

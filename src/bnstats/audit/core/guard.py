@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
-
 from bnstats.audit.core.copier.containers import Contents
 from bnstats.audit.core.copier.copier import Copier
 from bnstats.audit.core.copier.references import Handler
@@ -40,7 +38,7 @@ class ReferenceGuard:
         self.shared: Sequence[str] = list(dict.fromkeys(copier.shared))
         self.leaves = copier.leaves
         self.changed: dict[str, None] = {}
-        self._contents = Contents((c.kind, c.source, c.path) for c in copier.changeable)
+        self._contents = Contents(((c.kind, c.source, c.path) for c in copier.changeable), copier.leaves)
 
     def note(self, path: str) -> None:
         """Remember that something of the original changed and was put back."""
@@ -50,10 +48,6 @@ class ReferenceGuard:
         """Put back what changed."""
         for path in self._contents.put_back():
             self.note(path)
-        for source, kept, path in self.leaves:
-            if isinstance(source, np.ndarray) and source.tobytes() != kept.tobytes():
-                np.copyto(source, kept)
-                self.note(path)
 
 
 @contextmanager

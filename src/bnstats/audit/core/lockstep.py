@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextvars
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
 from typing import Any
+
+import numpy as np
 
 from bnstats.audit.core.protocol import Statistics
 from bnstats.statistics.moments import Moments
@@ -33,15 +35,15 @@ class Lockstep:
     ----------
     made : dict of str to Statistics
         Statistics of all batches at each layer.
-    first : dict of str to Moments
-        Moments of the first batch at each layer.
+    ends : dict of str to (Moments, Moments)
+        Moments of the first and of the last batch at each layer.
     error : BaseException or None
         First error of a pass.
     """
 
     def __init__(self, passes: int, patience: float) -> None:
         self.made: dict[str, Statistics] = {}
-        self.first: dict[str, Moments] = {}
+        self.ends: dict[str, tuple[Moments, Moments]] = {}
         self.error: BaseException | None = None
         self._patience = patience
         self._turns = [threading.Semaphore(0) for _ in range(passes)]
@@ -60,7 +62,7 @@ class Lockstep:
         self._leave_if_stopped()
         self._arrived.append((name, moments))
         if len(self._arrived) == len(self._turns):
-            self.first[name] = self._arrived[0][1]
+            self.ends[name] = self._arrived[0][1], self._arrived[-1][1]
             self.made[name] = Statistics.of(reduce(Moments.merge, (found for _, found in self._arrived)))
             self._arrived.clear()
         self._next()
@@ -94,6 +96,24 @@ class Lockstep:
                 if thread.ident is not None:
                     thread.join(self._patience)
         return not self._stopped
+
+    def repeated(self, *alone: Mapping[str, Sequence[Moments]]) -> bool:
+        """Return True if batches had the moments among the others that they have alone with the statistics of all.
+
+        Parameters
+        ----------
+        alone : mapping of str to sequence of Moments
+            Moments at each layer of the first batch alone, and of the last one, if they are given.
+        """
+        for seen, end in zip(alone, (0, -1), strict=False):
+            for name, ends in self.ends.items():
+                if not seen.get(name):
+                    return False
+                mean, var, among = seen[name][0].mean, seen[name][0].var(), ends[end]
+                far = np.abs(mean - among.mean) > 1e-3 * np.sqrt(among.var()) + 1e-5 * np.abs(among.mean)
+                if np.any(far | (np.abs(var - among.var()) > 1e-3 * among.var())):
+                    return False
+        return True
 
     def _run(self, thread: int, forward: Callable[[int], Any]) -> None:
         self._here.thread = thread

@@ -22,9 +22,12 @@ class NNXModel(FlaxModel):
     """A private copy of an NNX module, whose arrays are those of the original: they cannot change."""
 
     def __init__(self, original: nnx.Module, example: Any, forward: Forward | None) -> None:
-        self._model = Copier(HANDLERS).copy(original)
-        norms = batch_norms(self._model)
-        self._variables = [part for _, part in nnx.iter_graph(self._model) if isinstance(part, nnx.Variable)]
+        self._copier = Copier(HANDLERS)
+        self._model = self._copier.copy(original)
+        norms, parts = batch_norms(self._model), [part for _, part in nnx.iter_graph(self._model)]
+        self._counts = [part for part in parts if isinstance(part, nnx.RngCount)]
+        self._statistics = [part for part in parts if isinstance(part, nnx.BatchStat)]
+        self._contents = self._copier.contents(self._statistics)
         self._training: bool | None = None
         for name, layer in norms.items():
             object.__setattr__(layer, "__class__", self._handing_over(name, type(layer)))
@@ -44,10 +47,9 @@ class NNXModel(FlaxModel):
         """Return the model's output, with every call of a layer done by `handle`."""
         if training != self._training:
             (self._model.train if training else self._model.eval)()
-            self._training = training
-        counts = [variable for variable in self._variables if isinstance(variable, nnx.RngCount)]
-        seed = self.seed_of(batch, training) if counts else 0
-        for count in counts:
+            self._training, self._contents = training, self._copier.contents(self._statistics)
+        seed = self.seed_of(batch, training) if self._counts else 0
+        for count in self._counts:
             count[...] = jnp.asarray(seed, count[...].dtype)
         call = type(self._model).__call__
         model = partial(self._model, **mode_arguments(call, training))
@@ -56,14 +58,14 @@ class NNXModel(FlaxModel):
 
     @contextmanager
     def restored(self, keep_statistics: bool) -> Iterator[None]:
-        """Put back what a pass moves: variables and, unless kept, running statistics."""
-        before = [variable[...] for variable in self._variables]
+        """Put back what a pass moves: variables, attributes and, unless kept, running statistics."""
+        before = [variable[...] for variable in self._statistics]
         try:
             yield
         finally:
-            for variable, value in zip(self._variables, before, strict=True):
-                kept = keep_statistics and isinstance(variable, nnx.BatchStat)
-                if not kept and variable[...] is not value:
+            self._contents.put_back()
+            for variable, value in zip(self._statistics, before, strict=True):
+                if not keep_statistics and variable[...] is not value:
                     variable[...] = value
 
     def get(self) -> dict[str, Statistics]:

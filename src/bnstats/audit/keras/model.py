@@ -39,8 +39,8 @@ def copy_handlers(*, to_be_trained: bool = False) -> dict[type, CopyHandler]:
     return found | dict.fromkeys((type, ModuleType), as_it_is)
 
 
-def copied(model: Any, *, to_be_trained: bool = False) -> Any:
-    """Return a copy of a Keras model that can be used as the original; trained, only if that is said.
+def copied(model: Any, copier: Copier) -> Any:
+    """Return a copy of a Keras model that can be used as the original, and trained if the handlers are for it.
 
     Raises
     ------
@@ -49,11 +49,11 @@ def copied(model: Any, *, to_be_trained: bool = False) -> Any:
     """
     if not model.built:
         raise ValueError("model has not been built, so it has no weights; run one batch through it first.")
-    new = Copier(copy_handlers(to_be_trained=to_be_trained)).copy(model)
+    new = copier.copy(model)
     for name in ("train_function", "test_function", "predict_function"):  # compiled for the original's weights
         if getattr(new, name, None) is not None:
             setattr(new, name, None)
-    if to_be_trained and hasattr(getattr(new, "optimizer", None), "_trainable_variables_indices"):
+    if hasattr(getattr(new, "optimizer", None), "_trainable_variables_indices"):
         # An optimizer of Keras knows its variables by their identities, which are others in a copy.
         places = enumerate(new.optimizer._trainable_variables)
         new.optimizer._trainable_variables_indices = {new.optimizer._var_key(v): place for place, v in places}
@@ -76,11 +76,13 @@ class KerasModel(ArrayModel):
     convention = "keras"
 
     def __init__(self, original: Any, example: Any, forward: Forward | None) -> None:
-        self._model = copied(original)
+        copier = Copier(copy_handlers())
+        self._model = copied(original, copier)
         norms = batch_norms(self._model)
         for name, layer in norms.items():
             vars(layer)["call"] = partial(self.taken_over, name, layer, write, layer.call)
-        running = {id(v) for layer in norms.values() for v in (layer.moving_mean, layer.moving_variance)}
+        statistics = [v for layer in norms.values() for v in (layer.moving_mean, layer.moving_variance)]
+        running, self._contents = {*map(id, statistics)}, copier.contents(statistics)
         pairs = zip(self._model.variables, original.variables, strict=True)
         self._weights = [(own, users) for own, users in pairs if id(own) not in running and not _is_seed(own)]
         self._seeds = [(v, as_numpy(v.value)) for v in [*self._model.variables, *_global_seed()] if _is_seed(v)]
@@ -97,16 +99,16 @@ class KerasModel(ArrayModel):
 
     @contextmanager
     def restored(self, keep_statistics: bool) -> Iterator[None]:
-        """Put back what a pass moves: weights, seeds and, unless kept, running statistics."""
-        before = [(own.value, _version(own)) for own, _ in self._weights]
+        """Put back what a pass moves: attributes, weights, seeds and, unless kept, running statistics."""
         statistics = self.get()
         try:
             yield
         finally:
+            self._contents.put_back()
             if not keep_statistics:
                 self.set(statistics)
-            for (own, users), (value, version) in zip(self._weights, before, strict=True):
-                if own.value is not value or _version(own) != version:
+            for own, users in self._weights:
+                if not _equal(own.value, users.value):
                     own.assign(users.value)
             for state, kept in self._seeds:
                 state.assign(kept)
@@ -160,9 +162,9 @@ def _global_seed() -> list[Any]:
     return [] if generator is None else [generator.state]
 
 
-def _version(variable: Any) -> int:
-    """Return how often a tensor of PyTorch was written to; arrays of JAX are replaced."""
-    return int(getattr(variable.value, "_version", 0))
+def _equal(own: Any, users: Any) -> bool:
+    """Return True if a weight is the user's: the same array of JAX, which never changes, or equal values."""
+    return bool(own.equal(users)) if hasattr(own, "untyped_storage") else own is users
 
 
 @contextmanager

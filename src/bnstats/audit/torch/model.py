@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -179,13 +178,7 @@ class TorchModel:
 
     def _repeats(self, found: Lockstep, batch: Any) -> bool:
         """Return True if a batch alone, with these statistics, has the moments that it had among the others."""
-        alone = in_numpy(self._seen(batch, "eval", found.made)[1])
-        for name, first in found.first.items():
-            mean, var = alone[name][0].mean, alone[name][0].var()
-            far = np.abs(mean - first.mean) > 1e-3 * np.sqrt(first.var()) + 1e-5 * np.abs(first.mean)
-            if np.any(far | (np.abs(var - first.var()) > 1e-3 * first.var())):
-                return False
-        return True
+        return found.repeated(in_numpy(self._seen(batch, "eval", found.made)[1]))
 
     @contextmanager
     def _pass(self, training: bool, seen: Calls | None = None) -> Iterator[None]:

@@ -50,9 +50,8 @@ class WorkingCopy:
         copier = Copier({**handlers(), **dict.fromkeys(LOCKS, self._lock)})
         with quiet():
             self.module: nn.Module = copier.copy(original)
-        self.shared, self._changeable = copier.shared, copier.changeable
+        self.shared, self._copier = copier.shared, copier
         _alone(self.module)
-        self._arrays = [leaf for leaf in copier.leaves if not isinstance(leaf[0], Tensor)]
         found = [leaf for leaf in copier.leaves if isinstance(leaf[0], Tensor)]
         self.tensors: list[Tensor] = [new for _, new, _ in found]
         self._paths = [path for *_, path in found]
@@ -114,7 +113,7 @@ class WorkingCopy:
         else:
             with quiet():
                 self.module.train(training)
-            self._contents[training] = Contents((c.kind, c.copy, c.path) for c in self._changeable)
+            self._contents[training] = self._copier.contents()
         self._training = training
 
     def put_back(self, *, compare: bool = False) -> None:
@@ -142,9 +141,6 @@ class WorkingCopy:
             self._versions = [*map(version, self.tensors)]
         for i in self._uncounted:
             self._restore(i)
-        for source, new, _ in self._arrays:
-            if source.tobytes() != new.tobytes():
-                np.copyto(new, source)
 
     def look(self) -> None:
         """See if evaluation has written to weights uncounted; from then on, values are compared after each pass."""

@@ -221,9 +221,12 @@ class Contents:
     ----------
     kept : iterable of (kind, object, path)
         Containers.
+    leaves : iterable of (array, copy, path)
+        Arrays and their values; those of frameworks are left out.
     """
 
-    def __init__(self, kept: Iterable[tuple[Container, Any, str]]) -> None:
+    def __init__(self, kept: Iterable[tuple[Container, Any, str]], leaves: Iterable[tuple[Any, Any, str]] = ()) -> None:
+        self._arrays = [leaf for leaf in leaves if isinstance(leaf[0], np.ndarray)]
         self._paths: list[str] = []
         self._empty: list[tuple[int, Any]] = []
         self._full: list[tuple[int, Container, Any, Any]] = []
@@ -246,4 +249,9 @@ class Contents:
             if not kind.same(x, held):
                 kind.put(x, held)
                 moved.append(place)
-        return [self._paths[place] for place in sorted(moved)]
+        paths = [self._paths[place] for place in sorted(moved)]
+        for x, values, path in self._arrays:
+            if x.tobytes() != values.tobytes():
+                np.copyto(x, values)
+                paths.append(path)
+        return paths

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from bnstats.audit.core.copier import containers
 from bnstats.audit.core.copier.blocks import Blocks
-from bnstats.audit.core.copier.containers import ATOMS, Container
+from bnstats.audit.core.copier.containers import ATOMS, Container, Contents
 
 Handler = Callable[[Any, "References", str], Any]
 """Returns the copy of an object; a registered handler may return NotImplemented, and the general rule is used."""
@@ -79,6 +79,12 @@ class References:
             self._forget()
             new = self._whole(x, path)
         return new
+
+    def contents(self, left_out: Iterable[Any] = ()) -> Contents:
+        """Return what all copies hold now, but for some objects with their attributes."""
+        spare = {id(part) for x in left_out for part in (x, containers.instance_dict(x))}
+        kept = ((c.kind, c.copy, c.path) for c in self.changeable if id(c.copy) not in spare)
+        return Contents(kept, ((new, source, path) for source, new, path in self.leaves))
 
     def once(self, x: Any) -> Any:
         """Return the copy of an object, and forget it: the next one is copied anew."""
