@@ -29,14 +29,14 @@ def columns_of(given: Any) -> list[Any] | None:
         return None
     if is_labeled(given):
         return list(given.columns) if given.ndim == 2 else None
-    if _is_polars(given, "DataFrame"):
+    if _is_of("polars", "DataFrame", given):
         return list(given.columns)
-    return list(given.column_names) if _is_arrow_table(given) else None
+    return list(given.column_names) if _is_of("pyarrow", "Table", given) else None
 
 
 def is_lazy(given: Any) -> bool:
     """Return True if a table of polars is still a query."""
-    return _is_polars(given, "LazyFrame")
+    return _is_of("polars", "LazyFrame", given)
 
 
 def readable(given: Any) -> Any:
@@ -82,9 +82,9 @@ def like(given: Any, values: NDArray[Any]) -> Any:
         if given.ndim == 2:
             return pandas.DataFrame(values, index=given.index, columns=given.columns)
         return pandas.Series(values, index=given.index, name=given.name)
-    if _is_polars(given, "Series"):
+    if _is_of("polars", "Series", given):
         return type(given)(given.name, values)
-    if _is_polars(given, "DataFrame"):
+    if _is_of("polars", "DataFrame", given):
         return type(given)(dict(zip(given.columns, values.T, strict=True)))
     return values
 
@@ -109,9 +109,9 @@ def finite_only(name: str, given: Any, axes: int) -> str:
     rows = ".all(axis=1)" if axes == 2 else ""
     if is_labeled(given):
         return f"{x}[np.isfinite({x}.astype(float)){rows}]"
-    if _is_polars(given, "Series"):
+    if _is_of("polars", "Series", given):
         return f"{x}.filter({x}.cast(float).is_finite())"
-    if _is_polars(given, "DataFrame"):
+    if _is_of("polars", "DataFrame", given):
         return f"{x}.filter(pl.all_horizontal(pl.all().cast(float).is_finite()))"
     kept = f"{x}[np.isfinite({x}){rows}]"
     plain = isinstance(given, np.ndarray) and given.dtype.kind in "fiub"
@@ -143,7 +143,7 @@ def without(name: str, given: Any, columns: list[Any]) -> str:
     x = variable(name)
     if is_labeled(given):
         return f"{x}.drop(columns={columns!r})"
-    return f"{x}.drop({columns!r})" if _is_polars(given, "DataFrame") else f"{x}.drop_columns({columns!r})"
+    return f"{x}.drop({columns!r})" if _is_of("polars", "DataFrame", given) else f"{x}.drop_columns({columns!r})"
 
 
 def _of_series(series: Any) -> NDArray[Any]:
@@ -161,11 +161,7 @@ def _of_frame(frame: Any) -> NDArray[Any]:
     return np.column_stack(columns) if columns and numbers else np.asarray(frame, dtype=object)
 
 
-def _is_polars(given: Any, kind: str) -> bool:
-    family = getattr(sys.modules.get("polars"), kind, None)
-    return family is not None and isinstance(given, family)
-
-
-def _is_arrow_table(given: Any) -> bool:
-    family = getattr(sys.modules.get("pyarrow"), "Table", None)
+def _is_of(library: str, kind: str, given: Any) -> bool:
+    """Return True for an object of a class of a library, if the library is loaded."""
+    family = getattr(sys.modules.get(library), kind, None)
     return family is not None and isinstance(given, family)
