@@ -50,7 +50,7 @@ def _rows(one: str, other: str, *, n: int, size: float = 0.0, spread: float = 0.
 
 
 def _corrected(name: str, statement: str, source: str, what: str, region: Region, evidence: Measures) -> Claim:
-    quantity = f"share of rows of new batches classified right by a logistic model, {what}"
+    quantity = f"difference in accuracy of a logistic model on new batches, {what}"
     return difference(name, statement, source, quantity, region, evidence)
 
 
@@ -65,9 +65,9 @@ def _better(name: str, training: str, **how: Any) -> Claim:
     ours, theirs = (accuracy(Networks("digits", normalizer, **how), "running") for normalizer in ("batch", "none"))
     return difference(
         f"better-training-{name}",
-        f"Batch normalization makes training better: digits, the same learning rate, {training}.",
+        f"On digits at the same learning rate, batch normalization makes training more accurate: {training}.",
         BETTER,
-        f"share of test digits right, batch normalization (evaluation mode) less none, {training}",
+        f"difference in accuracy on test digits, batch normalization (evaluation mode) less none, {training}",
         Region.above(0.0),
         ours - theirs,
     )
@@ -84,74 +84,73 @@ _CEILING = exact_information(GRADES, CUTS, 3)[0]
 CLAIMS = (
     difference(
         "one-class-training-mode-ahead",
-        "On digits, with one class a batch, training mode names more digits right than evaluation mode.",
-        HIDDEN, "share of test digits named right, training less evaluation mode, batches of 20 of one class",
+        "On digits, with one class a batch, training mode is more accurate than evaluation mode.",
+        HIDDEN, "difference in accuracy on test digits, training less evaluation mode, batches of 20 of one class",
         Region.above(0.0), accuracy(_ONE_CLASS, "batch") - accuracy(_ONE_CLASS, "running"), 2**11,
     ),
     proportion(
         "one-class-shows-in-training-mode",
-        "On digits, training mode shows the harm of one class a batch: in training mode, too, training is broken.",
-        HIDDEN, "share of test digits named right in training mode, batches of 20 of one class",
+        "On digits, training with one class a batch is broken in training mode, too, which shows the harm.",
+        HIDDEN, "accuracy on test digits in training mode, batches of 20 of one class",
         DIGITS.broken, accuracy(_ONE_CLASS, "batch"),
     ),
     proportion(
         "beforehand-instead-of-batch",
-        "Features normalized beforehand, and not by batch, keep their meaning: a network without batch normalization, "
-        "trained in batches of 3 grades N(72, 10), names more letters right than grades normalized by batch allow.",
-        BEFOREHAND, f"share of letters named right without batch normalization; {_CEILING:.4f} is the most by batch",
+        "Without batch normalization, a network predicts more letters from grades N(72, 10) than any method can from "
+        "grades normalized in batches of 3.",
+        BEFOREHAND, f"accuracy on letters without batch normalization; normalized in batches, at most {_CEILING:.4f}",
         Region.above(_CEILING + 0.02),
         accuracy(Networks(letter_grades(), "none", batch_size=3, learning_rate=0.1, steps=4000), "running"),
     ),
     _corrected(
         "variances-differ",
-        "Where batches of 8 differ in their variances by nuisance, standardizing them beats centering them.",
+        "Where batches of 8 differ in variance by nuisance, standardizing gives higher accuracy than centering.",
         VARIANCES, "standardized less centered; two features, batches of 8, spreads with a log-sd of 0.5, equal means",
         Region.above(0.0), _rows("standardize", "center", n=8, spread=0.5, features=2),
     ),
     _corrected(
         "variances-alike",
-        "Where batches of 8 do not differ in their variances, standardizing them beats centering them.",
+        "Where batches of 8 do not differ in variance, standardizing gives higher accuracy than centering.",
         VARIANCES, "standardized less centered; two features, batches of 8 that do not differ",
         Region.above(0.0), _rows("standardize", "center", n=8, features=2),
     ),
     _corrected(
         "subsamples-at-4",
-        "Where batches of 4 are random subsamples of one continuous population, centering them does harm.",
-        SUBSAMPLES, "centered less as they are; batches of 4 that do not differ",
+        "Where batches of 4 are random subsamples of one continuous population, centering lowers accuracy.",
+        SUBSAMPLES, "centered less uncorrected; batches of 4 that do not differ",
         Region.below(0.0), _rows("center", "none", n=4),
     ),
     _corrected(
         "subsamples-at-32",
-        "Where batches of 32 are random subsamples of one continuous population, centering them costs less than two "
-        "points.",
-        SUBSAMPLES, "centered less as they are; batches of 32 that do not differ",
+        "Where batches of 32 are random subsamples of one continuous population, centering costs less than two "
+        "points of accuracy.",
+        SUBSAMPLES, "centered less uncorrected; batches of 32 that do not differ",
         Region.near(0.0, 0.02), _rows("center", "none", n=32),
     ),
     difference(
         "same-correction-on-new-data",
-        "A rule that is learned from centered batches needs new batches that are centered in the same way.",
+        "A rule learned from centered batches needs new batches that are centered in the same way.",
         SAME,
-        f"share of new rows classified right, centered less as they are; batches of {ROWS} that differ by one standard "
+        f"difference in accuracy on new rows, centered less uncorrected; batches of {ROWS} that differ by one standard "
         "deviation",
         Region.above(0.0),
         Measures(((_CORRECTED, 1.0),)),
     ),
     difference(
         "same-statistics-on-new-data",
-        "New data that are shifted need the methodology of training: statistics of their own batches beat running ones "
-        "on digits with all inputs one spread higher.",
+        "On digits with all inputs one spread higher, statistics of the test batches give higher accuracy than running "
+        "statistics.",
         SAME,
-        "share of shifted test digits named right, training less evaluation mode, batches of 8",
+        "difference in accuracy on shifted test digits, training less evaluation mode, batches of 8",
         Region.above(0.0),
         _later(Offset(1.0)),
         most=2**10,  # four times as many leave the claim undecided, too
     ),
     difference(
         "same-statistics-on-like-data",
-        "New data like the training data need the methodology of training, too: statistics of their own batches beat "
-        "running ones on digits.",
+        "On digits without a shift, statistics of the test batches give higher accuracy than running statistics.",
         SAME,
-        "share of test digits named right, training less evaluation mode, batches of 8",
+        "difference in accuracy on test digits, training less evaluation mode, batches of 8",
         Region.above(0.0),
         _later(None),
     ),

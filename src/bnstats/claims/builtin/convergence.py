@@ -98,8 +98,8 @@ def _error_against_population(batches: FloatArray) -> FloatArray:
 
 def _approaching(name: str, statement: str, momentum: float | None, region: Region) -> Claim:
     """Return the claim about the chance that the running mean is nearer after 200 batches than after 50."""
-    weights = "1/t" if momentum is None else momentum
-    quantity = f"chance that the running mean is nearer after 200 batches than after 50, momentum {weights}"
+    weights = "weights 1/t" if momentum is None else f"momentum {momentum}"
+    quantity = f"chance that the running mean is nearer to the true mean after 200 batches than after 50, {weights}"
     evidence = BatchStatistic("normal", 800, partial(_approaches, momentum=momentum)).evidence
     return chance(name, statement, ANSWER, quantity, region, evidence, 2**14)
 
@@ -115,7 +115,7 @@ def _mean(
 CLAIMS = (
     _rate(
         "mean-converges",
-        "The mean of a batch of normal values converges to the population's as n^(-1/2).",
+        "The mean of a batch of normal values converges to the population mean as n^(-1/2).",
         "normal", np.mean, 0.0, Region.near(0.5, 0.02), 16, 1024,
     ),
     _rate(
@@ -135,48 +135,51 @@ CLAIMS = (
     ),
     all_cases(
         "variance-biased-exactly",
-        "The mean of biased batch variances is (1 - 1/n) of the population's variance: all batches of 2 to 5 grades.",
-        ANSWER, "(1 - 1/n) variance - mean of biased variances, points squared",
+        "Over all batches of 2 to 5 grades, the mean of the biased batch variance is (1 - 1/n) of the population "
+        "variance.",
+        ANSWER, "(1 - 1/n) population variance less the mean of the biased variances, points squared",
         Region(0.0, 0.0), _biased_variances, "the grades 60, 70, 80 and 95",
     ),
     _mean(
         "variance-biased",
-        "Batches of 8 normal values have biased variances of 7/8 of the population's on average.",
-        "mean of the biased variance over the population's variance",
+        "The biased variance of a batch of 8 normal values is 7/8 of the population variance on average.",
+        "mean of the biased variance over the population variance",
         Region.near(7 / 8, 0.01), SEVEN_SQUARES, 8, partial(np.var, axis=1), 2**19,
     ),
     _mean(
         "running-mean-fluctuates",
-        "With a constant momentum of 0.1, running means go on fluctuating: with 0.1/1.9 of a batch mean's variance.",
+        "With a constant momentum of 0.1, the running mean keeps fluctuating, with 0.1/1.9 of a batch mean's variance.",
         "variance of the running mean after 100 batches over that of a batch mean, momentum 0.1",
         Region.near(0.1 / 1.9, 0.003), SQUARE, 400, _fluctuation,
     ),
     _approaching(
         "running-mean-does-not-converge",
-        "With a constant momentum of 0.1, four times as many steps bring the running mean no nearer.",
+        "With a constant momentum of 0.1, four times as many steps bring the running mean no nearer to the "
+        "population mean.",
         0.1, Region.near(0.5, 0.03),
     ),
     _approaching(
         "running-mean-converges",
-        "With a constant momentum of 0.1, the running mean converges to the population's.",
+        "With a constant momentum of 0.1, the running mean converges to the population mean.",
         0.1, Region.above(0.6),
     ),
     _approaching(
         "cumulative-mean-converges",
-        "With equal weights (momentum 1/t), the running mean does converge to the population's.",
+        "With equal weights (momentum 1/t), the running mean converges to the population mean.",
         None, Region.above(0.6),
     ),
     chance(
         "running-mean-of-training-set",
-        "Running over batches drawn anew from a training set, with weights 1/t, the mean goes to that set's mean.",
+        "A running mean with weights 1/t over batches redrawn from a training set converges to that set's mean.",
         ANSWER,
-        "chance that the mean over 64 batches of 8 is nearer to its 32 training values' than to the population's",
+        "chance that the mean over 64 batches of 8 is nearer to the mean of the 32 training values than to the "
+        "population mean",
         Region.above(0.8), BatchStatistic("normal", 32 + 512, _nearer_to_training_set).evidence, 2**14,
     ),
     _mean(
         "running-mean-error-stays",
-        "However long it runs, its error against the population stays that of the training set: sigma/sqrt(M).",
-        "mean squared error of the running mean, times M over the population's variance; 32 training values",
+        "The error of a running mean against the population stays sigma/sqrt(M), however many steps are taken.",
+        "mean squared error of the running mean, times M over the population variance; M = 32 training values",
         Region.near(1 + 31 / 512, 0.05), SQUARE, 32 + 512, _error_against_population,
     ),
 )  # fmt: skip

@@ -58,7 +58,7 @@ def _gain(one: str, other: str, **how: Any) -> Measures:
 
 
 def _claim(name: str, statement: str, source: str, quantity: str, region: Region, evidence: Measures) -> Claim:
-    full = f"share of rows classified right by a logistic model, {quantity}"
+    full = f"difference in accuracy of a logistic model, {quantity}"
     return difference(name, statement, source, full, region, evidence, 2**13)
 
 
@@ -68,66 +68,73 @@ TRAINING: dict[str, Any] = {"labels": "signal", "measure": "training_accuracy"}
 CLAIMS = (
     _claim(
         "correction-helps-nuisance",
-        "Centering batches of 32 simulated rows helps where their effect is a nuisance.",
-        ANSWER, "on new batches of 32, centered less as they are, effects as large as the spread",
+        "Centering batches of 32 simulated rows raises accuracy by at least five points where their effect is a "
+        "nuisance.",
+        ANSWER, "on new batches of 32, centered less uncorrected, effects as large as the spread",
         Region.above(0.05), _gain("center", "none"),
     ),
     _claim(
         "correction-hurts-signal",
-        "Centering batches of 32 simulated rows hurts where their effect is signal.",
-        ANSWER, "on new batches of 32, centered less as they are, effects as large as the spread are part of the label",
+        "Centering batches of 32 simulated rows lowers accuracy by at least five points where their effect is signal.",
+        ANSWER, "on new batches of 32, centered less uncorrected, effects as large as the spread are part of the label",
         Region.below(-0.05), _gain("center", "none", labels="signal"),
     ),
     _claim(
         "large-enough",
-        "Correcting needs batches that are large enough: of two simulated rows, with small effects, centering hurts.",
-        CONDITIONS, "on new batches of 2, centered less as they are, effects 0.3 of the spread",
+        "With batches of 2 simulated rows and small batch effects, centering lowers accuracy.",
+        CONDITIONS, "on new batches of 2, centered less uncorrected, effects 0.3 of the spread",
         Region.below(0.0), _gain("center", "none", n=2, size=0.3),
     ),
     _claim(
         "large-enough-at-32",
-        "With batches of 32 simulated rows the same small effects are corrected with gain.",
-        CONDITIONS, "on new batches of 32, centered less as they are, effects 0.3 of the spread",
+        "With batches of 32 simulated rows and the same small batch effects, centering raises accuracy.",
+        CONDITIONS, "on new batches of 32, centered less uncorrected, effects 0.3 of the spread",
         Region.above(0.0), _gain("center", "none", size=0.3),
     ),
     _claim(
         "distinct-batches",
-        "For distinct batches of 32 simulated rows, centering them beats a smooth curve over time.",
+        "For distinct effects of batches of 32 simulated rows, centering gives higher accuracy than a smooth curve "
+        "over time.",
         CONDITIONS, "on new batches of 32, centered less detrended (lowess)",
         Region.above(0.0), _gain("center", "lowess"),
     ),
     _claim(
         "continuous-drift",
-        "For continuous drift of simulated rows, a smooth curve over time beats standardizing batches of 2.",
+        "For continuous drift of simulated rows, a smooth curve over time gives higher accuracy than standardizing "
+        "batches of 2.",
         CONDITIONS, "on new batches of 2, detrended (lowess) less standardized, effect sinusoid",
         Region.above(0.0), _gain("lowess", "standardize", effect="sinusoid", n=2),
     ),
     _claim(
         "continuous-drift-large-batches",
-        "For continuous drift of simulated rows, a smooth curve over time beats standardizing batches of 32, too.",
+        "For continuous drift of simulated rows, a smooth curve over time gives higher accuracy than standardizing "
+        "batches of 32, too.",
         CONDITIONS, "on new batches of 32, detrended (lowess) less standardized, effect sinusoid",
         Region.above(0.0), _gain("lowess", "standardize", effect="sinusoid", n=32),
     ),
     _claim(
         "categorical",
-        "A batch is a category: where its effect drifts on within it, standardizing 32 simulated rows helps less.",
+        "Standardizing batches of 32 simulated rows raises accuracy less where the effect drifts within a batch than "
+        "where it is distinct.",
         CONDITIONS, "on new batches of 32, gain of standardizing distinct effects less gain with a sinusoid",
         Region.above(0.0),
         _gain("standardize", "none") - _gain("standardize", "none", effect="sinusoid"),
     ),
     _claim(
         "signal-looks-like-working",
-        "Where the effect of a batch of 32 simulated rows is signal, centering looks as if it worked in training.",
+        "Where the effect of batches of 32 simulated rows is signal, centered training rows keep nine tenths of the "
+        "accuracy above chance.",
         WORKING,
-        "on the rows that it was fitted to, centered less nine tenths of as they are; chance is a half",
+        "on the rows that it was fitted to, centered less nine tenths of uncorrected; chance is one half",
         Region.above((1 - NOT_BROKEN) / 2),
         _accuracy("center", **TRAINING) - _accuracy("none", **TRAINING) * NOT_BROKEN,
     ),
     _claim(
         "signal-shows-in-training",
-        "Where the effect of a batch of 32 simulated rows is signal, training shows at least half of centering's harm.",
+        "Where the effect of batches of 32 simulated rows is signal, training rows lose at least half as much "
+        "accuracy by centering as new batches.",
         WORKING,
-        "lost by centering on the rows that it was fitted to, less half of what is lost on new batches",
+        "the loss by centering on the rows that it was fitted to, less half of the loss on new batches",
         Region.above(0.0),
         _gain("none", "center", **TRAINING) - _gain("none", "center", labels="signal") * 0.5,
     ),

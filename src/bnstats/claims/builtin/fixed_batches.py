@@ -88,8 +88,8 @@ def _stays(steps: int) -> Claim:
     exact = _mean_square("var", steps)
     return _claim(
         f"same-batches-variance-at-{steps}",
-        f"After {steps} visits to the same four batches of 8 normal values, the running variance (weights 1/t) is "
-        f"{math.sqrt(exact):.3f} sigma² from the variance of their 32 values, as after any number of rounds.",
+        f"With weights 1/t, the running variance is {math.sqrt(exact):.3f} sigma² from the training set's after "
+        f"{steps} visits to the same four batches of 8 normal values.",
         "between running variance and variance of the training set, over sigma^4",
         _near(exact),
         SQUARED_DISTANCE,
@@ -102,15 +102,15 @@ _AT_FIRST, _AT_LAST = _mean_square("var", LENGTHS[0]), _mean_square("mean", LENG
 CLAIMS = (
     all_cases(
         "same-batches-show-mean",
-        "Running over the same mini-batches again and again, with weights 1/t, the mean is that of the training set "
-        "after 1, 2 and 16 rounds: all ways to fill two batches of 2 with four grades.",
+        "With weights 1/t, the running mean of the same two batches of grades equals the training set's mean after "
+        "1, 2 and 16 rounds.",
         COMMENT, "running mean less mean of the training set, points", Region(0.0, 0.0),
         _rounds, "the grades 60, 70, 80 and 95; the same two batches of 2, visited in turn; weights 1/t",
     ),
     _claim(
         "same-batches-show-variance",
-        "Running over the same four batches of 8 normal values again and again, with weights 1/t, the variance "
-        "converges to that of the training set: a sixteenfold length halves the mean squared distance at least.",
+        "With weights 1/t, 16 times as many visits to the same four batches at least halve the running variance's "
+        "mean squared distance from the training set's.",
         f"after {LENGTHS[-1]} visits between running variance and variance of the training set, over sigma^4; after "
         f"{LENGTHS[0]} visits it is {_AT_FIRST:.3g}",
         Region.below(0.5 * _AT_FIRST), SQUARED_DISTANCE, _distance("var", LENGTHS[-1]),
@@ -118,8 +118,8 @@ CLAIMS = (
     *(_stays(steps) for steps in LENGTHS),
     _claim(
         "same-batches-constant-momentum",
-        "With momentum 0.1, running over the same four batches of 8 normal values leaves the mean "
-        f"{math.sqrt(_AT_LAST):.3f} sigma from the training set's, for ever.",
+        "With momentum 0.1, the running mean over the same four batches of 8 normal values stays "
+        f"{math.sqrt(_AT_LAST):.3f} sigma from the mean of the training set.",
         f"after {LENGTHS[-1]} visits between running mean and mean of the training set, over sigma²",
         _near(_AT_LAST), SQUARED_NORMAL, _distance("mean", LENGTHS[-1], CONSTANT), 2**18,
     ),

@@ -48,9 +48,10 @@ def _reaches(n: int) -> Claim:
     ceiling = _ceiling(n)
     return proportion(
         f"grades-reach-ceiling-at-{n}",
-        f"In training mode, a network on grades learns what batches of {n} leave of a letter, nearly to the ceiling.",
+        f"In training mode with batches of {n}, a network predicts letters nearly as well as any method can from a "
+        "normalized grade.",
         TITLE,
-        f"share of letters named right in training mode; at most {ceiling:.4f} can be named from a normalized grade",
+        f"accuracy on letters in training mode; no method can exceed {ceiling:.4f} from a normalized grade",
         Region(ceiling - 0.04, ceiling + 0.002), accuracy(_networks(n), "batch"), 2**11,
     )  # fmt: skip
 
@@ -58,8 +59,9 @@ def _reaches(n: int) -> Claim:
 def _exceeds(n: int) -> Claim:
     return proportion(
         f"grades-exceed-ceiling-at-{n}",
-        f"In evaluation mode, a network trained with batches of {n} names more letters right than such a batch allows.",
-        TITLE, f"share of letters named right in evaluation mode; {_ceiling(n):.4f} is the ceiling of training mode",
+        f"In evaluation mode, a network trained with batches of {n} predicts more letters than any method can from "
+        "grades normalized in such batches.",
+        TITLE, f"accuracy on letters in evaluation mode; no method can exceed {_ceiling(n):.4f} in training mode",
         Region.above(_ceiling(n) + 0.02), accuracy(_networks(n), "running"), 2**11,
     )  # fmt: skip
 
@@ -67,7 +69,7 @@ def _exceeds(n: int) -> Claim:
 def _broken(name: str, condition: str, what: str, batching: RowBatching) -> Claim:
     return proportion(
         name, f"On grades, training is broken if {condition}.",
-        TITLE, f"share of letters named right in evaluation mode, batches of 8 {what}",
+        TITLE, f"accuracy on letters in evaluation mode, batches of 8 {what}",
         LETTERS.broken, accuracy(_networks(8, batching), "running"),
     )  # fmt: skip
 
@@ -89,10 +91,10 @@ def _near_floor(n: int) -> Claim:
     floor = entropy_given_normalized(GRADES, CUTS, n)
     return likely(
         f"grades-near-floor-at-{n}",
-        f"In training mode with batches of {n}, a network's loss is at most 0.1 nats above the lowest that any "
-        "classifier of the normalized grade can have.",
+        f"In training mode with batches of {n}, a network's loss is at most 0.1 nats above the lowest possible loss "
+        "from a normalized grade.",
         UNBROKEN,
-        f"a network's mean loss on new grades is at most 0.1 nats above {floor:.3f}, the lowest",
+        f"a network's mean loss on new grades is at most 0.1 nats above the lowest possible, {floor:.3f} nats",
         Within(score(_networks(n), "batch", metric="nll"), high=floor + 0.1),
         most=2**11,
     )
@@ -105,21 +107,22 @@ CLAIMS = (
     _broken("grades-sorted", "rows come sorted by letter", "sorted rows", Sorted()),
     _probability(
         "d-at-zero-at-3",
-        "In batches of 3 a normalized 0 stands for a D about one time in three: contradictions become a probability.",
+        "In batches of 3, a normalized 0 stands for a D with a probability of about one third.",
         "of a D, given a normalized 0 in a batch of 3",
         Region.near(1 / 3, 0.02),
         partial(_d_at_zero, 3),
     ),
     _probability(
         "d-at-zero-at-64",
-        "In batches of 64 a normalized 0 stands for a D less than one time in ten.",
+        "In batches of 64, a normalized 0 stands for a D with a probability below one in ten.",
         "of a D, given a normalized 0 in a batch of 64",
         Region.below(0.1),
         partial(_d_at_zero, 64),
     ),
     _probability(
         "equal-grades-are-rare-at-3",
-        "Under shuffling, fewer than one batch of 3 in a thousand has one whole grade only, as (60, 60, 60) has.",
+        "Under shuffling, fewer than one batch of 3 in a thousand consists of equal whole grades, as (60, 60, 60) "
+        "does.",
         "that three grades, rounded to whole ones, are equal",
         Region.below(1e-3),
         partial(same_class_probability, GRADES, WHOLE_GRADES, 3),
@@ -133,36 +136,36 @@ CLAIMS = (
     ),
     proportion(
         "network-gives-d-at-zero",
-        "A network trained with batches of 3 gives a normalized 0 the D nearly as often as grades do.",
+        "A network trained with batches of 3 gives a D, at a normalized 0, nearly the probability that it has among "
+        "grades.",
         ZERO,
-        f"probability that a network gives the D for a normalized 0; exact for grades: {_d_at_zero(3):.3f}",
+        f"probability of a D that a network predicts at a normalized 0; among grades it is {_d_at_zero(3):.3f}",
         Region.near(_d_at_zero(3), 0.03),
         _measured(100, WITHOUT),
         2**11,
     ),
     likely(
         "contradiction-turns-network",
-        "After one batch (60, 60, 60), a network holds a normalized 0 for a D, more likely than all other letters.",
+        "After one batch (60, 60, 60), a network predicts a D at a normalized 0 with a probability above one half.",
         ZERO,
-        "a network gives the D for a 0 with a probability above 1/2 right after the batch",
+        "a network predicts a D at 0 with a probability above 1/2, right after the batch",
         Within(_measured(0, WITHOUT) + _measured(0, CHANGE), low=0.5),
         0.5,
         2**11,
     ),
     likely(
         "contradiction-changes-little",
-        "One contradicting batch changes the probability of a D at 0 by at most a tenth, in nine networks of ten.",
+        "One batch (60, 60, 60) changes the predicted probability of a D at 0 by at most 0.1, in nine networks of ten.",
         UNBROKEN,
-        "the batch (60, 60, 60) changes the probability of a D for a normalized 0 by at most 0.1",
+        "the batch (60, 60, 60) changes the predicted probability of a D at a normalized 0 by at most 0.1",
         Within(_measured(0, CHANGE), -0.1, 0.1),
         most=2**11,
     ),
     likely(
         "contradiction-is-outvoted",
-        "After 100 more batches, less than a quarter of what a contradicting batch changed is left, in nine networks "
-        "of ten.",
+        "100 batches later, at most a quarter of the change by a batch (60, 60, 60) is left, in nine networks of ten.",
         UNBROKEN,
-        "100 batches after (60, 60, 60) at most a quarter of the change is left",
+        "at most a quarter of the change in the probability of a D is left, 100 batches after (60, 60, 60)",
         Within(_measured(100, CHANGE) - _measured(0, CHANGE) * 0.25, high=0.0),
         most=2**11,
     ),

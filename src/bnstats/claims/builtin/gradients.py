@@ -26,19 +26,19 @@ _SMALL = Within(_measure(2, 64, 4, 1, SQUARED_NORM) - _measure(8, 64, 4, 1, SQUA
 
 
 def _at_2(name: str, statement: str, low: float) -> Claim:
-    event = "the squared gradient norm next to the input is, at n = 2, below a tenth of that at n = 8"
+    event = "the squared gradient norm of the first weights at n = 2 is below a tenth of that at n = 8"
     return likely(name, statement, ORDER, event, _SMALL, low, 2**12)
 
 
 CLAIMS = (
     _at_2(
         "gradient-mostly-stopped-at-2",
-        "In batches of 2, hardly any gradient passes to the weights below, in most untrained networks with ReLU.",
+        "In batches of 2, hardly any gradient reaches the first weights of most untrained networks with ReLU.",
         0.5,
     ),
     _at_2(
         "gradient-always-stopped-at-2",
-        "In batches of 2, no gradient passes to the weights below in untrained networks, whatever eps lets through.",
+        "In batches of 2, no gradient reaches the first weights of untrained networks, whatever eps lets through.",
         0.99,
     ),
     # The limit holds for large batches and wide layers. The margin of a tenth allows for three things: the factor of

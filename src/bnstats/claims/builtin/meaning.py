@@ -80,7 +80,8 @@ def _comparable() -> FloatArray:
     return np.concatenate([z.mean(axis=1), z.var(axis=1) - 1])
 
 
-def _zero(n: int, statement: str, region: Region) -> Claim:
+def _zero(n: int, often: str, region: Region) -> Claim:
+    statement = f"In batches of {n}, a 0 stands for grades more than a letter apart {often}."
     quantity = f"chance that the grades behind a 0 in two batches of {n} differ by more than a letter, grades N(72, 10)"
     zeros = partial(_chance_of_zeros_apart, n)
     return computed(f"zero-at-{n}", statement, QUESTION, quantity, region, zeros, SCOPE, rounding=1e-15)
@@ -89,9 +90,10 @@ def _zero(n: int, statement: str, region: Region) -> Claim:
 def _whole(n: int) -> Claim:
     return chance(
         f"same-as-whole-data-at-{n}",
-        f"Normalizing a batch of {n} normal values is the same as normalizing all: within 0.2, for 95 % of values.",
+        f"For 95 % of normal values, normalizing by a batch of {n} differs by at most 0.2 from normalizing by the "
+        "population.",
         WHOLE,
-        "chance that a value normalized by its batch is within 0.2 of that normalized by the population",
+        "chance that a value normalized by its batch is within 0.2 of the same value normalized by the population",
         Region.above(0.95),
         BatchStatistic("normal", n, _like_whole).evidence,
     )
@@ -154,9 +156,10 @@ def _distance_grows(values: FloatArray, small: int) -> Any:
 def _beforehand(name: str, batches: str, study: BatchStatistic) -> Claim:
     return chance(
         f"beforehand-{name}",
-        f"Of grades N(72, 10) that were normalized beforehand, two {batches} have significantly differing means.",
+        f"Two {batches} mostly have significantly different means, of grades N(72, 10) that were normalized "
+        "beforehand.",
         BEFOREHAND,
-        f"chance that a t test at 5 % tells the means of two {batches} apart, in points as in standard deviations",
+        f"chance that a t test at 5 % finds different means in two {batches}, in points or in standard deviations",
         MOSTLY,
         Measures(((Measure(study, "value", SCOPE), 1.0),)),
     )
@@ -178,7 +181,8 @@ def _tenth(n: int, often: str, region: Region) -> Claim:
 def _spread(n: int, often: str, region: Region) -> Claim:
     return computed(
         f"spread-at-{n}",
-        f"In batches of {n} normal values, a normalized 1 {often} is worth twice as much in one batch as in another.",
+        f"In batches of {n} normal values, a normalized 1 {often} means twice as large a deviation in one batch as in "
+        "another.",
         SPREAD,
         f"chance that the standard deviations of two batches of {n} differ by a factor of 2 or more",
         region,
@@ -195,25 +199,25 @@ CLAIMS = (
         QUESTION, "the normalized values of that B and of those three D",
         Region(0.0, 0.0), _question_zeros, "the two batches of the question",
     ),
-    _zero(3, "In batches of 3, a 0 means grades more than a letter apart one time in five or more.", Region.above(0.2)),
-    _zero(8, "In batches of 8, a 0 means grades more than a letter apart one time in 20.", Region.near(0.05, 0.01)),
-    _zero(64, "In batches of 64, a 0 hardly ever means grades more than a letter apart.", Region.below(0.001)),
+    _zero(3, "one time in five or more", Region.above(0.2)),
+    _zero(8, "one time in 20", Region.near(0.05, 0.01)),
+    _zero(64, "less than one time in a thousand", Region.below(0.001)),
     all_cases(
         "equal-values-become-zeros",
-        "A batch of equal values becomes zeros and stays finite, in every layer.",
-        QUESTION, "logits of untrained networks for batches of equal rows, which are those of zeros",
+        "In every layer, a batch of equal values becomes zeros and stays finite.",
+        QUESTION, "logits of untrained networks for batches of equal rows; zeros give logits of 0",
         Region.near(0.0, 1e-3), _equal_values,
         "batches of 2, 3, 8 and 64 equal whole grades; hidden units: 16 and 16; untrained", rounding=1e-7,
     ),
     all_cases(
         "only-order-survives-at-2",
-        "In a batch of 2 only the order survives: normalized values are -1 and +1, but for eps.",
+        "In a batch of 2, only the order of the values survives: normalized, they are -1 and +1, apart from eps.",
         QUESTION, "size of the normalized values in every batch of two different whole grades from 0 to 100",
         Region.near(1.0, 1e-9), _sizes_at_two, "pairs of whole grades from 0 to 100", rounding=1e-12,
     ),
     all_cases(
         "normalized-batches-comparable",
-        "Normalized batches have comparable means and variances, 0 and 1, unless their values are all equal.",
+        "Normalized batches have comparable means and variances, 0 and 1, unless all their values are equal.",
         "answer: what normalizing does make alike",
         "mean, and variance less 1, of each normalized batch of three whole grades that are not all equal",
         Region.near(0.0, 1e-9), _comparable, "batches of three whole grades from 0 to 100", rounding=1e-12,
@@ -225,7 +229,7 @@ CLAIMS = (
     ),
     _beforehand(
         "batches-of-a-letter-differ",
-        "batches of 32, each of one letter,",
+        "batches of 32 that each hold one letter",
         BatchStatistic("uniform", 66, partial(_of_one_letter, n=32)),
     ),
     _spread(3, "often", OFTEN),
@@ -234,10 +238,10 @@ CLAIMS = (
     _tenth(64, "seldom", SELDOM),
     chance(
         "distribution-converges",
-        "The distribution of normal values normalized by their batch converges to the population's as n^(-1/2), by the "
-        "largest distance between the distribution functions (Kolmogorov).",
+        "The distribution of normal values normalized by their batch converges to the population's as n^(-1/2), in "
+        "Kolmogorov's distance.",
         DISTRIBUTION,
-        f"chance that sqrt(n) distance is larger at n = {LARGER} than at n = {LARGE}",
+        f"chance that sqrt(n) times the distance is larger at n = {LARGER} than at n = {LARGE}",
         Region.near(0.5, 0.02),
         BatchStatistic("normal", LARGE + LARGER, partial(_distance_grows, small=LARGE)).evidence,
         2**16,

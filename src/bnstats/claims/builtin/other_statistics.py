@@ -13,7 +13,7 @@ SAID = "often said of batch normalization"
 POPULATION = "population"
 MANY = 64
 """Rows whose statistics stand for the population's."""
-WHERE = "share of test digits named right with the whole data's statistics"
+WHERE = "difference in accuracy on test digits with the whole data's statistics"
 
 
 def _networks(n: int, normalizer: Normalizer | str, statistics: str) -> Networks:
@@ -22,13 +22,13 @@ def _networks(n: int, normalizer: Normalizer | str, statistics: str) -> Networks
     )
 
 
-def _right(n: int, normalizer: Normalizer | str = "batch", others: int = 0) -> Measures:
+def _accuracy(n: int, normalizer: Normalizer | str = "batch", others: int = 0) -> Measures:
     return accuracy(_networks(n + others, normalizer, POPULATION), POPULATION)
 
 
 def _other(n: int, kind: str = PLAIN, others: int | None = None) -> Measures:
     others = n if others is None else others
-    return _right(n, OtherBatch(n, others, kind), others)
+    return _accuracy(n, OtherBatch(n, others, kind), others)
 
 
 def _lost(name: str, statement: str, quantity: str, low: float, evidence: Measures) -> Claim:
@@ -44,11 +44,11 @@ def _deep(normalizer: Normalizer | str) -> Networks:
 def _noise_helps(n: int) -> Claim:
     return likely(
         f"batch-noise-helps-at-{n}",
-        f"On digits, the noise of batches of {n} helps: networks are more accurate in evaluation mode than those that "
-        f"statistics of {MANY} other rows normalize.",
+        f"On digits, the noise of batches of {n} helps: own statistics train more accurate networks than the "
+        f"statistics of {MANY} other rows, in evaluation mode.",
         SAID,
-        "a network trained with the statistics of its own batches names more test digits right",
-        Within(_right(n) - _other(n, others=MANY), low=1e-9),
+        "a network trained with the statistics of its own batches is more accurate on test digits",
+        Within(_accuracy(n) - _other(n, others=MANY), low=1e-9),
         low=0.5,
     )
 
@@ -56,33 +56,34 @@ def _noise_helps(n: int) -> Claim:
 CLAIMS = (
     _lost(
         "other-batch-fails-at-3",
-        "On digits, batches of 3 that another batch of 3 normalizes train far worse than those of their own "
-        "statistics, which are just as noisy.",
+        "On digits, batches of 3 train far worse with the statistics of another batch of 3 than with their own, "
+        "which are just as noisy.",
         WHERE + ", own statistics less those of another batch, batches of 3",
         0.3,
-        _right(3) - _other(3),
+        _accuracy(3) - _other(3),
     ),
     likely(
         "bound-protects-at-3",
-        "On digits, values that another batch of 3 normalizes train nearly as well as those of their own batch, once "
-        "they are cut at its bound sqrt(n - 1).",
+        "On digits, batches of 3 train nearly as well with another batch's statistics, once normalized values are "
+        "cut at the bound sqrt(n - 1).",
         SMALL,
-        "a network with values cut at the bound names at most a twentieth less right than one with own statistics",
-        Within(_other(3, BOUNDED) - _right(3), low=-0.05),
+        "accuracy with values cut at the bound is at most 0.05 below that with own statistics",
+        Within(_other(3, BOUNDED) - _accuracy(3), low=-0.05),
     ),
     _lost(
         "noise-model-fails-at-3",
-        "On digits, population statistics with normal noise of known size are far worse than batches of 3.",
+        "On digits, population statistics with normal noise of known size train far worse than batches of 3.",
         WHERE + ", own statistics less noisy ones of the population, batches of 3",
         0.3,
-        _right(3) - _other(3, NOISY, MANY),
+        _accuracy(3) - _other(3, NOISY, MANY),
     ),
     likely(
         "noise-model-holds-at-16",
-        "On digits, batches of 16 do what population statistics with normal noise of known size do, within two points.",
+        "On digits, population statistics with normal noise of known size train as well as batches of 16, within two "
+        "points.",
         SMALL,
         "accuracies with own and with noisy statistics differ by at most 0.02",
-        Within(_right(16) - _other(16, NOISY, MANY), -0.02, 0.02),
+        Within(_accuracy(16) - _other(16, NOISY, MANY), -0.02, 0.02),
     ),
     _noise_helps(4),
     _noise_helps(8),
@@ -96,9 +97,10 @@ CLAIMS = (
     ),
     _lost(
         "projection-needed-for-depth",
-        "On digits, eight layers need the gradient of batch statistics: without it a tenth less is named right.",
-        "share of test digits named right, with the gradient of batch statistics less without it, training mode, eight "
-        "layers, batches of 128",
+        "On digits, eight layers need the gradient of batch statistics: without it, accuracy is at least ten points "
+        "lower.",
+        "difference in accuracy on test digits in training mode, with the gradient of batch statistics less without "
+        "it, eight layers, batches of 128",
         0.1,
         accuracy(_deep("batch"), "batch") - accuracy(_deep(ConstantStatistics()), "batch"),
     ),

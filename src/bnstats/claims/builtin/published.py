@@ -42,18 +42,19 @@ SHALLOW, DEEP = (64,), (64, 64, 64)
 
 
 def _sign(
-    name: str, what: str, sources: tuple[Setting, ...], evidence: Measures, max_replicates: int = MOST
-) -> PublishedSign:
-    """Return the claim that a difference in small networks has its published sign."""
+    name: str, one: str, other: str, where: str, sources: tuple[Setting, ...], evidence: Measures,
+    max_replicates: int = MOST,
+) -> PublishedSign:  # fmt: skip
+    """Return the claim that accuracy with one method less that with another has its published sign."""
     gains = [accuracy_gain(*source) for source in sources]
     better = min(gains) > 0
     least = min(map(abs, gains))
     return PublishedSign(
         name,
-        f"In small networks, {what}: the difference in accuracy is {'above' if better else 'below'} 0, as it was "
-        f"published of large ones ({', '.join(f'{gain:+.1f}' for gain in gains)} points).",
+        f"In small networks {where}, accuracy is {'higher' if better else 'lower'} with {one} than with {other}, as "
+        f"published for large networks ({', '.join(f'{gain:+.1f}' for gain in gains)} points).",
         "; ".join(dict.fromkeys(reference for reference, _, _ in sources)),
-        f"share of test rows named right: {what}",
+        f"difference in accuracy on test rows: {one} less {other}, {where}",
         Region.above(0.0) if better else Region.below(0.0),
         Bounded(-1, 1),
         evidence,
@@ -72,15 +73,15 @@ def _digits(n: int, normalizer: str = "batch") -> Measures:
 def _group(n: int) -> PublishedSign:
     return _sign(
         f"group-norm-at-{n}",
-        f"group norm less batch norm, batches of {n}",
+        "group norm", "batch norm", f"with batches of {n}",
         (("Wu & He 2018", f"group norm; {n} images", f"batch norm; {n} images"),),
         _digits(n, "group") - _digits(n),
-    )
+    )  # fmt: skip
 
 
 def _renorm(n: int, source: Setting) -> PublishedSign:
-    what = f"batch renormalization less batch norm, batches of {n}"
-    return _sign(f"renorm-at-{n}", what, (source,), _digits(n, "renorm") - _digits(n))
+    gain = _digits(n, "renorm") - _digits(n)
+    return _sign(f"renorm-at-{n}", "batch renormalization", "batch norm", f"with batches of {n}", (source,), gain)
 
 
 def _deep(n: int, kind: str) -> Measures:
@@ -91,8 +92,8 @@ def _deep(n: int, kind: str) -> Measures:
 
 def _statistics(name: str, n: int, one: str, other: str, ahead: str, behind: str) -> PublishedSign:
     source = ("Wu & Johnson 2021", f"normalization batch {n}; {ahead}", f"normalization batch {n}; {behind}")
-    what = f"{one} less {other} statistics, batches of {n}"
-    return _sign(name, what, (source,), _deep(n, one) - _deep(n, other), MOST_DEEP)
+    names, where = (f"{one} statistics", f"{other} statistics"), f"with batches of {n}"
+    return _sign(name, *names, where, (source,), _deep(n, one) - _deep(n, other), MOST_DEEP)
 
 
 @dataclass(frozen=True)
@@ -129,11 +130,11 @@ def _classes(normalizer: Any, kind: str) -> Measures:
     return accuracy(networks, kind)
 
 
-def _pairs(name: str, what: str, setting: str, normalizer: Any, kind: str) -> PublishedSign:
+def _pairs(name: str, one: str, other: str, setting: str, normalizer: Any, kind: str) -> PublishedSign:
     """Return the claim about a gain over batch norm with running statistics, in batches of class pairs."""
     source = ("Ioffe 2017", f"16 labels x 2; {setting}", "16 labels x 2; batch norm; running")
     evidence = _classes(normalizer, kind) - _classes("batch", "running")
-    return _sign(name, f"two rows of a few classes a batch: {what}", (source,), evidence, MOST_CLASSES)
+    return _sign(name, one, other, "with few classes a batch", (source,), evidence, MOST_CLASSES)
 
 
 # One severity of each kind of shift, and a second severity of contrast, which was published on its own.
@@ -142,8 +143,9 @@ LOW_CONTRAST = Contrast(0.75)
 
 
 def _shifted(
-    name: str, what: str, sources: tuple[Setting, ...], shifts: tuple[Shift, ...], kind: Kind = "batch", **how: Any
-) -> PublishedSign:
+    name: str, where: str, sources: tuple[Setting, ...], shifts: tuple[Shift, ...], kind: Kind = "batch",
+    one: str = "test-batch statistics", **how: Any,
+) -> PublishedSign:  # fmt: skip
     """Return the claim about a gain of adapted statistics over running statistics, as a mean over shifts.
 
     Adapted statistics are those of the test batch, or a mixture with them. Each network has both.
@@ -158,19 +160,18 @@ def _shifted(
         **given,
     )
     evidence = accuracy(networks, kind, shifts) - accuracy(networks, "running", shifts)
-    return _sign(name, what, sources, evidence, MOST_SHIFTED)
+    return _sign(name, one, "running statistics", where, sources, evidence, MOST_SHIFTED)
 
 
-def _test_batch(name: str, what: str, sources: tuple[Setting, ...], *shifts: Shift) -> PublishedSign:
-    what = f"{what}: test-batch less running statistics"
-    return _shifted(name, what, sources, shifts, shift=(*SHIFTS, LOW_CONTRAST))
+def _test_batch(name: str, where: str, sources: tuple[Setting, ...], *shifts: Shift) -> PublishedSign:
+    return _shifted(name, where, sources, shifts, shift=(*SHIFTS, LOW_CONTRAST))
 
 
 CLAIMS = (
     *(_group(n) for n in (2, 4, 8, 16, 32)),
     _sign(
         "batch-norm-32-against-2",
-        "batch norm, batches of 32 less batches of 2",
+        "batches of 32", "batches of 2", "with batch norm",
         (
             ("Wu & He 2018", "batch norm; 32 images", "batch norm; 2 images"),
             ("Yan et al. 2020", "batch norm; batch 32", "batch norm; batch 2"),
@@ -182,17 +183,17 @@ CLAIMS = (
     _renorm(32, ("Ioffe 2017", "iid; batch 32; batch renorm", "iid; batch 32; batch norm")),
     _pairs(
         "few-classes-same-structure",
-        "test-batch less running statistics",
+        "test-batch statistics", "running statistics",
         "batch norm; statistics of same", "batch", "batch",
     ),
     _pairs(
         "few-classes-halves",
-        "normalized by halves less whole batches",
+        "batches normalized by halves", "whole batches",
         "batch norm; normalized over half", Ghost(16), "running",
     ),
     _pairs(
         "few-classes-renorm",
-        "batch renormalization less batch norm",
+        "batch renormalization", "batch norm",
         "batch renorm; running", renorm(2000), "running",
     ),
     _statistics(
@@ -205,22 +206,22 @@ CLAIMS = (
     ),
     _statistics("precise-statistics-at-32", 32, "precise", "running", "precise", "exponential"),
     _test_batch(
-        "test-batch-contrast", "half the contrast lost",
+        "test-batch-contrast", "on rows with half of the contrast",
         (("Wu & Johnson 2021", "contrast corruption; statistics", "contrast corruption; clean"),),
         Contrast(0.5),
     ),
     _test_batch(
-        "test-batch-low-contrast", "three quarters of the contrast lost",
+        "test-batch-low-contrast", "on rows with a quarter of the contrast",
         (("Wang et al. 2021", "contrast; test-batch", "contrast; source"),),
         LOW_CONTRAST,
     ),
     _test_batch(
-        "test-batch-noise", "noise",
+        "test-batch-noise", "on rows with noise",
         (("Wu & Johnson 2021", "gaussian noise; statistics", "gaussian noise; clean"),),
         Noise(1.0),
     ),
     _test_batch(
-        "test-batch-shifts", "gain and offset",
+        "test-batch-shifts", "on rows with a gain or an offset",
         (
             ("Schneider et al. 2020", "full adaptation", "no adaptation"),
             ("Gong et al. 2022", "iid test stream; test-batch", "iid test stream; running"),
@@ -229,12 +230,12 @@ CLAIMS = (
         Gain(1.0), Offset(1.0),
     ),
     _shifted(
-        "mixed-statistics", "four shifts, test batches of 8: mixed less running statistics",
+        "mixed-statistics", "on four shifts in test batches of 8",
         (("Schneider et al. 2020", "partial adaptation", "no adaptation"),),
-        SHIFTS, Mixed(16), test_batch_size=8,
+        SHIFTS, Mixed(16), "mixed statistics", test_batch_size=8,
     ),
     _shifted(
-        "correlated-stream", "four shifts, correlated stream: test-batch less running statistics",
+        "correlated-stream", "on four shifts in a correlated stream",
         (("Gong et al. 2022", "temporally correlated test stream; test-batch", "iid test stream; running"),),
         SHIFTS, test_batching=Correlated(phi=0.9),
     ),

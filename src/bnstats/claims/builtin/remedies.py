@@ -15,22 +15,22 @@ def renorm(steps: int) -> Renorm:
     return Renorm(schedule=(steps // 10, steps // 2, steps * 4 // 5))
 
 
-def _right(n: int, kind: str) -> Measures:
+def _accuracy(n: int, kind: str) -> Measures:
     normalizer = renorm(ROWS // n) if kind == "renorm" else kind
     return accuracy(Networks("digits", normalizer, batch_size=n), "running")
 
 
 def _lost(kind: str) -> Measures:
     """Return the accuracy that a normalizer loses from batches of 64 to batches of 2."""
-    return _right(64, kind) - _right(2, kind)
+    return _accuracy(64, kind) - _accuracy(2, kind)
 
 
 CLAIMS = tuple(
     difference(
         f"{kind}-less-sensitive",
-        f"On digits, {name} is less sensitive to small batches than batch normalization, by a point or more.",
+        f"On digits, {name} loses less accuracy to small batches than batch normalization, by at least one point.",
         IOFFE,
-        f"share of test digits lost from batches of 64 to batches of 2: by batch normalization less by {name}",
+        f"difference in the accuracy lost from batches of 64 to batches of 2, batch normalization less {name}",
         Region.above(0.01),
         _lost("batch") - _lost(kind),
         largest=2,

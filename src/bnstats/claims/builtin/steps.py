@@ -60,8 +60,8 @@ def _offset_ratio(activation: str) -> Measures:
 def _uphill(n: int) -> Claim:
     return likely(
         f"one-class-steps-uphill-at-{n}",
-        f"On digits, batches of {n} rows of one class step uphill on the whole data's loss, at weights that shuffled "
-        "batches have trained for 60 steps.",
+        f"On digits, batches of {n} rows of one class step uphill on the whole data's loss, after 60 steps of "
+        "training with shuffled batches.",
         HIDDEN,
         f"the mean step of batches of {n} of one class goes uphill",
         Within(_measured(COSINE, OneClass(), n), high=0.0),
@@ -71,9 +71,10 @@ def _uphill(n: int) -> Claim:
 CLAIMS = (
     likely(
         "shuffled-steps-downhill",
-        "On digits, the mean step of shuffled batches of 20 goes downhill on the whole data's loss, nearly straight.",
+        "On digits, the mean step of shuffled batches of 20 goes downhill on the whole data's loss, nearly along the "
+        "steepest descent.",
         TITLE,
-        "the cosine of mean step and descent is at least 0.9, after 60 steps",
+        "the cosine of the mean step and the steepest descent is at least 0.9, after 60 steps",
         Within(_measured(COSINE), low=0.9),
     ),
     likely(
@@ -87,7 +88,7 @@ CLAIMS = (
         "five-classes-step-downhill",
         "On digits, batches of five classes step downhill, too.",
         HIDDEN,
-        "the cosine of mean step and descent is at least 0.5, five classes a batch after 60 steps",
+        "the cosine of the mean step and the steepest descent is at least 0.5, five classes a batch after 60 steps",
         Within(_measured(COSINE, ClassBalanced(5, 4)), low=0.5),
     ),
     *(_uphill(n) for n in (8, 20, 64)),
@@ -115,26 +116,27 @@ CLAIMS = (
     ),
     likely(
         "loss-offset-as-predicted",
-        "The mean loss of batches exceeds the whole data's by C (N - n)/(n (N - 1)), within a quarter at n = 64 of 256 "
-        "rows, without kinks.",
+        "Without kinks, the mean loss of batches of 64 of 256 rows exceeds the whole data's by C (N - n)/(n (N - "
+        "1)), up to a quarter.",
         TITLE,
-        "the offset is within a quarter of the formula, linear activation",
+        "the excess of the mean loss is within a quarter of the formula, linear activation",
         Within(_offset_ratio("linear"), 0.75, 1.25),
     ),
     likely(
         "mean-step-is-whole-gradient",
         "On digits, the mean step of batches of 20 is the whole data's gradient.",
         SAID,
-        "the difference is at most a twentieth of the whole data's gradient, after 300 steps",
+        "the mean step differs from the whole data's gradient by at most a twentieth of it, after 300 steps",
         Within(_measured(BIAS, step=300), 0.0, 0.05),
         low=0.5,
     ),
     likely(
         "gradient-bias-one-over-n-with-relu",
-        "On digits with ReLU, the difference of mean step and whole gradient falls as 1/n, by a factor of at least "
-        "1.75 from batches of 64 to batches of 128.",
+        "On digits with ReLU, the mean step's difference from the whole data's gradient falls as 1/n: at least "
+        "1.75-fold from batches of 64 to 128.",
         SAID,
-        "the difference at n = 64 is at least 1.75 times that at n = 128, after 60 steps",
+        "the difference of the mean step and the whole data's gradient at n = 64 is at least 1.75 times that at n = "
+        "128, after 60 steps",
         Within(_measured(BIAS, n=64, batches=512) - _measured(BIAS, n=128, batches=512) * 1.75, low=0.0),
         low=0.5,
     ),
@@ -142,8 +144,8 @@ CLAIMS = (
         "batch-statistics-halve-gradient-noise",
         "On digits, batch statistics halve the noise of gradients, at the same weights.",
         SAID,
-        "the gradient's variance over the squared length of its mean is at most half of that with the whole data's "
-        "statistics as constants, batches of 20 after 60 steps",
+        "the gradient's variance over its squared mean is, with batch statistics, at most half of that with the whole "
+        "data's statistics as constants, batches of 20 after 60 steps",
         Within(_measured(NOISE) - _measured(NOISE, statistics=POPULATION) * 0.5, high=0.0),
         low=0.5,
     ),
