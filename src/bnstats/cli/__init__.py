@@ -17,7 +17,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     >>> main(["claims", "same-as-whole-data-at-3"])
     1 claim by evidence: 0 supported, 1 refuted, 0 undecided.
     Any of the verdicts is wrong with a probability of at most 0.001.
-    refuted: Normalizing a batch of 3 normal values is the same as normalizing all: within 0.2, for 95 % of values.
+    refuted: For 95 % of normal values, normalizing by a batch of 3 differs by at most 0.2 from normalizing by the
+    population.
     Estimate 0.2148 (0.2084 to 0.2213); true if at least 0.95.
     0
     """
