@@ -61,8 +61,8 @@ class Ledger:
         >>> print(check_claims("zero-at-3").summary())
         1 claim by algebra: 1 supported, 0 refuted.
         Any of the verdicts is wrong with a probability of at most 0.001.
-        supported: In batches of 3, a 0 stands for grades more than a letter apart one time in five or more. Estimate 0.2207
-        (computed); true if at least 0.2.
+        supported: In batches of 3, a 0 stands for grades more than a letter apart one time in five or more. Estimate
+        0.2207 (computed); true if at least 0.2.
         """
         rows: Iterable[Any] = self.table.itertuples()
         return "\n".join([repr(self), *(printable(_in_words(row)) for row in rows)])
