@@ -13,11 +13,12 @@ from matplotlib.figure import Figure
 
 import bnstats as bn
 from analyses.command_line import Options, run
+from analyses.gradient_of_pairs import proportion_passed_in_pairs
 from analyses.layout import beside
 from bnstats.plots.colors import NORMALIZERS, REFERENCE, shades
 from bnstats.plots.elements import MARKERS, in_percent, log2_ticks, series
 from bnstats.plots.figure import theme
-from bnstats.studies.gradients.exact import RELU_LIMIT, share_passed_by_pairs
+from bnstats.studies.gradients.exact import RELU_LIMIT
 
 WIDTH, DEPTH = 256, 8
 SIZES = (4, 5, 8, 16, 64)
@@ -39,8 +40,8 @@ def simulate(options: Options) -> pd.DataFrame:
         frames.append(found.table[found.table["measure"] == "squared_norm"].assign(panel="norm"))
         factors = found.factors().rename(columns={"factor": "value", "mean": "mean_factor"})
         frames.append(factors.assign(panel="factor", measure="factor"))
-    for name, share in zip(("mean", "median"), share_passed_by_pairs(EPS), strict=True):
-        frames.append(pd.DataFrame([{"panel": "pairs", "batch_size": 2, "measure": f"{name} share", "exact": share}]))
+    for name, passed in zip(("mean", "median"), proportion_passed_in_pairs(EPS), strict=True):
+        frames.append(pd.DataFrame([{"panel": "pairs", "batch_size": 2, "measure": f"{name} share", "exact": passed}]))
     return pd.concat([*frames, *_learned(options, depths)], ignore_index=True)
 
 

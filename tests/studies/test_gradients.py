@@ -21,11 +21,12 @@ from scipy import stats
 from threadpoolctl import threadpool_limits
 
 import bnstats as bn
+from analyses.gradient_of_pairs import proportion_passed_in_pairs
 from bnstats.networks.network import Network
 from bnstats.networks.recipe import Recipe
 from bnstats.normalizers import NORMALIZERS, Batch, Normalizer
 from bnstats.results import Gradients
-from bnstats.studies.gradients.exact import RELU_LIMIT, linear_factor, share_passed_by_pairs
+from bnstats.studies.gradients.exact import RELU_LIMIT, linear_factor
 
 FALSE_ALARM = 1e-9
 WIDTH_ERROR = 0.04
@@ -177,12 +178,12 @@ def test_what_eps_lets_pass_of_a_pair() -> None:
     gradient = np.stack([np.ones(units), -np.ones(units)])
     Batch().backward(gradient, z, state)
     share = gradient[0] / state.memory[0]
-    mean, median = share_passed_by_pairs(eps)
+    mean, median = proportion_passed_in_pairs(eps)
     assert sampled(share, mean)
-    assert not sampled(share, share_passed_by_pairs(eps, 2.0)[0])
+    assert not sampled(share, proportion_passed_in_pairs(eps, 2.0)[0])
     assert abs(np.mean(share < median) - 0.5) < 6 / math.sqrt(4 * units)
     assert abs(np.mean(share < 1.1 * median) - 0.5) > 6 / math.sqrt(4 * units)
-    assert share_passed_by_pairs(0.0) == (0.0, 0.0)
+    assert proportion_passed_in_pairs(0.0) == (0.0, 0.0)
 
 
 # ---- the study

@@ -16,6 +16,8 @@ from bnstats._checks.values import each, scalar, shown
 
 LARGEST_BATCH = 2**27
 """Maximum values in a simulated batch: one gigabyte."""
+LARGEST_COUNT = 2**53
+"""Maximum of other counts: floats represent no larger one exactly, and C integers do not overflow."""
 MOST_THREADS = 2**16
 
 
@@ -56,7 +58,7 @@ def sample_size(name: str, value: Any) -> int:
     >>> sample_size("batch_size", 1e12)
     1000000000000
     """
-    return whole(name, value, minimum=1, maximum=2**53)
+    return whole(name, value, minimum=1, maximum=LARGEST_COUNT)
 
 
 def batch_sizes(name: str, given: Any, minimum: int = 2) -> tuple[int, ...]:

@@ -26,7 +26,7 @@ def members(registry: str) -> Iterator[tuple[str, Any]]:
     >>> [name for name, _ in members("bnstats.networks.normalizers.registry") if name in ("Batch", "Layer", "compiled")]
     ['Batch', 'Layer']
     """
-    for module in _modules(registry):
+    for module in _beside(registry):
         for name, member in list(vars(module).items()):
             if getattr(member, "__module__", None) == module.__name__:
                 yield name, member
@@ -38,15 +38,19 @@ def listed(registry: str, name: str) -> Iterator[Any]:
     >>> [estimator.name for estimator in listed("bnstats.statistics.estimators.registry", "ESTIMATORS")][:3]
     ['mean', 'var', 'var_unbiased']
     """
-    for module in _modules(registry):
+    for module in _beside(registry):
         yield from vars(module).get(name, ())
 
 
-def _modules(registry: str) -> Iterator[ModuleType]:
-    """Import the modules beside a registry, in alphabetical order."""
-    package = importlib.import_module(registry.rpartition(".")[0])
+def modules(folder: str, without: str = "") -> Iterator[ModuleType]:
+    """Import the modules of a folder in alphabetical order, and yield each; `without` is the full name of another."""
+    package = importlib.import_module(folder)
     names = sorted(f"{package.__name__}.{found.name}" for found in pkgutil.iter_modules(package.__path__))
-    yield from (importlib.import_module(name) for name in names if name != registry)
+    yield from (importlib.import_module(name) for name in names if name != without)
+
+
+def _beside(registry: str) -> Iterator[ModuleType]:
+    return modules(registry.rpartition(".")[0], registry)
 
 
 def classes(registry: str, base: type) -> dict[str, Any]:

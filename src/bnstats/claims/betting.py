@@ -6,6 +6,10 @@ A bettor bets against a candidate mean m, value after value, with stakes that de
 mean, the expected capital K(m) stays at most 1. By Ville's inequality, the capital ever reaches 1 / error with a
 probability of at most `error`. The interval contains the candidates whose capital has not reached 1 / error.
 It is valid at all looks together, for any number of looks and any reason to stop.
+
+The stakes are those of an interval: they depend on the values and not on m (equation 26), so that the capital falls as
+m rises, and bisection finds the ends. `bnstats.testing.sequential.bets` tests two known borders instead. Its stakes
+depend on the border, which decides with fewer values and gives no interval.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import ClassVar
 
 from bnstats._checks.arguments import CheckedMethods, checked
-from bnstats._checks.numbers import interval, number, whole
+from bnstats._checks.numbers import LARGEST_COUNT, interval, number, whole
 from bnstats._checks.values import instance, word
 from bnstats.claims.evidence import Enumerated, Evidence
 from bnstats.claims.interval_methods import Exact, IntervalMethod
@@ -119,7 +119,7 @@ class Region(CheckedMethods):
     region=partial(instance, required=Region, example="bn.claims.Region.above(0.5)"),
     interval_method=partial(instance, required=IntervalMethod, example="bn.claims.Proportion()"),
     evidence=partial(instance, required=Evidence, example="bn.claims.Enumerated(cases)"),
-    max_replicates=partial(whole, minimum=1, maximum=2**53),
+    max_replicates=partial(whole, minimum=1, maximum=LARGEST_COUNT),
 )
 @dataclass(frozen=True)
 class Claim:

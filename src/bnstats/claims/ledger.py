@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 import pandas as pd
 
-from bnstats._checks.numbers import probability, seed, whole
+from bnstats._checks.numbers import LARGEST_COUNT, probability, seed, whole
 from bnstats._checks.terminal import printable
 from bnstats._checks.values import named, optional, several
 from bnstats.claims.claim import SIGNS, UNDECIDED, VERDICTS, Claim
@@ -194,7 +194,7 @@ def check_claims(
     """
     chosen = chosen_claims(claims)
     error = probability("false_verdicts", false_verdicts) / len(chosen)
-    max_replicates = optional(partial(whole, minimum=0, maximum=2**53))("max_replicates", max_replicates)
+    max_replicates = optional(partial(whole, minimum=0, maximum=LARGEST_COUNT))("max_replicates", max_replicates)
     limit = math.inf if max_replicates is None else max_replicates
     tests = [SequentialTest(claim, error, int(min(limit, claim.max_replicates))) for claim in chosen]
     given: dict[str, Any] = {**options, "seed": seed("seed", options["seed"])}

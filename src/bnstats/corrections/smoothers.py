@@ -16,7 +16,7 @@ from scipy.signal import lfilter
 from statsmodels.nonparametric.smoothers_lowess import lowess as statsmodels_lowess
 
 from bnstats._checks.array_types import FloatArray
-from bnstats._checks.numbers import number, whole
+from bnstats._checks.numbers import LARGEST_COUNT, number, whole
 from bnstats._checks.values import shown
 from bnstats.corrections.correction import Correction
 from bnstats.corrections.groups import Groups
@@ -50,7 +50,7 @@ def moving_average(window: int = 9) -> Correction:
     >>> moving_average(window=3).fit([0.0, 3.0, 0.0, 0.0], [1, 2, 3, 4]).effect([2, 3])
     array([0.125, 0.125])
     """
-    window = whole("window", window, 1, maximum=2**53)
+    window = whole("window", window, 1, maximum=LARGEST_COUNT)
     if window % 2 == 0:
         raise ValueError(f"window of a centered average is odd; got {window}: use {window + 1}, or trailing_average.")
     return Correction.made_by(moving_average, "time", False, _moving_average, PLAIN, window=window)

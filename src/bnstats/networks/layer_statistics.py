@@ -10,6 +10,7 @@ import numpy as np
 
 from bnstats._checks.array_types import Float32Array, IntArray, RealArray
 from bnstats._checks.arrays import real_array
+from bnstats._checks.numbers import LARGEST_COUNT
 from bnstats._checks.user_code import CHECKING
 from bnstats._checks.values import instance, shown
 
@@ -74,7 +75,7 @@ def rows_of_batches(name: str, given: Any) -> IntArray:
     if type(given) is np.ndarray and given.dtype == np.int64 and given.ndim == 2:
         return given
     numbers = real_array(name, given, axes=2)
-    if not ((numbers >= 0) & (numbers < 2**53) & (numbers == np.floor(numbers))).all():
+    if not ((numbers >= 0) & (numbers < LARGEST_COUNT) & (numbers == np.floor(numbers))).all():
         raise ValueError(f"{name} contains row numbers, whole numbers of at least 0; got {shown(numbers)}.")
     return numbers.astype(np.int64)
 

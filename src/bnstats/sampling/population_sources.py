@@ -11,6 +11,7 @@ from scipy import stats
 
 from bnstats._checks.array_types import FloatArray
 from bnstats._checks.arrays import plain_array, real_numbers
+from bnstats._checks.numbers import LARGEST_COUNT
 from bnstats._checks.tables import finite_only, one_column
 from bnstats._checks.values import require
 from bnstats.sampling.named_laws import family, parameters
@@ -123,7 +124,7 @@ def checked_values(source: ArrayLike) -> FloatArray:
         )
     with np.errstate(over="ignore"):
         spread = np.ptp(values)
-    exact = raw.dtype.kind not in "iu" or np.abs(values).max() <= 2**53
+    exact = raw.dtype.kind not in "iu" or np.abs(values).max() <= LARGEST_COUNT
     if not exact and np.unique(values).size < np.unique(raw).size:
         raise ValueError(
             "an array population's whole numbers are so large that different numbers are the same float: subtract the "

@@ -11,7 +11,7 @@ from typing import Any, ParamSpec, TypedDict, TypeVar
 
 from numpy.random import SeedSequence
 
-from bnstats._checks.numbers import interval, seed, whole
+from bnstats._checks.numbers import LARGEST_COUNT, interval, seed, whole
 from bnstats._checks.safe_text import write_out_codes
 from bnstats._checks.values import flag, optional, store_path
 from bnstats.simulation.workers.job_array import JobArray, executor_of
@@ -68,7 +68,7 @@ _CHECKS: dict[str, Check] = {
     "executor": lambda name, given: given if isinstance(given, JobArray) else executor_of(name, given),
     "store": optional(store_path),
     "progress": optional(flag),
-    "max_replicates": partial(whole, minimum=2, maximum=2**53),
+    "max_replicates": partial(whole, minimum=2, maximum=LARGEST_COUNT),
 }
 _DEFAULTS: WorkerOptions = {"seed": 0, "executor": None, "store": None, "progress": None}
 

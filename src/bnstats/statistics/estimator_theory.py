@@ -15,9 +15,10 @@ import numpy as np
 from scipy import special, stats
 
 from bnstats._checks.arguments import checked
-from bnstats._checks.numbers import whole
+from bnstats._checks.numbers import LARGEST_COUNT, whole
 from bnstats._checks.values import function, optional
 from bnstats.sampling.populations import Population, population_of
+from bnstats.simulation.replicates import central_moments
 from bnstats.statistics.inverse_std_law import inverse_std
 
 
@@ -126,7 +127,7 @@ class Theory:
         return float(bias), float(se)
 
 
-@checked(population=population_of, batch_size=partial(whole, minimum=2, maximum=2**53))
+@checked(population=population_of, batch_size=partial(whole, minimum=2, maximum=LARGEST_COUNT))
 def variance_of_variance(population: Population, batch_size: int) -> float:
     """Return Var(s²) of independent values, where s² has ddof 1.
 
@@ -152,8 +153,7 @@ def variance_of_variance(population: Population, batch_size: int) -> float:
     >>> variance_of_variance(Population.of("normal"), 3)
     1.0
     """
-    n = batch_size
-    return (population.fourth_moment - population.var**2 * (n - 3) / (n - 1)) / n
+    return central_moments.variance_of_variance(population.fourth_moment, population.var, batch_size)
 
 
 def variance_of_chi(df: float) -> float:

@@ -14,13 +14,10 @@ from numpy.typing import ArrayLike
 from bnstats._checks.arguments import CheckedMethods, aligned_by_label, checked
 from bnstats._checks.array_types import FloatArray
 from bnstats._checks.arrays import axes_of, real_array
-from bnstats._checks.numbers import whole
+from bnstats._checks.numbers import LARGEST_COUNT, whole
 from bnstats._checks.user_code import HoldsArrays
 from bnstats._checks.values import instance, shown
 from bnstats._compiled import compiled
-
-MOST = 2**53
-"""Maximum number of values: floats count exactly up to it, and C integers do not overflow."""
 
 
 def moments_of(name: str, given: Any) -> Moments:
@@ -34,11 +31,11 @@ def _array(name: str, given: Any) -> FloatArray:
 
 
 def _count(name: str, given: Any) -> Any:
-    if type(given) in (int, float) and 0 <= given <= MOST:  # the fast way of the inner loops
+    if type(given) in (int, float) and 0 <= given <= LARGEST_COUNT:  # the fast way of the inner loops
         return given
     counts = given if type(given) in (int, float) else _array(name, given)
-    if not np.all((counts >= 0) & (counts <= MOST)):
-        raise ValueError(f"{name} counts values, from 0 to {MOST}; got {shown(given)}.")
+    if not np.all((counts >= 0) & (counts <= LARGEST_COUNT)):
+        raise ValueError(f"{name} counts values, from 0 to {LARGEST_COUNT}; got {shown(given)}.")
     return given if np.ndim(given) == 0 else counts
 
 
@@ -74,7 +71,7 @@ class Moments(CheckedMethods, HoldsArrays):
     (4.0, 12.5, 12.5)
     """
 
-    checks: ClassVar = {"other": moments_of, "ddof": partial(whole, minimum=0, maximum=MOST)}
+    checks: ClassVar = {"other": moments_of, "ddof": partial(whole, minimum=0, maximum=LARGEST_COUNT)}
 
     n: float | FloatArray
     mean: FloatArray

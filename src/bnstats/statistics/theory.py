@@ -13,14 +13,14 @@ import numpy as np
 from scipy import optimize
 
 from bnstats._checks.arguments import checked
-from bnstats._checks.numbers import interval, number, sample_size, whole
+from bnstats._checks.numbers import LARGEST_COUNT, interval, number, sample_size, whole
 from bnstats._checks.values import scalar
 from bnstats.sampling.batching import IID, Batching, WithoutReplacement, are_independent, rule
 from bnstats.sampling.populations import Population, population_of
 from bnstats.statistics.estimator_theory import Batches
 from bnstats.statistics.estimators import Estimator, estimator_named, estimator_of
 
-batch_size_of_theory = partial(whole, minimum=2, maximum=2**53)
+batch_size_of_theory = partial(whole, minimum=2, maximum=LARGEST_COUNT)
 
 
 def _moment(name: str, given: Any) -> float:

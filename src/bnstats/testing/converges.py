@@ -11,13 +11,13 @@ import numpy as np
 from statsmodels.stats.proportion import proportion_confint
 
 from bnstats._checks.arguments import checked
+from bnstats._checks.numbers import LARGEST_COUNT, interval, probability, whole
 from bnstats._checks.numbers import batch_size as sizes_of_batches
-from bnstats._checks.numbers import interval, probability, whole
 from bnstats.sampling.batching import IID, Batching
 from bnstats.simulation.precision.looks import sizes_at_looks
 from bnstats.statistics.estimators import Estimator
 from bnstats.testing.claims import CHECKS, EstimatorClaim
-from bnstats.testing.sequential.looks import MOST_DRAWS, InsufficientPower, Look, decide
+from bnstats.testing.sequential.looks import InsufficientPower, Look, decide
 
 
 @checked(
@@ -25,7 +25,7 @@ from bnstats.testing.sequential.looks import MOST_DRAWS, InsufficientPower, Look
     within=interval("(0, inf)", "a distance"),
     batch_size=sizes_of_batches,
     confidence=probability,
-    max_draws=partial(whole, minimum=1, maximum=MOST_DRAWS),
+    max_draws=partial(whole, minimum=1, maximum=LARGEST_COUNT),
 )
 def assert_converges(
     estimator: str | Estimator | Callable[..., Any],

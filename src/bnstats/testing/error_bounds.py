@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
+from statsmodels.stats.proportion import proportion_confint
 
 from bnstats._checks.array_types import FloatArray
 
@@ -38,8 +39,7 @@ def bounds(
     proportion = _is_proportion(value, mcse, replicates)
     n = np.where(proportion, replicates, 1.0)
     seen = np.where(proportion, np.round(value * n), 0.0)
-    low = np.where(seen > 0, stats.beta.ppf(error, np.maximum(seen, 1), n - seen + 1), 0.0)
-    high = np.where(seen < n, stats.beta.isf(error, seen + 1, np.maximum(n - seen, 1)), 1.0)
+    low, high = proportion_confint(seen, n, alpha=2 * error, method="beta")
     return np.where(proportion, value - low, margin), np.where(proportion, high - value, margin)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from bnstats._checks.arguments import checked
 from bnstats._checks.array_types import FloatArray
-from bnstats._checks.numbers import interval, number, proportion
+from bnstats._checks.numbers import LARGEST_COUNT, interval, number, proportion
 from bnstats._checks.values import optional, require
 from bnstats.testing.own_function import CHECKS, MAX_DRAWS, Draws
 from bnstats.testing.sequential.bets import Border, BoundedBets, MomentBets, grown, reached
@@ -208,7 +208,11 @@ def _advice(variance: float | None, near: Near) -> str:
     away = near.within - abs(float(values.mean()) - near.value)
     spread = float(values.var()) if variance is None else variance
     needed = math.inf if away == 0 else 3 * spread * math.log(2 / near.error) / away**2
-    advice = f"about {needed:.2g} draws would decide if the estimate stays" if needed < 2**53 else "no number would do"
+    advice = (
+        f"about {needed:.2g} draws would decide if the estimate stays"
+        if needed < LARGEST_COUNT
+        else "no number would do"
+    )
     return f"{'' if variance is None else _tail(values)}; {advice}"
 
 

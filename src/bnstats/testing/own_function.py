@@ -12,12 +12,12 @@ import numpy as np
 from bnstats._checks.arguments import Check
 from bnstats._checks.array_types import FloatArray
 from bnstats._checks.arrays import plain_array
-from bnstats._checks.numbers import seed, whole
+from bnstats._checks.numbers import LARGEST_COUNT, seed, whole
 from bnstats._checks.safe_text import raised
 from bnstats._checks.user_code import name_of_function
 from bnstats._checks.values import optional, require
 from bnstats.simulation.identity import stream
-from bnstats.testing.sequential.looks import MOST_DRAWS, false_alarm_rate
+from bnstats.testing.sequential.looks import false_alarm_rate
 
 FIRST, GROWTH = 16, 16
 """Values that are drawn at first; later looks come after a GROWTH-th more of all values."""
@@ -35,7 +35,7 @@ CHECKS: Mapping[str, Check] = {
     "f": _random_function,
     "false_alarm": optional(false_alarm_rate),
     "seed": seed,
-    "max_draws": partial(whole, minimum=32, maximum=MOST_DRAWS),
+    "max_draws": partial(whole, minimum=32, maximum=LARGEST_COUNT),
 }
 """Checks of arguments that all assertions about a random function have."""
 

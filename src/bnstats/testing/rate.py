@@ -8,8 +8,8 @@ from functools import partial
 from typing import Any
 
 from bnstats._checks.arguments import checked
+from bnstats._checks.numbers import LARGEST_COUNT, interval, number, whole
 from bnstats._checks.numbers import batch_sizes as sizes_of_batches
-from bnstats._checks.numbers import interval, number, whole
 from bnstats._checks.values import choice, require
 from bnstats.sampling.batching import IID, Batching
 from bnstats.simulation.result import Simulation
@@ -20,7 +20,7 @@ from bnstats.studies.convergence.measure import measure_convergence
 from bnstats.studies.convergence.rates import Slope, slope
 from bnstats.studies.convergence.study import DRAWS_PER_SET, SETS_PER_BLOCK
 from bnstats.testing.claims import CHECKS, EstimatorClaim, surplus
-from bnstats.testing.sequential.looks import MOST_DRAWS, Look, decide
+from bnstats.testing.sequential.looks import Look, decide
 
 # Fractions of max_draws after which `assert_rate` looks. Fewer draws give too few groups for the slope's interval.
 FRACTIONS_OF_DRAWS = (0.25, 1.0)
@@ -35,7 +35,7 @@ DRAWS_OF_A_DAY = 2**43
     tolerance=interval("(0, inf)", "a distance from the rate"),
     measure=partial(choice, known=MEASURES),
     batch_sizes=sizes_of_batches,
-    max_draws=partial(whole, minimum=FEWEST_DRAWS, maximum=MOST_DRAWS),
+    max_draws=partial(whole, minimum=FEWEST_DRAWS, maximum=LARGEST_COUNT),
 )
 def assert_rate(
     estimator: str | Estimator | Callable[..., Any],

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from bnstats._checks.arguments import checked
+from bnstats._checks.numbers import LARGEST_COUNT, interval, whole
 from bnstats._checks.numbers import batch_size as sizes_of_batches
-from bnstats._checks.numbers import interval, whole
 from bnstats.sampling.batching import IID, Batching
 from bnstats.simulation.precision.degrees_of_freedom import of_mean
 from bnstats.simulation.precision.looks import sizes_at_looks
@@ -22,7 +22,7 @@ from bnstats.statistics.estimators import Estimator
 from bnstats.studies.convergence.finite_sample_tail_index import finite_sample_tail_index
 from bnstats.testing.claims import CHECKS, EstimatorClaim, surplus
 from bnstats.testing.error_bounds import quantile
-from bnstats.testing.sequential.looks import MOST_DRAWS, Look, decide
+from bnstats.testing.sequential.looks import Look, decide
 
 # Number of estimates that are searched for NaN.
 PROBED = 1024
@@ -90,7 +90,7 @@ def assert_unbiased(
     """
     arguments = dict(locals())
     __tracebackhide__ = True
-    max_draws = whole("max_draws", max_draws, minimum=FIRST_LOOK_ESTIMATES * batch_size, maximum=MOST_DRAWS)
+    max_draws = whole("max_draws", max_draws, minimum=FIRST_LOOK_ESTIMATES * batch_size, maximum=LARGEST_COUNT)
     arguments |= {"max_draws": max_draws}
     claimed = EstimatorClaim.of(assert_unbiased, arguments, (-tolerance, tolerance), f"not within {tolerance:g} of 0")
     _check_variance(claimed, batch_size, max_draws // batch_size)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bnstats._checks.array_types import FloatArray, IntArray, RealArray
-from bnstats._checks.numbers import whole
+from bnstats._checks.numbers import LARGEST_COUNT, whole
 from bnstats._compiled import compiled
 from bnstats.networks.kernels.layers import LayerState
 from bnstats.networks.normalizers import batch
@@ -66,7 +66,7 @@ class Frozen(Normalizer):
     after: int = 500
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "after", whole("after", self.after, minimum=0, maximum=2**53))
+        object.__setattr__(self, "after", whole("after", self.after, minimum=0, maximum=LARGEST_COUNT))
 
     def frozen(self, step: IntArray) -> NDArray[np.bool_]:
         return np.asarray(step > self.after)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bnstats._checks.array_types import FloatArray, IntArray, RealArray
-from bnstats._checks.numbers import number, whole
+from bnstats._checks.numbers import LARGEST_COUNT, number, whole
 from bnstats._checks.values import shown
 from bnstats._compiled import compiled
 from bnstats.networks.kernels.choice import kernels
@@ -89,7 +89,7 @@ class Renorm(Normalizer):
             object.__setattr__(self, name, float(getattr(self, name)))
         if not isinstance(self.schedule, tuple) or len(self.schedule) != 3:
             raise ValueError(f"schedule is three steps, as in schedule=(100, 500, 800); got {shown(self.schedule)}.")
-        steps = tuple(whole("each step of schedule", step, minimum=0, maximum=2**53) for step in self.schedule)
+        steps = tuple(whole("each step of schedule", step, minimum=0, maximum=LARGEST_COUNT) for step in self.schedule)
         object.__setattr__(self, "schedule", steps)
         if steps[0] > min(steps[1:]):
             raise ValueError(

@@ -44,6 +44,7 @@ def of_mean(n: float, skewness: float, kurtosis: float) -> float:
         return n - 1
     by_chance = 6 * (n - 2) / ((n + 1) * (n + 3))  # the squared skewness of normal replicates
     skewed = max(skewness**2 - by_chance, 0.0)
+    # Var(s²) over that of normal replicates, 2 sigma⁴ / (n - 1), see `central_moments.variance_of_variance`.
     varies = (kurtosis - (n - 3) / (n - 1)) * (n - 1) / (2 * n)
     goes_along = 1 + _SKEWNESS * skewed - _EXCESS * (kurtosis - 3)
     return (n - 1) / max(1.0, varies, goes_along)

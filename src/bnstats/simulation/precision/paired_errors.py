@@ -133,10 +133,15 @@ def jackknife(left_out: FloatArray, parts: FloatArray) -> Error:
     >>> round(jackknife(left_out, np.full(4, 0.25)).mcse, 12), round(float(x.std(ddof=1) / 2), 12)
     (1.779513042005, 1.779513042005)
     """
-    rest = 1 - parts
-    contributed = rest * (np.sum(rest * left_out) / rest.sum() - left_out)
-    mcse = float(np.sqrt(np.sum(contributed**2 / rest)))
+    mcse = float(jackknife_error(left_out, parts))
     return Error(mcse, len(parts) - 1.0) if math.isfinite(mcse) else UNKNOWN
+
+
+def jackknife_error(left_out: FloatArray, parts: FloatArray) -> FloatArray:
+    """Return the standard errors of numbers, see `jackknife`; `left_out` has shape (groups, ...)."""
+    rest = (1 - parts).reshape(-1, *[1] * (left_out.ndim - 1))
+    contributed = rest * (np.sum(rest * left_out, axis=0) / rest.sum() - left_out)
+    return np.asarray(np.sqrt(np.sum(contributed**2 / rest, axis=0)))
 
 
 def independent_difference(a: Error, b: Error) -> Error:

@@ -42,3 +42,12 @@ def merge_groups(moments: FloatArray) -> FloatArray:
     while moments.shape[-1] > 1:
         moments = merge_moments(moments[..., ::2], moments[..., 1::2])
     return moments[..., 0]
+
+
+def variance_of_variance(fourth: float, variance: float, n: float) -> float:
+    """Return Var(s²) of n independent values, where s² has ddof 1, from their fourth central moment and variance.
+
+    >>> variance_of_variance(3.0, 1.0, 3)
+    1.0
+    """
+    return (fourth - variance**2 * (n - 3) / (n - 1)) / n

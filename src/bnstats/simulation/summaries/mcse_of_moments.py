@@ -16,6 +16,7 @@ import math
 import numpy as np
 
 from bnstats.simulation.precision.degrees_of_freedom import of_largest
+from bnstats.simulation.replicates.central_moments import variance_of_variance
 from bnstats.simulation.replicates.sample import Replicates
 from bnstats.simulation.summaries.summary import ROUNDING, Summary
 
@@ -88,7 +89,7 @@ def _se(r: Replicates) -> float:
 
 
 def _se_mcse(r: Replicates) -> float:
-    """Return the MCSE from Var(s²) = (mu_4 - sigma⁴ (n - 3) / (n - 1)) / n.
+    """Return the MCSE from the variance of s².
 
     This variance is above 0 for two equally frequent values, too.
     """
@@ -97,7 +98,7 @@ def _se_mcse(r: Replicates) -> float:
     second = r.central(2)
     if r.central(4) < SMALLEST_NORMAL:  # subnormal floats have fewer digits
         return math.inf
-    variance = (r.central(4) - second**2 * (r.n - 3) / (r.n - 1)) / r.n
+    variance = variance_of_variance(r.central(4), second, r.n)
     return float(np.sqrt(np.maximum(variance, 0.0) / (4 * second)))
 
 

@@ -6,6 +6,7 @@ import numpy as np
 from scipy import stats
 
 from bnstats._checks.array_types import FloatArray
+from bnstats.simulation.precision.paired_errors import jackknife_error
 
 
 @np.errstate(divide="ignore", invalid="ignore")  # the ratio of errors is undefined if both are 0
@@ -38,17 +39,13 @@ def interval_of_change(
     """
     batches, ratio = len(error), error.mean(axis=0) / base.mean(axis=0)
     values = np.log((error.sum(axis=0) - error) / (base.sum(axis=0) - base))
-    se = _jackknife(values) * np.sqrt((batches - 1) / (batches - 2))
+    parts = np.full(batches, 1 / batches)
+    se = jackknife_error(values, parts) * np.sqrt((batches - 1) / (batches - 2))
     if deleted is not None:
         values = np.log(deleted[0] / deleted[1])
-        se = np.fmax(se, _jackknife(values))
+        se = np.fmax(se, jackknife_error(values, parts))
     below, above = _studentized(values.mean(axis=0) - values, stats.t.isf((1 - confidence) / 2, batches - 2))
     return ratio - 1, ratio * np.exp(-se * below) - 1, ratio * np.exp(se * above) - 1
-
-
-def _jackknife(values: FloatArray) -> FloatArray:
-    """Return the jackknife standard error of a statistic, from its values with each batch omitted."""
-    return np.asarray(np.sqrt((len(values) - 1) * values.var(axis=0)))
 
 
 def _studentized(influence: FloatArray, t: float) -> tuple[FloatArray, FloatArray]:

@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from scipy import integrate, optimize, special, stats
+from scipy import integrate, optimize
 
 from bnstats._checks.numbers import batch_size as checked_size
 from bnstats._checks.numbers import number, whole
@@ -93,41 +93,6 @@ def _mean(function: Callable[[float], float], rho: float, r: int, eps: float) ->
     low, high, bend = min(-60.0, math.log(eps) - 36), 12.0, math.log(eps)
     points = sorted({min(high, max(low, at)) for at in (bend - 6, bend, bend + 6, peak - 8 * sd, peak, peak + 8 * sd)})
     return float(integrate.quad(integrand, low, high, limit=500, points=points)[0])
-
-
-def share_passed_by_pairs(eps: float, variance: float = 1.0) -> tuple[float, float]:
-    """Return mean and median proportion of its gradient that a unit passes in batches of 2.
-
-    The proportion is eps / (d² + eps), where d is half the difference of the unit's two values. The gradient is
-    relative to a division by s that ignores the gradients of mean and variance. Without eps nothing passes: every value
-    is -1 or +1 whatever the weights are.
-
-    Parameters
-    ----------
-    eps : float
-        eps of batch normalization, at least 0.
-    variance : float
-        Variance of the normal d, above 0.
-
-    Returns
-    -------
-    pair of float
-        Mean and median proportion.
-
-    Raises
-    ------
-    ValueError
-        If an argument is out of range.
-
-    Examples
-    --------
-    >>> mean, median = share_passed_by_pairs(1e-5)
-    >>> round(mean, 5), round(median, 7)
-    (0.00395, 2.2e-05)
-    """
-    ratio = number("eps", eps, "[0, inf)") / number("variance", variance, "(0, inf)")
-    mean = math.sqrt(math.pi * ratio / 2) * special.erfcx(math.sqrt(ratio / 2))
-    return float(mean), float(ratio / (stats.chi2.ppf(0.5, 1) + ratio))
 
 
 def wide_limit(recipe: Recipe, batch_size: int, directions: int | None) -> float:

@@ -4,8 +4,9 @@ A bettor bets that the mean is above, or below, a border. If it is not, the expe
 Ville's inequality it ever reaches 1 / error with a probability of at most `error`: for any number of looks.
 
 Bets on bounded values follow the running mean and variance of earlier values, which makes the capital grow nearly as
-fast as possible (their equation 28). Bets on values of which only the variance is bounded are those of Catoni, as Wang
-& Ramdas (2023, arXiv 2202.01250) use them: a large value counts with its logarithm only.
+fast as possible (their equation 28). These stakes depend on the border, so that no interval follows from them; for one,
+`bnstats.claims.betting` takes stakes that do not (equation 26). Bets on values of which only the variance is bounded
+are those of Catoni, as Wang & Ramdas (2023, arXiv 2202.01250) use them: a large value counts with its logarithm only.
 """
 
 from __future__ import annotations

@@ -11,9 +11,6 @@ from bnstats.testing.suite import note
 false_alarm_rate = interval("(0, 0.5)", "a probability")
 """Argument check for the error rate of a verdict."""
 
-MOST_DRAWS = 2**53
-"""Upper limit of `max_draws`; floats represent no larger count exactly."""
-
 
 class InsufficientPower(AssertionError):  # noqa: N818, it says that a test has no power, not that something is wrong
     """Failure of a test that has too few draws to decide its claim.
