@@ -1,4 +1,4 @@
-"""Numbers that a study takes of its replicates, for `Study.summaries`, and what one of your own is made of."""
+"""Summaries for `Study.summaries`, and the classes for a summary of your own."""
 
 import lazy_loader
 

@@ -277,20 +277,20 @@ class Inversion(Shift):
         "A summary",
         "mean_square",
         "simulation/summaries/mcse_of_moments.py",
-        """def _mean_square(e: Evidence) -> float:
-    return e.central(2) + e.mean**2
+        """def _mean_square(r: Replicates) -> float:
+    return r.central(2) + r.mean**2
 
 
-def _mean_square_mcse(e: Evidence) -> float:
-    mean, second = e.mean, e.central(2)
-    if e.all_equal:  # other values may be unseen
-        return e.missed * ((abs(mean) + e.value_range) ** 2 - mean**2)
-    variance = e.central(4) - second**2 + 4 * mean * e.central(3) + 4 * mean**2 * second
-    return float(np.sqrt(variance / e.n))
+def _mean_square_mcse(r: Replicates) -> float:
+    mean, second = r.mean, r.central(2)
+    if r.all_equal:  # other values may be unseen
+        return r.missed * ((abs(mean) + r.value_range) ** 2 - mean**2)
+    variance = r.central(4) - second**2 + 4 * mean * r.central(3) + 4 * mean**2 * second
+    return float(np.sqrt(variance / r.n))
 
 
 """,
-        wrong=("np.sqrt(variance / e.n)", "np.sqrt(variance / e.n / 4)"),
+        wrong=("np.sqrt(variance / r.n)", "np.sqrt(variance / r.n / 4)"),
         before="OF_MOMENTS = (",
         entry='    Summary("mean_square", _mean_square, _mean_square_mcse, order=4),\n',
     ),
@@ -316,52 +316,71 @@ class Halfway(Adaptation):
     ),
     Addition(
         "A normalizer",
-        "manhattan",
-        "networks/normalizers/manhattan.py",
-        '''"""Normalization of each row by the mean size of its values."""
+        "median_mad",
+        "networks/normalizers/median_mad.py",
+        '''"""Normalization by the median and the median absolute deviation (MAD) of each unit over the batch."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from bnstats._compiled import compiled
 from bnstats.networks.normalizers.normalizer import Normalizer
 
+NORMAL = 1.4826  # the standard deviation of a normal law in units of its MAD
 
-@compiled
+
+def middle(values):
+    """Return the weight of each row in the median of its column: 1, or 1/2 for two."""
+    order, rows = values.argsort(axis=0), len(values)
+    weights = np.zeros_like(values)
+    for row in {(rows - 1) // 2, rows // 2}:
+        np.put_along_axis(weights, order[row : row + 1], 0.5 if rows % 2 == 0 else 1.0, axis=0)
+    return weights
+
+
+def center_and_scale(z):
+    """Return the median, and the square of the MAD."""
+    center = np.median(z, axis=0)
+    return center, np.square(NORMAL * np.median(np.abs(z - center), axis=0))
+
+
 def forward(z, state):
-    """Replace z by z / s in each row, s = mean |z| + eps."""
-    for i in range(z.shape[0]):
-        size = z.dtype.type(0)
-        for j in range(z.shape[1]):
-            size += abs(z[i, j])
-        inverse = z.dtype.type(1) / (size / z.dtype.type(z.shape[1]) + z.dtype.type(state.eps))
-        state.memory[i, 0] = inverse
-        for j in range(z.shape[1]):
-            z[i, j] *= inverse
+    """Replace z by (z - median) / MAD."""
+    state.mean[0], state.var[0] = center_and_scale(z)
+    state.memory[0] = 1 / np.sqrt(state.var[0] + state.eps)
+    z -= state.mean[0]
+    z *= state.memory[0]
 
 
-@compiled
 def backward(gradient, value, state):
-    """Replace the gradient g at the value by (g - sign(value) mean(g value)) / s."""
-    for i in range(gradient.shape[0]):
-        dot = gradient.dtype.type(0)
-        for j in range(gradient.shape[1]):
-            dot += gradient[i, j] * value[i, j]
-        dot /= gradient.dtype.type(gradient.shape[1])
-        for j in range(gradient.shape[1]):
-            gradient[i, j] = state.memory[i, 0] * (gradient[i, j] - np.sign(value[i, j]) * dot)
+    """Replace the gradient at the value by that at z, through median and MAD."""
+    inverse = state.memory[0]
+    at_center, at_scale = middle(value), middle(np.abs(value)) * np.sign(value)
+    of_scale = (gradient * value).sum(axis=0) * NORMAL * np.sqrt(state.var[0]) * inverse
+    of_center = gradient.sum(axis=0) - of_scale * at_scale.sum(axis=0)
+    gradient -= at_center * of_center + at_scale * of_scale
+    gradient *= inverse
 
 
 @dataclass(frozen=True)
-class Manhattan(Normalizer):
-    """Normalization of each row by the mean size of its values."""
+class MedianMad(Normalizer):
+    """Normalization by median and MAD, which running statistics average."""
 
-    name = "manhattan"
+    name = "median_mad"
+    uses_batch = True
+    moments = False
     forward = staticmethod(forward)
     backward = staticmethod(backward)
+
+    def statistics(self, z):
+        return center_and_scale(z)
+
+    def follow(self, state, weight):
+        state.running_mean[:] += weight * (state.mean[0] - state.running_mean)
+        scale = np.sqrt(state.running_var)
+        state.running_var[:] = np.square(scale + weight * (np.sqrt(state.var[0]) - scale))
 ''',
-        wrong=("- np.sign(value[i, j]) * dot", "- value[i, j] * dot"),
+        wrong=("at_center * of_center + at_scale * of_scale", "at_center * of_center"),
     ),
     Addition(
         "A claim",

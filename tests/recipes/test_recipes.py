@@ -111,13 +111,18 @@ def test_additions_are_found_by_tests_that_they_pass(tmp_path: Path) -> None:
 import bnstats as bn
 print(bn.__file__)
 print(bn.corrections.median_center()([1.0, 2.0, 6.0, 8.0], [0, 0, 1, 1]))
+print(bn.batching.Stratified(), bn.batching.Systematic(), bn.normalizers.NORMALIZERS["median_mad"])
 print(bn.effects.Jump(), bn.shifts.Inversion(1.0).name, bn.ESTIMATORS['gini']([1.0, 4.0]), bn.POPULATIONS['triangular'])
 """
     environment = os.environ | {"PYTHONPATH": str(folder / "src")}
     told = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
     place, *rest = told.stdout.splitlines()
     assert folder in Path(place).parents
-    assert rest == ["[3.75 4.75 3.25 5.25]", "Jump() inversion 1 3.0 Population(name='triangular')"]
+    assert rest == [
+        "[3.75 4.75 3.25 5.25]",
+        "Stratified() Systematic() MedianMad()",
+        "Jump() inversion 1 3.0 Population(name='triangular')",
+    ]
 
 
 @pytest.mark.slow

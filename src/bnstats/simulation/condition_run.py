@@ -129,8 +129,8 @@ class ConditionRun(PlacedCondition):
                     )
                 if summary.histogram and not kept:
                     raise ValueError(
-                        f"{summary.name} needs more of the replicates than their moments, which is kept if summaries "
-                        f"has such a summary: add it to {type(self.study).__name__}.summaries."
+                        f"{summary.name} needs a histogram of the replicates, which is kept only if a summary of "
+                        f"{type(self.study).__name__}.summaries needs it: add it there."
                     )
                 if summary.of_model_se and self._model_key(key) not in part.keys:
                     raise ValueError(

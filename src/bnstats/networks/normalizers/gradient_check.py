@@ -97,7 +97,7 @@ def _same(a: FloatArray, b: FloatArray) -> bool:
 def _check_forward(normalizer: Normalizer, z: FloatArray, value: FloatArray, state: LayerState) -> None:
     said = f"forward of normalizer {normalizer.name!r}"
     if not np.isfinite(value).all():
-        raise ValueError(f"{said} makes values that are not finite of values of order 1.")
+        raise ValueError(f"{said} returns values that are not finite for inputs of order 1.")
     if (value == z).all():
         raise ValueError(f"{said} leaves z as it is; it changes z in place, as in z -= z.mean().")
     if normalizer.uses_batch and not np.isfinite([state.mean, state.var]).all():

@@ -140,7 +140,7 @@ def _pairs(
         raise ValueError(
             f"each data set has one row per condition{' and method' if method is not None else ''}; "
             f"{np.count_nonzero(counts > 1)} have several, the first is {where(first[np.argmax(counts > 1)], keys)}: "
-            "name in by= what tells them apart."
+            "add the column that distinguishes them to by=."
         )
     if method is None:
         return sets
@@ -180,6 +180,6 @@ def _truth(given: Any, truth: Any, known: list[Any], codes: IntArray, conditions
         where = conditions.iloc[int(codes[np.argmax(other)])].to_dict()
         raise ValueError(
             f"truth is one number in each condition; column {truth} has several "
-            f"{f'where {_said(where)}' if where else 'in all'}: name in by= what it depends on."
+            f"{f'where {_said(where)}' if where else 'in all'}: add the column that it depends on to by=."
         )
     return first

@@ -16,7 +16,7 @@ from bnstats._checks.arrays import real_array
 from bnstats._checks.numbers import batch_size, interval, number
 from bnstats._checks.safe_text import raised
 from bnstats._checks.user_code import ReadOnlyError, answer, called, is_own, lent, overridden_below
-from bnstats._checks.values import function, instance, optional, scalar, word
+from bnstats._checks.values import function, instance, optional, scalar, shown, word
 from bnstats.sampling.populations import Population, population_of
 from bnstats.statistics.estimator_theory import Theory
 from bnstats.statistics.moments import Moments, moments_of
@@ -249,9 +249,10 @@ class Estimator(CheckedMethods):
         if not callable(self.target):
             return float(self.target)
         said = f"the target of estimator {self.name!r}"
-        value = scalar(answer(said, _as_is, self.target, population))
+        found = answer(said, _as_is, self.target, population)
+        value = scalar(found)
         if value is None:
-            raise ValueError(f"{said} returns a number for a population; got what is none.")
+            raise ValueError(f"{said} returns a number for a population; got {shown(found)}.")
         return float(value)
 
 

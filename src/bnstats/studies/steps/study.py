@@ -80,7 +80,7 @@ class StepStudy(Study):
         }
 
     def stream_of(self, condition: Condition) -> Condition:
-        """Return the same for all conditions: they differ in how the same networks are measured, or trained."""
+        """Return one stream for all conditions, so that their networks are paired."""
         return {"networks": "of all conditions"}
 
     def size(self, condition: Condition) -> int:
