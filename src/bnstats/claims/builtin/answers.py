@@ -39,11 +39,11 @@ def _gain_of_correcting_new(values: FloatArray) -> FloatArray:
     return np.asarray(right[0] - right[1])
 
 
-def _rows(one: str, other: str, *, n: int, size: float = 0.0, spread: float = 0.0, features: int = 1) -> Measures:
+def _rows(one: str, other: str, *, n: int, spread: float = 0.0, features: int = 1) -> Measures:
     """Return the gain in accuracy of one correction over the other, for a logistic model on new batches."""
-    study = correction_study(Distinct(spread), "nuisance", n, size, (one, other), ("accuracy",), features)
+    study = correction_study(Distinct(spread), "nuisance", n, 0.0, (one, other), ("accuracy",), features)
     what = f"simulated rows; 20 batches of {n}, 5 new ones; features: {features}"
-    scope = f"{what}; nuisance: shifts of {size:g}, spreads with a log-sd of {spread:g}"
+    scope = f"{what}; nuisance: shifts of 0, spreads with a log-sd of {spread:g}"
     return Measures(
         tuple((Measure(study, (name, "accuracy"), scope), sign) for name, sign in ((one, 1.0), (other, -1.0)))
     )

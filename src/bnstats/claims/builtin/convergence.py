@@ -17,6 +17,8 @@ from bnstats.claims.builtin.shapes import all_cases, chance
 from bnstats.statistics.running import RunningStats
 
 ANSWER = "answer: statistics of batches are estimates of the data's"
+# Values in a training set.
+TRAINING = 32
 # Third standardized moments of chi-squared values with 1 and 7 degrees of freedom.
 SQUARE, SEVEN_SQUARES = 8**0.5, (8 / 7) ** 0.5
 
@@ -73,16 +75,16 @@ def _fluctuation(batches: FloatArray) -> FloatArray:
     return 4 * last**2
 
 
-def _of_training_set(values: FloatArray, rows: int = 32, n: int = 8) -> tuple[FloatArray, FloatArray]:
-    """Return the cumulative running mean over batches of a training set, and the training set's mean.
+def _of_training_set(values: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return the cumulative running mean over batches of 8 of a training set, and the training set's mean.
 
-    The first `rows` values are the training set. Each further value, transformed to a uniform one, chooses the next
+    The first TRAINING values are the training set. Each further value, transformed to a uniform one, chooses the next
     training row.
     """
-    training = values[:, :rows]
-    which = (rows * special.ndtr(values[:, rows:])).astype(np.int64)
+    training = values[:, :TRAINING]
+    which = (TRAINING * special.ndtr(values[:, TRAINING:])).astype(np.int64)
     drawn = np.take_along_axis(training, which, axis=1)
-    (last,) = _running_means(drawn, n, None, (drawn.shape[1] // n,))
+    (last,) = _running_means(drawn, 8, None, (drawn.shape[1] // 8,))
     return last, training.mean(axis=1)
 
 
@@ -93,7 +95,7 @@ def _nearer_to_training_set(batches: FloatArray) -> Any:
 
 def _error_against_population(batches: FloatArray) -> FloatArray:
     running, _ = _of_training_set(batches)
-    return 32 * running**2
+    return TRAINING * running**2
 
 
 def _approaching(name: str, statement: str, momentum: float | None, region: Region) -> Claim:

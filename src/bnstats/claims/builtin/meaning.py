@@ -120,12 +120,12 @@ def _of_one_letter(uniform: FloatArray, n: int) -> Any:
     return _differ(special.ndtri(ends[letter] + (ends[letter + 1] - ends[letter]) * rows), n)
 
 
-def chance_of_other_letter(n: int, z: float = Z) -> float:
-    """Return the exact probability that a normalized z means different letters in two batches of n."""
+def chance_of_other_letter(n: int) -> float:
+    """Return the exact probability that a normalized value of Z means different letters in two batches of n."""
     nodes, weights = special.roots_legendre(128)
     # Standard deviations with ddof 0, at quantiles of their distribution.
     s = GRADES.std * np.sqrt(special.chdtri(n - 1, (1 - nodes) / 2) / n)
-    below = [weights @ special.ndtr((cut - GRADES.mean - z * s) / GRADES.std * np.sqrt(n)) / 2 for cut in CUTS]
+    below = [weights @ special.ndtr((cut - GRADES.mean - Z * s) / GRADES.std * np.sqrt(n)) / 2 for cut in CUTS]
     letters = np.diff([0.0, *below, 1.0])
     return float(1 - np.square(letters).sum())
 
