@@ -9,13 +9,10 @@ from bnstats.planner.choices import largest_momentum
 from bnstats.planner.plan import Plan
 from bnstats.planner.quantities import mean_error, variance_error
 from bnstats.statistics import theory
-from bnstats.statistics.norm_borders import NOISY_VARIANCE, SMALL_BATCH, START_WEIGHT
+from bnstats.statistics.norm_borders import NOISY_VARIANCE, OTHER_FRAMEWORK, SMALL_BATCH, START_WEIGHT
 
 SHRUNK = 0.05
 """Part of the scale that may be lost in evaluation mode."""
-
-OTHER_FRAMEWORK = 0.9
-"""Weight of a new batch that looks like another framework's momentum."""
 
 
 def notes(plan: Plan) -> Iterator[str]:

@@ -11,7 +11,7 @@ from bnstats._checks.values import named, several
 from bnstats._warnings import notify
 from bnstats.audit.core import kinds
 from bnstats.audit.core.audit import Options, case_of, must_have_layers
-from bnstats.audit.core.causes import CAUSES
+from bnstats.audit.core.causes.unused import batch_statistics_in_evaluation
 from bnstats.audit.core.judging.case import Case
 from bnstats.audit.core.kinds import Kind
 from bnstats.audit.core.protocol import Framework, Model
@@ -88,7 +88,7 @@ def _made(model: Model, batches: list[Any], kind: str | None, options: Options) 
     """Return statistics of one kind, or of the best, made from all batches."""
     case = _case(model, batches, options) if kind in (None, "debiased") else None
     if case is not None and kind is None:
-        unused = CAUSES["batch_statistics_in_evaluation"].evidence(case)
+        unused = batch_statistics_in_evaluation.evidence(case)
         if unused is not None:
             notify(f"recalibrating changes nothing. {unused['text']}")
         kind = case.best

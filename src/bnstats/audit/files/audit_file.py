@@ -13,7 +13,7 @@ import pandas as pd
 
 from bnstats._checks.safe_text import raised
 from bnstats._checks.terminal import escaped
-from bnstats.audit.core.result import Verdict
+from bnstats.audit.core.judging.findings import Verdict
 from bnstats.audit.files import checkpoint, keras_archive, safetensors
 from bnstats.audit.files.findings import KINDS, findings
 from bnstats.audit.files.held import Contents, Held

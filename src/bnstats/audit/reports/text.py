@@ -9,7 +9,8 @@ from textwrap import fill
 import pandas as pd
 
 from bnstats._checks.terminal import escaped, printable
-from bnstats.audit.core.judging.findings import Estimate, Findings
+from bnstats.audit.core.causes import CAUSES
+from bnstats.audit.core.judging.findings import Findings
 
 WIDTH = 80
 """Characters in a line."""
@@ -34,7 +35,7 @@ def short(found: Findings) -> str:
     gain = None if found.fix is None else found.fix.gain
     parts = [
         found.verdict if found.cause is None else f"{found.verdict}: {found.cause}",
-        "" if gain is None or not math.isfinite(gain.value) else f"gain {gain} {found.unit}",
+        "" if gain is None or not math.isfinite(gain.value) else f"gain {gain.text(found.unit)}",
         f"{found.rows} rows in {found.batches} batches",
     ]
     return printable(f"Audit({', '.join(part for part in parts if part)})")
@@ -85,7 +86,7 @@ def _lead(found: Findings) -> str:
     after = value.get(kind, math.nan) if kind is not None else math.nan
     if not math.isnan(after):
         one, other = _written(metric, before, after)
-        return f"{name} {one} in evaluation mode; {'adapted' if kind == 'adapted' else 'recalibrated'} {other}."
+        return f"{name} {one} in evaluation mode; recalibrated {other}."
     batch = value.get("batch", math.nan)
     if found.verdict != "fine" and not math.isnan(batch):
         one, other = _written(metric, before, batch)
@@ -109,8 +110,8 @@ def _written(metric: str, one: float, other: float) -> tuple[str, str]:
 
 def _cause(found: Findings) -> str:
     if found.cause is None:
-        return "the cause could not be told"
-    return found.cause.replace("_", " ")
+        return "no cause was found"
+    return CAUSES[found.cause].title if found.cause in CAUSES else found.cause
 
 
 def trial(found: Findings) -> str:
@@ -121,13 +122,7 @@ def trial(found: Findings) -> str:
     if found.fix.gain is None or math.isnan(found.fix.gain.value):
         return "It was tried, but its gain could not be measured."
     gains = "It lowers the loss by" if found.unit == "nats" else "It gains"
-    return f"{gains} {_interval(found.fix.gain, found.unit)}, on {_counted(found)} that it was not made from."
-
-
-def _interval(gain: Estimate, unit: str) -> str:
-    if math.isnan(gain.low) or math.isnan(gain.high):
-        return f"{gain.value:.3g} {unit}"
-    return f"{gain.value:.3g} {unit} (95 % interval {gain.low:.3g} to {gain.high:.3g})"
+    return f"{gains} {found.fix.gain.text(found.unit)}, on {_counted(found)} that it was not made from."
 
 
 def _counted(found: Findings) -> str:

@@ -1,10 +1,10 @@
-"""A cause: its evidence, its fix, and what cannot be told from it."""
+"""A cause: when it is asked, its evidence, its fix, and what else would give the same evidence."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from bnstats.audit.core.judging.case import Case
 from bnstats.audit.core.kinds import Kind
@@ -12,6 +12,8 @@ from bnstats.audit.core.kinds import Kind
 Evidence = dict[str, Any]
 
 Remedy = Callable[[Case], list[Kind]]
+
+Stage = Literal["scores", "gap", ""]
 
 
 @dataclass(frozen=True)
@@ -22,32 +24,42 @@ class Cause:
     ----------
     name : str
         Name in `Audit.cause`.
+    title : str
+        Clause in plain words, the first line of a report.
     steps : tuple of str
         Steps of the gap that the cause explains; the largest step decides which causes are asked.
     evidence : callable (case) -> dict or None
         Numbers that only this cause shows, and under "text" a plain sentence; None where they are missing.
     fix : str
-        The change of training, or "" where the fix is a recalibration.
+        The change of training or model, or "" where the fix is a recalibration.
     remedy : callable (case) -> list of statistics, or None
         Statistics for each fold that have to close half of the gap; None where only training can, and the step of the
         gap has to be half of it.
-    not_told_from : str
-        Other explanations of the same evidence; "" if there are none.
+    tried : bool
+        True if `remedy` has the effect of `fix`, so that its gain is that of the fix.
+    alternative : str
+        What else would give the same evidence, a noun phrase; "" if nothing would.
+    before : str
+        "scores" or "gap" if evidence alone names the cause, before any score or gap is measured.
+    sign : callable (case) -> bool, or None
+        Sign on which the cause is asked where no statistics gain, as it spoils all of them; None if it does not.
     """
 
     name: str
+    title: str
     steps: tuple[str, ...]
     evidence: Callable[[Case], Evidence | None]
     fix: str = ""
     remedy: Remedy | None = None
-    not_told_from: str = ""
+    tried: bool = False
+    alternative: str = ""
+    before: Stage = ""
+    sign: Callable[[Case], bool] | None = None
 
 
-def cause(
-    steps: str, *, fix: str = "", remedy: Remedy | None = None, not_told_from: str = ""
-) -> Callable[[Callable[[Case], Evidence | None]], Cause]:
+def cause(title: str, steps: str = "", **declared: Any) -> Callable[[Callable[[Case], Evidence | None]], Cause]:
     """Return what makes a cause of a function that finds its evidence, which has the cause's name; see `Cause`."""
-    return lambda evidence: Cause(evidence.__name__, tuple(steps.split()), evidence, fix, remedy, not_told_from)
+    return lambda evidence: Cause(evidence.__name__, title, tuple(steps.split()), evidence, **declared)
 
 
 def recalibrated(case: Case) -> list[Kind]:

@@ -13,9 +13,9 @@ from bnstats.audit.core.judging.case import Case, once
 from bnstats.audit.core.kinds import Seen, kept, observe
 from bnstats.audit.core.trees import chunks
 from bnstats.statistics.moments import Moments
+from bnstats.statistics.norm_borders import REGROUPINGS
 
 PARTS = 8
-REGROUPINGS = 9
 MOST_BATCHES = 40
 # Sound batches seem grouped by chance, in a channel, in 4 % of models with 3 batches and in 1.6 % with 10.
 FEWEST = 10

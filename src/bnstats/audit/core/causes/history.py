@@ -13,39 +13,51 @@ from bnstats.audit.core.causes.cause import Evidence, cause, recalibrated
 from bnstats.audit.core.history import origin
 from bnstats.audit.core.history.nulls import draw, exponential_weights, stored_values
 from bnstats.audit.core.judging.case import Case, once
+from bnstats.audit.core.judging.findings import amount
 from bnstats.audit.core.kinds import Kind
 from bnstats.audit.core.protocol import Statistics
 from bnstats.audit.core.scoring.trial import mean
+from bnstats.statistics.norm_borders import OTHER_FRAMEWORK
 
-# Measured rates from here on keep a tenth of the past: what another framework calls a momentum of .9.
-OTHER_FRAMEWORK = 0.895
 REDRAWS = 6
 FEW = 4
+# Error of a measured rate.
+MEASURED = 0.005
 # Distance of statistics at two weights that makes them different, in standard deviations of normalized values.
 MOVED = 0.05
 
 
-def of_layers_at_start(case: Case) -> list[Kind]:
-    """Return the best statistics of these layers alone, if others have statistics of their own."""
-    return [{name: kind[name] for name in case.at_start if name in kind} for kind in case.made(case.best)]
+def _only(case: Case, layers: Sequence[str], kind: str) -> list[Kind]:
+    """Return statistics of some layers alone, as the others have statistics of their own."""
+    return [{name: made[name] for name in layers if name in made} for made in case.made(kind)]
 
 
 @cause(
+    "running statistics were never updated",
     "averaged without_noise population batch",
-    remedy=of_layers_at_start,
-    not_told_from="statistics that were not loaded",
+    remedy=lambda case: _only(case, case.at_start, case.best),
+    alternative="Trained statistics that were not loaded",
 )
 def never_updated(case: Case) -> Evidence | None:
-    """Running statistics that are the start values."""
+    """Return evidence that running statistics are still the start values."""
     if not case.at_start:
         return None
-    text = f"Running statistics of {len(case.at_start)} of {len(case.running)} layers are the start values."
+    mean, var = case.convention.start
+    text = (
+        f"In {len(case.at_start)} of {len(case.running)} layers, running statistics are start values, mean {mean:g} "
+        f"and variance {var:g}."
+    )
     return {"text": text, "layers": case.at_start}
 
 
-@cause("averaged", remedy=recalibrated, not_told_from="weights of early training")
+@cause(
+    "the start values still weigh in the running statistics",
+    "averaged",
+    remedy=recalibrated,
+    alternative="Batches early in training that still count",
+)
 def start_remains(case: Case) -> Evidence | None:
-    """Start values that still weigh something, and whose removal gives over half of the gap."""
+    """Return evidence that start values still weigh something, and that removing them closes half of the gap."""
     weights = case.start_left
     if not weights:
         return None
@@ -53,28 +65,36 @@ def start_remains(case: Case) -> Evidence | None:
     if not case.explains(gained):
         return None
     most = max(weights.values())
-    text = f"The start values still weigh {most:.0%} in the running statistics; without them the gain is {gained}."
+    text = (
+        f"The start values have a weight of up to {100 * most:.3g} % in the running statistics; removing them gains "
+        f"{gained.text(case.unit)}."
+    )
     return {"text": text, "start weight": weights, "gain without start values": gained.value}
 
 
-@cause("averaged", remedy=recalibrated, not_told_from="weights that moved on, or other data")
+@cause(
+    "running statistics do not fit the present weights",
+    "averaged",
+    remedy=recalibrated,
+    alternative="Statistics of other data",
+)
 def stale(case: Case) -> Evidence | None:
-    """Running statistics that no batches at these weights can give, and averages of batches that gain."""
+    """Return evidence that no batches at these weights give the running statistics, and that averages of them gain."""
     if not origin.rejected(case) or origin.of_a_short_batch(case) or not case.explains(case.gain("averaged")):
         return None
     tests = origin.origins(case)
     least = {null: min(t[null].p for t in tests.values() if not np.isnan(t[null].p)) for null in origin.ORIGINS}
     most = max(t["running"].rms_z for t in tests.values() if not np.isnan(t["running"].rms_z))
     text = (
-        f"Running statistics are no average of batches at these weights (p under {max(1e-6, *least.values()):.2g} for "
-        f"each of four origins; up to {most:.3g} standard errors)."
+        f"No average of batches at the present weights gives these running statistics: they are up to {most:.3g} "
+        f"standard errors off (p at most {max(1e-6, *least.values()):.2g}, for each of four ways to average)."
     )
     return {"text": text, "p": least, "standard errors": most}
 
 
-@cause("averaged", remedy=recalibrated)
+@cause("running statistics average too few batches", "averaged", remedy=recalibrated)
 def noisy_average(case: Case) -> Evidence | None:
-    """Running statistics that random averages of batches resemble, in what they are and in what they lose."""
+    """Return evidence that random averages of batches resemble the running statistics, and lose as much."""
     return _average_of_few(case)
 
 
@@ -90,8 +110,9 @@ def _average_of_few(case: Case) -> Evidence | None:
     if not (max(losses) >= 0.5 * gained or (number < FEW and lost >= 0.25 * gained)):
         return None
     text = (
-        f"Running statistics are an average of batches at these weights, but of as few as {number:.2g}: averages that "
-        f"are drawn anew lose {lost:.3g}, too."
+        f"Running statistics average about {number:.3g} {'batch' if number < 1.005 else 'batches'} at the present "
+        f"weights. Averages of as many random batches lose {amount(lost, case.unit)} on average ({min(losses):.3g} to "
+        f"{max(losses):.3g} in {REDRAWS} draws)."
     )
     return {"text": text, "batches in the average": number, "loss of redrawn averages": lost}
 
@@ -132,28 +153,34 @@ def _redrawn(case: Case, fit: Sequence[int], weights: FloatArray, rng: np.random
 
 
 @cause(
+    "momentum has the meaning of another framework",
     "averaged",
-    fix="Set the momentum to 1 minus it, and train on or recalibrate.",
+    fix="Set momentum to 1 - momentum, then train on or recalibrate.",
     remedy=recalibrated,
-    not_told_from="a choice",
+    alternative="A momentum that was chosen on purpose",
 )
 def momentum_of_another_framework(case: Case) -> Evidence | None:
-    """Training passes that replace nearly all of the statistics, and the noise that follows."""
+    """Return evidence that a training pass replaces nearly all of the statistics, and of the noise that follows."""
     rates = {layer.name: 1 - (1 - case.rates.get(layer.name, 0)) ** (1 / max(layer.calls, 1)) for layer in case.layers}
-    high = {name: rate for name, rate in rates.items() if rate >= OTHER_FRAMEWORK}
+    high = {name: rate for name, rate in rates.items() if rate >= OTHER_FRAMEWORK - MEASURED}
     found = _average_of_few(case) if high and len(high) >= len(case.frozen) else None
     if found is None:
         return None
     text = (
-        f"A training pass replaces {max(high.values()):.0%} of the running statistics: a momentum that counts the old "
-        f"value where this framework counts the new one, or the reverse. {found['text']}"
+        f"One training pass replaces {100 * max(high.values()):.3g} % of the running statistics: momentum may be the "
+        f"weight of the old value where this framework takes that of the new batch, or the reverse. {found['text']}"
     )
     return found | {"text": text, "rate": max(high.values())}
 
 
-@cause("averaged", remedy=recalibrated, not_told_from="stale statistics")
+@cause(
+    "running statistics fit the live model's weights, not the averaged ones",
+    "averaged",
+    remedy=recalibrated,
+    alternative="Stale statistics",
+)
 def averaged_weights(case: Case) -> Evidence | None:
-    """Running statistics that fit the live model's weights and not these."""
+    """Return evidence that running statistics fit the live model's weights and not these."""
     if case.live is None or not case.usable or len(case.live.layers) != len(case.layers):
         return None
     # Layers are matched by their order: Keras numbers the layers of each model that a function builds anew.
@@ -166,8 +193,11 @@ def averaged_weights(case: Case) -> Evidence | None:
     moved = max(origin.apart(case, n, made[n], case.averaged_all[n]) for n in case.averaged_all if n in made)
     if not (far > 2 * near or (copied and moved > MOVED)):
         return None
-    how = "are the live model's own: they are" if copied else "fit the live model's weights: they are"
-    text = f"Running statistics {how} {near:.2g} sd off batches at its weights and {far:.2g} sd off batches at these."
+    how = "are copies of the live model's" if copied else "fit the live model's weights"
+    text = (
+        f"Running statistics {how}: they are {near:.2g} standard deviations off batches at its weights, and {far:.2g} "
+        "off batches at the audited weights."
+    )
     return {"text": text, "distance from live": near, "distance": far}
 
 
@@ -176,31 +206,32 @@ def _far(case: Case, made: Kind) -> float:
     return float(np.sqrt(np.mean(np.square(found)))) if found else float("nan")
 
 
-def of_frozen_layers(case: Case) -> list[Kind]:
-    """Return population statistics of frozen layers alone."""
-    return [{name: kind[name] for name in case.frozen if name in kind} for kind in case.made("population")]
-
-
 @cause(
+    "frozen layers keep statistics of other weights",
     "averaged population batch",
     fix="Train with the layers in training mode, or keep the weights in front of them fixed.",
-    remedy=of_frozen_layers,
-    not_told_from="frozen on purpose",
+    remedy=lambda case: _only(case, case.frozen, "population"),
+    alternative="Layers that were frozen on purpose",
 )
 def frozen_though_trained(case: Case) -> Evidence | None:
-    """Layers that training passes normalize by running statistics, without updating them."""
+    """Return evidence that training passes normalize by running statistics, without updating them."""
     if not case.frozen or not case.use.training:
         return None
     text = (
-        f"{len(case.frozen)} of {len(case.running)} layers are frozen: in training mode they normalize by running "
-        "statistics and do not update them, while the weights in front of them have moved."
+        f"In {len(case.frozen)} of {len(case.running)} layers, training mode normalizes by the running statistics and "
+        "does not update them, and they do not fit the present weights in front of the layers."
     )
     return {"text": text, "layers": case.frozen}
 
 
-@cause("averaged", fix="Run further passes in evaluation mode, or pause the update in them.", remedy=recalibrated)
+@cause(
+    "each batch updates the running statistics twice",
+    "averaged",
+    fix="Run further passes in evaluation mode, or pause the update in them.",
+    remedy=recalibrated,
+)
 def updated_twice(case: Case) -> Evidence | None:
-    """A training pass that replaces as much as two updates do, and the noise that follows."""
+    """Return evidence that a training pass replaces as much as two updates do, and of the noise that follows."""
     twice: dict[str, Any] = {}
     for layer in case.layers:
         rate, once = case.rates.get(layer.name, np.nan), layer.weight

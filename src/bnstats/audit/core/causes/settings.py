@@ -11,12 +11,10 @@ from bnstats.audit.core.judging.case import Case, once
 from bnstats.audit.core.kinds import Kind
 from bnstats.audit.core.protocol import Statistics
 from bnstats.audit.core.scoring.trial import Fold, Trial, gain, halves
+from bnstats.statistics.norm_borders import DISPLACEMENT
 
 USUAL_EPS = (1e-5, 1e-3, 1e-2, 1e-1, 1e-4, 1e-6, 1e-8)
 """Constants of other implementations."""
-
-FITS = 0.1
-"""Displacement below which statistics fit a layer, in standard deviations of normalized values."""
 
 
 def later_layers_differ(case: Case) -> bool:
@@ -26,7 +24,7 @@ def later_layers_differ(case: Case) -> bool:
 
 
 def _first_alone_fits(found: list[float]) -> bool:
-    return len(found) > 1 and found[0] < FITS < max(found[1:]) and 2 * found[0] < max(found[1:])
+    return len(found) > 1 and found[0] < DISPLACEMENT < max(found[1:]) and 2 * found[0] < max(found[1:])
 
 
 def with_eps(case: Case, eps: float) -> Kind:
@@ -57,7 +55,7 @@ def best_eps(case: Case) -> tuple[float, float, float] | None:
         if not all(np.isclose(eps, d) for d in declared)
     }
     eps = min(tried, key=lambda e: tried[e])
-    fits = tried[eps] < min(max(present[1:]) / 2.5, 2 * FITS)
+    fits = tried[eps] < min(max(present[1:]) / 2.5, 2 * DISPLACEMENT)
     return (eps, max(present[1:]), tried[eps]) if fits else None
 
 
@@ -68,31 +66,34 @@ def of_other_eps(case: Case) -> list[Kind]:
 
 
 @cause(
+    "the model was trained with another eps",
     "averaged population batch",
     fix="Set the eps of the training framework in every batch-norm layer.",
     remedy=of_other_eps,
-    not_told_from="anything, in a model of one layer",
+    tried=True,
+    sign=later_layers_differ,
 )
 def eps(case: Case) -> Evidence | None:
-    """Running statistics of the first layer that fit, and of later ones that fit with another eps alone."""
+    """Return evidence that running statistics fit in the first layer, and in later ones with another eps alone."""
     found = best_eps(case)
     if found is None:
         return None
     other, before, after = found
     text = (
-        f"Running statistics of the first layer fit; those of later layers are up to {before:.2g} sd off with the "
-        f"present eps and {after:.2g} sd with an eps of {other:g}. Set eps={other:g} in every batch-norm layer."
+        f"Running statistics of the first layer fit. Those of later layers are up to {before:.2g} standard deviations "
+        f"off with the present eps, and up to {after:.2g} with eps={other:g}. Set eps={other:g} in each layer."
     )
     return {"text": text, "eps": other, "misfit": before, "misfit with it": after}
 
 
 @cause(
+    "test data are distributed differently from the loader's",
     "averaged population batch",
     fix="bn.recalibrate(model, test_loader), if test data will stay as they are; else adapt to test batches.",
-    not_told_from="other class shares, or sampling of the statistics",
+    alternative="Other proportions of the classes, or too few batches of the loader,",
 )
 def shifted_test_data(case: Case) -> Evidence | None:
-    """Statistics of half of the test batches that win on the other half."""
+    """Return evidence that statistics of half of the test batches gain on the other half."""
     if case.test is None or len(case.test) < 2:
         return None
     folds: list[Fold] = halves(len(case.test))
@@ -106,7 +107,7 @@ def shifted_test_data(case: Case) -> Evidence | None:
     if not (gained.low > 0 and over.low > 0 and over.value > 0.5 * gained.value):
         return None
     text = (
-        f"Statistics of half of the test batches gain {gained} on the other half, and {over} over those of the loader: "
-        "test data are not distributed as the loader's."
+        f"Statistics of half of the test batches gain {gained.text(case.unit)} on the other half. Over statistics of "
+        f"the loader they gain {over.text(case.unit)}, so test data are distributed differently."
     )
     return {"text": text, "gain": gained.value, "gain over the loader's": over.value}

@@ -8,16 +8,24 @@ from bnstats.audit.core import kinds
 from bnstats.audit.core.causes.cause import Evidence, cause, recalibrated
 from bnstats.audit.core.causes.grouping import grouping
 from bnstats.audit.core.judging.case import Case
-from bnstats.statistics.norm_borders import DROPOUT_CHANGE, GROUPED, NOISY_VARIANCE, SMALL_BATCH, STREAMS_APART
+from bnstats.statistics.norm_borders import (
+    DROPOUT_CHANGE,
+    GROUPED,
+    NOISY_VARIANCE,
+    REGROUPINGS,
+    SMALL_BATCH,
+    STREAMS_APART,
+)
 
 
 @cause(
+    "noise in training, such as dropout, changes what layers normalize",
     "without_noise",
     fix="Move dropout behind the last batch norm, or use less of it, and train anew.",
-    not_told_from="dropout, drop path, or augmentation in the model",
+    alternative="Dropout, drop path and augmentation in the model",
 )
 def noise_in_training(case: Case) -> Evidence | None:
-    """Variances of a layer's input that differ with and without noise of training."""
+    """Return evidence that noise of training changes the variance of a layer's input."""
     train, still = (kinds.averaged([seen[k] for k in case.usable], 0) for seen in (case.train, case.still))
     changes = {}
     for name in train:
@@ -30,18 +38,19 @@ def noise_in_training(case: Case) -> Evidence | None:
         return None
     most = max(changed.values(), key=abs)
     text = (
-        f"Noise of training, such as dropout, changes the input's variance of {len(changed)} layers, by up to "
-        f"{most:+.0%}; in evaluation mode it is not there."
+        f"In {len(changed)} of {len(changes)} layers, noise of training such as dropout changes the variance of the "
+        f"input, by up to {100 * most:+.0f} %. Evaluation mode has no such noise."
     )
     return {"text": text, "change of variance": changed}
 
 
 @cause(
+    "batches are too small for precise statistics",
     "population batch",
     fix="Train with larger batches, with statistics synchronized over devices, or with group normalization.",
 )
 def small_batch(case: Case) -> Evidence | None:
-    """Few values in a batch, or variances of batches that are mostly noise; batches are not grouped."""
+    """Return evidence that batches have few values, or variances that are mostly noise, and no groups of rows."""
     few, spread = {}, {}
     for name in case.running:
         seen = kinds.of_layer([case.still[k] for k in case.usable], name)
@@ -58,41 +67,52 @@ def small_batch(case: Case) -> Evidence | None:
     if found is not None and found.ratio > GROUPED:
         return None
     text = (
-        f"A batch holds {min(few.values()):.3g} values per channel, and variances of batches spread by up to "
-        f"{max(spread.values()):.0%} of their mean: what training normalizes with is mostly noise."
+        f"A batch holds {min(few.values()):.3g} values per channel, and its variance has a relative standard deviation "
+        f"of up to {100 * max(spread.values()):.0f} %: training normalizes by noisy statistics."
     )
     return {"text": text, "values": few, "spread": spread}
 
 
-@cause("averaged population", remedy=recalibrated)
+@cause("stored variances are unbiased, and training divides by biased ones", "averaged population", remedy=recalibrated)
 def variance_convention(case: Case) -> Evidence | None:
-    """Stored variances that are unbiased, which training's are not."""
+    """Return evidence that stored variances are unbiased, while training's are biased, and that this matters."""
     if case.convention.ddof != 1 or not case.usable:
         return None
     gained = case.gain("biased")
     if not (gained.low > 0 and case.explains(gained)):
         return None
     n = min(float(np.mean(m.n)) for m in case.train[case.usable[0]][next(iter(case.running))])
-    text = f"Stored variances are larger than those that training divides by, by n/(n - 1) in each layer, {n:g} values."
+    text = (
+        f"Stored variances are n/(n - 1) times those that training divides by, with n = {n:g} values in the first "
+        f"layer. Without this factor, they gain {gained.text(case.unit)}."
+    )
     return {"text": text, "values": n, "gain of biased variances": gained.value}
 
 
-@cause("averaged without_noise population batch", fix="Shuffle rows when training.")
+@cause(
+    "rows of a batch are more alike than random rows",
+    "averaged without_noise population batch",
+    fix="Shuffle rows when training.",
+)
 def grouped_batches(case: Case) -> Evidence | None:
-    """Batches that differ by more than regrouped ones."""
+    """Return evidence that batches differ by more than regrouped ones."""
     found = grouping(case)
     if found is None or found.ratio <= GROUPED:
         return None
     text = (
-        f"Rows of a batch are more alike than random rows: means of batches vary {found.ratio:.3g} times as much as in "
-        f"the most of 9 random regroupings, in layer {found.layer}."
+        f"Rows of a batch are more alike than random rows: in layer {found.layer}, the variance of batch means is "
+        f"{found.ratio:.3g} times the largest of {REGROUPINGS} random regroupings."
     )
     return {"text": text, "ratio": found.ratio, "layer": found.layer}
 
 
-@cause("population batch", fix="Give each stream a batch-norm layer of its own, and train anew.")
+@cause(
+    "one layer normalizes inputs of several distributions",
+    "population batch",
+    fix="Give each stream of inputs a batch-norm layer of its own, and train anew.",
+)
 def several_distributions(case: Case) -> Evidence | None:
-    """A layer that is called several times, with inputs whose means are apart."""
+    """Return evidence that a layer is called several times, with inputs whose means are apart."""
     apart = {}
     for name in case.running:
         calls = [case.still[k].get(name, ()) for k in case.usable]
@@ -106,7 +126,7 @@ def several_distributions(case: Case) -> Evidence | None:
     if not far or not case.gain("batch", "population").value > 0:
         return None
     text = (
-        f"{len(far)} layers are called several times in a pass, with inputs whose means are up to "
-        f"{max(far.values()):.2g} standard deviations apart: no single average fits."
+        f"In {len(far)} of {len(case.running)} layers, several calls in one pass have inputs whose means are up to "
+        f"{max(far.values()):.2g} standard deviations apart, so that no single average fits."
     )
     return {"text": text, "apart": far}

@@ -9,26 +9,32 @@ from bnstats.audit.core.judging.case import Case
 
 
 @cause(
-    "",
+    "evaluation mode normalizes by the statistics of each batch",
+    before="scores",
     fix="Keep running statistics and normalize by them in evaluation mode: model.eval(), track_running_stats=True, or "
     "no training=True by hand.",
-    not_told_from="adaptation to test batches on purpose",
+    alternative="Adaptation to test batches on purpose",
 )
 def batch_statistics_in_evaluation(case: Case) -> Evidence | None:
-    """Changing the running statistics changes no output in evaluation mode, or a layer keeps none."""
+    """Return evidence that running statistics change no output in evaluation mode, or that a layer keeps none."""
     without = [layer.name for layer in case.layers if not layer.tracks or layer.name not in case.running]
     if not without and case.use.evaluation:
         return None
-    what = "changing the running statistics changes no output"
+    what = "Changing the running statistics changes no output in evaluation mode"
     if without:
-        what = f"{len(without)} of {len(case.layers)} layers keep no running statistics, {without[0]} first"
-    text = f"Evaluation mode normalizes by the batch: {what}, so a row's output depends on the rows beside it."
+        what = f"Running statistics are missing in {len(without)} of {len(case.layers)} layers, first in {without[0]}"
+    text = f"{what}. Evaluation mode normalizes by the batch, so a row's output depends on the rows beside it."
     return {"text": text, "layers without running statistics": without}
 
 
-@cause("", remedy=recalibrated, not_told_from="an overflow in the data")
+@cause(
+    "running statistics hold or produce impossible values, such as NaN",
+    before="gap",
+    remedy=recalibrated,
+    alternative="An overflow in the data",
+)
 def not_finite(case: Case) -> Evidence | None:
-    """Scores that are not finite, fewer of them after a fix; or stored values that no batch can give."""
+    """Return evidence of scores that are not finite, fewer after a fix, or of stored values that no batch can give."""
     stored = [
         name
         for name, s in case.running.items()
@@ -37,7 +43,8 @@ def not_finite(case: Case) -> Evidence | None:
     lost, left = case.bad("running"), case.bad("population")
     if not left < lost and not (stored and case.gain("population").value > 0):
         return None
-    text = f"{lost} scores are not finite in evaluation mode, {left} after recalibration."
+    text = f"In evaluation mode {lost} scores are NaN or infinite, after recalibration {left}."
     if stored:
-        text = f"Running statistics of {len(stored)} layers hold NaN, infinite or negative values: {text}"
+        where = f"{len(stored)} of {len(case.running)} layers"
+        text = f"In {where}, running statistics hold NaN, infinite values or negative variances. {text}"
     return {"text": text, "layers": stored, "bad scores": lost, "bad scores after": left}

@@ -11,9 +11,9 @@ import numpy as np
 
 from bnstats.audit.core import kinds
 from bnstats.audit.core.history.measured import Measured
+from bnstats.audit.core.judging.findings import Estimate
 from bnstats.audit.core.kinds import Kind
 from bnstats.audit.core.protocol import Model
-from bnstats.audit.core.result import Estimate
 from bnstats.audit.core.scoring.trial import Scores, Trial, bad, gain
 
 STEPS = ("running", "averaged", "without_noise", "population", "batch")
@@ -106,6 +106,11 @@ class Case(Measured):
     def batch_outputs(self) -> Mapping[int, Any]:
         """Outputs with batch statistics of the batches that are scored, where a pass gives one."""
         return batch_outputs(self.model, self.trial.batches)
+
+    @property
+    def unit(self) -> str:
+        """Unit of the metric that decides."""
+        return self.trial.scorers[0].unit
 
     @property
     def metric(self) -> str:

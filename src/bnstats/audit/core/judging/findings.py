@@ -13,6 +13,11 @@ VERDICTS: tuple[Verdict, ...] = ("fine", "off", "not_judged")
 """Fine: no statistics gain `effect`. Off: others gain it. Not judged: the data cannot tell."""
 
 
+def amount(value: float, unit: str) -> str:
+    """Return a number with its unit, in words."""
+    return f"{value:.3g} of the {unit}" if unit == "outputs' variance" else f"{value:.3g} {unit}"
+
+
 @dataclass(frozen=True)
 class Estimate:
     """A number with a 95 % confidence interval.
@@ -35,8 +40,15 @@ class Estimate:
     se: float = math.nan
     df: float = math.nan
 
-    def __str__(self) -> str:
-        return f"{self.value:.3g} ({self.low:.3g} to {self.high:.3g})"
+    def text(self, unit: str) -> str:
+        """Return the number with its unit and interval.
+
+        >>> Estimate(0.746, 0.7, 0.79).text("nats"), Estimate(0.5).text("outputs' variance")
+        ('0.746 nats (95 % interval 0.7 to 0.79)', "0.5 of the outputs' variance")
+        """
+        known = not (math.isnan(self.low) or math.isnan(self.high))
+        interval = f" (95 % interval {self.low:.3g} to {self.high:.3g})" if known else ""
+        return amount(self.value, unit) + interval
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bnstats.audit.core import kinds
+from bnstats.audit.core.judging.findings import Estimate
 from bnstats.audit.core.kinds import Kind
 from bnstats.audit.core.protocol import Statistics
 from bnstats.audit.core.recalibration import Precision
-from bnstats.audit.core.result import Estimate
 from bnstats.audit.core.scoring.intervals import with_error
 from bnstats.audit.core.scoring.scores import NONE, RowScores
 from bnstats.audit.core.scoring.trial import Fold, gain

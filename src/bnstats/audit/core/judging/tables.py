@@ -10,8 +10,8 @@ import pandas as pd
 from bnstats._checks.array_types import FloatArray
 from bnstats.audit.core.history.origin import ORIGINS, UNKNOWN, distance, origins
 from bnstats.audit.core.judging.case import Case
+from bnstats.audit.core.judging.findings import Estimate
 from bnstats.audit.core.kinds import of_layer
-from bnstats.audit.core.result import Estimate
 from bnstats.audit.core.scoring.trial import gain, mean
 
 SCORES = ["statistics", "metric", "value", "low", "high", "gain", "gain_low", "gain_high"]

@@ -9,7 +9,7 @@ import numpy as np
 from scipy import stats
 
 from bnstats._checks.array_types import FloatArray
-from bnstats.audit.core.result import Estimate
+from bnstats.audit.core.judging.findings import Estimate
 
 FEWEST_BATCHES = 10
 """Fewer batches than that leave too few degrees of freedom, and rows are taken as independent."""

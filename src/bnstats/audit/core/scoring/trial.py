@@ -10,9 +10,9 @@ import numpy as np
 
 from bnstats._checks.array_types import FloatArray
 from bnstats._checks.safe_text import raised
+from bnstats.audit.core.judging.findings import Estimate
 from bnstats.audit.core.kinds import Kind, kept
 from bnstats.audit.core.protocol import Model
-from bnstats.audit.core.result import Estimate
 from bnstats.audit.core.scoring.intervals import ratio
 from bnstats.audit.core.scoring.scores import NONE, RowScores, Scorer
 
