@@ -135,7 +135,7 @@ def test_every_report_is_summarized_drawn_and_written(verdict: Any, cause: Any, 
 def test_the_metric_of_the_user_comes_first_then_the_verdict_the_fix_and_how_sure() -> None:
     assert made().summary().split("\n") == [
         "Accuracy is 88 % in evaluation mode; recalibrated 91 %.",
-        "Off: start remains.",
+        "Off: the start values still weigh in the running statistics.",
         "Start values weigh 0.33.",
         "Fix: bn.recalibrate(model, loader)",
         "It lowers the loss by 0.746 nats (95 % interval 0.7 to 0.79), on 608 rows in 19",
@@ -152,14 +152,19 @@ def test_the_metric_of_the_user_comes_first_then_the_verdict_the_fix_and_how_sur
         .summary()
         .startswith("The loss is 0.50 nats in evaluation mode; recalibrated 0.25")
     )
-    assert "the cause could not be told" in made(cause=None).summary()
+    assert "Off: no cause was found." in made(cause=None).summary()
 
 
 def test_each_cause_has_its_words() -> None:
     assert {verdict for verdict, _, _ in REPORTS} == set(VERDICTS)
     for name in ALL:
-        assert f"Off: {name.replace('_', ' ')}." in made(cause=name).summary()
-        assert name in repr(made(cause=name))
+        report, title = made(cause=name), ALL[name].title
+        said = " ".join(report.summary().split())
+        assert f"Off: {title}." in said
+        assert f"Off: {title}." in Shape(report._repr_html_()).texts
+        assert name not in said or name in title.split()
+        assert report.cause == report.to_dict()["cause"] == name
+        assert name in repr(report)
 
 
 def test_a_healthy_and_a_not_judged_model_read_differently() -> None:

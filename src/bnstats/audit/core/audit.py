@@ -27,7 +27,7 @@ from bnstats.statistics.norm_borders import EFFECT
 # A single batch is cut into two if it has at least so many rows.
 FEWEST_ROWS = 8
 REGRESSION = (
-    "Labels are real numbers, which no score uses by itself. For squared errors, give "
+    "Labels are real numbers, and no built-in score uses them. For squared errors, give "
     "score=lambda output, batch: -((output - batch[-1]) ** 2).reshape(len(output), -1).mean(1)."
 )
 
@@ -110,11 +110,11 @@ def must_have_layers(model: Model, what: str) -> None:
 def case_of(
     model: Model, batches: list[Any], test: list[Any] | None, live: Model | None, options: Options
 ) -> tuple[Case, tuple[str, ...]]:
-    """Return the model under audit, once its batches were seen, and what has to be said about them."""
+    """Return the model under audit, once its batches were seen, and notes about them."""
     notes: tuple[str, ...] = ()
     cut = chunks(batches[0], 2) if len(batches) == 1 and rows_of(batches[0]) >= FEWEST_ROWS else None
     if cut is not None and test is None and _runs(model, cut[0]):
-        batches, notes = cut, ("The only batch was cut in two: statistics of a half are tried on the other half.",)
+        batches, notes = cut, ("The only batch was cut in two: statistics of each half are tried on the other half.",)
     if test is None:
         held, folds = batches, halves(len(batches))
     else:
@@ -181,17 +181,17 @@ def _are_numbers(batch: Any, output: Any) -> bool:
 
 
 def _notes(case: Case, model: Model) -> list[str]:
-    """Return what has to be said beside the verdict."""
+    """Return the notes beside the verdict."""
     notes = []
     if not by_batch(len(case.trial.batches)):
-        notes.append(f"With fewer than {FEWEST_BATCHES} batches, intervals take rows as independent of each other.")
+        notes.append(f"With fewer than {FEWEST_BATCHES} batches, intervals treat rows as independent.")
     if model.never_called:
-        notes.append(f"Never called: {', '.join(list(model.never_called)[:4])}.")
+        notes.append(f"No pass calls these batch-norm layers: {', '.join(list(model.never_called)[:4])}.")
     if model.written:
         names = ", ".join(list(model.written)[:4])
         notes.append(f"Evaluation passes write to {names}, which this audit puts back after each pass.")
     if case.unpredicted:
-        notes.append("Outputs predict the labels no better than the labels' shares do, so labels are not used.")
+        notes.append("Outputs predict the labels no better than their proportions do, so the score uses no labels.")
     if case.running and not case.use.repeats:
         notes.append("Two evaluation passes over one batch give different outputs: evaluation is random.")
     return notes
@@ -199,5 +199,5 @@ def _notes(case: Case, model: Model) -> list[str]:
 
 def _guarded(guard: Any) -> list[str]:
     shared, changed = list(guard.shared), list(guard.changed)
-    notes = [f"Shared with the original, as it cannot be copied: {', '.join(shared[:4])}."] if shared else []
+    notes = [f"The copy shares with the original what cannot be copied: {', '.join(shared[:4])}."] if shared else []
     return notes + ([f"Changed in the original and put back: {', '.join(changed[:4])}."] if changed else [])

@@ -90,7 +90,7 @@ def _made(model: Model, batches: list[Any], kind: str | None, options: Options) 
     if case is not None and kind is None:
         unused = batch_statistics_in_evaluation.evidence(case)
         if unused is not None:
-            notify(f"recalibrating changes nothing. {unused['text']}")
+            notify(f"recalibrating changes nothing: {batch_statistics_in_evaluation.title}. {unused['text']}")
         kind = case.best
     try:
         if kind == "debiased" and case is not None:

@@ -70,7 +70,7 @@ class Audit(Findings):
     >>> print(report.summary())
     The distance of outputs from those with batch statistics is ... variances in
     evaluation mode; recalibrated ... variances.
-    Off: never updated.
+    Off: running statistics were never updated.
     ...
     Fix: bn.recalibrate(model, loader)
     ...

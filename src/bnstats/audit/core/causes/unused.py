@@ -23,7 +23,7 @@ def batch_statistics_in_evaluation(case: Case) -> Evidence | None:
     what = "Changing the running statistics changes no output in evaluation mode"
     if without:
         what = f"Running statistics are missing in {len(without)} of {len(case.layers)} layers, first in {without[0]}"
-    text = f"{what}. Evaluation mode normalizes by the batch, so a row's output depends on the rows beside it."
+    text = f"{what}, and a row's output depends on the rows beside it."
     return {"text": text, "layers without running statistics": without}
 
 
