@@ -143,7 +143,7 @@ def test_the_first_error_is_the_one_that_is_told() -> None:
         raise KeyError("x")
 
     caller = Caller(failing, call)
-    with pytest.raises(ValueError, match="mend forward="):
+    with pytest.raises(ValueError, match="fix forward="):
         caller.tried(XEY, lambda: caller(call, XEY))
     assert len(runs) == 1  # what the user says is not second-guessed
 

@@ -125,7 +125,9 @@ def test_there_has_to_be_something_to_recalibrate() -> None:
     always = network()
     for norm in always.norms:
         norm.always = True
-    with pytest.warns(UserWarning, match="recalibrating changes nothing: evaluation mode normalizes by the statistics of each batch"):
+    with pytest.warns(
+        UserWarning, match="recalibrating changes nothing: evaluation mode normalizes by the statistics of each batch"
+    ):
         done(always)
 
 

@@ -1,4 +1,4 @@
-"""The same statistics on a PyTorch model, and what a planned configuration implies.
+"""Audit and recalibration of trained models of PyTorch, Keras and Flax.
 
 `bn.audit(model, loader)` works whatever has been imported from inside: this module, too, can be called.
 """
@@ -11,7 +11,7 @@ from typing import Any
 
 
 class _Callable(ModuleType):
-    """A module that does what its door does, as importing any part of it may make `bnstats.audit` mean the module."""
+    """Module that can be called as its function, as importing a part of it may make `bnstats.audit` mean the module."""
 
     def __call__(self, *arguments: Any, **options: Any) -> Any:
         from bnstats.audit.audit import audit

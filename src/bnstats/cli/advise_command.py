@@ -6,6 +6,7 @@ from argparse import Namespace
 
 import bnstats as bn
 from bnstats.cli.declared import OUTPUT, command, option, show
+from bnstats.statistics.norm_borders import TOLERATED
 
 NOT_PASSED = ("command", "run", "out", "overwrite")
 
@@ -22,7 +23,7 @@ NOT_PASSED = ("command", "run", "out", "overwrite")
     option("--layers", type=int, default=1, metavar="N", help="batch-normalized layers in sequence"),
     option("--steps", type=int, metavar="N", help="optimizer steps (default: enough to forget the start values)"),
     option("--population", default="normal", metavar="NAME", help="distribution of the values in a channel"),
-    option("--tolerance", type=float, default=0.05, metavar="SD", help="largest displacement that is tolerated"),
+    option("--tolerance", type=float, default=TOLERATED, metavar="SD", help="largest displacement that is tolerated"),
     *OUTPUT,
 )
 def _advise(arguments: Namespace) -> int:

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from bnstats._checks.values import shown
-from bnstats.monitor.core.readings import Layer, Reader, Reading, reading_of_layers
+from bnstats.monitor.core.readings import LayerReading, Reader, Reading, reading_of_layers
 
-Found = tuple[dict[str, Layer], list[Any]]
+Found = tuple[dict[str, LayerReading], list[Any]]
 """Layers by their names, and learned scales and shifts."""
 
 
@@ -38,7 +38,9 @@ def _of_keras(model: Any) -> Found:
     keras: Any = sys.modules["keras"]
     array = keras.ops.convert_to_numpy
     found = [m for m in model._flatten_layers() if isinstance(m, keras.layers.BatchNormalization) and m.built]
-    layers = {m.path: Layer(array(m.moving_mean), array(m.moving_variance), m.momentum, m.epsilon) for m in found}
+    layers = {
+        m.path: LayerReading(array(m.moving_mean), array(m.moving_variance), m.momentum, m.epsilon) for m in found
+    }
     return layers, [array(weight) for m in found for weight in m.trainable_weights]
 
 
@@ -46,7 +48,8 @@ def _of_flax(model: Any) -> Found:
     nnx: Any = sys.modules["flax.nnx"]
     found = {".".join(map(str, p)) or "model": m for p, m in nnx.iter_modules(model) if isinstance(m, nnx.BatchNorm)}
     layers = {
-        name: Layer(np.asarray(m.mean[...]), np.asarray(m.var[...]), m.momentum, m.epsilon) for name, m in found.items()
+        name: LayerReading(np.asarray(m.mean[...]), np.asarray(m.var[...]), m.momentum, m.epsilon)
+        for name, m in found.items()
     }
     return layers, [np.asarray(p[...]) for m in found.values() for p in (m.scale, m.bias) if p is not None]
 

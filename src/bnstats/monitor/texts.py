@@ -10,11 +10,11 @@ import pandas as pd
 
 from bnstats._checks.terminal import printable
 from bnstats.monitor.core.events import Event
-from bnstats.statistics.norm_borders import DISPLACEMENT, START_WEIGHT
+from bnstats.statistics.norm_borders import DISPLACEMENT, START_WEIGHT, TOLERATED
 
 COSTLY = 0.02
 """Gap between evaluation and training mode that is counted as a cost, in nats."""
-BORDERS = (DISPLACEMENT / 2, DISPLACEMENT)
+BORDERS = (TOLERATED, DISPLACEMENT)
 COSTLY_COUNTS = ((0, 38), (34, 180), (294, 382))
 """Measured checkpoints below, between and above these borders that cost more, of how many; `benchmarks/monitor`."""
 

@@ -17,6 +17,7 @@ from bnstats.planner.plan import Plan
 from bnstats.planner.quantities import GROWTH, QUANTITIES
 from bnstats.sampling.populations import Population
 from bnstats.statistics.displacement import TOLERANCE
+from bnstats.statistics.norm_borders import TOLERATED
 from bnstats.statistics.running_conventions import Convention, Momentum
 
 if TYPE_CHECKING:
@@ -126,7 +127,7 @@ def advise(
     steps: int | None = None,
     convention: str | Convention = "torch",
     population: Any = "normal",
-    tolerance: float = 0.05,
+    tolerance: float = TOLERATED,
     devices: int = 1,
     synchronized: bool = False,
     accumulate: int = 1,

@@ -31,3 +31,6 @@ EFFECT = 0.01
 
 DISPLACEMENT = 0.1
 """Displacement of running statistics above which it is reported, in standard deviations of normalized values."""
+
+TOLERATED = DISPLACEMENT / 2
+"""Displacement that plans tolerate by default, in standard deviations of normalized values."""

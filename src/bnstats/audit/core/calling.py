@@ -212,5 +212,5 @@ class Caller:
                 return run()
             except Exception as error:  # the user's own model may raise anything
                 errors.append(error)
-        how = "mend forward=" if self._forward else "give forward=, a function (model, batch) -> output"
+        how = "fix forward=" if self._forward else "give forward=, a function (model, batch) -> output"
         raise ValueError(f"the model does not run on the first batch: {raised(errors[0])}; {how}.") from errors[0]

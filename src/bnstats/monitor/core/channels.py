@@ -19,7 +19,7 @@ LEVEL = 0.05
 """Largest weight of a batch in the variance by which everything is divided."""
 FAR = 25.0
 """Times its mean at which a squared difference is cut, so that a jump does not hide the next one."""
-SETTLED = 10
+WARMED_UP = 10
 """Differences of batch statistics after which their variance is trusted."""
 
 
@@ -85,11 +85,11 @@ def _advance_squares(state: State, layout: Layout, change: FloatArray, active: B
     units = layout.spread(state.factor + f)
     half = change**2 / units
     ratio = np.divide(half, state.square, out=np.zeros_like(half), where=state.square > 0)
-    settled = active & (state.seen >= SETTLED)
-    z = np.where(settled, np.sqrt(_mean_of_known(layout, ratio, state.square)), 0.0)
-    if settled.any():
+    warm = active & (state.seen >= WARMED_UP)
+    z = np.where(warm, np.sqrt(_mean_of_known(layout, ratio, state.square)), 0.0)
+    if warm.any():
         cut = np.where(state.square > 0, FAR * state.square, np.inf)
-        half = np.minimum(half, cut) if settled.all() else np.where(settled[layout.owner], np.minimum(half, cut), half)
+        half = np.minimum(half, cut) if warm.all() else np.where(warm[layout.owner], np.minimum(half, cut), half)
     second = (change - state.change) ** 2 / (3 * units)
     state.square += _rate(layout, active, state.seen) * (half - state.square)
     state.second += _rate(layout, active, state.seen - 1) * (np.minimum(second, FAR * state.square) - state.second)

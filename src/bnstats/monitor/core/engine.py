@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bnstats.monitor.core.channels import advance
-from bnstats.monitor.core.events import MOST_ROUNDED, Check, Event, Named
+from bnstats.monitor.core.events import MOST_ROUNDED, Check, Event, EventTracker
 from bnstats.monitor.core.jumps import Jump, Jumps
 from bnstats.monitor.core.measures import measures_of
 from bnstats.monitor.core.readings import Layout, Reading
@@ -55,7 +55,7 @@ class Engine:
         self.step, self.next_check = 0, 1
         self.events: list[Event] = []
         self.history: list[Checked] = []
-        self.named = Named()
+        self.tracker = EventTracker()
         self.learned: list[float] = []
         self.reading: Reading | None = None
         self.state: State
@@ -140,7 +140,7 @@ class Engine:
         self.next_check = (self.step // self.check_every + 1) * self.check_every
         check, state = self.check(), self.state
         self.coarse = check.measures.rounded > MOST_ROUNDED  # rounding makes steps that look like jumps
-        begun = self.named.judge(check, self.check_every)
+        begun = self.tracker.judge(check, self.check_every)
         if self.step > 1:
             self._remember(check)
             fresh = (state.first_reads == 0) & (state.block_reads > 0)
@@ -160,7 +160,7 @@ class Engine:
         """Return everything that has been learned, as numbers, text, lists and dictionaries."""
         plain: dict[str, Any] = {name: getattr(self, name) for name in ("step", "next_check", "learned", *_OPTIONS)}
         plain |= {"events": [list(event) for event in self.events], "history": [list(c) for c in self.history]}
-        plain |= {"held": self.named.held, "last": self.named.last, "checks": self.named.checks}
+        plain |= {"in_a_row": self.tracker.in_a_row, "last": self.tracker.last, "checks": self.tracker.checks}
         if self.reading is None:
             return plain
         r, s, j = self.reading, self.shadows, self.jumps
@@ -182,7 +182,9 @@ class Engine:
             setattr(self, name, getattr(self, name) or plain[name])
         self.events = [Event(*event) for event in plain["events"]]
         self.history = [Checked(c[0], tuple(c[1]), *c[2:]) for c in plain["history"]]
-        self.named = Named({k: dict(v) for k, v in plain["held"].items()}, dict(plain["last"]), int(plain["checks"]))
+        self.tracker = EventTracker(
+            {k: dict(v) for k, v in plain["in_a_row"].items()}, dict(plain["last"]), int(plain["checks"])
+        )
         if "layers" not in plain:
             self.reading = None
             return

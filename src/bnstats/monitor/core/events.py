@@ -30,7 +30,7 @@ UNMOVED = 20
 TWICE = 10
 """Steps in a row with more updates than batches after which statistics are updated twice."""
 MOST_ROUNDED = 0.5
-"""Share of rounded channels above which a layer's buffers are too coarse."""
+"""Proportion of rounded channels above which a layer's buffers are too coarse."""
 QUIET = 5
 """Checks after which an event that ended may begin anew."""
 
@@ -186,12 +186,12 @@ ALWAYS = ("not_finite", "frozen", "start_remains", "updated_twice", "dead_channe
 
 
 @dataclass
-class Named:
-    """Rules that have held, with the number of checks in a row and the last check.
+class EventTracker:
+    """Rules that held at the latest checks.
 
     Attributes
     ----------
-    held : dict
+    in_a_row : dict
         For each code, the checks in a row of each layer.
     last : dict
         For each event that was named, the last check at which it held.
@@ -199,7 +199,7 @@ class Named:
         Checks so far.
     """
 
-    held: dict[str, dict[str, int]] = field(default_factory=dict)
+    in_a_row: dict[str, dict[str, int]] = field(default_factory=dict)
     last: dict[str, int] = field(default_factory=dict)
     checks: int = 0
 
@@ -218,9 +218,9 @@ class Named:
 
     def _named(self, rule: Rule, check: Check, holds: BoolArray, every: int) -> Event | None:
         names = check.reading.layout.names
-        before = self.held.get(rule.code, {})
+        before = self.in_a_row.get(rule.code, {})
         counts = {names[i]: before.get(names[i], 0) + 1 for i in np.flatnonzero(holds)}
-        self.held[rule.code] = counts
+        self.in_a_row[rule.code] = counts
         ready = np.array([counts.get(name, 0) >= rule.checks for name in names])
         if not ready.any():
             return None

@@ -14,7 +14,7 @@ from bnstats.monitor.core.weights import noise_without_replacement
 DEAD = 16
 """Rounding errors up to which the variance of a batch may be 0."""
 PRECISE = 0.1
-"""Share of a running variance that its rounding may be, for a channel to be called dead."""
+"""Largest rounding of a running variance, as a proportion of it, for a channel to be called dead."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Measures:
     dead : array
         Channels without any variance.
     rounded : array
-        Share of channels in which the rounding of the buffers exceeds half the standard error of a batch.
+        Proportion of channels in which the rounding of the buffers exceeds half the standard error of a batch.
     known : array of bool
         True if the batches since the last read had an influence, and all numbers are finite.
     """
@@ -134,7 +134,7 @@ def _dead(state: State, reading: Reading) -> BoolArray:
 
 
 def _rounded(state: State, reading: Reading) -> FloatArray:
-    """Return the share of channels whose running mean is rounded by more than a quarter of a batch's standard error."""
+    """Return the proportion of channels that are rounded by more than a quarter of a batch's standard error."""
     coarse = _rounding(state, reading) > np.sqrt(state.square) / 4
     return np.asarray(reading.layout.sums(coarse.astype(np.float64))[0] / np.array(reading.layout.sizes))
 

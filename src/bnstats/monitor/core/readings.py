@@ -138,7 +138,7 @@ class Reader(ABC):
         return []
 
 
-class Layer(NamedTuple):
+class LayerReading(NamedTuple):
     """Running statistics of a layer of a framework that counts no updates, arrays of one number for each channel."""
 
     mean: NDArray[Any]
@@ -147,7 +147,7 @@ class Layer(NamedTuple):
     eps: float
 
 
-def reading_of_layers(layers: Mapping[str, Layer], learned: Sequence[NDArray[Any]], batches: int) -> Reading:
+def reading_of_layers(layers: Mapping[str, LayerReading], learned: Sequence[NDArray[Any]], batches: int) -> Reading:
     """Return the read of a model, given its learned scales and shifts; a layer that moves was updated by each batch."""
     if not layers:
         raise ValueError("the model has no batch-norm layer that keeps running statistics.")

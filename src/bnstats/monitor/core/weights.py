@@ -55,7 +55,7 @@ def read_weights(weight: FloatArray, before: FloatArray, new: FloatArray) -> tup
 
 
 def movement(weight: FloatArray, b: FloatArray, new: FloatArray) -> FloatArray:
-    """Return by what S - R is multiplied to tell the lag after a read: 1 after each update, less after several.
+    """Return the factor that turns S - R into the lag after a read: 1 after each update, less after several.
 
     Under a drift of d an update, R lags by d/a, and moves by d an update: by b (S - R) in a read. So the lag is
     b (S - R) / (u a) after u updates.
