@@ -401,42 +401,41 @@ class MedianMad(Normalizer):
     ),
     Addition(
         "A cause",
-        "mirrored",
+        "eps_too_small",
         "audit/core/causes/__init__.py",
-        '''from bnstats.audit.core.causes.cause import cause, recalibrated
-from bnstats.statistics.displacement import displacement
+        '''from bnstats.audit.core.causes.cause import cause
 
 
-@cause("averaged", remedy=recalibrated)
-def mirrored(case):
-    """Running means that fit with the opposite sign."""
-    made = case.made("population")[0]
-    off, turned = (
-        max(displacement(sign * s.mean, s.var, *made[name], 1e-5) for name, s in case.running.items())
-        for sign in (1, -1)
-    )
-    if not turned < off / 4:
+@cause(
+    "eps is smaller than in training",
+    "averaged population batch",
+    fix="Set the larger eps of the training framework.",
+    remedy=settings.of_other_eps,
+    tried=True,
+    sign=settings.later_layers_differ,
+)
+def eps_too_small(case):
+    """Return evidence that later layers fit with a larger eps."""
+    found = settings.best_eps(case)
+    if found is None or not found[0] > max(layer.eps for layer in case.layers):
         return None
-    return {"text": f"Running means are {off:.2g} sd off, and {turned:.2g} with the opposite sign.", "off": off}
+    return {"text": f"Later layers are {found[2]:.2g} standard deviations off with eps={found[0]:g}.", "eps": found[0]}
 
 
 ''',
-        wrong=("turned < off / 4", "turned > off / 4"),
+        wrong=("not found[0] > max", "found[0] > max"),
         before="ASKED = (",
-        entry="    mirrored,\n",
+        entry="    eps_too_small,\n",
         models=(
             (
                 "audit/test_core_causes.py",
                 "NAMED: dict[str, list[Callable[[], damage.Damaged]]] = {",
-                """    "mirrored": [
-        lambda: damage.Damaged(damage.changed(damage.sound(), lambda norm: setattr(norm, "mean", -norm.mean)))
-    ],
-""",
+                '    "eps_too_small": [damage.other_eps],\n',
             ),
             (
                 "audit/test_core_causes.py",
                 "NOT_NAMED: dict[str, Callable[[], damage.Damaged]] = {",
-                '    "mirrored": damage.stale,\n',
+                '    "eps_too_small": damage.stale,\n',
             ),
         ),
     ),
