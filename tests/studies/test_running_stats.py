@@ -213,7 +213,7 @@ def measured(name: str, batching: str) -> pd.DataFrame:
         convention=WAYS,
         steps=STEPS,
         precision=None,
-        max_replicates=8192,
+        max_replicates=4096,
         **BATCHINGS[batching],
     ).table
     return table[table["exact"].notna()]

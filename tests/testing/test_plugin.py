@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
+from contextvars import copy_context
 from importlib.metadata import entry_points
 from importlib.util import find_spec
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -42,11 +45,29 @@ def test_fails(rng):
 """
 
 
-def run(folder: Path, text: str, *options: str) -> str:
+def command(folder: Path, text: str, options: tuple[str, ...]) -> list[str]:
     (folder / "test_suite.py").write_text(text)
-    command = [sys.executable, "-m", "pytest", *PLUGIN, "-p", "no:cacheprovider", "-rA", *options]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    return [*PLUGIN, "-p", "no:cacheprovider", "-rA", *options]
+
+
+def run_apart(folder: Path, text: str, *options: str) -> str:
+    """Run a suite in a process of its own."""
+    line = [sys.executable, "-m", "pytest", *command(folder, text, options)]
+    done = subprocess.run(line, cwd=folder, capture_output=True, text=True, check=False)
     return done.stdout + done.stderr
+
+
+def run(folder: Path, text: str, *options: str) -> str:
+    """Run a suite in this process, which takes a tenth of the time; what waits for garbage at the end is left out."""
+    alone = ["--import-mode=importlib", "--capture=sys", "-p", "no:unraisableexception", "-p", "no:threadexception"]
+    line, out = [*alone, *command(folder, text, options), str(folder)], StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(out):
+        patch.chdir(folder)
+        for name in ("PYTEST_CURRENT_TEST", "PYTEST_VERSION"):  # the run within removes them
+            patch.setenv(name, "")
+        sys.modules.pop("test_suite", None)
+        copy_context().run(pytest.main, line)
+    return out.getvalue()
 
 
 def test_one_rate_is_split_over_the_tests_of_a_suite(tmp_path: Path) -> None:
@@ -65,7 +86,7 @@ def test_one_rate_is_split_over_the_tests_of_a_suite(tmp_path: Path) -> None:
 def test_it_is_off_unless_asked_for(tmp_path: Path) -> None:
     """A suite with a fixture and a mark of the same names runs as before."""
     plain = "import pytest\n@pytest.fixture\ndef rng():\n    return 3\ndef test_rng(rng):\n    assert rng == 3\n"
-    shown = run(tmp_path, plain)
+    shown = run_apart(tmp_path, plain)
     assert "1 passed" in shown
     assert "bnstats:" not in shown
     assert "fixture 'rng' not found" in run(tmp_path, "def test_rng(rng):\n    pass\n")
@@ -75,10 +96,10 @@ def test_it_is_off_unless_asked_for(tmp_path: Path) -> None:
 @pytest.mark.skipif(find_spec("xdist") is None, reason="needs pytest-xdist")
 def test_workers_share_seed_and_rate(tmp_path: Path) -> None:
     alone = run(tmp_path, SUITE, "--bnstats-seed", "7", "--bnstats-false-alarm", "0.01")
-    shared = run(tmp_path, SUITE, "--bnstats-seed", "7", "--bnstats-false-alarm", "0.01", "-n", "2")
+    shared = run_apart(tmp_path, SUITE, "--bnstats-seed", "7", "--bnstats-false-alarm", "0.01", "-n", "2")
     for pattern in (r"^rate \S+", r"^draw \S+"):
         assert sorted(re.findall(pattern, alone, re.M)) == sorted(re.findall(pattern, shared, re.M))
-    new = run(tmp_path, SUITE, "--bnstats", "-n", "2")
+    new = run_apart(tmp_path, SUITE, "--bnstats", "-n", "2")
     assert new.count("the suite has 0.001: state smaller rates") >= 3  # a sentence in workers, too
     assert len(set(re.findall(r"--bnstats-seed=(\d+)\.", new))) == 1
 
