@@ -55,14 +55,10 @@ class TorchReader(Reader):
         """Fetch all reads that are kept back."""
         if not self.kept:
             return []
-        values = torch.stack([row[0] for row in self.kept]).to("cpu", torch.float64).numpy()
-        counts = torch.stack([row[1] for row in self.kept]).to("cpu", torch.float64).numpy()
-        readings = [
-            self._reading(value, count, row[2], row[3], row[4])
-            for value, count, row in zip(values, counts, self.kept, strict=True)
-        ]
+        values, counts, *others = zip(*self.kept, strict=True)
         self.kept = []
-        return readings
+        fetched = (torch.stack(part).to("cpu", torch.float64).numpy() for part in (values, counts))
+        return [self._reading(*read) for read in zip(*fetched, *others, strict=True)]
 
     def _learned(self) -> float:
         """Return the sum of the learned scales and shifts, which changes when weights move; nan if none is learned."""
@@ -86,16 +82,15 @@ class TorchReader(Reader):
         if not found and not any(_is_lazy(module) for module in self.model.modules()):
             raise ValueError("the model has no batch-norm layer that keeps running statistics.")
         self.modules = list(found.values())
-        self.sizes = [_buffers(module)[0].numel() for module in self.modules]
-        self.layout = Layout(tuple(found), tuple(self.sizes))
+        self.layout = Layout(tuple(found), tuple(_buffers(module)[0].numel() for module in self.modules))
         self.eps = np.array([float(getattr(module, "eps", EPS)) for module in self.modules])
         stored = [_buffers(module)[0].dtype for module in self.modules]
         self.rounding = np.array([torch.finfo(kind).eps for kind in stored])
 
     def _changed(self) -> bool:
         """Return True if a layer has lost its statistics, or has others of another size."""
-        sizes = [0 if (mean := m._buffers.get("running_mean")) is None else mean.numel() for m in self.modules]
-        return sizes != self.sizes
+        means = [module._buffers.get("running_mean") for module in self.modules]
+        return tuple(0 if mean is None else mean.numel() for mean in means) != self.layout.sizes
 
     def _row(self) -> tuple[Tensor, Tensor]:
         """Return all running statistics in one tensor, and the counters of updates: -1 where there is none."""

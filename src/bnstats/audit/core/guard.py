@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from bnstats.audit.core.copier.containers import Contents
+from bnstats.audit.core.copier.contents import Contents
 from bnstats.audit.core.copier.copier import Copier
 from bnstats.audit.core.copier.references import Handler
 from bnstats.audit.core.random_state import random_state

@@ -24,6 +24,12 @@ READERS: dict[str, Callable[[Path], Contents]] = {
     **dict.fromkeys((".keras", ".h5"), keras_archive.read),
 }
 
+NEEDED = {
+    "torch": "a PyTorch checkpoint is read by PyTorch: pip install 'bnstats[torch]'.",
+    "h5py": "a file of Keras is read by h5py: pip install 'bnstats[keras]'.",
+}
+"""What to install where a library is missing."""
+
 
 @dataclass(frozen=True, eq=False)
 class FileAudit:
@@ -100,8 +106,8 @@ def audit_file(path: str | os.PathLike[str]) -> FileAudit:
         raise OSError(f"{path} is no file." if path.exists() else f"{path} does not exist.")
     try:
         contents = READERS[path.suffix](path)
-    except ModuleNotFoundError:
-        raise
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(NEEDED.get(str(error.name), str(error)), name=error.name) from error
     except Exception as error:  # libraries raise errors of many kinds for damaged files
         why = escaped(str(error)) if type(error) is ValueError else raised(error)
         raise ValueError(f"{path} is not read: {why[:300].rstrip('.')}.") from None

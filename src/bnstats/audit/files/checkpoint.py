@@ -19,12 +19,8 @@ def read(path: Path) -> Contents:
     ValueError
         If the file holds anything but weights, or if it is damaged.
     """
-    try:
-        import torch
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            "a PyTorch checkpoint is read by PyTorch: pip install 'bnstats[torch]'.", name="torch"
-        ) from error
+    import torch
+
     _check_size(path)
     try:
         held = torch.load(path, map_location="cpu", weights_only=True)

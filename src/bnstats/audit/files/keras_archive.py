@@ -24,12 +24,8 @@ def read(path: Path) -> Contents:
     ValueError
         If the file is damaged, or if it refers to other files.
     """
-    try:
-        import h5py
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            "a file of Keras is read by h5py: pip install 'bnstats[keras]'.", name="h5py"
-        ) from error
+    import h5py
+
     if path.suffix != ".keras":
         with path.open("rb") as file:
             return _contents(h5py, file, {})

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from bnstats.audit.core.copier.containers import Contents
+from bnstats.audit.core.copier.contents import Contents
 from bnstats.audit.core.copier.copier import Copier
 from bnstats.audit.core.copier.references import References
 from bnstats.audit.torch.tensors import handlers, place_of, version

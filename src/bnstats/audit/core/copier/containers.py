@@ -6,7 +6,7 @@ import copyreg
 import types
 import warnings
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from operator import is_
 from re import Pattern
 from typing import Any, NamedTuple
@@ -27,12 +27,15 @@ class Container(NamedTuple):
         Make the object hold these contents.
     copied : callable (contents, copier, path) -> contents
         Copy contents; by default those that do not change.
+    hashes : bool
+        True if putting contents hashes them.
     """
 
     look: Callable[[Any], Any]
     same: Callable[[Any, Any], bool]
     put: Callable[[Any, Any], None]
     copied: Callable[[Any, Any, str], Any] = lambda contents, *_: contents
+    hashes: bool = False
 
 
 ATOMS = frozenset(
@@ -72,6 +75,10 @@ def _items(contents: Any, copier: Any, path: str) -> dict[Any, Any]:
         key if type(key) in ATOMS else copier.complete(key, f"{path}.keys"): copier.twin(value, inner(path, key))
         for key, value in contents.items()
     }
+
+
+def _attributes(contents: dict[str, Any], copier: Any, path: str) -> dict[str, Any]:
+    return {name: copier.twin(value, attribute(path, name)) for name, value in contents.items()}
 
 
 def _elements(contents: Any, copier: Any, path: str) -> set[Any]:
@@ -170,8 +177,11 @@ def _same_state(x: Any, contents: Any) -> bool:
 
 
 _ALL = slice(None)
-DICT = Container(dict.copy, _same_items, _cleared(dict, dict.update), _items)
-ORDERED = Container(lambda x: dict(OrderedDict.items(x)), _same_items, _cleared(OrderedDict, _put_ordered), _items)
+DICT = Container(dict.copy, _same_items, _cleared(dict, dict.update), _items, hashes=True)
+ATTRIBUTES = DICT._replace(copied=_attributes, hashes=False)
+ORDERED = Container(
+    lambda x: dict(OrderedDict.items(x)), _same_items, _cleared(OrderedDict, _put_ordered), _items, hashes=True
+)
 LIST = Container(
     list.copy,
     lambda x, c: list.__len__(x) == len(c) and all(map(is_, list.__iter__(x), c)),
@@ -183,6 +193,7 @@ SET = Container(
     lambda x, c: set.__len__(x) == len(c) and {*map(id, x)} == {*map(id, c)},
     _cleared(set, set.update),
     _elements,
+    hashes=True,
 )
 DEQUE = Container(
     lambda x: list(deque.__iter__(x)),
@@ -210,48 +221,3 @@ STATE = Container(
     lambda x, contents: x.__setstate__(contents),
     lambda contents, copier, path: copier.complete(contents, path),
 )
-
-_LENGTH = {dict, OrderedDict, list, set, deque}
-
-
-class Contents:
-    """Contents of containers at one time; most of a model's are empty, and are compared by their lengths.
-
-    Parameters
-    ----------
-    kept : iterable of (kind, object, path)
-        Containers.
-    leaves : iterable of (array, copy, path)
-        Arrays and their values; those of frameworks are left out.
-    """
-
-    def __init__(self, kept: Iterable[tuple[Container, Any, str]], leaves: Iterable[tuple[Any, Any, str]] = ()) -> None:
-        self._arrays = [leaf for leaf in leaves if isinstance(leaf[0], np.ndarray)]
-        self._paths: list[str] = []
-        self._empty: list[tuple[int, Any]] = []
-        self._full: list[tuple[int, Container, Any, Any]] = []
-        for place, (kind, x, path) in enumerate(kept):
-            self._paths.append(path)
-            if type(x) in _LENGTH and not x:
-                self._empty.append((place, x))
-            else:
-                self._full.append((place, kind, x, kind.look(x)))
-        self._lengths = [x for _, x in self._empty]
-
-    def put_back(self) -> list[str]:
-        """Put the contents back, and return the paths of what had changed."""
-        moved = []
-        if any(map(len, self._lengths)):
-            moved = [place for place, x in self._empty if x]
-            for x in self._lengths:
-                x.clear()
-        for place, kind, x, held in self._full:
-            if not kind.same(x, held):
-                kind.put(x, held)
-                moved.append(place)
-        paths = [self._paths[place] for place in sorted(moved)]
-        for x, values, path in self._arrays:
-            if x.tobytes() != values.tobytes():
-                np.copyto(x, values)
-                paths.append(path)
-        return paths

@@ -145,8 +145,7 @@ class References:
     def holds(self, kind: Container, source: Any, new: Any, path: str, contents: Any = None) -> None:
         """Remember a container and its copy, and copy the contents later: hashed ones after all attributes."""
         contents = kind.look(source) if contents is None else contents
-        hashed = isinstance(contents, dict | set) and not all(type(key) in ATOMS for key in contents)
-        work = self._by_hash if hashed else self._pending
+        work = self._by_hash if kind.hashes and not ATOMS.issuperset(map(type, contents)) else self._pending
         work.append(lambda: kind.put(new, kind.copied(contents, self, path)))
         self.changeable.append(Changeable(kind, source, new, path))
 
@@ -163,7 +162,7 @@ class References:
         if held is not None and id(held) in self.made:  # another object has the same, or somebody refers to them
             object.__setattr__(new, "__dict__", self.made[id(held)])
         elif held is not None:
-            self.holds(containers.DICT, held, self.keep(held, containers.instance_dict(new)), path)
+            self.holds(containers.ATTRIBUTES, held, self.keep(held, containers.instance_dict(new)), path)
         if any(True for _ in containers.slots(type(x))):
             self.holds(containers.SLOTS, x, new, path)
 
