@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.testing import assert_allclose, assert_array_equal
 
-from bnstats.audit.core.array_model import as_numpy
 from bnstats.audit.core.kinds import population
 from bnstats.audit.core.protocol import Framework, Model, Statistics
 from bnstats.audit.core.random_state import random_state
+from bnstats.audit.core.trees import as_numpy
 from bnstats.statistics.running_conventions import CONVENTIONS
 
 CLOSE = {"rtol": 2e-5, "atol": 2e-5}

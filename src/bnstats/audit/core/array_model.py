@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import time
-import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -19,7 +18,7 @@ from bnstats._checks.values import shown
 from bnstats.audit.core.calling import Caller, in_evaluation
 from bnstats.audit.core.lockstep import Lockstep
 from bnstats.audit.core.protocol import Layer, Mode, Statistics
-from bnstats.audit.core.trees import mapped
+from bnstats.audit.core.trees import as_numpy, mapped, noise_seed
 from bnstats.statistics.moments import Moments
 from bnstats.statistics.running_conventions import CONVENTIONS
 
@@ -243,27 +242,6 @@ class ArrayModel(ABC):
 
         with self.restored(keep_statistics):
             return self.run(self.own(batch), mode == "train", handle)
-
-
-def as_numpy(leaf: Any) -> Any:
-    """Return a copy of an array of any framework as a NumPy array; other objects as they are."""
-    if hasattr(leaf, "detach"):  # a tensor of PyTorch, on any device
-        leaf = leaf.detach().cpu()
-        leaf = (leaf.float() if "bfloat16" in str(leaf.dtype) else leaf).numpy()
-    return np.array(leaf) if hasattr(leaf, "__array__") else leaf
-
-
-def noise_seed(batch: Any) -> int:
-    """Return a seed from the numbers of a batch."""
-    seen = [0]
-
-    def add(leaf: Any) -> Any:
-        if isinstance(leaf := as_numpy(leaf), np.ndarray) and not leaf.dtype.hasobject:
-            seen[0] = zlib.crc32(leaf.tobytes(), seen[0])
-        return leaf
-
-    mapped(batch, add)
-    return seen[0] & 0x7FFFFFFF
 
 
 def no_device(device: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import zlib
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from dataclasses import fields, is_dataclass
 from typing import Any
@@ -99,3 +100,24 @@ def chunks(batch: Any, parts: int) -> list[Any] | None:
     count = rows_of(batch)
     made = [sliced(batch, np.arange(k, count, parts)) for k in range(min(parts, count))]
     return None if any(part is None for part in made) else made
+
+
+def as_numpy(leaf: Any) -> Any:
+    """Return a copy of an array of any framework as a NumPy array; other objects as they are."""
+    if hasattr(leaf, "detach"):  # a tensor of PyTorch, on any device
+        leaf = leaf.detach().cpu()
+        leaf = (leaf.float() if "bfloat16" in str(leaf.dtype) else leaf).numpy()
+    return np.array(leaf) if hasattr(leaf, "__array__") else leaf
+
+
+def noise_seed(batch: Any) -> int:
+    """Return a seed from the numbers of a batch."""
+    seen = [0]
+
+    def add(leaf: Any) -> Any:
+        if isinstance(leaf := as_numpy(leaf), np.ndarray) and not leaf.dtype.hasobject:
+            seen[0] = zlib.crc32(leaf.tobytes(), seen[0])
+        return leaf
+
+    mapped(batch, add)
+    return seen[0] & 0x7FFFFFFF

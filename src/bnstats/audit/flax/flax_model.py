@@ -9,10 +9,10 @@ from typing import Any
 import jax
 import numpy as np
 
-from bnstats.audit.core.array_model import ArrayModel, as_numpy
+from bnstats.audit.core.array_model import ArrayModel
 from bnstats.audit.core.copier.references import Handler as CopyHandler
 from bnstats.audit.core.protocol import Statistics
-from bnstats.audit.core.trees import mapped
+from bnstats.audit.core.trees import as_numpy, mapped
 
 
 class FlaxModel(ArrayModel):

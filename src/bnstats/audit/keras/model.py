@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from bnstats.audit.core.array_model import ArrayModel, Handler, as_numpy
+from bnstats.audit.core.array_model import ArrayModel, Handler
 from bnstats.audit.core.calling import Caller, Forward, Given, Takes
 from bnstats.audit.core.copier.copier import Copier
 from bnstats.audit.core.copier.references import Handler as CopyHandler
 from bnstats.audit.core.protocol import Statistics
+from bnstats.audit.core.trees import as_numpy
 
 
 def copy_handlers(*, to_be_trained: bool = False) -> dict[type, CopyHandler]:

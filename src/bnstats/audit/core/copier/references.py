@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 
 from bnstats.audit.core.copier import containers
 from bnstats.audit.core.copier.blocks import Blocks
-from bnstats.audit.core.copier.containers import ATOMS, Container, Contents
+from bnstats.audit.core.copier.containers import ATOMS, Container
+from bnstats.audit.core.copier.contents import Contents
 
 Handler = Callable[[Any, "References", str], Any]
 """Returns the copy of an object; a registered handler may return NotImplemented, and the general rule is used."""
