@@ -17,6 +17,7 @@ import pytest
 from matplotlib.figure import Figure
 from scipy import stats
 
+import bnstats as bn
 from analyses import __main__ as everything
 from analyses import command_line, figure_files
 
@@ -56,6 +57,24 @@ def test_an_analysis_writes_figure_numbers_and_provenance(figures: Path, name: s
     assert record["cpu_seconds"] > 0
     assert re.fullmatch(r"[0-9a-f]{40}\+?", record["commit"])
     assert sorted(figures.glob(".*")) == []
+
+
+def test_all_that_the_full_convergence_measures_has_a_unit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The quick version measures what the figure shows: names of the others are those of populations and estimators."""
+
+    class Measured:
+        def __init__(self, populations: dict[str, object], estimators: tuple[str, ...], **_: object) -> None:
+            rows = [(p, e, 1.0, 0.1, 1.0) for p in populations for e in estimators]
+            self.table = pd.DataFrame(rows, columns=["population", "estimator", "value", "mcse", "exact"])
+
+        def rates(self) -> pd.DataFrame:
+            return self.table
+
+    monkeypatch.setattr(bn, "measure_convergence", Measured)
+    full = command_line.options().parse_args([], namespace=command_line.Options())
+    found = everything.MODULES["convergence"].simulate(full).query("kind == 'error'")
+    assert (found["unit"] > 0).all()
+    assert not found.duplicated(["panel", "population", "estimator"]).any()
 
 
 @pytest.mark.parametrize("name", WITH_THEORY)

@@ -340,7 +340,7 @@ SITE = ["a", "a", "a", "b7", "b7", "b7"]
             {"age": [1, 2, 4, 1, 2, 3], "sum": [1, 2, 4, 3, 4, 5]},
             "covariate sum of keep is a linear function of the batch and of other covariates",
         ),
-        ({"id": list("abcdef")}, "keep has 5 columns of numbers beside 2 batches, but x has 6 rows: give at least 8"),
+        ({"id": list("abcdee")}, "keep has 4 columns of numbers beside 2 batches, but x has 6 rows: give at least 7"),
         ({"age": [1, 2, np.nan, 4, 5, 6]}, "column 'age' of keep misses 1 of 6 values, or they are inf"),
         ({}, "keep has no columns: leave it out"),
         (pd.DataFrame(index=range(6)), "keep has no columns: leave it out"),
