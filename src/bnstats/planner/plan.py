@@ -95,7 +95,7 @@ class Plan:
     def batch_noise(self, size: int) -> float:
         """Return the squared displacement of the statistics of one batch with so many independent values."""
         kept = 1.0 if self.convention.ddof else 1 - 1 / size
-        errors = [theory.sampling(self.population, size, name).se for name in ("mean", "var_unbiased")]
+        errors = [theory.standard_error(self.population, size, name) for name in ("mean", "var_unbiased")]
         mean, var = errors[0] ** 2, (kept * errors[1]) ** 2
         return noise_of_batch(np.array([mean]), np.array([var]), np.array([self.population.var]))
 

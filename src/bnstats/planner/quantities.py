@@ -17,12 +17,12 @@ GROWTH = "growth of squared gradients per linear layer, wide limit"
 
 def mean_error(plan: Plan, size: int) -> float:
     """Return the standard error of a batch mean, in standard deviations of the values."""
-    return theory.sampling(plan.population, size, "mean").se / plan.population.std
+    return theory.standard_error(plan.population, size, "mean") / plan.population.std
 
 
 def variance_error(plan: Plan, size: int) -> float:
     """Return the relative standard error of an unbiased batch variance."""
-    return theory.sampling(plan.population, size, "var_unbiased").se / plan.population.var
+    return theory.standard_error(plan.population, size, "var_unbiased") / plan.population.var
 
 
 def _running_error(plan: Plan, size: int) -> float:

@@ -101,32 +101,43 @@ def sampling(population: Any, batch_size: int, estimator: str | Estimator, batch
     population, estimator = Population.of(population), estimator_of(estimator)
     batching.check(population, batch_size)
     batches = batches_of(population, batch_size, batching)
+    if _are_whole(batches, estimator):
+        bias, se = moments(batches, estimator)
+        return Sampling(bias, se, abs(bias))
+    known = None if estimator.theory is None else estimator.theory.law_of(batches)
+    median = _median_abs_error(known, estimator.population_value(batches.source)) if known else np.nan
+    return Sampling(*moments(batches, estimator, known), median)
+
+
+def moments(batches: Batches, estimator: Estimator, known: Any = None) -> tuple[float, float]:
+    """Return bias and standard error, as `sampling` does: without the median, which takes far longer."""
     source = batches.source
-    if batches.variance_of_mean == 0 and estimator.averages != 0:
-        return _of_whole(source, estimator)
-    bias = se = median = np.nan
+    if _are_whole(batches, estimator):  # their error is usually 0
+        assert source.values is not None
+        return float(estimator.of_whole(source, estimator(source.values))) - estimator.population_value(source), 0.0
+    bias = se = np.nan
     if estimator.theory is not None:
-        target = estimator.population_value(source)
-        known = estimator.theory.law_of(batches)
-        bias, se = estimator.theory.moments(batches, known)
-        bias += estimator.theory.limit(source) - target
-        median = _median_abs_error(known, target)
+        bias, se = estimator.theory.moments(batches, known or estimator.theory.law_of(batches))
+        bias += estimator.theory.limit(source) - estimator.population_value(source)
     if estimator.order is not None and source.tail_index <= 2 * estimator.order:
         se = np.inf
-    return Sampling(bias, se, median)
+    return bias, se
+
+
+def standard_error(population: Population, batch_size: int, estimator: str) -> float:
+    """Return the standard error of an estimator of independent values."""
+    return moments(batches_of(population, batch_size, IID()), estimator_of(estimator))[1]
+
+
+def _are_whole(batches: Batches, estimator: Estimator) -> bool:
+    """Whether each batch is the whole population, in another order."""
+    return batches.variance_of_mean == 0 and estimator.averages != 0
 
 
 def batches_of(population: Population, batch_size: int, batching: Batching) -> Batches:
     """Return the properties of a rule's batches on which the theory of an estimator depends."""
     variance_of_mean = batching.variance_of_mean(population, batch_size)
     return Batches(batching.source(population), int(batch_size), variance_of_mean, are_independent(batching))
-
-
-def _of_whole(source: Population, estimator: Estimator) -> Sampling:
-    """Return the error, usually 0, that all batches have if each batch is the whole population."""
-    assert source.values is not None
-    bias = float(estimator.of_whole(source, estimator(source.values))) - estimator.population_value(source)
-    return Sampling(bias, 0.0, abs(bias))
 
 
 @checked(population=population_of, batch_size=sample_size)
@@ -190,9 +201,7 @@ def law(population: Any, batch_size: int, estimator: str | Estimator) -> Any:
 
 
 def _median_abs_error(law: Any, target: float) -> float:
-    """Return the median distance from the target of a variable with this law; nan for an unknown law."""
-    if law is None:
-        return np.nan
+    """Return the median distance from the target of a variable with this law."""
 
     def excess(error: float) -> float:
         below, above = law.cdf([target - error, target + error])
