@@ -15,8 +15,8 @@ FREE = Costs(**dict.fromkeys((cost.name for cost in fields(Costs)), 0.0) | {"blo
 
 @pytest.mark.parametrize("workers", [1, 10, 100])
 def test_without_costs_the_draws_are_divided_among_the_workers(workers):
-    run = simulated_run(workers, 400_000, FREE)
-    assert run.ideal == pytest.approx(400_000 * 0.04 / workers)
+    run = simulated_run(workers, 100_000, FREE)
+    assert run.ideal == pytest.approx(100_000 * 0.04 / workers)
     assert run.seconds == pytest.approx(run.ideal, rel=0.01)
     assert run.seconds >= run.ideal * (1 - 1e-9)
     assert (run.scheduler, run.client) == (0, 0)
@@ -27,8 +27,8 @@ def test_a_slow_client_takes_as_long_as_it_merges():
     run = simulated_run(1000, 100_000, slow)
     assert run.seconds == pytest.approx(100_000 * 0.01, rel=0.02)
     assert run.client > 0.98
-    merged = simulated_run(1000, 1_000_000, replace(slow, chapter=0.01))
-    assert merged.seconds < 1_000_000 * 0.01 / 10
+    merged = simulated_run(1000, 250_000, replace(slow, chapter=0.01))
+    assert merged.seconds < 250_000 * 0.01 / 10
     assert simulated_run(20, 50_000, replace(slow, chapter=9.0)).seconds == pytest.approx(500, rel=0.02)  # short tasks
 
 
@@ -41,7 +41,7 @@ def test_a_slow_scheduler_takes_as_long_as_its_tasks():
 
 def test_workers_wait_until_the_scheduler_has_begun_with_each_of_them():
     """Half a second on average, where each begun task takes a millisecond; the run ends within a last task."""
-    run = simulated_run(1000, 1_000_000, replace(FREE, scheduler_begins=0.001))
+    run = simulated_run(1000, 250_000, replace(FREE, scheduler_begins=0.001))
     assert run.ideal + 0.5 <= run.seconds < run.ideal + 0.5 + BLOCKS_MERGED * FREE.block + 0.1
     one = simulated_run(1, 1000, replace(FREE, scheduler_begins=0.01))
     assert one.seconds == pytest.approx(one.ideal + 0.01, rel=0.01)
@@ -56,9 +56,9 @@ def test_tasks_that_are_sent_together_begin_together(monkeypatch):
 def test_few_tasks_have_one_block_as_long_as_its_time_is_not_known(monkeypatch):
     """A task of one block for each worker would take the scheduler a second to end, before any other begins."""
     costs = replace(FREE, scheduler_begins=0.001, scheduler_ends=0.001)
-    few = simulated_run(1000, 1_000_000, costs)
+    few = simulated_run(1000, 250_000, costs)
     monkeypatch.setattr(workers, "FIRST_TASKS", 1000)
-    assert simulated_run(1000, 1_000_000, costs).seconds > few.seconds + 0.9
+    assert simulated_run(1000, 250_000, costs).seconds > few.seconds + 0.9
 
 
 def test_a_worker_loses_what_each_of_its_tasks_takes():

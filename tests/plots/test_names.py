@@ -11,6 +11,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 from scipy import stats
@@ -91,7 +92,8 @@ def closed() -> Iterator[None]:
 
 def said(figure: Figure) -> str:
     """All texts of the figure as they are drawn, without spaces and line ends, which wrapping moves."""
-    figure.savefig(io.BytesIO(), format="png", dpi=40)
+    figure.set_dpi(40)
+    FigureCanvasAgg(figure).draw()
     found = []
     for text in figure.findobj(Text):
         plain, formula = text._preprocess_math(text.get_text())
