@@ -39,7 +39,7 @@ def simulate(options: Options) -> pd.DataFrame:
     The learning rate is that of the best accuracy of a few networks with another seed; all of these stand in the table,
     too, with `role` "chosen on".
     """
-    sizes, rates, steps = (QUICK, RATES_QUICK, 200) if options.quick else (SIZES, RATES, 2000)
+    sizes, rates, steps = (QUICK, RATES_QUICK, 50) if options.quick else (SIZES, RATES, 2000)
     frames = []
     for kind in LABELS:
         for n in sizes:

@@ -19,7 +19,7 @@ from bnstats.plots.colors import EVALUATION, NORMALIZERS, TRAINING
 from bnstats.plots.elements import in_percent
 from bnstats.plots.figure import theme
 
-SIZE, STEPS, STEPS_QUICK = 20, 2000, 200
+SIZE, STEPS, STEPS_QUICK = 20, 2000, 50
 RATES, RATES_QUICK = (0.0003, 0.001, 0.003, 0.01, 0.03, 0.1), (0.003, 0.03)
 NETWORKS = {"dataset": "digits", "batch_sizes": SIZE, "hidden": (32, 32), "sgd_momentum": 0.9}
 RULES = {

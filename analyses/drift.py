@@ -56,7 +56,7 @@ def simulate(options: Options) -> pd.DataFrame:
     corrections = tuple(c for c in SIMULATED if not (options.quick and c.name == "spline"))
     common = {"corrections": corrections, "batches": BATCHES, "ticks": TICKS}
     # As many replicates of all corrections: every margin is paired in full.
-    shown, others = ({"full": _replicates(count), "quick": _replicates(128)} for count in (192, 64))
+    shown, others = ({"full": _replicates(count), "quick": _replicates(16)} for count in (192, 64))
     used = {"effect": "random_walk", "smoothness": shares, "measures": "rmse", **common}
     steps = [
         measure_correction(
@@ -68,14 +68,14 @@ def simulate(options: Options) -> pd.DataFrame:
         effect=KINDS[1:], batch_sizes=sizes, measures="rmse", **common, **options.study("drift-kinds", **others)
     )
     used = {"effect": "random_walk", "batch_sizes": SHOWN_SIZE, "measures": ("accuracy", "training_accuracy")}
-    use = measure_correction(**used, **common, **options.study("drift-use", full=_replicates(160), quick=0.1))
+    use = measure_correction(**used, **common, **options.study("drift-use", full=_replicates(160), quick=_replicates(16)))
     standing = measure_correction(
         [c for c in corrections if c in STANDING],
         **used,
         refit=False,
         batches=BATCHES,
         ticks=TICKS,
-        **options.study("drift-standing", full={"precision": 0.0125, "max_replicates": 1024}, quick=0.1),
+        **options.study("drift-standing", full={"precision": 0.0125, "max_replicates": 1024}, quick=_replicates(16)),
     )
     maps = pd.concat([found.best_corrections() for found in steps])
     smooth = pd.concat([maps.query("smoothness == 1"), kinds.best_corrections()])

@@ -18,6 +18,7 @@ from typing import Any
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import pandas as pd
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from analyses.file_sets import place
@@ -184,8 +185,11 @@ def _drawn(plot: Callable[[pd.DataFrame], Figure], numbers: pd.DataFrame, quick:
 
 
 def _png(figure: Figure) -> bytes:
-    held = io.BytesIO()
-    figure.savefig(held, format="png", dpi=DPI, metadata={"Software": None})
+    """What `savefig` writes, which would draw twice."""
+    held, dpi = io.BytesIO(), figure.dpi
+    figure.set_dpi(DPI)
+    FigureCanvasAgg(figure).print_png(held, metadata={"Software": None})
+    figure.set_dpi(dpi)
     return held.getvalue()
 
 

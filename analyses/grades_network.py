@@ -45,9 +45,9 @@ def simulate(options: Options) -> pd.DataFrame:
     """
     real = bn.Population.of(course_grades()["grade"].to_numpy(), "real grades")
     sizes = (2, 3, 64) if options.quick else SIZES
-    few = options.study("grades_network", full=_networks(FEW, STEPS), quick=_networks(8, 1000))
-    many = options.study("grades_network-many", full=_networks(MANY, STEPS), quick=_networks(8, 1000))
-    fewer = options.study("grades_network-fewer", full=_networks(FEWER, STEPS), quick=_networks(8, 1000))
+    few = options.study("grades_network", full=_networks(FEW, STEPS), quick=_networks(4, 200))
+    many = options.study("grades_network-many", full=_networks(MANY, STEPS), quick=_networks(4, 200))
+    fewer = options.study("grades_network-fewer", full=_networks(FEWER, STEPS), quick=_networks(4, 200))
     frames = []
     for population, name in ((GRADES, NORMAL), (real, real.name)):
         data = letter_grades(population, name)

@@ -24,7 +24,7 @@ from bnstats.plots.figure import theme
 
 SIZES, FEW = (2, 4, 8, 16, 32, 64, 128), (2, 64, 128)
 ROWS, STEPS = 16_000, 500
-ROWS_QUICK, STEPS_QUICK = 4000, 100
+ROWS_QUICK, STEPS_QUICK = 1000, 20
 MARGIN, ASKED = 0.005, 64
 # Whose loss in small batches is sought.
 QUESTIONS = {"equal rows": "batch", "deep": "batch", "parts": "ghost", "equal steps": "batch", "control": "group"}

@@ -60,7 +60,7 @@ def simulate(options: Options) -> pd.DataFrame:
     )
     frames = []
     for number, (panel, count, given) in enumerate(runs):
-        settings = options.study(f"shift-{number}", full=_networks(count), quick=_networks(12))
+        settings = options.study(f"shift-{number}", full=_networks(count), quick=_networks(3))
         measured = bn.measure_mismatch("digits", batch_sizes=32, learning_rate=0.3, steps=500, **settings, **given)
         tables = [measured.table, measured.parts.rename(columns={"part": "statistics"})]
         frames += [t[t["metric"] == "accuracy"].assign(panel=panel) for t in tables]

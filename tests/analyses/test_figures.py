@@ -69,14 +69,13 @@ def drawn(name: str) -> Figure:
 @cache
 def narrow(name: str) -> Figure:
     figure: Figure = everything.FOUND[name].plot(numbers(name))
-    fit_titles(figure)
     stack(figure)
     fit_titles(figure)
     return figure
 
 
 def texts(figure: Figure) -> list[Text]:
-    figure.draw_without_rendering()
+    figure.get_layout_engine().execute(figure)
     return [text for text in figure.findobj(Text) if text.get_visible() and text.get_text().strip()]
 
 
@@ -125,9 +124,9 @@ def test_a_title_says_what_the_numbers_say(name: str) -> None:
     if "verdict" in table:
         other["verdict"] = np.roll(table["verdict"], 1)
         other = other.iloc[1:]
-    said, then = (everything.FOUND[name].plot(t).get_suptitle() for t in (table, other))
+    said, then = drawn(name).get_suptitle(), everything.FOUND[name].plot(other).get_suptitle()
     assert re.search(r"\d", said), "a title names its number"
-    assert said != then
+    assert said.split() != then.split()
 
 
 def lines(figure: Figure) -> dict[str, object]:
