@@ -68,7 +68,9 @@ def simulate(options: Options) -> pd.DataFrame:
         effect=KINDS[1:], batch_sizes=sizes, measures="rmse", **common, **options.study("drift-kinds", **others)
     )
     used = {"effect": "random_walk", "batch_sizes": SHOWN_SIZE, "measures": ("accuracy", "training_accuracy")}
-    use = measure_correction(**used, **common, **options.study("drift-use", full=_replicates(160), quick=_replicates(16)))
+    use = measure_correction(
+        **used, **common, **options.study("drift-use", full=_replicates(160), quick=_replicates(16))
+    )
     standing = measure_correction(
         [c for c in corrections if c in STANDING],
         **used,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -18,9 +19,10 @@ def test_the_template_runs_as_it_is(
     monkeypatch.chdir(tmp_path)
     assert main(["new", "study", "my_study"]) == 0
     assert "python my_study.py" in capsys.readouterr().out
-    done = subprocess.run([sys.executable, "my_study.py"], capture_output=True, text=True, check=True)
-    assert "Simulation: 18 numbers." in done.stdout
-    assert "covered" in done.stdout
+    runpy.run_path("my_study.py", run_name="__main__")
+    said = capsys.readouterr().out
+    assert "Simulation: 18 numbers." in said
+    assert "covered" in said
     table = pd.read_csv("my_study.csv")
     assert set(table["summary"]) == {"bias", "se", "coverage", "mean", "rejection_rate", "failure_rate"}
     assert Path("my_study.png").stat().st_size > 1000

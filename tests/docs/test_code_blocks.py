@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+import warnings
 from collections.abc import Iterator
 from fnmatch import fnmatch
 from functools import cache
@@ -72,6 +73,23 @@ def is_shown(block: Block, output: str) -> bool:
     return doctest.OutputChecker().check_output(later[0].text, output, doctest.ELLIPSIS)
 
 
+def output_of(code: str) -> str:
+    """Standard output of commands; those of bnstats run in this process, which has loaded the packages."""
+    said = ""
+    for line in code.replace("\\\n", " ").splitlines():
+        program, *arguments = shlex.split(line)
+        if program == "bnstats":
+            held = io.StringIO()
+            with contextlib.redirect_stdout(held):
+                assert main(arguments) == 0, line
+            said += held.getvalue()
+        else:
+            said += subprocess.run(
+                ["bash", "-euo", "pipefail", "-c", line], check=True, stdout=subprocess.PIPE, text=True
+            ).stdout
+    return said
+
+
 WITH_PYTHON = sorted({block.page for block in blocks() if block.kind in PYTHON})
 
 
@@ -118,10 +136,8 @@ def test_the_code_of_a_page_runs_from_its_first_line_to_its_last(
             if re.search(rf"^(import|from) {package}\b", code, re.MULTILINE) and find_spec(package) is None:
                 pytest.skip(f"needs {package}")
         if block.kind == "sh":
-            done = subprocess.run(
-                ["bash", "-euo", "pipefail", "-c", code], check=True, stdout=subprocess.PIPE, text=True
-            )
-            assert is_shown(block, done.stdout), (str(block), done.stdout)
+            said = output_of(code)
+            assert is_shown(block, said), (str(block), said)
         else:
             script = runs / f"block_{number}.py"
             script.write_text(code)
@@ -177,12 +193,19 @@ def commands() -> Iterator[tuple[str, str]]:
 
 @cache
 def help_of(*command: str) -> str:
-    """Return the help text of a command. The commands of bnstats run in this process, which has loaded the packages."""
-    if command[1:3] == ("-m", "bnstats"):
+    """Return the help text of a command. This project's own run in this process, which has loaded the packages."""
+    module = command[1] == "-m"
+    target, *arguments = command[2:] if module else command[1:]
+    if (ROOT / target).exists() or target == "bnstats":
         said = io.StringIO()
-        with contextlib.redirect_stdout(said), pytest.raises(SystemExit) as ended:
-            main([*command[3:], "--help"])
-        assert ended.value.code == 0, command
+        path, run = (target, runpy.run_module) if module else (str(ROOT / target), runpy.run_path)
+        with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(said), warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # that a module was imported before
+            patch.setattr(sys, "argv", [target, *arguments, "--help"])
+            patch.syspath_prepend(str((ROOT / target).parent))
+            with pytest.raises(SystemExit) as ended:
+                run(path, run_name="__main__")
+        assert not ended.value.code, command
         return said.getvalue()
     done = subprocess.run([*command, "--help"], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, (command, done.stderr)
