@@ -13,7 +13,6 @@ import shutil
 import subprocess
 import sys
 import tomllib
-import warnings
 from collections.abc import Iterator
 from fnmatch import fnmatch
 from functools import cache
@@ -36,6 +35,7 @@ PYTHON = ("python", "{code-cell}")
 FRAMEWORKS = ("torch", "lightning", "transformers", "keras", "flax")
 # As long as the pages say, some would run for hours.
 SHORTER = {
+    "docs/tutorials/researcher.md": {'"max_replicates": 4096': '"max_replicates": 256'},
     "docs/ledger.md": {"check_claims(": 'check_claims(["zero-at-3", "zero-at-8"], '},
     "docs/cluster.md": {
         "precision=0.001": "precision=0.1",
@@ -191,20 +191,24 @@ def commands() -> Iterator[tuple[str, str]]:
             yield page.name, " ".join(command.split())
 
 
+def own_program(target: str) -> Path | None:
+    """The file of a module or script of this project, None for another one."""
+    modules = [folder / target.replace(".", "/") for folder in (ROOT, ROOT / "src")]
+    files = [ROOT / target, *(file for path in modules for file in (path / "__main__.py", path.with_suffix(".py")))]
+    return next((file for file in files if file.is_file()), None)
+
+
 @cache
 def help_of(*command: str) -> str:
     """Return the help text of a command. This project's own run in this process, which has loaded the packages."""
-    module = command[1] == "-m"
-    target, *arguments = command[2:] if module else command[1:]
-    if (ROOT / target).exists() or target == "bnstats":
+    target, *arguments = [word for word in command[1:] if word != "-m"] or command
+    if path := own_program(target):
         said = io.StringIO()
-        path, run = (target, runpy.run_module) if module else (str(ROOT / target), runpy.run_path)
-        with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(said), warnings.catch_warnings():
-            warnings.simplefilter("ignore", RuntimeWarning)  # that a module was imported before
+        with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(said):
             patch.setattr(sys, "argv", [target, *arguments, "--help"])
-            patch.syspath_prepend(str((ROOT / target).parent))
+            patch.syspath_prepend(str(path.parent))
             with pytest.raises(SystemExit) as ended:
-                run(path, run_name="__main__")
+                runpy.run_path(str(path), run_name="__main__")
         assert not ended.value.code, command
         return said.getvalue()
     done = subprocess.run([*command, "--help"], cwd=ROOT, capture_output=True, text=True, check=False)
