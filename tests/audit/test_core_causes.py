@@ -71,7 +71,17 @@ def test_every_cause_is_tried_both_ways() -> None:
     assert set(NAMED) == set(NOT_NAMED) == set(CAUSES)
 
 
-@pytest.mark.parametrize(("cause", "make"), [(c, make) for c, makes in NAMED.items() for make in makes])
+SLOW = (damage.variance_convention, damage.grouped, damage.small_batches)
+
+
+@pytest.mark.parametrize(
+    ("cause", "make"),
+    [
+        pytest.param(cause, make, marks=pytest.mark.slow if make in SLOW else ())
+        for cause, makes in NAMED.items()
+        for make in makes
+    ],
+)
 def test_a_cause_is_named_where_it_acts(cause: str, make: Callable[[], damage.Damaged]) -> None:
     report = report_on(make)
     assert (report.verdict, report.cause) == ("off", cause)
@@ -85,7 +95,9 @@ def test_a_cause_is_named_where_it_acts(cause: str, make: Callable[[], damage.Da
         assert report.fix.text.startswith("bn.recalibrate(model, loader")
 
 
-@pytest.mark.parametrize("cause", list(NOT_NAMED))
+@pytest.mark.parametrize(
+    "cause", [pytest.param(c, marks=pytest.mark.slow if make in SLOW else ()) for c, make in NOT_NAMED.items()]
+)
 def test_a_fix_that_helps_without_the_evidence_names_no_cause(cause: str) -> None:
     report = report_on(NOT_NAMED[cause])
     assert report.verdict == "off"

@@ -50,6 +50,7 @@ def elsewhere(region: Region) -> Region:
     return Region.below(edge) if np.isfinite(region.low) else Region.above(edge)
 
 
+@pytest.mark.slow
 def test_true_claims_are_supported_and_deliberately_false_variants_refuted():
     """False alarm: 1e-3 for the whole ledger, in which a claim and its variant share blocks."""
     true = [CLAIMS[name] for name in QUICK]
@@ -78,6 +79,7 @@ def test_a_border_is_undecided_and_says_so():
     assert row["replicates_needed"] > row["replicates"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("interval_method", ["proportion", "bounded", "moment"])
 def test_verdicts_are_seldom_wrong_on_the_border(interval_method):
     """1000 ledgers of one claim at an error of 0.05 whose quantity is the border itself: any verdict is wrong.
@@ -167,6 +169,7 @@ def test_a_farther_quantity_would_have_been_found_out():
     assert verdict((row["low"], row["high"]), shifted) == "refuted"
 
 
+@pytest.mark.slow
 def test_results_do_not_depend_on_threads_or_on_who_shares_blocks():
     pair = ["correction-helps-nuisance", "distinct-batches"]
     one, two = check_claims(pair, executor=1).table, check_claims(pair, executor=2).table
@@ -193,6 +196,7 @@ def test_replicates_that_their_grounds_rule_out_are_refused():
         check_claims(claim(Region.above(0.5), Exact(), Enumerated(lambda: np.array([np.nan]))))
 
 
+@pytest.mark.slow
 def test_claims_are_made_without_the_package_that_holds_their_data():
     """In a process of its own, where scikit-learn cannot be imported: only what is judged needs data."""
     code = (

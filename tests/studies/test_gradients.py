@@ -243,14 +243,14 @@ def test_factors_tend_to_the_limit_as_layers_become_wide(case: str) -> None:
     inputs, n, r = LIMITS[case]
     data = bn.Gaussians(classes=2, inputs=inputs, separation=0.0, rows=1024)
     given = {"activations": "linear", "batch_sizes": n, "depths": 8, "precision": None}
-    found = [bn.measure_gradients(data, widths=w, max_replicates=512, **given) for w in (64, 128)]
+    found = [bn.measure_gradients(data, widths=w, max_replicates=256, **given) for w in (64, 128)]
     limits = {float(f.factors()["wide_limit"].item()) for f in found}
     assert limits == {linear_factor(n, EPS, r)}
     narrow, wide = (f.table.query("layer == 0 and measure == 'factor'").iloc[0] for f in found)
     value = 2 * wide["value"] - narrow["value"]
     mcse = math.hypot(2 * wide["mcse"], narrow["mcse"])
-    assert agrees(value, mcse, 512, (r - 1) / (r - 2), 0.005)
-    assert not agrees(value, mcse, 512, 1.0 if r == n - 1 else (n - 2) / (n - 3), 0.005)
+    assert agrees(value, mcse, 256, (r - 1) / (r - 2), 0.005)
+    assert not agrees(value, mcse, 256, 1.0 if r == n - 1 else (n - 2) / (n - 3), 0.005)
 
 
 def test_narrow_layers_are_below_the_limit_by_about_a_tenth_of_rows_to_units() -> None:
