@@ -315,6 +315,17 @@ def test_the_page_needs_no_other_file_and_is_not_overwritten(tmp_path):
     m.to_html(tmp_path / "monitor.html", overwrite=True)
 
 
+def test_a_name_cannot_write_to_the_page(tmp_path):
+    """Codes of terminals and markup in a layer's name are written out, in tables too."""
+    m, name = bn.BatchNormMonitor(), "norm\x1b[31m<b>"
+    for mean in (0.0, 0.1, 0.2, 0.1):
+        m.update({name: ([mean], [1.0])}, weight=0.1)
+    page = m.to_html(tmp_path / "monitor.html").read_text()
+    assert "\x1b" not in page
+    assert "<b>" not in page
+    assert page.count("norm\\x1b[31m&lt;b&gt;") > 1
+
+
 def test_the_weight_of_the_start_is_unknown_without_a_count():
     m = bn.BatchNormMonitor()
     for mean in (0.3, 0.2, 0.4):
