@@ -80,8 +80,9 @@ def plot(frame: pd.DataFrame) -> Figure:
         legend_below(figure, ax, columns=2)
         at = rows[rows["batch_size"] == NAMED].set_index("kind")["value"]
         figure.suptitle(
-            f"What protects batches of {NAMED} is the bound: {at['own']:.0f} % right with their own statistics, "
-            f"{at[PLAIN]:.0f} % with another batch's, {at[BOUNDED]:.0f} % with those once values are cut at √(n − 1)"
+            f"The bound protects batches of {NAMED}: accuracy is {at['own']:.0f} % with their own statistics, "
+            f"{at[PLAIN]:.0f} % with another batch's, {at[BOUNDED]:.0f} % with another batch's and values cut at "
+            "√(n − 1)"
         )
     return figure
 

@@ -128,8 +128,8 @@ def plot(frame: pd.DataFrame) -> Figure:
         ax.set(xlim=(0, 102), xlabel=f"test accuracy at the best learning rate (%), batches of {SIZE} digits")
         at = found.set_index(["way", "mark"])["value"]["One class per batch"]
         figure.suptitle(
-            f"With one class per batch, batch norm names at most {at['evaluation']:.0f} % of digits right in "
-            f"evaluation mode and {at['training']:.0f} % in training mode, layer norm {at['layer']:.0f} %"
+            f"With one class per batch, the accuracy of batch norm is at most {at['evaluation']:.0f} % in evaluation "
+            f"mode and {at['training']:.0f} % in training mode, that of layer norm {at['layer']:.0f} %"
         )
     return figure
 

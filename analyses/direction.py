@@ -74,7 +74,7 @@ def plot(frame: pd.DataFrame) -> Figure:
         shuffled, one = (cosine[repr(RULES[name])] for name in ("shuffled", "one class a batch"))
         figure.suptitle(
             f"After {SHOWN} steps the mean step of shuffled batches goes downhill (cosine {shuffled:.2f}), that of "
-            f"batches of one class uphill ({one:.2f}): because of their statistics, not of their rows"
+            f"batches of one class uphill ({one:.2f}), because of their statistics and not of their rows"
         )
     return figure
 

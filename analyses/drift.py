@@ -130,8 +130,8 @@ def plot(frame: pd.DataFrame) -> Figure:
         corrected = new.drop(index="none")
         figure.suptitle(
             f"Steps are best corrected by {best_correction(rows.loc[0.0])}, a smooth drift by "
-            f"{best_correction(rows.loc[1.0])}. On new batches, corrections that go on name "
-            f"{corrected['new'].min():.0f} to {corrected['new'].max():.0f} % of labels right, old fits "
+            f"{best_correction(rows.loc[1.0])}. On new batches, updated corrections give an accuracy of "
+            f"{corrected['new'].min():.0f} to {corrected['new'].max():.0f} %, fits that are not updated "
             f"{corrected['standing'].min():.0f} to {corrected['standing'].max():.0f} %"
         )
     return figure
@@ -156,8 +156,8 @@ def _draw_error(ax: Axes, rows: pd.DataFrame, colors: dict[str, Any]) -> None:
         series(ax, part, "smoothness", joined=joined, **style)
     ax.set_ylim(0.2, 1.3)
     log_errors(ax)
-    ax.set(xlabel="smoothness: 0 steps by batch, 1 random walk", ylabel="RMSE of corrected values (σ)")
-    ax.set_title(f"Where it was fitted, batches of {SHOWN_SIZE}")
+    ax.set(xlabel="smoothness (0: steps by batch, 1: random walk)", ylabel="RMSE of corrected values (σ)")
+    ax.set_title(f"On the rows of the fit, batches of {SHOWN_SIZE}")
 
 
 def _draw_new(ax: Axes, shown: pd.DataFrame, colors: dict[str, Any]) -> None:
@@ -165,8 +165,8 @@ def _draw_new(ax: Axes, shown: pd.DataFrame, colors: dict[str, Any]) -> None:
     place = -np.arange(len(shown))
     own = [colors[name] for name in shown.index]
     ax.hlines(place, shown["new"] - 2 * shown["mcse"], shown["new"] + 2 * shown["mcse"], color=own)
-    ax.scatter(shown["new"], place, color=own, zorder=3, label="goes on with new rows")
-    ax.scatter(shown["standing"], place, marker="x", color=own, zorder=3, label="old fit kept")
+    ax.scatter(shown["new"], place, color=own, zorder=3, label="updated with new rows")
+    ax.scatter(shown["standing"], place, marker="x", color=own, zorder=3, label="fit not updated")
     ax.set_yticks(place, [fill(correction_name(name), 21) for name in shown.index])
     ax.set(xlabel="accuracy (%)", xlim=(45, 100), title=f"On new batches of {SHOWN_SIZE} of a random walk")
     ax.set_ylim(-len(shown) + 0.5, 1.8)

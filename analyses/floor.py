@@ -59,8 +59,8 @@ def plot(frame: pd.DataFrame) -> Figure:
         ax.legend(loc="lower left")
         at = rows.set_index("batch_size").loc[NAMED]
         figure.suptitle(
-            f"A grade that its batch of {NAMED} has normalized leaves {at['exact']:.2f} of the letters' {alone:.2f} "
-            f"nats unknown; networks come as close as {at['value']:.2f}"
+            f"From a grade normalized in a batch of {NAMED}, the loss cannot fall below {at['exact']:.2f} nats; "
+            f"networks reach {at['value']:.2f}, and guessing by frequency {alone:.2f}"
         )
     return figure
 

@@ -38,7 +38,7 @@ NAMES = {NORMAL: "Normal grades N(72, 10)", "real grades": "856 real grades"}
 
 
 def simulate(options: Options) -> pd.DataFrame:
-    """Letters named right by networks at each batch size, and the ceiling for a grade normalized by such a batch.
+    """Accuracy of networks at each batch size, and the ceiling for a grade normalized by such a batch.
 
     Rows are fresh draws for every network, in training and in testing, as those of the ceiling are: the comparison is
     exact. The ceiling is that of a grade by itself: of normal grades, the rest of the batch adds nothing.
@@ -81,7 +81,7 @@ def _networks(count: int, steps: int) -> dict[str, Any]:
 
 
 def plot(frame: pd.DataFrame) -> Figure:
-    """Two panels: letters named right against batch size, for normal and for real grades."""
+    """Two panels: accuracy against batch size, for normal and for real grades."""
     percent = in_percent(frame)
     with theme():
         figure, axes = beside(2)
@@ -94,8 +94,8 @@ def plot(frame: pd.DataFrame) -> Figure:
         right = at.set_index("statistics")["value"]
         most = at.set_index("statistics")["exact"]["ceiling"]
         figure.suptitle(
-            f"A normalized grade of a batch of 3 allows {most:.0f} % of letters: in training mode a network names "
-            f"{right['batch']:.0f} %, in evaluation mode {right['running']:.0f} %"
+            f"From a grade normalized in a batch of 3, at most {most:.0f} % of letters can be predicted; a network "
+            f"reaches {right['batch']:.0f} % in training mode, {right['running']:.0f} % in evaluation mode"
         )
     return figure
 
@@ -110,7 +110,7 @@ def _draw_sizes(ax: Axes, rows: pd.DataFrame, guess: float) -> None:
             series(ax, part, "batch_size", color=STATISTICS[kind], marker=marker, label=label, joined=True)
     ax.axhline(guess, color=REFERENCE, linestyle=":", linewidth=1.2, label="always the same letter")
     log2_ticks(ax, sorted(rows["batch_size"].unique().astype(int)))
-    ax.set(ylim=(0, 102), xlabel="batch size", ylabel="letters named right (%)")
+    ax.set(ylim=(0, 102), xlabel="batch size", ylabel="accuracy (%)")
     ax.legend(loc="lower right")
 
 

@@ -111,7 +111,7 @@ def _learning(ax: Axes, learned: pd.DataFrame) -> None:
         label = f"batch norm, batches of {size:.0f}" if name == "batch" else NAMES[name]
         series(ax, part, "depth", color=color, marker=MARKERS[i], label=label, joined=True)
     log2_ticks(ax, learned["depth"].astype(int).tolist())
-    title = f"After {STEPS} steps: digits named right, in training mode"
+    title = f"Accuracy on digits in training mode, after {STEPS} steps"
     ax.set(ylim=(0, 102), ylabel="accuracy (%)", xlabel="hidden layers", title=title)
     ax.legend(loc="lower left")
 

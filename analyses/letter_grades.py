@@ -95,8 +95,8 @@ def plot(frame: pd.DataFrame) -> Figure:
         named = frame.query("panel == 'letters named' and population == 'course grades' and measure == 'accuracy'")
         right = ", ".join(f"{100 * value:.0f}" for value in named.set_index("batch_size")["value"][[2, 8, 512]])
         figure.suptitle(
-            f"Normalized by its own batch, a grade keeps its letter only if the batch is large: {right} % of letters "
-            "named right in batches of 2, 8 and 512"
+            f"A grade normalized by its own batch keeps its letter only if the batch is large: at best, {right} % of "
+            "letters are predicted in batches of 2, 8 and 512"
         )
     return figure
 
@@ -163,8 +163,8 @@ def _draw_named(ax: Axes, rows: pd.DataFrame, palette: list) -> None:
         label = f"always C: {guess:.0f} %"
         ax.axhline(guess, color=palette[2 * i + 2], linestyle=":", linewidth=1.2, label=label)
     log2_ticks(ax, SHOWN)
-    title = "Letters named right, at best"
-    ax.set(ylim=(0, 100), xlabel="batch size", ylabel="letters named right (%)", title=title)
+    title = "Best accuracy on letters"
+    ax.set(ylim=(0, 100), xlabel="batch size", ylabel="accuracy (%)", title=title)
     ax.legend(loc="lower right")
 
 

@@ -81,8 +81,8 @@ def plot(frame: pd.DataFrame) -> Figure:
         ahead = -at(parts, "batch size", "batch - running", depth=1, batch_size=SMALL)
         short = at(parts, "batch size", "precise - running", depth=DEEP, batch_size=SMALL)
         figure.suptitle(
-            f"In batches of {SMALL}, with one hidden layer evaluation mode is {_ahead(ahead)} of training mode; with "
-            f"{DEEP}, running statistics cost {short:.0f} points"
+            f"In batches of {SMALL}, evaluation mode is {_ahead(ahead)} of training mode with one hidden layer; with "
+            f"{DEEP} hidden layers, running statistics cost {short:.0f} points of accuracy"
         )
     return figure
 

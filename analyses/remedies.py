@@ -138,8 +138,8 @@ def plot(frame: pd.DataFrame) -> Figure:
         small = _draw_losses(axes[1], report)
         two = errors[errors["size"] == 2].set_index("normalizer")["value"]
         figure.suptitle(
-            f"Batches of 2: {two['batch']:.0f} % of digits wrong with batch norm, {two['group']:.0f} % with group "
-            f"norm. Below {small.size:.1f} rows batch norm loses half a point"
+            f"In batches of 2, the test error is {two['batch']:.0f} % with batch norm, {two['group']:.0f} % with group "
+            f"norm. Below {small.size:.1f} rows, batch norm loses half a point"
         )
     return figure
 

@@ -84,9 +84,9 @@ def plot(frame: pd.DataFrame) -> Figure:
             _floor(sets, STEPS, size**-0.5, f"σ/√{size}")
         sets.set(title="Training set, weights 1/t", ylabel="RMSE of running mean (σ)", xlabel="training steps")
         figure.suptitle(
-            f"Running statistics stay off: the variance by {100 * noise[0.1]:.0f} % with momentum 0.1 (0.01: "
-            f"{100 * noise[0.01]:.1f} %), by {100 * bias['haiku']:.0f} % if biased; the mean by σ/√M, "
-            "of a training set of M rows"
+            f"Running statistics never become exact: the variance stays off by {100 * noise[0.1]:.0f} % with momentum "
+            f"0.1 ({100 * noise[0.01]:.1f} % with 0.01), by {100 * bias['haiku']:.0f} % if biased; the mean by σ/√M, "
+            "in a training set of M rows"
         )
     return figure
 
