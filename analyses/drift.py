@@ -157,7 +157,7 @@ def _draw_error(ax: Axes, rows: pd.DataFrame, colors: dict[str, Any]) -> None:
     ax.set_ylim(0.2, 1.3)
     log_errors(ax)
     ax.set(xlabel="smoothness (0: steps by batch, 1: random walk)", ylabel="RMSE of corrected values (σ)")
-    ax.set_title(f"On the rows of the fit, batches of {SHOWN_SIZE}")
+    ax.set_title(f"On rows of the fit, batches of {SHOWN_SIZE}")
 
 
 def _draw_new(ax: Axes, shown: pd.DataFrame, colors: dict[str, Any]) -> None:
@@ -165,7 +165,7 @@ def _draw_new(ax: Axes, shown: pd.DataFrame, colors: dict[str, Any]) -> None:
     place = -np.arange(len(shown))
     own = [colors[name] for name in shown.index]
     ax.hlines(place, shown["new"] - 2 * shown["mcse"], shown["new"] + 2 * shown["mcse"], color=own)
-    ax.scatter(shown["new"], place, color=own, zorder=3, label="updated with new rows")
+    ax.scatter(shown["new"], place, color=own, zorder=3, label="updated fit")
     ax.scatter(shown["standing"], place, marker="x", color=own, zorder=3, label="fit not updated")
     ax.set_yticks(place, [fill(correction_name(name), 21) for name in shown.index])
     ax.set(xlabel="accuracy (%)", xlim=(45, 100), title=f"On new batches of {SHOWN_SIZE} of a random walk")
