@@ -31,14 +31,14 @@ QUOTES: Mapping[str, Sequence[Quote]] = {
     ),
     "docs/gallery/grades_network.md": (
         Quote(
-            "Grades are N(72, 10). With batches of 3, a network names {:.0f} % of the letters right in training mode; "
-            "no method can exceed {:.0f} % from one grade",
+            "Grades are N(72, 10). With batches of 3, a network predicts {:.0f} % of the letters in training mode; "
+            "no method can exceed {:.0f} % from one normalized grade",
             (
                 numbers.network_on_grades("batch"),
                 numbers.percent("grades_network", f"{numbers.AT_3} and statistics == 'ceiling'", "exact"),
             ),
         ),
-        Quote("the same network names {:.0f} %", (numbers.network_on_grades("running"),)),
+        Quote("the same network predicts {:.0f} %", (numbers.network_on_grades("running"),)),
     ),
     "docs/gallery/memory.md": (
         Quote("In the batch (60, 60, 60) each 0 is a D"),
@@ -47,7 +47,7 @@ QUOTES: Mapping[str, Sequence[Quote]] = {
             "Ordinary batches move that probability by {:.1f} points",
             (*(numbers.left_of_contradiction(k) for k in (0, 10, 100)), numbers.moved_by_ordinary_batches),
         ),
-        Quote("gives a 0 the D"),
+        Quote("probability of a D at 0 is about that among grades"),
         Quote("for 4000 steps of plain gradient descent with a rate of 0.1"),
         Quote("more parameters act at 0"),
         Quote("grades that become 0"),
@@ -55,10 +55,11 @@ QUOTES: Mapping[str, Sequence[Quote]] = {
     ),
     "docs/gallery/direction.md": (
         Quote(
-            "after 60 steps the cosine of the mean step and the descent is {:.2f} in batches of 20, with five classes "
-            "a batch {:.2f}, with two {:.2f}. With one class a batch the mean step goes uphill ({:.2f}), whatever the "
-            "batch size: {:.2f} at 8 rows, {:.2f} at 64. The same rows of one class step downhill ({:.2f}) when "
-            "the statistics of all rows normalize them as constants, and along the descent ({:.2f})",
+            "after 60 steps, the cosine of the mean step and the steepest descent is {:.2f} in batches of 20. With "
+            "five classes a batch it is {:.2f}, with two {:.2f}. With one class a batch the mean step goes uphill "
+            "({:.2f}), whatever the batch size: {:.2f} at 8 rows, {:.2f} at 64. The same rows of one class step "
+            "downhill ({:.2f}) when the statistics of all rows normalize them as constants, and along the descent "
+            "({:.2f})",
             (
                 numbers.cosine("rules", "Shuffled()"),
                 numbers.cosine("rules", "ClassBalanced(classes=5, rows_per_class=4)"),
@@ -72,17 +73,15 @@ QUOTES: Mapping[str, Sequence[Quote]] = {
         ),
         Quote("two hidden layers of 32 units"),
         Quote("shuffled batches of 20"),
-        Quote(
-            "in 16 networks that were trained with rate 0.02 and momentum 0.9, from initial weights N(0, 2 / inputs)"
-        ),
+        Quote("16 networks were trained at a rate of 0.02 with momentum 0.9, from initial weights N(0, 2 / inputs)"),
     ),
     "docs/gallery/covariates.md": (
         Quote(
-            "With 36 % of the label's variance between batches, centering takes {:.2f} of a difference of 1",
+            "With 36 % of the label's variance between batches, centering removes {:.2f} of a difference of 1",
             (lambda: -numbers.difference_changed("center", 0.36)(),),
         ),
         Quote(
-            "as they do here: {:.2f} at 36 %, {:.2f} at 64 %",
+            "a part of the batch effects to the difference: {:.2f} at 36 %, {:.2f} at 64 %",
             tuple(numbers.difference_changed("shrink, label kept", between) for between in (0.36, 0.64)),
         ),
         Quote("batches of 32 rows"),
@@ -91,9 +90,9 @@ QUOTES: Mapping[str, Sequence[Quote]] = {
     ),
     "docs/gallery/floor.md": (
         Quote(
-            "its batch of 3 has normalized leaves {:.2f} of the letters' {:.2f} nats unknown, in batches of 8 {:.2f}, "
-            "in batches of 64 {:.2f}",
-            tuple(numbers.loss_on_grades(n, "exact") for n in (3, 0, 8, 64)),
+            "costs a mean loss of {:.2f} nats. From a grade normalized in a batch of 3, no classifier can have a "
+            "mean loss below {:.2f} nats; in batches of 8 the limit is {:.2f}, in batches of 64 {:.2f}",
+            tuple(numbers.loss_on_grades(n, "exact") for n in (0, 3, 8, 64)),
         ),
         Quote(
             "Networks come close: {:.2f}, {:.2f} and {:.2f} nats in training mode",
@@ -101,21 +100,21 @@ QUOTES: Mapping[str, Sequence[Quote]] = {
         ),
         Quote("N(72, 10), letters cut at 60, 70, 80 and 90"),
         Quote("of 32 networks"),
-        Quote("one hidden layer of 32 units, after 4000 steps with a rate of 0.1"),
+        Quote("one hidden layer of 32 units and were trained for 4000 steps at a rate of 0.1"),
     ),
     "docs/gallery/bound.md": (
         Quote(
-            "In batches of 3, networks name {:.0f} % of test digits right with their own statistics in training, "
-            "{:.0f} % with another batch's, and {:.0f} % with another batch's once values are cut",
+            "In batches of 3, test accuracy is {:.0f} % with own statistics in training, {:.0f} % with another "
+            "batch's, and {:.0f} % with another batch's and values cut",
             tuple(numbers.right_with_other_statistics(kind) for kind in ("own", "plain", "bounded")),
         ),
-        Quote("do worse still: {:.0f} %", (numbers.right_with_other_statistics("noisy"),)),
+        Quote("noise of the same size, accuracy is {:.0f} %", (numbers.right_with_other_statistics("noisy"),)),
         Quote("From 16 rows on"),
         Quote("two hidden layers of 32 units and 2000 steps"),
         Quote("accuracy of 16 networks"),
     ),
     "docs/gallery/letter_grades.md": (
-        Quote("in batches of 3 a 0 is anything from F to B, in batches of 512 a C"),
+        Quote("in batches of 3, a 0 stands for a letter from F to B; in batches of 512, it stands for a C"),
         Quote(
             "{:.0f} % of letters can be named right in batches of 2 (always guessing C: {:.0f} %), about {:.0f} % in "
             "batches of 64",
@@ -128,26 +127,27 @@ QUOTES: Mapping[str, Sequence[Quote]] = {
     ),
     "docs/gallery/convergence.md": (
         Quote(
-            "a batch of 64 normal values is still {:.0f} % off, a sparse pixel {:.0f} %",
+            "a batch of 64 normal values is still {:.0f} % off, and that of a sparse pixel {:.0f} %",
             (numbers.error_of_variance("normal"), numbers.error_of_variance("pixel 7,1")),
         ),
     ),
     "docs/gallery/interval_coverage.md": (
         Quote(
-            "of 95 % intervals from batches of 4, {:.0f} % hold the mean of exponential values and {:.0f} % that of "
-            "Pareto values",
+            "From batches of 4, {:.0f} % of the intervals hold the mean of exponential values and {:.0f} % hold that "
+            "of Pareto values",
             tuple(numbers.means_covered(population) for population in ("exponential", "pareto")),
         ),
+        Quote("95 % intervals hold the mean 95 times in 100"),
     ),
     "docs/gallery/gradients.md": (
         Quote(
-            "with ReLU {:.1f}-fold in batches of 4, {:.1f}-fold in batches of 64",
+            "with ReLU it grows {:.1f}-fold in batches of 4 and {:.1f}-fold in batches of 64",
             tuple(numbers.gradient_factor(n) for n in (4, 64)),
         ),
-        Quote("without an activation by about (n − 2)/(n − 3). In batches of 2 next to nothing passes"),
+        Quote("without an activation, by about (n − 2)/(n − 3). In batches of 2, next to no gradient passes"),
     ),
     "docs/gallery/running_stats.md": (
-        Quote("an exponential average with momentum 0.1 stays as noisy as 19 batches are"),
+        Quote("an exponential average with momentum 0.1 stays as noisy as the mean of 19 batches"),
         Quote(
             "A momentum of 0.01 is three times as exact, but needs {:.0f} steps to forget its start",
             (numbers.steps_to_forget,),
@@ -155,20 +155,20 @@ QUOTES: Mapping[str, Sequence[Quote]] = {
     ),
     "docs/gallery/mismatch.md": (
         Quote(
-            "one hidden layer, batches of 4: {:.0f} % right in training mode, {:.0f} % in evaluation mode",
+            "one hidden layer and batches of 4, accuracy is {:.0f} % in training mode and {:.0f} % in evaluation mode",
             (numbers.right_after_training(1, "batch"), numbers.right_after_training(1, "running")),
         ),
         Quote("running statistics cost more than {:.0f} points", (numbers.more_than(10, numbers.SHORT),)),
         Quote("too large by n/(n − 1) in every layer"),
         Quote(
-            "a momentum of 0.01 lags: more than {:.0f} points behind at step 30",
+            "with a momentum of 0.01, running statistics lag, and accuracy is more than {:.0f} points lower at step 30",
             (numbers.more_than(10, numbers.BEHIND),),
         ),
     ),
     "docs/gallery/breaking.md": (
         Quote(
-            "with one class per batch, batch norm gets about {:.0f} % right in evaluation mode and about {:.0f} % in "
-            "training mode, each at its best learning rate; layer norm more than {:.0f} %",
+            "with one class per batch, the accuracy of batch norm is about {:.0f} % in evaluation mode and about "
+            "{:.0f} % in training mode, each at its best learning rate. Layer norm reaches more than {:.0f} %",
             (
                 numbers.rounded_to(5, numbers.right_at_best_rate("One class per batch", "batch")),
                 numbers.rounded_to(5, numbers.right_at_best_rate("One class per batch", "batch", "batch")),
@@ -176,7 +176,7 @@ QUOTES: Mapping[str, Sequence[Quote]] = {
             ),
         ),
         Quote(
-            "with rows sorted by class about {:.0f} %, layer norm more than {:.0f} %",
+            "with rows sorted by class, batch norm reaches about {:.0f} %, and layer norm more than {:.0f} %",
             (
                 numbers.rounded_to(10, numbers.right_at_best_rate("Rows sorted by class", "batch")),
                 numbers.more_than(10, numbers.right_at_best_rate("Rows sorted by class", "layer")),
@@ -185,7 +185,7 @@ QUOTES: Mapping[str, Sequence[Quote]] = {
     ),
     "docs/gallery/remedies.md": (
         Quote(
-            "batches of 2: {:.0f} % wrong with batch norm, {:.0f} % with group norm",
+            "in batches of 2, the test error is {:.0f} % with batch norm and {:.0f} % with group norm",
             (numbers.wrong_in_batches_of_2("batch"), numbers.wrong_in_batches_of_2("group")),
         ),
         Quote(
@@ -196,6 +196,7 @@ QUOTES: Mapping[str, Sequence[Quote]] = {
                 *map(numbers.twice_as_many, ("value", "mcse")),
             ),
         ),
+        Quote("batches above 64 bring nothing"),
     ),
     "docs/gallery/published_signs.md": (
         Quote(
@@ -213,8 +214,8 @@ QUOTES: Mapping[str, Sequence[Quote]] = {
             (numbers.more_than(10, numbers.changed_by_test_batches("contrast", "batch")),),
         ),
         Quote(
-            "a changed class mix costs about {:.0f} points, with 16 pseudo-rows of training mixed in about {:.0f}, "
-            "with 64 about {:.0f}",
+            "a changed mix of classes costs about {:.0f} points. If the training statistics are mixed in, as 16 rows "
+            "or as 64, it costs about {:.0f} or about {:.0f}",
             tuple(
                 numbers.rounded_to(5, numbers.points_lost("class mix", kind))
                 for kind in ("batch", "mixed 16", "mixed 64")
@@ -224,16 +225,17 @@ QUOTES: Mapping[str, Sequence[Quote]] = {
     ),
     "docs/gallery/batch_effects.md": (
         Quote(
-            "batches of 32 that differ by one standard deviation: centering makes accuracy on new batches more than "
-            "{:.0f} points better where the difference is nuisance, about {:.0f} points worse where it is signal",
+            "batches of 32 that differ by one standard deviation, centering raises accuracy on new batches by more "
+            "than {:.0f} points where the difference is nuisance, and lowers it by about {:.0f} points where it is "
+            "signal",
             (
                 numbers.more_than(10, numbers.gain_by_centering("nuisance")),
                 numbers.rounded_to(5, lambda: -float(numbers.gain_by_centering("signal")())),
             ),
         ),
         Quote(
-            "raises the error of one test by another, by {:.0f} % over 7 years and by {:.0f} % in 240 districts; over "
-            "the years it lowers that of pass rates by poverty, by {:.0f} %",
+            "raises the error of predicting one test from another by {:.0f} % over 7 years and by {:.0f} % in 240 "
+            "districts. Over the years, it lowers the error of predicting pass rates from poverty by {:.0f} %",
             (
                 numbers.changed_by_centering("grade 7 by grade 4, 7 years"),
                 numbers.changed_by_centering("math by reading 2001, 240 districts"),
@@ -243,8 +245,8 @@ QUOTES: Mapping[str, Sequence[Quote]] = {
     ),
     "docs/gallery/drift.md": (
         Quote(
-            "a fit left standing fails (spline: less than {:.0f} % of labels right; about {:.0f} % if it goes on with "
-            "their rows)",
+            "a fit that is not updated fails: with a spline, accuracy is less than {:.0f} %, and about {:.0f} % if "
+            "the fit is updated",
             (
                 numbers.at_most(10, numbers.new_batches("standing")),
                 numbers.rounded_to(5, numbers.new_batches("accuracy")),
@@ -255,7 +257,7 @@ QUOTES: Mapping[str, Sequence[Quote]] = {
         Quote("the cause is named in {:.0f} broken ones", (numbers.causes_named,)),
         Quote(
             "from {:.2f} to {:.2f} nats where one layer's statistics are not loaded, from {:.2f} to {:.2f} after too "
-            "few updates, from {:.2f} to {:.2f} where weights were averaged",
+            "few updates, and from {:.2f} to {:.2f} where weights were averaged",
             tuple(
                 numbers.audited(model, statistics)
                 for model in (
@@ -288,7 +290,7 @@ SETTINGS = tuple(
         "in batches of 64 that hardly ever happens",
         "replicates are 0 or 1",
         "0.3 seconds",
-        "chapters of 32 blocks",
+        "32 consecutive blocks",
         "15 digits",
         "an interval of 95 %",
         "one-sided 95 % interval",
@@ -306,7 +308,7 @@ SETTINGS = tuple(
         "Keras keeps 0.99 of its running statistics at each step",
         "A momentum of 0.9 is a weight of 1 - 0.9",
         "with batches of four\nat a momentum of 0.9, both stay high",
-        "Every 25 steps the monitor's largest displacement",
+        "recorded every 25 steps: the largest",
         "Bars are\n95 % intervals over networks",
     )
 )

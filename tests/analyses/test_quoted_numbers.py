@@ -23,7 +23,7 @@ def test_a_number_that_was_changed_and_one_that_was_added_are_found(
     page = tmp_path / "docs" / "gallery" / "remedies.md"
     text = page.read_text()
     monkeypatch.setattr(quoted_numbers, "ROOT", tmp_path)
-    page.write_text(text.replace("10 % wrong with batch norm", "12 % wrong with batch norm") + "\nAnd 17 more.\n")
+    page.write_text(text.replace("10 % with batch norm", "12 % with batch norm") + "\nAnd 17 more.\n")
     assert len(quoted_numbers.problems()) == 2
     with pytest.raises(SystemExit, match="And 17 more"):
         quoted_numbers.main(["--write"])

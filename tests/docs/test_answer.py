@@ -71,7 +71,7 @@ QUESTIONS = {
     "whether a larger batch of one class helps": r"a larger batch does not help",
     "why not another batch's statistics": r"because only a value that its own batch normalizes is bounded",
     "why a D at 0 does not undo a B": r"does not undo a \"B\" at 0, because the loss counts both",
-    "what is left of a grade in batches of 3": r"In batches of 3 a network names \d+ % of the letters",
+    "what is left of a grade in batches of 3": r"In batches of 3, a network predicts \d+ % of the letters",
     "why evaluation mode is better there": r"Running statistics give each value one meaning again",
     "when running statistics are off": r"They are off after too few updates",
     "what to do first with a model": r"With your own model, first run",
