@@ -190,7 +190,7 @@ class TorchModel:
             try:
                 yield
             finally:
-                self.working.put_back(compare=seen is not None and seen.memory)
+                self.working.put_back(compare=None if seen is None else seen.memory)
 
     def _seen(
         self, batch: Any, mode: Mode, given: Mapping[str, Statistics] | None = None

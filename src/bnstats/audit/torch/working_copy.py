@@ -69,6 +69,7 @@ class WorkingCopy:
         self.running: dict[int, Tensor] = {}
         self._contents: dict[bool, Contents] = {}
         self._training: bool | None = None
+        self._unwatched = False
 
     # ---- tensors
 
@@ -116,15 +117,16 @@ class WorkingCopy:
             self._contents[training] = self._copier.contents()
         self._training = training
 
-    def put_back(self, *, compare: bool = False) -> None:
+    def put_back(self, *, compare: bool | None) -> None:
         """Put back everything that a pass has moved, but for accepted running statistics.
 
-        Writing to a tensor's memory is not counted: it is seen by comparing values, as where a training pass has asked
-        for memory. Passes in evaluation mode hardly ever write, and are compared together by `look`.
+        Writing to a tensor's memory is not counted: it is seen by comparing values, as where a pass has asked for
+        memory. It is not known of passes that were not watched (None): `look` compares them together.
         """
         if self._training is not None and self._contents[self._training].put_back():
             self.apart |= not self._training
-        compare |= bool(self.written)
+        self._unwatched |= compare is None
+        compare = bool(compare or self.written)
         if [*map(version, self._sources)] != self._source_versions:
             self._keep_sources()
         if [*map(place_of, self.tensors)] != self._places:
@@ -144,7 +146,8 @@ class WorkingCopy:
 
     def look(self) -> None:
         """See if evaluation has written to weights uncounted; from then on, values are compared after each pass."""
-        if not self.written and not self._training:
+        if self._unwatched and not self.written:
+            self._unwatched = False
             for i in range(len(self.tensors)):
                 self._restore(i)
 
