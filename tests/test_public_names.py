@@ -122,3 +122,10 @@ def test_batching_has_each_rule_of_the_registries():
     for name, kind in (BATCHING_CLASSES | ROW_BATCHING_CLASSES).items():
         assert getattr(bn.batching, name) is kind
         assert (name in bn.batching.__all__) == (name not in FLAT)
+
+
+def test_each_class_has_a_name_of_its_own():
+    files = Path(bn.__file__).parent.rglob("*.py")
+    names = [name for path in files for name in re.findall(r"^class (\w+)", path.read_text(encoding="utf-8"), re.M)]
+    assert len(names) > 200
+    assert sorted({name for name in names if names.count(name) > 1}) == []

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy_model import Dense, Net, NumpyFramework, batches, network, rows, trained
 
-from bnstats.audit.core.audit import Options, run
+from bnstats.audit.core.audit import AuditOptions, run
 from bnstats.audit.core.result import Audit
 
 FRAMEWORK = NumpyFramework()
@@ -27,7 +27,7 @@ class Damaged:
 
     def audited(self) -> Audit:
         loader = batches(30, 32, 5) if self.loader is None else self.loader
-        return run(FRAMEWORK, self.net, loader, Options(**self.options))
+        return run(FRAMEWORK, self.net, loader, AuditOptions(**self.options))
 
 
 @cache

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from bnstats.audit.core.protocol import Layer, Statistics
+from bnstats.audit.core.protocol import BatchNormLayer, ChannelStatistics
 from bnstats.statistics.moments import Moments
 from bnstats.statistics.running_conventions import CONVENTIONS
 
@@ -202,9 +202,9 @@ class NumpyModel:
         return self._net(x, mode)
 
     @property
-    def layers(self) -> Sequence[Layer]:
+    def layers(self) -> Sequence[BatchNormLayer]:
         return [
-            Layer(n.name, len(n.mean), n.eps, n.weight, updates, not n.always, self._calls[n.name])
+            BatchNormLayer(n.name, len(n.mean), n.eps, n.weight, updates, not n.always, self._calls[n.name])
             for n in self._net.norms
             for updates in (n.updates if self._net.counts else None,)
             if n.name in self._calls
@@ -218,10 +218,12 @@ class NumpyModel:
     def written(self) -> Sequence[str]:
         return []
 
-    def get(self) -> dict[str, Statistics]:
-        return {n.name: Statistics(n.mean.copy(), n.var.copy()) for n in self._net.norms if n.name in self._calls}
+    def get(self) -> dict[str, ChannelStatistics]:
+        return {
+            n.name: ChannelStatistics(n.mean.copy(), n.var.copy()) for n in self._net.norms if n.name in self._calls
+        }
 
-    def set(self, statistics: Mapping[str, Statistics]) -> None:
+    def set(self, statistics: Mapping[str, ChannelStatistics]) -> None:
         for n in self._net.norms:
             if n.name in statistics:
                 n.mean, n.var = (np.array(s) for s in statistics[n.name])
@@ -239,7 +241,7 @@ class NumpyModel:
         self._pass(batch, mode)
         return {name: tuple(seen) for name, seen in self._net.seen.items()}
 
-    def lockstep(self, batches: Sequence[Any]) -> dict[str, Statistics] | None:
+    def lockstep(self, batches: Sequence[Any]) -> dict[str, ChannelStatistics] | None:
         return None
 
     def to_numpy(self, tree: Any) -> Any:
@@ -272,7 +274,7 @@ class NumpyFramework:
     def copied(self, model: Any) -> Any:
         return copy.deepcopy(model)
 
-    def write(self, model: Any, statistics: Mapping[str, Statistics]) -> Any:
+    def write(self, model: Any, statistics: Mapping[str, ChannelStatistics]) -> Any:
         for n in model.norms:
             if n.name in statistics:
                 n.mean, n.var = (np.array(s) for s in statistics[n.name])

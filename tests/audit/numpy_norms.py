@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from bnstats.audit.core.protocol import Statistics
+from bnstats.audit.core.protocol import ChannelStatistics
 
 
 class NumPyNorms:
     """Batch norm with given statistics, or those of the batch; remembers the rows that each layer has seen."""
 
-    def __init__(self, statistics: dict[str, Statistics] | None) -> None:
+    def __init__(self, statistics: dict[str, ChannelStatistics] | None) -> None:
         self.statistics = statistics
         self.inputs: dict[str, list[Any]] = {}
 

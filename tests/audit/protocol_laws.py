@@ -14,7 +14,7 @@ import numpy as np
 from numpy.testing import assert_allclose, assert_array_equal
 
 from bnstats.audit.core.kinds import population
-from bnstats.audit.core.protocol import Framework, Model, Statistics
+from bnstats.audit.core.protocol import ChannelStatistics, Framework, Model
 from bnstats.audit.core.random_state import random_state
 from bnstats.audit.core.trees import as_numpy
 from bnstats.statistics.running_conventions import CONVENTIONS
@@ -51,7 +51,7 @@ class Subject:
     batches: list[Any]
     evaluate: Callable[[Any], Any]
     state: Callable[[], dict[str, Any]]
-    reference: Callable[[Any, dict[str, Statistics] | None], tuple[Any, dict[str, Sequence[Any]]]]
+    reference: Callable[[Any, dict[str, ChannelStatistics] | None], tuple[Any, dict[str, Sequence[Any]]]]
     noisy: bool
     weights: dict[str, float]
 
@@ -59,16 +59,16 @@ class Subject:
         return self.framework.isolate(self.model, self.batches[0])
 
 
-def other(statistics: dict[str, Statistics]) -> dict[str, Statistics]:
+def other(statistics: dict[str, ChannelStatistics]) -> dict[str, ChannelStatistics]:
     """Other statistics of the same shapes."""
     rng = np.random.default_rng(1)
     return {
-        name: Statistics(rng.normal(size=s.mean.shape), rng.uniform(0.5, 2, s.var.shape))
+        name: ChannelStatistics(rng.normal(size=s.mean.shape), rng.uniform(0.5, 2, s.var.shape))
         for name, s in statistics.items()
     }
 
 
-def assert_same(one: dict[str, Statistics], two: dict[str, Statistics], **tolerance: float) -> None:
+def assert_same(one: dict[str, ChannelStatistics], two: dict[str, ChannelStatistics], **tolerance: float) -> None:
     assert one.keys() == two.keys()
     for name in one:
         assert_allclose(one[name].mean, two[name].mean, err_msg=name, **(tolerance or {"rtol": 0, "atol": 0}))
@@ -126,7 +126,7 @@ def running_statistics_move_by_their_weight(subject: Subject) -> None:
     model, batch, after = subject.isolated(), subject.batches[0], []
     start = model.get()
     for value in (0.0, 1.0):
-        model.set({n: Statistics(0 * s.mean + value, 0 * s.var + value) for n, s in start.items()})
+        model.set({n: ChannelStatistics(0 * s.mean + value, 0 * s.var + value) for n, s in start.items()})
         with random_state([], 0):
             model.train_pass(batch)
         after.append(model.get())

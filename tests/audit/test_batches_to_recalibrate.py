@@ -17,8 +17,8 @@ import pytest
 from numpy_model import NumpyModel, batches, trained
 
 from bnstats.audit.core import kinds, recalibration
-from bnstats.audit.core.reading import Reader
-from bnstats.audit.core.recalibration import Amount, Precision, held, made_from_finite, population
+from bnstats.audit.core.reading import LoaderReader
+from bnstats.audit.core.recalibration import Precision, ReadingLimits, made_from_finite, population, read_batches
 from bnstats.statistics.displacement import displacement
 
 EPS = 1e-5
@@ -34,8 +34,8 @@ def copy_of(net: Any) -> NumpyModel:
     return NumpyModel(net, batches(1, 8, 0)[0])
 
 
-def reader(loader: Any, most: int = 1000) -> Reader:
-    return Reader("loader", loader, most)
+def reader(loader: Any, most: int = 1000) -> LoaderReader:
+    return LoaderReader("loader", loader, most)
 
 
 @pytest.mark.parametrize("draw", [batches, alike])
@@ -48,7 +48,7 @@ def test_the_tolerated_displacement_is_reached(draw: Any) -> None:
     truth = population(model, [large])
     squares, counts = [], []
     for seed in range(40):
-        read = held(reader(draw(600, 8, 100 + seed)), model, Amount(tolerance=tolerance))
+        read = read_batches(reader(draw(600, 8, 100 + seed)), model, ReadingLimits(tolerance=tolerance))
         made = population(model, read)
         counts.append(len(read))
         squares.append([displacement(*made[name], *truth[name], EPS) ** 2 for name in truth])
@@ -60,9 +60,9 @@ def test_the_tolerated_displacement_is_reached(draw: Any) -> None:
 
 def test_rows_and_batches_end_the_reading_and_a_loader_need_not_end() -> None:
     model, endless = copy_of(trained(20)), cycle(batches(3, 8, 1))
-    assert len(held(reader(endless, 50), model, Amount())) == 50
-    assert len(held(reader(endless), model, Amount(rows=20))) == 3
-    assert len(held(reader(endless), model, Amount(batches=4, rows=1000))) == 4
+    assert len(read_batches(reader(endless, 50), model, ReadingLimits())) == 50
+    assert len(read_batches(reader(endless), model, ReadingLimits(rows=20))) == 3
+    assert len(read_batches(reader(endless), model, ReadingLimits(batches=4, rows=1000))) == 4
 
 
 def test_a_loader_that_ends_too_early_for_the_tolerance_warns() -> None:
@@ -70,9 +70,9 @@ def test_a_loader_that_ends_too_early_for_the_tolerance_warns() -> None:
     with pytest.warns(
         UserWarning, match=r"the loader's 12 batches leave a displacement of about 0\.1.*tolerance is 0\.01"
     ):
-        assert len(held(reader(batches(12, 8, 1)), model, Amount(tolerance=0.01))) == 12
+        assert len(read_batches(reader(batches(12, 8, 1)), model, ReadingLimits(tolerance=0.01))) == 12
     with pytest.warns(UserWarning, match="the loader's 3 batches"):
-        held(reader(batches(3, 8, 1)), model, Amount(tolerance=5.0))
+        read_batches(reader(batches(3, 8, 1)), model, ReadingLimits(tolerance=5.0))
 
 
 def test_of_more_batches_than_memory_holds_every_so_manieth_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,7 +80,7 @@ def test_of_more_batches_than_memory_holds_every_so_manieth_is_held(monkeypatch:
     size = recalibration._bytes(given[0])
     assert size == 8 * 8 * 8 + 8 * 8
     monkeypatch.setattr(recalibration, "LARGEST", 30 * size)
-    kept = held(reader(given), model, Amount())
+    kept = read_batches(reader(given), model, ReadingLimits())
     places = [next(k for k, batch in enumerate(given) if batch is one) for one in kept]
     assert places == list(range(0, 100, 4))
 

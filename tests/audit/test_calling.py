@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bnstats.audit.core.calling import Caller, Takes, inputs_of
+from bnstats.audit.core.calling import Caller, CallInputs, inputs_of
 
 Triple = namedtuple("Triple", ["edges", "x", "y"])
 BY_NAME = {"x": "X", "edges": "E", "y": "Y"}
@@ -86,7 +86,7 @@ CASES: list[tuple[Any, Any, tuple[Any, ...], dict[str, Any]]] = [
 @pytest.mark.parametrize("k", range(len(CASES)))
 def test_what_a_signature_takes_of_a_batch(k: int) -> None:
     call, batch, placed, named = CASES[k]
-    assert inputs_of(batch, Takes.of(call)) == (placed, named)
+    assert inputs_of(batch, CallInputs.of(call)) == (placed, named)
 
 
 @dataclass

@@ -75,5 +75,5 @@ def test_gains_are_of_rows_that_both_score() -> None:
 def test_halves_score_every_batch_on_statistics_of_others() -> None:
     for number in (2, 3, 10):
         folds = halves(number)
-        assert sorted(k for fold in folds for k in fold.held) == list(range(number))
-        assert all(not set(fold.fit) & set(fold.held) for fold in folds)
+        assert sorted(k for fold in folds for k in fold.scored) == list(range(number))
+        assert all(not set(fold.fit) & set(fold.scored) for fold in folds)

@@ -10,7 +10,7 @@ from numpy_model import batches
 from scipy.special import log_softmax
 
 from bnstats.audit.core import kinds
-from bnstats.audit.core.audit import Options, case_of
+from bnstats.audit.core.audit import AuditOptions, context_of
 from bnstats.audit.core.judging.limit import limit_gains
 
 LOADERS, BOUND = 100, 4.9  # two-sided false alarms of 1e-6, by the normal law of a mean of 100 loaders
@@ -42,7 +42,7 @@ def test_the_limit_is_what_statistics_of_many_rows_gain() -> None:
     limits, plain, variances = [], [], []
     for seed in range(LOADERS):
         loader = batches(6, 32, 1000 + seed)
-        case, _ = case_of(damage.FRAMEWORK.isolate(net, loader[0]), loader, None, None, Options())
+        case, _ = context_of(damage.FRAMEWORK.isolate(net, loader[0]), loader, None, None, AuditOptions())
         found = limit_gains(case)
         assert found is not None
         limits.append(found["population"].value)

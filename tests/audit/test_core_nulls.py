@@ -14,10 +14,10 @@ import pytest
 from numpy_model import NumpyModel, batches
 
 from bnstats.audit.core import kinds
-from bnstats.audit.core.audit import Options, case_of
+from bnstats.audit.core.audit import AuditOptions, context_of
 from bnstats.audit.core.history.nulls import compare, draw, exponential_weights, pooled_values, stored_values
 from bnstats.audit.core.history.origin import population_tests
-from bnstats.audit.core.protocol import Statistics
+from bnstats.audit.core.protocol import ChannelStatistics
 from bnstats.statistics.moments import Moments
 
 SEEDS, CHANNELS, ROWS, BATCHES = 200, 6, 16, 25
@@ -29,12 +29,12 @@ def drawn(rng: np.random.Generator, count: int) -> list[Moments]:
     return [Moments.of(rng.exponential(size=(ROWS, CHANNELS)) @ MIX + 3, axis=0) for _ in range(count)]
 
 
-def smoothed(seen: list[Moments], weight: float) -> Statistics:
+def smoothed(seen: list[Moments], weight: float) -> ChannelStatistics:
     """Return statistics that are updated batch by batch, as a training loop does."""
     mean, var = np.zeros(CHANNELS), np.ones(CHANNELS)
     for m in seen:
         mean, var = mean + weight * (m.mean - mean), var + weight * (m.var(ddof=1) - var)
-    return Statistics(mean, var)
+    return ChannelStatistics(mean, var)
 
 
 def running(rng: np.random.Generator, *, weight: float = 0.1, declared: float = 0.1, steps: int = 60) -> float:
@@ -47,16 +47,16 @@ def running(rng: np.random.Generator, *, weight: float = 0.1, declared: float = 
 
 def averaged(rng: np.random.Generator) -> float:
     seen = drawn(rng, BATCHES)
-    made = Statistics(np.mean([m.mean for m in seen], axis=0), np.mean([m.var(ddof=1) for m in seen], axis=0))
+    made = ChannelStatistics(np.mean([m.mean for m in seen], axis=0), np.mean([m.var(ddof=1) for m in seen], axis=0))
     return against(stored_values(drawn(rng, BATCHES), 1), made)
 
 
 def pooled(rng: np.random.Generator) -> float:
     rows = rng.exponential(size=(BATCHES * ROWS, CHANNELS)) @ MIX + 3
-    return against(pooled_values(drawn(rng, BATCHES)), Statistics(rows.mean(axis=0), rows.var(axis=0)))
+    return against(pooled_values(drawn(rng, BATCHES)), ChannelStatistics(rows.mean(axis=0), rows.var(axis=0)))
 
 
-def against(values: np.ndarray, made: Statistics) -> float:
+def against(values: np.ndarray, made: ChannelStatistics) -> float:
     equal = np.full(BATCHES, 1 / BATCHES)
     return compare(values, made, equal, np.zeros(2 * CHANNELS), eps=1e-5, seed=0).p
 
@@ -88,7 +88,7 @@ def test_statistics_of_moved_inputs_are_rejected_by_each_origin() -> None:
 def test_an_average_of_one_batch_is_never_ruled_out_by_few_batches() -> None:
     rng = np.random.default_rng(2)
     seen = drawn(rng, BATCHES)
-    far = Statistics(seen[0].mean + 50, seen[0].var())
+    far = ChannelStatistics(seen[0].mean + 50, seen[0].var())
     assert compare(stored_values(seen, 1), far, np.ones(1), np.zeros(12), eps=1e-5, seed=0).p >= 1 / (BATCHES + 1)
 
 
@@ -112,7 +112,7 @@ def test_weights_of_averages() -> None:
 
 def test_too_few_batches_and_infinite_ones_give_no_p_value() -> None:
     seen = drawn(np.random.default_rng(4), 4)
-    made = Statistics(seen[0].mean, seen[0].var())
+    made = ChannelStatistics(seen[0].mean, seen[0].var())
     assert np.isnan(compare(stored_values(seen, 1), made, np.ones(1), np.zeros(12), eps=1e-5, seed=0).p)
 
 
@@ -122,7 +122,7 @@ def of_population(seed: int, factor: float = 1.0) -> float:
     loader, others = batches(12, 16, 1000 + seed), batches(12, 16, 2000 + seed)
     damage.FRAMEWORK.write(net, kinds.population(NumpyModel(net, others[0]), others))
     net.norms[1].var *= factor
-    case, _ = case_of(NumpyModel(net, loader[0]), loader, None, None, Options())
+    case, _ = context_of(NumpyModel(net, loader[0]), loader, None, None, AuditOptions())
     return population_tests(case)["norm1"].p
 
 

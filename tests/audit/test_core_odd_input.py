@@ -11,7 +11,7 @@ import numpy_damage as damage
 import pytest
 from numpy_model import batches
 
-from bnstats.audit.core.audit import Options, run
+from bnstats.audit.core.audit import AuditOptions, run
 from bnstats.audit.core.result import Audit
 
 Loader = list[Any]
@@ -20,7 +20,7 @@ Loader = list[Any]
 def audit(net: Any, loader: Any, **options: Any) -> Audit:
     """Audit a network, write its report, and see that the loader's data stay as they are."""
     kept = copy.deepcopy(loader) if isinstance(loader, list) else None
-    report = run(damage.FRAMEWORK, net, loader, Options(**options))
+    report = run(damage.FRAMEWORK, net, loader, AuditOptions(**options))
     assert report.reason
     assert report.summary()
     assert report.to_dict()["verdict"] == report.verdict

@@ -16,11 +16,11 @@ from numpy.testing import assert_allclose
 from numpy_norms import NumPyNorms, rows
 from protocol_laws import LAWS, Subject
 
-from bnstats.audit.core.audit import Options, run
+from bnstats.audit.core.audit import AuditOptions, run
 from bnstats.audit.core.kinds import population
-from bnstats.audit.core.protocol import Statistics
+from bnstats.audit.core.protocol import ChannelStatistics
 from bnstats.audit.core.recalibrate import recalibrated
-from bnstats.audit.core.recalibration import Amount
+from bnstats.audit.core.recalibration import ReadingLimits
 from bnstats.audit.flax import FRAMEWORK
 from bnstats.audit.frameworks import framework_of
 
@@ -83,7 +83,7 @@ def norm(norms: NumPyNorms, name: str, layer: Any, x: Any, **options: Any) -> An
 def of_nnx(model: Any, batches: list[Any], reference: Any, weights: dict[str, float], noisy: bool) -> Subject:
     nnx.update(model, moved(nnx.state(model)))
 
-    def in_numpy(x: Any, statistics: dict[str, Statistics] | None) -> Any:
+    def in_numpy(x: Any, statistics: dict[str, ChannelStatistics] | None) -> Any:
         norms = NumPyNorms(statistics)
         return reference(norms, array(x)), norms.inputs
 
@@ -93,7 +93,7 @@ def of_nnx(model: Any, batches: list[Any], reference: Any, weights: dict[str, fl
 
     def evaluate(x: Any) -> Any:
         layers = {".".join(map(str, p)): m for p, m in nnx.iter_modules(model) if isinstance(m, nnx.BatchNorm)}
-        return in_numpy(x, {n: Statistics(array(m.mean[...]), array(m.var[...])) for n, m in layers.items()})[0]
+        return in_numpy(x, {n: ChannelStatistics(array(m.mean[...]), array(m.var[...])) for n, m in layers.items()})[0]
 
     return Subject(FRAMEWORK, model, batches, evaluate, state, in_numpy, noisy, weights)
 
@@ -134,14 +134,14 @@ def old() -> Subject:
     module, variables = pair()
     parameters, held = variables["params"], variables["batch_stats"]
 
-    def in_numpy(x: Any, statistics: dict[str, Statistics] | None) -> Any:
+    def in_numpy(x: Any, statistics: dict[str, ChannelStatistics] | None) -> Any:
         norms, one, two = NumPyNorms(statistics), parameters["BatchNorm_0"], parameters["last"]
         h = array(x) @ array(parameters["Dense_0"]["kernel"]) + array(parameters["Dense_0"]["bias"])
         h = np.maximum(norms("BatchNorm_0", h, array(one["scale"]), array(one["bias"]), 1e-5), 0)
         return norms("last", h, array(two["scale"]), 0, 1e-5), norms.inputs
 
     def evaluate(x: Any) -> Any:
-        return in_numpy(x, {name: Statistics(array(s["mean"]), array(s["var"])) for name, s in held.items()})[0]
+        return in_numpy(x, {name: ChannelStatistics(array(s["mean"]), array(s["var"])) for name, s in held.items()})[0]
 
     def state() -> dict[str, Any]:
         return {str(k): np.asarray(v) for k, v in enumerate(jax.tree.leaves(variables))}
@@ -181,7 +181,7 @@ def test_all_that_users_hold_of_a_linen_model_is_understood() -> None:
     for held in ((module, variables), module.bind(variables), State(module.apply, **variables)):
         assert framework_of(held) is FRAMEWORK
         assert_allclose(FRAMEWORK.isolate(held, batch).eval_pass(batch), wanted, rtol=1e-6)
-        given = {"last": Statistics(np.full(4, 3.0), np.full(4, 5.0))}
+        given = {"last": ChannelStatistics(np.full(4, 3.0), np.full(4, 5.0))}
         written = FRAMEWORK.write(FRAMEWORK.copied(held), given)
         assert type(written) is type(held)
         assert_allclose(FRAMEWORK.isolate(written, batch).get()["last"].mean, 3.0)
@@ -296,11 +296,11 @@ def test_every_pass_begins_with_the_same_numbers() -> None:
     copy = FRAMEWORK.isolate(Drifting(), batch)
     first = np.asarray(copy.eval_pass(batch))
     assert_allclose(first, 16 * batch[0], rtol=1e-4)
-    copy.set({"norm": Statistics(np.zeros(3), np.ones(3))})
+    copy.set({"norm": ChannelStatistics(np.zeros(3), np.ones(3))})
     before = copy.get()["norm"].mean
     copy.train_pass(batch)
     assert np.abs(copy.get()["norm"].mean - before).min() > 0, "running statistics are kept"
-    copy.set({"norm": Statistics(np.zeros(3), np.ones(3))})
+    copy.set({"norm": ChannelStatistics(np.zeros(3), np.ones(3))})
     assert_allclose(np.asarray(copy.eval_pass(batch)), first)
 
 
@@ -330,7 +330,7 @@ def test_batches_do_not_mix_in_attributes(only_first: bool) -> None:
 def test_a_recalibrated_copy_has_memory_of_its_own() -> None:
     """Compiled training may give the memory of arrays to new ones."""
     held = pair()
-    made = recalibrated(FRAMEWORK, held, rows(16, 16), "population", None, Amount(), False, Options())
+    made = recalibrated(FRAMEWORK, held, rows(16, 16), "population", None, ReadingLimits(), False, AuditOptions())
     give = jax.jit(lambda tree: jax.tree.map(lambda x: x + 1, tree), donate_argnums=0)
     give(made[1])
     assert FRAMEWORK.isolate(held, rows(4)[0]).layers
@@ -342,5 +342,5 @@ def test_an_audit_names_what_is_wrong() -> None:
     model = nnx.clone(held)
     for layer in (*model.norms, model.unused):
         layer.mean[...], layer.var[...] = 0 * layer.mean[...], 0 * layer.var[...] + 1
-    report = run(FRAMEWORK, model, rows(*[32] * 20), Options())
+    report = run(FRAMEWORK, model, rows(*[32] * 20), AuditOptions())
     assert (report.verdict, report.cause, report.framework) == ("off", "never_updated", "flax")

@@ -19,8 +19,8 @@ keras = pytest.importorskip("keras", reason="Keras is not installed: pip install
 from numpy_norms import NumPyNorms, rows
 from protocol_laws import LAWS, Subject
 
-from bnstats.audit.core.audit import Options, run
-from bnstats.audit.core.protocol import Statistics
+from bnstats.audit.core.audit import AuditOptions, run
+from bnstats.audit.core.protocol import ChannelStatistics
 from bnstats.audit.files import audit_file
 from bnstats.audit.frameworks import framework_of
 from bnstats.audit.keras import FRAMEWORK
@@ -73,13 +73,14 @@ def moved(model: Any) -> Any:
 
 
 def subject(model: Any, batches: list[Any], reference: Any, weights: dict[str, float], noisy: bool = False) -> Subject:
-    def in_numpy(x: Any, statistics: dict[str, Statistics] | None) -> tuple[Any, dict[str, Sequence[Any]]]:
+    def in_numpy(x: Any, statistics: dict[str, ChannelStatistics] | None) -> tuple[Any, dict[str, Sequence[Any]]]:
         norms = NumPyNorms(statistics)
         return reference(norms, np.asarray(x, np.float64)), norms.inputs
 
     def evaluate(x: Any) -> Any:
         held = {
-            name: Statistics(*map(values, (n.moving_mean, n.moving_variance))) for name, n in norm_layers(model).items()
+            name: ChannelStatistics(*map(values, (n.moving_mean, n.moving_variance)))
+            for name, n in norm_layers(model).items()
         }
         return in_numpy(x, held)[0]
 
@@ -337,7 +338,7 @@ def test_an_audit_names_what_is_wrong_and_the_fix_mends_it() -> None:
     norm = model.get_layer("n")
     norm.moving_mean.assign(0 * norm.moving_mean)
     norm.moving_variance.assign(0 * norm.moving_variance + 1)
-    report = run(FRAMEWORK, model, loader, Options())
+    report = run(FRAMEWORK, model, loader, AuditOptions())
     assert (report.verdict, report.cause, report.framework) == ("off", "never_updated", "keras")
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bnstats.audit.core.reading import Reader
+from bnstats.audit.core.reading import LoaderReader
 
 
 def in_one_array() -> Any:
@@ -30,17 +30,20 @@ def in_turns() -> Any:
 
 @pytest.mark.parametrize("loader", [in_one_array, in_turns])
 def test_a_loader_may_write_into_the_same_memory_again(loader: Any) -> None:
-    batches = Reader("loader", loader(), 10).all(copy.deepcopy)
+    batches = LoaderReader("loader", loader(), 10).all(copy.deepcopy)
     assert [float(batch[0]) for batch in batches] == [0, 1, 2, 3, 4, 5]
 
 
 def test_a_list_is_read_without_copies() -> None:
     given = [np.zeros(2), np.ones(2)]
-    assert [a is b for a, b in zip(Reader("loader", given, 10).all(copy.deepcopy), given, strict=True)] == [True, True]
+    assert [a is b for a, b in zip(LoaderReader("loader", given, 10).all(copy.deepcopy), given, strict=True)] == [
+        True,
+        True,
+    ]
 
 
 def test_a_loader_that_never_ends_is_read_up_to_the_limit() -> None:
-    assert len(Reader("loader", cycle([np.zeros(2)]), 7).all(copy.copy)) == 7
+    assert len(LoaderReader("loader", cycle([np.zeros(2)]), 7).all(copy.copy)) == 7
 
 
 class FromTheStart:
@@ -54,7 +57,7 @@ class FromTheStart:
 
 
 def test_a_length_ends_the_reading() -> None:
-    assert len(Reader("loader", FromTheStart(), 100).all(copy.copy)) == 3
+    assert len(LoaderReader("loader", FromTheStart(), 100).all(copy.copy)) == 3
 
 
 def failing() -> Any:
@@ -74,4 +77,4 @@ def failing() -> Any:
 )
 def test_what_cannot_be_read_is_refused_in_a_sentence(loader: Any, said: str) -> None:
     with pytest.raises(ValueError, match=said):
-        Reader("loader", loader, 10).all(copy.copy)
+        LoaderReader("loader", loader, 10).all(copy.copy)

@@ -11,16 +11,16 @@ import pytest
 from numpy_model import Dense, Net, NumpyFramework, batches, network, trained
 
 from bnstats.audit.core import kinds
-from bnstats.audit.core.audit import Options
-from bnstats.audit.core.judging.case import Case
+from bnstats.audit.core.audit import AuditOptions
+from bnstats.audit.core.judging.context import AuditContext
 from bnstats.audit.core.recalibrate import recalibrated
-from bnstats.audit.core.recalibration import Amount
+from bnstats.audit.core.recalibration import ReadingLimits
 
 GIVEN = batches(20, 32, 7)
 
 
 def done(net: Any, loader: Any = GIVEN, kind: str | None = None, **changes: Any) -> Any:
-    given: dict[str, Any] = {"layers": None, "amount": Amount(), "inplace": False, "options": Options()}
+    given: dict[str, Any] = {"layers": None, "amount": ReadingLimits(), "inplace": False, "options": AuditOptions()}
     return recalibrated(NumpyFramework(), net, loader, kind, **(given | changes))
 
 
@@ -80,7 +80,7 @@ def test_population_statistics_are_those_of_all_rows(early: Net) -> None:
 def test_the_kind_that_gains_most_is_taken(early: Net, monkeypatch: pytest.MonkeyPatch) -> None:
     averaged = done(early, kind="averaged")
     assert not np.array_equal(done(early).norms[1].var, averaged.norms[1].var)
-    monkeypatch.setattr(Case, "best", "averaged")
+    monkeypatch.setattr(AuditContext, "best", "averaged")
     assert np.array_equal(done(early).norms[1].var, averaged.norms[1].var)
 
 
@@ -105,7 +105,9 @@ def test_only_chosen_layers_change(early: Net) -> None:
 def test_loaders_of_any_kind(early: Net) -> None:
     expected = done(early, kind="population").norms[0].mean
     assert np.array_equal(done(early, iter(GIVEN), "population").norms[0].mean, expected), "one that is read once"
-    assert np.allclose(done(early, cycle(GIVEN), "population", amount=Amount(batches=40)).norms[0].mean, expected)
+    assert np.allclose(
+        done(early, cycle(GIVEN), "population", amount=ReadingLimits(batches=40)).norms[0].mean, expected
+    )
     assert np.array_equal(done(early, [{"x": x, "y": y} for x, y in GIVEN], "population").norms[0].mean, expected)
 
     def failing() -> Any:
@@ -144,9 +146,9 @@ def test_what_the_model_raises_is_said(early: Net) -> None:
         return run(batch[0])
 
     with pytest.raises(ValueError, match="the model raises RuntimeError: row too long on batch"):
-        done(early, options=Options(forward=forward))
+        done(early, options=AuditOptions(forward=forward))
     with pytest.raises(ValueError, match="the model raises RuntimeError: row too long on batches of the loader"):
-        done(early, kind="population", options=Options(forward=forward))
+        done(early, kind="population", options=AuditOptions(forward=forward))
 
 
 def test_the_sum_of_kinds_is_what_the_audit_makes(early: Net) -> None:

@@ -21,7 +21,7 @@ from awkward_models import MODELS, WIDTH, Net
 from torch import nn
 
 from bnstats import audit
-from bnstats.audit.core.protocol import Statistics
+from bnstats.audit.core.protocol import ChannelStatistics
 from bnstats.audit.torch import FRAMEWORK
 
 pytestmark = [
@@ -353,7 +353,7 @@ def test_statistics_are_set_and_move_as_in_training() -> None:
     model = made("plain")
     private = FRAMEWORK.isolate(model, batches()[0])
     before = private.get()["norm"]
-    new = Statistics(before.mean + 1, before.var * 2)
+    new = ChannelStatistics(before.mean + 1, before.var * 2)
     private.set({"norm": new})
     assert np.allclose(private.get()["norm"].mean, new.mean)
     private.eval_pass(batches()[0])
@@ -376,7 +376,7 @@ def test_statistics_are_written_into_the_model_or_a_copy(name: str) -> None:
         with FRAMEWORK.guarded(model, [rows], 0):
             private = FRAMEWORK.isolate(model, rows[0])
             found = private.get()
-            wanted = {layer: Statistics(s.mean + 1, s.var * 2) for layer, s in found.items()}
+            wanted = {layer: ChannelStatistics(s.mean + 1, s.var * 2) for layer, s in found.items()}
             private.set(wanted)
             expected = private.eval_pass(rows[0])
         before = everything(model)

@@ -16,7 +16,7 @@ from torch.nn.utils import parametrizations, spectral_norm
 from torch.utils.checkpoint import checkpoint
 
 from bnstats.audit.core.history.rates import replaced
-from bnstats.audit.core.protocol import Statistics
+from bnstats.audit.core.protocol import ChannelStatistics
 from bnstats.audit.torch import FRAMEWORK
 
 CHANNELS = 6
@@ -241,7 +241,7 @@ def test_its_statistics_are_set_move_and_decide_the_output(kind: str) -> None:
     if name not in found:
         return
     before = private.eval_pass(rows())
-    new = Statistics(found[name].mean + 0.5, found[name].var * 3)
+    new = ChannelStatistics(found[name].mean + 0.5, found[name].var * 3)
     private.set({name: new})
     assert not torch.allclose(private.eval_pass(rows()), before, atol=1e-4), "the output follows them"
     private.train_pass(rows())
@@ -261,7 +261,7 @@ def test_moments_and_batch_statistics(kind: str) -> None:
         assert len(moments[name]) == private.layers[0].calls
         return
     assert float(moments[name][0].n) == 16 * 16
-    private.set({layer: Statistics(m[0].mean, m[0].var()) for layer, m in moments.items()})
+    private.set({layer: ChannelStatistics(m[0].mean, m[0].var()) for layer, m in moments.items()})
     assert torch.allclose(private.eval_pass(rows()), private.batch_pass(rows()), atol=1e-5)
     found = private.lockstep([rows(5, 1), rows(11, 2)])
     whole = private.moments(torch.cat([rows(5, 1), rows(11, 2)]), "batch")
@@ -325,7 +325,7 @@ def test_wrapped_compiled_and_other_precisions(change: Any, names: list[str]) ->
     private.train_pass(batch)
     private.batch_pass(batch)
     assert private.lockstep([batch, batch]) is not None
-    new = {name: Statistics(s.mean + 1, s.var * 2) for name, s in private.get().items()}
+    new = {name: ChannelStatistics(s.mean + 1, s.var * 2) for name, s in private.get().items()}
     for target in (FRAMEWORK.copied(model), model):
         FRAMEWORK.write(target, new)
         again = FRAMEWORK.isolate(target, batch).get()
@@ -354,7 +354,7 @@ def test_half_precision_statistics_that_overflow_become_single() -> None:
     batch = rows(dtype=torch.float16)
     private = FRAMEWORK.isolate(model, batch)
     found = private.get()["1"]
-    FRAMEWORK.write(model, {"1": Statistics(found.mean, found.var * 1e6)})
+    FRAMEWORK.write(model, {"1": ChannelStatistics(found.mean, found.var * 1e6)})
     assert model[1].running_var.dtype is torch.float32
     assert torch.isfinite(model[1].running_var).all()
     assert model[1].running_mean.dtype is torch.float16
@@ -405,7 +405,7 @@ def test_a_layer_whose_tracking_was_turned_off_keeps_its_statistics() -> None:
     copy = FRAMEWORK.isolate(model, x)
     assert [layer.tracks for layer in copy.layers] == [True]
     np.testing.assert_allclose(copy.get()["1"].mean, np.full(CHANNELS, 2.0))
-    copy.set({"1": Statistics(np.zeros(CHANNELS), np.ones(CHANNELS))})
+    copy.set({"1": ChannelStatistics(np.zeros(CHANNELS), np.ones(CHANNELS))})
     assert not torch.allclose(copy.eval_pass(x), model.eval()(x))
     assert set(copy.moments(x, "train")) == {"1"}
     assert replaced(copy, x) == {"1": 0.0}

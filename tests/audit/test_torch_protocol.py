@@ -14,7 +14,7 @@ from numpy_norms import NumPyNorms, rows
 from protocol_laws import LAWS, Subject
 from torch import nn
 
-from bnstats.audit.core.protocol import Statistics
+from bnstats.audit.core.protocol import ChannelStatistics
 from bnstats.audit.torch import FRAMEWORK
 
 
@@ -59,13 +59,15 @@ def subject(model: Any, batches: list[Any], reference: Any, weights: dict[str, f
             if tensor.is_floating_point():
                 tensor.uniform_(0.3, 1.5, generator=generator)
 
-    def in_numpy(x: Any, statistics: dict[str, Statistics] | None) -> Any:
+    def in_numpy(x: Any, statistics: dict[str, ChannelStatistics] | None) -> Any:
         norms = NumPyNorms(statistics)
         return reference(norms, np.asarray(x, np.float64)), norms.inputs
 
     def evaluate(x: Any) -> Any:
         layers = {n: m for n, m in model.named_modules() if hasattr(m, "running_mean")}
-        return in_numpy(x, {n: Statistics(array(m.running_mean), array(m.running_var)) for n, m in layers.items()})[0]
+        return in_numpy(
+            x, {n: ChannelStatistics(array(m.running_mean), array(m.running_var)) for n, m in layers.items()}
+        )[0]
 
     def state() -> dict[str, Any]:
         held = {name: array(tensor) for name, tensor in model.state_dict().items()}

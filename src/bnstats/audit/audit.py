@@ -10,7 +10,7 @@ from bnstats._checks.arguments import checked
 from bnstats._checks.numbers import interval, whole
 from bnstats._checks.numbers import seed as seed_of
 from bnstats._checks.values import function, optional
-from bnstats.audit.core.audit import Options, run
+from bnstats.audit.core.audit import AuditOptions, run
 from bnstats.audit.core.result import Audit
 from bnstats.audit.frameworks import framework_of
 from bnstats.statistics.norm_borders import EFFECT
@@ -100,5 +100,5 @@ def audit(
     >>> report.verdict, report.cause, report.fix.text
     ('off', 'never_updated', 'bn.recalibrate(model, loader)')
     """
-    options = Options(test, score, metric, live, forward, batches, effect, ignore_index, device, seed)
+    options = AuditOptions(test, score, metric, live, forward, batches, effect, ignore_index, device, seed)
     return run(framework_of(model), model, loader, options)

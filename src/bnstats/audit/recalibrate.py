@@ -11,9 +11,9 @@ from bnstats._checks.numbers import seed as seed_of
 from bnstats._checks.numbers import whole
 from bnstats._checks.values import choice, flag, optional
 from bnstats.audit.audit import callable_as
-from bnstats.audit.core.audit import Options
+from bnstats.audit.core.audit import AuditOptions
 from bnstats.audit.core.recalibrate import KINDS, recalibrated
-from bnstats.audit.core.recalibration import Amount
+from bnstats.audit.core.recalibration import ReadingLimits
 from bnstats.audit.frameworks import framework_of
 from bnstats.statistics.displacement import TOLERANCE
 
@@ -108,6 +108,6 @@ def recalibrate(
     >>> bn.recalibrate(model, [rows]).running_mean, model.running_mean
     (tensor([1., 3.]), tensor([0., 0.]))
     """
-    amount = Amount(batches=batches, rows=rows, tolerance=tolerance)
-    options = Options(forward=forward, score=score, device=device, seed=seed)
+    amount = ReadingLimits(batches=batches, rows=rows, tolerance=tolerance)
+    options = AuditOptions(forward=forward, score=score, device=device, seed=seed)
     return recalibrated(framework_of(model), model, loader, kind, layers, amount, inplace, options)  # type: ignore[no-any-return]

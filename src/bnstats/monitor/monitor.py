@@ -21,7 +21,7 @@ from bnstats._warnings import notify
 from bnstats.monitor import texts
 from bnstats.monitor.core.engine import Engine
 from bnstats.monitor.core.events import Event, start_at_end
-from bnstats.monitor.core.readings import Reader, Reading, Weight, reading_of
+from bnstats.monitor.core.readings import Reading, StatisticsReader, Weight, reading_of
 from bnstats.simulation.page import page, safe, write_page
 from bnstats.statistics.norm_borders import DISPLACEMENT
 
@@ -88,7 +88,7 @@ class BatchNormMonitor:
         batches_per_epoch: int | None = None,
     ) -> None:
         self._engine = Engine(batch_size, total_steps, check_every, batches_per_epoch)
-        self._reader: Reader | None = None
+        self._reader: StatisticsReader | None = None
         self._off = False
 
     def update(self, buffers: Mapping[str, Any], weight: Weight, updates: Any = None) -> None:

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 
 from bnstats._checks.values import shown
-from bnstats.monitor.core.readings import LayerReading, Reader, Reading, reading_of_layers
+from bnstats.monitor.core.readings import LayerReading, Reading, StatisticsReader, reading_of_layers
 
 Found = tuple[dict[str, LayerReading], list[Any]]
 """Layers by their names, and learned scales and shifts."""
 
 
-class ArrayReader(Reader):
+class ArrayReader(StatisticsReader):
     """A reader of all layers at once, which waits for the device; their framework counts no updates.
 
     Parameters
@@ -54,7 +54,7 @@ def _of_flax(model: Any) -> Found:
     return layers, [np.asarray(p[...]) for m in found.values() for p in (m.scale, m.bias) if p is not None]
 
 
-def reader_of(model: Any, check_every: int) -> Reader:
+def reader_of(model: Any, check_every: int) -> StatisticsReader:
     """Return the reader of a model of Keras, Flax NNX or PyTorch.
 
     A model of Keras can be a module of PyTorch or Flax too, so that it comes first.

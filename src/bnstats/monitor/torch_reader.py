@@ -11,14 +11,14 @@ from torch import Tensor, nn
 from torch.nn.modules.instancenorm import _InstanceNorm
 
 from bnstats._checks.array_types import FloatArray
-from bnstats.monitor.core.readings import EPS, Layout, Reader, Reading
+from bnstats.monitor.core.readings import EPS, Layout, Reading, StatisticsReader
 
 LARGEST_BLOCK = 2**24
 """Numbers that are kept on a device between two checks, at most."""
 _WRAPPERS = ("module", "_orig_mod", "_fsdp_wrapped_module")
 
 
-class TorchReader(Reader):
+class TorchReader(StatisticsReader):
     """The layers of a model that keep running statistics.
 
     On a CPU each read is handed out at once. On other devices reads stay there until there are `check_every`, and are

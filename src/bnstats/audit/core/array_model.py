@@ -17,7 +17,7 @@ import numpy as np
 from bnstats._checks.values import shown
 from bnstats.audit.core.calling import Caller, in_evaluation
 from bnstats.audit.core.lockstep import Lockstep
-from bnstats.audit.core.protocol import Layer, Mode, Statistics
+from bnstats.audit.core.protocol import BatchNormLayer, ChannelStatistics, Mode
 from bnstats.audit.core.trees import as_numpy, mapped, noise_seed
 from bnstats.statistics.moments import Moments
 from bnstats.statistics.running_conventions import CONVENTIONS
@@ -39,7 +39,7 @@ class LayerCall:
         True for the positions that are data.
     own : callable () -> output
         Does what the layer does in this pass.
-    normalized : callable (Statistics) -> output
+    normalized : callable (ChannelStatistics) -> output
         Normalizes the input by these statistics.
     """
 
@@ -48,7 +48,7 @@ class LayerCall:
     axis: int | Sequence[int]
     mask: Any
     own: Callable[[], Any]
-    normalized: Callable[[Statistics], Any]
+    normalized: Callable[[ChannelStatistics], Any]
 
     def moments(self) -> Moments:
         """Return count, mean and sum of squared deviations of each channel."""
@@ -65,7 +65,7 @@ class LayerCall:
 
 
 Handler = Callable[[LayerCall], Any]
-Write = Callable[[Mapping[str, Any], Mapping[str, Statistics]], None]
+Write = Callable[[Mapping[str, Any], Mapping[str, ChannelStatistics]], None]
 
 
 class ArrayModel(ABC):
@@ -95,7 +95,7 @@ class ArrayModel(ABC):
         self._handles: dict[int, Handler] = {}
         called = caller.tried(example, lambda: self._try(example))
         self._patience = 2 + 20 * (time.monotonic() - start)
-        self.layers: Sequence[Layer] = [self.described(name, calls) for name, calls in called.items()]
+        self.layers: Sequence[BatchNormLayer] = [self.described(name, calls) for name, calls in called.items()]
         self.never_called: Sequence[str] = [name for name in {**self.norms, **self.get()} if name not in called]
 
     def _try(self, example: Any) -> dict[str, int]:
@@ -117,22 +117,22 @@ class ArrayModel(ABC):
         """Return a context that puts back what a pass moves: weights, seeds and, unless kept, running statistics."""
 
     @abstractmethod
-    def get(self) -> dict[str, Statistics]:
+    def get(self) -> dict[str, ChannelStatistics]:
         """Return the running statistics of all layers."""
 
     @abstractmethod
-    def set(self, statistics: Mapping[str, Statistics]) -> None:
+    def set(self, statistics: Mapping[str, ChannelStatistics]) -> None:
         """Replace the running statistics of these layers."""
 
     def own(self, batch: Any) -> Any:
         """Return a copy of a batch, with NumPy arrays."""
         return mapped(batch, as_numpy)
 
-    def described(self, name: str, calls: int) -> Layer:
+    def described(self, name: str, calls: int) -> BatchNormLayer:
         """Return the description of a layer."""
         layer, usual = self.norms[name], CONVENTIONS[self.convention]
         weight, eps = 1 - float(getattr(layer, "momentum", 0.99)), float(getattr(layer, "epsilon", usual.eps))
-        return Layer(name, self.get()[name].mean.size, eps, weight, None, True, calls)
+        return BatchNormLayer(name, self.get()[name].mean.size, eps, weight, None, True, calls)
 
     @contextmanager
     def handling(self, handle: Handler) -> Iterator[None]:
@@ -162,7 +162,7 @@ class ArrayModel(ABC):
             Inputs of the call.
         """
 
-        def normalized(statistics: Statistics) -> Any:
+        def normalized(statistics: ChannelStatistics) -> Any:
             write({name: layer}, {name: statistics})
             return in_evaluation(call, args, named)
 
@@ -201,7 +201,7 @@ class ArrayModel(ABC):
         self._pass(batch, mode, found)
         return {name: tuple(calls) for name, calls in found.items()}
 
-    def lockstep(self, batches: Sequence[Any]) -> dict[str, Statistics] | None:
+    def lockstep(self, batches: Sequence[Any]) -> dict[str, ChannelStatistics] | None:
         """Return the population statistics from one pass over all batches at once; None where passes differ.
 
         The first and the last batch alone have to give the same moments, as a model may keep what it passes on in
@@ -237,7 +237,7 @@ class ArrayModel(ABC):
             if found is not None and moments is not None:
                 found.setdefault(call.layer, []).append(moments)
             if mode == "batch" and moments is not None:
-                return call.normalized(Statistics.of(moments))
+                return call.normalized(ChannelStatistics.of(moments))
             return call.own()
 
         with self.restored(keep_statistics):

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from bnstats.audit.core.judging.case import Case, batch_outputs
+from bnstats.audit.core.judging.context import AuditContext, batch_outputs
 from bnstats.audit.core.judging.tables import channel_table, gap_table, layer_table, score_table
 from bnstats.audit.core.judging.verdict import judge
 from bnstats.audit.core.kinds import Seen
 from bnstats.audit.core.protocol import Framework, Mode, Model
-from bnstats.audit.core.reading import Reader
+from bnstats.audit.core.reading import LoaderReader
 from bnstats.audit.core.result import Audit
 from bnstats.audit.core.scoring.intervals import FEWEST_BATCHES, by_batch
 from bnstats.audit.core.scoring.likelihood import by_likelihood
@@ -33,7 +33,7 @@ REGRESSION = (
 
 
 @dataclass(frozen=True)
-class Options:
+class AuditOptions:
     """Options of an audit, in the order of `bn.audit`."""
 
     test: Iterable[Any] | None = None
@@ -48,7 +48,7 @@ class Options:
     seed: int = 0
 
 
-def run(framework: Framework, model: Any, loader: Iterable[Any], options: Options) -> Audit:
+def run(framework: Framework, model: Any, loader: Iterable[Any], options: AuditOptions) -> Audit:
     """Audit a model on private copies of model and batches.
 
     Parameters
@@ -59,7 +59,7 @@ def run(framework: Framework, model: Any, loader: Iterable[Any], options: Option
         The user's model, which stays as it is.
     loader : iterable of batches
         Batches as training draws them; read once.
-    options : Options
+    options : AuditOptions
         What was asked for.
 
     Returns
@@ -74,27 +74,27 @@ def run(framework: Framework, model: Any, loader: Iterable[Any], options: Option
     """
     loaders = [x for x in (loader, options.test) if x is not None]
     with framework.guarded(model, loaders, options.seed) as guard:
-        reader = Reader("loader", loader, options.batches)
+        reader = LoaderReader("loader", loader, options.batches)
         copy = framework.isolate(model, reader.first, forward=options.forward, device=options.device)
         must_have_layers(copy, "an audit")
         batches = reader.all(copy.own)
-        test = None if options.test is None else Reader("test", options.test, options.batches).all(copy.own)
+        test = None if options.test is None else LoaderReader("test", options.test, options.batches).all(copy.own)
         live = options.live
         if live is not None:
             live = framework.isolate(live, batches[0], forward=options.forward, device=options.device)
         written = copy.written
-        case, notes = case_of(copy, batches, test, live, options)
-        found = judge(case)
+        context, notes = context_of(copy, batches, test, live, options)
+        found = judge(context)
         if copy.written != written:  # passes began with different weights, and do so no longer
-            case, notes = case_of(copy, batches, test, live, options)
-            found = judge(case)
+            context, notes = context_of(copy, batches, test, live, options)
+            found = judge(context)
         metric = None if options.metric is None else metric_name(options.metric)
-        tables = score_table(case, metric), gap_table(case), layer_table(case), channel_table(case)
-    notes = (*found.notes, *notes, *_notes(case, copy), *_guarded(guard))
-    scores = case.scores("running").get(case.metric, [])
+        tables = score_table(context, metric), gap_table(context), layer_table(context), channel_table(context)
+    notes = (*found.notes, *notes, *_notes(context, copy), *_guarded(guard))
+    scores = context.scores("running").get(context.metric, [])
     return Audit(
         found.verdict, found.cause, found.reason, found.fix, *tables, found.evidence, notes, count(scores),
-        sum(len(rows.sums) > 0 for rows in scores), case.trial.scorers[0].unit, options.effect, framework.name,
+        sum(len(rows.sums) > 0 for rows in scores), context.trial.scorers[0].unit, options.effect, framework.name,
     )  # fmt: skip
 
 
@@ -107,9 +107,9 @@ def must_have_layers(model: Model, what: str) -> None:
         )
 
 
-def case_of(
-    model: Model, batches: list[Any], test: list[Any] | None, live: Model | None, options: Options
-) -> tuple[Case, tuple[str, ...]]:
+def context_of(
+    model: Model, batches: list[Any], test: list[Any] | None, live: Model | None, options: AuditOptions
+) -> tuple[AuditContext, tuple[str, ...]]:
     """Return the model under audit, once its batches were seen, and notes about them."""
     notes: tuple[str, ...] = ()
     cut = chunks(batches[0], 2) if len(batches) == 1 and rows_of(batches[0]) >= FEWEST_ROWS else None
@@ -123,7 +123,9 @@ def case_of(
     trial = Trial(model, held, folds, ())
     trial.scorers, unpredicted, said = _scorers(model, held, options)
     notes += said
-    return Case(model, batches, train, still, trial, live, test, options.effect, options.seed, unpredicted), notes
+    return AuditContext(
+        model, batches, train, still, trial, live, test, options.effect, options.seed, unpredicted
+    ), notes
 
 
 def _runs(model: Model, batch: Any) -> bool:
@@ -148,7 +150,7 @@ def _observed(model: Model, batches: Sequence[Any], mode: Mode) -> list[Seen]:
     return found
 
 
-def _scorers(model: Model, held: Sequence[Any], options: Options) -> tuple[list[Scorer], bool, tuple[str, ...]]:
+def _scorers(model: Model, held: Sequence[Any], options: AuditOptions) -> tuple[list[Scorer], bool, tuple[str, ...]]:
     """Return the scorer that decides and the user's metric, whether labels fit but are not predicted, and notes."""
     evaluation = [evaluated(model.eval_pass, batch, k) for k, batch in enumerate(held)]
     batch = batch_outputs(model, held)
@@ -180,19 +182,19 @@ def _are_numbers(batch: Any, output: Any) -> bool:
     return y.dtype.kind == "f" and y.shape[:1] == out.shape[:1] and y.size == out.size
 
 
-def _notes(case: Case, model: Model) -> list[str]:
+def _notes(context: AuditContext, model: Model) -> list[str]:
     """Return the notes beside the verdict."""
     notes = []
-    if not by_batch(len(case.trial.batches)):
+    if not by_batch(len(context.trial.batches)):
         notes.append(f"With fewer than {FEWEST_BATCHES} batches, intervals treat rows as independent.")
     if model.never_called:
         notes.append(f"No pass calls these batch-norm layers: {', '.join(list(model.never_called)[:4])}.")
     if model.written:
         names = ", ".join(list(model.written)[:4])
         notes.append(f"Evaluation passes write to {names}, which this audit puts back after each pass.")
-    if case.unpredicted:
+    if context.unpredicted:
         notes.append("Outputs predict the labels no better than their proportions do, so the score uses no labels.")
-    if case.running and not case.use.repeats:
+    if context.running and not context.use.repeats:
         notes.append("Two evaluation passes over one batch give different outputs: evaluation is random.")
     return notes
 

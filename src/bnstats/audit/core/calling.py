@@ -38,7 +38,7 @@ def in_evaluation(call: Callable[..., Any], args: Any, kwargs: Any) -> Any:
     return call(*given.args, **given.kwargs)
 
 
-class Takes(NamedTuple):
+class CallInputs(NamedTuple):
     """Inputs that a call takes.
 
     Attributes
@@ -60,7 +60,7 @@ class Takes(NamedTuple):
     kwargs: bool
 
     @classmethod
-    def of(cls, call: Callable[..., Any]) -> Takes:
+    def of(cls, call: Callable[..., Any]) -> CallInputs:
         """Return the inputs of a call; one input where its parameters are not known."""
         try:
             taken = [p for p in inspect.signature(call).parameters.values() if p.name not in (*FLAGS, "self")]
@@ -81,19 +81,19 @@ Forward = Callable[[Any, Any], Any]
 Found = TypeVar("Found")
 Given = tuple[tuple[Any, ...], dict[str, Any]]
 """Positional and named inputs of a call."""
-Way = Callable[[Any, Takes], Given]
+Way = Callable[[Any, CallInputs], Given]
 
 
-def inputs_of(batch: Any, takes: Takes) -> Given:
+def inputs_of(batch: Any, takes: CallInputs) -> Given:
     """Return the inputs of a call with a batch, without its labels.
 
     A tuple or list is given in order: as many entries as are required, and entries before the last, which are labels,
     as far as the call takes more. Entries of a mapping are given by name; those named as labels are left out unless
     they are required. If a tuple starts with a tuple or a mapping, that holds the inputs. All else is given as it is.
 
-    >>> inputs_of(("x", "edges", "y"), Takes.of(lambda x, *rest: x))
+    >>> inputs_of(("x", "edges", "y"), CallInputs.of(lambda x, *rest: x))
     (('x', 'edges'), {})
-    >>> inputs_of({"x": 1, "y": 2}, Takes.of(lambda x, train: x))
+    >>> inputs_of({"x": 1, "y": 2}, CallInputs.of(lambda x, train: x))
     ((), {'x': 1})
     """
     needed = [*takes.required, *takes.keyword]
@@ -112,13 +112,13 @@ def inputs_of(batch: Any, takes: Takes) -> Given:
     return _placed(batch[: max(len(needed), min(len(batch) - 1, most), 1)], takes)
 
 
-def _placed(entries: Any, takes: Takes) -> Given:
+def _placed(entries: Any, takes: CallInputs) -> Given:
     """Return entries in their order, the last ones under the names that have to be given."""
     count = max(len(entries) - len(takes.keyword), 0)
     return tuple(entries[:count]), dict(zip(takes.keyword, entries[count:], strict=False))
 
 
-def _named(batch: Mapping[Any, Any], takes: Takes) -> Given:
+def _named(batch: Mapping[Any, Any], takes: CallInputs) -> Given:
     """Return entries by name; what is still required is taken from the other entries, in order."""
     needed = [*takes.required, *takes.keyword]
     free = {key: value for key, value in batch.items() if key in needed or key not in LABELS}
@@ -131,27 +131,27 @@ def _named(batch: Mapping[Any, Any], takes: Takes) -> Given:
     return tuple(known.pop(name) for name in by_place), known
 
 
-def _required(batch: Any, takes: Takes) -> Given:
+def _required(batch: Any, takes: CallInputs) -> Given:
     return inputs_of(batch, takes._replace(optional=[], args=False, kwargs=False))
 
 
-def _everything(batch: Any, takes: Takes) -> Given:
+def _everything(batch: Any, takes: CallInputs) -> Given:
     if isinstance(batch, Mapping):
         return (), dict(batch)
     return _placed(batch, takes) if isinstance(batch, tuple | list) else ((batch,), {})
 
 
-def _whole(batch: Any, _: Takes) -> Given:
+def _whole(batch: Any, _: CallInputs) -> Given:
     return (batch,), {}
 
 
-def _first(batch: Any, _: Takes) -> Given:
+def _first(batch: Any, _: CallInputs) -> Given:
     if isinstance(batch, Mapping):
         return tuple(islice((value for key, value in batch.items() if key not in LABELS), 1)), {}
     return (batch[0] if isinstance(batch, tuple | list) and batch else batch,), {}
 
 
-def _attributes(batch: Any, takes: Takes) -> Given:
+def _attributes(batch: Any, takes: CallInputs) -> Given:
     return (), {name: getattr(batch, name) for name in (*takes.required, *takes.keyword) if hasattr(batch, name)}
 
 
@@ -162,7 +162,7 @@ These are the usual one, what is required alone, labels too, the batch as it is,
 """
 
 
-def ways(example: Any, takes: Takes, usual: Way | None = None) -> Iterator[Way]:
+def ways(example: Any, takes: CallInputs, usual: Way | None = None) -> Iterator[Way]:
     """Yield the ways that give a call different inputs, the framework's own first."""
     seen = set()
     for way in (usual or inputs_of, *WAYS):
@@ -187,7 +187,7 @@ class Caller:
     """
 
     def __init__(self, forward: Forward | None, call: Callable[..., Any], usual: Way | None = None) -> None:
-        self._forward, self._takes, self._usual = forward, Takes.of(call), usual
+        self._forward, self._takes, self._usual = forward, CallInputs.of(call), usual
         self._way = usual or inputs_of
 
     def __call__(self, model: Callable[..., Any], batch: Any) -> Any:

@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 
 from bnstats._checks.array_types import FloatArray
-from bnstats.audit.core.protocol import Mode, Model, Statistics
+from bnstats.audit.core.protocol import ChannelStatistics, Mode, Model
 from bnstats.statistics.moments import Moments
 
-Kind = dict[str, Statistics]
+LayerStatistics = dict[str, ChannelStatistics]
 Seen = Mapping[str, tuple[Moments, ...]]
 
 
 @contextmanager
-def kept(model: Model, other: Kind | None = None) -> Iterator[Kind]:
+def kept(model: Model, other: LayerStatistics | None = None) -> Iterator[LayerStatistics]:
     """Give the running statistics of a model, and put them back on exit; within, others may stand in their place."""
     before = model.get()
     try:
@@ -54,22 +54,22 @@ def stored_var(moments: Moments, ddof: int) -> FloatArray:
     return moments.var(ddof=ddof if float(np.min(moments.n)) > ddof else 0)
 
 
-def averaged(seen: Sequence[Seen], ddof: int) -> Kind:
+def averaged(seen: Sequence[Seen], ddof: int) -> LayerStatistics:
     """Return means and stored variances of batches, averaged with equal weights, as `update_bn` of PyTorch does."""
     return {
-        name: Statistics(
+        name: ChannelStatistics(
             np.mean([m.mean for m in found], axis=0), np.mean([stored_var(m, ddof) for m in found], axis=0)
         )
         for name, found in by_layer(seen).items()
     }
 
 
-def pooled(seen: Sequence[Seen]) -> Kind:
+def pooled(seen: Sequence[Seen]) -> LayerStatistics:
     """Return mean and variance of all values in all batches (Wu & Johnson 2021, arXiv 2105.07576)."""
-    return {name: Statistics.of(reduce(Moments.merge, found)) for name, found in by_layer(seen).items()}
+    return {name: ChannelStatistics.of(reduce(Moments.merge, found)) for name, found in by_layer(seen).items()}
 
 
-def population(model: Model, batches: Sequence[Any]) -> Kind:
+def population(model: Model, batches: Sequence[Any]) -> LayerStatistics:
     """Return statistics of all rows along the inference path; the model's own statistics stay as they are.
 
     The framework's lockstep makes them in one pass. Where it cannot, each layer is pooled and set before the next: as
@@ -84,7 +84,7 @@ def population(model: Model, batches: Sequence[Any]) -> Kind:
 
     Returns
     -------
-    dict of str to Statistics
+    dict of str to ChannelStatistics
         Mean and biased variance of each layer that keeps running statistics.
     """
     if not batches:
@@ -93,7 +93,7 @@ def population(model: Model, batches: Sequence[Any]) -> Kind:
     if at_once is not None:
         tracked = model.get()
         return {name: statistics for name, statistics in at_once.items() if name in tracked}
-    made: Kind = {}
+    made: LayerStatistics = {}
     with kept(model) as tracked:
         for layer in model.layers:
             if layer.name in tracked:
@@ -103,12 +103,14 @@ def population(model: Model, batches: Sequence[Any]) -> Kind:
     return made
 
 
-def debiased(running: Kind, start_weight: Mapping[str, float], start: tuple[float, float]) -> Kind:
+def debiased(
+    running: LayerStatistics, start_weight: Mapping[str, float], start: tuple[float, float]
+) -> LayerStatistics:
     """Return running statistics without what the start values still weigh.
 
     Parameters
     ----------
-    running : dict of str to Statistics
+    running : dict of str to ChannelStatistics
         Running statistics.
     start_weight : dict of str to float
         Weight of the start values in each layer; layers with a weight of 1 or nan stay as they are.
@@ -120,22 +122,22 @@ def debiased(running: Kind, start_weight: Mapping[str, float], start: tuple[floa
         w = start_weight.get(name, 0.0)
         if 0 < w < 1:
             mean, var = (mean - w * start[0]) / (1 - w), np.maximum(var - w * start[1], 0) / (1 - w)
-        made[name] = Statistics(mean, var)
+        made[name] = ChannelStatistics(mean, var)
     return made
 
 
-def of_training(kind: str, running: Kind, seen: Sequence[Seen], ddof: int) -> Kind:
+def of_training(kind: str, running: LayerStatistics, seen: Sequence[Seen], ddof: int) -> LayerStatistics:
     """Return statistics of batches in training mode: biased, precise, or else averaged."""
     if kind == "biased":
         return biased(running, seen)
     return pooled(seen) if kind == "precise" else averaged(seen, ddof)
 
 
-def biased(running: Kind, seen: Sequence[Seen]) -> Kind:
+def biased(running: LayerStatistics, seen: Sequence[Seen]) -> LayerStatistics:
     """Return running statistics with variances divided by n / (n - 1), for n values in a batch."""
     made = {}
     for name, (mean, var) in running.items():
         counts = [float(np.mean(m.n)) for m in of_layer(seen, name)]
         n = float(np.mean(counts)) if counts else np.inf
-        made[name] = Statistics(mean, var * (1 - 1 / n))
+        made[name] = ChannelStatistics(mean, var * (1 - 1 / n))
     return made

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from bnstats.audit.core.protocol import Statistics
+from bnstats.audit.core.protocol import ChannelStatistics
 from bnstats.statistics.moments import Moments
 
 
-class _Left(BaseException):
+class _PassEnded(BaseException):
     """Ends the pass of a batch, as another one has ended."""
 
 
@@ -33,7 +33,7 @@ class Lockstep:
 
     Attributes
     ----------
-    made : dict of str to Statistics
+    made : dict of str to ChannelStatistics
         Statistics of all batches at each layer.
     ends : dict of str to (Moments, Moments)
         Moments of the first and of the last batch at each layer.
@@ -42,7 +42,7 @@ class Lockstep:
     """
 
     def __init__(self, passes: int, patience: float) -> None:
-        self.made: dict[str, Statistics] = {}
+        self.made: dict[str, ChannelStatistics] = {}
         self.ends: dict[str, tuple[Moments, Moments]] = {}
         self.error: BaseException | None = None
         self._patience = patience
@@ -53,7 +53,7 @@ class Lockstep:
         self._moved = self._finished = 0
         self._stopped = False
 
-    def arrive(self, name: str, moments: Moments) -> Statistics:
+    def arrive(self, name: str, moments: Moments) -> ChannelStatistics:
         """Return the statistics of all batches, once all have arrived at this layer."""
         self._moved += 1
         # After an end, a second call of a layer, or a call of another one, passes differ.
@@ -63,7 +63,7 @@ class Lockstep:
         self._arrived.append((name, moments))
         if len(self._arrived) == len(self._turns):
             self.ends[name] = self._arrived[0][1], self._arrived[-1][1]
-            self.made[name] = Statistics.of(reduce(Moments.merge, (found for _, found in self._arrived)))
+            self.made[name] = ChannelStatistics.of(reduce(Moments.merge, (found for _, found in self._arrived)))
             self._arrived.clear()
         self._next()
         self._wait()
@@ -128,7 +128,7 @@ class Lockstep:
                 self._done.set()
             else:
                 self._next()
-        except _Left:
+        except _PassEnded:
             self._stop()
         except BaseException as error:
             self.error = self.error or error
@@ -146,7 +146,7 @@ class Lockstep:
 
     def _leave_if_stopped(self) -> None:
         if self._stopped:
-            raise _Left
+            raise _PassEnded
 
     def _next(self) -> None:
         self._turns[(self._here.thread + 1) % len(self._turns)].release()

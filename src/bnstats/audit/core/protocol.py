@@ -14,20 +14,20 @@ Mode = Literal["train", "eval", "batch"]
 """Training mode; evaluation mode; evaluation mode with each layer normalized by the statistics of its batch."""
 
 
-class Statistics(NamedTuple):
+class ChannelStatistics(NamedTuple):
     """Mean and variance of each channel, in the convention in which the framework stores them."""
 
     mean: FloatArray
     var: FloatArray
 
     @classmethod
-    def of(cls, moments: Moments) -> Statistics:
+    def of(cls, moments: Moments) -> ChannelStatistics:
         """Return mean and biased variance."""
         return cls(moments.mean, moments.var())
 
 
 @dataclass(frozen=True)
-class Layer:
+class BatchNormLayer:
     """A batch-norm layer, as a forward pass in training mode finds it.
 
     Attributes
@@ -67,7 +67,7 @@ class Model(Protocol):
     """Key in `bn.CONVENTIONS` of the framework's stored variance, usual weight and start."""
 
     @property
-    def layers(self) -> Sequence[Layer]:
+    def layers(self) -> Sequence[BatchNormLayer]:
         """Return the batch-norm layers that a pass calls."""
 
     @property
@@ -78,10 +78,10 @@ class Model(Protocol):
     def written(self) -> Sequence[str]:
         """Return the paths of weights that evaluation passes were seen to write to; later passes put them back."""
 
-    def get(self) -> dict[str, Statistics]:
+    def get(self) -> dict[str, ChannelStatistics]:
         """Return the running statistics of all layers that keep them."""
 
-    def set(self, statistics: Mapping[str, Statistics]) -> None:
+    def set(self, statistics: Mapping[str, ChannelStatistics]) -> None:
         """Replace the running statistics of these layers, as a user would; the others stay."""
 
     def train_pass(self, batch: Any) -> Any:
@@ -96,7 +96,7 @@ class Model(Protocol):
     def moments(self, batch: Any, mode: Mode) -> dict[str, tuple[Moments, ...]]:
         """Return moments per channel of each layer's input in a pass of this mode, one `Moments` for each call."""
 
-    def lockstep(self, batches: Sequence[Any]) -> dict[str, Statistics] | None:
+    def lockstep(self, batches: Sequence[Any]) -> dict[str, ChannelStatistics] | None:
         """Return the population statistics along the inference path, from one pass over all batches at once.
 
         None where layers are called twice or in varying order, or where the framework cannot; the core then makes
@@ -136,7 +136,7 @@ class Framework(Protocol):
         What cannot be copied, such as locks and files, is shared with the original.
         """
 
-    def write(self, model: Any, statistics: Mapping[str, Statistics]) -> Any:
+    def write(self, model: Any, statistics: Mapping[str, ChannelStatistics]) -> Any:
         """Write running statistics into the user's own model, in place, and return that model.
 
         A model whose parts cannot be written to, such as a tuple of variables, is returned anew.

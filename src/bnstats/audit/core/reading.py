@@ -9,7 +9,7 @@ from bnstats._checks.safe_text import raised
 from bnstats._checks.values import shown
 
 
-class Reader:
+class LoaderReader:
     """The first batches of a loader, which may be endless, or readable only once.
 
     Parameters

@@ -10,13 +10,13 @@ from bnstats._checks.safe_text import raised
 from bnstats._checks.values import named, several
 from bnstats._warnings import notify
 from bnstats.audit.core import kinds
-from bnstats.audit.core.audit import Options, case_of, must_have_layers
+from bnstats.audit.core.audit import AuditOptions, context_of, must_have_layers
 from bnstats.audit.core.causes.unused import batch_statistics_in_evaluation
-from bnstats.audit.core.judging.case import Case
-from bnstats.audit.core.kinds import Kind
+from bnstats.audit.core.judging.context import AuditContext
+from bnstats.audit.core.kinds import LayerStatistics
 from bnstats.audit.core.protocol import Framework, Model
-from bnstats.audit.core.reading import Reader, length_of
-from bnstats.audit.core.recalibration import AT_ONCE, MOST, Amount, held, made_from_finite, population
+from bnstats.audit.core.reading import LoaderReader, length_of
+from bnstats.audit.core.recalibration import AT_ONCE, MOST, ReadingLimits, made_from_finite, population, read_batches
 from bnstats.statistics.running_conventions import CONVENTIONS
 
 KINDS = ("population", "precise", "averaged", "biased", "debiased")
@@ -29,9 +29,9 @@ def recalibrated(
     loader: Iterable[Any],
     kind: str | None,
     layers: Sequence[str] | None,
-    amount: Amount,
+    amount: ReadingLimits,
     inplace: bool,
-    options: Options,
+    options: AuditOptions,
 ) -> Any:
     """Return the model, or a copy of it, with new running statistics.
 
@@ -47,11 +47,11 @@ def recalibrated(
         One of `KINDS`; None for the kind that gains most on held-out batches.
     layers : sequence of str, or None
         Layers to change; None for all.
-    amount : Amount
+    amount : ReadingLimits
         How much of the loader is read.
     inplace : bool
         True to change the model itself.
-    options : Options
+    options : AuditOptions
         How the model is called and scored.
 
     Raises
@@ -60,13 +60,13 @@ def recalibrated(
         In one sentence, if there is nothing to recalibrate, or if model or loader cannot be used.
     """
     with framework.guarded(model, [loader], options.seed):
-        reader = Reader("loader", loader, length_of(loader, MOST))
+        reader = LoaderReader("loader", loader, length_of(loader, MOST))
         copy = framework.isolate(model, reader.first, forward=options.forward, device=options.device)
         must_have_layers(copy, "recalibration")
         known = _known(copy)
         given = known if layers is None else several("layers", layers)
         chosen = [named("layer", name, known, "None for all") for name in given]
-        batches = held(reader, copy, amount)
+        batches = read_batches(reader, copy, amount)
         made = _made(copy, batches, kind, options)
     target = model if inplace else framework.copied(model)
     return framework.write(target, {name: made[name] for name in chosen if name in made})
@@ -84,17 +84,17 @@ def _known(model: Model) -> dict[str, str]:
     return known
 
 
-def _made(model: Model, batches: list[Any], kind: str | None, options: Options) -> Kind:
+def _made(model: Model, batches: list[Any], kind: str | None, options: AuditOptions) -> LayerStatistics:
     """Return statistics of one kind, or of the best, made from all batches."""
-    case = _case(model, batches, options) if kind in (None, "debiased") else None
-    if case is not None and kind is None:
-        unused = batch_statistics_in_evaluation.evidence(case)
+    context = _context(model, batches, options) if kind in (None, "debiased") else None
+    if context is not None and kind is None:
+        unused = batch_statistics_in_evaluation.evidence(context)
         if unused is not None:
             notify(f"recalibrating changes nothing: {batch_statistics_in_evaluation.title}. {unused['text']}")
-        kind = case.best
+        kind = context.best
     try:
-        if kind == "debiased" and case is not None:
-            return kinds.debiased(case.running, case.start_left, case.convention.start)
+        if kind == "debiased" and context is not None:
+            return kinds.debiased(context.running, context.start_left, context.convention.start)
         if kind == "population":
             return made_from_finite(lambda some: population(model, some), model, batches)
         ddof = CONVENTIONS[model.convention].ddof
@@ -108,6 +108,6 @@ def _made(model: Model, batches: list[Any], kind: str | None, options: Options) 
         raise ValueError(f"the model raises {raised(error)} on batches of the loader.") from error
 
 
-def _case(model: Model, batches: list[Any], options: Options) -> Case:
+def _context(model: Model, batches: list[Any], options: AuditOptions) -> AuditContext:
     """Return the model under audit, on so many of the batches as an audit holds."""
-    return case_of(model, batches[:: -(-len(batches) // AT_ONCE)], None, None, options)[0]
+    return context_of(model, batches[:: -(-len(batches) // AT_ONCE)], None, None, options)[0]

@@ -11,9 +11,9 @@ import numpy as np
 
 from bnstats._warnings import notify
 from bnstats.audit.core import kinds
-from bnstats.audit.core.kinds import Kind, Seen, finite
-from bnstats.audit.core.protocol import Model, Statistics
-from bnstats.audit.core.reading import Reader
+from bnstats.audit.core.kinds import LayerStatistics, Seen, finite
+from bnstats.audit.core.protocol import ChannelStatistics, Model
+from bnstats.audit.core.reading import LoaderReader
 from bnstats.audit.core.trees import arrays, rows_of
 from bnstats.statistics.displacement import batches_needed, noise_of_batch
 from bnstats.statistics.moments import Moments
@@ -29,7 +29,7 @@ FEWEST = 10
 
 
 @dataclass(frozen=True)
-class Amount:
+class ReadingLimits:
     """Limits of the reading of a loader; without one all of it is read.
 
     Attributes
@@ -77,16 +77,16 @@ class Precision:
         return max(found)
 
 
-def held(reader: Reader, model: Model, amount: Amount) -> list[Any]:
+def read_batches(reader: LoaderReader, model: Model, amount: ReadingLimits) -> list[Any]:
     """Return the batches that statistics are made from.
 
     Parameters
     ----------
-    reader : Reader
+    reader : LoaderReader
         Reads a loader, each batch once.
     model : Model
         Private copy.
-    amount : Amount
+    amount : ReadingLimits
         How much is read.
 
     Warns
@@ -95,7 +95,7 @@ def held(reader: Reader, model: Model, amount: Amount) -> list[Any]:
         If the loader ends before its batches are as precise as the tolerance asks.
     """
     kept: list[Any] = []
-    enough = _Enough(model, amount)
+    enough = _StoppingRule(model, amount)
     size, stride = 0, 1
     for place, batch in enumerate(reader.each(model.own)):
         if place % stride == 0:
@@ -110,10 +110,10 @@ def held(reader: Reader, model: Model, amount: Amount) -> list[Any]:
     return kept
 
 
-class _Enough:
+class _StoppingRule:
     """Says after each batch whether enough was read."""
 
-    def __init__(self, model: Model, amount: Amount) -> None:
+    def __init__(self, model: Model, amount: ReadingLimits) -> None:
         self._model, self._amount = model, amount
         self._batches = self._rows = 0
         self._precision = Precision({layer.name: layer.eps for layer in model.layers if layer.tracks})
@@ -146,7 +146,9 @@ def _bytes(batch: Any) -> int:
     return sum(int(np.prod(leaf.shape)) * int(getattr(leaf.dtype, "itemsize", 4)) for _, leaf in arrays(batch))
 
 
-def made_from_finite(make: Callable[[Sequence[Any]], Kind], model: Model, batches: Sequence[Any]) -> Kind:
+def made_from_finite(
+    make: Callable[[Sequence[Any]], LayerStatistics], model: Model, batches: Sequence[Any]
+) -> LayerStatistics:
     """Return statistics of these batches, without batches that leave some that are not finite.
 
     Parameters
@@ -174,11 +176,11 @@ def made_from_finite(make: Callable[[Sequence[Any]], Kind], model: Model, batche
     return made
 
 
-def _all_finite(made: Kind) -> bool:
+def _all_finite(made: LayerStatistics) -> bool:
     return all(np.isfinite(part).all() for statistics in made.values() for part in statistics)
 
 
-def population(model: Model, batches: Sequence[Any]) -> Kind:
+def population(model: Model, batches: Sequence[Any]) -> LayerStatistics:
     """Return population statistics of many batches, pooled over groups that a single pass can hold.
 
     A group takes every so manieth batch, so that sorted rows are in all groups.
@@ -192,4 +194,4 @@ def population(model: Model, batches: Sequence[Any]) -> Kind:
         for name, (mean, var) in part.items():
             more = Moments(n, mean, n * var)
             whole[name] = whole[name].merge(more) if name in whole else more
-    return {name: Statistics.of(moments) for name, moments in whole.items()}
+    return {name: ChannelStatistics.of(moments) for name, moments in whole.items()}

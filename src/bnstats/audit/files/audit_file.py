@@ -16,9 +16,9 @@ from bnstats._checks.terminal import escaped
 from bnstats.audit.core.judging.findings import Verdict
 from bnstats.audit.files import checkpoint, keras_archive, safetensors
 from bnstats.audit.files.findings import KINDS, findings
-from bnstats.audit.files.held import Contents, Held
+from bnstats.audit.files.stored_layers import FileContents, StoredLayer
 
-READERS: dict[str, Callable[[Path], Contents]] = {
+READERS: dict[str, Callable[[Path], FileContents]] = {
     ".safetensors": safetensors.read,
     **dict.fromkeys((".pt", ".pth", ".bin", ".ckpt"), checkpoint.read),
     **dict.fromkeys((".keras", ".h5"), keras_archive.read),
@@ -114,16 +114,16 @@ def audit_file(path: str | os.PathLike[str]) -> FileAudit:
     return _judged(str(path), contents)
 
 
-def _judged(path: str, contents: Contents) -> FileAudit:
+def _judged(path: str, contents: FileContents) -> FileAudit:
     found = pd.DataFrame(findings(contents.layers, contents.without), columns=["kind", "layer", "channels"])
     found.insert(1, "verdict", [KINDS[kind][0] for kind in found["kind"]])
-    layers = pd.DataFrame([_row(layer) for layer in contents.layers], columns=[*_row(Held(""))])
+    layers = pd.DataFrame([_row(layer) for layer in contents.layers], columns=[*_row(StoredLayer(""))])
     verdicts = {*found["verdict"]} | ({"not_judged"} if layers.empty else {"fine"})
     verdict: Verdict = "off" if "off" in verdicts else "not_judged" if "not_judged" in verdicts else "fine"
     return FileAudit(path, verdict, layers, found)
 
 
-def _row(layer: Held) -> dict[str, Any]:
+def _row(layer: StoredLayer) -> dict[str, Any]:
     mean, var = layer.mean, layer.var
     some = var is not None and var.size > 0
     return {

@@ -8,10 +8,10 @@ from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
 
-from bnstats.audit.files.held import Contents, grouped
+from bnstats.audit.files.stored_layers import FileContents, grouped
 
 
-def read(path: Path) -> Contents:
+def read(path: Path) -> FileContents:
     """Return the batch-norm layers of all state dicts in a checkpoint.
 
     Raises

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bnstats.audit.files.held import Held
+from bnstats.audit.files.stored_layers import StoredLayer
 
 
 class Finding(NamedTuple):
@@ -53,7 +53,7 @@ KINDS: dict[str, tuple[str, str]] = {
 """Verdict and words of each kind; a kind whose verdict is fine is a note."""
 
 
-def findings(layers: list[Held], without: list[str]) -> list[Finding]:
+def findings(layers: list[StoredLayer], without: list[str]) -> list[Finding]:
     """Return all findings, layer by layer."""
     starts = [layer for layer in layers if _at_start(layer)]
     unlike_others = 0 < len(starts) < len(layers)
@@ -61,12 +61,12 @@ def findings(layers: list[Held], without: list[str]) -> list[Finding]:
     return found + [Finding("without_statistics", name, 0) for name in without]
 
 
-def _at_start(layer: Held) -> bool:
+def _at_start(layer: StoredLayer) -> bool:
     mean, var = layer.mean, layer.var
     return mean is not None and var is not None and bool(np.all(mean == 0) and np.all(var == 1))
 
 
-def _of(layer: Held, unlike_others: bool) -> Iterator[Finding]:
+def _of(layer: StoredLayer, unlike_others: bool) -> Iterator[Finding]:
     mean, var = layer.mean, layer.var
     if mean is None or var is None or mean.shape != var.shape or not mean.size:
         yield Finding("incomplete", layer.name, 0 if mean is None else mean.size)

@@ -10,13 +10,13 @@ from typing import IO, Any
 
 import numpy as np
 
-from bnstats.audit.files.held import Contents, Held
+from bnstats.audit.files.stored_layers import FileContents, StoredLayer
 
 MOST_CHANNELS = 10_000_000
 DEFAULT_NAME = re.compile(r"(sync_)?batch_normalization(_\d+)?")
 
 
-def read(path: Path) -> Contents:
+def read(path: Path) -> FileContents:
     """Return the batch-norm layers of a .keras or .h5 file.
 
     Raises
@@ -57,7 +57,7 @@ def _configured(archive: zipfile.ZipFile) -> dict[str, bool]:
     return found
 
 
-def _contents(h5py: Any, file: IO[bytes], configured: dict[str, bool]) -> Contents:
+def _contents(h5py: Any, file: IO[bytes], configured: dict[str, bool]) -> FileContents:
     """Return the batch-norm layers among the groups of variables in a file."""
     groups: dict[str, Any] = {}
 
@@ -67,7 +67,7 @@ def _contents(h5py: Any, file: IO[bytes], configured: dict[str, bool]) -> Conten
 
     with h5py.File(file, "r") as opened:
         opened.visititems(visit)
-        layers: list[Held] = []
+        layers: list[StoredLayer] = []
         for path, group in groups.items():
             given = group.attrs.get("name")
             name = given if isinstance(given, str) else path.removesuffix("/vars")
@@ -77,9 +77,9 @@ def _contents(h5py: Any, file: IO[bytes], configured: dict[str, bool]) -> Conten
             variables = [group[key] for key in sorted(group, key=lambda key: (len(key), key))]
             default = DEFAULT_NAME.fullmatch(path.split("/")[-2]) if "/" in path else None
             if _is_norm(variables, known=name in configured or default is not None):
-                layers.append(_held(name, variables, configured.get(name)))
+                layers.append(_stored(name, variables, configured.get(name)))
     named = {layer.name for layer in layers}
-    return Contents(layers, [name for name in configured if name not in named])
+    return FileContents(layers, [name for name in configured if name not in named])
 
 
 def _is_norm(variables: list[Any], known: bool) -> bool:
@@ -89,12 +89,12 @@ def _is_norm(variables: list[Any], known: bool) -> bool:
     return equal and (2 <= len(variables) <= 7 if known else len(variables) == 4)
 
 
-def _held(name: str, variables: list[Any], scaled: bool | None) -> Held:
+def _stored(name: str, variables: list[Any], scaled: bool | None) -> StoredLayer:
     """Return a layer: learned scale and shift come first, then mean and variance, then what renormalization keeps."""
     learned = len(variables) - (2 if len(variables) <= 4 else 5)
     has_scale = learned == 2 or (learned == 1 and bool(scaled))
     mean, var = (_array(variable) for variable in variables[learned : learned + 2])
-    return Held(name, mean, var, _array(variables[0]) if has_scale else None)
+    return StoredLayer(name, mean, var, _array(variables[0]) if has_scale else None)
 
 
 def _array(variable: Any) -> Any:

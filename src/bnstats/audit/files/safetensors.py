@@ -9,14 +9,14 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from bnstats.audit.files.held import Contents, grouped
+from bnstats.audit.files.stored_layers import FileContents, grouped
 
 DTYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2", "I64": "<i8", "I32": "<i4", "U8": "|u1"}
 LONGEST_HEADER = 100_000_000
 """Bytes of the longest header that the format allows."""
 
 
-def read(path: Path) -> Contents:
+def read(path: Path) -> FileContents:
     """Return the batch-norm layers of a .safetensors file.
 
     Raises

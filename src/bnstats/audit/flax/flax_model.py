@@ -11,7 +11,7 @@ import numpy as np
 
 from bnstats.audit.core.array_model import ArrayModel
 from bnstats.audit.core.copier.references import Handler as CopyHandler
-from bnstats.audit.core.protocol import Statistics
+from bnstats.audit.core.protocol import ChannelStatistics
 from bnstats.audit.core.trees import as_numpy, mapped
 
 
@@ -33,9 +33,9 @@ HANDLERS: dict[type, CopyHandler] = dict.fromkeys((jax.Array, type(jax.jit(abs))
 """Treatment of types of JAX by the copier: arrays, compiled functions, classes and modules never change."""
 
 
-def statistics_of(mean: Any, var: Any) -> Statistics:
+def statistics_of(mean: Any, var: Any) -> ChannelStatistics:
     """Return statistics as vectors."""
-    return Statistics(np.asarray(mean, np.float64).reshape(-1), np.asarray(var, np.float64).reshape(-1))
+    return ChannelStatistics(np.asarray(mean, np.float64).reshape(-1), np.asarray(var, np.float64).reshape(-1))
 
 
 def name_of(path: Sequence[Any]) -> str:

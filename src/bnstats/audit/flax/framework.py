@@ -12,7 +12,7 @@ from flax import linen, nnx
 from bnstats.audit.core.array_model import no_device
 from bnstats.audit.core.copier.copier import Copier
 from bnstats.audit.core.guard import ReferenceGuard, guarded
-from bnstats.audit.core.protocol import Guard, Model, Statistics
+from bnstats.audit.core.protocol import ChannelStatistics, Guard, Model
 from bnstats.audit.flax.flax_model import HANDLERS
 from bnstats.audit.flax.linen_model import LinenModel, with_statistics
 from bnstats.audit.flax.nnx_model import NNXModel, batch_norms, write
@@ -75,7 +75,7 @@ class Flax:
             return module.bind(own)
         return jax.tree.map(lambda x: x.copy() if isinstance(x, jax.Array) else x, model)
 
-    def write(self, model: Any, statistics: Mapping[str, Statistics]) -> Any:
+    def write(self, model: Any, statistics: Mapping[str, ChannelStatistics]) -> Any:
         """Write running statistics into an NNX module, or return a linen model anew with these statistics."""
         if isinstance(model, nnx.Module):
             write(batch_norms(model), statistics)

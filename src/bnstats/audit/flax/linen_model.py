@@ -14,7 +14,7 @@ from flax import errors, linen
 
 from bnstats.audit.core.array_model import Handler, LayerCall
 from bnstats.audit.core.calling import FLAGS, Caller, Forward, in_evaluation, mode_arguments
-from bnstats.audit.core.protocol import Statistics
+from bnstats.audit.core.protocol import ChannelStatistics
 from bnstats.audit.flax.flax_model import FlaxModel, name_of, statistics_of
 
 
@@ -40,7 +40,7 @@ class LinenModel(FlaxModel):
                 object.__setattr__(layer, "axis_name", None)  # the copy runs on one device
             self.norms[name_of(path)] = layer
 
-            def normalized(statistics: Statistics) -> Any:
+            def normalized(statistics: ChannelStatistics) -> Any:
                 own = layer.clone(parent=None, name=None, **mode_fields(layer, training=False))
                 held = {**layer.variables, "batch_stats": stored(layer.variables["batch_stats"], statistics)}
                 alone[0] = True
@@ -83,11 +83,11 @@ class LinenModel(FlaxModel):
     def _paths(self) -> Mapping[tuple[str, ...], Mapping[str, Any]]:
         return norm_paths(self._variables.get("batch_stats", {}))
 
-    def get(self) -> dict[str, Statistics]:
+    def get(self) -> dict[str, ChannelStatistics]:
         """Return the running statistics of all layers."""
         return {name_of(path): statistics_of(held["mean"], held["var"]) for path, held in self._paths.items()}
 
-    def set(self, statistics: Mapping[str, Statistics]) -> None:
+    def set(self, statistics: Mapping[str, ChannelStatistics]) -> None:
         """Replace the running statistics of these layers."""
         self._variables = with_statistics(self._variables, statistics)
 
@@ -111,13 +111,13 @@ def norm_paths(tree: Mapping[str, Any], path: tuple[str, ...] = ()) -> dict[tupl
     return found
 
 
-def stored(held: Mapping[str, Any], statistics: Statistics) -> dict[str, Any]:
+def stored(held: Mapping[str, Any], statistics: ChannelStatistics) -> dict[str, Any]:
     """Return the statistics of a linen layer in the precision and shape in which it keeps its own."""
     changed = zip(("mean", "var"), statistics, strict=True)
     return {**held, **{k: jnp.asarray(v, held[k].dtype).reshape(held[k].shape) for k, v in changed}}
 
 
-def with_statistics(variables: Mapping[str, Any], statistics: Mapping[str, Statistics]) -> dict[str, Any]:
+def with_statistics(variables: Mapping[str, Any], statistics: Mapping[str, ChannelStatistics]) -> dict[str, Any]:
     """Return variables of a linen module with other running statistics."""
 
     def changed(tree: Mapping[str, Any], path: tuple[str, ...]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from flax import nnx
 from bnstats.audit.core.array_model import Handler
 from bnstats.audit.core.calling import Caller, Forward, mode_arguments
 from bnstats.audit.core.copier.copier import Copier
-from bnstats.audit.core.protocol import Statistics
+from bnstats.audit.core.protocol import ChannelStatistics
 from bnstats.audit.flax.flax_model import HANDLERS, FlaxModel, name_of, statistics_of
 
 
@@ -68,11 +68,11 @@ class NNXModel(FlaxModel):
                 if not keep_statistics and variable[...] is not value:
                     variable[...] = value
 
-    def get(self) -> dict[str, Statistics]:
+    def get(self) -> dict[str, ChannelStatistics]:
         """Return the running statistics of all layers."""
         return {name: statistics_of(layer.mean[...], layer.var[...]) for name, layer in self.norms.items()}
 
-    def set(self, statistics: Mapping[str, Statistics]) -> None:
+    def set(self, statistics: Mapping[str, ChannelStatistics]) -> None:
         """Replace the running statistics of these layers."""
         write(self.norms, statistics)
 
@@ -86,7 +86,7 @@ def batch_norms(model: nnx.Module) -> dict[str, Any]:
     }
 
 
-def write(layers: Mapping[str, Any], statistics: Mapping[str, Statistics]) -> None:
+def write(layers: Mapping[str, Any], statistics: Mapping[str, ChannelStatistics]) -> None:
     """Replace the running statistics of NNX layers."""
     for name, (mean, var) in statistics.items():
         for variable, value in ((layers[name].mean, mean), (layers[name].var, var)):

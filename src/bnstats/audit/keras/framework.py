@@ -10,7 +10,7 @@ from typing import Any
 from bnstats.audit.core.array_model import no_device
 from bnstats.audit.core.copier.copier import Copier
 from bnstats.audit.core.guard import ReferenceGuard, guarded
-from bnstats.audit.core.protocol import Guard, Model, Statistics
+from bnstats.audit.core.protocol import ChannelStatistics, Guard, Model
 from bnstats.audit.keras.model import KerasModel, batch_norms, copied, copy_handlers, write
 
 
@@ -50,7 +50,7 @@ class Keras:
         """Return a copy of the user's model that can be used and trained as the original."""
         return copied(model, Copier(copy_handlers(to_be_trained=True)))
 
-    def write(self, model: Any, statistics: Mapping[str, Statistics]) -> Any:
+    def write(self, model: Any, statistics: Mapping[str, ChannelStatistics]) -> Any:
         """Write running statistics into the user's own model, in place, and return it."""
         write(batch_norms(model), statistics)
         return model

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from bnstats.audit.core.array_model import ArrayModel, Handler
-from bnstats.audit.core.calling import Caller, Forward, Given, Takes
+from bnstats.audit.core.calling import Caller, CallInputs, Forward, Given
 from bnstats.audit.core.copier.copier import Copier
 from bnstats.audit.core.copier.references import Handler as CopyHandler
-from bnstats.audit.core.protocol import Statistics
+from bnstats.audit.core.protocol import ChannelStatistics
 from bnstats.audit.core.trees import as_numpy
 
 
@@ -114,15 +114,17 @@ class KerasModel(ArrayModel):
             for state, kept in self._seeds:
                 state.assign(kept)
 
-    def get(self) -> dict[str, Statistics]:
+    def get(self) -> dict[str, ChannelStatistics]:
         """Return the running statistics of all layers."""
         return {
-            name: Statistics(*(np.asarray(as_numpy(v.value), np.float64) for v in (x.moving_mean, x.moving_variance)))
+            name: ChannelStatistics(
+                *(np.asarray(as_numpy(v.value), np.float64) for v in (x.moving_mean, x.moving_variance))
+            )
             for name, x in self.norms.items()
             if x.moving_mean is not None
         }
 
-    def set(self, statistics: Mapping[str, Statistics]) -> None:
+    def set(self, statistics: Mapping[str, ChannelStatistics]) -> None:
         """Replace the running statistics of these layers."""
         write(self.norms, statistics)
 
@@ -137,14 +139,14 @@ def batch_norms(model: Any) -> dict[str, Any]:
     return found
 
 
-def write(layers: Mapping[str, Any], statistics: Mapping[str, Statistics]) -> None:
+def write(layers: Mapping[str, Any], statistics: Mapping[str, ChannelStatistics]) -> None:
     """Replace the running statistics of layers."""
     for name, (mean, var) in statistics.items():
         layers[name].moving_mean.assign(mean)
         layers[name].moving_variance.assign(var)
 
 
-def _first_of_three(batch: Any, _: Takes) -> Given:
+def _first_of_three(batch: Any, _: CallInputs) -> Given:
     """Return the inputs of a batch, which is (x, y, sample_weight) in Keras."""
     import keras
 

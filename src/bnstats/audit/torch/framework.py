@@ -11,7 +11,7 @@ from torch import nn
 
 from bnstats._checks.values import shown
 from bnstats.audit.core.guard import guarded
-from bnstats.audit.core.protocol import Guard, Model, Statistics
+from bnstats.audit.core.protocol import ChannelStatistics, Guard, Model
 from bnstats.audit.torch import written
 from bnstats.audit.torch.guard import OriginalGuard
 from bnstats.audit.torch.model import TorchModel
@@ -46,7 +46,7 @@ class Torch:
         """Return a copy of the user's model that can be used and trained as the original."""
         return written.copied(model)
 
-    def write(self, model: Any, statistics: Mapping[str, Statistics]) -> Any:
+    def write(self, model: Any, statistics: Mapping[str, ChannelStatistics]) -> Any:
         """Write running statistics into the user's own model, in place, and return that model."""
         return written.write(model, statistics)
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.instancenorm import _InstanceNorm
 
-from bnstats.audit.core.protocol import Layer, Statistics
+from bnstats.audit.core.protocol import BatchNormLayer, ChannelStatistics
 from bnstats.audit.torch.calls import Call, Calls, entering, to_numpy
 from bnstats.audit.torch.working_copy import WorkingCopy
 
@@ -46,7 +46,7 @@ class Found:
     axis : int
         Axis of channels in its input.
     channels, calls, eps, weight
-        See `Layer`.
+        See `BatchNormLayer`.
     """
 
     name: str
@@ -61,19 +61,19 @@ class Found:
     axis: int = 1
     homes: tuple[Home, ...] = ()
 
-    def layer(self) -> Layer:
+    def layer(self) -> BatchNormLayer:
         """Return the layer's description."""
         counter = getattr(self.module, "num_batches_tracked", None)
         updates = int(counter) if isinstance(counter, Tensor) and counter.numel() == 1 else None
         tracks = self.statistics is not None
-        return Layer(self.name, self.channels, self.eps, self.weight, updates, tracks, self.calls)
+        return BatchNormLayer(self.name, self.channels, self.eps, self.weight, updates, tracks, self.calls)
 
-    def values(self) -> Statistics | None:
+    def values(self) -> ChannelStatistics | None:
         """Return the running statistics."""
         if self.statistics is None:
             return None
         mean, var = (to_numpy(s).reshape(-1) for s in self.statistics)
-        return Statistics(mean, var)
+        return ChannelStatistics(mean, var)
 
     def follow(self) -> None:
         """Write into the statistics what a pass has put in their place, where it did not write into them."""

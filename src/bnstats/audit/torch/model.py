@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from bnstats.audit.core.calling import Caller, Forward
 from bnstats.audit.core.copier.copier import Copier
 from bnstats.audit.core.lockstep import Lockstep
-from bnstats.audit.core.protocol import Layer, Mode, Statistics
+from bnstats.audit.core.protocol import BatchNormLayer, ChannelStatistics, Mode
 from bnstats.audit.torch.calls import Call, Calls, Moment, entering, in_numpy, moment
 from bnstats.audit.torch.finding import find_layers
 from bnstats.audit.torch.layers import Found, put
@@ -63,7 +63,7 @@ class TorchModel:
         self._watched = {layer.name: layer.module for layer in watched if layer.module is not None}
 
     @property
-    def layers(self) -> Sequence[Layer]:
+    def layers(self) -> Sequence[BatchNormLayer]:
         """Return the batch-norm layers that a pass calls."""
         return [layer.layer() for layer in self.found]
 
@@ -74,11 +74,11 @@ class TorchModel:
             self.working.look()
         return list(self.working.written)
 
-    def get(self) -> dict[str, Statistics]:
+    def get(self) -> dict[str, ChannelStatistics]:
         """Return the running statistics of all layers that keep them."""
         return {layer.name: found for layer in self.found if (found := layer.values()) is not None}
 
-    def set(self, statistics: Mapping[str, Statistics]) -> None:
+    def set(self, statistics: Mapping[str, ChannelStatistics]) -> None:
         """Replace the running statistics of these layers."""
         with quiet():
             for name, new in statistics.items():
@@ -113,7 +113,7 @@ class TorchModel:
         seen = self._seen(batch, mode)[1]
         return in_numpy({name: calls for name, calls in seen.items() if calls})
 
-    def lockstep(self, batches: Sequence[Any]) -> dict[str, Statistics] | None:
+    def lockstep(self, batches: Sequence[Any]) -> dict[str, ChannelStatistics] | None:
         """Return the population statistics along the inference path, from one pass over all batches at once.
 
         A pass of the first batch alone with these statistics has to give the same moments, as a model may keep what it
@@ -193,7 +193,7 @@ class TorchModel:
                 self.working.put_back(compare=None if seen is None else seen.memory)
 
     def _seen(
-        self, batch: Any, mode: Mode, given: Mapping[str, Statistics] | None = None
+        self, batch: Any, mode: Mode, given: Mapping[str, ChannelStatistics] | None = None
     ) -> tuple[Any, dict[str, list[Moment]]]:
         """Return the output of a pass, with given statistics in place of others, and moments of all layers' inputs."""
         given = given or {}

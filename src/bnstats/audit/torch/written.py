@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from bnstats.audit.core.copier.copier import Copier
-from bnstats.audit.core.protocol import Statistics
+from bnstats.audit.core.protocol import ChannelStatistics
 from bnstats.audit.torch.layers import Found
 from bnstats.audit.torch.tensors import handlers
 from bnstats.audit.torch.working_copy import WorkingCopy, quiet
@@ -110,7 +110,7 @@ def copied(model: Any) -> Any:
     return new
 
 
-def write(model: Any, statistics: Mapping[str, Statistics]) -> Any:
+def write(model: Any, statistics: Mapping[str, ChannelStatistics]) -> Any:
     """Write running statistics into a model in place, and return it."""
     inner = unwrapped(model)
     with quiet():

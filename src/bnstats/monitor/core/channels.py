@@ -23,7 +23,7 @@ WARMED_UP = 10
 """Differences of batch statistics after which their variance is trusted."""
 
 
-class Batch(NamedTuple):
+class BatchRead(NamedTuple):
     """Answer of a read about the batches since the last read.
 
     Attributes
@@ -41,7 +41,7 @@ class Batch(NamedTuple):
     z: FloatArray
 
 
-def advance(state: State, reading: Reading, step: int, epoch_batches: int | None) -> Batch:
+def advance(state: State, reading: Reading, step: int, epoch_batches: int | None) -> BatchRead:
     """Take a read into the state, and return what it says of the batches."""
     layout = reading.layout
     difference = reading.values - state.running
@@ -69,7 +69,7 @@ def advance(state: State, reading: Reading, step: int, epoch_batches: int | None
     state.seen = state.seen + active
     state.moved = np.where(active, step, state.moved)
     state.extra = np.where(active & (new > (reading.batches or np.inf)), state.extra + 1, 0.0)
-    return Batch(active, new, z)
+    return BatchRead(active, new, z)
 
 
 def _new_updates(state: State, reading: Reading, moved: FloatArray) -> FloatArray:

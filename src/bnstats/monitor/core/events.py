@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bnstats._checks.array_types import BoolArray
-from bnstats.monitor.core.measures import Measures
+from bnstats.monitor.core.measures import LayerMeasures
 from bnstats.monitor.core.readings import Reading
 from bnstats.monitor.core.state import State
 from bnstats.monitor.core.weights import start_weight
@@ -48,7 +48,7 @@ class Event(NamedTuple):
 class Check:
     """Input of the rules: the measures after a read, and the training around it."""
 
-    measures: Measures
+    measures: LayerMeasures
     state: State
     reading: Reading
     step: int

@@ -18,7 +18,7 @@ PRECISE = 0.1
 
 
 @dataclass(frozen=True)
-class Measures:
+class LayerMeasures:
     """Measures of each layer, arrays of shape (layers,).
 
     Attributes
@@ -56,13 +56,13 @@ class Measures:
     known: BoolArray
 
 
-def measures_of(state: State, reading: Reading, step: int, epoch_batches: int | None) -> Measures:
+def measures_of(state: State, reading: Reading, step: int, epoch_batches: int | None) -> LayerMeasures:
     """Return the measures after a read at a step."""
     with np.errstate(divide="ignore", invalid="ignore"):
         return _measures(state, reading, step, epoch_batches)
 
 
-def _measures(state: State, reading: Reading, step: int, epoch_batches: int | None) -> Measures:
+def _measures(state: State, reading: Reading, step: int, epoch_batches: int | None) -> LayerMeasures:
     layout = reading.layout
     _, var = np.split(state.level, 2)
     dead = _dead(state, reading)
@@ -77,7 +77,7 @@ def _measures(state: State, reading: Reading, step: int, epoch_batches: int | No
     by_chance = state.lag_noise / given**2 * unit
     lag = np.sqrt(np.maximum(squared_lag - by_chance, 0))
     noise = np.sqrt(noise_without_replacement(state, epoch_batches) * unit)
-    return Measures(
+    return LayerMeasures(
         unit=unit,
         noise=noise,
         lag=lag,

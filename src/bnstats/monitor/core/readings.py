@@ -126,7 +126,7 @@ class Reading:
         return replace(self, values=values, updates=np.where(finite, self.updates, np.nan), finite=finite)
 
 
-class Reader(ABC):
+class StatisticsReader(ABC):
     """Reads of one model; a framework that cannot be read without waiting keeps some reads back."""
 
     @abstractmethod

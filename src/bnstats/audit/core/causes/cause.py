@@ -6,12 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from bnstats.audit.core.judging.case import Case
-from bnstats.audit.core.kinds import Kind
+from bnstats.audit.core.judging.context import AuditContext
+from bnstats.audit.core.kinds import LayerStatistics
 
 Evidence = dict[str, Any]
 
-Remedy = Callable[[Case], list[Kind]]
+Remedy = Callable[[AuditContext], list[LayerStatistics]]
 
 Stage = Literal["scores", "gap", ""]
 
@@ -28,11 +28,11 @@ class Cause:
         Clause in plain words, the first line of a report.
     steps : tuple of str
         Steps of the gap that the cause explains; the largest step decides which causes are asked.
-    evidence : callable (case) -> dict or None
+    evidence : callable (context) -> dict or None
         Numbers that only this cause shows, and under "text" a plain sentence; None where they are missing.
     fix : str
         The change of training or model, or "" where the fix is a recalibration.
-    remedy : callable (case) -> list of statistics, or None
+    remedy : callable (context) -> list of statistics, or None
         Statistics for each fold that have to close half of the gap; None where only training can, and the step of the
         gap has to be half of it.
     tried : bool
@@ -41,27 +41,27 @@ class Cause:
         What else would give the same evidence, a noun phrase; "" if nothing would.
     before : str
         "scores" or "gap" if evidence alone names the cause, before any score or gap is measured.
-    sign : callable (case) -> bool, or None
+    sign : callable (context) -> bool, or None
         Sign on which the cause is asked where no statistics gain, as it spoils all of them; None if it does not.
     """
 
     name: str
     title: str
     steps: tuple[str, ...]
-    evidence: Callable[[Case], Evidence | None]
+    evidence: Callable[[AuditContext], Evidence | None]
     fix: str = ""
     remedy: Remedy | None = None
     tried: bool = False
     alternative: str = ""
     before: Stage = ""
-    sign: Callable[[Case], bool] | None = None
+    sign: Callable[[AuditContext], bool] | None = None
 
 
-def cause(title: str, steps: str = "", **declared: Any) -> Callable[[Callable[[Case], Evidence | None]], Cause]:
+def cause(title: str, steps: str = "", **declared: Any) -> Callable[[Callable[[AuditContext], Evidence | None]], Cause]:
     """Return what makes a cause of a function that finds its evidence, which has the cause's name; see `Cause`."""
     return lambda evidence: Cause(evidence.__name__, title, tuple(steps.split()), evidence, **declared)
 
 
-def recalibrated(case: Case) -> list[Kind]:
+def recalibrated(context: AuditContext) -> list[LayerStatistics]:
     """Return the best kind of statistics, for each fold."""
-    return case.made(case.best)
+    return context.made(context.best)

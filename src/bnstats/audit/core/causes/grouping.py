@@ -9,7 +9,7 @@ from functools import reduce
 import numpy as np
 
 from bnstats._checks.array_types import FloatArray
-from bnstats.audit.core.judging.case import Case, once
+from bnstats.audit.core.judging.context import AuditContext, once
 from bnstats.audit.core.kinds import Seen, kept, observe
 from bnstats.audit.core.trees import chunks
 from bnstats.statistics.moments import Moments
@@ -38,24 +38,24 @@ class Grouping:
 
 
 @once
-def grouping(case: Case) -> Grouping | None:
+def grouping(context: AuditContext) -> Grouping | None:
     """Return how much more batches vary than regrouped ones; None where rows cannot be regrouped.
 
     Every batch is cut into parts of alternating rows, and parts are dealt out anew. Moments of the parts are taken
     along the inference path, where a row's values do not depend on its batch.
     """
-    batches = [case.batches[k] for k in case.usable[:MOST_BATCHES]]
+    batches = [context.batches[k] for k in context.usable[:MOST_BATCHES]]
     cut = [chunks(batch, PARTS) for batch in batches]
     parts = [c for c in cut if c is not None and len(c) > 1]
     if len(parts) < FEWEST or len(parts) < len(cut):
         return None
     try:
-        with kept(case.model, case.made("population")[0]):
-            seen = [observe(case.model, part, "eval") for part in parts]
+        with kept(context.model, context.made("population")[0]):
+            seen = [observe(context.model, part, "eval") for part in parts]
     except Exception:  # a model whose rows belong together may raise anything on a part of them
         return None
-    names = [layer.name for layer in case.layers if all(layer.name in s for batch in seen for s in batch)]
-    found = [Grouping(_ratio(seen, name, case.seed), name) for name in (*names[:1], *names[1:][-1:])]
+    names = [layer.name for layer in context.layers if all(layer.name in s for batch in seen for s in batch)]
+    found = [Grouping(_ratio(seen, name, context.seed), name) for name in (*names[:1], *names[1:][-1:])]
     return max(found, key=lambda g: g.ratio, default=None)
 
 

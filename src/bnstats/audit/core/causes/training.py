@@ -7,7 +7,7 @@ import numpy as np
 from bnstats.audit.core import kinds
 from bnstats.audit.core.causes.cause import Evidence, cause, recalibrated
 from bnstats.audit.core.causes.grouping import grouping
-from bnstats.audit.core.judging.case import Case
+from bnstats.audit.core.judging.context import AuditContext
 from bnstats.statistics.norm_borders import (
     DROPOUT_CHANGE,
     GROUPED,
@@ -24,9 +24,9 @@ from bnstats.statistics.norm_borders import (
     fix="Move dropout behind the last batch norm, or use less of it, and train anew.",
     alternative="Dropout, drop path and augmentation in the model",
 )
-def noise_in_training(case: Case) -> Evidence | None:
+def noise_in_training(context: AuditContext) -> Evidence | None:
     """Return evidence that noise of training changes the variance of a layer's input."""
-    train, still = (kinds.averaged([seen[k] for k in case.usable], 0) for seen in (case.train, case.still))
+    train, still = (kinds.averaged([seen[k] for k in context.usable], 0) for seen in (context.train, context.still))
     changes = {}
     for name in train:
         if name in still:
@@ -49,11 +49,11 @@ def noise_in_training(case: Case) -> Evidence | None:
     "population batch",
     fix="Train with larger batches, with statistics synchronized over devices, or with group normalization.",
 )
-def small_batch(case: Case) -> Evidence | None:
+def small_batch(context: AuditContext) -> Evidence | None:
     """Return evidence that batches have few values, or variances that are mostly noise, and no groups of rows."""
     few, spread = {}, {}
-    for name in case.running:
-        seen = kinds.of_layer([case.still[k] for k in case.usable], name)
+    for name in context.running:
+        seen = kinds.of_layer([context.still[k] for k in context.usable], name)
         if len(seen) > 1:
             few[name] = float(np.mean([np.mean(m.n) for m in seen]))
             var = np.array([m.var() for m in seen])
@@ -63,7 +63,7 @@ def small_batch(case: Case) -> Evidence | None:
             )
     if not few or (min(few.values()) > SMALL_BATCH and max(spread.values()) <= NOISY_VARIANCE):
         return None
-    found = grouping(case)
+    found = grouping(context)
     if found is not None and found.ratio > GROUPED:
         return None
     text = (
@@ -74,17 +74,17 @@ def small_batch(case: Case) -> Evidence | None:
 
 
 @cause("stored variances are unbiased, and training divides by biased ones", "averaged population", remedy=recalibrated)
-def variance_convention(case: Case) -> Evidence | None:
+def variance_convention(context: AuditContext) -> Evidence | None:
     """Return evidence that stored variances are unbiased, while training's are biased, and that this matters."""
-    if case.convention.ddof != 1 or not case.usable:
+    if context.convention.ddof != 1 or not context.usable:
         return None
-    gained = case.gain("biased")
-    if not (gained.low > 0 and case.explains(gained)):
+    gained = context.gain("biased")
+    if not (gained.low > 0 and context.explains(gained)):
         return None
-    n = min(float(np.mean(m.n)) for m in case.train[case.usable[0]][next(iter(case.running))])
+    n = min(float(np.mean(m.n)) for m in context.train[context.usable[0]][next(iter(context.running))])
     text = (
         f"Stored variances are n/(n - 1) times those that training divides by, with n = {n:g} values in the first "
-        f"layer. Without this factor, they gain {gained.text(case.unit)}."
+        f"layer. Without this factor, they gain {gained.text(context.unit)}."
     )
     return {"text": text, "values": n, "gain of biased variances": gained.value}
 
@@ -94,9 +94,9 @@ def variance_convention(case: Case) -> Evidence | None:
     "averaged without_noise population batch",
     fix="Shuffle rows when training.",
 )
-def grouped_batches(case: Case) -> Evidence | None:
+def grouped_batches(context: AuditContext) -> Evidence | None:
     """Return evidence that batches differ by more than regrouped ones."""
-    found = grouping(case)
+    found = grouping(context)
     if found is None or found.ratio <= GROUPED:
         return None
     text = (
@@ -111,11 +111,11 @@ def grouped_batches(case: Case) -> Evidence | None:
     "population batch",
     fix="Give each stream of inputs a batch-norm layer of its own, and train anew.",
 )
-def several_distributions(case: Case) -> Evidence | None:
+def several_distributions(context: AuditContext) -> Evidence | None:
     """Return evidence that a layer is called several times, with inputs whose means are apart."""
     apart = {}
-    for name in case.running:
-        calls = [case.still[k].get(name, ()) for k in case.usable]
+    for name in context.running:
+        calls = [context.still[k].get(name, ()) for k in context.usable]
         if not calls or min(map(len, calls)) < 2:
             continue
         common = min(map(len, calls))
@@ -123,10 +123,10 @@ def several_distributions(case: Case) -> Evidence | None:
         sd = np.sqrt(np.mean([[m.var() for m in c[:common]] for c in calls], axis=(0, 1)) + 1e-30)
         apart[name] = float(np.median(np.ptp(means, axis=0) / sd))
     far = {name: d for name, d in apart.items() if d > STREAMS_APART}
-    if not far or not case.gain("batch", "population").value > 0:
+    if not far or not context.gain("batch", "population").value > 0:
         return None
     text = (
-        f"In {len(far)} of {len(case.running)} layers, several calls in one pass have inputs whose means are up to "
+        f"In {len(far)} of {len(context.running)} layers, several calls in one pass have inputs whose means are up to "
         f"{max(far.values()):.2g} standard deviations apart, so that no single average fits."
     )
     return {"text": text, "apart": far}

@@ -11,8 +11,8 @@ import numpy as np
 
 from bnstats.audit.core import kinds
 from bnstats.audit.core.history.rates import Use, measure_use, replaced
-from bnstats.audit.core.kinds import Kind, Seen
-from bnstats.audit.core.protocol import Layer, Model
+from bnstats.audit.core.kinds import LayerStatistics, Seen
+from bnstats.audit.core.protocol import BatchNormLayer, Model
 from bnstats.statistics.norm_borders import START_WEIGHT
 from bnstats.statistics.running_conventions import CONVENTIONS
 
@@ -43,17 +43,17 @@ class Measured:
     still: Sequence[Seen]
 
     @cached_property
-    def layers(self) -> list[Layer]:
+    def layers(self) -> list[BatchNormLayer]:
         """Layers in the order of the forward pass."""
         return list(self.model.layers)
 
     @cached_property
-    def layer(self) -> dict[str, Layer]:
+    def layer(self) -> dict[str, BatchNormLayer]:
         """Layers by their names."""
         return {layer.name: layer for layer in self.layers}
 
     @cached_property
-    def running(self) -> Kind:
+    def running(self) -> LayerStatistics:
         """Running statistics of all layers that keep them."""
         return {name: s for name, s in self.model.get().items() if name in self.layer}
 
@@ -175,6 +175,6 @@ class Measured:
         return weight, float(np.sum(np.square(off - weight * to)) / max(np.sum(np.square(off)), 1e-30))
 
     @cached_property
-    def averaged_all(self) -> Kind:
+    def averaged_all(self) -> LayerStatistics:
         """Averages of all batches in training mode."""
         return kinds.averaged([self.train[k] for k in self.usable], self.convention.ddof)

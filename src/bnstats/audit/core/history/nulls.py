@@ -17,7 +17,7 @@ from scipy import stats
 
 from bnstats._checks.array_types import FloatArray
 from bnstats.audit.core.kinds import stored_var
-from bnstats.audit.core.protocol import Statistics
+from bnstats.audit.core.protocol import ChannelStatistics
 from bnstats.statistics.moments import Moments
 from bnstats.statistics.running_conventions import Convention
 
@@ -96,7 +96,7 @@ class NullTest:
 
 def compare(
     values: FloatArray,
-    running: Statistics,
+    running: ChannelStatistics,
     weights: FloatArray,
     start: FloatArray,
     *,
@@ -110,7 +110,7 @@ def compare(
     ----------
     values : array, shape (batches, 2 channels)
         Values of independent batches.
-    running : Statistics
+    running : ChannelStatistics
         Running mean and variance.
     weights : array
         Weight of each batch that went into the running statistics.

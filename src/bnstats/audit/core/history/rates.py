@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from bnstats._checks.array_types import FloatArray
-from bnstats.audit.core.kinds import Kind, kept
-from bnstats.audit.core.protocol import Model, Statistics
+from bnstats.audit.core.kinds import LayerStatistics, kept
+from bnstats.audit.core.protocol import ChannelStatistics, Model
 from bnstats.audit.core.random_state import random_state
 from bnstats.audit.core.scoring.outputs import float_leaves
 
@@ -27,7 +27,7 @@ def replaced(model: Model, batch: Any) -> dict[str, float]:
     batch : batch
         Batch of the training size.
     """
-    after: list[Kind] = []
+    after: list[LayerStatistics] = []
     with kept(model) as before:
         for value in (0.0, 1.0):
             model.set({name: filled(statistics, value, value) for name, statistics in before.items()})
@@ -37,15 +37,15 @@ def replaced(model: Model, batch: Any) -> dict[str, float]:
     return {name: _share(after[0][name], after[1][name]) for name in before}
 
 
-def _share(zero: Statistics, one: Statistics) -> float:
+def _share(zero: ChannelStatistics, one: ChannelStatistics) -> float:
     kept = np.concatenate([one.mean - zero.mean, one.var - zero.var])
     kept = kept[np.isfinite(kept)]
     return float(np.clip(1 - np.median(kept), 0, 1)) if kept.size else float("nan")
 
 
-def filled(statistics: Statistics, mean: float, var: float) -> Statistics:
+def filled(statistics: ChannelStatistics, mean: float, var: float) -> ChannelStatistics:
     """Return statistics of the same shape with one value each."""
-    return Statistics(np.full_like(statistics.mean, mean), np.full_like(statistics.var, var))
+    return ChannelStatistics(np.full_like(statistics.mean, mean), np.full_like(statistics.var, var))
 
 
 # Passes over one batch that show if evaluation is random.
@@ -85,7 +85,7 @@ def measure_use(model: Model, batch: Any, still: list[str]) -> Use:
         Layers that training passes do not update.
     """
 
-    def outputs(kind: Kind, training: bool) -> list[FloatArray]:
+    def outputs(kind: LayerStatistics, training: bool) -> list[FloatArray]:
         model.set(before | kind)
         return float_leaves(model.to_numpy((model.train_pass if training else model.eval_pass)(batch)))
 

@@ -11,7 +11,7 @@ import numpy as np
 from bnstats._checks.array_types import FloatArray
 from bnstats._checks.safe_text import raised
 from bnstats.audit.core.judging.findings import Estimate
-from bnstats.audit.core.kinds import Kind, kept
+from bnstats.audit.core.kinds import LayerStatistics, kept
 from bnstats.audit.core.protocol import Model
 from bnstats.audit.core.scoring.intervals import ratio
 from bnstats.audit.core.scoring.scores import NONE, RowScores, Scorer
@@ -28,12 +28,12 @@ class Fold:
     ----------
     fit : tuple of int
         Indices of batches of the loader.
-    held : tuple of int
+    scored : tuple of int
         Indices of batches that are scored.
     """
 
     fit: tuple[int, ...]
-    held: tuple[int, ...]
+    scored: tuple[int, ...]
 
 
 def halves(count: int) -> list[Fold]:
@@ -63,13 +63,13 @@ class Trial:
     folds: Sequence[Fold]
     scorers: Sequence[Scorer]
 
-    def score(self, kinds: Sequence[Kind]) -> Scores:
+    def score(self, kinds: Sequence[LayerStatistics]) -> Scores:
         """Return scores in evaluation mode, given the statistics of each fold."""
         found: dict[int, Any] = {}
         for fold, kind in zip(self.folds, kinds, strict=True):
             with kept(self.model) as before:
                 self.model.set({name: kind[name] for name in kind if name in before})
-                for index in fold.held:
+                for index in fold.scored:
                     found[index] = self._scored(index, evaluated(self.model.eval_pass, self.batches[index], index))
         return self._gathered(found)
 
@@ -81,7 +81,7 @@ class Trial:
         return {name: rows for scorer in self.scorers for name, rows in scorer.score(index, output).items()}
 
     def _gathered(self, found: Mapping[int, dict[str, RowScores]]) -> Scores:
-        held = sorted(index for fold in self.folds for index in fold.held)
+        held = sorted(index for fold in self.folds for index in fold.scored)
         metrics = dict.fromkeys(name for scores in found.values() for name in scores)
         return {name: [found.get(index, {}).get(name, NONE) for index in held] for name in metrics}
 

@@ -18,7 +18,7 @@ FLAX = re.compile(r"(.*\.)?batch_stats\.(?P<layer>.*)\.(?P<part>mean|var)")
 
 
 @dataclass
-class Held:
+class StoredLayer:
     """Contents of a file about one layer; None for what it does not hold."""
 
     name: str
@@ -29,18 +29,18 @@ class Held:
 
 
 @dataclass(frozen=True)
-class Contents:
+class FileContents:
     """Batch-norm layers of a file.
 
     Attributes
     ----------
-    layers : list of Held
+    layers : list of StoredLayer
         Layers with a running mean, a running variance or a counter of updates.
     without : list of str
         Layers with the name of batch norm and a weight, without running statistics.
     """
 
-    layers: list[Held]
+    layers: list[StoredLayer]
     without: list[str]
 
 
@@ -59,20 +59,20 @@ def part_of(name: str) -> tuple[str, str] | None:
     return None
 
 
-def grouped(names: Iterable[str], read: Callable[[str], Any]) -> Contents:
+def grouped(names: Iterable[str], read: Callable[[str], Any]) -> FileContents:
     """Return the layers of a file, from the names of its arrays and a function that reads one of them."""
     parts: dict[str, dict[str, str]] = {}
     for name in names:
         if found := part_of(name):
             parts.setdefault(found[0], {})[found[1]] = name
-    layers = [_held(layer, held, read) for layer, held in parts.items() if {"mean", "var", "updates"} & held.keys()]
+    layers = [_stored(layer, held, read) for layer, held in parts.items() if {"mean", "var", "updates"} & held.keys()]
     others = [layer for layer, held in parts.items() if held.keys() == {"weight"}]
-    return Contents(layers, [layer for layer in others if NAMED_SO.fullmatch(layer.rpartition(".")[2])])
+    return FileContents(layers, [layer for layer in others if NAMED_SO.fullmatch(layer.rpartition(".")[2])])
 
 
-def _held(name: str, parts: Mapping[str, str], read: Callable[[str], Any]) -> Held:
+def _stored(name: str, parts: Mapping[str, str], read: Callable[[str], Any]) -> StoredLayer:
     arrays = {part: read(key) for part, key in parts.items()}
     updates = arrays.pop("updates", None)
-    return Held(
+    return StoredLayer(
         name, **arrays, updates=None if updates is None else int(updates.reshape(-1)[0]) if updates.size else None
     )

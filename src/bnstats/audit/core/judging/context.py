@@ -12,7 +12,7 @@ import numpy as np
 from bnstats.audit.core import kinds
 from bnstats.audit.core.history.measured import Measured
 from bnstats.audit.core.judging.findings import Estimate
-from bnstats.audit.core.kinds import Kind
+from bnstats.audit.core.kinds import LayerStatistics
 from bnstats.audit.core.protocol import Model
 from bnstats.audit.core.scoring.trial import Scores, Trial, bad, gain
 
@@ -28,22 +28,22 @@ T = TypeVar("T")
 
 
 def once(make: Callable[P, T]) -> Callable[P, T]:
-    """Return a function of a case and of names that is computed once for the same ones."""
+    """Return a function of a context and of names that is computed once for the same ones."""
 
     @wraps(make)
     def kept(*given: P.args, **named: P.kwargs) -> T:
-        case: Any = given[0]
+        context: Any = given[0]
         key = (make.__qualname__, *given[1:])
-        if key not in case.memo:
-            case.memo[key] = make(*given, **named)
-        found: T = case.memo[key]
+        if key not in context.memo:
+            context.memo[key] = make(*given, **named)
+        found: T = context.memo[key]
         return found
 
     return kept
 
 
 @dataclass(eq=False)
-class Case(Measured):
+class AuditContext(Measured):
     """A model under audit.
 
     Attributes
@@ -77,11 +77,11 @@ class Case(Measured):
         return [k for k in fold.fit if k in self.usable] or list(fold.fit)
 
     @once
-    def made(self, kind: str) -> list[Kind]:
+    def made(self, kind: str) -> list[LayerStatistics]:
         """Return statistics of one kind for each fold."""
         return [self._make(kind, self.fit_of(fold)) for fold in self.trial.folds]
 
-    def _make(self, kind: str, fit: list[int]) -> Kind:
+    def _make(self, kind: str, fit: list[int]) -> LayerStatistics:
         ddof = self.convention.ddof
         train, still = [self.train[k] for k in fit], [self.still[k] for k in fit]
         if kind == "running":
@@ -100,7 +100,7 @@ class Case(Measured):
     @property
     def tried(self) -> tuple[str, ...]:
         """Kinds that were scored so far."""
-        return tuple(given[0] for name, *given in self.memo if name == "Case.scores")
+        return tuple(given[0] for name, *given in self.memo if name == "AuditContext.scores")
 
     @cached_property
     def batch_outputs(self) -> Mapping[int, Any]:
@@ -121,7 +121,7 @@ class Case(Measured):
         """Return what one kind of statistics gains over another."""
         return gain(self.scores(kind)[self.metric], self.scores(base)[self.metric])
 
-    def gain_of(self, given: Sequence[Kind]) -> Estimate:
+    def gain_of(self, given: Sequence[LayerStatistics]) -> Estimate:
         """Return what other statistics gain, one set for each fold; layers that they lack keep their own."""
         return gain(self.trial.score(given)[self.metric], self.scores("running")[self.metric])
 
