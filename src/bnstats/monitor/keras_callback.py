@@ -10,7 +10,7 @@ from bnstats.monitor.callback import Monitored
 
 
 class KerasCallback(Monitored, keras.callbacks.Callback):
-    """Watch batch norm while a Keras model is fitted.
+    """Callback that monitors batch norm while a Keras model is fitted.
 
     With `steps_per_execution=k` in `compile`, Keras calls back after every k batches, and as often is read.
 

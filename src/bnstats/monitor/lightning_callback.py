@@ -10,7 +10,7 @@ from bnstats.monitor.callback import Monitored
 
 
 class LightningCallback(Monitored, Callback):
-    """Watch batch norm while a Lightning trainer trains.
+    """Callback that monitors batch norm while a Lightning trainer trains.
 
     Batch size and number of steps are found in the trainer. At each check, the displacement is logged. A checkpoint
     holds the monitor's state.

@@ -11,7 +11,7 @@ from bnstats.monitor.callback import Monitored
 
 
 class TrainerCallback(Monitored, Base, ExportableState):
-    """Watch batch norm while the Trainer of transformers trains.
+    """Callback that monitors batch norm while the Trainer of transformers trains.
 
     Batch size and number of steps are found in the arguments of the Trainer. Its log has the displacement, for the
     loggers that come after this callback. A checkpoint holds the monitor's state.

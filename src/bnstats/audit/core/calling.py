@@ -174,7 +174,7 @@ def ways(example: Any, takes: CallInputs, usual: Way | None = None) -> Iterator[
 
 
 class Caller:
-    """Calls a model with a batch, as the user says or as its parameters say.
+    """Caller of a model with a batch, as the user says or as its parameters say.
 
     Parameters
     ----------

@@ -106,7 +106,7 @@ def population(model: Model, batches: Sequence[Any]) -> LayerStatistics:
 def debiased(
     running: LayerStatistics, start_weight: Mapping[str, float], start: tuple[float, float]
 ) -> LayerStatistics:
-    """Return running statistics without what the start values still weigh.
+    """Return running statistics with the contribution of the start values removed.
 
     Parameters
     ----------

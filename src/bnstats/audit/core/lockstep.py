@@ -15,7 +15,7 @@ from bnstats.statistics.moments import Moments
 
 
 class _PassEnded(BaseException):
-    """Ends the pass of a batch, as another one has ended."""
+    """End of the pass of a batch, as another one has ended."""
 
 
 class Lockstep:

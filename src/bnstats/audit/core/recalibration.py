@@ -111,7 +111,7 @@ def read_batches(reader: LoaderReader, model: Model, amount: ReadingLimits) -> l
 
 
 class _StoppingRule:
-    """Says after each batch whether enough was read."""
+    """Rule that says after each batch whether enough was read."""
 
     def __init__(self, model: Model, amount: ReadingLimits) -> None:
         self._model, self._amount = model, amount

@@ -108,7 +108,7 @@ _MEMORY |= {torch.Tensor.data.__set__, torch.Tensor.__array__, torch.Tensor.stor
 
 
 class Calls(TorchFunctionMode):
-    """While active, `handle(call)` answers every batch normalization; functional calls are seen, too.
+    """Context in which `handle(call)` answers every batch normalization, of functional calls too.
 
     Attributes
     ----------

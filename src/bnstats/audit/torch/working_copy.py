@@ -74,7 +74,7 @@ class WorkingCopy:
     # ---- tensors
 
     def place_of(self, x: Tensor | None) -> int | None:
-        """Return the place of the tensor that this is, or whose memory it looks at; None for a stranger."""
+        """Return the place of the tensor that this is, or whose memory it shares; None for a tensor of no original."""
         if x is None:
             return None
         found = self._by_identity.get(id(x))

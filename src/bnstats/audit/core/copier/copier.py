@@ -69,7 +69,7 @@ _MAKERS: dict[type, Handler] = {
 
 
 class Copier(References):
-    """Copies one object, and remembers what became of everything that it refers to; see `References`.
+    """Copier of one object along its references; see `References`.
 
     Parameters
     ----------

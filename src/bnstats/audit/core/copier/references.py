@@ -24,7 +24,7 @@ class Changeable(NamedTuple):
 
 
 class References:
-    """Copies one object, and remembers what became of everything that it refers to.
+    """Record of what became of everything that a copied object refers to.
 
     Parameters
     ----------

@@ -86,7 +86,7 @@ class Measured:
 
     @cached_property
     def rates(self) -> dict[str, float]:
-        """Share of running statistics that one training pass replaces, as measured; empty where training fails."""
+        """Proportion of running statistics that one training pass replaces, as measured; empty where training fails."""
         try:
             return replaced(self.model, self.batches[self.usable[0]]) if self.usable else {}
         except Exception:  # a training pass may raise anything; the report says that there is none
@@ -163,7 +163,7 @@ class Measured:
     def _fitted_start_weight(self, name: str) -> tuple[float, float]:
         """Return the weight with which start values and averaged batches come closest to the running statistics.
 
-        Beside it stands the share of the squared distance from averaged batches that this leaves over.
+        Beside it stands the proportion of the squared distance from averaged batches that this leaves over.
         """
         if name not in self.averaged_all:
             return float("nan"), float("nan")

@@ -15,7 +15,7 @@ from bnstats.audit.core.scoring.outputs import float_leaves
 
 
 def replaced(model: Model, batch: Any) -> dict[str, float]:
-    """Return the share of each layer's running statistics that one training pass replaces.
+    """Return the proportion of each layer's running statistics that one training pass replaces.
 
     A pass from means and variances of 0 and one from 1 differ by what the pass leaves of them. That holds for every
     convention of momentum, and for several calls in one pass.
@@ -34,10 +34,10 @@ def replaced(model: Model, batch: Any) -> dict[str, float]:
             with random_state([], seed=0):  # both passes have the same noise of training
                 model.train_pass(batch)
             after.append(model.get())
-    return {name: _share(after[0][name], after[1][name]) for name in before}
+    return {name: _proportion(after[0][name], after[1][name]) for name in before}
 
 
-def _share(zero: ChannelStatistics, one: ChannelStatistics) -> float:
+def _proportion(zero: ChannelStatistics, one: ChannelStatistics) -> float:
     kept = np.concatenate([one.mean - zero.mean, one.var - zero.var])
     kept = kept[np.isfinite(kept)]
     return float(np.clip(1 - np.median(kept), 0, 1)) if kept.size else float("nan")

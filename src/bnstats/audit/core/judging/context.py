@@ -61,7 +61,7 @@ class AuditContext(Measured):
     seed : int
         Seed of all random numbers.
     unpredicted : bool
-        True if labels fit the outputs, which predict them no better than their shares do.
+        True if labels fit the outputs, which predict them no better than their proportions do.
     """
 
     trial: Trial

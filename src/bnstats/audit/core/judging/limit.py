@@ -75,8 +75,8 @@ def limit_gains(context: AuditContext) -> dict[str, Estimate] | None:
 def _noises(context: AuditContext, fold: Fold) -> list[LayerStatistics]:
     """Return contrasts of the statistics of parts of a fold's rows, each with the variance of those of all rows.
 
-    Parts with shares w have statistics with a variance of 1 / w times that of all. Contrasts are orthogonal to each
-    other and to the mean of the parts.
+    Parts with proportions w have statistics with a variance of 1 / w times that of all. Contrasts are orthogonal to
+    each other and to the mean of the parts.
     """
     parts = _parts(context, fold)
     if not parts:
@@ -130,8 +130,8 @@ def _variance(context: AuditContext, forth: list[RowScores], back: list[RowScore
     for fold in range(len(context.trial.folds)):
         here = [place for place, (_, of) in enumerate(places) if of == fold]
         d = gain([forth[k] for k in here], [back[k] for k in here])
-        share = sum(forth[k].weights.sum() for k in here) / total
-        variance += share**2 * (d.value**2 - d.se**2) / 4
+        part = sum(forth[k].weights.sum() for k in here) / total
+        variance += part**2 * (d.value**2 - d.se**2) / 4
     return float(variance)
 
 

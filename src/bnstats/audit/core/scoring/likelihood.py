@@ -1,4 +1,4 @@
-"""Log likelihood of labels, used only where a model's outputs say more about labels than their shares do."""
+"""Log likelihood of labels, used only where a model's outputs say more about labels than their proportions do."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def correct(output: FloatArray, y: FloatArray, fit: Fit, probabilities: bool) ->
 
 
 def informative(outputs: Sequence[FloatArray], labels: Sequence[FloatArray], fit: Fit, probabilities: bool) -> bool:
-    """Return True if outputs beat the entropy of the label shares, or the most frequent label by more than chance."""
+    """Return True if outputs beat the entropy of the labels, or the most frequent label by more than chance."""
     pairs = list(zip(outputs, labels, strict=True))
     scored = np.concatenate([log_likelihood(o, y, fit, probabilities).ravel() for o, y in pairs])
     right = np.concatenate([correct(o, y, fit, probabilities).ravel() for o, y in pairs])
@@ -72,18 +72,18 @@ def informative(outputs: Sequence[FloatArray], labels: Sequence[FloatArray], fit
 
 
 def _entropy(labels: Sequence[FloatArray], fit: Fit) -> tuple[float, float]:
-    """Return entropy in nats and largest share of the labels; of several binary labels their means over columns."""
+    """Return the labels' entropy in nats and largest proportion; of several binary labels the means over columns."""
     if fit.kind == "one_hot":
         labels = [y.argmax(axis=fit.axis) for y in labels]
     if fit.kind == "binary" and labels[0].ndim > 1 and all(y.shape[1:] == labels[0].shape[1:] for y in labels):
-        shares = np.nanmean(np.concatenate(labels), axis=0).ravel()
-        both = np.stack([shares, 1 - shares])
+        proportions = np.nanmean(np.concatenate(labels), axis=0).ravel()
+        both = np.stack([proportions, 1 - proportions])
         entropies = -np.sum(both * np.log(np.maximum(both, 1e-300)), axis=0)
         return float(np.nanmean(entropies)), float(np.nanmean(both.max(axis=0)))
     flat = np.concatenate([y.ravel() for y in labels])
     _, counts = np.unique(flat[~np.isnan(flat)], return_counts=True)
-    shares = counts / counts.sum()
-    return float(-np.sum(shares * np.log(shares))), float(shares.max())
+    proportions = counts / counts.sum()
+    return float(-np.sum(proportions * np.log(proportions))), float(proportions.max())
 
 
 def by_label(model: Model, labels: Sequence[FloatArray | None], fit: Fit, probabilities: bool) -> Scorer:

@@ -40,7 +40,7 @@ Scored = Mapping[str, RowScores]
 
 @dataclass(frozen=True, eq=False)
 class Scorer:
-    """Scores outputs; larger is better.
+    """Scorer of outputs; larger is better.
 
     Attributes
     ----------

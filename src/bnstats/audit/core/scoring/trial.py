@@ -44,7 +44,7 @@ def halves(count: int) -> list[Fold]:
 
 @dataclass(eq=False)
 class Trial:
-    """Scores batches with one kind of statistics after another.
+    """Trial of one kind of statistics after another on the same batches.
 
     Attributes
     ----------
