@@ -28,7 +28,7 @@ NEEDED = {
     "torch": "a PyTorch checkpoint is read by PyTorch: pip install 'bnstats[torch]'.",
     "h5py": "a file of Keras is read by h5py: pip install 'bnstats[keras]'.",
 }
-"""What to install where a library is missing."""
+"""Package to install where a library is missing."""
 
 
 @dataclass(frozen=True, eq=False)
