@@ -10,6 +10,7 @@ import pytest
 import bnstats as bn
 from bnstats.monitor.core.engine import Engine
 from bnstats.monitor.core.readings import reading_of
+from bnstats.monitor.core.weights import noise_without_replacement
 
 MANY = 200_000
 
@@ -155,6 +156,43 @@ def test_standardized_errors_of_layers_are_near_1_on_independent_batches(schedul
     assert np.sqrt(np.mean(z**2)) < 1.3
     n_eff = np.concatenate([engine.check().measures.n_eff for engine, _ in found])
     assert np.median(n_eff) == pytest.approx(16, rel=0.15)
+
+
+@pytest.mark.parametrize("every", [1, 3])
+def test_weights_of_epochs_are_those_of_their_batches(every):
+    """By hand: batch j of 12 weighs 0.3 x 0.7^(12 - j), an epoch has five; two have ended, and the third has begun."""
+    engine, buffers = Engine(None, None, 50, 5), Buffers(1, 1)
+    read(engine, buffers, 0.3)
+    for t in range(1, 13):
+        buffers.follow(np.full((1, 1), t), np.ones((1, 1)), 0.3)
+        if t % every == 0:
+            read(engine, buffers, 0.3)
+    weight = 0.3 * 0.7 ** np.arange(11.0, -1, -1)
+    of_epochs = weight[:5].sum(), weight[5:10].sum(), weight[10:].sum()
+    assert engine.state.epoch[0] == pytest.approx(of_epochs[2])
+    assert engine.state.epochs[0] == pytest.approx(of_epochs[0] ** 2 + of_epochs[1] ** 2)
+    found = noise_without_replacement(engine.state, 5)[0]
+    assert found == pytest.approx(engine.state.noise[0] - np.square(of_epochs).sum() / 5)
+
+
+def test_squared_differences_begin_with_the_first_ones_and_a_jump_counts_little():
+    """By hand: batch means 1, 4, 2 have changes 3 and -2, which differ by 5."""
+    engine, buffers = Engine(None, None, 50, None), Buffers(1, 1)
+    read(engine, buffers, 1.0)
+    for mean in (1.0, 4.0, 2.0):
+        buffers.follow(np.full((1, 1), mean), np.ones((1, 1)), 1.0)
+        read(engine, buffers, 1.0)
+    state = engine.state
+    assert state.square[0] == pytest.approx((3**2 / 2 + 2**2 / 2) / 2)
+    assert state.second[0] == pytest.approx(5**2 / 6)
+    for mean in (1.0, 4.0, 2.0, 3.0) * 3:
+        buffers.follow(np.full((1, 1), mean), np.ones((1, 1)), 1.0)
+        read(engine, buffers, 1.0)
+    before = state.square[0], state.second[0]
+    buffers.follow(np.full((1, 1), 1e6), np.ones((1, 1)), 1.0)
+    read(engine, buffers, 1.0)
+    assert state.square[0] == pytest.approx(before[0] + 0.1 * 24 * before[0])
+    assert state.second[0] == pytest.approx(before[1] + 0.1 * (25 * state.square[0] - before[1]))
 
 
 def test_noise_of_epochs_without_replacement_is_smaller():
