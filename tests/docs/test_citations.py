@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("docs/**/*.md"), ROOT / "README.md", ROOT / "CONTRIBUTING.md"])
 ROOTS = ("src", "tests", "analyses", "benchmarks", "docs", "figures")
 PATH = re.compile(rf"`((?:{'|'.join(ROOTS)})/[\w./-]*)`")
-PLACEHOLDER = re.compile(r"\b(NAME|ROOM|FILE)\b")
+PLACEHOLDER = re.compile(r"\b(NAME|ROOM|FILE|FOLDER)\b")
 # As in "claims `a`, `b` and `c`", in {verdict}`a` or the title of a link, and in a command.
 LISTED = re.compile(r"\bclaims? (`[\w-]+`(?:(?:, | and |, and )`[\w-]+`)*)")
 VERDICT = re.compile(r"\{verdict\}`([\w-]+)`|\]\([\w./]+ \"([\w-]+)\"\)")
