@@ -130,7 +130,7 @@ def standard_error(population: Population, batch_size: int, estimator: str) -> f
 
 
 def _are_whole(batches: Batches, estimator: Estimator) -> bool:
-    """Whether each batch is the whole population, in another order."""
+    """Return True if each batch is the whole population, in another order."""
     return batches.variance_of_mean == 0 and estimator.averages != 0
 
 

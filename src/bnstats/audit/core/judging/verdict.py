@@ -148,7 +148,8 @@ def _fine_in_the_limit(context: AuditContext, evidence: dict[str, Any]) -> Judgm
         f"bound of {most(largest):.3g}, and other statistics less: a gain of {context.effect:g} is excluded."
     )
     if origins := consistent(context):
-        reason += f" Running statistics are consistent with {' and '.join(ORIGIN_WORDS[o] for o in origins)}."
+        *others, last = (ORIGIN_WORDS[origin] for origin in origins)
+        reason += f" Running statistics are consistent with {' and '.join(filter(None, [', '.join(others), last]))}."
     return Judgment("fine", None, reason, None, evidence | {"consistent with": origins})
 
 
