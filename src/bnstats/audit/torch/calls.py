@@ -161,7 +161,7 @@ def _call(kind: str, args: Any, kwargs: Any) -> Call:
 def entering(
     modules: Mapping[str, nn.Module], enter: Callable[[str, Any], None], leave: Callable[[], object] | None = None
 ) -> Iterator[None]:
-    """While active, `enter(name, inputs)` is called before each of these modules runs, and `leave()` after it."""
+    """Call `enter(name, inputs)` before each of these modules runs, and `leave()` after it, while the context lasts."""
 
     def entered(name: str, _: Any, inputs: Any, named: Any) -> None:
         enter(name, inputs or tuple(named.values()))

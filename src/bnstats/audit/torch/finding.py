@@ -68,7 +68,7 @@ def _of_instance_norm(recorder: Recorder) -> set[int]:
 
 
 def _called(name: str, recorder: Recorder, evaluated: int | None) -> Found:
-    """A layer whose work PyTorch's batch normalization does."""
+    """Return a layer whose work PyTorch's batch normalization does."""
     calls = recorder.calls[name][evaluated or 0 :] or recorder.calls[name]
     first = calls[0]
     # With tracking turned off, PyTorch's layer hands over its statistics in evaluation mode alone.
@@ -94,7 +94,7 @@ def _called(name: str, recorder: Recorder, evaluated: int | None) -> Found:
 
 
 def _moving(recorder: Recorder, run: Run, changed: set[int]) -> list[Found]:
-    """Modules that normalize by themselves: two of their tensors move toward mean and variance of their input."""
+    """Return modules that normalize by themselves: two tensors move toward mean and variance of their input."""
     candidates: dict[str, list[int]] = {}
     copy = recorder.copy
     for place in sorted(changed):
@@ -161,7 +161,7 @@ def _near(found: Tensor, expected: Tensor, scale: Tensor) -> bool:
 
 
 def _by_itself(recorder: Recorder, pair: tuple[int, int], axis: int, weight: float | None) -> Found:
-    """A layer whose module normalizes by itself, with the tensors at two places."""
+    """Return a layer whose module normalizes by itself, with the tensors at two places."""
     homes = recorder.homes[pair[0]], recorder.homes[pair[1]]
     module, path = homes[0].module, homes[0].path
     eps = [e for name in ("eps", "epsilon", "variance_epsilon") if isinstance(e := getattr(module, name, None), float)]
@@ -182,7 +182,7 @@ def _by_itself(recorder: Recorder, pair: tuple[int, int], axis: int, weight: flo
 
 
 def _fixed(recorder: Recorder, used: set[int]) -> list[Found]:
-    """Modules that scale and shift by themselves with statistics that do not move, as detection libraries have them."""
+    """Return modules that scale and shift by statistics that do not move, as detection libraries have them."""
     found = []
     for path, module in recorder.modules.items():
         if path not in recorder.entered or not looks_like(module):

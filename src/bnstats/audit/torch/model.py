@@ -182,7 +182,7 @@ class TorchModel:
 
     @contextmanager
     def _pass(self, training: bool, seen: Calls | None = None) -> Iterator[None]:
-        """A pass in a mode; the copy is put back after it."""
+        """Run a pass in a mode; put the copy back after it."""
         with quiet():
             if seen is not None:
                 self.working.look()

@@ -181,7 +181,7 @@ def _generator(x: Any, copier: References, path: str) -> Any:
 
 
 def _function(x: Any, copier: References, path: str) -> Any:
-    """A compiled function is copied as the function that was compiled."""
+    """Copy a compiled function as the function that was compiled."""
     compiled = vars(x).get("_torchdynamo_orig_callable")
     return NotImplemented if compiled is None else copier.twin(compiled, path)
 

@@ -30,7 +30,7 @@ def copied_array(x: Any, copier: References, path: str) -> Any:
 
 
 def _memory(low: int, high: int) -> Any:
-    """A copy of memory, aligned as the original is."""
+    """Return a copy of memory, aligned as the original is."""
     raw = (ctypes.c_byte * (high - low)).from_address(low)
     source = np.frombuffer(memoryview(raw), np.uint8)
     room = np.empty(len(source) + 64, np.uint8)

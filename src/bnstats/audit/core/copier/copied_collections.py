@@ -67,7 +67,7 @@ def copied_frozenset(x: Any, copier: References, path: str) -> Any:
 
 
 def copied_value(base: Any) -> Handler:
-    """Instances of subclasses of numbers and strings, which may have attributes."""
+    """Return the copier of instances of subclasses of numbers and strings, which may have attributes."""
 
     def make(x: Any, copier: References, path: str) -> Any:
         if not instance_dict(x):
