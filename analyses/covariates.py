@@ -51,7 +51,7 @@ def plot(frame: pd.DataFrame) -> Figure:
         legend_below(figure, axes[0])
         at = frame[(frame["between_batches"] == NAMED) & (frame["measure"] == "bias")].set_index("correction")["value"]
         figure.suptitle(
-            f"Where {100 * NAMED:.0f} % of a label's variance lies between batches, centering takes "
+            f"Where {100 * NAMED:.0f} % of a label's variance lies between batches, centering removes "
             f"{-at['center']:.2f} of a difference of 1, and {abs(at['center, label kept']):.2f} with the label kept"
         )
     return figure

@@ -116,8 +116,8 @@ QUOTES: Mapping[str, Sequence[Quote]] = {
     "docs/gallery/letter_grades.md": (
         Quote("in batches of 3, a 0 stands for a letter from F to B; in batches of 512, it stands for a C"),
         Quote(
-            "{:.0f} % of letters can be named right in batches of 2 (always guessing C: {:.0f} %), about {:.0f} % in "
-            "batches of 64",
+            "the best accuracy on letters is {:.0f} % in batches of 2 (always guessing C: {:.0f} %) and about {:.0f} "
+            "% in batches of 64",
             (
                 numbers.letters_named(2),
                 numbers.percent("letter_grades", "measure == 'guess' and population == 'course grades'"),

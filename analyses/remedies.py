@@ -52,7 +52,7 @@ class Training:
     def measure(
         self, normalizer: bn.normalizers.Normalizer, rates: Sequence[float], settings: dict[str, Any]
     ) -> pd.DataFrame:
-        """Accuracy with running statistics, and the share of networks that diverged; one row per learning rate."""
+        """Accuracy with running statistics, and the proportion of networks that diverged; one row per learning rate."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", bn.exceptions.DivergenceWarning)  # their share is in the table
             table = bn.measure_mismatch(
