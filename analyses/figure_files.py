@@ -185,7 +185,7 @@ def _drawn(plot: Callable[[pd.DataFrame], Figure], numbers: pd.DataFrame, quick:
 
 
 def _png(figure: Figure) -> bytes:
-    """What `savefig` writes, which would draw twice."""
+    """Return what `savefig` would write, without drawing twice."""
     held, dpi = io.BytesIO(), figure.dpi
     figure.set_dpi(DPI)
     FigureCanvasAgg(figure).print_png(held, metadata={"Software": None})
