@@ -38,3 +38,11 @@ def test_wrong_citations_are_found() -> None:
     assert cited == {"no-such", "none-such", "a-b", "c-d", "e-f", "g-h"}
     assert PATH.findall("`tests/no/test_such.py`, `src/bnstats`") == ["tests/no/test_such.py", "src/bnstats"]
     assert sum(len(claims_cited(page.read_text("utf-8"))) for page in PAGES) > 40
+
+
+def test_the_tree_of_folders_is_complete() -> None:
+    tree = (ROOT / "CONTRIBUTING.md").read_text("utf-8").partition("```text\n")[2].partition("```")[0]
+    package = ROOT / "src" / "bnstats"
+    places = {path.name for path in package.iterdir() if (path / "__init__.py").exists()}
+    places |= {path.stem for path in package.glob("[a-z]*.py")}
+    assert not places - set(re.findall(r"\w+", tree))
