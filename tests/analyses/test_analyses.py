@@ -8,6 +8,7 @@ import io
 import json
 import re
 import subprocess
+import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -97,7 +98,9 @@ def test_the_numbers_agree_with_theory(figures: Path, name: str) -> None:
 def test_replot_draws_the_same_picture_whose_title_claims_nothing(
     figures: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """In a module that has simulated nothing: its globals are new."""
     before, drawn = (figures / f"{name}.png").read_bytes(), list[Figure]()
+    monkeypatch.delitem(sys.modules, f"analyses.{name}")
     monkeypatch.setattr(figure_files.plt, "close", drawn.append)
     importlib.import_module(f"analyses.{name}").main(["--quick", "--replot", "--out", str(figures.parent)])
     assert (figures / f"{name}.png").read_bytes() == before
