@@ -38,7 +38,7 @@ def test_letters_that_can_be_named(other_seed: Options) -> None:
     settings = other_seed.study("letters", full=0.002, quick=0.02)
     found = measure_information(population, labels=letter_grades.CUTS, batch_sizes=(2, 4, 64), **settings)
     right = 100 * found.table.query("measure == 'accuracy'").set_index("batch_size")["value"]
-    said = headline("letter_grades", "{:.0f} % of letters")
+    said = headline("letter_grades", "the best accuracy on letters")
     assert [f"{right[2]:.0f}", f"{100 * found.guess:.0f}", f"{10 * round(right[64] / 10):.0f}"] == said
     assert f"{right[4]:.0f}" not in said
 
@@ -50,7 +50,7 @@ def wrong(batch_size: int, normalizer: Normalizer, given: Options) -> float:
 
 
 def test_batch_norm_and_group_norm_in_batches_of_two(other_seed: Options) -> None:
-    said = headline("remedies", "batches of 2: {:.0f} % wrong")
+    said = headline("remedies", "in batches of 2, the test error")
     assert [f"{wrong(2, normalizer, other_seed):.0f}" for normalizer in (Batch(), Group())] == said
     figure = pd.read_csv(FIGURES / "remedies.csv").query("stage == 'report' and question == 'equal rows' and size == 4")
     assert f"{100 * (1 - figure.set_index('normalizer')['value']['batch']):.0f}" != said[0]

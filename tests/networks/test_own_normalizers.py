@@ -152,7 +152,7 @@ REFUSED = {
     "raises": (lambda: own(fails), "forward of normalizer 'mine' raises RuntimeError: no such thing."),
     "returns": (lambda: own(swapped), "forward of normalizer 'mine' returns ndarray; it changes its first argument in"),
     "does nothing": (lambda: own(nothing), "forward of normalizer 'mine' leaves z as it is"),
-    "not finite": (lambda: own(infinite), "makes values that are not finite"),
+    "not finite": (lambda: own(infinite), "returns values that are not finite"),
     "no statistics": (lambda: own(uses_batch=True), "leaves state.mean or state.var unwritten"),
     "no gradient": (lambda: own(backward=nothing), "is not the gradient of its forward: at row"),
     "backward raises": (lambda: own(backward=lambda _: None), "backward of normalizer 'mine' raises TypeError"),

@@ -175,7 +175,9 @@ def test_what_numba_does_not_document_is_used_in_one_file() -> None:
     for path in package.rglob("*.py"):
         place, text = path.relative_to(package).as_posix(), path.read_text()
         if place != "_compiled/private.py":
-            found = re.findall(r"numba\.core|numba\.np\b|\._cache\b|\bcontext\.\w|get_compile_result|fndesc", text)
+            found = re.findall(r"numba\.core|numba\.np\b|\._cache\b|get_compile_result|fndesc", text)
+            if "kernels" in place or "numba" in text:  # elsewhere it is another context
+                found += re.findall(r"\bcontext\.\w", text)
             assert found == [], place
         if "networks/kernels/llvm" not in place:
             assert "llvmlite" not in text, place

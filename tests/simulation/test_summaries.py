@@ -192,12 +192,12 @@ def test_an_unknown_summary_is_refused_with_the_public_names() -> None:
     ("changes", "message"),
     [
         ({"name": ""}, "name is"),
-        ({"value": 3}, r"value can be called as f\(evidence\), which returns a number; got 3"),
-        ({"mcse": None}, r"mcse can be called as f\(evidence\)"),
+        ({"value": 3}, r"value can be called as f\(replicates\), which returns a number; got 3"),
+        ({"mcse": None}, r"mcse can be called as f\(replicates\)"),
         ({"order": -1}, "order is a number, at least 0"),
         ({"order": "2"}, "order is a number"),
-        ({"scale": 1.0}, r"scale can be called as f\(evidence\)"),
-        ({"df": 7}, r"df can be called as f\(evidence\)"),
+        ({"scale": 1.0}, r"scale can be called as f\(replicates\)"),
+        ({"df": 7}, r"df can be called as f\(replicates\)"),
         ({"histogram": "no"}, "histogram is True or False"),
     ],
 )
@@ -238,7 +238,7 @@ class Unlisted(Uniform):
 
 def test_a_summary_that_needs_what_is_not_kept_is_refused() -> None:
     """The histogram is kept where `summaries` has a summary that needs it; without, a quantile would be -inf."""
-    with pytest.raises(ValueError, match=r"^quantile\(0.975\) needs more .* add it to Unlisted\.summaries\."):
+    with pytest.raises(ValueError, match=r"^quantile\(0.975\) needs a histogram of .* of Unlisted\.summaries needs it: add it there\."):
         bn.run(Unlisted(), max_replicates=1000, progress=False)
 
 
