@@ -18,8 +18,8 @@ from bnstats.claims.evidence_blocks import draw_evidence
 from bnstats.claims.interval_methods import BY_ALGEBRA
 from bnstats.claims.registry import CLAIMS
 from bnstats.claims.sequential_test import SequentialTest
+from bnstats.plots.page import NO_MARKUP
 from bnstats.simulation.options import WorkerOptions, worker_options
-from bnstats.simulation.page import NO_MARKUP
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -22,7 +22,7 @@ from bnstats.monitor import texts
 from bnstats.monitor.core.engine import Engine
 from bnstats.monitor.core.events import Event, start_at_end
 from bnstats.monitor.core.readings import Reading, StatisticsReader, Weight, reading_of
-from bnstats.simulation.page import page, safe, write_page
+from bnstats.plots.page import page, safe, write_page
 from bnstats.statistics.norm_borders import DISPLACEMENT
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from bnstats._checks.numbers import whole
 from bnstats._checks.terminal import escaped, plus_minus, printable, printable_table
 from bnstats._checks.values import shown
-from bnstats.simulation.page import NO_MARKUP
+from bnstats.plots.page import NO_MARKUP
 from bnstats.simulation.precision.first_block import FirstBlock
 from bnstats.simulation.precision.paired_errors import Error, error_of_difference, independent_difference
 from bnstats.simulation.replicates.failure_reasons import in_words

@@ -10,7 +10,7 @@ import pandas as pd
 
 from bnstats.audit.core.judging.findings import VERDICTS, Estimate, Findings, Fix, Verdict
 from bnstats.audit.reports import page, plain, text
-from bnstats.simulation.page import write_page
+from bnstats.plots.page import write_page
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -9,7 +9,7 @@ import pandas as pd
 from bnstats.audit.core.judging.findings import Findings
 from bnstats.audit.reports.plain import plain
 from bnstats.audit.reports.text import sentences, title, trial
-from bnstats.simulation.page import NO_MARKUP, page, safe
+from bnstats.plots.page import NO_MARKUP, page, safe
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

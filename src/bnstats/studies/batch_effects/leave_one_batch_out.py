@@ -18,7 +18,7 @@ from bnstats._checks.terminal import printable
 from bnstats._checks.values import flag, several
 from bnstats._warnings import notices_held, notify
 from bnstats.corrections import Correction, correction_of
-from bnstats.simulation.page import NO_MARKUP
+from bnstats.plots.page import NO_MARKUP
 from bnstats.studies.batch_effects.left_out_errors import Rows, errors_left_out, errors_without
 from bnstats.studies.batch_effects.left_out_interval import interval_of_change
 
