@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import sys
 import time
 from collections.abc import Iterable
 from functools import lru_cache
@@ -88,7 +89,8 @@ def fingerprint(model: Any, given: dict[str, Any]) -> str:
             digest.update(name.encode() + np.ascontiguousarray(value.detach().numpy()).tobytes())
         digest.update(bytes(module.training for module in model.modules()))
     else:
-        for value in model.get_weights() if hasattr(model, "get_weights") else []:
+        for weight in getattr(model, "weights", []):
+            value = sys.modules["keras"].ops.convert_to_numpy(weight.value)
             digest.update(np.ascontiguousarray(value).tobytes())
     for batch in (*given["loader"], *given.get("test", ())):
         for part in batch.values() if hasattr(batch, "values") else batch:
