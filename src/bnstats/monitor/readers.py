@@ -36,7 +36,10 @@ class ArrayReader(StatisticsReader):
 
 def _of_keras(model: Any) -> Found:
     keras: Any = sys.modules["keras"]
-    array = keras.ops.convert_to_numpy
+
+    def array(variable: Any) -> Any:
+        return keras.ops.convert_to_numpy(variable.value)
+
     found = [m for m in model._flatten_layers() if isinstance(m, keras.layers.BatchNormalization) and m.built]
     layers = {
         m.path: LayerReading(array(m.moving_mean), array(m.moving_variance), m.momentum, m.epsilon) for m in found
