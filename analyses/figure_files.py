@@ -176,12 +176,16 @@ def _drawn(plot: Callable[[pd.DataFrame], Figure], numbers: pd.DataFrame, quick:
     if quick:
         figure.suptitle(QUICK_TITLE)
     fit_titles(figure)
-    pictures = {"png": _png(figure)}
-    stack(figure)
-    fit_titles(figure)
-    pictures[NARROW_PNG] = _png(figure)
+    pictures = {"png": _png(figure), NARROW_PNG: _narrow(figure)}
     plt.close(figure)
     return pictures
+
+
+def _narrow(figure: Figure) -> bytes:
+    """The picture for a phone; the panels of the figure stay below each other."""
+    stack(figure)
+    fit_titles(figure)
+    return _png(figure)
 
 
 def _png(figure: Figure) -> bytes:

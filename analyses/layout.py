@@ -49,7 +49,8 @@ def panels_of(figure: Figure) -> list[Axes]:
 
 def fit_titles(figure: Figure) -> None:
     """Break titles and labels into lines that are as long as their panels, and those of the figure as it is wide."""
-    figure.draw_without_rendering()
+    if engine := figure.get_layout_engine():
+        engine.execute(figure)
     for ax in panels_of(figure):
         size = ax.get_window_extent()
         _break(ax.title, size.width)

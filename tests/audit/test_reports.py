@@ -15,6 +15,7 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 
 from bnstats.audit.core.causes import CAUSES as ALL
 from bnstats.audit.core.result import VERDICTS, Audit, Estimate, Fix
@@ -111,8 +112,18 @@ REPORTS = [("off", cause, what) for what in awkward() for cause in (CAUSES if wh
 REPORTS += [(verdict, None, what) for verdict in ("fine", "not_judged") for what in FEW]
 
 
+def drawn_without_layout(figure: Figure, *_: Any, **__: Any) -> None:
+    figure.set_layout_engine("none")
+    figure.draw_without_rendering()
+
+
 @pytest.mark.parametrize(("verdict", "cause", "what"), REPORTS)
-def test_every_report_is_summarized_drawn_and_written(verdict: Any, cause: Any, what: str, tmp_path: Path) -> None:
+def test_every_report_is_summarized_drawn_and_written(
+    verdict: Any, cause: Any, what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One of each content is drawn as users see it; with other titles, all but pixels and layout."""
+    if (verdict, cause) != ("off", None):
+        monkeypatch.setattr(Figure, "savefig", drawn_without_layout)
     changes = awkward()[what]
     report = made(verdict, cause, **(changes if verdict == "off" else {k: v for k, v in changes.items() if k != "fix"}))
     said = report.summary()
