@@ -238,7 +238,9 @@ class Unlisted(Uniform):
 
 def test_a_summary_that_needs_what_is_not_kept_is_refused() -> None:
     """The histogram is kept where `summaries` has a summary that needs it; without, a quantile would be -inf."""
-    with pytest.raises(ValueError, match=r"^quantile\(0.975\) needs a histogram of .* of Unlisted\.summaries needs it: add it there\."):
+    with pytest.raises(
+        ValueError, match=r"^quantile\(0.975\) needs a histogram of .* of Unlisted\.summaries needs it: add it there\."
+    ):
         bn.run(Unlisted(), max_replicates=1000, progress=False)
 
 
