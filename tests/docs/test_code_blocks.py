@@ -16,6 +16,7 @@ import tomllib
 from collections.abc import Iterator
 from fnmatch import fnmatch
 from functools import cache
+from glob import glob
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -77,7 +78,8 @@ def output_of(code: str) -> str:
     """Standard output of commands; those of bnstats run in this process, which has loaded the packages."""
     said = ""
     for line in code.replace("\\\n", " ").splitlines():
-        program, *arguments = shlex.split(line)
+        program, *words = shlex.split(line)
+        arguments = [name for word in words for name in sorted(glob(word)) or [word]]  # as a shell does
         if program == "bnstats":
             held = io.StringIO()
             with contextlib.redirect_stdout(held):
