@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 import bnstats as bn
-from bnstats.cli import declared, main
+from bnstats.cli import commands, declared, main
 
 COMMANDS = ("advise", "audit", "new", "summarize", "convergence", "mismatch", "claims", "merge", "versions")
 
@@ -31,10 +31,15 @@ def test_a_bare_call_lists_all_commands_in_the_order_of_work(capsys: pytest.Capt
     assert tuple(listed) == COMMANDS
 
 
-@pytest.mark.parametrize("run", list(declared.COMMANDS), ids=lambda run: run.__name__[1:])
+def test_all_commands_are_declared() -> None:
+    """Else the test below would hold of none."""
+    assert {run.__name__[1:] for run in commands.COMMANDS} == set(COMMANDS)
+
+
+@pytest.mark.parametrize("run", list(commands.COMMANDS), ids=lambda run: run.__name__[1:])
 def test_every_option_says_what_it_takes_and_what_holds_without_it(run: declared.Run) -> None:
     for flags, settings in declared.COMMANDS[run][1]:
-        assert settings["help"][0].islower(), flags
+        assert not re.match("[A-Z][a-z]", settings["help"]), flags
         if settings.get("default") not in (None, []):
             assert "(default: " in settings["help"], flags
         takes_value = flags[0].startswith("-") and settings.get("action") is None and "choices" not in settings

@@ -34,8 +34,8 @@ OTHERS = ("by", "method", "dataset", "measures", "level", "null")
     option("--dataset", metavar="COLUMN", help="column with the name of the data set on which methods are compared"),
     option("--compare", nargs=2, metavar="METHOD", help="also print the paired differences of two methods"),
     option("--measures", nargs="+", metavar="NAME", help="performance measures (default: all that the columns allow)"),
-    option("--level", type=float, default=0.95, help="nominal level of the intervals"),
-    option("--null", type=float, default=0.0, help="value of the null hypothesis"),
+    option("--level", type=float, metavar="LEVEL", default=0.95, help="nominal level of the intervals"),
+    option("--null", type=float, metavar="VALUE", default=0.0, help="value of the null hypothesis"),
     *READING,
     *OUTPUT,
 )
