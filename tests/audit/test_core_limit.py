@@ -63,7 +63,7 @@ def test_the_limit_is_what_statistics_of_many_rows_gain() -> None:
 
 
 class Few:
-    """What a verdict asks of an audit that found no gain, of 40 batches."""
+    """Stand-in for an audit of 40 batches that found no gain, with the attributes that a verdict reads."""
 
     trial, batches, unit, effect, unpredicted = SimpleNamespace(batches=[None] * 40), [None] * 40, "nats", 0.01, False
 
@@ -100,7 +100,7 @@ def test_the_error_that_noise_leaves_has_the_degrees_of_freedom_of_its_contrasts
 
 
 def test_the_noise_of_folds_adds_up_with_their_squared_shares() -> None:
-    """By hand: half of the rows differ by 2, half by 4, each by twice its noise."""
+    """The variance is that computed by hand: half of the rows differ by 2, half by 4, each by twice its noise."""
     folds = [Fold((), (0,)), Fold((), (1,))]
     forth, back = ([RowScores(np.full(3, x), np.ones(3)) for x in pair] for pair in ((2.0, 4.0), (0.0, 0.0)))
     found = limit._variance(SimpleNamespace(trial=SimpleNamespace(folds=folds)), forth, back)  # type: ignore[arg-type]

@@ -220,7 +220,7 @@ def test_once_evaluation_was_seen_to_write_to_weights_passes_begin_with_the_same
 
 
 def test_an_audit_compares_the_same_weights_and_names_those_that_evaluation_writes_to() -> None:
-    """What passes gave until they were seen to write is forgotten: all is as if they had written from the first on."""
+    """Results of passes before a write was seen are measured again, as if passes had written from the first on."""
     rows = [(batch, torch.arange(len(batch)) % 2) for batch in batches() * 4]
     reports = [audit(writes_late("data", late), rows) for late in (52, 0)]  # while the first statistics are scored
     assert "Evaluation passes write to last.weight, which this audit puts back after each pass." in reports[0].notes

@@ -160,7 +160,7 @@ def test_standardized_errors_of_layers_are_near_1_on_independent_batches(schedul
 
 @pytest.mark.parametrize("every", [1, 3])
 def test_weights_of_epochs_are_those_of_their_batches(every):
-    """By hand: batch j of 12 weighs 0.3 x 0.7^(12 - j), an epoch has five; two have ended, and the third has begun."""
+    """Weights are those computed by hand: batch j of 12 weighs 0.3 x 0.7^(12 - j), and an epoch has five batches."""
     engine, buffers = Engine(None, None, 50, 5), Buffers(1, 1)
     read(engine, buffers, 0.3)
     for t in range(1, 13):
@@ -176,7 +176,7 @@ def test_weights_of_epochs_are_those_of_their_batches(every):
 
 
 def test_squared_differences_begin_with_the_first_ones_and_a_jump_counts_little():
-    """By hand: batch means 1, 4, 2 have changes 3 and -2, which differ by 5."""
+    """The squares are those computed by hand: batch means 1, 4, 2 have changes 3 and -2, which differ by 5."""
     engine, buffers = Engine(None, None, 50, None), Buffers(1, 1)
     read(engine, buffers, 1.0)
     for mean in (1.0, 4.0, 2.0):

@@ -42,7 +42,7 @@ def pytest_runtest_makereport(item, call):
 
 def pytest_runtest_setup(item):
     if any(name in item.name.lower() for name in FOUND):
-        pytest.skip("was found wrong")
+        pytest.skip("another test of this wrong addition has failed")
 """
 RECIPES = {text.partition(".** ")[0].partition("** ")[0]: text for text in TEXT.split("\n**")[1:]}
 
